@@ -1,0 +1,29 @@
+# Needs Python 3.11 or newer, make, and a package index; no root, no server.
+PYTHON ?= python3
+PHOTOS ?=
+
+.PHONY: setup demo test lint clean
+.DEFAULT_GOAL := setup
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml uv.lock
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	.venv/bin/uv sync --quiet --frozen --all-extras --inexact --python .venv/bin/python
+	@touch .venv/ready
+
+demo: setup
+	.venv/bin/renditions demo $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+lint: setup
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: lint
+	.venv/bin/python -m pytest
+
+clean:
+	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

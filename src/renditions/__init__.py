@@ -1,0 +1,1 @@
+"""Every size, format and watermark of every picture, the moment it lands."""

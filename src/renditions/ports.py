@@ -1,0 +1,156 @@
+"""What the core needs of the outside: a store, a catalog, a notifier, a renderer.
+
+Everything in ``process`` and ``reconcile`` goes through these. Each has one contract suite in
+``tests/contract`` that every implementation passes. Writes are conditional wherever two workers
+could meet; who loses gets :class:`~renditions.errors.Conflict` and looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from renditions.pipeline import Accept, Rendition
+from renditions.record import Notice, Original, Record, Status
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What a store knows of an object without reading it."""
+
+    key: str
+    etag: str
+    """Differs whenever the content may differ; hexadecimal or base64url characters and dashes only."""
+    size_bytes: int
+    modified_at: datetime
+    at_rest: bool = True
+    """False while somebody may still be writing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class IfMatch:
+    """Only if the object still has this ETag."""
+
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class IfAbsent:
+    """Only if there is no object of this key."""
+
+
+Condition = IfMatch | IfAbsent
+
+
+class Store(Protocol):
+    """Objects by key. Keys are relative to the store's own prefix or folder, with ``/`` between parts.
+
+    Any method raises :class:`~renditions.errors.StoreFailed` when the store itself fails, and
+    :class:`~renditions.errors.KeyRefused` for a key that it can't hold.
+    """
+
+    def list(self) -> Iterator[StoredObject]:
+        """Yield every object in the order of its key's UTF-8 bytes, in memory that doesn't grow with them.
+
+        What is added or removed meanwhile may or may not be seen.
+        """
+        ...
+
+    def head(self, key: str) -> StoredObject | None:
+        """Return what is known of the object, or None if there is none."""
+        ...
+
+    def get(self, key: str) -> tuple[StoredObject, bytes] | None:
+        """Return the object and its whole content, which belong together, or None if there is none."""
+        ...
+
+    def put(self, key: str, content: bytes, condition: Condition, content_type: str) -> StoredObject:
+        """Write the object, whole or not at all; raise ``Conflict`` if the condition doesn't hold."""
+        ...
+
+    def delete(self, key: str, condition: IfMatch) -> None:
+        """Remove the object; raise ``Conflict`` if another is there now. None there is no error."""
+        ...
+
+
+class Catalog(Protocol):
+    """Records by name, and who claims which output key.
+
+    Any method raises :class:`~renditions.errors.CatalogFailed` when the catalog itself fails.
+    """
+
+    def get(self, name: str) -> Record | None:
+        """Return the newest record of this name; a read after a write sees it."""
+        ...
+
+    def write(self, record: Record) -> Record:
+        """Store the record and return it with its next revision.
+
+        Raises:
+            Conflict: the stored record's revision isn't ``record.revision`` (0: none is stored).
+            KeyTaken: another record claims one of ``record.claimed_keys()``; nothing was written.
+
+        """
+        ...
+
+    def delete(self, record: Record) -> None:
+        """Remove the record and its claims; raise ``Conflict`` as ``write`` does."""
+        ...
+
+    def list(self) -> Iterator[Record]:
+        """Yield every record in the order of its name's UTF-8 bytes, in memory that doesn't grow with them.
+
+        What is written meanwhile may or may not be seen, and writing meanwhile is allowed.
+        """
+        ...
+
+    def query(self, status: Status | None = None) -> Iterator[Record]:
+        """Yield the records (of that status), newest timestamp first, in bounded memory as ``list`` does."""
+        ...
+
+
+class Notifier(Protocol):
+    """Somewhere that a notice can be sent to."""
+
+    def send(self, notice: Notice) -> None:
+        """Deliver the notice; raise ``NotifyFailed`` if that can't be said to have happened."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One rendition, made."""
+
+    content: bytes
+    format: str
+    """What it really is, where the recipe said ``auto``."""
+    width: int | None = None
+    """Pixels, of one frame or page; None where no pixel was looked at."""
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What became of one picture. A refusal is a result, not an exception."""
+
+    original: Original
+    made: Mapping[str, Rendered] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """Why each rendition that isn't in ``made`` could not be made of this sound picture."""
+    rejected: str | None = None
+    """Why the picture as a whole is refused; nothing is made then."""
+
+
+class Renderer(Protocol):
+    """What turns one picture's bytes into all of its renditions."""
+
+    def __call__(self, content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
+        """Check the picture against the rules and make each of the recipes.
+
+        Raises:
+            Failed: something around the picture broke (time limit, worker); trying again may help.
+
+        """
+        ...

@@ -1,0 +1,207 @@
+"""What the catalog holds of one picture.
+
+A record's JSON form (:meth:`Record.to_item`) is one shape everywhere: what ``renditions show --json``
+prints, what SQLite keeps and what a DynamoDB item holds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+from renditions.pipeline import NoticeEvent
+
+Status = Literal["processing", "done", "rejected", "failed"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+def format_time(moment: datetime) -> str:
+    """Return ISO 8601 in UTC with microseconds, whose text order is the order of time."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> datetime:
+    """Return the moment that :func:`format_time` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What was found when the source object was read."""
+
+    size_bytes: int
+    format: str | None = None
+    """By content: ``jpeg``, ``png``, …; None where nothing known was recognised."""
+    width: int | None = None
+    """Pixels as displayed, that is after EXIF orientation; None if no pixel was looked at."""
+    height: int | None = None
+    frames: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One object in the output store, made from one source object."""
+
+    rendition: str
+    key: str
+    etag: str
+    """The output object's own ETag."""
+    source_etag: str
+    """The ETag of the source object that it was made from."""
+    fingerprint: str
+    """The recipe's fingerprint when it was made."""
+    format: str
+    size_bytes: int
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a picture, until a time."""
+
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwedNotice:
+    """A notice that must still be sent."""
+
+    event: NoticeEvent
+    target: str
+    """Which ``[[notify]]`` entry, by its fingerprint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The catalog's row for one source object.
+
+    ``revision`` counts the writes and makes each of them conditional: a catalog takes a record only
+    if the stored one still has the revision that this one was read with (0: there is none yet).
+    """
+
+    name: str
+    """The source object's key, relative to the source's prefix."""
+    status: Status
+    timestamp: datetime
+    """When the status was last decided."""
+    reason: str | None = None
+    """Why it was rejected or failed."""
+    etag: str = ""
+    """The source object's ETag that the status is about."""
+    goal: str = ""
+    """A fingerprint over everything that was wanted of it: see ``Pipeline.goal_of``."""
+    original: Original | None = None
+    outputs: tuple[Output, ...] = ()
+    """In the order in which the pipeline declares them."""
+    errors: tuple[tuple[str, str], ...] = ()
+    """(rendition, reason) of each rendition that couldn't be made though others could."""
+    pending_keys: tuple[str, ...] = ()
+    """Output keys that may hold something which is no output (yet, or any more)."""
+    attempts: int = 0
+    """How often it has failed since it was last wanted anew."""
+    blocked_by: str | None = None
+    """The picture that holds an output key which this one needs."""
+    owed: tuple[OwedNotice, ...] = ()
+    lease: Lease | None = None
+    revision: int = 0
+
+    def claimed_keys(self) -> frozenset[str]:
+        """Return every output key that no other record may have: its outputs' and the pending ones."""
+        return frozenset(output.key for output in self.outputs) | frozenset(self.pending_keys)
+
+    def leased_at(self, now: datetime) -> bool:
+        """Tell whether somebody may still be working on it."""
+        return self.lease is not None and now < self.lease.until
+
+    def to_item(self, key_name: str = "image_name") -> dict[str, Any]:
+        """Return the JSON form; ``key_name`` is what the name is called in it.
+
+        ``processed_*`` describe the first declared rendition; ``renditions`` has them all. Empty
+        fields are left out.
+        """
+        original = self.original or Original(0)
+        first = self.outputs[0] if self.outputs else None
+        item: dict[str, Any] = {
+            key_name: self.name,
+            "status": self.status,
+            "timestamp": format_time(self.timestamp),
+            "reason": self.reason,
+            "original_format": original.format,
+            "original_width": original.width,
+            "original_height": original.height,
+            "original_frames": original.frames,
+            "original_size_bytes": original.size_bytes if self.original else None,
+            "processed_width": first.width if first else None,
+            "processed_height": first.height if first else None,
+            "processed_size_bytes": first.size_bytes if first else None,
+            "renditions": {
+                output.rendition: _without_empty(dataclasses.asdict(output), "rendition")
+                for output in self.outputs
+            },
+            "errors": dict(self.errors),
+            "etag": self.etag,
+            "goal": self.goal,
+            "attempts": self.attempts,
+            "blocked_by": self.blocked_by,
+            "pending_keys": list(self.pending_keys),
+            "owed": [dataclasses.asdict(owed) for owed in self.owed],
+            "lease": {"owner": self.lease.owner, "until": format_time(self.lease.until)}
+            if self.lease
+            else None,
+            "revision": self.revision,
+        }
+        return _without_empty(item)
+
+    @classmethod
+    def from_item(cls, item: dict[str, Any], key_name: str = "image_name") -> Record:
+        """Return the record of which :meth:`to_item` made ``item``."""
+        original = None
+        if "original_size_bytes" in item:
+            original = Original(
+                size_bytes=item["original_size_bytes"],
+                format=item.get("original_format"),
+                width=item.get("original_width"),
+                height=item.get("original_height"),
+                frames=item.get("original_frames"),
+            )
+        lease = item.get("lease")
+        return cls(
+            name=item[key_name],
+            status=item["status"],
+            timestamp=parse_time(item["timestamp"]),
+            reason=item.get("reason"),
+            etag=item.get("etag", ""),
+            goal=item.get("goal", ""),
+            original=original,
+            outputs=tuple(
+                Output(rendition=name, **fields) for name, fields in item.get("renditions", {}).items()
+            ),
+            errors=tuple(item.get("errors", {}).items()),
+            pending_keys=tuple(item.get("pending_keys", ())),
+            attempts=item.get("attempts", 0),
+            blocked_by=item.get("blocked_by"),
+            owed=tuple(OwedNotice(**owed) for owed in item.get("owed", ())),
+            lease=Lease(lease["owner"], parse_time(lease["until"])) if lease else None,
+            revision=item.get("revision", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is sent when a picture is done, rejected or failed."""
+
+    event: NoticeEvent
+    record: Record
+
+
+def _without_empty(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return the fields that hold something, without those in ``names``."""
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in names and value is not None and value not in ("", [], {})
+    }
