@@ -1,0 +1,1 @@
+"""The entry on a terminal: data on stdout, messages on stderr."""
