@@ -303,7 +303,8 @@ class Pipeline:
         )
 
     @cached_property
-    def _accept_fingerprint(self) -> str:
+    def rules(self) -> str:
+        """The fingerprint of the rules in ``[accept]``."""
         return self.accept.fingerprint()
 
     def fingerprints(self) -> dict[str, str]:
@@ -329,7 +330,7 @@ class Pipeline:
         """
         keys = self.output_keys(name, etag)
         wanted = [(rendition, keys[rendition], fingerprint) for rendition, _, fingerprint in self._wanted]
-        return _hash([etag, self._accept_fingerprint, wanted])
+        return _hash([etag, self.rules, wanted])
 
 
 def parse_template(template: str) -> Iterator[tuple[str, str | None]]:

@@ -94,13 +94,15 @@ class Record:
     """The source object's ETag that the status is about."""
     goal: str = ""
     """A fingerprint over everything that was wanted of it: see ``Pipeline.goal_of``."""
+    rules: str = ""
+    """The fingerprint of the ``[accept]`` rules that the object of this ETag was found to keep."""
     original: Original | None = None
     outputs: tuple[Output, ...] = ()
     """In the order in which the pipeline declares them."""
     errors: tuple[tuple[str, str], ...] = ()
     """(rendition, reason) of each rendition that couldn't be made though others could."""
     pending_keys: tuple[str, ...] = ()
-    """Output keys that may hold something which is no output (yet, or any more)."""
+    """Output keys that may hold something which is not in ``outputs`` (yet, or any more)."""
     attempts: int = 0
     """How often it has failed since it was last wanted anew."""
     blocked_by: str | None = None
@@ -145,6 +147,7 @@ class Record:
             "errors": dict(self.errors),
             "etag": self.etag,
             "goal": self.goal,
+            "rules": self.rules,
             "attempts": self.attempts,
             "blocked_by": self.blocked_by,
             "pending_keys": list(self.pending_keys),
@@ -176,6 +179,7 @@ class Record:
             reason=item.get("reason"),
             etag=item.get("etag", ""),
             goal=item.get("goal", ""),
+            rules=item.get("rules", ""),
             original=original,
             outputs=tuple(
                 Output(rendition=name, **fields) for name, fields in item.get("renditions", {}).items()

@@ -1,1 +1,0 @@
-"""The entry on a terminal: data on stdout, messages on stderr."""

@@ -1,0 +1,353 @@
+"""The commands: each reads its arguments, calls the runtime and shows what came of it."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.logging import RichHandler
+from rich.markup import escape
+
+from renditions import reconcile
+from renditions.cli import display
+from renditions.demo import prepare
+from renditions.difference import Outcome
+from renditions.errors import RenditionsError, UsageError
+from renditions.pipeline_file import json_schema, load, read_preset
+from renditions.record import STATUSES, Record, Status
+from renditions.runtime import Runtime, open_runtime
+
+DEFAULT_FILE = Path("renditions.toml")
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Every size, format and watermark of every picture, the moment it lands.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+FileOption = Annotated[
+    Path | None,
+    typer.Option("-p", "--pipeline", metavar="FILE", help="The pipeline file [default: renditions.toml]."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", min=1, max=256, help="How many worker processes render pictures.")
+]
+WORKERS = os.cpu_count() or 1
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name may be no UTF-8
+    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        app()
+    except RenditionsError as error:
+        display.messages.print(f"[red]error:[/] {escape(str(error))}")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (as `head` does); there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"renditions {version('renditions')}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    file: FileOption = None,
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Set up messages; remember a pipeline file that was named before the command."""
+    del show_version
+    handler = RichHandler(console=display.messages, show_time=False, show_path=False, markup=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
+    logging.getLogger("renditions.notices").setLevel(logging.INFO)
+    context.obj = file
+
+
+def _file(context: typer.Context, file: Path | None) -> Path:
+    named: Path | None = context.obj
+    return file or named or DEFAULT_FILE
+
+
+@contextmanager
+def _opened(context: typer.Context, file: Path | None) -> Iterator[Runtime]:
+    """Open the chosen pipeline's parts, telling its warnings."""
+    loaded = load(_file(context, file), os.environ)
+    for warning in loaded.warnings:
+        display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+    with open_runtime(loaded) as runtime:
+        yield runtime
+
+
+@app.command()
+def init(
+    context: typer.Context,
+    preset: Annotated[
+        str,
+        typer.Option(help="What to begin with: thumbnail, square, base64, gallery, web or shop."),
+    ] = "thumbnail",
+    file: FileOption = None,
+) -> None:
+    """Write a pipeline file to begin with, and the folder that pictures land in."""
+    path = _file(context, file)
+    text = read_preset(preset)
+    try:
+        with path.open("x", encoding="utf-8") as target:
+            target.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already; nothing was changed") from None
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}") from None
+    inbox = path.parent / load(path).pipeline.source.store
+    inbox.mkdir(parents=True, exist_ok=True)
+    display.messages.print(
+        f"Wrote {escape(str(path))} and {escape(str(inbox))}/. Put pictures there, then: renditions sync"
+    )
+
+
+@app.command()
+def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
+    """Check the pipeline file and show what it declares."""
+    path = _file(context, file)
+    loaded = load(path, os.environ)
+    pipeline = loaded.pipeline
+    example = "folder/photo.jpg"
+    keys = pipeline.output_keys(example, "etag")
+    if as_json:
+        display.print_json(
+            {
+                "file": str(path),
+                "warnings": [str(warning) for warning in loaded.warnings],
+                "source": pipeline.source.store,
+                "output": pipeline.output.store,
+                "catalog": pipeline.catalog.store,
+                "renditions": {name: {"example_key": key} for name, key in keys.items()},
+            }
+        )
+        return
+    for warning in loaded.warnings:
+        display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+    display.print_renditions(pipeline, example, keys)
+    display.messages.print(f"{escape(str(path))} is right.")
+
+
+@app.command()
+def plan(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
+    """Show what sync would do, and change nothing."""
+    with _opened(context, file) as runtime:
+        differences = runtime.plan()
+        if as_json:
+            display.print_json_array(
+                display.difference_item(difference)
+                for difference in differences
+                if difference.action != "keep"
+            )
+            return
+        console = display.make_data_console()
+        counts: Counter[str] = Counter()
+        for difference in differences:
+            counts[difference.action] += 1
+            shown = counts.total() - counts["keep"]
+            if difference.action != "keep" and shown <= display.MOST_LINES:
+                display.print_difference(console, difference)
+        hidden = counts.total() - counts["keep"] - display.MOST_LINES
+        if hidden > 0:
+            console.print(f"… and {hidden:,} more (all of them with --json)")
+        console.print(display.describe_plan(counts))
+
+
+@app.command()
+def sync(
+    context: typer.Context,
+    file: FileOption = None,
+    workers: WorkersOption = WORKERS,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Make every picture's renditions what the file declares."""
+    with _opened(context, file) as runtime:
+        _sync(runtime, workers, as_json=as_json)
+
+
+def _sync(runtime: Runtime, workers: int, *, as_json: bool) -> None:
+    """Sync with a progress bar, print the summary and exit with its code."""
+    with _stopping() as stop:
+        total = sum(difference.action != "keep" for difference in runtime.plan()) if _on_terminal() else None
+        with display.show_progress("pictures", total, quiet=as_json) as progress:
+            troubles = itertools.count(1)
+
+            def tell(outcome: Outcome) -> None:
+                if not outcome.again:
+                    progress.advance(progress.task_ids[0])
+                if outcome.result in ("rejected", "failed") and not outcome.again:
+                    number = next(troubles)
+                    if number <= display.MOST_LINES:
+                        display.print_trouble(outcome)
+                    elif number == display.MOST_LINES + 1:
+                        display.messages.print("… and more: renditions list --status rejected (or failed)")
+
+            with runtime.open_workers(workers) as process:
+                summary = runtime.sync(process, workers=workers, stop=stop, on_outcome=tell)
+    if as_json:
+        display.print_json(display.summary_item(summary))
+    else:
+        display.make_data_console().print(display.describe_summary(summary), soft_wrap=True)
+    if summary.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if not summary.all_done:
+        raise typer.Exit(1)
+
+
+def _on_terminal() -> bool:
+    return display.messages.is_terminal
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Yield an event that the first Ctrl-C (or SIGTERM) sets; the second one ends the program at once."""
+    stop = threading.Event()
+
+    def ask(number: int, _frame: object) -> None:
+        if stop.is_set():
+            os._exit(INTERRUPTED if number == signal.SIGINT else 128 + number)
+        stop.set()
+        display.messages.print("stopping after the pictures that are in work (again to stop at once)")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@app.command()
+def watch(
+    context: typer.Context,
+    file: FileOption = None,
+    workers: WorkersOption = WORKERS,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Sync, then keep every picture that lands in the folder in order, until Ctrl-C."""
+
+    def tell(outcome: Outcome) -> None:
+        if outcome.again or outcome.result == "unchanged":
+            return
+        if as_json:
+            display.print_json_line(display.outcome_item(outcome))
+        else:
+            display.print_outcome(outcome)
+
+    with _opened(context, file) as runtime, _stopping() as stop, runtime.open_workers(workers) as process:
+        display.messages.print(f"watching {escape(runtime.pipeline.source.store)} (Ctrl-C to stop)")
+        runtime.watch(process, workers=workers, stop=stop, on_outcome=tell)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],
+    file: FileOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the record of one picture."""
+    with _opened(context, file) as runtime:
+        record = _find(runtime, name)
+        key_name = runtime.pipeline.catalog.key
+        if as_json:
+            display.print_json(record.to_item(key_name))
+        else:
+            display.print_record(record, key_name)
+
+
+def _find(runtime: Runtime, name: str) -> Record:
+    record = runtime.catalog.get(name)
+    if record is None:
+        raise UsageError(f"expected the name of a picture with a record, found {name!r} (see: renditions list)")
+    return record
+
+
+def _parse_status(text: str | None) -> Status | None:
+    for status in STATUSES:
+        if status == text:
+            return status
+    if text is None:
+        return None
+    raise UsageError(f"--status: expected one of {', '.join(STATUSES)}, found {text!r}")
+
+
+@app.command("list")
+def list_records(
+    context: typer.Context,
+    status: Annotated[
+        str | None, typer.Option(help="Only these: processing, done, rejected or failed.")
+    ] = None,
+    file: FileOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """List the pictures' records, newest first."""
+    wanted = _parse_status(status)
+    with _opened(context, file) as runtime:
+        records = runtime.catalog.query(wanted)
+        if as_json:
+            display.print_json_array(record.to_item(runtime.pipeline.catalog.key) for record in records)
+            return
+        display.print_records(itertools.islice(records, display.MOST_LINES))
+        rest = sum(1 for _ in records)
+        if rest:
+            display.messages.print(f"… and {rest:,} more (all of them with --json)")
+
+
+@app.command()
+def retry(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(help="Which pictures; without any, all failed.")] = None,
+    status: Annotated[str, typer.Option(help="Which ones, where none is named: failed or rejected.")] = "failed",
+    file: FileOption = None,
+    workers: WorkersOption = WORKERS,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Try failed (or rejected, or named) pictures again."""
+    wanted = _parse_status(status)
+    if wanted not in ("failed", "rejected"):
+        raise UsageError(f"--status: expected failed or rejected, found {status!r}")
+    with _opened(context, file) as runtime:
+        records: Iterator[Record]
+        records = iter([_find(runtime, name) for name in names]) if names else runtime.catalog.query(wanted)
+        reopened = sum(reconcile.reopen(runtime.catalog, record) for record in records)
+        display.messages.print(f"{reopened:,} to be tried again")
+        _sync(runtime, workers, as_json=as_json)
+
+
+@app.command()
+def schema() -> None:
+    """Print the pipeline file's JSON Schema, for editors."""
+    display.print_json(json_schema())

@@ -1,0 +1,222 @@
+"""What the commands show: tables and progress for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from renditions.difference import Action, Difference, Outcome
+from renditions.reconcile import Summary
+from renditions.record import Record
+
+PIPE_COLUMNS = 160
+"""How wide tables are where there is no terminal to ask."""
+
+MOST_LINES = 40
+"""How many pictures a person is shown before only their number is told."""
+
+messages = Console(stderr=True, highlight=False, soft_wrap=True)
+
+ACTION_SIGNS: dict[Action, str] = {
+    "create": "[green]+[/]",
+    "update": "[yellow]~[/]",
+    "remove": "[red]-[/]",
+    "settle": "[blue]>[/]",
+    "wait": "[dim]…[/]",
+}
+STATUS_STYLES = {"done": "green", "rejected": "yellow", "failed": "red", "processing": "blue"}
+
+
+def make_data_console() -> Console:
+    """Return the console for data; made late so that it sees where stdout goes now."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_COLUMNS
+    return console
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_json_array(values: Iterable[Any]) -> None:
+    """Print a JSON array, an element a line, as its elements come."""
+    separator = "["
+    for value in values:
+        sys.stdout.write(f"{separator}\n  {json.dumps(value, ensure_ascii=False)}")
+        separator = ","
+    sys.stdout.write("[]\n" if separator == "[" else "\n]\n")
+
+
+def format_bytes(count: float) -> str:
+    """Return a number of bytes with a decimal unit: ``1.2 MB``."""
+    for unit in ("B", "kB", "MB"):
+        if abs(count) < 999.5:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.5 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def difference_item(difference: Difference) -> dict[str, Any]:
+    """Return the JSON form of a planned difference."""
+    return {
+        "name": difference.name,
+        "action": difference.action,
+        "why": difference.why,
+        "make": {name: (difference.keys or {})[name] for name in difference.make},
+        "delete": list(difference.delete),
+    }
+
+
+def summary_item(summary: Summary) -> dict[str, Any]:
+    """Return the JSON form of a sync's summary."""
+    return {
+        "processed": dict(summary.results),
+        "as_declared": dict(summary.standing),
+        "waiting": summary.waiting,
+        "interrupted": summary.interrupted,
+        "all_done": summary.all_done,
+    }
+
+
+def print_difference(console: Console, difference: Difference) -> None:
+    """Print one line of a plan."""
+    parts = [", ".join(difference.make)]
+    if difference.delete:
+        parts.append(f"[red]deletes {escape(', '.join(difference.delete))}[/]")
+    detail = "; ".join(part for part in parts if part)
+    sign = ACTION_SIGNS.get(difference.action, " ")
+    text = f"{sign} {escape(difference.name)}  [dim]{escape(difference.why)}[/]"
+    console.print(f"{text}: {detail}" if detail else text, soft_wrap=True)
+
+
+def describe_summary(summary: Summary) -> str:
+    """Return a sentence on what a sync came to."""
+    standing = summary.standing.total()
+    if not summary.results and not summary.waiting and not summary.interrupted:
+        kept = _count(standing, "picture")
+        text = f"Nothing to do: {kept} looked at, " + (_list_counts(summary.standing) or "none there")
+        return f"{text}."
+    parts = [f"{_count(summary.results.total(), 'picture')} processed: {_list_counts(summary.results)}"]
+    if standing:
+        parts.append(f"{standing} needed nothing ({_list_counts(summary.standing)})")
+    if summary.waiting:
+        parts.append(f"{summary.waiting} still waiting; the next sync takes them")
+    if summary.interrupted:
+        parts.append("stopped before the end; the next sync continues")
+    return "; ".join(parts) + "."
+
+
+def print_trouble(outcome: Outcome) -> None:
+    """Print, as a message, what went wrong with a picture."""
+    style = STATUS_STYLES.get(outcome.result, "red")
+    messages.print(f"[{style}]{outcome.result}[/] {escape(outcome.name)}: {escape(outcome.reason or '')}")
+
+
+def print_records(records: Iterable[Record]) -> None:
+    """Print a table of records."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("picture", "status", "original", "renditions", "made of it", "when / why"):
+        table.add_column(heading, overflow="fold")
+    for record in records:
+        table.add_row(*_record_cells(record))
+    make_data_console().print(table)
+
+
+def print_record(record: Record, key_name: str) -> None:
+    """Print all of one record that a person asks for."""
+    console = make_data_console()
+    style = STATUS_STYLES[record.status]
+    console.print(f"[bold]{escape(record.name)}[/] is [{style}]{record.status}[/]", soft_wrap=True)
+    if record.reason:
+        console.print(f"  {escape(record.reason)}", soft_wrap=True)
+    item = record.to_item(key_name)
+    shown = ("timestamp", "original_format", "original_frames", "etag", "attempts", "blocked_by", "lease")
+    for name in shown:
+        if item.get(name):
+            console.print(f"  [dim]{name}[/] {escape(str(item[name]))}", soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("rendition", "output", "format", "dimensions", "size"):
+        table.add_column(heading, overflow="fold")
+    if record.original:
+        original = record.original
+        table.add_row("[dim]original[/]", "", original.format, _sides(original), format_bytes(original.size_bytes))
+    for output in record.outputs:
+        table.add_row(
+            output.rendition, escape(output.key), output.format, _sides(output), format_bytes(output.size_bytes)
+        )
+    for rendition, reason in record.errors:
+        table.add_row(rendition, f"[yellow]{escape(reason)}[/]", "", "", "")
+    console.print(table)
+
+
+@contextmanager
+def show_progress(description: str, total: int | None, *, quiet: bool) -> Iterator[Progress]:
+    """Show a bar with rate and time left on stderr while the block runs; yields it with one task."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _RateColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=messages,
+        transient=True,
+        disable=quiet or not messages.is_terminal,
+    )
+    with progress:
+        progress.add_task(description, total=total)
+        yield progress
+
+
+class _RateColumn(ProgressColumn):
+    """Pictures a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f}/s" if speed else "", style="progress.data.speed")
+
+
+def _record_cells(record: Record) -> tuple[str, ...]:
+    original = record.original
+    made = sum(output.size_bytes for output in record.outputs)
+    return (
+        escape(record.name),
+        f"[{STATUS_STYLES[record.status]}]{record.status}[/]",
+        f"{_sides(original)} {format_bytes(original.size_bytes)}".strip() if original else "",
+        ", ".join(output.rendition for output in record.outputs),
+        format_bytes(made) if record.outputs else "",
+        escape(record.reason) if record.reason else f"{record.timestamp:%Y-%m-%d %H:%M:%S} UTC",
+    )
+
+
+def _sides(sized: Any) -> str:
+    return f"{sized.width}×{sized.height}" if sized.width else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _list_counts(counts: dict[Any, int]) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)

@@ -1,0 +1,399 @@
+"""The heart: one picture, from what it is now to its outputs, its record and its notice.
+
+A name is processed because something may have happened to it; nothing but a look at the store and
+the catalog decides what. Each step leaves a state from which the next call continues, whoever makes
+it and whatever died meanwhile:
+
+    look      at the source object and its record
+    begin     take the record's lease, and claim every output key that is going to be written
+    render    check and make what is missing
+    write     the outputs, each on the condition that nobody wrote it since
+    finish    the record, with every output
+    look      again: if the picture changed meanwhile, begin again
+    settle    delete what is no output any more, send the notices, give the lease back
+
+Two invariants carry it. Every object in the output store is claimed by a record from before it is
+written until after it is deleted, so nothing is orphaned. And a record's ``outputs`` never names an
+object that is about to be overwritten, so what it says is true.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from renditions.difference import (
+    MAX_ATTEMPTS,
+    Difference,
+    Outcome,
+    compare,
+    find_output,
+    sorted_keys,
+    undeleted_keys,
+)
+from renditions.errors import Conflict, Failed, KeyTaken, Rejected
+from renditions.pipeline import FORMATS, NoticeEvent, Pipeline
+from renditions.ports import (
+    Catalog,
+    Condition,
+    IfAbsent,
+    IfMatch,
+    Notifier,
+    Rendered,
+    Renderer,
+    Store,
+    StoredObject,
+)
+from renditions.record import Lease, Notice, Original, Output, OwedNotice, Record
+
+log = logging.getLogger(__name__)
+
+LEASE_MARGIN = timedelta(minutes=5)
+"""How much longer than the time limit for rendering a lease lasts: for the stores and the queue."""
+
+MAX_ROUNDS = 8
+"""How often one call begins again because the picture or its record changed under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """Processes pictures of one pipeline. Safe to call from many threads, processes and machines."""
+
+    pipeline: Pipeline
+    source: Store
+    output: Store
+    catalog: Catalog
+    render: Renderer
+    notifiers: Mapping[str, Notifier]
+    """By ``Notify.target``."""
+    owner: str
+    """Who takes the leases."""
+    clock: Callable[[], datetime]
+    is_gone: Callable[[str], bool] = lambda _: False
+    """Tells of a lease's owner that it certainly works no more."""
+
+    def process(self, name: str) -> Outcome:
+        """Make the picture's outputs, record and notices what they should be.
+
+        Raises:
+            Failed: a store or the catalog failed so that not even that could be recorded.
+
+        """
+        held: Record | None = None
+        worked = False
+        for _ in range(MAX_ROUNDS):
+            try:
+                difference = self._look(name, held)
+                result = self._act(difference, held, worked=worked)
+            except Conflict:
+                held = None
+                continue
+            except Failed:
+                if held:
+                    self._release(held)
+                raise
+            if isinstance(result, Outcome):
+                return result
+            # And look again: the picture may have changed while we worked.
+            held, worked = (result if result and result.lease else None), True
+        if held:
+            self._release(held)
+        return Outcome(name, "waiting", "it changes faster than it can be processed", again=True)
+
+    def _look(self, name: str, held: Record | None) -> Difference:
+        """Compare the picture as it is now with its record."""
+        found = self.source.head(name) if self.pipeline.source.matches(name) else None
+        # While we hold the lease nobody else writes the record: ours is the newest.
+        record = replace(held, lease=None) if held else self.catalog.get(name)
+        blocker = self.catalog.get(record.blocked_by) if record and record.blocked_by else None
+        return compare(
+            self.pipeline, name, found, record, now=self.clock(), is_gone=self.is_gone, blocker=blocker
+        )
+
+    def _act(self, difference: Difference, held: Record | None, *, worked: bool) -> Outcome | Record | None:
+        """Do what is to be done; return the outcome, or else the record (None if removed) to look again."""
+        record = difference.record
+        match difference.action:
+            case "create" | "update" if difference.found:
+                return self._update(difference, difference.found)
+            case "remove" if record:
+                return self._remove(record)
+            case "settle" if record:
+                return self._settle(held or self._begin(record))
+            case "wait":
+                record = self._release(held) if held else record
+                return Outcome(difference.name, "waiting", difference.why, again=True, record=record)
+            case _:
+                record = self._release(held) if held else record
+                if record and worked:
+                    return Outcome(record.name, _result(record), record.reason, record=record)
+                return Outcome(difference.name, "unchanged", difference.why, record=record)
+
+    def _update(self, difference: Difference, found: StoredObject) -> Outcome | Record:
+        """Make what is missing and finish; the record has a lease if something is left to do."""
+        begun = self._begin_update(difference, found)
+        if begun.status == "rejected":
+            return begun
+        try:
+            return self._make(begun, difference, found)
+        except Failed as error:
+            failed = self._fail(begun, error)
+            if failed.attempts < MAX_ATTEMPTS:
+                return Outcome(failed.name, "failed", failed.reason, again=True, record=failed)
+            return failed
+
+    def _release(self, held: Record) -> Record:
+        return self.catalog.write(replace(held, lease=None))
+
+    def _begin(self, record: Record) -> Record:
+        """Take the record's lease.
+
+        Two that look at the same time read the same revision; the first write raises it, so the
+        second one's is refused, and it looks again:
+
+            A  get r7            write(r7) → r8, leased
+            B       get r7                              write(r7) → Conflict
+        """
+        until = self.clock() + timedelta(seconds=self.pipeline.limits.seconds) + LEASE_MARGIN
+        return self.catalog.write(replace(record, lease=Lease(self.owner, until)))
+
+    def _begin_update(self, difference: Difference, found: StoredObject) -> Record:
+        """Take the lease and claim the keys; if another picture has one of them, reject this one.
+
+        Returns the record with status ``processing``, or ``rejected``.
+        """
+        now = self.clock()
+        keys = difference.keys or {}
+        goal = self.pipeline.goal_of(difference.name, found.etag)
+        old = difference.record or Record(difference.name, "processing", now)
+        same_picture = old.etag == found.etag
+        kept = tuple(output for output in old.outputs if keys.get(output.rendition) == output.key)
+        kept = tuple(output for output in kept if output.rendition not in difference.make)
+        wanted = replace(
+            old,
+            status="processing",
+            timestamp=now,
+            reason=None,
+            etag=found.etag,
+            goal=goal,
+            rules=old.rules if same_picture else "",
+            original=old.original if same_picture and old.original else Original(found.size_bytes),
+            outputs=kept,
+            errors=(),
+            attempts=old.attempts if old.goal == goal else 0,
+            blocked_by=None,
+        )
+        kept_keys = {output.key for output in kept}
+        claimed = frozenset(sorted_keys(old)) | frozenset(keys.values())
+        try:
+            if len(set(keys.values())) < len(keys):
+                raise _own_keys_collide(keys)
+            return self._begin(replace(wanted, pending_keys=tuple(sorted(claimed - kept_keys))))
+        except Rejected as refusal:
+            refused = replace(wanted, outputs=(), pending_keys=sorted_keys(old))
+            if isinstance(refusal, KeyTaken):
+                refused = replace(refused, blocked_by=refusal.owner)
+            return self._begin(self._decide(refused, "rejected", str(refusal)))
+
+    def _make(self, begun: Record, difference: Difference, found: StoredObject) -> Record:
+        """Render and write what is missing, and finish.
+
+        Returns the finished record, or ``begun`` if the picture changed before it was read.
+        """
+        if found.size_bytes > self.pipeline.accept.max_bytes:
+            return self._finish(begun, self._refuse(begun, _too_many_bytes(found, self.pipeline)))
+        if not difference.make and begun.rules == self.pipeline.rules:
+            return self._finish(begun, self._decide(begun, "done"))
+        got = self.source.get(begun.name)
+        if got is None or got[0].etag != found.etag:
+            return begun
+        recipes = {name: self.pipeline.renditions[name] for name in difference.make}
+        rendering = self.render(got[1], self.pipeline.accept, recipes)
+        begun = replace(begun, original=rendering.original)
+        if rendering.rejected is not None:
+            return self._finish(begun, self._refuse(begun, rendering.rejected))
+        errors = dict(rendering.errors)
+        outputs = {output.rendition: output for output in begun.outputs}
+        for rendition, rendered in rendering.made.items():
+            try:
+                outputs[rendition] = self._write_output(begun, difference, rendition, rendered)
+            except Rejected as refusal:
+                errors[rendition] = str(refusal)
+        reason = "; ".join(f"{rendition}: {why}" for rendition, why in errors.items()) or None
+        made = replace(
+            begun,
+            rules=self.pipeline.rules,
+            outputs=tuple(outputs[name] for name in self.pipeline.renditions if name in outputs),
+            errors=tuple(errors.items()),
+        )
+        return self._finish(begun, self._decide(made, "rejected" if errors else "done", reason))
+
+    def _write_output(
+        self, begun: Record, difference: Difference, rendition: str, rendered: Rendered
+    ) -> Output:
+        """Write one output on the condition that nobody wrote its key since we began.
+
+        Had our lease run out while we worked, its next holder may have written already; our write
+        must not undo that:
+
+            A  begin (object e1)      …paused…                   put if e1 → Conflict
+            B               begin, put if e1 → e2, finish
+        """
+        key = (difference.keys or {})[rendition]
+        old = find_output(difference.record, rendition) if difference.record else None
+        condition: Condition = IfMatch(old.etag) if old and old.key == key else IfAbsent()
+        content_type = FORMATS[rendered.format].content_type
+        while True:
+            try:
+                stored = self.output.put(key, rendered.content, condition, content_type)
+                break
+            except Conflict:
+                condition = self._look_at_output(begun, difference, key)
+        return Output(
+            rendition=rendition,
+            key=key,
+            etag=stored.etag,
+            source_etag=begun.etag,
+            fingerprint=self.pipeline.fingerprints()[rendition],
+            format=rendered.format,
+            size_bytes=stored.size_bytes,
+            width=rendered.width,
+            height=rendered.height,
+        )
+
+    def _look_at_output(self, begun: Record, difference: Difference, key: str) -> Condition:
+        """Return the condition for a key that holds something else than the record knew.
+
+        It is what a crash left there, or an object that was there before the catalog was.
+        """
+        there = self.output.head(key)
+        self._confirm_lease(begun)
+        claimed_before = difference.record.claimed_keys() if difference.record else frozenset()
+        if there and key not in claimed_before:
+            log.warning("%s: replaced %s, which was there and in no record", begun.name, key)
+        return IfMatch(there.etag) if there else IfAbsent()
+
+    def _confirm_lease(self, held: Record) -> None:
+        """Raise Conflict if somebody took the lease over.
+
+        Called after a look at an output and before the write that depends on it: whoever takes the
+        lease later also writes later, and then the condition doesn't hold.
+        """
+        current = self.catalog.get(held.name)
+        if current is None or current.revision != held.revision:
+            raise Conflict(f"the lease on {held.name!r} was taken over")
+
+    def _refuse(self, begun: Record, reason: str) -> Record:
+        """Return the record of a picture that has no outputs because it is rejected."""
+        pending = sorted_keys(begun)
+        return self._decide(replace(begun, outputs=(), pending_keys=pending), "rejected", reason)
+
+    def _decide(self, record: Record, status: NoticeEvent, reason: str | None = None) -> Record:
+        """Return the record with its status, and owing the notices that the status calls for.
+
+        Notices of an earlier status that weren't sent yet are dropped: they would no longer be true.
+        """
+        return replace(
+            record,
+            status=status,
+            reason=reason,
+            timestamp=self.clock(),
+            attempts=record.attempts if status == "failed" else 0,
+            owed=tuple(
+                OwedNotice(status, notify.target) for notify in self.pipeline.notify if status in notify.on
+            ),
+        )
+
+    def _finish(self, begun: Record, decided: Record) -> Record:
+        """Write the decided record; keep the lease only if something is left to settle.
+
+        The condition is the revision that ``begin`` left. Whoever took the lease over has raised it:
+
+            A  begin → r8     …paused past the lease…      finish(r8) → Conflict: writes nothing
+            B                   begin → r9, finish → r10
+        """
+        kept_keys = {output.key for output in decided.outputs}
+        pending = tuple(key for key in sorted_keys(replace(decided, outputs=())) if key not in kept_keys)
+        lease = begun.lease if pending or decided.owed else None
+        return self.catalog.write(replace(decided, pending_keys=pending, lease=lease))
+
+    def _fail(self, begun: Record, error: Failed) -> Record:
+        """Record that something around the picture broke; notices are owed once it is given up."""
+        attempts = begun.attempts + 1 if error.retryable else MAX_ATTEMPTS
+        failed = self._decide(replace(begun, attempts=attempts), "failed", str(error))
+        owed = failed.owed if attempts >= MAX_ATTEMPTS else ()
+        return self.catalog.write(replace(failed, owed=owed, lease=None))
+
+    def _remove(self, record: Record) -> Outcome | None:
+        """Delete the outputs of a picture that is gone, then its record; None to look again."""
+        gone = replace(record, status="processing", goal="", outputs=(), pending_keys=sorted_keys(record))
+        leased = self._begin(gone)
+        try:
+            for key in leased.pending_keys:
+                self._delete_output(leased, key)
+        except Failed as error:
+            record = self.catalog.write(replace(leased, reason=str(error), lease=None))
+            return Outcome(record.name, "failed", str(error), again=error.retryable, record=record)
+        self.catalog.delete(leased)
+        if self.source.head(record.name) and self.pipeline.source.matches(record.name):
+            return None
+        return Outcome(record.name, "removed")
+
+    def _settle(self, leased: Record) -> Outcome:
+        """Delete what is no output any more, send the owed notices, give the lease back.
+
+        A notice is sent at least once: whoever dies between sending and writing has it sent again.
+        """
+        owed: list[OwedNotice] = []
+        pending = leased.pending_keys
+        trouble: str | None = None
+        try:
+            for key in undeleted_keys(leased):
+                self._delete_output(leased, key)
+                pending = tuple(other for other in pending if other != key)
+        except Failed as error:
+            trouble = str(error)
+        for notice in leased.owed:
+            try:
+                if notifier := self.notifiers.get(notice.target):
+                    notifier.send(Notice(notice.event, leased))
+            except Failed as error:
+                trouble = str(error)
+                owed.append(notice)
+        record = self._release(replace(leased, pending_keys=pending, owed=tuple(owed)))
+        return Outcome(
+            record.name, _result(record), trouble or record.reason, again=trouble is not None, record=record
+        )
+
+    def _delete_output(self, leased: Record, key: str) -> None:
+        """Delete an object that is no output any more, unless somebody else wrote it meanwhile."""
+        while there := self.output.head(key):
+            self._confirm_lease(leased)
+            try:
+                self.output.delete(key, IfMatch(there.etag))
+            except Conflict:
+                continue
+            return
+
+
+def _result(record: Record) -> NoticeEvent:
+    """Return a decided record's status."""
+    if record.status == "processing":
+        raise AssertionError(f"{record.name!r} is not decided")
+    return record.status
+
+
+def _too_many_bytes(found: StoredObject, pipeline: Pipeline) -> str:
+    return f"expected at most {pipeline.accept.max_bytes:,} bytes, found {found.size_bytes:,}"
+
+
+def _own_keys_collide(keys: Mapping[str, str]) -> Rejected:
+    """Return the refusal of a picture of which two renditions would have one key."""
+    taken: dict[str, str] = {}
+    for rendition, key in keys.items():
+        if key in taken:
+            return Rejected(f"{taken[key]} and {rendition} would both write {key!r}")
+        taken[key] = rendition
+    raise AssertionError("no two keys are the same")
