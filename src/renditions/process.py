@@ -20,7 +20,8 @@ object that is about to be overwritten, so what it says is true.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -136,13 +137,14 @@ class Processor:
         begun = self._begin_update(difference, found)
         if begun.status == "rejected":
             return begun
-        try:
-            return self._make(begun, difference, found)
-        except Failed as error:
-            failed = self._fail(begun, error)
-            if failed.attempts < MAX_ATTEMPTS:
-                return Outcome(failed.name, "failed", failed.reason, again=True, record=failed)
-            return failed
+        with self._guard(begun):
+            try:
+                return self._make(begun, difference, found)
+            except Failed as error:
+                failed = self._fail(begun, error)
+        if failed.attempts < MAX_ATTEMPTS:
+            return Outcome(failed.name, "failed", failed.reason, again=True, record=failed)
+        return failed
 
     def _release(self, held: Record) -> Record:
         return self.catalog.write(replace(held, lease=None))
@@ -275,6 +277,40 @@ class Processor:
             log.warning("%s: replaced %s, which was there and in no record", begun.name, key)
         return IfMatch(there.etag) if there else IfAbsent()
 
+    @contextmanager
+    def _guard(self, leased: Record) -> Iterator[None]:
+        """Reopen the record if its lease turns out to be lost after we worked under it.
+
+        Conditions can't tell a key that was never written from one that was written and deleted:
+
+            A  begin (no object)      …paused past the lease…            put if absent → an orphan
+            B               begin, put, finish; picture gone: delete all
+
+        So whoever finds its lease lost has the keys that it may have touched claimed and made again.
+        """
+        try:
+            yield
+        except Conflict:
+            if leased.pending_keys:
+                self._reopen(leased.name, set(leased.pending_keys))
+            raise
+
+    def _reopen(self, name: str, touched: set[str]) -> None:
+        while True:
+            current = self.catalog.get(name) or Record(name, "processing", self.clock())
+            kept = tuple(output for output in current.outputs if output.key not in touched)
+            pending = (current.claimed_keys() | touched) - {output.key for output in kept}
+            try:
+                self.catalog.write(
+                    replace(current, goal="", outputs=kept, pending_keys=tuple(sorted(pending)), lease=None)
+                )
+            except KeyTaken as taken:
+                touched.discard(taken.key)  # its owner writes it on conditions of its own
+            except Conflict:
+                continue
+            else:
+                return
+
     def _confirm_lease(self, held: Record) -> None:
         """Raise Conflict if somebody took the lease over.
 
@@ -330,13 +366,14 @@ class Processor:
         """Delete the outputs of a picture that is gone, then its record; None to look again."""
         gone = replace(record, status="processing", goal="", outputs=(), pending_keys=sorted_keys(record))
         leased = self._begin(gone)
-        try:
-            for key in leased.pending_keys:
-                self._delete_output(leased, key)
-        except Failed as error:
-            record = self.catalog.write(replace(leased, reason=str(error), lease=None))
-            return Outcome(record.name, "failed", str(error), again=error.retryable, record=record)
-        self.catalog.delete(leased)
+        with self._guard(leased):
+            try:
+                for key in leased.pending_keys:
+                    self._delete_output(leased, key)
+            except Failed as error:
+                record = self._release(replace(leased, reason=str(error)))
+                return Outcome(record.name, "failed", str(error), again=error.retryable, record=record)
+            self.catalog.delete(leased)
         if self.source.head(record.name) and self.pipeline.source.matches(record.name):
             return None
         return Outcome(record.name, "removed")
@@ -346,23 +383,23 @@ class Processor:
 
         A notice is sent at least once: whoever dies between sending and writing has it sent again.
         """
-        owed: list[OwedNotice] = []
-        pending = leased.pending_keys
+        pending, owed = list(leased.pending_keys), list(leased.owed)
         trouble: str | None = None
-        try:
-            for key in undeleted_keys(leased):
-                self._delete_output(leased, key)
-                pending = tuple(other for other in pending if other != key)
-        except Failed as error:
-            trouble = str(error)
-        for notice in leased.owed:
+        with self._guard(leased):
             try:
-                if notifier := self.notifiers.get(notice.target):
-                    notifier.send(Notice(notice.event, leased))
+                for key in undeleted_keys(leased):
+                    self._delete_output(leased, key)
+                    pending.remove(key)
             except Failed as error:
                 trouble = str(error)
-                owed.append(notice)
-        record = self._release(replace(leased, pending_keys=pending, owed=tuple(owed)))
+            for notice in leased.owed:
+                try:
+                    if notifier := self.notifiers.get(notice.target):
+                        notifier.send(Notice(notice.event, leased))
+                    owed.remove(notice)
+                except Failed as error:
+                    trouble = str(error)
+            record = self._release(replace(leased, pending_keys=tuple(pending), owed=tuple(owed)))
         return Outcome(
             record.name, _result(record), trouble or record.reason, again=trouble is not None, record=record
         )

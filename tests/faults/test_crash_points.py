@@ -1,0 +1,148 @@
+"""Every single I/O step: the worker dies before or after it, or pauses there while another one works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from renditions.pipeline import Rendition
+from world import Crash, Steps, World, make_pipeline
+
+NAME = "a/photo.jpg"
+
+
+def new(world: World) -> None:
+    world.upload(NAME, b"one")
+
+
+def replaced(world: World) -> None:
+    new(world)
+    world.settle()
+    world.upload(NAME, b"two")
+
+
+def deleted(world: World) -> None:
+    new(world)
+    world.settle()
+    world.remove(NAME)
+
+
+def pipeline_changed(world: World) -> None:
+    new(world)
+    world.settle()
+    world.pipeline = make_pipeline(
+        thumb=Rendition(width=100), square=Rendition(width=1, height=1, fit="cover")
+    )
+
+
+def key_changed(world: World) -> None:
+    new(world)
+    world.settle()
+    world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{dir}thumb_{name}"))
+
+
+def rejected(world: World) -> None:
+    world.upload(NAME, b"bad")
+
+
+def turned_bad(world: World) -> None:
+    new(world)
+    world.settle()
+    world.upload(NAME, b"bad now")
+
+
+def partly_made(world: World) -> None:
+    world.upload(NAME, b"half")
+
+
+def key_taken(world: World) -> None:
+    world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{name}"))
+    world.upload("Z/photo.jpg", b"earlier")
+    world.settle()
+    world.upload(NAME, b"later")
+
+
+SCENARIOS = [
+    new, replaced, deleted, pipeline_changed, key_changed, rejected, turned_bad, partly_made, key_taken,
+]  # fmt: skip
+
+each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+
+
+def crash() -> None:
+    raise Crash
+
+
+def count_steps(scenario: Callable[[World], None]) -> int:
+    world = World()
+    scenario(world)
+    steps = Steps()
+    world.processor(steps=steps).process(NAME)
+    return steps.count
+
+
+@each_scenario
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_crash_at_any_step_is_recovered_from(scenario: Callable[[World], None], when: str) -> None:
+    total = count_steps(scenario)
+    assert total >= 4
+    for at in range(total):
+        world = World()
+        scenario(world)
+        steps = Steps(at=at, **{when: crash})
+        with pytest.raises(Crash):
+            world.processor("dead", steps).process(NAME)
+        world.gone.add("dead")
+        world.settle()
+        world.check_promise()
+
+
+@each_scenario
+def test_another_worker_while_the_lease_holds_changes_nothing(scenario: Callable[[World], None]) -> None:
+    for at in range(count_steps(scenario)):
+        world = World()
+        scenario(world)
+        other = world.processor("other")
+        world.processor("first", Steps(at=at, before=lambda other=other: other.process(NAME))).process(NAME)
+        world.settle()
+        world.check_promise()
+
+
+@each_scenario
+@pytest.mark.parametrize("then", ["same", "replaced", "deleted", "changed pipeline"])
+def test_a_worker_that_sleeps_past_its_lease_undoes_nothing(
+    scenario: Callable[[World], None], then: str
+) -> None:
+    """At each step the first worker pauses for an hour, in which another does all there is to do."""
+    for at in range(count_steps(scenario)):
+        world = World()
+        scenario(world)
+
+        def meanwhile(world: World = world) -> None:
+            world.now += timedelta(hours=1)
+            if then == "replaced":
+                world.upload(NAME, b"three")
+            elif then == "deleted":
+                world.remove(NAME)
+            elif then == "changed pipeline":
+                world.pipeline = make_pipeline(
+                    thumb=Rendition(width=77, key=world.pipeline.renditions["thumb"].key)
+                )
+            world.settle("other")
+
+        world.processor("first", Steps(at=at, before=meanwhile)).process(NAME)
+        world.settle()
+        world.check_promise()
+
+
+@each_scenario
+def test_a_picture_that_changes_at_any_step_ends_as_the_newest(scenario: Callable[[World], None]) -> None:
+    for at in range(count_steps(scenario)):
+        world = World()
+        scenario(world)
+        steps = Steps(at=at, before=lambda world=world: world.upload(NAME, b"newest"))
+        world.processor(steps=steps).process(NAME)
+        world.settle()
+        world.check_promise()
