@@ -112,3 +112,22 @@ class Runtime:
             monotonic_seconds=time.monotonic,
             on_outcome=on_outcome,
         )
+
+
+@contextmanager
+def open_runtime(loaded: LoadedPipeline) -> Iterator[Runtime]:
+    """Open the parts that a pipeline names.
+
+    Raises:
+        UsageError: It names a store or catalog that this version can't open.
+
+    """
+    pipeline = loaded.pipeline
+    with ExitStack() as stack:
+        source = _open_store(pipeline.source.store, loaded.directory, rest_seconds=REST_SECONDS, create=False)
+        output = _open_store(pipeline.output.store, loaded.directory, rest_seconds=0.0, create=True)
+        catalog_path = _sqlite_path(pipeline, loaded.directory)
+        catalog = stack.enter_context(SqliteCatalog(catalog_path))
+        for notify in pipeline.notify:
+            _make_notifier(notify)
+        yield Runtime(pipeline, source, output, catalog, catalog_path.with_name(f"{catalog_path.name}-owners"))

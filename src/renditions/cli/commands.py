@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -289,7 +289,9 @@ def show(
 def _find(runtime: Runtime, name: str) -> Record:
     record = runtime.catalog.get(name)
     if record is None:
-        raise UsageError(f"expected the name of a picture with a record, found {name!r} (see: renditions list)")
+        raise UsageError(
+            f"expected the name of a picture with a record, found {name!r} (see: renditions list)"
+        )
     return record
 
 
@@ -328,8 +330,12 @@ def list_records(
 @app.command()
 def retry(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(help="Which pictures; without any, all failed.")] = None,
-    status: Annotated[str, typer.Option(help="Which ones, where none is named: failed or rejected.")] = "failed",
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which pictures; without any, all failed.")
+    ] = None,
+    status: Annotated[
+        str, typer.Option(help="Which ones, where none is named: failed or rejected.")
+    ] = "failed",
     file: FileOption = None,
     workers: WorkersOption = WORKERS,
     *,
@@ -351,3 +357,36 @@ def retry(
 def schema() -> None:
     """Print the pipeline file's JSON Schema, for editors."""
     display.print_json(json_schema())
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Argument(help="Where to put everything.")] = Path("demo"),
+    photos: Annotated[
+        Path | None, typer.Option(help="A folder of your own pictures, read and left as it is.")
+    ] = None,
+    workers: WorkersOption = WORKERS,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the renditions of a few drawn pictures (or your own) and show what came of it."""
+    if photos is not None and not photos.is_dir():
+        raise UsageError(f"--photos: expected a folder, found {str(photos)!r}")
+    loaded = load(prepare(directory, photos))
+    with open_runtime(loaded) as runtime, _stopping() as stop:
+        with (
+            display.show_progress("pictures", None, quiet=as_json) as progress,
+            runtime.open_workers(workers) as process,
+        ):
+            summary = runtime.sync(
+                process,
+                workers=workers,
+                stop=stop,
+                on_outcome=lambda _: progress.advance(progress.task_ids[0]),
+            )
+        if as_json:
+            display.print_json_array(record.to_item() for record in runtime.catalog.list())
+        else:
+            display.print_demo(runtime.catalog.list, directory, loaded.pipeline)
+    if summary.interrupted:
+        raise typer.Exit(INTERRUPTED)

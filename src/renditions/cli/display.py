@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from renditions.difference import Action, Difference, Outcome
+from renditions.pipeline import Pipeline
 from renditions.reconcile import Summary
 from renditions.record import Record
 
@@ -126,6 +130,44 @@ def describe_summary(summary: Summary) -> str:
     return "; ".join(parts) + "."
 
 
+def describe_plan(counts: Counter[str]) -> str:
+    """Return a sentence on what a plan comes to."""
+    words = {"create": "to create", "update": "to update", "remove": "to remove",
+             "settle": "to settle", "wait": "to wait for"}  # fmt: skip
+    todo = [f"{counts[action]:,} {text}" for action, text in words.items() if counts[action]]
+    kept = f"{counts['keep']:,} as declared or decided"
+    return f"Plan: {', '.join(todo)}; {kept}." if todo else f"Nothing to do: {kept}."
+
+
+def outcome_item(outcome: Outcome) -> dict[str, Any]:
+    """Return the JSON form of an outcome."""
+    outputs = outcome.record.outputs if outcome.record else ()
+    return {
+        "name": outcome.name,
+        "result": outcome.result,
+        "reason": outcome.reason,
+        "renditions": {output.rendition: output.key for output in outputs},
+    }
+
+
+def print_json_line(value: Any) -> None:
+    """Print one JSON value on one line, at once."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """Print a line on what became of a picture."""
+    style = STATUS_STYLES.get(outcome.result, "dim")
+    made = ", ".join(output.key for output in outcome.record.outputs) if outcome.record else ""
+    detail = outcome.reason if outcome.result in ("rejected", "failed") else made
+    console = make_data_console()
+    console.print(
+        f"[{style}]{outcome.result}[/] {escape(outcome.name)}  [dim]{escape(detail or '')}[/]", soft_wrap=True
+    )
+    console.file.flush()
+
+
 def print_trouble(outcome: Outcome) -> None:
     """Print, as a message, what went wrong with a picture."""
     style = STATUS_STYLES.get(outcome.result, "red")
@@ -159,14 +201,91 @@ def print_record(record: Record, key_name: str) -> None:
         table.add_column(heading, overflow="fold")
     if record.original:
         original = record.original
-        table.add_row("[dim]original[/]", "", original.format, _sides(original), format_bytes(original.size_bytes))
+        table.add_row(
+            "[dim]original[/]", "", original.format, _sides(original), format_bytes(original.size_bytes)
+        )
     for output in record.outputs:
         table.add_row(
-            output.rendition, escape(output.key), output.format, _sides(output), format_bytes(output.size_bytes)
+            output.rendition,
+            escape(output.key),
+            output.format,
+            _sides(output),
+            format_bytes(output.size_bytes),
         )
     for rendition, reason in record.errors:
         table.add_row(rendition, f"[yellow]{escape(reason)}[/]", "", "", "")
     console.print(table)
+
+
+def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) -> None:
+    """Print what a pipeline declares, with the keys that an example picture's outputs would have."""
+    console = make_data_console()
+    console.print(
+        f"{escape(pipeline.source.store)} → {escape(pipeline.output.store)}, "
+        f"records in {escape(pipeline.catalog.store)}",
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("rendition", "format", "box", "fit", f"of {example}"):
+        table.add_column(heading, overflow="fold")
+    for name, rendition in pipeline.renditions.items():
+        box = f"{rendition.width or 'any'}×{rendition.height or 'any'}"
+        sized = rendition.width or rendition.height
+        table.add_row(
+            name,
+            rendition.format,
+            box if sized else "as it is",
+            rendition.fit if sized else "",
+            escape(keys[name]),
+        )
+    console.print(table)
+
+
+def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipeline: Pipeline) -> None:
+    """Print each file that was made, what it saved, and what was rejected and why.
+
+    ``records`` is called once for each pass over the catalog.
+    """
+    console = make_data_console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("picture and files", overflow="fold")
+    for heading in ("dimensions", "size", "saves"):
+        table.add_column(heading, justify="right")
+    statuses: Counter[str] = Counter()
+    bytes_in = bytes_out = 0
+    for number, record in enumerate(records()):
+        statuses[record.status] += 1
+        original = record.original
+        if record.status != "done" or original is None:
+            continue
+        bytes_in += original.size_bytes
+        bytes_out += sum(output.size_bytes for output in record.outputs)
+        if number < MOST_LINES:
+            table.add_row(
+                f"[bold]{escape(record.name)}[/]", _sides(original), format_bytes(original.size_bytes), ""
+            )
+            for output in record.outputs:
+                saved = 1 - output.size_bytes / original.size_bytes
+                table.add_row(
+                    f"  {escape(output.key)}", _sides(output), format_bytes(output.size_bytes), f"{saved:.0%}"
+                )
+    console.print(table)
+    for record in itertools.islice((record for record in records() if record.reason), MOST_LINES):
+        style = STATUS_STYLES[record.status]
+        console.print(
+            f"[{style}]{record.status}[/] {escape(record.name)}: {escape(record.reason or '')}",
+            soft_wrap=True,
+        )
+    console.print(
+        f"{_count(statuses.total(), 'picture')}: {_list_counts(statuses)}. "
+        f"{format_bytes(bytes_in)} of pictures, {format_bytes(bytes_out)} of renditions."
+    )
+    console.print(
+        f"The files are in {escape(str((directory / pipeline.output.store).resolve()))}", soft_wrap=True
+    )
+    console.print(
+        f"The pipeline is  {escape(str((directory / 'renditions.toml').resolve()))}", soft_wrap=True
+    )
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Pixels, and nothing of storage: one picture's bytes become its renditions."""

@@ -1,0 +1,57 @@
+"""Any picture's colours as 8-bit sRGB or 8-bit grey."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyvips
+
+from renditions.imaging.vips import Image
+
+_PROFILE = "icc-profile-data"
+_GREYS = ("b-w", "grey16")
+# Corners, greys and a few tones between: a profile that moves none of them is sRGB by another name.
+_PROBES = [
+    *([level] * 3 for level in (0, 16, 48, 96, 128, 176, 224, 255)),
+    *([255 if channel == lit else 0 for channel in range(3)] for lit in range(3)),
+    *([160 if channel == lit else 64 for channel in range(3)] for lit in range(3)),
+]
+
+
+def to_srgb(image: Any) -> Any:
+    """Return the image with 1 (grey) or 3 (sRGB) bands of 8 bits, and one more if it has alpha.
+
+    An embedded ICC profile is followed, relative colorimetric with black point compensation. Pictures
+    without one are taken as sRGB, CMYK as libvips' own CMYK profile.
+    """
+    is_grey = image.interpretation in _GREYS
+    if image.get_typeof(_PROFILE) and not _is_srgb(image):
+        image = _follow_profile(image)
+    target = "b-w" if is_grey else "srgb"
+    if image.interpretation != target or image.format != "uchar":
+        image = image.colourspace(target).cast("uchar")
+    colours = 1 if is_grey else 3
+    return image[: colours + 1] if image.bands > colours + 1 else image
+
+
+def _follow_profile(image: Any) -> Any:
+    try:
+        converted = image.icc_transform(
+            "srgb", embedded=True, intent="relative", black_point_compensation=True
+        )
+    except pyvips.Error:
+        # As browsers do: a profile that is broken or of another colour space says nothing.
+        return image
+    return converted
+
+
+def _is_srgb(image: Any) -> bool:
+    """Tell whether the picture's profile leaves sRGB values as they are, give or take one."""
+    if image.interpretation not in ("srgb", "rgb16"):
+        return False
+    probe = Image.new_from_array(_PROBES).cast("uchar")
+    probe = Image.new_from_memory(probe.write_to_memory(), len(_PROBES), 1, 3, "uchar")
+    probe = probe.copy(interpretation="srgb")
+    probe.set_type(pyvips.GValue.blob_type, _PROFILE, image.get(_PROFILE))
+    difference = (_follow_profile(probe).cast("short") - probe.cast("short")).abs().max()
+    return bool(difference <= 1)

@@ -1,0 +1,176 @@
+"""What a picture is and whether it is accepted, told from its content before any pixel is decoded.
+
+Pure Python: the numbers of :class:`Header` come from ``decode.read_header``. Signatures are those of the
+formats' own specifications (ITU-T T.81, PNG, RIFF, ISO/IEC 14496-12 ``ftyp``, GIF89a, TIFF 6.0, …).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from renditions.errors import NotAccepted, Undecodable
+from renditions.imaging.geometry import Size
+from renditions.pipeline import FORMATS, Accept, Rendition
+
+# Longer signatures stand before those that are their beginnings.
+_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\xff\xd8\xff", "jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "png"),
+    (8, b"WEBP", "webp"),
+    (0, b"GIF87a", "gif"),
+    (0, b"GIF89a", "gif"),
+    (8, b"CR\x02\x00", "cr2"),
+    (0, b"II*\x00", "tiff"),
+    (0, b"MM\x00*", "tiff"),
+    (0, b"II+\x00", "tiff"),
+    (0, b"MM\x00+", "tiff"),
+    (0, b"%PDF-", "pdf"),
+    (0, b"BM", "bmp"),
+    (0, b"\xff\x0a", "jxl"),
+    (0, b"\x00\x00\x00\x0cJXL \r\n\x87\n", "jxl"),
+    (0, b"\x00\x00\x00\x0cjP  \r\n\x87\n", "jp2"),
+    (0, b"8BPS", "psd"),
+    (0, b"\x00\x00\x01\x00", "ico"),
+    (0, b"v/1\x01", "exr"),
+    (0, b"#?RADIANCE", "hdr"),
+    (0, b"PK\x03\x04", "zip"),
+    (0, b"\x1f\x8b", "gzip"),
+    (0, b"\x1aE\xdf\xa3", "matroska"),
+)
+_PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
+_STRUCTURAL_BRANDS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a picture's header says of it."""
+
+    format: str
+    stored: Size
+    """In pixels as they are stored, before EXIF orientation."""
+    orientation: int
+    """EXIF's, 1 to 8."""
+    frames: int
+    """Frames of an animation, pages of a TIFF."""
+
+    @property
+    def is_sideways(self) -> bool:
+        """Tell whether width and height change places when the picture is turned upright."""
+        return self.orientation >= 5
+
+    @property
+    def displayed(self) -> Size:
+        """The picture's size in pixels once it is upright."""
+        return self.stored.transposed() if self.is_sideways else self.stored
+
+
+def sniff(content: bytes) -> str | None:
+    """Return the format's name by its first bytes, also of formats that can't be read here; None if unknown."""
+    if content[4:8] == b"ftyp":
+        return _sniff_brands(content)
+    for offset, signature, name in _SIGNATURES:
+        if content.startswith(signature, offset):
+            return name
+    start = content[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
+    is_svg = start.startswith(b"<svg") or (start.startswith((b"<?xml", b"<!")) and b"<svg" in start)
+    return "svg" if is_svg else None
+
+
+def _sniff_brands(content: bytes) -> str:
+    """Return the format of an ISO base media file by the brands in its ``ftyp`` box."""
+    size = int.from_bytes(content[:4], "big")
+    major, others = content[8:12], content[16 : min(size, 512)]
+    brands = {others[at : at + 4] for at in range(0, len(others), 4)}
+    if major in _AVIF_BRANDS or (major in _STRUCTURAL_BRANDS and brands & _AVIF_BRANDS):
+        return "avif"
+    if major in _HEIC_BRANDS or major in _STRUCTURAL_BRANDS:
+        return "heic"
+    return "mp4"
+
+
+def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
+    """Return the format if the file as such keeps the rules.
+
+    Raises:
+        NotAccepted: it is too large or of a format that isn't accepted.
+        Undecodable: it is empty, or no format that is known.
+
+    """
+    if not content:
+        raise Undecodable("expected a picture, found an empty file")
+    if len(content) > accept.max_bytes:
+        raise NotAccepted(f"expected at most {accept.max_bytes:,} bytes, found {len(content):,}")
+    accepted = ", ".join(accept.formats)
+    if format_found is None:
+        raise Undecodable(f"expected {accepted}, found bytes of no known format")
+    if format_found not in accept.formats:
+        raise NotAccepted(f"expected {accepted}, found {format_found}")
+    return format_found
+
+
+def check_header(header: Header, accept: Accept, recipes: Mapping[str, Rendition]) -> None:
+    """Raise ``NotAccepted`` if the picture's size breaks a rule; all frames that are decoded count."""
+    width, height = header.displayed.width, header.displayed.height
+    if accept.min_width is not None and width < accept.min_width:
+        raise NotAccepted(f"expected a width of at least {accept.min_width} pixels, found {width}")
+    if accept.min_height is not None and height < accept.min_height:
+        raise NotAccepted(f"expected a height of at least {accept.min_height} pixels, found {height}")
+    kept = any(keeps_animation(recipe, header) for recipe in recipes.values())
+    frames = header.frames if kept else 1
+    pixels = width * height * frames
+    if pixels > accept.max_pixels:
+        found = f"{width} by {height}" + (f" in {frames} frames" if kept else "")
+        raise NotAccepted(f"expected at most {accept.max_pixels:,} pixels, found {pixels:,}: {found}")
+
+
+def output_format(recipe: Rendition, source_format: str) -> str:
+    """Return the format that the rendition is really made in."""
+    return source_format if recipe.format == "auto" else recipe.format
+
+
+def keeps_animation(recipe: Rendition, header: Header) -> bool:
+    """Tell whether the rendition holds every frame of this picture."""
+    return (
+        recipe.animation == "keep"
+        and header.frames > 1
+        and FORMATS[header.format].animation
+        and FORMATS[output_format(recipe, header.format)].animation
+    )
+
+
+def check_end(content: bytes, format_found: str) -> None:
+    """Raise ``Undecodable`` if the file stops before its format's own end mark.
+
+    Only for what the decoders don't see: they need neither PNG's last chunk nor GIF's trailer for the
+    pixels that came before.
+    """
+    if format_found == "png" and _PNG_END not in content:
+        raise Undecodable("expected a PNG up to its IEND chunk, found a truncated file")
+    if format_found == "gif" and not _has_gif_trailer(content):
+        raise Undecodable("expected a GIF up to its trailer, found a truncated file")
+
+
+def _has_gif_trailer(content: bytes) -> bool:
+    """Walk the blocks of GIF89a (appendix B of its specification) up to the trailer."""
+
+    def colour_table_size(flags: int) -> int:
+        return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+    try:
+        at = 13 + colour_table_size(content[10])
+        while content[at] != 0x3B:
+            if content[at] == 0x2C:
+                at += 11 + colour_table_size(content[at + 9])
+            elif content[at] == 0x21:
+                at += 2
+            else:
+                return False
+            while content[at]:
+                at += 1 + content[at]
+            at += 1
+    except IndexError:
+        return False
+    return True

@@ -1,0 +1,61 @@
+"""libvips, set up once, and its errors translated: the one module that imports it.
+
+Whatever isn't on the list of loaders below can't be reached, whoever asks: it is blocked in libvips
+itself. One thread for each picture, because pictures are what runs in parallel; no operation cache,
+because no picture comes twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyvips
+
+from renditions.errors import Failed, Rejected
+
+Image = pyvips.Image
+
+_LOADER_CLASSES = {
+    "jpeg": "VipsForeignLoadJpegBuffer",
+    "png": "VipsForeignLoadPngBuffer",
+    "webp": "VipsForeignLoadWebpBuffer",
+    "avif": "VipsForeignLoadHeifBuffer",
+    "gif": "VipsForeignLoadNsgifBuffer",
+    "tiff": "VipsForeignLoadTiffBuffer",
+}
+
+pyvips.block_untrusted_set(True)
+pyvips.operation_block_set("VipsForeignLoad", True)
+for _class in _LOADER_CLASSES.values():
+    pyvips.operation_block_set(_class, False)
+pyvips.concurrency_set(1)
+pyvips.cache_set_max(0)
+
+
+def load(source_format: str, content: bytes, **options: Any) -> Any:
+    """Return the lazy image that the one loader for this format makes of the bytes."""
+    loaders = {
+        "jpeg": Image.jpegload_buffer,
+        "png": Image.pngload_buffer,
+        "webp": Image.webpload_buffer,
+        "avif": Image.heifload_buffer,
+        "gif": Image.gifload_buffer,
+        "tiff": Image.tiffload_buffer,
+    }
+    return loaders[source_format](content, **options)
+
+
+@contextmanager
+def translated(refusal: type[Rejected], expected: str) -> Iterator[None]:
+    """Raise libvips' errors as ``refusal``, or as ``Failed`` where it is memory that was missing."""
+    try:
+        yield
+    except pyvips.Error as error:
+        # The first line only names the operation; what follows is the library's own word.
+        lines = [line.strip() for line in error.detail.splitlines() if line.strip()]
+        detail = "; ".join(dict.fromkeys(lines)) or "damaged data"
+        if "out of memory" in detail:
+            raise Failed(f"expected enough memory, found: {detail}") from error
+        raise refusal(f"expected {expected}, found: {detail[:300]}") from error
