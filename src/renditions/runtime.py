@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,10 +25,11 @@ from renditions.ports import Catalog, Notifier, Store
 from renditions.process import Processor
 from renditions.reconcile import Summary
 
-log = logging.getLogger(__name__)
-
 REST_SECONDS = 1.0
 """How long a file in the source folder must have been left alone to count as written."""
+
+TICK_SECONDS = 0.1
+"""How often a watch looks at what is due."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Runtime:
     """One pipeline's parts, open."""
 
     pipeline: Pipeline
+    source_folder: Path
     source: Store
     output: Store
     catalog: Catalog
@@ -88,9 +88,7 @@ class Runtime:
         on_outcome: Callable[[Outcome], None],
     ) -> Summary:
         """Close every difference; see :func:`renditions.reconcile.sync`."""
-        return reconcile.sync(
-            self.plan, process, threads=_threads(workers), stop=stop, on_outcome=on_outcome
-        )
+        return reconcile.sync(self.plan, process, threads=_threads(workers), stop=stop, on_outcome=on_outcome)
 
     def watch(
         self,
@@ -101,11 +99,8 @@ class Runtime:
         on_outcome: Callable[[Outcome], None],
     ) -> None:
         """Keep everything as declared until ``stop`` is set; see :func:`renditions.reconcile.follow`."""
-        place = parse_store(self.pipeline.source.store, Path())
-        if not isinstance(place, FolderPlace):
-            raise UsageError(f"expected a folder to watch, found {self.pipeline.source.store!r}")
         reconcile.follow(
-            watch_keys(self.source_path, stop, TICK_SECONDS),
+            watch_keys(self.source_folder, stop, TICK_SECONDS),
             process,
             lambda: self.sync(process, workers=workers, stop=stop, on_outcome=on_outcome),
             threads=_threads(workers),
@@ -115,19 +110,60 @@ class Runtime:
 
 
 @contextmanager
-def open_runtime(loaded: LoadedPipeline) -> Iterator[Runtime]:
+def open_runtime(loaded: LoadedPipeline, *, read_only: bool = False) -> Iterator[Runtime]:
     """Open the parts that a pipeline names.
 
+    With ``read_only``, a catalog that isn't there yet is not made: an empty one stands for it.
+
     Raises:
-        UsageError: It names a store or catalog that this version can't open.
+        UsageError: It names a store, a catalog or a notice target that this version can't open.
 
     """
     pipeline = loaded.pipeline
-    with ExitStack() as stack:
-        source = _open_store(pipeline.source.store, loaded.directory, rest_seconds=REST_SECONDS, create=False)
-        output = _open_store(pipeline.output.store, loaded.directory, rest_seconds=0.0, create=True)
-        catalog_path = _sqlite_path(pipeline, loaded.directory)
-        catalog = stack.enter_context(SqliteCatalog(catalog_path))
-        for notify in pipeline.notify:
-            _make_notifier(notify)
-        yield Runtime(pipeline, source, output, catalog, catalog_path.with_name(f"{catalog_path.name}-owners"))
+    source_folder = _find_folder("source.store", pipeline.source.store, loaded.directory)
+    output_folder = _find_folder("output.store", pipeline.output.store, loaded.directory)
+    catalog_path = _find_catalog(pipeline, loaded.directory)
+    for notify in pipeline.notify:
+        _make_notifier(notify)
+    is_missing = read_only and not catalog_path.exists()
+    with SqliteCatalog(Path(":memory:") if is_missing else catalog_path) as catalog:
+        yield Runtime(
+            pipeline=pipeline,
+            source_folder=source_folder,
+            source=FolderStore(source_folder, REST_SECONDS),
+            output=FolderStore(output_folder, create=True),
+            catalog=catalog,
+            owners=catalog_path.with_name(f"{catalog_path.name}-owners"),
+        )
+
+
+def _find_folder(place: str, url: str, directory: Path) -> Path:
+    found = parse_store(url, directory)
+    if not isinstance(found, FolderPlace):
+        raise UsageError(f"{place}: expected a folder, which is what this version can open, found {url!r}")
+    return found.path
+
+
+def _find_catalog(pipeline: Pipeline, directory: Path) -> Path:
+    kind, _, path = pipeline.catalog.store.partition(":")
+    if kind != "sqlite":
+        raise UsageError(
+            f"catalog.store: expected sqlite:FILE, which is what this version can open, "
+            f"found {pipeline.catalog.store!r}"
+        )
+    return directory / Path(path).expanduser()
+
+
+def _make_notifier(notify: Notify) -> Notifier:
+    if notify.to != "log:":
+        raise UsageError(f"notify: expected log:, which is what this version can notify, found {notify.to!r}")
+    return LogNotifier()
+
+
+def _threads(workers: int) -> int:
+    """Return how many pictures are in work at once: while some are rendered, others are read and written."""
+    return workers + 2
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

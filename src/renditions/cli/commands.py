@@ -94,12 +94,12 @@ def _file(context: typer.Context, file: Path | None) -> Path:
 
 
 @contextmanager
-def _opened(context: typer.Context, file: Path | None) -> Iterator[Runtime]:
+def _opened(context: typer.Context, file: Path | None, *, read_only: bool = False) -> Iterator[Runtime]:
     """Open the chosen pipeline's parts, telling its warnings."""
     loaded = load(_file(context, file), os.environ)
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
-    with open_runtime(loaded) as runtime:
+    with open_runtime(loaded, read_only=read_only) as runtime:
         yield runtime
 
 
@@ -158,7 +158,7 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
 @app.command()
 def plan(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
     """Show what sync would do, and change nothing."""
-    with _opened(context, file) as runtime:
+    with _opened(context, file, read_only=True) as runtime:
         differences = runtime.plan()
         if as_json:
             display.print_json_array(
@@ -277,7 +277,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show the record of one picture."""
-    with _opened(context, file) as runtime:
+    with _opened(context, file, read_only=True) as runtime:
         record = _find(runtime, name)
         key_name = runtime.pipeline.catalog.key
         if as_json:
@@ -316,7 +316,7 @@ def list_records(
 ) -> None:
     """List the pictures' records, newest first."""
     wanted = _parse_status(status)
-    with _opened(context, file) as runtime:
+    with _opened(context, file, read_only=True) as runtime:
         records = runtime.catalog.query(wanted)
         if as_json:
             display.print_json_array(record.to_item(runtime.pipeline.catalog.key) for record in records)
