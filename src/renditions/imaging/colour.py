@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-import pyvips
-
-from renditions.imaging.vips import Image
+from renditions.imaging.vips import Error, GValue, Image
 
 _PROFILE = "icc-profile-data"
+_MAX_PROBED_BYTES = 65_536
+"""A larger profile is a table for a device, never sRGB."""
 _GREYS = ("b-w", "grey16")
 # Corners, greys and a few tones between: a profile that moves none of them is sRGB by another name.
 _PROBES = [
@@ -39,7 +40,7 @@ def _follow_profile(image: Any) -> Any:
         converted = image.icc_transform(
             "srgb", embedded=True, intent="relative", black_point_compensation=True
         )
-    except pyvips.Error:
+    except Error:
         # As browsers do: a profile that is broken or of another colour space says nothing.
         return image
     return converted
@@ -47,11 +48,15 @@ def _follow_profile(image: Any) -> Any:
 
 def _is_srgb(image: Any) -> bool:
     """Tell whether the picture's profile leaves sRGB values as they are, give or take one."""
-    if image.interpretation not in ("srgb", "rgb16"):
-        return False
-    probe = Image.new_from_array(_PROBES).cast("uchar")
-    probe = Image.new_from_memory(probe.write_to_memory(), len(_PROBES), 1, 3, "uchar")
-    probe = probe.copy(interpretation="srgb")
-    probe.set_type(pyvips.GValue.blob_type, _PROFILE, image.get(_PROFILE))
-    difference = (_follow_profile(probe).cast("short") - probe.cast("short")).abs().max()
+    profile = image.get(_PROFILE)
+    is_rgb = image.interpretation in ("srgb", "rgb16")
+    return is_rgb and len(profile) <= _MAX_PROBED_BYTES and _is_srgb_profile(profile)
+
+
+@lru_cache(maxsize=32)
+def _is_srgb_profile(profile: bytes) -> bool:
+    pixels = bytes(value for probe in _PROBES for value in probe)
+    probes = Image.new_from_memory(pixels, len(_PROBES), 1, 3, "uchar").copy(interpretation="srgb")
+    probes.set_type(GValue.blob_type, _PROFILE, profile)
+    difference = (_follow_profile(probes).cast("short") - probes.cast("short")).abs().max()
     return bool(difference <= 1)

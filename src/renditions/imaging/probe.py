@@ -68,7 +68,7 @@ class Header:
 
 
 def sniff(content: bytes) -> str | None:
-    """Return the format's name by its first bytes, also of formats that can't be read here; None if unknown."""
+    """Return the format's name by its first bytes, if only to say what was found; None if unknown."""
     if content[4:8] == b"ftyp":
         return _sniff_brands(content)
     for offset, signature, name in _SIGNATURES:

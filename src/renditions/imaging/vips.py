@@ -16,6 +16,8 @@ import pyvips
 from renditions.errors import Failed, Rejected
 
 Image = pyvips.Image
+GValue = pyvips.GValue
+Error = pyvips.Error
 
 _LOADER_CLASSES = {
     "jpeg": "VipsForeignLoadJpegBuffer",
@@ -52,10 +54,12 @@ def translated(refusal: type[Rejected], expected: str) -> Iterator[None]:
     """Raise libvips' errors as ``refusal``, or as ``Failed`` where it is memory that was missing."""
     try:
         yield
-    except pyvips.Error as error:
+    except Error as error:
         # The first line only names the operation; what follows is the library's own word.
-        lines = [line.strip() for line in error.detail.splitlines() if line.strip()]
-        detail = "; ".join(dict.fromkeys(lines)) or "damaged data"
+        # "bad seek" is the HEIF reader's search for the end, and says nothing.
+        lines = [line.strip() for line in error.detail.splitlines()]
+        telling = dict.fromkeys(line for line in lines if line and "bad seek" not in line)
+        detail = "; ".join(telling) or "damaged data"
         if "out of memory" in detail:
             raise Failed(f"expected enough memory, found: {detail}") from error
         raise refusal(f"expected {expected}, found: {detail[:300]}") from error

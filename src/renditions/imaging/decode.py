@@ -1,0 +1,168 @@
+"""Bytes -> upright pictures in 8-bit sRGB or grey, at the largest scale that is needed.
+
+The decoder itself shrinks where it can (JPEG by 2, 4 or 8; WebP to any size); what comes out of it is
+streamed into the first resize, and only the result is held in memory. Orientation and colour are dealt
+with there, on the fewest pixels that will do. Decoding is strict: what is damaged is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from renditions.errors import Undecodable
+from renditions.imaging.colour import to_srgb
+from renditions.imaging.geometry import Size
+from renditions.imaging.jpeg import tidied
+from renditions.imaging.probe import Header
+from renditions.imaging.vips import load, translated
+
+HEADROOM = Fraction(8, 5)
+"""How much larger than needed the decoder's own result must be: with less, its coarse filter shows."""
+SHRINKS = (8, 4, 2)
+"""By how much the JPEG decoder can shrink."""
+_MAX_DROPPED = Fraction(1, 4)
+"""How much of a pixel of the result it may drop at the right and below."""
+_GAP = 4
+"""From which scale on libvips averages before Lanczos; its default of 2 shows and is no faster."""
+_SCALED_HEADROOM = 2
+"""The same where the decoder can shrink to any size."""
+_EXPECTED = "a whole and sound picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How an animation runs."""
+
+    delays_ms: tuple[int, ...]
+    """How long each frame stays."""
+    loop: int
+    """How often it runs; 0: for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """One picture at one size: its frames, of which a still picture has one."""
+
+    images: tuple[Any, ...]
+    """libvips images in memory, upright, 8-bit sRGB or grey, perhaps with alpha."""
+    size: Size
+    timing: Timing | None = None
+    """None for a still picture."""
+
+
+def read_header(content: bytes, source_format: str) -> Header:
+    """Return what the header says; no pixel is decoded.
+
+    Raises:
+        Undecodable: the header is damaged.
+
+    """
+    with translated(Undecodable, f"a {source_format} header"):
+        image = load(source_format, content)
+        return Header(
+            format=source_format,
+            stored=Size(image.width, image.height),
+            orientation=_get_int(image, "orientation", 1),
+            frames=_get_int(image, "n-pages", 1),
+        )
+
+
+def decode_still(content: bytes, header: Header, size: Size) -> Frames:
+    """Return the first frame at this size as displayed, which must not exceed the picture's own.
+
+    Raises:
+        Undecodable: the picture is damaged.
+
+    """
+    try:
+        return _decode_still(content, header, size)
+    except Undecodable:
+        tidy = tidied(content) if header.format == "jpeg" else content
+        if tidy == content:
+            raise
+    return _decode_still(tidy, header, size)
+
+
+def _decode_still(content: bytes, header: Header, size: Size) -> Frames:
+    stored = size.transposed() if header.is_sideways else size
+    with translated(Undecodable, _EXPECTED):
+        image, extent = _load_shrunk(content, header, stored)
+        image = resize(image, stored, extent)
+        if header.orientation > 1:
+            # Turning needs the pixels in another order than they are decoded in.
+            image = image.copy_memory().autorot()
+        return Frames((to_srgb(image).copy_memory(),), size)
+
+
+def _load_shrunk(content: bytes, header: Header, stored: Size) -> tuple[Any, tuple[float, float] | None]:
+    """Return the first frame as the decoder shrinks it, large enough for ``stored``, and its extent."""
+    whole = header.stored
+    # Only JPEG's warnings mean lost pixels; elsewhere they tell of unknown tags and the like.
+    options = {"access": "sequential", "fail_on": "warning" if header.format == "jpeg" else "error"}
+    if header.format == "jpeg":
+        for shrink in SHRINKS:
+            if _can_shrink(whole, stored, shrink):
+                image = load("jpeg", content, shrink=shrink, **options)
+                return image, (whole.width / shrink, whole.height / shrink)
+    if header.format == "webp" and header.frames == 1:
+        scale = _SCALED_HEADROOM * max(stored.width / whole.width, stored.height / whole.height)
+        if scale < 1:
+            return load("webp", content, scale=scale, **options), None
+    return load(header.format, content, **options), None
+
+
+def _can_shrink(whole: Size, wanted: Size, shrink: int) -> bool:
+    """Tell whether the JPEG decoder may shrink by this much without harm to the result.
+
+    It drops the columns and rows that don't fill a last pixel, which moves the picture by half of them:
+    by no more than an eighth of a pixel of the result, or it shows.
+    """
+    is_exact = (wanted.width * shrink, wanted.height * shrink) == (whole.width, whole.height)
+    dropped_across = Fraction(whole.width % shrink * wanted.width, whole.width)
+    dropped_down = Fraction(whole.height % shrink * wanted.height, whole.height)
+    return is_exact or (
+        whole.covers(wanted, HEADROOM * shrink) and max(dropped_across, dropped_down) <= _MAX_DROPPED
+    )
+
+
+def decode_animation(content: bytes, header: Header) -> Frames:
+    """Return every frame at its full size, with its timing.
+
+    Raises:
+        Undecodable: the picture is damaged.
+
+    """
+    with translated(Undecodable, _EXPECTED):
+        # The loader stacks the frames into one tall image.
+        strip = to_srgb(load(header.format, content, n=-1, fail_on="error")).copy_memory()
+        width, height = header.stored.width, header.stored.height
+        frames = tuple(strip.crop(0, at * height, width, height).autorot() for at in range(header.frames))
+        delays = strip.get("delay") if strip.get_typeof("delay") else [100] * header.frames
+        return Frames(frames, header.displayed, Timing(tuple(delays), _get_int(strip, "loop", 0)))
+
+
+def resize(image: Any, size: Size, extent: tuple[float, float] | None = None) -> Any:
+    """Return the image resized with Lanczos3, its colours weighted by their alpha meanwhile.
+
+    ``extent`` is how wide and high the whole picture is in the image's pixels, where its decoder dropped
+    part of it: a JPEG of 1,130 rows that is shrunk by 4 has 282 of 282.5.
+    """
+    if (image.width, image.height) == (size.width, size.height):
+        return image
+    width, height = extent or (image.width, image.height)
+    across, down = size.width / width, size.height / height
+    if not image.hasalpha():
+        return _resample(image, across, down)
+    resized = _resample(image.premultiply(), across, down).unpremultiply()
+    is_float = image.format in ("float", "double")
+    return resized if is_float else resized.rint().cast(image.format)
+
+
+def _resample(image: Any, across: float, down: float) -> Any:
+    return image.resize(across, vscale=down, kernel="lanczos3", gap=_GAP)
+
+
+def _get_int(image: Any, name: str, default: int) -> int:
+    return int(image.get(name)) if image.get_typeof(name) else default

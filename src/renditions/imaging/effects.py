@@ -1,0 +1,79 @@
+"""What is done to a resized picture's pixels before it is encoded."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from renditions.imaging.geometry import Offset, Size
+
+_NAMED_COLOURS = {"white": "#ffffff", "black": "#000000", "transparent": "#00000000"}
+_OPAQUE = 255
+
+
+class Rgba(NamedTuple):
+    """A colour in sRGB, 0 to 255 each; alpha 255 is opaque."""
+
+    red: int
+    green: int
+    blue: int
+    alpha: int
+
+    @property
+    def is_grey(self) -> bool:
+        """Tell whether a picture of one band can hold it."""
+        return self.red == self.green == self.blue
+
+    def on_white(self) -> Rgba:
+        """Return what is seen of it on white paper."""
+        red, green, blue = (
+            (value * self.alpha + 255 * (255 - self.alpha) + 127) // 255 for value in self[:3]
+        )
+        return Rgba(red, green, blue, _OPAQUE)
+
+
+def parse_colour(text: str) -> Rgba:
+    """Return the colour of ``#rgb``, ``#rrggbb``, ``#rrggbbaa`` or a name that pipelines know."""
+    digits = _NAMED_COLOURS.get(text, text).removeprefix("#")
+    if len(digits) == 3:
+        digits = "".join(digit * 2 for digit in digits)
+    return Rgba(*bytes.fromhex(digits.ljust(8, "f")))
+
+
+def flatten(image: Any, colour: Rgba) -> Any:
+    """Return the image without alpha, lying on the colour (itself on white, where it is translucent)."""
+    if not image.hasalpha():
+        return image
+    ground = colour.on_white()
+    image = _with_bands_for(image, ground)
+    return image.flatten(background=_values(ground, image.bands - 1))
+
+
+def pad(image: Any, at: Offset, canvas: Size, colour: Rgba) -> Any:
+    """Return a canvas of the colour with the image on it; a translucent colour gives it alpha."""
+    image = _with_bands_for(image, colour)
+    if colour.alpha != _OPAQUE and not image.hasalpha():
+        image = image.bandjoin(_OPAQUE)
+    background: list[int] = _values(colour, 1 if image.bands < 3 else 3)
+    if image.hasalpha():
+        background.append(colour.alpha)
+    return image.embed(
+        at.left, at.top, canvas.width, canvas.height, extend="background", background=background
+    )
+
+
+def _with_bands_for(image: Any, colour: Rgba) -> Any:
+    """Return the image with bands that can hold the colour."""
+    if image.bands >= 3 or colour.is_grey:
+        return image
+    return image.colourspace("srgb")
+
+
+def _values(colour: Rgba, bands: int) -> list[int]:
+    return list(colour[:bands])
+
+
+def find_crop(image: Any, size: Size, interest: str) -> Offset:
+    """Return where to cut this size out: what draws the eye (``attention``) or holds most (``entropy``)."""
+    cut = image.smartcrop(size.width, size.height, interesting=interest)
+    # libvips keeps in these how far the upper left corner has moved.
+    return Offset(-cut.xoffset, -cut.yoffset)

@@ -1,0 +1,91 @@
+"""Pictures -> files, with no metadata at all: no EXIF, no GPS position, no profile (they are sRGB)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from renditions.errors import Unrenderable
+from renditions.imaging.decode import Frames
+from renditions.imaging.vips import GValue, Image, translated
+from renditions.pipeline import FORMATS, Rendition
+
+
+def encode(frames: Frames, output_format: str, recipe: Rendition) -> bytes:
+    """Return the file; for JPEG the frames must be without alpha.
+
+    Raises:
+        Unrenderable: the encoder can't make it.
+
+    """
+    encoders = {
+        "jpeg": _encode_jpeg,
+        "png": _encode_png,
+        "webp": _encode_webp,
+        "avif": _encode_avif,
+        "gif": _encode_gif,
+        "tiff": _encode_tiff,
+    }
+    with translated(Unrenderable, f"a picture that fits into {output_format}"):
+        return encoders[output_format](_join(frames), recipe)
+
+
+def _join(frames: Frames) -> Any:
+    """Return libvips' form of an animation: one tall image, with the height of a frame and the timing."""
+    if frames.timing is None:
+        return frames.images[0]
+    strip = Image.arrayjoin(list(frames.images), across=1).copy()
+    strip.set_type(GValue.gint_type, "page-height", frames.size.height)
+    strip.set_type(GValue.array_int_type, "delay", list(frames.timing.delays_ms))
+    strip.set_type(GValue.gint_type, "loop", frames.timing.loop)
+    return strip
+
+
+def _quality(recipe: Rendition, default: int | None) -> int | None:
+    return default if recipe.quality is None else recipe.quality
+
+
+def _effort(recipe: Rendition, output_format: str) -> int:
+    facts = FORMATS[output_format]
+    effort = facts.default_effort if recipe.effort is None else recipe.effort
+    return min(effort or 0, facts.max_effort or 0)
+
+
+def _encode_jpeg(image: Any, recipe: Rendition) -> bytes:
+    quality = _quality(recipe, FORMATS["jpeg"].default_quality)
+    return bytes(image.jpegsave_buffer(Q=quality, subsample_mode="on", keep="none"))
+
+
+def _encode_png(image: Any, _: Rendition) -> bytes:
+    return bytes(image.pngsave_buffer(keep="none"))
+
+
+def _encode_webp(image: Any, recipe: Rendition) -> bytes:
+    return bytes(
+        image.webpsave_buffer(
+            Q=_quality(recipe, FORMATS["webp"].default_quality),
+            effort=_effort(recipe, "webp"),
+            lossless=recipe.lossless,
+            exact=recipe.lossless,
+            keep="none",
+        )
+    )
+
+
+def _encode_avif(image: Any, recipe: Rendition) -> bytes:
+    return bytes(
+        image.heifsave_buffer(
+            compression="av1",
+            Q=_quality(recipe, FORMATS["avif"].default_quality),
+            effort=_effort(recipe, "avif"),
+            lossless=recipe.lossless,
+            keep="none",
+        )
+    )
+
+
+def _encode_gif(image: Any, _: Rendition) -> bytes:
+    return bytes(image.gifsave_buffer(keep="none"))
+
+
+def _encode_tiff(image: Any, _: Rendition) -> bytes:
+    return bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep="none"))

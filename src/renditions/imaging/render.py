@@ -1,0 +1,59 @@
+"""One picture -> all of its renditions: decoded once, each made from the next larger one.
+
+Without recipes that need pixels nothing here imports the imaging library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from renditions.errors import Failed, Rejected
+from renditions.imaging.document import encode_base64
+from renditions.imaging.probe import check_end, check_file, check_header, sniff
+from renditions.pipeline import Accept, Rendition
+from renditions.ports import Rendered, Rendering
+from renditions.record import Original
+
+
+def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
+    """Check the picture against the rules and make each of the recipes, in this process.
+
+    A picture that breaks a rule or is damaged gives ``Rendering.rejected``; a recipe that this sound
+    picture can't become gives an entry in ``Rendering.errors``, and the others are made.
+
+    Raises:
+        Failed: memory ran out, or an optional library that a recipe needs isn't installed.
+
+    """
+    original = Original(size_bytes=len(content), format=sniff(content))
+    try:
+        source_format = check_file(content, original.format, accept)
+        made = {
+            name: Rendered(encode_base64(content), "base64")
+            for name, recipe in recipes.items()
+            if not recipe.needs_pixels
+        }
+        with_pixels = {name: recipe for name, recipe in recipes.items() if recipe.needs_pixels}
+        if recipes and not with_pixels and accept.min_width is None and accept.min_height is None:
+            return Rendering(original, made)
+        # Imported here, so that a pipeline that only encodes Base64 needs no imaging library.
+        from renditions.imaging.cascade import make  # noqa: PLC0415
+        from renditions.imaging.decode import read_header  # noqa: PLC0415
+
+        check_end(content, source_format)
+        header = read_header(content, source_format)
+        original = replace(
+            original,
+            width=header.displayed.width,
+            height=header.displayed.height,
+            frames=header.frames,
+        )
+        check_header(header, accept, with_pixels)
+        pictures, errors = make(content, header, with_pixels)
+    except Rejected as refusal:
+        return Rendering(original, rejected=str(refusal))
+    except MemoryError as error:
+        raise Failed(f"expected enough memory for {len(content):,} bytes, found too little") from error
+    made |= pictures
+    return Rendering(original, {name: made[name] for name in recipes if name in made}, errors)

@@ -1,0 +1,96 @@
+"""Pictures to test with, made here by Pillow and numpy, which no part under test uses."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from renditions.imaging.render import render
+from renditions.pipeline import Accept, Rendition
+from renditions.ports import Rendered
+
+INPUT_FORMATS = ("jpeg", "png", "webp", "avif", "gif", "tiff")
+BEST: dict[str, dict[str, Any]] = {
+    "jpeg": {"quality": 97, "subsampling": 0},
+    "webp": {"lossless": True},
+    "avif": {"quality": 97, "subsampling": "4:4:4"},
+}
+"""What Pillow needs to lose as little as it can."""
+
+Pixels = NDArray[np.int16]
+
+
+def photo(width: int = 320, height: int = 240) -> Image.Image:
+    """Return an RGB picture of smooth waves in which every corner and edge differs."""
+    y, x = np.mgrid[0:height, 0:width]
+    bands = (
+        127 + 120 * np.sin(x / 29 + y / 71),
+        127 + 120 * np.cos(y / 23) * np.sin(x / 37),
+        255 * (x + y) / (width + height),
+    )
+    return Image.fromarray(np.stack(bands, -1).astype("uint8"))
+
+
+def quarters(width: int = 120, height: int = 80) -> Image.Image:
+    """Return a picture of four colours: red, green above blue, yellow."""
+    picture = Image.new("RGB", (width, height), "red")
+    picture.paste("lime", (width // 2, 0, width, height // 2))
+    picture.paste("blue", (0, height // 2, width // 2, height))
+    picture.paste("yellow", (width // 2, height // 2, width, height))
+    return picture
+
+
+def encoded(picture: Image.Image, file_format: str, **options: Any) -> bytes:
+    """Return the picture as a file."""
+    target = io.BytesIO()
+    picture.save(target, file_format.upper(), **(options or BEST.get(file_format, {})))
+    return target.getvalue()
+
+
+def opened(content: bytes) -> Image.Image:
+    """Return the file's picture, decoded by Pillow."""
+    picture = Image.open(io.BytesIO(content))
+    picture.load()
+    return picture
+
+
+def pixels(picture: Image.Image, mode: str = "RGB") -> Pixels:
+    """Return the picture's values, signed so that they can be subtracted."""
+    return np.asarray(picture.convert(mode)).astype(np.int16)
+
+
+def difference(one: Image.Image, other: Image.Image, mode: str = "RGB") -> float:
+    """Return the mean absolute difference of two pictures of one size."""
+    assert one.size == other.size
+    return float(np.abs(pixels(one, mode) - pixels(other, mode)).mean())
+
+
+def rendered(content: bytes, recipe: Rendition, accept: Accept | None = None) -> Rendered:
+    """Return the one rendition; fail with the reason if it wasn't made."""
+    result = render(content, accept or Accept(), {"it": recipe})
+    assert result.rejected is None, result.rejected
+    assert result.errors == {}
+    return result.made["it"]
+
+
+def shown(content: bytes, recipe: Rendition) -> Image.Image:
+    """Return the one rendition as Pillow reads it."""
+    return opened(rendered(content, recipe).content)
+
+
+def png_chunk(name: bytes, data: bytes) -> bytes:
+    """Return a chunk of PNG with its right checksum."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def rgb_png(width: int, height: int, data: bytes, *, bits: int = 8, interlaced: bool = False) -> bytes:
+    """Return a PNG of any kind that Pillow doesn't write; ``data`` has its filter bytes."""
+    header = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, interlaced)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, data) for name, data in chunks)

@@ -1,0 +1,181 @@
+"""Colours come out as sRGB, whatever they came in as."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from imaging.pictures import BEST, difference, encoded, opened, photo, pixels, shown
+from renditions.imaging.render import render
+from renditions.pipeline import Accept, Rendition
+
+PNG = Rendition(format="png")
+_XYZ = tuple[float, float, float]
+
+
+def matrix_profile(red: _XYZ, green: _XYZ, blue: _XYZ, gamma: float) -> bytes:
+    """Return a small RGB profile (ICC.1:2001) of these colorants in PCS XYZ and this tone curve."""
+
+    def fixed(*values: float) -> bytes:
+        return b"".join(struct.pack(">i", round(value * 65_536)) for value in values)
+
+    def xyz(*values: float) -> bytes:
+        return b"XYZ \0\0\0\0" + fixed(*values)
+
+    text = b"test profile\0"
+    described = b"desc\0\0\0\0" + struct.pack(">I", len(text)) + text + bytes(12 + 67)
+    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
+    elements = {
+        b"desc": described + bytes(-len(described) % 4),
+        b"cprt": b"text\0\0\0\0none\0\0\0\0",
+        b"wtpt": xyz(0.9642, 1.0, 0.8249),
+        b"rXYZ": xyz(*red),
+        b"gXYZ": xyz(*green),
+        b"bXYZ": xyz(*blue),
+        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve),
+    }
+    offset = 128 + 4 + 12 * len(elements)
+    table = struct.pack(">I", len(elements))
+    for name, element in elements.items():
+        table += name + struct.pack(">II", offset, len(element))
+        offset += len(element)
+    body = table + b"".join(elements.values())
+    header = struct.pack(">I", 128 + len(body)) + bytes(4) + b"\x02\x10\0\0" + b"mntrRGB XYZ "
+    header += struct.pack(">6H", 2020, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + fixed(0.9642, 1.0, 0.8249)
+    return header + bytes(128 - len(header)) + body
+
+
+WIDE_GAMUT = matrix_profile((0.6097, 0.3111, 0.0195), (0.2053, 0.6257, 0.0609), (0.1492, 0.0632, 0.7446), 2.2)
+"""The primaries of Adobe RGB (1998), adapted to D50."""
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def managed(picture: Image.Image, profile: bytes) -> Image.Image:
+    """Return what LittleCMS, driven by Pillow, makes of the picture in sRGB."""
+    converted = ImageCms.profileToProfile(
+        picture,
+        ImageCms.getOpenProfile(io.BytesIO(profile)),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert converted is not None
+    return converted
+
+
+@pytest.mark.parametrize("source_format", ["jpeg", "png", "webp", "tiff", "avif"])
+def test_an_embedded_profile_is_followed(source_format: str) -> None:
+    source = encoded(photo(), source_format, **BEST.get(source_format, {}), icc_profile=WIDE_GAMUT)
+    wanted = managed(opened(source).convert("RGB"), WIDE_GAMUT)
+    assert difference(wanted, photo()) > 5
+    made = shown(source, PNG)
+    assert difference(made, wanted) < 1
+    assert "icc_profile" not in made.info
+
+
+def test_an_srgb_profile_changes_nothing() -> None:
+    made = shown(encoded(photo(), "png", icc_profile=SRGB), PNG)
+    assert difference(made, photo()) == 0
+
+
+def test_alpha_is_kept_through_a_profile() -> None:
+    source = photo().convert("RGBA")
+    source.putalpha(Image.linear_gradient("L").resize(source.size))
+    made = shown(encoded(source, "png", icc_profile=WIDE_GAMUT), PNG)
+    assert difference(made.getchannel("A"), source.getchannel("A"), "L") == 0
+    assert difference(made.convert("RGB"), managed(photo(), WIDE_GAMUT)) < 1
+
+
+@pytest.mark.parametrize("profile", [b"no profile at all" * 20, WIDE_GAMUT[:200], b""])
+def test_a_profile_that_says_nothing_is_passed_over(profile: bytes) -> None:
+    source = encoded(photo(), "jpeg", **BEST["jpeg"], icc_profile=profile)
+    assert difference(shown(source, PNG), opened(source)) < 0.5
+
+
+def test_a_colour_profile_in_a_grey_picture_is_passed_over() -> None:
+    source = encoded(photo().convert("L"), "jpeg", quality=97, icc_profile=WIDE_GAMUT)
+    made = shown(source, PNG)
+    assert made.mode == "L"
+    assert difference(made, opened(source), "L") < 0.5
+
+
+def test_cmyk_without_a_profile_is_close_to_what_it_shows() -> None:
+    """Adobe's inverted CMYK, as Pillow writes it: light stays light, and each ink its own hue."""
+    colours = {"white": (0, 0, 0, 0), "black": (0, 0, 0, 255), "cyan": (255, 0, 0, 0)}
+    colours |= {"magenta": (0, 255, 0, 0), "yellow": (0, 0, 255, 0)}
+    found = {}
+    for name, inks in colours.items():
+        source = encoded(Image.new("CMYK", (32, 32), inks), "jpeg", quality=97)
+        made = shown(source, PNG)
+        assert made.mode == "RGB"
+        found[name] = pixels(made)[16, 16]
+    assert (found["white"] > 250).all()
+    assert (found["black"] < 60).all()
+    for name, weakest in (("cyan", 0), ("magenta", 1), ("yellow", 2)):
+        assert found[name].argmin() == weakest
+        assert found[name][weakest] < 60
+
+
+def test_cmyk_tiff_and_jpeg_agree() -> None:
+    picture = photo().convert("CMYK")
+    one = shown(encoded(picture, "jpeg", quality=97), PNG)
+    other = shown(encoded(picture, "tiff"), PNG)
+    assert difference(one, other) < 3
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
+def test_tiff_of_every_kind_is_read(mode: str) -> None:
+    source = (
+        Image.fromarray(np.asarray(photo().convert("L")).astype("uint16") * 257)
+        if mode == "I;16"
+        else photo().convert(mode)
+    )
+    wanted = photo().convert("L") if mode == "I;16" else source
+    assert difference(shown(encoded(source, "tiff"), PNG), wanted.convert("RGBA"), "RGBA") < 0.6
+
+
+def test_float_tiff_is_read_as_grey_of_0_to_255() -> None:
+    source = photo().convert("F")
+    made = shown(encoded(source, "tiff"), PNG)
+    assert made.mode == "L"
+    assert difference(made, source.convert("L"), "L") < 1
+
+
+def test_lab_tiff_is_read_or_rejected() -> None:
+    """8-bit L*a*b* of this layout isn't read by libvips: it is refused with a reason, not shown wrong."""
+    lab = ImageCms.profileToProfile(
+        photo(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+    )
+    assert lab is not None
+    result = render(encoded(lab, "tiff"), Accept(), {"it": PNG})
+    assert result.rejected
+    assert "labq" in result.rejected
+
+
+def test_metadata_is_gone_from_every_output() -> None:
+    """No EXIF, no GPS position, no XMP, no comment, no profile in any format."""
+    exif = Image.Exif()
+    exif[0x10F] = "SECRETMAKER"
+    exif.get_ifd(0x8825)[1] = "N"
+    exif.get_ifd(0x8825)[2] = (48.0, 51.0, 29.0)
+    source = encoded(
+        photo(), "jpeg", exif=exif, icc_profile=WIDE_GAMUT, comment=b"SECRETCOMMENT", xmp=b"<SECRETXMP/>"
+    )
+    recipes = {
+        output_format: Rendition(format=output_format, width=90)
+        for output_format in ("jpeg", "png", "webp", "avif", "gif", "tiff", "pdf")
+    }
+    result = render(source, Accept(), recipes)
+    assert list(result.made) == list(recipes)
+    for output_format, made in result.made.items():
+        for trace in (b"SECRET", b"acsp", b"Exif", b"eXIf", b"EXIF", b"iCCP", b"ICCP"):
+            assert trace not in made.content, (output_format, trace)
+        if output_format != "pdf":
+            picture = opened(made.content)
+            assert 0x8825 not in picture.getexif()
+            assert "icc_profile" not in picture.info

@@ -1,0 +1,185 @@
+"""Every format in, every format out: the right size, and close to what Pillow makes of it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pypdfium2
+import pytest
+from PIL import Image
+
+from imaging.pictures import (
+    INPUT_FORMATS,
+    difference,
+    encoded,
+    opened,
+    photo,
+    pixels,
+    rendered,
+    rgb_png,
+    shown,
+)
+from renditions.imaging.render import render
+from renditions.pipeline import FORMATS, Accept, Rendition
+
+TOLERANCE = {"jpeg": 2.5, "webp": 2.5, "avif": 2.5, "gif": 9.0, "png": 0.7, "tiff": 0.7}
+"""Mean absolute difference that each output's compression may cost, of 255."""
+
+
+@pytest.mark.parametrize("source_format", INPUT_FORMATS)
+@pytest.mark.parametrize("output_format", TOLERANCE)
+def test_each_format_becomes_each_format(source_format: Any, output_format: Any) -> None:
+    source = encoded(photo(), source_format)
+    made = rendered(source, Rendition(format=output_format, width=120, quality=90))
+    picture = opened(made.content)
+    assert (picture.format or "").lower() == output_format == made.format
+    assert picture.size == (120, 90) == (made.width, made.height)
+    wanted = opened(source).convert("RGB").resize((120, 90), Image.Resampling.LANCZOS)
+    # GIF's dither is noise to encoders that halve the colours.
+    loss_of_source = {"gif": 2.0, "jpeg": 1.0, "avif": 1.0}.get(source_format, 0.0)
+    assert difference(picture, wanted) < TOLERANCE[output_format] + loss_of_source
+
+
+@pytest.mark.parametrize("source_format", INPUT_FORMATS)
+def test_auto_keeps_the_pictures_own_format(source_format: str) -> None:
+    made = rendered(encoded(photo(), source_format), Rendition(format="auto", width=50))
+    assert made.format == source_format
+    assert (opened(made.content).format or "").lower() == source_format
+
+
+@pytest.mark.parametrize("output_format", ["webp", "avif"])
+def test_lossless_keeps_every_pixel(output_format: Any) -> None:
+    picture = shown(encoded(photo(), "png"), Rendition(format=output_format, lossless=True))
+    assert difference(picture, photo()) == 0
+
+
+@pytest.mark.parametrize("output_format", ["png", "tiff"])
+def test_formats_without_loss_keep_every_pixel(output_format: Any) -> None:
+    assert difference(shown(encoded(photo(), "png"), Rendition(format=output_format)), photo()) == 0
+
+
+@pytest.mark.parametrize("output_format", ["jpeg", "webp", "avif", "pdf"])
+def test_quality_costs_bytes(output_format: Any) -> None:
+    source = encoded(photo(), "png")
+    sizes = [
+        len(rendered(source, Rendition(format=output_format, quality=quality)).content)
+        for quality in (30, 60, 95)
+    ]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[2]
+
+
+def test_jpeg_halves_its_colours_both_ways() -> None:
+    """4:2:0 at any quality: the first component is sampled 2 by 2, the others 1 by 1."""
+    picture = Image.open(io.BytesIO(rendered(encoded(photo(), "png"), Rendition(quality=95)).content))
+    assert [layer[1:3] for layer in picture.layer] == [(2, 2), (1, 1), (1, 1)]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
+def test_png_of_every_kind_is_read(mode: str) -> None:
+    """One bit, grey, grey with alpha, palette, alpha, 16 bits: all become the same picture in 8 bits."""
+    if mode == "I;16":
+        source = Image.fromarray(np.asarray(photo().convert("L")).astype("uint16") * 257)
+        wanted = photo().convert("L")
+    else:
+        source = photo().convert(mode)
+        wanted = source
+    made = shown(encoded(source, "png"), Rendition(format="png"))
+    assert difference(made, wanted.convert("RGBA"), "RGBA") < 0.6
+
+
+def test_png_with_16_bits_of_colour_is_read() -> None:
+    """A gradient of 16 bits comes out as its upper 8."""
+    rows = np.broadcast_to((np.arange(256) * 257).astype(">u2")[None, :, None], (4, 256, 3))
+    data = b"".join(b"\x00" + row.tobytes() for row in rows)
+    found = pixels(shown(rgb_png(256, 4, data, bits=16), Rendition(format="png")))
+    assert np.abs(found - np.arange(256)[None, :, None]).max() <= 1
+
+
+def test_palette_with_transparency_keeps_it() -> None:
+    content = encoded(photo(40, 30).quantize(16), "png", transparency=3)
+    picture = shown(content, Rendition(format="png"))
+    assert difference(picture, opened(content).convert("RGBA"), "RGBA") == 0
+    assert picture.getchannel("A").getextrema() == (0, 255)
+
+
+@pytest.mark.parametrize(("mode", "bands"), [("L", ("L",)), ("RGB", ("R", "G", "B"))], ids=["grey", "colour"])
+def test_grey_stays_grey(mode: str, bands: tuple[str, ...]) -> None:
+    """A grey picture becomes a JPEG of one component."""
+    picture = shown(encoded(photo().convert(mode), "png"), Rendition(width=100))
+    assert picture.getbands() == bands
+
+
+def test_progressive_jpeg_and_lzw_tiff_are_read() -> None:
+    for content in (
+        encoded(photo(), "jpeg", quality=97, progressive=True),
+        encoded(photo(), "tiff", compression="tiff_lzw"),
+        encoded(photo(), "tiff", compression="tiff_adobe_deflate"),
+    ):
+        assert difference(shown(content, Rendition(format="png")), photo()) < 1.5
+
+
+def test_interlaced_png_is_read() -> None:
+    """The seven passes of Adam7, written here because Pillow writes none."""
+    values = np.asarray(photo(37, 29))
+    passes = (
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    )
+    data = b"".join(
+        b"\x00" + row.tobytes()
+        for left, top, across, down in passes
+        for row in values[top::down, left::across]
+    )
+    content = rgb_png(37, 29, data, interlaced=True)
+    assert difference(opened(content), photo(37, 29)) == 0
+    assert difference(shown(content, Rendition(format="png")), photo(37, 29)) == 0
+    assert (
+        difference(
+            shown(content, Rendition(format="png", width=12)),
+            photo(37, 29).resize((12, 9), Image.Resampling.LANCZOS),
+        )
+        < 0.7
+    )
+
+
+def test_pdf_is_one_page_of_the_picture() -> None:
+    """One point for each pixel, and PDFium draws what went in."""
+    made = rendered(encoded(photo(), "png"), Rendition(format="pdf", width=160, quality=95))
+    assert (made.format, made.width, made.height) == ("pdf", 160, 120)
+    document = pypdfium2.PdfDocument(made.content)
+    assert len(document) == 1
+    assert document[0].get_size() == (160, 120)
+    page = document[0].render(scale=1).to_pil()
+    document.close()
+    assert difference(page, photo().resize((160, 120), Image.Resampling.LANCZOS)) < 3
+
+
+def test_a_side_that_the_format_cant_hold_is_that_renditions_error() -> None:
+    """The others are made all the same."""
+    source = encoded(Image.new("L", (17_000, 2)), "png")
+    result = render(
+        source,
+        Accept(),
+        {"webp": Rendition(format="webp"), "jpeg": Rendition(), "pdf": Rendition(format="pdf")},
+    )
+    assert result.rejected is None
+    assert list(result.made) == ["jpeg"]
+    assert result.errors["webp"] == "expected sides of at most 16,383 pixels for webp, found 17000 by 2"
+    assert "14,400" in result.errors["pdf"]
+
+
+@pytest.mark.parametrize(
+    "output_format", [name for name, facts in FORMATS.items() if facts.max_side < 65_535]
+)
+def test_the_longest_side_that_is_declared_can_be_made(output_format: Any) -> None:
+    longest = FORMATS[output_format].max_side
+    made = rendered(encoded(Image.new("L", (longest, 1), 200), "png"), Rendition(format=output_format))
+    assert (made.width, made.height) == (longest, 1)

@@ -1,0 +1,62 @@
+"""All eight EXIF orientations are applied, in every format that carries them, then dropped."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from imaging.pictures import BEST, difference, encoded, photo, quarters, shown
+from renditions.imaging.render import render
+from renditions.pipeline import Accept, Rendition
+
+Transpose = Image.Transpose
+STORED_AS = {
+    1: None,
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_90,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_270,
+}
+"""How an upright picture is turned so that its orientation tag turns it back."""
+
+
+def _stored(picture: Image.Image, file_format: str, orientation: int) -> bytes:
+    how = STORED_AS[orientation]
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    turned = picture if how is None else picture.transpose(how)
+    return encoded(turned, file_format, **BEST.get(file_format, {}), exif=exif.tobytes())
+
+
+@pytest.mark.parametrize("orientation", STORED_AS)
+@pytest.mark.parametrize("source_format", ["jpeg", "png", "webp", "tiff", "avif"])
+def test_a_picture_comes_out_upright(source_format: str, orientation: int) -> None:
+    upright = photo(120, 80)
+    source = _stored(upright, source_format, orientation)
+    result = render(source, Accept(), {"it": Rendition(format="png")})
+    assert (result.original.width, result.original.height) == (120, 80)
+    picture = shown(source, Rendition(format="png"))
+    assert difference(picture, upright) < 2
+    assert not picture.getexif()
+
+
+@pytest.mark.parametrize("orientation", STORED_AS)
+def test_boxes_and_crops_are_those_of_the_upright_picture(orientation: int) -> None:
+    """North-west is red, however the camera was held."""
+    source = _stored(quarters(1200, 800), "jpeg", orientation)
+    recipe = Rendition(width=40, height=10, fit="cover", gravity="northwest", format="png")
+    picture = shown(source, recipe)
+    assert picture.size == (40, 10)
+    assert difference(picture, quarters(40, 26).crop((0, 0, 40, 10))) < 4
+    assert shown(source, Rendition(width=60)).size == (60, 40)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 255])
+def test_an_orientation_that_doesnt_exist_is_none(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    source = encoded(photo(120, 80), "jpeg", **BEST["jpeg"], exif=exif.tobytes())
+    assert difference(shown(source, Rendition(format="png")), photo(120, 80)) < 2

@@ -1,0 +1,175 @@
+"""What a file is, and whether it is accepted: told from its first bytes and its header alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from imaging.pictures import INPUT_FORMATS, encoded, photo, rgb_png
+from renditions.imaging.probe import sniff
+from renditions.imaging.render import render
+from renditions.pipeline import Accept, Rendition
+from renditions.record import Original
+
+RECIPES = {"thumb": Rendition(width=20)}
+
+
+@pytest.mark.parametrize("source_format", INPUT_FORMATS)
+def test_each_format_is_told_by_its_content(source_format: str) -> None:
+    assert sniff(encoded(photo(20, 10), source_format)) == source_format
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "heic"),
+        (b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1heic", "heic"),
+        (b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1avif", "avif"),
+        (b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isommp41", "mp4"),
+        (b"\xef\xbb\xbf\n<svg xmlns='http://www.w3.org/2000/svg'/>", "svg"),
+        (b"<?xml version='1.0'?>\n<!-- a drawing -->\n<svg/>", "svg"),
+        (b"%PDF-1.7\n", "pdf"),
+        (b"BM\x00\x00", "bmp"),
+        (b"\xff\x0a\x00", "jxl"),
+        (b"MM\x00*\x00\x00\x00\x08", "tiff"),
+        (b"II*\x00\x10\x00\x00\x00CR\x02\x00", "cr2"),
+        (b"just words", None),
+        (b"<html></html>", None),
+        (b"\xff\xd8", None),
+        (b"", None),
+    ],
+)
+def test_other_formats_are_named_too(content: bytes, name: str | None) -> None:
+    assert sniff(content) == name
+
+
+@pytest.mark.parametrize(
+    ("content", "accept", "reason"),
+    [
+        (b"", Accept(), "expected a picture, found an empty file"),
+        (
+            b"holiday.jpg in name only",
+            Accept(formats=("jpeg", "png")),
+            "expected jpeg, png, found bytes of no known format",
+        ),
+        (
+            b"<svg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/>",
+            Accept(formats=("jpeg",)),
+            "expected jpeg, found svg",
+        ),
+        (encoded(photo(), "png"), Accept(formats=("jpeg", "gif")), "expected jpeg, gif, found png"),
+        (
+            encoded(photo(), "png"),
+            Accept(min_width=321),
+            "expected a width of at least 321 pixels, found 320",
+        ),
+        (
+            encoded(photo(), "png"),
+            Accept(min_height=241),
+            "expected a height of at least 241 pixels, found 240",
+        ),
+        (
+            encoded(photo(), "png"),
+            Accept(max_pixels=76_799),
+            "expected at most 76,799 pixels, found 76,800: 320 by 240",
+        ),
+        (bytes(2_000), Accept(max_bytes=1_999), "expected at most 1,999 bytes, found 2,000"),
+    ],
+)
+def test_a_picture_that_breaks_a_rule_is_rejected_with_the_reason(
+    content: bytes, accept: Accept, reason: str
+) -> None:
+    assert render(content, accept, RECIPES).rejected == reason
+    assert render(content, accept, {}).rejected == reason
+
+
+def test_limits_themselves_are_allowed() -> None:
+    source = encoded(photo(), "png")
+    accept = Accept(max_pixels=76_800, max_bytes=len(source), min_width=320, min_height=240)
+    assert render(source, accept, RECIPES).rejected is None
+
+
+def test_a_bomb_is_rejected_by_its_header() -> None:
+    """A few bytes that claim 2,500 megapixels: nothing is decoded, and its size is in the answer."""
+    bomb = rgb_png(50_000, 50_000, bytes(1_000))
+    result = render(bomb, Accept(), RECIPES)
+    assert result.rejected == "expected at most 100,000,000 pixels, found 2,500,000,000: 50000 by 50000"
+    assert result.original == Original(len(bomb), "png", 50_000, 50_000, 1)
+
+
+def test_frames_count_only_where_they_are_kept() -> None:
+    frames = [photo(100, 80).rotate(angle) for angle in (0, 90, 180)]
+    source = encoded(frames[0], "gif", save_all=True, append_images=frames[1:])
+    accept = Accept(max_pixels=8_000)
+    first = render(source, accept, {"a": Rendition(format="webp")})
+    assert first.rejected is None
+    assert first.original.frames == 3
+    for recipe in (Rendition(format="webp", animation="keep"), Rendition(format="auto", animation="keep")):
+        kept = render(source, accept, {"a": recipe})
+        assert kept.rejected == "expected at most 8,000 pixels, found 24,000: 100 by 80 in 3 frames"
+    into_jpeg = render(source, accept, {"a": Rendition(animation="keep")})
+    assert into_jpeg.rejected is None
+
+
+def test_rules_hold_for_the_picture_as_displayed() -> None:
+    """A picture stored lying on its side is as wide as it is shown."""
+    exif = Image.Exif()
+    exif[0x112] = 6
+    source = encoded(photo(200, 100), "jpeg", exif=exif)
+    result = render(source, Accept(min_width=150), {})
+    assert result.rejected == "expected a width of at least 150 pixels, found 100"
+    assert (result.original.width, result.original.height) == (100, 200)
+
+
+def test_without_recipes_only_the_rules_are_checked() -> None:
+    source = encoded(photo(), "webp")
+    result = render(source, Accept(), {})
+    assert (result.made, result.errors, result.rejected) == ({}, {}, None)
+    assert result.original == Original(len(source), "webp", 320, 240, 1)
+
+
+def test_base64_alone_needs_no_imaging_library() -> None:
+    """In a fresh interpreter, neither importing nor rendering to Base64 brings libvips or img2pdf in."""
+    program = """
+import base64, sys
+import renditions.imaging, renditions.imaging.probe
+from renditions.imaging.render import render
+from renditions.pipeline import Accept, Rendition
+source = b"\\xff\\xd8\\xff and more"
+result = render(source, Accept(), {"text": Rendition(format="base64")})
+assert base64.b64decode(result.made["text"].content) == source
+assert not {"pyvips", "img2pdf", "PIL"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_libvips_reaches_no_loader_but_ours() -> None:
+    """Blocked in libvips itself: not by name, not by its own sniffing."""
+    program = """
+import pyvips
+import renditions.imaging.vips
+svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
+refused = 0
+for attempt in (
+    lambda: pyvips.Image.svgload_buffer(svg),
+    lambda: pyvips.Image.new_from_buffer(svg, ""),
+    lambda: pyvips.Image.new_from_file("/dev/null"),
+    lambda: pyvips.Image.pngload("/dev/null"),
+    lambda: pyvips.Image.rawload("/dev/zero", 9, 9, 1),
+    lambda: pyvips.Image.matrixload("/dev/null"),
+    lambda: pyvips.Image.csvload("/dev/null"),
+    lambda: pyvips.Image.vipsload("/dev/null"),
+    lambda: pyvips.Image.uhdrload_buffer(svg),
+):
+    try:
+        attempt()
+    except pyvips.Error as error:
+        refused += any(word in str(error) for word in ("blocked", "not a known file", "not in a known"))
+assert refused == 9, refused
+assert pyvips.concurrency_get() == 1
+assert pyvips.cache_get_max() == 0
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
