@@ -1,0 +1,300 @@
+"""A store in a folder: each object is a file, its key the file's path below the folder.
+
+Nothing outside the folder is ever reached, and only plain files are objects: see ``tree``.
+
+``.renditions`` in the folder is the store's own: there it writes before it renames, and there is the
+lock under which conditions are checked, so that they hold between processes too. It appears with the
+first write. File names that aren't UTF-8 can't be keys; ``list`` passes over them with a warning.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+import stat
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from renditions.errors import Conflict, KeyRefused, StoreFailed
+from renditions.local.tree import (
+    ABSENT,
+    OPEN_FOLDER,
+    WORK_FOLDER,
+    absence,
+    closed,
+    open_folder,
+    parse_key,
+    read_status,
+    walk,
+)
+from renditions.ports import Condition, IfMatch, StoredObject
+
+READ_ATTEMPTS = 5
+"""How often a file that changes while it is read is read again."""
+
+_OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+_FOLDER_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno.EPERM)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999, the last that a datetime holds."""
+
+
+class FolderStore:
+    """A :class:`~renditions.ports.Store` in a folder, for any number of threads and processes.
+
+    Args:
+        root: The folder. If it is a link, the link is followed once, now.
+        rest_seconds: How long a file must have been left alone to be at rest.
+        create: Whether the folder may be missing: it is then an empty store, and made with the first
+            object. Otherwise everything raises ``StoreFailed`` while it is missing, so that a folder
+            that went away never looks like one whose pictures were deleted.
+
+    An ETag is a file's size, modification time and inode. A file written in place and set back to
+    the same size and time would pass as the same one.
+
+    """
+
+    def __init__(self, root: Path, rest_seconds: float = 0.0, *, create: bool = False) -> None:
+        self._root = Path(os.path.realpath(root))
+        self._rest_seconds = rest_seconds
+        self._create = create
+        self._swept = False
+
+    def list(self) -> Iterator[StoredObject]:
+        """See :meth:`Store.list <renditions.ports.Store.list>`."""
+        with self._reported(), suppress(_NotMade), closed(self._open_root()) as root:
+            for key, status in walk(root, self._root):
+                yield self._describe(key, status)
+
+    def head(self, key: str) -> StoredObject | None:
+        """See :meth:`Store.head <renditions.ports.Store.head>`."""
+        parts = parse_key(key)
+        with self._reported(key), suppress(_NotMade), absence(), closed(self._open_root()) as root:
+            status = read_status(root, parts)
+            return self._describe(key, status) if stat.S_ISREG(status.st_mode) else None
+        return None
+
+    def get(self, key: str) -> tuple[StoredObject, bytes] | None:
+        """See :meth:`Store.get <renditions.ports.Store.get>`."""
+        parts = parse_key(key)
+        with self._reported(key), suppress(_NotMade), absence(), closed(self._open_root()) as root:
+            if not stat.S_ISREG(read_status(root, parts).st_mode):
+                return None
+            with closed(open_folder(root, parts[:-1])) as folder:
+                file = os.open(parts[-1], _OPEN_FILE, dir_fd=folder)
+            with open(file, "rb") as reader:  # noqa: PTH123 - a descriptor has no path
+                for _ in range(READ_ATTEMPTS):
+                    before = os.fstat(file)
+                    reader.seek(0)
+                    content = reader.read()
+                    after = os.fstat(file)
+                    if (before.st_ctime_ns, _etag(before)) == (after.st_ctime_ns, _etag(after)):
+                        return self._describe(key, after), content
+            raise StoreFailed(f"{self._root / key}: changed each of the {READ_ATTEMPTS} times it was read")
+        return None
+
+    def put(
+        self,
+        key: str,
+        content: bytes,
+        condition: Condition,
+        content_type: str,  # noqa: ARG002 - a folder has no place for it
+    ) -> StoredObject:
+        """See :meth:`Store.put <renditions.ports.Store.put>`. What it wrote survives a power failure."""
+        parts = parse_key(key)
+        with (
+            self._reported(key),
+            closed(self._open_root(make=True)) as root,
+            closed(self._open_work(root)) as work,
+            _written(work, content) as (part, file),
+        ):
+            with _locked(work):
+                _check(root, parts, key, condition)
+                folder = _make_folders(root, parts[:-1], key)
+                with closed(folder):
+                    os.rename(part, parts[-1], src_dir_fd=work, dst_dir_fd=folder)
+                    os.fsync(folder)
+            return self._describe(key, os.fstat(file))
+
+    def delete(self, key: str, condition: IfMatch) -> None:
+        """See :meth:`Store.delete <renditions.ports.Store.delete>`. Folders that it leaves empty go too."""
+        parts = parse_key(key)
+        with (
+            self._reported(key),
+            suppress(_NotMade),
+            closed(self._open_root()) as root,
+            closed(self._open_work(root)) as work,
+            _locked(work),
+        ):
+            with absence():
+                status = read_status(root, parts)
+                if not stat.S_ISREG(status.st_mode):
+                    return
+                if _etag(status) != condition.etag:
+                    raise Conflict(f"{key!r} isn't what it was")
+                with closed(open_folder(root, parts[:-1])) as folder:
+                    os.unlink(parts[-1], dir_fd=folder)
+                    os.fsync(folder)
+            _remove_empty(root, parts[:-1])
+
+    def _describe(self, key: str, status: os.stat_result) -> StoredObject:
+        # By ctime, which nobody can set back; by the distance, because clocks can be.
+        at_rest = abs(time.time() - status.st_ctime) >= self._rest_seconds
+        seconds = min(max(status.st_mtime_ns / 1e9, 0), _LAST_SECOND)
+        modified_at = _EPOCH + timedelta(seconds=seconds)
+        return StoredObject(key, _etag(status), status.st_size, modified_at, at_rest)
+
+    def _open_root(self, *, make: bool = False) -> int:
+        """Open the folder anew, since another may have its name by now.
+
+        Raises:
+            _NotMade: it is missing, as it may be.
+
+        """
+        try:
+            return os.open(self._root, OPEN_FOLDER)
+        except FileNotFoundError:
+            if not self._create:
+                raise StoreFailed(f"expected a folder at {self._root}, found nothing") from None
+            if not make:
+                raise _NotMade from None
+        except NotADirectoryError:
+            raise StoreFailed(f"expected a folder at {self._root}, found something else") from None
+        _make_root(self._root)
+        return os.open(self._root, OPEN_FOLDER)
+
+    def _open_work(self, root: int) -> int:
+        """Open the working folder, and once clear it of what killed processes left there."""
+        with suppress(FileExistsError):
+            os.mkdir(WORK_FOLDER, dir_fd=root)
+        try:
+            work = os.open(WORK_FOLDER, OPEN_FOLDER, dir_fd=root)
+        except NotADirectoryError:
+            where = self._root / os.fsdecode(WORK_FOLDER)
+            raise StoreFailed(f"expected a folder at {where}, found something else") from None
+        if not self._swept:
+            _sweep(work)
+            self._swept = True
+        return work
+
+    @contextmanager
+    def _reported(self, key: str | None = None) -> Iterator[None]:
+        """Translate what the operating system says."""
+        path = self._root / key if key else self._root
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
+                raise KeyRefused(f"{path}: the file system refuses this name: {error.strerror}") from error
+            raise StoreFailed(f"{path}: {error.strerror}") from error
+        except sqlite3.Error as error:
+            raise StoreFailed(f"{path}: the temporary list of its names: {error}") from error
+
+
+class _NotMade(Exception):
+    """The store's folder isn't made yet: there is nothing in it."""
+
+
+def _etag(status: os.stat_result) -> str:
+    return f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"
+
+
+def _check(root: int, parts: Sequence[bytes], key: str, condition: Condition) -> None:
+    """Raise what forbids the write."""
+    etag = None
+    with absence():
+        status = read_status(root, parts)
+        if not stat.S_ISREG(status.st_mode):
+            raise KeyRefused(f"something that is no plain file has the path of {key!r}")
+        etag = _etag(status)
+    if etag != (condition.etag if isinstance(condition, IfMatch) else None):
+        raise Conflict(f"{key!r} isn't what it was")
+
+
+def _make_folders(root: int, parts: Sequence[bytes], key: str) -> int:
+    try:
+        return open_folder(root, parts, make=True)
+    except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise KeyRefused(f"a part of the path of {key!r} is a file or a link, no folder") from error
+        raise
+
+
+def _make_root(root: Path) -> None:
+    if not root.parent.exists():
+        _make_root(root.parent)
+    with suppress(FileExistsError):
+        root.mkdir()
+    with closed(os.open(root.parent, os.O_RDONLY)) as parent:
+        os.fsync(parent)
+
+
+def _remove_empty(root: int, parts: Sequence[bytes]) -> None:
+    """Remove the folders on this path that are empty, the last one first."""
+    for depth in range(len(parts), 0, -1):
+        try:
+            with closed(open_folder(root, parts[: depth - 1])) as parent:
+                os.rmdir(parts[depth - 1], dir_fd=parent)
+        except OSError as error:
+            if error.errno in _FOLDER_STAYS:
+                return
+            if error.errno not in ABSENT:
+                raise
+
+
+@contextmanager
+def _locked(work: int) -> Iterator[None]:
+    """Hold the store's lock, against threads and processes alike."""
+    with closed(os.open(b"lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666, dir_fd=work)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            # Closing isn't enough if another thread forked meanwhile: the child has the lock open too.
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+@contextmanager
+def _written(work: int, content: bytes) -> Iterator[tuple[bytes, int]]:
+    """Write the content to a new file in the working folder; yield its name and descriptor.
+
+    Its writer keeps the file locked. One that can be locked is a dead writer's:
+
+        A  [create, lock] write     …killed: the kernel unlocks…
+        B                                                        [can be locked: remove]
+
+    What is in brackets happens under the store's lock, so no file is seen before it is locked.
+    """
+    name = f"{uuid.uuid4().hex}.part".encode()
+    with _locked(work):
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=work)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    with os.fdopen(file, "wb") as writer:
+        try:
+            writer.write(content)
+            writer.flush()
+            os.fsync(file)
+            yield name, file
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=work)
+
+
+def _sweep(work: int) -> None:
+    """Remove the unfinished files of processes that are no more."""
+    with _locked(work):
+        with os.scandir(work) as entries:
+            names = [os.fsencode(entry.name) for entry in entries if entry.name.endswith(".part")]
+        for name in names:
+            with suppress(FileNotFoundError), closed(os.open(name, _OPEN_FILE, dir_fd=work)) as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                os.unlink(name, dir_fd=work)

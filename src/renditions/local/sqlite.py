@@ -1,0 +1,246 @@
+"""A catalog in one SQLite file, for any number of threads and processes of one machine.
+
+Each write is durable when it returns (WAL, ``synchronous = FULL``). A record and its claims change in
+one transaction. No read lasts longer than one page, so nothing keeps the log from being cleared.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, KeyTaken
+from renditions.record import Record, Status, format_time
+
+APPLICATION_ID = 0x52656E64
+"""``Rend``: tells a catalog from other programs' databases (``PRAGMA application_id``)."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        """CREATE TABLE records (
+            name TEXT PRIMARY KEY,
+            revision INTEGER NOT NULL,
+            status TEXT NOT NULL,
+            timestamp TEXT NOT NULL,
+            item TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX records_by_time ON records (timestamp, name)",
+        "CREATE INDEX records_by_status ON records (status, timestamp, name)",
+        """CREATE TABLE claims (
+            key TEXT PRIMARY KEY,
+            name TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX claims_by_name ON claims (name, key)",
+    ),
+)
+"""What brings a catalog from each version to the next, each in one transaction.
+
+A catalog's version (``PRAGMA user_version``) is the number of migrations that it has seen.
+"""
+
+BUSY_SECONDS = 30.0
+"""How long to wait while another process writes."""
+
+PAGE_ROWS = 200
+
+
+class SqliteCatalog:
+    """A :class:`~renditions.ports.Catalog` in a file, open until closed; don't take it through a fork.
+
+    Names and keys are compared by their UTF-8 bytes. One that has no UTF-8 form (it came from a file
+    name that isn't UTF-8) raises ``CatalogFailed``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        with self._reported():
+            self._db = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+
+    def close(self) -> None:
+        """Close the file. Any later call raises ``CatalogFailed``."""
+        with self._lock:
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def get(self, name: str) -> Record | None:
+        """See :meth:`Catalog.get <renditions.ports.Catalog.get>`."""
+        rows = self._read("SELECT item FROM records WHERE name = ?", name)
+        return self._parse(rows[0][0]) if rows else None
+
+    def write(self, record: Record) -> Record:
+        """See :meth:`Catalog.write <renditions.ports.Catalog.write>`."""
+        written = replace(record, revision=record.revision + 1)
+        row = (
+            written.name,
+            written.revision,
+            written.status,
+            format_time(written.timestamp),
+            json.dumps(written.to_item(), separators=(",", ":")),
+        )
+        with self._transaction() as db:
+            _check_revision(db, record)
+            _move_claims(db, record.name, record.claimed_keys())
+            db.execute(
+                "REPLACE INTO records (name, revision, status, timestamp, item) VALUES (?, ?, ?, ?, ?)", row
+            )
+        return written
+
+    def delete(self, record: Record) -> None:
+        """See :meth:`Catalog.delete <renditions.ports.Catalog.delete>`."""
+        with self._transaction() as db:
+            _check_revision(db, record)
+            _move_claims(db, record.name, frozenset())
+            db.execute("DELETE FROM records WHERE name = ?", (record.name,))
+
+    def list(self) -> Iterator[Record]:
+        """See :meth:`Catalog.list <renditions.ports.Catalog.list>`."""
+        last = ""
+        while rows := self._read(
+            "SELECT item, name FROM records WHERE name > ? ORDER BY name LIMIT ?", last, PAGE_ROWS
+        ):
+            for item, last in rows:  # noqa: B007 - where the next page begins
+                yield self._parse(item)
+
+    def query(self, status: Status | None = None) -> Iterator[Record]:
+        """See :meth:`Catalog.query <renditions.ports.Catalog.query>`."""
+        select, values = (_OF_STATUS, (status,)) if status else (_OF_ANY_STATUS, ())
+        last = ["~", ""]  # later than any time
+        while rows := self._read(select, *values, *last, PAGE_ROWS):
+            for item, *last in rows:  # noqa: B007 - where the next page begins
+                yield self._parse(item)
+
+    def _read(self, select: str, *values: Any) -> Sequence[Any]:
+        with self._reported(), self._lock:
+            return self._db.execute(select, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._reported(), self._lock, _transact(self._db):
+            yield self._db
+
+    def _parse(self, item: str) -> Record:
+        try:
+            return Record.from_item(json.loads(item))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise CatalogFailed(f"{self._path}: expected a record, found {item!r}") from error
+
+    def _prepare(self) -> None:
+        """Bring the file to the newest version, whichever other processes are at it too."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._check_version()
+                self._db.execute("PRAGMA journal_mode = WAL").fetchall()
+                self._db.execute("PRAGMA synchronous = FULL")
+                _migrate(self._db)
+            except sqlite3.OperationalError as error:
+                # SQLite itself doesn't wait where two processes switch one file to WAL.
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+    def _check_version(self) -> None:
+        """Raise CatalogFailed unless the file is empty or a catalog that this version knows."""
+        with _transact(self._db, "DEFERRED"):
+            application_id = _read_number(self._db, "PRAGMA application_id")
+            version = _read_number(self._db, "PRAGMA user_version")
+            tables = _read_number(self._db, "SELECT count(*) FROM sqlite_schema")
+        if application_id != APPLICATION_ID and (application_id or version or tables):
+            raise CatalogFailed(f"{self._path}: expected a catalog, found the database of another program")
+        if version > len(MIGRATIONS):
+            raise CatalogTooNew(
+                f"{self._path}: expected a catalog of version {len(MIGRATIONS)} or older, found version "
+                f"{version}: a newer release of Renditions wrote it"
+            )
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Translate what SQLite says."""
+        try:
+            yield
+        except UnicodeEncodeError as error:
+            raise CatalogFailed(
+                f"{self._path}: expected a name of Unicode text, found {error.object!r}"
+            ) from error
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            advice = _WHEN_DAMAGED if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else ""
+            raise CatalogFailed(f"{self._path}: {error}{advice}") from error
+
+
+_OF_ANY_STATUS = """SELECT item, timestamp, name FROM records
+    WHERE (timestamp, name) < (?, ?) ORDER BY timestamp DESC, name DESC LIMIT ?"""
+_OF_STATUS = """SELECT item, timestamp, name FROM records
+    WHERE status = ? AND (timestamp, name) < (?, ?) ORDER BY timestamp DESC, name DESC LIMIT ?"""
+_WHEN_DAMAGED = (
+    ". Restore it from a backup, or move it and the -wal and -shm files beside it away: the next sync then "
+    "begins a new catalog, makes every rendition and sends every notice again. Outputs of pictures that "
+    "were removed in the meantime are then known to nobody and stay"
+)
+
+
+@contextmanager
+def _transact(db: sqlite3.Connection, kind: Literal["DEFERRED", "IMMEDIATE"] = "IMMEDIATE") -> Iterator[None]:
+    """Make the block one transaction; with IMMEDIATE nobody else writes during it."""
+    db.execute(f"BEGIN {kind}")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    for version in range(_read_number(db, "PRAGMA user_version"), len(MIGRATIONS)):
+        with _transact(db):
+            if _read_number(db, "PRAGMA user_version") == version:  # nobody else did it meanwhile
+                for statement in MIGRATIONS[version]:
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {version + 1}")
+
+
+def _read_number(db: sqlite3.Connection, select: str) -> int:
+    (number,) = db.execute(select).fetchone()
+    return int(number)
+
+
+def _check_revision(db: sqlite3.Connection, record: Record) -> None:
+    row = db.execute("SELECT revision FROM records WHERE name = ?", (record.name,)).fetchone()
+    revision = row[0] if row else 0
+    if revision != record.revision:
+        raise Conflict(f"{record.name!r} has revision {revision}, not {record.revision}")
+
+
+def _move_claims(db: sqlite3.Connection, name: str, keys: frozenset[str]) -> None:
+    """Make these the keys that the record claims."""
+    held = {key for (key,) in db.execute("SELECT key FROM claims WHERE name = ?", (name,))}
+    for key in sorted(keys - held):
+        if row := db.execute("SELECT name FROM claims WHERE key = ?", (key,)).fetchone():
+            raise KeyTaken(key, row[0])
+        db.execute("INSERT INTO claims (key, name) VALUES (?, ?)", (key, name))
+    db.executemany("DELETE FROM claims WHERE key = ?", [(key,) for key in held - keys])

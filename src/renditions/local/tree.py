@@ -1,0 +1,195 @@
+"""Files below a folder, reached so that nothing outside it ever is.
+
+A path is opened folder by folder, each from the one above it and none through a link, so it doesn't
+matter who plants links meanwhile. Links, devices, sockets and the like are no objects.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sqlite3
+import stat
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from renditions.errors import KeyRefused
+
+log = logging.getLogger(__name__)
+
+WORK_FOLDER = b".renditions"
+"""The store's own folder below its root: no key leads there."""
+MAX_NAME_BYTES = 255
+"""What the file systems of Linux and macOS hold (NAME_MAX)."""
+MAX_KEY_BYTES = 4095
+"""Longer paths can't be opened by name (PATH_MAX)."""
+OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""How the system says that nothing has a path, or that it leads through a file or a link."""
+
+
+class absence:  # noqa: N801 - it reads as contextlib.suppress does
+    """Leaves the block where it turns out that nothing has a path."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        return isinstance(error, OSError) and error.errno in ABSENT
+
+
+@contextmanager
+def closed(descriptor: int) -> Iterator[int]:
+    """Yield the descriptor and close it afterwards."""
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def parse_key(key: str) -> tuple[bytes, ...]:
+    """Return the key's parts as they are on the disk.
+
+    Raises:
+        KeyRefused: no file below the folder can have this path.
+
+    """
+    try:
+        raw = key.encode()
+    except UnicodeEncodeError as error:
+        raise KeyRefused(f"expected a key of Unicode text, found {key!r}") from error
+    parts = tuple(raw.split(b"/"))
+    if len(raw) > MAX_KEY_BYTES or max(map(len, parts)) > MAX_NAME_BYTES:
+        raise KeyRefused(
+            f"expected at most {MAX_NAME_BYTES} bytes between slashes and {MAX_KEY_BYTES:,} in all, "
+            f"found {key!r}"
+        )
+    if b"\0" in raw:
+        raise KeyRefused(f"expected a key without NUL, found {key!r}")
+    if any(part in (b"", b".", b"..") for part in parts):
+        raise KeyRefused(f"expected a key without empty parts, '.' and '..', found {key!r}")
+    if _is_work(parts[0]):
+        raise KeyRefused(f"expected a key outside the store's own folder, found {key!r}")
+    return parts
+
+
+def _is_work(name: bytes) -> bool:
+    return name.lower() == WORK_FOLDER  # macOS knows files by either case
+
+
+def open_folder(root: int, parts: Sequence[bytes], *, make: bool = False) -> int:
+    """Open the folder of this path; with ``make``, make what is missing of it.
+
+    Raises:
+        OSError: with an error number in ``ABSENT`` where the path ends or leads through a file or link.
+
+    """
+    folder = os.dup(root)
+    for part in parts:
+        with closed(folder):
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=folder)
+                    os.fsync(folder)
+            folder = os.open(part, OPEN_FOLDER, dir_fd=folder)
+    return folder
+
+
+def read_status(root: int, parts: Sequence[bytes]) -> os.stat_result:
+    """Return the status of whatever has this path; of a link, the link's own."""
+    with closed(open_folder(root, parts[:-1])) as folder:
+        return os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
+
+
+def walk(root: int, shown: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield every file's key and status in the order of the keys' bytes.
+
+    A folder sorts as its name with a slash: then all below it comes just where its turn is. One
+    folder is open at a time, however deep they lie. ``shown`` is the root in warnings about names
+    that can't be keys.
+    """
+    trail: list[tuple[tuple[bytes, ...], bytes]] = [((), b"")]  # folders, each with the last name seen
+    with closing(_Names()) as names:
+        while trail:
+            parts, last = trail.pop()
+            folder = _open_if_there(root, parts)
+            if folder is None:
+                names.remove(len(parts))
+                continue
+            with closed(folder):
+                if not last:
+                    names.add(len(parts), _scan(folder, parts, shown))
+                with closing(names.after(len(parts), last)) as rest:
+                    for name in rest:
+                        if name.endswith(b"/"):
+                            trail += [(parts, name), ((*parts, name[:-1]), b"")]
+                            break
+                        if status := _read_file_status(folder, name):
+                            yield b"/".join((*parts, name)).decode(), status
+                    else:
+                        names.remove(len(parts))
+
+
+def _open_if_there(root: int, parts: Sequence[bytes]) -> int | None:
+    with absence():
+        return open_folder(root, parts)
+    return None
+
+
+def _read_file_status(folder: int, name: bytes) -> os.stat_result | None:
+    """Return the file's status; None if it is gone, or no plain file any more."""
+    with absence():
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return status if stat.S_ISREG(status.st_mode) else None
+    return None
+
+
+def _scan(folder: int, parts: Sequence[bytes], shown: Path) -> Iterator[bytes]:
+    """Yield the names of the folder's files and, with a slash, of its folders, as far as they make keys."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if not is_folder and not entry.is_file(follow_symlinks=False):
+                continue
+            name = os.fsencode(entry.name)
+            if not parts and _is_work(name):
+                continue
+            try:
+                parse_key(b"/".join((*parts, name)).decode(errors="surrogateescape"))
+            except KeyRefused as refusal:
+                log.warning("%s: passed over: %s", shown, refusal)
+            else:
+                yield name + b"/" if is_folder else name
+
+
+class _Names:
+    """The names in the folders that a walk is in, sorted on disk so that they needn't be in memory."""
+
+    def __init__(self) -> None:
+        # An empty name is SQLite's for a private temporary database, on disk once it is large.
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = OFF")
+        self._db.execute(
+            "CREATE TABLE names (depth INTEGER, name BLOB, PRIMARY KEY (depth, name)) WITHOUT ROWID"
+        )
+
+    def add(self, depth: int, names: Iterator[bytes]) -> None:
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT INTO names VALUES (?, ?)", ((depth, name) for name in names))
+        self._db.execute("COMMIT")
+
+    def after(self, depth: int, last: bytes) -> Generator[bytes, None, None]:
+        rows = self._db.execute(
+            "SELECT name FROM names WHERE depth = ? AND name > ? ORDER BY name", (depth, last)
+        )
+        with closing(rows):
+            for (name,) in rows:
+                yield name
+
+    def remove(self, depth: int) -> None:
+        self._db.execute("DELETE FROM names WHERE depth = ?", (depth,))
+
+    def close(self) -> None:
+        self._db.close()

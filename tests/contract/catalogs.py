@@ -1,0 +1,87 @@
+"""Every implementation of ``Catalog`` that the contract suite runs on. A further one is one entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contract.races import take_rounds
+from memory import MemoryCatalog
+from renditions.local.sqlite import SqliteCatalog
+from renditions.ports import Catalog
+from renditions.record import Output, Record, Status
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+@contextmanager
+def open_memory(_: Path) -> Iterator[Catalog]:
+    """Open a catalog in memory."""
+    yield MemoryCatalog()
+
+
+def open_sqlite(folder: Path) -> AbstractContextManager[Catalog]:
+    """Open a catalog in a file that isn't made yet."""
+    return SqliteCatalog(folder / "catalog.db")
+
+
+CATALOGS: Mapping[str, Callable[[Path], AbstractContextManager[Catalog]]] = {
+    "memory": open_memory,
+    "sqlite": open_sqlite,
+}
+"""What opens an empty catalog, given an empty folder."""
+
+SHARED_CATALOGS: Mapping[str, Callable[[Path], AbstractContextManager[Catalog]]] = {"sqlite": open_sqlite}
+"""Those that another process can open too, by the same call."""
+
+
+def make_record(
+    name: str = "a.jpg",
+    *,
+    outputs: tuple[str, ...] = (),
+    pending_keys: tuple[str, ...] = (),
+    status: Status = "done",
+    timestamp: datetime = NOW,
+    revision: int = 0,
+) -> Record:
+    """Return a record with outputs of these keys."""
+    return Record(
+        name,
+        status,
+        timestamp,
+        outputs=tuple(
+            Output(f"rendition {number}", key, "e", "s", "f", "jpeg", 1) for number, key in enumerate(outputs)
+        ),
+        pending_keys=pending_keys,
+        revision=revision,
+    )
+
+
+def names(catalog: Catalog) -> list[str]:
+    """Return every name in the order in which the catalog lists them."""
+    return [record.name for record in catalog.list()]
+
+
+def write_one(catalog: Catalog, records: Sequence[Record], number: int) -> Record:
+    """Write the record of this number."""
+    return catalog.write(records[number])
+
+
+def write_each(folder: Path, which: str, number: int) -> list[int]:
+    """Write sixty records anew; return the numbers of those that nobody else had written."""
+    with SHARED_CATALOGS[which](folder) as catalog:
+        return take_rounds(
+            range(60),
+            lambda round_: catalog.write(make_record(f"{round_}", outputs=(f"{round_} of {number}",))),
+        )
+
+
+def claim_each(folder: Path, which: str, number: int) -> list[int]:
+    """Claim sixty keys, each for a record of one's own; return the numbers of those that were free."""
+    with SHARED_CATALOGS[which](folder) as catalog:
+        return take_rounds(
+            range(60),
+            lambda round_: catalog.write(make_record(f"{round_} of {number}", outputs=(f"{round_}",))),
+        )

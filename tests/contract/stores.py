@@ -1,0 +1,66 @@
+"""Every implementation of ``Store`` that the contract suite runs on. A further one is one entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from contract.races import take_rounds
+from memory import MemoryStore
+from renditions.local.folder import FolderStore
+from renditions.ports import Condition, IfAbsent, IfMatch, Store, StoredObject
+
+
+def open_folder(folder: Path) -> Store:
+    """Open a store in a folder that isn't made yet."""
+    return FolderStore(folder / "store", create=True)
+
+
+STORES: Mapping[str, Callable[[Path], Store]] = {
+    "memory": lambda _: MemoryStore(),
+    "folder": open_folder,
+}
+"""What opens an empty store, given an empty folder."""
+
+SHARED_STORES: Mapping[str, Callable[[Path], Store]] = {"folder": open_folder}
+"""Those that another process can open too, by the same call."""
+
+
+def put(
+    store: Store, key: str, content: bytes = b"content", condition: Condition | None = None
+) -> StoredObject:
+    """Write an object; without a condition, whatever is there."""
+    if condition is None:
+        there = store.head(key)
+        condition = IfMatch(there.etag) if there else IfAbsent()
+    return store.put(key, content, condition, "application/octet-stream")
+
+
+def keys(store: Store) -> list[str]:
+    """Return every key in the order in which the store lists them."""
+    return [found.key for found in store.list()]
+
+
+def put_number(store: Store, key: str, condition: Condition, number: int) -> StoredObject:
+    """Write the number, and the condition so that no two rounds write the same."""
+    return store.put(key, f"{number} {condition}".encode(), condition, "text/plain")
+
+
+def put_each(folder: Path, which: str, number: int) -> list[int]:
+    """Put sixty objects where none is; return the numbers of those that were."""
+    store = SHARED_STORES[which](folder)
+    return take_rounds(
+        range(60), lambda round_: store.put(f"{round_}/a", bytes([number]), IfAbsent(), "image/jpeg")
+    )
+
+
+def count_up(folder: Path, which: str, number: int) -> list[int]:
+    """Add one to the number in the object, forty times, each on the condition that nobody else did."""
+    store = SHARED_STORES[which](folder)
+
+    def step(_: int) -> None:
+        got = store.get("counter")
+        assert got
+        store.put("counter", b"%d" % (int(got[1]) + 1), IfMatch(got[0].etag), "text/plain")
+
+    return take_rounds(range(40), step)

@@ -1,0 +1,382 @@
+"""What every catalog promises: see ``renditions.ports.Catalog``."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contract.catalogs import (
+    CATALOGS,
+    NOW,
+    SHARED_CATALOGS,
+    claim_each,
+    make_record,
+    names,
+    write_each,
+    write_one,
+)
+from contract.races import race_processes, race_threads
+from renditions.errors import Conflict, KeyTaken
+from renditions.ports import Catalog
+from renditions.record import Lease, Original, Output, OwedNotice, Record
+
+FULL = Record(
+    name="a/é 🖼.jpg",
+    status="rejected",
+    timestamp=NOW,
+    reason='large: it\'s too "half"\n',
+    etag="e1",
+    goal="g",
+    rules="r",
+    original=Original(123_456_789_012, "jpeg", 4, 3, 1),
+    outputs=(
+        Output("small", "a/é 🖼.jpg/small.jpg", "o1", "e1", "f1", "jpeg", 10, 2, 1),
+        Output("text", "a/é 🖼.jpg/text.txt", "o2", "e1", "f2", "base64", 0),
+    ),
+    errors=(("large", "too half"),),
+    pending_keys=("b", "old/large.jpg"),
+    attempts=2,
+    blocked_by="other.jpg",
+    owed=(OwedNotice("rejected", "t1"), OwedNotice("rejected", "t2")),
+    lease=Lease("me", NOW + timedelta(minutes=5)),
+)
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+numbers = st.integers(0, 2**53)
+times = st.datetimes(datetime(1000, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+keys = st.lists(texts, max_size=3, unique=True)
+outputs = st.lists(
+    st.builds(
+        Output, texts, texts, texts, texts, texts, texts, numbers, st.none() | numbers, st.none() | numbers
+    ),
+    max_size=3,
+    unique_by=(lambda output: output.rendition, lambda output: output.key),
+)
+records = st.builds(
+    Record,
+    name=texts,
+    status=st.sampled_from(["processing", "done", "rejected", "failed"]),
+    timestamp=times,
+    reason=st.none() | texts,
+    etag=st.text(max_size=5),
+    goal=texts,
+    rules=texts,
+    original=st.none() | st.builds(Original, numbers, st.none() | texts, st.none() | numbers),
+    outputs=outputs.map(tuple),
+    errors=st.dictionaries(texts, texts, max_size=2).map(lambda errors: tuple(errors.items())),
+    pending_keys=keys.map(tuple),
+    attempts=st.integers(0, 3),
+    blocked_by=st.none() | texts,
+    owed=st.lists(st.builds(OwedNotice, st.sampled_from(["done", "rejected", "failed"]), texts)).map(tuple),
+    lease=st.none() | st.builds(Lease, texts, times),
+)
+
+
+@pytest.fixture(params=CATALOGS)
+def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
+    with CATALOGS[request.param](tmp_path) as opened:
+        yield opened
+
+
+def test_an_empty_catalog_has_nothing(catalog: Catalog) -> None:
+    assert catalog.get("a.jpg") is None
+    assert list(catalog.list()) == []
+    assert list(catalog.query()) == []
+    assert list(catalog.query("done")) == []
+
+
+def test_a_record_is_read_as_it_was_written(catalog: Catalog) -> None:
+    written = catalog.write(FULL)
+    assert written == replace(FULL, revision=1)
+    assert catalog.get(FULL.name) == written
+    assert list(catalog.list()) == [written]
+    assert list(catalog.query("rejected")) == [written]
+
+
+@pytest.mark.parametrize("which", CATALOGS)
+@settings(deadline=None, max_examples=60)
+@given(record=records)
+def test_any_record_is_read_as_it_was_written(which: str, record: Record) -> None:
+    with tempfile.TemporaryDirectory() as folder, CATALOGS[which](Path(folder)) as catalog:
+        written = catalog.write(record)
+        assert written == replace(record, revision=1)
+        assert catalog.get(record.name) == written
+
+
+def test_each_write_raises_the_revision(catalog: Catalog) -> None:
+    first = catalog.write(make_record())
+    second = catalog.write(replace(first, status="failed"))
+    assert (first.revision, second.revision) == (1, 2)
+    assert catalog.get("a.jpg") == second
+    assert names(catalog) == ["a.jpg"]
+
+
+def test_a_write_of_an_older_revision_is_refused(catalog: Catalog) -> None:
+    first = catalog.write(make_record())
+    second = catalog.write(replace(first, status="failed"))
+    for revision in (0, 1, 3):
+        with pytest.raises(Conflict):
+            catalog.write(replace(first, revision=revision))
+    assert catalog.get("a.jpg") == second
+
+
+def test_a_write_over_a_record_that_is_gone_is_refused(catalog: Catalog) -> None:
+    with pytest.raises(Conflict):
+        catalog.write(make_record(revision=1))
+    assert catalog.get("a.jpg") is None
+
+
+def test_a_deleted_record_is_gone_and_can_be_written_anew(catalog: Catalog) -> None:
+    first = catalog.write(make_record())
+    catalog.delete(first)
+    assert catalog.get("a.jpg") is None
+    assert list(catalog.list()) == list(catalog.query()) == []
+    assert catalog.write(make_record()).revision == 1
+
+
+def test_deleting_an_older_revision_is_refused(catalog: Catalog) -> None:
+    first = catalog.write(make_record(outputs=("a",)))
+    second = catalog.write(first)
+    with pytest.raises(Conflict):
+        catalog.delete(first)
+    assert catalog.get("a.jpg") == second
+    with pytest.raises(KeyTaken):
+        catalog.write(make_record("b.jpg", outputs=("a",)))
+
+
+def test_deleting_a_record_that_is_gone_is_refused(catalog: Catalog) -> None:
+    first = catalog.write(make_record())
+    catalog.delete(first)
+    with pytest.raises(Conflict):
+        catalog.delete(first)
+
+
+@pytest.mark.parametrize("claimed", [((), ("k", "x")), (("x", "k"), ())], ids=["pending", "output"])
+@pytest.mark.parametrize("wanted", [((), ("j", "k")), (("k", "j"), ())], ids=["pending", "output"])
+def test_a_key_of_another_record_is_taken(
+    catalog: Catalog, claimed: tuple[tuple[str, ...], ...], wanted: tuple[tuple[str, ...], ...]
+) -> None:
+    catalog.write(make_record("a.jpg", outputs=claimed[0], pending_keys=claimed[1]))
+    with pytest.raises(KeyTaken) as refusal:
+        catalog.write(make_record("b.jpg", outputs=wanted[0], pending_keys=wanted[1]))
+    assert (refusal.value.key, refusal.value.owner) == ("k", "a.jpg")
+    assert names(catalog) == ["a.jpg"]
+
+
+def test_a_refused_write_changes_nothing(catalog: Catalog) -> None:
+    catalog.write(make_record("a.jpg", outputs=("k",)))
+    before = catalog.write(make_record("b.jpg", outputs=("old",)))
+    with pytest.raises(KeyTaken):
+        catalog.write(replace(before, outputs=(), pending_keys=("a new one", "k")))
+    assert catalog.get("b.jpg") == before
+    catalog.write(make_record("c.jpg", outputs=("a new one",)))
+    with pytest.raises(KeyTaken):
+        catalog.write(make_record("d.jpg", outputs=("old",)))
+
+
+def test_an_older_revision_is_refused_before_a_taken_key(catalog: Catalog) -> None:
+    """Who lost the record must look again, whatever else is wrong."""
+    catalog.write(make_record("a.jpg", outputs=("k",)))
+    catalog.write(make_record("b.jpg"))
+    with pytest.raises(Conflict):
+        catalog.write(make_record("b.jpg", outputs=("k",)))
+
+
+def test_a_record_keeps_its_own_keys(catalog: Catalog) -> None:
+    first = catalog.write(make_record(outputs=("k", "l")))
+    second = catalog.write(replace(first, outputs=first.outputs[:1], pending_keys=("l",)))
+    third = catalog.write(replace(second, outputs=(), pending_keys=("k", "l")))
+    for key in ("k", "l"):
+        with pytest.raises(KeyTaken):
+            catalog.write(make_record("b.jpg", outputs=(key,)))
+    assert catalog.get("a.jpg") == third
+
+
+def test_a_key_may_be_both_an_output_and_pending(catalog: Catalog) -> None:
+    first = catalog.write(make_record(outputs=("k",), pending_keys=("k",)))
+    catalog.delete(first)
+    catalog.write(make_record("b.jpg", outputs=("k",)))
+
+
+def test_a_rewrite_frees_the_keys_that_it_leaves_out(catalog: Catalog) -> None:
+    first = catalog.write(make_record(outputs=("k", "l")))
+    catalog.write(replace(first, outputs=first.outputs[:1]))
+    catalog.write(make_record("b.jpg", outputs=("l",)))
+    with pytest.raises(KeyTaken):
+        catalog.write(make_record("c.jpg", outputs=("k",)))
+
+
+def test_deleting_frees_the_keys(catalog: Catalog) -> None:
+    catalog.delete(catalog.write(make_record(outputs=("k",), pending_keys=("l",))))
+    catalog.write(make_record("b.jpg", outputs=("l",), pending_keys=("k",)))
+
+
+def test_names_and_keys_are_told_apart_by_their_bytes(catalog: Catalog) -> None:
+    alike = ["a", "A", "a ", "é", "e\u0301", "\uff41"]
+    for name in alike:
+        catalog.write(make_record(name, outputs=(f"out/{name}",)))
+    assert names(catalog) == sorted(alike, key=str.encode)
+    for name in alike:
+        record = catalog.get(name)
+        assert record
+        assert record.outputs[0].key == f"out/{name}"
+
+
+def test_list_is_in_the_order_of_utf_8_bytes(catalog: Catalog) -> None:
+    some = ["a", "a-b", "a.jpg", "a/b", "a0", "Z", "z", "é", "\uffff", "🖼", "a b", "\x7f", "1", "10", "2"]
+    for name in some:
+        catalog.write(make_record(name))
+    assert names(catalog) == sorted(some, key=str.encode)
+
+
+def test_list_and_query_see_many_records(catalog: Catalog) -> None:
+    many = [
+        make_record(f"{number:04}", timestamp=NOW + timedelta(seconds=number * 7 % 601))
+        for number in range(601)
+    ]
+    for record in many:
+        catalog.write(record)
+    assert names(catalog) == [record.name for record in many]
+    newest_first = sorted(many, key=lambda record: record.timestamp, reverse=True)
+    assert [record.name for record in catalog.query()] == [record.name for record in newest_first]
+
+
+def test_query_gives_each_of_many_records_of_one_moment_once(catalog: Catalog) -> None:
+    for number in range(450):
+        catalog.write(make_record(f"{number}", status="failed"))
+    found = [record.name for record in catalog.query("failed")]
+    assert sorted(found) == sorted(f"{number}" for number in range(450))
+
+
+def test_query_gives_those_of_a_status_newest_first(catalog: Catalog) -> None:
+    second = timedelta(seconds=1)
+    catalog.write(make_record("old", timestamp=NOW - second))
+    catalog.write(make_record("new", timestamp=NOW + timedelta(microseconds=1)))
+    catalog.write(make_record("bad", status="rejected", timestamp=NOW + second))
+    moved = catalog.write(make_record("moved", status="rejected", timestamp=NOW - 9 * second))
+    assert [record.name for record in catalog.query("rejected")] == ["bad", "moved"]
+    catalog.write(replace(moved, status="done", timestamp=NOW))
+    assert [record.name for record in catalog.query()] == ["bad", "new", "moved", "old"]
+    assert [record.name for record in catalog.query("done")] == ["new", "moved", "old"]
+    assert [record.name for record in catalog.query("rejected")] == ["bad"]
+    assert list(catalog.query("failed")) == []
+
+
+def test_times_of_other_zones_are_in_one_order(catalog: Catalog) -> None:
+    zone = datetime.fromisoformat("2026-01-02T05:04:05+02:00")  # 03:04:05 in UTC, before NOW
+    catalog.write(make_record("zone", timestamp=zone))
+    catalog.write(make_record("utc"))
+    assert [record.name for record in catalog.query()] == ["utc", "zone"]
+
+
+def test_writing_and_deleting_while_listing(catalog: Catalog) -> None:
+    """Each record that stays is listed once, and nothing that is written waits for the listing."""
+    for number in range(500):
+        catalog.write(make_record(f"{number:03}"))
+    seen = []
+    for record in catalog.list():
+        seen.append(record.name)
+        if record.name.endswith("1"):
+            catalog.delete(record)
+        elif record.name.isdigit():
+            catalog.write(record)
+            catalog.write(make_record(f"{record.name}-new"))
+    assert [name for name in seen if name.isdigit()] == [f"{number:03}" for number in range(500)]
+    assert seen == sorted(set(seen))
+
+
+def test_writing_while_querying(catalog: Catalog) -> None:
+    for number in range(500):
+        catalog.write(make_record(f"{number:03}", timestamp=NOW + timedelta(seconds=number)))
+    seen = []
+    for record in catalog.query():
+        seen.append(record.name)
+        catalog.write(replace(record, timestamp=NOW + timedelta(days=1)))
+    assert seen == [f"{number:03}" for number in reversed(range(500))]
+
+
+def test_listing_in_one_thread_while_others_write(catalog: Catalog) -> None:
+    stay = [f"{number:03}" for number in range(300)]
+    for name in stay:
+        catalog.write(make_record(name))
+    stop = threading.Event()
+
+    def disturb() -> None:
+        while not stop.is_set():
+            catalog.delete(catalog.write(make_record("150x", outputs=("k",))))
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    try:
+        for _ in range(5):
+            assert [name for name in names(catalog) if name != "150x"] == stay
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_one_of_many_threads_wins_a_revision(catalog: Catalog) -> None:
+    record = make_record()
+    for _ in range(10):
+        tries = [replace(record, etag=f"{record.revision} {number}") for number in range(8)]
+        winners = race_threads(partial(write_one, catalog, tries))
+        assert len(winners) == 1
+        record = replace(tries[winners[0]], revision=record.revision + 1)
+        assert catalog.get("a.jpg") == record
+
+
+def test_one_of_many_threads_wins_a_key(catalog: Catalog) -> None:
+    for key in map(str, range(10)):
+        tries = [make_record(f"{key} for {number}", outputs=(key,)) for number in range(8)]
+        winners = race_threads(partial(write_one, catalog, tries))
+        assert len(winners) == 1
+        assert [name for name in names(catalog) if name.startswith(f"{key} ")] == [tries[winners[0]].name]
+
+
+def test_writing_or_deleting_one_revision_only_one_thread_wins(catalog: Catalog) -> None:
+    for _ in range(10):
+        record = catalog.write(catalog.get("a.jpg") or make_record(outputs=("k",)))
+
+        def step(number: int, record: Record = record) -> None:
+            if number % 2:
+                catalog.write(record)
+            else:
+                catalog.delete(record)
+
+        winners = race_threads(step)
+        assert len(winners) == 1
+        assert (catalog.get("a.jpg") is None) == (winners[0] % 2 == 0)
+
+
+@pytest.mark.parametrize("which", SHARED_CATALOGS)
+def test_one_of_several_processes_wins_a_revision(which: str, tmp_path: Path) -> None:
+    """They also meet in making the catalog."""
+    assert sorted(race_processes(write_each, tmp_path, which)) == list(range(60))
+    with SHARED_CATALOGS[which](tmp_path) as catalog:
+        assert len(names(catalog)) == 60
+
+
+@pytest.mark.parametrize("which", SHARED_CATALOGS)
+def test_one_of_several_processes_wins_a_key(which: str, tmp_path: Path) -> None:
+    assert sorted(race_processes(claim_each, tmp_path, which)) == list(range(60))
+    with SHARED_CATALOGS[which](tmp_path) as catalog:
+        assert sorted(int(name.split()[0]) for name in names(catalog)) == list(range(60))
+
+
+@pytest.mark.parametrize("which", SHARED_CATALOGS)
+def test_what_is_written_is_there_when_it_is_opened_again(which: str, tmp_path: Path) -> None:
+    with SHARED_CATALOGS[which](tmp_path) as catalog:
+        written = catalog.write(FULL)
+    with SHARED_CATALOGS[which](tmp_path) as catalog:
+        assert list(catalog.list()) == [written]
+        with pytest.raises(KeyTaken):
+            catalog.write(make_record("b.jpg", outputs=(FULL.outputs[0].key,)))

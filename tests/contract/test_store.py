@@ -1,0 +1,278 @@
+"""What every store promises: see ``renditions.ports.Store``."""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from contract.races import race_processes, race_threads
+from contract.stores import SHARED_STORES, STORES, count_up, keys, put, put_each, put_number
+from renditions.errors import Conflict, KeyRefused
+from renditions.ports import IfAbsent, IfMatch, Store
+
+ODD_KEYS = {
+    "space": "a b/ c /d ",
+    "plus": "a+b.jpg",
+    "percent": "100%25.jpg",
+    "hash": "#1.jpg",
+    "query": "a?b=c&d.jpg",
+    "quotes": 'it\'s "it".jpg',
+    "backslash": "a\\b.jpg",
+    "newline": "a\nb\r\tc.jpg",
+    "composed": unicodedata.normalize("NFC", "é.jpg"),
+    "decomposed": unicodedata.normalize("NFD", "é.jpg"),
+    "emoji": "🖼️/👩‍👩‍👧.jpg",
+    "dots": "...",
+    "dot file": ".hidden/.a",
+    "dash": "-rf",
+    "tilde": "~/a",
+    "colon": "C:a|b<c>*.jpg",
+    "braces": "{key}${HOME}",
+    "long name": "é" * 127 + "x",
+    "long key": "/".join(["d" * 100] * 10),
+    "like the work folder": "a/.renditions/b",
+}
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return STORES[request.param](tmp_path)
+
+
+def test_an_empty_store_has_nothing(store: Store) -> None:
+    assert keys(store) == []
+    assert store.head("a") is None
+    assert store.get("a/b") is None
+    store.delete("a/b", IfMatch("0"))
+
+
+def test_what_is_put_is_what_head_get_and_list_find(store: Store) -> None:
+    stored = put(store, "a/b.jpg", b"\x00\xff content")
+    assert (stored.key, stored.size_bytes, stored.at_rest) == ("a/b.jpg", 10, True)
+    assert store.head("a/b.jpg") == stored
+    assert store.get("a/b.jpg") == (stored, b"\x00\xff content")
+    assert list(store.list()) == [stored]
+
+
+def test_the_time_is_in_utc(store: Store) -> None:
+    modified_at = put(store, "a").modified_at
+    assert modified_at.tzinfo is UTC
+    assert abs(modified_at - datetime.now(UTC)) < timedelta(days=3650)
+
+
+def test_an_object_may_be_empty(store: Store) -> None:
+    stored = put(store, "a", b"")
+    assert stored.size_bytes == 0
+    assert store.get("a") == (stored, b"")
+
+
+def test_a_folder_is_no_object(store: Store) -> None:
+    put(store, "a/b/c")
+    assert store.head("a/b") is None
+    assert store.get("a") is None
+    assert keys(store) == ["a/b/c"]
+
+
+def test_below_an_object_there_is_none(store: Store) -> None:
+    put(store, "a")
+    assert store.head("a/b") is None
+    assert store.get("a/b") is None
+    store.delete("a/b", IfMatch("0"))
+    assert keys(store) == ["a"]
+
+
+def test_an_etag_is_plain_and_differs_with_the_content(store: Store) -> None:
+    first = put(store, "a", b"one")
+    second = put(store, "a", b"two")
+    assert first.etag != second.etag
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", first.etag)
+    assert store.get("a") == (second, b"two")
+
+
+def test_if_absent_is_refused_where_something_is(store: Store) -> None:
+    first = put(store, "a", b"one", IfAbsent())
+    with pytest.raises(Conflict):
+        put(store, "a", b"two", IfAbsent())
+    assert store.get("a") == (first, b"one")
+
+
+def test_if_match_is_refused_where_something_else_is(store: Store) -> None:
+    first = put(store, "a", b"one")
+    second = put(store, "a", b"two", IfMatch(first.etag))
+    with pytest.raises(Conflict):
+        put(store, "a", b"three", IfMatch(first.etag))
+    assert store.get("a") == (second, b"two")
+
+
+def test_if_match_is_refused_where_nothing_is(store: Store) -> None:
+    with pytest.raises(Conflict):
+        put(store, "a/b", b"one", IfMatch("0"))
+    assert keys(store) == []
+
+
+def test_delete_removes_one_object_and_no_other(store: Store) -> None:
+    stored = {key: put(store, key) for key in ("a/b/1", "a/b/2", "a/3")}
+    store.delete("a/b/1", IfMatch(stored["a/b/1"].etag))
+    assert store.head("a/b/1") is None
+    assert keys(store) == ["a/3", "a/b/2"]
+    store.delete("a/b/2", IfMatch(stored["a/b/2"].etag))
+    assert keys(store) == ["a/3"]
+
+
+def test_deleting_again_is_no_error(store: Store) -> None:
+    stored = put(store, "a")
+    store.delete("a", IfMatch(stored.etag))
+    store.delete("a", IfMatch(stored.etag))
+    assert keys(store) == []
+
+
+def test_delete_is_refused_where_something_else_is(store: Store) -> None:
+    first = put(store, "a", b"one")
+    second = put(store, "a", b"two")
+    with pytest.raises(Conflict):
+        store.delete("a", IfMatch(first.etag))
+    assert store.head("a") == second
+
+
+def test_a_key_can_be_used_again_after_delete(store: Store) -> None:
+    store.delete("a/b", IfMatch(put(store, "a/b", b"one").etag))
+    put(store, "a", b"two", IfAbsent())
+    assert keys(store) == ["a"]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS.values(), ids=ODD_KEYS)
+def test_odd_keys_are_kept_exactly(store: Store, key: str) -> None:
+    stored = put(store, key, b"odd")
+    assert stored.key == key
+    assert store.get(key) == (stored, b"odd")
+    assert keys(store) == [key]
+    store.delete(key, IfMatch(stored.etag))
+    assert keys(store) == []
+
+
+def test_keys_that_look_alike_are_apart(store: Store) -> None:
+    alike = sorted(ODD_KEYS.values(), key=str.encode)
+    for key in alike:
+        put(store, key, key.encode())
+    assert keys(store) == alike
+    for key in alike:
+        got = store.get(key)
+        assert got
+        assert got[1] == key.encode()
+
+
+@pytest.mark.parametrize("key", ["", "\udcff", "x" * 5000], ids=["empty", "not unicode", "too long"])
+def test_what_can_be_no_key_is_refused(store: Store, key: str) -> None:
+    with pytest.raises(KeyRefused):
+        store.put(key, b"", IfAbsent(), "image/jpeg")
+    with pytest.raises(KeyRefused):
+        store.get(key)
+    with pytest.raises(KeyRefused):
+        store.head(key)
+    with pytest.raises(KeyRefused):
+        store.delete(key, IfMatch("0"))
+    assert keys(store) == []
+
+
+def test_list_is_in_the_order_of_utf_8_bytes(store: Store) -> None:
+    some = ["a-b", "a.jpg", "a/b.jpg", "a/b-c", "a/b/c", "a/c/d", "a0", "ab", "a b", "Z", "z", "\x7f", "é",
+            "\uffff", "🖼/a", "🖼."]  # fmt: skip
+    for key in some:
+        put(store, key)
+    assert keys(store) == sorted(some, key=str.encode)
+
+
+def test_list_sees_many_objects(store: Store) -> None:
+    many = [f"{number % 7}/{number:04}.jpg" for number in range(700)]
+    for key in many:
+        put(store, key, b"", IfAbsent())
+    assert keys(store) == sorted(many)
+
+
+def test_list_while_others_write_and_delete(store: Store) -> None:
+    """What stays is listed once and in order, whatever happens around it."""
+    stay = [f"{letter}/{number}" for letter in "abc" for number in range(20)]
+    for key in stay:
+        put(store, key)
+    stop = threading.Event()
+
+    def disturb() -> None:
+        while not stop.is_set():
+            for key in ("a/10x", "b.", "bb/1/2/3", "c/00"):
+                store.delete(key, IfMatch(put(store, key).etag))
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    try:
+        for _ in range(20):
+            found = keys(store)
+            assert found == sorted(set(found))
+            assert set(stay) <= set(found)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_listing_survives_what_it_lists(store: Store) -> None:
+    for number in range(10):
+        put(store, f"{number}/a")
+    seen = []
+    for found in store.list():
+        seen.append(found.key)
+        store.delete(found.key, IfMatch(found.etag))
+    assert seen == [f"{number}/a" for number in range(10)]
+    assert keys(store) == []
+
+
+def test_one_of_many_threads_wins_if_absent(store: Store) -> None:
+    for number in range(10):
+        winners = race_threads(partial(put_number, store, f"{number}/a", IfAbsent()))
+        assert len(winners) == 1
+        got = store.get(f"{number}/a")
+        assert got
+        assert got[1].startswith(b"%d " % winners[0])
+
+
+def test_one_of_many_threads_wins_if_match(store: Store) -> None:
+    there = put(store, "a")
+    for _ in range(10):
+        winners = race_threads(partial(put_number, store, "a", IfMatch(there.etag)))
+        assert len(winners) == 1
+        got = store.get("a")
+        assert got
+        assert got[1].startswith(b"%d " % winners[0])
+        there = got[0]
+
+
+def test_deleting_and_putting_in_one_folder_at_once(store: Store) -> None:
+    """A folder that one thread empties isn't pulled away from under another's new object."""
+
+    def step(thread: int) -> None:
+        for _ in range(20):
+            stored = put(store, f"a/b/{thread}")
+            assert store.head(stored.key) == stored
+            store.delete(stored.key, IfMatch(stored.etag))
+
+    assert len(race_threads(step)) == 8
+    assert keys(store) == []
+
+
+@pytest.mark.parametrize("which", SHARED_STORES)
+def test_one_of_several_processes_wins_if_absent(which: str, tmp_path: Path) -> None:
+    assert sorted(race_processes(put_each, tmp_path, which)) == list(range(60))
+
+
+@pytest.mark.parametrize("which", SHARED_STORES)
+def test_no_update_of_several_processes_is_lost(which: str, tmp_path: Path) -> None:
+    store = SHARED_STORES[which](tmp_path)
+    put(store, "counter", b"0")
+    winners = race_processes(count_up, tmp_path, which)
+    got = store.get("counter")
+    assert got
+    assert int(got[1]) == len(winners) >= 40

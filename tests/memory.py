@@ -1,0 +1,141 @@
+"""The core's ports in memory. They keep every promise of ``ports`` but lasting.
+
+All three are deterministic and safe for many threads. Nothing in them ever fails by itself; what a
+test wants to break it wraps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from renditions.errors import Conflict, KeyRefused, KeyTaken
+from renditions.ports import Condition, IfMatch, StoredObject
+from renditions.record import Notice, Record, Status
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MAX_KEY_BYTES = 1024
+
+
+class MemoryStore:
+    """A store whose rules are S3's: any key of 1 to 1,024 bytes, an ETag that is a hash of the content."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, tuple[StoredObject, bytes]] = {}
+        self._writes = 0
+        self._lock = threading.Lock()
+
+    def list(self) -> Iterator[StoredObject]:
+        with self._lock:
+            keys = sorted(self._objects, key=str.encode)
+        for key in keys:
+            if found := self.head(key):
+                yield found
+
+    def head(self, key: str) -> StoredObject | None:
+        got = self.get(key)
+        return got[0] if got else None
+
+    def get(self, key: str) -> tuple[StoredObject, bytes] | None:
+        _check_key(key)
+        with self._lock:
+            return self._objects.get(key)
+
+    def put(self, key: str, content: bytes, condition: Condition, content_type: str) -> StoredObject:
+        _check_key(key)
+        etag = hashlib.sha256(content).hexdigest()[:32]
+        with self._lock:
+            there = self._objects.get(key)
+            expected = condition.etag if isinstance(condition, IfMatch) else None
+            if (there[0].etag if there else None) != expected:
+                raise Conflict(f"{key!r} isn't what it was")
+            self._writes += 1
+            stored = StoredObject(key, etag, len(content), START + timedelta(seconds=self._writes))
+            self._objects[key] = stored, content
+        return stored
+
+    def delete(self, key: str, condition: IfMatch) -> None:
+        _check_key(key)
+        with self._lock:
+            there = self._objects.get(key)
+            if there and there[0].etag != condition.etag:
+                raise Conflict(f"{key!r} isn't what it was")
+            self._objects.pop(key, None)
+
+
+class MemoryCatalog:
+    """A catalog of records as they are, and one owner for each claimed key."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, Record] = {}
+        self._owners: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> Record | None:
+        with self._lock:
+            return self._records.get(name)
+
+    def write(self, record: Record) -> Record:
+        keys = record.claimed_keys()
+        with self._lock:
+            self._check_revision(record)
+            for key in sorted(keys):
+                if (owner := self._owners.get(key, record.name)) != record.name:
+                    raise KeyTaken(key, owner)
+            self._release_claims(record.name)
+            self._owners |= dict.fromkeys(keys, record.name)
+            written = replace(record, revision=record.revision + 1)
+            self._records[record.name] = written
+        return written
+
+    def delete(self, record: Record) -> None:
+        with self._lock:
+            self._check_revision(record)
+            self._release_claims(record.name)
+            self._records.pop(record.name, None)
+
+    def list(self) -> Iterator[Record]:
+        with self._lock:
+            names = sorted(self._records, key=str.encode)
+        for name in names:
+            if record := self.get(name):
+                yield record
+
+    def query(self, status: Status | None = None) -> Iterator[Record]:
+        with self._lock:
+            records = list(self._records.values())
+        records.sort(key=lambda record: (record.timestamp, record.name.encode()), reverse=True)
+        yield from (record for record in records if status in (None, record.status))
+
+    def _check_revision(self, record: Record) -> None:
+        stored = self._records.get(record.name)
+        revision = stored.revision if stored else 0
+        if revision != record.revision:
+            raise Conflict(f"{record.name!r} has revision {revision}, not {record.revision}")
+
+    def _release_claims(self, name: str) -> None:
+        stored = self._records.get(name)
+        for key in stored.claimed_keys() if stored else ():
+            del self._owners[key]
+
+
+class MemoryNotifier:
+    """A notifier that keeps what it was given, in order."""
+
+    def __init__(self) -> None:
+        self.sent: list[Notice] = []
+
+    def send(self, notice: Notice) -> None:
+        self.sent.append(notice)
+
+
+def _check_key(key: str) -> None:
+    try:
+        size_bytes = len(key.encode())
+    except UnicodeEncodeError as error:
+        raise KeyRefused(f"expected a key of Unicode text, found {key!r}") from error
+    if not 1 <= size_bytes <= MAX_KEY_BYTES:
+        raise KeyRefused(f"expected a key of 1 to {MAX_KEY_BYTES:,} bytes, found {size_bytes:,}")

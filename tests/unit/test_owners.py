@@ -1,0 +1,123 @@
+"""Lease owners: alive as long as their process, gone the moment it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from renditions.errors import Failed
+from renditions.local.owners import Owner
+
+HOLDER = """
+import subprocess, sys, time
+from pathlib import Path
+from renditions.local.owners import Owner
+with Owner(Path(sys.argv[1])) as owner:
+    child = subprocess.Popen(["sleep", "600"], close_fds=False, stdout=subprocess.DEVNULL)
+    print(owner.id, child.pid, flush=True)
+    sys.stdin.read()
+child.kill()
+"""
+
+
+@contextmanager
+def holder(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start another process that is an owner, with a child of its own; yield it and the owner's id."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout
+        owner_id, child = process.stdout.readline().split()
+        try:
+            yield process, owner_id
+        finally:
+            process.kill()
+            process.wait()
+            os.kill(int(child), signal.SIGKILL)
+
+
+def test_an_owner_is_there_while_its_context_is_entered(tmp_path: Path) -> None:
+    with Owner(tmp_path) as owner:
+        assert not owner.is_gone(owner.id)
+        assert not Owner(tmp_path).is_gone(owner.id)
+    assert Owner(tmp_path).is_gone(owner.id)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_owner_is_another(tmp_path: Path) -> None:
+    with Owner(tmp_path) as first:
+        with Owner(tmp_path) as second:
+            assert first.id != second.id
+        assert (first.is_gone(second.id), second.is_gone(first.id)) == (True, False)
+
+
+def test_asking_needs_no_entering_and_no_folder(tmp_path: Path) -> None:
+    owner = Owner(tmp_path / "owners")
+    assert owner.is_gone(owner.id)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_living_process_is_not_gone_and_a_killed_one_is(tmp_path: Path) -> None:
+    """Also while a program that it started goes on living."""
+    with holder(tmp_path) as (process, owner_id):
+        assert not Owner(tmp_path).is_gone(owner_id)
+        process.kill()
+        process.wait()
+        assert Owner(tmp_path).is_gone(owner_id)
+        assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_files_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path) -> None:
+    with holder(tmp_path) as (dead, _), holder(tmp_path) as (_, living_id):
+        dead.kill()
+        dead.wait()
+        with Owner(tmp_path) as owner:
+            assert len(list(tmp_path.iterdir())) == 2
+            assert not owner.is_gone(living_id)
+
+
+def test_owners_of_other_places_are_not_said_to_be_gone(tmp_path: Path) -> None:
+    here = Owner(tmp_path / "here")
+    place, own = here.id.split(":")
+    elsewhere = Owner(tmp_path / "elsewhere")
+    for owner_id in (elsewhere.id, own, f"{place}:", f"{place}:../{own}", f"{place}:{own}x", "lambda-1", ""):
+        assert not here.is_gone(owner_id)
+    assert here.is_gone(f"{place}:{'0' * 32}")
+
+
+def test_a_folder_has_one_name_whatever_way_leads_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with Owner(tmp_path / "owners") as owner:
+        for way in (Path("owners"), tmp_path / "link" / "owners", tmp_path / "x" / ".." / "owners"):
+            assert not Owner(way).is_gone(owner.id)
+    assert Owner(Path("owners")).is_gone(owner.id)
+
+
+def test_many_may_enter_ask_and_sweep_at_once(tmp_path: Path) -> None:
+    def live(_: int) -> bool:
+        with Owner(tmp_path) as owner, Owner(tmp_path) as other:
+            return owner.is_gone(other.id) or other.is_gone(owner.id)
+
+    with ThreadPoolExecutor(8) as executor:
+        assert not any(executor.map(live, range(400)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(Failed, match="file"), Owner(tmp_path / "file"):
+        pass
+    with pytest.raises(Failed, match="Not a directory"):
+        Owner(tmp_path / "file").is_gone(Owner(tmp_path / "file").id)
