@@ -228,11 +228,14 @@ def test_a_file_that_grows_while_it_is_read_is_never_given_in_part(root: Path) -
 # Listing
 
 
-def test_the_working_folder_is_never_listed(root: Path) -> None:
+def test_the_working_folder_is_never_listed_and_not_warned_of(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     store = FolderStore(root)
     put(store, "a")
     (root / ".renditions" / "x.jpg").write_bytes(b"")
     assert keys(store) == ["a"]
+    assert caplog.records == []
 
 
 def test_no_descriptor_stays_open(root: Path, outside: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -103,6 +104,14 @@ def test_a_folder_has_one_name_whatever_way_leads_to_it(
         for way in (Path("owners"), tmp_path / "link" / "owners", tmp_path / "x" / ".." / "owners"):
             assert not Owner(way).is_gone(owner.id)
     assert Owner(Path("owners")).is_gone(owner.id)
+
+
+def test_who_asks_of_a_dead_owner_is_not_taken_for_it(tmp_path: Path) -> None:
+    dead = Owner(tmp_path)
+    file = tmp_path / f"{dead.id.partition(':')[2]}.lock"
+    with file.open("wb") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)  # as another that asks at the same moment
+        assert Owner(tmp_path).is_gone(dead.id)
 
 
 def test_many_may_enter_ask_and_sweep_at_once(tmp_path: Path) -> None:

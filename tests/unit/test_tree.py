@@ -160,6 +160,29 @@ def test_nothing_leaves_the_folder_while_a_folder_and_a_link_change_places(root:
     assert names_in(outside) == ["secret.jpg"]
 
 
+def test_nothing_outside_is_read_while_a_file_and_a_link_change_places(root: Path, outside: Path) -> None:
+    store = FolderStore(root)
+    put(store, "a", b"own")
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            (root / "link").symlink_to(outside / "secret.jpg")
+            (root / "link").replace(root / "a")
+            (root / "file").write_bytes(b"own")
+            (root / "file").replace(root / "a")
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        for _ in range(2000):
+            got = store.get("a")
+            assert got is None or got[1] == b"own"
+    finally:
+        stop.set()
+        thread.join()
+
+
 def test_a_working_folder_that_is_a_link_is_an_error(root: Path, outside: Path) -> None:
     (root / ".renditions").symlink_to(outside)
     with pytest.raises(StoreFailed, match="renditions"):
