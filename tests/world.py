@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memory import MemoryCatalog, MemoryNotifier, MemoryStore
-
 from renditions.difference import Outcome
 from renditions.errors import StoreFailed
 from renditions.pipeline import Accept, Notify, OutputPlace, Pipeline, Rendition, Source

@@ -39,7 +39,28 @@ class Pattern:
     """An annotation: a text's regular expression, and in words what it means."""
 
     regex: str
+    """It ends in ``(?!\\n)$``, since Python's ``$`` alone lets a line break follow."""
     expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """An annotation: a key template of these fields, with no part that a key can't have."""
+
+    fields: tuple[str, ...]
+
+    @property
+    def regex(self) -> str:
+        """A regular expression of the whole template, in the dialect that JSON Schema shares with Python."""
+        return (
+            r"^(?!/)(?!.*(//|/$|\{dir\}(/|$)))(?!(.*(/|\{dir\}))?\.\.?(/|$))"
+            rf"([^{{}}\x00-\x1f\x7f]|\{{\{{|\}}\}}|\{{({'|'.join(self.fields)})\}})+(?!\n)$"
+        )
+
+    @property
+    def expected(self) -> str:
+        """What such a template is, in words."""
+        return "a key without empty parts, '.' and '..' ({dir} is empty or ends with its own slash)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +68,7 @@ class Quantity:
     """An annotation: a whole number that a file may also write with a unit, as ``"50 MB"``."""
 
     unit: str
-    """``B`` or ``P``; ``k``, ``M`` and ``G`` before it are powers of 1,000."""
+    """``B`` or ``P``; ``k``, ``M`` and ``G`` before it are powers of 1,000, ``Ki``, ``Mi`` and ``Gi`` of 1,024."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +79,36 @@ class NotEmpty:
 StoreUrl = Annotated[
     str,
     Pattern(
-        r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?|(?![a-z0-9]+://).+)$",
+        r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\x00-\x1f\x7f]*)?"
+        r"|(?![A-Za-z0-9+.-]+://)[^\x00-\x1f\x7f]+)(?!\n)$",
         'a folder or "s3://bucket/prefix/"',
     ),
 ]
 CatalogUrl = Annotated[
-    str, Pattern(r"^(sqlite:.+|dynamodb:[A-Za-z0-9_.-]{3,255})$", '"sqlite:FILE" or "dynamodb:TABLE"')
+    str,
+    Pattern(
+        r"^(sqlite:[^\x00-\x1f\x7f]+|dynamodb:[A-Za-z0-9_.-]{3,255})(?!\n)$",
+        '"sqlite:FILE" or "dynamodb:TABLE"',
+    ),
 ]
 NotifyUrl = Annotated[
     str,
-    Pattern(r"^(log:|sns:arn:.+|[a-z][a-z0-9+.-]*://.+)$", '"log:", "sns:ARN" or a URL such as "mailto://…"'),
+    Pattern(
+        r"^(log:|sns:arn:[^\x00-\x1f\x7f]+|[a-z][a-z0-9+.-]*://[^\x00-\x1f\x7f]+)(?!\n)$",
+        '"log:", "sns:ARN" or a URL such as "mailto://…"',
+    ),
 ]
 Colour = Annotated[
     str,
     Pattern(
-        r"^(#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|white|black|transparent)$",
+        r"^(#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|white|black|transparent)(?!\n)$",
         'a colour: "#rgb", "#rrggbb", "#rrggbbaa", "white", "black" or "transparent"',
     ),
 ]
-KeyTemplate = Annotated[str, Pattern(r"^[^/].*$", "a key template that doesn't start with a slash")]
+TEMPLATE_FIELDS = (
+    "key", "dir", "name", "stem", "ext", "rendition", "format", "width", "height", "etag",
+)  # fmt: skip
+KeyTemplate = Annotated[str, Template(TEMPLATE_FIELDS)]
 Side = Annotated[int, Range(1, 65_535)]
 ByteCount = Annotated[int, Quantity("B")]
 PixelCount = Annotated[int, Quantity("P")]
@@ -191,7 +223,7 @@ class CatalogPlace:
         "sqlite:renditions.db"
     )
     key: Annotated[
-        Annotated[str, Pattern(r"^[A-Za-z_][A-Za-z0-9_]*$", "a name of letters, digits and _")],
+        Annotated[str, Pattern(r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$", "a name of letters, digits and _")],
         "What the picture's name is called in a record: the partition key's name.",
     ] = "image_name"
 
@@ -313,14 +345,7 @@ class Pipeline:
 
     def output_keys(self, name: str, etag: str) -> dict[str, str]:
         """Return each rendition's output key for the picture of this name and ETag."""
-        base = name.rpartition("/")[2]
-        stem, _, _ = base.rpartition(".")
-        values = {
-            "dir": name[: len(name) - len(base)],
-            "name": base,
-            "stem": stem or base,
-            "etag": etag,
-        }
+        values = template_values(name, etag)
         return {rendition: template.format_map(values) for rendition, template, _ in self._wanted}
 
     def goal_of(self, name: str, etag: str) -> str:
@@ -331,6 +356,13 @@ class Pipeline:
         keys = self.output_keys(name, etag)
         wanted = [(rendition, keys[rendition], fingerprint) for rendition, _, fingerprint in self._wanted]
         return _hash([etag, self.rules, wanted])
+
+
+def template_values(name: str, etag: str) -> dict[str, str]:
+    """Return what the template fields that depend on the picture stand for."""
+    base = name.rpartition("/")[2]
+    stem, _, _ = base.rpartition(".")
+    return {"dir": name[: len(name) - len(base)], "name": base, "stem": stem or base, "etag": etag}
 
 
 def parse_template(template: str) -> Iterator[tuple[str, str | None]]:
@@ -372,7 +404,8 @@ class S3Place:
 def parse_store(url: str, directory: Path) -> FolderPlace | S3Place:
     """Return the place that a store's URL names; folders are relative to ``directory``."""
     if match := re.fullmatch(r"s3://([^/]+)/?(.*)", url):
-        return S3Place(match[1], match[2])
+        prefix = match[2]
+        return S3Place(match[1], f"{prefix}/" if prefix and not prefix.endswith("/") else prefix)
     return FolderPlace(directory / Path(url).expanduser())
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from renditions import reconcile
 from renditions.difference import Difference, Outcome
-from renditions.errors import Failed, UsageError
+from renditions.errors import RenditionsError, UsageError
 from renditions.local.folder import FolderStore
 from renditions.local.owners import Owner
 from renditions.local.pool import RenderPool
@@ -74,8 +74,8 @@ class Runtime:
             def process(name: str) -> Outcome:
                 try:
                     return processor.process(name)
-                except Failed as error:
-                    return Outcome(name, "failed", str(error), again=True)
+                except RenditionsError as error:
+                    return Outcome(name, "failed", str(error), again=error.retryable)
 
             yield process
 

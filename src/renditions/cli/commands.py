@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.logging import RichHandler
 from rich.markup import escape
 
 from renditions import reconcile
@@ -24,7 +23,8 @@ from renditions.cli import display
 from renditions.demo import prepare
 from renditions.difference import Outcome
 from renditions.errors import RenditionsError, UsageError
-from renditions.pipeline_file import json_schema, load, read_preset
+from renditions.pipeline_file import load, read_preset
+from renditions.pipeline_schema import json_schema
 from renditions.record import STATUSES, Record, Status
 from renditions.runtime import Runtime, open_runtime
 
@@ -82,8 +82,7 @@ def start(
 ) -> None:
     """Set up messages; remember a pipeline file that was named before the command."""
     del show_version
-    handler = RichHandler(console=display.messages, show_time=False, show_path=False, markup=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[display.MessageHandler()], force=True)
     logging.getLogger("renditions.notices").setLevel(logging.INFO)
     context.obj = file
 
@@ -199,11 +198,15 @@ def _sync(runtime: Runtime, workers: int, *, as_json: bool) -> None:
         total = sum(difference.action != "keep" for difference in runtime.plan()) if _on_terminal() else None
         with display.show_progress("pictures", total, quiet=as_json) as progress:
             troubles = itertools.count(1)
+            logged = {
+                event for notify in runtime.pipeline.notify if notify.to == "log:" for event in notify.on
+            }
 
             def tell(outcome: Outcome) -> None:
                 if not outcome.again:
                     progress.advance(progress.task_ids[0])
-                if outcome.result in ("rejected", "failed") and not outcome.again:
+                is_trouble = outcome.result in ("rejected", "failed") and outcome.result not in logged
+                if is_trouble and not outcome.again:
                     number = next(troubles)
                     if number <= display.MOST_LINES:
                         display.print_trouble(outcome)

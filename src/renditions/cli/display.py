@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -47,6 +48,16 @@ ACTION_SIGNS: dict[Action, str] = {
     "wait": "[dim]…[/]",
 }
 STATUS_STYLES = {"done": "green", "rejected": "yellow", "failed": "red", "processing": "blue"}
+
+
+class MessageHandler(logging.Handler):
+    """Prints the program's log among the other messages, above a progress bar if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line, and a traceback if there is one."""
+        style = "red" if record.levelno >= logging.ERROR else "yellow"
+        level = f"[{style}]{record.levelname.lower()}:[/] " if record.levelno >= logging.WARNING else ""
+        messages.print(f"{level}{escape(self.format(record))}")
 
 
 def make_data_console() -> Console:

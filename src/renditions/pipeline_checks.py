@@ -1,0 +1,218 @@
+"""What can be wrong in a pipeline file though each of its values is right on its own."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from renditions.errors import Problem
+from renditions.pipeline import (
+    FORMATS,
+    TEMPLATE_FIELDS,
+    Accept,
+    FolderPlace,
+    InputFormat,
+    Pipeline,
+    Rendition,
+    Source,
+    Template,
+    parse_store,
+    parse_template,
+    template_values,
+)
+
+BASE64_CHOICES = ("width", "height", "fit", "gravity", "background", "enlarge", "animation")
+"""What Base64 has no use for: it holds the picture's file as it is."""
+
+
+def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Problem]:
+    """Yield what can't be right in one rendition, whatever the pictures."""
+    yield from _check_template(rendition, place)
+    yield from _check_box(rendition, place)
+    yield from _check_format(rendition, place)
+
+
+def find_accept_problems(accept: Accept) -> Iterator[Problem]:
+    """Yield rules that say a thing twice or that no picture can keep."""
+    if twice := [name for name in get_args(InputFormat) if accept.formats.count(name) > 1]:
+        yield Problem("accept.formats", "each format once", f"{twice[0]!r} twice")
+    least = (accept.min_width or 1) * (accept.min_height or 1)
+    if least > accept.max_pixels:
+        expected = f"at least the {least:,} pixels of min_width and min_height"
+        yield Problem("accept.max_pixels", expected, f"{accept.max_pixels:,}")
+
+
+def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
+    """Yield what can't be right between the tables; ``directory`` is where relative paths start."""
+    templates = {
+        name: rendition.key_template(name)
+        for name, rendition in pipeline.renditions.items()
+        if not any(_check_template(rendition, ""))
+    }
+    try:
+        source = parse_store(pipeline.source.store, directory)
+        output = parse_store(pipeline.output.store, directory)
+        catalog = _find_catalog(pipeline, directory)
+        spelled = source.spell(), output.spell()
+    except (RuntimeError, OSError) as error:  # no such user's home; a circle of links
+        yield Problem("", "folders and files that can be found", str(error))
+        return
+    yield from _check_keys_apart(templates, pipeline.source, is_folder=isinstance(output, FolderPlace))
+    if isinstance(source, FolderPlace) == isinstance(output, FolderPlace):
+        yield from _check_loop(pipeline, templates, *spelled)
+    if catalog and isinstance(source, FolderPlace) and catalog.is_relative_to(source.path.resolve()):
+        name = catalog.relative_to(source.path.resolve()).as_posix()
+        if pipeline.source.matches(name):
+            expected = "a file that is no picture of the source by its name"
+            yield Problem("catalog.store", expected, repr(pipeline.catalog.store))
+
+
+def _find_catalog(pipeline: Pipeline, directory: Path) -> Path | None:
+    kind, _, path = pipeline.catalog.store.partition(":")
+    return (directory / Path(path).expanduser()).resolve() if kind == "sqlite" else None
+
+
+def find_warnings(pipeline: Pipeline) -> Iterator[str]:
+    """Yield what is allowed and may surprise."""
+    for name, rendition in pipeline.renditions.items():
+        used = {field for _, field in parse_template(rendition.key) if field}
+        if "key" in used or {"dir", "name"} <= used:
+            continue
+        pair = "a/photo.jpg and b/photo.jpg" if "dir" not in used else "photo.jpg and photo.png"
+        yield (
+            f"renditions.{name}.key: {rendition.key!r} can give two pictures one output, such as {pair}; "
+            "the later one is then rejected. {key}, or {dir} with {name}, tells them apart"
+        )
+
+
+def explain_template(template: str, place: str) -> Problem:
+    """Return what is wrong with a text that is no key template."""
+    for token in re.findall(r"\{\{|\}\}|\{[^{}]*\}|[{}]", template):
+        field = token[1:-1]
+        if token in ("{", "}"):
+            return Problem(place, "braces in pairs ({{ and }} stand for braces themselves)", repr(template))
+        if token not in ("{{", "}}") and field not in TEMPLATE_FIELDS:
+            close = difflib.get_close_matches(field, TEMPLATE_FIELDS, n=1)
+            hint = f" (did you mean {{{close[0]}}}?)" if close else ""
+            known = " ".join(f"{{{name}}}" for name in TEMPLATE_FIELDS)
+            return Problem(place, f"fields of {known}{hint}", token)
+    return Problem(place, Template(TEMPLATE_FIELDS).expected, repr(template))
+
+
+def _check_template(rendition: Rendition, place: str) -> Iterator[Problem]:
+    """Yield the fields that this rendition can't fill in."""
+    for _, field in parse_template(rendition.key):
+        if field in ("ext", "format") and rendition.format == "auto":
+            expected = '{name}, since the format that "auto" gives isn\'t known beforehand'
+            yield Problem(f"{place}.key", expected, f"{{{field}}}")
+        if field in ("width", "height") and getattr(rendition, field) is None:
+            yield Problem(f"{place}.key", f"a declared {field} for {{{field}}}", "none")
+
+
+def _check_box(rendition: Rendition, place: str) -> Iterator[Problem]:
+    has_box = rendition.width is not None and rendition.height is not None
+    if rendition.fit != "inside" and not has_box:
+        yield Problem(f"{place}.fit", f"width and height with {rendition.fit!r}", "not both")
+    if rendition.gravity in ("attention", "entropy") and rendition.fit != "cover":
+        yield Problem(f"{place}.gravity", f'fit = "cover" with {rendition.gravity!r}', repr(rendition.fit))
+    elif rendition.gravity != "center" and rendition.fit not in ("cover", "contain"):
+        yield Problem(f"{place}.gravity", 'fit = "cover" or "contain" with a gravity', repr(rendition.fit))
+    if rendition.enlarge and rendition.width is None and rendition.height is None:
+        yield Problem(f"{place}.enlarge", "a width or a height to enlarge to", "neither")
+
+
+def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
+    """Yield what the format can't hold or has no use for."""
+    if rendition.format == "auto":
+        yield from _check_auto(rendition, place)
+        return
+    yield from _check_encoding(rendition, place)
+    name, facts = rendition.format, FORMATS[rendition.format]
+    if rendition.animation == "keep" and not facts.animation:
+        yield Problem(f"{place}.animation", f"webp, gif or auto to keep an animation, not {name}", "'keep'")
+    if rendition.background == "transparent" and not facts.transparency and name != "base64":
+        yield Problem(
+            f"{place}.background", f"a colour with {name}, which has no transparency", "'transparent'"
+        )
+    for side in ("width", "height"):
+        length = getattr(rendition, side)
+        if length is not None and length > facts.max_side:
+            yield Problem(f"{place}.{side}", f"at most {facts.max_side:,} pixels with {name}", f"{length:,}")
+    default = Rendition()
+    for field in BASE64_CHOICES if name == "base64" else ():
+        if field == "background" and rendition.background == "transparent":
+            continue  # told above
+        if getattr(rendition, field) != getattr(default, field):
+            found = repr(getattr(rendition, field))
+            yield Problem(f"{place}.{field}", "none with base64, which holds the file as it is", found)
+
+
+def _check_encoding(rendition: Rendition, place: str) -> Iterator[Problem]:
+    name, facts = rendition.format, FORMATS[rendition.format]
+    if rendition.quality is not None and facts.default_quality is None:
+        yield Problem(f"{place}.quality", f"no quality with {name}, which has none", str(rendition.quality))
+    if rendition.lossless and not facts.lossless_choice:
+        yield Problem(f"{place}.lossless", f"webp or avif for the choice, not {name}", "true")
+    if rendition.lossless and rendition.quality is not None:
+        yield Problem(f"{place}.quality", "none beside lossless = true", str(rendition.quality))
+    if rendition.effort is not None and (facts.max_effort is None or rendition.effort > facts.max_effort):
+        expected = "no effort" if facts.max_effort is None else f"an effort from 0 to {facts.max_effort}"
+        yield Problem(f"{place}.effort", f"{expected} with {name}", str(rendition.effort))
+
+
+def _check_auto(rendition: Rendition, place: str) -> Iterator[Problem]:
+    if rendition.lossless:
+        yield Problem(f"{place}.lossless", 'webp or avif for the choice, not "auto"', "true")
+    if rendition.effort is not None:
+        yield Problem(f"{place}.effort", 'webp or avif for the choice, not "auto"', str(rendition.effort))
+
+
+def _check_keys_apart(templates: dict[str, str], source: Source, *, is_folder: bool) -> Iterator[Problem]:
+    """Yield renditions that would write the same key, or one below another's, of one picture.
+
+    Templates that differ can meet in a key as well (``{name}`` and ``{stem}.jpg``), so names of pictures
+    are tried.
+    """
+    told = set()
+    for picture in _example_names(source):
+        owners: dict[str, str] = {}
+        for name, template in templates.items():
+            key = template.format_map(template_values(picture, "etag"))
+            for other, other_key in ((owners[taken], taken) for taken in owners):
+                is_same = key == other_key
+                is_below = is_folder and f"{key}/".startswith(f"{other_key}/")
+                is_above = is_folder and f"{other_key}/".startswith(f"{key}/")
+                if (is_same or is_below or is_above) and (name, other) not in told:
+                    told.add((name, other))
+                    what = "differs from" if is_same else "is no folder of, nor below,"
+                    expected = f"a key that {what} that of renditions.{other}"
+                    found = f"{key!r} beside {other_key!r} for {picture}"
+                    yield Problem(f"renditions.{name}.key", expected, found)
+            owners.setdefault(key, name)
+
+
+def _example_names(source: Source) -> list[str]:
+    """Return names of pictures that the source could hold: one for each of its patterns."""
+    plain = [re.sub(r"\[!?(.)[^]]*\]", r"\1", pattern) for pattern in source.match]
+    names = [pattern.replace("*", "photo").replace("?", "0") for pattern in plain]
+    return [name for name in ("photo.jpg", *names) if source.matches(name)] or ["photo.jpg"]
+
+
+def _check_loop(pipeline: Pipeline, templates: dict[str, str], source: str, output: str) -> Iterator[Problem]:
+    """Yield outputs that could land in the source and so become pictures themselves.
+
+    A key begins with its template's text before the first field. If that and the source's place are not
+    the beginning of one another, no picture can lead from one into the other.
+    """
+    stores = f"{pipeline.output.store!r} with the source {pipeline.source.store!r}"
+    expected = "outputs that can't land in the source (a loop)"
+    if output.startswith(source):
+        yield Problem("output.store", expected, stores)
+        return
+    for name, template in templates.items():
+        begins = output + next((literal for literal, _ in parse_template(template)), "")
+        if begins.startswith(source) or source.startswith(begins):
+            yield Problem(f"renditions.{name}.key", expected, f"{template!r} in {stores}")

@@ -1,0 +1,115 @@
+"""The pipeline file's JSON Schema, from the annotations by which the file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from renditions.pipeline import FORMATS, FormatFacts, Pipeline, Rendition
+from renditions.pipeline_checks import BASE64_CHOICES
+from renditions.pipeline_types import NAME, is_needed, is_required, leaf_type, unwrap
+
+SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the pipeline file's JSON Schema (draft 2020-12).
+
+    It refuses what the loader refuses, but for what no schema can tell: that two renditions would
+    write one key, or that an output would land in the source.
+    """
+    schema = _table_schema(Pipeline)
+    rendition = schema["properties"]["renditions"]["additionalProperties"]
+    rendition["allOf"] = list(_rendition_rules())
+    schema["properties"]["accept"]["properties"]["formats"]["uniqueItems"] = True
+    return {"$schema": SCHEMA_URL, "title": "Renditions pipeline"} | schema
+
+
+def _rendition_rules() -> Iterator[dict[str, Any]]:
+    """Yield the rules between a rendition's fields; ``pipeline_checks`` has the same in words."""
+    yield _when({"fit": _one_of("cover", "contain", "fill", "outside")}, {"required": ["width", "height"]})
+    yield _when({"gravity": _one_of("attention", "entropy")}, _must({"fit": _one_of("cover")}))
+    compass = {"not": _one_of("center")}
+    yield _when({"gravity": compass}, _must({"fit": _one_of("cover", "contain")}))
+    either = {"anyOf": [{"required": ["width"]}, {"required": ["height"]}]}
+    yield _when({"enlarge": _one_of(True)}, either)
+    yield _when({"lossless": _one_of(True)}, {"properties": {"quality": False}})
+    for side in ("width", "height"):
+        yield _when({"key": {"pattern": rf"\{{{side}\}}"}}, {"required": [side]})
+    automatic = {
+        "lossless": _one_of(False),
+        "effort": False,
+        "key": {"not": {"pattern": r"\{(ext|format)\}"}},
+    }
+    yield _when({"format": _one_of("auto")}, {"properties": automatic})
+    for name, facts in FORMATS.items():
+        condition: dict[str, Any] = {"properties": {"format": _one_of(name)}}
+        if name != Rendition().format:
+            condition["required"] = ["format"]
+        yield {"if": condition, "then": {"properties": _format_rules(name, facts)}}
+
+
+def _format_rules(name: str, facts: FormatFacts) -> dict[str, Any]:
+    """Return what each field may be with this format."""
+    rules: dict[str, Any] = {
+        "width": {"maximum": facts.max_side},
+        "height": {"maximum": facts.max_side},
+        "effort": {"maximum": facts.max_effort} if facts.max_effort is not None else False,
+    }
+    if facts.default_quality is None:
+        rules["quality"] = False
+    if not facts.lossless_choice:
+        rules["lossless"] = _one_of(False)
+    if not facts.animation:
+        rules["animation"] = _one_of("first")
+    if not facts.transparency:
+        rules["background"] = {"not": _one_of("transparent")}
+    if name == "base64":
+        for field in BASE64_CHOICES:
+            default = getattr(Rendition(), field)
+            rules[field] = False if default is None else _one_of(default)
+    return rules
+
+
+def _when(properties: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
+    return {"if": _must(properties), "then": then}
+
+
+def _must(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"properties": properties, "required": list(properties)}
+
+
+def _one_of(*values: Any) -> dict[str, Any]:
+    return {"enum": list(values)}
+
+
+def _table_schema(cls: Any) -> dict[str, Any]:
+    hints = get_type_hints(cls, include_extras=True)
+    properties = {}
+    for spec in fields(cls):
+        schema = _value_schema(hints[spec.name])
+        if not is_required(spec) and spec.default is not MISSING and spec.default is not None:
+            schema["default"] = list(spec.default) if isinstance(spec.default, tuple) else spec.default
+        properties[spec.name] = schema
+    required = [spec.name for spec in fields(cls) if is_required(spec)]
+    rules = {"required": required} if required else {}
+    return {"type": "object", "additionalProperties": False, "properties": properties} | rules
+
+
+def _value_schema(hint: Any) -> dict[str, Any]:
+    base, marks = unwrap(hint)
+    text = next((mark for mark in marks if isinstance(mark, str)), None)
+    described = {"description": text} if text else {}
+    if is_dataclass(base):
+        return _table_schema(base) | described
+    if get_origin(base) is tuple:
+        element = get_args(base)[0]
+        least = {"minItems": 1} if is_needed(marks) else {}
+        return {"type": "array", "items": _value_schema(element)} | least | described
+    if get_origin(base) is Mapping:
+        tables = {"type": "object", "minProperties": 1, "propertyNames": {"pattern": NAME.regex}}
+        return tables | {"additionalProperties": _value_schema(get_args(base)[1])} | described
+    return msgspec.json.schema(leaf_type(base, marks)) | described

@@ -1,0 +1,95 @@
+"""How the annotations of ``pipeline`` are read: each field's type, its limits and its words."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import msgspec
+
+from renditions.pipeline import NotEmpty, Pattern, Quantity, Range, Template
+
+NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of lower-case letters, digits, - and _")
+_FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_EXAMPLES = {"B": '"50 MB"', "P": '"100 MP"'}
+
+
+def unwrap(hint: Any) -> tuple[Any, list[Any]]:
+    """Return a type without ``Annotated`` and ``| None``, and the marks that it carried."""
+    marks: list[Any] = []
+    while True:
+        if get_origin(hint) is Annotated:
+            hint, *more = get_args(hint)
+            marks += more
+        elif get_origin(hint) in (Union, UnionType) and NoneType in get_args(hint):
+            (hint,) = (choice for choice in get_args(hint) if choice is not NoneType)
+        else:
+            return hint, marks
+
+
+def is_needed(marks: list[Any]) -> bool:
+    """Tell whether an array or table must have an element."""
+    return any(isinstance(mark, NotEmpty) for mark in marks)
+
+
+def leaf_type(base: Any, marks: list[Any]) -> Any:
+    """Return the type by which msgspec checks a single value."""
+    for mark in marks:
+        match mark:
+            case Range(low, high):
+                return Annotated[base, msgspec.Meta(ge=low, le=high)]
+            case Pattern(regex=regex) | Template(regex=regex):
+                return Annotated[str, msgspec.Meta(pattern=regex)]
+            case Quantity(unit):
+                whole = Annotated[int, msgspec.Meta(ge=1)]
+                return whole | Annotated[str, msgspec.Meta(pattern=_quantity_regex(unit))]
+    return base
+
+
+def _quantity_regex(unit: str) -> str:
+    """Return what sizes look like: not zero, and with a fraction only of a larger unit, so at least 1."""
+    factors = "Ki|Mi|Gi|k|M|G" if unit == "B" else "k|M|G"
+    return (
+        rf"^(?=[0-9.]*[1-9])([0-9]{{1,15}} ?{unit}|[0-9]{{1,15}}(\.[0-9]{{1,3}})? ?({factors}){unit})(?!\n)$"
+    )
+
+
+def parse_quantity(value: int | str) -> int:
+    """Return the number that a size such as ``50 MB`` stands for."""
+    if isinstance(value, int):
+        return value
+    digits = value.rstrip("BPkMGi ")
+    factor = value[len(digits) :].strip()[:-1]
+    whole, _, part = digits.partition(".")
+    return int(f"{whole}{part:0<3}") * _FACTORS[factor] // 1000
+
+
+def matches(pattern: Pattern, text: str) -> bool:
+    """Tell whether the text has the pattern."""
+    try:
+        msgspec.convert(text, Annotated[str, msgspec.Meta(pattern=pattern.regex)])
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def describe(base: Any, marks: list[Any]) -> str:
+    """Return in words what a value may be."""
+    for mark in marks:
+        match mark:
+            case Range(low, high):
+                kind = "a whole number" if base is int else "a number"
+                return f"{kind} from {low:,g} to {high:,g}" if high < 1e6 else f"{kind} of at least {low:g}"
+            case Pattern(expected=expected) | Template(expected=expected):
+                return expected
+            case Quantity(unit):
+                return f"a whole number from 1 or a size such as {_EXAMPLES[unit]}"
+    if get_origin(base) is Literal:
+        return "one of " + ", ".join(repr(choice) for choice in get_args(base))
+    return {bool: "true or false", str: "a text", int: "a whole number", float: "a number"}[base]
+
+
+def is_required(spec: Field[Any]) -> bool:
+    """Tell whether a dataclass' field has no default."""
+    return spec.default is MISSING and spec.default_factory is MISSING

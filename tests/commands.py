@@ -1,0 +1,52 @@
+"""The command line, run as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+RENDITIONS = Path(sys.executable).with_name("renditions")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """The JSON on stdout."""
+        return json.loads(self.out)
+
+
+def run(directory: Path, *arguments: str) -> Ended:
+    """Run ``renditions`` in a folder until it ends."""
+    ended = subprocess.run(
+        [RENDITIONS, *arguments], cwd=directory, capture_output=True, text=True, timeout=120, check=False
+    )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def write_pipeline(directory: Path, renditions: str, more: str = "") -> None:
+    """Write a pipeline file over ``inbox`` and ``processed``, and make the inbox."""
+    (directory / "inbox").mkdir(exist_ok=True)
+    (directory / "renditions.toml").write_text(
+        f'[source]\nstore = "./inbox"\n[output]\nstore = "./processed"\n{renditions}\n{more}\n'
+    )
+
+
+def draw(path: Path, width: int = 320, height: int = 180, seed: int = 1, **options: Any) -> None:
+    """Draw a picture of soft noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grain = np.random.default_rng(seed).integers(0, 256, (9, 16, 3), dtype=np.uint8)
+    Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC).save(path, **options)

@@ -1,0 +1,303 @@
+"""The commands as a person types them: what they print, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from commands import RENDITIONS, draw, run, write_pipeline
+
+THUMB = '[renditions.thumb]\nkey = "{dir}thumb_{name}"\nwidth = 200\nheight = 200\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_pipeline(tmp_path, THUMB)
+    return tmp_path
+
+
+def outputs(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return the inode and time of each output, by key."""
+    root = folder / "processed"
+    return {
+        path.relative_to(root).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in root.rglob("*")
+        if path.is_file() and ".renditions" not in path.parts
+    }
+
+
+def test_the_thumbnail_preset_does_what_it_promises(tmp_path: Path) -> None:
+    """A 1920×1080 JPEG gives thumb_photo.jpg of 200×113 and a record with the attributes people query."""
+    assert run(tmp_path, "init", "--preset", "thumbnail").code == 0
+    draw(tmp_path / "inbox" / "photo.jpg", 1920, 1080)
+    assert run(tmp_path, "sync").code == 0
+    with Image.open(tmp_path / "processed" / "thumb_photo.jpg") as thumb:
+        assert (thumb.format, thumb.size) == ("JPEG", (200, 113))
+    record = run(tmp_path, "show", "photo.jpg", "--json").data
+    assert record["image_name"] == "photo.jpg"
+    assert record["status"] == "done"
+    assert (record["original_width"], record["original_height"]) == (1920, 1080)
+    assert (record["processed_width"], record["processed_height"]) == (200, 113)
+    assert record["original_size_bytes"] == (tmp_path / "inbox" / "photo.jpg").stat().st_size
+    assert record["processed_size_bytes"] == (tmp_path / "processed" / "thumb_photo.jpg").stat().st_size
+    moment = datetime.fromisoformat(record["timestamp"])
+    assert moment.utcoffset() is not None
+    assert record["timestamp"].endswith("Z")
+
+
+def test_plan_says_in_advance_what_sync_then_does(tmp_path: Path) -> None:
+    """New, same, changed recipe, removed rendition, deleted picture, replaced picture."""
+    large = '[renditions.large]\nwidth = 300\nformat = "webp"\n'
+    write_pipeline(tmp_path, THUMB + large)
+    for name in ("one.jpg", "two.jpg"):
+        draw(tmp_path / "inbox" / name)
+
+    def plan() -> list[tuple[str, str, list[str], list[str]]]:
+        before = sorted(tmp_path.rglob("*"))
+        told = run(tmp_path, "plan", "--json")
+        assert told.code == 0
+        assert sorted(tmp_path.rglob("*")) == before, "plan changes nothing"
+        return [(item["name"], item["action"], list(item["make"]), item["delete"]) for item in told.data]
+
+    time.sleep(1.1)  # files that were just written are waited for
+    assert plan() == [
+        ("one.jpg", "create", ["thumb", "large"], []),
+        ("two.jpg", "create", ["thumb", "large"], []),
+    ]
+    assert run(tmp_path, "sync").code == 0
+    first = outputs(tmp_path)
+    assert sorted(first) == ["one.jpg/large.webp", "thumb_one.jpg", "thumb_two.jpg", "two.jpg/large.webp"]
+
+    assert plan() == []
+    again = run(tmp_path, "sync")
+    assert (again.code, again.out) == (0, "Nothing to do: 2 pictures looked at, 2 done.\n")
+    assert outputs(tmp_path) == first
+
+    write_pipeline(tmp_path, THUMB + large.replace('"webp"', '"webp"\nquality = 40'))
+    assert plan() == [("one.jpg", "update", ["large"], []), ("two.jpg", "update", ["large"], [])]
+    assert run(tmp_path, "sync").code == 0
+    second = outputs(tmp_path)
+    changed = {key for key in first if first[key] != second[key]}
+    assert changed == {"one.jpg/large.webp", "two.jpg/large.webp"}
+
+    write_pipeline(tmp_path, THUMB)
+    assert plan() == [
+        ("one.jpg", "update", [], ["one.jpg/large.webp"]),
+        ("two.jpg", "update", [], ["two.jpg/large.webp"]),
+    ]
+    assert run(tmp_path, "sync").code == 0
+    assert sorted(outputs(tmp_path)) == ["thumb_one.jpg", "thumb_two.jpg"]
+
+    (tmp_path / "inbox" / "one.jpg").unlink()
+    draw(tmp_path / "inbox" / "two.jpg", seed=2)
+    time.sleep(1.1)
+    assert plan() == [("one.jpg", "remove", [], ["thumb_one.jpg"]), ("two.jpg", "update", ["thumb"], [])]
+    assert run(tmp_path, "sync").code == 0
+    assert list(outputs(tmp_path)) == ["thumb_two.jpg"]
+    assert [record["image_name"] for record in run(tmp_path, "list", "--json").data] == ["two.jpg"]
+
+
+def test_bad_pictures_are_rejected_with_a_reason_and_hold_up_no_other(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB, '[accept]\nmax_pixels = "1 MP"\n')
+    inbox = tmp_path / "inbox"
+    (inbox / "empty.jpg").write_bytes(b"")
+    (inbox / "text.jpg").write_text("This is no picture.")
+    draw(inbox / "good.jpg")
+    draw(inbox / "large.png", 1200, 1200)
+    (inbox / "half.jpg").write_bytes((inbox / "good.jpg").read_bytes()[:3000])
+    frames = [Image.new("P", (64, 48), number) for number in range(4)]
+    frames[0].save(inbox / "moving.gif", save_all=True, append_images=frames[1:], duration=50)
+    assert run(tmp_path, "sync").code == 1
+    records = {record["image_name"]: record for record in run(tmp_path, "list", "--json").data}
+    assert {name: record["status"] for name, record in records.items()} == {
+        "empty.jpg": "rejected",
+        "text.jpg": "rejected",
+        "half.jpg": "rejected",
+        "large.png": "rejected",
+        "good.jpg": "done",
+        "moving.gif": "done",
+    }
+    assert "empty" in records["empty.jpg"]["reason"]
+    assert "no known format" in records["text.jpg"]["reason"]
+    assert "premature end" in records["half.jpg"]["reason"]
+    assert "1,000,000" in records["large.png"]["reason"]
+    with Image.open(tmp_path / "processed" / "thumb_moving.gif") as one:
+        assert one.format == "JPEG"
+    assert sorted(outputs(tmp_path)) == ["thumb_good.jpg", "thumb_moving.gif"]
+    rejected = run(tmp_path, "list", "--status", "rejected", "--json").data
+    assert len(rejected) == 4
+
+
+@pytest.mark.parametrize("template", ["{stem}.jpg", "{stem}.{ext}"])
+def test_two_pictures_never_share_an_output(tmp_path: Path, template: str) -> None:
+    """The later one is rejected, naming the earlier; under the default template all have their outputs."""
+    names = ["a/photo.jpg", "b/photo.jpg", "photo.jpg", "photo.png"]
+    for name in names:
+        draw(tmp_path / "inbox" / name, seed=len(name))
+    write_pipeline(tmp_path, f'[renditions.thumb]\nkey = "{template}"\nwidth = 100\n')
+    ended = run(tmp_path, "sync")
+    assert ended.code == 1
+    assert "warning" in ended.err
+    records = {record["image_name"]: record for record in run(tmp_path, "list", "--json").data}
+    assert {name: records[name]["status"] for name in names} == {
+        "a/photo.jpg": "done", "b/photo.jpg": "rejected", "photo.jpg": "rejected", "photo.png": "rejected",
+    }  # fmt: skip
+    for name in names[1:]:
+        assert "'a/photo.jpg'" in records[name]["reason"]
+    assert list(outputs(tmp_path)) == ["photo.jpg"]
+    write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 100\n")
+    assert run(tmp_path, "sync").code == 0
+    assert sorted(outputs(tmp_path)) == [f"{name}/thumb.jpg" for name in names]
+
+
+def test_keys_of_any_form_are_kept_as_they_are(folder: Path) -> None:
+    names = ["with space.jpg", "plus+.jpg", "50%.jpg", "#1.jpg", "ü/名.jpg", "a?b&c='d'.JPG", "[x] {y}.jpg"]
+    for name in names:
+        draw(folder / "inbox" / name)
+    assert run(folder, "sync").code == 0
+    made = {key.replace("thumb_", "") for key in outputs(folder)}
+    assert made == set(names)
+
+
+def test_a_wrong_pipeline_file_is_told_whole_with_exit_code_2(folder: Path) -> None:
+    write_pipeline(folder, '[renditions.thumb]\nwidht = 200\nquality = 400\nformat = "jpg"\n')
+    for command in ("check", "plan", "sync"):
+        ended = run(folder, command)
+        assert ended.code == 2
+        assert ended.out == ""
+        assert "renditions.toml: renditions.thumb.widht: " in ended.err
+        assert "did you mean 'width'?" in ended.err
+        assert "renditions.toml: renditions.thumb.quality: expected a whole number from 1 to 100" in ended.err
+        assert "renditions.toml: renditions.thumb.format: " in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["frobnicate"], "No such command"),
+        (["show"], "Missing argument"),
+        (["show", "nothing.jpg"], "'nothing.jpg'"),
+        (["list", "--status", "odd"], "expected one of processing, done, rejected, failed"),
+        (["sync", "-p", "none.toml"], "none.toml"),
+        (["init"], "is there already"),
+        (["init", "-p", "new.toml", "--preset", "thumbnial"], "did you mean 'thumbnail'?"),
+    ],
+)
+def test_wrong_usage_is_told_with_exit_code_2(folder: Path, arguments: list[str], told: str) -> None:
+    ended = run(folder, *arguments)
+    assert ended.code == 2
+    assert told in ended.err
+    assert ended.out == ""
+
+
+def test_a_source_folder_that_is_missing_loses_nothing(folder: Path) -> None:
+    draw(folder / "inbox" / "photo.jpg")
+    run(folder, "sync")
+    (folder / "inbox").rename(folder / "elsewhere")
+    ended = run(folder, "sync")
+    assert ended.code == 1
+    assert "inbox" in ended.err
+    assert list(outputs(folder)) == ["thumb_photo.jpg"]
+
+
+def test_stores_of_other_places_are_refused_with_a_clear_word(folder: Path) -> None:
+    text = (folder / "renditions.toml").read_text().replace("./inbox", "s3://photos-in/")
+    (folder / "renditions.toml").write_text(text)
+    assert run(folder, "check").code == 0
+    ended = run(folder, "sync")
+    assert ended.code == 2
+    assert "source.store: expected a folder" in ended.err
+
+
+def test_the_file_can_be_named_before_or_after_the_command(folder: Path) -> None:
+    (folder / "renditions.toml").rename(folder / "other.toml")
+    assert run(folder, "-p", "other.toml", "plan").code == 0
+    assert run(folder, "plan", "-p", "other.toml").code == 0
+
+
+def test_retry_tries_named_and_rejected_pictures_again(folder: Path) -> None:
+    (folder / "inbox" / "text.jpg").write_text("no picture")
+    assert run(folder, "sync").code == 1
+    before = run(folder, "show", "text.jpg", "--json").data
+    assert run(folder, "retry", "text.jpg").code == 1
+    after = run(folder, "show", "text.jpg", "--json").data
+    assert after["timestamp"] > before["timestamp"]
+    assert "1 to be tried again" in run(folder, "retry", "--status", "rejected").err
+    assert "0 to be tried again" in run(folder, "retry").err
+
+
+def test_notices_are_logged_once(folder: Path) -> None:
+    write_pipeline(folder, THUMB, '[[notify]]\non = ["done", "rejected"]\nto = "log:"\n')
+    draw(folder / "inbox" / "photo.jpg")
+    (folder / "inbox" / "text.jpg").write_text("no picture")
+    ended = run(folder, "sync")
+    assert "photo.jpg is done: thumb_photo.jpg" in ended.err
+    assert ended.err.count("text.jpg") == 1
+    assert run(folder, "sync").err == ""
+
+
+def test_the_schema_is_json(folder: Path) -> None:
+    assert run(folder, "schema").data["$schema"].startswith("https://json-schema.org/")
+
+
+def test_check_shows_what_is_declared(folder: Path) -> None:
+    ended = run(folder, "check")
+    assert ended.code == 0
+    assert "folder/thumb_photo.jpg" in ended.out
+    assert (
+        run(folder, "check", "--json").data["renditions"]["thumb"]["example_key"] == "folder/thumb_photo.jpg"
+    )
+
+
+def test_ctrl_c_stops_cleanly_and_the_next_sync_continues(folder: Path) -> None:
+    for number in range(120):
+        draw(folder / "inbox" / f"{number:03}.jpg", 1600, 900, seed=number)
+    time.sleep(1.1)
+    command = subprocess.Popen(
+        [RENDITIONS, "sync", "--json"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while len(list((folder / "processed").glob("*.jpg"))) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(command.pid, signal.SIGINT)  # as a terminal does: to the whole group
+    out, err = command.communicate(timeout=60)
+    assert command.returncode == 130
+    summary = json.loads(out)
+    assert summary["interrupted"]
+    assert 3 <= summary["processed"]["done"] < 120
+    assert b"Traceback" not in err
+    assert {record["status"] for record in run(folder, "list", "--json").data} == {"done"}
+    assert run(folder, "sync").code == 0
+    assert len(outputs(folder)) == 120
+
+
+def test_watch_takes_what_lands_changes_and_goes(folder: Path) -> None:
+    draw(folder / "inbox" / "first.jpg")
+    command = subprocess.Popen(
+        [RENDITIONS, "watch", "--json"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert command.stdout
+    try:
+        assert json.loads(command.stdout.readline())["name"] == "first.jpg"
+        draw(folder / "inbox" / "sub" / "second.jpg")
+        told = json.loads(command.stdout.readline())
+        assert (told["name"], told["result"]) == ("sub/second.jpg", "done")
+        (folder / "inbox" / "first.jpg").unlink()
+        told = json.loads(command.stdout.readline())
+        assert (told["name"], told["result"]) == ("first.jpg", "removed")
+    finally:
+        command.send_signal(signal.SIGINT)
+        _, err = command.communicate(timeout=60)
+    assert command.returncode == 0
+    assert "Traceback" not in err
+    assert list(outputs(folder)) == ["sub/thumb_second.jpg"]
