@@ -68,7 +68,10 @@ class Quantity:
     """An annotation: a whole number that a file may also write with a unit, as ``"50 MB"``."""
 
     unit: str
-    """``B`` or ``P``; ``k``, ``M`` and ``G`` before it are powers of 1,000, ``Ki``, ``Mi`` and ``Gi`` of 1,024."""
+    """``B`` or ``P``; ``k``, ``M`` and ``G`` before it are powers of 1,000.
+
+    Bytes may also have ``Ki``, ``Mi`` and ``Gi``, powers of 1,024.
+    """
 
 
 @dataclass(frozen=True, slots=True)

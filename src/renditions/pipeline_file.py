@@ -70,7 +70,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline
 
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         problem = Problem("", "UTF-8 text", f"byte 0x{error.object[error.start]:02x} at offset {error.start}")
         raise PipelineError(str(path), (problem,)) from None
@@ -97,7 +97,7 @@ def parse(text: str, file: str, directory: Path, environ: Mapping[str, str]) -> 
         reader.problems += find_rendition_problems(rendition, f"renditions.{name}")
     reader.problems += find_accept_problems(values.get("accept", Accept()))
     if reader.problems or pipeline is None:
-        raise PipelineError(file, tuple(sorted(reader.problems, key=lambda problem: _rank(data, problem))))
+        raise PipelineError(file, reader.sort_problems())
     return LoadedPipeline(pipeline, directory, tuple(find_warnings(pipeline)))
 
 
@@ -106,6 +106,8 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self._order: dict[str, int] = {"": 0}
+        """The places in the file, numbered as they come."""
 
     def read_table(self, cls: Any, data: Any, place: str) -> Any:
         """Return the dataclass that a table holds, or None if something in it is wrong."""
@@ -122,7 +124,7 @@ class _Reader:
         known = {spec.name: spec for spec in fields(cls)}
         values = {}
         for name, value in data.items():
-            at = f"{place}.{name}".lstrip(".")
+            at = self._enter(place, name)
             if name in known:
                 values[name] = self.read(hints[name], value, at)
             else:
@@ -163,7 +165,7 @@ class _Reader:
             return self._wrong(
                 place, "an array with at least one element" if is_needed else "an array", value
             )
-        read = [self.read(element, item, f"{place}[{number}]") for number, item in enumerate(value)]
+        read = [self.read(element, item, self._enter(place, number)) for number, item in enumerate(value)]
         return None if None in read else tuple(read)
 
     def _read_tables(self, element: Any, value: Any, place: str) -> Any:
@@ -171,11 +173,34 @@ class _Reader:
             return self._wrong(place, "at least one table in it", value)
         read = {}
         for name, table in value.items():
-            at = f"{place}.{name}"
-            if not matches(NAME, name):
+            at = self._enter(place, name)
+            rendition = self.read(element, table, at)
+            if matches(NAME, name):
+                read[name] = rendition
+            else:
                 self._wrong(at, NAME.expected, name)
-            read[name] = self.read(element, table, at)
         return {name: table for name, table in read.items() if table is not None}
+
+    def sort_problems(self) -> tuple[Problem, ...]:
+        """Return the problems in the file's order, and last what isn't in the file."""
+
+        def rank(problem: Problem) -> int:
+            place = problem.place
+            while place and place not in self._order:
+                place = place[: max(place.rfind("."), place.rfind("["), 0)]
+            return self._order[place] or len(self._order)
+
+        return tuple(sorted(self.problems, key=rank))
+
+    def _enter(self, place: str, name: str | int) -> str:
+        """Return the place of what has this name, or number, there."""
+        if isinstance(name, int):
+            at = f"{place}[{name}]"
+        else:
+            bare = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _show(name)
+            at = f"{place}.{bare}".removeprefix(".")
+        self._order.setdefault(at, len(self._order))
+        return at
 
     def _wrong(self, place: str, expected: str, found: Any) -> None:
         self.problems.append(Problem(place, expected, _show(found)))
@@ -265,17 +290,3 @@ def _describe_syntax(message: str, text: str) -> Problem:
         reason, place, number = match[1], match[2], int(match[3])
         return Problem(place, "TOML", f"{_show(text.splitlines()[number - 1].strip())} ({reason})")
     return Problem("", "TOML", message)
-
-
-def _rank(data: Any, problem: Problem) -> list[int]:
-    """Return where in the file's order a problem's place is."""
-    rank = []
-    for part in problem.place.replace("[", ".").replace("]", "").split("."):
-        if isinstance(data, dict):
-            names = list(data)
-            rank.append(names.index(part) if part in names else len(names))
-            data = data.get(part)
-        elif isinstance(data, list) and part.isdigit():
-            rank.append(int(part))
-            data = data[int(part)] if int(part) < len(data) else None
-    return rank

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from renditions.pipeline import FORMATS, FormatFacts, Pipeline, Rendition
+from renditions.pipeline import FORMATS, TEMPLATE_FIELDS, FormatFacts, Pipeline, Rendition, Template
 from renditions.pipeline_checks import BASE64_CHOICES
 from renditions.pipeline_types import NAME, is_needed, is_required, leaf_type, unwrap
 
@@ -38,13 +39,10 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
     yield _when({"enlarge": _one_of(True)}, either)
     yield _when({"lossless": _one_of(True)}, {"properties": {"quality": False}})
     for side in ("width", "height"):
-        yield _when({"key": {"pattern": rf"\{{{side}\}}"}}, {"required": [side]})
-    automatic = {
-        "lossless": _one_of(False),
-        "effort": False,
-        "key": {"not": {"pattern": r"\{(ext|format)\}"}},
-    }
-    yield _when({"format": _one_of("auto")}, {"properties": automatic})
+        yield {"if": {"properties": {side: False}}, "then": {"properties": {"key": _key_without(side)}}}
+    automatic = {"lossless": _one_of(False), "effort": False, "key": _key_without("ext", "format")}
+    # The default key has {ext} in it.
+    yield _when({"format": _one_of("auto")}, {"properties": automatic, "required": ["key"]})
     for name, facts in FORMATS.items():
         condition: dict[str, Any] = {"properties": {"format": _one_of(name)}}
         if name != Rendition().format:
@@ -74,6 +72,10 @@ def _format_rules(name: str, facts: FormatFacts) -> dict[str, Any]:
     return rules
 
 
+def _key_without(*names: str) -> dict[str, Any]:
+    return {"pattern": Template(tuple(name for name in TEMPLATE_FIELDS if name not in names)).regex}
+
+
 def _when(properties: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
     return {"if": _must(properties), "then": then}
 
@@ -96,7 +98,8 @@ def _table_schema(cls: Any) -> dict[str, Any]:
         properties[spec.name] = schema
     required = [spec.name for spec in fields(cls) if is_required(spec)]
     rules = {"required": required} if required else {}
-    return {"type": "object", "additionalProperties": False, "properties": properties} | rules
+    described = {"description": inspect.getdoc(cls)}
+    return {"type": "object", "additionalProperties": False, "properties": properties} | rules | described
 
 
 def _value_schema(hint: Any) -> dict[str, Any]:

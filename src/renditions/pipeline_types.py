@@ -59,7 +59,7 @@ def parse_quantity(value: int | str) -> int:
     """Return the number that a size such as ``50 MB`` stands for."""
     if isinstance(value, int):
         return value
-    digits = value.rstrip("BPkMGi ")
+    digits = value.rstrip("BPkKMGi ")
     factor = value[len(digits) :].strip()[:-1]
     whole, _, part = digits.partition(".")
     return int(f"{whole}{part:0<3}") * _FACTORS[factor] // 1000

@@ -82,7 +82,9 @@ def start(
 ) -> None:
     """Set up messages; remember a pipeline file that was named before the command."""
     del show_version
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[display.MessageHandler()], force=True)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(message)s", handlers=[display.MessageHandler()], force=True
+    )
     logging.getLogger("renditions.notices").setLevel(logging.INFO)
     context.obj = file
 
