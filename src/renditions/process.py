@@ -20,8 +20,7 @@ object that is about to be overwritten, so what it says is true.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -35,10 +34,10 @@ from renditions.difference import (
     undeleted_keys,
 )
 from renditions.errors import Conflict, Failed, KeyTaken, Rejected
+from renditions.leases import Leases
 from renditions.pipeline import FORMATS, NoticeEvent, Pipeline
 from renditions.ports import (
     Catalog,
-    Condition,
     IfAbsent,
     IfMatch,
     Notifier,
@@ -47,7 +46,7 @@ from renditions.ports import (
     Store,
     StoredObject,
 )
-from renditions.record import Lease, Notice, Original, Output, OwedNotice, Record
+from renditions.record import Notice, Original, Output, OwedNotice, Record
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +74,11 @@ class Processor:
     is_gone: Callable[[str], bool] = lambda _: False
     """Tells of a lease's owner that it certainly works no more."""
 
+    @property
+    def _leases(self) -> Leases:
+        lasts = timedelta(seconds=self.pipeline.limits.seconds) + LEASE_MARGIN
+        return Leases(self.catalog, self.output, self.owner, self.clock, lasts)
+
     def process(self, name: str) -> Outcome:
         """Make the picture's outputs, record and notices what they should be.
 
@@ -93,14 +97,14 @@ class Processor:
                 continue
             except Failed:
                 if held:
-                    self._release(held)
+                    self._leases.release(held)
                 raise
             if isinstance(result, Outcome):
                 return result
             # And look again: the picture may have changed while we worked.
             held, worked = (result if result and result.lease else None), True
         if held:
-            self._release(held)
+            self._leases.release(held)
         return Outcome(name, "waiting", "it changes faster than it can be processed", again=True)
 
     def _look(self, name: str, held: Record | None) -> Difference:
@@ -122,12 +126,12 @@ class Processor:
             case "remove" if record:
                 return self._remove(record)
             case "settle" if record:
-                return self._settle(held or self._begin(record))
+                return self._settle(held or self._leases.take(record))
             case "wait":
-                record = self._release(held) if held else record
+                record = self._leases.release(held) if held else record
                 return Outcome(difference.name, "waiting", difference.why, again=True, record=record)
             case _:
-                record = self._release(held) if held else record
+                record = self._leases.release(held) if held else record
                 if record and worked:
                     return Outcome(record.name, _result(record), record.reason, record=record)
                 return Outcome(difference.name, "unchanged", difference.why, record=record)
@@ -137,7 +141,7 @@ class Processor:
         begun = self._begin_update(difference, found)
         if begun.status == "rejected":
             return begun
-        with self._guard(begun):
+        with self._leases.guard(begun):
             try:
                 return self._make(begun, difference, found)
             except Failed as error:
@@ -145,21 +149,6 @@ class Processor:
         if failed.attempts < MAX_ATTEMPTS:
             return Outcome(failed.name, "failed", failed.reason, again=True, record=failed)
         return failed
-
-    def _release(self, held: Record) -> Record:
-        return self.catalog.write(replace(held, lease=None))
-
-    def _begin(self, record: Record) -> Record:
-        """Take the record's lease.
-
-        Two that look at the same time read the same revision; the first write raises it, so the
-        second one's is refused, and it looks again:
-
-            A  get r7            write(r7) → r8, leased
-            B       get r7                              write(r7) → Conflict
-        """
-        until = self.clock() + timedelta(seconds=self.pipeline.limits.seconds) + LEASE_MARGIN
-        return self.catalog.write(replace(record, lease=Lease(self.owner, until)))
 
     def _begin_update(self, difference: Difference, found: StoredObject) -> Record:
         """Take the lease and claim the keys; if another picture has one of them, reject this one.
@@ -192,12 +181,12 @@ class Processor:
         try:
             if len(set(keys.values())) < len(keys):
                 raise _own_keys_collide(keys)
-            return self._begin(replace(wanted, pending_keys=tuple(sorted(claimed - kept_keys))))
+            return self._leases.take(replace(wanted, pending_keys=tuple(sorted(claimed - kept_keys))))
         except Rejected as refusal:
             refused = replace(wanted, outputs=(), pending_keys=sorted_keys(old))
             if isinstance(refusal, KeyTaken):
                 refused = replace(refused, blocked_by=refusal.owner)
-            return self._begin(self._decide(refused, "rejected", str(refusal)))
+            return self._leases.take(self._decide(refused, "rejected", str(refusal)))
 
     def _make(self, begun: Record, difference: Difference, found: StoredObject) -> Record:
         """Render and write what is missing, and finish.
@@ -235,24 +224,16 @@ class Processor:
     def _write_output(
         self, begun: Record, difference: Difference, rendition: str, rendered: Rendered
     ) -> Output:
-        """Write one output on the condition that nobody wrote its key since we began.
-
-        Had our lease run out while we worked, its next holder may have written already; our write
-        must not undo that:
-
-            A  begin (object e1)      …paused…                   put if e1 → Conflict
-            B               begin, put if e1 → e2, finish
-        """
+        """Write one output; see :meth:`Leases.put`."""
         key = (difference.keys or {})[rendition]
         old = find_output(difference.record, rendition) if difference.record else None
-        condition: Condition = IfMatch(old.etag) if old and old.key == key else IfAbsent()
-        content_type = FORMATS[rendered.format].content_type
-        while True:
-            try:
-                stored = self.output.put(key, rendered.content, condition, content_type)
-                break
-            except Conflict:
-                condition = self._look_at_output(begun, difference, key)
+        expected = IfMatch(old.etag) if old and old.key == key else IfAbsent()
+        claimed_before = difference.record.claimed_keys() if difference.record else frozenset()
+        stored, replaced = self._leases.put(
+            begun, key, rendered.content, expected, FORMATS[rendered.format].content_type
+        )
+        if replaced and key not in claimed_before:
+            log.warning("%s: replaced %s, which was there and in no record", begun.name, key)
         return Output(
             rendition=rendition,
             key=key,
@@ -264,62 +245,6 @@ class Processor:
             width=rendered.width,
             height=rendered.height,
         )
-
-    def _look_at_output(self, begun: Record, difference: Difference, key: str) -> Condition:
-        """Return the condition for a key that holds something else than the record knew.
-
-        It is what a crash left there, or an object that was there before the catalog was.
-        """
-        there = self.output.head(key)
-        self._confirm_lease(begun)
-        claimed_before = difference.record.claimed_keys() if difference.record else frozenset()
-        if there and key not in claimed_before:
-            log.warning("%s: replaced %s, which was there and in no record", begun.name, key)
-        return IfMatch(there.etag) if there else IfAbsent()
-
-    @contextmanager
-    def _guard(self, leased: Record) -> Iterator[None]:
-        """Reopen the record if its lease turns out to be lost after we worked under it.
-
-        Conditions can't tell a key that was never written from one that was written and deleted:
-
-            A  begin (no object)      …paused past the lease…            put if absent → an orphan
-            B               begin, put, finish; picture gone: delete all
-
-        So whoever finds its lease lost has the keys that it may have touched claimed and made again.
-        """
-        try:
-            yield
-        except Conflict:
-            if leased.pending_keys:
-                self._reopen(leased.name, set(leased.pending_keys))
-            raise
-
-    def _reopen(self, name: str, touched: set[str]) -> None:
-        while True:
-            current = self.catalog.get(name) or Record(name, "processing", self.clock())
-            kept = tuple(output for output in current.outputs if output.key not in touched)
-            pending = (current.claimed_keys() | touched) - {output.key for output in kept}
-            try:
-                self.catalog.write(
-                    replace(current, goal="", outputs=kept, pending_keys=tuple(sorted(pending)), lease=None)
-                )
-            except KeyTaken as taken:
-                touched.discard(taken.key)  # its owner writes it on conditions of its own
-            except Conflict:
-                continue
-            else:
-                return
-
-    def _confirm_lease(self, held: Record) -> None:
-        """Raise Conflict if somebody took the lease over.
-
-        Called after a look at an output and before the write that depends on it: whoever takes the
-        lease later also writes later, and then the condition doesn't hold.
-        """
-        current = self.catalog.get(held.name)
-        if current is None or current.revision != held.revision:
-            raise Conflict(f"the lease on {held.name!r} was taken over")
 
     def _refuse(self, begun: Record, reason: str) -> Record:
         """Return the record of a picture that has no outputs because it is rejected."""
@@ -365,13 +290,13 @@ class Processor:
     def _remove(self, record: Record) -> Outcome | None:
         """Delete the outputs of a picture that is gone, then its record; None to look again."""
         gone = replace(record, status="processing", goal="", outputs=(), pending_keys=sorted_keys(record))
-        leased = self._begin(gone)
-        with self._guard(leased):
+        leased = self._leases.take(gone)
+        with self._leases.guard(leased):
             try:
                 for key in leased.pending_keys:
-                    self._delete_output(leased, key)
+                    self._leases.delete(leased, key)
             except Failed as error:
-                record = self._release(replace(leased, reason=str(error)))
+                record = self._leases.release(replace(leased, reason=str(error)))
                 return Outcome(record.name, "failed", str(error), again=error.retryable, record=record)
             self.catalog.delete(leased)
         if self.source.head(record.name) and self.pipeline.source.matches(record.name):
@@ -385,10 +310,10 @@ class Processor:
         """
         pending, owed = list(leased.pending_keys), list(leased.owed)
         trouble: str | None = None
-        with self._guard(leased):
+        with self._leases.guard(leased):
             try:
                 for key in undeleted_keys(leased):
-                    self._delete_output(leased, key)
+                    self._leases.delete(leased, key)
                     pending.remove(key)
             except Failed as error:
                 trouble = str(error)
@@ -399,20 +324,10 @@ class Processor:
                     owed.remove(notice)
                 except Failed as error:
                     trouble = str(error)
-            record = self._release(replace(leased, pending_keys=tuple(pending), owed=tuple(owed)))
+            record = self._leases.release(replace(leased, pending_keys=tuple(pending), owed=tuple(owed)))
         return Outcome(
             record.name, _result(record), trouble or record.reason, again=trouble is not None, record=record
         )
-
-    def _delete_output(self, leased: Record, key: str) -> None:
-        """Delete an object that is no output any more, unless somebody else wrote it meanwhile."""
-        while there := self.output.head(key):
-            self._confirm_lease(leased)
-            try:
-                self.output.delete(key, IfMatch(there.etag))
-            except Conflict:
-                continue
-            return
 
 
 def _result(record: Record) -> NoticeEvent:
