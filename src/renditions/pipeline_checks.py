@@ -187,8 +187,9 @@ def _check_keys_apart(templates: dict[str, str], source: Source, *, is_folder: b
                 is_above = is_folder and f"{other_key}/".startswith(f"{key}/")
                 if (is_same or is_below or is_above) and (name, other) not in told:
                     told.add((name, other))
-                    what = "differs from" if is_same else "is no folder of, nor below,"
-                    expected = f"a key that {what} that of renditions.{other}"
+                    its = f"renditions.{other}'s"
+                    own = f"a key of its own, other than {its}"
+                    expected = own if is_same else f"a key that is no folder of {its}, nor below it"
                     found = f"{key!r} beside {other_key!r} for {picture}"
                     yield Problem(f"renditions.{name}.key", expected, found)
             owners.setdefault(key, name)
@@ -207,12 +208,13 @@ def _check_loop(pipeline: Pipeline, templates: dict[str, str], source: str, outp
     A key begins with its template's text before the first field. If that and the source's place are not
     the beginning of one another, no picture can lead from one into the other.
     """
-    stores = f"{pipeline.output.store!r} with the source {pipeline.source.store!r}"
-    expected = "outputs that can't land in the source (a loop)"
-    if output.startswith(source):
-        yield Problem("output.store", expected, stores)
-        return
+    found = f"{pipeline.output.store!r} and {pipeline.source.store!r}"
     for name, template in templates.items():
-        begins = output + next((literal for literal, _ in parse_template(template)), "")
+        head = next((literal for literal, _ in parse_template(template)), "")
+        begins = output + head
         if begins.startswith(source) or source.startswith(begins):
-            yield Problem(f"renditions.{name}.key", expected, f"{template!r} in {stores}")
+            is_anywhere = not head or output.startswith(source)
+            place = "output.store" if is_anywhere else f"renditions.{name}.key"
+            yield Problem(place, "outputs that can't land in the source (a loop)", found)
+            if is_anywhere:
+                return

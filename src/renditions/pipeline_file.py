@@ -86,6 +86,11 @@ def parse(text: str, file: str, directory: Path, environ: Mapping[str, str]) -> 
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also for numbers and nesting beyond any measure
         raise PipelineError(file, (_describe_syntax(str(error), text),)) from None
+    return check(data, file, directory, environ)
+
+
+def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[str, str]) -> LoadedPipeline:
+    """Check what TOML (or JSON, which has the same values) says. See :func:`parse`."""
     reader = _Reader()
     values = reader.read_fields(Pipeline, data, "")
     pipeline: Pipeline | None = None

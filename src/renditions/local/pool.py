@@ -1,19 +1,29 @@
 """Worker processes that render pictures, so that a hostile one costs a worker, never the service.
 
-Each worker has a pipe of its own and shares nothing with the others: killing one can't corrupt or lock
-anything that another needs. The process that holds the catalog never loads an imaging library.
+Each worker has a socket of its own for jobs and results and shares nothing with the others: killing one
+can't corrupt or lock anything that another needs. The process that holds the catalog never loads an
+imaging library.
+
+Workers are fresh interpreters rather than ``multiprocessing``'s: those import the program's main module
+once more, which here takes three times as long as starting the worker does.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
 import multiprocessing
-import multiprocessing.pool
+import os
+import pickle
 import queue
 import signal
+import subprocess
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
+from types import TracebackType
 from typing import Any, Self
 
 from renditions.errors import Failed, RenderTimedOut, RenditionsError, WorkerDied
@@ -23,19 +33,24 @@ from renditions.ports import Rendering
 RENDER = "renditions.imaging.render:render"
 """The function that workers call, by name, so that only they import it."""
 
+START_SECONDS = 60.0
+"""How long a new worker may take until it can render; the pictures' own limit doesn't count that."""
+
 CLOSE_SECONDS = 5.0
 """How long an idle worker may take to end before it is killed."""
+
+log = logging.getLogger(__name__)
 
 
 class RenderPool:
     """A :class:`~renditions.ports.Renderer` whose calls, from any thread, run in worker processes.
 
     A worker is started when it is first needed, and replaced when it was killed or died. Calls wait for
-    an idle one. Leaving the context ends the workers; calls must have returned by then.
+    an idle one. Leaving the context closes the pool, leaving it by an exception terminates it.
 
     Args:
         workers: How many worker processes there are at most.
-        seconds_per_picture: How long one call may take, from when a worker has it.
+        seconds_per_picture: How long one call may take, from when a worker is ready for it.
         render: The function to call, as ``module:name``.
 
     """
@@ -43,12 +58,14 @@ class RenderPool:
     def __init__(self, workers: int, seconds_per_picture: float, render: str = RENDER) -> None:
         self._seconds = seconds_per_picture
         self._render = render
-        # Not fork: a fork of a process with threads may copy a lock that nobody will ever release.
-        self._context = multiprocessing.get_context("forkserver")
+        self._count = workers
+        # The last one that was used comes first, so that no more are started than are needed.
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(workers):
             self._idle.put(None)
-        self._count = workers
+        self._lock = threading.Lock()  # over the two below
+        self._closed = False
+        self._living: set[_Worker] = set()
 
     def __call__(self, content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
         """See :class:`~renditions.ports.Renderer`.
@@ -56,109 +73,213 @@ class RenderPool:
         Raises:
             RenderTimedOut: It took longer than the limit; the worker was killed.
             WorkerDied: The worker ended while it held the picture.
-            Failed: The function raised what it should not; ``__cause__`` is that, with its traceback.
+            Failed: The function raised what isn't one of ``errors``, or there is no worker to be had.
+            RenditionsError: The function raised this itself.
 
         """
+        rules = pickle.dumps((accept, dict(recipes)))
         worker = self._idle.get()
         try:
             if worker is None or not worker.is_alive():
-                worker = None
-                worker = _Worker(self._context, self._render)
-            result: Rendering | BaseException = worker.call((content, accept, dict(recipes)), self._seconds)
+                self._discard(worker)
+                worker = self._start()
+                worker.wait_until_ready(START_SECONDS)
+            reply = worker.call(self._seconds, rules, content)
         except BaseException:
-            if worker is not None:
-                worker.kill()
+            self._discard(worker)
             worker = None
             raise
         finally:
             self._idle.put(worker)
-        if isinstance(result, RenditionsError):
-            raise result
-        if isinstance(result, BaseException):
-            raise Failed(f"rendering broke off: {type(result).__name__}: {result}") from result
-        return result
+        return _unwrap(reply)
+
+    def close(self) -> None:
+        """Let the pictures that are in work end, then the workers. Calls that come later fail."""
+        with self._lock:
+            self._closed = True
+        for worker in [self._idle.get() for _ in range(self._count)]:
+            self._discard(worker, wait_seconds=CLOSE_SECONDS)
+            self._idle.put(None)
+
+    def terminate(self) -> None:
+        """Kill every worker. The calls that are in work raise ``WorkerDied``, later ones fail."""
+        with self._lock:
+            self._closed = True
+            for worker in self._living:
+                worker.kill()
+        self.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        workers = [self._idle.get() for _ in range(self._count)]
-        for worker in workers:
-            if worker is not None:
-                worker.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.terminate()
+
+    def _start(self) -> _Worker:
+        with self._lock:
+            if self._closed:
+                raise Failed("expected an open pool of workers, found a closed one")
+            worker = _Worker(self._render)
+            self._living.add(worker)
+        return worker
+
+    def _discard(self, worker: _Worker | None, wait_seconds: float = 0.0) -> None:
+        if worker is not None:
+            worker.end(wait_seconds)
+            with self._lock:
+                self._living.discard(worker)
 
 
 class _Worker:
-    """One process and our end of its pipe; used by one thread at a time."""
+    """One process and our end of its socket; used by one thread at a time, but killed by any."""
 
-    def __init__(self, context: Any, render: str) -> None:
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, render), daemon=True)
-        self._process.start()
-        # The worker must be the only one that holds its end: then its death ends our reading.
-        theirs.close()
+    def __init__(self, render: str) -> None:
+        # Connections only frame the messages; nobody but this worker ever holds its end.
+        self._connection, theirs = multiprocessing.Pipe()
+        code = (
+            "import sys; sys.path[:] = sys.argv[3:]; "
+            "from renditions.local.pool import work; work(int(sys.argv[1]), sys.argv[2])"
+        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own code, no shell
+                [sys.executable, "-c", code, str(theirs.fileno()), render, *sys.path],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.PIPE,  # nothing is ever written: its end tells that we are no more
+                stdout=subprocess.DEVNULL,  # ours is for data
+                process_group=0,  # Ctrl-C goes to the terminal's whole group; what it means is ours to say
+            )
+        except OSError as error:
+            self._connection.close()
+            raise Failed(f"a worker process can't be started: {error}") from error
+        finally:
+            theirs.close()
 
     def is_alive(self) -> bool:
-        return bool(self._process.is_alive())
+        return self._process.poll() is None
 
-    def call(self, job: tuple[Any, ...], seconds: float) -> Any:
-        """Return what the worker's function returned or raised.
+    def wait_until_ready(self, seconds: float) -> None:
+        _unwrap(self.call(seconds))
 
-        The time limit kills the worker, which ends our reading and writing, whichever we are at.
+    def call(self, seconds: float, *messages: bytes) -> Any:
+        """Send the messages and return the reply.
+
+        At the time limit the worker is killed, which ends our writing or reading, whichever we are at.
         """
         is_late = threading.Event()
 
         def end() -> None:
             is_late.set()
-            self._process.kill()
+            self.kill()
 
         timer = threading.Timer(seconds, end)
         timer.daemon = True
         timer.start()
         try:
-            self._pipe.send(job)
-            return self._pipe.recv()
+            for message in messages:
+                self._connection.send_bytes(message)
+            return pickle.loads(self._connection.recv_bytes())  # noqa: S301 - our own process
         except (EOFError, OSError) as error:
-            self._process.join()
+            exit_code = self._process.wait()
             if is_late.is_set():
-                raise RenderTimedOut(f"rendering took longer than {seconds:g} s") from error
-            raise WorkerDied(f"the worker process {_describe_end(self._process.exitcode)}") from error
+                what = "rendering" if messages else "starting a worker"
+                raise RenderTimedOut(f"{what} took longer than {seconds:g} s") from error
+            raise WorkerDied(f"the worker process {_describe_end(exit_code)}") from error
         finally:
+            # Joined, so that it can't kill a worker that is at the next picture by then.
             timer.cancel()
+            timer.join()
+            if is_late.is_set():
+                self._process.wait()
 
     def kill(self) -> None:
-        self._pipe.close()
         self._process.kill()
-        self._process.join()
 
-    def close(self) -> None:
-        """Let the worker end: it does when nobody can send it anything any more."""
-        self._pipe.close()
-        self._process.join(CLOSE_SECONDS)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
+    def end(self, wait_seconds: float) -> None:
+        """Let go of the worker, which ends it, and kill it if it hasn't ended after that time."""
+        self._connection.close()
+        assert self._process.stdin  # noqa: S101 - it was made with one
+        self._process.stdin.close()
+        try:
+            self._process.wait(wait_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._process.wait()
 
 
-def _describe_end(exit_code: int | None) -> str:
-    if exit_code is not None and exit_code < 0:
+def _describe_end(exit_code: int) -> str:
+    if exit_code == -signal.SIGKILL:
+        return "was ended by SIGKILL, as the system does when memory runs out"
+    if exit_code < 0:
         return f"was ended by {signal.Signals(-exit_code).name}"
     return f"ended with exit code {exit_code}"
 
 
-def _work(pipe: Connection, render: str) -> None:
-    """Be a worker: render what comes through the pipe until nobody holds its other end."""
-    # Ctrl-C goes to every process of the terminal; the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    module, _, name = render.partition(":")
-    function: Callable[..., Rendering] = getattr(importlib.import_module(module), name)
-    while True:
+class _WorkerTraceback(Exception):
+    """What was raised in a worker, as text: the cause of what is raised here for it."""
+
+    def __str__(self) -> str:
+        return f"in a worker:\n{self.args[0]}"
+
+
+def _wrap(error: Exception) -> tuple[Any, ...]:
+    """Return a reply that says what was raised."""
+    text = "".join(traceback.format_exception(error))
+    if isinstance(error, RenditionsError):
+        return ("refused", type(error), error.args, vars(error), text)
+    return ("broken", f"{type(error).__name__}: {error}", text)
+
+
+def _unwrap(reply: tuple[Any, ...]) -> Any:
+    """Return what the worker's function returned, or raise what stands for what it raised."""
+    match reply:
+        case ("made", result):
+            return result
+        case ("refused", kind, args, state, text):
+            # Not by calling the class: its arguments needn't be those of Exception.
+            error = kind.__new__(kind, *args)
+            vars(error).update(state)
+            raise error from _WorkerTraceback(text)
+        case (_, message, text):
+            log.error("rendering broke off\n%s", text)
+            raise Failed(f"rendering broke off: {message}") from _WorkerTraceback(text)
+    raise AssertionError(reply)
+
+
+def work(descriptor: int, render: str) -> None:
+    """Be a worker: render what comes through the socket until nobody holds its other end.
+
+    The first reply says that it is ready. A job is two messages: the pickled rules and recipes, and the
+    picture's bytes, which aren't copied that way.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # service managers send these to all processes at once
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    connection = Connection(descriptor)
+    try:
+        function: Callable[..., Rendering] | None = None
         try:
-            job = pipe.recv()
-        except (EOFError, ConnectionResetError):
-            return
-        try:
-            result: Any = function(*job)
+            module, _, name = render.partition(":")
+            function = getattr(importlib.import_module(module), name)
+            reply = pickle.dumps(("made", None))
         except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
-            result = multiprocessing.pool.ExceptionWithTraceback(error, error.__traceback__)  # type: ignore[attr-defined]
-        pipe.send(result)
+            reply = pickle.dumps(_wrap(error))
+        while True:
+            connection.send_bytes(reply)
+            accept, recipes = connection.recv()
+            content = connection.recv_bytes()
+            assert function  # noqa: S101 - else the parent ends us
+            try:
+                reply = pickle.dumps(("made", function(content, accept, recipes)))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
+                reply = pickle.dumps(_wrap(error))
+    except (EOFError, ConnectionError):
+        return
+
+
+def _end_with_parent() -> None:
+    """End this process, whatever it is at, once the parent closes our stdin or dies."""
+    os.read(0, 1)
+    os._exit(0)

@@ -1,0 +1,86 @@
+"""That docs/pipeline-file.md has every field with its default, and that its examples say what is so."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from renditions.errors import PipelineError
+from renditions.pipeline import (
+    TEMPLATE_FIELDS,
+    Accept,
+    CatalogPlace,
+    Limits,
+    Notify,
+    OutputPlace,
+    Pipeline,
+    Rendition,
+    Source,
+)
+from renditions.pipeline_file import parse, preset_names
+
+TEXT = (Path(__file__).parents[2] / "docs" / "pipeline-file.md").read_text("utf-8")
+TABLES: dict[str, Any] = {
+    "[source]": Source,
+    "[accept]": Accept,
+    "[limits]": Limits,
+    "[output]": OutputPlace,
+    "[catalog]": CatalogPlace,
+    "[renditions.NAME]": Rendition,
+    "[[notify]]": Notify,
+}
+SET_BY_FORMAT = ("quality", "effort")
+
+
+def rows_of(heading: str) -> dict[str, list[str]]:
+    """Return the first table below a heading: the cells of each row, by field."""
+    section = TEXT.partition(f"## {heading}")[2].partition("\n## ")[0].partition("\n### ")[0]
+    rows = (re.split(r" *(?<!\\)\| *", line)[1:-1] for line in section.splitlines() if line.startswith("| `"))
+    return {cells[0].strip("`"): cells[1:] for cells in rows}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+
+
+def test_every_table_is_documented() -> None:
+    assert len(TABLES) == len(fields(Pipeline))
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_every_field_is_documented_with_its_default(heading: str) -> None:
+    specs = {spec.name: spec for spec in fields(TABLES[heading])}
+    rows = rows_of(f"`{heading}`")
+    assert rows.keys() == specs.keys()
+    for name, (_, default, meaning) in rows.items():
+        if specs[name].default is MISSING:
+            assert default == "required"
+        elif specs[name].default is not None:
+            assert json.loads(default.strip("`")) == _plain(specs[name].default)
+        elif name not in SET_BY_FORMAT:
+            assert default == "none"
+        assert meaning.endswith(".") or "see below" in meaning
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def test_every_template_field_and_preset_is_documented() -> None:
+    assert set(re.findall(r"^\| `\{(\w+)\}`", TEXT, re.MULTILINE)) == set(TEMPLATE_FIELDS)
+    assert all(f"`{name}`" in TEXT.partition("\n## ")[0] for name in preset_names())
+
+
+def test_the_first_example_is_a_whole_pipeline_file() -> None:
+    assert parse(blocks("toml")[0], "renditions.toml", Path("/pictures"), {}).warnings == ()
+
+
+def test_the_error_example_says_what_the_loader_says() -> None:
+    with pytest.raises(PipelineError) as caught:
+        parse(blocks("toml")[1], "renditions.toml", Path("/pictures"), {})
+    assert str(caught.value) == blocks("")[-1].strip()

@@ -1,0 +1,60 @@
+"""What the workers of the pool's tests are told to do: functions in the place of ``render``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from renditions.errors import KeyTaken, Undecodable
+from renditions.pipeline import Accept, Rendition
+from renditions.ports import Rendered, Rendering
+from renditions.record import Original
+
+
+def act(content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
+    """Do what the content says: a word, and what it needs."""
+    word, _, rest = content.partition(b" ")
+    match word.decode():
+        case "exit":
+            os._exit(int(rest))
+        case "kill":
+            os.kill(os.getpid(), signal.Signals[rest.decode()])
+        case "sleep":
+            time.sleep(float(rest))
+        case "spin":
+            while True:
+                pass
+        case "divide":
+            1 // 0  # noqa: B018 - to raise
+        case "refuse":
+            raise Undecodable("no picture at all")
+        case "take":
+            raise KeyTaken("a.jpg", "b.jpg")
+        case "print":
+            print("from a worker")
+            sys.stdout.flush()
+        case "unsendable":
+            return Rendering(Original(0), {"a": lambda: None})  # type: ignore[dict-item]
+        case "enlarge":
+            return echo(bytes(int(rest)), accept, recipes)
+        case "touch":
+            path, seconds = rest.decode().rsplit(" ", 1)
+            Path(path).with_suffix(".began").touch()
+            time.sleep(float(seconds))
+            Path(path).touch()
+    return echo(content, accept, recipes)
+
+
+def echo(content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
+    """Return the content as each rendition, and as its width the process's number."""
+    return Rendering(
+        Original(len(content), width=accept.min_width),
+        {name: Rendered(content, recipe.format, os.getpid()) for name, recipe in recipes.items()},
+    )
+
+
+not_callable = None

@@ -1,0 +1,130 @@
+"""What follows from a pipeline: which keys match, where outputs go, what changes a fingerprint."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from renditions.pipeline import (
+    Accept,
+    FolderPlace,
+    Notify,
+    OutputPlace,
+    Pipeline,
+    Rendition,
+    S3Place,
+    Source,
+    parse_store,
+    parse_template,
+)
+
+OTHER: dict[str, Any] = {
+    "format": "webp",
+    "width": 10,
+    "height": 10,
+    "fit": "cover",
+    "gravity": "north",
+    "background": "black",
+    "enlarge": True,
+    "quality": 50,
+    "effort": 2,
+    "lossless": True,
+    "animation": "keep",
+}
+
+
+def make(**renditions: Rendition) -> Pipeline:
+    return Pipeline(source=Source(store="in"), output=OutputPlace(store="out"), renditions=renditions)
+
+
+@pytest.mark.parametrize(
+    ("key", "matches"),
+    [
+        ("photo.jpg", True),
+        ("a/b/PHOTO.JPG", True),
+        ("photo.txt", False),
+        (".photo.jpg", False),
+        ("a/.photo.jpg", False),
+        ("folder.jpg/", False),
+    ],
+)
+def test_a_source_matches_pictures_in_any_folder_and_no_hidden_ones(key: str, matches: bool) -> None:
+    assert Source(store="in").matches(key) is matches
+
+
+def test_template_fields_stand_for_the_parts_of_the_name() -> None:
+    template = "{key}|{dir}|{name}|{stem}|{ext}|{rendition}|{format}|{width}|{etag}"
+    pipeline = make(thumb=Rendition(key=template, format="tiff", width=200))
+    assert pipeline.output_keys("a/b/photo.final.jpg", "e1") == {
+        "thumb": "a/b/photo.final.jpg|a/b/|photo.final.jpg|photo.final|tif|thumb|tiff|200|e1"
+    }
+
+
+def test_a_name_without_a_suffix_is_its_own_stem() -> None:
+    pipeline = make(a=Rendition(key="{dir}{stem}.{ext}"))
+    assert pipeline.output_keys("photo", "e") == {"a": "photo.jpg"}
+
+
+def test_doubled_braces_are_braces() -> None:
+    assert make(a=Rendition(key="{{dir}}/{name}")).output_keys("photo.jpg", "e") == {"a": "{dir}/photo.jpg"}
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text(min_size=1, max_size=12), st.text(min_size=1, max_size=12))
+def test_default_keys_of_two_names_differ(one: str, two: str) -> None:
+    pipeline = make(a=Rendition())
+    assert (pipeline.output_keys(one, "e") == pipeline.output_keys(two, "e")) == (one == two)
+
+
+def test_every_field_but_the_key_changes_the_fingerprint() -> None:
+    """A new field has to be added to this table, and so to the fingerprint."""
+    assert OTHER.keys() == {spec.name for spec in fields(Rendition)} - {"key"}
+    prints = [replace(Rendition(), **{name: value}).fingerprint() for name, value in OTHER.items()]
+    assert len({*prints, Rendition().fingerprint()}) == len(OTHER) + 1
+    assert replace(Rendition(), key="{key}").fingerprint() == Rendition().fingerprint()
+
+
+def test_the_fingerprints_of_earlier_versions_still_hold() -> None:
+    """A change here would make every user's renditions again."""
+    assert Rendition().fingerprint() == "ede0de807492408040925c13"
+    assert Rendition(width=200, height=200, quality=82).fingerprint() == "061ee9473776eac603b74480"
+    assert Accept().fingerprint() == "44136fa355b3678a1146ad16"
+
+
+def test_the_goal_depends_on_content_rules_keys_and_recipes() -> None:
+    pipeline = make(a=Rendition())
+    goals = {
+        pipeline.goal_of("photo.jpg", "1"),
+        pipeline.goal_of("photo.jpg", "2"),
+        replace(pipeline, accept=Accept(min_width=5)).goal_of("photo.jpg", "1"),
+        make(a=Rendition(key="{key}")).goal_of("photo.jpg", "1"),
+        make(a=Rendition(quality=5)).goal_of("photo.jpg", "1"),
+        make(b=Rendition()).goal_of("photo.jpg", "1"),
+    }
+    assert len(goals) == 6
+    assert replace(pipeline, notify=(Notify(on=("done",), to="log:"),)).goal_of("photo.jpg", "1") in goals
+
+
+@pytest.mark.parametrize("template", ["{dir", "dir}", "{}", "{dir!r}", "{dir:>3}"])
+def test_a_malformed_template_is_refused(template: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        list(parse_template(template))
+
+
+def test_a_store_is_a_folder_beside_the_file_or_a_bucket() -> None:
+    directory = Path("/pictures")
+    assert parse_store("./in", directory) == FolderPlace(Path("/pictures/in"))
+    assert parse_store("/in", directory) == FolderPlace(Path("/in"))
+    assert parse_store("s3://bucket", directory) == S3Place("bucket", "")
+    assert parse_store("s3://bucket/a/b/", directory) == S3Place("bucket", "a/b/")
+
+
+def test_a_notice_target_gives_no_password_away() -> None:
+    notify = Notify(on=("done",), to="mailto://me:secret@mail.example")
+    assert "secret" not in notify.target
+    assert notify.target != replace(notify, to="log:").target
