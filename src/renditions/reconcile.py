@@ -8,6 +8,7 @@ nothing asks for it.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -178,7 +179,7 @@ def follow(
     monotonic_seconds: Callable[[], float],
     on_outcome: Callable[[Outcome], None],
 ) -> None:
-    """Sync once, then process each name that is hinted at, until the hints end.
+    """Sync at the first hint, then process each name that is hinted at, until the hints end.
 
     Args:
         hints: Names that something happened to; None where that isn't known; empty at each tick.
@@ -190,8 +191,9 @@ def follow(
         on_outcome: Is told each outcome, in this thread.
 
     """
-    sync_all()
-    synced_at = monotonic_seconds()
+    # Only after the first hint is it sure that whatever gives them has begun to look: what lands
+    # between a sync and that moment would be seen by neither.
+    synced_at = -math.inf
     due: dict[str, float] = {}
     running: dict[Future[Outcome], str] = {}
     with ThreadPoolExecutor(threads, thread_name_prefix="picture") as executor:

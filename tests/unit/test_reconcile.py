@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -206,11 +206,18 @@ def test_plan_pairs_every_name_whatever_its_characters(before: set[str], after: 
 class TestFollow:
     """Hints in, work out."""
 
-    def follow(self, world: World, hints: list[frozenset[str] | None], ticks: int = 200) -> list[str]:
+    def follow(
+        self,
+        world: World,
+        hints: Iterable[frozenset[str] | None],
+        begin: Iterable[frozenset[str] | None] = (frozenset(),),
+        ticks: int = 200,
+    ) -> list[str]:
         told: list[str] = []
         full: list[int] = []
 
         def tick() -> Iterator[frozenset[str] | None]:
+            yield from begin
             yield from hints
             for _ in range(ticks):
                 pause.wait(0.001)
@@ -238,9 +245,19 @@ class TestFollow:
             world.upload("photo.jpg", b"x")
             yield frozenset({"photo.jpg", "nothing.jpg"})
 
-        told = self.follow(world, late())  # type: ignore[arg-type]
+        told = self.follow(world, late())
         assert sorted(told) == ["nothing.jpg unchanged", "photo.jpg done"]
         assert self.full == 1, "everything is looked at once, at the start"
+        world.check_promise()
+
+    def test_what_lands_just_before_the_hints_begin_is_not_missed(self, world: World) -> None:
+        """The first look at everything comes after the watcher stands, not before."""
+
+        def late() -> Iterator[frozenset[str] | None]:
+            world.upload("photo.jpg", b"x")
+            yield frozenset()
+
+        self.follow(world, [], begin=late())
         world.check_promise()
 
     def test_a_lost_hint_has_everything_looked_at(self, world: World) -> None:
@@ -248,7 +265,7 @@ class TestFollow:
             world.upload("photo.jpg", b"x")
             yield None
 
-        self.follow(world, late())  # type: ignore[arg-type]
+        self.follow(world, late())
         assert self.full == 2
         world.check_promise()
 
