@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PHOTOS ?=
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test lint bench bench-quick clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/ready
@@ -25,5 +25,12 @@ lint: setup
 test: lint
 	.venv/bin/python -m pytest
 
+bench: setup
+	.venv/bin/python -m benchmarks.imaging
+	.venv/bin/python -m benchmarks.plan
+
+bench-quick: setup
+	.venv/bin/python -m benchmarks.imaging --quick
+
 clean:
-	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo benchmarks/.cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

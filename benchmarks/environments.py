@@ -1,0 +1,143 @@
+"""The ways that are compared, each in an environment of its own, made here and kept in the cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / "benchmarks" / ".cache"
+
+_PEERS = ("numpy==2.4.6", "pillow==13.0.0", "scipy==1.17.1", "ssimulacra2==0.3.0")
+_SIMD = ("numpy==2.4.6", "pillow-simd==12.1.1.post0", "simplejpeg==1.9.0")
+_SHARP = "sharp@0.35.5"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to make renditions."""
+
+    name: str
+    label: str
+    command: tuple[str, ...]
+    """What starts its worker."""
+    idle_command: tuple[str, ...] | None = None
+    """The same interpreter doing nothing; None where memory can't be told."""
+
+
+class UnavailableError(Exception):
+    """An environment can't be made here; the message is the reason."""
+
+
+def scorer() -> tuple[str, ...]:
+    """Return the command that starts the worker which measures quality."""
+    return (_python("peers", _PEERS), "-m", "benchmarks.quality")
+
+
+def prepare() -> tuple[list[Way], dict[str, str]]:
+    """Make every environment that can be made; return the ways, and why others are left out."""
+    makers = {
+        "Pillow": _pillow,
+        "Pillow-SIMD and libjpeg-turbo alone": _pillow_simd,
+        "sharp": _sharp,
+        "vipsthumbnail": _vipsthumbnail,
+    }
+    ways = [_python_way("renditions", "Renditions", sys.executable, "engine")]
+    missing: dict[str, str] = {}
+    for name, make in makers.items():
+        try:
+            ways += make()
+        except UnavailableError as reason:
+            missing[name] = str(reason)
+    return ways, missing
+
+
+def _pillow() -> list[Way]:
+    python = _python("peers", _PEERS)
+    return [
+        _python_way("pillow-full", "Pillow, full decode", python, "pillow", "full"),
+        _python_way("pillow-best", "Pillow at its best", python, "pillow", "best"),
+    ]
+
+
+def _pillow_simd() -> list[Way]:
+    """Compile it with AVX2 where the processor has it, which is what makes it fast."""
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    compiler = {"CC": "cc -mavx2"} if " avx2 " in flags else {}
+    python = _python("simd", _SIMD, ("--no-binary=pillow-simd",), compiler)
+    return [
+        _python_way("simd-best", "Pillow-SIMD at its best", python, "pillow", "best"),
+        _python_way("floor", "floor: libjpeg-turbo, SIMD Lanczos", python, "turbojpeg"),
+    ]
+
+
+def _sharp() -> list[Way]:
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        raise UnavailableError("Node.js with npm isn't installed")
+    folder = CACHE / "sharp"
+    if not _is_ready(folder, _SHARP):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text("{}\n")
+        _run([npm, "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder), _SHARP])
+        _set_ready(folder, _SHARP)
+    script = str(ROOT / "benchmarks" / "ways" / "sharp.mjs")
+    idle = (node, "-e", "console.log(fs.readFileSync('/proc/self/status', 'utf8'))")
+    return [
+        Way("sharp-each", "sharp, a pipeline per rendition", (node, script, str(folder), "each"), idle),
+        Way("sharp-cascade", "sharp, cascaded by hand", (node, script, str(folder), "cascade"), idle),
+    ]
+
+
+def _vipsthumbnail() -> list[Way]:
+    if not shutil.which("vipsthumbnail"):
+        raise UnavailableError("it isn't installed (Debian has it in libvips-tools)")
+    command = (sys.executable, "-m", "benchmarks.ways.vipsthumbnail")
+    return [Way("vipsthumbnail", "vipsthumbnail, once per rendition", command)]
+
+
+def _python_way(name: str, label: str, python: str, module: str, *arguments: str) -> Way:
+    idle = (python, "-c", "print(open('/proc/self/status').read())")
+    return Way(name, label, (python, "-m", f"benchmarks.ways.{module}", *arguments), idle)
+
+
+def _python(
+    name: str,
+    requirements: Sequence[str],
+    options: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> str:
+    """Return the interpreter of an environment that has the requirements."""
+    folder = CACHE / name
+    python = str(folder / "bin" / "python")
+    wanted = "\n".join([sys.version, *requirements])
+    if not _is_ready(folder, wanted):
+        print(f"making benchmarks/.cache/{name}: {', '.join(requirements)}", flush=True)
+        _run([sys.executable, "-m", "venv", "--clear", str(folder)])
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, *options, *requirements], variables)
+        _set_ready(folder, wanted)
+    return python
+
+
+def _is_ready(folder: Path, wanted: str) -> bool:
+    mark = folder / "ready"
+    return mark.exists() and mark.read_text() == wanted
+
+
+def _set_ready(folder: Path, wanted: str) -> None:
+    (folder / "ready").write_text(wanted)
+
+
+def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
+    """Run a step of an installation; raise ``UnavailableError`` with its last words if it fails."""
+    environment = {**os.environ, **(variables or {})}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        raise UnavailableError(" ".join(words[-2:]) or f"{command[0]} ended with {done.returncode}")

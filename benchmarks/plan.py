@@ -1,0 +1,129 @@
+"""``python -m benchmarks.plan``: what it costs to compare a source with its catalog.
+
+For 1,000, 10,000 and 100,000 pictures (empty files: a plan reads no pixel) with their records, and the
+same again without, ``reconcile.plan`` runs to its end in a fresh process. Time is to grow with the
+pictures, memory is not. The results go into ``docs/performance.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from benchmarks.environments import ROOT
+from benchmarks.report import Table, describe_machine, replace_section, to_markdown, to_text, today
+from benchmarks.worker import peak_bytes
+from renditions.local.folder import FolderStore
+from renditions.local.sqlite import SqliteCatalog
+from renditions.pipeline import OutputPlace, Pipeline, Rendition, Source
+from renditions.ports import StoredObject
+from renditions.reconcile import plan
+from renditions.record import Original, Output, Record
+
+_COUNTS = (1_000, 10_000, 100_000)
+_FOLDER_PICTURES = 1_000
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a parent for a private folder
+_PIPELINE = Pipeline(
+    source=Source(store="source"),
+    output=OutputPlace(store="output"),
+    renditions={f"w{width}": Rendition(width=width) for width in (1200, 600, 300, 200)},
+)
+
+
+def main() -> None:
+    """Measure each size, print the table, and write it into the document."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.plan", description=__doc__)
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    folder = parser.parse_args().measure
+    if folder:
+        print(json.dumps(_measure(folder)))
+        return
+    table: Table = [["pictures", "records", "found", "seconds", "µs per picture", "peak memory, MB"]]
+    for count in _COUNTS:
+        # A file system in memory, so that neither building nor planning measures the disk.
+        with tempfile.TemporaryDirectory(dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as name:
+            work = Path(name)
+            _make_pictures(work / "source", count)
+            for recorded in (0, count):
+                if recorded:
+                    _make_records(work)
+                table.append(_row(work, count, recorded))
+                print(to_text([table[0], table[-1]]) if len(table) == 2 else to_text(table[-1:]), flush=True)
+    text = f"`python -m benchmarks.plan`, {today()}, on {describe_machine()}.\n\n{to_markdown(table)}"
+    replace_section("plan", text)
+
+
+def _row(work: Path, count: int, recorded: int) -> list[str]:
+    command = [sys.executable, "-m", "benchmarks.plan", "--measure", str(work)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    answer = json.loads(done.stdout)
+    found = ", ".join(f"{number:,} {action}" for action, number in answer["actions"].items())
+    seconds = answer["seconds"]
+    return [
+        f"{count:,}",
+        f"{recorded:,}",
+        found,
+        f"{seconds:.2f}",
+        f"{1e6 * seconds / count:.0f}",
+        f"{answer['peak_bytes'] / 1e6:.0f}",
+    ]
+
+
+def _measure(work: Path) -> dict[str, object]:
+    """Plan once, in this process."""
+    now = datetime.now(UTC)
+    with SqliteCatalog(work / "catalog.db") as catalog:
+        started = time.perf_counter()
+        actions = Counter(
+            difference.action
+            for difference in plan(_PIPELINE, FolderStore(work / "source"), catalog, clock=lambda: now)
+        )
+        seconds = time.perf_counter() - started
+    return {"actions": actions, "seconds": seconds, "peak_bytes": peak_bytes()}
+
+
+def _make_pictures(source: Path, count: int) -> None:
+    """Make empty files, so old that nobody can still be writing them."""
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).timestamp()
+    for number in range(count):
+        path = source / f"{number // _FOLDER_PICTURES:04}" / f"{number:07}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (an_hour_ago, an_hour_ago))
+
+
+def _make_records(work: Path) -> None:
+    now = datetime.now(UTC)
+    with SqliteCatalog(work / "catalog.db") as catalog:
+        for found in FolderStore(work / "source").list():
+            catalog.write(_record(found, now))
+
+
+def _record(found: StoredObject, now: datetime) -> Record:
+    """Return the record of a picture of which everything is made."""
+    keys, fingerprints = _PIPELINE.output_keys(found.key, found.etag), _PIPELINE.fingerprints()
+    return Record(
+        name=found.key,
+        status="done",
+        timestamp=now,
+        etag=found.etag,
+        goal=_PIPELINE.goal_of(found.key, found.etag),
+        rules=_PIPELINE.rules,
+        original=Original(4_000_000, "jpeg", 4000, 3000, 1),
+        outputs=tuple(
+            Output(name, key, "0-0-0", found.etag, fingerprints[name], "jpeg", 100_000, 1200, 900)
+            for name, key in keys.items()
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()

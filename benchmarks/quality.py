@@ -1,0 +1,62 @@
+"""Scores: SSIMULACRA2 of each rendition against lossless Lanczos from a full decode.
+
+A worker as the others are, in an environment that has the metric. The same file is scored once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from ssimulacra2 import compute_ssimulacra2
+
+from benchmarks.environments import CACHE
+from benchmarks.ways.pillow import resize_full
+from benchmarks.worker import Size
+
+_REFERENCES = CACHE / "references"
+_SCORES = CACHE / "scores"
+
+
+def score(original: Path, size: Size, rendition: Path) -> float:
+    """Return how near the rendition is to the original at this size: 100 is the same."""
+    width, height = size
+    reference = _REFERENCES / f"{original.stem}-{width}x{height}.png"
+    if not reference.exists():
+        part = reference.with_suffix(f".{os.getpid()}.png")
+        resize_full(original.read_bytes(), (size,))[0].save(part)
+        part.rename(reference)  # whole at once: another scorer may want the same
+    digest = hashlib.sha256(reference.read_bytes() + rendition.read_bytes()).hexdigest()
+    known = _SCORES / digest
+    if not known.exists():
+        known.write_text(str(compute_ssimulacra2(_open(reference), _open(rendition))))
+    return float(known.read_text())
+
+
+def _open(path: Path) -> BytesIO:
+    """Return the picture without alpha, on middle grey: the metric would take hidden colours for seen."""
+    opaque = BytesIO()
+    with Image.open(path) as image:
+        picture = image.convert("RGBA")
+        grey = Image.new("RGBA", picture.size, (128, 128, 128, 255))
+        Image.alpha_composite(grey, picture).convert("RGB").save(opaque, "BMP")
+    opaque.seek(0)
+    return opaque
+
+
+def main() -> None:
+    """Answer each line, ``[original, size, rendition]``, with its score."""
+    for folder in (_REFERENCES, _SCORES):
+        folder.mkdir(parents=True, exist_ok=True)
+    for line in sys.stdin:
+        original, size, rendition = json.loads(line)
+        print(score(Path(original), tuple(size), Path(rendition)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Renditions itself, by the function that all of its parts call."""
+
+from __future__ import annotations
+
+import pyvips
+
+from benchmarks.worker import Job, UnsupportedError, serve
+from renditions.imaging.render import render
+from renditions.pipeline import Accept, Rendition
+
+_ACCEPT = Accept(max_bytes=1_000_000_000)
+
+
+def make(content: bytes, job: Job) -> list[bytes]:
+    """Return the file of each rendition."""
+    recipes = {
+        str(box): Rendition(format=job.format, width=box, height=box, quality=job.quality)  # type: ignore[arg-type]
+        for box in job.boxes
+    }
+    rendering = render(content, _ACCEPT, recipes)
+    if rendering.rejected or rendering.errors:
+        raise UnsupportedError(rendering.rejected or str(rendering.errors))
+    return [rendering.made[name].content for name in recipes]
+
+
+if __name__ == "__main__":
+    libvips = ".".join(str(pyvips.version(part)) for part in range(3))
+    serve(make, f"pyvips {pyvips.__version__}, libvips {libvips}")
