@@ -60,8 +60,8 @@ class Steps:
 
     count: int = 0
     at: int = -1
-    before: Callable[[], None] = lambda: None
-    after: Callable[[], None] = lambda: None
+    before: Callable[[], object] = lambda: None
+    after: Callable[[], object] = lambda: None
     names: list[str] = field(default_factory=list)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_a_crash_at_any_step_is_recovered_from(scenario: Callable[[World], None]
     for at in range(total):
         world = World()
         scenario(world)
-        steps = Steps(at=at, **{when: crash})
+        steps = Steps(at=at, before=crash) if when == "before" else Steps(at=at, after=crash)
         with pytest.raises(Crash):
             world.processor("dead", steps).process(NAME)
         world.gone.add("dead")
@@ -105,7 +106,8 @@ def test_another_worker_while_the_lease_holds_changes_nothing(scenario: Callable
         world = World()
         scenario(world)
         other = world.processor("other")
-        world.processor("first", Steps(at=at, before=lambda other=other: other.process(NAME))).process(NAME)
+        steps = Steps(at=at, before=partial(other.process, NAME))
+        world.processor("first", steps).process(NAME)
         world.settle()
         world.check_promise()
 
@@ -142,7 +144,7 @@ def test_a_picture_that_changes_at_any_step_ends_as_the_newest(scenario: Callabl
     for at in range(count_steps(scenario)):
         world = World()
         scenario(world)
-        steps = Steps(at=at, before=lambda world=world: world.upload(NAME, b"newest"))
+        steps = Steps(at=at, before=partial(world.upload, NAME, b"newest"))
         world.processor(steps=steps).process(NAME)
         world.settle()
         world.check_promise()

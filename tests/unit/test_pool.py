@@ -10,9 +10,9 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -52,8 +52,7 @@ def is_running(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
-def wait_until(condition: object, what: str) -> None:
-    assert callable(condition)
+def wait_until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, what
@@ -82,7 +81,8 @@ def test_the_real_renderer_runs_in_workers_and_never_here(tmp_path: Path) -> Non
         from renditions.pipeline import Accept, Rendition
         content = open({str(tmp_path / "a.jpg")!r}, "rb").read()
         with RenderPool(1, 60) as pool:
-            print(pool(content, Accept(), {{"a": Rendition(width=160)}}).made["a"].height, "pyvips" in sys.modules)
+            made = pool(content, Accept(), {{"a": Rendition(width=160)}}).made
+        print(made["a"].height, "pyvips" in sys.modules)
     """  # fmt: skip
     assert python(program) == "90 False\n"
 
@@ -136,7 +136,7 @@ def test_a_worker_may_die_while_it_is_written_to(pool: RenderPool) -> None:
 def test_a_worker_that_died_while_idle_is_replaced_unnoticed(pool: RenderPool) -> None:
     worker = worker_of(run(pool, b"x"))
     os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: not is_running(worker), "it was killed")
+    os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)
     assert worker_of(run(pool, b"x")) != worker
 
 
@@ -156,7 +156,7 @@ def test_limits_that_nearly_hit_never_hit_the_next_picture() -> None:
 def test_errors_of_this_package_come_back_as_themselves(pool: RenderPool) -> None:
     with pytest.raises(Undecodable, match=r"^no picture at all$"):
         run(pool, b"refuse")
-    with pytest.raises(KeyTaken, match="belongs to 'b.jpg'") as caught:
+    with pytest.raises(KeyTaken, match=r"belongs to 'b\.jpg'") as caught:
         run(pool, b"take")
     assert (caught.value.key, caught.value.owner) == ("a.jpg", "b.jpg")
 
@@ -196,7 +196,7 @@ def test_an_interpreter_that_cannot_be_started_is_a_failure(monkeypatch: pytest.
     with RenderPool(1, LIMIT_SECONDS, "pool_jobs:act") as pool:
         with monkeypatch.context() as patched:
             patched.setattr(sys, "executable", "/no/such/python")
-            with pytest.raises(Failed, match="can't be started: .*No such file"):
+            with pytest.raises(Failed, match=r"can't be started: .*No such file"):
                 run(pool, b"x")
         assert run(pool, b"x").made
 
@@ -224,12 +224,12 @@ def test_many_threads_share_few_workers(pool: RenderPool) -> None:
     assert (ends.count("died"), ends.count("made")) == (40, 360)
 
 
-def test_closing_lets_a_running_picture_end_and_then_the_workers() -> None:
+def test_closing_lets_a_running_picture_end_and_then_the_workers(tmp_path: Path) -> None:
     pool = RenderPool(2, LIMIT_SECONDS, "pool_jobs:act")
     worker = worker_of(run(pool, b"x"))
     with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(run, pool, b"sleep 0.3")
-        wait_until(lambda: pool._idle.qsize() == 1, "it is in work")
+        running = thread.submit(run, pool, f"touch {tmp_path / 'end'} 0.3".encode())
+        wait_until((tmp_path / "end.began").exists, "it is in work")
         pool.close()
         assert worker_of(running.result()) == worker
     assert not is_running(worker)
@@ -237,12 +237,12 @@ def test_closing_lets_a_running_picture_end_and_then_the_workers() -> None:
         run(pool, b"x")
 
 
-def test_an_exception_in_the_context_kills_the_workers() -> None:
+def test_an_exception_in_the_context_kills_the_workers(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as thread:
         with suppress(LookupError), RenderPool(2, LIMIT_SECONDS, "pool_jobs:act") as pool:
             worker = worker_of(run(pool, b"x"))
-            running = thread.submit(run, pool, b"sleep 3600")
-            wait_until(lambda: pool._idle.qsize() == 1, "it is in work")
+            running = thread.submit(run, pool, f"touch {tmp_path / 'end'} 3600".encode())
+            wait_until((tmp_path / "end.began").exists, "it is in work")
             raise LookupError
         assert isinstance(running.exception(), WorkerDied)
     assert not is_running(worker)
@@ -262,64 +262,65 @@ PARENT = """
     from renditions.local.pool import RenderPool
     from renditions.pipeline import Accept, Rendition
 
+    barrier = threading.Barrier(3)
+
+    def begin(_):
+        barrier.wait()
+        return pool(b"sleep 0.5", Accept(), {"a": Rendition()}).made["a"].width
+
+    def go_on(order):
+        return pool(order.encode(), Accept(), {"a": Rendition()})
+
     with RenderPool(3, 60, "pool_jobs:act") as pool, ThreadPoolExecutor(3) as threads:
-        barrier = threading.Barrier(3)
-
-        def call(content):
-            worker = pool(b"sleep 0.5", Accept(), {"a": Rendition()}).made["a"].width
-            barrier.wait()
-            print(worker, flush=True)
-            barrier.wait()
-            return pool(content, Accept(), {"a": Rendition()})
-
-        list(threads.map(call, [order.encode() for order in sys.argv[1:]]))
+        print(*threads.map(begin, range(3)), flush=True)
+        list(threads.map(go_on, sys.argv[1:]))
     print("ended", flush=True)
 """
 
 
-def start_parent(*orders: str) -> tuple[subprocess.Popen[str], list[int]]:
-    """Start a process with three workers at work; return it and its workers."""
+@contextmanager
+def started_parent(*orders: str, before: str = "") -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """Run a process that gives its three workers these orders; yield it and the workers."""
     parent = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PARENT), *orders],
+        [sys.executable, "-c", before + textwrap.dedent(PARENT), *orders],
         stdout=subprocess.PIPE, text=True, start_new_session=True,
         env={**os.environ, "PYTHONPATH": TESTS},
     )  # fmt: skip
-    assert parent.stdout
-    return parent, [int(parent.stdout.readline()) for _ in range(3)]
+    with parent:
+        try:
+            assert parent.stdout
+            workers = [int(word) for word in parent.stdout.readline().split()]
+            assert len(set(workers)) == 3
+            yield parent, workers
+        finally:
+            parent.kill()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 def test_no_worker_outlives_a_killed_parent() -> None:
-    """Whether it was idle, asleep in its picture or computing, nor does any other child."""
-    parent, workers = start_parent("x", "sleep 3600", "spin")
-    with parent:
-        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
-        with suppress(FileNotFoundError):  # not every kernel has it
-            assert set(map(int, children.read_text().split())) <= set(workers)
-        assert len(set(workers)) == 3
-        assert all(map(is_running, workers))
+    """Whether it was idle, asleep in its picture or computing; and there is no other child."""
+    with started_parent("x", "sleep 3600", "spin") as (parent, workers):
+        assert children_of(parent.pid) == set(workers)
         parent.kill()
         wait_until(lambda: not any(map(is_running, workers)), "all have ended")
+
+
+def children_of(pid: int) -> set[int]:
+    statuses = [path.read_text().rpartition(")") for path in Path("/proc").glob("[0-9]*/stat")]
+    return {int(head.split()[0]) for head, _, rest in statuses if int(rest.split()[1]) == pid}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_every_process_lets_running_pictures_end(tmp_path: Path, number: int) -> None:
     """As Ctrl-C or a service manager sends it; here the parent is one that ends its work first."""
-    program = f"import signal; signal.signal({int(number)}, signal.SIG_IGN)\n{textwrap.dedent(PARENT)}"
     ends = [tmp_path / f"{name}.end" for name in "abc"]
-    parent = subprocess.Popen(
-        [sys.executable, "-c", program, *(f"touch {end} 0.5" for end in ends)],
-        stdout=subprocess.PIPE, text=True, start_new_session=True,
-        env={**os.environ, "PYTHONPATH": TESTS},
-    )  # fmt: skip
-    with parent:
-        assert parent.stdout
-        workers = [int(parent.stdout.readline()) for _ in ends]
+    ignore = f"import signal; signal.signal({int(number)}, signal.SIG_IGN)\n"
+    with started_parent(*(f"touch {end} 0.5" for end in ends), before=ignore) as (parent, workers):
         wait_until(lambda: all(end.with_suffix(".began").exists() for end in ends), "they are in work")
         os.killpg(parent.pid, number)
         for worker in workers:
-            with suppress(ProcessLookupError):
-                os.kill(worker, number)
+            os.kill(worker, number)
+        assert parent.stdout
         assert parent.stdout.read() == "ended\n"
     assert all(end.exists() for end in ends)
 

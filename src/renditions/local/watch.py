@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from watchfiles import Change, watch
@@ -20,46 +22,103 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
     """Yield the keys of files that were made, changed or removed below ``root``, until ``stop`` is set.
 
     Yields an empty set at every tick in which nothing happened, and None where it can't be told which
-    keys are concerned (a folder came or went): everything is then to be looked at.
+    keys are concerned: everything is then to be looked at. That is so at first, and whatever happens
+    from then on is told; and when a folder goes away or events were lost.
 
     Raises:
-        StoreFailed: The folder is not there.
+        StoreFailed: The folder isn't there, or the system can't watch so many.
 
     """
     real = Path(os.path.realpath(root))
-    tick_ms = round(tick_seconds * 1000)
+    tick_ms = max(1, round(tick_seconds * 1000))
     while not stop.is_set():
-        if not real.is_dir():
-            raise StoreFailed(f"{root}: expected a folder to watch, found none")
+        folders = _Folders(real)
+        has_begun = False
         try:
-            for changes in watch(
-                real,
-                watch_filter=None,
-                debounce=tick_ms,
-                step=min(tick_ms, 50),
-                stop_event=stop,
-                rust_timeout=tick_ms,
-                yield_on_timeout=True,
-                raise_interrupt=False,
-            ):
-                yield _keys(real, changes)
-                if not real.is_dir():
-                    break
+            with closing(
+                watch(
+                    real,
+                    watch_filter=None,  # the default one drops names that a picture may have
+                    debounce=tick_ms,
+                    step=min(tick_ms, 50),
+                    stop_event=stop,
+                    rust_timeout=tick_ms,
+                    yield_on_timeout=True,
+                    ignore_permission_denied=True,  # looking at them says so
+                )
+            ) as batches:
+                for changes in batches:
+                    if has_begun:
+                        yield folders.find_keys(changes)
+                    else:
+                        has_begun = True
+                        folders.find_all()
+                        yield None
+                    if folders.is_root_replaced():
+                        break
+        except (OSError, RuntimeError) as error:  # what watchfiles raises
+            if not has_begun:
+                raise StoreFailed(
+                    f"{root} can't be watched: {error}. If there are too many folders or watchers, "
+                    "raise the limits (on Linux fs.inotify.max_user_watches and max_user_instances)"
+                ) from error
+            log.warning("%s: file events broke off, everything is looked at instead: %s", root, error)
+
+
+class _Folders:
+    """The folders below a root: an event doesn't say whether what is gone was one."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._identity = self._identify()
+        self._known: set[str] = set()
+
+    def _identify(self) -> tuple[int, int]:
+        try:
+            status = self._root.stat()
         except OSError as error:
-            log.warning("%s: file events broke off (%s); everything is looked at instead", root, error)
-            yield None
-            stop.wait(tick_seconds)
+            raise StoreFailed(f"expected a folder to watch at {self._root}: {error.strerror}") from error
+        if not stat.S_ISDIR(status.st_mode):
+            raise StoreFailed(f"expected a folder to watch at {self._root}, found something else")
+        return status.st_dev, status.st_ino
 
+    def is_root_replaced(self) -> bool:
+        """Tell whether the root is another folder than it was; events still come from the old one."""
+        return self._identify() != self._identity
 
-def _keys(root: Path, changes: set[tuple[Change, str]]) -> frozenset[str] | None:
-    keys = set()
-    for change, text in changes:
-        path = Path(text)
-        key = path.relative_to(root).as_posix()
-        if os.fsencode(key.split("/")[0]) == WORK_FOLDER:
-            continue
-        # What is gone can't be asked whether it was a folder; a picture's name has a suffix.
-        if path.is_dir() or (change is Change.deleted and not path.suffix):
+    def find_all(self) -> None:
+        """Get to know all folders there are."""
+        for _ in self._walk(str(self._root)):
+            pass
+
+    def find_keys(self, changes: set[tuple[Change, str]]) -> frozenset[str] | None:
+        """Return the keys that the changes may concern, None if a folder is gone."""
+        keys: set[str] = set()
+        is_lost = False
+        for change, path in changes:
+            is_folder = os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114 - often, fast
+            if path in self._known and (change is Change.deleted or not is_folder):
+                self._known = {known for known in self._known if not f"{known}/".startswith(f"{path}/")}
+                is_lost = True
+            if is_folder:
+                # Files that came before the folder was watched have no events of their own.
+                keys.update(self._walk(path))
+            else:
+                keys.add(path)
+        return None if is_lost else frozenset(filter(None, map(self._key, keys)))
+
+    def _walk(self, folder: str) -> Iterator[str]:
+        """Get to know the folder and all below it; yield the files' paths."""
+        for parent, _, names in os.walk(folder):
+            self._known.add(parent)
+            for name in names:
+                yield os.path.join(parent, name)  # noqa: PTH118 - often, fast
+
+    def _key(self, path: str) -> str | None:
+        """Return the path's key; None for the store's own files, and names that can't be keys."""
+        key = Path(path).relative_to(self._root).as_posix()
+        try:
+            raw = key.encode()
+        except UnicodeEncodeError:
             return None
-        keys.add(key)
-    return frozenset(keys)
+        return None if raw.split(b"/")[0].lower() == WORK_FOLDER or key == "." else key

@@ -1,0 +1,209 @@
+"""Whatever happens in a folder comes out as a key, or as the word to look at everything."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from renditions.errors import StoreFailed
+from renditions.local.watch import watch_keys
+
+TICK_SECONDS = 0.05
+EVERYTHING = "*"
+
+
+class Watched:
+    """A folder that is being watched."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.stop = threading.Event()
+        self.hints = watch_keys(root, self.stop, TICK_SECONDS)
+
+    def collect(self, *wanted: str) -> set[str]:
+        """Return all that comes until all that is wanted has come; ``*`` is None."""
+        found: set[str] = set()
+        deadline = time.monotonic() + 10
+        while not found >= set(wanted):
+            assert time.monotonic() < deadline, f"expected {wanted}, found {found}"
+            hint = next(self.hints)
+            found |= {EVERYTHING} if hint is None else hint
+        return found
+
+    def collect_until_quiet(self) -> set[str]:
+        """Return all that comes until a file that is made now has come."""
+        (self.root / "last").touch()
+        return self.collect("last") - {"last"}
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    root = tmp_path / "root"
+    for folder in ("old", "old/deep", "2024.summer"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "a.jpg").touch()
+    watched = Watched(root)
+    assert next(watched.hints) is None, "it has begun: from now on all is told"
+    yield watched
+    watched.stop.set()
+    assert set(watched.hints) <= {frozenset()}, "it ends when it is told to"
+
+
+def test_files_that_are_made_changed_and_removed_are_told(watched: Watched) -> None:
+    picture = watched.root / "old" / "new.jpg"
+    picture.touch()
+    assert watched.collect("old/new.jpg") == {"old/new.jpg"}
+    picture.write_bytes(b"x")
+    assert watched.collect("old/new.jpg") == {"old/new.jpg"}
+    picture.unlink()
+    assert watched.collect("old/new.jpg") == {"old/new.jpg"}
+
+
+def test_a_file_that_is_renamed_is_told_by_both_names(watched: Watched) -> None:
+    (watched.root / "old" / "a.jpg").rename(watched.root / "b.jpg")
+    assert watched.collect("old/a.jpg", "b.jpg") == {"old/a.jpg", "b.jpg"}
+
+
+@pytest.mark.parametrize(
+    "key", ["no suffix", ".hidden", "a.swp", "a.py~", "old/node_modules", "old/.git", "ü ' \" # ?.jpg"]
+)
+def test_no_name_is_dropped(watched: Watched, key: str) -> None:
+    (watched.root / key).touch()
+    assert watched.collect(key) == {key}
+    (watched.root / key).unlink()
+    assert watched.collect(key) == {key}
+
+
+def test_the_stores_own_folder_is_not_told(watched: Watched) -> None:
+    (watched.root / ".renditions").mkdir()
+    assert watched.collect_until_quiet() == set()
+    (watched.root / ".renditions" / "x.part").touch()
+    (watched.root / ".renditions" / "x.part").unlink()
+    assert watched.collect_until_quiet() == set()
+
+
+def test_what_is_in_a_folder_that_is_moved_in_is_told(watched: Watched, tmp_path: Path) -> None:
+    """Also what is made in it later."""
+    (tmp_path / "outside" / "deep").mkdir(parents=True)
+    (tmp_path / "outside" / "deep" / "a.jpg").touch()
+    (tmp_path / "outside").rename(watched.root / "inside")
+    assert watched.collect("inside/deep/a.jpg") == {"inside/deep/a.jpg"}
+    (watched.root / "inside" / "deep" / "b.jpg").touch()
+    assert watched.collect("inside/deep/b.jpg") == {"inside/deep/b.jpg"}
+
+
+def test_files_in_folders_that_are_made_quickly_are_all_told(watched: Watched) -> None:
+    """A folder is watched only a moment after it was made; what is in it by then isn't lost."""
+    wanted = []
+    for number in range(50):
+        folder = watched.root / f"{number}" / "deep"
+        folder.mkdir(parents=True)
+        (folder / "a.jpg").touch()
+        wanted.append(f"{number}/deep/a.jpg")
+    assert watched.collect(*wanted) == set(wanted)
+
+
+@pytest.mark.parametrize("name", ["old", "2024.summer"])
+def test_a_folder_that_is_moved_away_means_to_look_at_everything(
+    watched: Watched, tmp_path: Path, name: str
+) -> None:
+    (watched.root / name).rename(tmp_path / "outside")
+    assert EVERYTHING in watched.collect(EVERYTHING)
+
+
+def test_a_folder_that_is_renamed_means_to_look_at_everything(watched: Watched) -> None:
+    (watched.root / "old").rename(watched.root / "new")
+    watched.collect(EVERYTHING)
+    (watched.root / "new" / "deep" / "b.jpg").touch()
+    watched.collect("new/deep/b.jpg")
+    (watched.root / "new" / "deep").rename(watched.root / "elsewhere")
+    watched.collect(EVERYTHING)
+
+
+def test_a_folder_that_is_replaced_at_once_means_to_look_at_everything(
+    watched: Watched, tmp_path: Path
+) -> None:
+    (watched.root / "old").rename(tmp_path / "outside")
+    (watched.root / "old").mkdir()
+    watched.collect(EVERYTHING)
+
+
+def test_a_folder_that_is_removed_with_all_in_it_means_to_look_at_everything(watched: Watched) -> None:
+    shutil.rmtree(watched.root / "old")
+    watched.collect(EVERYTHING)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems refuse such names")
+def test_a_name_that_is_not_utf_8_means_to_look_at_everything(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That ends the events of ``watchfiles``; the watch goes on."""
+    with caplog.at_level(logging.WARNING):
+        Path(os.fsdecode(os.fsencode(watched.root) + b"/\xff.jpg")).touch()
+        watched.collect(EVERYTHING)
+    assert "broke off" in caplog.text
+    assert watched.collect_until_quiet() == set()
+
+
+def test_a_link_to_a_folder_is_told_as_a_file(watched: Watched, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.jpg").touch()
+    (watched.root / "link").symlink_to(tmp_path / "outside")
+    assert watched.collect("link") == {"link"}
+
+
+def test_the_root_may_be_a_link(watched: Watched, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(watched.root)
+    linked = Watched(tmp_path / "link")
+    assert next(linked.hints) is None
+    (watched.root / "b.jpg").touch()
+    assert linked.collect("b.jpg") == {"b.jpg"}
+
+
+def test_another_folder_in_the_place_of_the_root_is_watched_from_then_on(
+    watched: Watched, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    os.rename(watched.root, tmp_path / "before")  # noqa: PTH104 - one after the other, at once
+    os.rename(tmp_path / "other", watched.root)  # noqa: PTH104
+    watched.collect(EVERYTHING)
+    (watched.root / "b.jpg").touch()
+    watched.collect("b.jpg")
+
+
+def test_a_root_that_goes_away_is_a_failure(watched: Watched, tmp_path: Path) -> None:
+    """It isn't taken for an empty one."""
+    watched.root.rename(tmp_path / "elsewhere")
+    with pytest.raises(StoreFailed, match=r"expected a folder to watch at .*No such file"):
+        watched.collect("never")
+
+
+def test_a_root_that_is_missing_or_a_file_is_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(StoreFailed, match=r"expected a folder to watch at .*No such file"):
+        next(watch_keys(tmp_path / "missing", threading.Event(), TICK_SECONDS))
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreFailed, match="found something else"):
+        next(watch_keys(tmp_path / "file", threading.Event(), TICK_SECONDS))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is that of inotify")
+def test_a_system_that_cannot_watch_more_says_what_to_raise(tmp_path: Path) -> None:
+    """Here it is the process's number of open files that forbids another watcher."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+    try:
+        with pytest.raises(StoreFailed, match=r"can't be watched: .*max_user_watches"):
+            next(watch_keys(tmp_path, threading.Event(), TICK_SECONDS))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
