@@ -15,7 +15,7 @@ from memory import MemoryCatalog, MemoryNotifier, MemoryStore
 from renditions.difference import Outcome
 from renditions.errors import StoreFailed
 from renditions.pipeline import Accept, Notify, OutputPlace, Pipeline, Rendition, Source
-from renditions.ports import IfAbsent, IfMatch, Rendered, Rendering
+from renditions.ports import IfAbsent, IfMatch, Rendered, Rendering, Store
 from renditions.process import Processor
 from renditions.reconcile import plan
 from renditions.record import Original
@@ -97,7 +97,7 @@ class World:
 
     pipeline: Pipeline = field(default_factory=make_pipeline)
     source: MemoryStore = field(default_factory=MemoryStore)
-    output: MemoryStore = field(default_factory=MemoryStore)
+    output: Store = field(default_factory=MemoryStore)
     catalog: MemoryCatalog = field(default_factory=MemoryCatalog)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)

@@ -20,7 +20,7 @@ object that is about to be overwritten, so what it says is true.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -207,6 +207,9 @@ class Processor:
             return self._finish(begun, self._refuse(begun, rendering.rejected))
         errors = dict(rendering.errors)
         outputs = {output.rendition: output for output in begun.outputs}
+        for key in difference.delete:
+            if _is_in_the_way(key, (difference.keys or {}).values()):
+                self._leases.delete(begun, key)
         for rendition, rendered in rendering.made.items():
             try:
                 outputs[rendition] = self._write_output(begun, difference, rendition, rendered)
@@ -335,6 +338,11 @@ def _result(record: Record) -> NoticeEvent:
     if record.status == "processing":
         raise AssertionError(f"{record.name!r} is not decided")
     return record.status
+
+
+def _is_in_the_way(key: str, wanted: Iterable[str]) -> bool:
+    """Tell whether a folder can't hold the key beside the wanted ones: one would be above the other."""
+    return any(other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in wanted)
 
 
 def _too_many_bytes(found: StoredObject, pipeline: Pipeline) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from renditions.errors import Failed, NotifyFailed, RenderTimedOut, StoreFailed
+from renditions.local.folder import FolderStore
 from renditions.pipeline import Accept, Notify, Rendition
 from renditions.ports import IfAbsent, Rendering
 from renditions.record import Lease, Notice
@@ -96,6 +98,26 @@ def test_a_removed_rendition_goes_without_the_picture_being_read(world: World) -
     steps = Steps()
     assert world.processor(steps=steps).process(NAME).result == "done"
     assert "MemoryStore.get" not in steps.names
+    world.check_promise()
+
+
+def test_outputs_move_below_what_was_a_file_and_back(world: World, tmp_path: Path) -> None:
+    """In a folder a file can't lie below another: what is in the way goes first, its own or another's."""
+    world.output = FolderStore(tmp_path, create=True)
+    flat = Rendition(width=200, key="{stem}.{ext}")
+    deep = Rendition(width=200, key="{stem}.{ext}/thumb.{ext}")
+    world.upload("a.jpg", b"one")
+    world.upload("b/c.jpg", b"two")
+    for recipe in (flat, deep, flat):
+        world.pipeline = make_pipeline(thumb=recipe)
+        world.settle()
+        world.check_promise()
+    world.upload("c.jpg", b"three")
+    world.settle()
+    assert world.catalog.get("c.jpg").blocked_by == "b/c.jpg"  # type: ignore[union-attr]
+    world.pipeline = make_pipeline(thumb=replace(deep, key="{dir}{name}/thumb.{ext}"))
+    assert world.processor().process("c.jpg").result == "failed"
+    world.settle()
     world.check_promise()
 
 

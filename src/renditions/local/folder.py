@@ -211,7 +211,7 @@ def _check(root: int, parts: Sequence[bytes], key: str, condition: Condition) ->
     with absence():
         status = read_status(root, parts)
         if not stat.S_ISREG(status.st_mode):
-            raise KeyRefused(f"something that is no plain file has the path of {key!r}")
+            raise StoreFailed(f"expected nothing or a plain file at {key!r}, found something else")
         etag = _etag(status)
     if etag != (condition.etag if isinstance(condition, IfMatch) else None):
         raise Conflict(f"{key!r} isn't what it was")
@@ -222,7 +222,7 @@ def _make_folders(root: int, parts: Sequence[bytes], key: str) -> int:
         return open_folder(root, parts, make=True)
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP):
-            raise KeyRefused(f"a part of the path of {key!r} is a file or a link, no folder") from error
+            raise StoreFailed(f"expected folders above {key!r}, found a file or a link in its path") from error
         raise
 
 
