@@ -222,7 +222,9 @@ def _make_folders(root: int, parts: Sequence[bytes], key: str) -> int:
         return open_folder(root, parts, make=True)
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP):
-            raise StoreFailed(f"expected folders above {key!r}, found a file or a link in its path") from error
+            raise StoreFailed(
+                f"expected folders above {key!r}, found a file or a link in its path"
+            ) from error
         raise
 
 
