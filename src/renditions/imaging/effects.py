@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from renditions.imaging.geometry import Offset, Size
+from renditions.imaging.vips import Image
+from renditions.pipeline import Rendition
 
 _NAMED_COLOURS = {"white": "#ffffff", "black": "#000000", "transparent": "#00000000"}
 _OPAQUE = 255
+# The matrices of the W3C's Filter Effects Module Level 1, sections 13.1.1 and 13.1.2.
+_LUMINANCE = [[0.2126, 0.7152, 0.0722]]
+_SEPIA = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
 
 
 class Rgba(NamedTuple):
@@ -77,3 +82,36 @@ def find_crop(image: Any, size: Size, interest: str) -> Offset:
     cut = image.smartcrop(size.width, size.height, interesting=interest)
     # libvips keeps in these how far the upper left corner has moved.
     return Offset(-cut.xoffset, -cut.yoffset)
+
+
+def turn(image: Any, recipe: Rendition) -> Any:
+    """Return the image rotated clockwise, and then mirrored."""
+    if recipe.rotate:
+        image = image.rot(f"d{recipe.rotate}")
+    if recipe.flip in ("horizontal", "both"):
+        image = image.fliphor()
+    if recipe.flip in ("vertical", "both"):
+        image = image.flipver()
+    return image
+
+
+def adjust(image: Any, recipe: Rendition) -> Any:
+    """Return the image with its colours changed; alpha stays as it is."""
+    if not (recipe.grayscale or recipe.sepia or recipe.negate):
+        return image
+    count = image.bands - 1 if image.hasalpha() else image.bands
+    colours = image[:count]
+    if recipe.grayscale and count == 3:
+        colours = _mix(colours, _LUMINANCE, "b-w")
+    if recipe.sepia:
+        colours = colours if colours.bands == 3 else colours.bandjoin([colours, colours])
+        colours = _mix(colours, _SEPIA, "srgb")
+    if recipe.negate:
+        colours = colours.invert()
+    return colours.bandjoin(image[count]) if image.hasalpha() else colours
+
+
+def _mix(colours: Any, matrix: list[list[float]], interpretation: str) -> Any:
+    """Return each band as the matrix mixes it from all of them, cut off at 255."""
+    mixed = colours.recomb(Image.new_from_array(matrix))
+    return mixed.rint().cast("uchar").copy(interpretation=interpretation)
