@@ -251,7 +251,7 @@ class Rendition:
     """One declared result, made from each picture.
 
     The order of operations is fixed, whatever the order in the file: orient, rotate, flip, resize, crop,
-    pad, adjust (grayscale, sepia, negate), flatten, encode.
+    pad, adjust (grayscale, sepia, brightness, contrast, saturation, gamma, negate), flatten, encode.
     """
 
     key: Annotated[
@@ -281,6 +281,16 @@ class Rendition:
     ] = "none"
     grayscale: Annotated[bool, "Whether colours become greys of their luminance."] = False
     sepia: Annotated[bool, "Whether colours become the browns of an old photograph."] = False
+    brightness: Annotated[Annotated[float, Range(0, 10)], "What every colour is multiplied by."] = 1.0
+    contrast: Annotated[
+        Annotated[float, Range(0, 10)], "What every colour's distance from middle grey is multiplied by."
+    ] = 1.0
+    saturation: Annotated[
+        Annotated[float, Range(0, 10)], "What every colour's distance from its grey is multiplied by."
+    ] = 1.0
+    gamma: Annotated[
+        Annotated[float, Range(0.1, 10)], "Above 1 makes middle tones lighter, below 1 darker."
+    ] = 1.0
     negate: Annotated[bool, "Whether every colour becomes its opposite."] = False
     quality: Annotated[
         Annotated[int, Range(1, 100)] | None,

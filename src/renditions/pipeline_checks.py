@@ -26,7 +26,8 @@ from renditions.pipeline import (
 
 BASE64_CHOICES = (
     "width", "height", "fit", "gravity", "background", "enlarge", "animation",
-    "pixel_ratio", "rotate", "flip", "grayscale", "sepia", "negate",
+    "pixel_ratio", "rotate", "flip", "grayscale", "sepia",
+    "brightness", "contrast", "saturation", "gamma", "negate",
 )  # fmt: skip
 """What Base64 has no use for: it holds the picture's file as it is."""
 

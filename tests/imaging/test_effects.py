@@ -61,6 +61,10 @@ def test_turned_renditions_share_levels_and_keep_their_own_boxes() -> None:
         enlarge=st.booleans(),
         grayscale=st.booleans(),
         sepia=st.booleans(),
+        brightness=st.floats(0, 10),
+        contrast=st.floats(0, 10),
+        saturation=st.floats(0, 10),
+        gamma=st.floats(0.1, 10),
         negate=st.booleans(),
         format=st.just("png"),
     ),
@@ -110,3 +114,22 @@ def test_new_fields_at_their_default_change_no_fingerprint() -> None:
     said = Rendition(width=200, pixel_ratio=1.0, rotate=0, flip="none", grayscale=False)
     assert plain.fingerprint() == said.fingerprint()
     assert plain.fingerprint() != Rendition(width=200, rotate=90).fingerprint()
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.5, 1.5, 3.0])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_tones_are_what_their_formulas_say(amount: float, mode: str) -> None:
+    source = photo(50, 40).convert(mode)
+    colours = pixels(source)
+    grey = (colours @ [0.2126, 0.7152, 0.0722])[..., None]
+    wanted = {
+        "brightness": colours * amount,
+        "contrast": (colours - 127.5) * amount + 127.5,
+        "saturation": grey + (colours - grey) * amount,
+    }
+    if amount:
+        wanted["gamma"] = 255 * (colours / 255) ** (1 / amount)
+    for name, values in wanted.items():
+        options: Any = {name: amount}
+        made = shown(encoded(source, "png"), Rendition(format="png", **options))
+        assert np.abs(pixels(made) - np.clip(values, 0, 255)).max() <= 1, name

@@ -10,7 +10,8 @@ from renditions.pipeline import Rendition
 
 _NAMED_COLOURS = {"white": "#ffffff", "black": "#000000", "transparent": "#00000000"}
 _OPAQUE = 255
-# The matrices of the W3C's Filter Effects Module Level 1, sections 13.1.1 and 13.1.2.
+_MIDDLE = 127.5
+# Of full grayscale() and sepia() in the W3C's Filter Effects Module Level 1, rounded.
 _LUMINANCE = [[0.2126, 0.7152, 0.0722]]
 _SEPIA = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
 
@@ -97,8 +98,6 @@ def turn(image: Any, recipe: Rendition) -> Any:
 
 def adjust(image: Any, recipe: Rendition) -> Any:
     """Return the image with its colours changed; alpha stays as it is."""
-    if not (recipe.grayscale or recipe.sepia or recipe.negate):
-        return image
     count = image.bands - 1 if image.hasalpha() else image.bands
     colours = image[:count]
     if recipe.grayscale and count == 3:
@@ -106,6 +105,14 @@ def adjust(image: Any, recipe: Rendition) -> Any:
     if recipe.sepia:
         colours = colours if colours.bands == 3 else colours.bandjoin([colours, colours])
         colours = _mix(colours, _SEPIA, "srgb")
+    if recipe.brightness != 1:
+        colours = _rounded(colours * recipe.brightness)
+    if recipe.contrast != 1:
+        colours = _rounded(colours.linear(recipe.contrast, _MIDDLE * (1 - recipe.contrast)))
+    if recipe.saturation != 1 and colours.bands == 3:
+        colours = _mix(colours, _saturate(recipe.saturation), "srgb")
+    if recipe.gamma != 1:
+        colours = _rounded(255 * (colours / 255) ** (1 / recipe.gamma))
     if recipe.negate:
         colours = colours.invert()
     return colours.bandjoin(image[count]) if image.hasalpha() else colours
@@ -114,4 +121,20 @@ def adjust(image: Any, recipe: Rendition) -> Any:
 def _mix(colours: Any, matrix: list[list[float]], interpretation: str) -> Any:
     """Return each band as the matrix mixes it from all of them, cut off at 255."""
     mixed = colours.recomb(Image.new_from_array(matrix))
-    return mixed.rint().cast("uchar").copy(interpretation=interpretation)
+    return _rounded(mixed).copy(interpretation=interpretation)
+
+
+def _saturate(amount: float) -> list[list[float]]:
+    """Return the matrix between each colour's grey (amount 0) and the colour itself (1), and beyond."""
+    return [
+        [
+            weight * (1 - amount) + (amount if row == column else 0)
+            for column, weight in enumerate(_LUMINANCE[0])
+        ]
+        for row in range(3)
+    ]
+
+
+def _rounded(values: Any) -> Any:
+    """Return the nearest whole numbers from 0 to 255."""
+    return values.rint().cast("uchar")
