@@ -124,6 +124,8 @@ Gravity = Literal[
     "center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest",
     "attention", "entropy",
 ]  # fmt: skip
+Rotation = Literal[0, 90, 180, 270]
+Flip = Literal["none", "horizontal", "vertical", "both"]
 Animation = Literal["first", "keep"]
 
 
@@ -248,8 +250,8 @@ class Notify:
 class Rendition:
     """One declared result, made from each picture.
 
-    The order of operations is fixed, whatever the order in the file: orient, crop, resize, pad,
-    flatten, encode.
+    The order of operations is fixed, whatever the order in the file: orient, rotate, flip, resize, crop,
+    pad, adjust (grayscale, sepia, brightness, contrast, saturation, gamma, negate), flatten, encode.
     """
 
     key: Annotated[
@@ -270,6 +272,26 @@ class Rendition:
         "white"
     )
     enlarge: Annotated[bool, "Whether a picture smaller than the box is enlarged."] = False
+    pixel_ratio: Annotated[
+        Annotated[float, Range(1, 5)], "What width and height are multiplied by, for dense screens."
+    ] = 1.0
+    rotate: Annotated[Rotation, "By how many degrees the picture is turned clockwise."] = 0
+    flip: Annotated[
+        Flip, "How the turned picture is mirrored: left to right (horizontal), top to bottom, or both."
+    ] = "none"
+    grayscale: Annotated[bool, "Whether colours become greys of their luminance."] = False
+    sepia: Annotated[bool, "Whether colours become the browns of an old photograph."] = False
+    brightness: Annotated[Annotated[float, Range(0, 10)], "What every colour is multiplied by."] = 1.0
+    contrast: Annotated[
+        Annotated[float, Range(0, 10)], "What every colour's distance from middle grey is multiplied by."
+    ] = 1.0
+    saturation: Annotated[
+        Annotated[float, Range(0, 10)], "What every colour's distance from its grey is multiplied by."
+    ] = 1.0
+    gamma: Annotated[
+        Annotated[float, Range(0.1, 10)], "Above 1 makes middle tones lighter, below 1 darker."
+    ] = 1.0
+    negate: Annotated[bool, "Whether every colour becomes its opposite."] = False
     quality: Annotated[
         Annotated[int, Range(1, 100)] | None,
         "1 to 100; without it 82 for JPEG and PDF, 80 for WebP, 60 for AVIF.",

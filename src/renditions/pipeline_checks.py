@@ -24,7 +24,11 @@ from renditions.pipeline import (
     template_values,
 )
 
-BASE64_CHOICES = ("width", "height", "fit", "gravity", "background", "enlarge", "animation")
+BASE64_CHOICES = (
+    "width", "height", "fit", "gravity", "background", "enlarge", "animation",
+    "pixel_ratio", "rotate", "flip", "grayscale", "sepia",
+    "brightness", "contrast", "saturation", "gamma", "negate",
+)  # fmt: skip
 """What Base64 has no use for: it holds the picture's file as it is."""
 
 
@@ -122,6 +126,8 @@ def _check_box(rendition: Rendition, place: str) -> Iterator[Problem]:
         yield Problem(f"{place}.gravity", 'fit = "cover" or "contain" with a gravity', repr(rendition.fit))
     if rendition.enlarge and rendition.width is None and rendition.height is None:
         yield Problem(f"{place}.enlarge", "a width or a height to enlarge to", "neither")
+    if rendition.pixel_ratio != 1 and rendition.width is None and rendition.height is None:
+        yield Problem(f"{place}.pixel_ratio", "a width or a height to multiply", "neither")
 
 
 def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:

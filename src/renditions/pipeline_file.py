@@ -162,6 +162,8 @@ class _Reader:
                 self.problems.append(explain_template(value, place))
                 return None
             return self._wrong(place, describe(base, marks) + _suggest_choice(base, value), value)
+        if base is float:
+            value = float(value)  # 2 and 2.0 are one recipe
         quantity = next((mark for mark in marks if isinstance(mark, Quantity)), None)
         return parse_quantity(value) if quantity else value
 

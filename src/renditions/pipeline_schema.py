@@ -37,6 +37,7 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
     yield _when({"gravity": compass}, _must({"fit": _one_of("cover", "contain")}))
     either = {"anyOf": [{"required": ["width"]}, {"required": ["height"]}]}
     yield _when({"enlarge": _one_of(True)}, either)
+    yield _when({"pixel_ratio": {"exclusiveMinimum": 1}}, either)
     yield _when({"lossless": _one_of(True)}, {"properties": {"quality": False}})
     for side in ("width", "height"):
         yield {"if": {"properties": {side: False}}, "then": {"properties": {"key": _key_without(side)}}}

@@ -20,7 +20,7 @@ from renditions.imaging.decode import (
     resize,
 )
 from renditions.imaging.document import make_pdf
-from renditions.imaging.effects import find_crop, flatten, pad, parse_colour
+from renditions.imaging.effects import adjust, find_crop, flatten, pad, parse_colour, turn
 from renditions.imaging.encode import encode
 from renditions.imaging.geometry import SMART_GRAVITIES, Plan, Size, plan
 from renditions.imaging.probe import Header, keeps_animation, output_format
@@ -135,8 +135,8 @@ def _find_level(levels: list[Frames], task: _Task) -> Frames:
 
 
 def _finish(level: Frames, task: _Task) -> Frames:
-    """Return the level cropped, padded and flattened."""
-    images, output = level.images, task.plan.output
+    """Return the level turned, cropped, padded, adjusted and flattened."""
+    images, output = tuple(turn(image, task.recipe) for image in level.images), task.plan.output
     background = parse_colour(task.recipe.background)
     if task.plan.crop_at:
         at = task.plan.crop_at
@@ -145,6 +145,7 @@ def _finish(level: Frames, task: _Task) -> Frames:
         images = tuple(image.crop(at.left, at.top, output.width, output.height) for image in images)
     if task.plan.pad_at:
         images = tuple(pad(image, task.plan.pad_at, output, background) for image in images)
+    images = tuple(adjust(image, task.recipe) for image in images)
     if not FORMATS[task.format].transparency:
         images = tuple(flatten(image, background) for image in images)
     return Frames(images, output, level.timing)

@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from renditions.imaging.geometry import Offset, Size
+from renditions.imaging.vips import Image
+from renditions.pipeline import Rendition
 
 _NAMED_COLOURS = {"white": "#ffffff", "black": "#000000", "transparent": "#00000000"}
 _OPAQUE = 255
+_MIDDLE = 127.5
+# Of full grayscale() and sepia() in the W3C's Filter Effects Module Level 1, rounded.
+_LUMINANCE = [[0.2126, 0.7152, 0.0722]]
+_SEPIA = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
 
 
 class Rgba(NamedTuple):
@@ -77,3 +83,58 @@ def find_crop(image: Any, size: Size, interest: str) -> Offset:
     cut = image.smartcrop(size.width, size.height, interesting=interest)
     # libvips keeps in these how far the upper left corner has moved.
     return Offset(-cut.xoffset, -cut.yoffset)
+
+
+def turn(image: Any, recipe: Rendition) -> Any:
+    """Return the image rotated clockwise, and then mirrored."""
+    if recipe.rotate:
+        image = image.rot(f"d{recipe.rotate}")
+    if recipe.flip in ("horizontal", "both"):
+        image = image.fliphor()
+    if recipe.flip in ("vertical", "both"):
+        image = image.flipver()
+    return image
+
+
+def adjust(image: Any, recipe: Rendition) -> Any:
+    """Return the image with its colours changed; alpha stays as it is."""
+    count = image.bands - 1 if image.hasalpha() else image.bands
+    colours = image[:count]
+    if recipe.grayscale and count == 3:
+        colours = _mix(colours, _LUMINANCE, "b-w")
+    if recipe.sepia:
+        colours = colours if colours.bands == 3 else colours.bandjoin([colours, colours])
+        colours = _mix(colours, _SEPIA, "srgb")
+    if recipe.brightness != 1:
+        colours = _rounded(colours * recipe.brightness)
+    if recipe.contrast != 1:
+        colours = _rounded(colours.linear(recipe.contrast, _MIDDLE * (1 - recipe.contrast)))
+    if recipe.saturation != 1 and colours.bands == 3:
+        colours = _mix(colours, _saturate(recipe.saturation), "srgb")
+    if recipe.gamma != 1:
+        colours = _rounded(255 * (colours / 255) ** (1 / recipe.gamma))
+    if recipe.negate:
+        colours = colours.invert()
+    return colours.bandjoin(image[count]) if image.hasalpha() else colours
+
+
+def _mix(colours: Any, matrix: list[list[float]], interpretation: str) -> Any:
+    """Return each band as the matrix mixes it from all of them, cut off at 255."""
+    mixed = colours.recomb(Image.new_from_array(matrix))
+    return _rounded(mixed).copy(interpretation=interpretation)
+
+
+def _saturate(amount: float) -> list[list[float]]:
+    """Return the matrix between each colour's grey (amount 0) and the colour itself (1), and beyond."""
+    return [
+        [
+            weight * (1 - amount) + (amount if row == column else 0)
+            for column, weight in enumerate(_LUMINANCE[0])
+        ]
+        for row in range(3)
+    ]
+
+
+def _rounded(values: Any) -> Any:
+    """Return the nearest whole numbers from 0 to 255."""
+    return values.rint().cast("uchar")

@@ -7,7 +7,7 @@ proportions without a fixed result. All of it is exact integer arithmetic, halve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from renditions.pipeline import Rendition
@@ -42,15 +42,15 @@ class Offset:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is done with the upright picture, in this order: resize, crop, pad."""
+    """What is done with the upright picture, in this order: resize, rotate and flip, crop, pad."""
 
     resized: Size
-    """The whole picture, resized."""
+    """The whole picture, resized and not yet turned: a size that renditions turned otherwise share."""
     output: Size
     crop_at: Offset | None = None
-    """Where ``output`` is cut out of the resized picture; None where nothing is cut off."""
+    """Where ``output`` is cut out of the turned picture; None where nothing is cut off."""
     pad_at: Offset | None = None
-    """Where the resized picture is put on a canvas of ``output``; None where nothing is padded."""
+    """Where the turned picture is put on a canvas of ``output``; None where nothing is padded."""
 
 
 def plan(source: Size, recipe: Rendition) -> Plan:
@@ -58,14 +58,28 @@ def plan(source: Size, recipe: Rendition) -> Plan:
 
     Without ``enlarge`` no side grows: ``cover`` is then cut to what the picture has of the box, ``fill``
     is limited side by side, and ``contain`` still pads to the whole box. With one side only, the other
-    follows from the proportions.
+    follows from the proportions. The box is that of the picture as turned.
     """
+    if recipe.rotate not in (90, 270):
+        return _plan_turned(source, recipe)
+    turned = _plan_turned(source.transposed(), recipe)
+    return replace(turned, resized=turned.resized.transposed())
+
+
+def _plan_turned(source: Size, recipe: Rendition) -> Plan:
+    """Return the plan for a picture of this size once it is turned."""
     if recipe.width is None and recipe.height is None:
         return Plan(source, source)
     if recipe.width is None or recipe.height is None:
         resized = _scale(source, _one_side_scale(source, recipe), enlarge=recipe.enlarge)
         return Plan(resized, resized)
-    return _plan_box(source, Size(recipe.width, recipe.height), recipe)
+    box = Size(_multiplied(recipe.width, recipe), _multiplied(recipe.height, recipe))
+    return _plan_box(source, box, recipe)
+
+
+def _multiplied(side: int, recipe: Rendition) -> int:
+    """Return a declared side times the pixel ratio."""
+    return round_half_up(side * Fraction(str(recipe.pixel_ratio)))
 
 
 def _plan_box(source: Size, box: Size, recipe: Rendition) -> Plan:
@@ -91,8 +105,8 @@ def _plan_box(source: Size, box: Size, recipe: Rendition) -> Plan:
 def _one_side_scale(source: Size, recipe: Rendition) -> Fraction:
     """Return the scale that the one declared side asks for."""
     if recipe.width is not None:
-        return Fraction(recipe.width, source.width)
-    return Fraction(recipe.height or source.height, source.height)
+        return Fraction(_multiplied(recipe.width, recipe), source.width)
+    return Fraction(_multiplied(recipe.height or source.height, recipe), source.height)
 
 
 def _scale(source: Size, scale: Fraction, *, enlarge: bool) -> Size:

@@ -1,0 +1,135 @@
+"""Turning, pixel ratio and colour adjustments, against Pillow and numpy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from imaging.pictures import difference, encoded, opened, photo, pixels, rendered, shown
+from renditions.imaging.geometry import Size, plan
+from renditions.imaging.render import render
+from renditions.pipeline import Accept, Rendition
+
+ROTATIONS = (0, 90, 180, 270)
+FLIPS = ("none", "horizontal", "vertical", "both")
+SEPIA = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
+
+
+@pytest.mark.parametrize("rotate", ROTATIONS)
+@pytest.mark.parametrize("flip", FLIPS)
+def test_a_picture_is_rotated_clockwise_and_then_mirrored(rotate: Any, flip: Any) -> None:
+    wanted = photo(60, 40).rotate(-rotate, expand=True)
+    if flip in ("horizontal", "both"):
+        wanted = ImageOps.mirror(wanted)
+    if flip in ("vertical", "both"):
+        wanted = ImageOps.flip(wanted)
+    made = shown(encoded(photo(60, 40), "png"), Rendition(rotate=rotate, flip=flip, format="png"))
+    assert difference(made, wanted) == 0
+
+
+def test_turned_renditions_share_levels_and_keep_their_own_boxes() -> None:
+    turns: Any = {str(rotate): rotate for rotate in ROTATIONS}
+    recipes = {
+        name: Rendition(rotate=rotate, width=80, height=60, fit="cover", format="png")
+        for name, rotate in turns.items()
+    }
+    made = render(encoded(photo(), "png"), Accept(), recipes).made
+    for name, rotate in turns.items():
+        turned = photo().rotate(-rotate, expand=True)
+        rows = 107 if rotate in (90, 270) else 60
+        resized = turned.resize((80, rows), Image.Resampling.LANCZOS)
+        top = (rows - 60) // 2
+        assert difference(opened(made[name].content), resized.crop((0, top, 80, top + 60))) < 1.5
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.builds(
+        Rendition,
+        width=st.integers(1, 100),
+        height=st.none() | st.integers(1, 100),
+        pixel_ratio=st.floats(1, 5),
+        rotate=st.sampled_from(ROTATIONS),
+        flip=st.sampled_from(FLIPS),
+        enlarge=st.booleans(),
+        grayscale=st.booleans(),
+        sepia=st.booleans(),
+        brightness=st.floats(0, 10),
+        contrast=st.floats(0, 10),
+        saturation=st.floats(0, 10),
+        gamma=st.floats(0.1, 10),
+        negate=st.booleans(),
+        format=st.just("png"),
+    ),
+)
+def test_any_combination_has_the_promised_size(width: int, height: int, recipe: Rendition) -> None:
+    promised = plan(Size(width, height), recipe).output
+    made = rendered(encoded(photo(width, height), "png"), recipe)
+    assert opened(made.content).size == (promised.width, promised.height) == (made.width, made.height)
+
+
+def test_pixel_ratio_multiplies_both_sides() -> None:
+    recipe = Rendition(width=33, height=20, pixel_ratio=1.5, fit="fill")
+    assert plan(Size(1000, 1000), recipe).output == Size(50, 30)
+    assert plan(Size(1000, 500), Rendition(width=100, pixel_ratio=2)).output == Size(200, 100)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
+def test_adjustments_are_what_their_formulas_say_and_leave_alpha(mode: str) -> None:
+    source = photo(50, 40).convert(mode)
+    if mode.endswith("A"):
+        source.putalpha(Image.linear_gradient("L").resize((50, 40)))
+    colours = pixels(source)
+    grey = np.repeat((colours @ [0.2126, 0.7152, 0.0722])[..., None], 3, axis=2)
+    wanted = {
+        "grayscale": grey,
+        "sepia": np.clip(colours @ SEPIA.T, 0, 255),
+        "negate": 255 - colours,
+    }
+    for name, values in wanted.items():
+        options: Any = {name: True}
+        made = shown(encoded(source, "png"), Rendition(format="png", **options))
+        assert np.abs(pixels(made) - values).max() <= 1, name
+        if mode.endswith("A"):
+            assert difference(made.getchannel("A"), source.getchannel("A"), "L") == 0
+
+
+def test_adjustments_come_in_their_fixed_order() -> None:
+    recipe = Rendition(grayscale=True, sepia=True, negate=True, format="png")
+    grey = np.repeat((pixels(photo(50, 40)) @ [0.2126, 0.7152, 0.0722])[..., None], 3, axis=2)
+    wanted = 255 - np.clip(grey @ SEPIA.T, 0, 255)
+    made = shown(encoded(photo(50, 40), "png"), recipe)
+    assert np.abs(pixels(made) - wanted).max() <= 2
+
+
+def test_new_fields_at_their_default_change_no_fingerprint() -> None:
+    plain = Rendition(width=200)
+    said = Rendition(width=200, pixel_ratio=1.0, rotate=0, flip="none", grayscale=False)
+    assert plain.fingerprint() == said.fingerprint()
+    assert plain.fingerprint() != Rendition(width=200, rotate=90).fingerprint()
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.5, 1.5, 3.0])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_tones_are_what_their_formulas_say(amount: float, mode: str) -> None:
+    source = photo(50, 40).convert(mode)
+    colours = pixels(source)
+    grey = (colours @ [0.2126, 0.7152, 0.0722])[..., None]
+    wanted = {
+        "brightness": colours * amount,
+        "contrast": (colours - 127.5) * amount + 127.5,
+        "saturation": grey + (colours - grey) * amount,
+    }
+    if amount:
+        wanted["gamma"] = 255 * (colours / 255) ** (1 / amount)
+    for name, values in wanted.items():
+        options: Any = {name: amount}
+        made = shown(encoded(source, "png"), Rendition(format="png", **options))
+        assert np.abs(pixels(made) - np.clip(values, 0, 255)).max() <= 1, name
