@@ -127,6 +127,8 @@ Gravity = Literal[
 Rotation = Literal[0, 90, 180, 270]
 Flip = Literal["none", "horizontal", "vertical", "both"]
 Animation = Literal["first", "keep"]
+Metadata = Literal["none", "copyright", "all"]
+Chroma = Literal["420", "444"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +306,24 @@ class Rendition:
     animation: Annotated[
         Animation, 'Whether an animated picture stays one ("keep", GIF and WebP) or gives its first frame.'
     ] = "first"
+    metadata: Annotated[
+        Metadata,
+        "What is kept of EXIF, XMP and IPTC. copyright: who made the picture and who has the rights, never "
+        "where it was taken. all: everything but the orientation, since the picture is upright.",
+    ] = "none"
+    progressive: Annotated[bool, "Whether JPEG is progressive and PNG interlaced."] = False
+    chroma: Annotated[
+        Chroma, "Whether JPEG and AVIF halve the resolution of colours (420) or keep it whole (444)."
+    ] = "420"
+    palette: Annotated[
+        Annotated[int, Range(2, 256)] | None,
+        "The most colours that a PNG may have; the encoder makes 2, 4, 16 or 256, whichever still fits.",
+    ] = None
+    data_uri: Annotated[bool, "Whether Base64 text is a data: URI (RFC 2397)."] = False
+    max_bytes: Annotated[
+        ByteCount | None,
+        'The largest file, in bytes or as "100 kB": the best quality up to the declared one that fits.',
+    ] = None
 
     @property
     def needs_pixels(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
@@ -24,11 +25,20 @@ from renditions.pipeline import (
     template_values,
 )
 
-BASE64_CHOICES = (
-    "width", "height", "fit", "gravity", "background", "enlarge", "animation",
-    "pixel_ratio", "rotate", "flip", "grayscale", "sepia",
-    "brightness", "contrast", "saturation", "gamma", "negate",
-)  # fmt: skip
+ENCODER_CHOICES = {
+    "progressive": ("jpeg", "png", "auto"),
+    "chroma": ("jpeg", "avif", "auto"),
+    "palette": ("png", "auto"),
+    "data_uri": ("base64",),
+    "max_bytes": ("jpeg", "webp", "avif", "pdf", "auto"),
+}
+"""The formats that each of these fields says something about."""
+
+BASE64_CHOICES = tuple(
+    field.name
+    for field in fields(Rendition)
+    if field.name not in ("key", "format", "quality", "effort", "lossless", *ENCODER_CHOICES)
+)
 """What Base64 has no use for: it holds the picture's file as it is."""
 
 
@@ -37,6 +47,7 @@ def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Proble
     yield from _check_template(rendition, place)
     yield from _check_box(rendition, place)
     yield from _check_format(rendition, place)
+    yield from _check_encoder_choices(rendition, place)
 
 
 def find_accept_problems(accept: Accept) -> Iterator[Problem]:
@@ -167,6 +178,20 @@ def _check_encoding(rendition: Rendition, place: str) -> Iterator[Problem]:
     if rendition.effort is not None and (facts.max_effort is None or rendition.effort > facts.max_effort):
         expected = "no effort" if facts.max_effort is None else f"an effort from 0 to {facts.max_effort}"
         yield Problem(f"{place}.effort", f"{expected} with {name}", str(rendition.effort))
+
+
+def _check_encoder_choices(rendition: Rendition, place: str) -> Iterator[Problem]:
+    """Yield choices that the format doesn't offer."""
+    default = Rendition()
+    for field, formats in ENCODER_CHOICES.items():
+        value = getattr(rendition, field)
+        if value != getattr(default, field) and rendition.format not in formats:
+            found = f"{str(value).lower()} with {rendition.format}"
+            yield Problem(f"{place}.{field}", f"{' or '.join(formats)} for it", found)
+    if rendition.max_bytes is not None and rendition.lossless:
+        yield Problem(f"{place}.max_bytes", "none beside lossless = true", f"{rendition.max_bytes:,}")
+    if rendition.chroma != default.chroma and rendition.lossless:
+        yield Problem(f"{place}.chroma", "none beside lossless = true", repr(rendition.chroma))
 
 
 def _check_auto(rendition: Rendition, place: str) -> Iterator[Problem]:

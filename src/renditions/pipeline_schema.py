@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from renditions.pipeline import FORMATS, TEMPLATE_FIELDS, FormatFacts, Pipeline, Rendition, Template
-from renditions.pipeline_checks import BASE64_CHOICES
+from renditions.pipeline_checks import BASE64_CHOICES, ENCODER_CHOICES
 from renditions.pipeline_types import NAME, is_needed, is_required, leaf_type, unwrap
 
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
@@ -38,7 +38,9 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
     either = {"anyOf": [{"required": ["width"]}, {"required": ["height"]}]}
     yield _when({"enlarge": _one_of(True)}, either)
     yield _when({"pixel_ratio": {"exclusiveMinimum": 1}}, either)
-    yield _when({"lossless": _one_of(True)}, {"properties": {"quality": False}})
+    yield _when(
+        {"lossless": _one_of(True)}, {"properties": dict.fromkeys(("quality", "chroma", "max_bytes"), False)}
+    )
     for side in ("width", "height"):
         yield {"if": {"properties": {side: False}}, "then": {"properties": {"key": _key_without(side)}}}
     automatic = {"lossless": _one_of(False), "effort": False, "key": _key_without("ext", "format")}
@@ -66,6 +68,10 @@ def _format_rules(name: str, facts: FormatFacts) -> dict[str, Any]:
         rules["animation"] = _one_of("first")
     if not facts.transparency:
         rules["background"] = {"not": _one_of("transparent")}
+    for field, formats in ENCODER_CHOICES.items():
+        if name not in formats:
+            default = getattr(Rendition(), field)
+            rules[field] = False if default is None else _one_of(default)
     if name == "base64":
         for field in BASE64_CHOICES:
             default = getattr(Rendition(), field)

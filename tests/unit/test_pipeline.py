@@ -35,6 +35,22 @@ OTHER: dict[str, Any] = {
     "effort": 2,
     "lossless": True,
     "animation": "keep",
+    "pixel_ratio": 2.0,
+    "rotate": 90,
+    "flip": "both",
+    "grayscale": True,
+    "sepia": True,
+    "brightness": 2.0,
+    "contrast": 2.0,
+    "saturation": 2.0,
+    "gamma": 2.0,
+    "negate": True,
+    "metadata": "all",
+    "progressive": True,
+    "chroma": "444",
+    "palette": 16,
+    "data_uri": True,
+    "max_bytes": 9,
 }
 
 

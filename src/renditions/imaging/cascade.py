@@ -7,7 +7,7 @@ each time. Every level is the whole picture; crops and padding are each renditio
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from renditions.errors import Unrenderable
@@ -152,11 +152,37 @@ def _finish(level: Frames, task: _Task) -> Frames:
 
 
 def _encode(picture: Frames, task: _Task) -> Rendered:
-    if task.format == "pdf":
-        content = make_pdf(encode(picture, "jpeg", task.recipe))
-    else:
-        content = encode(picture, task.format, task.recipe)
+    content = _build(picture, task, task.recipe)
+    limit = task.recipe.max_bytes
+    if limit is not None and len(content) > limit:
+        content = _fit(picture, task, limit, len(content))
     return Rendered(content, task.format, picture.size.width, picture.size.height)
+
+
+def _build(picture: Frames, task: _Task, recipe: Rendition) -> bytes:
+    if task.format == "pdf":
+        return make_pdf(encode(picture, "jpeg", recipe))
+    return encode(picture, task.format, recipe)
+
+
+def _fit(picture: Frames, task: _Task, limit: int, found: int) -> bytes:
+    """Return the file of the best quality, below the declared one, that has no more than ``limit`` bytes.
+
+    Files hardly ever grow with a lower quality, so bisection finds it; whatever it finds fits.
+    """
+    declared = task.recipe.quality or FORMATS[task.format].default_quality
+    best = None
+    low, high = 1, 0 if FORMATS[task.format].default_quality is None else (declared or 1) - 1
+    while low <= high:
+        quality = (low + high) // 2
+        content = _build(picture, task, replace(task.recipe, quality=quality))
+        if len(content) <= limit:
+            best, low = content, quality + 1
+        else:
+            found, high = min(found, len(content)), quality - 1
+    if best is None:
+        raise Unrenderable(f"expected at most {limit:,} bytes, found {found:,} at the lowest quality")
+    return best
 
 
 def _area(size: Size) -> int:

@@ -29,6 +29,10 @@ def make_pdf(jpeg: bytes) -> bytes:
     return pdf
 
 
-def encode_base64(content: bytes) -> bytes:
-    """Return the bytes as Base64 (RFC 4648, section 4): ASCII, padded, without newlines."""
-    return base64.b64encode(content)
+def encode_base64(content: bytes, media_type: str | None = None) -> bytes:
+    """Return the bytes as Base64 (RFC 4648, section 4): ASCII, padded, without newlines.
+
+    With a media type it is a ``data:`` URI (RFC 2397).
+    """
+    start = f"data:{media_type};base64,".encode() if media_type else b""
+    return start + base64.b64encode(content)

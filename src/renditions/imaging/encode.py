@@ -1,4 +1,4 @@
-"""Pictures -> files, with no metadata at all: no EXIF, no GPS position, no profile (they are sRGB)."""
+"""Pictures -> files, with the metadata that the recipe keeps: by default, none."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from typing import Any
 
 from renditions.errors import Unrenderable
 from renditions.imaging.decode import Frames
+from renditions.imaging.metadata import kept, select
 from renditions.imaging.vips import GValue, Image, translated
 from renditions.pipeline import FORMATS, Rendition
+
+_PALETTE_DEPTHS = (1, 2, 4, 8)
+"""Bits of an index into PNG's palette."""
 
 
 def encode(frames: Frames, output_format: str, recipe: Rendition) -> bytes:
@@ -26,7 +30,7 @@ def encode(frames: Frames, output_format: str, recipe: Rendition) -> bytes:
         "tiff": _encode_tiff,
     }
     with translated(Unrenderable, f"a picture that fits into {output_format}"):
-        return encoders[output_format](_join(frames), recipe)
+        return encoders[output_format](select(_join(frames), recipe.metadata), recipe)
 
 
 def _join(frames: Frames) -> Any:
@@ -52,11 +56,17 @@ def _effort(recipe: Rendition, output_format: str) -> int:
 
 def _encode_jpeg(image: Any, recipe: Rendition) -> bytes:
     quality = _quality(recipe, FORMATS["jpeg"].default_quality)
-    return bytes(image.jpegsave_buffer(Q=quality, subsample_mode="on", keep="none"))
+    options = {"interlace": True} if recipe.progressive else {}
+    chroma = "off" if recipe.chroma == "444" else "on"
+    return bytes(image.jpegsave_buffer(Q=quality, subsample_mode=chroma, keep=kept(recipe), **options))
 
 
-def _encode_png(image: Any, _: Rendition) -> bytes:
-    return bytes(image.pngsave_buffer(keep="none"))
+def _encode_png(image: Any, recipe: Rendition) -> bytes:
+    options: dict[str, Any] = {"interlace": True} if recipe.progressive else {}
+    if recipe.palette:
+        bits = max(depth for depth in _PALETTE_DEPTHS if 2**depth <= recipe.palette)
+        options |= {"palette": True, "bitdepth": bits}
+    return bytes(image.pngsave_buffer(keep=kept(recipe), **options))
 
 
 def _encode_webp(image: Any, recipe: Rendition) -> bytes:
@@ -66,26 +76,30 @@ def _encode_webp(image: Any, recipe: Rendition) -> bytes:
             effort=_effort(recipe, "webp"),
             lossless=recipe.lossless,
             exact=recipe.lossless,
-            keep="none",
+            keep=kept(recipe),
         )
     )
 
 
 def _encode_avif(image: Any, recipe: Rendition) -> bytes:
+    # Without the choice libvips subsamples only below quality 90.
+    options = {"subsample_mode": "off"} if recipe.chroma == "444" else {}
     return bytes(
         image.heifsave_buffer(
             compression="av1",
             Q=_quality(recipe, FORMATS["avif"].default_quality),
             effort=_effort(recipe, "avif"),
             lossless=recipe.lossless,
-            keep="none",
+            keep=kept(recipe),
+            **options,
         )
     )
 
 
 def _encode_gif(image: Any, _: Rendition) -> bytes:
+    # It has no place for any of it.
     return bytes(image.gifsave_buffer(keep="none"))
 
 
-def _encode_tiff(image: Any, _: Rendition) -> bytes:
-    return bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep="none"))
+def _encode_tiff(image: Any, recipe: Rendition) -> bytes:
+    return bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=kept(recipe)))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from renditions.errors import Failed, Rejected
 from renditions.imaging.document import encode_base64
 from renditions.imaging.probe import check_end, check_file, check_header, sniff
-from renditions.pipeline import Accept, Rendition
+from renditions.pipeline import FORMATS, Accept, Rendition
 from renditions.ports import Rendered, Rendering
 from renditions.record import Original
 
@@ -30,7 +30,10 @@ def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> 
     try:
         source_format = check_file(content, original.format, accept)
         made = {
-            name: Rendered(encode_base64(content), "base64")
+            name: Rendered(
+                encode_base64(content, FORMATS[source_format].content_type if recipe.data_uri else None),
+                "base64",
+            )
             for name, recipe in recipes.items()
             if not recipe.needs_pixels
         }

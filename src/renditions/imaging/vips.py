@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntFlag
 from typing import Any
 
 import pyvips
@@ -18,6 +19,16 @@ from renditions.errors import Failed, Rejected
 Image = pyvips.Image
 GValue = pyvips.GValue
 Error = pyvips.Error
+
+
+class Keep(IntFlag):
+    """libvips' ``VipsForeignKeep``: what an encoder writes beside the pixels."""
+
+    NONE = 0
+    EXIF = 1
+    XMP = 2
+    IPTC = 4
+
 
 _LOADER_CLASSES = {
     "jpeg": "VipsForeignLoadJpegBuffer",

@@ -1,0 +1,118 @@
+"""What a file is besides its pixels: metadata, profile, and how its format stores it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from imaging.pictures import encoded, opened, photo, rendered
+from renditions.imaging.metadata import _iptc_rights
+from renditions.imaging.render import render
+from renditions.pipeline import Accept, Rendition
+
+XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"
+ xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:GPSLatitude="52,30N">
+<dc:rights><rdf:Alt><rdf:li xml:lang="x-default">all reserved</rdf:li></rdf:Alt></dc:rights>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""
+GPS, EXIF_FORMATS = 0x8825, ("jpeg", "png", "webp", "avif")
+IPTC = b"\x1c\x02\x74\x00\x02me" + b"\x1c\x02\x5a\x00\x06Berlin"
+
+
+def told() -> bytes:
+    """Return a JPEG that lies on its side and says much of itself."""
+    exif = Image.Exif()
+    exif[0x8298], exif[0x013B], exif[0x010F], exif[0x0112] = "me (c) 2020", "Ann", "Camera", 6
+    exif.get_ifd(GPS)[1] = "N"
+    return encoded(photo(), "jpeg", exif=exif, xmp=XMP, quality=90)
+
+
+def xmp_of(picture: Image.Image) -> str:
+    return str(picture.info.get("xmp", "")) + str(picture.info.get("XML:com.adobe.xmp", ""))
+
+
+@pytest.mark.parametrize("output_format", [*EXIF_FORMATS, "tiff"])
+def test_nothing_is_told_by_default(output_format: Any) -> None:
+    picture = opened(rendered(told(), Rendition(format=output_format, width=60)).content)
+    assert not {0x8298, 0x013B, 0x010F, GPS} & set(picture.getexif())
+    assert "reserved" not in xmp_of(picture)
+
+
+@pytest.mark.parametrize("output_format", EXIF_FORMATS)
+def test_copyright_keeps_the_rights_and_never_the_place(output_format: Any) -> None:
+    picture = opened(rendered(told(), Rendition(format=output_format, metadata="copyright")).content)
+    exif = picture.getexif()
+    assert (exif[0x8298], exif[0x013B]) == ("me (c) 2020", "Ann")
+    assert 0x010F not in exif
+    assert not exif.get_ifd(GPS)
+    assert exif.get(0x0112, 1) == 1
+    assert "all reserved" in xmp_of(picture)
+    assert "GPS" not in xmp_of(picture)
+
+
+@pytest.mark.parametrize("output_format", EXIF_FORMATS)
+def test_all_keeps_everything_but_the_orientation(output_format: Any) -> None:
+    picture = opened(rendered(told(), Rendition(format=output_format, metadata="all")).content)
+    exif = picture.getexif()
+    assert (exif[0x8298], exif[0x010F], exif.get(0x0112, 1)) == ("me (c) 2020", "Camera", 1)
+    assert exif.get_ifd(GPS)[1] == "N"
+    assert "GPS" in xmp_of(picture)
+    assert picture.size == (240, 320)
+
+
+def test_iptc_rights_are_told_apart_from_the_rest() -> None:
+    block = b"Photoshop 3.0\x008BIM\x04\x04\0\0" + len(IPTC).to_bytes(4, "big") + IPTC
+    kept = _iptc_rights(block)
+    assert b"me" in kept
+    assert b"Berlin" not in kept
+    assert _iptc_rights(block[:40]) in (b"", kept)
+
+
+@pytest.mark.parametrize("output_format", ["jpeg", "png"])
+def test_progressive_files_say_so(output_format: Any) -> None:
+    content = rendered(told(), Rendition(format=output_format, progressive=True)).content
+    info = Image.open(io.BytesIO(content)).info
+    assert info.get("progressive") or info.get("interlace")
+
+
+@pytest.mark.parametrize(("chroma", "factor"), [("420", 2), ("444", 1)])
+def test_chroma_is_stored_as_declared(chroma: Any, factor: int) -> None:
+    picture: Any = Image.open(io.BytesIO(rendered(told(), Rendition(quality=95, chroma=chroma)).content))
+    assert picture.layer[0][1:3] == (factor, factor)
+
+
+def test_avif_holds_444() -> None:
+    small, large = (
+        rendered(encoded(photo(), "png"), Rendition(format="avif", quality=60, chroma=chroma)).content
+        for chroma in ("420", "444")
+    )
+    # av1C (AV1-ISOBMFF, 2.3.3): its third byte holds the subsampling flags.
+    flags = [content[content.index(b"av1C") + 6] >> 2 & 3 for content in (small, large)]
+    assert flags == [3, 0]
+
+
+@pytest.mark.parametrize(("colours", "most"), [(2, 2), (15, 4), (16, 16), (200, 16), (256, 256)])
+def test_a_palette_has_no_more_colours_than_declared(colours: int, most: int) -> None:
+    picture = opened(rendered(told(), Rendition(format="png", palette=colours)).content)
+    assert picture.mode == "P"
+    assert len(picture.getcolors(256) or []) <= most <= colours
+
+
+def test_a_data_uri_is_the_file() -> None:
+    made = rendered(told(), Rendition(format="base64", data_uri=True)).content
+    assert made == b"data:image/jpeg;base64," + base64.b64encode(told())
+
+
+@pytest.mark.parametrize("output_format", ["jpeg", "webp", "avif", "pdf"])
+@pytest.mark.parametrize("limit", [300, 2_000, 5_000])
+def test_a_file_never_exceeds_its_limit(output_format: Any, limit: int) -> None:
+    recipe = Rendition(format=output_format, width=160, max_bytes=limit)
+    result = render(told(), Accept(), {"it": recipe})
+    if result.errors:
+        assert "expected at most" in result.errors["it"]
+    else:
+        assert len(result.made["it"].content) <= limit
