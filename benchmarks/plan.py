@@ -23,8 +23,9 @@ from benchmarks.report import Table, describe_machine, replace_section, to_markd
 from benchmarks.worker import peak_bytes
 from renditions.local.folder import FolderStore
 from renditions.local.sqlite import SqliteCatalog
-from renditions.pipeline import OutputPlace, Pipeline, Rendition, Source
+from renditions.pipeline import OutputPlace, Pipeline, Source
 from renditions.ports import StoredObject
+from renditions.recipe import Rendition
 from renditions.reconcile import plan
 from renditions.record import Original, Output, Record
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from renditions.errors import KeyTaken, Undecodable
-from renditions.pipeline import Accept, Rendition
+from renditions.pipeline import Accept
 from renditions.ports import Rendered, Rendering
+from renditions.recipe import Rendition
 from renditions.record import Original
 
 

@@ -14,9 +14,10 @@ from typing import Any
 from memory import MemoryCatalog, MemoryNotifier, MemoryStore
 from renditions.difference import Outcome
 from renditions.errors import StoreFailed
-from renditions.pipeline import Accept, Notify, OutputPlace, Pipeline, Rendition, Source
+from renditions.pipeline import Accept, Notify, OutputPlace, Pipeline, Source
 from renditions.ports import IfAbsent, IfMatch, Rendered, Rendering, Store
 from renditions.process import Processor
+from renditions.recipe import Rendition
 from renditions.reconcile import plan
 from renditions.record import Original
 

@@ -6,7 +6,8 @@ import pyvips
 
 from benchmarks.worker import Job, UnsupportedError, serve
 from renditions.imaging.render import render
-from renditions.pipeline import Accept, Rendition
+from renditions.pipeline import Accept
+from renditions.recipe import Rendition
 
 _ACCEPT = Accept(max_bytes=1_000_000_000)
 

@@ -10,20 +10,17 @@ from pathlib import Path
 from typing import get_args
 
 from renditions.errors import Problem
+from renditions.fields import TEMPLATE_FIELDS, Template, parse_template
 from renditions.pipeline import (
-    FORMATS,
-    TEMPLATE_FIELDS,
     Accept,
     FolderPlace,
     InputFormat,
     Pipeline,
-    Rendition,
     Source,
-    Template,
     parse_store,
-    parse_template,
     template_values,
 )
+from renditions.recipe import FORMATS, Rendition
 
 ENCODER_CHOICES = {
     "progressive": ("jpeg", "png", "auto"),

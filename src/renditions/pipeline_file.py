@@ -18,16 +18,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from renditions.errors import PipelineError, Problem, UsageError
-from renditions.pipeline import (
-    Accept,
-    CatalogPlace,
-    Notify,
-    OutputPlace,
-    Pipeline,
-    Quantity,
-    Source,
-    Template,
-)
+from renditions.fields import Quantity, Template
+from renditions.pipeline import Accept, CatalogPlace, Notify, OutputPlace, Pipeline, Source
 from renditions.pipeline_checks import (
     explain_template,
     find_accept_problems,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
-from renditions.pipeline import NotEmpty, Pattern, Quantity, Range, Template
+from renditions.fields import NotEmpty, Pattern, Quantity, Range, Template
 
 NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of lower-case letters, digits, - and _")
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from renditions.pipeline import Accept, Rendition
+from renditions.pipeline import Accept
+from renditions.recipe import Rendition
 from renditions.record import Notice, Original, Record, Status
 
 

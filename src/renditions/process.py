@@ -35,7 +35,7 @@ from renditions.difference import (
 )
 from renditions.errors import Conflict, Failed, KeyTaken, Rejected
 from renditions.leases import Leases
-from renditions.pipeline import FORMATS, NoticeEvent, Pipeline
+from renditions.pipeline import NoticeEvent, Pipeline
 from renditions.ports import (
     Catalog,
     IfAbsent,
@@ -46,6 +46,7 @@ from renditions.ports import (
     Store,
     StoredObject,
 )
+from renditions.recipe import FORMATS
 from renditions.record import Notice, Original, Output, OwedNotice, Record
 
 log = logging.getLogger(__name__)

@@ -11,18 +11,10 @@ from typing import Any
 import pytest
 
 from renditions.errors import PipelineError
-from renditions.pipeline import (
-    TEMPLATE_FIELDS,
-    Accept,
-    CatalogPlace,
-    Limits,
-    Notify,
-    OutputPlace,
-    Pipeline,
-    Rendition,
-    Source,
-)
+from renditions.fields import TEMPLATE_FIELDS
+from renditions.pipeline import Accept, CatalogPlace, Limits, Notify, OutputPlace, Pipeline, Source
 from renditions.pipeline_file import parse, preset_names
+from renditions.recipe import Rendition
 
 TEXT = (Path(__file__).parents[2] / "docs" / "pipeline-file.md").read_text("utf-8")
 TABLES: dict[str, Any] = {

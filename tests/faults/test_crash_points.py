@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from renditions.pipeline import Rendition
+from renditions.recipe import Rendition
 from world import Crash, Steps, World, make_pipeline
 
 NAME = "a/photo.jpg"

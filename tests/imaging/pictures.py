@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from renditions.imaging.render import render
-from renditions.pipeline import Accept, Rendition
+from renditions.pipeline import Accept
 from renditions.ports import Rendered
+from renditions.recipe import Rendition
 
 INPUT_FORMATS = ("jpeg", "png", "webp", "avif", "gif", "tiff")
 BEST: dict[str, dict[str, Any]] = {

@@ -11,7 +11,8 @@ from PIL import Image, ImageCms
 
 from imaging.pictures import BEST, difference, encoded, opened, photo, pixels, shown
 from renditions.imaging.render import render
-from renditions.pipeline import Accept, Rendition
+from renditions.pipeline import Accept
+from renditions.recipe import Rendition
 
 PNG = Rendition(format="png")
 _XYZ = tuple[float, float, float]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from imaging.pictures import INPUT_FORMATS, difference, encoded, opened, photo, png_chunk, shown
 from renditions.imaging.render import render
-from renditions.pipeline import Accept, Rendition
+from renditions.pipeline import Accept
+from renditions.recipe import Rendition
 
 RECIPES = {"thumb": Rendition(width=100, format="png"), "web": Rendition(format="webp")}
 

@@ -13,7 +13,8 @@ from PIL import Image, ImageOps
 from imaging.pictures import difference, encoded, opened, photo, pixels, rendered, shown
 from renditions.imaging.geometry import Size, plan
 from renditions.imaging.render import render
-from renditions.pipeline import Accept, Rendition
+from renditions.pipeline import Accept
+from renditions.recipe import Rendition
 
 ROTATIONS = (0, 90, 180, 270)
 FLIPS = ("none", "horizontal", "vertical", "both")

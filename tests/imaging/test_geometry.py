@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from imaging.pictures import encoded, opened, photo, rendered
 from renditions.imaging.geometry import Offset, Size, place, plan
-from renditions.pipeline import Fit, Gravity, Rendition
+from renditions.recipe import Fit, Gravity, Rendition
 
 
 @pytest.mark.parametrize(

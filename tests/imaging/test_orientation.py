@@ -7,7 +7,8 @@ from PIL import Image
 
 from imaging.pictures import BEST, difference, encoded, photo, quarters, shown
 from renditions.imaging.render import render
-from renditions.pipeline import Accept, Rendition
+from renditions.pipeline import Accept
+from renditions.recipe import Rendition
 
 Transpose = Image.Transpose
 STORED_AS = {

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from renditions.fields import parse_template
 from renditions.pipeline import (
     Accept,
     FolderPlace,
     Notify,
     OutputPlace,
     Pipeline,
-    Rendition,
     S3Place,
     Source,
     parse_store,
-    parse_template,
 )
+from renditions.recipe import Rendition
 
 OTHER: dict[str, Any] = {
     "format": "webp",

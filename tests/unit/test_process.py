@@ -11,8 +11,9 @@ import pytest
 
 from renditions.errors import Failed, NotifyFailed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
-from renditions.pipeline import Accept, Notify, Rendition
+from renditions.pipeline import Accept, Notify
 from renditions.ports import IfAbsent, Rendering
+from renditions.recipe import Rendition
 from renditions.record import Lease, Notice
 from world import LOG, Steps, World, hash_render, make_pipeline
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from renditions import reconcile
 from renditions.difference import Difference, Outcome
 from renditions.errors import StoreFailed
-from renditions.pipeline import Rendition
 from renditions.ports import StoredObject
+from renditions.recipe import Rendition
 from renditions.reconcile import Summary, follow, sync
 from world import World, make_pipeline
 

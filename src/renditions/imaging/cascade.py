@@ -25,8 +25,8 @@ from renditions.imaging.encode import encode
 from renditions.imaging.geometry import SMART_GRAVITIES, Plan, Size, plan
 from renditions.imaging.probe import Header, keeps_animation, output_format
 from renditions.imaging.vips import translated
-from renditions.pipeline import FORMATS, Rendition
 from renditions.ports import Rendered
+from renditions.recipe import FORMATS, Rendition
 
 _STEP = Fraction(2)
 """How much larger a level must be than what is made from it."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from renditions.imaging.geometry import Offset, Size
 from renditions.imaging.vips import Image
-from renditions.pipeline import Rendition
+from renditions.recipe import Rendition
 
 _NAMED_COLOURS = {"white": "#ffffff", "black": "#000000", "transparent": "#00000000"}
 _OPAQUE = 255

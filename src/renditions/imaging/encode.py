@@ -8,7 +8,7 @@ from renditions.errors import Unrenderable
 from renditions.imaging.decode import Frames
 from renditions.imaging.metadata import kept, select
 from renditions.imaging.vips import GValue, Image, translated
-from renditions.pipeline import FORMATS, Rendition
+from renditions.recipe import FORMATS, Rendition
 
 _PALETTE_DEPTHS = (1, 2, 4, 8)
 """Bits of an index into PNG's palette."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from renditions.errors import NotAccepted, Undecodable
 from renditions.imaging.geometry import Size
-from renditions.pipeline import FORMATS, Accept, Rendition
+from renditions.pipeline import Accept
+from renditions.recipe import FORMATS, Rendition
 
 # Longer signatures stand before those that are their beginnings.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (

@@ -11,8 +11,9 @@ from dataclasses import replace
 from renditions.errors import Failed, Rejected
 from renditions.imaging.document import encode_base64
 from renditions.imaging.probe import check_end, check_file, check_header, sniff
-from renditions.pipeline import FORMATS, Accept, Rendition
+from renditions.pipeline import Accept
 from renditions.ports import Rendered, Rendering
+from renditions.recipe import FORMATS, Rendition
 from renditions.record import Original
 
 

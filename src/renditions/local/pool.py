@@ -26,8 +26,9 @@ from multiprocessing.connection import Connection
 from typing import Any, Self
 
 from renditions.errors import Failed, RenderTimedOut, RenditionsError, WorkerDied
-from renditions.pipeline import Accept, Rendition
+from renditions.pipeline import Accept
 from renditions.ports import Rendering
+from renditions.recipe import Rendition
 
 RENDER = "renditions.imaging.render:render"
 """The function that workers call, by name, so that only they import it."""

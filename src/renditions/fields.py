@@ -1,0 +1,133 @@
+"""The types that a pipeline file's fields have: what each allows, said once, in annotations.
+
+``pipeline_file`` reads files by them and ``pipeline_schema`` makes the JSON Schema from them. Only the
+standard library is needed here, so that a deployed function can do without the validator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An annotation: a number's smallest and largest value, both allowed."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """An annotation: a text's regular expression, and in words what it means."""
+
+    regex: str
+    """It ends in ``(?!\\n)$``, since Python's ``$`` alone lets a line break follow."""
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """An annotation: a key template of these fields, with no part that a key can't have."""
+
+    fields: tuple[str, ...]
+
+    @property
+    def regex(self) -> str:
+        """A regular expression of the whole template, in the dialect that JSON Schema shares with Python."""
+        return (
+            r"^(?!/)(?!.*(//|/$|\{dir\}(/|$)))(?!(.*(/|\{dir\}))?\.\.?(/|$))"
+            rf"([^{{}}\x00-\x1f\x7f]|\{{\{{|\}}\}}|\{{({'|'.join(self.fields)})\}})+(?!\n)$"
+        )
+
+    @property
+    def expected(self) -> str:
+        """What such a template is, in words."""
+        return "a key without empty parts, '.' and '..' ({dir} is empty or ends with its own slash)"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """An annotation: a whole number that a file may also write with a unit, as ``"50 MB"``."""
+
+    unit: str
+    """``B`` or ``P``; ``k``, ``M`` and ``G`` before it are powers of 1,000.
+
+    Bytes may also have ``Ki``, ``Mi`` and ``Gi``, powers of 1,024.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class NotEmpty:
+    """An annotation: at least one element."""
+
+
+StoreUrl = Annotated[
+    str,
+    Pattern(
+        r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\x00-\x1f\x7f]*)?"
+        r"|(?![A-Za-z0-9+.-]+://)[^\x00-\x1f\x7f]+)(?!\n)$",
+        'a folder or "s3://bucket/prefix/"',
+    ),
+]
+CatalogUrl = Annotated[
+    str,
+    Pattern(
+        r"^(sqlite:[^\x00-\x1f\x7f]+|dynamodb:[A-Za-z0-9_.-]{3,255})(?!\n)$",
+        '"sqlite:FILE" or "dynamodb:TABLE"',
+    ),
+]
+NotifyUrl = Annotated[
+    str,
+    Pattern(
+        r"^(log:|sns:arn:[^\x00-\x1f\x7f]+|[a-z][a-z0-9+.-]*://[^\x00-\x1f\x7f]+)(?!\n)$",
+        '"log:", "sns:ARN" or a URL such as "mailto://…"',
+    ),
+]
+Colour = Annotated[
+    str,
+    Pattern(
+        r"^(#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|white|black|transparent)(?!\n)$",
+        'a colour: "#rgb", "#rrggbb", "#rrggbbaa", "white", "black" or "transparent"',
+    ),
+]
+TEMPLATE_FIELDS = (
+    "key", "dir", "name", "stem", "ext", "rendition", "format", "width", "height", "etag",
+)  # fmt: skip
+KeyTemplate = Annotated[str, Template(TEMPLATE_FIELDS)]
+Side = Annotated[int, Range(1, 65_535)]
+ByteCount = Annotated[int, Quantity("B")]
+PixelCount = Annotated[int, Quantity("P")]
+
+
+def parse_template(template: str) -> Iterator[tuple[str, str | None]]:
+    """Yield a key template's (literal text, field name or None) pairs.
+
+    Raises:
+        ValueError: a brace is alone, or a field has a format or a conversion.
+
+    """
+    for literal, name, spec, conversion in string.Formatter().parse(template):
+        if spec or conversion or name == "":
+            raise ValueError(f"{{{name}…}} is not a plain field")
+        yield literal, name
+
+
+def declared_in(thing: Any) -> dict[str, Any]:
+    """Return the fields that differ from their defaults."""
+    return {
+        spec.name: getattr(thing, spec.name)
+        for spec in fields(thing)
+        if getattr(thing, spec.name) != spec.default
+    }
+
+
+def hash_of(value: Any) -> str:
+    """Return a short stable hash over JSON-like data."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
