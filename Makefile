@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PHOTOS ?=
 
-.PHONY: setup demo test lint bench bench-quick clean
+.PHONY: setup demo test lint bench bench-quick pictures clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/ready
@@ -31,6 +31,10 @@ bench: setup
 
 bench-quick: setup
 	.venv/bin/python -m benchmarks.imaging --quick
+
+# Draws the documents' pictures anew.
+pictures: setup
+	.venv/bin/python docs/draw.py
 
 clean:
 	rm -rf .venv demo benchmarks/.cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

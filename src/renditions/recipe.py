@@ -75,7 +75,7 @@ class Rendition:
     """One declared result, made from each picture.
 
     The order of operations is fixed, whatever the order in the file: orient, rotate, flip, resize, crop,
-    pad, adjust (grayscale, sepia, brightness, contrast, saturation, gamma, negate), flatten, encode.
+    adjust (grayscale, sepia, brightness, contrast, saturation, gamma, negate), pad, flatten, encode.
     """
 
     key: Annotated[

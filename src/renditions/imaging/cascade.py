@@ -135,7 +135,7 @@ def _find_level(levels: list[Frames], task: _Task) -> Frames:
 
 
 def _finish(level: Frames, task: _Task) -> Frames:
-    """Return the level turned, cropped, padded, adjusted and flattened."""
+    """Return the level turned, cropped, adjusted, padded and flattened."""
     images, output = tuple(turn(image, task.recipe) for image in level.images), task.plan.output
     background = parse_colour(task.recipe.background)
     if task.plan.crop_at:
@@ -143,9 +143,9 @@ def _finish(level: Frames, task: _Task) -> Frames:
         if task.recipe.gravity in SMART_GRAVITIES:
             at = find_crop(images[0], output, task.recipe.gravity)
         images = tuple(image.crop(at.left, at.top, output.width, output.height) for image in images)
+    images = tuple(adjust(image, task.recipe) for image in images)
     if task.plan.pad_at:
         images = tuple(pad(image, task.plan.pad_at, output, background) for image in images)
-    images = tuple(adjust(image, task.recipe) for image in images)
     if not FORMATS[task.format].transparency:
         images = tuple(flatten(image, background) for image in images)
     return Frames(images, output, level.timing)
