@@ -138,8 +138,8 @@ def test_base64_alone_needs_no_imaging_library() -> None:
 import base64, sys
 import renditions.imaging, renditions.imaging.probe
 from renditions.imaging.render import render
-from renditions.pipeline import (Accept)
-from renditions.recipe import (Rendition)
+from renditions.pipeline import Accept
+from renditions.recipe import Rendition
 source = b"\\xff\\xd8\\xff and more"
 result = render(source, Accept(), {"text": Rendition(format="base64")})
 assert base64.b64decode(result.made["text"].content) == source

@@ -79,8 +79,8 @@ def test_the_real_renderer_runs_in_workers_and_never_here(tmp_path: Path) -> Non
     program = f"""
         import sys
         from renditions.local.pool import RenderPool
-        from renditions.pipeline import (Accept)
-from renditions.recipe import (Rendition)
+        from renditions.pipeline import Accept
+        from renditions.recipe import Rendition
         content = open({str(tmp_path / "a.jpg")!r}, "rb").read()
         with RenderPool(1, 60) as pool:
             made = pool(content, Accept(), {{"a": Rendition(width=160)}}).made
@@ -262,8 +262,8 @@ PARENT = """
     import sys, threading
     from concurrent.futures import ThreadPoolExecutor
     from renditions.local.pool import RenderPool
-    from renditions.pipeline import (Accept)
-from renditions.recipe import (Rendition)
+    from renditions.pipeline import Accept
+    from renditions.recipe import Rendition
 
     barrier = threading.Barrier(3)
 
@@ -331,7 +331,7 @@ def test_a_signal_to_every_process_lets_running_pictures_end(tmp_path: Path, num
 def test_nothing_that_a_worker_prints_comes_between_the_data() -> None:
     program = """
         from renditions.local.pool import RenderPool
-        from renditions.pipeline import (Accept)
+        from renditions.pipeline import Accept
         with RenderPool(1, 60, "pool_jobs:act") as pool:
             pool(b"print", Accept(), {})
         print("data")

@@ -22,12 +22,14 @@ HEADROOM = Fraction(8, 5)
 """How much larger than needed the decoder's own result must be: with less, its coarse filter shows."""
 SHRINKS = (8, 4, 2)
 """By how much the JPEG decoder can shrink."""
+_SCALED_HEADROOM = Fraction(5, 4)
+"""The same where the decoder can shrink to any size, and so filters better."""
 _MAX_DROPPED = Fraction(1, 4)
 """How much of a pixel of the result it may drop at the right and below."""
 _GAP = 4
 """From which scale on libvips averages before Lanczos; its default of 2 shows and is no faster."""
-_SCALED_HEADROOM = 2
-"""The same where the decoder can shrink to any size."""
+_MAX_HELD_BYTES = 48_000_000
+"""Up to how many bytes a shrunk JPEG is decoded as a whole before its first resize: faster than streaming."""
 _EXPECTED = "a whole and sound picture"
 
 
@@ -99,15 +101,21 @@ def _decode_still(content: bytes, header: Header, size: Size) -> Frames:
 def _load_shrunk(content: bytes, header: Header, stored: Size) -> tuple[Any, tuple[float, float] | None]:
     """Return the first frame as the decoder shrinks it, large enough for ``stored``, and its extent."""
     whole = header.stored
-    # Only JPEG's warnings mean lost pixels; elsewhere they tell of unknown tags and the like.
-    options = {"access": "sequential", "fail_on": "warning" if header.format == "jpeg" else "error"}
     if header.format == "jpeg":
-        for shrink in SHRINKS:
-            if _can_shrink(whole, stored, shrink):
-                image = load("jpeg", content, shrink=shrink, **options)
-                return image, (whole.width / shrink, whole.height / shrink)
+        shrink = next((shrink for shrink in SHRINKS if _can_shrink(whole, stored, shrink)), 1)
+        held_bytes = 3 * whole.width * whole.height // shrink**2
+        image = load(
+            "jpeg",
+            content,
+            shrink=shrink,
+            access="random" if held_bytes <= _MAX_HELD_BYTES else "sequential",
+            # Only JPEG's warnings mean lost pixels; elsewhere they tell of unknown tags and the like.
+            fail_on="warning",
+        )
+        return image, (whole.width / shrink, whole.height / shrink)
+    options = {"access": "sequential", "fail_on": "error"}
     if header.format == "webp" and header.frames == 1:
-        scale = _SCALED_HEADROOM * max(stored.width / whole.width, stored.height / whole.height)
+        scale = float(_SCALED_HEADROOM) * max(stored.width / whole.width, stored.height / whole.height)
         if scale < 1:
             return load("webp", content, scale=scale, **options), None
     return load(header.format, content, **options), None
@@ -155,9 +163,12 @@ def resize(image: Any, size: Size, extent: tuple[float, float] | None = None) ->
     across, down = size.width / width, size.height / height
     if not image.hasalpha():
         return _resample(image, across, down)
-    resized = _resample(image.premultiply(), across, down).unpremultiply()
-    is_float = image.format in ("float", "double")
-    return resized if is_float else resized.rint().cast(image.format)
+    weighted, is_whole = image.premultiply(), image.format in ("uchar", "ushort")
+    if is_whole:
+        # A quarter of floating point's work, and below what the encoders lose.
+        weighted = weighted.rint().cast(image.format)
+    resized = _resample(weighted, across, down).unpremultiply()
+    return resized.rint().cast(image.format) if is_whole else resized
 
 
 def _resample(image: Any, across: float, down: float) -> Any:
