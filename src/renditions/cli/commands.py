@@ -41,7 +41,7 @@ app = typer.Typer(
 
 FileOption = Annotated[
     Path | None,
-    typer.Option("-p", "--pipeline", metavar="FILE", help="The pipeline file [default: renditions.toml]."),
+    typer.Option("-p", "--pipeline", metavar="FILE", help="The pipeline file (default: renditions.toml)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 WorkersOption = Annotated[
