@@ -1,22 +1,30 @@
-"""Draws the pictures in the documents, with the engine itself: ``make pictures``."""
+"""Draws the pictures in the documents with the engine itself, and writes ``fields.md``: ``make pictures``."""
 
 from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Annotated, get_args, get_origin, get_type_hints
 
-from PIL import Image
+from examples import EXAMPLES, Example, View
+from PIL import ExifTags, Image, ImageDraw, ImageFile, ImageFont, ImageSequence
 
 from renditions.imaging.render import render
 from renditions.imaging.scenery import draw_pictures
-from renditions.pipeline import Accept
+from renditions.pipeline import Accept, Pipeline
+from renditions.pipeline_file import parse
+from renditions.ports import Rendered
 from renditions.recipe import Rendition
 
-IMAGES = Path(__file__).parent / "images"
+DOCUMENTS = Path(__file__).parent
+IMAGES = DOCUMENTS / "images"
 PAPER = "#f6f6f4"
+INK = "#303030"
 GAP_PIXELS = 16
+TEXT_PIXELS = 13
 
 SHEET_PICTURES = ("mountains.jpg", "portrait.jpg", "leaf.png", "sea.jpg")
 SHEET_RECIPES = (
@@ -24,39 +32,176 @@ SHEET_RECIPES = (
     Rendition(width=220, height=220, fit="cover", gravity="attention"),
     Rendition(width=220, height=140, fit="contain", background="#20242c", sepia=True),
 )
+INTRODUCTION = """\
+# What each field of a rendition does
+
+Drawn by the engine itself (`make pictures`), from the pictures of `renditions demo`. Types, defaults and
+the order of operations are in [pipeline-file.md](pipeline-file.md).
+"""
 
 
 def main() -> None:
     """Draw every picture anew."""
     with tempfile.TemporaryDirectory() as folder:
         draw_pictures(Path(folder))
+        _sign(Path(folder, "sea.jpg"), Path(folder, "signed.jpg"))
         rows = [
-            [make(Path(folder, name).read_bytes(), recipe) for name in SHEET_PICTURES]
+            [_open(_make(Path(folder, name).read_bytes(), recipe)) for name in SHEET_PICTURES]
             for recipe in SHEET_RECIPES
         ]
-    lay_out(rows).save(IMAGES / "renditions.webp", quality=86, method=6)
+        _save(lay_out(rows), "renditions")
+        for field, example in EXAMPLES.items():
+            _save(lay_out([draw_example(Path(folder, example.picture), example)]), f"fields/{field}")
+    (DOCUMENTS / "fields.md").write_text(fields_page())
 
 
-def make(content: bytes, recipe: Rendition) -> Image.Image:
-    """Return what the recipe makes of the picture."""
-    rendering = render(content, Accept(), {"it": recipe})
-    return Image.open(io.BytesIO(rendering.made["it"].content)).convert("RGB")
+def fields_page() -> str:
+    """Return the text of ``fields.md``."""
+    hints = get_type_hints(Rendition, include_extras=True)
+    parts = [INTRODUCTION]
+    for spec in fields(Rendition):
+        hint = hints[spec.name]
+        sentence = get_args(hint)[-1] if get_origin(hint) is Annotated else ""
+        parts.append(f"## `{spec.name}`\n\n{sentence}\n\n![{spec.name}](images/fields/{spec.name}.webp)\n")
+    return "\n".join(parts)
+
+
+def parse_example(lines: str) -> Pipeline:
+    """Return a pipeline of one rendition, ``thumb``, that these lines declare."""
+    head = '[source]\nstore = "in"\n[output]\nstore = "out"\n[renditions.thumb]\n'
+    return parse(head + lines, "examples.py", DOCUMENTS, {}).pipeline
+
+
+def draw_example(file: Path, example: Example) -> list[Image.Image]:
+    """Return a picture of each of the example's renditions, with its first line below it."""
+    content = file.read_bytes()
+    cells = []
+    for lines in example.lines:
+        pipeline = parse_example(lines)
+        caption = lines.partition("\n")[0] or "(default)"
+        if example.view == "key":
+            cell = _write([pipeline.output_keys(f"2026/{file.name}", "")["thumb"]], 280)
+        else:
+            rendered = _make(content, pipeline.renditions["thumb"])
+            cell = _show(rendered, example.view)
+            if rendered.format != "base64":
+                caption += f"\n{rendered.width} by {rendered.height}, {_size(len(rendered.content))}"
+        cells.append(_caption(cell, caption))
+    return cells
 
 
 def lay_out(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
     """Return the pictures side by side on paper, each in the middle of its cell."""
-    width = max(picture.width for row in rows for picture in row)
+    widths = [
+        max(row[at].width for row in rows if at < len(row)) for at in range(max(len(row) for row in rows))
+    ]
     heights = [max(picture.height for picture in row) for row in rows]
-    columns = max(len(row) for row in rows)
-    size = columns * (width + GAP_PIXELS) + GAP_PIXELS, sum(heights) + (len(rows) + 1) * GAP_PIXELS
+    size = sum(widths) + (len(widths) + 1) * GAP_PIXELS, sum(heights) + (len(rows) + 1) * GAP_PIXELS
     sheet = Image.new("RGB", size, PAPER)
     top = GAP_PIXELS
     for row, height in zip(rows, heights, strict=True):
-        for number, picture in enumerate(row):
-            left = GAP_PIXELS + number * (width + GAP_PIXELS) + (width - picture.width) // 2
-            sheet.paste(picture, (left, top + (height - picture.height) // 2))
+        left = GAP_PIXELS
+        for width, picture in zip(widths, row, strict=False):
+            sheet.paste(picture, (left + (width - picture.width) // 2, top + (height - picture.height) // 2))
+            left += width + GAP_PIXELS
         top += height + GAP_PIXELS
     return sheet
+
+
+def _make(content: bytes, recipe: Rendition) -> Rendered:
+    """Return what the recipe makes of the picture."""
+    rendering = render(content, Accept(), {"it": recipe})
+    if "it" not in rendering.made:
+        raise SystemExit(f"{recipe}: {rendering.rejected or rendering.errors['it']}")
+    return rendering.made["it"]
+
+
+def _show(rendered: Rendered, view: View) -> Image.Image:
+    """Return the view of one rendition."""
+    content = rendered.content
+    match view:
+        case "text":
+            text = content[:120].decode()
+            return _write([text[at : at + 30] for at in range(0, len(text), 30)] + ["…"], 280)
+        case "metadata":
+            return _write(_describe(content), 280)
+        case "frames":
+            frames = [
+                frame.convert("RGB") for frame in ImageSequence.Iterator(Image.open(io.BytesIO(content)))
+            ]
+            return lay_out([frames[:: max(1, len(frames) // 3)][:3]])
+        case "half a file":
+            ImageFile.LOAD_TRUNCATED_IMAGES = True
+            half = Image.open(io.BytesIO(content[: len(content) // 2])).convert("RGB")
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
+            return half
+        case "detail":
+            picture = _open(rendered)
+            width, height = picture.width // 8, picture.height // 8
+            left, top = int(picture.width * 0.42), int(picture.height * 0.3)
+            part = picture.crop((left, top, left + width, top + height))
+            return part.resize((width * 4, height * 4), Image.Resampling.NEAREST)
+        case _:
+            return _open(rendered)
+
+
+def _open(rendered: Rendered) -> Image.Image:
+    """Return the file's picture as it is seen on a chequered ground."""
+    picture = Image.open(io.BytesIO(rendered.content)).convert("RGBA")
+    ground = Image.new("RGBA", picture.size, "white")
+    draw = ImageDraw.Draw(ground)
+    for top in range(0, picture.height, 8):
+        for left in range(top // 8 % 2 * 8, picture.width, 16):
+            draw.rectangle((left, top, left + 7, top + 7), "#dcdcdc")
+    return Image.alpha_composite(ground, picture).convert("RGB")
+
+
+def _describe(content: bytes) -> list[str]:
+    exif = Image.open(io.BytesIO(content)).getexif()
+    told = [f"{ExifTags.TAGS[tag]}: {value}" for tag, value in exif.items() if isinstance(value, str)]
+    told += ["GPSLatitude: …"] if exif.get_ifd(ExifTags.IFD.GPSInfo) else []
+    return told or ["(nothing)"]
+
+
+def _sign(source: Path, target: Path) -> None:
+    """Write the picture again with metadata."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Copyright], exif[ExifTags.Base.Artist] = "2026 Ann Example", "Ann Example"
+    exif[ExifTags.Base.Make] = "Camera"
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 0.0)
+    Image.open(source).save(target, exif=exif, quality=92)
+
+
+def _write(lines: Iterable[str], width: int) -> Image.Image:
+    """Return a card with lines of text."""
+    lines = list(lines)
+    card = Image.new("RGB", (width, len(lines) * (TEXT_PIXELS + 6) + 16), "white")
+    font = ImageFont.load_default(TEXT_PIXELS)
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(card).text((10, 8 + number * (TEXT_PIXELS + 6)), line, INK, font)
+    return card
+
+
+def _caption(picture: Image.Image, text: str) -> Image.Image:
+    """Return the picture with text below it."""
+    font = ImageFont.load_default(TEXT_PIXELS)
+    left, _, right, bottom = ImageDraw.Draw(picture).multiline_textbbox((0, 0), text, font)
+    card = Image.new(
+        "RGB", (max(picture.width, int(right - left) + 2), picture.height + int(bottom) + 10), PAPER
+    )
+    card.paste(picture, ((card.width - picture.width) // 2, 0))
+    ImageDraw.Draw(card).multiline_text((0, picture.height + 6), text, INK, font)
+    return card
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1000:.1f} kB"
+
+
+def _save(picture: Image.Image, name: str) -> None:
+    file = IMAGES / f"{name}.webp"
+    file.parent.mkdir(exist_ok=True)
+    picture.save(file, quality=82, method=6)
 
 
 if __name__ == "__main__":
