@@ -43,16 +43,21 @@ the order of operations are in [pipeline-file.md](pipeline-file.md).
 def main() -> None:
     """Draw every picture anew."""
     with tempfile.TemporaryDirectory() as folder:
-        draw_pictures(Path(folder))
-        _sign(Path(folder, "sea.jpg"), Path(folder, "signed.jpg"))
+        draw_originals(Path(folder))
         rows = [
             [_open(_make(Path(folder, name).read_bytes(), recipe)) for name in SHEET_PICTURES]
             for recipe in SHEET_RECIPES
         ]
         _save(lay_out(rows), "renditions")
         for field, example in EXAMPLES.items():
-            _save(lay_out([draw_example(Path(folder, example.picture), example)]), f"fields/{field}")
+            _save(draw_example(Path(folder), example), f"fields/{field}")
     (DOCUMENTS / "fields.md").write_text(fields_page())
+
+
+def draw_originals(folder: Path) -> None:
+    """Draw the pictures that the examples are made of."""
+    draw_pictures(folder)
+    _sign(folder / "sea.jpg", folder / "signed.jpg")
 
 
 def fields_page() -> str:
@@ -72,8 +77,9 @@ def parse_example(lines: str) -> Pipeline:
     return parse(head + lines, "examples.py", DOCUMENTS, {}).pipeline
 
 
-def draw_example(file: Path, example: Example) -> list[Image.Image]:
-    """Return a picture of each of the example's renditions, with its first line below it."""
+def draw_example(folder: Path, example: Example) -> Image.Image:
+    """Return the example's renditions side by side, each with its first line below it."""
+    file = folder / example.picture
     content = file.read_bytes()
     cells = []
     for lines in example.lines:
@@ -87,7 +93,7 @@ def draw_example(file: Path, example: Example) -> list[Image.Image]:
             if rendered.format != "base64":
                 caption += f"\n{rendered.width} by {rendered.height}, {_size(len(rendered.content))}"
         cells.append(_caption(cell, caption))
-    return cells
+    return lay_out([cells])
 
 
 def lay_out(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
@@ -201,7 +207,7 @@ def _size(size_bytes: int) -> str:
 def _save(picture: Image.Image, name: str) -> None:
     file = IMAGES / f"{name}.webp"
     file.parent.mkdir(exist_ok=True)
-    picture.save(file, quality=82, method=6)
+    picture.save(file, quality=90, method=6)
 
 
 if __name__ == "__main__":
