@@ -10,13 +10,11 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 from renditions.errors import Conflict, KeyRefused, KeyTaken
 from renditions.ports import Condition, IfMatch, StoredObject
 from renditions.record import Notice, Record, Status
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
 MAX_KEY_BYTES = 1024
 
 
@@ -25,7 +23,6 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._objects: dict[str, tuple[StoredObject, bytes]] = {}
-        self._writes = 0
         self._lock = threading.Lock()
 
     def list(self) -> Iterator[StoredObject]:
@@ -52,8 +49,7 @@ class MemoryStore:
             expected = condition.etag if isinstance(condition, IfMatch) else None
             if (there[0].etag if there else None) != expected:
                 raise Conflict(f"{key!r} isn't what it was")
-            self._writes += 1
-            stored = StoredObject(key, etag, len(content), START + timedelta(seconds=self._writes))
+            stored = StoredObject(key, etag, len(content))
             self._objects[key] = stored, content
         return stored
 

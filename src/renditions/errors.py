@@ -6,6 +6,7 @@
     ├── Rejected              this picture can't be: trying again can't help
     │   ├── NotAccepted         it breaks a rule of [accept]
     │   ├── Undecodable         it is damaged, or no picture
+    │   ├── Archived            it can't be read before it is restored
     │   ├── Unrenderable        it is sound, but can't become what is declared
     │   ├── KeyRefused          its key can't exist in the store
     │   └── KeyTaken            its output's key belongs to another picture
@@ -13,9 +14,12 @@
     │   ├── RenderTimedOut      a picture took longer than its time limit
     │   ├── WorkerDied          a worker process ended while it held a picture
     │   ├── StoreFailed         a store didn't do what it was asked
+    │   │   └── StoreRefused      and won't until somebody changes something
     │   ├── CatalogFailed       the catalog didn't do what it was asked
-    │   │   └── CatalogTooNew     a newer version wrote it
+    │   │   ├── CatalogTooNew     a newer version wrote it
+    │   │   └── CatalogRefused    it won't until somebody changes something
     │   └── NotifyFailed        a notice couldn't be delivered
+    │       └── NotifyRefused     and can't be until somebody changes something
     └── Conflict              somebody else changed the thing meanwhile: look again
 
 Each class carries three facts: ``exit_code`` for a terminal, ``http_status`` for an API, and
@@ -82,6 +86,10 @@ class Undecodable(Rejected):
     """The bytes are damaged or no picture that is known here."""
 
 
+class Archived(Rejected):
+    """The picture's object is in an archive: its bytes can't be had before somebody restores it."""
+
+
 class Unrenderable(Rejected):
     """A sound picture that can't become the declared rendition (a format's own limit, say)."""
 
@@ -120,6 +128,12 @@ class StoreFailed(Failed):
     """A store didn't do what it was asked."""
 
 
+class StoreRefused(StoreFailed):
+    """The store won't do it until somebody changes something: no permission, no such bucket."""
+
+    retryable = False
+
+
 class CatalogFailed(Failed):
     """The catalog didn't do what it was asked."""
 
@@ -131,8 +145,20 @@ class CatalogTooNew(CatalogFailed):
     retryable = False
 
 
+class CatalogRefused(CatalogFailed):
+    """The catalog won't do it until somebody changes something: no permission, no such table."""
+
+    retryable = False
+
+
 class NotifyFailed(Failed):
     """A notice couldn't be delivered."""
+
+
+class NotifyRefused(NotifyFailed):
+    """A notice can't be delivered until somebody changes something: no permission, no such topic."""
+
+    retryable = False
 
 
 class Conflict(RenditionsError):

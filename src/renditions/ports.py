@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
 from renditions.pipeline import Accept
@@ -25,7 +24,6 @@ class StoredObject:
     etag: str
     """Differs whenever the content may differ; hexadecimal or base64url characters and dashes only."""
     size_bytes: int
-    modified_at: datetime
     at_rest: bool = True
     """False while somebody may still be writing it."""
 
@@ -64,7 +62,12 @@ class Store(Protocol):
         ...
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
-        """Return the object and its whole content, which belong together, or None if there is none."""
+        """Return the object and its whole content, which belong together, or None if there is none.
+
+        Raises:
+            Rejected: it is there and can't be read as things are, whoever tries again.
+
+        """
         ...
 
     def put(self, key: str, content: bytes, condition: Condition, content_type: str) -> StoredObject:

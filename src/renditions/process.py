@@ -198,7 +198,10 @@ class Processor:
             return self._finish(begun, self._refuse(begun, _too_many_bytes(found, self.pipeline)))
         if not difference.make and begun.rules == self.pipeline.rules:
             return self._finish(begun, self._decide(begun, "done"))
-        got = self.source.get(begun.name)
+        try:
+            got = self.source.get(begun.name)
+        except Rejected as refusal:
+            return self._finish(begun, self._refuse(begun, str(refusal)))
         if got is None or got[0].etag != found.etag:
             return begun
         recipes = {name: self.pipeline.renditions[name] for name in difference.make}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from contract.cloud import CLIENTS, REGION, name_of
 from contract.races import take_rounds
 from memory import MemoryStore
+from renditions.aws.s3 import S3Store
 from renditions.local.folder import FolderStore
+from renditions.pipeline import S3Place
 from renditions.ports import Condition, IfAbsent, IfMatch, Store, StoredObject
 
 
@@ -16,13 +20,22 @@ def open_folder(folder: Path) -> Store:
     return FolderStore(folder / "store", create=True)
 
 
+def open_s3(folder: Path) -> Store:
+    """Open a store below a prefix of a bucket that has the folder's name; make the bucket."""
+    bucket = name_of(folder)
+    with suppress(CLIENTS.s3.exceptions.BucketAlreadyOwnedByYou):
+        CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    return S3Store(CLIENTS.s3, S3Place(bucket, "a+ü/"))
+
+
 STORES: Mapping[str, Callable[[Path], Store]] = {
     "memory": lambda _: MemoryStore(),
     "folder": open_folder,
+    "s3": open_s3,
 }
 """What opens an empty store, given an empty folder."""
 
-SHARED_STORES: Mapping[str, Callable[[Path], Store]] = {"folder": open_folder}
+SHARED_STORES: Mapping[str, Callable[[Path], Store]] = {"folder": open_folder, "s3": open_s3}
 """Those that another process can open too, by the same call."""
 
 

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -145,13 +144,11 @@ def test_an_etag_stays_when_the_file_is_moved_or_its_mode_changes(root: Path) ->
     assert found.etag == stored.etag
 
 
-def test_times_that_no_datetime_holds_end_no_listing(root: Path) -> None:
+def test_odd_times_end_no_listing(root: Path) -> None:
     for name, second in (("a", -5), ("b", 2**33)):
         (root / name).write_bytes(b"")
         os.utime(root / name, (second, second))
-    old, late = FolderStore(root).list()
-    assert old.modified_at == datetime(1970, 1, 1, tzinfo=UTC)
-    assert late.modified_at.year >= 2038
+    assert keys(FolderStore(root)) == ["a", "b"]
 
 
 def test_a_file_is_at_rest_once_it_was_left_alone(root: Path) -> None:

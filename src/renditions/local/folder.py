@@ -18,7 +18,6 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from renditions.errors import Conflict, KeyRefused, StoreFailed
@@ -40,9 +39,6 @@ READ_ATTEMPTS = 5
 
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _FOLDER_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno.EPERM)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_SECOND = 253_402_300_799
-"""The end of the year 9999, the last that a datetime holds."""
 
 
 class FolderStore:
@@ -146,9 +142,7 @@ class FolderStore:
     def _describe(self, key: str, status: os.stat_result) -> StoredObject:
         # By ctime, which nobody can set back; by the distance, because clocks can be.
         at_rest = abs(time.time() - status.st_ctime) >= self._rest_seconds
-        seconds = min(max(status.st_mtime_ns / 1e9, 0), _LAST_SECOND)
-        modified_at = _EPOCH + timedelta(seconds=seconds)
-        return StoredObject(key, _etag(status), status.st_size, modified_at, at_rest)
+        return StoredObject(key, _etag(status), status.st_size, at_rest)
 
     def _open_root(self, *, make: bool = False) -> int:
         """Open the folder anew, since another may have its name by now.

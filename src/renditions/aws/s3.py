@@ -1,0 +1,187 @@
+"""A store in an S3 bucket, below a prefix.
+
+The bucket may be versioned (conditions then concern the newest version, and deleting leaves a marker)
+and encrypted in any way, where the caller may use the key. It must list in the order of keys, which all
+but directory buckets do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from renditions.aws.clients import error_code, reported
+from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused
+from renditions.pipeline import S3Place
+from renditions.ports import Condition, IfMatch, StoredObject
+
+MAX_KEY_BYTES = 1024
+
+_MISSING = ("404", "NoSuchKey")
+"""How it is said that there is no such object; as a number where the answer has no body, or an XML that
+can't be read because of the key in it."""
+_CONDITION_FAILED = ("412", "409", "PreconditionFailed", "ConditionalRequestConflict")
+
+
+class S3Store:
+    """A :class:`~renditions.ports.Store` in a bucket, for any number of threads, processes and machines.
+
+    An ETag is S3's own, without its quotes: 32 hexadecimal digits, and for what was uploaded in parts a
+    dash and their number.
+
+    A write whose answer got lost is sent again and may then find its own object: that is a ``Conflict``
+    like any other.
+
+    Args:
+        client: An S3 client.
+        place: The bucket and the prefix below which keys are.
+        cache_control: The ``Cache-Control`` header that objects are served with.
+
+    """
+
+    def __init__(self, client: Any, place: S3Place, cache_control: str | None = None) -> None:
+        self._client = client
+        self._place = place
+        self._headers = {"CacheControl": cache_control} if cache_control else {}
+
+    def list(self) -> Iterator[StoredObject]:
+        """See :meth:`Store.list <renditions.ports.Store.list>`. A page of 1,000 is in memory at a time."""
+        # botocore asks for percent-encoded keys by itself and decodes them: XML can't hold every character.
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._place.bucket, Prefix=self._place.prefix
+        )
+        with self._reported():
+            for page in pages:
+                for entry in page.get("Contents", ()):
+                    # The prefix itself may be an object: what consoles make when they make a folder.
+                    if key := entry["Key"].removeprefix(self._place.prefix):
+                        yield StoredObject(key, _etag(entry), entry["Size"])
+
+    def head(self, key: str) -> StoredObject | None:
+        """See :meth:`Store.head <renditions.ports.Store.head>`."""
+        target = self._target(key)
+        with self._reported(key):
+            try:
+                answer = self._client.head_object(**target)
+            except ClientError as error:
+                if error_code(error) not in _MISSING:
+                    raise
+                self._confirm_missing(key)
+                return None
+        return StoredObject(key, _etag(answer), answer["ContentLength"])
+
+    def get(self, key: str) -> tuple[StoredObject, bytes] | None:
+        """See :meth:`Store.get <renditions.ports.Store.get>`.
+
+        Raises:
+            Archived: the object is in an archive, from which it must be restored first.
+
+        """
+        target = self._target(key)
+        with self._reported(key):
+            try:
+                answer = self._client.get_object(**target)
+                content = answer["Body"].read()
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    return None
+                if error_code(error) == "InvalidObjectState":
+                    raise self._archived(key, error) from error
+                raise
+        return StoredObject(key, _etag(answer), len(content)), content
+
+    def put(self, key: str, content: bytes, condition: Condition, content_type: str) -> StoredObject:
+        """See :meth:`Store.put <renditions.ports.Store.put>`."""
+        # Without quotes, which S3 takes either way and some other servers only so.
+        only_if = {"IfMatch": condition.etag} if isinstance(condition, IfMatch) else {"IfNoneMatch": "*"}
+        target = self._target(key)
+        with self._reported(key):
+            try:
+                answer = self._client.put_object(
+                    **target, **only_if, **self._headers, Body=content, ContentType=content_type
+                )
+            except ClientError as error:
+                is_gone = isinstance(condition, IfMatch) and error_code(error) in _MISSING
+                if is_gone or error_code(error) in _CONDITION_FAILED:
+                    raise Conflict(f"{key!r} isn't what it was") from error
+                raise
+        return StoredObject(key, _etag(answer), len(content))
+
+    def delete(self, key: str, condition: IfMatch) -> None:
+        """See :meth:`Store.delete <renditions.ports.Store.delete>`.
+
+        S3 checks the condition itself (since September 2025; it wants ``s3:GetObject`` for that). Some
+        other servers don't look at it, so it is looked at first: there, and only there, what is written
+        between that look and the deletion is lost.
+        """
+        there = self.head(key)
+        if there is None:
+            return
+        if there.etag != condition.etag:
+            raise Conflict(f"{key!r} isn't what it was")
+        with self._reported(key):
+            try:
+                self._client.delete_object(**self._target(key), IfMatch=condition.etag)
+            except ClientError as error:
+                if error_code(error) in _CONDITION_FAILED:
+                    raise Conflict(f"{key!r} isn't what it was") from error
+                if error_code(error) not in _MISSING:
+                    raise
+
+    def _target(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._place.bucket, "Key": _full_key(self._place.prefix, key)}
+
+    def _confirm_missing(self, key: str) -> None:
+        """Raise StoreRefused if it is the bucket that is missing.
+
+        An answer to HEAD has no body to tell the two apart, and a bucket that is gone must not look as
+        if its pictures were deleted.
+        """
+        try:
+            self._client.get_object(**self._target(key), Range="bytes=0-0")["Body"].close()
+        except ClientError as error:
+            # A range of an empty object can't be; it came after the first look, as what there is now did.
+            if error_code(error) not in (*_MISSING, "InvalidRange"):
+                raise
+
+    def _archived(self, key: str, error: ClientError) -> Archived:
+        storage_class = error.response.get("Error", {}).get("StorageClass", "an archive")
+        return Archived(
+            f"expected an object that can be read, found one in {storage_class}: restore "
+            f"{self._place.spell()}{key} first, then: renditions retry"
+        )
+
+    def _reported(self, key: str = "") -> AbstractContextManager[None]:
+        where = f"{self._place.spell()}{key}"
+        return reported(where, passing=StoreFailed, lasting=StoreRefused)
+
+
+def _etag(answer: dict[str, Any]) -> str:
+    return str(answer["ETag"]).strip('"')
+
+
+def _full_key(prefix: str, key: str) -> str:
+    """Return the object's whole key.
+
+    Raises:
+        KeyRefused: S3 can't hold such a key.
+
+    """
+    full = f"{prefix}{key}"
+    try:
+        size_bytes = len(full.encode())
+    except UnicodeEncodeError as error:
+        raise KeyRefused(f"expected a key of Unicode text, found {key!r}") from error
+    if not key or size_bytes > MAX_KEY_BYTES:
+        raise KeyRefused(
+            f"expected a key of 1 to {MAX_KEY_BYTES:,} bytes with its prefix {prefix!r}, found {size_bytes:,}"
+        )
+    depth = 0
+    for part in full.split("/"):
+        depth += -1 if part == ".." else 1
+        if depth < 0:
+            raise KeyRefused(f"expected a key that doesn't lead above its bucket, found {full!r}")
+    return full

@@ -1,0 +1,260 @@
+"""What is S3's own: keys, versions, encryption, headers, archives, and what its errors become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
+
+from aws.answers import Answer, answering
+from contract.cloud import CLIENTS, REGION, name_of
+from contract.stores import keys, put
+from renditions.aws.clients import PASSING, Clients
+from renditions.aws.s3 import S3Store
+from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused, UsageError
+from renditions.pipeline import S3Place, Source
+from renditions.ports import IfAbsent, IfMatch
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+ODD_KEYS = {
+    "empty part": "a//b.jpg",
+    "leading slash": "/a.jpg",
+    "only slashes": "//",
+    "trailing slash": "a/",
+    "dot parts": "a/./b",
+    "leading dot part": "./a",
+    "dot dot part": "a/../b.jpg",
+    "encoded slash": "a%2Fb",
+    "control characters": "a\x01\x1f\x7fb.jpg",
+    "1,024 bytes": "é" * 512,
+    "no part of a folder": "a" * 300 + "/b",
+}
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> str:
+    name = name_of(tmp_path)
+    CLIENTS.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    return name
+
+
+@pytest.fixture
+def store(bucket: str) -> S3Store:
+    return S3Store(CLIENTS.s3, S3Place(bucket, ""))
+
+
+def xml_error(status: int, code: str, extra: str = "") -> Answer:
+    """Return an answer as S3 gives it."""
+    return Answer(status, f"<Error><Code>{code}</Code><Message>words</Message>{extra}</Error>")
+
+
+@pytest.mark.parametrize("key", ODD_KEYS.values(), ids=ODD_KEYS)
+def test_keys_that_no_folder_could_hold_are_kept_exactly(store: S3Store, key: str) -> None:
+    stored = store.put(key, b"odd", IfAbsent(), "image/jpeg")
+    assert stored.key == key
+    assert store.head(key) == stored
+    assert store.get(key) == (stored, b"odd")
+    assert list(store.list()) == [stored]
+    store.delete(key, IfMatch(stored.etag))
+    assert keys(store) == []
+
+
+def test_such_keys_are_told_apart_and_listed_in_their_order(store: S3Store) -> None:
+    odd = [key for key in ODD_KEYS.values() if "\x01" not in key]
+    odd += ["a/b.jpg", "b.jpg", "a/b", "a", "a b", "a+b", "a%20b", "a\x01\x1f\x7fb.jpg"]
+    for key in odd:
+        store.put(key, key.encode(), IfAbsent(), "image/jpeg")
+    assert keys(store) == sorted(odd, key=str.encode)
+    for key in odd:
+        got = store.get(key)
+        assert got
+        assert got[1] == key.encode()
+
+
+@pytest.mark.parametrize("key", ["../a", "a/../../b", "é" * 513])
+def test_a_key_that_s3_can_not_hold_is_refused(store: S3Store, key: str) -> None:
+    with pytest.raises(KeyRefused):
+        store.put(key, b"", IfAbsent(), "image/jpeg")
+
+
+def test_the_prefix_counts_and_what_is_beside_it_is_not_seen(bucket: str) -> None:
+    whole, below = S3Store(CLIENTS.s3, S3Place(bucket, "")), S3Store(CLIENTS.s3, S3Place(bucket, "in/"))
+    put(whole, "in/")  # what a console makes when it makes a folder
+    put(whole, "in/a.jpg")
+    put(whole, "inner/b.jpg")
+    assert keys(below) == ["a.jpg"]
+    below.put("x" * 1021, b"", IfAbsent(), "image/jpeg")
+    with pytest.raises(KeyRefused, match="1,025"):
+        below.head("x" * 1022)
+
+
+def test_a_folder_marker_is_no_picture(store: S3Store) -> None:
+    put(store, "2026/", b"")
+    assert keys(store) == ["2026/"]
+    assert not Source(store="s3://bucket", match=("*",)).matches("2026/")
+
+
+def test_an_object_has_its_type_and_the_declared_cache_control(bucket: str) -> None:
+    store = S3Store(CLIENTS.s3, S3Place(bucket, ""), cache_control="public, max-age=60")
+    store.put("a", b"", IfAbsent(), "image/avif")
+    answer = CLIENTS.s3.head_object(Bucket=bucket, Key="a")
+    assert (answer["ContentType"], answer["CacheControl"]) == ("image/avif", "public, max-age=60")
+
+
+def test_in_a_versioned_bucket_the_newest_version_counts(store: S3Store, bucket: str) -> None:
+    CLIENTS.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first = put(store, "a", b"one")
+    second = put(store, "a", b"two")
+    with pytest.raises(Conflict):
+        store.delete("a", IfMatch(first.etag))
+    store.delete("a", IfMatch(second.etag))
+    assert store.head("a") is None
+    assert store.get("a") is None
+    assert keys(store) == []
+    with pytest.raises(Conflict):
+        store.put("a", b"three", IfMatch(second.etag), "image/jpeg")
+    third = store.put("a", b"three", IfAbsent(), "image/jpeg")
+    assert store.get("a") == (third, b"three")
+
+
+@pytest.mark.parametrize("algorithm", ["AES256", "aws:kms"])
+def test_an_encrypted_bucket_is_like_any_other(store: S3Store, bucket: str, algorithm: str) -> None:
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
+    CLIENTS.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    stored = put(store, "a", b"one")
+    assert store.get("a") == (stored, b"one")
+    assert list(store.list()) == [stored]
+    store.delete("a", IfMatch(put(store, "a", b"two").etag))
+
+
+def test_what_was_uploaded_in_parts_has_a_plain_etag_too(store: S3Store, bucket: str) -> None:
+    target = {"Bucket": bucket, "Key": "a"}
+    upload = CLIENTS.s3.create_multipart_upload(**target)["UploadId"]
+    parts = [b"x" * 5 * 2**20, b"y"]
+    sent = [
+        CLIENTS.s3.upload_part(**target, UploadId=upload, PartNumber=number, Body=part)
+        for number, part in enumerate(parts, 1)
+    ]
+    CLIENTS.s3.complete_multipart_upload(
+        **target,
+        UploadId=upload,
+        MultipartUpload={
+            "Parts": [{"ETag": part["ETag"], "PartNumber": number} for number, part in enumerate(sent, 1)]
+        },
+    )
+    found = store.head("a")
+    assert found
+    assert found.etag.endswith("-2")
+    assert '"' not in found.etag
+    assert store.get("a") == (found, b"".join(parts))
+    put(store, "a", b"new", IfMatch(found.etag))
+
+
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
+def test_an_archived_object_is_rejected_with_what_to_do(
+    store: S3Store, bucket: str, storage_class: str
+) -> None:
+    CLIENTS.s3.put_object(Bucket=bucket, Key="a.jpg", Body=b"old", StorageClass=storage_class)
+    assert keys(store) == ["a.jpg"]
+    with pytest.raises(Archived, match=r"restore .*/a\.jpg first, then: renditions retry"):
+        store.get("a.jpg")
+
+
+def test_a_bucket_that_is_gone_is_no_bucket_without_pictures() -> None:
+    store = S3Store(CLIENTS.s3, S3Place("nobody-has-this-one", "in/"))
+    for use in (
+        lambda: store.head("a"),
+        lambda: store.get("a"),
+        lambda: keys(store),
+        lambda: store.delete("a", IfMatch("0")),
+        lambda: store.put("a", b"", IfAbsent(), "image/jpeg"),
+        lambda: store.put("a", b"", IfMatch("0"), "image/jpeg"),
+    ):
+        with pytest.raises(StoreRefused, match="NoSuchBucket") as refusal:
+            use()
+        assert not refusal.value.retryable
+
+
+def test_a_throttled_call_is_sent_again() -> None:
+    found = Answer(200, "content", {"ETag": '"e1"'})
+    with answering([xml_error(503, "SlowDown"), found]) as (clients, seen):
+        got = S3Store(clients.s3, S3Place("bucket", "")).get("a")
+    assert got
+    assert got[1] == b"content"
+    assert seen == ["GET /bucket/a"] * 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (xml_error(403, "AccessDenied"), StoreRefused),
+        (xml_error(403, "InvalidAccessKeyId"), StoreRefused),
+        (xml_error(400, "ExpiredToken"), StoreRefused),
+        (xml_error(400, "KMS.DisabledException"), StoreRefused),
+        (xml_error(409, "OperationAborted"), StoreFailed),
+        (Answer(200, "half", {"ETag": '"e1"'}, announced_bytes=9), StoreFailed),
+        (xml_error(403, "InvalidObjectState", "<StorageClass>GLACIER</StorageClass>"), Archived),
+    ],
+    ids=lambda value: value.body[:40] if isinstance(value, Answer) else "",
+)
+def test_what_s3_says_becomes_what_it_means(answer: Answer, error: type[Exception]) -> None:
+    with answering([answer]) as (clients, _), pytest.raises(error) as raised:
+        S3Store(clients.s3, S3Place("bucket", "in/")).get("a")
+    assert type(raised.value) is error
+    assert "s3://bucket/in/a" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "answer", [xml_error(409, "ConditionalRequestConflict"), xml_error(412, "PreconditionFailed")]
+)
+@pytest.mark.parametrize("condition", [IfAbsent(), IfMatch("e0")], ids=["absent", "match"])
+def test_a_condition_that_does_not_hold_is_a_conflict(answer: Answer, condition: Any) -> None:
+    with answering([answer]) as (clients, _), pytest.raises(Conflict):
+        S3Store(clients.s3, S3Place("bucket", "")).put("a", b"", condition, "image/jpeg")
+
+
+@pytest.mark.parametrize("status", [409, 412])
+def test_what_is_written_just_before_a_deletion_stays(status: int) -> None:
+    """S3 looks at the condition itself, whatever we saw."""
+    there = Answer(200, "", {"ETag": '"e1"'})
+    with answering([there, xml_error(status, "PreconditionFailed")]) as (clients, seen):
+        with pytest.raises(Conflict):
+            S3Store(clients.s3, S3Place("bucket", "")).delete("a", IfMatch("e1"))
+        assert seen == ["HEAD /bucket/a", "DELETE /bucket/a"]
+
+
+def test_a_server_that_can_not_be_reached_may_be_later() -> None:
+    with answering([Answer(200)]) as (clients, _):
+        client = clients.s3
+    with pytest.raises(StoreFailed) as failure:
+        S3Store(client, S3Place("bucket", "")).put("a", b"", IfAbsent(), "image/jpeg")
+    assert type(failure.value) is StoreFailed
+
+
+def test_without_credentials_nothing_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    with pytest.raises(StoreRefused, match="credentials"):
+        S3Store(Clients().s3, S3Place("bucket", "")).head("a")
+
+
+def test_without_a_region_the_call_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    with pytest.raises(UsageError, match="AWS_REGION"):
+        _ = Clients().dynamodb
+
+
+def test_presigned_urls_are_of_the_fourth_signature_version() -> None:
+    url = CLIENTS.s3.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
+
+
+def test_what_botocore_tries_again_can_pass() -> None:
+    codes = (
+        ThrottledRetryableChecker._THROTTLED_ERROR_CODES + TransientRetryableChecker._TRANSIENT_ERROR_CODES
+    )
+    assert set(codes) <= PASSING

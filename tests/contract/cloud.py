@@ -1,0 +1,50 @@
+"""moto's server, which stands for AWS in the tests, and the clients that reach it.
+
+Each request to it has the place to itself (see ``serve_moto``), since moto's own handlers get in each
+other's way where AWS's don't. So the races of the contract suites show that we put the right conditions
+into our requests, not that a server holds them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from renditions.aws.clients import Clients
+
+REGION = "eu-west-1"
+CLIENTS = Clients()
+"""Made when they are first used, with the server running: the environment says where it is."""
+
+
+@contextmanager
+def run_moto() -> Iterator[dict[str, str]]:
+    """Run the server; yield the environment by which any AWS program talks to it alone."""
+    command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("serve_moto.py"))]
+    small_pages = os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": "100"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=small_pages) as server:
+        try:
+            assert server.stdout
+            port = int(server.stdout.readline())
+            yield {
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+                "AWS_ACCESS_KEY_ID": "testing",
+                "AWS_SECRET_ACCESS_KEY": "testing",
+                "AWS_REGION": REGION,
+                "AWS_DEFAULT_REGION": REGION,
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "AWS_CONFIG_FILE": os.devnull,
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            }
+        finally:
+            server.terminate()
+
+
+def name_of(folder: Path) -> str:
+    """Return a name for a bucket or table that nobody has who was given another folder."""
+    return f"t-{hashlib.sha256(str(folder).encode()).hexdigest()[:32]}"
