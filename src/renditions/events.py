@@ -1,0 +1,205 @@
+"""Every shape of message that can carry news of S3 objects -> changes. Pure; nothing is fetched.
+
+Services wrap each other's messages: S3 -> SNS -> SQS -> Lambda is a notification in an SNS envelope in an
+SQS record in an event. Each envelope is taken off wherever it is met, so any nesting is understood, with
+raw delivery as without. A change is only a hint: what is done for it depends on the object as it is then.
+
+Keys are URL-encoded, with ``+`` for a blank, in S3's own notifications and in S3 Batch Operations, and
+not in EventBridge's events. (For Batch Operations, AWS's example decodes without the ``+``; what S3 sends
+has it, see https://github.com/aws-powertools/powertools-lambda-python/pull/3572. A ``+`` of the key's own
+comes as ``%2B`` either way.)
+
+Formats:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import unquote_plus
+
+Kind = Literal["created", "removed"]
+Origin = Literal["queue", "batch job", "event"]
+"""Who waits for an answer: SQS (which messages failed), S3 Batch Operations (each task's result), nobody."""
+
+_KINDS: dict[str, Kind] = {
+    # S3 notifications: what stands before the colon, or the whole name
+    "ObjectCreated": "created",
+    "ObjectRestore:Completed": "created",
+    "ObjectRemoved": "removed",
+    "LifecycleExpiration": "removed",
+    "ReducedRedundancyLostObject": "removed",
+    # EventBridge's detail types
+    "Object Created": "created",
+    "Object Restore Completed": "created",
+    "Object Deleted": "removed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something happened to an object."""
+
+    bucket: str
+    key: str
+    """As S3 has it, decoded."""
+    kind: Kind
+    event: str
+    """What the service called it: ``ObjectCreated:Put``, ``Object Deleted``, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """A schedule's tick: everything is to be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A known message that asks for nothing: S3's test event, a tag that was set."""
+
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What isn't known here; ``found`` describes it, shortened."""
+
+    found: str
+
+
+Content = Change | SyncRequest | Ignored | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is acknowledged as one: an SQS message, a task of a batch job, or else the whole event."""
+
+    id: str
+    """``messageId`` or ``taskId``; empty for a whole event."""
+    contents: tuple[Content, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A whole event."""
+
+    origin: Origin
+    messages: tuple[Message, ...]
+
+
+def decode(event: Any) -> Incoming:
+    """Return what an event that Lambda hands over says. Never raises: see :class:`Unknown`."""
+    match event:
+        case {"Records": [{"eventSource": "aws:sqs"}, *_] as records}:
+            return Incoming("queue", tuple(_decode_record(record) for record in records))
+        case {"invocationSchemaVersion": _, "tasks": [*tasks]}:
+            return Incoming("batch job", tuple(_decode_task(task) for task in tasks))
+        case _:
+            return Incoming("event", (Message("", _collect(_unwrap(event))),))
+
+
+def _collect(contents: Iterator[Content]) -> tuple[Content, ...]:
+    try:
+        return tuple(contents)
+    except RecursionError:
+        return (Unknown("something nested too deeply"),)
+
+
+def _decode_record(record: Any) -> Message:
+    match record:
+        case {"messageId": str(identifier), "body": str(body)}:
+            return Message(identifier, _collect(_parse(body)))
+        case {"messageId": str(identifier)}:
+            return Message(identifier, (Unknown(_describe(record)),))
+        case _:
+            return Message("", (Unknown(_describe(record)),))
+
+
+def _decode_task(task: Any) -> Message:
+    """Return what one task of S3 Batch Operations asks for; schema 1.0 has the bucket's ARN, 2.0 its name."""
+    match task:
+        case {"taskId": str(identifier), "s3Key": str(key), "s3Bucket": str(bucket)}:
+            pass
+        case {"taskId": str(identifier), "s3Key": str(key), "s3BucketArn": str(arn)}:
+            bucket = arn.rpartition(":")[2]
+        case {"taskId": str(identifier)}:
+            return Message(identifier, (Unknown(_describe(task)),))
+        case _:
+            return Message("", (Unknown(_describe(task)),))
+    return Message(identifier, (_make_change(bucket, key, "created", "batch job"),))
+
+
+def _parse(text: str) -> Iterator[Content]:
+    """Yield what a message's text says."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        yield Unknown(_describe(text))
+    else:
+        yield from _unwrap(value)
+
+
+def _unwrap(value: Any) -> Iterator[Content]:
+    """Yield what a message says, without its envelopes."""
+    match value:
+        case {"Records": [_, *_] as records}:
+            for record in records:
+                yield from _unwrap(record)
+        case {"eventSource": "aws:s3", "eventName": str(name)}:
+            yield _read_notification(name, value)
+        case {"eventSource": "aws:sqs", "body": str(text)}:
+            yield from _parse(text)
+        case {"EventSource": "aws:sns", "Sns": {"Message": str(text)}}:
+            yield from _parse(text)
+        case {"Type": "Notification", "TopicArn": _, "Message": str(text)}:
+            yield from _parse(text)
+        case {"source": "aws.s3", "detail-type": str(name)}:
+            yield _read_bus_event(name, value)
+        case {"source": "aws.events" | "aws.scheduler", "detail-type": "Scheduled Event"}:
+            yield SyncRequest()
+        case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
+            yield Ignored("s3:TestEvent")
+        case _:
+            yield Unknown(_describe(value))
+
+
+def _read_notification(name: str, record: Any) -> Content:
+    kind = _KINDS.get(name) or _KINDS.get(name.partition(":")[0])
+    if kind is None:
+        return Ignored(name)
+    match record:
+        case {"s3": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}}:
+            return _make_change(bucket, key, kind, name)
+        case _:
+            return Unknown(_describe(record))
+
+
+def _read_bus_event(name: str, event: Any) -> Content:
+    if name not in _KINDS:
+        return Ignored(name)
+    match event:
+        case {"detail": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}}:
+            return Change(bucket, key, _KINDS[name], name)
+        case _:
+            return Unknown(_describe(event))
+
+
+def _make_change(bucket: str, encoded_key: str, kind: Kind, event: str) -> Content:
+    """Return the change of an object whose key came URL-encoded."""
+    try:
+        return Change(bucket, unquote_plus(encoded_key, errors="strict"), kind, event)
+    except UnicodeDecodeError:
+        return Unknown(f"the key {encoded_key[:200]!r}, which is no URL-encoded UTF-8")
+
+
+def _describe(value: Any) -> str:
+    """Return what somebody would recognise a value by."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 200 else f"{text[:199]}…"
