@@ -1,8 +1,9 @@
 # Needs Python 3.11 or newer, make, and a package index; no root, no server.
 PYTHON ?= python3
 PHOTOS ?=
+FILES ?= 10000
 
-.PHONY: setup demo test lint bench bench-quick pictures clean
+.PHONY: setup demo test lint bench bench-quick fuzz pictures clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/ready
@@ -31,6 +32,10 @@ bench: setup
 
 bench-quick: setup
 	.venv/bin/python -m benchmarks.imaging --quick
+
+# Damaged pictures through the worker processes; some 100 files a second. docs/robustness.md
+fuzz: setup
+	PYTHONPATH=tests .venv/bin/python -m fuzz --files $(FILES)
 
 # Draws the documents' pictures anew.
 pictures: setup

@@ -95,3 +95,18 @@ def rgb_png(width: int, height: int, data: bytes, *, bits: int = 8, interlaced: 
     header = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, interlaced)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, data) for name, data in chunks)
+
+
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Left, top, and steps across and down of each pass: PNG's specification, section 8.2."""
+
+
+def interlaced_png(picture: Image.Image) -> bytes:
+    """Return an RGB picture as an interlaced PNG, which Pillow doesn't write."""
+    values = np.asarray(picture)
+    data = b"".join(
+        b"\x00" + row.tobytes()
+        for left, top, across, down in _ADAM7
+        for row in values[top::down, left::across]
+    )
+    return rgb_png(*picture.size, data, interlaced=True)

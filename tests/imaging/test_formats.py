@@ -14,6 +14,7 @@ from imaging.pictures import (
     INPUT_FORMATS,
     difference,
     encoded,
+    interlaced_png,
     opened,
     photo,
     pixels,
@@ -123,23 +124,7 @@ def test_progressive_jpeg_and_lzw_tiff_are_read() -> None:
 
 
 def test_interlaced_png_is_read() -> None:
-    """The seven passes of Adam7, written here because Pillow writes none."""
-    values = np.asarray(photo(37, 29))
-    passes = (
-        (0, 0, 8, 8),
-        (4, 0, 8, 8),
-        (0, 4, 4, 8),
-        (2, 0, 4, 4),
-        (0, 2, 2, 4),
-        (1, 0, 2, 2),
-        (0, 1, 1, 2),
-    )
-    data = b"".join(
-        b"\x00" + row.tobytes()
-        for left, top, across, down in passes
-        for row in values[top::down, left::across]
-    )
-    content = rgb_png(37, 29, data, interlaced=True)
+    content = interlaced_png(photo(37, 29))
     assert difference(opened(content), photo(37, 29)) == 0
     assert difference(shown(content, Rendition(format="png")), photo(37, 29)) == 0
     assert (

@@ -1,0 +1,88 @@
+"""Sound pictures of every kind that is read, for the fuzzer to damage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from imaging.pictures import encoded, interlaced_png, photo, rgb_png
+
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+_XMP = (
+    b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>"
+    b"<rdf:Description xmlns:dc='http://purl.org/dc/elements/1.1/' dc:rights='ours'/></rdf:RDF></x:xmpmeta>"
+)
+_TIFF_COMPRESSIONS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
+
+
+@cache
+def seeds() -> dict[str, bytes]:
+    """Return the pictures by name; each name begins with the format's."""
+    return dict([*_jpegs(), *_pngs(), *_others(), *_tiffs(), *_animations()])
+
+
+def _exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x112] = 6
+    exif[0x13B] = "somebody"
+    exif[0x8298] = "somebody's rights"
+    exif.get_ifd(0x8825)[1] = "N"
+    return exif
+
+
+def _jpegs() -> Iterator[tuple[str, bytes]]:
+    picture = photo(96, 64)
+    yield "jpeg baseline", encoded(picture, "jpeg", quality=85)
+    yield "jpeg progressive", encoded(picture, "jpeg", quality=85, progressive=True)
+    yield "jpeg cmyk", encoded(picture.convert("CMYK"), "jpeg")
+    yield "jpeg grey", encoded(picture.convert("L"), "jpeg")
+    yield "jpeg restarts", encoded(picture, "jpeg", quality=85, restart_marker_blocks=4)
+    yield "jpeg metadata", encoded(picture, "jpeg", exif=_exif(), icc_profile=_SRGB, xmp=_XMP, comment=b"x")
+
+
+def _pngs() -> Iterator[tuple[str, bytes]]:
+    picture = photo(96, 64)
+    alpha = picture.copy()
+    alpha.putalpha(photo(96, 64).convert("L"))
+    rows = np.asarray(photo(48, 32)).astype(">u2") * 257
+    yield "png colour", encoded(picture, "png")
+    yield "png palette", encoded(picture.quantize(16), "png", transparency=3)
+    yield "png one bit", encoded(picture.convert("1"), "png")
+    yield "png alpha", encoded(alpha, "png", exif=_exif(), icc_profile=_SRGB)
+    yield "png 16 bits", rgb_png(48, 32, b"".join(b"\0" + row.tobytes() for row in rows), bits=16)
+    yield "png interlaced", interlaced_png(photo(48, 32))
+
+
+def _others() -> Iterator[tuple[str, bytes]]:
+    picture = photo(96, 64)
+    alpha = picture.copy()
+    alpha.putalpha(photo(96, 64).convert("L"))
+    yield "webp lossy", encoded(picture, "webp", quality=80)
+    yield "webp lossless", encoded(photo(48, 32), "webp", lossless=True)
+    yield "webp alpha", encoded(alpha, "webp", quality=80, exif=_exif(), icc_profile=_SRGB, xmp=_XMP)
+    yield "avif", encoded(picture, "avif", quality=60, speed=10)
+    yield "avif alpha", encoded(alpha, "avif", quality=60, speed=10, exif=_exif(), icc_profile=_SRGB)
+    yield "gif", encoded(picture, "gif")
+    yield "gif interlaced", encoded(picture.convert("L"), "gif", interlace=1)
+
+
+def _tiffs() -> Iterator[tuple[str, bytes]]:
+    picture = photo(48, 32)
+    for compression in _TIFF_COMPRESSIONS:
+        yield f"tiff {compression}", encoded(picture, "tiff", compression=compression)
+    yield "tiff fax", encoded(picture.convert("1"), "tiff", compression="group4")
+    yield "tiff palette", encoded(picture.quantize(64), "tiff", compression="tiff_lzw")
+    yield (
+        "tiff pages",
+        encoded(picture, "tiff", save_all=True, append_images=[photo(32, 48), photo(20, 20)]),
+    )
+
+
+def _animations() -> Iterator[tuple[str, bytes]]:
+    frames = [photo(48, 32).rotate(angle) for angle in (0, 90, 180)]
+    for animated in ("gif", "webp", "avif"):
+        options = {"save_all": True, "append_images": frames[1:], "duration": [40, 80, 120]}
+        yield f"{animated} animated", encoded(frames[0], animated, **options)

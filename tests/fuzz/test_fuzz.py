@@ -1,0 +1,42 @@
+"""A small slice of what ``make fuzz`` does at length."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from fuzz.parts import spans
+from fuzz.seeds import seeds
+from fuzz.trial import SECONDS, file_of, try_file
+from renditions.imaging.probe import sniff
+from renditions.local.pool import RenderPool
+
+FILES = 300
+
+
+def test_no_damaged_file_breaks_a_promise() -> None:
+    """Each is made, rejected or a failure that is counted; what is made decodes in another decoder."""
+    kinds: Counter[str] = Counter()
+    with RenderPool(1, SECONDS) as pool:
+        for number in range(FILES):
+            verdict = try_file(pool, number)
+            assert not verdict.broken_promise, f"file {number}: {verdict.broken_promise}"
+            kinds[verdict.kind] += 1
+    assert set(kinds) <= {"made", "partly made", "rejected"}
+    assert min(kinds["made"], kinds["rejected"]) > FILES // 20, "both sides of the line are reached"
+
+
+def test_a_number_is_enough_to_have_a_file_again() -> None:
+    assert file_of(17) == file_of(17)
+    assert len({file_of(number)[1] for number in range(50)}) > 40
+
+
+@pytest.mark.parametrize("name", seeds())
+def test_every_seed_is_of_its_format_and_has_parts_to_damage(name: str) -> None:
+    """Parts lie within the file."""
+    content = seeds()[name]
+    assert sniff(content) == name.split(maxsplit=1)[0]
+    found = spans(content)
+    assert all(0 <= start < end <= len(content) for start, end in found)
+    assert found

@@ -1,0 +1,153 @@
+"""One damaged file through the pool of worker processes, and what the answer must be."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pypdfium2
+from PIL import Image
+
+from fuzz.damage import damaged
+from fuzz.seeds import seeds
+from renditions.errors import Failed, RenderTimedOut, WorkerDied
+from renditions.local.pool import RenderPool
+from renditions.pipeline import Accept
+from renditions.ports import Rendered, Rendering
+from renditions.recipe import Rendition
+
+SECONDS = 10.0
+"""The time limit of one picture."""
+MARGIN_SECONDS = 5.0
+"""How much later than that the answer may come: the worker has to be killed, or started first."""
+MEMORY_BYTES = 1_000_000_000
+"""The most that a worker process may ever have in memory."""
+ACCEPT = Accept(max_pixels=30_000_000)
+RECIPES = (
+    {"thumb": Rendition(width=48, height=48), "tiny": Rendition(width=16, format="avif", effort=0)},
+    {"cover": Rendition(width=32, height=24, fit="cover", gravity="attention", format="webp", effort=0)},
+    {
+        "page": Rendition(width=40, format="pdf"),
+        "png": Rendition(width=30, metadata="copyright", format="png"),
+    },
+    {"own": Rendition(width=24, format="auto", animation="keep", metadata="all")},
+    {"moving": Rendition(width=24, format="webp", effort=0, animation="keep", metadata="copyright")},
+)
+"""What is made of the files in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one file."""
+
+    seed: str
+    content: bytes
+    kind: str
+    """``made``, ``partly made``, ``rejected``, ``too slow``, ``worker died`` or ``failed``."""
+    seconds: float
+    message: str = ""
+    broken_promise: str = ""
+    """What must not be, in words; empty where all is as it must be."""
+
+
+def file_of(number: int) -> tuple[str, bytes]:
+    """Return the seed's name and the damaged file of this number, always the same."""
+    return damaged(seeds(), Random(number))  # noqa: S311 - nothing here is secret
+
+
+def try_file(pool: RenderPool, number: int) -> Verdict:
+    """Render the file of this number and judge the answer."""
+    seed, content = file_of(number)
+    recipes = RECIPES[number % len(RECIPES)]
+    began = time.monotonic()
+    broken = ""
+    try:
+        rendering = pool(content, ACCEPT, recipes)
+    except RenderTimedOut as error:
+        kind, message = "too slow", str(error)
+    except WorkerDied as error:
+        kind, message = "worker died", str(error)
+    except Failed as error:
+        # The pool's word for an exception that nobody expected: a bug.
+        kind, message, broken = "failed", str(error), "a failure that is neither time nor a worker's death"
+    else:
+        kind, message = _kind_of(rendering)
+        broken = _find_fault(rendering, recipes)
+    seconds = time.monotonic() - began
+    if seconds > SECONDS + MARGIN_SECONDS:
+        broken = broken or f"an answer after {seconds:.1f} s"
+    if not broken and (used := peak_memory_bytes()) > MEMORY_BYTES:
+        broken = f"a worker process of {used:,} bytes"
+    return Verdict(seed, content, kind, seconds, message, broken)
+
+
+def _kind_of(rendering: Rendering) -> tuple[str, str]:
+    if rendering.rejected is not None:
+        return "rejected", rendering.rejected
+    if rendering.errors:
+        return "partly made", "; ".join(rendering.errors.values())
+    return "made", ""
+
+
+def _find_fault(rendering: Rendering, recipes: dict[str, Rendition]) -> str:
+    """Return what is wrong with an answer, in words; nothing where it keeps its promises."""
+    if rendering.rejected is not None:
+        is_reason = rendering.rejected.startswith("expected ")
+        return "" if is_reason and not rendering.made else f"refused as {rendering.rejected!r}"
+    if set(rendering.made) | set(rendering.errors) != set(recipes):
+        return f"{sorted(rendering.made)} and {sorted(rendering.errors)} of {sorted(recipes)}"
+    original = rendering.original.width or 0, rendering.original.height or 0
+    for name, made in rendering.made.items():
+        recipe = recipes[name]
+        try:
+            size = _decode(made)
+        except Exception as error:  # noqa: BLE001 - whatever another decoder says of it
+            return f"{name}: {made.format} that doesn't decode: {error}"
+        if size != (made.width, made.height) or not _is_promised(original, recipe, size):
+            return f"{name}: {size} of {original}, told as {made.width} by {made.height}"
+    return ""
+
+
+def _is_promised(original: tuple[int, int], recipe: Rendition, size: tuple[int, int]) -> bool:
+    """Tell whether the size is what the recipe asks of such a picture, give or take a rounding."""
+    box = recipe.width or 0, recipe.height or original[1]
+    if recipe.fit == "cover":
+        return all(side <= limit for side, limit in zip(size, box, strict=True))
+    scale = min(1.0, box[0] / original[0], box[1] / original[1])
+    return all(abs(side - max(1, whole * scale)) <= 0.51 for side, whole in zip(size, original, strict=True))
+
+
+def _decode(made: Rendered) -> tuple[int, int]:
+    """Return the picture's size once another decoder has read every pixel of every frame."""
+    if made.format == "pdf":
+        document = pypdfium2.PdfDocument(made.content)
+        width, height = document[0].get_size()
+        document[0].render(scale=1)
+        document.close()
+        return round(width), round(height)
+    with Image.open(io.BytesIO(made.content)) as picture:
+        for frame in range(getattr(picture, "n_frames", 1)):
+            picture.seek(frame)
+            picture.load()
+        return picture.size
+
+
+def peak_memory_bytes() -> int:
+    """Return the most memory that a worker started by the main thread has ever held (Linux; else 0)."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    pids = children.read_text().split() if children.exists() else []
+    return max(map(_peak_of, pids), default=0)
+
+
+def _peak_of(pid: str) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0
