@@ -37,7 +37,7 @@ def main() -> int:
     with RenderPool(1, SECONDS) as pool:
         for done, number in enumerate(range(arguments.first, arguments.first + arguments.files), 1):
             # Should the pool itself hang, nothing in this process can be relied on to end it.
-            faulthandler.dump_traceback_later(10 * (SECONDS + MARGIN_SECONDS), exit=True)
+            faulthandler.dump_traceback_later(2 * (SECONDS + MARGIN_SECONDS), exit=True)
             verdict = try_file(pool, number)
             family = verdict.seed.split()[0]
             counts[family, verdict.kind] += 1

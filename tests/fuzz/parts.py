@@ -82,7 +82,7 @@ def _gif_blocks(content: bytes) -> Spans:
     def table_size(flags: int) -> int:
         return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
-    at = 13 + table_size(content[10])
+    at = 13 + table_size(content[10]) if len(content) > 10 else 13
     yield 6, at
     while at + 10 <= len(content) and content[at] in (0x21, 0x2C):
         start = at

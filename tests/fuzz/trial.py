@@ -16,15 +16,15 @@ from PIL import Image
 from fuzz.damage import damaged
 from fuzz.seeds import seeds
 from renditions.errors import Failed, RenderTimedOut, WorkerDied
-from renditions.local.pool import RenderPool
-from renditions.pipeline import Accept
+from renditions.local.pool import START_SECONDS, RenderPool
+from renditions.pipeline import Accept, Limits
 from renditions.ports import Rendered, Rendering
 from renditions.recipe import Rendition
 
-SECONDS = 10.0
+SECONDS = float(Limits().seconds)
 """The time limit of one picture."""
-MARGIN_SECONDS = 5.0
-"""How much later than that the answer may come: the worker has to be killed, or started first."""
+MARGIN_SECONDS = START_SECONDS + 5.0
+"""How much later than that the answer may come: a worker may have to be started first."""
 MEMORY_BYTES = 1_000_000_000
 """The most that a worker process may ever have in memory."""
 ACCEPT = Accept(max_pixels=30_000_000)

@@ -137,3 +137,13 @@ def test_an_unknown_png_chunk_and_a_broken_profile_are_no_damage() -> None:
 
 def test_a_gif_with_bytes_after_its_trailer_is_read() -> None:
     assert render(FILES["gif"] + b"\x00junk", Accept(), RECIPES).rejected is None
+
+
+def test_a_reason_that_quotes_the_file_is_printable_and_of_this_file_alone() -> None:
+    """What is no UTF-8 and what controls terminals comes from files: neither raises nor passes."""
+    quoted = FILES["avif"].replace(b"av1C", b"\xff\x1b]\n")
+    refused = render(quoted, Accept(), RECIPES).rejected
+    assert refused is not None
+    assert refused.startswith("expected a avif header, found: ")
+    assert refused.isprintable()
+    assert "avif" not in (render(FILES["png"][:99] + bytes(99), Accept(), RECIPES).rejected or "avif")

@@ -63,14 +63,24 @@ def load(source_format: str, content: bytes, **options: Any) -> Any:
 @contextmanager
 def translated(refusal: type[Rejected], expected: str) -> Iterator[None]:
     """Raise libvips' errors as ``refusal``, or as ``Failed`` where it is memory that was missing."""
+    pyvips.vips_lib.vips_error_clear()  # what an earlier picture left there without failing
     try:
         yield
-    except Error as error:
-        # The first line only names the operation; what follows is the library's own word.
-        # "bad seek" is the HEIF reader's search for the end, and says nothing.
-        lines = [line.strip() for line in error.detail.splitlines()]
-        telling = dict.fromkeys(line for line in lines if line and "bad seek" not in line)
-        detail = "; ".join(telling) or "damaged data"
+    except (Error, UnicodeDecodeError) as error:
+        detail = _describe(error)
         if "out of memory" in detail:
             raise Failed(f"expected enough memory, found: {detail}") from error
         raise refusal(f"expected {expected}, found: {detail[:300]}") from error
+
+
+def _describe(error: pyvips.Error | UnicodeDecodeError) -> str:
+    """Return the libraries' own words in one printable line.
+
+    They quote the file, so any bytes may be among them; pyvips expects UTF-8 and breaks off.
+    """
+    text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else error.detail
+    # The first line only names the operation; what follows is the library's own word.
+    # "bad seek" is the HEIF reader's search for the end, and says nothing.
+    lines = ["".join(filter(str.isprintable, line)).strip() for line in text.splitlines()]
+    telling = dict.fromkeys(line for line in lines if line and "bad seek" not in line)
+    return "; ".join(telling) or "damaged data"
