@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Annotated, Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,24 @@ KeyTemplate = Annotated[str, Template(TEMPLATE_FIELDS)]
 Side = Annotated[int, Range(1, 65_535)]
 ByteCount = Annotated[int, Quantity("B")]
 PixelCount = Annotated[int, Quantity("P")]
+
+
+def unwrap(hint: Any) -> tuple[Any, list[Any]]:
+    """Return a type without ``Annotated`` and ``| None``, and the marks that it carried."""
+    marks: list[Any] = []
+    while True:
+        if get_origin(hint) is Annotated:
+            hint, *more = get_args(hint)
+            marks += more
+        elif get_origin(hint) in (Union, UnionType) and NoneType in get_args(hint):
+            (hint,) = (choice for choice in get_args(hint) if choice is not NoneType)
+        else:
+            return hint, marks
+
+
+def matches(pattern: Pattern, text: str) -> bool:
+    """Tell whether the text has the pattern."""
+    return re.search(pattern.regex, text) is not None
 
 
 def parse_template(template: str) -> Iterator[tuple[str, str | None]]:

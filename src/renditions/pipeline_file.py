@@ -10,7 +10,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -18,8 +18,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from renditions.errors import PipelineError, Problem, UsageError
-from renditions.fields import Quantity, Template
-from renditions.pipeline import Accept, CatalogPlace, Notify, OutputPlace, Pipeline, Source
+from renditions.fields import Quantity, Template, matches, unwrap
+from renditions.pipeline import Accept, Pipeline
 from renditions.pipeline_checks import (
     explain_template,
     find_accept_problems,
@@ -27,15 +27,14 @@ from renditions.pipeline_checks import (
     find_rendition_problems,
     find_warnings,
 )
+from renditions.pipeline_environment import override
 from renditions.pipeline_types import (
     NAME,
     describe,
     is_needed,
     is_required,
     leaf_type,
-    matches,
     parse_quantity,
-    unwrap,
 )
 
 
@@ -87,7 +86,8 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
     values = reader.read_fields(Pipeline, data, "")
     pipeline: Pipeline | None = None
     if values.keys() >= {"source", "output", "renditions"}:
-        pipeline = _override(Pipeline(**values), environ, reader)
+        pipeline, problems = override(Pipeline(**values), environ)
+        reader.problems += problems
         reader.problems += find_pipeline_problems(pipeline, directory)
     # What concerns several fields is checked among those that are right.
     for name, rendition in values.get("renditions", {}).items():
@@ -224,40 +224,6 @@ def read_preset(name: str) -> str:
     if name not in names:
         raise UsageError(f"expected one of {', '.join(names)}, found {name!r}{_suggest(name, names)}")
     return (resources.files("renditions") / "presets" / f"{name}.toml").read_text("utf-8")
-
-
-def _override(pipeline: Pipeline, environ: Mapping[str, str], reader: _Reader) -> Pipeline:
-    """Return the pipeline with what the environment says in place of the file's."""
-
-    def read(cls: type, name: str, variable: str, value: str) -> Any:
-        return reader.read(get_type_hints(cls, include_extras=True)[name], value, variable)
-
-    if bucket := environ.get("SOURCE_BUCKET"):
-        store = read(Source, "store", "SOURCE_BUCKET", _in_bucket(bucket, pipeline.source.store))
-        pipeline = replace(pipeline, source=replace(pipeline.source, store=store or pipeline.source.store))
-    if bucket := environ.get("OUTPUT_BUCKET"):
-        store = read(OutputPlace, "store", "OUTPUT_BUCKET", _in_bucket(bucket, pipeline.output.store))
-        pipeline = replace(pipeline, output=replace(pipeline.output, store=store or pipeline.output.store))
-    if table := environ.get("TABLE_NAME"):
-        store = read(CatalogPlace, "store", "TABLE_NAME", f"dynamodb:{table}")
-        pipeline = replace(pipeline, catalog=replace(pipeline.catalog, store=store or pipeline.catalog.store))
-    if topic := environ.get("SNS_TOPIC_ARN"):
-        target = read(Notify, "to", "SNS_TOPIC_ARN", f"sns:{topic}") or "log:"
-        if any(notify.to.startswith("sns:") for notify in pipeline.notify):
-            told = tuple(
-                replace(notify, to=target) if notify.to.startswith("sns:") else notify
-                for notify in pipeline.notify
-            )
-        else:
-            told = (*pipeline.notify, Notify(on=("done", "rejected", "failed"), to=target))
-        pipeline = replace(pipeline, notify=told)
-    return pipeline
-
-
-def _in_bucket(bucket: str, store: str) -> str:
-    """Return the store's URL in another bucket; what was a folder becomes the whole bucket."""
-    prefix = store.removeprefix("s3://").partition("/")[2] if store.startswith("s3://") else ""
-    return f"s3://{bucket}/{prefix}"
 
 
 def _suggest(name: str, choices: Any) -> str:

@@ -9,10 +9,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from renditions.fields import TEMPLATE_FIELDS, Template
+from renditions.fields import TEMPLATE_FIELDS, Template, unwrap
 from renditions.pipeline import Pipeline
 from renditions.pipeline_checks import BASE64_CHOICES, ENCODER_CHOICES
-from renditions.pipeline_types import NAME, is_needed, is_required, leaf_type, unwrap
+from renditions.pipeline_types import NAME, is_needed, is_required, leaf_type
 from renditions.recipe import FORMATS, FormatFacts, Rendition
 
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, Field
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -13,19 +12,6 @@ from renditions.fields import NotEmpty, Pattern, Quantity, Range, Template
 NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of lower-case letters, digits, - and _")
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _EXAMPLES = {"B": '"50 MB"', "P": '"100 MP"'}
-
-
-def unwrap(hint: Any) -> tuple[Any, list[Any]]:
-    """Return a type without ``Annotated`` and ``| None``, and the marks that it carried."""
-    marks: list[Any] = []
-    while True:
-        if get_origin(hint) is Annotated:
-            hint, *more = get_args(hint)
-            marks += more
-        elif get_origin(hint) in (Union, UnionType) and NoneType in get_args(hint):
-            (hint,) = (choice for choice in get_args(hint) if choice is not NoneType)
-        else:
-            return hint, marks
 
 
 def is_needed(marks: list[Any]) -> bool:
@@ -63,15 +49,6 @@ def parse_quantity(value: int | str) -> int:
     factor = value[len(digits) :].strip()[:-1]
     whole, _, part = digits.partition(".")
     return int(f"{whole}{part:0<3}") * _FACTORS[factor] // 1000
-
-
-def matches(pattern: Pattern, text: str) -> bool:
-    """Tell whether the text has the pattern."""
-    try:
-        msgspec.convert(text, Annotated[str, msgspec.Meta(pattern=pattern.regex)])
-    except msgspec.ValidationError:
-        return False
-    return True
 
 
 def describe(base: Any, marks: list[Any]) -> str:

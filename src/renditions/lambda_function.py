@@ -1,0 +1,246 @@
+"""The entry on AWS Lambda: decode the event, process what it hints at, answer whoever asked.
+
+Several pictures are in work at once, so that some are read and written while others are rendered. When
+the time left is too short for one more, the rest is given back untouched. What failed comes again: SQS
+is told which messages, S3 Batch Operations which tasks, and of any other event Lambda sees an exception.
+
+Pictures are rendered in this process. What a hostile one can cost is this one call, at most its time
+limit: Lambda then starts the function anew, the messages come again, and the one that always kills the
+function ends in the dead-letter queue. ``limits.seconds`` says nothing here: the function's own time
+limit does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from renditions import reconcile
+from renditions.difference import Difference, Outcome
+from renditions.errors import Failed
+from renditions.events import Change, Content, Incoming, Message, SyncRequest, Unknown, decode
+from renditions.pipeline import S3Place
+from renditions.telemetry import Unit, metrics
+
+log = logging.getLogger(__name__)
+
+MARGIN_SECONDS = 1.0
+"""What is left of the time limit for the answer."""
+
+MAX_RESULT_LENGTH = 1024
+"""The longest ``resultString`` that S3 Batch Operations take into their report, in characters."""
+
+NOT_BEGUN = "there was no time left to begin it"
+
+
+class Context(Protocol):
+    """What is used of the context that Lambda hands over."""
+
+    function_name: str
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the time until this call is ended."""
+        ...
+
+
+@dataclass
+class Pace:
+    """How long one picture has taken at most since the cold start."""
+
+    longest_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Function:
+    """What one cold start makes and every call uses."""
+
+    place: S3Place
+    """Where the pictures land."""
+    process: Callable[[str], Outcome]
+    """Processes one name; called from several threads."""
+    plan: Callable[[], Iterator[Difference]]
+    """Makes a fresh plan, for a schedule's tick."""
+    threads: int
+    """How many pictures are in work at once."""
+    pace: Pace = field(default_factory=Pace)
+
+    def handle(self, event: Any, context: Context) -> Any:
+        """Process what the event hints at, and return the answer that its origin waits for.
+
+        Raises:
+            Failed: The event is to be delivered again, because something in it failed.
+
+        """
+        incoming = decode(event)
+        names: dict[str, str] = {}
+        for content in _contents(incoming):
+            if isinstance(content, Change) and (name := self._name_of(content)) is not None:
+                names.setdefault(name, content.event)
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="picture") as executor:
+            worked = executor.map(lambda name: self._work(name, names[name], context), names)
+            outcomes = {outcome.name: outcome for outcome in worked}
+        if any(isinstance(content, SyncRequest) for content in _contents(incoming)):
+            self._sync(context)
+        results = [
+            (message, [self._result_of(content, outcomes, context) for content in message.contents])
+            for message in incoming.messages
+        ]
+        return _answer(incoming, results, event)
+
+    def _name_of(self, change: Change) -> str | None:
+        """Return the picture's name, or None if the object isn't in this pipeline's source."""
+        if change.bucket == self.place.bucket and change.key.startswith(self.place.prefix):
+            return change.key.removeprefix(self.place.prefix)
+        return None
+
+    def _result_of(self, content: Content, outcomes: Mapping[str, Outcome], context: Context) -> Outcome:
+        """Return what became of one thing that a message said; what isn't for this pipeline is reported."""
+        match content:
+            case Change(bucket, key):
+                if (name := self._name_of(content)) is not None:
+                    return outcomes[name]
+                refused = f"expected an object in {self.place.spell()}, found s3://{bucket}/{key}"
+            case Unknown(found):
+                refused = f"expected news of S3 objects, found {found}"
+            case _:
+                return Outcome("", "unchanged")
+        fields = {"request_id": context.aws_request_id}
+        fields |= metrics({"FunctionName": context.function_name}, {"RefusedMessages": (1, "Count")})
+        log.error("%s", refused, extra={"fields": fields})
+        return Outcome("", "rejected", refused)
+
+    def _work(self, name: str, event: str, context: Context) -> Outcome:
+        """Process one picture, unless the time left is too short; tell of it in the log."""
+        if not self._has_time(context):
+            return Outcome(name, "waiting", NOT_BEGUN, again=True)
+        about = {
+            "event": event,
+            "bucket": self.place.bucket,
+            "key": self.place.prefix + name,
+            "request_id": context.aws_request_id,
+        }
+        log.info(
+            "Processing image from bucket: %s, key: %s",
+            about["bucket"],
+            about["key"],
+            extra={"fields": about},
+        )
+        started = time.monotonic()
+        try:
+            outcome = self.process(name)
+        except Exception as error:
+            # Whatever it is, the other pictures of the batch have nothing to do with it.
+            log.exception("%s broke off", name, extra={"fields": about})
+            outcome = Outcome(name, "failed", str(error), again=True)
+        seconds = time.monotonic() - started
+        self.pace.longest_seconds = max(self.pace.longest_seconds, seconds)
+        log.log(
+            logging.ERROR if outcome.result == "failed" else logging.INFO,
+            "%s is %s%s", name, outcome.result, f": {outcome.reason}" if outcome.reason else "",
+            extra={"fields": about | _describe(outcome, seconds, context)},
+        )  # fmt: skip
+        return outcome
+
+    def _has_time(self, context: Context) -> bool:
+        left_seconds = context.get_remaining_time_in_millis() / 1000
+        return left_seconds > self.pace.longest_seconds + MARGIN_SECONDS
+
+    def _sync(self, context: Context) -> None:
+        """Close every difference, as far as the time goes; the next tick continues with what is left."""
+        stop = threading.Event()
+
+        def plan() -> Iterator[Difference]:
+            for difference in self.plan():
+                if not self._has_time(context):
+                    stop.set()
+                yield difference
+
+        summary = reconcile.sync(
+            plan,
+            lambda name: self._work(name, "sync", context),
+            threads=self.threads,
+            stop=stop,
+            on_outcome=lambda _: None,
+        )
+        log.info(
+            "sync %s",
+            "ended before everything was looked at" if summary.interrupted else "looked at everything",
+            extra={"fields": {"results": dict(summary.results), "waiting": summary.waiting}},
+        )
+
+
+def _contents(incoming: Incoming) -> Iterator[Content]:
+    for message in incoming.messages:
+        yield from message.contents
+
+
+def _describe(outcome: Outcome, seconds: float, context: Context) -> dict[str, Any]:
+    """Return the log fields of an ended picture, which are also its metrics."""
+    record = outcome.record
+    worked = record is not None and outcome.result in ("done", "rejected")
+    original = record.original if record and worked else None
+    outputs = record.outputs if record and worked else ()
+    values: dict[str, tuple[float, Unit]] = {
+        "Pictures": (1, "Count"),
+        "Seconds": (round(seconds, 3), "Seconds"),
+    }
+    if original:
+        values["OriginalBytes"] = (original.size_bytes, "Bytes")
+    if outputs:
+        values["OutputBytes"] = (sum(output.size_bytes for output in outputs), "Bytes")
+    return {
+        "original": dataclasses.asdict(original) if original else None,
+        "renditions": {
+            output.rendition: {"key": output.key, "size_bytes": output.size_bytes} for output in outputs
+        },
+        **metrics({"FunctionName": context.function_name, "Result": outcome.result}, values),
+    }
+
+
+def _comes_again(outcome: Outcome) -> bool:
+    """Tell whether the message has to be delivered again, until it ends among the dead letters."""
+    is_given_up = outcome.record is not None and outcome.record.status == "failed"
+    return outcome.again or outcome.result == "failed" or is_given_up
+
+
+def _answer(incoming: Incoming, results: list[tuple[Message, list[Outcome]]], event: Any) -> Any:
+    """Return what the event's origin waits for."""
+    match incoming.origin:
+        case "queue":
+            # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+            return {
+                "batchItemFailures": [
+                    {"itemIdentifier": message.id}
+                    for message, outcomes in results
+                    if any(map(_comes_again, outcomes))
+                ]
+            }
+        case "batch job":
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
+            return {
+                "invocationSchemaVersion": event["invocationSchemaVersion"],
+                "treatMissingKeysAs": "TemporaryFailure",
+                "invocationId": event.get("invocationId"),
+                "results": [_task_result(message.id, outcome) for message, (outcome,) in results],
+            }
+        case _:
+            outcomes = [outcome for _, some in results for outcome in some]
+            if failed := [outcome for outcome in outcomes if _comes_again(outcome)]:
+                raise Failed("; ".join(f"{outcome.name}: {outcome.reason}" for outcome in failed))
+            return {"results": dict(Counter(outcome.result for outcome in outcomes))}
+
+
+def _task_result(task: str, outcome: Outcome) -> dict[str, str]:
+    code = "TemporaryFailure" if _comes_again(outcome) else "Succeeded"
+    if outcome.result == "rejected":
+        code = "PermanentFailure"
+    text = f"{outcome.result}: {outcome.reason}" if outcome.reason else outcome.result
+    return {"taskId": task, "resultCode": code, "resultString": text[:MAX_RESULT_LENGTH]}
