@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 from examples import EXAMPLES, Example, View
-from PIL import ExifTags, Image, ImageDraw, ImageFile, ImageFont, ImageSequence
+from PIL import ExifTags, Image, ImageDraw, ImageFile, ImageFont, ImageOps, ImageSequence
 
 from renditions.imaging.render import render
 from renditions.imaging.scenery import draw_pictures
@@ -58,6 +58,7 @@ def draw_originals(folder: Path) -> None:
     """Draw the pictures that the examples are made of."""
     draw_pictures(folder)
     _sign(folder / "sea.jpg", folder / "signed.jpg")
+    _bind([folder / name for name in SHEET_PICTURES[:3]], folder / "album.tif")
 
 
 def fields_page() -> str:
@@ -176,6 +177,12 @@ def _sign(source: Path, target: Path) -> None:
     exif[ExifTags.Base.Make] = "Camera"
     exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 0.0)
     Image.open(source).save(target, exif=exif, quality=92)
+
+
+def _bind(sources: Sequence[Path], target: Path) -> None:
+    """Write the pictures as the pages of one TIFF."""
+    first, *others = [ImageOps.exif_transpose(Image.open(source)).convert("RGB") for source in sources]
+    first.save(target, save_all=True, append_images=others)
 
 
 def _write(lines: Iterable[str], width: int) -> Image.Image:

@@ -101,6 +101,7 @@ EXAMPLES: Mapping[str, Example] = {
         tuple(f'animation = "{value}"\nformat = "gif"\nwidth = 150' for value in ("first", "keep")),
         "frames",
     ),
+    "pages": Example("album.tif", tuple(f'pages = "{value}"\nheight = 140' for value in ("first", "2", "3"))),
     "metadata": Example(
         "signed.jpg",
         tuple(f'metadata = "{value}"\nwidth = 220' for value in ("none", "copyright", "all")),

@@ -98,6 +98,15 @@ Colour = Annotated[
         'a colour: "#rgb", "#rrggbb", "#rrggbbaa", "white", "black" or "transparent"',
     ),
 ]
+PageChoice = Annotated[
+    str,
+    Pattern(
+        r"^(first|all|[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?(,[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?)*)(?!\n)$",
+        '"first", "all", or numbers and ranges of pages such as "1-3,5"',
+    ),
+]
+SEVERAL_PAGES = r"^all$|[-,]"
+"""What a choice of pages that may be more than one has in it."""
 TEMPLATE_FIELDS = (
     "key", "dir", "name", "stem", "ext", "rendition", "format", "width", "height", "etag",
 )  # fmt: skip

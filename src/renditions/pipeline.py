@@ -29,7 +29,7 @@ from renditions.fields import (
 from renditions.recipe import Rendition
 
 NoticeEvent = Literal["done", "rejected", "failed"]
-InputFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff"]
+InputFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "heic", "svg", "pdf"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Source:
         NotEmpty(),
         "Shell patterns of the keys that are pictures, without regard to case; * crosses slashes. "
         "Names that start with a dot never match.",
-    ] = ("*.jpg", "*.jpeg", "*.png", "*.webp", "*.avif", "*.gif", "*.tif", "*.tiff")
+    ] = ("*.jpg", "*.jpeg", "*.png", "*.webp", "*.avif", "*.gif", "*.tif", "*.tiff", "*.heic", "*.heif")
 
     def matches(self, key: str) -> bool:
         """Tell whether an object of this key is a picture of this pipeline."""
@@ -58,10 +58,10 @@ class Accept:
 
     formats: Annotated[
         tuple[InputFormat, ...], NotEmpty(), "The formats that are accepted, told by content, never by name."
-    ] = ("jpeg", "png", "webp", "avif", "gif", "tiff")
+    ] = ("jpeg", "png", "webp", "avif", "gif", "tiff", "heic")
     max_bytes: Annotated[ByteCount, 'The largest file, in bytes or as "50 MB".'] = 50_000_000
     max_pixels: Annotated[
-        PixelCount, 'The most pixels, over all frames that are decoded, as a number or as "100 MP".'
+        PixelCount, 'The most pixels, over all frames and pages that are decoded, as a number or as "100 MP".'
     ] = 100_000_000
     min_width: Annotated[Side | None, "The smallest width as displayed, in pixels."] = None
     min_height: Annotated[Side | None, "The smallest height as displayed, in pixels."] = None
@@ -78,6 +78,10 @@ class Limits:
     seconds: Annotated[
         Annotated[int, Range(1, 900)], "How long decoding and rendering one picture may take, in seconds."
     ] = 60
+    pages: Annotated[Annotated[int, Range(1, 100_000)], "How many pages of one document may be decoded."] = 50
+    frames: Annotated[
+        Annotated[int, Range(1, 100_000)], "How many frames of one animation may be decoded."
+    ] = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

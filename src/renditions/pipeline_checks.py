@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import get_args
 
 from renditions.errors import Problem
-from renditions.fields import TEMPLATE_FIELDS, Template, parse_template
+from renditions.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, parse_template
+from renditions.imaging.extras import is_installed
 from renditions.pipeline import (
     Accept,
     FolderPlace,
@@ -20,7 +21,7 @@ from renditions.pipeline import (
     parse_store,
     template_values,
 )
-from renditions.recipe import FORMATS, Rendition
+from renditions.recipe import DOCUMENT_FORMATS, FORMATS, Rendition
 
 ENCODER_CHOICES = {
     "progressive": ("jpeg", "png", "auto"),
@@ -45,12 +46,17 @@ def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Proble
     yield from _check_box(rendition, place)
     yield from _check_format(rendition, place)
     yield from _check_encoder_choices(rendition, place)
+    yield from _check_pages(rendition, place)
 
 
 def find_accept_problems(accept: Accept) -> Iterator[Problem]:
     """Yield rules that say a thing twice or that no picture can keep."""
     if twice := [name for name in get_args(InputFormat) if accept.formats.count(name) > 1]:
         yield Problem("accept.formats", "each format once", f"{twice[0]!r} twice")
+    missing = [name for name in accept.formats if not is_installed(name)]
+    if missing and accept.formats != Accept().formats:
+        extra = missing[0]
+        yield Problem("accept.formats", f"renditions[{extra}] installed for {extra!r}", "it isn't")
     least = (accept.min_width or 1) * (accept.min_height or 1)
     if least > accept.max_pixels:
         expected = f"at least the {least:,} pixels of min_width and min_height"
@@ -162,6 +168,12 @@ def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
         if getattr(rendition, field) != getattr(default, field):
             found = repr(getattr(rendition, field))
             yield Problem(f"{place}.{field}", "none with base64, which holds the file as it is", found)
+
+
+def _check_pages(rendition: Rendition, place: str) -> Iterator[Problem]:
+    if re.search(SEVERAL_PAGES, rendition.pages) and rendition.format not in DOCUMENT_FORMATS:
+        expected = f"one page with {rendition.format}, or {' or '.join(DOCUMENT_FORMATS)} for several"
+        yield Problem(f"{place}.pages", expected, repr(rendition.pages))
 
 
 def _check_encoding(rendition: Rendition, place: str) -> Iterator[Problem]:

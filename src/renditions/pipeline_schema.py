@@ -9,11 +9,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from renditions.fields import TEMPLATE_FIELDS, Template, unwrap
+from renditions.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, unwrap
 from renditions.pipeline import Pipeline
 from renditions.pipeline_checks import BASE64_CHOICES, ENCODER_CHOICES
 from renditions.pipeline_types import NAME, is_needed, is_required, leaf_type
-from renditions.recipe import FORMATS, FormatFacts, Rendition
+from renditions.recipe import DOCUMENT_FORMATS, FORMATS, FormatFacts, Rendition
 
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
 
@@ -43,6 +43,7 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
     yield _when(
         {"lossless": _one_of(True)}, {"properties": dict.fromkeys(("quality", "chroma", "max_bytes"), False)}
     )
+    yield _when({"pages": {"pattern": SEVERAL_PAGES}}, _must({"format": _one_of(*DOCUMENT_FORMATS)}))
     for side in ("width", "height"):
         yield {"if": {"properties": {side: False}}, "then": {"properties": {"key": _key_without(side)}}}
     automatic = {"lossless": _one_of(False), "effort": False, "key": _key_without("ext", "format")}

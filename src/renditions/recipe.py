@@ -10,6 +10,7 @@ from renditions.fields import (
     ByteCount,
     Colour,
     KeyTemplate,
+    PageChoice,
     Range,
     Side,
     declared_in,
@@ -68,6 +69,17 @@ FORMATS: Mapping[str, FormatFacts] = {
     "pdf": FormatFacts("pdf", "application/pdf", 14_400, default_quality=82),
     "base64": FormatFacts("txt", "text/plain; charset=us-ascii"),
 }  # fmt: skip
+DOCUMENT_FORMATS = ("pdf", "tiff")
+"""The formats that can have several pages."""
+SOURCE_TYPES: Mapping[str, str] = {"heic": "image/heic", "svg": "image/svg+xml"}
+"""The media types of formats that pictures come in and renditions don't go out in."""
+AUTO_FORMATS: Mapping[str, str] = {"heic": "jpeg", "svg": "png", "pdf": "jpeg"}
+"""What ``auto`` makes of pictures that don't keep their own format."""
+
+
+def media_type(source_format: str) -> str:
+    """Return the media type of a picture that comes in."""
+    return SOURCE_TYPES.get(source_format) or FORMATS[source_format].content_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +139,11 @@ class Rendition:
     lossless: Annotated[bool, "Whether WebP or AVIF keep every pixel as it is."] = False
     animation: Annotated[
         Animation, 'Whether an animated picture stays one ("keep", GIF and WebP) or gives its first frame.'
+    ] = "first"
+    pages: Annotated[
+        PageChoice,
+        'The pages of a PDF or TIFF that it is made of: "first", "all", or such as "1-3,5". Several need '
+        "pdf or tiff as the format.",
     ] = "first"
     metadata: Annotated[
         Metadata,

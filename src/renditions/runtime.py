@@ -57,8 +57,11 @@ class Runtime:
         That function may be called from many threads. What breaks on the way of one picture comes
         back as its outcome.
         """
-        seconds = self.pipeline.limits.seconds
-        with Owner(self.owners) as owner, RenderPool(workers, seconds) as render:
+        limits = self.pipeline.limits
+        with (
+            Owner(self.owners) as owner,
+            RenderPool(workers, limits.seconds, limits=limits) as render,
+        ):
             processor = Processor(
                 pipeline=self.pipeline,
                 source=self.source,

@@ -45,6 +45,7 @@ OTHER: dict[str, Any] = {
     "saturation": 2.0,
     "gamma": 2.0,
     "negate": True,
+    "pages": "all",
     "metadata": "all",
     "progressive": True,
     "chroma": "444",

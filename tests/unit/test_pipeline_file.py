@@ -92,6 +92,11 @@ GOOD_FILES = {
         more='[[notify]]\non = ["done"]\nto = "sns:arn:aws:sns:eu-west-1:123456789012:topic"'
     ),
     "dynamodb": pipeline_text(more='[catalog]\nstore = "dynamodb:ImageMetadata"'),
+    "one page": pipeline_text('pages = "3"'),
+    "pages": pipeline_text('pages = "1-3,5,9-7"\nformat = "pdf"'),
+    "all pages": pipeline_text('pages = "all"\nformat = "tiff"'),
+    "limits": pipeline_text(more="[limits]\npages = 5\nframes = 50"),
+    "drawings": pipeline_text(more='[accept]\nformats = ["heic", "svg", "pdf"]'),
     "one side": pipeline_text("height = 100\nenlarge = true"),
     "AVIF": pipeline_text('format = "avif"\neffort = 9\nquality = 50\nbackground = "transparent"'),
 }
@@ -122,6 +127,13 @@ BAD_FILES = {
     "empty array": (pipeline_text(more="[accept]\nformats = []"), "accept.formats"),
     "unknown format": (pipeline_text(more='[accept]\nformats = ["jpg"]'), "accept.formats[0]"),
     "format twice": (pipeline_text(more='[accept]\nformats = ["png", "png"]'), "accept.formats"),
+    "several pages in a JPEG": (pipeline_text('pages = "1-2"'), "renditions.one.pages"),
+    "all pages in what isn't known": (
+        pipeline_text('pages = "all"\nformat = "auto"\nkey = "{key}"'), "renditions.one.pages",
+    ),
+    "page 0": (pipeline_text('pages = "0"'), "renditions.one.pages"),
+    "no end to the pages": (pipeline_text('pages = "3-"\nformat = "pdf"'), "renditions.one.pages"),
+    "limit of no page": (pipeline_text(more="[limits]\npages = 0"), "limits.pages"),
     "bad store": (pipeline_text(source="ftp://host/"), "source.store"),
     "bad bucket": (pipeline_text(source="s3://A/"), "source.store"),
     "bad catalog": (pipeline_text(more='[catalog]\nstore = "mysql:x"'), "catalog.store"),

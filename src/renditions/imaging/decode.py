@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from renditions.errors import Undecodable
+from renditions.imaging import heic
 from renditions.imaging.colour import to_srgb
 from renditions.imaging.geometry import Size
 from renditions.imaging.jpeg import tidied
@@ -54,21 +55,29 @@ class Frames:
     """None for a still picture."""
 
 
-def read_header(content: bytes, source_format: str) -> Header:
-    """Return what the header says; no pixel is decoded.
+def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
+    """Return what the header says of the picture, or of this page of a document; no pixel is decoded.
 
     Raises:
         Undecodable: the header is damaged.
 
     """
+    if source_format == "heic":
+        return heic.read_header(content)
     with translated(Undecodable, f"a {source_format} header"):
-        image = load(source_format, content)
+        image = load(source_format, content, **_page_option(page))
         return Header(
             format=source_format,
             stored=Size(image.width, image.height),
             orientation=_get_int(image, "orientation", 1),
             frames=_get_int(image, "n-pages", 1),
+            page=page,
         )
+
+
+def _page_option(page: int) -> dict[str, int]:
+    """Return the loader's option for a page; the first needs none, and not every loader has it."""
+    return {"page": page} if page else {}
 
 
 def decode_still(content: bytes, header: Header, size: Size) -> Frames:
@@ -113,7 +122,9 @@ def _load_shrunk(content: bytes, header: Header, stored: Size) -> tuple[Any, tup
             fail_on="warning",
         )
         return image, (whole.width / shrink, whole.height / shrink)
-    options = {"access": "sequential", "fail_on": "error"}
+    if header.format == "heic":
+        return heic.decode(content, header), None
+    options: dict[str, Any] = {"access": "sequential", "fail_on": "error"} | _page_option(header.page)
     if header.format == "webp" and header.frames == 1:
         scale = float(_SCALED_HEADROOM) * max(stored.width / whole.width, stored.height / whole.height)
         if scale < 1:

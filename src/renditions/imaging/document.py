@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import base64
-from importlib import import_module
+from collections.abc import Sequence
 
-from renditions.errors import Failed
+from renditions.imaging.extras import import_extra
 
 _POINTS_PER_INCH = 72
 
 
-def make_pdf(jpeg: bytes) -> bytes:
-    """Return a PDF of one page that is exactly the JPEG, one point for each pixel.
+def make_pdf(jpegs: Sequence[bytes]) -> bytes:
+    """Return a PDF of one page for each JPEG, exactly as large: one point for each pixel.
 
-    The JPEG is embedded as it is, not encoded again. The same JPEG gives the same bytes: no date is in it.
+    The JPEGs are embedded as they are, not encoded again. The same ones give the same bytes: it has no date.
 
     Raises:
         Failed: img2pdf isn't installed.
 
     """
-    try:
-        # Only when needed: importing it takes longer than making the page.
-        img2pdf = import_module("img2pdf")
-    except ImportError as error:
-        raise Failed("expected img2pdf for PDF (pip install 'renditions[pdf]'), found none") from error
+    img2pdf = import_extra("img2pdf")
     layout = img2pdf.get_fixed_dpi_layout_fun((_POINTS_PER_INCH, _POINTS_PER_INCH))
-    pdf: bytes = img2pdf.convert(jpeg, layout_fun=layout, nodate=True, engine=img2pdf.Engine.internal)
+    pdf: bytes = img2pdf.convert(list(jpegs), layout_fun=layout, nodate=True, engine=img2pdf.Engine.internal)
     return pdf
 
 

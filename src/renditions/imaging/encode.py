@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from renditions.errors import Unrenderable
@@ -33,12 +34,31 @@ def encode(frames: Frames, output_format: str, recipe: Rendition) -> bytes:
         return encoders[output_format](select(_join(frames), recipe.metadata), recipe)
 
 
+def stack(pages: Sequence[Frames]) -> Frames:
+    """Return the pages, each of one frame, as one document.
+
+    Raises:
+        Unrenderable: they aren't of one size, as libvips' TIFF needs them.
+
+    """
+    sizes = dict.fromkeys(page.size for page in pages)
+    if len(sizes) > 1:
+        found = " and ".join(f"{size.width} by {size.height}" for size in list(sizes)[:2])
+        raise Unrenderable(f'expected pages of one size, as fit = "contain" makes them, found {found}')
+    images = [page.images[0].colourspace("srgb") for page in pages]
+    if any(image.hasalpha() for image in images):
+        images = [image if image.hasalpha() else image.addalpha() for image in images]
+    return Frames(tuple(images), pages[0].size)
+
+
 def _join(frames: Frames) -> Any:
-    """Return libvips' form of an animation: one tall image, with the height of a frame and the timing."""
-    if frames.timing is None:
+    """Return libvips' form of an animation or document: one tall image, with a frame's height and timing."""
+    if len(frames.images) == 1 and frames.timing is None:
         return frames.images[0]
     strip = Image.arrayjoin(list(frames.images), across=1).copy()
     strip.set_type(GValue.gint_type, "page-height", frames.size.height)
+    if frames.timing is None:
+        return strip
     strip.set_type(GValue.array_int_type, "delay", list(frames.timing.delays_ms))
     strip.set_type(GValue.gint_type, "loop", frames.timing.loop)
     return strip

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from renditions.errors import NotAccepted, Undecodable
 from renditions.imaging.geometry import Size
-from renditions.pipeline import Accept
-from renditions.recipe import FORMATS, Rendition
+from renditions.pipeline import Accept, Limits
+from renditions.recipe import AUTO_FORMATS, FORMATS, Rendition
 
 # Longer signatures stand before those that are their beginnings.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
@@ -55,7 +55,9 @@ class Header:
     orientation: int
     """EXIF's, 1 to 8."""
     frames: int
-    """Frames of an animation, pages of a TIFF."""
+    """Frames of an animation, pages of a document."""
+    page: int = 0
+    """Which page of a document it is about."""
 
     @property
     def is_sideways(self) -> bool:
@@ -112,7 +114,7 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
     return format_found
 
 
-def check_header(header: Header, accept: Accept, recipes: Mapping[str, Rendition]) -> None:
+def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mapping[str, Rendition]) -> None:
     """Raise ``NotAccepted`` if the picture's size breaks a rule; all frames that are decoded count."""
     width, height = header.displayed.width, header.displayed.height
     if accept.min_width is not None and width < accept.min_width:
@@ -121,6 +123,8 @@ def check_header(header: Header, accept: Accept, recipes: Mapping[str, Rendition
         raise NotAccepted(f"expected a height of at least {accept.min_height} pixels, found {height}")
     kept = any(keeps_animation(recipe, header) for recipe in recipes.values())
     frames = header.frames if kept else 1
+    if frames > limits.frames:
+        raise NotAccepted(f"expected at most {limits.frames:,} frames, found {frames:,}")
     pixels = width * height * frames
     if pixels > accept.max_pixels:
         found = f"{width} by {height}" + (f" in {frames} frames" if kept else "")
@@ -129,7 +133,7 @@ def check_header(header: Header, accept: Accept, recipes: Mapping[str, Rendition
 
 def output_format(recipe: Rendition, source_format: str) -> str:
     """Return the format that the rendition is really made in."""
-    return source_format if recipe.format == "auto" else recipe.format
+    return AUTO_FORMATS.get(source_format, source_format) if recipe.format == "auto" else recipe.format
 
 
 def keeps_animation(recipe: Rendition, header: Header) -> bool:
@@ -137,6 +141,7 @@ def keeps_animation(recipe: Rendition, header: Header) -> bool:
     return (
         recipe.animation == "keep"
         and header.frames > 1
+        and header.format in FORMATS
         and FORMATS[header.format].animation
         and FORMATS[output_format(recipe, header.format)].animation
     )

@@ -11,13 +11,17 @@ from dataclasses import replace
 from renditions.errors import Failed, Rejected
 from renditions.imaging.document import encode_base64
 from renditions.imaging.probe import check_end, check_file, check_header, sniff
-from renditions.pipeline import Accept
+from renditions.pipeline import Accept, Limits
 from renditions.ports import Rendered, Rendering
-from renditions.recipe import FORMATS, Rendition
+from renditions.recipe import Rendition, media_type
 from renditions.record import Original
 
+_LIMITS = Limits()
 
-def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
+
+def render(
+    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], limits: Limits = _LIMITS
+) -> Rendering:
     """Check the picture against the rules and make each of the recipes, in this process.
 
     A picture that breaks a rule or is damaged gives ``Rendering.rejected``; a recipe that this sound
@@ -32,7 +36,7 @@ def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> 
         source_format = check_file(content, original.format, accept)
         made = {
             name: Rendered(
-                encode_base64(content, FORMATS[source_format].content_type if recipe.data_uri else None),
+                encode_base64(content, media_type(source_format) if recipe.data_uri else None),
                 "base64",
             )
             for name, recipe in recipes.items()
@@ -53,8 +57,8 @@ def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> 
             height=header.displayed.height,
             frames=header.frames,
         )
-        check_header(header, accept, with_pixels)
-        pictures, errors = make(content, header, with_pixels)
+        check_header(header, accept, limits, with_pixels)
+        pictures, errors = make(content, header, with_pixels, accept.max_pixels, limits.pages)
     except Rejected as refusal:
         return Rendering(original, rejected=str(refusal))
     except MemoryError as error:

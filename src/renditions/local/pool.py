@@ -26,7 +26,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Self
 
 from renditions.errors import Failed, RenderTimedOut, RenditionsError, WorkerDied
-from renditions.pipeline import Accept
+from renditions.pipeline import Accept, Limits
 from renditions.ports import Rendering
 from renditions.recipe import Rendition
 
@@ -38,6 +38,8 @@ START_SECONDS = 60.0
 
 CLOSE_SECONDS = 5.0
 """How long an idle worker may take to end before it is killed."""
+
+_LIMITS = Limits()
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +54,20 @@ class RenderPool:
         workers: How many worker processes there are at most.
         seconds_per_picture: How long one call may take, from when a worker is ready for it.
         render: The function to call, as ``module:name``.
+        limits: What it is told about how much of a picture may be decoded.
 
     """
 
-    def __init__(self, workers: int, seconds_per_picture: float, render: str = RENDER) -> None:
+    def __init__(
+        self,
+        workers: int,
+        seconds_per_picture: float,
+        render: str = RENDER,
+        limits: Limits = _LIMITS,
+    ) -> None:
         self._seconds = seconds_per_picture
         self._render = render
+        self._limits = limits
         self._count = workers
         # The last one that was used comes first, so that no more are started than are needed.
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
@@ -77,7 +87,7 @@ class RenderPool:
             RenditionsError: The function raised this itself.
 
         """
-        rules = pickle.dumps((accept, dict(recipes)))
+        rules = pickle.dumps((accept, dict(recipes), self._limits))
         worker = self._idle.get()
         try:
             if worker is None or not worker.is_alive():
@@ -269,10 +279,10 @@ def work(descriptor: int, render: str) -> None:
             reply = pickle.dumps(_wrap(error))
         while True:
             connection.send_bytes(reply)
-            accept, recipes = connection.recv()
+            accept, recipes, limits = connection.recv()
             content = connection.recv_bytes()
             try:
-                reply = pickle.dumps(("made", function(content, accept, recipes)))
+                reply = pickle.dumps(("made", function(content, accept, recipes, limits)))
             except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
                 reply = pickle.dumps(_wrap(error))
     except (EOFError, ConnectionError):

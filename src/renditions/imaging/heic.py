@@ -1,0 +1,79 @@
+"""HEIC in: the pictures of phones, decoded by libheif (ISO/IEC 23008-12, with HEVC inside).
+
+Turning and mirroring are properties of the container, which libheif applies; what EXIF says of the
+orientation is then a remark on what was done. libheif refuses what is cut off and what is larger than
+its header says. HEVC itself has no checksums: other damage inside the picture can't be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from renditions.errors import Undecodable
+from renditions.imaging.extras import import_extra
+from renditions.imaging.geometry import Size
+from renditions.imaging.probe import Header
+from renditions.imaging.vips import GValue, Image
+
+_BLOBS = {"icc_profile": "icc-profile-data", "exif": "exif-data", "xmp": "xmp-data"}
+"""What libheif's and libvips' names for the same blocks are."""
+
+
+def read_header(content: bytes) -> Header:
+    """Return what the container says of its primary picture.
+
+    Raises:
+        Undecodable: it is damaged.
+        Failed: pillow-heif isn't installed.
+
+    """
+    with _translated("a heic header"):
+        return Header(format="heic", stored=Size(*_open(content).size), orientation=1, frames=1)
+
+
+def decode(content: bytes, header: Header) -> Any:
+    """Return the primary picture, upright, as a libvips image in memory of 8 bits.
+
+    Raises:
+        Undecodable: it is damaged, or not of the size that its header says.
+        Failed: pillow-heif isn't installed.
+
+    """
+    with _translated("a whole and sound picture"):
+        picture = _open(content)
+        data = picture.data
+        is_grey, has_alpha = picture.mode.startswith("L"), picture.mode.endswith(("A", "a"))
+        is_weighted = picture.premultiplied_alpha
+    if Size(*picture.size) != header.stored:
+        found = f"{picture.size[0]} by {picture.size[1]}"
+        expected = f"{header.stored.width} by {header.stored.height} pixels, as the header says"
+        raise Undecodable(f"expected {expected}, found {found}")
+    bands = (1 if is_grey else 3) + has_alpha
+    image = Image.new_from_memory(data, header.stored.width, header.stored.height, bands, "uchar")
+    image = image.copy(interpretation="b-w" if is_grey else "srgb")
+    if is_weighted:
+        image = image.unpremultiply().rint().cast("uchar")
+    for theirs, ours in _BLOBS.items():
+        if block := picture.info.get(theirs):
+            image.set_type(GValue.blob_type, ours, block)
+    return image
+
+
+def _open(content: bytes) -> Any:
+    pillow_heif = import_extra("pillow_heif")
+    # As in libvips: pictures are what runs in parallel.
+    pillow_heif.options.DECODE_THREADS = 1
+    pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = False
+    file = pillow_heif.open_heif(content, convert_hdr_to_8bit=True)
+    return file[file.primary_index]
+
+
+@contextmanager
+def _translated(expected: str) -> Iterator[None]:
+    """Raise pillow-heif's errors, which are of these kinds, as ``Undecodable``."""
+    try:
+        yield
+    except (ValueError, EOFError, SyntaxError, IndexError, RuntimeError, OSError) as error:
+        raise Undecodable(f"expected {expected}, found: {str(error).strip()[:300]}") from error

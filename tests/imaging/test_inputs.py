@@ -1,0 +1,206 @@
+"""HEIC and animated PNG in, with Pillow, libheif's encoder and files made by hand for the truth."""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pillow_heif
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from imaging.pictures import difference, encoded, opened, photo, pixels, png_chunk, quarters, rendered, shown
+from renditions.errors import Failed
+from renditions.imaging import vips
+from renditions.imaging.render import render
+from renditions.pipeline import Accept
+from renditions.recipe import Rendition
+from renditions.record import Original
+
+PNG = Rendition(format="png")
+
+
+def heic(picture: Image.Image, **options: Any) -> bytes:
+    """Return the picture as HEIC, as near to it as its encoder can."""
+    target = io.BytesIO()
+    pillow_heif.from_pillow(picture).save(target, **({"quality": 95, "chroma": 444} | options))
+    return target.getvalue()
+
+
+def with_size(content: bytes, width: int, height: int) -> bytes:
+    """Return a HEIC whose container says that its picture is of this size (its ``ispe`` property)."""
+    at = content.index(b"ispe") + 8
+    return content[:at] + struct.pack(">II", width, height) + content[at + 8 :]
+
+
+def with_property(content: bytes, name: bytes, value: int) -> bytes:
+    """Return the HEIC with the one byte of its ``irot`` or ``imir`` property changed."""
+    at = content.index(name) + 4
+    return content[:at] + bytes([value]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+def test_a_heic_is_decoded_to_its_colours(mode: str) -> None:
+    source = photo(321, 241).convert(mode)
+    if mode == "RGBA":
+        source.putalpha(photo(321, 241).convert("L"))
+    made = shown(heic(source), PNG)
+    assert made.mode == mode
+    assert difference(made, source, mode) < 2
+
+
+def test_a_heic_is_resized_and_recorded() -> None:
+    source = heic(photo())
+    result = render(source, Accept(), {"thumb": Rendition(width=100), "own": Rendition(format="auto")})
+    assert result.original == Original(len(source), "heic", 320, 240, 1)
+    assert (result.made["thumb"].width, result.made["thumb"].height) == (100, 75)
+    assert result.made["own"].format == "jpeg"
+    assert difference(opened(result.made["own"].content), photo()) < 4
+
+
+def test_ten_bits_become_eight() -> None:
+    levels = (np.asarray(photo()).astype("uint16") << 8).tobytes()
+    target = io.BytesIO()
+    pillow_heif.from_bytes("RGB;16", (320, 240), levels).save(target, quality=95, chroma=444)
+    assert pillow_heif.open_heif(target.getvalue()).info["bit_depth"] == 10
+    assert difference(shown(target.getvalue(), PNG), photo()) < 2
+
+
+def oriented(exif_orientation: int) -> bytes:
+    """Return a HEIC whose EXIF has this orientation, and whose container turns or mirrors it likewise."""
+    exif = Image.Exif()
+    exif[0x112] = exif_orientation
+    source = quarters()
+    source.info["exif"] = exif.tobytes()
+    return heic(source)
+
+
+@pytest.mark.parametrize("quarter_turns", range(4))
+def test_the_containers_turn_is_applied_exactly_once(quarter_turns: int) -> None:
+    """Anticlockwise, as ISO/IEC 23008-12 (6.5.10) has it, though EXIF says of itself that it is turned."""
+    source = with_property(oriented(3), b"irot", quarter_turns)
+    stored = shown(with_property(source, b"irot", 0), PNG)
+    assert difference(stored, quarters().rotate(180)) < 3
+    result = render(source, Accept(), {"it": Rendition(format="png", metadata="all")})
+    expected = stored.rotate(90 * quarter_turns, expand=True)
+    assert (result.original.width, result.original.height) == expected.size
+    made = opened(result.made["it"].content)
+    assert difference(made, expected) == 0
+    assert made.getexif().get(0x112, 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("axis", "method"), [(0, Image.Transpose.FLIP_TOP_BOTTOM), (1, Image.Transpose.FLIP_LEFT_RIGHT)]
+)
+def test_the_containers_mirror_is_applied_exactly_once(axis: int, method: Image.Transpose) -> None:
+    source = oriented(2)
+    stored = quarters().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    made = shown(with_property(source, b"imir", axis), PNG)
+    assert difference(made, stored.transpose(method)) < 3
+
+
+def test_a_heics_profile_is_followed() -> None:
+    """The same numbers in a profile of swapped primaries are other colours, as they are for Pillow."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    red, blue = srgb.index(b"rXYZ"), srgb.index(b"bXYZ")
+    swapped = bytearray(srgb)
+    swapped[red : red + 4], swapped[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    source = quarters()
+    source.info["icc_profile"] = bytes(swapped)
+    made = pixels(shown(heic(source), PNG))
+    assert np.abs(made[10, 10] - (0, 0, 255)).max() < 12
+    assert np.abs(made[70, 10] - (255, 0, 0)).max() < 12
+
+
+def test_rights_are_kept_of_a_heics_metadata() -> None:
+    exif = Image.Exif()
+    exif[0x8298], exif[0x10F] = "2026 Ann", "Camera"
+    source = photo()
+    source.info["exif"] = exif.tobytes()
+    content = heic(source)
+    kept = opened(rendered(content, Rendition(metadata="copyright")).content).getexif()
+    assert (kept.get(0x8298), kept.get(0x10F)) == ("2026 Ann", None)
+    assert not opened(rendered(content, Rendition()).content).getexif()
+
+
+def test_a_truncated_heic_is_rejected_wherever_it_ends() -> None:
+    whole = heic(photo())
+    for end in {len(whole) * part // 24 for part in range(24)} | {len(whole) - 1}:
+        result = render(whole[:end], Accept(), {"it": PNG})
+        assert result.rejected, f"cut at {end} of {len(whole)}"
+        assert "found" in result.rejected
+
+
+def test_a_heic_that_claims_ten_thousand_megapixels_is_rejected_by_its_header() -> None:
+    lie = with_size(heic(photo()), 100_000, 100_000)
+    result = render(lie, Accept(), {"it": PNG})
+    assert result.rejected == ("expected at most 100,000,000 pixels, found 10,000,000,000: 100000 by 100000")
+
+
+@pytest.mark.parametrize("size", [(640, 480), (5_000, 5_000), (160, 120), (8, 8)])
+def test_a_heic_of_another_size_than_it_says_is_rejected(size: tuple[int, int]) -> None:
+    result = render(with_size(heic(photo()), *size), Accept(), {"it": PNG})
+    assert result.rejected
+    assert "size" in result.rejected
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_no_damage_to_a_heic_raises(data: st.DataObject) -> None:
+    content = bytearray(HEIC)
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    result = render(bytes(content), Accept(max_pixels=1_000_000), {"it": PNG})
+    assert result.rejected or set(result.made) == {"it"}
+
+
+HEIC = heic(photo(64, 48))
+
+
+def test_without_pillow_heif_a_heic_fails_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(Failed, match=r"pip install 'renditions\[heic\]'"):
+        render(HEIC, Accept(), {"it": PNG})
+
+
+def test_an_animated_png_is_its_first_frame() -> None:
+    """Its animation is in chunks that a still PNG's reader doesn't know: it counts as one frame."""
+    first, second = photo(), photo().rotate(180)
+    source = encoded(first, "png", save_all=True, append_images=[second], duration=100)
+    assert getattr(opened(source), "n_frames", 1) == 2
+    result = render(source, Accept(), {"it": Rendition(format="auto", animation="keep")})
+    assert result.original.frames == 1
+    assert difference(opened(result.made["it"].content), first) == 0
+
+
+def test_an_animated_png_that_ends_in_its_second_frame_is_rejected() -> None:
+    source = encoded(photo(), "png", save_all=True, append_images=[photo().rotate(180)], duration=100)
+    assert render(source[: source.index(b"fdAT") + 20], Accept(), {"it": PNG}).rejected
+
+
+def test_an_animated_png_that_claims_a_billion_frames_costs_one() -> None:
+    source = encoded(photo(), "png")
+    control = png_chunk(b"acTL", struct.pack(">II", 10**9, 0))
+    assert difference(shown(source[:33] + control + source[33:], PNG), photo()) == 0
+
+
+def test_loaders_off_the_list_are_blocked(tmp_path: Path) -> None:
+    """In libvips itself, whoever asks for one: those that read files, and those of other formats."""
+    file = tmp_path / "picture"
+    file.write_bytes(encoded(photo(), "png"))
+    for name, arguments in {"pngload": (), "csvload": (), "matrixload": (), "rawload": (1, 1, 1)}.items():
+        with pytest.raises(vips.Error, match="blocked"):
+            getattr(vips.Image, name)(str(file), *arguments)
+
+
+def test_libvips_guesses_no_format() -> None:
+    """Its own sniffing reaches no loader that is off the list, by content or by name."""
+    with pytest.raises(vips.Error):
+        vips.Image.new_from_buffer(b"P5 2 2 255 0000", "")
+    assert vips.Image.new_from_buffer(encoded(photo(), "png"), "").width == 320
