@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from contract.cloud import CLIENTS, name_of
 from contract.races import take_rounds
 from memory import MemoryCatalog
+from renditions.aws.dynamodb import DynamoCatalog
+from renditions.aws.table import table_schema
 from renditions.local.sqlite import SqliteCatalog
 from renditions.ports import Catalog
 from renditions.record import Output, Record, Status
@@ -27,13 +30,28 @@ def open_sqlite(folder: Path) -> AbstractContextManager[Catalog]:
     return SqliteCatalog(folder / "catalog.db")
 
 
+@contextmanager
+def open_dynamodb(folder: Path) -> Iterator[Catalog]:
+    """Open a catalog in a table that has the folder's name; make the table."""
+    table = name_of(folder)
+    with suppress(CLIENTS.dynamodb.exceptions.ResourceInUseException):
+        CLIENTS.dynamodb.create_table(
+            TableName=table, BillingMode="PAY_PER_REQUEST", **table_schema("image_id")
+        )
+    yield DynamoCatalog(CLIENTS.dynamodb, table, "image_id")
+
+
 CATALOGS: Mapping[str, Callable[[Path], AbstractContextManager[Catalog]]] = {
     "memory": open_memory,
     "sqlite": open_sqlite,
+    "dynamodb": open_dynamodb,
 }
 """What opens an empty catalog, given an empty folder."""
 
-SHARED_CATALOGS: Mapping[str, Callable[[Path], AbstractContextManager[Catalog]]] = {"sqlite": open_sqlite}
+SHARED_CATALOGS: Mapping[str, Callable[[Path], AbstractContextManager[Catalog]]] = {
+    "sqlite": open_sqlite,
+    "dynamodb": open_dynamodb,
+}
 """Those that another process can open too, by the same call."""
 
 

@@ -81,6 +81,9 @@ records = st.builds(
 )
 
 
+pytestmark = pytest.mark.usefixtures("aws")
+
+
 @pytest.fixture(params=CATALOGS)
 def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
     with CATALOGS[request.param](tmp_path) as opened:

@@ -1,0 +1,319 @@
+"""A catalog in a DynamoDB table, which ``table`` describes.
+
+A write is one conditional request on the record's revision; where the claimed keys change, it is one
+transaction over the record and those claims. The record is read before, for what it claims so far. What
+was read can't be outdated: the condition is on its revision, and claims change only with the record.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from itertools import islice
+from typing import Any, NoReturn
+
+from botocore.exceptions import ClientError
+
+from renditions.aws.clients import error_code, reported
+from renditions.aws.table import (
+    BY_NAME,
+    BY_STATUS,
+    CLAIM,
+    KIND,
+    MAX_CLAIMS,
+    Item,
+    item_to_record,
+    record_to_item,
+)
+from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
+from renditions.record import STATUSES, Record, Status, format_time
+
+MAX_NAME_BYTES = 1024
+"""What DynamoDB sorts by; S3's keys are no longer."""
+READ_AT_ONCE = 100
+"""How many items one BatchGetItem can ask for."""
+ROWS_OF_INDEX = 500
+"""How many rows of an index one request brings."""
+ATTEMPTS = 8
+"""How often a transaction that met another one, or a read that was cut short, is sent again."""
+PAUSE_SECONDS = 0.025
+"""The longest pause before the second attempt; it doubles with each further one."""
+
+
+class DynamoCatalog:
+    """A :class:`~renditions.ports.Catalog` in a table, for any number of threads, processes and machines.
+
+    ``get`` is consistent. ``list`` and ``query`` find the names in an index, which may lag behind by a
+    moment, and then read the records themselves, consistently.
+
+    Args:
+        client: A DynamoDB client.
+        table: The table's name. It must be there.
+        key_name: Its partition key's name.
+
+    """
+
+    def __init__(self, client: Any, table: str, key_name: str = "image_name") -> None:
+        self._client = client
+        self._table = table
+        self._key_name = key_name
+
+    def get(self, name: str) -> Record | None:
+        """See :meth:`Catalog.get <renditions.ports.Catalog.get>`."""
+        _check_name(name)
+        with self._reported():
+            answer = self._client.get_item(TableName=self._table, Key=self._key(name), ConsistentRead=True)
+        return self._parse(answer["Item"]) if "Item" in answer else None
+
+    def write(self, record: Record) -> Record:
+        """See :meth:`Catalog.write <renditions.ports.Catalog.write>`.
+
+        Raises:
+            CatalogRefused: it claims more than 99 new keys at once, or is larger than an item can be
+                (400 kB).
+
+        """
+        stored = self._read(record)
+        held = stored.claimed_keys() if stored else frozenset()
+        added = sorted(record.claimed_keys() - held)
+        freed = sorted(held - record.claimed_keys())
+        if len(added) > MAX_CLAIMS:
+            raise CatalogRefused(
+                f"{self}: expected at most {MAX_CLAIMS} new output keys at once for {record.name!r}, "
+                f"found {len(added)}"
+            )
+        if stored:
+            freed = self._shed(stored, freed, MAX_CLAIMS - len(added))
+        written = replace(record, revision=record.revision + 1)
+        put = self._put(written, record.revision)
+        if added or freed:
+            claims = [self._claim(key, record.name) for key in added]
+            self._transact(record, [{"Put": put}, *claims, *map(self._unclaim, freed)], added)
+        else:
+            self._put_alone(record, put)
+        return written
+
+    def delete(self, record: Record) -> None:
+        """See :meth:`Catalog.delete <renditions.ports.Catalog.delete>`."""
+        stored = self._read(record)
+        if stored is None:
+            raise Conflict(f"{record.name!r} is gone")
+        freed = self._shed(stored, sorted(stored.claimed_keys()), MAX_CLAIMS)
+        delete = {"TableName": self._table, "Key": self._key(record.name)} | _only_at(record.revision)
+        self._transact(record, [{"Delete": delete}, *map(self._unclaim, freed)])
+
+    def list(self) -> Iterator[Record]:
+        """See :meth:`Catalog.list <renditions.ports.Catalog.list>`."""
+        names = (row[self._key_name]["S"] for row in self._query_index(BY_NAME, "kind", KIND))
+        while some := list(islice(names, READ_AT_ONCE)):
+            found = self._read_all(some)
+            yield from (found[name] for name in some if name in found)
+
+    def query(self, status: Status | None = None) -> Iterator[Record]:
+        """See :meth:`Catalog.query <renditions.ports.Catalog.query>`."""
+        statuses = (status,) if status else STATUSES
+        rows = heapq.merge(*map(self._query_status, statuses), key=lambda row: row[0], reverse=True)
+        while some := list(islice(rows, READ_AT_ONCE)):
+            found = self._read_all([name for _, _, name in some])
+            for timestamp, wanted, name in some:
+                record = found.get(name)
+                # One that has changed since is further up now, where this listing has been.
+                if record and (format_time(record.timestamp), record.status) == (timestamp, wanted):
+                    yield record
+
+    def _query_status(self, status: Status) -> Iterator[tuple[str, Status, str]]:
+        """Yield (timestamp, status, name) of the records of a status, newest first."""
+        for row in self._query_index(BY_STATUS, "status", status):
+            yield row["timestamp"]["S"], status, row[self._key_name]["S"]
+
+    def _query_index(self, index: str, attribute: str, value: str) -> Iterator[Item]:
+        """Yield the rows of an index's partition: names upwards, times downwards."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=index,
+            KeyConditionExpression="#attribute = :value",
+            ExpressionAttributeNames={"#attribute": attribute},
+            ExpressionAttributeValues={":value": {"S": value}},
+            ScanIndexForward=index == BY_NAME,
+            PaginationConfig={"PageSize": ROWS_OF_INDEX},
+        )
+        with self._reported():
+            for page in pages:
+                yield from page["Items"]
+
+    def _read(self, record: Record) -> Record | None:
+        """Return what is stored of the record; raise Conflict unless it has the record's revision."""
+        stored = self.get(record.name)
+        revision = stored.revision if stored else 0
+        if revision != record.revision:
+            raise Conflict(f"{record.name!r} has revision {revision}, not {record.revision}")
+        return stored
+
+    def _read_all(self, names: Sequence[str]) -> dict[str, Record]:
+        """Return the records of these names, as far as there are any."""
+        keys = [self._key(name) for name in names]
+        found: dict[str, Record] = {}
+        for attempt in range(ATTEMPTS):
+            with self._reported():
+                answer = self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
+                )
+            for item in answer["Responses"].get(self._table, ()):
+                record = self._parse(item)
+                found[record.name] = record
+            # An answer holds 16 MB at most, and what the table's capacity allows.
+            keys = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
+            if not keys:
+                return found
+            _pause(attempt)
+        raise CatalogFailed(f"{self}: {len(keys)} records were not read, each of {ATTEMPTS} times")
+
+    def _put_alone(self, record: Record, put: dict[str, Any]) -> None:
+        """Write a record whose claims stay.
+
+        When the answer to a write got lost, botocore writes again, and finds its own revision there:
+
+            A  put if r7 → r8 …the answer is lost…   put if r7 → refused, and what is there is ours
+
+        (A transaction isn't done twice: botocore gives it a token by which DynamoDB knows it.)
+        """
+        with self._reported():
+            for attempt in range(ATTEMPTS):
+                try:
+                    self._client.put_item(**put)
+                except ClientError as error:
+                    if error_code(error) == "TransactionConflictException":
+                        _pause(attempt)
+                        continue
+                    if error_code(error) != "ConditionalCheckFailedException":
+                        raise
+                    is_repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
+                    if not (is_repeated and error.response.get("Item") == put["Item"]):
+                        raise _changed(record) from error
+                return
+        raise _changed(record)
+
+    def _transact(
+        self, record: Record, operations: Sequence[dict[str, Any]], added: Sequence[str] = ()
+    ) -> None:
+        """Do all of it or nothing; the first operation is the record's, then come the added claims."""
+        for attempt in range(ATTEMPTS):
+            try:
+                with self._reported():
+                    self._client.transact_write_items(TransactItems=operations)
+            except CatalogFailed as error:
+                if not isinstance(error.__cause__, ClientError):
+                    raise
+                reasons = error.__cause__.response.get("CancellationReasons", ())
+                codes = [reason.get("Code", "None") for reason in reasons]
+                if not codes:
+                    raise
+                if "ConditionalCheckFailed" in codes:
+                    _refuse(record, codes, reasons, added)
+                if not {"None", "TransactionConflict"}.issuperset(codes):
+                    raise
+                _pause(attempt)
+            else:
+                return
+        raise _changed(record)
+
+    def _shed(self, stored: Record, freed: list[str], room: int) -> list[str]:
+        """Free so many of the keys beforehand that the others fit into one transaction; return those.
+
+        The stored record gives them up at its own revision. Should it end here, it is looked at again.
+        """
+        while len(freed) > room:
+            now, freed = set(freed[:MAX_CLAIMS]), freed[MAX_CLAIMS:]
+            stored = replace(
+                stored,
+                goal="",
+                outputs=tuple(output for output in stored.outputs if output.key not in now),
+                pending_keys=tuple(key for key in stored.pending_keys if key not in now),
+            )
+            put = self._put(stored, stored.revision)
+            self._transact(stored, [{"Put": put}, *map(self._unclaim, sorted(now))])
+        return freed
+
+    def _put(self, record: Record, revision: int) -> dict[str, Any]:
+        """Return the arguments that write the record over the one of that revision."""
+        item = record_to_item(record, self._key_name)
+        return {"TableName": self._table, "Item": item} | _only_at(revision)
+
+    def _claim(self, key: str, name: str) -> dict[str, Any]:
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": self._key(CLAIM + key) | {"owner": {"S": name}},
+                "ConditionExpression": "attribute_not_exists(#owner)",
+                "ExpressionAttributeNames": {"#owner": "owner"},
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _unclaim(self, key: str) -> dict[str, Any]:
+        return {"Delete": {"TableName": self._table, "Key": self._key(CLAIM + key)}}
+
+    def _key(self, value: str) -> Item:
+        return {self._key_name: {"S": value}}
+
+    def _parse(self, item: Item) -> Record:
+        try:
+            return item_to_record(item, self._key_name)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise CatalogRefused(f"{self}: expected a record, found {item!r}") from error
+
+    def _reported(self) -> AbstractContextManager[None]:
+        return reported(str(self), passing=CatalogFailed, lasting=CatalogRefused)
+
+    def __str__(self) -> str:
+        return f"dynamodb:{self._table}"
+
+
+def _only_at(revision: int) -> dict[str, Any]:
+    """Return the condition that the stored record has this revision; 0 means that there is none."""
+    names = {"#revision": "revision"}
+    if revision == 0:
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#revision)"}
+    else:
+        condition = {
+            "ConditionExpression": "#revision = :revision",
+            "ExpressionAttributeValues": {":revision": {"N": str(revision)}},
+        }
+    old = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    return {"ExpressionAttributeNames": names} | condition | old
+
+
+def _refuse(
+    record: Record, codes: Sequence[str], reasons: Sequence[dict[str, Any]], added: Sequence[str]
+) -> NoReturn:
+    """Raise what a condition that didn't hold means; the record's own comes first."""
+    if codes[0] != "ConditionalCheckFailed":
+        for key, code, reason in zip(added, codes[1:], reasons[1:], strict=False):
+            if code == "ConditionalCheckFailed":
+                raise KeyTaken(key, reason["Item"]["owner"]["S"])
+    raise _changed(record)
+
+
+def _changed(record: Record) -> Conflict:
+    return Conflict(f"{record.name!r} has another revision than {record.revision}, or is being written")
+
+
+def _check_name(name: str) -> None:
+    try:
+        size_bytes = len(name.encode())
+    except UnicodeEncodeError as error:
+        raise CatalogRefused(f"expected a name of Unicode text, found {name!r}") from error
+    if not 1 <= size_bytes <= MAX_NAME_BYTES or name.startswith(CLAIM):
+        raise CatalogRefused(
+            f"expected a name of 1 to {MAX_NAME_BYTES:,} bytes that doesn't begin with {CLAIM!r}, "
+            f"found {name!r}"
+        )
+
+
+def _pause(attempt: int) -> None:
+    """Wait for a random time, so that those who met don't meet again."""
+    time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret

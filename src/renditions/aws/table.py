@@ -1,0 +1,133 @@
+"""The DynamoDB table: its keys and indexes, and how records and claims are items of it.
+
+A *record* is one item. It has the attributes of :meth:`Record.to_item
+<renditions.record.Record.to_item>`, numbers as numbers, and two more: ``kind``, by which the records
+are listed, and ``order``, since a DynamoDB map has none.
+
+A *claim* is an item too, because only an item can be written by one and refused to all others. Its key
+is the output's key behind :data:`CLAIM`, its one attribute ``owner`` the name of the record. As it has
+no attribute of an index, no query finds it.
+
+Two indexes, both sparse and eventually consistent (by less than a second, as a rule):
+
+- :data:`BY_NAME` holds every record's name in order. Its one partition is written to when a record
+  comes or goes, up to 1,000 times a second.
+- :data:`BY_STATUS` holds the records of each status by time, with what people ask for beside it. Its
+  partitions are four. ``processing`` is written to twice for each picture, so beyond 500 pictures a
+  second DynamoDB throttles, and the workers slow down to that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from renditions.record import Record
+
+BY_NAME = "by-name"
+BY_STATUS = "by-status"
+
+KIND = "picture"
+"""What the attribute ``kind`` says of every record."""
+
+CLAIM = "\0claim "
+"""What a claim's key begins with, and a name can't."""
+
+MAX_CLAIMS = 99
+"""How many output keys can be claimed at once: a transaction has at most 100 items, one the record's."""
+
+SHOWN = (
+    "reason",
+    "original_format",
+    "original_width",
+    "original_height",
+    "original_size_bytes",
+    "processed_width",
+    "processed_height",
+    "processed_size_bytes",
+)
+"""What an item of :data:`BY_STATUS` has for who queries it by hand."""
+
+Item = dict[str, dict[str, Any]]
+"""Attribute values in DynamoDB's own form: ``{"image_name": {"S": "a.jpg"}, …}``."""
+
+
+def table_schema(key_name: str) -> dict[str, Any]:
+    """Return the arguments of ``CreateTable`` that say what the table's keys and indexes are.
+
+    Args:
+        key_name: The partition key's name, ``catalog.key`` of the pipeline file.
+
+    """
+    return {
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": "S"} for name in (key_name, "kind", "status", "timestamp")
+        ],
+        "KeySchema": [{"AttributeName": key_name, "KeyType": "HASH"}],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": BY_NAME,
+                "KeySchema": [
+                    {"AttributeName": "kind", "KeyType": "HASH"},
+                    {"AttributeName": key_name, "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            },
+            {
+                "IndexName": BY_STATUS,
+                "KeySchema": [
+                    {"AttributeName": "status", "KeyType": "HASH"},
+                    {"AttributeName": "timestamp", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(SHOWN)},
+            },
+        ],
+    }
+
+
+def record_to_item(record: Record, key_name: str) -> Item:
+    """Return the record's item."""
+    fields = record.to_item(key_name)
+    order = [*fields.get("renditions", ()), *fields.get("errors", ())]
+    return {name: _encode(value) for name, value in (fields | {"kind": KIND, "order": order}).items()}
+
+
+def item_to_record(item: Item, key_name: str) -> Record:
+    """Return the record of which :func:`record_to_item` made the item.
+
+    Raises:
+        ValueError, LookupError, TypeError, AttributeError: it is none.
+
+    """
+    fields = {name: _decode(value) for name, value in item.items()}
+    renditions, errors = fields.get("renditions", {}), fields.get("errors", {})
+    order = fields["order"]
+    fields["renditions"] = {name: renditions[name] for name in order[: len(renditions)]}
+    fields["errors"] = {name: errors[name] for name in order[len(renditions) :]}
+    return Record.from_item(fields, key_name)
+
+
+def _encode(value: Any) -> dict[str, Any]:
+    match value:
+        case str():
+            return {"S": value}
+        case int():
+            return {"N": str(value)}
+        case list():
+            return {"L": [_encode(element) for element in value]}
+        case dict():
+            return {"M": {name: _encode(element) for name, element in value.items()}}
+    raise TypeError(f"{value!r} has no place in a record")
+
+
+def _decode(attribute: dict[str, Any]) -> Any:
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "S":
+            return value
+        case "N":
+            return int(value)
+        case "L":
+            return [_decode(element) for element in value]
+        case "M":
+            return {name: _decode(element) for name, element in value.items()}
+    raise TypeError(f"a record has no attribute of the type {kind}")
