@@ -22,6 +22,7 @@ from renditions.pipeline import (
     template_values,
 )
 from renditions.recipe import DOCUMENT_FORMATS, FORMATS, Rendition
+from renditions.record import ATTRIBUTES
 
 ENCODER_CHOICES = {
     "progressive": ("jpeg", "png", "auto"),
@@ -38,6 +39,9 @@ BASE64_CHOICES = tuple(
     if field.name not in ("key", "format", "quality", "effort", "lossless", *ENCODER_CHOICES)
 )
 """What Base64 has no use for: it holds the picture's file as it is."""
+
+MOST_IN_DYNAMODB = 99
+"""How many renditions a picture can have there: their keys are claimed in one transaction."""
 
 
 def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Problem]:
@@ -61,6 +65,17 @@ def find_accept_problems(accept: Accept) -> Iterator[Problem]:
     if least > accept.max_pixels:
         expected = f"at least the {least:,} pixels of min_width and min_height"
         yield Problem("accept.max_pixels", expected, f"{accept.max_pixels:,}")
+
+
+def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
+    """Yield what the catalog can't hold."""
+    if pipeline.catalog.key in ATTRIBUTES:
+        expected = "a name that nothing else in a record has"
+        yield Problem("catalog.key", expected, repr(pipeline.catalog.key))
+    count = len(pipeline.renditions)
+    if pipeline.catalog.store.startswith("dynamodb:") and count > MOST_IN_DYNAMODB:
+        expected = f"at most {MOST_IN_DYNAMODB} with a catalog in DynamoDB"
+        yield Problem("renditions", expected, f"{count:,}")
 
 
 def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ from renditions.pipeline import Accept, Pipeline
 from renditions.pipeline_checks import (
     explain_template,
     find_accept_problems,
+    find_catalog_problems,
     find_pipeline_problems,
     find_rendition_problems,
     find_warnings,
@@ -89,6 +90,7 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
         pipeline, problems = override(Pipeline(**values), environ)
         reader.problems += problems
         reader.problems += find_pipeline_problems(pipeline, directory)
+        reader.problems += find_catalog_problems(pipeline)
     # What concerns several fields is checked among those that are right.
     for name, rendition in values.get("renditions", {}).items():
         reader.problems += find_rendition_problems(rendition, f"renditions.{name}")

@@ -11,9 +11,10 @@ import msgspec
 
 from renditions.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, unwrap
 from renditions.pipeline import Pipeline
-from renditions.pipeline_checks import BASE64_CHOICES, ENCODER_CHOICES
+from renditions.pipeline_checks import BASE64_CHOICES, ENCODER_CHOICES, MOST_IN_DYNAMODB
 from renditions.pipeline_types import NAME, is_needed, is_required, leaf_type
 from renditions.recipe import DOCUMENT_FORMATS, FORMATS, FormatFacts, Rendition
+from renditions.record import ATTRIBUTES
 
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
 
@@ -28,6 +29,11 @@ def json_schema() -> dict[str, Any]:
     rendition = schema["properties"]["renditions"]["additionalProperties"]
     rendition["allOf"] = list(_rendition_rules())
     schema["properties"]["accept"]["properties"]["formats"]["uniqueItems"] = True
+    schema["properties"]["catalog"]["properties"]["key"]["not"] = _one_of(*sorted(ATTRIBUTES))
+    in_dynamodb = {"catalog": _must({"store": {"pattern": "^dynamodb:"}})}
+    schema["allOf"] = [
+        _when(in_dynamodb, {"properties": {"renditions": {"maxProperties": MOST_IN_DYNAMODB}}})
+    ]
     return {"$schema": SCHEMA_URL, "title": "Renditions pipeline"} | schema
 
 

@@ -16,6 +16,16 @@ from renditions.pipeline import NoticeEvent
 Status = Literal["processing", "done", "rejected", "failed"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
+ATTRIBUTES = frozenset(
+    {
+        "attempts", "blocked_by", "errors", "etag", "goal", "lease", "original_format", "original_frames",
+        "original_height", "original_size_bytes", "original_width", "owed", "pending_keys",
+        "processed_height", "processed_size_bytes", "processed_width", "reason", "renditions", "revision",
+        "rules", "status", "timestamp", "kind", "order", "owner", "output_key",
+    }
+)  # fmt: skip
+"""What a record's JSON form has beside the name; the last four in DynamoDB alone."""
+
 
 def format_time(moment: datetime) -> str:
     """Return ISO 8601 in UTC with microseconds, whose text order is the order of time."""

@@ -7,9 +7,12 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contract.cloud import CLIENTS, name_of
+import pytest
+
+from contract.cloud import CLIENTS, name_of, scaled
 from contract.races import take_rounds
 from memory import MemoryCatalog
+from renditions.aws import dynamodb
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.table import table_schema
 from renditions.local.sqlite import SqliteCatalog
@@ -38,7 +41,10 @@ def open_dynamodb(folder: Path) -> Iterator[Catalog]:
         CLIENTS.dynamodb.create_table(
             TableName=table, BillingMode="PAY_PER_REQUEST", **table_schema("image_id")
         )
-    yield DynamoCatalog(CLIENTS.dynamodb, table, "image_id")
+    with pytest.MonkeyPatch.context() as patch:  # so that few records make many pages
+        patch.setattr(dynamodb, "ROWS_OF_INDEX", 10)
+        patch.setattr(dynamodb, "READ_AT_ONCE", 7)
+        yield DynamoCatalog(CLIENTS.dynamodb, table, "image_id")
 
 
 CATALOGS: Mapping[str, Callable[[Path], AbstractContextManager[Catalog]]] = {
@@ -88,18 +94,18 @@ def write_one(catalog: Catalog, records: Sequence[Record], number: int) -> Recor
 
 
 def write_each(folder: Path, which: str, number: int) -> list[int]:
-    """Write sixty records anew; return the numbers of those that nobody else had written."""
+    """Write up to sixty records anew; return the numbers of those that nobody else had written."""
     with SHARED_CATALOGS[which](folder) as catalog:
         return take_rounds(
-            range(60),
+            range(scaled(which, 60)),
             lambda round_: catalog.write(make_record(f"{round_}", outputs=(f"{round_} of {number}",))),
         )
 
 
 def claim_each(folder: Path, which: str, number: int) -> list[int]:
-    """Claim sixty keys, each for a record of one's own; return the numbers of those that were free."""
+    """Claim up to sixty keys, each for a record of one's own; return the numbers of those that were free."""
     with SHARED_CATALOGS[which](folder) as catalog:
         return take_rounds(
-            range(60),
+            range(scaled(which, 60)),
             lambda round_: catalog.write(make_record(f"{round_} of {number}", outputs=(f"{round_}",))),
         )

@@ -26,7 +26,7 @@ CLIENTS = Clients()
 def run_moto() -> Iterator[dict[str, str]]:
     """Run the server; yield the environment by which any AWS program talks to it alone."""
     command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("serve_moto.py"))]
-    small_pages = os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": "100"}
+    small_pages = os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": "20"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=small_pages) as server:
         try:
             assert server.stdout
@@ -43,6 +43,11 @@ def run_moto() -> Iterator[dict[str, str]]:
             }
         finally:
             server.terminate()
+
+
+def scaled(which: str, count: int) -> int:
+    """Return how many records, objects or rounds a test has where each step is a request over HTTP."""
+    return count // 6 if which in ("s3", "dynamodb") else count
 
 
 def name_of(folder: Path) -> str:

@@ -24,6 +24,7 @@ from contract.catalogs import (
     write_each,
     write_one,
 )
+from contract.cloud import scaled
 from contract.races import race_processes, race_threads
 from renditions.errors import Conflict, KeyTaken
 from renditions.ports import Catalog
@@ -85,8 +86,13 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 
 @pytest.fixture(params=CATALOGS)
-def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
-    with CATALOGS[request.param](tmp_path) as opened:
+def which(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def catalog(which: str, tmp_path: Path) -> Iterator[Catalog]:
+    with CATALOGS[which](tmp_path) as opened:
         yield opened
 
 
@@ -241,10 +247,10 @@ def test_list_is_in_the_order_of_utf_8_bytes(catalog: Catalog) -> None:
     assert names(catalog) == sorted(some, key=str.encode)
 
 
-def test_list_and_query_see_many_records(catalog: Catalog) -> None:
+def test_list_and_query_see_many_records(which: str, catalog: Catalog) -> None:
     many = [
         make_record(f"{number:04}", timestamp=NOW + timedelta(seconds=number * 7 % 601))
-        for number in range(601)
+        for number in range(scaled(which, 601))
     ]
     for record in many:
         catalog.write(record)
@@ -253,11 +259,12 @@ def test_list_and_query_see_many_records(catalog: Catalog) -> None:
     assert [record.name for record in catalog.query()] == [record.name for record in newest_first]
 
 
-def test_query_gives_each_of_many_records_of_one_moment_once(catalog: Catalog) -> None:
-    for number in range(450):
+def test_query_gives_each_of_many_records_of_one_moment_once(which: str, catalog: Catalog) -> None:
+    count = scaled(which, 450)
+    for number in range(count):
         catalog.write(make_record(f"{number}", status="failed"))
     found = [record.name for record in catalog.query("failed")]
-    assert sorted(found) == sorted(f"{number}" for number in range(450))
+    assert sorted(found) == sorted(f"{number}" for number in range(count))
 
 
 def test_query_gives_those_of_a_status_newest_first(catalog: Catalog) -> None:
@@ -281,9 +288,10 @@ def test_times_of_other_zones_are_in_one_order(catalog: Catalog) -> None:
     assert [record.name for record in catalog.query()] == ["utc", "zone"]
 
 
-def test_writing_and_deleting_while_listing(catalog: Catalog) -> None:
+def test_writing_and_deleting_while_listing(which: str, catalog: Catalog) -> None:
     """Each record that stays is listed once, and nothing that is written waits for the listing."""
-    for number in range(500):
+    count = scaled(which, 500)
+    for number in range(count):
         catalog.write(make_record(f"{number:03}"))
     seen = []
     for record in catalog.list():
@@ -293,35 +301,36 @@ def test_writing_and_deleting_while_listing(catalog: Catalog) -> None:
         elif record.name.isdigit():
             catalog.write(record)
             catalog.write(make_record(f"{record.name}-new"))
-    assert [name for name in seen if name.isdigit()] == [f"{number:03}" for number in range(500)]
+    assert [name for name in seen if name.isdigit()] == [f"{number:03}" for number in range(count)]
     assert seen == sorted(set(seen))
 
 
-def test_writing_while_querying(catalog: Catalog) -> None:
-    for number in range(500):
+def test_writing_while_querying(which: str, catalog: Catalog) -> None:
+    count = scaled(which, 500)
+    for number in range(count):
         catalog.write(make_record(f"{number:03}", timestamp=NOW + timedelta(seconds=number)))
     seen = []
     for record in catalog.query():
         seen.append(record.name)
         catalog.write(replace(record, timestamp=NOW + timedelta(days=1)))
-    assert seen == [f"{number:03}" for number in reversed(range(500))]
+    assert seen == [f"{number:03}" for number in reversed(range(count))]
 
 
-def test_listing_in_one_thread_while_others_write(catalog: Catalog) -> None:
-    stay = [f"{number:03}" for number in range(300)]
+def test_listing_in_one_thread_while_others_write(which: str, catalog: Catalog) -> None:
+    stay = [f"{number:03}" for number in range(scaled(which, 300))]
     for name in stay:
         catalog.write(make_record(name))
     stop = threading.Event()
 
     def disturb() -> None:
         while not stop.is_set():
-            catalog.delete(catalog.write(make_record("150x", outputs=("k",))))
+            catalog.delete(catalog.write(make_record("020x", outputs=("k",))))
 
     thread = threading.Thread(target=disturb)
     thread.start()
     try:
         for _ in range(5):
-            assert [name for name in names(catalog) if name != "150x"] == stay
+            assert [name for name in names(catalog) if name != "020x"] == stay
     finally:
         stop.set()
         thread.join()
@@ -363,16 +372,16 @@ def test_writing_or_deleting_one_revision_only_one_thread_wins(catalog: Catalog)
 @pytest.mark.parametrize("which", SHARED_CATALOGS)
 def test_one_of_several_processes_wins_a_revision(which: str, tmp_path: Path) -> None:
     """They also meet in making the catalog."""
-    assert sorted(race_processes(write_each, tmp_path, which)) == list(range(60))
+    assert sorted(race_processes(write_each, tmp_path, which)) == list(range(scaled(which, 60)))
     with SHARED_CATALOGS[which](tmp_path) as catalog:
-        assert len(names(catalog)) == 60
+        assert len(names(catalog)) == scaled(which, 60)
 
 
 @pytest.mark.parametrize("which", SHARED_CATALOGS)
 def test_one_of_several_processes_wins_a_key(which: str, tmp_path: Path) -> None:
-    assert sorted(race_processes(claim_each, tmp_path, which)) == list(range(60))
+    assert sorted(race_processes(claim_each, tmp_path, which)) == list(range(scaled(which, 60)))
     with SHARED_CATALOGS[which](tmp_path) as catalog:
-        assert sorted(int(name.split()[0]) for name in names(catalog)) == list(range(60))
+        assert sorted(int(name.split()[0]) for name in names(catalog)) == list(range(scaled(which, 60)))
 
 
 @pytest.mark.parametrize("which", SHARED_CATALOGS)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.cloud import scaled
 from contract.races import race_processes, race_threads
 from contract.stores import SHARED_STORES, STORES, count_up, keys, put, put_each, put_number
 from renditions.errors import Conflict, KeyRefused
@@ -43,8 +44,13 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return STORES[request.param](tmp_path)
+def which(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def store(which: str, tmp_path: Path) -> Store:
+    return STORES[which](tmp_path)
 
 
 def test_an_empty_store_has_nothing(store: Store) -> None:
@@ -184,14 +190,14 @@ def test_list_is_in_the_order_of_utf_8_bytes(store: Store) -> None:
     assert keys(store) == sorted(some, key=str.encode)
 
 
-def test_list_sees_many_objects(store: Store) -> None:
-    many = [f"{number % 7}/{number:04}.jpg" for number in range(700)]
+def test_list_sees_many_objects(which: str, store: Store) -> None:
+    many = [f"{number % 7}/{number:04}.jpg" for number in range(scaled(which, 700))]
     for key in many:
         put(store, key, b"", IfAbsent())
     assert keys(store) == sorted(many)
 
 
-def test_list_while_others_write_and_delete(store: Store) -> None:
+def test_list_while_others_write_and_delete(which: str, store: Store) -> None:
     """What stays is listed once and in order, whatever happens around it."""
     stay = [f"{letter}/{number}" for letter in "abc" for number in range(20)]
     for key in stay:
@@ -206,7 +212,7 @@ def test_list_while_others_write_and_delete(store: Store) -> None:
     thread = threading.Thread(target=disturb)
     thread.start()
     try:
-        for _ in range(20):
+        for _ in range(scaled(which, 20)):
             found = keys(store)
             assert found == sorted(set(found))
             assert set(stay) <= set(found)
@@ -246,11 +252,11 @@ def test_one_of_many_threads_wins_if_match(store: Store) -> None:
         there = got[0]
 
 
-def test_deleting_and_putting_in_one_folder_at_once(store: Store) -> None:
+def test_deleting_and_putting_in_one_folder_at_once(which: str, store: Store) -> None:
     """A folder that one thread empties isn't pulled away from under another's new object."""
 
     def step(thread: int) -> None:
-        for _ in range(20):
+        for _ in range(scaled(which, 20)):
             stored = put(store, f"a/b/{thread}")
             assert store.head(stored.key) == stored
             store.delete(stored.key, IfMatch(stored.etag))
@@ -261,7 +267,7 @@ def test_deleting_and_putting_in_one_folder_at_once(store: Store) -> None:
 
 @pytest.mark.parametrize("which", SHARED_STORES)
 def test_one_of_several_processes_wins_if_absent(which: str, tmp_path: Path) -> None:
-    assert sorted(race_processes(put_each, tmp_path, which)) == list(range(60))
+    assert sorted(race_processes(put_each, tmp_path, which)) == list(range(scaled(which, 60)))
 
 
 @pytest.mark.parametrize("which", SHARED_STORES)
@@ -271,4 +277,4 @@ def test_no_update_of_several_processes_is_lost(which: str, tmp_path: Path) -> N
     winners = race_processes(count_up, tmp_path, which)
     got = store.get("counter")
     assert got
-    assert int(got[1]) == len(winners) >= 40
+    assert int(got[1]) == len(winners) >= scaled(which, 40)

@@ -97,6 +97,8 @@ GOOD_FILES = {
     "all pages": pipeline_text('pages = "all"\nformat = "tiff"'),
     "limits": pipeline_text(more="[limits]\npages = 5\nframes = 50"),
     "drawings": pipeline_text(more='[accept]\nformats = ["heic", "svg", "pdf"]'),
+    "as many renditions as DynamoDB can claim": pipeline_text(more='[catalog]\nstore = "dynamodb:Table"')
+    + "".join(f"[renditions.r{number}]\n" for number in range(98)),
     "one side": pipeline_text("height = 100\nenlarge = true"),
     "AVIF": pipeline_text('format = "avif"\neffort = 9\nquality = 50\nbackground = "transparent"'),
 }
@@ -138,6 +140,12 @@ BAD_FILES = {
     "bad bucket": (pipeline_text(source="s3://A/"), "source.store"),
     "bad catalog": (pipeline_text(more='[catalog]\nstore = "mysql:x"'), "catalog.store"),
     "bad catalog key": (pipeline_text(more='[catalog]\nkey = "a b"'), "catalog.key"),
+    "catalog key of another attribute": (pipeline_text(more='[catalog]\nkey = "status"'), "catalog.key"),
+    "more renditions than DynamoDB can claim": (
+        pipeline_text(more='[catalog]\nstore = "dynamodb:Table"')
+        + "".join(f"[renditions.r{number}]\n" for number in range(99)),
+        "renditions",
+    ),
     "bad target": (pipeline_text(more='[[notify]]\non = ["done"]\nto = "me"'), "notify[0].to"),
     "bad event": (pipeline_text(more='[[notify]]\non = ["down"]\nto = "log:"'), "notify[0].on[0]"),
     "notify that is no array": (pipeline_text(more='[notify]\non = ["done"]\nto = "log:"'), "notify"),

@@ -7,6 +7,7 @@ used without boto3's layer on top, which makes the same calls and takes longer t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -104,7 +105,9 @@ class Clients:
             **options,
         )
         try:
-            return self._session.create_client(service, config=config)
+            # botocore itself knows AWS_DEFAULT_REGION only, not the name that the other SDKs go by.
+            region = os.environ.get("AWS_REGION")
+            return self._session.create_client(service, region_name=region, config=config)
         except NoRegionError as error:
             raise UsageError(
                 "expected an AWS region, in AWS_REGION or the AWS profile, found none"

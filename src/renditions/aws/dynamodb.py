@@ -26,6 +26,7 @@ from renditions.aws.table import (
     KIND,
     MAX_CLAIMS,
     Item,
+    claim_key,
     item_to_record,
     record_to_item,
 )
@@ -42,6 +43,17 @@ ATTEMPTS = 8
 """How often a transaction that met another one, or a read that was cut short, is sent again."""
 PAUSE_SECONDS = 0.025
 """The longest pause before the second attempt; it doubles with each further one."""
+
+_PASSING_REASONS = frozenset(
+    {
+        "None",
+        "TransactionConflict",
+        "ThrottlingError",
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+    }
+)
+"""Why a transaction may be cancelled and yet succeed a moment later."""
 
 
 class DynamoCatalog:
@@ -80,7 +92,7 @@ class DynamoCatalog:
         stored = self._read(record)
         held = stored.claimed_keys() if stored else frozenset()
         added = sorted(record.claimed_keys() - held)
-        freed = sorted(held - record.claimed_keys())
+        freed: Sequence[str] = sorted(held - record.claimed_keys())
         if len(added) > MAX_CLAIMS:
             raise CatalogRefused(
                 f"{self}: expected at most {MAX_CLAIMS} new output keys at once for {record.name!r}, "
@@ -94,14 +106,14 @@ class DynamoCatalog:
             claims = [self._claim(key, record.name) for key in added]
             self._transact(record, [{"Put": put}, *claims, *map(self._unclaim, freed)], added)
         else:
-            self._put_alone(record, put)
+            self._put_alone(record.name, put)
         return written
 
     def delete(self, record: Record) -> None:
         """See :meth:`Catalog.delete <renditions.ports.Catalog.delete>`."""
         stored = self._read(record)
         if stored is None:
-            raise Conflict(f"{record.name!r} is gone")
+            raise _changed(record.name)
         freed = self._shed(stored, sorted(stored.claimed_keys()), MAX_CLAIMS)
         delete = {"TableName": self._table, "Key": self._key(record.name)} | _only_at(record.revision)
         self._transact(record, [{"Delete": delete}, *map(self._unclaim, freed)])
@@ -148,9 +160,8 @@ class DynamoCatalog:
     def _read(self, record: Record) -> Record | None:
         """Return what is stored of the record; raise Conflict unless it has the record's revision."""
         stored = self.get(record.name)
-        revision = stored.revision if stored else 0
-        if revision != record.revision:
-            raise Conflict(f"{record.name!r} has revision {revision}, not {record.revision}")
+        if (stored.revision if stored else 0) != record.revision:
+            raise _changed(record.name)
         return stored
 
     def _read_all(self, names: Sequence[str]) -> dict[str, Record]:
@@ -172,7 +183,7 @@ class DynamoCatalog:
             _pause(attempt)
         raise CatalogFailed(f"{self}: {len(keys)} records were not read, each of {ATTEMPTS} times")
 
-    def _put_alone(self, record: Record, put: dict[str, Any]) -> None:
+    def _put_alone(self, name: str, put: dict[str, Any]) -> None:
         """Write a record whose claims stay.
 
         When the answer to a write got lost, botocore writes again, and finds its own revision there:
@@ -193,35 +204,31 @@ class DynamoCatalog:
                         raise
                     is_repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
                     if not (is_repeated and error.response.get("Item") == put["Item"]):
-                        raise _changed(record) from error
+                        raise _changed(name) from error
                 return
-        raise _changed(record)
+        raise CatalogFailed(f"{self}: {name!r} is in another transaction, at each of {ATTEMPTS} looks")
 
     def _transact(
         self, record: Record, operations: Sequence[dict[str, Any]], added: Sequence[str] = ()
     ) -> None:
         """Do all of it or nothing; the first operation is the record's, then come the added claims."""
-        for attempt in range(ATTEMPTS):
-            try:
-                with self._reported():
+        with self._reported():
+            for attempt in range(ATTEMPTS):
+                try:
                     self._client.transact_write_items(TransactItems=operations)
-            except CatalogFailed as error:
-                if not isinstance(error.__cause__, ClientError):
-                    raise
-                reasons = error.__cause__.response.get("CancellationReasons", ())
-                codes = [reason.get("Code", "None") for reason in reasons]
-                if not codes:
-                    raise
-                if "ConditionalCheckFailed" in codes:
-                    _refuse(record, codes, reasons, added)
-                if not {"None", "TransactionConflict"}.issuperset(codes):
-                    raise
-                _pause(attempt)
-            else:
-                return
-        raise _changed(record)
+                except ClientError as error:
+                    reasons = error.response.get("CancellationReasons", ())
+                    codes = [reason.get("Code", "None") for reason in reasons]
+                    if "ConditionalCheckFailed" in codes:
+                        _refuse(record.name, codes, reasons, added)
+                    if not codes or not _PASSING_REASONS.issuperset(codes):
+                        raise
+                    _pause(attempt)
+                else:
+                    return
+        raise CatalogFailed(f"{self}: {record.name!r} couldn't be written in {ATTEMPTS} attempts: {codes}")
 
-    def _shed(self, stored: Record, freed: list[str], room: int) -> list[str]:
+    def _shed(self, stored: Record, freed: Sequence[str], room: int) -> Sequence[str]:
         """Free so many of the keys beforehand that the others fit into one transaction; return those.
 
         The stored record gives them up at its own revision. Should it end here, it is looked at again.
@@ -247,7 +254,7 @@ class DynamoCatalog:
         return {
             "Put": {
                 "TableName": self._table,
-                "Item": self._key(CLAIM + key) | {"owner": {"S": name}},
+                "Item": self._key(claim_key(key)) | {"owner": {"S": name}, "output_key": {"S": key}},
                 "ConditionExpression": "attribute_not_exists(#owner)",
                 "ExpressionAttributeNames": {"#owner": "owner"},
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -255,7 +262,7 @@ class DynamoCatalog:
         }
 
     def _unclaim(self, key: str) -> dict[str, Any]:
-        return {"Delete": {"TableName": self._table, "Key": self._key(CLAIM + key)}}
+        return {"Delete": {"TableName": self._table, "Key": self._key(claim_key(key))}}
 
     def _key(self, value: str) -> Item:
         return {self._key_name: {"S": value}}
@@ -288,18 +295,18 @@ def _only_at(revision: int) -> dict[str, Any]:
 
 
 def _refuse(
-    record: Record, codes: Sequence[str], reasons: Sequence[dict[str, Any]], added: Sequence[str]
+    name: str, codes: Sequence[str], reasons: Sequence[dict[str, Any]], added: Sequence[str]
 ) -> NoReturn:
     """Raise what a condition that didn't hold means; the record's own comes first."""
     if codes[0] != "ConditionalCheckFailed":
         for key, code, reason in zip(added, codes[1:], reasons[1:], strict=False):
             if code == "ConditionalCheckFailed":
                 raise KeyTaken(key, reason["Item"]["owner"]["S"])
-    raise _changed(record)
+    raise _changed(name)
 
 
-def _changed(record: Record) -> Conflict:
-    return Conflict(f"{record.name!r} has another revision than {record.revision}, or is being written")
+def _changed(name: str) -> Conflict:
+    return Conflict(f"the record of {name!r} isn't what it was")
 
 
 def _check_name(name: str) -> None:

@@ -4,9 +4,9 @@ A *record* is one item. It has the attributes of :meth:`Record.to_item
 <renditions.record.Record.to_item>`, numbers as numbers, and two more: ``kind``, by which the records
 are listed, and ``order``, since a DynamoDB map has none.
 
-A *claim* is an item too, because only an item can be written by one and refused to all others. Its key
-is the output's key behind :data:`CLAIM`, its one attribute ``owner`` the name of the record. As it has
-no attribute of an index, no query finds it.
+A *claim* is an item too, because only an item can be written by one and refused to all others: see
+:func:`claim_key`. Its attribute ``owner`` is the name of the record that claims ``output_key``. As it
+has no attribute that an index is over, no query finds it.
 
 Two indexes, both sparse and eventually consistent (by less than a second, as a rule):
 
@@ -19,6 +19,7 @@ Two indexes, both sparse and eventually consistent (by less than a second, as a 
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from renditions.record import Record
@@ -60,7 +61,8 @@ def table_schema(key_name: str) -> dict[str, Any]:
     """
     return {
         "AttributeDefinitions": [
-            {"AttributeName": name, "AttributeType": "S"} for name in (key_name, "kind", "status", "timestamp")
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in (key_name, "kind", "status", "timestamp")
         ],
         "KeySchema": [{"AttributeName": key_name, "KeyType": "HASH"}],
         "GlobalSecondaryIndexes": [
@@ -82,6 +84,14 @@ def table_schema(key_name: str) -> dict[str, Any]:
             },
         ],
     }
+
+
+def claim_key(output_key: str) -> str:
+    """Return the partition key of an output key's claim.
+
+    It is a hash, because whatever may be sorted by an index must have at most 1,024 bytes.
+    """
+    return CLAIM + hashlib.sha256(output_key.encode()).hexdigest()
 
 
 def record_to_item(record: Record, key_name: str) -> Item:

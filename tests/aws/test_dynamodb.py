@@ -1,0 +1,339 @@
+"""What is DynamoDB's own: the items, the claims among them, its limits, and what its errors become."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws.answers import Answer, answering
+from contract.catalogs import NOW, make_record, names
+from contract.cloud import CLIENTS, name_of
+from contract.test_catalog import FULL
+from renditions.aws import dynamodb
+from renditions.aws.dynamodb import DynamoCatalog
+from renditions.aws.table import (
+    BY_STATUS,
+    CLAIM,
+    MAX_CLAIMS,
+    SHOWN,
+    item_to_record,
+    record_to_item,
+    table_schema,
+)
+from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
+from renditions.pipeline_checks import MOST_IN_DYNAMODB
+from renditions.record import ATTRIBUTES, Output, Record
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+KEY = "image_name"
+PASSING = {"Code": "TransactionConflict"}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    name = name_of(tmp_path)
+    CLIENTS.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **table_schema(KEY))
+    return name
+
+
+@pytest.fixture
+def catalog(table: str) -> DynamoCatalog:
+    return DynamoCatalog(CLIENTS.dynamodb, table, KEY)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dynamodb, "PAUSE_SECONDS", 0.0)
+
+
+def count_items(table: str) -> int:
+    return len(CLIENTS.dynamodb.scan(TableName=table)["Items"])
+
+
+def ok(**fields: Any) -> Answer:
+    return Answer(200, json.dumps(fields))
+
+
+def refusal(code: str, **fields: Any) -> Answer:
+    """Return an answer as DynamoDB gives it."""
+    return Answer(400, json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"} | fields))
+
+
+def cancelled(*reasons: dict[str, Any]) -> Answer:
+    return refusal("TransactionCanceledException", Message="cancelled", CancellationReasons=list(reasons))
+
+
+@pytest.mark.parametrize("key_name", ["image_name", "image_id"])
+def test_an_item_is_what_people_query(tmp_path: Path, key_name: str) -> None:
+    table = name_of(tmp_path / key_name)
+    CLIENTS.dynamodb.create_table(TableName=table, BillingMode="PAY_PER_REQUEST", **table_schema(key_name))
+    DynamoCatalog(CLIENTS.dynamodb, table, key_name).write(FULL)
+    item = CLIENTS.dynamodb.get_item(TableName=table, Key={key_name: {"S": FULL.name}})["Item"]
+    assert item["original_width"] == {"N": "4"}
+    assert item["original_size_bytes"] == {"N": "123456789012"}
+    assert item["processed_height"] == {"N": "1"}
+    assert item["timestamp"] == {"S": "2026-01-02T03:04:05.678901Z"}
+    assert item["status"] == {"S": "rejected"}
+    assert item["renditions"]["M"]["small"]["M"]["size_bytes"] == {"N": "10"}
+
+
+def test_the_index_by_status_answers_people_too(catalog: DynamoCatalog, table: str) -> None:
+    catalog.write(FULL)
+    catalog.write(make_record("b.jpg"))
+    (row,) = CLIENTS.dynamodb.query(
+        TableName=table,
+        IndexName=BY_STATUS,
+        KeyConditionExpression="#s = :rejected",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={":rejected": {"S": "rejected"}},
+    )["Items"]
+    assert row[KEY] == {"S": FULL.name}
+    assert set(SHOWN) <= row.keys() <= {*SHOWN, KEY, "status", "timestamp"}
+
+
+def test_the_order_is_kept_though_a_map_has_none() -> None:
+    record = replace(
+        FULL,
+        outputs=tuple(Output(name, f"{name}.jpg", "o", "s", "f", "jpeg", 1) for name in "zay"),
+        errors=(("x", "1"), ("b", "2")),
+    )
+    item = record_to_item(record, KEY)
+    for name in ("renditions", "errors"):
+        item[name] = {"M": dict(sorted(item[name]["M"].items()))}
+    assert item_to_record(item, KEY) == record
+
+
+def test_every_attribute_is_a_name_that_the_key_can_not_have() -> None:
+    full = replace(FULL, original=replace(FULL.original, frames=2) if FULL.original else None, revision=1)
+    assert record_to_item(full, KEY).keys() - {KEY} == ATTRIBUTES - {"owner", "output_key"}
+
+
+def test_as_many_renditions_are_allowed_as_can_be_claimed() -> None:
+    assert MOST_IN_DYNAMODB == MAX_CLAIMS
+
+
+def test_claims_are_items_that_no_listing_shows(catalog: DynamoCatalog, table: str) -> None:
+    first = catalog.write(make_record(outputs=("k",), pending_keys=("l",)))
+    assert count_items(table) == 3
+    assert names(catalog) == ["a.jpg"]
+    assert list(catalog.query()) == [first]
+    catalog.delete(first)
+    assert count_items(table) == 0
+
+
+@pytest.mark.parametrize("name", [CLAIM + "k", "", "é" * 513, "\udcff"])
+def test_a_name_that_can_be_none_is_refused(catalog: DynamoCatalog, name: str) -> None:
+    catalog.write(make_record(outputs=("k",)))
+    with pytest.raises(CatalogRefused, match="expected a name"):
+        catalog.get(name)
+    with pytest.raises(CatalogRefused, match="expected a name"):
+        catalog.write(make_record(name))
+
+
+def test_a_record_of_the_most_renditions_with_the_longest_keys_fits(catalog: DynamoCatalog) -> None:
+    """Every output's key changes, all renditions have long names, and half have an error too."""
+
+    def keys_of(version: str) -> tuple[str, ...]:
+        return tuple(f"{version}{number:02}".ljust(1024, "x") for number in range(MAX_CLAIMS))
+
+    first = catalog.write(make_record(pending_keys=keys_of("v1")))
+    made = catalog.write(replace(make_record(outputs=keys_of("v1")), revision=first.revision))
+    record = replace(
+        made,
+        pending_keys=keys_of("v2"),
+        errors=tuple((f"rendition {number}", "why " * 100) for number in range(50)),
+        reason="; ".join(["why " * 100] * 50),
+    )
+    written = catalog.write(record)
+    assert catalog.get("a.jpg") == written
+    assert len(json.dumps(record_to_item(written, KEY))) < 400_000
+
+
+def test_more_new_keys_than_a_transaction_holds_are_refused(catalog: DynamoCatalog, table: str) -> None:
+    with pytest.raises(CatalogRefused, match="at most 99 new output keys"):
+        catalog.write(make_record(pending_keys=tuple(map(str, range(100)))))
+    assert count_items(table) == 0
+
+
+@pytest.fixture
+def hoarder(catalog: DynamoCatalog, monkeypatch: pytest.MonkeyPatch) -> Record:
+    """Return a record that has gathered more keys than a transaction can free, as if that were ten."""
+    monkeypatch.setattr(dynamodb, "MAX_CLAIMS", 10)
+    record = make_record()
+    for count in (9, 18, 27):
+        record = catalog.write(replace(record, pending_keys=tuple(map(str, range(count))), goal="g"))
+    return record
+
+
+def test_many_keys_are_freed_together_with_one_write(
+    catalog: DynamoCatalog, table: str, hoarder: Record
+) -> None:
+    written = catalog.write(replace(hoarder, pending_keys=("0", "new")))
+    assert written.revision == 4
+    assert catalog.get("a.jpg") == written
+    assert count_items(table) == 3
+
+
+def test_a_record_of_many_keys_can_be_deleted(catalog: DynamoCatalog, table: str, hoarder: Record) -> None:
+    catalog.delete(hoarder)
+    assert count_items(table) == 0
+
+
+def test_freeing_many_keys_can_end_half_way(
+    catalog: DynamoCatalog, hoarder: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the record lists is what it claims, at each step, and it is looked at again."""
+    transact, count = catalog._transact, iter(range(2))
+
+    def transact_once(*args: Any) -> None:
+        if next(count):
+            raise CatalogFailed("the line is cut")
+        transact(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog, "_transact", transact_once)
+        with pytest.raises(CatalogFailed):
+            catalog.delete(hoarder)
+    left = catalog.get("a.jpg")
+    assert left
+    assert (left.goal, left.revision) == ("", 3)
+    assert len(left.claimed_keys()) == 27 - 10
+    for key in map(str, range(0, 27, 3)):
+        try:
+            catalog.write(make_record(f"{key}.jpg", pending_keys=(key,)))
+        except KeyTaken:
+            assert key in left.claimed_keys()
+        else:
+            assert key not in left.claimed_keys()
+    catalog.delete(left)
+    assert catalog.get("a.jpg") is None
+
+
+def test_a_record_that_is_too_large_is_refused(catalog: DynamoCatalog) -> None:
+    with pytest.raises(CatalogRefused, match="maximum allowed size"):
+        catalog.write(replace(make_record(), reason="x" * 410_000))
+
+
+def test_what_is_no_record_is_told(catalog: DynamoCatalog, table: str) -> None:
+    CLIENTS.dynamodb.put_item(TableName=table, Item={KEY: {"S": "a.jpg"}, "kind": {"S": "picture"}})
+    with pytest.raises(CatalogRefused, match="expected a record"):
+        catalog.get("a.jpg")
+    with pytest.raises(CatalogRefused, match="expected a record"):
+        list(catalog.list())
+
+
+def test_a_missing_table_is_named() -> None:
+    with pytest.raises(CatalogRefused, match="dynamodb:no-such-table"):
+        DynamoCatalog(CLIENTS.dynamodb, "no-such-table").get("a.jpg")
+
+
+@pytest.fixture
+def stored() -> Record:
+    return replace(make_record(outputs=("k",)), revision=7, timestamp=NOW)
+
+
+def read(record: Record) -> Answer:
+    return ok(Item=record_to_item(record, KEY))
+
+
+def test_a_write_whose_answer_got_lost_is_known_as_ours(stored: Record) -> None:
+    ours = record_to_item(replace(stored, revision=8), KEY)
+    lost, refused = Answer(500, "{}"), refusal("ConditionalCheckFailedException", Item=ours)
+    with answering([read(stored), lost, refused]) as (clients, seen):
+        assert DynamoCatalog(clients.dynamodb, "table", KEY).write(stored).revision == 8
+    assert len(seen) == 3
+
+
+def test_a_write_that_another_one_came_before_is_a_conflict(stored: Record) -> None:
+    ours = record_to_item(replace(stored, revision=8), KEY)
+    theirs = record_to_item(replace(stored, revision=8, reason="theirs"), KEY)
+    for answers in (
+        [Answer(500, "{}"), refusal("ConditionalCheckFailedException", Item=theirs)],
+        [refusal("ConditionalCheckFailedException", Item=ours)],  # ours by its looks, but written once only
+    ):
+        with answering([read(stored), *answers]) as (clients, _), pytest.raises(Conflict):
+            DynamoCatalog(clients.dynamodb, "table", KEY).write(stored)
+
+
+@pytest.fixture
+def moved(stored: Record) -> Record:
+    """Return the stored record with another key, so that a write of it is a transaction."""
+    return replace(stored, pending_keys=("l",))
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_who_meets_another_transaction_tries_again(stored: Record, moved: Record) -> None:
+    met = [cancelled({"Code": "None"}, PASSING), cancelled({"Code": "ThrottlingError"}, {"Code": "None"})]
+    with answering([read(stored), *met, ok()]) as (clients, seen):
+        assert DynamoCatalog(clients.dynamodb, "table", KEY).write(moved).revision == 8
+    assert len(seen) == 4
+    met = [refusal("TransactionConflictException")] * 2
+    with answering([read(stored), *met, ok()]) as (clients, seen):
+        assert DynamoCatalog(clients.dynamodb, "table", KEY).write(stored).revision == 8
+    assert len(seen) == 4
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_who_meets_others_again_and_again_fails_for_now(stored: Record, moved: Record) -> None:
+    for record, answer in ((moved, cancelled(PASSING)), (stored, refusal("TransactionConflictException"))):
+        with answering([read(stored), answer]) as (clients, _), pytest.raises(CatalogFailed) as failure:
+            DynamoCatalog(clients.dynamodb, "table", KEY).write(record)
+        assert failure.value.retryable
+
+
+def test_the_records_own_condition_comes_before_a_taken_key(stored: Record, moved: Record) -> None:
+    failed = {"Code": "ConditionalCheckFailed", "Item": {KEY: {"S": "k"}, "owner": {"S": "b.jpg"}}}
+    for first, error in ((failed, Conflict), ({"Code": "None"}, KeyTaken)):
+        with answering([read(stored), cancelled(first, failed)]) as (clients, _), pytest.raises(error):
+            DynamoCatalog(clients.dynamodb, "table", KEY).write(moved)
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_what_an_answer_leaves_out_is_asked_for_again(stored: Record) -> None:
+    other = replace(stored, name="b.jpg")
+    rows = [{KEY: {"S": name}, "kind": {"S": "picture"}} for name in ("a.jpg", "b.jpg", "gone.jpg")]
+    left = {"table": {"Keys": [{KEY: {"S": "b.jpg"}}]}}
+    answers = [
+        ok(Items=rows),
+        ok(Responses={"table": [record_to_item(stored, KEY)]}, UnprocessedKeys=left),
+        ok(Responses={}, UnprocessedKeys=left),
+        ok(Responses={"table": [record_to_item(other, KEY)]}, UnprocessedKeys={}),
+    ]
+    with answering(answers) as (clients, _):
+        assert list(DynamoCatalog(clients.dynamodb, "table", KEY).list()) == [stored, other]
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_what_is_never_read_is_a_failure(stored: Record) -> None:
+    left = {"table": {"Keys": [{KEY: {"S": "b.jpg"}}]}}
+    rows = ok(Items=[{KEY: {"S": "b.jpg"}}], Responses={}, UnprocessedKeys=left)
+    with answering([rows]) as (clients, _), pytest.raises(CatalogFailed, match="1 records were not read"):
+        list(DynamoCatalog(clients.dynamodb, "table", KEY).list())
+
+
+def test_a_record_that_changed_since_the_index_was_read_is_passed_over(stored: Record) -> None:
+    row = {KEY: {"S": "a.jpg"}, "status": {"S": "done"}, "timestamp": {"S": "2020-01-01T00:00:00.000000Z"}}
+    found = ok(Responses={"table": [record_to_item(stored, KEY)]}, UnprocessedKeys={})
+    with answering([ok(Items=[row]), found]) as (clients, _):
+        assert list(DynamoCatalog(clients.dynamodb, "table", KEY).query("done")) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refusal("AccessDeniedException", Message="no"), CatalogRefused),
+        (refusal("UnrecognizedClientException"), CatalogRefused),
+        (refusal("ResourceNotFoundException"), CatalogRefused),
+        (refusal("ValidationException"), CatalogRefused),
+    ],
+    ids=lambda value: value.body[:70] if isinstance(value, Answer) else "",
+)
+def test_what_dynamodb_says_becomes_what_it_means(answer: Answer, error: type[Exception]) -> None:
+    with answering([answer]) as (clients, _), pytest.raises(error, match="dynamodb:table") as raised:
+        DynamoCatalog(clients.dynamodb, "table", KEY).get("a.jpg")
+    assert type(raised.value) is error
