@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from contract.cloud import CLIENTS, REGION, name_of, scaled
+from contract.cloud import CLIENTS, REGION, name_of
 from contract.races import take_rounds
 from memory import MemoryStore
 from renditions.aws.s3 import S3Store
@@ -35,8 +35,11 @@ STORES: Mapping[str, Callable[[Path], Store]] = {
 }
 """What opens an empty store, given an empty folder."""
 
-SHARED_STORES: Mapping[str, Callable[[Path], Store]] = {"folder": open_folder, "s3": open_s3}
-"""Those that another process can open too, by the same call."""
+SHARED_STORES: Mapping[str, Callable[[Path], Store]] = {"folder": open_folder}
+"""Those that another process can open too, by the same call.
+
+S3 knows no processes, only requests: there the races of threads say all that those of processes would.
+"""
 
 
 def put(
@@ -60,16 +63,16 @@ def put_number(store: Store, key: str, condition: Condition, number: int) -> Sto
 
 
 def put_each(folder: Path, which: str, number: int) -> list[int]:
-    """Put up to sixty objects where none is; return the numbers of those that were."""
+    """Put sixty objects where none is; return the numbers of those that were."""
     store = SHARED_STORES[which](folder)
     return take_rounds(
-        range(scaled(which, 60)),
+        range(60),
         lambda round_: store.put(f"{round_}/a", bytes([number]), IfAbsent(), "image/jpeg"),
     )
 
 
 def count_up(folder: Path, which: str, number: int) -> list[int]:
-    """Add one to the number in the object, up to forty times, each on the condition that nobody else did."""
+    """Add one to the number in the object, forty times, each on the condition that nobody else did."""
     store = SHARED_STORES[which](folder)
 
     def step(_: int) -> None:
@@ -77,4 +80,4 @@ def count_up(folder: Path, which: str, number: int) -> list[int]:
         assert got
         store.put("counter", b"%d" % (int(got[1]) + 1), IfMatch(got[0].etag), "text/plain")
 
-    return take_rounds(range(scaled(which, 40)), step)
+    return take_rounds(range(40), step)

@@ -267,7 +267,7 @@ def test_deleting_and_putting_in_one_folder_at_once(which: str, store: Store) ->
 
 @pytest.mark.parametrize("which", SHARED_STORES)
 def test_one_of_several_processes_wins_if_absent(which: str, tmp_path: Path) -> None:
-    assert sorted(race_processes(put_each, tmp_path, which)) == list(range(scaled(which, 60)))
+    assert sorted(race_processes(put_each, tmp_path, which)) == list(range(60))
 
 
 @pytest.mark.parametrize("which", SHARED_STORES)
@@ -277,4 +277,4 @@ def test_no_update_of_several_processes_is_lost(which: str, tmp_path: Path) -> N
     winners = race_processes(count_up, tmp_path, which)
     got = store.get("counter")
     assert got
-    assert int(got[1]) == len(winners) >= scaled(which, 40)
+    assert int(got[1]) == len(winners) >= 40
