@@ -3,7 +3,7 @@ PYTHON ?= python3
 PHOTOS ?=
 FILES ?= 10000
 
-.PHONY: setup demo test lint bench bench-quick fuzz pictures clean
+.PHONY: setup demo serve test lint bench bench-quick fuzz pictures clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/ready
@@ -16,6 +16,10 @@ setup: .venv/ready
 
 demo: setup
 	.venv/bin/renditions demo $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+# The page and the API, on the demo's folder.
+serve: setup
+	.venv/bin/renditions serve --demo
 
 lint: setup
 	.venv/bin/ruff format --check .

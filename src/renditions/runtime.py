@@ -100,10 +100,15 @@ class Runtime:
         workers: int,
         stop: threading.Event,
         on_outcome: Callable[[Outcome], None],
+        hinted: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        """Keep everything as declared until ``stop`` is set; see :func:`renditions.reconcile.follow`."""
+        """Keep everything as declared until ``stop`` is set; see :func:`renditions.reconcile.follow`.
+
+        ``hinted`` returns names that something is known to have happened to since it was last asked.
+        """
+        seen = watch_keys(self.source_folder, stop, TICK_SECONDS)
         reconcile.follow(
-            watch_keys(self.source_folder, stop, TICK_SECONDS),
+            (None if names is None else names | hinted() for names in seen),
             process,
             lambda: self.sync(process, workers=workers, stop=stop, on_outcome=on_outcome),
             threads=_threads(workers),

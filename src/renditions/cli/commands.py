@@ -274,6 +274,40 @@ def watch(
 
 
 @app.command()
+def serve(
+    context: typer.Context,
+    file: FileOption = None,
+    workers: WorkersOption = WORKERS,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")] = 8080,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RENDITIONS_TOKEN",
+            help="What everybody must send; made anew where others reach the address.",
+        ),
+    ] = None,
+    *,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Serve the demo's folder, made first if it isn't there.")
+    ] = False,
+) -> None:
+    """Serve a page to drop pictures on, and the API under it, until Ctrl-C."""
+    from renditions.web.server import LOOPBACK, make_token  # noqa: PLC0415 - only here, an extra
+    from renditions.web.server import serve as serve_runtime  # noqa: PLC0415
+
+    if demo:
+        file = prepare(Path("demo"), None)
+    if host not in LOOPBACK:
+        token = token or make_token()
+    with _opened(context, file) as runtime, _stopping() as stop:
+        display.messages.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
+        if token:
+            display.messages.print(f"token: {escape(token)}")
+        serve_runtime(runtime, host=host, port=port, token=token, workers=workers, stop=stop)
+
+
+@app.command()
 def show(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],

@@ -1,0 +1,1 @@
+"""The API and the page: one ASGI application, the same on a laptop and on AWS."""

@@ -1,0 +1,328 @@
+"""The application: routes, and how requests become calls."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from http import HTTPStatus
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from renditions.errors import RenditionsError
+from renditions.web import pictures
+from renditions.web.guard import COOKIE, Guard, is_token
+from renditions.web.openapi import describe_api
+from renditions.web.problems import ApiError, answer_error
+from renditions.web.service import Service
+from renditions.web.uploads import LocalUploads
+
+MOST_BODY_BYTES = 100_000
+"""The largest JSON body."""
+
+FORM_OVERHEAD_BYTES = 20_000
+"""What a form adds to the file in it."""
+
+SCRIPTABLE_TYPES = ("image/svg+xml", "application/pdf", "application/octet-stream")
+"""Originals of these are only given as downloads."""
+
+STATIC = resources.files("renditions.web") / "static"
+
+
+def make_app(
+    service: Service, *, secret: bytes, hosts: frozenset[str], token: str | None = None
+) -> Callable[..., Any]:
+    """Return the ASGI application.
+
+    Args:
+        service: The parts that it works on.
+        secret: What upload forms are signed with.
+        hosts: The names that the server goes by.
+        token: What everybody must send; None where the server is reached only by those who may.
+
+    """
+    api = _Api(service, LocalUploads(service, secret), token)
+    routes = [
+        Route("/", _page),
+        Route("/docs", _api_page),
+        Route("/login", api.log_in, methods=["GET", "POST"]),
+        Route("/openapi.json", lambda _: JSONResponse(describe_api(service.pipeline))),
+        Route("/uploads", api.make_upload, methods=["POST"]),
+        Route("/uploads/file", api.receive_upload, methods=["POST"]),
+        Route("/pictures", api.list_pictures),
+        Route("/pictures/{name:path}/process", api.process_picture, methods=["POST"]),
+        Route("/pictures/{name:path}", api.show_picture),
+        Route("/pictures/{name:path}", api.delete_picture, methods=["DELETE"]),
+        Route("/originals/{name:path}", api.read_original),
+        Route("/renditions/{rendition}/{name:path}", api.read_rendition),
+        Route("/retry", api.retry, methods=["POST"]),
+        Route("/plan", api.show_plan),
+        Route("/stats", api.show_stats),
+        Route("/health", lambda _: JSONResponse({"status": "ok"})),
+        Route("/events", api.listen),
+        Mount("/static", StaticFiles(packages=[("renditions.web", "static")])),
+    ]
+    app = Starlette(
+        routes=routes,
+        exception_handlers={
+            ApiError: answer_error,
+            RenditionsError: answer_error,
+            HTTPException: answer_error,
+        },
+    )
+    return Guard(app, hosts, token)
+
+
+class _Api:
+    """The endpoints. What isn't ``async`` runs in a thread, since stores and catalogs wait for disks."""
+
+    def __init__(self, service: Service, uploads: LocalUploads, token: str | None) -> None:
+        self._service = service
+        self._uploads = uploads
+        self._token = token
+
+    async def log_in(self, request: Request) -> Response:
+        if request.method == "GET":
+            return HTMLResponse((STATIC / "login.html").read_text("utf-8"))
+        async with request.form(max_files=0, max_fields=2) as form:
+            given = str(form.get("token", ""))
+        if not is_token(given, self._token):
+            text = (STATIC / "login.html").read_text("utf-8")
+            return HTMLResponse(
+                text.replace("<!-- problem -->", "<p role=alert>That is not the token.</p>"), 401
+            )
+        response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        response.set_cookie(
+            COOKIE, given, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+        )
+        return response
+
+    async def make_upload(self, request: Request) -> Response:
+        body = await _read_json(request)
+        name, content_type, size_bytes, replace = _check_body(
+            body, {"name": str, "type": str, "size_bytes": int}, {"replace": False}
+        )
+        form = await run_in_threadpool(
+            self._uploads.make_form, name, content_type, size_bytes, replace=replace
+        )
+        return JSONResponse(form.to_item(), HTTPStatus.CREATED)
+
+    async def receive_upload(self, request: Request) -> Response:
+        limit = self._service.pipeline.accept.max_bytes + FORM_OVERHEAD_BYTES
+        limited = Request(request.scope, _limited(request, limit))
+        try:
+            async with limited.form(max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES) as form:
+                fields = {key: value for key, value in form.items() if isinstance(value, str)}
+                conditions = self._uploads.check_form(fields)
+                file = form.get("file")
+                if file is None or isinstance(file, str):
+                    raise ApiError(HTTPStatus.BAD_REQUEST, "expected a file in the field 'file', found none")
+                content = await file.read()
+        except (MultiPartException, KeyError) as error:
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST, f"expected a form with one file, found: {error}"
+            ) from error
+        stored = await run_in_threadpool(self._uploads.receive, conditions, content)
+        headers = {"ETag": f'"{stored.etag}"', "Location": f"/pictures/{quote(stored.key)}"}
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+
+    def list_pictures(self, request: Request) -> Response:
+        query = request.query_params
+        page = pictures.list_pictures(
+            self._service,
+            query.get("status"),
+            query.get("prefix", ""),
+            query.get("cursor"),
+            _parse_limit(query.get("limit")),
+        )
+        return _tagged_json(request, page)
+
+    def show_picture(self, request: Request) -> Response:
+        record = pictures.get_picture(self._service, request.path_params["name"])
+        return _tagged_json(request, pictures.picture_item(self._service.pipeline, record))
+
+    def process_picture(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        again = request.query_params.get("again") == "true"
+        return JSONResponse(pictures.process_picture(self._service, name, again=again))
+
+    def delete_picture(self, request: Request) -> Response:
+        pictures.delete_picture(self._service, request.path_params["name"])
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def retry(self, request: Request) -> Response:
+        body = await _read_json(request) if request.headers.get("content-length", "0") != "0" else {}
+        (statuses,) = _check_body(body, {}, {"statuses": ["failed"]})
+        return JSONResponse(await run_in_threadpool(pictures.retry_pictures, self._service, statuses))
+
+    def show_plan(self, _: Request) -> Response:
+        return JSONResponse(pictures.describe_plan(self._service.plan()))
+
+    def show_stats(self, request: Request) -> Response:
+        return _tagged_json(request, pictures.count_totals(self._service))
+
+    def read_original(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        content, content_type, etag = pictures.read_original(self._service, name)
+        headers = {"Cache-Control": "no-cache"}
+        if content_type in SCRIPTABLE_TYPES:
+            headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name.rpartition('/')[2])}"
+        return _content(request, content, content_type, etag, headers)
+
+    def read_rendition(self, request: Request) -> Response:
+        parameters = request.path_params
+        content, content_type, etag = pictures.read_rendition(
+            self._service, parameters["rendition"], parameters["name"]
+        )
+        # An address with the ETag in it never changes its content.
+        is_fixed = request.query_params.get("v") == etag
+        declared = self._service.pipeline.output.cache_control
+        headers = {"Cache-Control": (declared or "max-age=31536000, immutable") if is_fixed else "no-cache"}
+        return _content(request, content, content_type, etag, headers)
+
+    async def listen(self, request: Request) -> Response:
+        last = request.headers.get("last-event-id", "")
+        events: AsyncIterator[str] = self._service.announcements.listen(
+            int(last) if last.isdecimal() else None
+        )
+        return StreamingResponse(
+            events,
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+
+def _page(_: Request) -> Response:
+    return HTMLResponse((STATIC / "index.html").read_text("utf-8"), headers={"Cache-Control": "no-cache"})
+
+
+def _api_page(_: Request) -> Response:
+    return HTMLResponse((STATIC / "docs.html").read_text("utf-8"), headers={"Cache-Control": "no-cache"})
+
+
+def _limited(request: Request, limit_bytes: int) -> Callable[[], Any]:
+    """Return the request's body as it comes, which ends with an error once it is too long."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit_bytes:
+        raise _too_long(limit_bytes)
+    received = 0
+
+    async def receive() -> Any:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > limit_bytes:
+            raise _too_long(limit_bytes)
+        return message
+
+    return receive
+
+
+def _too_long(limit_bytes: int) -> ApiError:
+    return ApiError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {limit_bytes:,} bytes, found more"
+    )
+
+
+async def _read_json(request: Request) -> Mapping[str, Any]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        detail = f"expected application/json, found {kind or 'no content type'}"
+        raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+    body = await Request(request.scope, _limited(request, MOST_BODY_BYTES)).body()
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"expected JSON, found: {error}") from error
+    if not isinstance(data, dict):
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected an object, found {type(data).__name__}")
+    return data
+
+
+def _check_body(
+    body: Mapping[str, Any], required: Mapping[str, type], optional: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """Return the values of a JSON body, or raise everything that is wrong with it at once."""
+    types = {**required, **{name: type(default) for name, default in optional.items()}}
+    problems = [
+        (name, f"expected one of {', '.join(types)}, found {name!r}") for name in body if name not in types
+    ]
+    for name, kind in types.items():
+        if name in body and type(body[name]) is not kind:
+            problems.append((name, f"expected {_KINDS[kind]}, found {json.dumps(body[name])[:60]}"))
+        elif name not in body and name in required:
+            problems.append((name, f"expected {_KINDS[kind]}, found nothing"))
+    if problems:
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request isn't as it should be", problems)
+    return tuple(body.get(name, optional.get(name)) for name in types)
+
+
+_KINDS = {str: "a text", int: "a whole number", bool: "true or false", list: "an array"}
+
+
+def _parse_limit(text: str | None) -> int:
+    if text is None:
+        return 50
+    if text.isascii() and text.isdecimal() and 1 <= int(text) <= pictures.MOST_LISTED:
+        return int(text)
+    detail = f"expected a whole number from 1 to {pictures.MOST_LISTED}, found {text!r}"
+    raise ApiError(HTTPStatus.BAD_REQUEST, detail, [("limit", detail)])
+
+
+def _tagged_json(request: Request, data: Any) -> Response:
+    """Return JSON with an ETag over it, or that nothing changed since the asker last had it."""
+    body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _content(
+    request: Request, content: bytes, content_type: str, etag: str, headers: Mapping[str, str]
+) -> Response:
+    """Return a file, a part of it (RFC 9110, 14), or that the asker has it already."""
+    tag = f'"{etag}"'
+    shown = {**headers, "ETag": tag, "Accept-Ranges": "bytes"}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=shown)
+    asked = request.headers.get("range")
+    if asked is None or request.headers.get("if-range", tag) != tag:
+        return Response(content, media_type=content_type, headers=shown)
+    part = _parse_range(asked, len(content))
+    if part is None:
+        return Response(content, media_type=content_type, headers=shown)
+    first, last = part
+    if first >= len(content):
+        status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+        detail = f"expected a part of {len(content):,} bytes, found {asked!r}"
+        response = answer_error(request, ApiError(status, detail))
+        response.headers["Content-Range"] = f"bytes */{len(content)}"
+        return response
+    shown["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+    return Response(content[first : last + 1], HTTPStatus.PARTIAL_CONTENT, shown, content_type)
+
+
+def _parse_range(text: str, size_bytes: int) -> tuple[int, int] | None:
+    """Return the first and last byte of a single range; None for what may be ignored."""
+    unit, _, part = text.partition("=")
+    first, dash, last = part.strip().partition("-")
+    is_plain = all(number == "" or (number.isascii() and number.isdecimal()) for number in (first, last))
+    if unit.strip().lower() != "bytes" or not dash or not is_plain or not (first or last):
+        return None
+    if not first:
+        return (max(0, size_bytes - int(last)), size_bytes - 1) if int(last) else (size_bytes, size_bytes)
+    if last and int(last) < int(first):
+        return None
+    return int(first), min(int(last), size_bytes - 1) if last else size_bytes - 1

@@ -1,0 +1,121 @@
+"""Who may ask, and what every answer says of how it may be used. Plain ASGI, around everything else."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from renditions.web.problems import problem
+
+COOKIE = "renditions_token"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+OPEN_PATHS = ("/login", "/health", "/static/")
+"""What needs no token: what is needed to get in, and a check that the server lives."""
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Refuses requests that come for another host, from another site, or without the token.
+
+    Args:
+        app: What is guarded.
+        hosts: The names that the server goes by; a page elsewhere whose name resolves to this machine
+            isn't among them.
+        token: What must be sent as ``Authorization: Bearer …`` or as the cookie; None where everybody
+            who reaches the server may use it.
+
+    """
+
+    app: ASGIApp
+    hosts: frozenset[str]
+    token: str | None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        if refusal := self._refuse(scope, headers):
+            status, detail = refusal
+            response = problem(status, detail)
+            if status == HTTPStatus.UNAUTHORIZED:
+                response.headers["WWW-Authenticate"] = "Bearer"
+                if "text/html" in headers.get("accept", "") and scope["method"] == "GET":
+                    response.status_code = HTTPStatus.SEE_OTHER
+                    response.headers["Location"] = "/login"
+            await response(scope, receive, send_with_headers)
+            return
+        await self.app(scope, receive, send_with_headers)
+
+    def _refuse(self, scope: Scope, headers: Headers) -> tuple[HTTPStatus, str] | None:
+        host = headers.get("host", "")
+        if _name(host) not in self.hosts:
+            return HTTPStatus.MISDIRECTED_REQUEST, f"expected a host of this server, found {host!r}"
+        if scope["method"] not in SAFE_METHODS and (why := _crosses_sites(headers, host)):
+            return HTTPStatus.FORBIDDEN, why
+        if self.token and not scope["path"].startswith(OPEN_PATHS) and not self._is_known(headers):
+            return HTTPStatus.UNAUTHORIZED, "expected the token that the server showed when it started"
+        return None
+
+    def _is_known(self, headers: Headers) -> bool:
+        given = [cookie_parser(headers.get("cookie", "")).get(COOKIE, "")]
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            given.append(bearer.strip())
+        return any(is_token(text, self.token) for text in given)
+
+
+def is_token(text: str, token: str | None) -> bool:
+    """Tell whether the text is the token, in a time that doesn't tell how much of it is."""
+    return token is not None and hmac.compare_digest(text.encode(), token.encode())
+
+
+def hosts_of(address: str, names: Iterable[str] = ()) -> frozenset[str]:
+    """Return what a server that listens on this address goes by."""
+    return frozenset({address.strip("[]").lower(), "localhost", "127.0.0.1", "::1", *map(str.lower, names)})
+
+
+def _crosses_sites(headers: Headers, host: str) -> str | None:
+    """Return why a request that changes something is another site's; browsers say so in these headers."""
+    site = headers.get("sec-fetch-site")
+    if site not in (None, "same-origin", "none"):
+        return f"expected a request from this site's own pages, found one that is {site}"
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        return f"expected a request from this site's own pages, found one from {origin!r}"
+    return None
+
+
+def _name(host: str) -> str:
+    """Return a Host header without its port."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""

@@ -1,0 +1,90 @@
+"""What happened to pictures, told to whoever listens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+MOST_KEPT = 1_000
+"""How many announcements are kept for those who lost their connection."""
+
+KEEPALIVE_SECONDS = 15.0
+"""How often something is sent to those who hear nothing, so that no proxy takes the line for dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Something that happened to one picture."""
+
+    number: int
+    """Counts up from 1."""
+    item: dict[str, Any]
+
+    def to_event(self) -> str:
+        """Return it as a server-sent event (WHATWG HTML, 9.2)."""
+        return f"id: {self.number}\nevent: picture\ndata: {json.dumps(self.item)}\n\n"
+
+
+class Announcements:
+    """The newest announcements. ``tell`` may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Announcement] = deque(maxlen=MOST_KEPT)
+        self._number = 0
+        self._lock = threading.Lock()
+        self._listeners: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self._closed = False
+
+    def tell(self, item: dict[str, Any]) -> None:
+        """Announce it to everybody who listens."""
+        with self._lock:
+            self._number += 1
+            self._kept.append(Announcement(self._number, item))
+        self._wake()
+
+    def close(self) -> None:
+        """End every ``listen``."""
+        self._closed = True
+        self._wake()
+
+    def after(self, number: int | None) -> list[Announcement]:
+        """Return those kept that came after this one; none for None."""
+        with self._lock:
+            return [] if number is None else [each for each in self._kept if each.number > number]
+
+    async def listen(self, after: int | None) -> AsyncIterator[str]:
+        """Yield server-sent events from now on, or from after an announcement, until ``close``.
+
+        Those who missed more than is kept are told ``event: reset``: to ask for everything again.
+        """
+        news = asyncio.Event()
+        self._listeners[news] = asyncio.get_running_loop()
+        try:
+            with self._lock:
+                oldest = self._kept[0].number if self._kept else self._number + 1
+                newest = self._number
+            if after is not None and not oldest - 1 <= after <= newest:
+                yield f"id: {newest}\nevent: reset\ndata: {{}}\n\n"
+                after = newest
+            last = newest if after is None else after
+            yield f"id: {last}\nevent: hello\ndata: {{}}\n\n"
+            while not self._closed:
+                news.clear()
+                for each in self.after(last):
+                    yield each.to_event()
+                    last = each.number
+                try:
+                    await asyncio.wait_for(news.wait(), KEEPALIVE_SECONDS)
+                except TimeoutError:
+                    yield ": still here\n\n"
+        finally:
+            del self._listeners[news]
+
+    def _wake(self) -> None:
+        for news, loop in list(self._listeners.items()):
+            loop.call_soon_threadsafe(news.set)

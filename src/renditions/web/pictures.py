@@ -1,0 +1,190 @@
+"""What the API says of pictures: their records, their renditions' bytes, and what can be done with them."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, get_args
+
+from renditions import reconcile
+from renditions.difference import Difference, find_output
+from renditions.errors import Conflict, KeyRefused
+from renditions.pipeline import Pipeline
+from renditions.ports import IfMatch
+from renditions.recipe import FORMATS
+from renditions.record import STATUSES, Record, Status, format_time
+from renditions.web.problems import ApiError
+from renditions.web.service import Service
+
+MOST_LISTED = 200
+"""The most pictures of one page of a list."""
+
+MOST_PLANNED = 1_000
+"""The most differences that a plan lists; it counts all."""
+
+
+def picture_item(pipeline: Pipeline, record: Record) -> dict[str, Any]:
+    """Return a record as the API shows it: its item under ``name``, whatever the catalog calls that."""
+    return {"name": record.name, **record.to_item(pipeline.catalog.key)}
+
+
+def list_pictures(
+    service: Service, status: str | None, prefix: str, cursor: str | None, limit: int
+) -> dict[str, Any]:
+    """Return a page of pictures, newest first, and the cursor of the next."""
+    wanted = _parse_status(status)
+    after = _parse_cursor(cursor)
+    found = (
+        record
+        for record in service.catalog.query(wanted)
+        if record.name.startswith(prefix) and (after is None or _place(record) < after)
+    )
+    page = list(itertools.islice(found, limit + 1))
+    more = _make_cursor(page[limit - 1]) if len(page) > limit else None
+    return {"pictures": [picture_item(service.pipeline, record) for record in page[:limit]], "next": more}
+
+
+def get_picture(service: Service, name: str) -> Record:
+    """Return the record of this name, or raise what says that there is none."""
+    if record := service.catalog.get(name):
+        return record
+    raise ApiError(HTTPStatus.NOT_FOUND, f"expected the name of a picture with a record, found {name!r}")
+
+
+def process_picture(service: Service, name: str, *, again: bool) -> dict[str, Any]:
+    """Process a picture now and return what became of it; with ``again`` also one that was given up."""
+    if again and (record := service.catalog.get(name)):
+        reconcile.reopen(service.catalog, record)
+    outcome = service.process(name)
+    record = service.catalog.get(name)
+    return {
+        "name": name,
+        "result": outcome.result,
+        "reason": outcome.reason,
+        "picture": picture_item(service.pipeline, record) if record else None,
+    }
+
+
+def retry_pictures(service: Service, statuses: Iterable[str]) -> dict[str, Any]:
+    """Have every picture of these statuses tried again soon; return how many."""
+    count = 0
+    for status in statuses:
+        for record in list(service.catalog.query(_parse_status(status))):
+            if reconcile.reopen(service.catalog, record):
+                service.hint(record.name)
+                count += 1
+    return {"retried": count}
+
+
+def delete_picture(service: Service, name: str) -> None:
+    """Delete a picture from the source, and with it its renditions and its record."""
+    there = _head(service, name)
+    if there is None and service.catalog.get(name) is None:
+        raise ApiError(HTTPStatus.NOT_FOUND, f"expected the name of a picture, found {name!r}")
+    if there:
+        try:
+            service.source.delete(name, IfMatch(there.etag))
+        except Conflict:
+            detail = f"expected {name!r} as it was, found one that was replaced meanwhile"
+            raise ApiError(HTTPStatus.CONFLICT, detail) from None
+    service.process(name)
+
+
+def read_original(service: Service, name: str) -> tuple[bytes, str, str]:
+    """Return a picture's own content, its media type and its ETag."""
+    got = service.source.get(name) if _head(service, name) else None
+    if got is None:
+        raise ApiError(HTTPStatus.NOT_FOUND, f"expected the name of a picture, found {name!r}")
+    record = service.catalog.get(name)
+    original = record.original if record else None
+    facts = FORMATS.get(original.format) if original and original.format else None
+    return got[1], facts.content_type if facts else "application/octet-stream", got[0].etag
+
+
+def read_rendition(service: Service, rendition: str, name: str) -> tuple[bytes, str, str]:
+    """Return one rendition's content, its media type and its ETag."""
+    output = find_output(get_picture(service, name), rendition)
+    got = service.output.get(output.key) if output else None
+    if output is None or got is None:
+        raise ApiError(
+            HTTPStatus.NOT_FOUND, f"expected a rendition of {name!r}, found none called {rendition!r}"
+        )
+    return got[1], FORMATS[output.format].content_type, got[0].etag
+
+
+def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
+    """Return how many pictures each action is for, and the first of those that need one."""
+    counts: Counter[str] = Counter()
+    listed: list[Mapping[str, Any]] = []
+    for difference in differences:
+        counts[difference.action] += 1
+        if difference.action != "keep" and len(listed) < MOST_PLANNED:
+            listed.append(
+                {
+                    "name": difference.name,
+                    "action": difference.action,
+                    "why": difference.why,
+                    "make": list(difference.make),
+                    "delete": list(difference.delete),
+                }
+            )
+    return {"counts": dict(counts), "differences": listed}
+
+
+def count_totals(service: Service) -> dict[str, Any]:
+    """Return how many pictures there are by status, and how many bytes went in and came out."""
+    statuses: Counter[str] = Counter(dict.fromkeys(STATUSES, 0))
+    original_bytes = renditions = rendition_bytes = 0
+    for record in service.catalog.list():
+        statuses[record.status] += 1
+        original_bytes += record.original.size_bytes if record.original else 0
+        renditions += len(record.outputs)
+        rendition_bytes += sum(output.size_bytes for output in record.outputs)
+    return {
+        "pictures": statuses.total(),
+        "by_status": dict(statuses),
+        "original_bytes": original_bytes,
+        "renditions": renditions,
+        "rendition_bytes": rendition_bytes,
+    }
+
+
+def _head(service: Service, name: str) -> Any:
+    """Return what the source knows of the name; None too for what can't be a picture's name."""
+    try:
+        return service.source.head(name) if service.pipeline.source.matches(name) else None
+    except KeyRefused:
+        return None
+
+
+def _parse_status(status: str | None) -> Status | None:
+    if status is None or status in STATUSES:
+        return status
+    detail = f"expected one of {', '.join(get_args(Status))}, found {status!r}"
+    raise ApiError(HTTPStatus.BAD_REQUEST, detail, [("status", detail)])
+
+
+def _place(record: Record) -> tuple[str, bytes]:
+    """Return what the list is ordered by, the newest having the largest."""
+    return format_time(record.timestamp), record.name.encode()
+
+
+def _make_cursor(record: Record) -> str:
+    return base64.urlsafe_b64encode(
+        json.dumps([format_time(record.timestamp), record.name]).encode()
+    ).decode()
+
+
+def _parse_cursor(cursor: str | None) -> tuple[str, bytes] | None:
+    if cursor is None:
+        return None
+    try:
+        moment, name = json.loads(base64.urlsafe_b64decode(cursor))
+        return str(moment), str(name).encode()
+    except (ValueError, TypeError) as error:
+        detail = f"expected the cursor of an earlier page, found {cursor!r}"
+        raise ApiError(HTTPStatus.BAD_REQUEST, detail, [("cursor", detail)]) from error

@@ -1,0 +1,45 @@
+// Calls to the API, and what is shown of sizes and names.
+
+export class Problem extends Error {}
+
+export async function call(method, path, body) {
+  const options = { method, headers: {} };
+  if (body !== undefined) {
+    options.headers['Content-Type'] = 'application/json';
+    options.body = JSON.stringify(body);
+  }
+  const response = await fetch(path, options);
+  if (response.status === 401) location.assign('/login');
+  if (!response.ok) throw new Problem((await response.json()).detail);
+  return response.status === 204 ? null : response.json();
+}
+
+export const path = (name) => name.split('/').map(encodeURIComponent).join('/');
+
+export const renditionUrl = (picture, rendition) =>
+  `/renditions/${encodeURIComponent(rendition)}/${path(picture.name)}?v=${encodeURIComponent(picture.renditions[rendition].etag)}`;
+
+export function formatBytes(count) {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let at = 0;
+  while (count >= 999.5 && at < units.length - 1) { count /= 1000; at += 1; }
+  return `${at && count < 99.5 ? count.toPrecision(2) : Math.round(count)} ${units[at]}`;
+}
+
+const SHOWN = new Set(['jpeg', 'png', 'webp', 'avif', 'gif']);
+
+// The renditions that a browser shows, the smallest first.
+export const shownRenditions = (picture) => Object.entries(picture.renditions ?? {})
+  .filter(([, output]) => SHOWN.has(output.format) && output.width)
+  .sort(([, one], [, other]) => one.width * one.height - other.width * other.height)
+  .map(([name]) => name);
+
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith('on')) made.addEventListener(name.slice(2), value);
+    else if (value !== undefined && value !== false) made.setAttribute(name, value === true ? '' : value);
+  }
+  made.append(...children);
+  return made;
+}

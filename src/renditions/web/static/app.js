@@ -1,0 +1,90 @@
+// The page: what lands on it, what the server tells, and what is shown.
+
+import { call, formatBytes } from './api.js';
+import { Gallery } from './gallery.js';
+import * as pictureView from './picture.js';
+import * as uploads from './uploads.js';
+
+const POLL_MS = 3000;
+
+const gallery = new Gallery(document.querySelector('#gallery'), (name) => pictureView.open(name));
+const connection = document.querySelector('#connection');
+const retry = document.querySelector('#retry');
+
+const drop = document.querySelector('#drop');
+for (const kind of ['dragover', 'dragenter']) {
+  addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add('over'); });
+}
+addEventListener('dragleave', (event) => { if (!event.relatedTarget) drop.classList.remove('over'); });
+addEventListener('drop', (event) => {
+  event.preventDefault();
+  drop.classList.remove('over');
+  uploads.add(event.dataTransfer.files);
+});
+addEventListener('paste', (event) => { if (event.clipboardData?.files.length) uploads.add(event.clipboardData.files); });
+for (const input of document.querySelectorAll('input[type=file]')) {
+  input.addEventListener('change', () => { uploads.add(input.files); input.value = ''; });
+}
+
+document.querySelector('#filters').addEventListener('click', (event) => {
+  const chosen = event.target.closest('button');
+  if (!chosen) return;
+  for (const button of event.currentTarget.children) button.setAttribute('aria-pressed', String(button === chosen));
+  gallery.show(chosen.dataset.status);
+});
+retry.addEventListener('click', async () => { await call('POST', '/retry', { statuses: ['failed'] }); });
+
+async function showTotals() {
+  const totals = await call('GET', '/stats');
+  document.querySelector('[data-total=pictures]').textContent = totals.pictures.toLocaleString('en');
+  document.querySelector('[data-total=original_bytes]').textContent = formatBytes(totals.original_bytes);
+  document.querySelector('[data-total=rendition_bytes]').textContent = `${totals.renditions.toLocaleString('en')}, ${formatBytes(totals.rendition_bytes)}`;
+  for (const [status, count] of Object.entries(totals.by_status)) {
+    const shown = document.querySelector(`[data-status=${status}] span`);
+    if (shown) shown.textContent = count ? count.toLocaleString('en') : '';
+  }
+  retry.hidden = !totals.by_status.failed;
+}
+
+let totalsDue = null;
+function tell({ name, picture }) {
+  gallery.update(name, picture);
+  uploads.tell(name, picture);
+  pictureView.tell(name, picture);
+  totalsDue ??= setTimeout(() => { totalsDue = null; showTotals(); }, 300);
+}
+
+async function lookAgain() {
+  const { pictures } = await call('GET', '/pictures?limit=200');
+  for (const picture of pictures) {
+    uploads.tell(picture.name, picture);
+    gallery.update(picture.name, picture);
+  }
+  await showTotals();
+}
+
+// Live where the server can hold a connection; by asking again and again where it can't.
+function listen() {
+  const events = new EventSource('/events');
+  let heard = false;
+  events.addEventListener('hello', () => { heard = true; connection.textContent = 'live'; });
+  events.addEventListener('picture', (event) => tell(JSON.parse(event.data)));
+  events.addEventListener('reset', lookAgain);
+  events.onerror = () => {
+    connection.textContent = 'lost, trying again';
+    if (heard && events.readyState !== EventSource.CLOSED) return;
+    events.close();
+    poll();
+  };
+}
+
+function poll() {
+  connection.textContent = 'asking every few seconds';
+  setTimeout(async () => {
+    try { await lookAgain(); } catch { connection.textContent = 'lost, trying again'; }
+    poll();
+  }, POLL_MS);
+}
+
+showTotals();
+listen();

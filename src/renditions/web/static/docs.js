@@ -1,0 +1,25 @@
+// The API's description, drawn from openapi.json.
+
+import { element } from './api.js';
+
+const api = await (await fetch('/openapi.json')).json();
+const root = document.querySelector('#operations');
+for (const [path, methods] of Object.entries(api.paths)) {
+  for (const [method, operation] of Object.entries(methods)) {
+    const parameters = (operation.parameters ?? []).map((each) => element('li', {}, element('code', {}, each.name), ` (${each.in}): ${each.description}`));
+    const body = operation.requestBody?.content['application/json'].schema;
+    const answers = Object.entries(operation.responses).map(([status, answer]) => element('li', {}, element('code', {}, status), ` ${answer.description}`));
+    root.append(element(
+      'section', {},
+      element('h2', {}, element('code', {}, `${method.toUpperCase()} ${path}`)),
+      element('p', {}, operation.summary),
+      ...(parameters.length ? [element('ul', {}, ...parameters)] : []),
+      ...(body ? [element('pre', { tabindex: '0' }, JSON.stringify(resolve(body), null, 2))] : []),
+      element('ul', {}, ...answers),
+    ));
+  }
+}
+
+function resolve(schema) {
+  return schema.$ref ? api.components.schemas[schema.$ref.split('/').pop()] : schema;
+}

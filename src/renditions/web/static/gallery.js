@@ -1,0 +1,109 @@
+// The pictures: only those rows that are seen are in the page, however many there are.
+
+import { call, element, formatBytes, renditionUrl, shownRenditions } from './api.js';
+
+const GAP = 12;
+const CAPTION = 48;
+const MARGIN_ROWS = 2;
+const PAGE = 200;
+
+export class Gallery {
+  constructor(root, onOpen) {
+    this.root = root;
+    this.onOpen = onOpen;
+    this.tiles = new Map();
+    this.show('');
+    const redraw = () => { this.due ??= requestAnimationFrame(() => { this.due = null; this.draw(); }); };
+    addEventListener('scroll', redraw, { passive: true });
+    new ResizeObserver(redraw).observe(root);
+  }
+
+  async show(status) {
+    this.status = status;
+    this.pictures = [];
+    this.cursor = undefined;
+    this.loading = null;
+    this.clear();
+    await this.more();
+  }
+
+  // One page of the list; pages come in order, so one is asked for at a time.
+  async more() {
+    if (this.cursor === null || this.loading) return this.loading;
+    const { status } = this;
+    const query = new URLSearchParams({ limit: PAGE });
+    if (status) query.set('status', status);
+    if (this.cursor) query.set('cursor', this.cursor);
+    this.loading = call('GET', `/pictures?${query}`);
+    try {
+      const page = await this.loading;
+      if (status !== this.status) return undefined;
+      const known = new Set(this.pictures.map((picture) => picture.name));
+      this.pictures.push(...page.pictures.filter((picture) => !known.has(picture.name)));
+      this.cursor = page.next;
+    } finally {
+      this.loading = null;
+    }
+    this.draw();
+    return undefined;
+  }
+
+  // A picture that changed comes first, as in the list; null where it is gone.
+  update(name, picture) {
+    const at = this.pictures.findIndex((each) => each.name === name);
+    const fits = picture && (!this.status || picture.status === this.status);
+    if (at >= 0 && fits) this.pictures[at] = picture;
+    else if (at >= 0) this.pictures.splice(at, 1);
+    else if (fits) this.pictures.unshift(picture);
+    this.tiles.get(name)?.remove();
+    this.tiles.delete(name);
+    this.draw();
+  }
+
+  clear() {
+    for (const tile of this.tiles.values()) tile.remove();
+    this.tiles.clear();
+  }
+
+  draw() {
+    const side = parseFloat(getComputedStyle(this.root).getPropertyValue('--tile'));
+    const columns = Math.max(1, Math.floor((this.root.clientWidth + GAP) / (side + GAP)));
+    const height = side + CAPTION + GAP;
+    const rows = Math.ceil(this.pictures.length / columns);
+    this.root.style.height = `${rows * height}px`;
+    document.querySelector('#empty').hidden = this.pictures.length > 0 || this.loading !== null;
+    const top = -this.root.getBoundingClientRect().top;
+    const first = Math.max(0, Math.floor(top / height) - MARGIN_ROWS) * columns;
+    const last = Math.min(this.pictures.length, (Math.ceil((top + innerHeight) / height) + MARGIN_ROWS) * columns);
+    const seen = new Set();
+    for (let at = first; at < last; at += 1) {
+      const picture = this.pictures[at];
+      seen.add(picture.name);
+      let tile = this.tiles.get(picture.name);
+      if (!tile) {
+        tile = this.makeTile(picture);
+        this.tiles.set(picture.name, tile);
+        this.root.append(tile);
+      }
+      tile.style.transform = `translate(${(at % columns) * (side + GAP)}px, ${Math.floor(at / columns) * height}px)`;
+    }
+    for (const [name, tile] of this.tiles) {
+      if (!seen.has(name)) { tile.remove(); this.tiles.delete(name); }
+    }
+    if (last >= this.pictures.length - columns * MARGIN_ROWS) this.more();
+  }
+
+  makeTile(picture) {
+    const [smallest] = shownRenditions(picture);
+    const frame = element('span', { class: 'frame' });
+    if (smallest) frame.append(element('img', { src: renditionUrl(picture, smallest), alt: '', loading: 'lazy', decoding: 'async' }));
+    else frame.append(picture.status === 'done' ? 'no picture to show' : picture.status);
+    const size = picture.original_size_bytes ? ` · ${formatBytes(picture.original_size_bytes)}` : '';
+    return element(
+      'button',
+      { type: 'button', class: 'tile', role: 'listitem', 'data-status': picture.status, onclick: () => this.onOpen(picture.name) },
+      frame,
+      element('span', { class: 'text' }, element('span', { title: picture.name }, picture.name), element('span', { class: 'status' }, picture.status + size)),
+    );
+  }
+}

@@ -1,0 +1,101 @@
+// One picture: what was made of it, beside what it was.
+
+import { call, element, formatBytes, path, renditionUrl, shownRenditions } from './api.js';
+
+const dialog = document.querySelector('#picture');
+let opened = null;
+
+export async function open(name) {
+  opened = name;
+  draw(await call('GET', `/pictures/${path(name)}`));
+  if (!dialog.open) dialog.showModal();
+}
+
+// What the server says of the picture that is just open.
+export function tell(name, picture) {
+  if (name !== opened || !dialog.open) return;
+  if (picture) draw(picture);
+  else dialog.close();
+}
+
+function draw(picture) {
+  const shown = shownRenditions(picture);
+  dialog.replaceChildren(
+    element('div', { class: 'bar' }, element('h2', { id: 'picture-title' }, picture.name), element('button', { type: 'button', onclick: () => dialog.close() }, 'Close')),
+    ...(picture.reason ? [element('p', { class: 'reason' }, `${picture.status}: ${picture.reason}`)] : []),
+    ...(shown.length ? [compare(picture, shown.at(-1))] : []),
+    table(picture),
+    ...(shown.length ? [element('h3', {}, 'For a web page'), snippet(picture, shown)] : []),
+    element('details', {}, element('summary', {}, 'Record'), element('pre', { tabindex: '0' }, JSON.stringify(picture, null, 2))),
+    element(
+      'div',
+      { class: 'actions' },
+      element('button', { type: 'button', onclick: () => act('POST', `/pictures/${path(picture.name)}/process?again=true`) }, picture.status === 'done' ? 'Process again' : 'Try again'),
+      element('a', { class: 'button', href: `/originals/${path(picture.name)}`, download: '' }, 'Download the original'),
+      element('button', { type: 'button', onclick: () => remove(picture.name) }, 'Delete'),
+    ),
+  );
+}
+
+function compare(picture, rendition) {
+  const over = element('img', { src: renditionUrl(picture, rendition), alt: `${rendition} of ${picture.name}` });
+  const slider = element('input', { type: 'range', min: '0', max: '100', value: '50', 'aria-label': `Between the original and ${rendition}` });
+  const cut = () => { over.style.clipPath = `inset(0 0 0 ${slider.value}%)`; };
+  slider.addEventListener('input', cut);
+  cut();
+  return element(
+    'div', {},
+    element('div', { class: 'compare' }, element('img', { src: `/originals/${path(picture.name)}`, alt: `Original of ${picture.name}` }), over, slider),
+    element('div', { class: 'labels', 'aria-hidden': 'true' }, element('span', {}, 'original'), element('span', {}, rendition)),
+  );
+}
+
+function table(picture) {
+  const size = (width, height) => (width ? `${width}×${height}` : '');
+  const rows = Object.entries(picture.renditions ?? {}).map(([name, output]) => element(
+    'tr', {},
+    element('td', {}, element('a', { href: renditionUrl(picture, name), target: '_blank' }, name)),
+    element('td', {}, output.format),
+    element('td', { class: 'number' }, size(output.width, output.height)),
+    element('td', { class: 'number' }, formatBytes(output.size_bytes)),
+    element('td', {}, output.key),
+  ));
+  const original = element(
+    'tr', {}, element('td', {}, 'original'), element('td', {}, picture.original_format ?? ''),
+    element('td', { class: 'number' }, size(picture.original_width, picture.original_height)),
+    element('td', { class: 'number' }, picture.original_size_bytes === undefined ? '' : formatBytes(picture.original_size_bytes)), element('td', {}, picture.name),
+  );
+  const heads = [['rendition', ''], ['format', ''], ['pixels', 'number'], ['size', 'number'], ['key', '']];
+  return element('table', {}, element('thead', {}, element('tr', {}, ...heads.map(([text, kind]) => element('th', { scope: 'col', class: kind }, text)))), element('tbody', {}, original, ...rows));
+}
+
+// A <picture> element with what there is, by format, best first.
+function snippet(picture, shown) {
+  const order = ['avif', 'webp', 'png', 'gif', 'jpeg'];
+  const key = (name) => path(picture.renditions[name].key);
+  const byFormat = Map.groupBy(shown, (name) => picture.renditions[name].format);
+  const formats = [...byFormat.keys()].sort((one, other) => order.indexOf(one) - order.indexOf(other));
+  const set = (names) => names.map((name) => `${key(name)} ${picture.renditions[name].width}w`).join(', ');
+  const last = formats.at(-1);
+  const largest = byFormat.get(last).at(-1);
+  const output = picture.renditions[largest];
+  const sources = formats.slice(0, -1).map((format) => `  <source type="image/${format}" srcset="${set(byFormat.get(format))}">\n`);
+  const text = `<picture>\n${sources.join('')}  <img src="${key(largest)}" srcset="${set(byFormat.get(last))}"\n    width="${output.width}" height="${output.height}" loading="lazy" alt="">\n</picture>`;
+  const button = element('button', { type: 'button', onclick: async () => { await navigator.clipboard.writeText(text); button.textContent = 'Copied'; } }, 'Copy');
+  return element('div', {}, element('pre', { tabindex: '0' }, text), button);
+}
+
+async function act(method, address) {
+  try {
+    await call(method, address);
+    await open(opened);
+  } catch (error) {
+    dialog.append(element('p', { class: 'reason', role: 'alert' }, error.message));
+  }
+}
+
+async function remove(name) {
+  if (!confirm(`Delete ${name} and all that was made of it?`)) return;
+  await call('DELETE', `/pictures/${path(name)}`);
+  dialog.close();
+}

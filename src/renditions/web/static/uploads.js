@@ -1,0 +1,143 @@
+// Uploads: a few at a time, each with its progress, and tried again when the line comes back.
+
+import { call, element, Problem } from './api.js';
+
+const AT_ONCE = 3;
+const ATTEMPTS = 6;
+const TYPES = {
+  jpg: 'image/jpeg', jpeg: 'image/jpeg', png: 'image/png', webp: 'image/webp', avif: 'image/avif', gif: 'image/gif',
+  tif: 'image/tiff', tiff: 'image/tiff', heic: 'image/heic', heif: 'image/heic', svg: 'image/svg+xml', pdf: 'application/pdf',
+};
+
+const section = document.querySelector('#uploads');
+const list = section.querySelector('ul');
+const waiting = [];
+const named = new Map();
+let running = 0;
+
+export function add(files) {
+  for (const file of files) waiting.push(new Upload(file));
+  section.hidden = list.children.length === 0;
+  next();
+}
+
+// What the server says of a picture that was uploaded here.
+export function tell(name, picture) {
+  named.get(name)?.end(picture);
+}
+
+function next() {
+  while (running < AT_ONCE && waiting.length) {
+    running += 1;
+    waiting.shift().run().finally(() => { running -= 1; next(); });
+  }
+}
+
+class Upload {
+  constructor(file) {
+    this.file = file;
+    this.progress = element('progress', { max: '1', value: '0', 'aria-label': `Progress of ${file.name}` });
+    this.state = element('span', { class: 'state', role: 'status' }, 'waiting');
+    this.button = element('button', { type: 'button', onclick: () => this.press() }, 'Cancel');
+    this.button.setAttribute('aria-label', `Cancel ${file.name}`);
+    this.row = element('li', {}, element('span', { class: 'name', title: file.name }, file.name), this.progress, this.button, this.state);
+    this.cancelled = false;
+    list.append(this.row);
+  }
+
+  async run() {
+    if (this.cancelled) return;
+    this.row.className = '';
+    try {
+      const suffix = this.file.name.split('.').pop().toLowerCase();
+      const form = await this.again(() => call('POST', '/uploads', {
+        name: this.file.webkitRelativePath || this.file.name, type: this.file.type || TYPES[suffix] || '', size_bytes: this.file.size,
+      }));
+      named.set(form.name, this);
+      await this.again(() => this.send(form));
+      this.progress.value = 1;
+      this.button.hidden = true;
+      if (!this.ended) this.say('uploaded, its renditions are being made');
+    } catch (error) {
+      if (!this.cancelled) this.fail(error instanceof Problem ? error.message : `the server can't be reached: ${error.message}`);
+    }
+  }
+
+  // Waits for the line to come back, longer each time; a refusal is no such thing.
+  async again(step) {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await step();
+      } catch (error) {
+        if (error instanceof Problem || this.cancelled || attempt === ATTEMPTS) throw error;
+        this.say(`the connection was lost; trying again (${attempt} of ${ATTEMPTS - 1})`);
+        await new Promise((resolve) => { setTimeout(resolve, 2 ** attempt * 250); });
+      }
+    }
+  }
+
+  send(form) {
+    return new Promise((resolve, reject) => {
+      const body = new FormData();
+      for (const [name, value] of Object.entries(form.fields)) body.append(name, value);
+      body.append('file', this.file);
+      this.request = new XMLHttpRequest();
+      this.request.upload.onprogress = (event) => {
+        if (event.lengthComputable) this.progress.value = event.loaded / event.total;
+        this.say('uploading');
+      };
+      this.request.onload = () => {
+        const { status } = this.request;
+        // That there is such a picture by now means that an earlier try arrived, whose answer was lost.
+        if (status < 300 || (status === 409 && this.sent)) return resolve();
+        let detail = `the server answered ${status}`;
+        try { detail = JSON.parse(this.request.responseText).detail; } catch { /* S3 answers in XML */ }
+        return reject(status >= 500 ? new Error(detail) : new Problem(detail));
+      };
+      this.request.onerror = () => { this.sent = true; reject(new Error('the connection was lost')); };
+      this.request.onabort = () => reject(new Error('cancelled'));
+      this.request.open('POST', form.url);
+      this.request.send(body);
+    });
+  }
+
+  press() {
+    if (this.row.classList.contains('bad')) {
+      this.button.textContent = 'Cancel';
+      waiting.push(this);
+      this.cancelled = false;
+      this.say('waiting');
+      next();
+      return;
+    }
+    this.cancelled = true;
+    this.request?.abort();
+    this.fail('cancelled');
+  }
+
+  end(picture) {
+    if (!picture || picture.status === 'processing') return;
+    this.ended = true;
+    this.button.hidden = true;
+    this.progress.value = 1;
+    const count = Object.keys(picture.renditions ?? {}).length;
+    if (picture.status === 'done') this.say(`done: ${count} rendition${count === 1 ? '' : 's'}`, 'good');
+    else this.say(`${picture.status}: ${picture.reason}`, 'bad');
+  }
+
+  fail(why) {
+    this.say(why, 'bad');
+    this.button.textContent = 'Try again';
+    this.button.setAttribute('aria-label', `Try ${this.file.name} again`);
+  }
+
+  say(text, kind = '') {
+    this.state.textContent = text;
+    this.row.className = kind;
+  }
+}
+
+document.querySelector('#clear').addEventListener('click', () => {
+  for (const row of list.querySelectorAll('.good, .bad')) row.remove();
+  section.hidden = list.children.length === 0;
+});

@@ -1,0 +1,162 @@
+"""Uploads, in two steps as S3 has them: a form with conditions and a signature, then the file with it.
+
+``POST /uploads`` answers with what a presigned POST of S3 answers with, a URL and fields; the browser
+sends both forms alike. Nothing is kept between the steps: the fields hold all there is to check.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import posixpath
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from renditions.errors import Conflict, KeyRefused
+from renditions.ports import IfAbsent, IfMatch, StoredObject
+from renditions.recipe import FORMATS
+from renditions.web.problems import ApiError
+from renditions.web.service import Service
+
+FORM_SECONDS = 15 * 60
+"""How long a form may be used."""
+
+MOST_NUMBERED = 1_000
+"""How many pictures of one name are told apart by a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadForm:
+    """Where and with which fields one file may be sent."""
+
+    name: str
+    """What the picture will be called."""
+    url: str
+    fields: dict[str, str]
+    expires_at_seconds: int
+    """Unix time."""
+
+    def to_item(self) -> dict[str, Any]:
+        """Return it as the API shows it."""
+        return {
+            "name": self.name,
+            "url": self.url,
+            "fields": self.fields,
+            "expires_at": self.expires_at_seconds,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LocalUploads:
+    """Forms for uploads to this server, and the reception of what is sent with them."""
+
+    service: Service
+    secret: bytes
+
+    def make_form(self, name: str, content_type: str, size_bytes: int, *, replace: bool) -> UploadForm:
+        """Return a form for one file.
+
+        Raises:
+            ApiError: such a file isn't accepted; every reason is told.
+
+        """
+        problems = find_upload_problems(self.service, name, content_type, size_bytes)
+        if problems:
+            raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(why for _, why in problems), problems)
+        if not replace:
+            name = self._free_name(name)
+        expires_at = int(time.time()) + FORM_SECONDS
+        conditions = {
+            "key": name,
+            "content_type": content_type,
+            "max_bytes": self.service.pipeline.accept.max_bytes,
+            "replace": replace,
+            "expires_at": expires_at,
+        }
+        policy = base64.b64encode(json.dumps(conditions).encode()).decode()
+        fields = {
+            "key": name,
+            "Content-Type": content_type,
+            "policy": policy,
+            "x-signature": self._sign(policy),
+        }
+        return UploadForm(name, "/uploads/file", fields, expires_at)
+
+    def check_form(self, fields: dict[str, str]) -> dict[str, Any]:
+        """Return the form's conditions if they are this server's own, still hold, and are met.
+
+        Raises:
+            ApiError: they aren't.
+
+        """
+        policy = fields.get("policy", "")
+        if not hmac.compare_digest(self._sign(policy), fields.get("x-signature", "")):
+            raise ApiError(HTTPStatus.FORBIDDEN, "expected the fields of POST /uploads, found others")
+        conditions: dict[str, Any] = json.loads(base64.b64decode(policy))
+        if time.time() > conditions["expires_at"]:
+            raise ApiError(
+                HTTPStatus.FORBIDDEN, "expected a form of the last minutes, found one that ran out"
+            )
+        for field, condition in (("key", "key"), ("Content-Type", "content_type")):
+            if fields.get(field) != conditions[condition]:
+                detail = f"expected {field} {conditions[condition]!r}, found {fields.get(field)!r}"
+                raise ApiError(HTTPStatus.FORBIDDEN, detail)
+        return conditions
+
+    def receive(self, conditions: dict[str, Any], content: bytes) -> StoredObject:
+        """Put the file into the source store, and have it processed."""
+        name, source = conditions["key"], self.service.source
+        if not 0 < len(content) <= conditions["max_bytes"]:
+            detail = f"expected 1 to {conditions['max_bytes']:,} bytes, found {len(content):,}"
+            raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE if content else HTTPStatus.BAD_REQUEST, detail)
+        there = source.head(name) if conditions["replace"] else None
+        try:
+            stored = source.put(
+                name, content, IfMatch(there.etag) if there else IfAbsent(), conditions["content_type"]
+            )
+        except Conflict:
+            detail = f"expected no picture called {name!r}, found one that was uploaded meanwhile"
+            raise ApiError(HTTPStatus.CONFLICT, detail) from None
+        self.service.hint(name)
+        return stored
+
+    def _free_name(self, name: str) -> str:
+        """Return the name, or with a number before its suffix if there is such a picture already."""
+        stem, suffix = posixpath.splitext(name)
+        for number in range(2, MOST_NUMBERED):
+            if self.service.source.head(name) is None:
+                return name
+            name = f"{stem}-{number}{suffix}"
+        raise ApiError(HTTPStatus.CONFLICT, f"expected another name, found {MOST_NUMBERED} like {name!r}")
+
+    def _sign(self, policy: str) -> str:
+        return hmac.new(self.secret, policy.encode(), hashlib.sha256).hexdigest()
+
+
+def find_upload_problems(
+    service: Service, name: str, content_type: str, size_bytes: int
+) -> list[tuple[str, str]]:
+    """Return what is wrong with a file that somebody wants to upload: ``(part, detail)``."""
+    pipeline, problems = service.pipeline, []
+    try:
+        service.source.head(name)
+    except KeyRefused as refusal:
+        problems.append(("name", str(refusal)))
+    else:
+        if not pipeline.source.matches(name):
+            patterns = ", ".join(pipeline.source.match)
+            problems.append(("name", f"expected a name like {patterns}, found {name!r}"))
+    types = [
+        FORMATS[name].content_type if name in FORMATS else f"image/{name}" for name in pipeline.accept.formats
+    ]
+    if content_type not in types:
+        problems.append(("type", f"expected {', '.join(types)}, found {content_type!r}"))
+    if not 0 < size_bytes <= pipeline.accept.max_bytes:
+        problems.append(
+            ("size_bytes", f"expected 1 to {pipeline.accept.max_bytes:,} bytes, found {size_bytes:,}")
+        )
+    return problems

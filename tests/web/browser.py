@@ -1,0 +1,70 @@
+"""A real browser, and the server as a person starts it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from commands import RENDITIONS
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+"""Debian's, or whichever is named: none is downloaded."""
+
+_FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """Start the browser with a profile of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def served(directory: Path, *arguments: str) -> Iterator[str]:
+    """Run ``renditions serve`` in a folder; yield its address."""
+    port = find_port()
+    address = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [RENDITIONS, "serve", "--port", str(port), "--workers", "2", *arguments], cwd=directory
+    )
+    try:
+        wait_for(address)
+        yield address
+    finally:
+        process.terminate()
+        assert process.wait(60) in (0, 130), "the server should end cleanly"
+
+
+def find_port() -> int:
+    """Return a port that is free just now."""
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_for(address: str) -> None:
+    """Wait until the server answers."""
+    for _ in range(900):
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5):  # noqa: S310 - our own
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"nothing answers at {address}")

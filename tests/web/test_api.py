@@ -1,0 +1,280 @@
+"""The API, on in-memory ports: what a program sees of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from renditions.difference import Outcome
+from renditions.pipeline import Accept
+from renditions.web.app import make_app
+from renditions.web.guard import hosts_of
+from renditions.web.live import Announcements
+from renditions.web.service import Service
+from world import World
+
+HOSTS = hosts_of("127.0.0.1", ["testserver"])
+FORM = {"name": "a/photo.jpg", "type": "image/jpeg", "size_bytes": 3}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def void(_: object) -> None:
+    """Take what nobody asks for."""
+
+
+def open_service(world: World) -> Service:
+    def process(name: str) -> Outcome:
+        return world.processor().process(name)
+
+    return Service(
+        pipeline=world.pipeline,
+        source=world.source,
+        output=world.output,
+        catalog=world.catalog,
+        process=process,
+        hint=lambda name: void(process(name)),
+        plan=world.differences,
+        announcements=Announcements(),
+    )
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[TestClient]:
+    with TestClient(make_app(open_service(world), secret=b"secret", hosts=HOSTS)) as client:
+        yield client
+
+
+def upload(client: TestClient, content: bytes = b"one", **changes: Any) -> Any:
+    form = client.post("/uploads", json={**FORM, "size_bytes": len(content), **changes}).json()
+    return client.post(form["url"], data=form["fields"], files={"file": ("x", content)})
+
+
+def test_an_upload_becomes_a_picture_with_its_renditions(world: World, client: TestClient) -> None:
+    answer = upload(client)
+    assert answer.status_code == 204
+    assert answer.headers["location"] == "/pictures/a/photo.jpg"
+    picture = client.get("/pictures/a/photo.jpg").json()
+    assert (picture["name"], picture["status"], list(picture["renditions"])) == (
+        "a/photo.jpg", "done", ["thumb", "large"],
+    )  # fmt: skip
+    assert client.get("/renditions/thumb/a/photo.jpg").content == world.content("a/photo.jpg/thumb.jpg")
+    assert client.get("/originals/a/photo.jpg").content == b"one"
+    world.check_promise()
+
+
+def test_a_second_picture_of_the_name_gets_a_number_and_replaces_only_when_asked(
+    world: World, client: TestClient
+) -> None:
+    upload(client)
+    assert upload(client, b"two").headers["location"] == "/pictures/a/photo-2.jpg"
+    assert upload(client, b"new", replace=True).headers["location"] == "/pictures/a/photo.jpg"
+    assert client.get("/originals/a/photo.jpg").content == b"new"
+    world.check_promise()
+
+
+def test_everything_that_is_wrong_with_a_file_is_told_at_once(client: TestClient) -> None:
+    answer = client.post("/uploads", json={"name": "a.exe", "type": "text/html", "size_bytes": 60_000_000})
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [error["part"] for error in answer.json()["errors"]] == ["name", "type", "size_bytes"]
+    assert "found 60,000,000" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"[]", 422), (b"{", 400), (b"[" * 100_001, 413), (b"[" * 90_000, 400), (b'{"name": 1}', 422),
+        (b'{"name": "a.jpg", "type": "image/jpeg", "size_bytes": true}', 422),
+        (b'{"name": "\\ud800.jpg", "type": "image/jpeg", "size_bytes": 1}', 422),
+    ],
+)  # fmt: skip
+def test_a_mistyped_request_gets_a_reason(client: TestClient, body: bytes, status: int) -> None:
+    answer = client.post("/uploads", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == status
+    assert answer.json()["detail"]
+
+
+def test_a_form_is_good_for_what_it_says_and_nothing_else(world: World, client: TestClient) -> None:
+    form = client.post("/uploads", json=FORM).json()
+    fields, files = form["fields"], {"file": ("x", b"one")}
+    for change in ({"key": "b.jpg"}, {"Content-Type": "image/png"}, {"policy": "e30="}, {"x-signature": "0"}):
+        answer = client.post(form["url"], data={**fields, **change}, files=files)
+        assert answer.status_code == 403
+    assert client.post(form["url"], data=fields).status_code == 400
+    assert client.post(form["url"], data=fields, files={"file": ("x", b"")}).status_code == 400
+    assert [found.key for found in world.source.list()] == []
+    assert client.post(form["url"], data=fields, files=files).status_code == 204
+    assert client.post(form["url"], data=fields, files=files).status_code == 409
+
+
+def test_a_file_over_the_limit_is_refused_whatever_it_said_before(world: World) -> None:
+    world.pipeline = type(world.pipeline)(
+        **{**world.pipeline.__dict__, "accept": Accept(max_bytes=10)}  # a cached property isn't a field
+    )
+    with TestClient(make_app(open_service(world), secret=b"secret", hosts=HOSTS)) as client:
+        form = client.post("/uploads", json=FORM).json()
+        for size_bytes in (11, 50_000):
+            files = {"file": ("x", bytes(size_bytes))}
+            assert client.post(form["url"], data=form["fields"], files=files).status_code == 413
+
+
+def test_pictures_are_listed_newest_first_in_pages_by_status_and_by_prefix(
+    world: World, client: TestClient
+) -> None:
+    names = [f"{'ab'[number % 2]}/{number}.jpg" for number in range(7)]
+    for name in names:
+        world.upload(name, b"bad" if name == "b/3.jpg" else name.encode())
+        world.processor().process(name)
+    found, cursor = [], None
+    while True:
+        page = client.get("/pictures", params={"limit": 3, **({"cursor": cursor} if cursor else {})}).json()
+        found += [picture["name"] for picture in page["pictures"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert found == names[::-1]
+    rejected = client.get("/pictures?status=rejected").json()["pictures"]
+    assert [(picture["name"], picture["reason"]) for picture in rejected] == [("b/3.jpg", "it is bad")]
+    assert len(client.get("/pictures?prefix=a/").json()["pictures"]) == 4
+    totals = client.get("/stats").json()
+    assert (totals["pictures"], totals["by_status"]["done"], totals["by_status"]["rejected"]) == (7, 6, 1)
+
+
+@pytest.mark.parametrize(
+    "query", ["status=lost", "limit=0", "limit=201", "limit=x", "cursor=x", "cursor=W10="]
+)
+def test_a_wrong_query_gets_a_reason(client: TestClient, query: str) -> None:
+    answer = client.get(f"/pictures?{query}")
+    assert answer.status_code == 400
+    assert "expected" in answer.json()["detail"]
+
+
+def test_what_did_not_change_is_not_sent_again(client: TestClient) -> None:
+    upload(client)
+    for path in (
+        "/pictures",
+        "/pictures/a/photo.jpg",
+        "/stats",
+        "/renditions/thumb/a/photo.jpg",
+        "/originals/a/photo.jpg",
+    ):
+        first = client.get(path)
+        again = client.get(path, headers={"if-none-match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "part"),
+    [
+        ("bytes=0-3", 206, slice(0, 4)), ("bytes=4-", 206, slice(4, None)),
+        ("bytes=-5", 206, slice(-5, None)),
+        ("bytes=0-9999", 206, slice(None)), ("bytes=9999-", 416, None), ("bytes=5-2", 200, slice(None)),
+        ("lines=1-2", 200, slice(None)), ("bytes=0-1,4-5", 200, slice(None)), ("bytes=-0", 416, None),
+    ],
+)  # fmt: skip
+def test_parts_of_a_rendition_can_be_had(
+    world: World, client: TestClient, asked: str, status: int, part: slice | None
+) -> None:
+    upload(client)
+    whole = world.content("a/photo.jpg/thumb.jpg")
+    answer = client.get("/renditions/thumb/a/photo.jpg", headers={"range": asked})
+    assert answer.status_code == status
+    if part:
+        assert answer.content == whole[part]
+
+
+def test_an_address_with_the_etag_may_be_kept_for_ever_and_one_without_may_not(client: TestClient) -> None:
+    upload(client)
+    etag = client.get("/pictures/a/photo.jpg").json()["renditions"]["thumb"]["etag"]
+    assert "immutable" in client.get(f"/renditions/thumb/a/photo.jpg?v={etag}").headers["cache-control"]
+    assert client.get("/renditions/thumb/a/photo.jpg").headers["cache-control"] == "no-cache"
+
+
+def test_a_deleted_picture_goes_with_all_that_was_made_of_it(world: World, client: TestClient) -> None:
+    upload(client)
+    assert client.delete("/pictures/a/photo.jpg").status_code == 204
+    assert client.delete("/pictures/a/photo.jpg").status_code == 404
+    assert list(world.output.list()) == []
+    world.check_promise()
+
+
+def test_a_rejected_picture_can_be_processed_again(world: World, client: TestClient) -> None:
+    upload(client, b"bad")
+    assert client.post("/pictures/a/photo.jpg/process").json()["result"] == "unchanged"
+    assert client.post("/pictures/a/photo.jpg/process?again=true").json()["result"] == "rejected"
+    assert client.post("/retry", json={"statuses": ["rejected"]}).json() == {"retried": 1}
+    assert client.post("/retry", json={"statuses": ["lost"]}).status_code == 400
+    assert client.get("/plan").json() == {"counts": {"keep": 1}, "differences": []}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/pictures/nothing.jpg", "/renditions/thumb/nothing.jpg", "/renditions/nothing/a/photo.jpg",
+        "/originals/nothing.jpg", "/originals/..%2f..%2fetc%2fpasswd", "/originals/%2e%2e/renditions.toml",
+        "/originals/a%00.jpg", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/nothing",
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_not_found(client: TestClient, path: str) -> None:
+    upload(client)
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_every_answer_says_how_it_may_be_used(client: TestClient) -> None:
+    upload(client)
+    for path in ("/", "/pictures", "/originals/a/photo.jpg", "/static/app.js", "/nothing"):
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in headers["content-security-policy"]
+
+
+def test_another_host_s_name_is_refused(client: TestClient) -> None:
+    """So that no page elsewhere reaches this server by a name that it lets resolve to this machine."""
+    assert client.get("/pictures", headers={"host": "evil.example"}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}],
+)
+def test_another_site_s_posts_are_refused(client: TestClient, headers: dict[str, str]) -> None:
+    assert client.post("/retry", json={}, headers=headers).status_code == 403
+    assert client.post("/retry", json={}, headers={"origin": "http://testserver"}).status_code == 200
+
+
+def test_with_a_token_nothing_is_had_without_it(world: World) -> None:
+    app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
+    with TestClient(app, follow_redirects=False) as client:
+        assert client.get("/health").status_code == 200
+        assert client.get("/pictures").status_code == 401
+        assert client.get("/", headers={"accept": "text/html"}).headers["location"] == "/login"
+        assert client.get("/pictures", headers={"authorization": "Bearer wrong"}).status_code == 401
+        assert client.get("/pictures", headers={"authorization": "Bearer right"}).status_code == 200
+        assert client.post("/login", data={"token": "wrong"}).status_code == 401
+        answer = client.post("/login", data={"token": "right"})
+        assert answer.status_code == 303
+        assert "HttpOnly" in answer.headers["set-cookie"]
+        assert "SameSite=strict" in answer.headers["set-cookie"]
+        assert client.get("/pictures").status_code == 200
+
+
+def test_the_description_is_of_the_routes_that_there_are(client: TestClient) -> None:
+    description = client.get("/openapi.json").json()
+    assert description["openapi"].startswith("3.1")
+    for path, operations in description["paths"].items():
+        for method in operations:
+            answer = client.request(method, path.replace("{name}", "nothing.jpg"))
+            assert str(answer.status_code) in {*operations[method]["responses"], "415"}
+    text = json.dumps(description)
+    for schema in description["components"]["schemas"]:
+        assert f"#/components/schemas/{schema}" in text

@@ -1,0 +1,59 @@
+"""Announcements: who listens hears what happens, in order, also after a lost connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from renditions.web.live import MOST_KEPT, Announcements
+
+
+async def take(events: AsyncIterator[str], count: int) -> list[str]:
+    return [await asyncio.wait_for(anext(events), 5) for _ in range(count)]
+
+
+def test_a_listener_hears_what_is_told_from_another_thread() -> None:
+    async def listen() -> list[str]:
+        announcements = Announcements()
+        announcements.tell({"name": "before"})
+        events = announcements.listen(None)
+        heard = await take(events, 1)
+        await asyncio.to_thread(announcements.tell, {"name": "after"})
+        return heard + await take(events, 1)
+
+    hello, told = asyncio.run(listen())
+    assert "event: hello" in hello
+    assert told == 'id: 2\nevent: picture\ndata: {"name": "after"}\n\n'
+
+
+def test_who_comes_back_hears_what_was_missed() -> None:
+    async def listen() -> list[str]:
+        announcements = Announcements()
+        for number in range(5):
+            announcements.tell({"name": str(number)})
+        return await take(announcements.listen(3), 3)
+
+    _, four, five = asyncio.run(listen())
+    assert ("id: 4" in four, "id: 5" in five) == (True, True)
+
+
+def test_who_missed_too_much_or_knew_another_server_is_told_to_look_again() -> None:
+    async def listen(after: int) -> list[str]:
+        announcements = Announcements()
+        for number in range(MOST_KEPT + 5):
+            announcements.tell({"name": str(number)})
+        return await take(announcements.listen(after), 1)
+
+    for after in (1, MOST_KEPT + 6):
+        assert "event: reset" in asyncio.run(listen(after))[0]
+
+
+def test_closing_ends_every_listener() -> None:
+    async def listen() -> list[str]:
+        announcements = Announcements()
+        events = announcements.listen(None)
+        heard = await take(events, 1)
+        announcements.close()
+        return heard + [event async for event in events]
+
+    assert len(asyncio.run(listen())) == 1

@@ -1,0 +1,195 @@
+"""The page in a real browser, over the server as a person starts it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
+from playwright.sync_api import Browser, Page, Route, expect
+
+from commands import draw, write_pipeline
+from renditions.record import Record
+from renditions.web.app import make_app
+from renditions.web.guard import hosts_of
+from web.browser import CHROMIUM, find_port, open_browser, served, wait_for
+from web.test_api import open_service
+from world import World
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
+
+RENDITIONS = "[renditions.thumb]\nwidth = 200\n[renditions.large]\nwidth = 300\nformat = 'webp'\n"
+MANY = 10_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Six pictures, and a text that is named like one."""
+    folder = tmp_path_factory.mktemp("pictures")
+    files = [folder / f"picture {number}.jpg" for number in range(6)]
+    for number, file in enumerate(files):
+        draw(file, 640, 480, seed=number)
+    bad = folder / "text.jpg"
+    bad.write_text("not a picture")
+    return [*files, bad]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("served")
+    write_pipeline(folder, RENDITIONS)
+    with served(folder) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    errors: list[Any] = []
+    page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
+    page.goto(address)
+    yield page
+    page.close()
+    assert errors == []
+
+
+def test_six_pictures_dropped_are_six_results_and_what_is_refused_says_why(
+    page: Page, pictures: list[Path]
+) -> None:
+    page.set_input_files("#choose", pictures)
+    expect(page.locator("#uploads li.good")).to_have_count(6, timeout=60_000)
+    bad = page.locator("#uploads li.bad")
+    expect(bad).to_contain_text("found bytes of no known format")
+    expect(page.locator(".tile")).to_have_count(7)
+    expect(page.locator(".tile[data-status=done] img")).to_have_count(6)
+    assert page.evaluate(
+        "[...document.querySelectorAll('.tile img')].every((i) => i.complete && i.naturalWidth)"
+    )
+    expect(page.locator("[data-total=pictures]")).to_have_text("7")
+    page.click("#filters [data-status=rejected]")
+    expect(page.locator(".tile")).to_have_count(1)
+
+
+def test_a_file_that_is_no_picture_by_name_is_refused_before_it_is_sent(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "a.exe").write_bytes(b"MZ")
+    page.set_input_files("#choose", tmp_path / "a.exe")
+    expect(page.locator("#uploads li.bad")).to_contain_text("expected a name like")
+
+
+def test_a_lost_connection_in_the_middle_is_got_over(page: Page, tmp_path: Path) -> None:
+    draw(tmp_path / "lost.jpg", seed=50)
+    lost: list[Route] = []
+
+    def lose(route: Route) -> None:
+        if len(lost) < 2:
+            lost.append(route)
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route("**/uploads/file", lose)
+    page.set_input_files("#choose", tmp_path / "lost.jpg")
+    expect(page.locator("#uploads li.good")).to_have_count(1, timeout=60_000)
+    assert len(lost) == 2
+
+
+def test_a_picture_is_shown_with_all_that_was_made_of_it_by_the_keyboard_alone(
+    page: Page, tmp_path: Path
+) -> None:
+    draw(tmp_path / "keyboard.jpg", seed=51)
+    page.set_input_files("#choose", tmp_path / "keyboard.jpg")
+    expect(page.locator("#uploads li.good")).to_have_count(1, timeout=60_000)
+    tile = page.locator(".tile", has_text="keyboard.jpg")
+    expect(tile.locator("img")).to_have_count(1)
+    for _ in range(60):
+        if tile.evaluate("(tile) => tile === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    dialog = page.locator("#picture")
+    expect(dialog.locator("tbody tr")).to_have_count(3)
+    expect(dialog.locator("pre").first).to_contain_text('<source type="image/webp"')
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_a_deleted_picture_goes_from_the_page(page: Page, tmp_path: Path) -> None:
+    draw(tmp_path / "gone.jpg", seed=52)
+    page.set_input_files("#choose", tmp_path / "gone.jpg")
+    tile = page.locator(".tile", has_text="gone.jpg")
+    expect(tile.locator("img")).to_have_count(1, timeout=60_000)
+    tile.click()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.locator("#picture button", has_text="Delete").click()
+    expect(tile).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1200])
+def test_no_serious_finding_for_accessibility(
+    browser: Browser, address: str, scheme: Any, width: int, pictures: list[Path]
+) -> None:
+    """In both themes, on a telephone and on a desk: the page, with a picture open, and the API's page."""
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.goto(address)
+    page.set_input_files("#choose", pictures[0])
+    expect(page.locator("#uploads li.good")).to_have_count(1, timeout=60_000)
+    found = [Axe().run(page)]
+    page.locator(".tile").first.click()
+    expect(page.locator("#picture")).to_be_visible()
+    found.append(Axe().run(page))
+    page.goto(f"{address}/docs")
+    expect(page.locator("#operations section").first).to_be_visible()
+    found.append(Axe().run(page))
+    serious = [
+        (violation["id"], [node["html"] for node in violation["nodes"]])
+        for results in found
+        for violation in results.response["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
+def test_with_ten_thousand_pictures_only_those_seen_are_in_the_page(browser: Browser) -> None:
+    world = World()
+    for number in range(MANY):
+        timestamp = world.now + timedelta(seconds=number)
+        world.catalog.write(Record(f"{number:05}.jpg", "rejected", timestamp, reason="a test"))
+    port = find_port()
+    config = uvicorn.Config(
+        make_app(open_service(world), secret=b"s", hosts=hosts_of("127.0.0.1")), port=port, log_level="error"
+    )
+    server = uvicorn.Server(config)
+    config.timeout_graceful_shutdown = 1
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_for(f"http://127.0.0.1:{port}")
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.goto(f"http://127.0.0.1:{port}")
+        expect(page.locator(".tile").first).to_contain_text("09999.jpg")
+        for _ in range(400):
+            page.mouse.wheel(0, 20_000)
+            time.sleep(0.02)
+            if page.locator(".tile", has_text="00000.jpg").count():
+                break
+        expect(page.locator(".tile", has_text="00000.jpg")).to_have_count(1)
+        assert page.locator(".tile").count() < 100
+        page.close()
+    finally:
+        server.should_exit = True
+        thread.join()
