@@ -25,6 +25,15 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class RangeOr:
+    """An annotation: a whole number within limits, or a word."""
+
+    low: int
+    high: int
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """An annotation: a text's regular expression, and in words what it means."""
 

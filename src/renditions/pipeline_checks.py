@@ -36,7 +36,7 @@ ENCODER_CHOICES = {
 BASE64_CHOICES = tuple(
     field.name
     for field in fields(Rendition)
-    if field.name not in ("key", "format", "quality", "effort", "lossless", *ENCODER_CHOICES)
+    if field.name not in ("key", "format", "quality", "target", "effort", "lossless", *ENCODER_CHOICES)
 )
 """What Base64 has no use for: it holds the picture's file as it is."""
 
@@ -212,6 +212,8 @@ def _check_encoder_choices(rendition: Rendition, place: str) -> Iterator[Problem
         if value != getattr(default, field) and rendition.format not in formats:
             found = f"{str(value).lower()} with {rendition.format}"
             yield Problem(f"{place}.{field}", f"{' or '.join(formats)} for it", found)
+    if rendition.target != default.target and rendition.quality != "auto":
+        yield Problem(f"{place}.target", 'quality = "auto" with a target', repr(rendition.quality))
     if rendition.max_bytes is not None and rendition.lossless:
         yield Problem(f"{place}.max_bytes", "none beside lossless = true", f"{rendition.max_bytes:,}")
     if rendition.chroma != default.chroma and rendition.lossless:

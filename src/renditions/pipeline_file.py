@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from renditions.errors import PipelineError, Problem, UsageError
-from renditions.fields import Quantity, Template, matches, unwrap
+from renditions.fields import Quantity, RangeOr, Template, matches, unwrap
 from renditions.pipeline import Accept, Pipeline
 from renditions.pipeline_checks import (
     explain_template,
@@ -147,7 +147,8 @@ class _Reader:
             return self._read_array(get_args(base)[0], value, place, is_needed=is_needed(marks))
         if get_origin(base) is Mapping:
             return self._read_tables(get_args(base)[1], value, place)
-        if base is int and isinstance(value, float) and value.is_integer():
+        is_whole = base is int or any(isinstance(mark, RangeOr) for mark in marks)
+        if is_whole and isinstance(value, float) and value.is_integer():
             value = int(value)  # as JSON Schema has it
         try:
             msgspec.convert(value, leaf_type(base, marks), strict=True)

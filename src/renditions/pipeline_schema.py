@@ -43,6 +43,8 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
     yield _when({"gravity": _one_of("attention", "entropy")}, _must({"fit": _one_of("cover")}))
     compass = {"not": _one_of("center")}
     yield _when({"gravity": compass}, _must({"fit": _one_of("cover", "contain")}))
+    other_target = {"not": _one_of(Rendition().target)}
+    yield _when({"target": other_target}, _must({"quality": _one_of("auto")}))
     either = {"anyOf": [{"required": ["width"]}, {"required": ["height"]}]}
     yield _when({"enlarge": _one_of(True)}, either)
     yield _when({"pixel_ratio": {"exclusiveMinimum": 1}}, either)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from renditions.fields import NotEmpty, Pattern, Quantity, Range, Template
+from renditions.fields import NotEmpty, Pattern, Quantity, Range, RangeOr, Template
 
 NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of lower-case letters, digits, - and _")
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
@@ -25,6 +25,8 @@ def leaf_type(base: Any, marks: list[Any]) -> Any:
         match mark:
             case Range(low, high):
                 return Annotated[base, msgspec.Meta(ge=low, le=high)]
+            case RangeOr(low, high, word):
+                return Annotated[int, msgspec.Meta(ge=low, le=high)] | Literal[word]
             case Pattern(regex=regex) | Template(regex=regex):
                 return Annotated[str, msgspec.Meta(pattern=regex)]
             case Quantity(unit):
@@ -58,6 +60,8 @@ def describe(base: Any, marks: list[Any]) -> str:
             case Range(low, high):
                 kind = "a whole number" if base is int else "a number"
                 return f"{kind} from {low:,g} to {high:,g}" if high < 1e6 else f"{kind} of at least {low:g}"
+            case RangeOr(low, high, word):
+                return f"a whole number from {low} to {high} or {word!r}"
             case Pattern(expected=expected) | Template(expected=expected):
                 return expected
             case Quantity(unit):

@@ -12,6 +12,7 @@ from renditions.fields import (
     KeyTemplate,
     PageChoice,
     Range,
+    RangeOr,
     Side,
     declared_in,
     hash_of,
@@ -129,9 +130,15 @@ class Rendition:
     ] = 1.0
     negate: Annotated[bool, "Whether every colour becomes its opposite."] = False
     quality: Annotated[
-        Annotated[int, Range(1, 100)] | None,
-        "1 to 100; without it 82 for JPEG and PDF, 80 for WebP, 60 for AVIF.",
+        Annotated[int | Literal["auto"], RangeOr(1, 100, "auto")] | None,
+        "1 to 100; without it 82 for JPEG and PDF, 80 for WebP, 60 for AVIF. auto: for each picture the lowest "
+        "that reaches the target.",
     ] = None
+    target: Annotated[
+        Annotated[float, Range(1, 99)],
+        'How near to the resized original quality = "auto" stays: 100 is the same, 80 looks the same side by '
+        "side.",
+    ] = 80.0
     effort: Annotated[
         Annotated[int, Range(0, 9)] | None,
         "How hard the encoder tries: WebP 0 to 6 (4 without it), AVIF 0 to 9 (1 without it).",

@@ -32,6 +32,7 @@ OTHER: dict[str, Any] = {
     "background": "black",
     "enlarge": True,
     "quality": 50,
+    "target": 70.0,
     "effort": 2,
     "lossless": True,
     "animation": "keep",

@@ -100,6 +100,8 @@ GOOD_FILES = {
     "as many renditions as DynamoDB can claim": pipeline_text(more='[catalog]\nstore = "dynamodb:Table"')
     + "".join(f"[renditions.r{number}]\n" for number in range(98)),
     "one side": pipeline_text("height = 100\nenlarge = true"),
+    "quality found for each picture": pipeline_text('quality = "auto"\ntarget = 75'),
+    "quality written as a fraction": pipeline_text("quality = 80.0"),
     "AVIF": pipeline_text('format = "avif"\neffort = 9\nquality = 50\nbackground = "transparent"'),
 }
 
@@ -120,6 +122,11 @@ BAD_FILES = {
     "too large": (pipeline_text("width = 70000"), "renditions.one.width"),
     "quality 0": (pipeline_text("quality = 0"), "renditions.one.quality"),
     "quality 101": (pipeline_text("quality = 101"), "renditions.one.quality"),
+    "quality of another word": (pipeline_text('quality = "best"'), "renditions.one.quality"),
+    "target without auto": (pipeline_text("target = 75\nquality = 80"), "renditions.one.target"),
+    "PNG with quality auto": (
+        pipeline_text('format = "png"\nquality = "auto"'), "renditions.one.quality",
+    ),
     "number for truth": (pipeline_text("enlarge = 1"), "renditions.one.enlarge"),
     "unknown choice": (pipeline_text('fit = "crop"'), "renditions.one.fit"),
     "bad colour": (pipeline_text('background = "#12"'), "renditions.one.background"),

@@ -7,14 +7,13 @@ each time. Every level is the whole picture; crops and padding are each renditio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from renditions.errors import Unrenderable
 from renditions.imaging.decode import Frames, decode_animation, decode_still, resize
 from renditions.imaging.document import make_pdf
 from renditions.imaging.effects import adjust, find_crop, flatten, pad, parse_colour, turn
-from renditions.imaging.encode import encode, stack
+from renditions.imaging.encode import encode, encode_near, stack
 from renditions.imaging.geometry import SMART_GRAVITIES, Size
 from renditions.imaging.probe import Header, keeps_animation
 from renditions.imaging.tasks import Task, plan_bases, plan_tasks
@@ -111,30 +110,47 @@ def _finish(level: Frames, task: Task) -> Frames:
 
 
 def _encode(pages: Sequence[Frames], task: Task) -> Rendered:
-    content = _build(pages, task, task.recipe)
+    content, quality = _build_as_declared(pages, task)
     limit = task.recipe.max_bytes
     if limit is not None and len(content) > limit:
-        content = _fit(pages, task, limit, len(content))
+        content = _fit(pages, task, quality, len(content))
     return Rendered(content, task.format, pages[0].size.width, pages[0].size.height)
 
 
-def _build(pages: Sequence[Frames], task: Task, recipe: Rendition) -> bytes:
+def _build_as_declared(pages: Sequence[Frames], task: Task) -> tuple[bytes, int | None]:
+    """Return the file and its quality, of several the highest; None where the format has none."""
+    default, declared = FORMATS[task.format].default_quality, task.recipe.quality
+    if declared == "auto" and default is not None:
+        found = [encode_near(page, _encoding_of(task), task.recipe) for page in pages]
+        contents = [content for content, _ in found]
+        quality = max(quality for _, quality in found)
+        return make_pdf(contents) if task.format == "pdf" else contents[0], quality
+    chosen = declared if default is not None and isinstance(declared, int) else default
+    return _build(pages, task, chosen), chosen
+
+
+def _build(pages: Sequence[Frames], task: Task, quality: int | None) -> bytes:
     if task.format == "pdf":
-        return make_pdf([encode(page, "jpeg", recipe) for page in pages])
-    return encode(stack(pages) if len(pages) > 1 else pages[0], task.format, recipe)
+        return make_pdf([encode(page, "jpeg", task.recipe, quality) for page in pages])
+    return encode(stack(pages) if len(pages) > 1 else pages[0], task.format, task.recipe, quality)
 
 
-def _fit(pages: Sequence[Frames], task: Task, limit: int, found: int) -> bytes:
-    """Return the file of the best quality, below the declared one, that has no more than ``limit`` bytes.
+def _encoding_of(task: Task) -> str:
+    """Return the format that the pixels are encoded in."""
+    return "jpeg" if task.format == "pdf" else task.format
+
+
+def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) -> bytes:
+    """Return the file of the best quality, below this one, that has no more than ``max_bytes``.
 
     Files hardly ever grow with a lower quality, so bisection finds it; whatever it finds fits.
     """
-    declared = task.recipe.quality or FORMATS[task.format].default_quality
+    limit = task.recipe.max_bytes or found
     best = None
-    low, high = 1, 0 if FORMATS[task.format].default_quality is None else (declared or 1) - 1
+    low, high = 1, (declared or 1) - 1
     while low <= high:
         quality = (low + high) // 2
-        content = _build(pages, task, replace(task.recipe, quality=quality))
+        content = _build(pages, task, quality)
         if len(content) <= limit:
             best, low = content, quality + 1
         else:

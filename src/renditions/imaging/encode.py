@@ -8,20 +8,58 @@ from typing import Any
 from renditions.errors import Unrenderable
 from renditions.imaging.decode import Frames
 from renditions.imaging.metadata import kept, select
-from renditions.imaging.vips import GValue, Image, translated
+from renditions.imaging.search import encode_within
+from renditions.imaging.vips import GValue, Image, load, translated
 from renditions.recipe import FORMATS, Rendition
 
 _PALETTE_DEPTHS = (1, 2, 4, 8)
 """Bits of an index into PNG's palette."""
 
 
-def encode(frames: Frames, output_format: str, recipe: Rendition) -> bytes:
+_SMALL_JPEG = {"interlace": True, "optimize_scans": True, "trellis_quant": True, "quant_table": 2}
+"""What makes JPEG smallest at equal SSIMULACRA2 of all that the encoder (mozjpeg) offers.
+
+The table is the one that was tuned to MS-SSIM; an encoder without these choices ignores them.
+"""
+
+
+def encode(frames: Frames, output_format: str, recipe: Rendition, quality: int | None) -> bytes:
     """Return the file; for JPEG the frames must be without alpha.
+
+    The quality matters only where the format has one.
 
     Raises:
         Unrenderable: the encoder can't make it.
 
     """
+    with translated(Unrenderable, f"a picture that fits into {output_format}"):
+        return _encode(_join(frames), output_format, recipe, quality)
+
+
+def encode_near(frames: Frames, output_format: str, recipe: Rendition) -> tuple[bytes, int]:
+    """Return the smallest file that is as near to the picture as the recipe's target, and its quality.
+
+    Of an animation, the frame in the middle stands for all.
+
+    Raises:
+        Unrenderable: the encoder can't make it.
+
+    """
+    with translated(Unrenderable, f"a picture that fits into {output_format}"):
+        middle = frames.images[len(frames.images) // 2]
+        content, quality = encode_within(
+            middle,
+            recipe.target,
+            encode=lambda quality: _encode(middle, output_format, recipe, quality),
+            decode=lambda content: load(output_format, content),
+            usual_quality=FORMATS[output_format].default_quality or 1,
+        )
+        if frames.timing is not None:
+            content = _encode(_join(frames), output_format, recipe, quality)
+        return content, quality
+
+
+def _encode(image: Any, output_format: str, recipe: Rendition, quality: int | None) -> bytes:
     encoders = {
         "jpeg": _encode_jpeg,
         "png": _encode_png,
@@ -30,8 +68,7 @@ def encode(frames: Frames, output_format: str, recipe: Rendition) -> bytes:
         "gif": _encode_gif,
         "tiff": _encode_tiff,
     }
-    with translated(Unrenderable, f"a picture that fits into {output_format}"):
-        return encoders[output_format](select(_join(frames), recipe.metadata), recipe)
+    return encoders[output_format](select(image, recipe.metadata), recipe, quality)
 
 
 def stack(pages: Sequence[Frames]) -> Frames:
@@ -64,24 +101,21 @@ def _join(frames: Frames) -> Any:
     return strip
 
 
-def _quality(recipe: Rendition, default: int | None) -> int | None:
-    return default if recipe.quality is None else recipe.quality
-
-
 def _effort(recipe: Rendition, output_format: str) -> int:
     facts = FORMATS[output_format]
     effort = facts.default_effort if recipe.effort is None else recipe.effort
     return min(effort or 0, facts.max_effort or 0)
 
 
-def _encode_jpeg(image: Any, recipe: Rendition) -> bytes:
-    quality = _quality(recipe, FORMATS["jpeg"].default_quality)
-    options = {"interlace": True} if recipe.progressive else {}
+def _encode_jpeg(image: Any, recipe: Rendition, quality: int | None) -> bytes:
+    options: dict[str, Any] = {"interlace": True} if recipe.progressive else {}
+    if recipe.quality == "auto":
+        options = _SMALL_JPEG
     chroma = "off" if recipe.chroma == "444" else "on"
     return bytes(image.jpegsave_buffer(Q=quality, subsample_mode=chroma, keep=kept(recipe), **options))
 
 
-def _encode_png(image: Any, recipe: Rendition) -> bytes:
+def _encode_png(image: Any, recipe: Rendition, _: int | None) -> bytes:
     options: dict[str, Any] = {"interlace": True} if recipe.progressive else {}
     if recipe.palette:
         bits = max(depth for depth in _PALETTE_DEPTHS if 2**depth <= recipe.palette)
@@ -89,10 +123,10 @@ def _encode_png(image: Any, recipe: Rendition) -> bytes:
     return bytes(image.pngsave_buffer(keep=kept(recipe), **options))
 
 
-def _encode_webp(image: Any, recipe: Rendition) -> bytes:
+def _encode_webp(image: Any, recipe: Rendition, quality: int | None) -> bytes:
     return bytes(
         image.webpsave_buffer(
-            Q=_quality(recipe, FORMATS["webp"].default_quality),
+            Q=quality,
             effort=_effort(recipe, "webp"),
             lossless=recipe.lossless,
             exact=recipe.lossless,
@@ -101,13 +135,13 @@ def _encode_webp(image: Any, recipe: Rendition) -> bytes:
     )
 
 
-def _encode_avif(image: Any, recipe: Rendition) -> bytes:
+def _encode_avif(image: Any, recipe: Rendition, quality: int | None) -> bytes:
     # Without the choice libvips subsamples only below quality 90.
     options = {"subsample_mode": "off"} if recipe.chroma == "444" else {}
     return bytes(
         image.heifsave_buffer(
             compression="av1",
-            Q=_quality(recipe, FORMATS["avif"].default_quality),
+            Q=quality,
             effort=_effort(recipe, "avif"),
             lossless=recipe.lossless,
             keep=kept(recipe),
@@ -116,10 +150,10 @@ def _encode_avif(image: Any, recipe: Rendition) -> bytes:
     )
 
 
-def _encode_gif(image: Any, _: Rendition) -> bytes:
+def _encode_gif(image: Any, _: Rendition, __: int | None) -> bytes:
     # It has no place for any of it.
     return bytes(image.gifsave_buffer(keep="none"))
 
 
-def _encode_tiff(image: Any, recipe: Rendition) -> bytes:
+def _encode_tiff(image: Any, recipe: Rendition, _: int | None) -> bytes:
     return bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=kept(recipe)))

@@ -1,0 +1,89 @@
+"""How near an encoded picture looks to the original: a score, as SSIMULACRA2 would give it.
+
+The error's energy in windows of a picture is divided by the original's own variance there, since texture
+hides what shows on a plain sky (the contrast term of SSIM: Wang, Bovik, Sheikh and Simoncelli, 2004). This
+is done at a half and a quarter of the resolution, where errors are seen that count, on luma and, at a tenth,
+on both chromas (ITU-R BT.601). Over the windows the root of the mean square is taken, so that the worst
+places count more.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from renditions.imaging.vips import Image
+
+_FROM_RGB = [
+    [0.299, 0.587, 0.114],
+    [-0.168736, -0.331264, 0.5],
+    [0.5, -0.418688, -0.081312],
+]
+_CHROMA_WEIGHT = 0.1
+_SCALES = 2
+_WINDOW = 4
+_UNSEEN_VARIANCE = 30.0
+"""What is hidden where the original is plain, in squared steps of 8 bits."""
+_SCORE_LOSS = 104.0
+"""By which the root of the distance becomes a loss of score.
+
+Fitted to SSIMULACRA2 of 19 photographs at 600 and 300 pixels, as JPEG, WebP and AVIF of four qualities each:
+between 75 and 90 the standard deviation from it is 2.
+"""
+_LEAST_SIDE = 2**_SCALES * _WINDOW
+_SUM_OF_SQUARES = 3
+"""The column of libvips' statistics."""
+
+
+class Likeness:
+    """What pictures are compared with."""
+
+    def __init__(self, original: Any) -> None:
+        """Take an 8-bit image."""
+        self._original = _planes(original).copy_memory()
+        self._masks = [_mask(scaled).copy_memory() for scaled in _scaled(self._original)]
+
+    def score(self, image: Any) -> float:
+        """Return how near an image of the same size is: 100 is the same, 0 or less has little in common."""
+        difference = (_planes(image) - self._original).copy_memory()
+        distance = sum(
+            _pooled(_shrunk(scaled * scaled, _WINDOW) / mask)
+            for scaled, mask in zip(_scaled(difference), self._masks, strict=True)
+        )
+        return 100 - _SCORE_LOSS * math.sqrt(distance)
+
+
+def _planes(image: Any) -> Any:
+    """Return luma and the chromas at half the resolution; what is transparent lies on grey."""
+    if image.interpretation != "srgb":
+        image = image.colourspace("srgb")
+    if image.hasalpha():
+        image = image.flatten(background=128)
+    width, height = max(image.width, _LEAST_SIDE), max(image.height, _LEAST_SIDE)
+    halved = _shrunk(image.cast("float").embed(0, 0, width, height, extend="copy"), 2)
+    return halved.recomb(Image.new_from_array(_FROM_RGB))
+
+
+def _scaled(planes: Any) -> list[Any]:
+    scaled = [planes]
+    while len(scaled) < _SCALES:
+        scaled.append(_shrunk(scaled[-1], 2))
+    return scaled
+
+
+def _mask(planes: Any) -> Any:
+    mean = _shrunk(planes, _WINDOW)
+    return _shrunk(planes * planes, _WINDOW) - mean * mean + _UNSEEN_VARIANCE
+
+
+def _pooled(errors: Any) -> float:
+    """Return the root of the mean square over the windows, the bands weighted."""
+    statistics, windows = errors.stats(), errors.width * errors.height
+    roots = [
+        math.sqrt(statistics(_SUM_OF_SQUARES, band)[0] / windows) for band in range(1, errors.bands + 1)
+    ]
+    return roots[0] + _CHROMA_WEIGHT * sum(roots[1:])
+
+
+def _shrunk(image: Any, factor: int) -> Any:
+    return image.shrink(factor, factor)

@@ -1,0 +1,58 @@
+"""The lowest quality that still looks near enough to the original."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from renditions.imaging.likeness import Likeness
+
+_HIGHEST = 100
+_USUAL_SLOPE = 0.04
+"""By what part of itself the loss of score falls with one step of quality, before two are known."""
+_LEAST_SLOPE = 0.01
+_LEAST_LOSS = 0.01
+"""Less counts as this, so that it has a logarithm."""
+_MAX_TRIALS = 4
+"""How often a picture is encoded, unless none of those was near enough."""
+_WASTED_STEPS = 1
+"""How much too high a quality may be without another trial."""
+
+
+def encode_within(
+    image: Any,
+    target: float,
+    encode: Callable[[int], bytes],
+    decode: Callable[[bytes], Any],
+    usual_quality: int,
+) -> tuple[bytes, int]:
+    """Return a file that scores at least ``target``, hardly larger than need be, and its quality.
+
+    The secant method on the logarithm of the loss (100 less the score), which falls with the quality nearly as
+    a straight line: two or three trials as a rule. If no quality reaches the target it is the highest.
+    """
+    likeness, allowed = Likeness(image), 100 - target
+    best: tuple[bytes, int] | None = None
+    last: tuple[int, float] | None = None
+    below, slope, quality = 0, _USUAL_SLOPE, usual_quality
+    trials = 0
+    while True:
+        content = encode(quality)
+        loss = max(100 - likeness.score(decode(content)), _LEAST_LOSS)
+        trials += 1
+        if loss <= allowed or quality == _HIGHEST:
+            best = content, quality
+        else:
+            below = quality
+        if last:
+            slope = max(math.log(last[1] / loss) / (quality - last[0]), _LEAST_SLOPE)
+        last = quality, loss
+        wanted = max(quality + math.ceil(math.log(loss / allowed) / slope), below + 1)
+        if best is None:
+            # In growing steps, so that it ends.
+            quality = min(max(wanted, below + 2 ** (trials - 1)), _HIGHEST)
+        elif trials >= _MAX_TRIALS or wanted >= best[1] - _WASTED_STEPS:
+            return best
+        else:
+            quality = wanted
