@@ -32,6 +32,7 @@ test: lint
 
 bench: setup
 	.venv/bin/python -m benchmarks.imaging
+	.venv/bin/python -m benchmarks.auto
 	.venv/bin/python -m benchmarks.plan
 
 bench-quick: setup

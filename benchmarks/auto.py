@@ -85,15 +85,18 @@ def _compare(recipe: Rendition, boxes: Sequence[int], scorers: Sequence[Worker])
     default.label = f'{recipe.format}, "auto", target {default.recipe.target:g}'
     _make(default, boxes)
     _score(default, boxes, scorers)
-    equal, target = default, default.recipe.target
+    tried, target = [default], default.recipe.target
     for _ in range(_CORRECTIONS):
-        target += wanted - statistics.mean(equal.scores)
-        equal = Outcome(
-            f'{recipe.format}, "auto", target {target:.1f}',
-            Rendition(format=recipe.format, quality="auto", target=target),
+        target += wanted - statistics.mean(tried[-1].scores)
+        tried.append(
+            Outcome(
+                f'{recipe.format}, "auto", target {target:.1f}',
+                Rendition(format=recipe.format, quality="auto", target=target),
+            )
         )
-        _make(equal, boxes)
-        _score(equal, boxes, scorers)
+        _make(tried[-1], boxes)
+        _score(tried[-1], boxes, scorers)
+    equal = min(tried[1:], key=lambda outcome: abs(statistics.mean(outcome.scores) - wanted))
     outcomes = (fixed, default, equal)
     for outcome in outcomes:
         outcome.cpu_seconds.clear()

@@ -89,7 +89,9 @@ EXAMPLES: Mapping[str, Example] = {
         "leaf.png", tuple(f"quality = {value}\nwidth = 480" for value in (20, 50, 82, 95)), "detail"
     ),
     "target": Example(
-        "leaf.png", tuple(f'target = {value}\nquality = "auto"\nwidth = 480' for value in (40, 70, 90)), "detail"
+        "leaf.png",
+        tuple(f'target = {value}\nquality = "auto"\nwidth = 480' for value in (40, 70, 90)),
+        "detail",
     ),
     "effort": Example(
         "leaf.png", tuple(f'effort = {value}\nwidth = 480\nformat = "webp"' for value in (0, 4, 6)), "detail"

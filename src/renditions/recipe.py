@@ -131,8 +131,8 @@ class Rendition:
     negate: Annotated[bool, "Whether every colour becomes its opposite."] = False
     quality: Annotated[
         Annotated[int | Literal["auto"], RangeOr(1, 100, "auto")] | None,
-        "1 to 100; without it 82 for JPEG and PDF, 80 for WebP, 60 for AVIF. auto: for each picture the lowest "
-        "that reaches the target.",
+        "1 to 100; without it 82 for JPEG and PDF, 80 for WebP, 60 for AVIF. auto: for each picture the "
+        "lowest that reaches the target.",
     ] = None
     target: Annotated[
         Annotated[float, Range(1, 99)],

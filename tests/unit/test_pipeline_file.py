@@ -241,7 +241,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
     assert told["acept"][0].endswith("(did you mean 'accept'?)")
     assert told["renditions.one.widht"][0].endswith("(did you mean 'width'?)")
     assert told["renditions.one.fit"][0].endswith("(did you mean 'cover'?)")
-    assert told["renditions.one.quality"] == ("a whole number from 1 to 100", "'high'")
+    assert told["renditions.one.quality"] == ("a whole number from 1 to 100 or 'auto'", "'high'")
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ def encode_within(
 ) -> tuple[bytes, int]:
     """Return a file that scores at least ``target``, hardly larger than need be, and its quality.
 
-    The secant method on the logarithm of the loss (100 less the score), which falls with the quality nearly as
-    a straight line: two or three trials as a rule. If no quality reaches the target it is the highest.
+    The secant method on the logarithm of the loss (100 less the score), which falls with the quality nearly
+    as a straight line: two or three trials as a rule. If no quality reaches the target it is the highest.
     """
     likeness, allowed = Likeness(image), 100 - target
     best: tuple[bytes, int] | None = None
