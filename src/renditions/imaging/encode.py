@@ -14,8 +14,6 @@ from renditions.recipe import FORMATS, Rendition
 
 _PALETTE_DEPTHS = (1, 2, 4, 8)
 """Bits of an index into PNG's palette."""
-
-
 _SMALL_JPEG = {"interlace": True, "optimize_scans": True, "trellis_quant": True, "quant_table": 2}
 """What makes JPEG smallest at equal SSIMULACRA2 of all that the encoder (mozjpeg) offers.
 
