@@ -1,0 +1,137 @@
+# The function: its role, its log and itself.
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+
+locals {
+  partition = data.aws_partition.current.partition
+  account   = data.aws_caller_identity.current.account_id
+  region    = split(":", aws_sns_topic.this.arn)[3]
+
+  # What one statement of the role's policy allows, by what it is for.
+  statements = merge(
+    {
+      ReadPictures = {
+        actions   = ["s3:GetObject"]
+        resources = ["${local.input_arn}/${var.input.prefix}*"]
+      }
+      # Without it S3 answers 403, not 404, for a picture that is gone. It is also what lists them.
+      ListPictures = {
+        actions   = ["s3:ListBucket"]
+        resources = [local.input_arn]
+      }
+      WriteOutputs = {
+        actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+        resources = ["${local.output_arn}/${var.output.prefix}*"]
+      }
+      ListOutputs = {
+        actions   = ["s3:ListBucket"]
+        resources = [local.output_arn]
+      }
+      Records = {
+        actions = [
+          "dynamodb:GetItem",
+          "dynamodb:PutItem",
+          "dynamodb:DeleteItem",
+          "dynamodb:Query",
+        ]
+        resources = [aws_dynamodb_table.this.arn, "${aws_dynamodb_table.this.arn}/index/*"]
+      }
+      Notices = {
+        actions   = ["sns:Publish"]
+        resources = [aws_sns_topic.this.arn]
+      }
+      Log = {
+        actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
+      }
+    },
+    local.has_queue ? {
+      Queue = {
+        actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        resources = [aws_sqs_queue.this["queue"].arn]
+      }
+    } : {},
+    local.has_queue ? {} : {
+      DeadLetters = {
+        actions   = ["sqs:SendMessage"]
+        resources = [aws_sqs_queue.this["dead"].arn]
+      }
+    },
+    var.notices.eventbridge ? {
+      NoticeEvents = {
+        actions   = ["events:PutEvents"]
+        resources = ["arn:${local.partition}:events:${local.region}:${local.account}:event-bus/default"]
+      }
+    } : {},
+  )
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_days
+  tags              = var.tags
+}
+
+resource "aws_iam_role" "this" {
+  name_prefix = "${var.name}-"
+  tags        = var.tags
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "lambda.amazonaws.com" }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "this" {
+  name_prefix = "${var.name}-"
+  role        = aws_iam_role.this.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [for sid, statement in local.statements : {
+      Sid      = sid
+      Effect   = "Allow"
+      Action   = statement.actions
+      Resource = statement.resources
+    }]
+  })
+}
+
+resource "aws_lambda_function" "this" {
+  function_name = var.name
+  description   = "Makes the renditions of each picture in ${local.input_bucket}"
+  role          = aws_iam_role.this.arn
+  tags          = var.tags
+
+  filename         = var.bundle
+  source_code_hash = filebase64sha256(var.bundle)
+  handler          = "lambda_function.lambda_handler"
+  runtime          = "python${var.function.python}"
+  architectures    = [var.function.architecture]
+
+  memory_size                    = var.function.memory_mb
+  timeout                        = var.function.timeout_seconds
+  reserved_concurrent_executions = coalesce(var.function.reserved_concurrency, -1)
+
+  environment {
+    variables = {
+      SOURCE_BUCKET = local.input_bucket
+      OUTPUT_BUCKET = local.output_bucket
+      TABLE_NAME    = aws_dynamodb_table.this.name
+      SNS_TOPIC_ARN = aws_sns_topic.this.arn
+    }
+  }
+
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.this.name
+  }
+
+  # Before its first call the function must be allowed to log and to write.
+  depends_on = [aws_iam_role_policy.this]
+}

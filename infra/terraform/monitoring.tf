@@ -1,0 +1,69 @@
+# Alarms to the notices' topic, and a dashboard.
+
+locals {
+  alarms = merge(
+    {
+      dead-letters = {
+        description = "A picture failed again and again; its message waits in ${var.name}-dead"
+        namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum", threshold = 0
+        dimensions  = { QueueName = aws_sqs_queue.this["dead"].name }
+      }
+      errors = {
+        description = "The function ended with an error"
+        namespace   = "AWS/Lambda", metric = "Errors", statistic = "Sum", threshold = 0
+        dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      }
+      throttles = {
+        description = "The function was kept from running"
+        namespace   = "AWS/Lambda", metric = "Throttles", statistic = "Sum", threshold = 0
+        dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      }
+    },
+    local.has_queue ? {
+      age = {
+        description = "A picture has waited for an hour"
+        namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum", threshold = 3600
+        dimensions  = { QueueName = aws_sqs_queue.this["queue"].name }
+      }
+    } : {},
+  )
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.threshold
+  period              = 300
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.this.arn]
+  ok_actions          = [aws_sns_topic.this.arn]
+  tags                = var.tags
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+  dashboard_body = jsonencode({
+    widgets = [for number, alarm in values(local.alarms) : {
+      type   = "metric"
+      x      = number % 2 * 12
+      y      = floor(number / 2) * 6
+      width  = 12
+      height = 6
+      properties = {
+        title   = alarm.description
+        region  = local.region
+        stat    = alarm.statistic
+        period  = 300
+        metrics = [concat([alarm.namespace, alarm.metric], flatten([for name, value in alarm.dimensions : [name, value]]))]
+      }
+    }]
+  })
+}

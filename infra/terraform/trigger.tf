@@ -1,0 +1,233 @@
+# From an upload to the function. No suffix is filtered here: the pipeline file's own patterns decide,
+# whatever the case, and a filter would be one more place to forget `.jpeg` or `.JPG`.
+
+locals {
+  has_queue = var.trigger != "direct"
+
+  # How long a message stays hidden: six times the function's time limit, as Lambda asks for.
+  visibility_seconds = 6 * var.function.timeout_seconds
+}
+
+resource "aws_sqs_queue" "this" {
+  for_each = toset(local.has_queue ? ["queue", "dead"] : ["dead"])
+
+  name                       = each.key == "dead" ? "${var.name}-dead" : var.name
+  visibility_timeout_seconds = local.visibility_seconds
+  message_retention_seconds  = 14 * 24 * 60 * 60
+  sqs_managed_sse_enabled    = true
+  tags                       = var.tags
+}
+
+resource "aws_sqs_queue_redrive_policy" "this" {
+  count = local.has_queue ? 1 : 0
+
+  queue_url = aws_sqs_queue.this["queue"].id
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.this["dead"].arn
+    maxReceiveCount     = 5
+  })
+}
+
+resource "aws_sqs_queue_redrive_allow_policy" "this" {
+  count = local.has_queue ? 1 : 0
+
+  queue_url = aws_sqs_queue.this["dead"].id
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [aws_sqs_queue.this["queue"].arn]
+  })
+}
+
+resource "aws_sqs_queue_policy" "this" {
+  count = local.has_queue ? 1 : 0
+
+  queue_url = aws_sqs_queue.this["queue"].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "Uploads"
+        Effect    = "Allow"
+        Principal = { Service = var.trigger == "sqs" ? "s3.amazonaws.com" : "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.this["queue"].arn
+        Condition = var.trigger == "sqs" ? {
+          ArnEquals    = { "aws:SourceArn" = local.input_arn }
+          StringEquals = { "aws:SourceAccount" = local.account }
+          } : {
+          ArnEquals    = { "aws:SourceArn" = aws_cloudwatch_event_rule.uploads[0].arn }
+          StringEquals = { "aws:SourceAccount" = local.account }
+        }
+      },
+      {
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = aws_sqs_queue.this["queue"].arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+    ]
+  })
+}
+
+# One resource owns all notifications of a bucket, so it is only used on the bucket that is made here:
+# on another it would wipe what others put there.
+resource "aws_s3_bucket_notification" "this" {
+  count = var.input.bucket == null ? 1 : 0
+
+  bucket      = local.input_bucket
+  eventbridge = var.trigger == "eventbridge"
+
+  dynamic "queue" {
+    for_each = var.trigger == "sqs" ? [1] : []
+
+    content {
+      id            = "pictures"
+      queue_arn     = aws_sqs_queue.this["queue"].arn
+      events        = local.upload_events
+      filter_prefix = var.input.prefix
+    }
+  }
+
+  dynamic "lambda_function" {
+    for_each = var.trigger == "direct" ? [1] : []
+
+    content {
+      id                  = "pictures"
+      lambda_function_arn = aws_lambda_function.this.arn
+      events              = local.upload_events
+      filter_prefix       = var.input.prefix
+    }
+  }
+
+  # S3 tries the target when the notification is made: whoever isn't allowed yet makes that fail.
+  depends_on = [aws_sqs_queue_policy.this, aws_lambda_permission.uploads]
+
+  lifecycle {
+    precondition {
+      condition     = var.output.bucket == null || var.input.bucket != var.output.bucket
+      error_message = "Expected two buckets: in one, each rendition would be a new picture."
+    }
+  }
+}
+
+locals {
+  upload_events = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*", "s3:ObjectRestore:Completed"]
+}
+
+resource "aws_cloudwatch_event_rule" "uploads" {
+  count = var.trigger == "eventbridge" ? 1 : 0
+
+  name_prefix = "${var.name}-uploads-"
+  description = "Pictures that land in or leave ${local.input_bucket}"
+  tags        = var.tags
+
+  event_pattern = jsonencode({
+    source      = ["aws.s3"]
+    detail-type = ["Object Created", "Object Deleted", "Object Restore Completed"]
+    detail = merge(
+      { bucket = { name = [local.input_bucket] } },
+      var.input.prefix == "" ? {} : { object = { key = [{ prefix = var.input.prefix }] } },
+    )
+  })
+}
+
+resource "aws_cloudwatch_event_target" "uploads" {
+  count = var.trigger == "eventbridge" ? 1 : 0
+
+  rule = aws_cloudwatch_event_rule.uploads[0].name
+  arn  = aws_sqs_queue.this["queue"].arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.this["dead"].arn
+  }
+
+  depends_on = [aws_sqs_queue_policy.this]
+}
+
+resource "aws_lambda_event_source_mapping" "this" {
+  count = local.has_queue ? 1 : 0
+
+  event_source_arn        = aws_sqs_queue.this["queue"].arn
+  function_name           = aws_lambda_function.this.arn
+  batch_size              = 10
+  function_response_types = ["ReportBatchItemFailures"]
+  tags                    = var.tags
+}
+
+resource "aws_lambda_permission" "uploads" {
+  count = var.trigger == "direct" ? 1 : 0
+
+  statement_id   = "Uploads"
+  action         = "lambda:InvokeFunction"
+  function_name  = aws_lambda_function.this.function_name
+  principal      = "s3.amazonaws.com"
+  source_arn     = local.input_arn
+  source_account = local.account
+}
+
+# What S3 or the schedule hands over directly, and what still fails after Lambda's own two retries.
+resource "aws_lambda_function_event_invoke_config" "this" {
+  count = local.has_queue ? 0 : 1
+
+  function_name = aws_lambda_function.this.function_name
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.this["dead"].arn
+    }
+  }
+}
+
+resource "aws_scheduler_schedule" "reconcile" {
+  count = var.reconcile_schedule == null ? 0 : 1
+
+  name                = "${var.name}-reconcile"
+  description         = "Looks at everything for what no event told of"
+  schedule_expression = var.reconcile_schedule
+
+  flexible_time_window {
+    mode                      = "FLEXIBLE"
+    maximum_window_in_minutes = 15
+  }
+
+  target {
+    arn      = aws_lambda_function.this.arn
+    role_arn = aws_iam_role.schedule[0].arn
+    input    = jsonencode({ source = "renditions.schedule", detail-type = "Reconcile" })
+  }
+}
+
+resource "aws_iam_role" "schedule" {
+  count = var.reconcile_schedule == null ? 0 : 1
+
+  name_prefix = "${var.name}-schedule-"
+  tags        = var.tags
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "schedule" {
+  count = var.reconcile_schedule == null ? 0 : 1
+
+  name_prefix = "${var.name}-schedule-"
+  role        = aws_iam_role.schedule[0].id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = "lambda:InvokeFunction"
+      Resource = aws_lambda_function.this.arn
+    }]
+  })
+}

@@ -1,0 +1,154 @@
+variable "name" {
+  description = "Begins the name of everything that is made."
+  type        = string
+  default     = "renditions"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.name))
+    error_message = "Expected 3 to 32 lower-case letters, digits and hyphens, beginning with a letter."
+  }
+}
+
+variable "bundle" {
+  description = "The path of the zip that `renditions package` made. It holds the pipeline file."
+  type        = string
+
+  validation {
+    condition     = endswith(var.bundle, ".zip")
+    error_message = "Expected the path of a .zip file."
+  }
+}
+
+variable "function" {
+  description = "The function's processor, Python version, memory, time limit, and how many of it may run at once (null: as many as the account allows). The processor and version must be those that the bundle was made for."
+  type = object({
+    architecture         = optional(string, "arm64")
+    python               = optional(string, "3.13")
+    memory_mb            = optional(number, 1769)
+    timeout_seconds      = optional(number, 120)
+    reserved_concurrency = optional(number)
+  })
+  default = {}
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.function.architecture)
+    error_message = "Expected the architecture arm64 or x86_64."
+  }
+
+  validation {
+    condition     = var.function.timeout_seconds >= 10 && var.function.timeout_seconds <= 900
+    error_message = "Expected a time limit of 10 to 900 seconds."
+  }
+
+  validation {
+    condition     = var.function.memory_mb >= 128 && var.function.memory_mb <= 10240
+    error_message = "Expected 128 to 10240 MB of memory."
+  }
+}
+
+variable "input" {
+  description = "The bucket that pictures land in, and the prefix below which they do. Without a name a bucket is made. An existing one is left as it is, so its events must already go to EventBridge."
+  type = object({
+    bucket = optional(string)
+    prefix = optional(string, "")
+  })
+  default = {}
+
+  validation {
+    condition     = var.input.prefix == "" || endswith(var.input.prefix, "/")
+    error_message = "Expected a prefix that is empty or ends with a slash."
+  }
+}
+
+variable "output" {
+  description = "The bucket that renditions go to, and the prefix below which they do. Without a name a bucket is made."
+  type = object({
+    bucket = optional(string)
+    prefix = optional(string, "processed/")
+  })
+  default = {}
+
+  validation {
+    condition     = var.output.prefix == "" || endswith(var.output.prefix, "/")
+    error_message = "Expected a prefix that is empty or ends with a slash."
+  }
+}
+
+variable "trigger" {
+  description = "How an upload reaches the function: \"sqs\" (S3, a queue, the function), \"eventbridge\" (S3, EventBridge, a queue, the function) or \"direct\" (S3, the function)."
+  type        = string
+  default     = "sqs"
+
+  validation {
+    condition     = contains(["sqs", "eventbridge", "direct"], var.trigger)
+    error_message = "Expected sqs, eventbridge or direct."
+  }
+}
+
+variable "table" {
+  description = "The DynamoDB table of the records, and its partition key's name: that of [catalog] in the pipeline file."
+  type = object({
+    name = optional(string, "ImageMetadata")
+    key  = optional(string, "image_name")
+  })
+  default = {}
+
+  validation {
+    condition     = contains(["image_name", "image_id"], var.table.key) || can(regex("^[A-Za-z_][A-Za-z0-9_]*$", var.table.key))
+    error_message = "Expected a name of letters, digits and underscores."
+  }
+}
+
+variable "notices" {
+  description = "Who hears of finished, rejected and failed pictures and of alarms: e-mail addresses, telephone numbers (+491701234567), and whether EventBridge does."
+  type = object({
+    emails      = optional(set(string), [])
+    phones      = optional(set(string), [])
+    eventbridge = optional(bool, false)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for phone in var.notices.phones : can(regex("^\\+[1-9][0-9]{6,14}$", phone))])
+    error_message = "Expected telephone numbers as +491701234567."
+  }
+
+  validation {
+    condition     = alltrue([for email in var.notices.emails : can(regex("^[^@\\s]+@[^@\\s]+$", email))])
+    error_message = "Expected e-mail addresses."
+  }
+}
+
+variable "reconcile_schedule" {
+  description = "When everything is looked at for what no event told of, as an EventBridge Scheduler expression; null for never."
+  type        = string
+  default     = "rate(1 day)"
+
+  validation {
+    condition     = var.reconcile_schedule == null || can(regex("^(rate|cron)\\(.+\\)$", var.reconcile_schedule))
+    error_message = "Expected rate(…), cron(…) or null."
+  }
+}
+
+variable "log_retention_days" {
+  description = "How long the function's log is kept."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "Expected a number of days that CloudWatch Logs knows, such as 7, 30 or 365."
+  }
+}
+
+variable "keep_pictures" {
+  description = "Whether `terraform destroy` stops at buckets that still hold something. Pictures are only ever deleted with false."
+  type        = bool
+  default     = true
+}
+
+variable "tags" {
+  description = "Tags of everything that is made."
+  type        = map(string)
+  default     = {}
+}
