@@ -134,4 +134,16 @@ resource "aws_lambda_function" "this" {
 
   # Before its first call the function must be allowed to log and to write.
   depends_on = [aws_iam_role_policy.this]
+
+  lifecycle {
+    precondition {
+      condition     = var.input.bucket == null || var.trigger == "eventbridge"
+      error_message = "Expected trigger = \"eventbridge\" with an existing input bucket: its notifications are left alone."
+    }
+
+    precondition {
+      condition     = var.input.bucket == null || var.input.bucket != var.output.bucket
+      error_message = "Expected two buckets: in one, each rendition would be a new picture."
+    }
+  }
 }

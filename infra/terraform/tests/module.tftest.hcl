@@ -1,0 +1,164 @@
+# What the module makes of its inputs, with a provider that makes nothing: terraform test
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:renditions" }
+  }
+
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-west-1:123456789012:renditions" }
+  }
+
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:renditions" }
+  }
+
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/renditions" }
+  }
+
+  mock_resource "aws_dynamodb_table" {
+    defaults = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/ImageMetadata" }
+  }
+
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/renditions" }
+  }
+
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = { arn = "arn:aws:events:eu-west-1:123456789012:rule/uploads" }
+  }
+}
+
+variables {
+  bundle = "tests/empty.zip"
+}
+
+run "by_default_a_queue_stands_between" {
+  assert {
+    condition     = length(aws_s3_bucket_notification.this[0].queue) == 1 && !aws_s3_bucket_notification.this[0].eventbridge
+    error_message = "S3 should notify the queue."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_notification.this[0].queue[0].filter_suffix == null || aws_s3_bucket_notification.this[0].queue[0].filter_suffix == ""
+    error_message = "A filter by suffix forgets .jpeg or .JPG."
+  }
+
+  assert {
+    condition     = contains(aws_lambda_event_source_mapping.this[0].function_response_types, "ReportBatchItemFailures")
+    error_message = "One bad picture would hold up its whole batch."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this["queue"].visibility_timeout_seconds >= 6 * aws_lambda_function.this.timeout
+    error_message = "A message would be seen twice while it is worked on."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket.this) == 2 && alltrue([for bucket in aws_s3_bucket.this : !bucket.force_destroy])
+    error_message = "Two buckets, whose pictures are never taken along."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.hash_key == "image_name"
+    error_message = "The table's key is not the one that the function writes."
+  }
+}
+
+run "through_eventbridge" {
+  variables {
+    trigger = "eventbridge"
+    input   = { prefix = "uploads/" }
+  }
+
+  assert {
+    condition     = aws_s3_bucket_notification.this[0].eventbridge && length(aws_s3_bucket_notification.this[0].queue) == 0
+    error_message = "S3 should notify EventBridge alone."
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.uploads[0].event_pattern).detail.object.key[0].prefix == "uploads/"
+    error_message = "The rule should be about the prefix."
+  }
+}
+
+run "straight_to_the_function" {
+  variables {
+    trigger = "direct"
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_notification.this[0].lambda_function) == 1 && length(aws_lambda_permission.uploads) == 1
+    error_message = "S3 should notify the function, and be allowed to."
+  }
+
+  assert {
+    condition     = length(aws_lambda_event_source_mapping.this) == 0 && length(aws_lambda_function_event_invoke_config.this) == 1
+    error_message = "No queue, and what fails goes to the dead letters."
+  }
+}
+
+run "an_existing_bucket_keeps_its_notifications" {
+  variables {
+    trigger = "eventbridge"
+    input   = { bucket = "photos-of-others" }
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_notification.this) == 0 && !contains(keys(aws_s3_bucket.this), "input")
+    error_message = "Nothing of an existing bucket may be changed."
+  }
+}
+
+run "an_existing_bucket_needs_eventbridge" {
+  command = plan
+
+  variables {
+    input = { bucket = "photos-of-others" }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "one_bucket_for_both_is_refused" {
+  command = plan
+
+  variables {
+    trigger = "eventbridge"
+    input   = { bucket = "photos-of-others" }
+    output  = { bucket = "photos-of-others" }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "bad_values_are_refused" {
+  command = plan
+
+  variables {
+    name               = "No Such Name"
+    bundle             = "bundle.tar"
+    trigger            = "cron"
+    log_retention_days = 8
+    reconcile_schedule = "daily"
+    input              = { prefix = "uploads" }
+    output             = { prefix = "processed" }
+    table              = { key = "image name" }
+    notices            = { emails = ["nobody"], phones = ["0170"] }
+    function           = { architecture = "arm", timeout_seconds = 5, memory_mb = 64 }
+  }
+
+  expect_failures = [
+    var.name, var.bundle, var.trigger, var.log_retention_days, var.reconcile_schedule,
+    var.input, var.output, var.table, var.notices, var.function,
+  ]
+}

@@ -1,0 +1,44 @@
+"""Terraform as the tests run it: with the providers of a mirror where there is one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+MODULE = Path(__file__).parents[2] / "infra" / "terraform"
+MIRROR = Path(os.environ.get("TF_PLUGIN_MIRROR", "/opt/tf-plugins"))
+"""A folder of providers, where the registry can't be reached; without it, they come from the registry."""
+
+
+def find_terraform() -> str | None:
+    """Return the program's path: Terraform's or OpenTofu's."""
+    return shutil.which("terraform") or shutil.which("tofu")
+
+
+def run_terraform(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it in this directory; what it said is in the result, whatever came of it."""
+    program = find_terraform()
+    assert program
+    settings = directory / "settings.tfrc"
+    if MIRROR.is_dir():
+        settings.write_text(
+            f'provider_installation {{\n  filesystem_mirror {{\n    path = "{MIRROR}"\n  }}\n}}\n'
+        )
+    else:
+        settings.write_text("")
+    environment = {
+        **os.environ,
+        "TF_CLI_CONFIG_FILE": str(settings),
+        "TF_IN_AUTOMATION": "1",
+        "NO_COLOR": "1",
+    }
+    return subprocess.run(
+        [program, *arguments], cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def copy_module(target: Path) -> Path:
+    """Copy the module's own files, so that nothing that Terraform writes is left beside them."""
+    return Path(shutil.copytree(MODULE, target, ignore=shutil.ignore_patterns(".terraform*", "*.py")))

@@ -1,0 +1,100 @@
+"""The Terraform module, held to what the code expects and to what it promises, without any cloud."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+from module_tables import BEGIN, END, describe, read
+
+from infra.terraform import MODULE, copy_module, find_terraform, run_terraform
+from renditions import pipeline_file
+from renditions.pipeline import CatalogPlace
+
+needs_terraform = pytest.mark.skipif(
+    find_terraform() is None, reason="NOT TESTED: neither terraform nor tofu is installed"
+)
+
+
+def resources() -> dict[tuple[str, str], dict[str, Any]]:
+    """Return every resource of the module by type and name."""
+    return {
+        (kind.strip('"'), name.strip('"')): body
+        for file in sorted(MODULE.glob("*.tf"))
+        for block in hcl2.loads(file.read_text()).get("resource", [])
+        for kind, named in block.items()
+        for name, body in named.items()
+    }
+
+
+def test_the_function_gets_the_variables_that_the_code_reads_and_no_others() -> None:
+    environment = resources()["aws_lambda_function", "this"]["environment"][0]["variables"]
+    read_by_code = set(re.findall(r'environ\.get\("(\w+)"\)', inspect.getsource(pipeline_file)))
+    assert set(environment) == read_by_code
+    assert read_by_code
+
+
+def test_the_table_s_key_is_the_one_that_the_catalog_writes() -> None:
+    assert f'"{CatalogPlace().key}"' in str(read("variables.tf", "variable")["table"]["type"])
+    table = resources()["aws_dynamodb_table", "this"]
+    assert table["hash_key"] == "${var.table.key}"
+    assert table["attribute"][0]["name"] == "${var.table.key}"
+
+
+def test_a_notification_waits_for_its_permission() -> None:
+    waits_for = resources()["aws_s3_bucket_notification", "this"]["depends_on"]
+    assert set(waits_for) == {"${aws_sqs_queue_policy.this}", "${aws_lambda_permission.uploads}"}
+
+
+def test_no_upload_is_filtered_by_its_suffix() -> None:
+    assert "filter_suffix" not in "".join(file.read_text() for file in MODULE.glob("*.tf"))
+
+
+def test_the_zip_s_content_decides_whether_the_function_changes() -> None:
+    function = resources()["aws_lambda_function", "this"]
+    assert function["source_code_hash"] == "${filebase64sha256(var.bundle)}"
+    assert function["handler"] == '"lambda_function.lambda_handler"'
+
+
+def test_no_policy_allows_a_star() -> None:
+    """Neither as an action nor as a whole resource; only what is denied is told by a star."""
+    text = "".join(file.read_text() for file in MODULE.glob("*.tf"))
+    allowing = [line for line in text.splitlines() if re.search(r'"[a-z0-9]+:\*"|= "\*"|\["\*"\]', line)]
+    assert {line.split("=")[0].strip() for line in allowing} <= {"Action", "Principal"}
+    assert text.count('"Deny"') == len(allowing) / 2
+    assert "FullAccess" not in text
+
+
+def test_every_resource_that_a_statement_names_is_the_module_s_own() -> None:
+    named = set(re.findall(r"\b(aws_\w+)\.(\w+)", (MODULE / "main.tf").read_text()))
+    known = set(resources()) | {("aws_caller_identity", "current"), ("aws_partition", "current")}
+    assert named <= known
+
+
+def test_the_readme_has_every_input_and_output() -> None:
+    """Run ``python docs/module_tables.py`` after a variable changed."""
+    readme = (MODULE / "README.md").read_text()
+    assert readme.partition(BEGIN)[2].partition(END)[0].strip() == describe()
+
+
+def test_every_variable_is_typed_and_described() -> None:
+    for name, variable in read("variables.tf", "variable").items():
+        assert variable["type"], name
+        assert variable["description"].strip('"').endswith("."), name
+
+
+@needs_terraform
+def test_terraform_finds_the_module_formatted_valid_and_as_its_own_tests_say(tmp_path: Path) -> None:
+    module = copy_module(tmp_path / "module")
+    for arguments in (
+        ("fmt", "-check", "-recursive", "-diff"),
+        ("init", "-input=false", "-backend=false"),
+        ("validate",),
+        ("test",),
+    ):
+        ended = run_terraform(module, *arguments)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
