@@ -31,11 +31,15 @@ locals {
       Records = {
         actions = [
           "dynamodb:GetItem",
+          "dynamodb:BatchGetItem",
           "dynamodb:PutItem",
           "dynamodb:DeleteItem",
-          "dynamodb:Query",
         ]
-        resources = [aws_dynamodb_table.this.arn, "${aws_dynamodb_table.this.arn}/index/*"]
+        resources = [aws_dynamodb_table.this.arn]
+      }
+      ListRecords = {
+        actions   = ["dynamodb:Query"]
+        resources = ["${aws_dynamodb_table.this.arn}/index/by-name", "${aws_dynamodb_table.this.arn}/index/by-status"]
       }
       Notices = {
         actions   = ["sns:Publish"]

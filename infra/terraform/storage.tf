@@ -99,6 +99,41 @@ resource "aws_dynamodb_table" "this" {
     type = "S"
   }
 
+  dynamic "attribute" {
+    for_each = toset(["kind", "status", "timestamp"])
+
+    content {
+      name = attribute.key
+      type = "S"
+    }
+  }
+
+  # Every record in the order of the names: what a plan walks along.
+  global_secondary_index {
+    name            = "by-name"
+    hash_key        = "kind"
+    range_key       = var.table.key
+    projection_type = "KEYS_ONLY"
+  }
+
+  # The records of each status by time, with what people ask for.
+  global_secondary_index {
+    name            = "by-status"
+    hash_key        = "status"
+    range_key       = "timestamp"
+    projection_type = "INCLUDE"
+    non_key_attributes = [
+      "reason",
+      "original_format",
+      "original_width",
+      "original_height",
+      "original_size_bytes",
+      "processed_width",
+      "processed_height",
+      "processed_size_bytes",
+    ]
+  }
+
   point_in_time_recovery {
     enabled = true
   }

@@ -12,7 +12,8 @@ import pytest
 from module_tables import BEGIN, END, describe, read
 
 from infra.terraform import MODULE, copy_module, find_terraform, run_terraform
-from renditions import pipeline_file
+from renditions import pipeline_environment
+from renditions.aws.table import table_schema
 from renditions.pipeline import CatalogPlace
 
 needs_terraform = pytest.mark.skipif(
@@ -33,16 +34,40 @@ def resources() -> dict[tuple[str, str], dict[str, Any]]:
 
 def test_the_function_gets_the_variables_that_the_code_reads_and_no_others() -> None:
     environment = resources()["aws_lambda_function", "this"]["environment"][0]["variables"]
-    read_by_code = set(re.findall(r'environ\.get\("(\w+)"\)', inspect.getsource(pipeline_file)))
+    read_by_code = set(re.findall(r'"([A-Z_]{5,})"', inspect.getsource(pipeline_environment)))
     assert set(environment) == read_by_code
     assert read_by_code
 
 
-def test_the_table_s_key_is_the_one_that_the_catalog_writes() -> None:
-    assert f'"{CatalogPlace().key}"' in str(read("variables.tf", "variable")["table"]["type"])
+def test_the_table_is_the_one_that_the_catalog_wants() -> None:
+    """Its key, its attributes and its indexes, with what is in them."""
     table = resources()["aws_dynamodb_table", "this"]
-    assert table["hash_key"] == "${var.table.key}"
-    assert table["attribute"][0]["name"] == "${var.table.key}"
+    key = "${var.table.key}"
+    wanted = table_schema(key)
+    assert f'"{CatalogPlace().key}"' in str(read("variables.tf", "variable")["table"]["type"])
+    assert table["hash_key"] == key
+    others = table["dynamic"][0]['"attribute"']["for_each"]
+    for attribute in wanted["AttributeDefinitions"]:
+        assert (
+            attribute["AttributeName"] == table["attribute"][0]["name"]
+            or attribute["AttributeName"] in others
+        )
+    indexes = [
+        {
+            "IndexName": index["name"].strip('"'),
+            "KeySchema": [
+                {"AttributeName": index["hash_key"].strip('"'), "KeyType": "HASH"},
+                {"AttributeName": index["range_key"].strip('"'), "KeyType": "RANGE"},
+            ],
+            "Projection": {
+                "ProjectionType": index["projection_type"].strip('"'),
+                **({"NonKeyAttributes": [name.strip('"') for name in shown]} if shown else {}),
+            },
+        }
+        for index in table["global_secondary_index"]
+        for shown in [index.get("non_key_attributes")]
+    ]
+    assert indexes == wanted["GlobalSecondaryIndexes"]
 
 
 def test_a_notification_waits_for_its_permission() -> None:
