@@ -57,7 +57,9 @@ class Accept:
     """What is accepted; anything else is rejected, with the reason."""
 
     formats: Annotated[
-        tuple[InputFormat, ...], NotEmpty(), "The formats that are accepted, told by content, never by name."
+        tuple[InputFormat, ...],
+        NotEmpty(),
+        "The formats that are accepted, told by content, never by name; svg and pdf have to be asked for.",
     ] = ("jpeg", "png", "webp", "avif", "gif", "tiff", "heic")
     max_bytes: Annotated[ByteCount, 'The largest file, in bytes or as "50 MB".'] = 50_000_000
     max_pixels: Annotated[

@@ -110,6 +110,9 @@ def _find_catalog(pipeline: Pipeline, directory: Path) -> Path | None:
 
 def find_warnings(pipeline: Pipeline) -> Iterator[str]:
     """Yield what is allowed and may surprise."""
+    for name in ("svg", "pdf"):
+        if name in pipeline.accept.formats and not pipeline.source.matches(f"picture.{name}"):
+            yield f"accept.formats: {name} is accepted, but source.match has no pattern such as '*.{name}'"
     for name, rendition in pipeline.renditions.items():
         used = {field for _, field in parse_template(rendition.key) if field}
         if "key" in used or {"dir", "name"} <= used:

@@ -96,7 +96,9 @@ class Rendition:
         "The output's key, from {key} {dir} {name} {stem} (of the picture), {rendition} {format} {ext} "
         "{width} {height} (as declared) and {etag} (of the picture's content).",
     ] = "{dir}{name}/{rendition}.{ext}"
-    format: Annotated[OutputFormat, 'The format; "auto" keeps the picture\'s own.'] = "jpeg"
+    format: Annotated[
+        OutputFormat, 'The format; "auto" keeps the picture\'s own (JPEG for HEIC and PDF, PNG for SVG).'
+    ] = "jpeg"
     width: Annotated[Side | None, "The box's width, in pixels."] = None
     height: Annotated[Side | None, "The box's height, in pixels."] = None
     fit: Annotated[

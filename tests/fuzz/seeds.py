@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageCms
 
-from imaging.pictures import encoded, interlaced_png, photo, rgb_png
+from imaging.pictures import encoded, heic, interlaced_png, photo, rgb_png
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 _XMP = (
@@ -65,6 +65,8 @@ def _others() -> Iterator[tuple[str, bytes]]:
     yield "webp alpha", encoded(alpha, "webp", quality=80, exif=_exif(), icc_profile=_SRGB, xmp=_XMP)
     yield "avif", encoded(picture, "avif", quality=60, speed=10)
     yield "avif alpha", encoded(alpha, "avif", quality=60, speed=10, exif=_exif(), icc_profile=_SRGB)
+    yield "heic", heic(picture)
+    yield "heic alpha", heic(alpha)
     yield "gif", encoded(picture, "gif")
     yield "gif interlaced", encoded(picture.convert("L"), "gif", interlace=1)
 

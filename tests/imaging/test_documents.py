@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import sys
+from dataclasses import replace
 from typing import Any
 
 import pypdfium2
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from imaging.pictures import difference, encoded, opened, photo, rendered, shown
+from renditions.errors import Failed
 from renditions.imaging.render import render
 from renditions.pipeline import Accept, Limits
 from renditions.recipe import Rendition
+from renditions.record import Original
 
 PAGES = [photo(90, 60).rotate(90 * turn) for turn in range(4)]
 """Of one size, each told from the others by its colours."""
@@ -129,7 +136,7 @@ def test_the_pixels_of_all_chosen_pages_count() -> None:
     accept = Accept(max_pixels=3 * 90 * 60)
     assert render(source, accept, {"it": Rendition(format="pdf", pages="1-3")}).rejected is None
     assert render(source, accept, {"it": Rendition(format="pdf", pages="all")}).rejected == (
-        "expected at most 16,200 pixels, found 21,600 in 4 pages"
+        "expected at most 16,200 pixels, found 21,600: 90 by 60 in 4 pages"
     )
 
 
@@ -144,3 +151,182 @@ def test_more_frames_than_allowed_are_rejected_where_they_are_kept() -> None:
 def test_a_document_that_ends_in_a_later_page_is_rejected() -> None:
     source = tiff(PAGES)
     assert render(source[:-40], Accept(), {"it": Rendition(format="pdf", pages="all")}).rejected
+
+
+PDF = Accept(formats=("pdf",))
+
+
+def pdf(*pages: str, kids: str = "", count: int | None = None, more: str = "", trailer: str = "") -> bytes:
+    """Return a PDF of these pages, each an entry or two of its dictionary, with a red corner drawn on it.
+
+    The corner is 100 by 50 points at the lower left.
+    """
+    numbers = range(4, 4 + len(pages))
+    kids = kids or " ".join(f"{number} 0 R" for number in numbers)
+    drawn = "1 0 0 rg 0 0 100 50 re f"
+    objects = [
+        f"<< /Type /Catalog /Pages 2 0 R {more} >>",
+        f"<< /Type /Pages /Count {len(pages) if count is None else count} /Kids [{kids}] >>",
+        f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream",
+        *(f"<< /Type /Page /Parent 2 0 R /Contents 3 0 R {page} >>" for page in pages),
+    ]
+    content, offsets = b"%PDF-1.4\n", []
+    for number, text in enumerate(objects, 1):
+        offsets.append(len(content))
+        content += f"{number} 0 obj\n{text}\nendobj\n".encode()
+    table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
+    size = len(objects) + 1
+    return (
+        content
+        + (
+            f"xref\n0 {size}\n0000000000 65535 f \n{table}"
+            f"trailer << /Size {size} /Root 1 0 R {trailer} >>\nstartxref\n{len(content)}\n%%EOF\n"
+        ).encode()
+    )
+
+
+def corner(width: int, height: int) -> Image.Image:
+    """Return the page of 200 by 100 points as Pillow draws it."""
+    picture = Image.new("RGB", (width, height), "white")
+    picture.paste("red", (0, height // 2, width // 2, height))
+    return picture
+
+
+LANDSCAPE = "/MediaBox [0 0 200 100]"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "size"),
+    [
+        (Rendition(format="png"), (200, 100)),
+        (Rendition(format="png", width=1000), (1000, 500)),
+        (Rendition(format="png", width=50, height=50), (50, 25)),
+        (Rendition(format="png", height=300, pixel_ratio=2.0), (1200, 600)),
+        (Rendition(format="png", width=300, height=300, fit="fill"), (300, 300)),
+    ],
+)
+def test_a_pdfs_page_is_drawn_as_large_as_it_is_needed(recipe: Rendition, size: tuple[int, int]) -> None:
+    made = opened(rendered(pdf(LANDSCAPE), recipe, PDF).content)
+    assert made.size == size
+    assert difference(made, corner(*size)) < 0.5
+
+
+def test_a_pdf_becomes_a_jpeg_by_itself_and_is_recorded_in_points() -> None:
+    source = pdf(LANDSCAPE, "/MediaBox [0 0 50 50]")
+    result = render(
+        source, PDF, {"it": Rendition(format="auto", key="{key}"), "raw": Rendition(format="base64")}
+    )
+    assert result.original == Original(len(source), "pdf", 200, 100, 2)
+    assert (result.made["it"].format, result.made["it"].width) == ("jpeg", 200)
+    assert base64.b64decode(result.made["raw"].content) == source
+
+
+@pytest.mark.parametrize(
+    ("page", "size"),
+    [
+        (f"{LANDSCAPE} /Rotate 90", (100, 200)),
+        (f"{LANDSCAPE} /Rotate -180", (200, 100)),
+        (f"{LANDSCAPE} /CropBox [0 0 50 60]", (50, 60)),
+        ("/MediaBox [0 0 595.276 841.89]", (595, 842)),
+        ("/MediaBox [0 0 0.5 3]", (1, 3)),
+    ],
+)
+def test_a_page_is_as_large_as_it_is_displayed(page: str, size: tuple[int, int]) -> None:
+    result = render(pdf(page), PDF, {"it": Rendition(format="png")})
+    assert (result.original.width, result.original.height) == size
+    assert opened(result.made["it"].content).size == size
+
+
+def test_chosen_pages_of_a_pdf_become_a_document_of_the_sizes_that_they_need() -> None:
+    source = pdf(LANDSCAPE, "/MediaBox [0 0 300 300]", "/MediaBox [0 0 100 400]")
+    recipes = {
+        "book": Rendition(format="pdf", pages="all", width=400),
+        "last": Rendition(format="png", pages="3", height=40),
+        "scan": Rendition(format="tiff", pages="1-2", fit="contain", width=90, height=90),
+    }
+    result = render(source, PDF, recipes)
+    assert (result.rejected, result.errors) == (None, {})
+    book = pypdfium2.PdfDocument(result.made["book"].content)
+    assert [page.get_size() for page in book] == [(400, 200), (400, 400), (400, 1600)]
+    assert opened(result.made["last"].content).size == (10, 40)
+    assert [page.size for page in frames(result.made["scan"].content)] == [(90, 90)] * 2
+
+
+def test_what_is_filled_in_and_remarked_is_drawn() -> None:
+    """An annotation with its own appearance, and a form's field, as a reader shows them."""
+    appearance = "<< /Type /Annot /Subtype /Square /Rect [150 50 200 100] /IC [0 0 1] /C [0 0 1] /F 4 >>"
+    made = opened(rendered(pdf(f"{LANDSCAPE} /Annots [{appearance}]"), Rendition(format="png"), PDF).content)
+    assert made.getpixel((175, 25)) == (0, 0, 255)
+
+
+def test_the_first_of_a_hundred_thousand_pages_is_drawn_and_all_are_refused() -> None:
+    source = pdf(LANDSCAPE, kids="4 0 R " * 100_000, count=100_000)
+    recipes = {"cover": Rendition(format="png")}
+    assert render(source, PDF, recipes).original.frames == 100_000
+    assert difference(opened(rendered(source, recipes["cover"], PDF).content), corner(200, 100)) < 0.5
+    book = {"book": Rendition(format="pdf", pages="all")}
+    assert render(source, PDF, book).rejected == "expected at most 50 pages, found 100,000"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            pdf("/MediaBox [0 0 1000000 1000000]"),
+            "expected sides of at most 65,535 pixels for tiff, found 1000000 by 1000000",
+        ),
+        (
+            pdf("/MediaBox [0 0 60000 60000]"),
+            "expected at most 100,000,000 pixels, found 3,600,000,000: 60000 by 60000",
+        ),
+        (pdf(LANDSCAPE)[:300], "expected a PDF up to its %%EOF, found a truncated file"),
+        (b"%PDF-1.7\n" + bytes(2000) + b"%%EOF", "expected a sound PDF without a password"),
+        (pdf(), "expected a sound PDF without a password"),
+        (pdf(LANDSCAPE, count=9), "expected a sound PDF without a password, found: Failed to load page."),
+        (
+            pdf(
+                LANDSCAPE,
+                trailer=f"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{'41' * 32}> /U <{'42' * 32}> >> "
+                "/ID [<00> <00>]",
+            ),
+            "expected a sound PDF without a password, found: Failed to load document (PDFium: Incorrect pass",
+        ),
+    ],
+)  # fmt: skip
+def test_a_hostile_or_damaged_pdf_is_rejected_with_the_reason(content: bytes, reason: str) -> None:
+    result = render(content, PDF, {"it": Rendition(format="tiff", pages="all")})
+    assert result.made == {}
+    assert reason in (result.rejected or result.errors["it"])
+
+
+def test_a_page_of_a_million_points_is_drawn_small() -> None:
+    """It is no danger: it never has more pixels than are asked for."""
+    made = rendered(pdf("/MediaBox [0 0 1000000 1000000]"), Rendition(width=100), PDF)
+    assert (made.width, made.height) == (100, 100)
+
+
+def test_the_pixels_of_all_drawn_pages_count() -> None:
+    accept = Accept(formats=("pdf",), max_pixels=60_000)
+    source = pdf(LANDSCAPE, LANDSCAPE, LANDSCAPE)
+    book = Rendition(format="pdf", pages="all")
+    assert render(source, accept, {"it": book}).rejected is None
+    assert render(source, accept, {"it": replace(book, width=201)}).rejected == (
+        "expected at most 60,000 pixels, found 60,903: 201 by 101 in 3 pages"
+    )
+
+
+def test_without_pdfium_a_pdf_fails_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    with pytest.raises(Failed, match=r"pip install 'renditions\[pdf\]'"):
+        render(pdf(LANDSCAPE), PDF, {"it": Rendition()})
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_no_damage_to_a_pdf_raises(data: st.DataObject) -> None:
+    content = bytearray(pdf(LANDSCAPE, LANDSCAPE))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(8, len(content) - 1))] = data.draw(st.integers(0, 255))
+    accept = Accept(formats=("pdf",), max_pixels=1_000_000)
+    result = render(bytes(content), accept, {"it": Rendition(format="pdf", pages="all", width=20)})
+    assert result.rejected or set(result.made) | set(result.errors) == {"it"}

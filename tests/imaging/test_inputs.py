@@ -6,7 +6,6 @@ import io
 import struct
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pillow_heif
@@ -15,7 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from imaging.pictures import difference, encoded, opened, photo, pixels, png_chunk, quarters, rendered, shown
+from imaging.pictures import (
+    difference,
+    encoded,
+    heic,
+    opened,
+    photo,
+    pixels,
+    png_chunk,
+    quarters,
+    rendered,
+    shown,
+)
 from renditions.errors import Failed
 from renditions.imaging import vips
 from renditions.imaging.render import render
@@ -24,13 +34,6 @@ from renditions.recipe import Rendition
 from renditions.record import Original
 
 PNG = Rendition(format="png")
-
-
-def heic(picture: Image.Image, **options: Any) -> bytes:
-    """Return the picture as HEIC, as near to it as its encoder can."""
-    target = io.BytesIO()
-    pillow_heif.from_pillow(picture).save(target, **({"quality": 95, "chroma": 444} | options))
-    return target.getvalue()
 
 
 def with_size(content: bytes, width: int, height: int) -> bytes:

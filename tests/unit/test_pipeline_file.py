@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -279,6 +280,23 @@ def test_a_template_that_lets_pictures_share_an_output_is_warned_of() -> None:
     (warning,) = read(pipeline_text('key = "thumb_{name}"')).warnings
     assert "a/photo.jpg and b/photo.jpg" in warning
     assert read(pipeline_text('key = "{dir}thumb_{name}"')).warnings == ()
+
+
+def test_an_accepted_drawing_that_no_pattern_takes_is_warned_of() -> None:
+    accept = '[accept]\nformats = ["jpeg", "svg"]'
+    (warning,) = read(pipeline_text(more=accept)).warnings
+    assert "source.match has no pattern such as '*.svg'" in warning
+    matched = pipeline_text(more=accept).replace('"./inbox"', '"./inbox"\nmatch = ["*.jpg", "*.svg"]')
+    assert read(matched).warnings == ()
+
+
+def test_a_format_whose_library_is_missing_is_told_when_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (problem,) = problems(pipeline_text(more='[accept]\nformats = ["jpeg", "heic"]')).items()
+    assert problem == ("accept.formats", ("renditions[heic] installed for 'heic'", "it isn't"))
+    assert read(pipeline_text()).warnings == ()
 
 
 class TestEnvironment:

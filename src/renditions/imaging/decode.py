@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from renditions.errors import Undecodable
-from renditions.imaging import heic
+from renditions.imaging import heic, pdf, svg
 from renditions.imaging.colour import to_srgb
 from renditions.imaging.geometry import Size
 from renditions.imaging.jpeg import tidied
@@ -64,6 +64,10 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
     """
     if source_format == "heic":
         return heic.read_header(content)
+    if source_format == "svg":
+        return svg.read_header(content)
+    if source_format == "pdf":
+        return pdf.read_header(content, page)
     with translated(Undecodable, f"a {source_format} header"):
         image = load(source_format, content, **_page_option(page))
         return Header(
@@ -124,6 +128,10 @@ def _load_shrunk(content: bytes, header: Header, stored: Size) -> tuple[Any, tup
         return image, (whole.width / shrink, whole.height / shrink)
     if header.format == "heic":
         return heic.decode(content, header), None
+    if header.format == "svg":
+        return svg.draw(content, header, stored), None
+    if header.format == "pdf":
+        return pdf.draw(content, header, stored), None
     options: dict[str, Any] = {"access": "sequential", "fail_on": "error"} | _page_option(header.page)
     if header.format == "webp" and header.frames == 1:
         scale = float(_SCALED_HEADROOM) * max(stored.width / whole.width, stored.height / whole.height)

@@ -21,7 +21,8 @@ def import_extra(module: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        extra = next(extra for extra, modules in _MODULES.items() if module in modules)
+        package = module.partition(".")[0]
+        extra = next(extra for extra, modules in _MODULES.items() if package in modules)
         raise Failed(f"expected {module} (pip install 'renditions[{extra}]'), found none") from error
 
 

@@ -40,6 +40,8 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1aE\xdf\xa3", "matroska"),
 )
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+_PDF_END_BYTES = 1024
+"""Where readers look for a PDF's end mark: writers append to it."""
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
 _STRUCTURAL_BRANDS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
@@ -58,6 +60,11 @@ class Header:
     """Frames of an animation, pages of a document."""
     page: int = 0
     """Which page of a document it is about."""
+    drawing: Size | None = None
+    """The proportions of a drawing, on a finer grid than ``stored``; None for a picture of pixels.
+
+    It has no pixels of its own: it is drawn as large as it is needed.
+    """
 
     @property
     def is_sideways(self) -> bool:
@@ -115,12 +122,17 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
 
 
 def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mapping[str, Rendition]) -> None:
-    """Raise ``NotAccepted`` if the picture's size breaks a rule; all frames that are decoded count."""
+    """Raise ``NotAccepted`` if the picture's size breaks a rule; all frames that are decoded count.
+
+    How many pixels a drawing has depends on what is made of it, and is checked when that is planned.
+    """
     width, height = header.displayed.width, header.displayed.height
     if accept.min_width is not None and width < accept.min_width:
         raise NotAccepted(f"expected a width of at least {accept.min_width} pixels, found {width}")
     if accept.min_height is not None and height < accept.min_height:
         raise NotAccepted(f"expected a height of at least {accept.min_height} pixels, found {height}")
+    if header.drawing:
+        return
     kept = any(keeps_animation(recipe, header) for recipe in recipes.values())
     frames = header.frames if kept else 1
     if frames > limits.frames:
@@ -155,6 +167,8 @@ def check_end(content: bytes, format_found: str) -> None:
     """
     if format_found == "png" and _PNG_END not in content:
         raise Undecodable("expected a PNG up to its IEND chunk, found a truncated file")
+    if format_found == "pdf" and b"%%EOF" not in content[-_PDF_END_BYTES:]:
+        raise Undecodable("expected a PDF up to its %%EOF, found a truncated file")
     if format_found == "gif" and not _has_gif_trailer(content):
         raise Undecodable("expected a GIF up to its trailer, found a truncated file")
 

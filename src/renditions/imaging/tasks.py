@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from renditions.errors import NotAccepted, Unrenderable
 from renditions.imaging.decode import HEADROOM, SHRINKS, read_header
-from renditions.imaging.geometry import Plan, Size, plan
+from renditions.imaging.geometry import Plan, Size, plan, round_half_up
 from renditions.imaging.pages import choose_pages
 from renditions.imaging.probe import Header, output_format
 from renditions.recipe import FORMATS, Rendition
@@ -62,7 +63,7 @@ def plan_tasks(
 
 def _plan_task(name: str, recipe: Rendition, page: Header, pages: tuple[int, ...]) -> Task:
     """Return the task; raise ``Unrenderable`` if the format can't hold a picture of the planned size."""
-    task = Task(name, recipe, output_format(recipe, page.format), plan(page.displayed, recipe), page, pages)
+    task = Task(name, recipe, output_format(recipe, page.format), _plan(page, recipe), page, pages)
     limit, output = FORMATS[task.format].max_side, task.plan.output
     if max(output.width, output.height) > limit:
         raise Unrenderable(
@@ -70,6 +71,13 @@ def _plan_task(name: str, recipe: Rendition, page: Header, pages: tuple[int, ...
             f"found {output.width} by {output.height}"
         )
     return task
+
+
+def _plan(page: Header, recipe: Rendition) -> Plan:
+    if page.drawing and (recipe.width or recipe.height):
+        # It has no size that it could be enlarged from.
+        return plan(page.drawing, replace(recipe, enlarge=True))
+    return plan(page.displayed, recipe)
 
 
 def plan_bases(tasks: list[Task], max_pixels: int) -> dict[Header, Size]:
@@ -83,9 +91,11 @@ def plan_bases(tasks: list[Task], max_pixels: int) -> dict[Header, Size]:
         page: _base_size(page, [task for task in tasks if task.page == page])
         for page in dict.fromkeys(task.page for task in tasks)
     }
-    pixels = sum(page.displayed.width * page.displayed.height for page in bases)
+    decoded = [size if page.drawing else page.displayed for page, size in bases.items()]
+    pixels = sum(size.width * size.height for size in decoded)
     if pixels > max_pixels:
-        found = f"{pixels:,} in {len(bases):,} pages"
+        where = f" in {len(bases):,} pages" if len(bases) > 1 else ""
+        found = f"{pixels:,}: {decoded[0].width} by {decoded[0].height}{where}"
         raise NotAccepted(f"expected at most {max_pixels:,} pixels, found {found}")
     return bases
 
@@ -96,6 +106,8 @@ def _base_size(page: Header, tasks: list[Task]) -> Size:
     It is the largest rendition's own, so that nothing is resized twice for that one, unless another is
     nearly as large: a step that small would show, so both are made from something larger.
     """
+    if page.drawing:
+        return _drawn_size(page.drawing, tasks)
     whole = page.displayed
     needs = [
         Size(min(task.plan.resized.width, whole.width), min(task.plan.resized.height, whole.height))
@@ -111,3 +123,16 @@ def _base_size(page: Header, tasks: list[Task]) -> Size:
         if is_exact and shrunk.covers(largest, HEADROOM):
             return shrunk
     return whole
+
+
+def _drawn_size(proportions: Size, tasks: list[Task]) -> Size:
+    """Return the size to draw at: the largest rendition's own, or more by the rule of ``_base_size``."""
+    needs = [task.plan.resized for task in tasks]
+    largest = Size(max(need.width for need in needs), max(need.height for need in needs))
+    is_alone = all(need == largest or largest.covers(need, HEADROOM) for need in needs)
+    if is_alone and any(task.plan.resized == largest and task.recipe.fit != "fill" for task in tasks):
+        return largest
+    scale = max(Fraction(largest.width, proportions.width), Fraction(largest.height, proportions.height))
+    if not is_alone:
+        scale *= HEADROOM
+    return Size(round_half_up(proportions.width * scale), round_half_up(proportions.height * scale))

@@ -37,6 +37,7 @@ _LOADER_CLASSES = {
     "avif": "VipsForeignLoadHeifBuffer",
     "gif": "VipsForeignLoadNsgifBuffer",
     "tiff": "VipsForeignLoadTiffBuffer",
+    "svg": "VipsForeignLoadSvgBuffer",
 }
 
 pyvips.block_untrusted_set(True)
@@ -56,6 +57,7 @@ def load(source_format: str, content: bytes, **options: Any) -> Any:
         "avif": Image.heifload_buffer,
         "gif": Image.gifload_buffer,
         "tiff": Image.tiffload_buffer,
+        "svg": Image.svgload_buffer,
     }
     return loaders[source_format](content, **options)
 

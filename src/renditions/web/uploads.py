@@ -18,7 +18,7 @@ from typing import Any
 
 from renditions.errors import Conflict, KeyRefused
 from renditions.ports import IfAbsent, IfMatch, StoredObject
-from renditions.recipe import FORMATS
+from renditions.recipe import media_type
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
 
@@ -150,9 +150,7 @@ def find_upload_problems(
         if not pipeline.source.matches(name):
             patterns = ", ".join(pipeline.source.match)
             problems.append(("name", f"expected a name like {patterns}, found {name!r}"))
-    types = [
-        FORMATS[name].content_type if name in FORMATS else f"image/{name}" for name in pipeline.accept.formats
-    ]
+    types = [media_type(name) for name in pipeline.accept.formats]
     if content_type not in types:
         problems.append(("type", f"expected {', '.join(types)}, found {content_type!r}"))
     if not 0 < size_bytes <= pipeline.accept.max_bytes:

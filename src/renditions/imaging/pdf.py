@@ -1,0 +1,80 @@
+"""PDF in, drawn by PDFium as large as it is needed, on white paper (ISO 32000)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from renditions.errors import Undecodable
+from renditions.imaging.extras import import_extra
+from renditions.imaging.geometry import Size
+from renditions.imaging.probe import Header
+from renditions.imaging.vips import Image
+
+_LOCK = threading.Lock()
+"""PDFium is not made for several threads."""
+_FINE_SIDE = 10_000
+"""The longer side, in pixels, of the size that tells a page's proportions."""
+_WHITE = (255, 255, 255, 255)
+
+
+def read_header(content: bytes, page: int) -> Header:
+    """Return how many pages there are, and this page's size as displayed: a pixel for each point.
+
+    Raises:
+        Undecodable: it is damaged, or encrypted.
+        Failed: pypdfium2 isn't installed.
+
+    """
+    with _open(content) as document:
+        count = len(document)
+        width, height = document[page].get_size()
+    fine = _FINE_SIDE / max(width, height)
+    return Header(
+        format="pdf",
+        stored=_round(width, height),
+        orientation=1,
+        frames=count,
+        page=page,
+        drawing=_round(width * fine, height * fine),
+    )
+
+
+def draw(content: bytes, header: Header, size: Size) -> Any:
+    """Return the page at exactly this size, with its annotations and forms, as a libvips image in sRGB.
+
+    Raises:
+        Undecodable: it is damaged.
+
+    """
+    with _open(content) as document:
+        raw = import_extra("pypdfium2.raw")
+        document.init_forms()
+        page = document[header.page]
+        bitmap = import_extra("pypdfium2").PdfBitmap.new_native(
+            size.width, size.height, raw.FPDFBitmap_BGR, rev_byteorder=True
+        )
+        bitmap.fill_rect(_WHITE, 0, 0, size.width, size.height)
+        place = (0, 0, size.width, size.height, 0, raw.FPDF_ANNOT | raw.FPDF_REVERSE_BYTE_ORDER)
+        raw.FPDF_RenderPageBitmap(bitmap, page, *place)
+        if document.formenv:
+            raw.FPDF_FFLDraw(document.formenv, bitmap, page, *place)
+        pixels = bytes(bitmap.buffer)
+    return Image.new_from_memory(pixels, size.width, size.height, 3, "uchar").copy(interpretation="srgb")
+
+
+def _round(width: float, height: float) -> Size:
+    return Size(max(1, round(width)), max(1, round(height)))
+
+
+@contextmanager
+def _open(content: bytes) -> Iterator[Any]:
+    pdfium = import_extra("pypdfium2")
+    with _LOCK:
+        try:
+            with pdfium.PdfDocument(content) as document:
+                yield document
+        except pdfium.PdfiumError as error:
+            raise Undecodable(f"expected a sound PDF without a password, found: {error}") from error

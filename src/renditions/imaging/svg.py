@@ -1,0 +1,220 @@
+"""SVG in, drawn by librsvg as large as it is needed, once it was found harmless.
+
+It is read through first (XML 1.0; SVG 2, chapters 5, 13 and 15), and refused before anything is drawn if
+it isn't one well-formed document, if it has entities, scripts or anything from outside of itself, or if it
+has too much to draw: elements count as often as they are referred to, embedded pictures by their pixels.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote_to_bytes
+from xml.parsers import expat
+
+from renditions.errors import NotAccepted, Undecodable
+from renditions.imaging.geometry import Size
+from renditions.imaging.probe import Header, sniff
+from renditions.imaging.vips import load, translated
+
+MAX_ELEMENTS = 100_000
+"""How many elements may be drawn: librsvg takes about ten seconds for so many."""
+MAX_DEPTH = 200
+"""How deep elements and references may be nested: below what librsvg's parser takes."""
+MAX_EMBEDDED_PIXELS = 50_000_000
+_MAX_LENGTH = 1_000_000
+"""The longest side that the root may declare, in its own units: far beyond it librsvg wraps around."""
+_PIXELS_PER_INCH = 96
+"""CSS's, so that a drawing is as large as a browser shows it."""
+_POINTS_PER_INCH = 72
+_FINE_SIDE = 10_000
+"""The longer side, in pixels, at which a drawing's proportions are measured."""
+_MIN_SCALE = 0.001
+"""libvips' own."""
+_EMBEDDED = ("png", "jpeg", "gif", "webp")
+_URL = re.compile(r"url\(\s*[\"']?\s*([^\"')\s]*)", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+def read_header(content: bytes) -> Header:
+    """Return what the drawing says of its size, in CSS pixels.
+
+    Raises:
+        NotAccepted: it has what isn't allowed, or too much of it.
+        Undecodable: it is damaged.
+
+    """
+    _Scanner().scan(content)
+    with translated(Undecodable, "a drawing with a size"):
+        image = _load(content, 1)
+        stored = Size(image.width, image.height)
+        fine = _load(content, _fine_scale(stored))
+        return Header("svg", stored, orientation=1, frames=1, drawing=Size(fine.width, fine.height))
+
+
+def draw(content: bytes, header: Header, size: Size) -> Any:
+    """Return the drawing in sRGB with alpha, at this size give or take a pixel, as a lazy libvips image."""
+    fine = header.drawing or header.stored
+    times = max(size.width / fine.width, size.height / fine.height)
+    return _load(content, _fine_scale(header.stored) * times)
+
+
+def _load(content: bytes, scale: float) -> Any:
+    """Return the drawing with CSS pixels times ``scale``; libvips enlarges by dots per inch besides."""
+    scale = max(_MIN_SCALE, scale * _POINTS_PER_INCH / _PIXELS_PER_INCH)
+    return load("svg", content, dpi=_PIXELS_PER_INCH, scale=scale)
+
+
+def _fine_scale(stored: Size) -> float:
+    return _FINE_SIDE / max(stored.width, stored.height)
+
+
+@dataclass(slots=True)
+class _Part:
+    """An element with all that is in it."""
+
+    name: str
+    id: str | None = None
+    elements: int = 1
+    references: Counter[str] = field(default_factory=Counter)
+    """How often each id is referred to."""
+
+
+class _Scanner:
+    """Reads a drawing through and refuses what isn't allowed."""
+
+    def __init__(self) -> None:
+        self._elements = 0
+        self._embedded_pixels = 0
+        self._open: list[_Part] = []
+        self._parts: dict[str, _Part] = {}
+        """The elements that have an id."""
+        self._totals: dict[str, int] = {}
+        self._style = ""
+
+    def scan(self, content: bytes) -> None:
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.EntityDeclHandler = self._refuse_entity
+        parser.ProcessingInstructionHandler = self._read_instruction
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._read_text
+        root = _Part("")
+        self._open.append(root)
+        try:
+            parser.Parse(content, True)
+        except (expat.ExpatError, LookupError, ValueError) as error:
+            raise Undecodable(f"expected well-formed XML, found: {error}") from error
+        self._count(root, ())
+
+    def _refuse_entity(self, name: str, *_: object) -> None:
+        raise NotAccepted(f"expected a drawing without entities, found {name[:100]!r}")
+
+    def _read_instruction(self, target: str, _: str) -> None:
+        if target == "xml-stylesheet":
+            raise NotAccepted("expected a drawing that needs nothing else, found an xml-stylesheet")
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        local = name.rpartition(":")[2]
+        self._elements += 1
+        if len(self._open) == 1:
+            _check_root(local, attributes)
+        if len(self._open) > MAX_DEPTH:
+            raise NotAccepted(f"expected elements at most {MAX_DEPTH} deep, found more")
+        if self._elements > MAX_ELEMENTS:
+            raise NotAccepted(f"expected at most {MAX_ELEMENTS:,} elements, found more")
+        if local == "script":
+            raise NotAccepted("expected a drawing without scripts, found one")
+        if local == "include" and name != local:
+            raise NotAccepted(f"expected a drawing that needs nothing else, found an {name[:100]}")
+        part = _Part(local, attributes.get("id"))
+        for attribute, value in attributes.items():
+            self._read_attribute(part, attribute.rpartition(":")[2], value)
+        self._open.append(part)
+
+    def _end(self, _: str) -> None:
+        part = self._open.pop()
+        if part.name == "style":
+            _check_style(self._style)
+            self._style = ""
+        outer = self._open[-1]
+        outer.elements += part.elements
+        outer.references.update(part.references)
+        if part.id:
+            self._parts.setdefault(part.id, part)
+
+    def _read_text(self, text: str) -> None:
+        if self._open[-1].name == "style":
+            self._style += text
+
+    def _read_attribute(self, part: _Part, name: str, value: str) -> None:
+        if name.startswith("on") or value.strip().lower().startswith("javascript:"):
+            raise NotAccepted(f"expected a drawing without scripts, found one in {name}")
+        if name in ("href", "src") and part.name != "a":
+            self._follow(part, value.strip())
+        if "(" in value:
+            _check_style(value)
+            part.references.update(target[1:] for target in _URL.findall(value) if target.startswith("#"))
+
+    def _follow(self, part: _Part, target: str) -> None:
+        if target.startswith("#") or not target:
+            if part.name == "use":
+                part.references[target[1:]] += 1
+        elif target[:5].lower() == "data:":
+            self._measure_embedded(target[5:])
+        else:
+            raise NotAccepted(f"expected a drawing that needs nothing else, found {target[:100]!r}")
+
+    def _measure_embedded(self, rest: str) -> None:
+        """Refuse an embedded picture of a format that isn't known, or too large with those before it."""
+        kind, _, text = rest.partition(",")
+        data = unquote_to_bytes(text)
+        if kind.lower().endswith(";base64"):
+            with translated(Undecodable, "an embedded picture in Base64"):
+                data = base64.b64decode(data)
+        source_format = sniff(data)
+        if source_format not in _EMBEDDED:
+            raise NotAccepted(f"expected embedded {', '.join(_EMBEDDED)}, found {source_format or 'none'}")
+        with translated(Undecodable, "a sound embedded picture"):
+            image = load(source_format, data)
+        self._embedded_pixels += image.width * image.height
+        if self._embedded_pixels > MAX_EMBEDDED_PIXELS:
+            found = f"{self._embedded_pixels:,}"
+            raise NotAccepted(f"expected at most {MAX_EMBEDDED_PIXELS:,} embedded pixels, found {found}")
+
+    def _count(self, part: _Part, within: tuple[str, ...]) -> int:
+        """Return how many elements are drawn for this one, those that it refers to among them."""
+        if len(within) > MAX_DEPTH:
+            raise NotAccepted(f"expected references at most {MAX_DEPTH} deep, found more")
+        total = part.elements
+        for target, times in part.references.items():
+            if target in within:
+                raise NotAccepted(f"expected references without a circle, found one at {target[:100]!r}")
+            if target not in self._totals and target in self._parts:
+                self._totals[target] = self._count(self._parts[target], (*within, target))
+            total += times * self._totals.get(target, 0)
+        if total > MAX_ELEMENTS:
+            raise NotAccepted(f"expected at most {MAX_ELEMENTS:,} elements as referred to, found {total:,}")
+        return total
+
+
+def _check_root(name: str, attributes: dict[str, str]) -> None:
+    if name != "svg":
+        raise Undecodable(f"expected an svg element, found {name[:100]!r}")
+    for attribute in ("width", "height", "viewBox"):
+        for number in _NUMBER.findall(attributes.get(attribute, "")):
+            if abs(float(number)) > _MAX_LENGTH:
+                raise NotAccepted(f"expected a {attribute} of at most {_MAX_LENGTH:,}, found {number[:30]}")
+
+
+def _check_style(text: str) -> None:
+    """Refuse CSS that reaches out of the drawing."""
+    if "@import" in text.lower():
+        raise NotAccepted("expected a drawing that needs nothing else, found @import")
+    for target in _URL.findall(text):
+        if not target.startswith("#") and not target.lower().startswith("data:"):
+            raise NotAccepted(f"expected a drawing that needs nothing else, found {target[:100]!r}")

@@ -1,0 +1,264 @@
+"""SVG in: drawn as large as it is needed, and refused where it could reach out or never end."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from imaging.pictures import difference, encoded, opened, photo, rendered, rgb_png
+from renditions.imaging.render import render
+from renditions.pipeline import Accept
+from renditions.recipe import Rendition
+from renditions.record import Original
+
+SVG = Accept(formats=("svg",))
+PNG = Rendition(format="png")
+NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+CROSS = '<path fill="red" d="M0 0h4v3h-4z"/><path fill="blue" d="M4 3h4v3h-4z"/>'
+
+
+def svg(inside: str, attributes: str = 'width="8" height="6"', before: str = "") -> bytes:
+    return f"{before}<svg {NAMESPACES} {attributes}>{inside}</svg>".encode()
+
+
+def cross(width: int, height: int) -> Image.Image:
+    """Return ``CROSS`` as Pillow draws it."""
+    picture = Image.new("RGBA", (width, height))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 0, width // 2 - 1, height // 2 - 1), "red")
+    draw.rectangle((width // 2, height // 2, width - 1, height - 1), "blue")
+    return picture
+
+
+def shown(content: bytes, recipe: Rendition) -> Image.Image:
+    return opened(rendered(content, recipe, SVG).content)
+
+
+def refusal(content: bytes) -> str:
+    result = render(content, SVG, {"it": PNG})
+    assert result.made == {}
+    return result.rejected or ""
+
+
+@pytest.mark.parametrize(
+    ("recipe", "size"),
+    [
+        (Rendition(format="auto"), (8, 6)),
+        (Rendition(format="png", width=400), (400, 300)),
+        (Rendition(format="png", width=400, height=400), (400, 300)),
+        (Rendition(format="png", height=30, pixel_ratio=2.0), (80, 60)),
+        (Rendition(format="png", width=200, height=600, fit="fill"), (200, 600)),
+        (Rendition(format="webp", lossless=True, width=1000), (1000, 750)),
+    ],
+)
+def test_a_drawing_is_drawn_as_large_as_it_is_needed(recipe: Rendition, size: tuple[int, int]) -> None:
+    """Sharp at any size: nothing of it was ever small."""
+    made = shown(svg(CROSS), recipe)
+    assert made.size == size
+    if recipe.fit != "fill":
+        assert difference(made, cross(*size), "RGBA") == 0
+
+
+def test_several_sizes_are_drawn_once_and_recorded() -> None:
+    widths = {"icon": 16, "small": 200, "near": 300, "large": 400}
+    recipes = {name: Rendition(format="png", width=width) for name, width in widths.items()}
+    result = render(svg(CROSS), SVG, recipes | {"own": Rendition(format="auto", key="{key}")})
+    assert result.original == Original(len(svg(CROSS)), "svg", 8, 6, 1)
+    assert result.made["own"].format == "png"
+    for name, width in widths.items():
+        both = opened(result.made[name].content), cross(width, width * 3 // 4)
+        white = Image.new("RGBA", both[0].size, "white")
+        one, other = (Image.alpha_composite(white, picture) for picture in both)
+        assert difference(one, other) < (6 if name == "icon" else 1)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "natural", "at_a_thousand"),
+    [
+        ('width="24.5" height="24"', (25, 24), (1000, 980)),
+        ('viewBox="0 0 1 1.4"', (1, 1), (1000, 1400)),
+        ('width="1in" height="25.4mm"', (96, 96), (1000, 1000)),
+        ('width="100%" height="100%" viewBox="0 0 30 20"', (30, 20), (1000, 667)),
+        ('viewBox="0 0 40000 20000"', (40_000, 20_000), (1000, 500)),
+        ('viewBox="-5 -5 1000000 1000"', (1_000_000, 1_000), (1000, 1)),
+    ],
+)
+def test_size_and_proportions_are_the_drawings_own(
+    attributes: str, natural: tuple[int, int], at_a_thousand: tuple[int, int]
+) -> None:
+    result = render(svg(CROSS, attributes), SVG, {"it": Rendition(format="png", width=1000)})
+    assert result.rejected is None
+    assert (result.original.width, result.original.height) == natural
+    assert (result.made["it"].width, result.made["it"].height) == at_a_thousand
+
+
+def test_a_drawing_on_a_colour_and_on_its_side() -> None:
+    made = shown(svg(CROSS), Rendition(format="png", width=60, rotate=90, background="#00ff00"))
+    assert difference(made, cross(80, 60).transpose(Image.Transpose.ROTATE_270), "RGBA") == 0
+    flat = shown(svg(CROSS), Rendition(width=80, background="#00ff00"))
+    assert flat.getpixel((70, 10))[1] > 250  # type: ignore[index]
+
+
+def test_pixels_count_as_they_are_drawn() -> None:
+    accept = Accept(formats=("svg",), max_pixels=120_000)
+    assert render(svg(CROSS), accept, {"it": Rendition(width=400)}).rejected is None
+    assert render(svg(CROSS), accept, {"it": Rendition(width=404)}).rejected == (
+        "expected at most 120,000 pixels, found 122,412: 404 by 303"
+    )
+    huge = svg(CROSS, 'width="60000" height="60000"')
+    assert render(huge, SVG, {"it": PNG}).rejected == (
+        "expected at most 100,000,000 pixels, found 3,600,000,000: 60000 by 60000"
+    )
+    assert render(huge, SVG, {"it": Rendition(width=100)}).rejected is None
+
+
+def test_an_embedded_picture_is_drawn() -> None:
+    data = base64.b64encode(encoded(photo(), "png")).decode()
+    source = svg(
+        f'<image href="data:image/png;base64,{data}" width="320" height="240"/>', 'viewBox="0 0 320 240"'
+    )
+    assert difference(shown(source, PNG), photo()) < 1
+
+
+LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
+NESTED = "".join(f'<g id="g{n}">{f"""<use href="#g{n - 1}"/>""" * 10}</g>' for n in range(1, 9))
+BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            svg("<text>&a9;</text>", before=f'<!DOCTYPE svg [<!ENTITY a0 "lol">{LAUGHS}]>'),
+            "expected a drawing without entities, found 'a0'",
+        ),
+        (
+            svg("<text>&x;</text>", before='<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>'),
+            "expected a drawing without entities, found 'x'",
+        ),
+        (svg('<image href="file:///etc/passwd"/>'), "needs nothing else, found 'file:///etc/passwd'"),
+        (svg('<image xlink:href="http://127.0.0.1/a.png"/>'), "found 'http://127.0.0.1/a.png'"),
+        (svg('<use href="other.svg#a"/>'), "found 'other.svg#a'"),
+        (svg('<feImage href="//host/a.png"/>'), "found '//host/a.png'"),
+        (svg('<g fill="url( http://host/a.svg#g )"/>'), "found 'http://host/a.svg#g'"),
+        (svg('<g style="mask:url(&quot;other.svg#m&quot;)"/>'), "found 'other.svg#m'"),
+        (svg("<style>@import 'http://host/a.css';</style>"), "found @import"),
+        (svg("<style><![CDATA[a{fill:URL(http://host/a)}]]></style>"), "found 'http://host/a'"),
+        (svg("", before='<?xml-stylesheet href="http://host/a.css"?>'), "found an xml-stylesheet"),
+        (svg('<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="/etc/passwd"/>'), "xi:include"),
+        (svg("<script>alert(1)</script>"), "expected a drawing without scripts, found one"),
+        (svg("", 'width="8" height="6" onload="alert(1)"'), "without scripts, found one in onload"),
+        (svg('<a href="JavaScript:alert(1)"/>'), "without scripts, found one in href"),
+        (svg('<image href="data:image/svg+xml,%3Csvg/%3E"/>'), "embedded png, jpeg, gif, webp, found svg"),
+        (svg('<image href="data:image/png;base64,AAAA"/>'), "embedded png, jpeg, gif, webp, found none"),
+        (svg(f'<image href="data:,{BOMB}"/>'), "found none"),
+        (svg(f'<image href="data:;base64,{BOMB}"/>'), "50,000,000 embedded pixels, found 400,000,000"),
+        (svg("<g>" * 300 + "</g>" * 300), "expected elements at most 200 deep, found more"),
+        (svg("<g/>" * 100_001), "expected at most 100,000 elements, found more"),
+        (svg(f'<g id="g0"/>{NESTED}<use href="#g8"/>'), "100,000 elements as referred to, found 222,221"),
+        (svg('<g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g>'), "found one at "),
+        (
+            svg("".join(f'<g id="g{n}"><use href="#g{n + 1}"/></g>' for n in range(500))),
+            "expected references at most 200 deep, found more",
+        ),
+        (svg("", 'width="1e9" height="1e9"'), "expected a width of at most 1,000,000, found 1e9"),
+        (svg("", 'viewBox="0 0 5 9999999"'), "expected a viewBox of at most 1,000,000, found 9999999"),
+        (svg("", 'width="0" height="0"'), "expected a drawing with a size"),
+        (svg(CROSS)[:-1], "expected well-formed XML"),
+        (svg(CROSS)[:150], "expected well-formed XML"),
+        (svg("<g></h>"), "expected well-formed XML"),
+        (svg(CROSS) + b"<g/>", "expected well-formed XML"),
+        (svg(CROSS, before="<?xml version='1.0' encoding='no-such'?>"), "expected well-formed XML"),
+        (b"<?xml version='1.0'?><html><svg/></html>", "expected an svg element, found 'html'"),
+    ],
+)  # fmt: skip
+def test_what_reaches_out_or_never_ends_is_refused_with_the_reason(content: bytes, reason: str) -> None:
+    assert reason in refusal(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        svg(CROSS, before='<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/svg11.dtd">'),
+        svg(f'<a href="https://example.org/">{CROSS}</a>'),
+        svg(f"<metadata><a xmlns='http://x/' about='http://y/'/></metadata>{CROSS}"),
+        svg(f'<defs><g id="g">{CROSS}</g></defs><use xlink:href="#g"/>'),
+        svg(f"<style>@font-face{{src:url(data:font/woff2;base64,AAAA)}}</style>{CROSS}"),
+        svg(CROSS, before="<?xml version='1.0' encoding='ISO-8859-1'?><!-- caf\u00e9 -->")
+        .decode()
+        .encode("latin-1"),
+        svg(CROSS, before="<?xml version='1.0'?>\n"),
+        svg(f"<g>{CROSS}</g><g/>"),
+        b"\xef\xbb\xbf" + svg(CROSS),
+    ],
+)
+def test_what_only_looks_like_it_is_drawn(content: bytes) -> None:
+    assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str]]]:
+    """Yield a server's address, and what was asked of it."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_loader_itself_fetches_nothing_either(listener: tuple[str, list[str]], tmp_path: Path) -> None:
+    """What the reading through might miss: librsvg, given bytes without a place, has nowhere to look."""
+    from renditions.imaging.vips import load  # noqa: PLC0415
+
+    url, asked = listener
+    red = tmp_path / "red.png"
+    Image.new("RGB", (8, 6), "red").save(red)
+    for place in (f"{url}/a.png", red.as_uri(), str(red), "red.png"):
+        drawn = load("svg", svg(f'<image href="{place}" width="8" height="6"/>'))
+        assert drawn.max() == 0
+    time.sleep(0.05)
+    assert asked == []
+
+
+def test_a_drawing_is_accepted_only_when_asked_for() -> None:
+    result = render(svg(CROSS), Accept(), {"it": PNG})
+    assert result.rejected == "expected jpeg, png, webp, avif, gif, tiff, heic, found svg"
+
+
+def test_a_compressed_drawing_is_no_svg() -> None:
+    import gzip  # noqa: PLC0415
+
+    assert "found gzip" in refusal(gzip.compress(svg(CROSS)))
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.data())
+def test_no_damage_to_a_drawing_raises(data: st.DataObject) -> None:
+    content = bytearray(
+        svg(f'<defs><g id="g">{CROSS}</g></defs><use href="#g"/><style>g{{fill:red}}</style>')
+    )
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(1, len(content) - 1))] = data.draw(st.integers(0, 255))
+    result = render(bytes(content), SVG, {"it": Rendition(format="png", width=20)})
+    assert result.rejected or set(result.made) | set(result.errors) == {"it"}
