@@ -85,6 +85,13 @@ EXAMPLES: Mapping[str, Example] = {
     ),
     "gamma": Example("mountains.jpg", tuple(f"gamma = {value}\nwidth = 220" for value in (0.5, 1, 2))),
     "negate": Example("portrait.jpg", tuple(f"negate = {value}\nwidth = 160" for value in ("false", "true"))),
+    "watermark": Example(
+        "sea.jpg",
+        tuple(
+            f'watermark = {{text = "© Ann"{more}}}\nwidth = 250'
+            for more in ("", ", size = 50", ', gravity = "center", opacity = 100', ", tile = true")
+        ),
+    ),
     "quality": Example(
         "leaf.png", tuple(f"quality = {value}\nwidth = 480" for value in (20, 50, 82, 95)), "detail"
     ),

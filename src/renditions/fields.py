@@ -11,7 +11,7 @@ import json
 import re
 import string
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -78,6 +78,29 @@ class NotEmpty:
     """An annotation: at least one element."""
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a recipe names, with its content: what decides an output's bytes, whatever it is called."""
+
+    name: str
+    """What the pipeline file calls it: a path, or ``source:KEY``."""
+    content: bytes | None = field(default=None, repr=False)
+    """None for an object of the source that wasn't looked up yet."""
+
+    @property
+    def source_key(self) -> str | None:
+        """The key of an object of the source; None for a file."""
+        return self.name.removeprefix(_IN_SOURCE) if self.name.startswith(_IN_SOURCE) else None
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the content."""
+        if self.content is None:
+            raise ValueError(f"{self.name} was not looked up yet")
+        return hashlib.sha256(self.content).hexdigest()
+
+
+_IN_SOURCE = "source:"
 StoreUrl = Annotated[
     str,
     Pattern(
@@ -116,6 +139,18 @@ PageChoice = Annotated[
 ]
 SEVERAL_PAGES = r"^all$|[-,]"
 """What a choice of pages that may be more than one has in it."""
+PictureFile = Annotated[
+    Attachment,
+    Pattern(
+        r"^(source:[^\x00-\x1f\x7f]+|(?!source:)[^\x00-\x1f\x7f]+)(?!\n)$",
+        'a picture file or "source:KEY"',
+    ),
+]
+FontFile = Annotated[Attachment, Pattern(r"^[^\x00-\x1f\x7f]+(?!\n)$", "a font file")]
+Line = Annotated[
+    str,
+    Pattern(r"^(?=.*[^ ])[^\x00-\x1f\x7f]{1,200}(?!\n)$", "a line of 1 to 200 characters, not all blank"),
+]
 TEMPLATE_FIELDS = (
     "key", "dir", "name", "stem", "ext", "rendition", "format", "width", "height", "etag",
 )  # fmt: skip
@@ -166,6 +201,10 @@ def declared_in(thing: Any) -> dict[str, Any]:
 
 
 def hash_of(value: Any) -> str:
-    """Return a short stable hash over JSON-like data."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """Return a short stable hash over JSON-like data, dataclasses and attachments."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_spell)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _spell(value: Any) -> Any:
+    return value.digest if isinstance(value, Attachment) else declared_in(value)

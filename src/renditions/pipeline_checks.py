@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import get_args
 
-from renditions.errors import Problem
+from renditions.errors import Problem, Undecodable
 from renditions.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, parse_template
 from renditions.imaging.extras import is_installed
+from renditions.imaging.probe import sniff
+from renditions.imaging.typeface import default_font, find_missing
 from renditions.pipeline import (
     Accept,
     FolderPlace,
@@ -21,7 +23,7 @@ from renditions.pipeline import (
     parse_store,
     template_values,
 )
-from renditions.recipe import DOCUMENT_FORMATS, FORMATS, Rendition
+from renditions.recipe import DOCUMENT_FORMATS, FORMATS, Rendition, Watermark
 from renditions.record import ATTRIBUTES
 
 ENCODER_CHOICES = {
@@ -51,6 +53,41 @@ def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Proble
     yield from _check_format(rendition, place)
     yield from _check_encoder_choices(rendition, place)
     yield from _check_pages(rendition, place)
+    if rendition.watermark:
+        yield from find_watermark_problems(rendition.watermark, f"{place}.watermark")
+
+
+def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Problem]:
+    """Yield what can't be right in one watermark; an object of the source may be still to be looked up."""
+    if (watermark.image is None) == (watermark.text is None):
+        found = "neither" if watermark.text is None else "both"
+        yield Problem(place, "either an image or a text", found)
+    default = Watermark()
+    if watermark.text is None:
+        for field in ("font", "colour"):
+            if getattr(watermark, field) != getattr(default, field):
+                yield Problem(f"{place}.{field}", f"a text with a {field}", "none")
+    if watermark.gap != default.gap and not watermark.tile:
+        yield Problem(f"{place}.gap", "tile = true with a gap", "false")
+    if watermark.image and watermark.image.content is not None:
+        found = sniff(watermark.image.content) or "bytes of no known format"
+        if found not in Accept().formats:
+            yield Problem(f"{place}.image", f"a picture ({', '.join(Accept().formats)})", found)
+    if watermark.text is not None:
+        yield from _check_glyphs(watermark.text, watermark, place)
+
+
+def _check_glyphs(text: str, watermark: Watermark, place: str) -> Iterator[Problem]:
+    font = watermark.font and watermark.font.content
+    name = watermark.font.name if watermark.font else "Open Sans (another can be named with font)"
+    try:
+        missing = find_missing(font or default_font(), text)
+    except Undecodable as error:
+        yield Problem(f"{place}.font", "a TrueType or OpenType font", f"{name!r} ({error})")
+        return
+    if missing:
+        codes = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in missing)
+        yield Problem(f"{place}.text", f"characters that are in {name}", codes)
 
 
 def find_accept_problems(accept: Accept) -> Iterator[Problem]:
@@ -184,7 +221,8 @@ def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
         if field == "background" and rendition.background == "transparent":
             continue  # told above
         if getattr(rendition, field) != getattr(default, field):
-            found = repr(getattr(rendition, field))
+            value = getattr(rendition, field)
+            found = "a table" if is_dataclass(value) else repr(value)
             yield Problem(f"{place}.{field}", "none with base64, which holds the file as it is", found)
 
 

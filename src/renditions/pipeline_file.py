@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from renditions.errors import PipelineError, Problem, UsageError
-from renditions.fields import Quantity, RangeOr, Template, matches, unwrap
+from renditions.fields import Attachment, Quantity, RangeOr, Template, matches, unwrap
 from renditions.pipeline import Accept, Pipeline
 from renditions.pipeline_checks import (
     explain_template,
@@ -37,6 +37,9 @@ from renditions.pipeline_types import (
     leaf_type,
     parse_quantity,
 )
+
+MAX_ATTACHMENT_BYTES = 10_000_000
+"""The largest file that a recipe may name: it goes to the workers with each picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def parse(text: str, file: str, directory: Path, environ: Mapping[str, str]) -> 
 
 def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[str, str]) -> LoadedPipeline:
     """Check what TOML (or JSON, which has the same values) says. See :func:`parse`."""
-    reader = _Reader()
+    reader = _Reader(directory)
     values = reader.read_fields(Pipeline, data, "")
     pipeline: Pipeline | None = None
     if values.keys() >= {"source", "output", "renditions"}:
@@ -103,7 +106,8 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
 class _Reader:
     """Reads values by their annotated types and collects what is wrong with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self.problems: list[Problem] = []
         self._order: dict[str, int] = {"": 0}
         """The places in the file, numbered as they come."""
@@ -141,7 +145,7 @@ class _Reader:
     def read(self, hint: Any, value: Any, place: str) -> Any:
         """Return the value that the type asks for, or None if it is wrong (TOML has no null)."""
         base, marks = unwrap(hint)
-        if is_dataclass(base):
+        if is_dataclass(base) and base is not Attachment:
             return self.read_table(base, value, place)
         if get_origin(base) is tuple:
             return self._read_array(get_args(base)[0], value, place, is_needed=is_needed(marks))
@@ -157,10 +161,31 @@ class _Reader:
                 self.problems.append(explain_template(value, place))
                 return None
             return self._wrong(place, describe(base, marks) + _suggest_choice(base, value), value)
+        if base is Attachment:
+            return self._read_attachment(value, place)
         if base is float:
             value = float(value)  # 2 and 2.0 are one recipe
         quantity = next((mark for mark in marks if isinstance(mark, Quantity)), None)
         return parse_quantity(value) if quantity else value
+
+    def _read_attachment(self, name: str, place: str) -> Attachment | None:
+        attachment = Attachment(name)
+        if attachment.source_key is not None:
+            return attachment
+        try:
+            path = self._directory / Path(name).expanduser()
+            size_bytes = path.stat().st_size
+            if not path.is_file() or size_bytes > MAX_ATTACHMENT_BYTES:
+                found = f"{name!r} of {size_bytes:,} bytes" if path.is_file() else f"{name!r}, which is none"
+                self.problems.append(
+                    Problem(place, f"a file of at most {MAX_ATTACHMENT_BYTES:,} bytes", found)
+                )
+                return None
+            return Attachment(name, path.read_bytes())
+        except (OSError, RuntimeError) as error:  # RuntimeError: no such user's home
+            found = f"{name!r} ({getattr(error, 'strerror', None) or error})"
+            self.problems.append(Problem(place, "a file that can be read", found))
+            return None
 
     def _read_array(self, element: Any, value: Any, place: str, *, is_needed: bool) -> Any:
         if not isinstance(value, list) or (is_needed and not value):

@@ -6,6 +6,7 @@ it there needs the standard library alone. People write TOML, see ``pipeline_fil
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
@@ -15,7 +16,10 @@ from renditions.pipeline import Pipeline
 
 
 def to_plain(pipeline: Pipeline) -> dict[str, Any]:
-    """Return the pipeline as dicts, lists, texts and numbers: what differs from the defaults."""
+    """Return the pipeline as dicts, lists, texts (files' contents in Base64) and numbers.
+
+    Only what differs from the defaults is in it.
+    """
     plain: dict[str, Any] = _to_plain(pipeline)
     return plain
 
@@ -27,7 +31,7 @@ def _to_plain(value: Any) -> Any:
         return [_to_plain(element) for element in value]
     if isinstance(value, Mapping):
         return {name: _to_plain(field) for name, field in value.items()}
-    return value
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def from_plain(plain: Mapping[str, Any]) -> Pipeline:
@@ -45,4 +49,4 @@ def _from_plain(hint: Any, value: Any) -> Any:
         return tuple(_from_plain(get_args(base)[0], element) for element in value)
     if get_origin(base) is Mapping:
         return {name: _from_plain(get_args(base)[1], element) for name, element in value.items()}
-    return value
+    return base64.b64decode(value) if base is bytes else value

@@ -9,11 +9,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from renditions.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, unwrap
+from renditions.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Attachment, Template, unwrap
 from renditions.pipeline import Pipeline
 from renditions.pipeline_checks import BASE64_CHOICES, ENCODER_CHOICES, MOST_IN_DYNAMODB
 from renditions.pipeline_types import NAME, is_needed, is_required, leaf_type
-from renditions.recipe import DOCUMENT_FORMATS, FORMATS, FormatFacts, Rendition
+from renditions.recipe import DOCUMENT_FORMATS, FORMATS, FormatFacts, Rendition, Watermark
 from renditions.record import ATTRIBUTES
 
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
@@ -23,11 +23,12 @@ def json_schema() -> dict[str, Any]:
     """Return the pipeline file's JSON Schema (draft 2020-12).
 
     It refuses what the loader refuses, but for what no schema can tell: that two renditions would
-    write one key, or that an output would land in the source.
+    write one key, that an output would land in the source, or what is in another file.
     """
     schema = _table_schema(Pipeline)
     rendition = schema["properties"]["renditions"]["additionalProperties"]
     rendition["allOf"] = list(_rendition_rules())
+    rendition["properties"]["watermark"]["allOf"] = list(_watermark_rules())
     schema["properties"]["accept"]["properties"]["formats"]["uniqueItems"] = True
     schema["properties"]["catalog"]["properties"]["key"]["not"] = _one_of(*sorted(ATTRIBUTES))
     in_dynamodb = {"catalog": _must({"store": {"pattern": "^dynamodb:"}})}
@@ -62,6 +63,15 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
         if name != Rendition().format:
             condition["required"] = ["format"]
         yield {"if": condition, "then": {"properties": _format_rules(name, facts)}}
+
+
+def _watermark_rules() -> Iterator[dict[str, Any]]:
+    """Yield the rules between a watermark's fields; ``pipeline_checks`` has the same in words."""
+    yield {"oneOf": [{"required": ["image"]}, {"required": ["text"]}]}
+    yield {"dependentRequired": {"font": ["text"]}}
+    default = Watermark()
+    yield _when({"colour": {"not": _one_of(default.colour)}}, {"required": ["text"]})
+    yield _when({"gap": {"not": _one_of(default.gap)}}, _must({"tile": _one_of(True)}))
 
 
 def _format_rules(name: str, facts: FormatFacts) -> dict[str, Any]:
@@ -124,7 +134,7 @@ def _value_schema(hint: Any) -> dict[str, Any]:
     base, marks = unwrap(hint)
     text = next((mark for mark in marks if isinstance(mark, str)), None)
     described = {"description": text} if text else {}
-    if is_dataclass(base):
+    if is_dataclass(base) and base is not Attachment:
         return _table_schema(base) | described
     if get_origin(base) is tuple:
         element = get_args(base)[0]

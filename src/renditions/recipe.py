@@ -9,8 +9,11 @@ from typing import Annotated, Literal
 from renditions.fields import (
     ByteCount,
     Colour,
+    FontFile,
     KeyTemplate,
+    Line,
     PageChoice,
+    PictureFile,
     Range,
     RangeOr,
     Side,
@@ -29,6 +32,9 @@ Fit = Literal["inside", "cover", "contain", "fill", "outside"]
 Gravity = Literal[
     "center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest",
     "attention", "entropy",
+]  # fmt: skip
+Compass = Literal[
+    "center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest",
 ]  # fmt: skip
 Rotation = Literal[0, 90, 180, 270]
 Flip = Literal["none", "horizontal", "vertical", "both"]
@@ -84,11 +90,42 @@ def media_type(source_format: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watermark:
+    """A picture or a text that is drawn over a rendition."""
+
+    image: Annotated[
+        PictureFile | None,
+        'A picture file, relative to this file, or "source:KEY" for an object of the source store.',
+    ] = None
+    text: Annotated[Line | None, "A line of text, drawn with a thin outline of the opposite tone."] = None
+    font: Annotated[
+        FontFile | None,
+        "A TrueType or OpenType font file, relative to this file; without it Open Sans, which comes along.",
+    ] = None
+    colour: Annotated[Colour, "The text's colour."] = "white"
+    size: Annotated[Annotated[float, Range(1, 100)], "The mark's width, in percent of the picture's."] = 25.0
+    gravity: Annotated[Compass, "Where the mark is."] = "southeast"
+    offset: Annotated[
+        Annotated[float, Range(0, 50)],
+        "How far the mark is from the edges, in percent of the picture's shorter side.",
+    ] = 2.0
+    opacity: Annotated[
+        Annotated[float, Range(1, 100)], "How much the mark covers, in percent: 100 hides what is below."
+    ] = 60.0
+    tile: Annotated[bool, "Whether the mark is repeated over the whole picture."] = False
+    gap: Annotated[
+        Annotated[float, Range(0, 100)],
+        "What is left between repeated marks, in percent of the picture's shorter side.",
+    ] = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
     """One declared result, made from each picture.
 
     The order of operations is fixed, whatever the order in the file: orient, rotate, flip, resize, crop,
-    adjust (grayscale, sepia, brightness, contrast, saturation, gamma, negate), pad, flatten, encode.
+    adjust (grayscale, sepia, brightness, contrast, saturation, gamma, negate), pad, watermark, flatten,
+    encode.
     """
 
     key: Annotated[
@@ -131,6 +168,7 @@ class Rendition:
         Annotated[float, Range(0.1, 10)], "Above 1 makes middle tones lighter, below 1 darker."
     ] = 1.0
     negate: Annotated[bool, "Whether every colour becomes its opposite."] = False
+    watermark: Annotated[Watermark | None, "A picture or a text drawn over it."] = None
     quality: Annotated[
         Annotated[int | Literal["auto"], RangeOr(1, 100, "auto")] | None,
         "1 to 100; without it 82 for JPEG and PDF, 80 for WebP, 60 for AVIF. auto: for each picture the "

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from renditions import reconcile
+from renditions.attachments import attach
 from renditions.difference import Difference, Outcome
 from renditions.errors import RenditionsError, UsageError
 from renditions.local.folder import FolderStore
@@ -44,10 +46,15 @@ class Runtime:
     owners: Path
     """The folder in which the lease owners of this machine hold their locks."""
 
+    @cached_property
+    def attached(self) -> Pipeline:
+        """The pipeline with the pictures that it takes from the source, as they were when first needed."""
+        return attach(self.pipeline, self.source)
+
     def plan(self) -> Iterator[Difference]:
         """Yield what is to be done for each picture; see :func:`renditions.reconcile.plan`."""
         return reconcile.plan(
-            self.pipeline, self.source, self.catalog, clock=_now, is_gone=Owner(self.owners).is_gone
+            self.attached, self.source, self.catalog, clock=_now, is_gone=Owner(self.owners).is_gone
         )
 
     @contextmanager
@@ -57,18 +64,19 @@ class Runtime:
         That function may be called from many threads. What breaks on the way of one picture comes
         back as its outcome.
         """
-        limits = self.pipeline.limits
+        pipeline = self.attached
+        limits = pipeline.limits
         with (
             Owner(self.owners) as owner,
             RenderPool(workers, limits.seconds, limits=limits) as render,
         ):
             processor = Processor(
-                pipeline=self.pipeline,
+                pipeline=pipeline,
                 source=self.source,
                 output=self.output,
                 catalog=self.catalog,
                 render=render,
-                notifiers={notify.target: _make_notifier(notify) for notify in self.pipeline.notify},
+                notifiers={notify.target: _make_notifier(notify) for notify in pipeline.notify},
                 owner=owner.id,
                 clock=_now,
                 is_gone=owner.is_gone,

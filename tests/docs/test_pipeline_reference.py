@@ -14,7 +14,7 @@ from renditions.errors import PipelineError
 from renditions.fields import TEMPLATE_FIELDS
 from renditions.pipeline import Accept, CatalogPlace, Limits, Notify, OutputPlace, Pipeline, Source
 from renditions.pipeline_file import parse, preset_names
-from renditions.recipe import Rendition
+from renditions.recipe import Rendition, Watermark
 
 TEXT = (Path(__file__).parents[2] / "docs" / "pipeline-file.md").read_text("utf-8")
 TABLES: dict[str, Any] = {
@@ -24,6 +24,7 @@ TABLES: dict[str, Any] = {
     "[output]": OutputPlace,
     "[catalog]": CatalogPlace,
     "[renditions.NAME]": Rendition,
+    "[renditions.NAME.watermark]": Watermark,
     "[[notify]]": Notify,
 }
 SET_BY_FORMAT = ("quality", "effort")
@@ -31,17 +32,18 @@ SET_BY_FORMAT = ("quality", "effort")
 
 def rows_of(heading: str) -> dict[str, list[str]]:
     """Return the first table below a heading: the cells of each row, by field."""
-    section = TEXT.partition(f"## {heading}")[2].partition("\n## ")[0].partition("\n### ")[0]
+    section = TEXT.partition(f"# {heading}")[2].partition("\n## ")[0].partition("\n### ")[0]
     rows = (re.split(r" *(?<!\\)\| *", line)[1:-1] for line in section.splitlines() if line.startswith("| `"))
     return {cells[0].strip("`"): cells[1:] for cells in rows}
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    return [block for name, block in found if name == language]
 
 
 def test_every_table_is_documented() -> None:
-    assert len(TABLES) == len(fields(Pipeline))
+    assert len(TABLES) == len(fields(Pipeline)) + 1  # a watermark is in a rendition
 
 
 @pytest.mark.parametrize("heading", TABLES)
@@ -74,5 +76,5 @@ def test_the_first_example_is_a_whole_pipeline_file() -> None:
 
 def test_the_error_example_says_what_the_loader_says() -> None:
     with pytest.raises(PipelineError) as caught:
-        parse(blocks("toml")[1], "renditions.toml", Path("/pictures"), {})
+        parse(blocks("toml")[-1], "renditions.toml", Path("/pictures"), {})
     assert str(caught.value) == blocks("")[-1].strip()

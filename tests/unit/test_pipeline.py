@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from renditions.fields import parse_template
+from renditions.fields import Attachment, parse_template
 from renditions.pipeline import (
     Accept,
     FolderPlace,
@@ -21,7 +21,7 @@ from renditions.pipeline import (
     Source,
     parse_store,
 )
-from renditions.recipe import Rendition
+from renditions.recipe import Rendition, Watermark
 
 OTHER: dict[str, Any] = {
     "format": "webp",
@@ -47,6 +47,7 @@ OTHER: dict[str, Any] = {
     "gamma": 2.0,
     "negate": True,
     "pages": "all",
+    "watermark": Watermark(text="© Ann", font=Attachment("font.ttf", b"font")),
     "metadata": "all",
     "progressive": True,
     "chroma": "444",

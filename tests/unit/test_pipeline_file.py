@@ -103,10 +103,30 @@ GOOD_FILES = {
     "one side": pipeline_text("height = 100\nenlarge = true"),
     "quality found for each picture": pipeline_text('quality = "auto"\ntarget = 75'),
     "quality written as a fraction": pipeline_text("quality = 80.0"),
+    "watermark": pipeline_text('watermark = {text = "© Ann", colour = "black", tile = true, gap = 5}'),
+    "watermark of the source": pipeline_text('watermark = {image = "source:.logo.png", size = 100}'),
     "AVIF": pipeline_text('format = "avif"\neffort = 9\nquality = 50\nbackground = "transparent"'),
 }
 
 BAD_FILES = {
+    "watermark of nothing": (pipeline_text("watermark = {}"), "renditions.one.watermark"),
+    "watermark of two": (
+        pipeline_text('watermark = {text = "a", image = "source:b"}'), "renditions.one.watermark",
+    ),
+    "watermark with a colour for a picture": (
+        pipeline_text('watermark = {image = "source:b", colour = "black"}'),
+        "renditions.one.watermark.colour",
+    ),
+    "watermark with a gap and no tiles": (
+        pipeline_text('watermark = {text = "a", gap = 5}'), "renditions.one.watermark.gap",
+    ),
+    "blank watermark": (pipeline_text('watermark = {text = " "}'), "renditions.one.watermark.text"),
+    "watermark on Base64": (
+        pipeline_text('format = "base64"\nwatermark = {text = "a"}'), "renditions.one.watermark",
+    ),
+    "watermark at a smart place": (
+        pipeline_text('watermark = {text = "a", gravity = "attention"}'), "renditions.one.watermark.gravity",
+    ),
     "unknown table": (pipeline_text(more="[acept]"), "acept"),
     "unknown field": (pipeline_text("widht = 3"), "renditions.one.widht"),
     "no source": ('[output]\nstore = "x"\n[renditions.one]\n', "source"),

@@ -81,11 +81,13 @@ def test_web_has_each_width_in_each_format() -> None:
     assert made == {(width, format_) for width in (480, 960, 1600) for format_ in ("avif", "webp", "jpeg")}
 
 
-def test_shop_validates_and_converts() -> None:
+def test_shop_validates_converts_and_marks_what_is_large() -> None:
     pipeline = read("shop")
     assert pipeline.accept.min_width
     assert {rendition.format for rendition in pipeline.renditions.values()} == {"jpeg", "webp"}
     assert len({rendition.width for rendition in pipeline.renditions.values()}) >= 3
+    marked = {name for name, rendition in pipeline.renditions.items() if rendition.watermark}
+    assert marked == pipeline.renditions.keys() - {"list"}
 
 
 def test_an_unknown_preset_is_refused_with_a_suggestion() -> None:

@@ -18,6 +18,7 @@ from renditions.imaging.geometry import SMART_GRAVITIES, Size
 from renditions.imaging.probe import Header, keeps_animation
 from renditions.imaging.tasks import Task, plan_bases, plan_tasks
 from renditions.imaging.vips import translated
+from renditions.imaging.watermark import draw
 from renditions.ports import Rendered
 from renditions.recipe import FORMATS, Rendition
 
@@ -93,7 +94,7 @@ def _find_level(levels: list[Frames], task: Task) -> Frames:
 
 
 def _finish(level: Frames, task: Task) -> Frames:
-    """Return the level turned, cropped, adjusted, padded and flattened."""
+    """Return the level turned, cropped, adjusted, padded, marked and flattened."""
     images, output = tuple(turn(image, task.recipe) for image in level.images), task.plan.output
     background = parse_colour(task.recipe.background)
     if task.plan.crop_at:
@@ -104,6 +105,8 @@ def _finish(level: Frames, task: Task) -> Frames:
     images = tuple(adjust(image, task.recipe) for image in images)
     if task.plan.pad_at:
         images = tuple(pad(image, task.plan.pad_at, output, background) for image in images)
+    if task.recipe.watermark:
+        images = draw(images, task.recipe.watermark)
     if not FORMATS[task.format].transparency:
         images = tuple(flatten(image, background) for image in images)
     return Frames(images, output, level.timing)

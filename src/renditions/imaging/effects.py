@@ -29,6 +29,11 @@ class Rgba(NamedTuple):
         """Tell whether a picture of one band can hold it."""
         return self.red == self.green == self.blue
 
+    @property
+    def is_light(self) -> bool:
+        """Tell whether its luminance is above middle grey."""
+        return sum(weight * value for weight, value in zip(_LUMINANCE[0], self[:3], strict=True)) > _MIDDLE
+
     def on_white(self) -> Rgba:
         """Return what is seen of it on white paper."""
         red, green, blue = (

@@ -7,9 +7,11 @@ because no picture comes twice.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntFlag
+from pathlib import Path
 from typing import Any
 
 import pyvips
@@ -39,6 +41,10 @@ _LOADER_CLASSES = {
     "tiff": "VipsForeignLoadTiffBuffer",
     "svg": "VipsForeignLoadSvgBuffer",
 }
+
+# Read when the first text is drawn: no font of the machine, with the same library everywhere.
+os.environ["FONTCONFIG_FILE"] = str(Path(__file__).with_name("fonts.conf"))
+os.environ["PANGOCAIRO_BACKEND"] = "fontconfig"
 
 pyvips.block_untrusted_set(True)
 pyvips.operation_block_set("VipsForeignLoad", True)

@@ -1,0 +1,190 @@
+"""Watermarks: a picture or a text over a finished rendition.
+
+A mark is read or drawn once in each worker and held; what is made of it for one size of a rendition is
+held too, since most renditions of a pipeline have one of a few sizes.
+"""
+
+from __future__ import annotations
+
+import html
+import tempfile
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from renditions.errors import Rejected, Unrenderable
+from renditions.fields import Attachment
+from renditions.imaging.decode import decode_still, read_header, resize
+from renditions.imaging.effects import Rgba, parse_colour
+from renditions.imaging.geometry import Offset, Size, place, round_half_up
+from renditions.imaging.probe import check_end, check_file, check_header, sniff
+from renditions.imaging.typeface import default_font
+from renditions.imaging.vips import Image, translated
+from renditions.pipeline import Accept, Limits
+from renditions.recipe import Watermark
+
+_RULES = Accept(max_pixels=25_000_000)
+"""What a mark's picture must keep."""
+_OPAQUE = 255
+_PAPER, _INK = Rgba(255, 255, 255, 255), Rgba(0, 0, 0, 255)
+_TEXT_PIXELS = 64
+"""The smallest font size that a text is drawn in; larger ones are this times a power of two."""
+_MAX_TEXT_PIXELS = 16_000_000
+"""From how many pixels on a drawn text is enlarged rather than drawn anew."""
+_WEIGHT = 700
+"""Bold, where the font can be: a variable one."""
+_OUTLINE = 1 / 9
+"""An outline's width, of the font size."""
+
+
+def draw(images: tuple[Any, ...], watermark: Watermark) -> tuple[Any, ...]:
+    """Return the images, all of one size, with the mark over them; alpha is kept and covered.
+
+    Raises:
+        Unrenderable: the mark is damaged, or can't be drawn.
+
+    """
+    canvas = Size(images[0].width, images[0].height)
+    mark = _prepare(watermark, canvas)
+    at = _place(Size(mark.width, mark.height), canvas, watermark)
+    if watermark.tile:
+        gap = _share(min(canvas.width, canvas.height), watermark.gap)
+        mark, at = _repeat(mark, at, gap, canvas), Offset(0, 0)
+    return tuple(_blend(image, mark, at) for image in images)
+
+
+def _share(length: int, percent: float) -> int:
+    """Return this much of the length in whole pixels, halves up, perhaps 0."""
+    return int(length * Fraction(str(percent)) / 100 + Fraction(1, 2))
+
+
+def _place(mark: Size, canvas: Size, watermark: Watermark) -> Offset:
+    """Return where the mark is put: as far from the edges as declared, if there is room."""
+    offset = _share(min(canvas.width, canvas.height), watermark.offset)
+    across = min(offset, (canvas.width - mark.width) // 2)
+    down = min(offset, (canvas.height - mark.height) // 2)
+    inner = Size(canvas.width - 2 * across, canvas.height - 2 * down)
+    at = place(mark, inner, watermark.gravity)
+    return Offset(across + at.left, down + at.top)
+
+
+@lru_cache(maxsize=8)
+def _prepare(watermark: Watermark, canvas: Size) -> Any:
+    """Return the mark for a canvas of this size, in memory, with its opacity in its alpha."""
+    whole = _find_whole(watermark, canvas)
+    size = _scale(whole, canvas, watermark)
+    return _fade(resize(whole, size), watermark.opacity / 100).copy_memory()
+
+
+def _scale(whole: Any, canvas: Size, watermark: Watermark) -> Size:
+    """Return the mark's size: as wide as declared, but no higher than the canvas."""
+    across = canvas.width * Fraction(str(watermark.size)) / 100 / whole.width
+    scale = min(across, Fraction(canvas.height, whole.height))
+    return Size(round_half_up(whole.width * scale), round_half_up(whole.height * scale))
+
+
+def _find_whole(watermark: Watermark, canvas: Size) -> Any:
+    """Return the mark with alpha, as large as its picture is, or a text at twice the needed size."""
+    if watermark.image is not None:
+        return _read(watermark.image)
+    font_pixels = _TEXT_PIXELS
+    while True:
+        text = _write(watermark.text or "", watermark.font, watermark.colour, font_pixels)
+        is_enough = text.width >= 2 * _scale(text, canvas, watermark).width
+        if is_enough or 4 * text.width * text.height > _MAX_TEXT_PIXELS:
+            return text
+        font_pixels *= 2
+
+
+@lru_cache(maxsize=4)
+def _read(picture: Attachment) -> Any:
+    """Return a mark's picture with alpha, in memory."""
+    content = picture.content
+    assert content is not None  # noqa: S101 - whoever starts the work looks them up
+    try:
+        picture_format = check_file(content, sniff(content), _RULES)
+        check_end(content, picture_format)
+        header = read_header(content, picture_format)
+        check_header(header, _RULES, Limits(), {})
+        image = decode_still(content, header, header.displayed).images[0]
+    except Rejected as error:
+        raise Unrenderable(f"the watermark {picture.name!r}: {error}") from error
+    # Made anew from its pixels, so that no metadata of the mark gets into what it is drawn on.
+    pixels, interpretation = image.write_to_memory(), image.interpretation
+    image = Image.new_from_memory(pixels, image.width, image.height, image.bands, "uchar")
+    image = image.copy(interpretation=interpretation)
+    return image if image.hasalpha() else image.bandjoin(_OPAQUE)
+
+
+@lru_cache(maxsize=8)
+def _write(text: str, font: Attachment | None, colour: str, font_pixels: int) -> Any:
+    """Return the text with alpha, with a soft outline of the opposite tone, in memory."""
+    content = default_font() if font is None else font.content
+    assert content is not None  # noqa: S101 - fonts are read with the pipeline file
+    with translated(Unrenderable, "a text that can be drawn"), tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        # By fonts.conf a font's family is its file's path. 72 dpi: points are pixels.
+        letters = Image.text(
+            f'<span fallback="false" weight="{_WEIGHT}">{html.escape(text)}</span>',
+            font=f"{file.name}, {font_pixels}",
+            fontfile=file.name,
+            dpi=72,
+        ).copy_memory()
+    ink = parse_colour(colour)
+    radius = font_pixels * _OUTLINE
+    margin = round(1.5 * radius)
+    letters = letters.embed(margin, margin, letters.width + 2 * margin, letters.height + 2 * margin)
+    # Blurred and then cut off: letters grown by a soft edge.
+    grown = (letters.gaussblur(radius / 2) * 3).cast("uchar")
+    outline = _paint(grown, _INK if ink.is_light else _PAPER)
+    mark = _over(_paint(letters, ink), outline)
+    return _fade(mark, ink.alpha / _OPAQUE).copy_memory()
+
+
+def _paint(alpha: Any, colour: Rgba) -> Any:
+    """Return an image of one colour that shows as much as its alpha says."""
+    flat = alpha.new_from_image(list(colour[:3])).copy(interpretation="srgb")
+    return flat.bandjoin(alpha)
+
+
+def _fade(mark: Any, opacity: float) -> Any:
+    """Return the mark with its alpha multiplied."""
+    count = mark.bands - 1
+    return mark[:count].bandjoin((mark[count] * opacity).rint().cast("uchar"))
+
+
+def _repeat(mark: Any, at: Offset, gap: int, canvas: Size) -> Any:
+    """Return a canvas full of marks, of which one is where it would be alone."""
+    width, height = mark.width + gap, mark.height + gap
+    cell = mark.embed(0, 0, width, height)
+    left, top = -at.left % width, -at.top % height
+    sheet = cell.replicate(-(-(left + canvas.width) // width), -(-(top + canvas.height) // height))
+    return sheet.crop(left, top, canvas.width, canvas.height)
+
+
+def _over(top: Any, below: Any) -> Any:
+    """Return the upper image over the lower one, both with alpha (Porter and Duff's *over*)."""
+    count = top.bands - 1
+    covering = top[count] / _OPAQUE
+    uncovered = below[count] / _OPAQUE * (1 - covering)
+    alpha = covering + uncovered
+    # Division by an alpha of 0 gives 0.
+    colours = (top[:count] * covering + below[:count] * uncovered) / alpha
+    interpretation = top.interpretation
+    return colours.bandjoin(alpha * _OPAQUE).rint().cast("uchar").copy(interpretation=interpretation)
+
+
+def _blend(image: Any, mark: Any, at: Offset) -> Any:
+    """Return the image with the mark over it; only the pixels below the mark are computed anew."""
+    if image.bands < 3 <= mark.bands:
+        image = image.colourspace("srgb")
+    if mark.bands < 3 <= image.bands:
+        mark = mark.colourspace("srgb")
+    below = image.crop(at.left, at.top, mark.width, mark.height)
+    count = mark.bands - 1
+    if image.hasalpha():
+        covered = _over(mark, below)
+    else:
+        covered = mark[count].ifthenelse(mark[:count], below, blend=True)
+    return image.insert(covered, at.left, at.top)
