@@ -18,6 +18,8 @@
     │   ├── CatalogFailed       the catalog didn't do what it was asked
     │   │   ├── CatalogTooNew     a newer version wrote it
     │   │   └── CatalogRefused    it won't until somebody changes something
+    │   ├── QueueFailed         a queue didn't do what it was asked
+    │   │   └── QueueRefused      and won't until somebody changes something
     │   └── NotifyFailed        a notice couldn't be delivered
     │       └── NotifyRefused     and can't be until somebody changes something
     └── Conflict              somebody else changed the thing meanwhile: look again
@@ -147,6 +149,16 @@ class CatalogTooNew(CatalogFailed):
 
 class CatalogRefused(CatalogFailed):
     """The catalog won't do it until somebody changes something: no permission, no such table."""
+
+    retryable = False
+
+
+class QueueFailed(Failed):
+    """A queue didn't do what it was asked."""
+
+
+class QueueRefused(QueueFailed):
+    """The queue won't do it until somebody changes something: no permission, no such queue."""
 
     retryable = False
 

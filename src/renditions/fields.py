@@ -119,8 +119,9 @@ CatalogUrl = Annotated[
 NotifyUrl = Annotated[
     str,
     Pattern(
-        r"^(log:|sns:arn:[^\x00-\x1f\x7f]+|[a-z][a-z0-9+.-]*://[^\x00-\x1f\x7f]+)(?!\n)$",
-        '"log:", "sns:ARN" or a URL such as "mailto://…"',
+        r"^(log:|sns:arn:[^\x00-\x1f\x7f]+|events:[A-Za-z0-9._/:-]{1,1600}"
+        r"|[a-z][a-z0-9+.-]*://[^\x00-\x1f\x7f]+)(?!\n)$",
+        '"log:", "sns:ARN", "events:BUS" or a URL such as "mailto://…"',
     ),
 ]
 Colour = Annotated[

@@ -112,7 +112,7 @@ class Notify:
     """Who hears of what."""
 
     on: Annotated[tuple[NoticeEvent, ...], NotEmpty(), "Which results are told."]
-    to: Annotated[NotifyUrl, 'Where to: "log:", "sns:ARN", or a URL such as "mailto://…".']
+    to: Annotated[NotifyUrl, 'Where to: "log:", "sns:ARN", "events:BUS", or a URL such as "mailto://…".']
 
     @property
     def target(self) -> str:

@@ -26,6 +26,8 @@ ATTRIBUTES = frozenset(
 )  # fmt: skip
 """What a record's JSON form has beside the name; the last four in DynamoDB alone."""
 
+_INTERNAL = frozenset({"attempts", "goal", "lease", "owed", "pending_keys", "revision", "rules"})
+
 
 def format_time(moment: datetime) -> str:
     """Return ISO 8601 in UTC with microseconds, whose text order is the order of time."""
@@ -210,6 +212,11 @@ class Notice:
 
     event: NoticeEvent
     record: Record
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form: the event, and of the record what isn't the catalog's own affair."""
+        item = self.record.to_item()
+        return {"event": self.event} | {name: item[name] for name in item if name not in _INTERNAL}
 
 
 def _without_empty(fields: dict[str, Any], *names: str) -> dict[str, Any]:

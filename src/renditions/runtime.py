@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from renditions import reconcile
 from renditions.attachments import attach
@@ -21,11 +23,14 @@ from renditions.local.pool import RenderPool
 from renditions.local.sqlite import SqliteCatalog
 from renditions.local.watch import watch_keys
 from renditions.notify import LogNotifier
-from renditions.pipeline import FolderPlace, Notify, Pipeline, parse_store
+from renditions.pipeline import Notify, Pipeline, S3Place, parse_store
 from renditions.pipeline_file import LoadedPipeline
 from renditions.ports import Catalog, Notifier, Store
 from renditions.process import Processor
 from renditions.reconcile import Summary
+
+if TYPE_CHECKING:
+    from renditions.aws.cloud import Cloud
 
 REST_SECONDS = 1.0
 """How long a file in the source folder must have been left alone to count as written."""
@@ -39,12 +44,18 @@ class Runtime:
     """One pipeline's parts, open."""
 
     pipeline: Pipeline
-    source_folder: Path
+    source_folder: Path | None
+    """The folder that can be watched, where the source is one."""
     source: Store
     output: Store
     catalog: Catalog
-    owners: Path
-    """The folder in which the lease owners of this machine hold their locks."""
+    notifiers: Mapping[str, Notifier]
+    """By ``Notify.target``."""
+    owners: Path | None
+    """The folder in which the lease owners of this machine hold their locks, if the catalog is its own.
+
+    Elsewhere a lease ends by its time alone.
+    """
 
     @cached_property
     def attached(self) -> Pipeline:
@@ -53,9 +64,8 @@ class Runtime:
 
     def plan(self) -> Iterator[Difference]:
         """Yield what is to be done for each picture; see :func:`renditions.reconcile.plan`."""
-        return reconcile.plan(
-            self.attached, self.source, self.catalog, clock=_now, is_gone=Owner(self.owners).is_gone
-        )
+        is_gone = Owner(self.owners).is_gone if self.owners else _nobody_is_gone
+        return reconcile.plan(self.attached, self.source, self.catalog, clock=_now, is_gone=is_gone)
 
     @contextmanager
     def open_workers(self, workers: int) -> Iterator[Callable[[str], Outcome]]:
@@ -67,7 +77,7 @@ class Runtime:
         pipeline = self.attached
         limits = pipeline.limits
         with (
-            Owner(self.owners) as owner,
+            _own(self.owners) as (owner, is_gone),
             RenderPool(workers, limits.seconds, limits=limits) as render,
         ):
             processor = Processor(
@@ -76,10 +86,10 @@ class Runtime:
                 output=self.output,
                 catalog=self.catalog,
                 render=render,
-                notifiers={notify.target: _make_notifier(notify) for notify in pipeline.notify},
-                owner=owner.id,
+                notifiers=self.notifiers,
+                owner=owner,
                 clock=_now,
-                is_gone=owner.is_gone,
+                is_gone=is_gone,
             )
 
             def process(name: str) -> Outcome:
@@ -113,7 +123,16 @@ class Runtime:
         """Keep everything as declared until ``stop`` is set; see :func:`renditions.reconcile.follow`.
 
         ``hinted`` returns names that something is known to have happened to since it was last asked.
+
+        Raises:
+            UsageError: the source is no folder.
+
         """
+        if self.source_folder is None:
+            raise UsageError(
+                f"watch: expected a source in a folder, found {self.pipeline.source.store!r}, where "
+                "renditions sync sees what has changed"
+            )
         seen = watch_keys(self.source_folder, stop, TICK_SECONDS)
         reconcile.follow(
             (None if names is None else names | hinted() for names in seen),
@@ -135,45 +154,75 @@ def open_runtime(loaded: LoadedPipeline, *, read_only: bool = False) -> Iterator
         UsageError: It names a store, a catalog or a notice target that this version can't open.
 
     """
-    pipeline = loaded.pipeline
-    source_folder = _find_folder("source.store", pipeline.source.store, loaded.directory)
-    output_folder = _find_folder("output.store", pipeline.output.store, loaded.directory)
-    catalog_path = _find_catalog(pipeline, loaded.directory)
-    for notify in pipeline.notify:
-        _make_notifier(notify)
-    is_missing = read_only and not catalog_path.exists()
-    with SqliteCatalog(Path(":memory:") if is_missing else catalog_path) as catalog:
-        yield Runtime(
-            pipeline=pipeline,
-            source_folder=source_folder,
-            source=FolderStore(source_folder, REST_SECONDS),
-            output=FolderStore(output_folder, create=True),
-            catalog=catalog,
-            owners=catalog_path.with_name(f"{catalog_path.name}-owners"),
-        )
+    pipeline, directory = loaded.pipeline, loaded.directory
+    source_place = parse_store(pipeline.source.store, directory)
+    output_place = parse_store(pipeline.output.store, directory)
+    aws = _Aws()
+    source: Store
+    output: Store
+    if isinstance(source_place, S3Place):
+        source, source_folder = aws.cloud.open_store(source_place), None
+    else:
+        source, source_folder = FolderStore(source_place.path, REST_SECONDS), source_place.path
+    if isinstance(output_place, S3Place):
+        output = aws.cloud.open_store(output_place, pipeline.output.cache_control)
+    else:
+        output = FolderStore(output_place.path, create=True)
+    notifiers = {notify.target: _open_notifier(notify, aws) for notify in pipeline.notify}
+    with _open_catalog(pipeline, directory, aws, read_only=read_only) as (catalog, owners):
+        yield Runtime(pipeline, source_folder, source, output, catalog, notifiers, owners)
 
 
-def _find_folder(place: str, url: str, directory: Path) -> Path:
-    found = parse_store(url, directory)
-    if not isinstance(found, FolderPlace):
-        raise UsageError(f"{place}: expected a folder, which is what this version can open, found {url!r}")
-    return found.path
+class _Aws:
+    """What is on AWS. Nothing of it is imported before the first part is opened."""
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        try:
+            from renditions.aws.cloud import Cloud  # noqa: PLC0415 - an extra, and slow to import
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                f"s3://, dynamodb:, sns: and events: need {error.name}: pip install 'renditions[aws]'"
+            ) from error
+        return Cloud()
 
 
-def _find_catalog(pipeline: Pipeline, directory: Path) -> Path:
-    kind, _, path = pipeline.catalog.store.partition(":")
-    if kind != "sqlite":
-        raise UsageError(
-            f"catalog.store: expected sqlite:FILE, which is what this version can open, "
-            f"found {pipeline.catalog.store!r}"
-        )
-    return directory / Path(path).expanduser()
+@contextmanager
+def _open_catalog(
+    pipeline: Pipeline, directory: Path, aws: _Aws, *, read_only: bool
+) -> Iterator[tuple[Catalog, Path | None]]:
+    """Yield the catalog, and the folder of its lease owners if they are all on this machine."""
+    kind, _, name = pipeline.catalog.store.partition(":")
+    if kind == "dynamodb":
+        yield aws.cloud.open_catalog(name, pipeline.catalog.key), None
+        return
+    path = directory / Path(name).expanduser()
+    is_missing = read_only and not path.exists()
+    with SqliteCatalog(Path(":memory:") if is_missing else path) as catalog:
+        yield catalog, path.with_name(f"{path.name}-owners")
 
 
-def _make_notifier(notify: Notify) -> Notifier:
-    if notify.to != "log:":
-        raise UsageError(f"notify: expected log:, which is what this version can notify, found {notify.to!r}")
-    return LogNotifier()
+def _open_notifier(notify: Notify, aws: _Aws) -> Notifier:
+    if notify.to == "log:":
+        return LogNotifier()
+    if notify.to.startswith(("sns:", "events:")):
+        return aws.cloud.open_notifier(notify.to)
+    expected = "log:, sns:ARN or events:BUS, which is what this version can notify"
+    raise UsageError(f"notify: expected {expected}, found {notify.to!r}")
+
+
+@contextmanager
+def _own(owners: Path | None) -> Iterator[tuple[str, Callable[[str], bool]]]:
+    """Yield who takes the leases, and what tells of another owner that it is gone."""
+    if owners is None:
+        yield uuid.uuid4().hex, _nobody_is_gone
+        return
+    with Owner(owners) as owner:
+        yield owner.id, owner.is_gone
+
+
+def _nobody_is_gone(_: str) -> bool:
+    return False
 
 
 def _threads(workers: int) -> int:

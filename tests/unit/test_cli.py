@@ -208,15 +208,6 @@ def test_a_source_folder_that_is_missing_loses_nothing(folder: Path) -> None:
     assert list(outputs(folder)) == ["thumb_photo.jpg"]
 
 
-def test_stores_of_other_places_are_refused_with_a_clear_word(folder: Path) -> None:
-    text = (folder / "renditions.toml").read_text().replace("./inbox", "s3://photos-in/")
-    (folder / "renditions.toml").write_text(text)
-    assert run(folder, "check").code == 0
-    ended = run(folder, "sync")
-    assert ended.code == 2
-    assert "source.store: expected a folder" in ended.err
-
-
 def test_the_file_can_be_named_before_or_after_the_command(folder: Path) -> None:
     (folder / "renditions.toml").rename(folder / "other.toml")
     assert run(folder, "-p", "other.toml", "plan").code == 0

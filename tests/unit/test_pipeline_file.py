@@ -92,6 +92,10 @@ GOOD_FILES = {
     "sns": pipeline_text(
         more='[[notify]]\non = ["done"]\nto = "sns:arn:aws:sns:eu-west-1:123456789012:topic"'
     ),
+    "a bus by its name": pipeline_text(more='[[notify]]\non = ["done"]\nto = "events:default"'),
+    "a bus by its ARN": pipeline_text(
+        more='[[notify]]\non = ["done"]\nto = "events:arn:aws:events:eu-west-1:123456789012:event-bus/a"'
+    ),
     "dynamodb": pipeline_text(more='[catalog]\nstore = "dynamodb:ImageMetadata"'),
     "one page": pipeline_text('pages = "3"'),
     "pages": pipeline_text('pages = "1-3,5,9-7"\nformat = "pdf"'),
@@ -175,6 +179,7 @@ BAD_FILES = {
         "renditions",
     ),
     "bad target": (pipeline_text(more='[[notify]]\non = ["done"]\nto = "me"'), "notify[0].to"),
+    "a bus without a name": (pipeline_text(more='[[notify]]\non = ["done"]\nto = "events:"'), "notify[0].to"),
     "bad event": (pipeline_text(more='[[notify]]\non = ["down"]\nto = "log:"'), "notify[0].on[0]"),
     "notify that is no array": (pipeline_text(more='[notify]\non = ["done"]\nto = "log:"'), "notify"),
     "unknown template field": (pipeline_text('key = "{nam}"'), "renditions.one.key"),

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from renditions.errors import Failed, NotifyFailed, RenderTimedOut, StoreFailed
+from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
 from renditions.pipeline import Accept, Notify
 from renditions.ports import IfAbsent, Rendering
 from renditions.recipe import Rendition
+from renditions.reconcile import reopen
 from renditions.record import Lease, Notice
 from world import LOG, Steps, World, hash_render, make_pipeline
 
@@ -242,6 +243,26 @@ def test_a_living_owners_lease_is_waited_for_and_a_dead_ones_is_not(world: World
     assert (outcome.result, outcome.again) == ("waiting", True)
     world.gone.add("other")
     assert world.processor().process(NAME).result == "done"
+
+
+def test_an_archived_picture_is_rejected_until_it_is_restored_and_retried(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.upload(NAME, b"one")
+
+    def refuse(_: str) -> None:
+        raise Archived("restore it first")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.source, "get", refuse)
+        outcome = world.processor().process(NAME)
+        assert (outcome.result, outcome.reason) == ("rejected", "restore it first")
+        assert world.processor().process(NAME).result == "unchanged"
+    rejected = world.catalog.get(NAME)
+    assert rejected
+    assert reopen(world.catalog, rejected)
+    assert world.processor().process(NAME).result == "done"
+    world.check_promise()
 
 
 def test_the_later_of_two_pictures_with_one_key_is_rejected_naming_the_earlier(world: World) -> None:

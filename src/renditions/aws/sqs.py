@@ -1,0 +1,101 @@
+"""A queue of messages that tell of changes, taken as Lambda takes them.
+
+A message that was received is hidden from others for the queue's visibility time-out. It comes again
+unless it is deleted before, and ends among the dead letters after as many times as the queue allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from renditions.aws.clients import PASSING, reported
+from renditions.errors import QueueFailed, QueueRefused
+
+MAX_BATCH = 10
+"""How many messages one request of SQS is about at most."""
+LONGEST_WAIT_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that is ours until its visibility time-out."""
+
+    id: str
+    receipt: str
+    """By which this one delivery is deleted or kept hidden."""
+    body: str
+    deliveries: int
+    """The how manieth delivery this is, from 1."""
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the message as one of ``Records`` in the event that Lambda would hand to a function."""
+        return {
+            "messageId": self.id,
+            "receiptHandle": self.receipt,
+            "body": self.body,
+            "attributes": {"ApproximateReceiveCount": str(self.deliveries)},
+            "eventSource": "aws:sqs",
+        }
+
+
+class Queue:
+    """A queue by its URL, for any number of threads.
+
+    Its methods raise ``QueueFailed`` or ``QueueRefused``.
+    """
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def receive(self, limit: int = MAX_BATCH, wait_seconds: int = LONGEST_WAIT_SECONDS) -> list[Received]:
+        """Take up to ``limit`` (1 to 10) messages; wait up to 20 seconds for the first one."""
+        with self._reported():
+            answer = self._client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=limit,
+                WaitTimeSeconds=wait_seconds,
+                AttributeNames=["ApproximateReceiveCount"],
+            )
+        return [
+            Received(
+                id=message["MessageId"],
+                receipt=message["ReceiptHandle"],
+                body=message["Body"],
+                deliveries=int(message["Attributes"]["ApproximateReceiveCount"]),
+            )
+            for message in answer.get("Messages", ())
+        ]
+
+    def delete(self, messages: Sequence[Received]) -> None:
+        """Delete up to ten messages: they are done."""
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(messages)
+        ]
+        with self._reported():
+            answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        self._check(answer)
+
+    def hide(self, messages: Sequence[Received], seconds: int) -> None:
+        """Keep up to ten messages hidden from others for so long from now; 0 gives them back."""
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
+            for number, message in enumerate(messages)
+        ]
+        with self._reported():
+            answer = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+        self._check(answer)
+
+    def _check(self, answer: dict[str, Any]) -> None:
+        """Raise what is wrong with single messages though the request as a whole succeeded."""
+        failed = answer.get("Failed", ())
+        for entry in failed:
+            can_pass = not entry["SenderFault"] or entry["Code"] in PASSING
+            text = f"{self._url}: {len(failed)} messages: {entry['Code']}: {entry.get('Message', '')}"
+            raise (QueueFailed if can_pass else QueueRefused)(text)
+
+    def _reported(self) -> AbstractContextManager[None]:
+        return reported(self._url, passing=QueueFailed, lasting=QueueRefused)

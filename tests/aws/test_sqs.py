@@ -1,0 +1,87 @@
+"""A queue, taken from as Lambda takes from it."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from aws.answers import Answer, answering
+from contract.cloud import CLIENTS, name_of
+from renditions.aws.cloud import Cloud
+from renditions.aws.sqs import Queue, Received
+from renditions.errors import QueueFailed, QueueRefused
+from renditions.events import decode
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+EVENT = {
+    "Records": [
+        {
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": "in"}, "object": {"key": "a.jpg"}},
+        }
+    ]
+}
+OURS = Received("1", "receipt", "{}", 1)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Make a queue whose messages stay hidden for a minute."""
+    attributes = {"VisibilityTimeout": "60"}
+    return str(CLIENTS.sqs.create_queue(QueueName=name_of(tmp_path), Attributes=attributes)["QueueUrl"])
+
+
+def test_a_message_is_received_once_and_is_gone_when_it_is_deleted(url: str) -> None:
+    queue = Cloud().open_queue(url)
+    assert queue.receive(wait_seconds=0) == []
+    for body in ("one", "two"):
+        CLIENTS.sqs.send_message(QueueUrl=url, MessageBody=body)
+    messages = queue.receive(wait_seconds=5)
+    assert sorted(message.body for message in messages) == ["one", "two"]
+    assert queue.receive(wait_seconds=0) == []
+    queue.delete(messages)
+    assert CLIENTS.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"].items() >= {
+        ("ApproximateNumberOfMessages", "0"),
+        ("ApproximateNumberOfMessagesNotVisible", "0"),
+    }
+
+
+def test_a_message_that_is_given_back_comes_again_and_counts(url: str) -> None:
+    queue = Queue(CLIENTS.sqs, url)
+    CLIENTS.sqs.send_message(QueueUrl=url, MessageBody="one")
+    (first,) = queue.receive(limit=1, wait_seconds=5)
+    queue.hide([first], 120)
+    assert queue.receive(wait_seconds=0) == []
+    queue.hide([first], 0)
+    (second,) = queue.receive(wait_seconds=5)
+    assert (first.id, first.deliveries, second.deliveries) == (second.id, 1, 2)
+
+
+def test_a_message_reads_as_lambda_would_hand_it_over(url: str) -> None:
+    CLIENTS.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(EVENT))
+    (received,) = Queue(CLIENTS.sqs, url).receive(wait_seconds=5)
+    (message,) = decode({"Records": [received.to_record()]}).messages
+    assert message.id == received.id
+    assert "a.jpg" in str(message.contents)
+
+
+def test_a_missing_queue_is_refused(url: str) -> None:
+    with pytest.raises(QueueRefused, match=f"{url}-not"):
+        Queue(CLIENTS.sqs, f"{url}-not").receive(wait_seconds=0)
+
+
+@pytest.mark.parametrize(("code", "ours", "error"), [("ReceiptHandleIsInvalid", True, QueueRefused),
+                                                      ("InternalError", False, QueueFailed)])  # fmt: skip
+def test_what_fails_of_a_batch_is_seen(code: str, ours: bool, error: type[Exception]) -> None:
+    failed = {"Id": "0", "SenderFault": ours, "Code": code}
+    with answering([Answer(200, json.dumps({"Failed": [failed], "Successful": []}))]) as (clients, _):
+        queue = Queue(clients.sqs, "http://queue")
+        for use in (queue.delete, partial(queue.hide, seconds=5)):
+            with pytest.raises(error, match=code) as raised:
+                use([OURS])
+            assert type(raised.value) is error

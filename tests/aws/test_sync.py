@@ -1,0 +1,153 @@
+"""The whole pipeline on AWS, by the command line: the same file as in a folder, and the same bytes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from commands import draw, run
+from contract.cloud import CLIENTS, REGION, name_of
+from contract.stores import keys
+from renditions.aws.s3 import S3Store
+from renditions.aws.sqs import Queue
+from renditions.aws.table import table_schema
+from renditions.errors import UsageError
+from renditions.pipeline import S3Place
+from renditions.pipeline_file import load, read_preset
+from renditions.runtime import open_runtime
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+SOUND = ["photo.jpg", "2026/ü b+c.jpg", "2026/x.png"]
+
+
+class Account:
+    """Two buckets, a table, and a topic with a queue behind it."""
+
+    def __init__(self, name: str) -> None:
+        self.source, self.output = self._make_bucket(f"{name}-in"), self._make_bucket(f"{name}-out")
+        self.table = name
+        CLIENTS.dynamodb.create_table(
+            TableName=name, BillingMode="PAY_PER_REQUEST", **table_schema("image_name")
+        )
+        self.topic = str(CLIENTS.sns.create_topic(Name=name)["TopicArn"])
+        url = CLIENTS.sqs.create_queue(QueueName=name)["QueueUrl"]
+        found = CLIENTS.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        CLIENTS.sns.subscribe(
+            TopicArn=self.topic,
+            Protocol="sqs",
+            Endpoint=found["Attributes"]["QueueArn"],
+            Attributes={"RawMessageDelivery": "true"},
+        )
+        self.notices = Queue(CLIENTS.sqs, url)
+
+    def _make_bucket(self, name: str) -> S3Store:
+        CLIENTS.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        return S3Store(CLIENTS.s3, S3Place(name, ""))
+
+    def upload(self, key: str, content: bytes, **options: str) -> None:
+        """Put a picture, as any client would."""
+        CLIENTS.s3.put_object(Bucket=f"{self.table}-in", Key=key, Body=content, **options)
+
+    def read_outputs(self) -> dict[str, bytes]:
+        """Return every output's content by its key."""
+        found = {key: self.output.get(key) for key in keys(self.output)}
+        return {key: got[1] for key, got in found.items() if got}
+
+    def read_notices(self) -> dict[str, str]:
+        """Return the event of each picture's notice."""
+        items = [json.loads(message.body) for message in self.notices.receive(wait_seconds=1)]
+        return {item["image_name"]: item["event"] for item in items}
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Make an account and let the environment put it in the place of the file's folders."""
+    made = Account(name_of(tmp_path))
+    monkeypatch.setenv("SOURCE_BUCKET", f"{made.table}-in")
+    monkeypatch.setenv("OUTPUT_BUCKET", f"{made.table}-out")
+    monkeypatch.setenv("TABLE_NAME", made.table)
+    monkeypatch.setenv("SNS_TOPIC_ARN", made.topic)
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Make a folder of three pictures with the thumbnail preset, synced there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SOURCE_BUCKET", "OUTPUT_BUCKET", "TABLE_NAME", "SNS_TOPIC_ARN"):
+            patch.delenv(name, raising=False)
+        (tmp_path / "renditions.toml").write_text(read_preset("thumbnail"))
+        draw(tmp_path / "inbox/photo.jpg", 1920, 1080)
+        for number, name in enumerate(SOUND[1:]):
+            draw(tmp_path / "inbox" / name, seed=number)
+        assert run(tmp_path, "sync").code == 0
+    return tmp_path
+
+
+def read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in (folder / "processed").rglob("*.*"):
+        if ".renditions" not in path.parts:
+            yield path.relative_to(folder / "processed").as_posix(), path.read_bytes()
+
+
+def test_the_file_that_ran_in_a_folder_gives_the_same_bytes_on_aws(folder: Path, account: Account) -> None:
+    for name in SOUND:
+        account.upload(name, (folder / "inbox" / name).read_bytes())
+    account.upload("2026/", b"")  # what a console makes when it makes a folder
+    ended = run(folder, "sync")
+    assert ended.code == 0, ended.err
+    assert account.read_outputs() == dict(read_folder(folder))
+    assert len(account.read_outputs()) == 3
+    item = CLIENTS.dynamodb.get_item(TableName=account.table, Key={"image_name": {"S": "photo.jpg"}})["Item"]
+    assert item["status"] == {"S": "done"}
+    assert [item[f"original_{side}"]["N"] for side in ("width", "height")] == ["1920", "1080"]
+    assert [item[f"processed_{side}"]["N"] for side in ("width", "height")] == ["200", "113"]
+    assert account.read_notices() == dict.fromkeys(SOUND, "done")
+    assert "nothing to do" in run(folder, "plan").out.lower()
+
+
+def test_what_can_not_be_made_is_told_and_what_goes_takes_its_outputs_along(
+    folder: Path, account: Account
+) -> None:
+    picture = (folder / "inbox/photo.jpg").read_bytes()
+    account.upload("a//b.jpg", picture)
+    account.upload("damaged.jpg", picture[:1000])
+    account.upload("archived.jpg", picture, StorageClass="GLACIER")
+    assert run(folder, "sync").code == 1
+    assert list(account.read_outputs()) == ["a//thumb_b.jpg"]
+    rejected = {item["image_name"]: item["reason"] for item in run(folder, "list", "--json").data
+                if item["status"] == "rejected"}  # fmt: skip
+    assert rejected.keys() == {"damaged.jpg", "archived.jpg"}
+    assert "restore" in rejected["archived.jpg"]
+    assert account.read_notices() == {
+        "a//b.jpg": "done",
+        "damaged.jpg": "rejected",
+        "archived.jpg": "rejected",
+    }
+    CLIENTS.s3.delete_object(Bucket=f"{account.table}-in", Key="a//b.jpg")
+    CLIENTS.s3.delete_object(Bucket=f"{account.table}-in", Key="damaged.jpg")
+    assert run(folder, "sync").code == 1
+    assert account.read_outputs() == {}
+    assert [item["image_name"] for item in run(folder, "list", "--json").data] == ["archived.jpg"]
+
+
+def test_a_bucket_can_not_be_watched(folder: Path, account: Account) -> None:
+    ended = run(folder, "watch")
+    assert ended.code == 2
+    assert "expected a source in a folder" in ended.err
+
+
+def test_without_the_extra_its_name_is_told(
+    folder: Path, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [name for name in sys.modules if name.startswith("renditions.aws.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "botocore.config", None)
+    loaded = load(folder / "renditions.toml", {"SOURCE_BUCKET": "photos-in"})
+    with pytest.raises(UsageError, match=r"pip install 'renditions\[aws\]'"), open_runtime(loaded):
+        pass
