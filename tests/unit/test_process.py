@@ -6,9 +6,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from memory import MemoryStore
 from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
 from renditions.pipeline import Accept, Notify
@@ -245,19 +247,18 @@ def test_a_living_owners_lease_is_waited_for_and_a_dead_ones_is_not(world: World
     assert world.processor().process(NAME).result == "done"
 
 
-def test_an_archived_picture_is_rejected_until_it_is_restored_and_retried(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_archived_picture_is_rejected_until_it_is_restored_and_retried(world: World) -> None:
+    class Archive(MemoryStore):
+        head = world.source.head
+
+        def get(self, key: str) -> NoReturn:
+            raise Archived("restore it first")
+
     world.upload(NAME, b"one")
-
-    def refuse(_: str) -> None:
-        raise Archived("restore it first")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(world.source, "get", refuse)
-        outcome = world.processor().process(NAME)
-        assert (outcome.result, outcome.reason) == ("rejected", "restore it first")
-        assert world.processor().process(NAME).result == "unchanged"
+    processor = world.processor(source=Archive())
+    outcome = processor.process(NAME)
+    assert (outcome.result, outcome.reason) == ("rejected", "restore it first")
+    assert processor.process(NAME).result == "unchanged"
     rejected = world.catalog.get(NAME)
     assert rejected
     assert reopen(world.catalog, rejected)
