@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from renditions.errors import KeyTaken, Undecodable
-from renditions.pipeline import Accept, Limits
+from renditions.pipeline import Accept, Analyze, Limits
 from renditions.ports import Rendered, Rendering
 from renditions.recipe import Rendition
 from renditions.record import Original
 
 
 def act(  # noqa: C901 - a list of things to do, no logic
-    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], limits: Limits
+    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, *, limits: Limits
 ) -> Rendering:
     """Do what the content says: a word, and what it needs."""
     word, _, rest = content.partition(b" ")
@@ -43,16 +43,18 @@ def act(  # noqa: C901 - a list of things to do, no logic
         case "unsendable":
             return Rendering(Original(0), {"a": lambda: None})  # type: ignore[dict-item]
         case "enlarge":
-            return echo(bytes(int(rest)), accept, recipes, limits)
+            return echo(bytes(int(rest)), accept, recipes, analyze, limits=limits)
         case "touch":
             path, seconds = rest.decode().rsplit(" ", 1)
             Path(path).with_suffix(".began").touch()
             time.sleep(float(seconds))
             Path(path).touch()
-    return echo(content, accept, recipes, limits)
+    return echo(content, accept, recipes, analyze, limits=limits)
 
 
-def echo(content: bytes, accept: Accept, recipes: Mapping[str, Rendition], limits: Limits) -> Rendering:
+def echo(
+    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, *, limits: Limits
+) -> Rendering:
     """Return the content as each rendition, and as its width the process's number."""
     return Rendering(
         Original(len(content), width=accept.min_width),

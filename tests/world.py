@@ -14,12 +14,12 @@ from typing import Any
 from memory import MemoryCatalog, MemoryNotifier, MemoryStore
 from renditions.difference import Outcome
 from renditions.errors import StoreFailed
-from renditions.pipeline import Accept, Notify, OutputPlace, Pipeline, Source
+from renditions.pipeline import Accept, Analyze, Notify, OutputPlace, Pipeline, Source
 from renditions.ports import IfAbsent, IfMatch, Rendered, Rendering, Store
 from renditions.process import Processor
 from renditions.recipe import Rendition
 from renditions.reconcile import plan
-from renditions.record import Original
+from renditions.record import Analysis, Original
 
 LOG = Notify(on=("done", "rejected", "failed"), to="log:")
 
@@ -34,9 +34,12 @@ def make_pipeline(notify: tuple[Notify, ...] = (LOG,), **renditions: Rendition) 
     )
 
 
-def hash_render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
+def hash_render(
+    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
+) -> Rendering:
     """Render by hashing; content that starts with ``bad`` is rejected, ``half`` fails in one rendition."""
-    original = Original(len(content), "jpeg", 4, 3, 1)
+    analysis = Analysis(transparency=False) if analyze.transparency else None
+    original = Original(len(content), "jpeg", 4, 3, 1, analysis)
     if content.startswith(b"bad"):
         return Rendering(original, rejected="it is bad")
     made = {

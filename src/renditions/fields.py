@@ -74,6 +74,14 @@ class Quantity:
 
 
 @dataclass(frozen=True, slots=True)
+class Proportion:
+    """An annotation: a number that a file may also write as the proportion of two, as ``"16:9"``."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class NotEmpty:
     """An annotation: at least one element."""
 
@@ -159,6 +167,7 @@ KeyTemplate = Annotated[str, Template(TEMPLATE_FIELDS)]
 Side = Annotated[int, Range(1, 65_535)]
 ByteCount = Annotated[int, Quantity("B")]
 PixelCount = Annotated[int, Quantity("P")]
+AspectRatio = Annotated[float, Proportion(0.001, 1000)]
 
 
 def unwrap(hint: Any) -> tuple[Any, list[Any]]:

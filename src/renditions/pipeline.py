@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from renditions.fields import (
+    AspectRatio,
     ByteCount,
     CatalogUrl,
     NotEmpty,
@@ -29,6 +30,7 @@ from renditions.fields import (
 from renditions.recipe import Rendition
 
 NoticeEvent = Literal["done", "rejected", "failed"]
+Placeholder = Literal["none", "thumbhash", "blurhash"]
 InputFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "heic", "svg", "pdf"]
 
 
@@ -67,10 +69,60 @@ class Accept:
     ] = 100_000_000
     min_width: Annotated[Side | None, "The smallest width as displayed, in pixels."] = None
     min_height: Annotated[Side | None, "The smallest height as displayed, in pixels."] = None
+    max_width: Annotated[Side | None, "The largest width as displayed, in pixels."] = None
+    max_height: Annotated[Side | None, "The largest height as displayed, in pixels."] = None
+    min_aspect_ratio: Annotated[
+        AspectRatio | None, 'The narrowest shape: width by height as displayed, as a number or as "16:9".'
+    ] = None
+    max_aspect_ratio: Annotated[
+        AspectRatio | None, 'The widest shape: width by height as displayed, as a number or as "16:9".'
+    ] = None
+    min_sharpness: Annotated[
+        Annotated[float, Range(0, 100_000)] | None,
+        "The least sharpness: the variance of the Laplacian, see [analyze].",
+    ] = None
+    animation: Annotated[bool, "Whether animated pictures are accepted."] = True
 
     def fingerprint(self) -> str:
         """Return a hash over the rules: under other rules, every picture is looked at again."""
         return hash_of(declared_in(self))
+
+    @property
+    def needs_header(self) -> bool:
+        """Tell whether there is a rule about more than the file's format and size."""
+        about_the_file = {"formats", "max_bytes", "max_pixels"}
+        return not declared_in(self).keys() <= about_the_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analyze:
+    """What is found out about each picture, and kept in its record."""
+
+    exif: Annotated[bool, "Camera, lens, time and exposure, as EXIF has them."] = False
+    position: Annotated[bool, "Where the picture was taken, as EXIF has it: GPS."] = False
+    colours: Annotated[
+        Annotated[int, Range(1, 10)] | None, "How many dominant colours: each as #rrggbb with its share."
+    ] = None
+    placeholder: Annotated[
+        Placeholder, "A blurred preview of some 30 bytes, to show while the picture loads."
+    ] = "none"
+    perceptual_hash: Annotated[
+        bool, "64 bits (pHash) that differ little between pictures that look alike, in hexadecimal."
+    ] = False
+    sharpness: Annotated[
+        bool,
+        "The variance of the Laplacian of luminance, at most 512 pixels on a side: some hundreds of a sharp "
+        "photograph, below 100 of a blurred one.",
+    ] = False
+    transparency: Annotated[bool, "Whether any pixel really is transparent."] = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Tell whether there is anything to find out."""
+        return bool(declared_in(self))
+
+
+NO_ANALYSIS = Analyze()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +180,7 @@ class Pipeline:
     output: OutputPlace
     renditions: Annotated[Mapping[str, Rendition], NotEmpty()]
     accept: Accept = field(default_factory=Accept)
+    analyze: Analyze = NO_ANALYSIS
     limits: Limits = field(default_factory=Limits)
     catalog: CatalogPlace = field(default_factory=CatalogPlace)
     notify: tuple[Notify, ...] = ()
@@ -142,8 +195,9 @@ class Pipeline:
 
     @cached_property
     def rules(self) -> str:
-        """The fingerprint of the rules in ``[accept]``."""
-        return self.accept.fingerprint()
+        """The fingerprint of what each picture is looked at for: ``[accept]`` and ``[analyze]``."""
+        accept, analyze = self.accept.fingerprint(), declared_in(self.analyze)
+        return hash_of([accept, analyze]) if analyze else accept
 
     def fingerprints(self) -> dict[str, str]:
         """Return each rendition's recipe fingerprint."""

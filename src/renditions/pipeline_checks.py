@@ -102,6 +102,10 @@ def find_accept_problems(accept: Accept) -> Iterator[Problem]:
     if least > accept.max_pixels:
         expected = f"at least the {least:,} pixels of min_width and min_height"
         yield Problem("accept.max_pixels", expected, f"{accept.max_pixels:,}")
+    for measure in ("width", "height", "aspect_ratio"):
+        low, high = getattr(accept, f"min_{measure}"), getattr(accept, f"max_{measure}")
+        if low is not None and high is not None and low > high:
+            yield Problem(f"accept.max_{measure}", f"at least min_{measure}, {low:,g}", f"{high:,g}")
 
 
 def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from renditions.errors import PipelineError, Problem, UsageError
-from renditions.fields import Attachment, Quantity, RangeOr, Template, matches, unwrap
+from renditions.fields import Attachment, RangeOr, Template, matches, unwrap
 from renditions.pipeline import Accept, Pipeline
 from renditions.pipeline_checks import (
     explain_template,
@@ -35,7 +35,7 @@ from renditions.pipeline_types import (
     is_needed,
     is_required,
     leaf_type,
-    parse_quantity,
+    parse_value,
 )
 
 MAX_ATTACHMENT_BYTES = 10_000_000
@@ -163,10 +163,7 @@ class _Reader:
             return self._wrong(place, describe(base, marks) + _suggest_choice(base, value), value)
         if base is Attachment:
             return self._read_attachment(value, place)
-        if base is float:
-            value = float(value)  # 2 and 2.0 are one recipe
-        quantity = next((mark for mark in marks if isinstance(mark, Quantity)), None)
-        return parse_quantity(value) if quantity else value
+        return parse_value(value, base, marks)
 
     def _read_attachment(self, name: str, place: str) -> Attachment | None:
         attachment = Attachment(name)

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from renditions.fields import NotEmpty, Pattern, Quantity, Range, RangeOr, Template
+from renditions.fields import NotEmpty, Pattern, Proportion, Quantity, Range, RangeOr, Template
 
 NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of lower-case letters, digits, - and _")
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_PROPORTION = r"^[1-9][0-9]{0,2}:[1-9][0-9]{0,2}(?!\n)$"
 _EXAMPLES = {"B": '"50 MB"', "P": '"100 MP"'}
 
 
@@ -29,6 +30,9 @@ def leaf_type(base: Any, marks: list[Any]) -> Any:
                 return Annotated[int, msgspec.Meta(ge=low, le=high)] | Literal[word]
             case Pattern(regex=regex) | Template(regex=regex):
                 return Annotated[str, msgspec.Meta(pattern=regex)]
+            case Proportion(low, high):
+                number = Annotated[float, msgspec.Meta(ge=low, le=high)]
+                return number | Annotated[str, msgspec.Meta(pattern=_PROPORTION)]
             case Quantity(unit):
                 whole = Annotated[int, msgspec.Meta(ge=1)]
                 return whole | Annotated[str, msgspec.Meta(pattern=_quantity_regex(unit))]
@@ -43,7 +47,18 @@ def _quantity_regex(unit: str) -> str:
     )
 
 
-def parse_quantity(value: int | str) -> int:
+def parse_value(value: Any, base: Any, marks: list[Any]) -> Any:
+    """Return what a pipeline holds of a value that :func:`leaf_type` lets through."""
+    for mark in marks:
+        match mark:
+            case Quantity():
+                return _parse_quantity(value)
+            case Proportion():
+                return _parse_proportion(value)
+    return float(value) if base is float else value  # 2 and 2.0 are one recipe
+
+
+def _parse_quantity(value: int | str) -> int:
     """Return the number that a size such as ``50 MB`` stands for."""
     if isinstance(value, int):
         return value
@@ -51,6 +66,14 @@ def parse_quantity(value: int | str) -> int:
     factor = value[len(digits) :].strip()[:-1]
     whole, _, part = digits.partition(".")
     return int(f"{whole}{part:0<3}") * _FACTORS[factor] // 1000
+
+
+def _parse_proportion(value: float | str) -> float:
+    """Return the number that a proportion such as ``16:9`` stands for."""
+    if not isinstance(value, str):
+        return float(value)
+    across, _, down = value.partition(":")
+    return int(across) / int(down)
 
 
 def describe(base: Any, marks: list[Any]) -> str:
@@ -64,6 +87,8 @@ def describe(base: Any, marks: list[Any]) -> str:
                 return f"a whole number from {low} to {high} or {word!r}"
             case Pattern(expected=expected) | Template(expected=expected):
                 return expected
+            case Proportion(low, high):
+                return f'a number from {low:g} to {high:,g} or a proportion such as "16:9"'
             case Quantity(unit):
                 return f"a whole number from 1 or a size such as {_EXAMPLES[unit]}"
     if get_origin(base) is Literal:

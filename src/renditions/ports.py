@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from renditions.pipeline import Accept
+from renditions.pipeline import Accept, Analyze
 from renditions.recipe import Rendition
 from renditions.record import Notice, Original, Record, Status
 
@@ -150,8 +150,10 @@ class Rendering:
 class Renderer(Protocol):
     """What turns one picture's bytes into all of its renditions."""
 
-    def __call__(self, content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
-        """Check the picture against the rules and make each of the recipes.
+    def __call__(
+        self, content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
+    ) -> Rendering:
+        """Check the picture against the rules, find out what is asked for and make each of the recipes.
 
         Raises:
             Failed: something around the picture broke (time limit, worker); trying again may help.

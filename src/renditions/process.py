@@ -205,7 +205,7 @@ class Processor:
         if got is None or got[0].etag != found.etag:
             return begun
         recipes = {name: self.pipeline.renditions[name] for name in difference.make}
-        rendering = self.render(got[1], self.pipeline.accept, recipes)
+        rendering = self.render(got[1], self.pipeline.accept, recipes, self.pipeline.analyze)
         begun = replace(begun, original=rendering.original)
         if rendering.rejected is not None:
             return self._finish(begun, self._refuse(begun, rendering.rejected))

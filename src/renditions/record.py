@@ -18,10 +18,10 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 ATTRIBUTES = frozenset(
     {
-        "attempts", "blocked_by", "errors", "etag", "goal", "lease", "original_format", "original_frames",
-        "original_height", "original_size_bytes", "original_width", "owed", "pending_keys",
-        "processed_height", "processed_size_bytes", "processed_width", "reason", "renditions", "revision",
-        "rules", "status", "timestamp", "kind", "order", "owner", "output_key",
+        "analysis", "attempts", "blocked_by", "errors", "etag", "goal", "lease", "original_format",
+        "original_frames", "original_height", "original_size_bytes", "original_width", "owed",
+        "pending_keys", "processed_height", "processed_size_bytes", "processed_width", "reason",
+        "renditions", "revision", "rules", "status", "timestamp", "kind", "order", "owner", "output_key",
     }
 )  # fmt: skip
 """What a record's JSON form has beside the name; the last four in DynamoDB alone."""
@@ -40,6 +40,78 @@ def parse_time(text: str) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
+class Exif:
+    """What the camera wrote of the picture."""
+
+    make: str | None = None
+    model: str | None = None
+    lens: str | None = None
+    taken: str | None = None
+    """When, by the camera's clock: ISO 8601, with the offset from UTC if the camera knew it."""
+    exposure_seconds: float | None = None
+    f_number: float | None = None
+    iso: int | None = None
+    focal_length_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the picture was taken, in WGS 84."""
+
+    latitude: float
+    """In degrees, north positive."""
+    longitude: float
+    """In degrees, east positive."""
+    altitude_m: float | None = None
+    """Above the sea."""
+
+
+@dataclass(frozen=True, slots=True)
+class DominantColour:
+    """One of the few colours that the picture can be told in."""
+
+    colour: str
+    """``#rrggbb``"""
+    share: float
+    """Of the pixels that aren't transparent, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What was found out about the picture, as far as it was asked for and is there."""
+
+    exif: Exif | None = None
+    position: Position | None = None
+    colours: tuple[DominantColour, ...] = ()
+    """The largest share first."""
+    thumbhash: str | None = None
+    """In Base64."""
+    blurhash: str | None = None
+    perceptual_hash: str | None = None
+    """64 bits in hexadecimal."""
+    sharpness: float | None = None
+    transparency: bool | None = None
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form; what isn't known is left out."""
+        item = dataclasses.asdict(self) | {"colours": [dataclasses.asdict(colour) for colour in self.colours]}
+        return _without_empty(
+            {name: _without_empty(part) if isinstance(part, dict) else part for name, part in item.items()}
+        )
+
+    @classmethod
+    def from_item(cls, item: dict[str, Any]) -> Analysis:
+        """Return the analysis of which :meth:`to_item` made ``item``."""
+        exif, position = item.get("exif"), item.get("position")
+        parts = {
+            "exif": Exif(**exif) if exif else None,
+            "position": Position(**position) if position else None,
+            "colours": tuple(DominantColour(**colour) for colour in item.get("colours", ())),
+        }
+        return cls(**item | parts)
+
+
+@dataclass(frozen=True, slots=True)
 class Original:
     """What was found when the source object was read."""
 
@@ -50,6 +122,8 @@ class Original:
     """Pixels as displayed, that is after EXIF orientation; None if no pixel was looked at."""
     height: int | None = None
     frames: int | None = None
+    analysis: Analysis | None = None
+    """None where nothing was asked for or found, and of a picture that is rejected as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +181,7 @@ class Record:
     goal: str = ""
     """A fingerprint over everything that was wanted of it: see ``Pipeline.goal_of``."""
     rules: str = ""
-    """The fingerprint of the ``[accept]`` rules that the object of this ETag was found to keep."""
+    """What the object of this ETag was looked at for, and found right: see ``Pipeline.rules``."""
     original: Original | None = None
     outputs: tuple[Output, ...] = ()
     """In the order in which the pipeline declares them."""
@@ -149,6 +223,7 @@ class Record:
             "original_height": original.height,
             "original_frames": original.frames,
             "original_size_bytes": original.size_bytes if self.original else None,
+            "analysis": original.analysis.to_item() if original.analysis else None,
             "processed_width": first.width if first else None,
             "processed_height": first.height if first else None,
             "processed_size_bytes": first.size_bytes if first else None,
@@ -182,6 +257,7 @@ class Record:
                 width=item.get("original_width"),
                 height=item.get("original_height"),
                 frames=item.get("original_frames"),
+                analysis=Analysis.from_item(item["analysis"]) if "analysis" in item else None,
             )
         lease = item.get("lease")
         return cls(

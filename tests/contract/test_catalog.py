@@ -28,7 +28,17 @@ from contract.cloud import scaled
 from contract.races import race_processes, race_threads
 from renditions.errors import Conflict, KeyTaken
 from renditions.ports import Catalog
-from renditions.record import Lease, Original, Output, OwedNotice, Record
+from renditions.record import (
+    Analysis,
+    DominantColour,
+    Exif,
+    Lease,
+    Original,
+    Output,
+    OwedNotice,
+    Position,
+    Record,
+)
 
 FULL = Record(
     name="a/é 🖼.jpg",
@@ -38,7 +48,22 @@ FULL = Record(
     etag="e1",
     goal="g",
     rules="r",
-    original=Original(123_456_789_012, "jpeg", 4, 3, 1),
+    original=Original(
+        123_456_789_012,
+        "jpeg",
+        4,
+        3,
+        1,
+        Analysis(
+            exif=Exif("é", taken="2026-01-02T03:04:05+02:00", exposure_seconds=0.000125, iso=100),
+            position=Position(-33.856784, 151.215297),
+            colours=(DominantColour("#010203", 0.6), DominantColour("#ffffff", 0.4)),
+            thumbhash="3OcRJYB4d3h/iIeHeEh3eIhw+j2w",
+            perceptual_hash="00ff00ff00ff00ff",
+            sharpness=12.25,
+            transparency=False,
+        ),
+    ),
     outputs=(
         Output("small", "a/é 🖼.jpg/small.jpg", "o1", "e1", "f1", "jpeg", 10, 2, 1),
         Output("text", "a/é 🖼.jpg/text.txt", "o2", "e1", "f2", "base64", 0),
@@ -62,6 +87,18 @@ outputs = st.lists(
     max_size=3,
     unique_by=(lambda output: output.rendition, lambda output: output.key),
 )
+measures = st.floats(-1e9, 1e9).filter(lambda value: not value or abs(value) > 1e-9)
+analyses = st.builds(
+    Analysis,
+    exif=st.none() | st.builds(Exif, model=texts, f_number=st.none() | measures),
+    position=st.none() | st.builds(Position, measures, measures, st.none() | measures),
+    colours=st.lists(st.builds(DominantColour, texts, measures), max_size=2).map(tuple),
+    thumbhash=texts,
+    blurhash=st.none() | texts,
+    perceptual_hash=st.none() | texts,
+    sharpness=st.none() | measures,
+    transparency=st.none() | st.booleans(),
+)
 records = st.builds(
     Record,
     name=texts,
@@ -71,7 +108,8 @@ records = st.builds(
     etag=st.text(max_size=5),
     goal=texts,
     rules=texts,
-    original=st.none() | st.builds(Original, numbers, st.none() | texts, st.none() | numbers),
+    original=st.none()
+    | st.builds(Original, numbers, st.none() | texts, st.none() | numbers, analysis=st.none() | analyses),
     outputs=outputs.map(tuple),
     errors=st.dictionaries(texts, texts, max_size=2).map(lambda errors: tuple(errors.items())),
     pending_keys=keys.map(tuple),

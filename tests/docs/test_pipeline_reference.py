@@ -12,7 +12,7 @@ import pytest
 
 from renditions.errors import PipelineError
 from renditions.fields import TEMPLATE_FIELDS
-from renditions.pipeline import Accept, CatalogPlace, Limits, Notify, OutputPlace, Pipeline, Source
+from renditions.pipeline import Accept, Analyze, CatalogPlace, Limits, Notify, OutputPlace, Pipeline, Source
 from renditions.pipeline_file import parse, preset_names
 from renditions.recipe import Rendition, Watermark
 
@@ -20,6 +20,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "pipeline-file.md").read_text("utf-
 TABLES: dict[str, Any] = {
     "[source]": Source,
     "[accept]": Accept,
+    "[analyze]": Analyze,
     "[limits]": Limits,
     "[output]": OutputPlace,
     "[catalog]": CatalogPlace,

@@ -25,6 +25,18 @@ BEST: dict[str, dict[str, Any]] = {
 }
 """What Pillow needs to lose as little as it can."""
 
+STORED_AS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How an upright picture is turned so that its orientation tag turns it back."""
+
 Pixels = NDArray[np.int16]
 
 
@@ -60,6 +72,15 @@ def heic(picture: Image.Image, **options: Any) -> bytes:
     target = io.BytesIO()
     pillow_heif.from_pillow(picture).save(target, **({"quality": 95, "chroma": 444} | options))
     return target.getvalue()
+
+
+def stored(picture: Image.Image, file_format: str, orientation: int) -> bytes:
+    """Return the upright picture as a file that says that it was stored in this orientation."""
+    how = STORED_AS[orientation]
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    turned = picture if how is None else picture.transpose(how)
+    return encoded(turned, file_format, **BEST.get(file_format, {}), exif=exif.tobytes())
 
 
 def opened(content: bytes) -> Image.Image:

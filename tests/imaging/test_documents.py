@@ -125,10 +125,13 @@ def test_more_pages_than_allowed_are_rejected_and_only_chosen_ones_count() -> No
     source = tiff([photo(9, 6)] * 51)
     every = {"it": Rendition(format="pdf", pages="all")}
     assert render(source, Accept(), every).rejected == "expected at most 50 pages, found 51"
-    assert render(source, Accept(), every, Limits(pages=51)).rejected is None
-    assert render(source, Accept(), {"it": Rendition()}, Limits(pages=1)).rejected is None
+    assert render(source, Accept(), every, limits=Limits(pages=51)).rejected is None
+    assert render(source, Accept(), {"it": Rendition()}, limits=Limits(pages=1)).rejected is None
     apart = {"a": Rendition(), "b": Rendition(pages="2")}
-    assert render(source, Accept(), apart, Limits(pages=1)).rejected == "expected at most 1 pages, found 2"
+    assert (
+        render(source, Accept(), apart, limits=Limits(pages=1)).rejected
+        == "expected at most 1 pages, found 2"
+    )
 
 
 def test_the_pixels_of_all_chosen_pages_count() -> None:
@@ -143,9 +146,12 @@ def test_the_pixels_of_all_chosen_pages_count() -> None:
 def test_more_frames_than_allowed_are_rejected_where_they_are_kept() -> None:
     source = encoded(PAGES[0], "gif", save_all=True, append_images=PAGES[1:])
     keep = {"it": Rendition(format="webp", animation="keep")}
-    assert render(source, Accept(), keep, Limits(frames=3)).rejected == "expected at most 3 frames, found 4"
-    assert render(source, Accept(), keep, Limits(frames=4)).rejected is None
-    assert render(source, Accept(), {"it": Rendition()}, Limits(frames=1)).rejected is None
+    assert (
+        render(source, Accept(), keep, limits=Limits(frames=3)).rejected
+        == "expected at most 3 frames, found 4"
+    )
+    assert render(source, Accept(), keep, limits=Limits(frames=4)).rejected is None
+    assert render(source, Accept(), {"it": Rendition()}, limits=Limits(frames=1)).rejected is None
 
 
 def test_a_document_that_ends_in_a_later_page_is_rejected() -> None:

@@ -5,38 +5,17 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from imaging.pictures import BEST, difference, encoded, photo, quarters, shown
+from imaging.pictures import BEST, STORED_AS, difference, encoded, photo, quarters, shown, stored
 from renditions.imaging.render import render
 from renditions.pipeline import Accept
 from renditions.recipe import Rendition
-
-Transpose = Image.Transpose
-STORED_AS = {
-    1: None,
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_90,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_270,
-}
-"""How an upright picture is turned so that its orientation tag turns it back."""
-
-
-def _stored(picture: Image.Image, file_format: str, orientation: int) -> bytes:
-    how = STORED_AS[orientation]
-    exif = Image.Exif()
-    exif[0x112] = orientation
-    turned = picture if how is None else picture.transpose(how)
-    return encoded(turned, file_format, **BEST.get(file_format, {}), exif=exif.tobytes())
 
 
 @pytest.mark.parametrize("orientation", STORED_AS)
 @pytest.mark.parametrize("source_format", ["jpeg", "png", "webp", "tiff", "avif"])
 def test_a_picture_comes_out_upright(source_format: str, orientation: int) -> None:
     upright = photo(120, 80)
-    source = _stored(upright, source_format, orientation)
+    source = stored(upright, source_format, orientation)
     result = render(source, Accept(), {"it": Rendition(format="png")})
     assert (result.original.width, result.original.height) == (120, 80)
     picture = shown(source, Rendition(format="png"))
@@ -47,7 +26,7 @@ def test_a_picture_comes_out_upright(source_format: str, orientation: int) -> No
 @pytest.mark.parametrize("orientation", STORED_AS)
 def test_boxes_and_crops_are_those_of_the_upright_picture(orientation: int) -> None:
     """North-west is red, however the camera was held."""
-    source = _stored(quarters(1200, 800), "jpeg", orientation)
+    source = stored(quarters(1200, 800), "jpeg", orientation)
     recipe = Rendition(width=40, height=10, fit="cover", gravity="northwest", format="png")
     picture = shown(source, recipe)
     assert picture.size == (40, 10)

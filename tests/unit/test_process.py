@@ -13,7 +13,7 @@ import pytest
 from memory import MemoryStore
 from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
-from renditions.pipeline import Accept, Notify
+from renditions.pipeline import Accept, Analyze, Notify
 from renditions.ports import IfAbsent, Rendering
 from renditions.recipe import Rendition
 from renditions.reconcile import reopen
@@ -131,9 +131,9 @@ def test_changed_rules_are_applied_without_making_what_is_right(world: World) ->
     world.pipeline = replace(world.pipeline, accept=Accept(min_width=3))
     made: list[object] = []
 
-    def render(content: bytes, accept: Accept, recipes: object) -> Rendering:
+    def render(content: bytes, accept: Accept, recipes: object, analyze: Analyze) -> Rendering:
         made.append(recipes)
-        return hash_render(content, accept, {})
+        return hash_render(content, accept, {}, analyze)
 
     assert world.processor(render=render).process(NAME).result == "done"
     assert made == [{}]

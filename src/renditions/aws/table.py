@@ -120,8 +120,10 @@ def _encode(value: Any) -> dict[str, Any]:
     match value:
         case str():
             return {"S": value}
-        case int():
-            return {"N": str(value)}
+        case bool():
+            return {"BOOL": value}
+        case int() | float():
+            return {"N": repr(value)}
         case list():
             return {"L": [_encode(element) for element in value]}
         case dict():
@@ -135,7 +137,9 @@ def _decode(attribute: dict[str, Any]) -> Any:
         case "S":
             return value
         case "N":
-            return int(value)
+            return int(value) if value.lstrip("-").isdigit() else float(value)
+        case "BOOL":
+            return value
         case "L":
             return [_decode(element) for element in value]
         case "M":

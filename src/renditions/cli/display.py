@@ -27,6 +27,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from renditions.cli.findings import describe
 from renditions.difference import Action, Difference, Outcome
 from renditions.pipeline import Pipeline
 from renditions.reconcile import Summary
@@ -207,6 +208,10 @@ def print_record(record: Record, key_name: str) -> None:
     for name in shown:
         if item.get(name):
             console.print(f"  [dim]{name}[/] {escape(str(item[name]))}", soft_wrap=True)
+    if record.original and record.original.analysis:
+        for finding in describe(record.original.analysis):
+            swatch = f"[on {finding.swatch}]  [/] " if finding.swatch else ""
+            console.print(f"  [dim]{finding.name}[/] {swatch}{escape(finding.text)}", soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("rendition", "output", "format", "dimensions", "size"):
         table.add_column(heading, overflow="fold")

@@ -10,44 +10,57 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from renditions.errors import Unrenderable
+from renditions.imaging.analyze import Study
 from renditions.imaging.decode import Frames, decode_animation, decode_still, resize
 from renditions.imaging.document import make_pdf
 from renditions.imaging.effects import adjust, find_crop, flatten, pad, parse_colour, turn
 from renditions.imaging.encode import encode, encode_near, stack
 from renditions.imaging.geometry import SMART_GRAVITIES, Size
 from renditions.imaging.probe import Header, keeps_animation
-from renditions.imaging.tasks import Task, plan_bases, plan_tasks
+from renditions.imaging.tasks import Task, plan_bases, plan_task, plan_tasks
 from renditions.imaging.vips import translated
 from renditions.imaging.watermark import draw
 from renditions.ports import Rendered
 from renditions.recipe import FORMATS, Rendition
+from renditions.record import Analysis
 
 _STEP = Fraction(2)
 """How much larger a level must be than what is made from it."""
 
 
 def make(
-    content: bytes, header: Header, recipes: Mapping[str, Rendition], max_pixels: int, max_pages: int
-) -> tuple[dict[str, Rendered], dict[str, str]]:
-    """Return what could be made, and why the rest couldn't.
+    content: bytes,
+    header: Header,
+    recipes: Mapping[str, Rendition],
+    study: Study,
+    max_pixels: int,
+    max_pages: int,
+) -> tuple[dict[str, Rendered], dict[str, str], Analysis | None]:
+    """Return what could be made, why the rest couldn't, and what the study found.
 
     Raises:
         Undecodable: the picture is damaged.
-        NotAccepted: there are more pages, or more pixels in all of them, than may be decoded.
+        NotAccepted: there are more pages, or more pixels in all of them, than may be decoded, or the study
+            finds the picture not to be accepted.
 
     """
     made: dict[str, Rendered] = {}
     tasks, errors = plan_tasks(content, header, recipes, max_pages)
     animated = [task for task in tasks if keeps_animation(task.recipe, header)]
     still = [task for task in tasks if not keeps_animation(task.recipe, header)]
-    bases = plan_bases(still, max_pixels)
+    studied = [plan_task("", study.level, header, (header.page,))] if study.level else []
+    bases = plan_bases(studied + still, max_pixels)
+    analysis: Analysis | None = None
     finished: dict[str, dict[int, Frames]] = {}
     for page, size in bases.items():
+        base = decode_still(content, page, size)
+        if studied and page == header:
+            analysis = study.look_at(content, header, base)
         own = [task for task in still if task.page == page]
-        _make_from(decode_still(content, page, size), own, finished, made, errors)
+        _make_from(base, own, finished, made, errors)
     if animated:
         _make_from(decode_animation(content, header), animated, finished, made, errors)
-    return made, errors
+    return made, errors, analysis
 
 
 def _make_from(

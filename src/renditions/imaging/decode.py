@@ -111,6 +111,18 @@ def _decode_still(content: bytes, header: Header, size: Size) -> Frames:
         return Frames((to_srgb(image).copy_memory(),), size)
 
 
+def has_transparent_pixel(content: bytes, header: Header) -> bool:
+    """Tell whether any pixel of the first frame, at its full size, isn't opaque.
+
+    Raises:
+        Undecodable: the picture is damaged.
+
+    """
+    with translated(Undecodable, _EXPECTED):
+        image = to_srgb(_load_whole(content, header))
+        return bool(image.hasalpha() and image[image.bands - 1].min() < 255)
+
+
 def _load_shrunk(content: bytes, header: Header, stored: Size) -> tuple[Any, tuple[float, float] | None]:
     """Return the first frame as the decoder shrinks it, large enough for ``stored``, and its extent."""
     whole = header.stored
@@ -126,18 +138,22 @@ def _load_shrunk(content: bytes, header: Header, stored: Size) -> tuple[Any, tup
             fail_on="warning",
         )
         return image, (whole.width / shrink, whole.height / shrink)
-    if header.format == "heic":
-        return heic.decode(content, header), None
     if header.format == "svg":
         return svg.draw(content, header, stored), None
     if header.format == "pdf":
         return pdf.draw(content, header, stored), None
-    options: dict[str, Any] = {"access": "sequential", "fail_on": "error"} | _page_option(header.page)
     if header.format == "webp" and header.frames == 1:
         scale = float(_SCALED_HEADROOM) * max(stored.width / whole.width, stored.height / whole.height)
         if scale < 1:
-            return load("webp", content, scale=scale, **options), None
-    return load(header.format, content, **options), None
+            return _load_whole(content, header, scale=scale), None
+    return _load_whole(content, header), None
+
+
+def _load_whole(content: bytes, header: Header, **options: Any) -> Any:
+    if header.format == "heic":
+        return heic.decode(content, header)
+    options |= _page_option(header.page)
+    return load(header.format, content, access="sequential", fail_on="error", **options)
 
 
 def _can_shrink(whole: Size, wanted: Size, shrink: int) -> bool:

@@ -6,6 +6,7 @@ formats' own specifications (ITU-T T.81, PNG, RIFF, ISO/IEC 14496-12 ``ftyp``, G
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -42,7 +43,8 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _PDF_END_BYTES = 1024
 """Where readers look for a PDF's end mark: writers append to it."""
-_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_AVIF_SEQUENCE = b"avis"
+_AVIF_BRANDS = frozenset({b"avif", _AVIF_SEQUENCE})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
 _STRUCTURAL_BRANDS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
 
@@ -127,10 +129,13 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
     How many pixels a drawing has depends on what is made of it, and is checked when that is planned.
     """
     width, height = header.displayed.width, header.displayed.height
-    if accept.min_width is not None and width < accept.min_width:
-        raise NotAccepted(f"expected a width of at least {accept.min_width} pixels, found {width}")
-    if accept.min_height is not None and height < accept.min_height:
-        raise NotAccepted(f"expected a height of at least {accept.min_height} pixels, found {height}")
+    for side, length in (("width", width), ("height", height)):
+        least, most = getattr(accept, f"min_{side}"), getattr(accept, f"max_{side}")
+        if least is not None and length < least:
+            raise NotAccepted(f"expected a {side} of at least {least} pixels, found {length}")
+        if most is not None and length > most:
+            raise NotAccepted(f"expected a {side} of at most {most} pixels, found {length}")
+    _check_shape(header.displayed, accept)
     if header.drawing:
         return
     kept = any(keeps_animation(recipe, header) for recipe in recipes.values())
@@ -141,6 +146,46 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
     if pixels > accept.max_pixels:
         found = f"{width} by {height}" + (f" in {frames} frames" if kept else "")
         raise NotAccepted(f"expected at most {accept.max_pixels:,} pixels, found {pixels:,}: {found}")
+
+
+def _check_shape(size: Size, accept: Accept) -> None:
+    """Raise ``NotAccepted`` if the picture is too narrow or too wide, by more than whole pixels allow."""
+    width, height = size.width, size.height
+    found = f"found {width / height:.4g}: {width} by {height}"
+    low, high = accept.min_aspect_ratio, accept.max_aspect_ratio
+    if low is not None and width < math.floor(height * low):
+        raise NotAccepted(f"expected an aspect ratio of at least {low:.4g}, {found}")
+    if high is not None and height < math.floor(width / high):
+        raise NotAccepted(f"expected an aspect ratio of at most {high:.4g}, {found}")
+
+
+def check_animation(content: bytes, header: Header, accept: Accept) -> None:
+    """Raise ``NotAccepted`` if the picture is animated and may not be."""
+    if not accept.animation and _is_animated(content, header):
+        found = f"{header.frames} frames" if header.frames > 1 else f"an animated {header.format}"
+        raise NotAccepted(f"expected a picture without animation, found {found}")
+
+
+def _is_animated(content: bytes, header: Header) -> bool:
+    """Tell whether the file holds an animation, also one of which only the first frame is ever decoded."""
+    match header.format:
+        case "gif" | "webp":
+            return header.frames > 1
+        case "avif":
+            return header.frames > 1 or content[8:12] == _AVIF_SEQUENCE
+        case "png":
+            return _is_apng(content)
+    return False
+
+
+def _is_apng(content: bytes) -> bool:
+    """Walk the chunks (length, name, data, checksum) up to the pixels for the animation's own, ``acTL``."""
+    at = 8
+    while (name := content[at + 4 : at + 8]) not in (b"IDAT", b""):
+        if name == b"acTL":
+            return True
+        at += 12 + int.from_bytes(content[at : at + 4], "big")
+    return False
 
 
 def output_format(recipe: Rendition, source_format: str) -> str:

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from renditions.errors import Failed, Rejected
 from renditions.imaging.document import encode_base64
-from renditions.imaging.probe import check_end, check_file, check_header, sniff
-from renditions.pipeline import Accept, Limits
+from renditions.imaging.probe import check_animation, check_end, check_file, check_header, sniff
+from renditions.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
 from renditions.ports import Rendered, Rendering
 from renditions.recipe import Rendition, media_type
 from renditions.record import Original
@@ -20,9 +20,14 @@ _LIMITS = Limits()
 
 
 def render(
-    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], limits: Limits = _LIMITS
+    content: bytes,
+    accept: Accept,
+    recipes: Mapping[str, Rendition],
+    analyze: Analyze = NO_ANALYSIS,
+    *,
+    limits: Limits = _LIMITS,
 ) -> Rendering:
-    """Check the picture against the rules and make each of the recipes, in this process.
+    """Check the picture against the rules, look at it and make each of the recipes, in this process.
 
     A picture that breaks a rule or is damaged gives ``Rendering.rejected``; a recipe that this sound
     picture can't become gives an entry in ``Rendering.errors``, and the others are made.
@@ -43,9 +48,10 @@ def render(
             if not recipe.needs_pixels
         }
         with_pixels = {name: recipe for name, recipe in recipes.items() if recipe.needs_pixels}
-        if recipes and not with_pixels and accept.min_width is None and accept.min_height is None:
+        if recipes and not with_pixels and not accept.needs_header and not analyze.is_wanted:
             return Rendering(original, made)
         # Imported here, so that a pipeline that only encodes Base64 needs no imaging library.
+        from renditions.imaging.analyze import Study  # noqa: PLC0415
         from renditions.imaging.cascade import make  # noqa: PLC0415
         from renditions.imaging.decode import read_header  # noqa: PLC0415
 
@@ -58,10 +64,15 @@ def render(
             frames=header.frames,
         )
         check_header(header, accept, limits, with_pixels)
-        pictures, errors = make(content, header, with_pixels, accept.max_pixels, limits.pages)
+        check_animation(content, header, accept)
+        study = Study(analyze, accept.min_sharpness)
+        pictures, errors, analysis = make(
+            content, header, with_pixels, study, accept.max_pixels, limits.pages
+        )
     except Rejected as refusal:
         return Rendering(original, rejected=str(refusal))
     except MemoryError as error:
         raise Failed(f"expected enough memory for {len(content):,} bytes, found too little") from error
     made |= pictures
+    original = replace(original, analysis=analysis)
     return Rendering(original, {name: made[name] for name in recipes if name in made}, errors)

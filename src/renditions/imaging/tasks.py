@@ -55,13 +55,13 @@ def plan_tasks(
     tasks: list[Task] = []
     for name, chosen in wanted.items():
         try:
-            tasks += [_plan_task(name, recipes[name], headers[page], chosen) for page in chosen]
+            tasks += [plan_task(name, recipes[name], headers[page], chosen) for page in chosen]
         except Unrenderable as error:
             errors[name] = str(error)
     return tasks, errors
 
 
-def _plan_task(name: str, recipe: Rendition, page: Header, pages: tuple[int, ...]) -> Task:
+def plan_task(name: str, recipe: Rendition, page: Header, pages: tuple[int, ...]) -> Task:
     """Return the task; raise ``Unrenderable`` if the format can't hold a picture of the planned size."""
     task = Task(name, recipe, output_format(recipe, page.format), _plan(page, recipe), page, pages)
     limit, output = FORMATS[task.format].max_side, task.plan.output

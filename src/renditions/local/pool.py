@@ -26,7 +26,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Self
 
 from renditions.errors import Failed, RenderTimedOut, RenditionsError, WorkerDied
-from renditions.pipeline import Accept, Limits
+from renditions.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
 from renditions.ports import Rendering
 from renditions.recipe import Rendition
 
@@ -77,7 +77,13 @@ class RenderPool:
         self._closed = False
         self._living: set[_Worker] = set()
 
-    def __call__(self, content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
+    def __call__(
+        self,
+        content: bytes,
+        accept: Accept,
+        recipes: Mapping[str, Rendition],
+        analyze: Analyze = NO_ANALYSIS,
+    ) -> Rendering:
         """See :class:`~renditions.ports.Renderer`.
 
         Raises:
@@ -87,7 +93,7 @@ class RenderPool:
             RenditionsError: The function raised this itself.
 
         """
-        rules = pickle.dumps((accept, dict(recipes), self._limits))
+        rules = pickle.dumps((accept, dict(recipes), analyze, self._limits))
         worker = self._idle.get()
         try:
             if worker is None or not worker.is_alive():
@@ -279,10 +285,10 @@ def work(descriptor: int, render: str) -> None:
             reply = pickle.dumps(_wrap(error))
         while True:
             connection.send_bytes(reply)
-            accept, recipes, limits = connection.recv()
+            accept, recipes, analyze, limits = connection.recv()
             content = connection.recv_bytes()
             try:
-                reply = pickle.dumps(("made", function(content, accept, recipes, limits)))
+                reply = pickle.dumps(("made", function(content, accept, recipes, analyze, limits=limits)))
             except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
                 reply = pickle.dumps(_wrap(error))
     except (EOFError, ConnectionError):

@@ -1,0 +1,332 @@
+"""What is found out about a picture, held to what Pillow, numpy and other people's packages find."""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import Any
+
+import blurhash
+import fast_thumbhash
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from imaging.pictures import INPUT_FORMATS, STORED_AS, encoded, photo, quarters, stored
+from renditions.imaging.palette import find_colours
+from renditions.imaging.placeholder import SmallPicture, make_blurhash, make_thumbhash
+from renditions.imaging.render import render
+from renditions.pipeline import Accept, Analyze
+from renditions.ports import Rendering
+from renditions.recipe import Rendition
+from renditions.record import Analysis
+
+ALL = Analyze(
+    exif=True,
+    position=True,
+    colours=4,
+    placeholder="thumbhash",
+    perceptual_hash=True,
+    sharpness=True,
+    transparency=True,
+)
+THUMB = {"thumb": Rendition(width=40)}
+
+
+def looked_at(content: bytes, analyze: Analyze, accept: Accept | None = None) -> Rendering:
+    """Return what becomes of a picture that only is to be looked at."""
+    return render(content, accept or Accept(), {}, analyze)
+
+
+def found_in(content: bytes, analyze: Analyze = ALL) -> Analysis:
+    """Return what is found out of a picture; fail with the reason if it is rejected."""
+    result = looked_at(content, analyze)
+    assert result.rejected is None, result.rejected
+    assert result.original.analysis
+    return result.original.analysis
+
+
+def scene(width: int = 640, height: int = 480, seed: int = 5) -> Image.Image:
+    """Return a picture with what photographs have: large shapes, fine grain and edges."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros((height, width, 3))
+    for cells in (3, 9, 30, 120):
+        grain = rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
+        total += np.asarray(Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC))
+    return Image.fromarray((total / 4).astype("uint8"))
+
+
+def translucent(picture: Image.Image) -> Image.Image:
+    """Return the picture, transparent in some places and opaque in others."""
+    clouded = picture.convert("RGBA")
+    clouded.putalpha(scene(*picture.size, seed=9).convert("L"))
+    return clouded
+
+
+def small(picture: Image.Image) -> SmallPicture:
+    return SmallPicture(*picture.size, picture.convert("RGBA").tobytes())
+
+
+def cosines(count: int) -> NDArray[np.float64]:
+    """Return the matrix of the discrete cosine transform of type II, by its definition."""
+    places = np.arange(count)
+    return np.cos(np.pi * places[:, None] * (2 * places[None] + 1) / (2 * count))
+
+
+def phash(picture: Image.Image) -> int:
+    """Return pHash as ImageHash computes it: by Pillow's grey and the whole transform."""
+    grey = picture.convert("L").resize((32, 32), Image.Resampling.LANCZOS)
+    low = (cosines(32) @ np.asarray(grey, float) @ cosines(32).T)[:8, :8]
+    return int("".join(str(int(bit)) for bit in (low > np.median(low)).ravel()), 2)
+
+
+def bits_apart(one: str | int | None, other: str | int | None) -> int:
+    """Return how many bits of two hashes differ."""
+    first, second = (int(each, 16) if isinstance(each, str) else each for each in (one, other))
+    assert first is not None
+    assert second is not None
+    return (first ^ second).bit_count()
+
+
+def laplacian_variance(picture: Image.Image) -> float:
+    """Return the measure by its definition, at most 512 pixels on a side."""
+    picture = picture.convert("L")
+    picture.thumbnail((512, 512), Image.Resampling.LANCZOS)
+    grey = np.pad(np.asarray(picture, float), 1, mode="edge")
+    centre = grey[1:-1, 1:-1]
+    return float((grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * centre).var())
+
+
+SMALL = {
+    "wide": scene(64, 48),
+    "tall": scene(48, 64, 6),
+    "square": scene(50, 50, 7),
+    "strip": scene(64, 9, 8),
+}
+
+
+@pytest.mark.parametrize("is_translucent", [False, True])
+@pytest.mark.parametrize("picture", SMALL.values(), ids=SMALL)
+def test_a_thumbhash_is_the_one_of_another_implementation(
+    picture: Image.Image, *, is_translucent: bool
+) -> None:
+    rgba = small(translucent(picture) if is_translucent else picture)
+    theirs = bytes(fast_thumbhash.rgba_to_thumb_hash(rgba.width, rgba.height, rgba.rgba))
+    assert base64.b64decode(make_thumbhash(rgba)) == theirs
+
+
+def test_a_thumbhash_of_one_colour_shows_that_colour() -> None:
+    thumbhash = make_thumbhash(small(Image.new("RGB", (9, 9), "navy")))
+    _, _, told = fast_thumbhash.thumb_hash_to_rgba(base64.b64decode(thumbhash))
+    assert np.abs(np.asarray(told, int).reshape(-1, 4) - (0, 0, 128, 255)).max() <= 8
+
+
+@pytest.mark.parametrize("picture", SMALL.values(), ids=SMALL)
+def test_a_blurhash_is_the_one_of_another_implementation(picture: Image.Image) -> None:
+    across, down = (3, 4) if picture.height > picture.width else (4, 3)
+    theirs = blurhash.encode(np.asarray(picture.convert("RGB")), across, down)
+    assert make_blurhash(small(picture)) == theirs
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_placeholders_of_any_pixels_can_be_decoded(data: st.DataObject) -> None:
+    """One pixel, one row, nothing but transparency: hashes have the length that their format asks for."""
+    width, height = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
+    rgba = data.draw(st.binary(min_size=4 * width * height, max_size=4 * width * height))
+    picture = SmallPicture(width, height, rgba)
+    thumbhash = base64.b64decode(make_thumbhash(picture))
+    assert len(thumbhash) <= 25
+    assert fast_thumbhash.thumb_hash_to_rgba(thumbhash)
+    assert np.isfinite(blurhash.decode(make_blurhash(picture), 4, 4)).all()
+
+
+@pytest.mark.parametrize("source_format", INPUT_FORMATS)
+def test_a_placeholder_of_a_file_shows_the_picture(source_format: str) -> None:
+    picture = scene(400, 300)
+    found = found_in(encoded(picture, source_format))
+    _, _, told = fast_thumbhash.thumb_hash_to_rgba(base64.b64decode(found.thumbhash or ""))
+    shown = np.asarray(told, float).reshape(-1, 4)[:, :3].mean(0)
+    assert np.abs(shown - np.asarray(picture).mean((0, 1))).max() < 12
+
+
+@pytest.mark.parametrize("placeholder", ["thumbhash", "blurhash"])
+def test_only_the_placeholder_that_is_asked_for_is_made(placeholder: Any) -> None:
+    item = found_in(encoded(photo(), "png"), Analyze(placeholder=placeholder)).to_item()
+    assert list(item) == [placeholder]
+
+
+@pytest.mark.parametrize("orientation", STORED_AS)
+def test_a_picture_stored_otherwise_is_the_picture_as_displayed(orientation: int) -> None:
+    upright = scene(320, 240)
+    turned = found_in(stored(upright, "png", orientation))
+    assert turned.to_item() == found_in(encoded(upright, "png")).to_item()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_perceptual_hash_is_the_one_of_imagehash(seed: int) -> None:
+    picture = scene(500, 400, seed)
+    told = found_in(encoded(picture, "png")).perceptual_hash
+    assert told == f"{int(told or '', 16):016x}"
+    assert bits_apart(told, phash(picture)) <= 4
+
+
+def test_copies_have_near_hashes_and_other_pictures_far_ones() -> None:
+    picture = scene(400, 300)
+    copies = [
+        encoded(picture.resize((200, 150)), "jpeg", quality=50),
+        encoded(picture.convert("L"), "webp", quality=60),
+        encoded(picture.filter(ImageFilter.GaussianBlur(1)), "avif", quality=60),
+    ]
+    own = found_in(encoded(picture, "png")).perceptual_hash
+    assert max(bits_apart(own, found_in(copy).perceptual_hash) for copy in copies) <= 6
+    others = [found_in(encoded(scene(400, 300, seed), "png")).perceptual_hash for seed in range(10, 14)]
+    assert min(bits_apart(own, other) for other in others) >= 16
+
+
+def test_one_colour_alone_has_one_frequency() -> None:
+    """What cancels out is no noise: only the mean is above the median."""
+    for colour in ("teal", "#808080", "white"):
+        found = found_in(encoded(Image.new("RGB", (70, 50), colour), "png"))
+        assert found.perceptual_hash == "8000000000000000"
+        assert found.sharpness == 0
+
+
+@pytest.mark.parametrize("size", [(400, 300), (700, 700), (1100, 700)])
+def test_sharpness_is_the_variance_of_the_laplacian(size: tuple[int, int]) -> None:
+    picture = scene(*size)
+    assert found_in(encoded(picture, "png")).sharpness == pytest.approx(laplacian_variance(picture), rel=0.03)
+
+
+def test_the_more_a_picture_is_blurred_the_less_it_is_sharp() -> None:
+    picture = scene(600, 500)
+    blurred = [picture, *(picture.filter(ImageFilter.GaussianBlur(radius)) for radius in (1, 2, 4))]
+    told = [found_in(encoded(each, "jpeg", quality=90)).sharpness or math.inf for each in blurred]
+    assert told == sorted(told, reverse=True)
+    assert told[0] > 5 * told[-1]
+
+
+def test_sharpness_depends_neither_on_resolution_nor_on_what_is_made() -> None:
+    picture = scene(1280, 960).filter(ImageFilter.GaussianBlur(3))
+    whole = encoded(picture, "tiff")
+    half = encoded(picture.resize((640, 480)), "tiff")
+    assert found_in(half).sharpness == pytest.approx(found_in(whole).sharpness, rel=0.1)
+    for source in (encoded(picture, "jpeg", quality=95), whole):
+        alone = found_in(source).sharpness
+        for width in (40, 500, 1280):
+            result = render(source, Accept(), {"it": Rendition(width=width)}, ALL)
+            assert result.original.analysis
+            assert result.original.analysis.sharpness == pytest.approx(alone, rel=0.08)
+
+
+def test_a_blurred_picture_breaks_the_rule_on_sharpness() -> None:
+    source = encoded(Image.new("RGB", (90, 90), "teal"), "png")
+    result = render(source, Accept(min_sharpness=50), THUMB)
+    assert result.rejected == "expected a sharpness of at least 50, found 0"
+    assert (dict(result.made), result.original.width, result.original.analysis) == ({}, 90, None)
+    kept = render(encoded(scene(), "png"), Accept(min_sharpness=5), THUMB)
+    assert kept.rejected is None
+    assert kept.original.analysis is None, "the rule alone records nothing"
+
+
+def test_four_colours_are_told_with_their_shares() -> None:
+    shares = dict.fromkeys(("#ff0000", "#00ff00", "#0000ff", "#ffff00"), pytest.approx(0.25, abs=0.01))
+    for source in (encoded(quarters(), "png"), encoded(quarters(1200, 800), "png")):
+        told = found_in(source).colours
+        assert {colour.colour: colour.share for colour in told} == shares
+    assert len(found_in(encoded(quarters(), "png"), Analyze(colours=10)).colours) == 4
+
+
+def test_the_largest_share_comes_first_and_transparent_pixels_have_none() -> None:
+    picture = Image.new("RGBA", (100, 100), (0, 0, 0, 0))
+    picture.paste("red", (0, 0, 100, 30))
+    picture.paste("navy", (0, 30, 100, 40))
+    told = found_in(encoded(picture, "png")).colours
+    assert [colour.colour for colour in told] == ["#ff0000", "#000080"]
+    assert [colour.share for colour in told] == pytest.approx([0.75, 0.25], abs=0.02)
+
+
+def test_nothing_but_transparency_has_no_colour() -> None:
+    item = found_in(encoded(Image.new("RGBA", (50, 50)), "png")).to_item()
+    assert "colours" not in item
+    assert item["transparency"] is True
+
+
+def test_grey_pictures_have_grey_colours() -> None:
+    told = found_in(encoded(photo().convert("L"), "png")).colours
+    assert all(len(set(bytes.fromhex(colour.colour[1:]))) == 1 for colour in told)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(*[st.integers(0, 255)] * 3), max_size=60), st.integers(1, 10))
+def test_colours_are_no_more_than_asked_for_and_their_shares_are_one(
+    pixels: list[tuple[int, int, int]], most: int
+) -> None:
+    told = find_colours(pixels, most)
+    assert len(told) == min(most, len(set(pixels)))
+    assert sum(colour.share for colour in told) == pytest.approx(1 if pixels else 0, abs=0.01)
+    if len(set(pixels)) == len(told):
+        assert {colour.colour for colour in told} == {f"#{bytes(pixel).hex()}" for pixel in pixels}
+
+
+@pytest.mark.parametrize("source_format", ["png", "tiff"])
+@pytest.mark.parametrize("size", [(61, 43), (300, 200), (700, 451)])
+def test_an_opaque_picture_with_alpha_has_no_transparency(source_format: str, size: tuple[int, int]) -> None:
+    picture = scene(*size).convert("RGBA")
+    source = encoded(picture, source_format)
+    assert found_in(source, Analyze(transparency=True)) == Analysis(transparency=False)
+
+
+def test_one_transparent_pixel_of_many_is_found() -> None:
+    """It is lost in any smaller level: each pixel is looked at."""
+    picture = scene(700, 450).convert("RGBA")
+    picture.putpixel((699, 449), (0, 0, 0, 254))
+    for source_format in ("png", "webp"):
+        source = encoded(picture, source_format)
+        assert found_in(source, Analyze(transparency=True)).transparency is True
+    palette = Image.new("P", (900, 900), 3)
+    palette.putpixel((5, 5), 7)
+    source = encoded(palette, "gif", transparency=7)
+    assert found_in(source, Analyze(transparency=True)).transparency is True
+    assert found_in(encoded(photo(), "jpeg"), Analyze(transparency=True)).transparency is False
+
+
+def test_an_animation_is_told_by_its_first_frame() -> None:
+    frames = [quarters(), Image.new("RGB", (120, 80), "black")]
+    source = encoded(frames[0], "webp", save_all=True, append_images=frames[1:], lossless=True)
+    for recipes in ({}, {"it": Rendition(format="webp", animation="keep")}):
+        result = render(source, Accept(), recipes, Analyze(colours=1))
+        assert result.original.analysis
+        assert result.original.analysis == found_in(encoded(frames[0], "webp"), Analyze(colours=1))
+
+
+def test_what_is_made_does_not_depend_on_what_is_found_out() -> None:
+    source = encoded(scene(1280, 960), "jpeg", quality=90)
+    recipes = {"large": Rendition(width=1200), "text": Rendition(format="base64")}
+    with_it, without = render(source, Accept(), recipes, ALL), render(source, Accept(), recipes)
+    assert with_it.made == without.made
+    assert without.original.analysis is None
+
+
+def test_a_base64_rendition_alone_is_looked_at_when_asked() -> None:
+    result = render(encoded(photo(), "png"), Accept(), {"text": Rendition(format="base64")}, ALL)
+    assert result.original.analysis
+    assert result.original.width == 320
+    assert list(result.made) == ["text"]
+
+
+def test_a_damaged_picture_is_rejected_when_it_only_is_looked_at() -> None:
+    source = encoded(photo(), "jpeg")
+    result = looked_at(source[: len(source) // 2], ALL)
+    assert result.rejected
+    assert result.original.analysis is None
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (2, 3)])
+def test_the_smallest_pictures_have_all_of_it(size: tuple[int, int]) -> None:
+    item = found_in(encoded(Image.new("RGB", size, "teal"), "png"), ALL).to_item()
+    assert item.keys() == {"colours", "thumbhash", "perceptual_hash", "sharpness", "transparency"}
+    assert found_in(encoded(Image.new("RGB", size, "teal"), "png"), Analyze(placeholder="blurhash")).blurhash
