@@ -16,7 +16,7 @@ from renditions.recipe import Rendition
 from renditions.record import Original
 
 
-def act(  # noqa: C901 - a list of things to do, no logic
+def act(  # noqa: C901, PLR0912 - a list of things to do, no logic
     content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, *, limits: Limits
 ) -> Rendering:
     """Do what the content says: a word, and what it needs."""
@@ -42,6 +42,13 @@ def act(  # noqa: C901 - a list of things to do, no logic
             sys.stdout.flush()
         case "unsendable":
             return Rendering(Original(0), {"a": lambda: None})  # type: ignore[dict-item]
+        case "keep":
+            _kept.append(b"x" * int(rest))
+        case "hold":
+            held = b"x" * int(rest)
+            while _kept:  # until the guard has seen both
+                time.sleep(0.01)
+            return echo(b"held %d" % len(held), accept, recipes, analyze, limits=limits)
         case "enlarge":
             return echo(bytes(int(rest)), accept, recipes, analyze, limits=limits)
         case "touch":
@@ -63,3 +70,5 @@ def echo(
 
 
 not_callable = None
+_kept: list[bytes] = []
+"""What stays in a worker's memory."""

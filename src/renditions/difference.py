@@ -177,7 +177,7 @@ def _why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: 
     if record.blocked_by:
         return "its key may be free now"
     if record.rules != pipeline.rules:
-        return "[accept] or [analyze] changed"
+        return "[accept], [analyze] or [limits] changed"
     if stale:
         return ", ".join(f"{rendition} is {why}" for rendition, why in stale.items())
     return "a rendition is no longer declared"

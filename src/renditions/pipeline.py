@@ -132,6 +132,10 @@ class Limits:
     seconds: Annotated[
         Annotated[int, Range(1, 900)], "How long decoding and rendering one picture may take, in seconds."
     ] = 60
+    memory: Annotated[
+        ByteCount,
+        'How much memory the process that decodes and renders one picture may hold, in bytes or as "2 GB".',
+    ] = 2_000_000_000
     pages: Annotated[Annotated[int, Range(1, 100_000)], "How many pages of one document may be decoded."] = 50
     frames: Annotated[
         Annotated[int, Range(1, 100_000)], "How many frames of one animation may be decoded."
@@ -195,9 +199,14 @@ class Pipeline:
 
     @cached_property
     def rules(self) -> str:
-        """The fingerprint of what each picture is looked at for: ``[accept]`` and ``[analyze]``."""
+        """The fingerprint of what pictures are looked at for: ``[accept]``, ``[analyze]`` and ``[limits]``.
+
+        Time limits don't count, since what took too long isn't rejected. Defaults leave no trace.
+        """
         accept, analyze = self.accept.fingerprint(), declared_in(self.analyze)
-        return hash_of([accept, analyze]) if analyze else accept
+        limits = {name: value for name, value in declared_in(self.limits).items() if name != "seconds"}
+        more = [declared for declared in (analyze, limits) if declared]
+        return hash_of([accept, *more]) if more else accept
 
     def fingerprints(self) -> dict[str, str]:
         """Return each rendition's recipe fingerprint."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fuzz.seeds import seeds
-from fuzz.trial import MARGIN_SECONDS, SECONDS, Verdict, peak_memory_bytes, try_file
+from fuzz.trial import LIMITS, MARGIN_SECONDS, SECONDS, Verdict, peak_memory_bytes, try_file
 from renditions.local.pool import RenderPool
 
 KINDS = ("made", "partly made", "rejected", "too slow", "worker died", "failed")
@@ -34,7 +34,7 @@ def main() -> int:
     seconds: dict[str, float] = defaultdict(float)
     promises_broken = peak_bytes = 0
     began = time.monotonic()
-    with RenderPool(1, SECONDS) as pool:
+    with RenderPool(1, SECONDS, limits=LIMITS) as pool:
         for done, number in enumerate(range(arguments.first, arguments.first + arguments.files), 1):
             # Should the pool itself hang, nothing in this process can be relied on to end it.
             faulthandler.dump_traceback_later(2 * (SECONDS + MARGIN_SECONDS), exit=True)

@@ -1,11 +1,12 @@
 """Where the parts of a file begin and end, as far as it can be followed: what formats are made of.
 
 Each function yields the spans of JPEG's segments (ITU-T T.81, B.1.1), PNG's chunks, RIFF's chunks, ISO
-boxes (ISO/IEC 14496-12, 4.2), GIF's blocks and TIFF's directory entries.
+boxes (ISO/IEC 14496-12, 4.2), GIF's blocks, TIFF's directory entries, SVG's tags, PDF's objects and numbers.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -26,6 +27,8 @@ def spans(content: bytes) -> list[tuple[int, int]]:
         (4, b"ftyp", lambda content: _boxes(content, 0, len(content))),
         (0, b"GIF8", _gif_blocks),
         (0, b"II*\0", _tiff_entries),
+        (0, b"<svg", lambda content: _matches(rb"<[^>]*>", content)),
+        (0, b"%PDF", lambda content: _matches(rb"\d+ \d+ obj.*?endobj|/\w+ [\d.]+", content)),
     )
     for at, signature, walk in walks:
         if content.startswith(signature, at):
@@ -103,6 +106,11 @@ def _tiff_entries(content: bytes) -> Spans:
         at = int.from_bytes(content[after : after + 4], "little")
         if not at:
             return
+
+
+def _matches(pattern: bytes, content: bytes) -> Spans:
+    for match in re.finditer(pattern, content, re.DOTALL):
+        yield match.span()
 
 
 def with_right_checksums(png: bytes) -> bytes:

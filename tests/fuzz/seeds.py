@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from functools import cache
 
@@ -21,7 +22,7 @@ _TIFF_COMPRESSIONS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg
 @cache
 def seeds() -> dict[str, bytes]:
     """Return the pictures by name; each name begins with the format's."""
-    return dict([*_jpegs(), *_pngs(), *_others(), *_tiffs(), *_animations()])
+    return dict([*_jpegs(), *_pngs(), *_others(), *_tiffs(), *_animations(), *_drawings()])
 
 
 def _exif() -> Image.Exif:
@@ -65,8 +66,8 @@ def _others() -> Iterator[tuple[str, bytes]]:
     yield "webp alpha", encoded(alpha, "webp", quality=80, exif=_exif(), icc_profile=_SRGB, xmp=_XMP)
     yield "avif", encoded(picture, "avif", quality=60, speed=10)
     yield "avif alpha", encoded(alpha, "avif", quality=60, speed=10, exif=_exif(), icc_profile=_SRGB)
-    yield "heic", heic(picture)
-    yield "heic alpha", heic(alpha)
+    yield "heic", heic(picture, quality=60)
+    yield "heic alpha", heic(alpha, quality=60, exif=_exif().tobytes(), icc_profile=_SRGB)
     yield "gif", encoded(picture, "gif")
     yield "gif interlaced", encoded(picture.convert("L"), "gif", interlace=1)
 
@@ -81,6 +82,22 @@ def _tiffs() -> Iterator[tuple[str, bytes]]:
         "tiff pages",
         encoded(picture, "tiff", save_all=True, append_images=[photo(32, 48), photo(20, 20)]),
     )
+
+
+def _drawings() -> Iterator[tuple[str, bytes]]:
+    embedded = base64.b64encode(encoded(photo(16, 16), "png"))
+    yield (
+        "svg",
+        b"<svg xmlns='http://www.w3.org/2000/svg' width='96' height='64' viewBox='0 0 48 32'>"
+        b"<defs><linearGradient id='fade'><stop offset='0' stop-color='red'/><stop offset='1'/>"
+        b"</linearGradient>"
+        b"<g id='dot'><circle cx='3' cy='3' r='2'/></g></defs><style>rect { stroke: #0f0 }</style>"
+        b"<rect width='40' height='20' fill='url(#fade)' transform='rotate(9)'/>"
+        b"<use href='#dot' x='9' y='9'/><path d='M1 2C3 4 5 6 7 8zL9 30'/><text x='5' y='30'>words</text>"
+        b"<image width='9' height='9' href='data:image/png;base64," + embedded + b"'/></svg>",
+    )
+    yield "pdf", encoded(photo(96, 64), "pdf")
+    yield "pdf pages", encoded(photo(48, 32), "pdf", save_all=True, append_images=[photo(32, 48)])
 
 
 def _animations() -> Iterator[tuple[str, bytes]]:

@@ -8,7 +8,7 @@ import pytest
 
 from fuzz.parts import spans
 from fuzz.seeds import seeds
-from fuzz.trial import SECONDS, file_of, try_file
+from fuzz.trial import LIMITS, SECONDS, file_of, try_file
 from renditions.imaging.probe import sniff
 from renditions.local.pool import RenderPool
 
@@ -18,7 +18,7 @@ FILES = 300
 def test_no_damaged_file_breaks_a_promise() -> None:
     """Each is made, rejected or a failure that is counted; what is made decodes in another decoder."""
     kinds: Counter[str] = Counter()
-    with RenderPool(1, SECONDS) as pool:
+    with RenderPool(1, SECONDS, limits=LIMITS) as pool:
         for number in range(FILES):
             verdict = try_file(pool, number)
             assert not verdict.broken_promise, f"file {number}: {verdict.broken_promise}"

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import get_args
 
 import pypdfium2
 from PIL import Image
@@ -17,17 +18,18 @@ from fuzz.damage import damaged
 from fuzz.seeds import seeds
 from renditions.errors import Failed, RenderTimedOut, WorkerDied
 from renditions.local.pool import START_SECONDS, RenderPool
-from renditions.pipeline import Accept, Limits
+from renditions.pipeline import Accept, InputFormat, Limits
 from renditions.ports import Rendered, Rendering
 from renditions.recipe import Rendition
 
-SECONDS = float(Limits().seconds)
-"""The time limit of one picture."""
 MARGIN_SECONDS = START_SECONDS + 5.0
 """How much later than that the answer may come: a worker may have to be started first."""
-MEMORY_BYTES = 1_000_000_000
-"""The most that a worker process may ever have in memory."""
-ACCEPT = Accept(max_pixels=30_000_000)
+LIMITS = Limits(memory=800_000_000)
+SECONDS = float(LIMITS.seconds)
+"""The time limit of one picture."""
+MEMORY_BYTES = LIMITS.memory + 200_000_000
+"""The most that a worker process may ever hold, since it is looked at from time to time."""
+ACCEPT = Accept(formats=get_args(InputFormat), max_pixels=30_000_000)
 RECIPES = (
     {"thumb": Rendition(width=48, height=48), "tiny": Rendition(width=16, format="avif", effort=0)},
     {"cover": Rendition(width=32, height=24, fit="cover", gravity="attention", format="webp", effort=0)},

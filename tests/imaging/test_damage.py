@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from imaging.pictures import INPUT_FORMATS, difference, encoded, opened, photo, png_chunk, shown
+from renditions.imaging.gif import check_blocks, check_pixels
 from renditions.imaging.render import render
 from renditions.pipeline import Accept
 from renditions.recipe import Rendition
@@ -141,9 +147,163 @@ def test_a_gif_with_bytes_after_its_trailer_is_read() -> None:
 
 def test_a_reason_that_quotes_the_file_is_printable_and_of_this_file_alone() -> None:
     """What is no UTF-8 and what controls terminals comes from files: neither raises nor passes."""
-    quoted = FILES["avif"].replace(b"av1C", b"\xff\x1b]\n")
-    refused = render(quoted, Accept(), RECIPES).rejected
+    exif = Image.Exif()
+    exif[0x112] = 6
+    turned = encoded(photo(), "avif", exif=exif)
+    refused = render(turned.replace(b"irot", b"\xff\x1b]\n"), Accept(), RECIPES).rejected
     assert refused is not None
     assert refused.startswith("expected a avif header, found: ")
     assert refused.isprintable()
     assert "avif" not in (render(FILES["png"][:99] + bytes(99), Accept(), RECIPES).rejected or "avif")
+
+
+def _png_of(data: bytes) -> bytes:
+    """Return a PNG of 96 by 64 of this compressed data, every chunk with its right checksum."""
+    header = struct.pack(">IIBBBBB", 96, 64, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, chunk) for name, chunk in chunks)
+
+
+_ROWS = b"".join(b"\0" + row.tobytes() for row in np.asarray(photo(96, 64)))
+
+
+@pytest.mark.parametrize("name", [b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"])
+def test_a_png_whose_chunk_has_a_wrong_checksum_is_rejected(name: bytes) -> None:
+    """Also where nothing but the checksum is wrong."""
+    whole = bytearray(encoded(photo(96, 64).quantize(16), "png", transparency=3))
+    at = whole.index(name)
+    whole[at + 4 + int.from_bytes(whole[at - 4 : at], "big")] ^= 1
+    assert render(bytes(whole), Accept(), RECIPES).rejected
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        zlib.compress(_ROWS)[:-1] + b"\x01",
+        zlib.compress(_ROWS)[:-4],
+        zlib.compress(_ROWS[: -(1 + 3 * 96)]),
+        zlib.compress(b"\x09" + _ROWS[1:]),
+    ],
+    ids=["wrong checksum", "no checksum", "a row too few", "no such filter"],
+)
+def test_a_png_whose_inflated_data_is_wrong_is_rejected(data: bytes) -> None:
+    """Behind chunks whose own checksums are right."""
+    assert render(_png_of(zlib.compress(_ROWS)), Accept(), RECIPES).rejected is None
+    assert render(_png_of(data), Accept(), RECIPES).rejected
+
+
+def _split_gif(gif: bytes) -> tuple[bytes, bytes]:
+    """Return all that stands before the data of the first frame, and that data without its blocks' sizes."""
+    image = gif.index(b"\x2c", 13 + 3 * 256)
+    at = image + 11 + (3 << (gif[image + 9] & 7) + 1 if gif[image + 9] & 0x80 else 0)
+    start, data = at, b""
+    while gif[at]:
+        data += gif[at + 1 : at + 1 + gif[at]]
+        at += 1 + gif[at]
+    return gif[:start], data
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: b"",
+        lambda data: data[:100] + b"\xff" * 40 + data[140:],
+        lambda data: data[:100] + bytes(40) + data[140:],
+        lambda data: data[:300] + data[310:],
+    ],
+    ids=["half", "none", "undefined codes", "other codes", "a hole"],
+)
+def test_a_gif_whose_frame_has_too_few_pixels_is_rejected(spoil: Callable[[bytes], bytes]) -> None:
+    """All of its blocks are sound; only the codes stand for less than the frame."""
+    start, data = _split_gif(encoded(photo(), "gif"))
+
+    def joined(data: bytes) -> bytes:
+        blocks = (data[at : at + 255] for at in range(0, len(data), 255))
+        return start + b"".join(bytes([len(block)]) + block for block in blocks) + b"\0;"
+
+    assert render(joined(data), Accept(), RECIPES).rejected is None
+    assert render(joined(spoil(data)), Accept(), RECIPES).rejected
+
+
+@pytest.mark.parametrize("picture", [photo(40, 30), photo(500, 300).convert("1"), Image.new("RGB", (1, 1))])
+def test_every_code_of_a_sound_gif_is_followed(picture: Image.Image) -> None:
+    """Few and many colours, tables that fill up and are cleared, frames that are parts of the whole."""
+    options = {"save_all": True, "append_images": [picture.rotate(90), picture.rotate(3)]}
+    content = encoded(picture, "gif", **options)
+    check_blocks(content)
+    check_pixels(content, 99)
+    ours = shown(encoded(picture, "png"), Rendition(format="gif"))
+    check_pixels(encoded(ours, "gif"), 1)
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+@pytest.mark.parametrize("missing", [2, 20, 300])
+def test_a_webp_cut_off_behind_sizes_that_fit_is_rejected(lossless: bool, missing: int) -> None:
+    whole = encoded(photo(), "webp", lossless=lossless)
+    chunk = whole[12 : len(whole) - missing]
+    data = chunk[8:] + bytes(len(chunk) % 2)
+    chunk = chunk[:4] + (len(chunk) - 8).to_bytes(4, "little") + data
+    riff = b"RIFF" + (4 + len(chunk)).to_bytes(4, "little") + b"WEBP"
+    assert render(riff + chunk, Accept(), RECIPES).rejected
+
+
+@pytest.mark.parametrize("missing", [1, 10, 300])
+def test_an_avif_cut_off_behind_sizes_that_fit_is_rejected(missing: int) -> None:
+    cut = FILES["avif"][:-missing]
+    at = cut.index(b"mdat") - 4
+    assert render(cut[:at] + (len(cut) - at).to_bytes(4, "big") + cut[at + 4 :], Accept(), RECIPES).rejected
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "progressive jpeg"])
+@pytest.mark.parametrize("missing", [1, 20, 300])
+def test_a_jpeg_cut_off_before_its_end_mark_is_rejected(kind: str, missing: int) -> None:
+    assert render(FILES[kind][: -2 - missing] + b"\xff\xd9", Accept(), RECIPES).rejected
+
+
+def test_a_jpeg_that_misses_what_is_between_two_restarts_is_rejected() -> None:
+    whole = encoded(photo(), "jpeg", quality=90, restart_marker_blocks=4)
+    first, second = whole.index(b"\xff\xd0"), whole.index(b"\xff\xd1")
+    for damaged in (whole[:first] + whole[first + 2 :], whole[:first] + whole[second:]):
+        assert render(damaged, Accept(), RECIPES).rejected
+
+
+_TIFF_PIXELS = {
+    "deflate": photo(),
+    "packbits": photo(),
+    "tiff_lzw": photo(),
+    "jpeg": photo(),
+    "group4": photo().convert("1"),
+}
+
+
+@pytest.mark.parametrize("compression", _TIFF_PIXELS)
+def test_a_compressed_tiff_with_a_hole_in_a_strip_is_rejected(compression: str) -> None:
+    """Of deflated data the checksum tells, which libtiff doesn't read; of the others its warnings."""
+    picture = _TIFF_PIXELS[compression]
+    kind = {"deflate": "tiff_adobe_deflate"}.get(compression, compression)
+    for order in ("sound", "unsound"):
+        whole = bytearray(encoded(picture, "tiff", compression=kind))
+        with Image.open(io.BytesIO(whole)) as read:
+            tags = read.tag_v2  # type: ignore[attr-defined] # of TIFF alone
+            at, size = tags[273][0] + tags[279][0] // 3, tags[279][0] // 3
+        if order == "unsound":
+            whole[at : at + size] = np.random.default_rng(5).bytes(size)
+        assert bool(render(bytes(whole), Accept(), RECIPES).rejected) == (order == "unsound")
+
+
+def test_a_tiff_whose_palette_is_cut_off_is_rejected() -> None:
+    """Its decoder would take the indices for greys."""
+    whole = encoded(photo().quantize(64), "tiff", compression="tiff_lzw")
+    with Image.open(io.BytesIO(whole)) as read:
+        end = sum(read.tag_v2[tag][-1] for tag in (273, 279))  # type: ignore[attr-defined] # as above
+    assert render(whole, Accept(), RECIPES).rejected is None
+    assert render(whole[: max(end, len(whole) - 60)], Accept(), RECIPES).rejected
+
+
+def test_a_tiff_with_a_directory_against_the_letter_but_whole_is_read() -> None:
+    """What scanners are known to write: libtiff warns of the order, and every pixel is there."""
+    source = encoded(photo(), "tiff", compression="packbits")
+    at = int.from_bytes(source[4:8], "little") + 2
+    swapped = source[:at] + source[at + 12 : at + 24] + source[at : at + 12] + source[at + 24 :]
+    assert difference(shown(swapped, Rendition(format="png")), photo()) == 0

@@ -14,6 +14,7 @@ from renditions.fields import Attachment, parse_template
 from renditions.pipeline import (
     Accept,
     FolderPlace,
+    Limits,
     Notify,
     OutputPlace,
     Pipeline,
@@ -126,6 +127,8 @@ def test_the_goal_depends_on_content_rules_keys_and_recipes() -> None:
         make(b=Rendition()).goal_of("photo.jpg", "1"),
     }
     assert len(goals) == 6
+    assert replace(pipeline, limits=Limits(memory=5)).goal_of("photo.jpg", "1") not in goals
+    assert replace(pipeline, limits=Limits(seconds=5)).goal_of("photo.jpg", "1") in goals
     assert replace(pipeline, notify=(Notify(on=("done",), to="log:"),)).goal_of("photo.jpg", "1") in goals
 
 

@@ -100,7 +100,7 @@ GOOD_FILES = {
     "one page": pipeline_text('pages = "3"'),
     "pages": pipeline_text('pages = "1-3,5,9-7"\nformat = "pdf"'),
     "all pages": pipeline_text('pages = "all"\nformat = "tiff"'),
-    "limits": pipeline_text(more="[limits]\npages = 5\nframes = 50"),
+    "limits": pipeline_text(more='[limits]\npages = 5\nframes = 50\nmemory = "1 GB"'),
     "drawings": pipeline_text(more='[accept]\nformats = ["heic", "svg", "pdf"]'),
     "as many renditions as DynamoDB can claim": pipeline_text(more='[catalog]\nstore = "dynamodb:Table"')
     + "".join(f"[renditions.r{number}]\n" for number in range(98)),
@@ -167,6 +167,7 @@ BAD_FILES = {
     ),
     "page 0": (pipeline_text('pages = "0"'), "renditions.one.pages"),
     "no end to the pages": (pipeline_text('pages = "3-"\nformat = "pdf"'), "renditions.one.pages"),
+    "memory as pixels": (pipeline_text(more='[limits]\nmemory = "1 GP"'), "limits.memory"),
     "limit of no page": (pipeline_text(more="[limits]\npages = 0"), "limits.pages"),
     "bad store": (pipeline_text(source="ftp://host/"), "source.store"),
     "bad bucket": (pipeline_text(source="s3://A/"), "source.store"),

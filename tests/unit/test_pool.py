@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -16,12 +17,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from renditions.errors import Failed, KeyTaken, RenderTimedOut, RenditionsError, Undecodable, WorkerDied
 from renditions.local.pool import RenderPool
-from renditions.pipeline import Accept
+from renditions.pipeline import Accept, Limits
 from renditions.ports import Rendering
 from renditions.recipe import Rendition
+from renditions.record import Original
 
 TESTS = str(Path(__file__).parents[1])
 RECIPES = {"a": Rendition(width=20)}
@@ -153,6 +156,39 @@ def test_limits_that_nearly_hit_never_hit_the_next_picture() -> None:
             except RenditionsError as error:
                 ends.append(type(error).__name__)
     assert set(ends) <= {"made", "RenderTimedOut"}
+
+
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+
+
+@needs_proc
+def test_a_picture_that_takes_too_much_memory_is_rejected_and_its_worker_replaced() -> None:
+    with RenderPool(1, LIMIT_SECONDS, "pool_jobs:act", Limits(memory=200_000_000)) as pool:
+        refused = run(pool, b"enlarge 5000000000")
+        assert refused.rejected == (
+            "expected at most 200,000,000 bytes of memory for a picture, found that it takes more"
+        )
+        assert (refused.made, refused.original) == ({}, Original(18))
+        assert run(pool, b"hold 50000000").made
+
+
+@needs_proc
+def test_what_earlier_pictures_left_behind_is_not_held_against_a_picture() -> None:
+    """Both together are too much, so the second one is tried in a new worker."""
+    with RenderPool(1, LIMIT_SECONDS, "pool_jobs:act", Limits(memory=200_000_000)) as pool:
+        run(pool, b"keep 120000000")
+        assert run(pool, b"hold 120000000").made["a"].content == b"held 120000000"
+
+
+@needs_proc
+def test_a_real_picture_that_takes_too_much_memory_is_rejected() -> None:
+    """Its decoder holds more of a progressive JPEG than can be told from the header."""
+    target = io.BytesIO()
+    Image.new("RGB", (8000, 6000), "red").save(target, "JPEG", progressive=True)
+    for memory, is_rejected in ((120_000_000, True), (Limits().memory, False)):
+        with RenderPool(1, LIMIT_SECONDS, limits=Limits(memory=memory)) as pool:
+            result = pool(target.getvalue(), Accept(), RECIPES)
+        assert (result.rejected is not None) == is_rejected
 
 
 def test_errors_of_this_package_come_back_as_themselves(pool: RenderPool) -> None:
@@ -299,7 +335,7 @@ def started_parent(*orders: str, before: str = "") -> Iterator[tuple[subprocess.
             parent.kill()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+@needs_proc
 def test_no_worker_outlives_a_killed_parent() -> None:
     """Whether it was idle, asleep in its picture or computing; and there is no other child."""
     with started_parent("x", "sleep 3600", "spin") as (parent, workers):

@@ -16,10 +16,12 @@ from renditions.imaging.document import make_pdf
 from renditions.imaging.effects import adjust, find_crop, flatten, pad, parse_colour, turn
 from renditions.imaging.encode import encode, encode_near, stack
 from renditions.imaging.geometry import SMART_GRAVITIES, Size
+from renditions.imaging.memory import check_memory
 from renditions.imaging.probe import Header, keeps_animation
 from renditions.imaging.tasks import Task, plan_bases, plan_task, plan_tasks
 from renditions.imaging.vips import translated
 from renditions.imaging.watermark import draw
+from renditions.pipeline import Limits
 from renditions.ports import Rendered
 from renditions.recipe import FORMATS, Rendition
 from renditions.record import Analysis
@@ -34,22 +36,23 @@ def make(
     recipes: Mapping[str, Rendition],
     study: Study,
     max_pixels: int,
-    max_pages: int,
+    limits: Limits,
 ) -> tuple[dict[str, Rendered], dict[str, str], Analysis | None]:
     """Return what could be made, why the rest couldn't, and what the study found.
 
     Raises:
         Undecodable: the picture is damaged.
-        NotAccepted: there are more pages, or more pixels in all of them, than may be decoded, or the study
-            finds the picture not to be accepted.
+        NotAccepted: there are more pages, or more pixels in all of them, than may be decoded, they take more
+            memory than they may, or the study finds the picture not to be accepted.
 
     """
     made: dict[str, Rendered] = {}
-    tasks, errors = plan_tasks(content, header, recipes, max_pages)
+    tasks, errors = plan_tasks(content, header, recipes, limits.pages)
     animated = [task for task in tasks if keeps_animation(task.recipe, header)]
     still = [task for task in tasks if not keeps_animation(task.recipe, header)]
     studied = [plan_task("", study.level, header, (header.page,))] if study.level else []
     bases = plan_bases(studied + still, max_pixels)
+    check_memory(bases, header if animated else None, limits.memory)
     analysis: Analysis | None = None
     finished: dict[str, dict[int, Frames]] = {}
     for page, size in bases.items():

@@ -15,9 +15,11 @@ from renditions.errors import Undecodable
 from renditions.imaging import heic, pdf, svg
 from renditions.imaging.colour import to_srgb
 from renditions.imaging.geometry import Size
+from renditions.imaging.gif import check_pixels
 from renditions.imaging.jpeg import tidied
 from renditions.imaging.probe import Header
-from renditions.imaging.vips import load, translated
+from renditions.imaging.tiff import check_checksums
+from renditions.imaging.vips import load, raise_if_warned, translated, warnings_of_libraries
 
 HEADROOM = Fraction(8, 5)
 """How much larger than needed the decoder's own result must be: with less, its coarse filter shows."""
@@ -31,6 +33,8 @@ _GAP = 4
 """From which scale on libvips averages before Lanczos; its default of 2 shows and is no faster."""
 _MAX_HELD_BYTES = 48_000_000
 """Up to how many bytes a shrunk JPEG is decoded as a whole before its first resize: faster than streaming."""
+_MAX_TIFF_VALUE_BYTES = 16
+"""The most bytes that a value of a pixel has: a complex number of double precision."""
 _EXPECTED = "a whole and sound picture"
 
 
@@ -76,6 +80,7 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
             orientation=_get_int(image, "orientation", 1),
             frames=_get_int(image, "n-pages", 1),
             page=page,
+            bands=image.bands,
         )
 
 
@@ -91,6 +96,7 @@ def decode_still(content: bytes, header: Header, size: Size) -> Frames:
         Undecodable: the picture is damaged.
 
     """
+    _check_data(content, header, 1)
     try:
         return _decode_still(content, header, size)
     except Undecodable:
@@ -98,6 +104,15 @@ def decode_still(content: bytes, header: Header, size: Size) -> Frames:
         if tidy == content:
             raise
     return _decode_still(tidy, header, size)
+
+
+def _check_data(content: bytes, header: Header, frames: int) -> None:
+    """Raise ``Undecodable`` if the data isn't sound by what the decoder doesn't look at."""
+    if header.format == "gif":
+        check_pixels(content, frames)
+    if header.format == "tiff":
+        pixels = header.stored.width * header.stored.height
+        check_checksums(content, header.page, _MAX_TIFF_VALUE_BYTES * header.bands * pixels)
 
 
 def _decode_still(content: bytes, header: Header, size: Size) -> Frames:
@@ -108,7 +123,10 @@ def _decode_still(content: bytes, header: Header, size: Size) -> Frames:
         if header.orientation > 1:
             # Turning needs the pixels in another order than they are decoded in.
             image = image.copy_memory().autorot()
-        return Frames((to_srgb(image).copy_memory(),), size)
+        frames = Frames((to_srgb(image).copy_memory(),), size)
+        if header.format == "jpeg":
+            raise_if_warned(Undecodable, _EXPECTED)
+        return frames
 
 
 def has_transparent_pixel(content: bytes, header: Header) -> bool:
@@ -118,6 +136,7 @@ def has_transparent_pixel(content: bytes, header: Header) -> bool:
         Undecodable: the picture is damaged.
 
     """
+    _check_data(content, header, 1)
     with translated(Undecodable, _EXPECTED):
         image = to_srgb(_load_whole(content, header))
         return bool(image.hasalpha() and image[image.bands - 1].min() < 255)
@@ -152,8 +171,23 @@ def _load_shrunk(content: bytes, header: Header, stored: Size) -> tuple[Any, tup
 def _load_whole(content: bytes, header: Header, **options: Any) -> Any:
     if header.format == "heic":
         return heic.decode(content, header)
-    options |= _page_option(header.page)
-    return load(header.format, content, access="sequential", fail_on="error", **options)
+    options |= {"access": "sequential", "fail_on": "error"} | _page_option(header.page)
+    if header.format == "tiff":
+        return _load_tiff(content, options)
+    return load(header.format, content, **options)
+
+
+def _load_tiff(content: bytes, options: dict[str, Any]) -> Any:
+    """Return the page, whose decoding stops at any of libtiff's warnings: they mean damaged pixels.
+
+    Unless its directory, which is read first, already makes libtiff warn. Many a whole file's does; but
+    one that can't be read to its end may have lost the palette.
+    """
+    with warnings_of_libraries() as warnings:
+        image = load("tiff", content, **options | {"fail_on": "warning"})
+    if lost := [warning for warning in warnings if "IO error" in warning]:
+        raise Undecodable(f"expected {_EXPECTED}, found: {lost[0]}")
+    return load("tiff", content, **options) if warnings else image
 
 
 def _can_shrink(whole: Size, wanted: Size, shrink: int) -> bool:
@@ -177,6 +211,7 @@ def decode_animation(content: bytes, header: Header) -> Frames:
         Undecodable: the picture is damaged.
 
     """
+    _check_data(content, header, header.frames)
     with translated(Undecodable, _EXPECTED):
         # The loader stacks the frames into one tall image.
         strip = to_srgb(load(header.format, content, n=-1, fail_on="error")).copy_memory()

@@ -30,7 +30,9 @@ def read_header(content: bytes) -> Header:
 
     """
     with _translated("a heic header"):
-        return Header(format="heic", stored=Size(*_open(content).size), orientation=1, frames=1)
+        picture = _open(content)
+        bands = 1 if picture.mode.startswith("L") else 3
+        return Header(format="heic", stored=Size(*picture.size), orientation=1, frames=1, bands=bands)
 
 
 def decode(content: bytes, header: Header) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from renditions.errors import NotAccepted, Undecodable
 from renditions.imaging.geometry import Size
+from renditions.imaging.gif import check_blocks
 from renditions.pipeline import Accept, Limits
 from renditions.recipe import AUTO_FORMATS, FORMATS, Rendition
 
@@ -67,6 +68,8 @@ class Header:
 
     It has no pixels of its own: it is drawn as large as it is needed.
     """
+    bands: int = 1
+    """Values of a pixel as they are decoded, at least."""
 
     @property
     def is_sideways(self) -> bool:
@@ -214,28 +217,5 @@ def check_end(content: bytes, format_found: str) -> None:
         raise Undecodable("expected a PNG up to its IEND chunk, found a truncated file")
     if format_found == "pdf" and b"%%EOF" not in content[-_PDF_END_BYTES:]:
         raise Undecodable("expected a PDF up to its %%EOF, found a truncated file")
-    if format_found == "gif" and not _has_gif_trailer(content):
-        raise Undecodable("expected a GIF up to its trailer, found a truncated file")
-
-
-def _has_gif_trailer(content: bytes) -> bool:
-    """Walk the blocks of GIF89a (appendix B of its specification) up to the trailer."""
-
-    def colour_table_size(flags: int) -> int:
-        return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
-
-    try:
-        at = 13 + colour_table_size(content[10])
-        while content[at] != 0x3B:
-            if content[at] == 0x2C:
-                at += 11 + colour_table_size(content[at + 9])
-            elif content[at] == 0x21:
-                at += 2
-            else:
-                return False
-            while content[at]:
-                at += 1 + content[at]
-            at += 1
-    except IndexError:
-        return False
-    return True
+    if format_found == "gif":
+        check_blocks(content)

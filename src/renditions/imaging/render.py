@@ -66,9 +66,7 @@ def render(
         check_header(header, accept, limits, with_pixels)
         check_animation(content, header, accept)
         study = Study(analyze, accept.min_sharpness)
-        pictures, errors, analysis = make(
-            content, header, with_pixels, study, accept.max_pixels, limits.pages
-        )
+        pictures, errors, analysis = make(content, header, with_pixels, study, accept.max_pixels, limits)
     except Rejected as refusal:
         return Rendering(original, rejected=str(refusal))
     except MemoryError as error:

@@ -7,6 +7,7 @@ because no picture comes twice.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,29 @@ def load(source_format: str, content: bytes, **options: Any) -> Any:
     return loaders[source_format](content, **options)
 
 
+class _Recorder(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage().removeprefix("VIPS: "))
+
+
+@contextmanager
+def warnings_of_libraries() -> Iterator[list[str]]:
+    """Yield a list that gets each warning of libvips and its decoders, which pyvips logs."""
+    recorder = _Recorder()
+    logger = logging.getLogger("pyvips")
+    logger.addHandler(recorder)
+    try:
+        yield recorder.texts
+    finally:
+        logger.removeHandler(recorder)
+
+
 @contextmanager
 def translated(refusal: type[Rejected], expected: str) -> Iterator[None]:
     """Raise libvips' errors as ``refusal``, or as ``Failed`` where it is memory that was missing."""
@@ -81,12 +105,25 @@ def translated(refusal: type[Rejected], expected: str) -> Iterator[None]:
         raise refusal(f"expected {expected}, found: {detail[:300]}") from error
 
 
-def _describe(error: pyvips.Error | UnicodeDecodeError) -> str:
-    """Return the libraries' own words in one printable line.
+def raise_if_warned(refusal: type[Rejected], expected: str) -> None:
+    """Raise ``refusal`` if a library has warned since :func:`translated` began, though nothing failed.
 
-    They quote the file, so any bytes may be among them; pyvips expects UTF-8 and breaks off.
+    libvips looks at the JPEG decoder's warnings before it asks for the next rows, so never at those of the
+    last ones. It remembers them for as long as the image is there.
     """
+    said: bytes = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer())
+    if said:
+        raise refusal(f"expected {expected}, found: {_tidy(said.decode(errors='replace'))[:300]}")
+
+
+def _describe(error: pyvips.Error | UnicodeDecodeError) -> str:
+    """Return the libraries' own words. They quote files, so any bytes may be in them, not only UTF-8."""
     text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else error.detail
+    return _tidy(text)
+
+
+def _tidy(text: str) -> str:
+    """Return what the libraries said in one printable line."""
     # The first line only names the operation; what follows is the library's own word.
     # "bad seek" is the HEIF reader's search for the end, and says nothing.
     lines = ["".join(filter(str.isprintable, line)).strip() for line in text.splitlines()]

@@ -26,9 +26,11 @@ from multiprocessing.connection import Connection
 from typing import Any, Self
 
 from renditions.errors import Failed, RenderTimedOut, RenditionsError, WorkerDied
+from renditions.local.guard import Guard
 from renditions.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
 from renditions.ports import Rendering
 from renditions.recipe import Rendition
+from renditions.record import Original
 
 RENDER = "renditions.imaging.render:render"
 """The function that workers call, by name, so that only they import it."""
@@ -54,7 +56,8 @@ class RenderPool:
         workers: How many worker processes there are at most.
         seconds_per_picture: How long one call may take, from when a worker is ready for it.
         render: The function to call, as ``module:name``.
-        limits: What it is told about how much of a picture may be decoded.
+        limits: What it is told about how much of a picture may be decoded, and how much memory a worker
+            may hold. Where the system doesn't tell that (macOS), only what is foreseen is held to it.
 
     """
 
@@ -94,13 +97,22 @@ class RenderPool:
 
         """
         rules = pickle.dumps((accept, dict(recipes), analyze, self._limits))
+        reply = None
         worker = self._idle.get()
         try:
-            if worker is None or not worker.is_alive():
-                self._discard(worker)
-                worker = self._start()
-                worker.wait_until_ready(START_SECONDS)
-            reply = worker.call(self._seconds, rules, content)
+            while reply is None:
+                if worker is None or not worker.is_alive():
+                    self._discard(worker)
+                    worker = self._start()
+                    worker.wait_until_ready(START_SECONDS)
+                try:
+                    reply = worker.call(self._seconds, self._limits.memory, rules, content)
+                except _MemoryExceededError:
+                    # Unless it was new, what earlier pictures left behind may have been too much.
+                    if worker.calls == 1:
+                        reply = "made", _refuse(content, self._limits.memory)
+                    self._discard(worker)
+                    worker = None
         except BaseException:
             self._discard(worker)
             worker = None
@@ -154,6 +166,8 @@ class _Worker:
     """One process and our end of its socket; used by one thread at a time, but killed by any."""
 
     def __init__(self, render: str) -> None:
+        self.calls = 0
+        """How many pictures it was given."""
         # Connections only frame the messages; nobody but this worker ever holds its end.
         self._connection, theirs = multiprocessing.Pipe()
         code = (
@@ -178,37 +192,33 @@ class _Worker:
         return self._process.poll() is None
 
     def wait_until_ready(self, seconds: float) -> None:
-        _unwrap(self.call(seconds))
+        _unwrap(self._exchange(Guard(self._process, seconds), "starting a worker"))
 
-    def call(self, seconds: float, *messages: bytes) -> Any:
+    def call(self, seconds: float, memory_bytes: int, rules: bytes, content: bytes) -> Any:
+        """Return the reply to one picture."""
+        self.calls += 1
+        return self._exchange(Guard(self._process, seconds, memory_bytes), "rendering", rules, content)
+
+    def _exchange(self, guard: Guard, what: str, *messages: bytes) -> Any:
         """Send the messages and return the reply.
 
-        At the time limit the worker is killed, which ends our writing or reading, whichever we are at.
+        At a limit the guard kills the worker, which ends our writing or reading, whichever we are at.
         """
-        is_late = threading.Event()
-
-        def end() -> None:
-            is_late.set()
-            self.kill()
-
-        timer = threading.Timer(seconds, end)
-        timer.daemon = True
-        timer.start()
         try:
-            for message in messages:
-                self._connection.send_bytes(message)
-            return pickle.loads(self._connection.recv_bytes())  # noqa: S301 - our own process
+            with guard:
+                for message in messages:
+                    self._connection.send_bytes(message)
+                reply = self._connection.recv_bytes()
+            return pickle.loads(reply)  # noqa: S301 - our own process
         except (EOFError, OSError) as error:
             exit_code = self._process.wait()
-            if is_late.is_set():
-                what = "rendering" if messages else "starting a worker"
-                raise RenderTimedOut(f"{what} took longer than {seconds:g} s") from error
+            if guard.exceeded == "time":
+                raise RenderTimedOut(f"{what} took longer than {guard.seconds:g} s") from error
+            if guard.exceeded == "memory":
+                raise _MemoryExceededError from error
             raise WorkerDied(f"the worker process {_describe_end(exit_code)}") from error
         finally:
-            # Joined, so that it can't kill a worker that is at the next picture by then.
-            timer.cancel()
-            timer.join()
-            if is_late.is_set():
+            if guard.exceeded:
                 self._process.wait()
 
     def kill(self) -> None:
@@ -224,6 +234,15 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self.kill()
             self._process.wait()
+
+
+class _MemoryExceededError(Exception):
+    """A worker held more memory than it may, and was killed."""
+
+
+def _refuse(content: bytes, memory_bytes: int) -> Rendering:
+    reason = f"expected at most {memory_bytes:,} bytes of memory for a picture, found that it takes more"
+    return Rendering(Original(len(content)), rejected=reason)
 
 
 def _describe_end(exit_code: int) -> str:
@@ -273,6 +292,7 @@ def work(descriptor: int, render: str) -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # service managers send these to all processes at once
+    logging.getLogger().addHandler(logging.NullHandler())  # what libraries remark is no message of ours
     threading.Thread(target=_end_with_parent, daemon=True).start()
     connection = Connection(descriptor)
     try:

@@ -1,0 +1,120 @@
+"""Whether a GIF is whole: its blocks up to the trailer, and as many pixels as each frame has.
+
+GIF has no checksums, and its decoder leaves transparent what a frame's data doesn't reach. Blocks are those
+of GIF89a (appendix B of its specification), LZW is that of its appendix F.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from renditions.errors import Undecodable
+
+_IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
+_MAX_CODES = 4096
+_MAX_CODE_BITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """One image block."""
+
+    pixels: int
+    code_bits: int
+    """Of a pixel's own code, without those for clearing and the end."""
+    start: int
+    """Where its sub-blocks begin."""
+
+
+def check_blocks(content: bytes) -> None:
+    """Raise ``Undecodable`` if the blocks can't be followed up to the trailer."""
+    try:
+        for _ in _frames(content):
+            pass
+    except IndexError as error:
+        raise Undecodable("expected a GIF up to its trailer, found a truncated file") from error
+
+
+def check_pixels(content: bytes, frames: int) -> None:
+    """Raise ``Undecodable`` if one of the first frames has data for fewer pixels than its own.
+
+    That is what most damage inside the data comes to, since codes then stand for other runs. The blocks
+    must be sound.
+    """
+    for number, frame in enumerate(islice(_frames(content), frames), 1):
+        found = _count_pixels(_join(content, frame.start), frame.code_bits, frame.pixels)
+        if found < frame.pixels:
+            raise Undecodable(f"expected {frame.pixels:,} pixels in frame {number}, found {found:,}")
+
+
+def _frames(content: bytes) -> Iterator[_Frame]:
+    """Yield each image block up to the trailer; raise ``IndexError`` where the file ends before it."""
+    at = 13 + _table_bytes(content[10])
+    while content[at] != _TRAILER:
+        start = at
+        if content[at] == _IMAGE:
+            at += 11 + _table_bytes(content[at + 9])
+        elif content[at] == _EXTENSION:
+            at += 2
+        else:
+            raise IndexError(at)
+        data = at
+        while content[at]:
+            at += 1 + content[at]
+        at += 1
+        if content[start] == _IMAGE:
+            width, height = content[start + 5 : start + 7], content[start + 7 : start + 9]
+            pixels = int.from_bytes(width, "little") * int.from_bytes(height, "little")
+            yield _Frame(pixels, content[data - 1], data)
+
+
+def _join(content: bytes, at: int) -> bytes:
+    """Return the data of the sub-blocks that begin there."""
+    data = bytearray()
+    while content[at]:
+        data += content[at + 1 : at + 1 + content[at]]
+        at += 1 + content[at]
+    return bytes(data)
+
+
+def _table_bytes(flags: int) -> int:
+    """Return the size of the colour table that these flags announce."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _count_pixels(data: bytes, code_bits: int, enough: int) -> int:
+    """Return how many pixels the codes stand for, up to ``enough``, the end code or one that isn't defined.
+
+    Each code but the first after a clearing defines the next: what the code before it stands for, and one
+    pixel more. So lengths can be followed without the pixels.
+    """
+    if code_bits > _MAX_CODE_BITS:
+        return 0
+    clear = 1 << code_bits
+    lengths = [1] * (clear + 2)
+    width, mask = code_bits + 1, 2 * clear - 1
+    total = before = gathered = bits = 0
+    for byte in data:
+        gathered |= byte << bits
+        bits += 8
+        while bits >= width:
+            code = gathered & mask
+            gathered >>= width
+            bits -= width
+            if code == clear:
+                del lengths[clear + 2 :]
+                width, mask, before = code_bits + 1, 2 * clear - 1, 0
+                continue
+            if before and len(lengths) < _MAX_CODES:
+                lengths.append(before + 1)
+                if len(lengths) > mask and len(lengths) < _MAX_CODES:
+                    width, mask = width + 1, 2 * mask + 1
+            if code == clear + 1 or code >= len(lengths):
+                return total
+            before = lengths[code]
+            total += before
+            if total >= enough:
+                return total
+    return total

@@ -1,0 +1,48 @@
+"""How much memory a picture takes at least, told before any of its pixels are decoded.
+
+What it takes in all depends on the decoder, the encoder and what is made, and only shows while it happens;
+but what is certain to be held at once is enough to refuse most of what is too large at no cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from renditions.errors import NotAccepted
+from renditions.imaging.geometry import Size
+from renditions.imaging.probe import Header
+
+_WHOLE_BYTES_PER_PIXEL = {"gif": 4, "avif": 3, "heic": 3}
+"""What decoders that know no part of a picture hold of the whole of it."""
+_COLOURS = 3
+"""The most values of a pixel that are sure to be held; alpha may be dropped."""
+
+
+def check_memory(bases: Mapping[Header, Size], animated: Header | None, limit_bytes: int) -> None:
+    """Raise ``NotAccepted`` if more memory is needed than one picture may take.
+
+    Args:
+        bases: The size that each page or still picture is decoded to.
+        animated: The header of an animation of which every frame is decoded.
+        limit_bytes: What one picture may take.
+
+    """
+    needs = [
+        _WHOLE_BYTES_PER_PIXEL.get(page.format, 0) * _area(page.stored) + _bands(page) * _area(size)
+        for page, size in bases.items()
+    ]
+    if animated:
+        needs.append(animated.frames * _bands(animated) * _area(animated.stored))
+    if max(needs, default=0) > limit_bytes:
+        raise NotAccepted(
+            f"expected at most {limit_bytes:,} bytes of memory for a picture, "
+            f"found that it takes at least {max(needs):,}"
+        )
+
+
+def _bands(header: Header) -> int:
+    return min(header.bands, _COLOURS)
+
+
+def _area(size: Size) -> int:
+    return size.width * size.height

@@ -1,0 +1,78 @@
+"""What ends a worker process that takes too long, or too much memory, over one picture.
+
+Memory is looked at from outside rather than refused from inside (``RLIMIT_AS``, ``RLIMIT_DATA``): the
+imaging libraries reserve far more than they use, and where a reservation fails, several of them abort
+without a word, which can't be told from a bug.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Literal, Self
+
+LOOK_SECONDS = 0.02
+"""How often memory is looked at: a process can fill some 50 MB in that time."""
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class Guard:
+    """Kills a process that exceeds a limit while the context is open.
+
+    Afterwards it has no more to do with the process, which may be at its next picture by then.
+
+    Args:
+        process: The process.
+        seconds: How long the context may stay open.
+        memory_bytes: How much the process may hold in memory; None for any. Only Linux tells.
+
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], seconds: float, memory_bytes: int | None = None
+    ) -> None:
+        self.exceeded: Literal["time", "memory"] | None = None
+        """Which limit it was killed for."""
+        self.seconds = seconds
+        self._process = process
+        self._ends_at = time.monotonic() + seconds
+        self._memory_bytes = memory_bytes
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while True:
+            left = max(0.0, self._ends_at - time.monotonic())
+            if self._closed.wait(left if self._memory_bytes is None else min(left, LOOK_SECONDS)):
+                return
+            if time.monotonic() >= self._ends_at:
+                self.exceeded = "time"
+            elif self._memory_bytes is not None and resident_bytes(self._process.pid) > self._memory_bytes:
+                self.exceeded = "memory"
+            if self.exceeded:
+                self._process.kill()
+                return
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory a process holds, shared libraries too; 0 where the system doesn't tell.
+
+    The second number of ``/proc/PID/statm`` (Linux, proc(5)), in pages.
+    """
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_bytes().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(pages[1]) * _PAGE_BYTES

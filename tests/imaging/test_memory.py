@@ -1,0 +1,58 @@
+"""What needs more memory than one picture may take is refused before a pixel is decoded."""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+
+from imaging.pictures import encoded, heic, photo, png_chunk, rgb_png
+from renditions.imaging.render import render
+from renditions.pipeline import Accept, Limits
+from renditions.recipe import Rendition
+
+WHOLE = {"whole": Rendition(format="png")}
+THUMB = {"thumb": Rendition(width=50)}
+
+
+def one_colour_png(side: int) -> bytes:
+    """Return a square RGB PNG of one colour, written without holding its pixels."""
+    row = b"\0" + b"\x20\x40\x80" * side
+    compressor = zlib.compressobj()
+    data = b"".join([*(compressor.compress(row) for _ in range(side)), compressor.flush()])
+    return rgb_png(side, side, b"").replace(png_chunk(b"IDAT", zlib.compress(b"")), png_chunk(b"IDAT", data))
+
+
+def test_a_bomb_within_the_allowed_pixels_is_refused_by_its_header() -> None:
+    """900 megapixels that are let in: as a whole they would take 2.7 GB."""
+    result = render(rgb_png(30_000, 30_000, b""), Accept(max_pixels=1_000_000_000), WHOLE)
+    assert result.rejected == (
+        "expected at most 2,000,000,000 bytes of memory for a picture, "
+        "found that it takes at least 2,700,000,000"
+    )
+    assert result.original.width == 30_000
+
+
+def test_a_picture_that_is_only_needed_small_may_be_larger_than_the_memory() -> None:
+    """It is decoded in rows: 27 MB of pixels, of which a few are held."""
+    source = one_colour_png(3_000)
+    limits = Limits(memory=20_000_000)
+    assert render(source, Accept(), THUMB, limits=limits).made
+    assert "at least 27,000,000" in (render(source, Accept(), WHOLE, limits=limits).rejected or "")
+
+
+@pytest.mark.parametrize(("source_format", "needed"), [("gif", 4), ("avif", 3), ("heic", 3)])
+def test_decoders_that_hold_the_whole_picture_count_it(source_format: str, needed: int) -> None:
+    source = heic(photo(200, 100)) if source_format == "heic" else encoded(photo(200, 100), source_format)
+    result = render(source, Accept(), {"thumb": Rendition(width=1)}, limits=Limits(memory=needed * 20_000))
+    assert "expected at most" in (result.rejected or "")
+    assert render(source, Accept(), {"thumb": Rendition(width=1)}, limits=Limits(memory=90_000)).made
+
+
+def test_frames_count_where_they_are_kept() -> None:
+    frames = [photo(100, 80).rotate(angle) for angle in (0, 90, 180)]
+    source = encoded(frames[0], "gif", save_all=True, append_images=frames[1:])
+    limits = Limits(memory=70_000)
+    kept = render(source, Accept(), {"moving": Rendition(format="webp", animation="keep")}, limits=limits)
+    assert "at least 72,000" in (kept.rejected or "")
+    assert render(source, Accept(), {"still": Rendition(format="webp", width=50)}, limits=limits).made
