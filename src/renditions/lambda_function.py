@@ -13,26 +13,46 @@ limit does.
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
+import os
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 from renditions import reconcile
+from renditions.aws.clients import Clients
+from renditions.aws.dynamodb import DynamoCatalog
+from renditions.aws.s3 import S3Store
 from renditions.difference import Difference, Outcome
-from renditions.errors import Failed
+from renditions.errors import Failed, PipelineError, UsageError
 from renditions.events import Change, Content, Incoming, Message, SyncRequest, Unknown, decode
-from renditions.pipeline import S3Place
-from renditions.telemetry import Unit, metrics
+from renditions.imaging.render import render
+from renditions.notify import LogNotifier
+from renditions.pipeline import Accept, Notify, Pipeline, S3Place, parse_store
+from renditions.pipeline_checks import find_pipeline_problems
+from renditions.pipeline_environment import override
+from renditions.pipeline_plain import from_plain
+from renditions.ports import Catalog, Notifier, Renderer, Rendering
+from renditions.process import Processor
+from renditions.recipe import Rendition
+from renditions.telemetry import Unit, log_to_stdout, metrics
 
 log = logging.getLogger(__name__)
 
 MARGIN_SECONDS = 1.0
 """What is left of the time limit for the answer."""
+
+EXTRA_THREADS = 2
+"""How many pictures are read or written while one on each core is rendered."""
 
 MAX_RESULT_LENGTH = 1024
 """The longest ``resultString`` that S3 Batch Operations take into their report, in characters."""
@@ -175,6 +195,85 @@ class Function:
             "ended before everything was looked at" if summary.interrupted else "looked at everything",
             extra={"fields": {"results": dict(summary.results), "waiting": summary.waiting}},
         )
+
+
+def open_function(file: Path, environ: Mapping[str, str]) -> Function:
+    """Make what every call uses: once, while Lambda starts the function.
+
+    Args:
+        file: The checked pipeline in its bundle, see ``pipeline_plain``.
+        environ: What it says in place of the pipeline's own stores, see ``pipeline_environment``.
+
+    Raises:
+        PipelineError: What the environment says is wrong, or doesn't fit the pipeline.
+        UsageError: A store, the catalog or a notice isn't one that a function can use.
+
+    """
+    log_to_stdout()
+    pipeline, problems = override(from_plain(json.loads(file.read_text("utf-8"))), environ)
+    problems += find_pipeline_problems(pipeline, file.parent)
+    if problems:
+        raise PipelineError(file.name, tuple(problems))
+    clients = Clients()
+    place = _find_bucket("source.store", "SOURCE_BUCKET", pipeline.source.store)
+    cores = os.cpu_count() or 1
+    processor = Processor(
+        pipeline=pipeline,
+        source=S3Store(clients.s3, place),
+        output=S3Store(
+            clients.s3,
+            _find_bucket("output.store", "OUTPUT_BUCKET", pipeline.output.store),
+            pipeline.output.cache_control,
+        ),
+        catalog=_open_catalog(clients, pipeline),
+        render=_limit_to(cores, partial(render, limits=pipeline.limits)),
+        notifiers={notify.target: _make_notifier(notify) for notify in pipeline.notify},
+        owner=f"lambda-{uuid.uuid4().hex}",
+        clock=_now,
+    )
+    return Function(
+        place,
+        processor.process,
+        lambda: reconcile.plan(pipeline, processor.source, processor.catalog, clock=_now),
+        threads=cores + EXTRA_THREADS,
+    )
+
+
+def _find_bucket(place: str, variable: str, url: str) -> S3Place:
+    found = parse_store(url, Path())
+    if not isinstance(found, S3Place):
+        raise UsageError(f"{place}: expected s3://bucket/prefix/ (or {variable}), found {url!r}")
+    return found
+
+
+def _open_catalog(clients: Clients, pipeline: Pipeline) -> Catalog:
+    kind, _, table = pipeline.catalog.store.partition(":")
+    if kind != "dynamodb":
+        raise UsageError(
+            f"catalog.store: expected dynamodb:TABLE (or TABLE_NAME), found {pipeline.catalog.store!r}"
+        )
+    return DynamoCatalog(clients.dynamodb, table, pipeline.catalog.key)
+
+
+def _make_notifier(notify: Notify) -> Notifier:
+    if notify.to != "log:":
+        raise UsageError(f"notify: expected log:, found {notify.to!r}")
+    return LogNotifier()
+
+
+def _limit_to(cores: int, render: Renderer) -> Renderer:
+    """Return a renderer that works on so many pictures at once; the other threads read and write."""
+    free = threading.BoundedSemaphore(cores)
+
+    def render_one(content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
+        with free:
+            return render(content, accept, recipes)
+
+    return render_one
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _contents(incoming: Incoming) -> Iterator[Content]:

@@ -52,9 +52,11 @@ class Lambda:
 
 @contextmanager
 def start_function(
-    code: Path, handler: str, log_file: Path, environ: Mapping[str, str], python: str = sys.executable
+    code: Path, handler: str, log_file: Path, environ: Mapping[str, str], *options: str
 ) -> Iterator[Lambda]:
     """Run the handler of the code in that folder as Lambda would, until the context is left.
+
+    ``options`` are Python's own.
 
     Raises:
         AssertionError: The function could not be started; the message is its log.
@@ -66,7 +68,7 @@ def start_function(
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [python, "-m", "awslambdaric", handler],
+            [sys.executable, *options, "-m", "awslambdaric", handler],
             cwd=code,
             env={
                 "PATH": os.environ["PATH"],

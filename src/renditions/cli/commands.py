@@ -89,7 +89,8 @@ def start(
     context.obj = file
 
 
-def _file(context: typer.Context, file: Path | None) -> Path:
+def chosen_file(context: typer.Context, file: Path | None) -> Path:
+    """Return the pipeline file that was named before or after the command, or the default."""
     named: Path | None = context.obj
     return file or named or DEFAULT_FILE
 
@@ -97,7 +98,7 @@ def _file(context: typer.Context, file: Path | None) -> Path:
 @contextmanager
 def _opened(context: typer.Context, file: Path | None, *, read_only: bool = False) -> Iterator[Runtime]:
     """Open the chosen pipeline's parts, telling its warnings."""
-    loaded = load(_file(context, file), os.environ)
+    loaded = load(chosen_file(context, file), os.environ)
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
     with open_runtime(loaded, read_only=read_only) as runtime:
@@ -114,7 +115,7 @@ def init(
     file: FileOption = None,
 ) -> None:
     """Write a pipeline file to begin with, and the folder that pictures land in."""
-    path = _file(context, file)
+    path = chosen_file(context, file)
     text = read_preset(preset)
     try:
         with path.open("x", encoding="utf-8") as target:
@@ -133,7 +134,7 @@ def init(
 @app.command()
 def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
     """Check the pipeline file and show what it declares."""
-    path = _file(context, file)
+    path = chosen_file(context, file)
     loaded = load(path, os.environ)
     pipeline = loaded.pipeline
     example = "folder/photo.jpg"

@@ -1,0 +1,73 @@
+"""The command that builds a function's bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from renditions.cli import display
+from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
+from renditions.deploy.bundle import PYTHONS, Bundle, build
+from renditions.deploy.wheels import Architecture, Target
+from renditions.errors import UsageError
+from renditions.pipeline_file import load
+
+
+@app.command()
+def package(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The zip to write.")] = Path(
+        "bundle.zip"
+    ),
+    architecture: Annotated[
+        str, typer.Option("--arch", help="What it is to run on: arm64 or x86_64.")
+    ] = "arm64",
+    python: Annotated[str, typer.Option(help="The function's Python: 3.12, 3.13 or 3.14.")] = "3.13",
+    file: FileOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Build the zip that AWS Lambda runs, with the pipeline file in it."""
+    loaded = load(chosen_file(context, file))
+    for warning in loaded.warnings:
+        display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+    bundle = build(loaded.pipeline, output, _read_target(architecture, python))
+    if as_json:
+        display.print_json(dataclasses.asdict(bundle) | {"file": str(bundle.file)})
+    else:
+        _print_bundle(bundle, python)
+
+
+def _read_target(architecture: str, python: str) -> Target:
+    for known in get_args(Architecture):
+        if known == architecture and python in PYTHONS:
+            return Target(known, python)
+    if python not in PYTHONS:
+        raise UsageError(f"--python: expected one of {', '.join(PYTHONS)}, found {python!r}")
+    raise UsageError(f"--arch: expected arm64 or x86_64, found {architecture!r}")
+
+
+def _print_bundle(bundle: Bundle, python: str) -> None:
+    """Print what is in a bundle, the largest part first."""
+    console = display.make_data_console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("in the bundle", overflow="fold")
+    table.add_column("files", justify="right")
+    table.add_column("zipped", justify="right")
+    for part in bundle.parts:
+        table.add_row(escape(part.name), f"{part.files:,}", display.format_bytes(part.size_bytes))
+    console.print(table)
+    console.print(
+        f"{escape(str(bundle.file))}: {display.format_bytes(bundle.size_bytes)}, "
+        f"{display.format_bytes(bundle.unzipped_bytes)} unzipped, handler lambda_function.lambda_handler",
+        soft_wrap=True,
+    )
+    if not bundle.has_bytecode:
+        display.messages.print(
+            f"There is no python{python} here, so it goes without bytecode: cold starts take longer."
+        )

@@ -1,0 +1,197 @@
+"""The zip that AWS Lambda runs: this package, the libraries that the pipeline needs, and the pipeline.
+
+The same installation and the same pipeline give the same bytes, so that a deployment changes when, and
+only when, something in it does. botocore isn't in it: Lambda's own runtime has it, and keeps it up to date.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import renditions
+from renditions.deploy.wheels import File, Target, collect_libraries
+from renditions.errors import UsageError
+from renditions.imaging.extras import is_installed
+from renditions.pipeline import Pipeline
+from renditions.pipeline_plain import to_plain
+
+PYTHONS = ("3.12", "3.13", "3.14")
+"""Lambda's runtimes on Amazon Linux 2023; those before it have a C library that is too old for the wheels.
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
+
+LEFT_OUT = (
+    "cli", "demo", "deploy", "local", "presets", "runtime",
+    "pipeline_file", "pipeline_schema", "pipeline_types",
+)  # fmt: skip
+"""What a function never uses of this package."""
+
+HANDLER = '''"""The function's entry: its parts are made once, when Lambda starts it."""
+
+import os
+from pathlib import Path
+
+from renditions.lambda_function import open_function
+
+lambda_handler = open_function(Path(__file__).with_name("pipeline.json"), os.environ).handle
+'''
+
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+"""The earliest that a zip can hold."""
+
+_COMPILE = """
+import compileall, py_compile, sys
+compileall.compile_dir(
+    sys.argv[1], quiet=2, stripdir=sys.argv[1], prependdir="/var/task", workers=1,
+    invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+)
+"""
+"""What the target's Python does. A file that it can't compile stays without bytecode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One library in a bundle, or this package."""
+
+    name: str
+    files: int
+    size_bytes: int
+    """In the zip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A zip that was built."""
+
+    file: Path
+    size_bytes: int
+    unzipped_bytes: int
+    parts: tuple[Part, ...]
+    """The largest first."""
+    has_bytecode: bool
+    """Whether the target's own interpreter was at hand to compile for it."""
+
+
+def build(pipeline: Pipeline, file: Path, target: Target) -> Bundle:
+    """Write the bundle that runs this pipeline.
+
+    Args:
+        pipeline: A checked pipeline; its stores can still be named by the function's environment.
+        file: The zip to write, whole or not at all.
+        target: What it is to run on.
+
+    Raises:
+        UsageError: The file can't be written, or a library isn't installed here.
+        Failed: A library can't be had for the target.
+
+    """
+    files = [*_own_files(pipeline), *collect_libraries(find_libraries(pipeline), target)]
+    bytecode = list(_compile(files, target))
+    temporary = file.with_name(f".{file.name}.part")
+    try:
+        sizes = _write_zip(temporary, files + bytecode)
+        temporary.replace(file)
+    except OSError as error:
+        raise UsageError(f"{file} can't be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Bundle(
+        file,
+        file.stat().st_size,
+        sum(len(entry.content) for entry in files + bytecode),
+        tuple(sorted(_weigh(files + bytecode, sizes), key=lambda part: (-part.size_bytes, part.name))),
+        bool(bytecode),
+    )
+
+
+def find_libraries(pipeline: Pipeline) -> tuple[str, ...]:
+    """Return the libraries that a pipeline's pictures need, by their names on PyPI."""
+    recipes = pipeline.renditions.values()
+    rules = pipeline.accept
+    needs_pixels = any(recipe.needs_pixels for recipe in recipes)
+    if not needs_pixels and rules.min_width is None and rules.min_height is None:
+        return ()
+    extras = {
+        # The default accepts HEIC where it can be had: in the function as on this machine.
+        "pillow-heif": "heic" in rules.formats and is_installed("heic"),
+        "pypdfium2": "pdf" in rules.formats,
+        "img2pdf": any(recipe.format == "pdf" for recipe in recipes),
+    }
+    return ("pyvips", "pyvips-binary", *(name for name, is_needed in extras.items() if is_needed))
+
+
+def _own_files(pipeline: Pipeline) -> Iterator[File]:
+    name = "renditions"
+    root = Path(next(iter(renditions.__path__)))
+    for path in root.rglob("*.py"):
+        inner = path.relative_to(root)
+        if inner.parts[0].removesuffix(".py") not in LEFT_OUT:
+            yield File(name, f"renditions/{inner.as_posix()}", path.read_bytes())
+    yield File(name, "lambda_function.py", HANDLER.encode())
+    yield File(name, "pipeline.json", json.dumps(to_plain(pipeline), indent=1).encode() + b"\n")
+
+
+def _compile(files: Iterable[File], target: Target) -> Iterator[File]:
+    """Yield the bytecode of the files, if the target's Python is here.
+
+    A function has no place to keep bytecode, so without this each cold start compiles everything. It
+    isn't checked against its source at run time, so that it doesn't depend on the files' times.
+    """
+    python = _find_python(target.python)
+    if python is None:
+        return
+    parts = {entry.path: entry.part for entry in files}
+    with tempfile.TemporaryDirectory() as folder:
+        for entry in files:
+            place = Path(folder, entry.path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(entry.content)
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        environ["PYTHONHASHSEED"] = "0"  # the order of sets in bytecode depends on it
+        subprocess.run([python, "-P", "-S", "-s", "-c", _COMPILE, folder], env=environ, check=True)  # noqa: S603 - no shell, our own words
+        for path in Path(folder).rglob("*.pyc"):
+            inner = PurePosixPath(path.relative_to(folder).as_posix())
+            source = inner.parent.parent / f"{inner.name.partition('.')[0]}.py"
+            yield File(parts[str(source)], str(inner), path.read_bytes())
+
+
+def _find_python(version: str) -> str | None:
+    """Return an interpreter of this version that is here, and works."""
+    for python in (sys.executable, shutil.which(f"python{version}")):
+        if python is None:
+            continue
+        code = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+        ended = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 - as below
+        if ended.stdout == f"cpython {version}\n":
+            return python
+    return None
+
+
+def _write_zip(file: Path, entries: Iterable[File]) -> Mapping[str, int]:
+    """Write the entries in the order of their paths, all with one date; return their sizes in the zip."""
+    sizes = {}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for entry in sorted(entries, key=lambda entry: entry.path):
+            info = zipfile.ZipInfo(entry.path, ZIP_DATE)
+            info.create_system = 3  # Unix, so that the mode below means something
+            info.external_attr = 0o100644 << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, entry.content)
+            sizes[entry.path] = info.compress_size
+    return sizes
+
+
+def _weigh(entries: Iterable[File], sizes: Mapping[str, int]) -> Iterator[Part]:
+    paths: dict[str, list[str]] = {}
+    for entry in entries:
+        paths.setdefault(entry.part, []).append(entry.path)
+    for name, inside in paths.items():
+        yield Part(name, len(inside), sum(sizes[path] for path in inside))

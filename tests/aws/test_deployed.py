@@ -1,0 +1,164 @@
+"""The built bundle, unpacked as Lambda would, in AWS's own runtime client, with moto for the services.
+
+Nothing of this checkout is on its path: besides the bundle there is only what Lambda's runtime has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws.runtime_api import Lambda, start_function
+from aws.test_bundle import HERE, build_from_index
+from commands import draw
+from contract.cloud import CLIENTS, REGION, name_of
+from renditions.aws.table import table_schema
+from renditions.imaging.render import render
+from renditions.pipeline import Accept
+from renditions.pipeline_file import parse
+
+IN_LAMBDA = (
+    "awslambdaric", "simplejson", "snapshot-restore-py",
+    "botocore", "jmespath", "python-dateutil", "six", "urllib3",
+)  # fmt: skip
+"""The libraries that AWS's Python runtime brings along, of those that matter here."""
+
+PIPELINE = """
+[source]
+store = "./inbox"
+[output]
+store = "./processed"
+[renditions.text]
+format = "base64"
+"""
+
+
+@pytest.fixture(scope="session")
+def lambda_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the runtime's own libraries alone."""
+    folder = tmp_path_factory.mktemp("runtime")
+    for name in IN_LAMBDA:
+        for file in distribution(name).files or ():
+            top = file.parts[0]
+            target = folder / top
+            if top != ".." and not target.exists():
+                target.symlink_to(Path(str(distribution(name).locate_file(top))))
+    return folder
+
+
+@pytest.fixture
+def environ(aws: None, lambda_runtime: Path, tmp_path: Path) -> dict[str, str]:
+    """Make two buckets and a table; return what tells the function of them."""
+    name = name_of(tmp_path)
+    for bucket in (f"{name}-in", f"{name}-out"):
+        CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    CLIENTS.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **table_schema("image_name"))
+    return {
+        "PYTHONPATH": str(lambda_runtime),
+        "SOURCE_BUCKET": f"{name}-in",
+        "OUTPUT_BUCKET": f"{name}-out",
+        "TABLE_NAME": name,
+        **{key: value for key, value in os.environ.items() if key.startswith("AWS_")},
+    }
+
+
+def unpack(pipeline: str, folder: Path) -> Path:
+    bundle = build_from_index(parse(pipeline, "test", folder, {}).pipeline, folder / "bundle.zip", HERE)
+    with zipfile.ZipFile(bundle.file) as archive:
+        archive.extractall(folder / "task")
+    return folder / "task"
+
+
+def start(code: Path, folder: Path, environ: dict[str, str]) -> Any:
+    """Start the bundle's handler; with ``-S`` Python doesn't look into this environment's site-packages."""
+    return start_function(code, "lambda_function.lambda_handler", folder / "log", environ, "-S")
+
+
+def upload(function: Lambda, environ: dict[str, str], *files: Path) -> Any:
+    """Put the files into the source bucket and call the function as S3 would through SQS."""
+    for file in files:
+        CLIENTS.s3.put_object(Bucket=environ["SOURCE_BUCKET"], Key=file.name, Body=file.read_bytes())
+    bodies = [
+        {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+         "s3": {"bucket": {"name": environ["SOURCE_BUCKET"]}, "object": {"key": file.name}}}
+        for file in files
+    ]  # fmt: skip
+    return function.call(
+        {
+            "Records": [
+                {"eventSource": "aws:sqs", "messageId": str(number), "body": json.dumps({"Records": [body]})}
+                for number, body in enumerate(bodies)
+            ]
+        }
+    )
+
+
+def read(environ: dict[str, str], key: str) -> bytes:
+    content: bytes = CLIENTS.s3.get_object(Bucket=environ["OUTPUT_BUCKET"], Key=key)["Body"].read()
+    return content
+
+
+def test_without_pixels_it_needs_nothing_but_lambdas_runtime(tmp_path: Path, environ: dict[str, str]) -> None:
+    code = unpack(PIPELINE, tmp_path)
+    draw(tmp_path / "photo.jpg")
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    with start(code, tmp_path, environ) as function:
+        ended = upload(function, environ, tmp_path / "photo.jpg", tmp_path / "broken.jpg")
+        assert ended.value == {"batchItemFailures": []}, function.log_file.read_text()
+        lines = function.log_lines()
+    content = (tmp_path / "photo.jpg").read_bytes()
+    made = render(content, Accept(), parse(PIPELINE, "test", tmp_path, {}).pipeline.renditions).made
+    assert read(environ, "photo.jpg/text.txt") == made["text"].content
+    item = CLIENTS.dynamodb.get_item(TableName=environ["TABLE_NAME"], Key={"image_name": {"S": "photo.jpg"}})[
+        "Item"
+    ]
+    assert (item["status"], item["original_size_bytes"]) == ({"S": "done"}, {"N": str(len(content))})
+    message = f"Processing image from bucket: {environ['SOURCE_BUCKET']}, key: photo.jpg"
+    assert message in [line["message"] for line in lines]
+    assert {line["Result"] for line in lines if "Result" in line} == {"done", "rejected"}
+
+
+def test_with_the_engine_it_makes_the_same_bytes_as_here(tmp_path: Path, environ: dict[str, str]) -> None:
+    pipeline = PIPELINE + '[renditions.thumb]\nwidth = 80\nformat = "webp"\n'
+    code = unpack(pipeline, tmp_path)
+    draw(tmp_path / "photo.jpg")
+    with start(code, tmp_path, environ) as function:
+        ended = upload(function, environ, tmp_path / "photo.jpg")
+        assert ended.value == {"batchItemFailures": []}, function.log_file.read_text()
+    recipes = parse(pipeline, "test", tmp_path, {}).pipeline.renditions
+    made = render((tmp_path / "photo.jpg").read_bytes(), Accept(), recipes).made
+    assert read(environ, "photo.jpg/thumb.webp") == made["thumb"].content
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"SOURCE_BUCKET": ""},
+            "source.store: expected s3://bucket/prefix/ (or SOURCE_BUCKET), found",
+        ),
+        ({"TABLE_NAME": ""}, "catalog.store: expected dynamodb:TABLE (or TABLE_NAME), found"),
+        ({"OUTPUT_BUCKET": "Not A Bucket"}, "OUTPUT_BUCKET: expected a folder or"),
+    ],
+)
+def test_a_function_that_lacks_something_says_so_when_it_starts(
+    tmp_path: Path, environ: dict[str, str], changes: dict[str, str], message: str
+) -> None:
+    with start(unpack(PIPELINE, tmp_path), tmp_path, environ | changes) as function:
+        error = function.ended.get(timeout=60).error
+    assert message in error["errorMessage"]
+
+
+def test_the_same_bucket_for_both_is_refused(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Each rendition would be a new picture."""
+    both = environ | {"OUTPUT_BUCKET": environ["SOURCE_BUCKET"]}
+    pipeline = PIPELINE.replace('format = "base64"', 'format = "base64"\nkey = "{key}.jpg"')
+    with start(unpack(pipeline, tmp_path), tmp_path, both) as function:
+        error = function.ended.get(timeout=60).error
+    assert error["errorType"] == "PipelineError"
