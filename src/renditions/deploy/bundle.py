@@ -29,7 +29,7 @@ PYTHONS = ("3.12", "3.13", "3.14")
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
 
 LEFT_OUT = (
-    "cli", "demo", "deploy", "local", "presets", "runtime",
+    "cli", "demo", "deploy", "local", "presets", "runtime", "web",
     "pipeline_file", "pipeline_schema", "pipeline_types",
 )  # fmt: skip
 """What a function never uses of this package."""
