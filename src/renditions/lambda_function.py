@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from renditions import reconcile
+from renditions.attachments import attach
 from renditions.aws.clients import Clients
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.s3 import S3Store
@@ -206,7 +207,8 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
 
     Raises:
         PipelineError: What the environment says is wrong, or doesn't fit the pipeline.
-        UsageError: A store, the catalog or a notice isn't one that a function can use.
+        UsageError: A store, the catalog or a notice isn't one that a function can use, or a picture of the
+            source that the pipeline names isn't there.
 
     """
     log_to_stdout()
@@ -217,9 +219,11 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
     clients = Clients()
     place = _find_bucket("source.store", "SOURCE_BUCKET", pipeline.source.store)
     cores = os.cpu_count() or 1
+    source = S3Store(clients.s3, place)
+    pipeline = attach(pipeline, source)
     processor = Processor(
         pipeline=pipeline,
-        source=S3Store(clients.s3, place),
+        source=source,
         output=S3Store(
             clients.s3,
             _find_bucket("output.store", "OUTPUT_BUCKET", pipeline.output.store),
@@ -234,7 +238,7 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
     return Function(
         place,
         processor.process,
-        lambda: reconcile.plan(pipeline, processor.source, processor.catalog, clock=_now),
+        lambda: reconcile.plan(pipeline, source, processor.catalog, clock=_now),
         threads=cores + EXTRA_THREADS,
     )
 

@@ -47,12 +47,14 @@ def test_for_base64_alone_it_is_small_and_has_no_compiled_file(tmp_path: Path) -
     bundle = build(preset("base64"), tmp_path / "bundle.zip", NOT_HERE)
     assert bundle.size_bytes == bundle.file.stat().st_size < 1_000_000
     inside = contents(bundle)
-    assert {name.rpartition(".")[2] for name in inside} == {"py", "json"}
+    assert {name.rpartition(".")[2] for name in inside} == {"py", "json", "conf"}
     assert bundle.unzipped_bytes == sum(map(len, inside.values()))
     assert not bundle.has_bytecode
     assert {"lambda_function.py", "pipeline.json"} == {name for name in inside if "/" not in name}
     assert "renditions/lambda_function.py" in inside
-    assert not any(name.startswith(("renditions/cli/", "renditions/local/")) for name in inside)
+    assert not any(
+        name.startswith(("renditions/cli/", "renditions/local/", "renditions/web/")) for name in inside
+    )
 
 
 def test_it_holds_the_checked_pipeline(tmp_path: Path) -> None:
@@ -95,6 +97,7 @@ def test_entries_are_sorted_of_one_date_and_readable_by_all(tmp_path: Path) -> N
     [
         ("base64", ()),
         ("thumbnail", ("pyvips", "pyvips-binary", "pillow-heif")),
+        ("shop", ("pyvips", "pyvips-binary", "pillow-heif", "fontpkg-open-sans")),
         ("gallery", ("pyvips", "pyvips-binary", "pillow-heif", "img2pdf")),
     ],
 )

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import renditions
-from renditions.deploy.wheels import File, Target, collect_libraries
+from renditions.deploy.wheels import BULK, File, Target, collect_libraries
 from renditions.errors import UsageError
 from renditions.imaging.extras import is_installed
 from renditions.pipeline import Pipeline
@@ -124,6 +124,9 @@ def find_libraries(pipeline: Pipeline) -> tuple[str, ...]:
         "pillow-heif": "heic" in rules.formats and is_installed("heic"),
         "pypdfium2": "pdf" in rules.formats,
         "img2pdf": any(recipe.format == "pdf" for recipe in recipes),
+        "fontpkg-open-sans": any(
+            recipe.watermark and recipe.watermark.text and not recipe.watermark.font for recipe in recipes
+        ),
     }
     return ("pyvips", "pyvips-binary", *(name for name, is_needed in extras.items() if is_needed))
 
@@ -131,9 +134,9 @@ def find_libraries(pipeline: Pipeline) -> tuple[str, ...]:
 def _own_files(pipeline: Pipeline) -> Iterator[File]:
     name = "renditions"
     root = Path(next(iter(renditions.__path__)))
-    for path in root.rglob("*.py"):
+    for path in filter(Path.is_file, root.rglob("*")):
         inner = path.relative_to(root)
-        if inner.parts[0].removesuffix(".py") not in LEFT_OUT:
+        if inner.parts[0].removesuffix(".py") not in LEFT_OUT and not BULK.search(f"/{inner.as_posix()}"):
             yield File(name, f"renditions/{inner.as_posix()}", path.read_bytes())
     yield File(name, "lambda_function.py", HANDLER.encode())
     yield File(name, "pipeline.json", json.dumps(to_plain(pipeline), indent=1).encode() + b"\n")
