@@ -97,7 +97,7 @@ def test_entries_are_sorted_of_one_date_and_readable_by_all(tmp_path: Path) -> N
     [
         ("base64", ()),
         ("thumbnail", ("pyvips", "pyvips-binary", "pillow-heif")),
-        ("shop", ("pyvips", "pyvips-binary", "pillow-heif", "fontpkg-open-sans")),
+        ("shop", ("pyvips", "pyvips-binary", "fontpkg-open-sans")),
         ("gallery", ("pyvips", "pyvips-binary", "pillow-heif", "img2pdf")),
     ],
 )
