@@ -30,19 +30,17 @@ from typing import Any, Protocol
 
 from renditions import reconcile
 from renditions.attachments import attach
-from renditions.aws.clients import Clients
-from renditions.aws.dynamodb import DynamoCatalog
-from renditions.aws.s3 import S3Store
+from renditions.aws.cloud import Cloud
 from renditions.difference import Difference, Outcome
 from renditions.errors import Failed, PipelineError, UsageError
 from renditions.events import Change, Content, Incoming, Message, SyncRequest, Unknown, decode
 from renditions.imaging.render import render
 from renditions.notify import LogNotifier
-from renditions.pipeline import Accept, Notify, Pipeline, S3Place, parse_store
+from renditions.pipeline import Accept, Analyze, Pipeline, S3Place, parse_store
 from renditions.pipeline_checks import find_pipeline_problems
 from renditions.pipeline_environment import override
 from renditions.pipeline_plain import from_plain
-from renditions.ports import Catalog, Notifier, Renderer, Rendering
+from renditions.ports import Renderer, Rendering
 from renditions.process import Processor
 from renditions.recipe import Rendition
 from renditions.telemetry import Unit, log_to_stdout, metrics
@@ -216,22 +214,22 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
     problems += find_pipeline_problems(pipeline, file.parent)
     if problems:
         raise PipelineError(file.name, tuple(problems))
-    clients = Clients()
+    cloud = Cloud()
     place = _find_bucket("source.store", "SOURCE_BUCKET", pipeline.source.store)
-    cores = os.cpu_count() or 1
-    source = S3Store(clients.s3, place)
+    output = _find_bucket("output.store", "OUTPUT_BUCKET", pipeline.output.store)
+    source = cloud.open_store(place)
     pipeline = attach(pipeline, source)
+    cores = os.cpu_count() or 1
     processor = Processor(
         pipeline=pipeline,
         source=source,
-        output=S3Store(
-            clients.s3,
-            _find_bucket("output.store", "OUTPUT_BUCKET", pipeline.output.store),
-            pipeline.output.cache_control,
-        ),
-        catalog=_open_catalog(clients, pipeline),
+        output=cloud.open_store(output, pipeline.output.cache_control),
+        catalog=cloud.open_catalog(_find_table(pipeline), pipeline.catalog.key),
         render=_limit_to(cores, partial(render, limits=pipeline.limits)),
-        notifiers={notify.target: _make_notifier(notify) for notify in pipeline.notify},
+        notifiers={
+            notify.target: LogNotifier() if notify.to == "log:" else cloud.open_notifier(notify.to)
+            for notify in pipeline.notify
+        },
         owner=f"lambda-{uuid.uuid4().hex}",
         clock=_now,
     )
@@ -250,28 +248,24 @@ def _find_bucket(place: str, variable: str, url: str) -> S3Place:
     return found
 
 
-def _open_catalog(clients: Clients, pipeline: Pipeline) -> Catalog:
+def _find_table(pipeline: Pipeline) -> str:
     kind, _, table = pipeline.catalog.store.partition(":")
     if kind != "dynamodb":
         raise UsageError(
             f"catalog.store: expected dynamodb:TABLE (or TABLE_NAME), found {pipeline.catalog.store!r}"
         )
-    return DynamoCatalog(clients.dynamodb, table, pipeline.catalog.key)
-
-
-def _make_notifier(notify: Notify) -> Notifier:
-    if notify.to != "log:":
-        raise UsageError(f"notify: expected log:, found {notify.to!r}")
-    return LogNotifier()
+    return table
 
 
 def _limit_to(cores: int, render: Renderer) -> Renderer:
     """Return a renderer that works on so many pictures at once; the other threads read and write."""
     free = threading.BoundedSemaphore(cores)
 
-    def render_one(content: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
+    def render_one(
+        content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
+    ) -> Rendering:
         with free:
-            return render(content, accept, recipes)
+            return render(content, accept, recipes, analyze)
 
     return render_one
 

@@ -64,6 +64,7 @@ def environ(aws: None, lambda_runtime: Path, tmp_path: Path) -> dict[str, str]:
         "SOURCE_BUCKET": f"{name}-in",
         "OUTPUT_BUCKET": f"{name}-out",
         "TABLE_NAME": name,
+        "SNS_TOPIC_ARN": CLIENTS.sns.create_topic(Name=name)["TopicArn"],
         **{key: value for key, value in os.environ.items() if key.startswith("AWS_")},
     }
 
@@ -119,6 +120,7 @@ def test_without_pixels_it_needs_nothing_but_lambdas_runtime(tmp_path: Path, env
         "Item"
     ]
     assert (item["status"], item["original_size_bytes"]) == ({"S": "done"}, {"N": str(len(content))})
+    assert "owed" not in item
     message = f"Processing image from bucket: {environ['SOURCE_BUCKET']}, key: photo.jpg"
     assert message in [line["message"] for line in lines]
     assert {line["Result"] for line in lines if "Result" in line} == {"done", "rejected"}

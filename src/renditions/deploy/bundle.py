@@ -117,7 +117,7 @@ def find_libraries(pipeline: Pipeline) -> tuple[str, ...]:
     recipes = pipeline.renditions.values()
     rules = pipeline.accept
     needs_pixels = any(recipe.needs_pixels for recipe in recipes)
-    if not needs_pixels and rules.min_width is None and rules.min_height is None:
+    if not needs_pixels and not rules.needs_header and not pipeline.analyze.is_wanted:
         return ()
     extras = {
         # The default accepts HEIC where it can be had: in the function as on this machine.
