@@ -9,8 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, get_args, get_origin, get_type_hints
 
+import pyvips
 from examples import EXAMPLES, Example, View
-from PIL import ExifTags, Image, ImageDraw, ImageFile, ImageFont, ImageOps, ImageSequence
+from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFile, ImageFont, ImageOps, ImageSequence
 
 from renditions.imaging.render import render
 from renditions.imaging.scenery import draw_pictures
@@ -58,6 +59,8 @@ def draw_originals(folder: Path) -> None:
     """Draw the pictures that the examples are made of."""
     draw_pictures(folder)
     _sign(folder / "sea.jpg", folder / "signed.jpg")
+    _widen(folder / "sea.jpg", folder / "wide.jpg")
+    Image.open(folder / "sea.jpg").resize((320, 180)).save(folder / "small.jpg", quality=80)
     _bind([folder / name for name in SHEET_PICTURES[:3]], folder / "album.tif")
 
 
@@ -167,6 +170,8 @@ def _describe(content: bytes) -> list[str]:
     exif = Image.open(io.BytesIO(content)).getexif()
     told = [f"{ExifTags.TAGS[tag]}: {value}" for tag, value in exif.items() if isinstance(value, str)]
     told += ["GPSLatitude: …"] if exif.get_ifd(ExifTags.IFD.GPSInfo) else []
+    if profile := Image.open(io.BytesIO(content)).info.get("icc_profile"):
+        told.append(f"ICC profile: {ImageCms.getProfileDescription(io.BytesIO(profile)).strip()}")
     return told or ["(nothing)"]
 
 
@@ -177,6 +182,13 @@ def _sign(source: Path, target: Path) -> None:
     exif[ExifTags.Base.Make] = "Camera"
     exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 0.0)
     Image.open(source).save(target, exif=exif, quality=92)
+
+
+def _widen(source: Path, target: Path) -> None:
+    """Write the picture again in Display P3, with its profile."""
+    pixels = Image.open(source).convert("RGB")
+    wide = pyvips.Image.new_from_array(pixels).icc_transform("p3", input_profile="srgb")
+    target.write_bytes(wide.jpegsave_buffer(Q=92))
 
 
 def _bind(sources: Sequence[Path], target: Path) -> None:

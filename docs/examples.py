@@ -119,6 +119,9 @@ EXAMPLES: Mapping[str, Example] = {
         tuple(f'metadata = "{value}"\nwidth = 220' for value in ("none", "copyright", "all")),
         "metadata",
     ),
+    "profile": Example(
+        "wide.jpg", tuple(f'profile = "{value}"\nwidth = 220' for value in ("srgb", "keep")), "metadata"
+    ),
     "progressive": Example(
         "leaf.png", tuple(f"progressive = {value}\nwidth = 220" for value in ("false", "true")), "half a file"
     ),
@@ -136,5 +139,8 @@ EXAMPLES: Mapping[str, Example] = {
         "leaf.png",
         tuple(f'max_bytes = "{value}"\nwidth = 480' for value in ("6 kB", "9 kB", "14 kB")),
         "detail",
+    ),
+    "skip_if_larger": Example(
+        "small.jpg", tuple(f"skip_if_larger = {value}\nquality = 95" for value in ("false", "true"))
     ),
 }

@@ -27,6 +27,8 @@ from renditions.recipe import DOCUMENT_FORMATS, FORMATS, Rendition, Watermark
 from renditions.record import ATTRIBUTES
 
 ENCODER_CHOICES = {
+    "profile": ("jpeg", "png", "webp", "avif", "tiff", "auto"),
+    "skip_if_larger": ("jpeg", "png", "webp", "auto"),
     "progressive": ("jpeg", "png", "auto"),
     "chroma": ("jpeg", "avif", "auto"),
     "palette": ("png", "auto"),

@@ -41,6 +41,7 @@ Flip = Literal["none", "horizontal", "vertical", "both"]
 Animation = Literal["first", "keep"]
 Metadata = Literal["none", "copyright", "all"]
 Chroma = Literal["420", "444"]
+Profile = Literal["srgb", "keep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,11 @@ class Rendition:
         "What is kept of EXIF, XMP and IPTC. copyright: who made the picture and who has the rights, never "
         "where it was taken. all: everything but the orientation, since the picture is upright.",
     ] = "none"
+    profile: Annotated[
+        Profile,
+        "srgb: the colours become those of sRGB. keep: they stay as they are, with the ICC profile that "
+        "tells what they mean; CMYK becomes sRGB all the same.",
+    ] = "srgb"
     progressive: Annotated[bool, "Whether JPEG is progressive and PNG interlaced."] = False
     chroma: Annotated[
         Chroma, "Whether JPEG and AVIF halve the resolution of colours (420) or keep it whole (444)."
@@ -210,6 +216,11 @@ class Rendition:
         ByteCount | None,
         'The largest file, in bytes or as "100 kB": the best quality up to the declared one that fits.',
     ] = None
+    skip_if_larger: Annotated[
+        bool,
+        "Whether a file larger than the source's gives way to a copy of that, in JPEG, PNG and WebP, where "
+        "nothing declared would be missing from it.",
+    ] = False
 
     @property
     def needs_pixels(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -180,3 +182,40 @@ def test_metadata_is_gone_from_every_output() -> None:
             picture = opened(made.content)
             assert 0x8825 not in picture.getexif()
             assert "icc_profile" not in picture.info
+
+
+PROFILED: tuple[Any, ...] = ("jpeg", "png", "webp", "avif", "tiff")
+KEPT_OR_NOT: tuple[Any, ...] = ("keep", "srgb")
+
+
+@pytest.mark.parametrize("output_format", PROFILED)
+def test_a_kept_profile_comes_with_the_colours_that_it_is_about(output_format: Any) -> None:
+    source = encoded(photo(), "png", icc_profile=WIDE_GAMUT)
+    made = shown(source, Rendition(format=output_format, profile="keep", width=160))
+    assert made.info["icc_profile"] == WIDE_GAMUT
+    assert difference(made, photo().resize((160, 120), Image.Resampling.LANCZOS)) < 4
+
+
+def test_a_picture_whose_profiles_differ_between_renditions_has_each_as_declared() -> None:
+    source = encoded(photo(), "png", icc_profile=WIDE_GAMUT)
+    recipes = {
+        "kept": Rendition(format="png", profile="keep"),
+        "srgb": PNG,
+        "all": Rendition(format="png", profile="keep", metadata="all", width=100),
+    }
+    made = {name: opened(each.content) for name, each in render(source, Accept(), recipes).made.items()}
+    assert np.array_equal(pixels(made["kept"]), pixels(photo()))
+    assert difference(made["srgb"], managed(photo(), WIDE_GAMUT)) < 1
+    assert [picture.info.get("icc_profile") for picture in made.values()] == [WIDE_GAMUT, None, WIDE_GAMUT]
+
+
+def test_grey_stays_as_it_is_too() -> None:
+    grey = shown(encoded(photo().convert("L"), "png", icc_profile=WIDE_GAMUT), replace(PNG, profile="keep"))
+    assert np.array_equal(pixels(grey, "L"), pixels(photo().convert("L"), "L"))
+
+
+def test_cmyk_becomes_srgb_whatever_is_kept() -> None:
+    source = encoded(photo().convert("CMYK"), "jpeg", quality=95)
+    kept, converted = (shown(source, Rendition(quality=95, profile=profile)) for profile in KEPT_OR_NOT)
+    assert kept.mode == "RGB"
+    assert difference(kept, converted) < 1

@@ -50,6 +50,8 @@ OTHER: dict[str, Any] = {
     "pages": "all",
     "watermark": Watermark(text="© Ann", font=Attachment("font.ttf", b"font")),
     "metadata": "all",
+    "profile": "keep",
+    "skip_if_larger": True,
     "progressive": True,
     "chroma": "444",
     "palette": 16,

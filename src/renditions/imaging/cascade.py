@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import get_args
 
 from renditions.errors import Unrenderable
 from renditions.imaging.analyze import Study
@@ -17,13 +18,14 @@ from renditions.imaging.effects import adjust, find_crop, flatten, pad, parse_co
 from renditions.imaging.encode import encode, encode_near, stack
 from renditions.imaging.geometry import SMART_GRAVITIES, Size
 from renditions.imaging.memory import check_memory
+from renditions.imaging.original import smaller
 from renditions.imaging.probe import Header, keeps_animation
 from renditions.imaging.tasks import Task, plan_bases, plan_task, plan_tasks
 from renditions.imaging.vips import translated
 from renditions.imaging.watermark import draw
 from renditions.pipeline import Limits
 from renditions.ports import Rendered
-from renditions.recipe import FORMATS, Rendition
+from renditions.recipe import FORMATS, Profile, Rendition
 from renditions.record import Analysis
 
 _STEP = Fraction(2)
@@ -48,21 +50,27 @@ def make(
     """
     made: dict[str, Rendered] = {}
     tasks, errors = plan_tasks(content, header, recipes, limits.pages)
-    animated = [task for task in tasks if keeps_animation(task.recipe, header)]
-    still = [task for task in tasks if not keeps_animation(task.recipe, header)]
     studied = [plan_task("", study.level, header, (header.page,))] if study.level else []
-    bases = plan_bases(studied + still, max_pixels)
-    check_memory(bases, header if animated else None, limits.memory)
     analysis: Analysis | None = None
     finished: dict[str, dict[int, Frames]] = {}
-    for page, size in bases.items():
-        base = decode_still(content, page, size)
-        if studied and page == header:
-            analysis = study.look_at(content, header, base)
-        own = [task for task in still if task.page == page]
-        _make_from(base, own, finished, made, errors)
-    if animated:
-        _make_from(decode_animation(content, header), animated, finished, made, errors)
+    # sRGB comes first: what the study refuses isn't rendered.
+    for profile in get_args(Profile):
+        alike = [task for task in tasks if task.recipe.profile == profile]
+        animated = [task for task in alike if keeps_animation(task.recipe, header)]
+        still = [task for task in alike if not keeps_animation(task.recipe, header)]
+        seen = studied if profile == "srgb" else []
+        bases = plan_bases(seen + still, max_pixels)
+        check_memory(bases, header if animated else None, limits.memory)
+        for page, size in bases.items():
+            base = decode_still(content, page, size, profile)
+            if seen and page == header:
+                analysis = study.look_at(content, header, base)
+            _make_from(base, [task for task in still if task.page == page], finished, made, errors)
+        if animated:
+            _make_from(decode_animation(content, header, profile), animated, finished, made, errors)
+    for task in tasks:
+        if task.name in made:
+            made[task.name] = smaller(made[task.name], content, header, task)
     return made, errors, analysis
 
 

@@ -11,6 +11,7 @@ _PROFILE = "icc-profile-data"
 _MAX_PROBED_BYTES = 65_536
 """A larger profile is a table for a device, never sRGB."""
 _GREYS = ("b-w", "grey16")
+_RGBS = ("srgb", "rgb16")
 # Corners, greys and a few tones between: a profile that moves none of them is sRGB by another name.
 _PROBES = [
     *([level] * 3 for level in (0, 16, 48, 96, 128, 176, 224, 255)),
@@ -19,14 +20,16 @@ _PROBES = [
 ]
 
 
-def to_srgb(image: Any) -> Any:
-    """Return the image with 1 (grey) or 3 (sRGB) bands of 8 bits, and one more if it has alpha.
+def to_8_bits(image: Any, profile: str) -> Any:
+    """Return the image with 1 (grey) or 3 (RGB) bands of 8 bits, and one more if it has alpha.
 
-    An embedded ICC profile is followed, relative colorimetric with black point compensation. Pictures
-    without one are taken as sRGB, CMYK as libvips' own CMYK profile.
+    With ``"srgb"`` an embedded ICC profile is followed, relative colorimetric with black point compensation;
+    with ``"keep"`` RGB and grey stay in the profile's own colours. Pictures without one are taken as sRGB,
+    CMYK as libvips' own CMYK profile.
     """
     is_grey = image.interpretation in _GREYS
-    if image.get_typeof(_PROFILE) and not _is_srgb(image):
+    is_kept = profile == "keep" and image.interpretation in (*_GREYS, *_RGBS)
+    if image.get_typeof(_PROFILE) and not is_kept and not _is_srgb(image):
         image = _follow_profile(image)
     target = "b-w" if is_grey else "srgb"
     if image.interpretation != target or image.format != "uchar":
@@ -49,7 +52,7 @@ def _follow_profile(image: Any) -> Any:
 def _is_srgb(image: Any) -> bool:
     """Tell whether the picture's profile leaves sRGB values as they are, give or take one."""
     profile = image.get(_PROFILE)
-    is_rgb = image.interpretation in ("srgb", "rgb16")
+    is_rgb = image.interpretation in _RGBS
     return is_rgb and len(profile) <= _MAX_PROBED_BYTES and _is_srgb_profile(profile)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from renditions.errors import Undecodable
 from renditions.imaging import heic, pdf, svg
-from renditions.imaging.colour import to_srgb
+from renditions.imaging.colour import to_8_bits
 from renditions.imaging.geometry import Size
 from renditions.imaging.gif import check_pixels
 from renditions.imaging.jpeg import tidied
@@ -89,8 +89,10 @@ def _page_option(page: int) -> dict[str, int]:
     return {"page": page} if page else {}
 
 
-def decode_still(content: bytes, header: Header, size: Size) -> Frames:
+def decode_still(content: bytes, header: Header, size: Size, profile: str) -> Frames:
     """Return the first frame at this size as displayed, which must not exceed the picture's own.
+
+    ``profile`` is a recipe's: what becomes of the colours.
 
     Raises:
         Undecodable: the picture is damaged.
@@ -98,12 +100,12 @@ def decode_still(content: bytes, header: Header, size: Size) -> Frames:
     """
     _check_data(content, header, 1)
     try:
-        return _decode_still(content, header, size)
+        return _decode_still(content, header, size, profile)
     except Undecodable:
         tidy = tidied(content) if header.format == "jpeg" else content
         if tidy == content:
             raise
-    return _decode_still(tidy, header, size)
+    return _decode_still(tidy, header, size, profile)
 
 
 def _check_data(content: bytes, header: Header, frames: int) -> None:
@@ -115,7 +117,7 @@ def _check_data(content: bytes, header: Header, frames: int) -> None:
         check_checksums(content, header.page, _MAX_TIFF_VALUE_BYTES * header.bands * pixels)
 
 
-def _decode_still(content: bytes, header: Header, size: Size) -> Frames:
+def _decode_still(content: bytes, header: Header, size: Size, profile: str) -> Frames:
     stored = size.transposed() if header.is_sideways else size
     with translated(Undecodable, _EXPECTED):
         image, extent = _load_shrunk(content, header, stored)
@@ -123,7 +125,7 @@ def _decode_still(content: bytes, header: Header, size: Size) -> Frames:
         if header.orientation > 1:
             # Turning needs the pixels in another order than they are decoded in.
             image = image.copy_memory().autorot()
-        frames = Frames((to_srgb(image).copy_memory(),), size)
+        frames = Frames((to_8_bits(image, profile).copy_memory(),), size)
         if header.format == "jpeg":
             raise_if_warned(Undecodable, _EXPECTED)
         return frames
@@ -204,7 +206,7 @@ def _can_shrink(whole: Size, wanted: Size, shrink: int) -> bool:
     )
 
 
-def decode_animation(content: bytes, header: Header) -> Frames:
+def decode_animation(content: bytes, header: Header, profile: str) -> Frames:
     """Return every frame at its full size, with its timing.
 
     Raises:
@@ -214,7 +216,7 @@ def decode_animation(content: bytes, header: Header) -> Frames:
     _check_data(content, header, header.frames)
     with translated(Undecodable, _EXPECTED):
         # The loader stacks the frames into one tall image.
-        strip = to_srgb(load(header.format, content, n=-1, fail_on="error")).copy_memory()
+        strip = to_8_bits(load(header.format, content, n=-1, fail_on="error"), profile).copy_memory()
         width, height = header.stored.width, header.stored.height
         frames = tuple(strip.crop(0, at * height, width, height).autorot() for at in range(header.frames))
         delays = strip.get("delay") if strip.get_typeof("delay") else [100] * header.frames

@@ -31,7 +31,8 @@ _IPTC_RIGHTS = (80, 110, 116)
 
 def kept(recipe: Rendition) -> Any:
     """Return which kinds of metadata the encoder writes."""
-    return Keep.NONE if recipe.metadata == "none" else Keep.EXIF | Keep.XMP | Keep.IPTC
+    profile = Keep.ICC if recipe.profile == "keep" else Keep.NONE
+    return profile if recipe.metadata == "none" else profile | Keep.EXIF | Keep.XMP | Keep.IPTC
 
 
 def select(image: Any, metadata: str) -> Any:

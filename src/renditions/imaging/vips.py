@@ -31,6 +31,7 @@ class Keep(IntFlag):
     EXIF = 1
     XMP = 2
     IPTC = 4
+    ICC = 8
 
 
 _LOADER_CLASSES = {

@@ -106,7 +106,7 @@ def _read(picture: Attachment) -> Any:
         check_end(content, picture_format)
         header = read_header(content, picture_format)
         check_header(header, _RULES, Limits(), {})
-        image = decode_still(content, header, header.displayed).images[0]
+        image = decode_still(content, header, header.displayed, "srgb").images[0]
     except Rejected as error:
         raise Unrenderable(f"the watermark {picture.name!r}: {error}") from error
     # Made anew from its pixels, so that no metadata of the mark gets into what it is drawn on.

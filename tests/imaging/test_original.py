@@ -1,0 +1,143 @@
+"""A copy of the source in place of a larger rendition: only where it is right, and telling nothing."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, PngImagePlugin
+
+from imaging.pictures import encoded, opened, photo, pixels, rendered
+from renditions.imaging.original import _copy_jpeg, _copy_png
+from renditions.recipe import Rendition
+
+SECRET = b"52 degrees north"
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def talkative_jpeg(**options: Any) -> bytes:
+    """Return a small JPEG that tells its secret in EXIF, XMP, a comment and behind its end."""
+    exif = Image.Exif()
+    exif[0x010E] = SECRET.decode()
+    told = {"exif": exif, "xmp": b"<x>" + SECRET + b"</x>", "comment": SECRET, "quality": 30}
+    return encoded(photo(), "jpeg", **{**told, **options}) + b"\xff\xd8" + SECRET
+
+
+def talkative_png(**options: Any) -> bytes:
+    """Return a well-packed PNG that tells its secret in a text and in EXIF."""
+    text, exif = PngImagePlugin.PngInfo(), Image.Exif()
+    text.add_text("Comment", SECRET.decode())
+    exif[0x010E] = SECRET.decode()
+    picture = photo().quantize(4)
+    return encoded(picture, "png", pnginfo=text, exif=exif, optimize=True, **options) + SECRET
+
+
+def copied(content: bytes, output_format: Any, **options: Any) -> bytes:
+    """Return what is made of a picture whose rendition comes out larger."""
+    quality = {} if output_format in ("png", "auto") else {"quality": 100}
+    recipe = Rendition(key="{key}", format=output_format, skip_if_larger=True, **{**quality, **options})
+    return rendered(content, recipe).content
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_is_copied_to_the_last_pixel_and_tells_nothing(progressive: bool) -> None:
+    source = talkative_jpeg(progressive=progressive)
+    assert SECRET in source
+    copy = copied(source, "jpeg")
+    assert len(copy) < len(source)
+    assert SECRET not in copy
+    assert np.array_equal(pixels(opened(copy)), pixels(opened(source)))
+
+
+def test_a_png_is_copied_to_the_last_pixel_and_tells_nothing() -> None:
+    source = talkative_png()
+    assert SECRET in source
+    copy = copied(source, "png")
+    assert len(copy) < len(source)
+    assert SECRET not in copy
+    assert np.array_equal(pixels(opened(copy)), pixels(opened(source)))
+
+
+def test_transparency_stays_in_a_copy() -> None:
+    picture = photo().quantize(4)
+    source = encoded(picture, "png", transparency=0, optimize=True)
+    assert np.array_equal(pixels(opened(copied(source, "png")), "RGBA"), pixels(opened(source), "RGBA"))
+
+
+def test_a_webp_without_metadata_is_copied_whole_and_one_with_is_not() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = SECRET.decode()
+    plain, told = encoded(photo(), "webp", quality=20), encoded(photo(), "webp", quality=20, exif=exif)
+    assert copied(plain, "webp") == plain
+    assert copied(told, "webp") != told
+    assert SECRET not in copied(told, "webp")
+
+
+def test_a_copy_keeps_metadata_where_all_is_declared() -> None:
+    copy = copied(talkative_jpeg(), "jpeg", metadata="all")
+    assert opened(copy).getexif()[0x010E] == SECRET.decode()
+    assert copy.endswith(b"\xff\xd9")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"grayscale": True}, {"rotate": 180}, {"progressive": True}, {"width": 100},
+        {"metadata": "copyright"}, {"chroma": "444"}, {"width": 400, "height": 400, "fit": "contain"},
+    ],
+)  # fmt: skip
+def test_what_is_declared_is_not_left_undone(options: dict[str, Any]) -> None:
+    source = encoded(photo(), "jpeg", quality=10)
+    recipe = Rendition(quality=100, **options)
+    assert copied(source, "jpeg", **options) == rendered(source, recipe).content
+
+
+def test_a_picture_on_its_side_or_of_another_format_is_not_copied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert opened(copied(encoded(photo(), "jpeg", exif=exif, quality=10), "jpeg")).size == (240, 320)
+    assert opened(copied(encoded(photo(), "webp", quality=5), "jpeg")).format == "JPEG"
+
+
+def test_colours_are_as_the_policy_says() -> None:
+    profiled, cmyk = (
+        encoded(photo(), "jpeg", quality=10, icc_profile=SRGB),
+        encoded(photo().convert("CMYK"), "jpeg", quality=10),
+    )
+    assert "icc_profile" not in opened(copied(profiled, "jpeg")).info
+    assert opened(copied(profiled, "jpeg", profile="keep")).info["icc_profile"] == SRGB
+    assert opened(copied(cmyk, "jpeg")).mode == "RGB"
+
+
+def test_a_smaller_rendition_stays_and_a_larger_one_too_unless_asked() -> None:
+    source = encoded(photo(), "jpeg", quality=60)
+    assert len(copied(source, "jpeg", quality=20)) < len(source)
+    assert len(rendered(source, Rendition(quality=100)).content) > len(source)
+    assert copied(source, "auto", quality=100) == copied(source, "jpeg")
+
+
+SOURCES = ((talkative_jpeg(), _copy_jpeg), (talkative_png(), _copy_png))
+
+
+@settings(deadline=None, max_examples=100)
+@given(at=st.integers(2, 3000), size=st.integers(0, 12), filler=st.binary(max_size=12))
+def test_damaged_files_are_followed_to_an_end(at: int, size: int, filler: bytes) -> None:
+    for source, copy in SOURCES:
+        damaged = source[:at] + filler + source[at + size :]
+        found = copy(damaged, False, keeps_profile=False)
+        assert found is None or len(found) <= len(damaged)
+
+
+def test_a_stale_preview_is_left_out() -> None:
+    """JFIF's own segment may hold a small picture, which can show what was cut off long ago."""
+    source = encoded(photo(), "jpeg", quality=30)
+    preview = b"JFIF\0\x01\x02\0\0\x01\0\x01" + bytes([2, 2]) + bytes(12)
+    segment = b"\xff\xe0" + (len(preview) + 2).to_bytes(2, "big") + preview
+    copy = _copy_jpeg(source[:2] + segment + source[20:], False, keeps_profile=False)
+    assert copy is not None
+    assert preview not in copy
+    assert Image.open(io.BytesIO(copy)).size == (320, 240)
