@@ -140,7 +140,7 @@ def has_transparent_pixel(content: bytes, header: Header) -> bool:
     """
     _check_data(content, header, 1)
     with translated(Undecodable, _EXPECTED):
-        image = to_srgb(_load_whole(content, header))
+        image = to_8_bits(_load_whole(content, header), "srgb")
         return bool(image.hasalpha() and image[image.bands - 1].min() < 255)
 
 
