@@ -75,7 +75,7 @@ def test_any_size_has_a_score(size: tuple[int, int], mode: str) -> None:
     assert Likeness(grey).score(other) < 50
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(
     slope=st.floats(0.015, 0.12),
     strength=st.floats(5, 60),
