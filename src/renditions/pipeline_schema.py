@@ -121,7 +121,7 @@ def _table_schema(cls: Any) -> dict[str, Any]:
     properties = {}
     for spec in fields(cls):
         schema = _value_schema(hints[spec.name])
-        if not is_required(spec) and spec.default is not MISSING and spec.default is not None:
+        if spec.default is not MISSING and spec.default is not None and not is_dataclass(spec.default):
             schema["default"] = list(spec.default) if isinstance(spec.default, tuple) else spec.default
         properties[spec.name] = schema
     required = [spec.name for spec in fields(cls) if is_required(spec)]
