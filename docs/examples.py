@@ -55,6 +55,13 @@ EXAMPLES: Mapping[str, Example] = {
             for gravity in ("center", "north", "southeast", "attention", "entropy")
         ),
     ),
+    "focus": Example(
+        "portrait.jpg",
+        tuple(
+            f'focus = {{ x = 50, y = {value} }}\nfit = "cover"\nwidth = 160\nheight = 120'
+            for value in (15, 50, 85)
+        ),
+    ),
     "background": Example(
         "leaf.png",
         tuple(f'background = "{colour}"\nwidth = 150' for colour in ("white", "black", "#ffd060", "#3060c0")),
@@ -63,6 +70,18 @@ EXAMPLES: Mapping[str, Example] = {
     "pixel_ratio": Example(
         "sea.jpg", tuple(f"pixel_ratio = {value}\nwidth = 110" for value in ("1", "1.5", "2"))
     ),
+    "crop": Example(
+        "portrait.jpg",
+        tuple(
+            f"{line}\nwidth = 180\nheight = 180"
+            for line in (
+                "",
+                "crop = { left = 25, top = 10, width = 50, height = 30 }",
+                "crop = { top = 60, width = 100, height = 40 }",
+            )
+        ),
+    ),
+    "trim": Example("leaf.png", tuple(f"{line}\nwidth = 160\n{_ON_GREY}" for line in ("", "trim = 10"))),
     "rotate": Example(
         "portrait.jpg", tuple(f"rotate = {value}\nwidth = 150\nheight = 150" for value in (0, 90, 180, 270))
     ),
@@ -85,6 +104,23 @@ EXAMPLES: Mapping[str, Example] = {
     ),
     "gamma": Example("mountains.jpg", tuple(f"gamma = {value}\nwidth = 220" for value in (0.5, 1, 2))),
     "negate": Example("portrait.jpg", tuple(f"negate = {value}\nwidth = 160" for value in ("false", "true"))),
+    "tint": Example(
+        "mountains.jpg",
+        tuple(f"{line}\nwidth = 220" for line in ("", 'tint = "#3060c0"', 'tint = "#c08040"')),
+    ),
+    "blur": Example("mountains.jpg", tuple(f"blur = {value}\nwidth = 220" for value in (0, 1.5, 6))),
+    "sharpen": Example(
+        "leaf.png", tuple(f"sharpen = {value}\nwidth = 480" for value in (0, 0.5, 1, 3)), "detail"
+    ),
+    "pixelate": Example("portrait.jpg", tuple(f"pixelate = {value}\nwidth = 160" for value in (1, 6, 20))),
+    "corners": Example(
+        "mountains.jpg",
+        tuple(f'{line}\nformat = "png"\n{_SMALL}' for line in ("", "corners = 24", 'corners = "circle"')),
+    ),
+    "padding": Example(
+        "mountains.jpg",
+        tuple(f"{line}\n{_SMALL}\n{_ON_GREY}" for line in ("", "padding = 12", "padding = 24\ncorners = 24")),
+    ),
     "watermark": Example(
         "sea.jpg",
         tuple(

@@ -160,11 +160,19 @@ Line = Annotated[
     str,
     Pattern(r"^(?=.*[^ ])[^\x00-\x1f\x7f]{1,200}(?!\n)$", "a line of 1 to 200 characters, not all blank"),
 ]
+OpaqueColour = Annotated[
+    str,
+    Pattern(
+        r"^(#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})|white|black)(?!\n)$",
+        'a colour: "#rgb", "#rrggbb", "white" or "black"',
+    ),
+]
 TEMPLATE_FIELDS = (
     "key", "dir", "name", "stem", "ext", "rendition", "format", "width", "height", "etag",
 )  # fmt: skip
 KeyTemplate = Annotated[str, Template(TEMPLATE_FIELDS)]
 Side = Annotated[int, Range(1, 65_535)]
+Percent = Annotated[float, Range(0, 100)]
 ByteCount = Annotated[int, Quantity("B")]
 PixelCount = Annotated[int, Quantity("P")]
 AspectRatio = Annotated[float, Proportion(0.001, 1000)]

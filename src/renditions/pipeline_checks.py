@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import get_args
 
@@ -52,6 +53,7 @@ def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Proble
     """Yield what can't be right in one rendition, whatever the pictures."""
     yield from _check_template(rendition, place)
     yield from _check_box(rendition, place)
+    yield from _check_points(rendition, place)
     yield from _check_format(rendition, place)
     yield from _check_encoder_choices(rendition, place)
     yield from _check_pages(rendition, place)
@@ -205,6 +207,19 @@ def _check_box(rendition: Rendition, place: str) -> Iterator[Problem]:
         yield Problem(f"{place}.pixel_ratio", "a width or a height to multiply", "neither")
 
 
+def _check_points(rendition: Rendition, place: str) -> Iterator[Problem]:
+    """Yield a crop that goes beyond the picture, and a focus that nothing is cut around."""
+    for start, extent in (("left", "width"), ("top", "height")) if rendition.crop else ():
+        begin, length = (Fraction(str(getattr(rendition.crop, name))) for name in (start, extent))
+        if begin + length > 100:
+            found = f"{float(begin):g} and {float(length):g}"
+            yield Problem(f"{place}.crop", f"{start} and {extent} of at most 100 together", found)
+    if rendition.focus and rendition.fit != "cover":
+        yield Problem(f"{place}.focus", 'fit = "cover" with a focus', repr(rendition.fit))
+    if rendition.focus and rendition.gravity != "center":
+        yield Problem(f"{place}.gravity", "none beside a focus", repr(rendition.gravity))
+
+
 def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
     """Yield what the format can't hold or has no use for."""
     if rendition.format == "auto":
@@ -218,10 +233,7 @@ def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
         yield Problem(
             f"{place}.background", f"a colour with {name}, which has no transparency", "'transparent'"
         )
-    for side in ("width", "height"):
-        length = getattr(rendition, side)
-        if length is not None and length > facts.max_side:
-            yield Problem(f"{place}.{side}", f"at most {facts.max_side:,} pixels with {name}", f"{length:,}")
+    yield from _check_sides(rendition, place)
     default = Rendition()
     for field in BASE64_CHOICES if name == "base64" else ():
         if field == "background" and rendition.background == "transparent":
@@ -236,6 +248,25 @@ def _check_pages(rendition: Rendition, place: str) -> Iterator[Problem]:
     if re.search(SEVERAL_PAGES, rendition.pages) and rendition.format not in DOCUMENT_FORMATS:
         expected = f"one page with {rendition.format}, or {' or '.join(DOCUMENT_FORMATS)} for several"
         yield Problem(f"{place}.pages", expected, repr(rendition.pages))
+
+
+def _check_sides(rendition: Rendition, place: str) -> Iterator[Problem]:
+    """Yield sides that the format can't hold, as they are declared or as they become."""
+    limit = FORMATS[rendition.format].max_side
+    expected = f"at most {limit:,} pixels with {rendition.format}"
+    padding = 2 * rendition.multiplied(rendition.padding)
+    for side in ("width", "height"):
+        length = getattr(rendition, side)
+        if length is None:
+            continue
+        multiplied = rendition.multiplied(length)
+        if length > limit:
+            yield Problem(f"{place}.{side}", expected, f"{length:,}")
+        elif multiplied > limit:
+            yield Problem(f"{place}.pixel_ratio", f"{expected} once {side} is multiplied", f"{multiplied:,}")
+        elif multiplied + padding > limit:
+            found = f"{multiplied + padding:,}"
+            yield Problem(f"{place}.padding", f"{expected} together with {side}", found)
 
 
 def _check_encoding(rendition: Rendition, place: str) -> Iterator[Problem]:

@@ -46,6 +46,8 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
     yield _when({"gravity": compass}, _must({"fit": _one_of("cover", "contain")}))
     other_target = {"not": _one_of(Rendition().target)}
     yield _when({"target": other_target}, _must({"quality": _one_of("auto")}))
+    yield _when({"focus": {}}, _must({"fit": _one_of("cover")}))
+    yield _when({"focus": {}}, {"properties": {"gravity": _one_of("center")}})
     either = {"anyOf": [{"required": ["width"]}, {"required": ["height"]}]}
     yield _when({"enlarge": _one_of(True)}, either)
     yield _when({"pixel_ratio": {"exclusiveMinimum": 1}}, either)

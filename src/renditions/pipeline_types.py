@@ -84,7 +84,7 @@ def describe(base: Any, marks: list[Any]) -> str:
                 kind = "a whole number" if base is int else "a number"
                 return f"{kind} from {low:,g} to {high:,g}" if high < 1e6 else f"{kind} of at least {low:g}"
             case RangeOr(low, high, word):
-                return f"a whole number from {low} to {high} or {word!r}"
+                return f"a whole number from {low:,} to {high:,} or {word!r}"
             case Pattern(expected=expected) | Template(expected=expected):
                 return expected
             case Proportion(low, high):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated, Literal
 
 from renditions.fields import (
@@ -12,7 +13,9 @@ from renditions.fields import (
     FontFile,
     KeyTemplate,
     Line,
+    OpaqueColour,
     PageChoice,
+    Percent,
     PictureFile,
     Range,
     RangeOr,
@@ -121,12 +124,30 @@ class Watermark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A part of a picture, in percent of its width and height; it ends within the picture."""
+
+    left: Annotated[Percent, "Where it begins, from the left."] = 0.0
+    top: Annotated[Percent, "Where it begins, from the top."] = 0.0
+    width: Annotated[Annotated[float, Range(0.01, 100)], "How wide it is."]
+    height: Annotated[Annotated[float, Range(0.01, 100)], "How high it is."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Focus:
+    """A point of a picture, in percent of its width and height."""
+
+    x: Annotated[Percent, "How far it is from the left."]
+    y: Annotated[Percent, "How far it is from the top."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
     """One declared result, made from each picture.
 
-    The order of operations is fixed, whatever the order in the file: orient, rotate, flip, resize, crop,
-    adjust (grayscale, sepia, brightness, contrast, saturation, gamma, negate), pad, watermark, flatten,
-    encode.
+    The order of operations is fixed, whatever the order in the file: orient, crop, trim, rotate, flip,
+    resize, cut (cover), adjust (grayscale, sepia, brightness, contrast, saturation, gamma, negate), tint,
+    blur, sharpen, pixelate, pad (contain), corners, padding, watermark, flatten, encode.
     """
 
     key: Annotated[
@@ -145,13 +166,24 @@ class Rendition:
         "cut off. contain: whole, padded to it. fill: stretched. outside: whole, at least that large.",
     ] = "inside"
     gravity: Annotated[Gravity, "What stays when cover cuts, and where contain puts the picture."] = "center"
+    focus: Annotated[
+        Focus | None, "What stays in the middle, as far as there is picture around it, when cover cuts."
+    ] = None
     background: Annotated[Colour, "What padding and, where the format has none, transparency become."] = (
         "white"
     )
     enlarge: Annotated[bool, "Whether a picture smaller than the box is enlarged."] = False
     pixel_ratio: Annotated[
-        Annotated[float, Range(1, 5)], "What width and height are multiplied by, for dense screens."
+        Annotated[float, Range(1, 5)],
+        "What width, height, blur, pixelate, corners and padding are multiplied by, for dense screens.",
     ] = 1.0
+    crop: Annotated[
+        Region | None, "The part of the upright picture that is used: left, top, width, height in percent."
+    ] = None
+    trim: Annotated[
+        Annotated[int, Range(0, 255)] | None,
+        "Borders are cut off that differ from the upper left pixel by no more than this in any colour.",
+    ] = None
     rotate: Annotated[Rotation, "By how many degrees the picture is turned clockwise."] = 0
     flip: Annotated[
         Flip, "How the turned picture is mirrored: left to right (horizontal), top to bottom, or both."
@@ -169,6 +201,26 @@ class Rendition:
         Annotated[float, Range(0.1, 10)], "Above 1 makes middle tones lighter, below 1 darker."
     ] = 1.0
     negate: Annotated[bool, "Whether every colour becomes its opposite."] = False
+    tint: Annotated[
+        OpaqueColour | None, "Colours become tones from black through this one to white, of their luminance."
+    ] = None
+    blur: Annotated[
+        Annotated[float, Range(0, 100)], "The standard deviation of a Gaussian blur, in pixels."
+    ] = 0.0
+    sharpen: Annotated[
+        Annotated[float, Range(0, 10)],
+        "The standard deviation, in pixels, of the blur whose difference from the luminance is added to it.",
+    ] = 0.0
+    pixelate: Annotated[
+        Annotated[int, Range(1, 1000)], "The side of the squares of one colour that it becomes, in pixels."
+    ] = 1
+    corners: Annotated[
+        Annotated[int | Literal["circle"], RangeOr(0, 65_535, "circle")],
+        'The radius of round corners, in pixels, or "circle" for the largest circle in the middle.',
+    ] = 0
+    padding: Annotated[
+        Annotated[int, Range(0, 10_000)], "How many pixels of the background are added on each side."
+    ] = 0
     watermark: Annotated[Watermark | None, "A picture or a text drawn over it."] = None
     quality: Annotated[
         Annotated[int | Literal["auto"], RangeOr(1, 100, "auto")] | None,
@@ -226,6 +278,10 @@ class Rendition:
     def needs_pixels(self) -> bool:
         """Tell whether the picture has to be decoded for it."""
         return self.format != "base64"
+
+    def multiplied(self, pixels: int) -> int:
+        """Return a declared length times the pixel ratio, in pixels, halves rounded up."""
+        return int(pixels * Fraction(str(self.pixel_ratio)) + Fraction(1, 2))
 
     def fingerprint(self) -> str:
         """Return a hash over what decides the output's bytes: the recipe and the engine's revision.

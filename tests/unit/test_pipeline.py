@@ -22,7 +22,7 @@ from renditions.pipeline import (
     Source,
     parse_store,
 )
-from renditions.recipe import Rendition, Watermark
+from renditions.recipe import Focus, Region, Rendition, Watermark
 
 OTHER: dict[str, Any] = {
     "format": "webp",
@@ -30,6 +30,7 @@ OTHER: dict[str, Any] = {
     "height": 10,
     "fit": "cover",
     "gravity": "north",
+    "focus": Focus(x=10, y=10),
     "background": "black",
     "enlarge": True,
     "quality": 50,
@@ -38,6 +39,8 @@ OTHER: dict[str, Any] = {
     "lossless": True,
     "animation": "keep",
     "pixel_ratio": 2.0,
+    "crop": Region(width=50, height=50),
+    "trim": 0,
     "rotate": 90,
     "flip": "both",
     "grayscale": True,
@@ -48,6 +51,12 @@ OTHER: dict[str, Any] = {
     "gamma": 2.0,
     "negate": True,
     "pages": "all",
+    "tint": "#8090a0",
+    "blur": 2.0,
+    "sharpen": 2.0,
+    "pixelate": 8,
+    "corners": "circle",
+    "padding": 10,
     "watermark": Watermark(text="© Ann", font=Attachment("font.ttf", b"font")),
     "metadata": "all",
     "profile": "keep",

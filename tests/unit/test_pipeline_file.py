@@ -73,6 +73,7 @@ def pipeline_text(
     )
 
 
+BOX = 'fit = "cover"\nwidth = 10\nheight = 10\n'
 GOOD_FILES = {
     "everything": GOOD,
     "the least": pipeline_text(),
@@ -109,6 +110,11 @@ GOOD_FILES = {
     "quality written as a fraction": pipeline_text("quality = 80.0"),
     "watermark": pipeline_text('watermark = {text = "© Ann", colour = "black", tile = true, gap = 5}'),
     "watermark of the source": pipeline_text('watermark = {image = "source:.logo.png", size = 100}'),
+    "shapes": pipeline_text(
+        f"{BOX}focus = {{ x = 0, y = 33.3 }}\ncrop = {{ left = 33.3, width = 66.7, height = 9 }}\ntrim = 0\n"
+        'tint = "#abc"\nblur = 0.5\nsharpen = 1\npixelate = 4\ncorners = 12.0\npadding = 5\npixel_ratio = 2'
+    ),
+    "a circle": pipeline_text('corners = "circle"'),
     "AVIF": pipeline_text('format = "avif"\neffort = 9\nquality = 50\nbackground = "transparent"'),
 }
 
@@ -192,6 +198,20 @@ BAD_FILES = {
     "cover without height": (pipeline_text('fit = "cover"\nwidth = 1'), "renditions.one.fit"),
     "attention without cover": (pipeline_text('gravity = "attention"'), "renditions.one.gravity"),
     "gravity without use": (pipeline_text('gravity = "north"'), "renditions.one.gravity"),
+    "crop without a width": (pipeline_text("crop = { height = 10 }"), "renditions.one.crop.width"),
+    "crop of nothing": (pipeline_text("crop = { width = 0, height = 9 }"), "renditions.one.crop.width"),
+    "crop that is no table": (pipeline_text("crop = 10"), "renditions.one.crop"),
+    "focus without y": (pipeline_text(f"{BOX}focus = {{ x = 10 }}"), "renditions.one.focus.y"),
+    "focus without cover": (pipeline_text("focus = { x = 10, y = 10 }"), "renditions.one.focus"),
+    "focus with gravity": (
+        pipeline_text(f'{BOX}gravity = "north"\nfocus = {{ x = 10, y = 10 }}'), "renditions.one.gravity",
+    ),
+    "translucent tint": (pipeline_text('tint = "#10203040"'), "renditions.one.tint"),
+    "corners in another word": (pipeline_text('corners = "round"'), "renditions.one.corners"),
+    "corners of less than nothing": (pipeline_text("corners = -1"), "renditions.one.corners"),
+    "Base64 with crop": (
+        pipeline_text('format = "base64"\ncrop = { width = 9, height = 9 }'), "renditions.one.crop",
+    ),
     "enlarge without size": (pipeline_text("enlarge = true"), "renditions.one.enlarge"),
     "lossless JPEG": (pipeline_text("lossless = true"), "renditions.one.lossless"),
     "lossless with quality": (
@@ -214,6 +234,15 @@ BEYOND_A_SCHEMA = {
     "a key below another": (
         pipeline_text('key = "{dir}{name}/x"', more='[renditions.zero]\nkey = "{dir}{name}"'),
         "renditions.one.key",
+    ),
+    "crop beyond the picture": (
+        pipeline_text("crop = { left = 60, width = 50, height = 10 }"), "renditions.one.crop",
+    ),
+    "too wide when multiplied": (
+        pipeline_text('format = "webp"\nwidth = 9000\npixel_ratio = 2'), "renditions.one.pixel_ratio",
+    ),
+    "too high with its padding": (
+        pipeline_text('format = "webp"\nheight = 16380\npadding = 2'), "renditions.one.padding",
     ),
     "output is the source": (pipeline_text(output="./inbox"), "output.store"),
     "output in the source": (pipeline_text(output="inbox/made"), "output.store"),
@@ -404,7 +433,8 @@ def test_loader_and_schema_agree_on_files_changed_at_random(data: Any) -> None:
         if accepted:
             beyond = (
                 "a key of its own", "a key that is no folder", "outputs that can't land",
-                "at least the", "a file that is no picture", "folders and files that can be found",
+                "at least the", "at most", "left and width", "top and height",
+                "a file that is no picture", "folders and files that can be found",
             )  # fmt: skip
             assert any(  # noqa: PT017 - as above
                 problem.expected.startswith(beyond) for problem in error.problems

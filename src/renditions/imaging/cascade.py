@@ -1,22 +1,34 @@
 """A decoded picture -> renditions, each resized from the smallest larger one that is large enough.
 
 Steps of two or more lose nothing that can be seen, and cost a fraction of starting from the whole picture
-each time. Every level is the whole picture; crops and padding are each rendition's own.
+each time. Every level is the whole of one region of the picture; renditions of another region (``crop``,
+``trim``) have a decode and levels of their own, since a small region needs a larger scale. Cuts to the box
+and padding are each rendition's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from typing import get_args
+from typing import Any, get_args
 
 from renditions.errors import Unrenderable
 from renditions.imaging.analyze import Study
 from renditions.imaging.decode import Frames, decode_animation, decode_still, resize
 from renditions.imaging.document import make_pdf
-from renditions.imaging.effects import adjust, find_crop, flatten, pad, parse_colour, turn
+from renditions.imaging.effects import (
+    find_crop,
+    flatten,
+    lay,
+    pad,
+    parse_colour,
+    retouch,
+    round_corners,
+    turn,
+)
 from renditions.imaging.encode import encode, encode_near, stack
-from renditions.imaging.geometry import SMART_GRAVITIES, Size
+from renditions.imaging.geometry import SMART_GRAVITIES, Offset, Rectangle, Size, region_of
 from renditions.imaging.memory import check_memory
 from renditions.imaging.original import smaller
 from renditions.imaging.probe import Header, keeps_animation
@@ -49,8 +61,9 @@ def make(
 
     """
     made: dict[str, Rendered] = {}
-    tasks, errors = plan_tasks(content, header, recipes, limits.pages)
-    studied = [plan_task("", study.level, header, (header.page,))] if study.level else []
+    tasks, errors = plan_tasks(content, header, recipes, max_pixels, limits)
+    whole = region_of(header.grid, None)
+    studied = [plan_task("", study.level, header, whole, (header.page,))] if study.level else []
     analysis: Analysis | None = None
     finished: dict[str, dict[int, Frames]] = {}
     # sRGB comes first: what the study refuses isn't rendered.
@@ -60,18 +73,36 @@ def make(
         still = [task for task in alike if not keeps_animation(task.recipe, header)]
         seen = studied if profile == "srgb" else []
         bases = plan_bases(seen + still, max_pixels)
-        check_memory(bases, header if animated else None, limits.memory)
-        for page, size in bases.items():
-            base = decode_still(content, page, size, profile)
-            if seen and page == header:
+        decoded = [(page, size) for (page, _), size in bases.items()]
+        check_memory(decoded, header if animated else None, limits.memory)
+        for (page, region), size in bases.items():
+            base = decode_still(content, page, region, size, profile)
+            if seen and (page, region) == (header, whole):
                 analysis = study.look_at(content, header, base)
-            _make_from(base, [task for task in still if task.page == page], finished, made, errors)
+            own = [task for task in still if task.part == (page, region)]
+            _make_from(base, own, finished, made, errors)
         if animated:
-            _make_from(decode_animation(content, header, profile), animated, finished, made, errors)
+            frames = decode_animation(content, header, profile)
+            for region, own in _group(animated).items():
+                _make_from(_cut(frames, region), own, finished, made, errors)
     for task in tasks:
         if task.name in made:
             made[task.name] = smaller(made[task.name], content, header, task)
     return made, errors, analysis
+
+
+def _group(tasks: list[Task]) -> dict[Rectangle, list[Task]]:
+    groups: dict[Rectangle, list[Task]] = {}
+    for task in tasks:
+        groups.setdefault(task.region, []).append(task)
+    return groups
+
+
+def _cut(frames: Frames, region: Rectangle) -> Frames:
+    if region.size == frames.size:
+        return frames
+    images = (image.crop(region.left, region.top, region.width, region.height) for image in frames.images)
+    return replace(frames, images=tuple(images), size=region.size)
 
 
 def _make_from(
@@ -118,22 +149,32 @@ def _find_level(levels: list[Frames], task: Task) -> Frames:
 
 
 def _finish(level: Frames, task: Task) -> Frames:
-    """Return the level turned, cropped, adjusted, padded, marked and flattened."""
-    images, output = tuple(turn(image, task.recipe) for image in level.images), task.plan.output
-    background = parse_colour(task.recipe.background)
+    """Return the level with everything done to it that comes between resizing and encoding."""
+    images, fitted = tuple(turn(image, task.recipe) for image in level.images), task.plan.fitted
     if task.plan.crop_at:
         at = task.plan.crop_at
         if task.recipe.gravity in SMART_GRAVITIES:
-            at = find_crop(images[0], output, task.recipe.gravity)
-        images = tuple(image.crop(at.left, at.top, output.width, output.height) for image in images)
-    images = tuple(adjust(image, task.recipe) for image in images)
-    if task.plan.pad_at:
-        images = tuple(pad(image, task.plan.pad_at, output, background) for image in images)
+            at = find_crop(images[0], fitted, task.recipe.gravity)
+        images = tuple(image.crop(at.left, at.top, fitted.width, fitted.height) for image in images)
+    images = tuple(_frame(retouch(image, task.recipe), task) for image in images)
     if task.recipe.watermark:
         images = draw(images, task.recipe.watermark)
     if not FORMATS[task.format].transparency:
+        background = parse_colour(task.recipe.background)
         images = tuple(flatten(image, background) for image in images)
-    return Frames(images, output, level.timing)
+    return Frames(images, task.plan.output, level.timing)
+
+
+def _frame(image: Any, task: Task) -> Any:
+    """Return the image padded, with round corners, and lying on its padding."""
+    background = parse_colour(task.recipe.background)
+    if task.plan.pad_at:
+        image = pad(image, task.plan.pad_at, task.plan.fitted, background)
+    image = round_corners(image, task.recipe)
+    if task.plan.padding:
+        at = Offset(task.plan.padding, task.plan.padding)
+        image = pad(lay(image, background), at, task.plan.output, background)
+    return image
 
 
 def _encode(pages: Sequence[Frames], task: Task) -> Rendered:

@@ -7,14 +7,24 @@ with there, on the fewest pixels that will do. Decoding is strict: what is damag
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from renditions.errors import Undecodable
 from renditions.imaging import heic, pdf, svg
+from renditions.imaging.alpha import weighted
 from renditions.imaging.colour import to_8_bits
-from renditions.imaging.geometry import Size
+from renditions.imaging.geometry import (
+    Rectangle,
+    Size,
+    region_of,
+    rescaled,
+    round_half_up,
+    stored_at,
+    whole_for,
+)
 from renditions.imaging.gif import check_pixels
 from renditions.imaging.jpeg import tidied
 from renditions.imaging.probe import Header
@@ -27,15 +37,18 @@ SHRINKS = (8, 4, 2)
 """By how much the JPEG decoder can shrink."""
 _SCALED_HEADROOM = Fraction(5, 4)
 """The same where the decoder can shrink to any size, and so filters better."""
-_MAX_DROPPED = Fraction(1, 4)
-"""How much of a pixel of the result it may drop at the right and below."""
+_MAX_MISSED = Fraction(1, 4)
+"""How much of a pixel of the result its edges may miss those of the picture."""
 _GAP = 4
 """From which scale on libvips averages before Lanczos; its default of 2 shows and is no faster."""
 _MAX_HELD_BYTES = 48_000_000
 """Up to how many bytes a shrunk JPEG is decoded as a whole before its first resize: faster than streaming."""
 _MAX_TIFF_VALUE_BYTES = 16
 """The most bytes that a value of a pixel has: a complex number of double precision."""
+_INSPECTED_SIDE = 2000
+"""The longer side, in pixels, of a drawing that is looked at: it has no full size."""
 _EXPECTED = "a whole and sound picture"
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +102,11 @@ def _page_option(page: int) -> dict[str, int]:
     return {"page": page} if page else {}
 
 
-def decode_still(content: bytes, header: Header, size: Size, profile: str) -> Frames:
-    """Return the first frame at this size as displayed, which must not exceed the picture's own.
+def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, profile: str) -> Frames:
+    """Return this region of the first frame at this size, which must not exceed the region's own.
+
+    Both are those of the picture as displayed. What lies outside of the region is decoded all the same:
+    damage is refused wherever it is.
 
     ``profile`` is a recipe's: what becomes of the colours.
 
@@ -99,13 +115,21 @@ def decode_still(content: bytes, header: Header, size: Size, profile: str) -> Fr
 
     """
     _check_data(content, header, 1)
-    try:
-        return _decode_still(content, header, size, profile)
-    except Undecodable:
-        tidy = tidied(content) if header.format == "jpeg" else content
-        if tidy == content:
-            raise
-    return _decode_still(tidy, header, size, profile)
+    stored = size.transposed() if header.is_sideways else size
+    part = stored_at(region, header.displayed, header.orientation)
+
+    def decode(content: bytes) -> Frames:
+        image, extent = _load_shrunk(content, header, part, stored)
+        image = resize(image, stored, extent)
+        if header.orientation > 1:
+            # Turning needs the pixels in another order than they are decoded in.
+            image = image.copy_memory().autorot()
+        frames = Frames((to_8_bits(image, profile).copy_memory(),), size)
+        if header.format == "jpeg":
+            raise_if_warned(Undecodable, _EXPECTED)
+        return frames
+
+    return _decode_strictly(content, header, decode)
 
 
 def _check_data(content: bytes, header: Header, frames: int) -> None:
@@ -117,20 +141,6 @@ def _check_data(content: bytes, header: Header, frames: int) -> None:
         check_checksums(content, header.page, _MAX_TIFF_VALUE_BYTES * header.bands * pixels)
 
 
-def _decode_still(content: bytes, header: Header, size: Size, profile: str) -> Frames:
-    stored = size.transposed() if header.is_sideways else size
-    with translated(Undecodable, _EXPECTED):
-        image, extent = _load_shrunk(content, header, stored)
-        image = resize(image, stored, extent)
-        if header.orientation > 1:
-            # Turning needs the pixels in another order than they are decoded in.
-            image = image.copy_memory().autorot()
-        frames = Frames((to_8_bits(image, profile).copy_memory(),), size)
-        if header.format == "jpeg":
-            raise_if_warned(Undecodable, _EXPECTED)
-        return frames
-
-
 def has_transparent_pixel(content: bytes, header: Header) -> bool:
     """Tell whether any pixel of the first frame, at its full size, isn't opaque.
 
@@ -140,40 +150,79 @@ def has_transparent_pixel(content: bytes, header: Header) -> bool:
     """
     _check_data(content, header, 1)
     with translated(Undecodable, _EXPECTED):
-        image = to_8_bits(_load_whole(content, header), "srgb")
+        image = to_8_bits(_load(content, header, access="sequential"), "srgb")
         return bool(image.hasalpha() and image[image.bands - 1].min() < 255)
 
 
-def _load_shrunk(content: bytes, header: Header, stored: Size) -> tuple[Any, tuple[float, float] | None]:
-    """Return the first frame as the decoder shrinks it, large enough for ``stored``, and its extent."""
+def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found]) -> _Found:
+    """Return what ``look`` finds in the first frame: whole, upright, in sRGB, at its full size.
+
+    A drawing is shown to it with a longer side of 2,000 pixels.
+
+    Raises:
+        Undecodable: the picture is damaged.
+
+    """
+    _check_data(content, header, 1)
+
+    def decode(content: bytes) -> _Found:
+        # What is larger than 100 MB libvips keeps in a file meanwhile.
+        if header.drawing:
+            whole = region_of(header.grid, None)
+            scale = Fraction(_INSPECTED_SIDE, max(whole.width, whole.height))
+            size = Size(round_half_up(whole.width * scale), round_half_up(whole.height * scale))
+            image = _draw(content, header, whole, size).copy_memory()
+        else:
+            image = _load(content, header, access="random")
+        found = look(to_8_bits(image.autorot(), "srgb"))
+        if header.format == "jpeg":
+            raise_if_warned(Undecodable, _EXPECTED)
+        return found
+
+    return _decode_strictly(content, header, decode)
+
+
+def _decode_strictly(content: bytes, header: Header, decode: Callable[[bytes], _Found]) -> _Found:
+    """Return what ``decode`` makes of the file, or else of a JPEG's pixels below a tidied header."""
+    try:
+        with translated(Undecodable, _EXPECTED):
+            return decode(content)
+    except Undecodable:
+        tidy = tidied(content) if header.format == "jpeg" else content
+        if tidy == content:
+            raise
+    with translated(Undecodable, _EXPECTED):
+        return decode(tidy)
+
+
+def _load_shrunk(
+    content: bytes, header: Header, part: Rectangle, wanted: Size
+) -> tuple[Any, tuple[float, float] | None]:
+    """Return a part of the first frame as the decoder shrinks it, large enough, and its extent."""
+    if header.drawing:
+        return _draw(content, header, part, wanted), None
     whole = header.stored
+    is_whole = part.size == whole
     if header.format == "jpeg":
-        shrink = next((shrink for shrink in SHRINKS if _can_shrink(whole, stored, shrink)), 1)
+        shrink = next((shrink for shrink in SHRINKS if _can_shrink(whole, part, wanted, shrink)), 1)
         held_bytes = 3 * whole.width * whole.height // shrink**2
-        image = load(
-            "jpeg",
-            content,
-            shrink=shrink,
-            access="random" if held_bytes <= _MAX_HELD_BYTES else "sequential",
-            # Only JPEG's warnings mean lost pixels; elsewhere they tell of unknown tags and the like.
-            fail_on="warning",
-        )
-        return image, (whole.width / shrink, whole.height / shrink)
-    if header.format == "svg":
-        return svg.draw(content, header, stored), None
-    if header.format == "pdf":
-        return pdf.draw(content, header, stored), None
-    if header.format == "webp" and header.frames == 1:
-        scale = float(_SCALED_HEADROOM) * max(stored.width / whole.width, stored.height / whole.height)
+        access = "random" if held_bytes <= _MAX_HELD_BYTES or not is_whole else "sequential"
+        image = _load(content, header, access=access, shrink=shrink)
+        return _cut(image, part, shrink), (part.width / shrink, part.height / shrink)
+    # In sequence, what is below a part would never be decoded.
+    access = "sequential" if is_whole else "random"
+    if header.format == "webp" and header.frames == 1 and is_whole:
+        scale = float(_SCALED_HEADROOM) * max(wanted.width / whole.width, wanted.height / whole.height)
         if scale < 1:
-            return _load_whole(content, header, scale=scale), None
-    return _load_whole(content, header), None
+            return _load(content, header, access=access, scale=scale), None
+    return _cut(_load(content, header, access=access), part), None
 
 
-def _load_whole(content: bytes, header: Header, **options: Any) -> Any:
+def _load(content: bytes, header: Header, **options: Any) -> Any:
     if header.format == "heic":
         return heic.decode(content, header)
-    options |= {"access": "sequential", "fail_on": "error"} | _page_option(header.page)
+    # Only JPEG's warnings mean lost pixels; elsewhere they tell of unknown tags and the like.
+    options |= {"fail_on": "warning" if header.format == "jpeg" else "error"} | _page_option(header.page)
     if header.format == "tiff":
         return _load_tiff(content, options)
     return load(header.format, content, **options)
@@ -192,18 +241,50 @@ def _load_tiff(content: bytes, options: dict[str, Any]) -> Any:
     return load("tiff", content, **options) if warnings else image
 
 
-def _can_shrink(whole: Size, wanted: Size, shrink: int) -> bool:
+def _draw(content: bytes, header: Header, part: Rectangle, wanted: Size) -> Any:
+    """Return a part of a drawing, of this size give or take a pixel."""
+    draw = svg.draw if header.format == "svg" else pdf.draw
+    image = draw(content, header, whole_for(header.grid, part, wanted))
+    return _cut(image, rescaled(part, header.grid, Size(image.width, image.height)))
+
+
+def _cut(image: Any, part: Rectangle, shrink: int = 1) -> Any:
+    """Return a part, in pixels of the whole picture, of an image that is shrunk."""
+    left, right = _shrunk_edges(part.left, part.right, image.width, shrink)
+    top, bottom = _shrunk_edges(part.top, part.bottom, image.height, shrink)
+    if (right - left, bottom - top) == (image.width, image.height):
+        return image
+    return image.crop(left, top, right - left, bottom - top)
+
+
+def _shrunk_edges(begin: int, end: int, length: int, shrink: int) -> tuple[int, int]:
+    """Return the edges nearest to these on a side of ``length`` shrunk pixels."""
+    near, far = ((2 * edge + shrink) // (2 * shrink) for edge in (begin, end))
+    return near, min(far, length)
+
+
+def _can_shrink(whole: Size, part: Rectangle, wanted: Size, shrink: int) -> bool:
     """Tell whether the JPEG decoder may shrink by this much without harm to the result.
 
-    It drops the columns and rows that don't fill a last pixel, which moves the picture by half of them:
-    by no more than an eighth of a pixel of the result, or it shows.
+    A part's edges can lie between its shrunk pixels, and the columns and rows that don't fill a last one
+    are dropped. That moves the picture by half of what is missed: by no more than an eighth of a pixel of
+    the result, or it shows.
     """
-    is_exact = (wanted.width * shrink, wanted.height * shrink) == (whole.width, whole.height)
-    dropped_across = Fraction(whole.width % shrink * wanted.width, whole.width)
-    dropped_down = Fraction(whole.height % shrink * wanted.height, whole.height)
-    return is_exact or (
-        whole.covers(wanted, HEADROOM * shrink) and max(dropped_across, dropped_down) <= _MAX_DROPPED
+    missed_across = _missed(part.left, part.right, whole.width, shrink)
+    missed_down = _missed(part.top, part.bottom, whole.height, shrink)
+    if (wanted.width * shrink, wanted.height * shrink) == (part.width, part.height):
+        return missed_across == missed_down == 0
+    in_result = (
+        Fraction(missed_across * wanted.width, part.width),
+        Fraction(missed_down * wanted.height, part.height),
     )
+    return part.size.covers(wanted, HEADROOM * shrink) and max(in_result) <= _MAX_MISSED
+
+
+def _missed(begin: int, end: int, length: int, shrink: int) -> int:
+    """Return by how many whole pixels both shrunk edges together miss the true ones."""
+    near, far = _shrunk_edges(begin, end, length // shrink, shrink)
+    return abs(near * shrink - begin) + abs(far * shrink - end)
 
 
 def decode_animation(content: bytes, header: Header, profile: str) -> Frames:
@@ -233,18 +314,7 @@ def resize(image: Any, size: Size, extent: tuple[float, float] | None = None) ->
         return image
     width, height = extent or (image.width, image.height)
     across, down = size.width / width, size.height / height
-    if not image.hasalpha():
-        return _resample(image, across, down)
-    weighted, is_whole = image.premultiply(), image.format in ("uchar", "ushort")
-    if is_whole:
-        # A quarter of floating point's work, and below what the encoders lose.
-        weighted = weighted.rint().cast(image.format)
-    resized = _resample(weighted, across, down).unpremultiply()
-    return resized.rint().cast(image.format) if is_whole else resized
-
-
-def _resample(image: Any, across: float, down: float) -> Any:
-    return image.resize(across, vscale=down, kernel="lanczos3", gap=_GAP)
+    return weighted(image, lambda image: image.resize(across, vscale=down, kernel="lanczos3", gap=_GAP))
 
 
 def _get_int(image: Any, name: str, default: int) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from renditions.imaging.geometry import Offset, Size
-from renditions.imaging.vips import Image
+from renditions.imaging.alpha import weighted
+from renditions.imaging.geometry import Offset, Rectangle, Size
+from renditions.imaging.vips import Image, Interpolate
 from renditions.recipe import Rendition
 
 _NAMED_COLOURS = {"white": "#ffffff", "black": "#000000", "transparent": "#00000000"}
@@ -13,6 +15,12 @@ _OPAQUE = 255
 _MIDDLE = 127.5
 # Of full grayscale() and sepia() in the W3C's Filter Effects Module Level 1, rounded.
 _LUMINANCE = [[0.2126, 0.7152, 0.0722]]
+_MIN_AMPLITUDE = 0.01
+"""Where the blur's bell is cut off; libvips' default of 0.2 makes it a box."""
+_MAX_SIGMA = 3
+"""How wide a blur is made at the picture's own size, as a standard deviation in pixels."""
+_MAX_SHARPENED = 10
+"""By how much of 255 sharpening makes a pixel lighter or darker at most: more is a halo."""
 _SEPIA = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
 
 
@@ -48,6 +56,18 @@ def parse_colour(text: str) -> Rgba:
     if len(digits) == 3:
         digits = "".join(digit * 2 for digit in digits)
     return Rgba(*bytes.fromhex(digits.ljust(8, "f")))
+
+
+def lay(image: Any, colour: Rgba) -> Any:
+    """Return the image lying on the colour, which may be translucent: what shows through it is mixed."""
+    if not image.hasalpha() or colour.alpha == 0:
+        return image
+    if colour.alpha == _OPAQUE:
+        return flatten(image, colour)
+    image = _with_bands_for(image, colour)
+    ground = (image[:-1] * 0 + _values(colour, image.bands - 1)).bandjoin(colour.alpha)
+    ground = ground.cast("uchar").copy(interpretation=image.interpretation)
+    return ground.composite2(image, "over").cast("uchar")
 
 
 def flatten(image: Any, colour: Rgba) -> Any:
@@ -90,6 +110,31 @@ def find_crop(image: Any, size: Size, interest: str) -> Offset:
     return Offset(-cut.xoffset, -cut.yoffset)
 
 
+def find_content(images: Sequence[Any], region: Rectangle, tolerance: int) -> Rectangle:
+    """Return the region without the borders whose pixels are all like the first image's upper left one.
+
+    A pixel is like it if no colour differs by more than the tolerance, all weighted by their alpha. What no
+    border is left in stays whole. All images lose the same borders.
+    """
+    parts = [
+        # As a picture without alpha: libvips would first lay it on a colour.
+        _premultiplied(image).crop(region.left, region.top, region.width, region.height)
+        for image in images
+    ]
+    corner = parts[0].getpoint(0, 0)
+    found = [part.find_trim(background=corner, threshold=tolerance, line_art=True) for part in parts]
+    found = [each for each in found if each[2] and each[3]]
+    if not found:
+        return region
+    left, top = (min(each[axis] for each in found) for axis in (0, 1))
+    right, bottom = (max(each[axis] + each[axis + 2] for each in found) for axis in (0, 1))
+    return Rectangle(region.left + left, region.top + top, right - left, bottom - top)
+
+
+def _premultiplied(image: Any) -> Any:
+    return image.premultiply().copy(interpretation="multiband") if image.hasalpha() else image
+
+
 def turn(image: Any, recipe: Rendition) -> Any:
     """Return the image rotated clockwise, and then mirrored."""
     if recipe.rotate:
@@ -101,11 +146,124 @@ def turn(image: Any, recipe: Rendition) -> Any:
     return image
 
 
+def retouch(image: Any, recipe: Rendition) -> Any:
+    """Return the image adjusted, tinted, blurred, sharpened and pixelated."""
+    image = adjust(image, recipe)
+    if recipe.tint:
+        image = tint(image, parse_colour(recipe.tint))
+    if recipe.blur:
+        image = blur(image, recipe.blur * recipe.pixel_ratio)
+    if recipe.sharpen:
+        image = sharpen(image, recipe.sharpen)
+    if recipe.pixelate > 1:
+        image = pixelate(image, recipe.multiplied(recipe.pixelate))
+    return image
+
+
+def tint(image: Any, colour: Rgba) -> Any:
+    """Return the image in tones from black through the colour to white, each pixel in its own luminance.
+
+    The colour itself is where its own luminance is; between it and black or white, tones are mixed.
+    """
+    middle = sum(weight * value for weight, value in zip(_LUMINANCE[0], colour[:3], strict=True))
+    tones = bytes(
+        round(value * grey / middle if grey < middle else 255 - (255 - value) * (255 - grey) / (255 - middle))
+        if grey < 255
+        else 255
+        for grey in range(256)
+        for value in colour[:3]
+    )
+    table = Image.new_from_memory(tones, 256, 1, 3, "uchar")
+    tinted = _rounded(_luminance(image)).maplut(table).copy(interpretation="srgb")
+    return tinted.bandjoin(image[image.bands - 1]) if image.hasalpha() else tinted
+
+
+def blur(image: Any, sigma: float) -> Any:
+    """Return the image blurred by a Gaussian of this standard deviation in pixels; edges are repeated."""
+    return weighted(image, lambda image: _convolve(image, sigma))
+
+
+def _convolve(image: Any, sigma: float) -> Any:
+    """Return every band convolved with a Gaussian, a wide one on a smaller image: there it is as smooth."""
+    shrink = max(1, int(sigma / _MAX_SIGMA))
+    small = image.shrink(shrink, shrink, ceil=True) if shrink > 1 else image
+    # libvips' integer precision makes the picture darker, by up to 3 %.
+    soft = small.gaussblur(sigma / shrink, min_ampl=_MIN_AMPLITUDE, precision="float")
+    if shrink > 1:
+        soft = _enlarge(soft, shrink, Size(image.width, image.height))
+    return soft if image.format == "float" else _rounded(soft).copy(interpretation=image.interpretation)
+
+
+def _enlarge(image: Any, times: int, size: Size) -> Any:
+    """Return the image enlarged bilinearly, and cut to the size at the right and below."""
+    # Its resize would move the picture by half a pixel.
+    middle = (times - 1) / 2
+    area = [0, 0, size.width, size.height]
+    bilinear = Interpolate.new("bilinear")
+    matrix = [times, 0, 0, times]
+    return image.affine(matrix, interpolate=bilinear, odx=middle, ody=middle, oarea=area, extend="copy")
+
+
+def sharpen(image: Any, sigma: float) -> Any:
+    """Return the image with the difference between its luminance and that luminance blurred added.
+
+    That is an unsharp mask; colours keep their hue, and what is added is bounded.
+    """
+    grey = _luminance(image).copy(interpretation="b-w")
+    alpha = image[image.bands - 1] if image.hasalpha() else None
+    soft = blur(grey if alpha is None else grey.bandjoin(alpha), sigma)[0]
+    detail = (grey - soft).clamp(min=-_MAX_SHARPENED, max=_MAX_SHARPENED)
+    sharper = _rounded(_colours(image) + detail).copy(interpretation=image.interpretation)
+    return sharper if alpha is None else sharper.bandjoin(alpha)
+
+
+def pixelate(image: Any, side: int) -> Any:
+    """Return the image in squares of its mean colours, the first at the upper left.
+
+    In a square that sticks out at the right or below, the edge's pixels are repeated.
+    """
+    width, height = image.width, image.height
+    return (
+        weighted(image, lambda image: image.shrink(side, side, ceil=True))
+        .zoom(side, side)
+        .crop(0, 0, width, height)
+    )
+
+
+def round_corners(image: Any, recipe: Rendition) -> Any:
+    """Return the image with what lies outside of the declared corners transparent, softly at the edge."""
+    if not recipe.corners:
+        return image
+    width, height = image.width, image.height
+    shorter = min(width, height) / 2
+    if recipe.corners == "circle":
+        radius, inset_across, inset_down = shorter, 0.0, 0.0
+    else:
+        radius = min(float(recipe.multiplied(recipe.corners)), shorter)
+        inset_across, inset_down = width / 2 - radius, height / 2 - radius
+    # How far each pixel's middle is from the rectangle, or point, around which the radius is drawn.
+    across = (Image.xyz(width, 1)[0].linear(1, 0.5 - width / 2).abs() - inset_across).clamp(min=0, max=width)
+    down = (Image.xyz(1, height)[1].linear(1, 0.5 - height / 2).abs() - inset_down).clamp(min=0, max=height)
+    distance = ((across**2).replicate(1, height) + (down**2).replicate(width, 1)) ** 0.5
+    inside = (radius + 0.5 - distance).clamp(min=0, max=1)
+    alpha = image[image.bands - 1] if image.hasalpha() else _OPAQUE
+    return _colours(image).bandjoin((inside * alpha).rint().cast("uchar"))
+
+
+def _colours(image: Any) -> Any:
+    return image[: image.bands - 1] if image.hasalpha() else image
+
+
+def _luminance(image: Any) -> Any:
+    """Return the image's luminance, in floating point."""
+    colours = _colours(image)
+    return colours.recomb(Image.new_from_array(_LUMINANCE)) if colours.bands == 3 else colours.cast("float")
+
+
 def adjust(image: Any, recipe: Rendition) -> Any:
     """Return the image with its colours changed; alpha stays as it is."""
-    count = image.bands - 1 if image.hasalpha() else image.bands
-    colours = image[:count]
-    if recipe.grayscale and count == 3:
+    colours = _colours(image)
+    if recipe.grayscale and colours.bands == 3:
         colours = _mix(colours, _LUMINANCE, "b-w")
     if recipe.sepia:
         colours = colours if colours.bands == 3 else colours.bandjoin([colours, colours])
@@ -120,7 +278,7 @@ def adjust(image: Any, recipe: Rendition) -> Any:
         colours = _rounded(255 * (colours / 255) ** (1 / recipe.gamma))
     if recipe.negate:
         colours = colours.invert()
-    return colours.bandjoin(image[count]) if image.hasalpha() else colours
+    return colours.bandjoin(image[image.bands - 1]) if image.hasalpha() else colours
 
 
 def _mix(colours: Any, matrix: list[list[float]], interpretation: str) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from renditions.recipe import Rendition
+from renditions.recipe import Focus, Region, Rendition
 
 SMART_GRAVITIES = ("attention", "entropy")
 """Gravities that only the pixels can tell; the plan has the centre in their place."""
@@ -41,29 +41,112 @@ class Offset:
 
 
 @dataclass(frozen=True, slots=True)
+class Rectangle:
+    """A part of a picture, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def size(self) -> Size:
+        """Its width and height."""
+        return Size(self.width, self.height)
+
+    @property
+    def right(self) -> int:
+        """Where it ends."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """Where it ends."""
+        return self.top + self.height
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What is done with the upright picture, in this order: resize, rotate and flip, crop, pad."""
+    """What is done with the upright picture, in this order: resize, rotate and flip, cut, pad, padding."""
 
     resized: Size
     """The whole picture, resized and not yet turned: a size that renditions turned otherwise share."""
-    output: Size
+    fitted: Size
+    """The turned picture once it is cut or padded to the box."""
     crop_at: Offset | None = None
-    """Where ``output`` is cut out of the turned picture; None where nothing is cut off."""
+    """Where ``fitted`` is cut out of the turned picture; None where nothing is cut off."""
     pad_at: Offset | None = None
-    """Where the turned picture is put on a canvas of ``output``; None where nothing is padded."""
+    """Where the turned picture is put on a canvas of ``fitted``; None where nothing is padded."""
+    padding: int = 0
+    """How many pixels are then added on each side."""
+
+    @property
+    def output(self) -> Size:
+        """The rendition's size."""
+        return Size(self.fitted.width + 2 * self.padding, self.fitted.height + 2 * self.padding)
+
+
+def region_of(source: Size, region: Region | None) -> Rectangle:
+    """Return the declared part of an upright picture of this size: whole pixels, at least one.
+
+    Each edge is at the pixel's edge that is nearest, halves rounded up.
+    """
+    if region is None:
+        return Rectangle(0, 0, source.width, source.height)
+    left, width = _span(source.width, region.left, region.width)
+    top, height = _span(source.height, region.top, region.height)
+    return Rectangle(left, top, width, height)
+
+
+def _span(length: int, start_percent: float, percent: float) -> tuple[int, int]:
+    """Return where a part of a side begins and how long it is."""
+    start, extent = (Fraction(str(value)) * length / 100 for value in (start_percent, percent))
+    begin = min(_nearest(start), length - 1)
+    return begin, max(1, _nearest(start + extent) - begin)
+
+
+def rescaled(part: Rectangle, grid: Size, other: Size) -> Rectangle:
+    """Return a part of a picture on another grid: at the nearest edges, and at least one wide and high."""
+    if grid == other:
+        return part
+    across, down = Fraction(other.width, grid.width), Fraction(other.height, grid.height)
+    left, right = min(_nearest(part.left * across), other.width - 1), _nearest(part.right * across)
+    top, bottom = min(_nearest(part.top * down), other.height - 1), _nearest(part.bottom * down)
+    return Rectangle(left, top, max(1, right - left), max(1, bottom - top))
+
+
+def whole_for(grid: Size, part: Rectangle, wanted: Size) -> Size:
+    """Return the size of the whole picture in which a part of it has the wanted size."""
+    return Size(
+        round_half_up(Fraction(grid.width * wanted.width, part.width)),
+        round_half_up(Fraction(grid.height * wanted.height, part.height)),
+    )
+
+
+def stored_at(part: Rectangle, displayed: Size, orientation: int) -> Rectangle:
+    """Return where a part of the upright picture is among the pixels as they are stored.
+
+    ``orientation`` is EXIF's (CIPA DC-008, 4.6.4): from which corner the stored rows and columns run.
+    """
+    across = displayed.width - part.right if orientation in (2, 3, 6, 7) else part.left
+    down = displayed.height - part.bottom if orientation in (3, 4, 7, 8) else part.top
+    if orientation >= 5:
+        return Rectangle(down, across, part.height, part.width)
+    return Rectangle(across, down, part.width, part.height)
 
 
 def plan(source: Size, recipe: Rendition) -> Plan:
-    """Return how an upright picture of this size becomes the rendition.
+    """Return how an upright picture of this size, already cropped and trimmed, becomes the rendition.
 
     Without ``enlarge`` no side grows: ``cover`` is then cut to what the picture has of the box, ``fill``
     is limited side by side, and ``contain`` still pads to the whole box. With one side only, the other
     follows from the proportions. The box is that of the picture as turned.
     """
+    padding = recipe.multiplied(recipe.padding)
     if recipe.rotate not in (90, 270):
-        return _plan_turned(source, recipe)
+        return replace(_plan_turned(source, recipe), padding=padding)
     turned = _plan_turned(source.transposed(), recipe)
-    return replace(turned, resized=turned.resized.transposed())
+    return replace(turned, resized=turned.resized.transposed(), padding=padding)
 
 
 def _plan_turned(source: Size, recipe: Rendition) -> Plan:
@@ -73,13 +156,8 @@ def _plan_turned(source: Size, recipe: Rendition) -> Plan:
     if recipe.width is None or recipe.height is None:
         resized = _scale(source, _one_side_scale(source, recipe), enlarge=recipe.enlarge)
         return Plan(resized, resized)
-    box = Size(_multiplied(recipe.width, recipe), _multiplied(recipe.height, recipe))
+    box = Size(recipe.multiplied(recipe.width), recipe.multiplied(recipe.height))
     return _plan_box(source, box, recipe)
-
-
-def _multiplied(side: int, recipe: Rendition) -> int:
-    """Return a declared side times the pixel ratio."""
-    return round_half_up(side * Fraction(str(recipe.pixel_ratio)))
 
 
 def _plan_box(source: Size, box: Size, recipe: Rendition) -> Plan:
@@ -93,9 +171,8 @@ def _plan_box(source: Size, box: Size, recipe: Rendition) -> Plan:
     scale = max(scales) if recipe.fit in ("cover", "outside") else min(scales)
     resized = _scale(source, scale, enlarge=recipe.enlarge)
     if recipe.fit == "cover":
-        output = Size(min(box.width, resized.width), min(box.height, resized.height))
-        crop_at = None if output == resized else place(output, resized, recipe.gravity)
-        return Plan(resized, output, crop_at=crop_at)
+        cut = Size(min(box.width, resized.width), min(box.height, resized.height))
+        return Plan(resized, cut, crop_at=None if cut == resized else _place_cut(cut, resized, recipe))
     if recipe.fit == "contain":
         pad_at = None if box == resized else place(resized, box, recipe.gravity)
         return Plan(resized, box, pad_at=pad_at)
@@ -105,8 +182,8 @@ def _plan_box(source: Size, box: Size, recipe: Rendition) -> Plan:
 def _one_side_scale(source: Size, recipe: Rendition) -> Fraction:
     """Return the scale that the one declared side asks for."""
     if recipe.width is not None:
-        return Fraction(_multiplied(recipe.width, recipe), source.width)
-    return Fraction(_multiplied(recipe.height or source.height, recipe), source.height)
+        return Fraction(recipe.multiplied(recipe.width), source.width)
+    return Fraction(recipe.multiplied(recipe.height or source.height), source.height)
 
 
 def _scale(source: Size, scale: Fraction, *, enlarge: bool) -> Size:
@@ -118,7 +195,27 @@ def _scale(source: Size, scale: Fraction, *, enlarge: bool) -> Size:
 
 def round_half_up(length: Fraction) -> int:
     """Return the nearest whole number of pixels, halves up, at least 1."""
-    return max(1, int(length + Fraction(1, 2)))
+    return max(1, _nearest(length))
+
+
+def _nearest(length: Fraction) -> int:
+    return int(length + Fraction(1, 2))
+
+
+def _place_cut(inner: Size, outer: Size, recipe: Rendition) -> Offset:
+    return place(inner, outer, recipe.gravity) if recipe.focus is None else centre(inner, outer, recipe.focus)
+
+
+def centre(inner: Size, outer: Size, focus: Focus) -> Offset:
+    """Return where the smaller rectangle has the focus of the larger one in its middle, or nearest to it."""
+    left, top = (
+        min(max(int(Fraction(str(percent)) * whole / 100 - Fraction(part, 2)), 0), whole - part)
+        for percent, whole, part in (
+            (focus.x, outer.width, inner.width),
+            (focus.y, outer.height, inner.height),
+        )
+    )
+    return Offset(left, top)
 
 
 def place(inner: Size, outer: Size, gravity: str) -> Offset:

@@ -6,7 +6,7 @@ but what is certain to be held at once is enough to refuse most of what is too l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from renditions.errors import NotAccepted
 from renditions.imaging.geometry import Size
@@ -18,18 +18,18 @@ _COLOURS = 3
 """The most values of a pixel that are sure to be held; alpha may be dropped."""
 
 
-def check_memory(bases: Mapping[Header, Size], animated: Header | None, limit_bytes: int) -> None:
+def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, limit_bytes: int) -> None:
     """Raise ``NotAccepted`` if more memory is needed than one picture may take.
 
     Args:
-        bases: The size that each page or still picture is decoded to.
+        bases: The size that each page or still picture, or a part of it, is decoded to.
         animated: The header of an animation of which every frame is decoded.
         limit_bytes: What one picture may take.
 
     """
     needs = [
         _WHOLE_BYTES_PER_PIXEL.get(page.format, 0) * _area(page.stored) + _bands(page) * _area(size)
-        for page, size in bases.items()
+        for page, size in bases
     ]
     if animated:
         needs.append(animated.frames * _bands(animated) * _area(animated.stored))

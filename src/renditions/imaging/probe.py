@@ -81,6 +81,11 @@ class Header:
         """The picture's size in pixels once it is upright."""
         return self.stored.transposed() if self.is_sideways else self.stored
 
+    @property
+    def grid(self) -> Size:
+        """What regions of the upright picture are measured on: its pixels, or a drawing's finer units."""
+        return self.drawing or self.displayed
+
 
 def sniff(content: bytes) -> str | None:
     """Return the format's name by its first bytes, if only to say what was found; None if unknown."""

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache, partial
+from typing import Any
 
 from renditions.errors import NotAccepted, Unrenderable
-from renditions.imaging.decode import HEADROOM, SHRINKS, read_header
-from renditions.imaging.geometry import Plan, Size, plan, round_half_up
+from renditions.imaging.decode import HEADROOM, SHRINKS, decode_animation, inspect_still, read_header
+from renditions.imaging.effects import find_content
+from renditions.imaging.geometry import (
+    Plan,
+    Rectangle,
+    Size,
+    plan,
+    region_of,
+    rescaled,
+    round_half_up,
+    whole_for,
+)
+from renditions.imaging.memory import check_memory
 from renditions.imaging.pages import choose_pages
-from renditions.imaging.probe import Header, output_format
+from renditions.imaging.probe import Header, keeps_animation, output_format
+from renditions.pipeline import Limits
 from renditions.recipe import FORMATS, Rendition
 
 
@@ -24,18 +38,31 @@ class Task:
     plan: Plan
     page: Header
     """The page that it is made of; of a picture that has none, the picture's own header."""
+    region: Rectangle
+    """What is used of the upright page, on its grid."""
     pages: tuple[int, ...]
     """The numbers of all the pages that the rendition is made of."""
 
+    @property
+    def part(self) -> tuple[Header, Rectangle]:
+        """What it shares a decode and levels with others of."""
+        return self.page, self.region
+
+
+_PIXEL = Size(1, 1)
+_Trim = Callable[[Header, Rectangle, int, bool], Rectangle]
+"""Finds what is within the borders of a region of a page, or of all frames of an animation."""
+
 
 def plan_tasks(
-    content: bytes, header: Header, recipes: Mapping[str, Rendition], max_pages: int
+    content: bytes, header: Header, recipes: Mapping[str, Rendition], max_pixels: int, limits: Limits
 ) -> tuple[list[Task], dict[str, str]]:
     """Return the tasks, and why some renditions have none.
 
     Raises:
-        NotAccepted: more pages are wanted than may be decoded.
-        Undecodable: a page's header is damaged.
+        NotAccepted: more pages are wanted than may be decoded, or more pixels in all of them, or one that is
+            looked at for its borders takes more memory than it may.
+        Undecodable: a page's header is damaged, or a page that is looked at for its borders.
 
     """
     wanted: dict[str, tuple[int, ...]] = {}
@@ -45,25 +72,40 @@ def plan_tasks(
             wanted[name] = choose_pages(recipe, header)
         except Unrenderable as error:
             errors[name] = str(error)
-    pages = {page for chosen in wanted.values() for page in chosen}
-    if len(pages) > max_pages:
-        raise NotAccepted(f"expected at most {max_pages:,} pages, found {len(pages):,}")
-    headers = {
-        page: header if page == header.page else read_header(content, header.format, page)
-        for page in sorted(pages)
+    numbers = {page for chosen in wanted.values() for page in chosen}
+    if len(numbers) > limits.pages:
+        raise NotAccepted(f"expected at most {limits.pages:,} pages, found {len(numbers):,}")
+    pages = {
+        number: header if number == header.page else read_header(content, header.format, number)
+        for number in sorted(numbers)
     }
+    if not header.drawing:
+        _check_pixels([page.displayed for page in pages.values()], max_pixels)
+    trim = cache(partial(_trim, content, limits.memory))
     tasks: list[Task] = []
     for name, chosen in wanted.items():
         try:
-            tasks += [plan_task(name, recipes[name], headers[page], chosen) for page in chosen]
+            tasks += [
+                plan_task(name, recipes[name], page, _find_region(recipes[name], page, trim), chosen)
+                for page in (pages[number] for number in chosen)
+            ]
         except Unrenderable as error:
             errors[name] = str(error)
     return tasks, errors
 
 
-def plan_task(name: str, recipe: Rendition, page: Header, pages: tuple[int, ...]) -> Task:
+def _check_pixels(decoded: list[Size], max_pixels: int) -> None:
+    pixels = sum(size.width * size.height for size in decoded)
+    if pixels > max_pixels:
+        where = f" in {len(decoded):,} pages" if len(decoded) > 1 else ""
+        found = f"{pixels:,}: {decoded[0].width} by {decoded[0].height}{where}"
+        raise NotAccepted(f"expected at most {max_pixels:,} pixels, found {found}")
+
+
+def plan_task(name: str, recipe: Rendition, page: Header, region: Rectangle, pages: tuple[int, ...]) -> Task:
     """Return the task; raise ``Unrenderable`` if the format can't hold a picture of the planned size."""
-    task = Task(name, recipe, output_format(recipe, page.format), _plan(page, recipe), page, pages)
+    actual_format = output_format(recipe, page.format)
+    task = Task(name, recipe, actual_format, _plan(page, region, recipe), page, region, pages)
     limit, output = FORMATS[task.format].max_side, task.plan.output
     if max(output.width, output.height) > limit:
         raise Unrenderable(
@@ -73,42 +115,59 @@ def plan_task(name: str, recipe: Rendition, page: Header, pages: tuple[int, ...]
     return task
 
 
-def _plan(page: Header, recipe: Rendition) -> Plan:
+def _find_region(recipe: Rendition, page: Header, trim: _Trim) -> Rectangle:
+    region = region_of(page.grid, recipe.crop)
+    if recipe.trim is None:
+        return region
+    return trim(page, region, recipe.trim, keeps_animation(recipe, page))
+
+
+def _trim(
+    content: bytes, limit_bytes: int, page: Header, region: Rectangle, tolerance: int, is_animated: bool
+) -> Rectangle:
+    check_memory([(page, _PIXEL)], page if is_animated else None, limit_bytes)
+    if is_animated:
+        return find_content(decode_animation(content, page, "srgb").images, region, tolerance)
+
+    def look(image: Any) -> Rectangle:
+        size = Size(image.width, image.height)
+        return rescaled(find_content((image,), rescaled(region, page.grid, size), tolerance), size, page.grid)
+
+    return inspect_still(content, page, look)
+
+
+def _plan(page: Header, region: Rectangle, recipe: Rendition) -> Plan:
     if page.drawing and (recipe.width or recipe.height):
         # It has no size that it could be enlarged from.
-        return plan(page.drawing, replace(recipe, enlarge=True))
-    return plan(page.displayed, recipe)
+        return plan(region.size, replace(recipe, enlarge=True))
+    return plan(rescaled(region, page.grid, page.displayed).size, recipe)
 
 
-def plan_bases(tasks: list[Task], max_pixels: int) -> dict[Header, Size]:
-    """Return the size that each page is decoded to.
+def plan_bases(tasks: list[Task], max_pixels: int) -> dict[tuple[Header, Rectangle], Size]:
+    """Return the size that each region of each page is decoded to.
 
     Raises:
-        NotAccepted: the pages have more pixels in all than may be decoded.
+        NotAccepted: a drawing would have more pixels in all than may be decoded.
 
     """
     bases = {
-        page: _base_size(page, [task for task in tasks if task.page == page])
-        for page in dict.fromkeys(task.page for task in tasks)
+        part: _base_size(part, [task for task in tasks if task.part == part])
+        for part in dict.fromkeys(task.part for task in tasks)
     }
-    decoded = [size if page.drawing else page.displayed for page, size in bases.items()]
-    pixels = sum(size.width * size.height for size in decoded)
-    if pixels > max_pixels:
-        where = f" in {len(bases):,} pages" if len(bases) > 1 else ""
-        found = f"{pixels:,}: {decoded[0].width} by {decoded[0].height}{where}"
-        raise NotAccepted(f"expected at most {max_pixels:,} pixels, found {found}")
+    drawn = [whole_for(page.grid, region, size) for (page, region), size in bases.items() if page.drawing]
+    _check_pixels(drawn, max_pixels)
     return bases
 
 
-def _base_size(page: Header, tasks: list[Task]) -> Size:
-    """Return the size to decode to: one of the picture's own proportions that all can be made from.
+def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
+    """Return the size to decode to: one of the region's own proportions that all can be made from.
 
     It is the largest rendition's own, so that nothing is resized twice for that one, unless another is
     nearly as large: a step that small would show, so both are made from something larger.
     """
+    page, whole = part[0], part[1].size
     if page.drawing:
-        return _drawn_size(page.drawing, tasks)
-    whole = page.displayed
+        return _drawn_size(whole, tasks)
     needs = [
         Size(min(task.plan.resized.width, whole.width), min(task.plan.resized.height, whole.height))
         for task in tasks

@@ -21,6 +21,7 @@ from renditions.errors import Failed, Rejected
 
 Image = pyvips.Image
 GValue = pyvips.GValue
+Interpolate = pyvips.Interpolate
 Error = pyvips.Error
 
 

@@ -16,7 +16,7 @@ from renditions.errors import Rejected, Unrenderable
 from renditions.fields import Attachment
 from renditions.imaging.decode import decode_still, read_header, resize
 from renditions.imaging.effects import Rgba, parse_colour
-from renditions.imaging.geometry import Offset, Size, place, round_half_up
+from renditions.imaging.geometry import Offset, Size, place, region_of, round_half_up
 from renditions.imaging.probe import check_end, check_file, check_header, sniff
 from renditions.imaging.typeface import default_font
 from renditions.imaging.vips import Image, translated
@@ -106,7 +106,8 @@ def _read(picture: Attachment) -> Any:
         check_end(content, picture_format)
         header = read_header(content, picture_format)
         check_header(header, _RULES, Limits(), {})
-        image = decode_still(content, header, header.displayed, "srgb").images[0]
+        whole = region_of(header.grid, None)
+        image = decode_still(content, header, whole, header.displayed, "srgb").images[0]
     except Rejected as error:
         raise Unrenderable(f"the watermark {picture.name!r}: {error}") from error
     # Made anew from its pixels, so that no metadata of the mark gets into what it is drawn on.
