@@ -8,7 +8,7 @@ import sys
 import pytest
 from PIL import Image
 
-from imaging.pictures import INPUT_FORMATS, encoded, photo, rgb_png
+from imaging.pictures import INPUT_FORMATS, encoded, photo, rgb_png, stored
 from renditions.imaging.probe import sniff
 from renditions.imaging.render import render
 from renditions.pipeline import Accept
@@ -85,6 +85,67 @@ def test_a_picture_that_breaks_a_rule_is_rejected_with_the_reason(
 ) -> None:
     assert render(content, accept, RECIPES).rejected == reason
     assert render(content, accept, {}).rejected == reason
+
+
+@pytest.mark.parametrize(
+    ("accept", "reason"),
+    [
+        (Accept(max_width=319), "expected a width of at most 319 pixels, found 320"),
+        (Accept(max_height=239), "expected a height of at most 239 pixels, found 240"),
+        (
+            Accept(min_aspect_ratio=16 / 9),
+            "expected an aspect ratio of at least 1.778, found 1.333: 320 by 240",
+        ),
+        (Accept(max_aspect_ratio=1), "expected an aspect ratio of at most 1, found 1.333: 320 by 240"),
+    ],
+)
+def test_a_picture_too_large_or_of_another_shape_is_rejected(accept: Accept, reason: str) -> None:
+    source = encoded(photo(), "png")
+    assert render(source, accept, RECIPES).rejected == reason
+    assert render(source, accept, {"text": Rendition(format="base64")}).rejected == reason
+
+
+@pytest.mark.parametrize(
+    ("size", "is_accepted"),
+    [
+        ((1366, 768), True),
+        ((1920, 1080), True),
+        ((853, 480), True),
+        ((854, 480), True),
+        ((1920, 1081), False),
+        ((1000, 600), False),
+        ((1000, 500), False),
+    ],
+)
+def test_a_shape_is_held_to_whole_pixels(size: tuple[int, int], *, is_accepted: bool) -> None:
+    """1366 by 768 is what 16:9 is called on many screens, though it is a little wider."""
+    accept = Accept(min_aspect_ratio=16 / 9, max_aspect_ratio=16 / 9)
+    assert (render(encoded(Image.new("L", size), "png"), accept, {}).rejected is None) is is_accepted
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_shape_is_that_of_the_picture_as_displayed(orientation: int) -> None:
+    source = stored(photo(200, 100), "jpeg", orientation)
+    assert render(source, Accept(min_aspect_ratio=2, max_aspect_ratio=2), {}).rejected is None
+
+
+@pytest.mark.parametrize(
+    ("source_format", "found"),
+    [("gif", "3 frames"), ("webp", "3 frames"), ("png", "an animated png"), ("avif", "an animated avif")],
+)
+def test_animated_pictures_are_refused_where_they_are_not_accepted(source_format: str, found: str) -> None:
+    frames = [photo(100, 80).rotate(angle) for angle in (0, 90, 180)]
+    animated = encoded(frames[0], source_format, save_all=True, append_images=frames[1:])
+    refused = render(animated, Accept(animation=False), RECIPES).rejected
+    assert refused == f"expected a picture without animation, found {found}"
+    assert render(animated, Accept(), RECIPES).rejected is None
+    assert render(encoded(frames[0], source_format), Accept(animation=False), RECIPES).rejected is None
+
+
+def test_pages_are_no_animation() -> None:
+    pages = [photo(100, 80), photo(90, 80)]
+    source = encoded(pages[0], "tiff", save_all=True, append_images=pages[1:])
+    assert render(source, Accept(animation=False), RECIPES).rejected is None
 
 
 def test_limits_themselves_are_allowed() -> None:

@@ -105,6 +105,35 @@ def test_plan_says_in_advance_what_sync_then_does(tmp_path: Path) -> None:
     assert [record["image_name"] for record in run(tmp_path, "list", "--json").data] == ["two.jpg"]
 
 
+def test_what_is_found_out_is_shown_and_a_change_makes_nothing_anew(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB)
+    exif = Image.Exif()
+    exif[0x0110] = "Pinhole [bold]9[/]"
+    draw(tmp_path / "inbox" / "photo.jpg", exif=exif)
+    draw(tmp_path / "inbox" / "tall.png", 60, 320)
+    assert run(tmp_path, "sync").code == 0
+    made = outputs(tmp_path)
+    more = (
+        '[accept]\nmin_aspect_ratio = "1:2"\n[analyze]\nexif = true\ncolours = 2\nplaceholder = "thumbhash"\n'
+    )
+    write_pipeline(tmp_path, THUMB, f"{more}transparency = true\nsharpness = true\nperceptual_hash = true\n")
+    planned = run(tmp_path, "plan", "--json").data
+    assert {(item["name"], item["why"], len(item["make"])) for item in planned} == {
+        (name, "[accept] or [analyze] changed", 0) for name in ("photo.jpg", "tall.png")
+    }
+    assert run(tmp_path, "sync").code == 1
+    assert outputs(tmp_path) == {key: made[key] for key in made if "tall" not in key}
+    found = run(tmp_path, "show", "photo.jpg", "--json").data["analysis"]
+    assert found["exif"] == {"model": "Pinhole [bold]9[/]"}
+    assert found["transparency"] is False
+    shown = run(tmp_path, "show", "photo.jpg").out
+    lines = ("camera Pinhole [bold]9[/]", f"thumbhash {found['thumbhash']}", "transparency no")
+    assert all(f"  {line}\n" in shown for line in lines)
+    assert all(f"{colour['colour']} {colour['share']:.0%}" in shown for colour in found["colours"])
+    refused = run(tmp_path, "show", "tall.png").out
+    assert "expected an aspect ratio of at least 0.5, found 0.1875: 60 by 320" in refused
+
+
 def test_bad_pictures_are_rejected_with_a_reason_and_hold_up_no_other(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB, '[accept]\nmax_pixels = "1 MP"\n')
     inbox = tmp_path / "inbox"

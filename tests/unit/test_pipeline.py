@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from renditions.fields import Attachment, parse_template
 from renditions.pipeline import (
     Accept,
+    Analyze,
     FolderPlace,
     Limits,
     Notify,
@@ -125,6 +126,7 @@ def test_the_fingerprints_of_earlier_versions_still_hold() -> None:
     assert Rendition().fingerprint() == "ede0de807492408040925c13"
     assert Rendition(width=200, height=200, quality=82).fingerprint() == "061ee9473776eac603b74480"
     assert Accept().fingerprint() == "44136fa355b3678a1146ad16"
+    assert make(a=Rendition()).rules == "44136fa355b3678a1146ad16"
 
 
 def test_the_goal_depends_on_content_rules_keys_and_recipes() -> None:
@@ -133,11 +135,12 @@ def test_the_goal_depends_on_content_rules_keys_and_recipes() -> None:
         pipeline.goal_of("photo.jpg", "1"),
         pipeline.goal_of("photo.jpg", "2"),
         replace(pipeline, accept=Accept(min_width=5)).goal_of("photo.jpg", "1"),
+        replace(pipeline, analyze=Analyze(exif=True)).goal_of("photo.jpg", "1"),
         make(a=Rendition(key="{key}")).goal_of("photo.jpg", "1"),
         make(a=Rendition(quality=5)).goal_of("photo.jpg", "1"),
         make(b=Rendition()).goal_of("photo.jpg", "1"),
     }
-    assert len(goals) == 6
+    assert len(goals) == 7
     assert replace(pipeline, limits=Limits(memory=5)).goal_of("photo.jpg", "1") not in goals
     assert replace(pipeline, limits=Limits(seconds=5)).goal_of("photo.jpg", "1") in goals
     assert replace(pipeline, notify=(Notify(on=("done",), to="log:"),)).goal_of("photo.jpg", "1") in goals

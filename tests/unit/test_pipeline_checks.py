@@ -100,10 +100,43 @@ def test_a_size_of_parts_of_a_byte_or_in_other_units_is_none(size: str) -> None:
     assert not schema_accepts(text)
 
 
+@pytest.mark.parametrize(
+    ("ratio", "number"),
+    [('"16:9"', 16 / 9), ('"1:1"', 1.0), ("1", 1.0), ("0.001", 0.001), ("1000.0", 1000.0)],
+)
+def test_an_aspect_ratio_is_a_number_or_a_proportion(ratio: str, number: float) -> None:
+    text = f"{ONE}[accept]\nmax_aspect_ratio = {ratio}"
+    read = parse(text, "p.toml", DIRECTORY, {}).pipeline.accept.max_aspect_ratio
+    assert (read, type(read)) == (number, float)
+    assert schema_accepts(text)
+
+
+@pytest.mark.parametrize(
+    "ratio",
+    ['"16:0"', '"0:9"', '"16"', '"16/9"', '"-1:1"', '"1:1\\n"', '"1000:1"', "0", "-1", "1001", "true"],
+)
+def test_what_is_no_proportion_is_no_aspect_ratio(ratio: str) -> None:
+    text = f"{ONE}[accept]\nmin_aspect_ratio = {ratio}"
+    (problem,) = find_problems(text)
+    assert problem.place == "accept.min_aspect_ratio"
+    assert problem.expected == 'a number from 0.001 to 1,000 or a proportion such as "16:9"'
+    assert not schema_accepts(text)
+
+
+def test_a_shape_that_is_no_number_is_refused() -> None:
+    (problem,) = find_problems(f"{ONE}[accept]\nmin_aspect_ratio = nan")
+    assert problem.found == "nan"
+
+
 BEYOND_A_SCHEMA = {
     "it multiplies": (
         f"{ONE}[accept]\nmin_width = 200\nmin_height = 200\nmax_pixels = 39999",
         "accept.max_pixels",
+    ),
+    "it compares widths": (f"{ONE}[accept]\nmin_width = 9\nmax_width = 8", "accept.max_width"),
+    "it compares shapes": (
+        f'{ONE}[accept]\nmin_aspect_ratio = "16:9"\nmax_aspect_ratio = 1.5',
+        "accept.max_aspect_ratio",
     ),
     "it tries names": (f'{ONE}key = "{{name}}"\n[renditions.b]\nkey = "{{stem}}.jpg"', "renditions.b.key"),
     "it compares a place and a pattern": (f'{ONE}[catalog]\nstore = "sqlite:in/a.jpg"', "catalog.store"),
@@ -181,7 +214,7 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
 def test_the_schema_describes_every_table_and_field() -> None:
     schema = json_schema()["properties"]
     rendition = schema["renditions"]["additionalProperties"]
-    tables = [schema[name] for name in ("source", "output", "accept", "limits", "catalog")]
+    tables = [schema[name] for name in ("source", "output", "accept", "analyze", "limits", "catalog")]
     for table in (*tables, rendition, schema["notify"]["items"]):
         assert table["description"]
         assert all(field["description"] for field in table["properties"].values())

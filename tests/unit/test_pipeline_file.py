@@ -102,6 +102,14 @@ GOOD_FILES = {
     "pages": pipeline_text('pages = "1-3,5,9-7"\nformat = "pdf"'),
     "all pages": pipeline_text('pages = "all"\nformat = "tiff"'),
     "limits": pipeline_text(more='[limits]\npages = 5\nframes = 50\nmemory = "1 GB"'),
+    "analysis": pipeline_text(
+        more='[analyze]\nexif = true\nposition = true\ncolours = 10\nplaceholder = "blurhash"\n'
+        "perceptual_hash = true\nsharpness = true\ntransparency = true"
+    ),
+    "rules on pictures": pipeline_text(
+        more='[accept]\nmin_sharpness = 50\nmin_aspect_ratio = "1:2"\nmax_aspect_ratio = 2\n'
+        "max_width = 9000\nmax_height = 9000\nanimation = false"
+    ),
     "drawings": pipeline_text(more='[accept]\nformats = ["heic", "svg", "pdf"]'),
     "as many renditions as DynamoDB can claim": pipeline_text(more='[catalog]\nstore = "dynamodb:Table"')
     + "".join(f"[renditions.r{number}]\n" for number in range(98)),
@@ -119,6 +127,11 @@ GOOD_FILES = {
 }
 
 BAD_FILES = {
+    "no colour at all": (pipeline_text(more="[analyze]\ncolours = 0"), "analyze.colours"),
+    "too many colours": (pipeline_text(more="[analyze]\ncolours = 11"), "analyze.colours"),
+    "unknown placeholder": (pipeline_text(more='[analyze]\nplaceholder = "lqip"'), "analyze.placeholder"),
+    "negative sharpness": (pipeline_text(more="[accept]\nmin_sharpness = -1"), "accept.min_sharpness"),
+    "no shape": (pipeline_text(more="[accept]\nmax_aspect_ratio = 0"), "accept.max_aspect_ratio"),
     "watermark of nothing": (pipeline_text("watermark = {}"), "renditions.one.watermark"),
     "watermark of two": (
         pipeline_text('watermark = {text = "a", image = "source:b"}'), "renditions.one.watermark",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from renditions.pipeline import Accept, CatalogPlace, Limits, Notify, OutputPlace, Pipeline, Source
+from renditions.pipeline import Accept, Analyze, CatalogPlace, Limits, Notify, OutputPlace, Pipeline, Source
 from renditions.pipeline_file import parse, preset_names, read_preset
 from renditions.pipeline_plain import from_plain, to_plain
 from renditions.recipe import Rendition
@@ -26,6 +26,7 @@ PIPELINES = st.builds(
     output=st.builds(OutputPlace, store=st.text(), cache_control=st.none() | st.text()),
     renditions=st.dictionaries(st.text(), RENDITIONS, max_size=3),
     accept=st.builds(Accept, formats=st.lists(st.text()).map(tuple), min_width=st.none() | st.integers(1, 9)),
+    analyze=st.builds(Analyze, exif=st.booleans(), colours=st.none() | st.integers(1, 10)),
     limits=st.builds(Limits, seconds=st.integers(1, 900)),
     catalog=st.builds(CatalogPlace, store=st.text(), key=st.text()),
     notify=st.lists(st.builds(Notify, on=st.just(("done", "failed")), to=st.text()), max_size=2).map(tuple),

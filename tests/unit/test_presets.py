@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from renditions.errors import UsageError
-from renditions.pipeline import Pipeline
+from renditions.pipeline import Analyze, Pipeline
 from renditions.pipeline_file import parse, preset_names, read_preset
 from renditions.pipeline_schema import json_schema
 
@@ -78,6 +78,7 @@ def test_gallery_has_three_sizes_and_a_pdf_and_tells_of_everything() -> None:
 
 def test_web_has_each_width_in_each_format() -> None:
     made = {(rendition.width, rendition.format) for rendition in read("web").renditions.values()}
+    assert read("web").analyze == Analyze(placeholder="thumbhash", colours=1)
     assert made == {(width, format_) for width in (480, 960, 1600) for format_ in ("avif", "webp", "jpeg")}
 
 

@@ -17,7 +17,7 @@ from renditions.pipeline import Accept, Analyze, Notify
 from renditions.ports import IfAbsent, Rendering
 from renditions.recipe import Rendition
 from renditions.reconcile import reopen
-from renditions.record import Lease, Notice
+from renditions.record import Analysis, Lease, Notice
 from world import LOG, Steps, World, hash_render, make_pipeline
 
 NAME = "a/photo.jpg"
@@ -138,6 +138,39 @@ def test_changed_rules_are_applied_without_making_what_is_right(world: World) ->
     assert world.processor(render=render).process(NAME).result == "done"
     assert made == [{}]
     world.check_promise()
+
+
+def test_what_is_newly_asked_about_is_found_out_without_making_what_is_right(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.settle()
+    before = world.catalog.get(NAME)
+    world.pipeline = replace(world.pipeline, analyze=Analyze(transparency=True))
+    (difference,) = world.differences()
+    assert (difference.action, difference.make) == ("update", ())
+    assert difference.why == "[accept] or [analyze] changed"
+    steps = Steps()
+    assert world.processor(steps=steps).process(NAME).result == "done"
+    assert "MemoryStore.put" not in steps.names
+    after = world.catalog.get(NAME)
+    assert before
+    assert after
+    assert after.outputs == before.outputs
+    assert after.original
+    assert after.original.analysis == Analysis(transparency=False)
+    assert world.plan() == []
+    world.check_promise()
+
+
+def test_a_rendition_made_anew_keeps_what_was_found_out(world: World) -> None:
+    world.pipeline = replace(world.pipeline, analyze=Analyze(transparency=True))
+    world.upload(NAME, b"one")
+    world.settle()
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(width=100)})
+    world.settle()
+    record = world.catalog.get(NAME)
+    assert record
+    assert record.original
+    assert record.original.analysis == Analysis(transparency=False)
 
 
 def test_a_file_over_the_byte_limit_is_rejected_without_being_read(world: World) -> None:

@@ -144,6 +144,20 @@ def _schemas(pipeline: Pipeline) -> dict[str, Any]:
         },
         ("key", "etag", "format", "size_bytes"),
     )
+    number = {"type": "number"}
+    exif = dict.fromkeys(("make", "model", "lens", "taken"), _TEXT)
+    exif |= dict.fromkeys(("exposure_seconds", "f_number", "iso", "focal_length_mm"), number)
+    place = dict.fromkeys(("latitude", "longitude", "altitude_m"), number)
+    analysis = {
+        "exif": _object(exif, ()),
+        "position": _object(place, ("latitude", "longitude")),
+        "colours": _array(_object({"colour": _TEXT, "share": number}, ("colour", "share"))),
+        "thumbhash": _TEXT,
+        "blurhash": _TEXT,
+        "perceptual_hash": _TEXT,
+        "sharpness": number,
+        "transparency": {"type": "boolean"},
+    }
     picture = _object(
         {
             "name": _TEXT,
@@ -154,6 +168,7 @@ def _schemas(pipeline: Pipeline) -> dict[str, Any]:
             "original_size_bytes": _COUNT,
             "original_width": _COUNT,
             "original_height": _COUNT,
+            "analysis": _object(analysis, ()),
             "renditions": {"type": "object", "additionalProperties": rendition},
         },
         ("name", key, "status", "timestamp"),
