@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import time
@@ -18,9 +19,10 @@ from fuzz.damage import damaged
 from fuzz.seeds import seeds
 from renditions.errors import Failed, RenderTimedOut, WorkerDied
 from renditions.local.pool import START_SECONDS, RenderPool
-from renditions.pipeline import Accept, InputFormat, Limits
+from renditions.pipeline import Accept, Analyze, InputFormat, Limits
 from renditions.ports import Rendered, Rendering
 from renditions.recipe import Rendition
+from renditions.record import Analysis
 
 MARGIN_SECONDS = START_SECONDS + 5.0
 """How much later than that the answer may come: a worker may have to be started first."""
@@ -30,6 +32,17 @@ SECONDS = float(LIMITS.seconds)
 MEMORY_BYTES = LIMITS.memory + 200_000_000
 """The most that a worker process may ever hold, since it is looked at from time to time."""
 ACCEPT = Accept(formats=get_args(InputFormat), max_pixels=30_000_000)
+ANALYZE = Analyze(
+    exif=True,
+    position=True,
+    colours=5,
+    placeholder="thumbhash",
+    perceptual_hash=True,
+    sharpness=True,
+    transparency=True,
+)
+MAX_ANALYSIS_CHARACTERS = 3_000
+"""How long the JSON of what is found out may be: records stay small, whatever a file tells."""
 RECIPES = (
     {"thumb": Rendition(width=48, height=48), "tiny": Rendition(width=16, format="avif", effort=0)},
     {"cover": Rendition(width=32, height=24, fit="cover", gravity="attention", format="webp", effort=0)},
@@ -69,7 +82,7 @@ def try_file(pool: RenderPool, number: int) -> Verdict:
     began = time.monotonic()
     broken = ""
     try:
-        rendering = pool(content, ACCEPT, recipes)
+        rendering = pool(content, ACCEPT, recipes, ANALYZE)
     except RenderTimedOut as error:
         kind, message = "too slow", str(error)
     except WorkerDied as error:
@@ -103,6 +116,8 @@ def _find_fault(rendering: Rendering, recipes: dict[str, Rendition]) -> str:
         return "" if is_reason and not rendering.made else f"refused as {rendering.rejected!r}"
     if set(rendering.made) | set(rendering.errors) != set(recipes):
         return f"{sorted(rendering.made)} and {sorted(rendering.errors)} of {sorted(recipes)}"
+    if fault := _find_fault_in(rendering.original.analysis):
+        return fault
     original = rendering.original.width or 0, rendering.original.height or 0
     for name, made in rendering.made.items():
         recipe = recipes[name]
@@ -113,6 +128,16 @@ def _find_fault(rendering: Rendering, recipes: dict[str, Rendition]) -> str:
         if size != (made.width, made.height) or not _is_promised(original, recipe, size):
             return f"{name}: {size} of {original}, told as {made.width} by {made.height}"
     return ""
+
+
+def _find_fault_in(analysis: Analysis | None) -> str:
+    if analysis is None:
+        return "a picture that nothing was found out of"
+    try:
+        told = json.dumps(analysis.to_item(), allow_nan=False)
+    except ValueError as error:
+        return f"{analysis}, which has no JSON: {error}"
+    return f"{len(told):,} characters of analysis" if len(told) > MAX_ANALYSIS_CHARACTERS else ""
 
 
 def _is_promised(original: tuple[int, int], recipe: Rendition, size: tuple[int, int]) -> bool:

@@ -22,7 +22,7 @@ from renditions.imaging.render import render
 from renditions.pipeline import Accept, Analyze
 from renditions.ports import Rendering
 from renditions.recipe import Rendition
-from renditions.record import Analysis
+from renditions.record import Analysis, DominantColour
 
 ALL = Analyze(
     exif=True,
@@ -323,6 +323,13 @@ def test_a_damaged_picture_is_rejected_when_it_only_is_looked_at() -> None:
     result = looked_at(source[: len(source) // 2], ALL)
     assert result.rejected
     assert result.original.analysis is None
+
+
+def test_a_drawing_is_looked_at_as_it_is_drawn() -> None:
+    source = b"""<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10">
+        <rect x="10" width="10" height="10" fill="#336699"/></svg>"""
+    result = looked_at(source, Analyze(colours=3, transparency=True), Accept(formats=("svg",)))
+    assert result.original.analysis == Analysis(colours=(DominantColour("#336699", 1.0),), transparency=True)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (2, 3)])

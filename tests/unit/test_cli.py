@@ -119,7 +119,7 @@ def test_what_is_found_out_is_shown_and_a_change_makes_nothing_anew(tmp_path: Pa
     write_pipeline(tmp_path, THUMB, f"{more}transparency = true\nsharpness = true\nperceptual_hash = true\n")
     planned = run(tmp_path, "plan", "--json").data
     assert {(item["name"], item["why"], len(item["make"])) for item in planned} == {
-        (name, "[accept] or [analyze] changed", 0) for name in ("photo.jpg", "tall.png")
+        (name, "[accept], [analyze] or [limits] changed", 0) for name in ("photo.jpg", "tall.png")
     }
     assert run(tmp_path, "sync").code == 1
     assert outputs(tmp_path) == {key: made[key] for key in made if "tall" not in key}

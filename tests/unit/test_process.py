@@ -147,7 +147,7 @@ def test_what_is_newly_asked_about_is_found_out_without_making_what_is_right(wor
     world.pipeline = replace(world.pipeline, analyze=Analyze(transparency=True))
     (difference,) = world.differences()
     assert (difference.action, difference.make) == ("update", ())
-    assert difference.why == "[accept] or [analyze] changed"
+    assert difference.why == "[accept], [analyze] or [limits] changed"
     steps = Steps()
     assert world.processor(steps=steps).process(NAME).result == "done"
     assert "MemoryStore.put" not in steps.names

@@ -13,7 +13,7 @@ from renditions.errors import NotAccepted, Undecodable
 from renditions.imaging.cosines import sum_cosines
 from renditions.imaging.decode import Frames, has_transparent_pixel, resize
 from renditions.imaging.effects import flatten, parse_colour
-from renditions.imaging.exif import find_exif, find_position, read_tags
+from renditions.imaging.exif import Tags, find_exif, find_position, read_tags
 from renditions.imaging.geometry import Size, plan
 from renditions.imaging.palette import find_colours
 from renditions.imaging.placeholder import SmallPicture, make_blurhash, make_thumbhash
@@ -24,9 +24,13 @@ from renditions.recipe import Rendition
 from renditions.record import Analysis, DominantColour
 
 _SHARPNESS_SIDE = 512
-_SMALL_SIDE = 64
+_SMALL_SIDE = 128
+"""In pixels, from which what needs no sharpness is made."""
 _HEADROOM = 2
 """How much larger than these the level must be: how a decoder shrinks would else be measured too."""
+_PICKED_SIDE = 48
+_PLACEHOLDER_SIDE = 32
+"""Their highest frequency is the sixth."""
 _HASHED_SIDE = 32
 _HASHED_FREQUENCIES = 8
 _WHITE = parse_colour("white")
@@ -46,13 +50,15 @@ class Study:
     @property
     def level(self) -> Rendition | None:
         """The size in which the picture has to be looked at, as a recipe; None if nothing is asked."""
+        side = _HEADROOM * self._side
+        return Rendition(width=side, height=side) if side else None
+
+    @property
+    def _side(self) -> int:
+        """How many pixels on a side are looked at."""
         if self.analyze.sharpness or self.min_sharpness is not None:
-            side = _HEADROOM * _SHARPNESS_SIDE
-        elif self.analyze.is_wanted:
-            side = _HEADROOM * _SMALL_SIDE
-        else:
-            return None
-        return Rendition(width=side, height=side)
+            return _SHARPNESS_SIDE
+        return _SMALL_SIDE if self.analyze.is_wanted else 0
 
     def look_at(self, content: bytes, header: Header, base: Frames) -> Analysis | None:
         """Return what is found of what is asked, or None if that is nothing.
@@ -68,47 +74,50 @@ class Study:
 
         """
         with translated(Undecodable, "a picture that can be looked at"):
-            return _answer(self.analyze, content, header, base, self._check_sharpness(base.images[0]))
+            image = base.images[0]
+            small = resize(image, _fit(image, self._side)).copy_memory()
+            analyze, tags = self.analyze, self._read_tags(content, header, image)
+            found = Analysis(
+                exif=find_exif(tags) if analyze.exif else None,
+                position=find_position(tags) if analyze.position else None,
+                colours=_find_colours(image, analyze.colours) if analyze.colours else (),
+                thumbhash=_make_thumbhash(small) if analyze.placeholder == "thumbhash" else None,
+                blurhash=_make_blurhash(small) if analyze.placeholder == "blurhash" else None,
+                perceptual_hash=_hash(small) if analyze.perceptual_hash else None,
+                sharpness=self._check_sharpness(small),
+                transparency=_is_transparent(content, header, base) if analyze.transparency else None,
+            )
+            return found if found != Analysis() else None
 
-    def _check_sharpness(self, image: Any) -> float | None:
-        """Return the sharpness if it is asked about."""
+    def _read_tags(self, content: bytes, header: Header, image: Any) -> Tags:
+        """Return the EXIF tags; a TIFF is itself of their structure."""
+        if not (self.analyze.exif or self.analyze.position):
+            return read_tags(b"")
+        if header.format == "tiff":
+            return read_tags(content)
+        return read_tags(bytes(image.get(_EXIF)) if image.get_typeof(_EXIF) else b"")
+
+    def _check_sharpness(self, small: Any) -> float | None:
+        """Return the sharpness if it is to be recorded."""
         if not self.analyze.sharpness and self.min_sharpness is None:
             return None
-        sharpness = _measure_sharpness(image)
+        sharpness = _measure_sharpness(small)
         if self.min_sharpness is not None and sharpness < self.min_sharpness:
             raise NotAccepted(f"expected a sharpness of at least {self.min_sharpness:g}, found {sharpness:g}")
         return sharpness if self.analyze.sharpness else None
 
 
-def _answer(
-    analyze: Analyze, content: bytes, header: Header, base: Frames, sharpness: float | None
-) -> Analysis | None:
-    image = base.images[0]
-    tags = read_tags(_exif_of(content, header, image) if analyze.exif or analyze.position else b"")
-    found = Analysis(
-        exif=find_exif(tags) if analyze.exif else None,
-        position=find_position(tags) if analyze.position else None,
-        colours=_find_colours(image, analyze.colours) if analyze.colours else (),
-        thumbhash=make_thumbhash(_shrink(image)) if analyze.placeholder == "thumbhash" else None,
-        blurhash=make_blurhash(_shrink(flatten(image, _WHITE)))
-        if analyze.placeholder == "blurhash"
-        else None,
-        perceptual_hash=_hash(image) if analyze.perceptual_hash else None,
-        sharpness=sharpness,
-        transparency=_is_transparent(content, header, base) if analyze.transparency else None,
-    )
-    return found if found != Analysis() else None
+def _make_thumbhash(small: Any) -> str:
+    return make_thumbhash(_shrink(small))
 
 
-def _exif_of(content: bytes, header: Header, image: Any) -> bytes:
-    if header.format == "tiff":
-        return content
-    return bytes(image.get(_EXIF)) if image.get_typeof(_EXIF) else b""
+def _make_blurhash(small: Any) -> str:
+    return make_blurhash(_shrink(flatten(small, _WHITE)))
 
 
 def _shrink(image: Any) -> SmallPicture:
-    """Return the picture in at most 64 pixels on a side."""
-    size = _fit(image, _SMALL_SIDE)
+    """Return the picture in at most 32 pixels on a side."""
+    size = _fit(image, _PLACEHOLDER_SIDE)
     small = resize(image, size).colourspace("srgb")
     small = small if small.hasalpha() else small.addalpha()
     return SmallPicture(size.width, size.height, bytes(small.write_to_memory()))
@@ -119,31 +128,29 @@ def _fit(image: Any, side: int) -> Size:
     return plan(Size(image.width, image.height), Rendition(width=side, height=side)).resized
 
 
-def _luma(image: Any, size: Size) -> Any:
-    """Return the picture's luma on white in this size, 8 bits."""
-    small = flatten(resize(image, size), _WHITE)
-    return small.recomb(Image.new_from_array(_LUMA)).rint().cast("uchar") if small.bands == 3 else small
+def _luma(small: Any) -> Any:
+    """Return the picture's luma on white, 8 bits."""
+    opaque = flatten(small, _WHITE)
+    return opaque.recomb(Image.new_from_array(_LUMA)).rint().cast("uchar") if opaque.bands == 3 else opaque
 
 
-def _measure_sharpness(image: Any) -> float:
+def _measure_sharpness(small: Any) -> float:
     """Return the variance of the Laplacian of the picture's luma (Pech-Pacheco and others, 2000).
 
     The Laplacian is that of the four neighbours, the picture at most 512 pixels on a side, so that a
     picture of more pixels isn't less sharp.
     """
-    edges = _luma(image, _fit(image, _SHARPNESS_SIDE)).conv(
-        Image.new_from_array(_LAPLACIAN), precision="float"
-    )
+    edges = _luma(small).cast("short").conv(Image.new_from_array(_LAPLACIAN), precision="integer")
     variance = (edges * edges).avg() - edges.avg() ** 2
     return float(round(max(variance, 0), 2))
 
 
-def _hash(image: Any) -> str:
+def _hash(small: Any) -> str:
     """Return pHash: which of the 64 lowest frequencies of 32 by 32 pixels of luma are above their median.
 
     Bits and their order are those of the Python package ImageHash: row by row, the mean first.
     """
-    values = _luma(image, Size(_HASHED_SIDE, _HASHED_SIDE)).write_to_memory()
+    values = _luma(resize(small, Size(_HASHED_SIDE, _HASHED_SIDE))).write_to_memory()
     sums = sum_cosines(bytes(values), _HASHED_SIDE, _HASHED_FREQUENCIES)
     # Rounded, so that what cancels out is nothing at all.
     frequencies = [round(value, 3) for row in sums for value in row]
@@ -154,7 +161,7 @@ def _hash(image: Any) -> str:
 
 def _find_colours(image: Any, most: int) -> tuple[DominantColour, ...]:
     """Return the dominant colours of pixels that are picked, not averaged: those are really there."""
-    size = _fit(image, _SMALL_SIDE)
+    size = _fit(image, _PICKED_SIDE)
     picked = image.resize(
         size.width / image.width, vscale=size.height / image.height, kernel="nearest"
     ).colourspace("srgb")

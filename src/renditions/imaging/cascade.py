@@ -63,7 +63,7 @@ def make(
     made: dict[str, Rendered] = {}
     tasks, errors = plan_tasks(content, header, recipes, max_pixels, limits)
     whole = region_of(header.grid, None)
-    studied = [plan_task("", study.level, header, whole, (header.page,))] if study.level else []
+    study_task = plan_task("", study.level, header, whole, (header.page,)) if study.level else None
     analysis: Analysis | None = None
     finished: dict[str, dict[int, Frames]] = {}
     # sRGB comes first: what the study refuses isn't rendered.
@@ -71,15 +71,15 @@ def make(
         alike = [task for task in tasks if task.recipe.profile == profile]
         animated = [task for task in alike if keeps_animation(task.recipe, header)]
         still = [task for task in alike if not keeps_animation(task.recipe, header)]
-        seen = studied if profile == "srgb" else []
-        bases = plan_bases(seen + still, max_pixels)
+        look = study_task if profile == "srgb" else None
+        bases = plan_bases(still, look, max_pixels)
         decoded = [(page, size) for (page, _), size in bases.items()]
         check_memory(decoded, header if animated else None, limits.memory)
-        for (page, region), size in bases.items():
-            base = decode_still(content, page, region, size, profile)
-            if seen and (page, region) == (header, whole):
+        for part, size in bases.items():
+            base = decode_still(content, *part, size, profile)
+            if look and part == look.part:
                 analysis = study.look_at(content, header, base)
-            own = [task for task in still if task.part == (page, region)]
+            own = [task for task in still if task.part == part]
             _make_from(base, own, finished, made, errors)
         if animated:
             frames = decode_animation(content, header, profile)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import mul
 
 from renditions.record import DominantColour
 
@@ -20,46 +21,59 @@ _Pixel = tuple[int, int, int]
 class _Part:
     """Some of the colours, and how often each of them is there."""
 
-    colours: Sequence[tuple[_Pixel, int]]
+    colours: Sequence[_Pixel]
+    times: Sequence[int]
     count: int
-    mean: tuple[float, float, float]
-    spread: tuple[float, float, float]
-    """In each band the sum of squared distances from the mean."""
+    sums: tuple[int, ...]
+    """Of each band."""
+    spreads: tuple[int, ...]
+    """In each band the sum of squared distances from the mean, times the count: whole numbers are exact."""
+
+    @property
+    def widest(self) -> float:
+        """The largest spread of a band."""
+        return max(self.spreads) / self.count
+
+    @property
+    def mean(self) -> bytes:
+        """The mean colour, in whole numbers."""
+        return bytes((2 * total + self.count) // (2 * self.count) for total in self.sums)
 
 
 def find_colours(pixels: Iterable[_Pixel], most: int) -> tuple[DominantColour, ...]:
     """Return at most so many colours, the largest share first; none where there is no pixel."""
-    counted = sorted(Counter(pixels).items())
+    counted = Counter(pixels)
     if not counted:
         return ()
-    parts = [_measure(counted)]
+    parts = [_measure(counted.items())]
     while len(parts) < most:
-        widest = max(parts, key=lambda part: max(part.spread))
-        if not max(widest.spread):
+        widest = max(parts, key=lambda part: part.widest)
+        if not widest.widest:
             break
         parts.remove(widest)
         parts += _cut(widest)
-    total = sum(part.count for part in parts)
     parts.sort(key=lambda part: (-part.count, part.mean))
     return tuple(
-        DominantColour(f"#{bytes(map(round, part.mean)).hex()}", round(part.count / total, 3))
-        for part in parts
+        DominantColour(f"#{part.mean.hex()}", round(part.count / counted.total(), 3)) for part in parts
     )
 
 
-def _measure(colours: Sequence[tuple[_Pixel, int]]) -> _Part:
-    count = sum(times for _, times in colours)
-    means, spreads = [], []
-    for band in range(3):
-        mean = sum(colour[band] * times for colour, times in colours) / count
-        means.append(mean)
-        spreads.append(sum((colour[band] - mean) ** 2 * times for colour, times in colours))
-    return _Part(colours, count, (means[0], means[1], means[2]), (spreads[0], spreads[1], spreads[2]))
+def _measure(counted: Iterable[tuple[_Pixel, int]]) -> _Part:
+    colours, times = zip(*counted, strict=True)
+    count = sum(times)
+    weighted = [list(map(mul, band, times)) for band in zip(*colours, strict=True)]
+    sums = tuple(map(sum, weighted))
+    squares = [
+        sum(map(mul, band, values)) for band, values in zip(zip(*colours, strict=True), weighted, strict=True)
+    ]
+    spreads = tuple(count * square - total * total for square, total in zip(squares, sums, strict=True))
+    return _Part(colours, times, count, sums, spreads)
 
 
 def _cut(part: _Part) -> tuple[_Part, _Part]:
     """Return both halves, of which neither is empty, since the part spreads."""
-    band = part.spread.index(max(part.spread))
-    below = [(colour, times) for colour, times in part.colours if colour[band] <= part.mean[band]]
-    above = [(colour, times) for colour, times in part.colours if colour[band] > part.mean[band]]
+    band = part.spreads.index(max(part.spreads))
+    counted = list(zip(part.colours, part.times, strict=True))
+    below = [each for each in counted if each[0][band] * part.count <= part.sums[band]]
+    above = [each for each in counted if each[0][band] * part.count > part.sums[band]]
     return _measure(below), _measure(above)

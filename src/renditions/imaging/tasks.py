@@ -143,8 +143,10 @@ def _plan(page: Header, region: Rectangle, recipe: Rendition) -> Plan:
     return plan(rescaled(region, page.grid, page.displayed).size, recipe)
 
 
-def plan_bases(tasks: list[Task], max_pixels: int) -> dict[tuple[Header, Rectangle], Size]:
-    """Return the size that each region of each page is decoded to.
+def plan_bases(tasks: list[Task], look: Task | None, max_pixels: int) -> dict[tuple[Header, Rectangle], Size]:
+    """Return the size that each region of each page is decoded to, that of ``look`` first.
+
+    ``look`` is made for being looked at only, so that any size will do that is not smaller.
 
     Raises:
         NotAccepted: a drawing would have more pixels in all than may be decoded.
@@ -154,6 +156,11 @@ def plan_bases(tasks: list[Task], max_pixels: int) -> dict[tuple[Header, Rectang
         part: _base_size(part, [task for task in tasks if task.part == part])
         for part in dict.fromkeys(task.part for task in tasks)
     }
+    if look:
+        size = bases.pop(look.part, None)
+        if size is None or not size.covers(look.plan.resized):
+            size = _base_size(look.part, [look, *(task for task in tasks if task.part == look.part)])
+        bases = {look.part: size} | bases
     drawn = [whole_for(page.grid, region, size) for (page, region), size in bases.items() if page.drawing]
     _check_pixels(drawn, max_pixels)
     return bases
