@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import get_args
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from imaging.pictures import encoded, opened, photo, rendered
+from imaging.pictures import encoded, opened, photo, pixels, rendered, shown
 from renditions.imaging.geometry import Offset, Size, place, plan
 from renditions.recipe import Fit, Gravity, Rendition
 
@@ -104,3 +106,17 @@ def test_a_rendition_has_the_planned_size(width: int, height: int, recipe: Rendi
     made = rendered(encoded(photo(width, height), "png"), recipe)
     assert (made.width, made.height) == (promised.width, promised.height)
     assert opened(made.content).size == (promised.width, promised.height)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+@pytest.mark.parametrize(("width", "height"), [(120, 80), (600, 100), (77, 399), (61, 20), (30, 90)])
+def test_an_enlarged_picture_is_where_pillow_has_it(width: int, height: int, mode: str) -> None:
+    """A ramp, in which half a pixel beside it would show; also where one side grows and one shrinks."""
+    across, down = np.arange(60) * 4, np.arange(40) * 6
+    ramp = Image.fromarray(((across + down[:, None]) // 2).astype("uint8")).convert(mode)
+    recipe = Rendition(width=width, height=height, fit="fill", enlarge=True, format="png")
+    made = pixels(shown(encoded(ramp, "png"), recipe))
+    wanted = pixels(ramp.resize((width, height), Image.Resampling.BICUBIC))
+    assert made.shape == wanted.shape
+    assert abs((made - wanted)[4:-4, 4:-4].mean()) < 0.3
+    assert np.abs(made - wanted).max() <= 4

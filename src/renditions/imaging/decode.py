@@ -28,6 +28,7 @@ from renditions.imaging.geometry import (
 from renditions.imaging.gif import check_pixels
 from renditions.imaging.jpeg import tidied
 from renditions.imaging.probe import Header
+from renditions.imaging.resample import enlarge
 from renditions.imaging.tiff import check_checksums
 from renditions.imaging.vips import load, raise_if_warned, translated, warnings_of_libraries
 
@@ -305,7 +306,7 @@ def decode_animation(content: bytes, header: Header, profile: str) -> Frames:
 
 
 def resize(image: Any, size: Size, extent: tuple[float, float] | None = None) -> Any:
-    """Return the image resized with Lanczos3, its colours weighted by their alpha meanwhile.
+    """Return the image reduced with Lanczos3 or enlarged bicubically, its colours weighted by their alpha.
 
     ``extent`` is how wide and high the whole picture is in the image's pixels, where its decoder dropped
     part of it: a JPEG of 1,130 rows that is shrunk by 4 has 282 of 282.5.
@@ -314,7 +315,15 @@ def resize(image: Any, size: Size, extent: tuple[float, float] | None = None) ->
         return image
     width, height = extent or (image.width, image.height)
     across, down = size.width / width, size.height / height
-    return weighted(image, lambda image: image.resize(across, vscale=down, kernel="lanczos3", gap=_GAP))
+    return weighted(image, lambda image: _resample(image, across, down, size))
+
+
+def _resample(image: Any, across: float, down: float, size: Size) -> Any:
+    if across < 1 or down < 1:
+        image = image.resize(min(across, 1), vscale=min(down, 1), kernel="lanczos3", gap=_GAP)
+    if across > 1 or down > 1:
+        image = enlarge(image, max(across, 1), max(down, 1), size, "bicubic")
+    return image
 
 
 def _get_int(image: Any, name: str, default: int) -> int:

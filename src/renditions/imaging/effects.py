@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from renditions.imaging.alpha import weighted
 from renditions.imaging.geometry import Offset, Rectangle, Size
-from renditions.imaging.vips import Image, Interpolate
+from renditions.imaging.resample import enlarge
+from renditions.imaging.vips import Image
 from renditions.recipe import Rendition
 
 _NAMED_COLOURS = {"white": "#ffffff", "black": "#000000", "transparent": "#00000000"}
@@ -190,18 +191,8 @@ def _convolve(image: Any, sigma: float) -> Any:
     # libvips' integer precision makes the picture darker, by up to 3 %.
     soft = small.gaussblur(sigma / shrink, min_ampl=_MIN_AMPLITUDE, precision="float")
     if shrink > 1:
-        soft = _enlarge(soft, shrink, Size(image.width, image.height))
+        soft = enlarge(soft, shrink, shrink, Size(image.width, image.height), "bilinear")
     return soft if image.format == "float" else _rounded(soft).copy(interpretation=image.interpretation)
-
-
-def _enlarge(image: Any, times: int, size: Size) -> Any:
-    """Return the image enlarged bilinearly, and cut to the size at the right and below."""
-    # Its resize would move the picture by half a pixel.
-    middle = (times - 1) / 2
-    area = [0, 0, size.width, size.height]
-    bilinear = Interpolate.new("bilinear")
-    matrix = [times, 0, 0, times]
-    return image.affine(matrix, interpolate=bilinear, odx=middle, ody=middle, oarea=area, extend="copy")
 
 
 def sharpen(image: Any, sigma: float) -> Any:
