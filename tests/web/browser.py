@@ -29,7 +29,11 @@ _FLAGS = (
 def open_browser() -> Iterator[Browser]:
     """Start the browser with a profile of its own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
+        # The rendering engine names fonts of its own in the environment; with none other, the browser dies.
+        environment: dict[str, str | float | bool] = {
+            name: value for name, value in os.environ.items() if name != "FONTCONFIG_FILE"
+        }
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS), env=environment)
         try:
             yield browser
         finally:
