@@ -89,7 +89,7 @@ def try_file(pool: RenderPool, number: int) -> Verdict:
         kind, message = "worker died", str(error)
     except Failed as error:
         # The pool's word for an exception that nobody expected: a bug.
-        kind, message, broken = "failed", str(error), "a failure that is neither time nor a worker's death"
+        kind, message, broken = "failed", "", f"a failure that isn't time or a worker's death: {error}"
     else:
         kind, message = _kind_of(rendering)
         broken = _find_fault(rendering, recipes)

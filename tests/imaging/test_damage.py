@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imaging.pictures import INPUT_FORMATS, difference, encoded, opened, photo, png_chunk, shown
+from imaging.pictures import INPUT_FORMATS, difference, encoded, heic, opened, photo, png_chunk, shown
 from renditions.imaging.gif import check_blocks, check_pixels
 from renditions.imaging.render import render
 from renditions.pipeline import Accept
@@ -299,6 +299,12 @@ def test_a_tiff_whose_palette_is_cut_off_is_rejected() -> None:
         end = sum(read.tag_v2[tag][-1] for tag in (273, 279))  # type: ignore[attr-defined] # as above
     assert render(whole, Accept(), RECIPES).rejected is None
     assert render(whole[: max(end, len(whole) - 60)], Accept(), RECIPES).rejected
+
+
+def test_a_heic_without_a_size_is_rejected() -> None:
+    source = heic(photo(96, 64)).replace(b"ispe", b"isp\xff")
+    reason = "expected a heic header with the picture's size, found none"
+    assert render(source, Accept(), RECIPES).rejected == reason
 
 
 def test_a_tiff_with_a_directory_against_the_letter_but_whole_is_read() -> None:

@@ -31,6 +31,8 @@ def read_header(content: bytes) -> Header:
     """
     with _translated("a heic header"):
         picture = _open(content)
+        if not all(picture.size):
+            raise Undecodable("expected a heic header with the picture's size, found none")
         bands = 1 if picture.mode.startswith("L") else 3
         return Header(format="heic", stored=Size(*picture.size), orientation=1, frames=1, bands=bands)
 
