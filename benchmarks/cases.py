@@ -46,5 +46,6 @@ CASES = (
     Case("png-alpha", "PNG with alpha to WebP", "webp", 80, rounds=3),
     Case("webp", "WebP", rounds=3),
     Case("avif", "AVIF", rounds=3),
+    Case("heic", "HEIC", rounds=3),
 )
 MEMORY_KINDS = ("jpeg-12", "jpeg-24", "jpeg-100")

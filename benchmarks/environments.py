@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "benchmarks" / ".cache"
 
-_PEERS = ("numpy==2.4.6", "pillow==13.0.0", "scipy==1.17.1", "ssimulacra2==0.3.0")
+_PEERS = ("numpy==2.4.6", "pillow==13.0.0", "pillow-heif==1.8.0", "scipy==1.17.1", "ssimulacra2==0.3.0")
 _SIMD = ("numpy==2.4.6", "pillow-simd==12.1.1.post0", "simplejpeg==1.9.0")
 _SHARP = "sharp@0.35.5"
 

@@ -31,7 +31,6 @@ from benchmarks.report import (
 )
 
 _QUICK_BOXES = (600, 300)
-_NOT_READ = {"HEIC": "Renditions doesn't read it"}
 
 
 def main() -> int:
@@ -45,11 +44,10 @@ def main() -> int:
         cases = [case for case in cases if not case.is_slow]
     try:
         fetch()
-        ways, missing = prepare()
+        ways, left_out = prepare()
     except UnavailableError as reason:
         print(f"nothing can be measured: {reason}", file=sys.stderr)
         return 1
-    left_out = {**missing, **_NOT_READ}
     for name, why in left_out.items():
         print(f"!! LEFT OUT: {name}: {why}", flush=True)
     results = [_measure(case, ways, is_quick=arguments.quick) for case in cases]

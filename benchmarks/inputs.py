@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pillow_heif
 import pyvips
 from PIL import Image, ImageOps
 
@@ -130,6 +131,8 @@ def _save_alpha(image: Image.Image, path: Path) -> None:
     picture.save(path, "PNG", compress_level=6)
 
 
+pillow_heif.register_heif_opener()
+
 _KINDS: dict[str, tuple[str, Callable[[Image.Image, Path], None]]] = {
     "jpeg-12": ("jpg", _save_jpeg(_SIZE_12)),
     "jpeg-2": ("jpg", _save_jpeg(_SIZE_2)),
@@ -141,5 +144,6 @@ _KINDS: dict[str, tuple[str, Callable[[Image.Image, Path], None]]] = {
     "png": ("png", _save("PNG", compress_level=6)),
     "png-alpha": ("png", _save_alpha),
     "webp": ("webp", _save("WEBP", quality=90)),
+    "heic": ("heic", _save("HEIF", quality=80)),
     "avif": ("avif", _save("AVIF", quality=75, speed=8)),
 }

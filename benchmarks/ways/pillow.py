@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from contextlib import suppress
 from io import BytesIO
 
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, __version__, features
 
 from benchmarks.worker import Job, Size, UnsupportedError, cascade, serve
+
+with suppress(ImportError):  # Pillow-SIMD's environment has none
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 
 _HEADROOM = 1.6
 _ORIENTATION = 0x0112

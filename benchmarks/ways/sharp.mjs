@@ -50,7 +50,13 @@ for await (const line of createInterface({ input: process.stdin })) {
   const content = readFileSync(job.input);
   const startedCpu = process.cpuUsage();
   const started = performance.now();
-  const made = await make(content, job);
+  let made;
+  try {
+    made = await make(content, job);
+  } catch (error) {
+    answer({ unsupported: error.message.split('\n')[0] });
+    continue;
+  }
   const wallSeconds = (performance.now() - started) / 1000;
   const { user, system } = process.cpuUsage(startedCpu);
   if (outputs) {
