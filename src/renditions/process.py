@@ -206,7 +206,7 @@ class Processor:
             return begun
         recipes = {name: self.pipeline.renditions[name] for name in difference.make}
         rendering = self.render(got[1], self.pipeline.accept, recipes, self.pipeline.analyze)
-        begun = replace(begun, original=rendering.original)
+        begun = replace(begun, original=rendering.original.completed_from(begun.original))
         if rendering.rejected is not None:
             return self._finish(begun, self._refuse(begun, rendering.rejected))
         errors = dict(rendering.errors)

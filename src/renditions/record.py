@@ -125,6 +125,12 @@ class Original:
     analysis: Analysis | None = None
     """None where nothing was asked for or found, and of a picture that is rejected as a whole."""
 
+    def completed_from(self, earlier: Original | None) -> Original:
+        """Return this with the dimensions that an earlier look at the same bytes found, if this took none."""
+        if self.width is not None or earlier is None:
+            return self
+        return dataclasses.replace(self, width=earlier.width, height=earlier.height, frames=earlier.frames)
+
 
 @dataclass(frozen=True, slots=True)
 class Output:

@@ -288,6 +288,14 @@ def test_outside_of_the_corners_is_the_background_where_there_is_no_transparency
     assert difference(made.crop((40, 40, 280, 200)), photo().crop((40, 40, 280, 200))) < 3
 
 
+@given(st.integers(20, 1500), st.integers(20, 1000), st.integers(5, 300), st.sampled_from(["LA", "RGBA"]))
+@settings(max_examples=40, deadline=None)
+def test_an_opaque_picture_stays_opaque_at_any_size(width: int, height: int, box: int, mode: str) -> None:
+    source = Image.new(mode, (width, height), "white")
+    made = shown(encoded(source, "png"), Rendition(width=box, height=box, format="png"))
+    assert made.getchannel("A").getextrema() == (255, 255)
+
+
 def test_corners_multiply_a_picture_s_own_alpha() -> None:
     source = photo(40, 40)
     source.putalpha(100)

@@ -17,10 +17,11 @@ from renditions.pipeline import Accept, Analyze, Notify
 from renditions.ports import IfAbsent, Rendering
 from renditions.recipe import Rendition
 from renditions.reconcile import reopen
-from renditions.record import Analysis, Lease, Notice
+from renditions.record import Analysis, Lease, Notice, Original
 from world import LOG, Steps, World, hash_render, make_pipeline
 
 NAME = "a/photo.jpg"
+SEEN = Original(3, "png", width=40, height=30, frames=1)
 
 
 @pytest.fixture
@@ -53,6 +54,23 @@ def test_without_notices_a_picture_costs_two_catalog_writes(world: World) -> Non
     steps = Steps()
     world.processor(steps=steps).process(NAME)
     assert steps.names.count("MemoryCatalog.write") == 2
+
+
+def test_what_a_first_look_found_of_a_picture_stays_when_a_later_one_needs_no_pixels(world: World) -> None:
+    """As when only Base64 is made again: the renderer then looks at no header."""
+    world.upload(NAME, b"one")
+    world.processor(render=lambda *args: replace(hash_render(*args), original=SEEN)).process(NAME)
+    both = {**world.pipeline.renditions, "text": Rendition(width=9)}
+    world.pipeline = replace(world.pipeline, renditions=both)
+    world.processor(render=lambda *args: replace(hash_render(*args), original=Original(3, "png"))).process(
+        NAME
+    )
+    assert world.catalog.get(NAME).original == SEEN  # type: ignore[union-attr]
+    world.upload(NAME, b"two")
+    world.processor(render=lambda *args: replace(hash_render(*args), original=Original(3, "png"))).process(
+        NAME
+    )
+    assert world.catalog.get(NAME).original == Original(3, "png")  # type: ignore[union-attr]
 
 
 def test_a_hint_about_nothing_does_nothing(world: World) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+_LOST_STEPS = 2
+"""How much of a constant a resize was seen to lose: whole numbers that don't sum up to one."""
+
 
 def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:
     """Return what ``mix`` makes of the image, in which a pixel counts as much as it is opaque.
@@ -18,4 +21,11 @@ def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:
         # A quarter of floating point's work, and below what the encoders lose.
         multiplied = multiplied.rint().cast(image.format)
     mixed = mix(multiplied).unpremultiply()
-    return mixed.rint().cast(image.format) if is_whole else mixed
+    return _restore_opaque(mixed.rint().cast(image.format)) if is_whole else mixed
+
+
+def _restore_opaque(image: Any) -> Any:
+    """Return the image with the alpha that the kernels' fixed-point weights took from opaque pixels."""
+    most, last = (255 if image.format == "uchar" else 65_535), image.bands - 1
+    opaque = image[last] >= most - _LOST_STEPS
+    return image.extract_band(0, n=last).bandjoin(opaque.ifthenelse(most, image[last]))

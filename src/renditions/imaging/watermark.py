@@ -137,7 +137,7 @@ def _write(text: str, font: Attachment | None, colour: str, font_pixels: int) ->
     margin = round(1.5 * radius)
     letters = letters.embed(margin, margin, letters.width + 2 * margin, letters.height + 2 * margin)
     # Blurred and then cut off: letters grown by a soft edge.
-    grown = (letters.gaussblur(radius / 2) * 3).cast("uchar")
+    grown = (letters.gaussblur(radius / 2, precision="float") * 3).cast("uchar")
     outline = _paint(grown, _INK if ink.is_light else _PAPER)
     mark = _over(_paint(letters, ink), outline)
     return _fade(mark, ink.alpha / _OPAQUE).copy_memory()
