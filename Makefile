@@ -34,6 +34,7 @@ bench: setup
 	.venv/bin/python -m benchmarks.imaging
 	.venv/bin/python -m benchmarks.auto
 	.venv/bin/python -m benchmarks.plan
+	.venv/bin/python -m benchmarks.startup
 
 bench-quick: setup
 	.venv/bin/python -m benchmarks.imaging --quick

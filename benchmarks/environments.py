@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +38,11 @@ class UnavailableError(Exception):
 def scorer() -> tuple[str, ...]:
     """Return the command that starts the worker which measures quality."""
     return (_python("peers", _PEERS), "-m", "benchmarks.quality")
+
+
+def boto3_python() -> str:
+    """Return the interpreter of an environment with boto3, on the botocore that is installed here."""
+    return _python("boto3", (f"boto3=={version('botocore')}", f"botocore=={version('botocore')}"))
 
 
 def prepare() -> tuple[list[Way], dict[str, str]]:

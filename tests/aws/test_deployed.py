@@ -5,8 +5,11 @@ Nothing of this checkout is on its path: besides the bundle there is only what L
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import subprocess
+import sys
 import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
@@ -136,6 +139,25 @@ def test_with_the_engine_it_makes_the_same_bytes_as_here(tmp_path: Path, environ
     recipes = parse(pipeline, "test", tmp_path, {}).pipeline.renditions
     made = render((tmp_path / "photo.jpg").read_bytes(), Accept(), recipes).made
     assert read(environ, "photo.jpg/thumb.webp") == made["thumb"].content
+
+
+def test_its_start_makes_the_clients_and_imports_no_library_that_the_first_call_may_not_need(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """Here, where everything that is installed could be imported; ``benchmarks.startup`` has the times."""
+    code = unpack(PIPELINE + "[renditions.thumb]\nwidth = 80\n", tmp_path)
+    told = subprocess.run(
+        [sys.executable, "-c", "import json, sys, lambda_function\nprint(json.dumps(list(sys.modules)))"],
+        env=environ | {"PATH": os.environ["PATH"], "PYTHONPATH": str(code)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    modules = {name.partition(".")[0] for name in json.loads(told.stdout)}
+    assert {"renditions", "botocore", "urllib3"} <= modules
+    for name in ("boto3", "msgspec", "multiprocessing", "pyvips", "rich", "sqlite3", "starlette", "typer"):
+        assert importlib.util.find_spec(name), f"{name} isn't installed here"
+        assert name not in modules
 
 
 @pytest.mark.parametrize(
