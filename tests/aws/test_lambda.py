@@ -14,11 +14,12 @@ import pytest
 
 from renditions.difference import Outcome
 from renditions.errors import Failed, StoreFailed
-from renditions.lambda_function import NOT_BEGUN, Function
+from renditions.lambda_function import EXTRA_THREADS, NOT_BEGUN, Function, _limit_to
 from renditions.pipeline import S3Place
+from renditions.ports import Rendering
 from renditions.recipe import Rendition
 from renditions.telemetry import JsonLines, log_to_stdout
-from world import World, make_pipeline
+from world import World, hash_render, make_pipeline
 
 EVENTS = Path(__file__).parent / "events"
 BUCKET = "amzn-s3-demo-bucket"
@@ -307,3 +308,40 @@ def test_a_line_break_in_a_key_stays_in_one_line(capsys: pytest.CaptureFixture[s
     JsonLines().emit(logging.LogRecord("renditions", logging.INFO, "", 0, "a\nb %s", ("\u2028",), None))
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["message"] == "a\nb \u2028"
+
+
+def test_one_picture_is_read_and_one_is_written_while_another_is_rendered(world: World) -> None:
+    """With one core, three pictures in three places meet: nobody goes on before all of them are there."""
+    for name in PICTURES:
+        world.upload(name, name.encode())
+    meet = threading.Barrier(3, timeout=60)
+    rendered: list[bytes] = []
+
+    class Source:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.source, name)
+
+        def get(self, key: str) -> Any:
+            if key == PICTURES[2]:
+                meet.wait()
+            return world.source.get(key)
+
+    class Output:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.output, name)
+
+        def put(self, key: str, *rest: Any) -> Any:
+            if key == f"{rendered[0].decode()}/thumb.jpg":
+                meet.wait()
+            return world.output.put(key, *rest)
+
+    def render(content: bytes, *rest: Any) -> Rendering:
+        rendered.append(content)
+        if len(rendered) == 2:
+            meet.wait()
+        return hash_render(content, *rest)
+
+    changes = {"source": Source(), "output": Output(), "render": _limit_to(1, render)}
+    function = replace(make(world, **changes), threads=1 + EXTRA_THREADS)
+    assert function.handle(queue(*map(put, PICTURES)), Call()) == {"batchItemFailures": []}
+    world.check_promise()
