@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 from renditions.difference import Outcome
 from renditions.errors import Failed, StoreFailed
 from renditions.lambda_function import EXTRA_THREADS, NOT_BEGUN, Function, _limit_to
-from renditions.pipeline import S3Place
+from renditions.pipeline import Accept, Analyze, S3Place
 from renditions.ports import Rendering
 from renditions.recipe import Rendition
 from renditions.telemetry import JsonLines, log_to_stdout
@@ -335,13 +335,15 @@ def test_one_picture_is_read_and_one_is_written_while_another_is_rendered(world:
                 meet.wait()
             return world.output.put(key, *rest)
 
-    def render(content: bytes, *rest: Any) -> Rendering:
+    def render(
+        content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
+    ) -> Rendering:
         rendered.append(content)
         if len(rendered) == 2:
             meet.wait()
-        return hash_render(content, *rest)
+        return hash_render(content, accept, recipes, analyze)
 
-    changes = {"source": Source(), "output": Output(), "render": _limit_to(1, render)}
+    changes: dict[str, Any] = {"source": Source(), "output": Output(), "render": _limit_to(1, render)}
     function = replace(make(world, **changes), threads=1 + EXTRA_THREADS)
     assert function.handle(queue(*map(put, PICTURES)), Call()) == {"batchItemFailures": []}
     world.check_promise()
