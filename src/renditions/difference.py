@@ -95,7 +95,9 @@ def compare(
     keys = pipeline.output_keys(name, found.etag)
     if record is None:
         return Difference(name, "create", "it is new", make=tuple(keys), keys=keys, found=found)
-    if record.goal == pipeline.goal_of(name, found.etag) and (why := _why_decided(record, keys, blocker)):
+    if record.goal == pipeline.goal_of(name, found.etag, record.focus) and (
+        why := _why_decided(record, keys, blocker)
+    ):
         delete = undeleted_keys(record)
         action: Action = "settle" if record.owed or delete else "keep"
         return Difference(name, action, why, keys=keys, delete=delete, record=record)
@@ -157,7 +159,7 @@ def _why_stale(pipeline: Pipeline, record: Record, rendition: str, key: str, eta
         return "not there"
     if output.source_etag != etag:
         return "of an older picture"
-    if output.fingerprint != pipeline.fingerprints()[rendition]:
+    if output.fingerprint != pipeline.fingerprints(record.focus)[rendition]:
         return "of another recipe"
     if output.key != key:
         return "under another key"

@@ -27,7 +27,7 @@ from renditions.fields import (
     declared_in,
     hash_of,
 )
-from renditions.recipe import Rendition
+from renditions.recipe import Focus, Rendition
 
 NoticeEvent = Literal["done", "rejected", "failed"]
 Placeholder = Literal["none", "thumbhash", "blurhash"]
@@ -190,12 +190,13 @@ class Pipeline:
     notify: tuple[Notify, ...] = ()
 
     @cached_property
-    def _wanted(self) -> tuple[tuple[str, str, str], ...]:
-        """(name, key template, fingerprint) of each rendition: what doesn't depend on the picture."""
-        return tuple(
-            (name, rendition.key_template(name), rendition.fingerprint())
-            for name, rendition in self.renditions.items()
-        )
+    def _key_templates(self) -> Mapping[str, str]:
+        return {name: rendition.key_template(name) for name, rendition in self.renditions.items()}
+
+    @cached_property
+    def _fingerprints(self) -> Mapping[str, str]:
+        """Of pictures that have no focus."""
+        return {name: recipe.fingerprint() for name, recipe in self.recipes(None).items()}
 
     @cached_property
     def rules(self) -> str:
@@ -208,22 +209,33 @@ class Pipeline:
         more = [declared for declared in (analyze, limits) if declared]
         return hash_of([accept, *more]) if more else accept
 
-    def fingerprints(self) -> dict[str, str]:
-        """Return each rendition's recipe fingerprint."""
-        return {name: fingerprint for name, _, fingerprint in self._wanted}
+    def recipes(self, focus: Focus | None) -> Mapping[str, Rendition]:
+        """Return each rendition's recipe for a picture with this focus in its record."""
+        return {name: rendition.focused_on(focus) for name, rendition in self.renditions.items()}
+
+    def fingerprints(self, focus: Focus | None = None) -> Mapping[str, str]:
+        """Return the fingerprint of each rendition's recipe for a picture with this focus."""
+        if focus is None:
+            return self._fingerprints
+        focused = self.recipes(focus)
+        return {
+            name: focused[name].fingerprint() if rendition.gravity == "focus" else self._fingerprints[name]
+            for name, rendition in self.renditions.items()
+        }
 
     def output_keys(self, name: str, etag: str) -> dict[str, str]:
         """Return each rendition's output key for the picture of this name and ETag."""
         values = template_values(name, etag)
-        return {rendition: template.format_map(values) for rendition, template, _ in self._wanted}
+        return {name: template.format_map(values) for name, template in self._key_templates.items()}
 
-    def goal_of(self, name: str, etag: str) -> str:
+    def goal_of(self, name: str, etag: str, focus: Focus | None = None) -> str:
         """Return a fingerprint over everything that is wanted of this picture as it is now.
 
         A record that was decided for this goal needs no work, and any other does.
         """
+        fingerprints = self.fingerprints(focus)
         keys = self.output_keys(name, etag)
-        wanted = [(rendition, keys[rendition], fingerprint) for rendition, _, fingerprint in self._wanted]
+        wanted = [(rendition, key, fingerprints[rendition]) for rendition, key in keys.items()]
         return hash_of([etag, self.rules, wanted])
 
 

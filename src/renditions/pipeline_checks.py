@@ -197,7 +197,7 @@ def _check_box(rendition: Rendition, place: str) -> Iterator[Problem]:
     has_box = rendition.width is not None and rendition.height is not None
     if rendition.fit != "inside" and not has_box:
         yield Problem(f"{place}.fit", f"width and height with {rendition.fit!r}", "not both")
-    if rendition.gravity in ("attention", "entropy") and rendition.fit != "cover":
+    if rendition.gravity in ("attention", "entropy", "focus") and rendition.fit != "cover":
         yield Problem(f"{place}.gravity", f'fit = "cover" with {rendition.gravity!r}', repr(rendition.fit))
     elif rendition.gravity != "center" and rendition.fit not in ("cover", "contain"):
         yield Problem(f"{place}.gravity", 'fit = "cover" or "contain" with a gravity', repr(rendition.fit))
@@ -218,6 +218,8 @@ def _check_points(rendition: Rendition, place: str) -> Iterator[Problem]:
         yield Problem(f"{place}.focus", 'fit = "cover" with a focus', repr(rendition.fit))
     if rendition.focus and rendition.gravity != "center":
         yield Problem(f"{place}.gravity", "none beside a focus", repr(rendition.gravity))
+    if rendition.gravity == "focus" and rendition.trim is not None:
+        yield Problem(f"{place}.trim", 'none with gravity = "focus": it moves the point', f"{rendition.trim}")
 
 
 def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:

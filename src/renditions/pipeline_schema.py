@@ -41,13 +41,14 @@ def json_schema() -> dict[str, Any]:
 def _rendition_rules() -> Iterator[dict[str, Any]]:
     """Yield the rules between a rendition's fields; ``pipeline_checks`` has the same in words."""
     yield _when({"fit": _one_of("cover", "contain", "fill", "outside")}, {"required": ["width", "height"]})
-    yield _when({"gravity": _one_of("attention", "entropy")}, _must({"fit": _one_of("cover")}))
+    yield _when({"gravity": _one_of("attention", "entropy", "focus")}, _must({"fit": _one_of("cover")}))
     compass = {"not": _one_of("center")}
     yield _when({"gravity": compass}, _must({"fit": _one_of("cover", "contain")}))
     other_target = {"not": _one_of(Rendition().target)}
     yield _when({"target": other_target}, _must({"quality": _one_of("auto")}))
     yield _when({"focus": {}}, _must({"fit": _one_of("cover")}))
     yield _when({"focus": {}}, {"properties": {"gravity": _one_of("center")}})
+    yield _when({"gravity": _one_of("focus")}, {"properties": {"trim": False}})
     either = {"anyOf": [{"required": ["width"]}, {"required": ["height"]}]}
     yield _when({"enlarge": _one_of(True)}, either)
     yield _when({"pixel_ratio": {"exclusiveMinimum": 1}}, either)

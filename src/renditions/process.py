@@ -158,8 +158,8 @@ class Processor:
         """
         now = self.clock()
         keys = difference.keys or {}
-        goal = self.pipeline.goal_of(difference.name, found.etag)
         old = difference.record or Record(difference.name, "processing", now)
+        goal = self.pipeline.goal_of(difference.name, found.etag, old.focus)
         same_picture = old.etag == found.etag
         kept = tuple(output for output in old.outputs if keys.get(output.rendition) == output.key)
         kept = tuple(output for output in kept if output.rendition not in difference.make)
@@ -204,7 +204,8 @@ class Processor:
             return self._finish(begun, self._refuse(begun, str(refusal)))
         if got is None or got[0].etag != found.etag:
             return begun
-        recipes = {name: self.pipeline.renditions[name] for name in difference.make}
+        wanted = self.pipeline.recipes(begun.focus)
+        recipes = {name: wanted[name] for name in difference.make}
         rendering = self.render(got[1], self.pipeline.accept, recipes, self.pipeline.analyze)
         begun = replace(begun, original=rendering.original.completed_from(begun.original))
         if rendering.rejected is not None:
@@ -246,7 +247,7 @@ class Processor:
             key=key,
             etag=stored.etag,
             source_etag=begun.etag,
-            fingerprint=self.pipeline.fingerprints()[rendition],
+            fingerprint=self.pipeline.fingerprints(begun.focus)[rendition],
             format=rendered.format,
             size_bytes=stored.size_bytes,
             width=rendered.width,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -34,7 +34,7 @@ OutputFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "pdf", "bas
 Fit = Literal["inside", "cover", "contain", "fill", "outside"]
 Gravity = Literal[
     "center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest",
-    "attention", "entropy",
+    "attention", "entropy", "focus",
 ]  # fmt: skip
 Compass = Literal[
     "center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest",
@@ -140,6 +140,27 @@ class Focus:
     x: Annotated[Percent, "How far it is from the left."]
     y: Annotated[Percent, "How far it is from the top."]
 
+    def within(self, region: Region) -> Focus:
+        """Return where the point is in a part of the picture; beyond it, where the part is nearest."""
+        return Focus(
+            x=_bounded((self.x - region.left) / region.width),
+            y=_bounded((self.y - region.top) / region.height),
+        )
+
+    def turned(self, rotate: Rotation, flip: Flip) -> Focus:
+        """Return where the point is once the picture was turned clockwise and then mirrored."""
+        x, y = self.x, self.y
+        for _ in range(rotate // 90):
+            x, y = 100 - y, x
+        return Focus(
+            x=100 - x if flip in ("horizontal", "both") else x,
+            y=100 - y if flip in ("vertical", "both") else y,
+        )
+
+
+def _bounded(share: float) -> float:
+    return min(max(100 * share, 0.0), 100.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
@@ -165,7 +186,11 @@ class Rendition:
         "How the picture goes into the box. inside: whole, at most that large. cover: fills it, the rest is "
         "cut off. contain: whole, padded to it. fill: stretched. outside: whole, at least that large.",
     ] = "inside"
-    gravity: Annotated[Gravity, "What stays when cover cuts, and where contain puts the picture."] = "center"
+    gravity: Annotated[
+        Gravity,
+        "What stays when cover cuts, and where contain puts the picture. focus: the point that the picture's "
+        "record has, the center until it has one.",
+    ] = "center"
     focus: Annotated[
         Focus | None, "What stays in the middle, as far as there is picture around it, when cover cuts."
     ] = None
@@ -278,6 +303,14 @@ class Rendition:
     def needs_pixels(self) -> bool:
         """Tell whether the picture has to be decoded for it."""
         return self.format != "base64"
+
+    def focused_on(self, point: Focus | None) -> Rendition:
+        """Return what is made of a picture with this focus, a point of the whole upright picture."""
+        if self.gravity != "focus":
+            return self
+        if point and self.crop:
+            point = point.within(self.crop)
+        return replace(self, gravity="center", focus=point and point.turned(self.rotate, self.flip))
 
     def multiplied(self, pixels: int) -> int:
         """Return a declared length times the pixel ratio, in pixels, halves rounded up."""

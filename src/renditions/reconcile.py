@@ -20,6 +20,7 @@ from renditions.difference import Difference, Outcome, compare
 from renditions.errors import Conflict
 from renditions.pipeline import Pipeline
 from renditions.ports import Catalog, Store, StoredObject
+from renditions.recipe import Focus
 from renditions.record import Record, Status
 
 PASS_DELAYS_SECONDS = (0.0, 1.0, 2.0, 4.0)
@@ -223,8 +224,18 @@ def follow(
 
 def reopen(catalog: Catalog, record: Record) -> bool:
     """Have a picture tried again at the next sync; tell whether that was possible."""
+    return _change(catalog, replace(record, goal="", attempts=0))
+
+
+def set_focus(catalog: Catalog, record: Record, focus: Focus | None) -> bool:
+    """Have a picture cut around this point from the next sync on; tell whether that was possible."""
+    return _change(catalog, replace(record, focus=focus))
+
+
+def _change(catalog: Catalog, record: Record) -> bool:
     try:
-        catalog.write(replace(record, goal="", attempts=0))
+        # Whoever works on it loses the lease by this write, and looks again.
+        catalog.write(replace(record, lease=None))
     except Conflict:
-        return False  # somebody is at it just now
+        return False
     return True

@@ -9,6 +9,7 @@ import subprocess
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -241,6 +242,29 @@ def test_the_file_can_be_named_before_or_after_the_command(folder: Path) -> None
     (folder / "renditions.toml").rename(folder / "other.toml")
     assert run(folder, "-p", "other.toml", "plan").code == 0
     assert run(folder, "plan", "-p", "other.toml").code == 0
+
+
+def test_focus_chooses_what_stays_when_a_picture_is_cut(folder: Path) -> None:
+    """A picture that is black above and white below: its square is of whichever is chosen."""
+    write_pipeline(folder, '[renditions.cut]\nwidth = 20\nheight = 20\nfit = "cover"\ngravity = "focus"\n')
+    picture = Image.new("L", (20, 60), "black")
+    picture.paste("white", (0, 30, 20, 60))
+    picture.save(folder / "inbox" / "tall.png")
+    output = folder / "processed" / "tall.png" / "cut.jpg"
+
+    def sync_and_look(*arguments: str) -> Any:
+        assert run(folder, *arguments).code == 0
+        with Image.open(output) as made:
+            return tuple(int(made.getpixel((10, y)) > 127) for y in (3, 17))  # type: ignore[operator]
+
+    assert sync_and_look("sync") == (0, 1)
+    assert sync_and_look("focus", "tall.png", "50", "0") == (0, 0)
+    assert sync_and_look("sync") == (0, 0)
+    assert sync_and_look("focus", "tall.png", "50", "95") == (1, 1)
+    assert run(folder, "show", "tall.png", "--json").data["focus"] == {"x": 50, "y": 95}
+    assert sync_and_look("focus", "tall.png", "--clear") == (0, 1)
+    for wrong in ([], ["5"], ["5", "5", "--clear"], ["5", "101"]):
+        assert run(folder, "focus", "tall.png", *wrong).code == 2
 
 
 def test_retry_tries_named_and_rejected_pictures_again(folder: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -119,6 +120,41 @@ def test_every_field_but_the_key_changes_the_fingerprint() -> None:
     prints = [replace(Rendition(), **{name: value}).fingerprint() for name, value in OTHER.items()]
     assert len({*prints, Rendition().fingerprint()}) == len(OTHER) + 1
     assert replace(Rendition(), key="{key}").fingerprint() == Rendition().fingerprint()
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.builds(Focus, x=st.floats(0, 100), y=st.floats(0, 100)),
+    st.sampled_from([0, 90, 180, 270]),
+    st.sampled_from(["none", "horizontal", "vertical", "both"]),
+    st.none() | st.just(Region(left=20, top=40, width=50, height=50)),
+)
+def test_a_picture_s_focus_goes_with_it_when_it_is_cut_turned_and_mirrored(
+    point: Focus, rotate: Any, flip: Any, crop: Region | None
+) -> None:
+    """Against a picture of 100 by 100 points of which one is marked, turned by numpy."""
+    recipe = Rendition(gravity="focus", rotate=rotate, flip=flip, crop=crop).focused_on(point)
+    marked = np.zeros((100, 100))
+    x, y = (min(int(value), 99) for value in (point.x, point.y))
+    if crop:
+        x, y = min(max(x, 20), 69), min(max(y, 40), 89)
+    marked[y, x] = 1
+    part = marked[40:90, 20:70] if crop else marked
+    turned = np.rot90(part, -rotate // 90)
+    turned = np.fliplr(turned) if flip in ("horizontal", "both") else turned
+    turned = np.flipud(turned) if flip in ("vertical", "both") else turned
+    (down,), (across,) = np.nonzero(turned)
+    assert recipe.focus is not None
+    assert abs(recipe.focus.x / 100 * len(turned) - across - 0.5) <= 1.01
+    assert abs(recipe.focus.y / 100 * len(turned) - down - 0.5) <= 1.01
+
+
+def test_a_focus_makes_only_those_renditions_again_that_are_cut_around_it() -> None:
+    pipeline = make(cut=Rendition(gravity="focus"), whole=Rendition(width=9))
+    before, after = pipeline.fingerprints(), pipeline.fingerprints(Focus(x=1, y=2))
+    assert before["whole"] == after["whole"]
+    assert before["cut"] == Rendition().fingerprint() != after["cut"]
+    assert pipeline.goal_of("a.jpg", "1") != pipeline.goal_of("a.jpg", "1", Focus(x=1, y=2))
 
 
 def test_the_fingerprints_of_earlier_versions_still_hold() -> None:

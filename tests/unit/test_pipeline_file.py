@@ -210,6 +210,10 @@ BAD_FILES = {
     "width undeclared": (pipeline_text('key = "{dir}{name}{width}"'), "renditions.one.key"),
     "cover without height": (pipeline_text('fit = "cover"\nwidth = 1'), "renditions.one.fit"),
     "attention without cover": (pipeline_text('gravity = "attention"'), "renditions.one.gravity"),
+    "focus in the record without cover": (pipeline_text('gravity = "focus"'), "renditions.one.gravity"),
+    "focus in the record with trim": (
+        pipeline_text(f'{BOX}gravity = "focus"\ntrim = 5'), "renditions.one.trim",
+    ),
     "gravity without use": (pipeline_text('gravity = "north"'), "renditions.one.gravity"),
     "crop without a width": (pipeline_text("crop = { height = 10 }"), "renditions.one.crop.width"),
     "crop of nothing": (pipeline_text("crop = { width = 0, height = 9 }"), "renditions.one.crop.width"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -15,9 +16,9 @@ from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, St
 from renditions.local.folder import FolderStore
 from renditions.pipeline import Accept, Analyze, Notify
 from renditions.ports import IfAbsent, Rendering
-from renditions.recipe import Rendition
-from renditions.reconcile import reopen
-from renditions.record import Analysis, Lease, Notice, Original
+from renditions.recipe import Focus, Rendition
+from renditions.reconcile import reopen, set_focus
+from renditions.record import Analysis, Lease, Notice, Original, Record
 from world import LOG, Steps, World, hash_render, make_pipeline
 
 NAME = "a/photo.jpg"
@@ -71,6 +72,31 @@ def test_what_a_first_look_found_of_a_picture_stays_when_a_later_one_needs_no_pi
         NAME
     )
     assert world.catalog.get(NAME).original == Original(3, "png")  # type: ignore[union-attr]
+
+
+def test_a_picture_with_a_focus_is_cut_around_it_and_keeps_it_when_it_is_replaced(world: World) -> None:
+    square = Rendition(width=9, height=9, fit="cover", gravity="focus")
+    world.pipeline = replace(world.pipeline, renditions={"square": square, "large": Rendition()})
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    first = {output.rendition: output.fingerprint for output in world.catalog.get(NAME).outputs}  # type: ignore[union-attr]
+    assert set_focus(world.catalog, world.catalog.get(NAME), Focus(x=10, y=20))  # type: ignore[arg-type]
+    assert not set_focus(world.catalog, Record(NAME, "done", world.now), None)
+    made: list[str] = []
+
+    def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition], *more: Any) -> Rendering:
+        made.extend(recipes)
+        assert all(recipe.focus == Focus(x=10, y=20) for recipe in recipes.values() if recipe.fit == "cover")
+        return hash_render(content, accept, recipes, *more)
+
+    world.processor(render=render).process(NAME)
+    assert made == ["square"]
+    world.upload(NAME, b"two")
+    world.processor(render=render).process(NAME)
+    record = world.catalog.get(NAME)
+    assert record is not None
+    assert record.focus == Focus(x=10, y=20)
+    assert {output.rendition: output.fingerprint for output in record.outputs}["square"] != first["square"]
 
 
 def test_a_hint_about_nothing_does_nothing(world: World) -> None:

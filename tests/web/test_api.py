@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from renditions.difference import Outcome
 from renditions.pipeline import Accept
+from renditions.recipe import Focus
 from renditions.web.app import make_app
 from renditions.web.guard import hosts_of
 from renditions.web.live import Announcements
@@ -204,6 +205,20 @@ def test_a_deleted_picture_goes_with_all_that_was_made_of_it(world: World, clien
     assert client.delete("/pictures/a/photo.jpg").status_code == 404
     assert list(world.output.list()) == []
     world.check_promise()
+
+
+def test_a_picture_s_focus_is_set_and_taken_away(world: World, client: TestClient) -> None:
+    upload(client)
+    address = "/pictures/a/photo.jpg/focus"
+    assert client.put(address, json={"x": 30, "y": 40.5}).json()["focus"] == {"x": 30, "y": 40.5}
+    record = world.catalog.get("a/photo.jpg")
+    assert record is not None
+    assert record.focus == Focus(x=30, y=40.5)
+    assert "focus" not in client.delete(address).json()
+    assert client.put("/pictures/nothing.jpg/focus", json={"x": 1, "y": 1}).status_code == 404
+    for body in ({"x": 30}, {"x": 30, "y": 101}, {"x": True, "y": 1}, {"x": 1, "y": float("nan")}):
+        answer = client.put(address, content=json.dumps(body), headers={"content-type": "application/json"})
+        assert answer.status_code == 422
 
 
 def test_a_rejected_picture_can_be_processed_again(world: World, client: TestClient) -> None:

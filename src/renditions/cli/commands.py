@@ -25,6 +25,7 @@ from renditions.difference import Outcome
 from renditions.errors import RenditionsError, UsageError
 from renditions.pipeline_file import load, read_preset
 from renditions.pipeline_schema import json_schema
+from renditions.recipe import Focus
 from renditions.record import STATUSES, Record, Status
 from renditions.runtime import Runtime, open_runtime
 
@@ -391,6 +392,35 @@ def retry(
         reopened = sum(reconcile.reopen(runtime.catalog, record) for record in records)
         display.messages.print(f"{reopened:,} to be tried again")
         _sync(runtime, workers, as_json=as_json)
+
+
+@app.command()
+def focus(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Which picture.")],
+    x: Annotated[
+        float | None, typer.Argument(min=0, max=100, help="How far from the left, in percent.")
+    ] = None,
+    y: Annotated[
+        float | None, typer.Argument(min=0, max=100, help="How far from the top, in percent.")
+    ] = None,
+    file: FileOption = None,
+    workers: WorkersOption = WORKERS,
+    *,
+    clear: Annotated[bool, typer.Option("--clear", help="Take the point away instead.")] = False,
+) -> None:
+    """Choose the point that stays when a picture is cut, for renditions with gravity = "focus"."""
+    point = Focus(x=x, y=y) if x is not None and y is not None else None
+    if clear == (x is not None) or (x is None) != (y is None):
+        raise UsageError("focus: expected a name with X and Y, or a name with --clear")
+    with _opened(context, file) as runtime:
+        if not any(rendition.gravity == "focus" for rendition in runtime.pipeline.renditions.values()):
+            display.messages.print(
+                '[yellow]no rendition has gravity = "focus": nothing will look different[/]'
+            )
+        if not reconcile.set_focus(runtime.catalog, _find(runtime, name), point):
+            raise UsageError(f"focus: expected {name!r} to rest, found somebody working on it: try again")
+        _sync(runtime, workers, as_json=False)
 
 
 @app.command()

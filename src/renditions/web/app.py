@@ -20,6 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from renditions.errors import RenditionsError
+from renditions.recipe import Focus
 from renditions.web import pictures
 from renditions.web.guard import COOKIE, Guard, is_token
 from renditions.web.openapi import describe_api
@@ -61,6 +62,8 @@ def make_app(
         Route("/uploads/file", api.receive_upload, methods=["POST"]),
         Route("/pictures", api.list_pictures),
         Route("/pictures/{name:path}/process", api.process_picture, methods=["POST"]),
+        Route("/pictures/{name:path}/focus", api.set_focus, methods=["PUT"]),
+        Route("/pictures/{name:path}/focus", api.clear_focus, methods=["DELETE"]),
         Route("/pictures/{name:path}", api.show_picture),
         Route("/pictures/{name:path}", api.delete_picture, methods=["DELETE"]),
         Route("/originals/{name:path}", api.read_original),
@@ -155,6 +158,17 @@ class _Api:
         name = request.path_params["name"]
         again = request.query_params.get("again") == "true"
         return JSONResponse(pictures.process_picture(self._service, name, again=again))
+
+    async def set_focus(self, request: Request) -> Response:
+        x, y = _check_body(await _read_json(request), {"x": float, "y": float}, {})
+        return await run_in_threadpool(self._focus, request, pictures.parse_focus(x, y))
+
+    def clear_focus(self, request: Request) -> Response:
+        return self._focus(request, None)
+
+    def _focus(self, request: Request, focus: Focus | None) -> Response:
+        record = pictures.set_focus(self._service, request.path_params["name"], focus)
+        return JSONResponse(pictures.picture_item(self._service.pipeline, record))
 
     def delete_picture(self, request: Request) -> Response:
         pictures.delete_picture(self._service, request.path_params["name"])
@@ -258,7 +272,7 @@ def _check_body(
         (name, f"expected one of {', '.join(types)}, found {name!r}") for name in body if name not in types
     ]
     for name, kind in types.items():
-        if name in body and type(body[name]) is not kind:
+        if name in body and type(body[name]) is not kind and (type(body[name]), kind) != (int, float):
             problems.append((name, f"expected {_KINDS[kind]}, found {json.dumps(body[name])[:60]}"))
         elif name not in body and name in required:
             problems.append((name, f"expected {_KINDS[kind]}, found nothing"))
@@ -267,7 +281,7 @@ def _check_body(
     return tuple(body.get(name, optional.get(name)) for name in types)
 
 
-_KINDS = {str: "a text", int: "a whole number", bool: "true or false", list: "an array"}
+_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "an array"}
 
 
 def _parse_limit(text: str | None) -> int:

@@ -100,6 +100,23 @@ def _paths() -> dict[str, Any]:
                 problems=(403, 503),
             )
         },
+        "/pictures/{name}/focus": {
+            "put": _operation(
+                "setFocus",
+                'Have the picture cut around a point, where a rendition says `gravity = "focus"`',
+                {"200": _json("The record", "Picture")},
+                parameters=[_NAME],
+                body=_ref("Focus"),
+                problems=(400, 403, 404, 409, 413, 415, 422),
+            ),
+            "delete": _operation(
+                "clearFocus",
+                "Have the picture cut around its middle again",
+                {"200": _json("The record", "Picture")},
+                parameters=[_NAME],
+                problems=(403, 404, 409),
+            ),
+        },
         "/retry": {
             "post": _operation(
                 "retry",
@@ -145,6 +162,8 @@ def _schemas(pipeline: Pipeline) -> dict[str, Any]:
         ("key", "etag", "format", "size_bytes"),
     )
     number = {"type": "number"}
+    percent = number | {"minimum": 0, "maximum": 100}
+    focus = {"x": percent, "y": percent}
     exif = dict.fromkeys(("make", "model", "lens", "taken"), _TEXT)
     exif |= dict.fromkeys(("exposure_seconds", "f_number", "iso", "focal_length_mm"), number)
     place = dict.fromkeys(("latitude", "longitude", "altitude_m"), number)
@@ -169,6 +188,7 @@ def _schemas(pipeline: Pipeline) -> dict[str, Any]:
             "original_width": _COUNT,
             "original_height": _COUNT,
             "analysis": _object(analysis, ()),
+            "focus": _object(focus, ("x", "y")),
             "renditions": {"type": "object", "additionalProperties": rendition},
         },
         ("name", key, "status", "timestamp"),
@@ -215,6 +235,7 @@ def _schemas(pipeline: Pipeline) -> dict[str, Any]:
             },
             ("name", "result"),
         ),
+        "Focus": _object(focus, ("x", "y"), is_closed=True),
         "RetryRequest": _object({"statuses": _array({"enum": list(STATUSES)})}, (), is_closed=True),
         "Retried": _object({"retried": _COUNT}, ("retried",)),
         "Plan": _object(

@@ -15,13 +15,15 @@ from renditions.difference import Difference, find_output
 from renditions.errors import Conflict, KeyRefused
 from renditions.pipeline import Pipeline
 from renditions.ports import IfMatch
-from renditions.recipe import FORMATS
+from renditions.recipe import FORMATS, Focus
 from renditions.record import STATUSES, Record, Status, format_time
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
 
 MOST_LISTED = 200
 """The most pictures of one page of a list."""
+
+_MOST_TRIES = 10
 
 MOST_PLANNED = 1_000
 """The most differences that a plan lists; it counts all."""
@@ -67,6 +69,29 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
         "reason": outcome.reason,
         "picture": picture_item(service.pipeline, record) if record else None,
     }
+
+
+def parse_focus(x: float, y: float) -> Focus:
+    """Return the point of these percents, or raise what is wrong with them."""
+    problems = [
+        (name, f"expected 0 to 100, found {value}")
+        for name, value in (("x", x), ("y", y))
+        if not 0 <= value <= 100
+    ]
+    if problems:
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request isn't as it should be", problems)
+    return Focus(x=x, y=y)
+
+
+def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
+    """Have a picture cut around this point soon; return its record with it."""
+    for _ in range(_MOST_TRIES):
+        if reconcile.set_focus(service.catalog, get_picture(service, name), focus):
+            service.hint(name)
+            return get_picture(service, name)
+    raise ApiError(
+        HTTPStatus.CONFLICT, f"expected the record of {name!r} to rest, found it changing all the time"
+    )
 
 
 def retry_pictures(service: Service, statuses: Iterable[str]) -> dict[str, Any]:
