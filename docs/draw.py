@@ -90,7 +90,8 @@ def draw_example(folder: Path, example: Example) -> Image.Image:
         pipeline = parse_example(lines)
         caption = lines.partition("\n")[0] or "(default)"
         if example.view == "key":
-            cell = _write([pipeline.output_keys(f"2026/{file.name}", "")["thumb"]], 280)
+            key = pipeline.output_keys(f"2026/{file.name}", "").get("thumb", "(nothing yet)")
+            cell = _write([key], 280)
         else:
             rendered = _make(content, pipeline.renditions["thumb"])
             cell = _show(rendered, example.view)

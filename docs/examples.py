@@ -14,7 +14,7 @@ View = Literal["whole", "detail", "half a file", "frames", "text", "key", "metad
     half a file  what a browser shows of it when half of its bytes are there
     frames       some of an animation's frames
     text         how the file begins
-    key          the output's key
+    key          the output's key, if it is made with the picture
     metadata     what the file says of itself
 """
 
@@ -35,6 +35,7 @@ _ON_GREY = 'background = "#8090a0"'
 
 EXAMPLES: Mapping[str, Example] = {
     "key": Example("sea.jpg", ("", 'key = "{dir}thumb_{name}"', 'key = "{rendition}/{stem}.{ext}"'), "key"),
+    "on_demand": Example("sea.jpg", ("on_demand = false", "on_demand = true"), "key"),
     "format": Example(
         "leaf.png",
         tuple(f'format = "{name}"\n{_SMALL}' for name in ("jpeg", "png", "webp", "avif")),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from renditions.pipeline import Pipeline
+from renditions.pipeline import NO_WISHES, Pipeline
 from renditions.ports import StoredObject
 from renditions.record import Output, Record
 
@@ -92,10 +92,10 @@ def compare(
         )
     if not found.at_rest:
         return Difference(name, "wait", "it is still being written", record=record)
-    keys = pipeline.output_keys(name, found.etag)
+    keys = pipeline.output_keys(name, found.etag, record.wishes if record else NO_WISHES)
     if record is None:
         return Difference(name, "create", "it is new", make=tuple(keys), keys=keys, found=found)
-    if record.goal == pipeline.goal_of(name, found.etag, record.focus) and (
+    if record.goal == pipeline.goal_of(name, found.etag, record.wishes) and (
         why := _why_decided(record, keys, blocker)
     ):
         delete = undeleted_keys(record)
@@ -159,7 +159,7 @@ def _why_stale(pipeline: Pipeline, record: Record, rendition: str, key: str, eta
         return "not there"
     if output.source_etag != etag:
         return "of an older picture"
-    if output.fingerprint != pipeline.fingerprints(record.focus)[rendition]:
+    if output.fingerprint != pipeline.fingerprints(record.wishes)[rendition]:
         return "of another recipe"
     if output.key != key:
         return "under another key"

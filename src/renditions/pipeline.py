@@ -176,6 +176,19 @@ class Notify:
         return hash_of(self.to)[:12]
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What somebody asked of one picture, beyond what the pipeline declares for all."""
+
+    focus: Focus | None = None
+    """What stays in the middle of renditions with ``gravity = "focus"``."""
+    demanded: tuple[str, ...] = ()
+    """The renditions with ``on_demand`` that it was asked for."""
+
+
+NO_WISHES = Wishes()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """A whole pipeline file."""
@@ -195,8 +208,8 @@ class Pipeline:
 
     @cached_property
     def _fingerprints(self) -> Mapping[str, str]:
-        """Of pictures that have no focus."""
-        return {name: recipe.fingerprint() for name, recipe in self.recipes(None).items()}
+        """Of pictures of which nothing is asked that isn't asked of all."""
+        return {name: recipe.fingerprint() for name, recipe in self.recipes(NO_WISHES).items()}
 
     @cached_property
     def rules(self) -> str:
@@ -209,32 +222,33 @@ class Pipeline:
         more = [declared for declared in (analyze, limits) if declared]
         return hash_of([accept, *more]) if more else accept
 
-    def recipes(self, focus: Focus | None) -> Mapping[str, Rendition]:
-        """Return each rendition's recipe for a picture with this focus in its record."""
-        return {name: rendition.focused_on(focus) for name, rendition in self.renditions.items()}
-
-    def fingerprints(self, focus: Focus | None = None) -> Mapping[str, str]:
-        """Return the fingerprint of each rendition's recipe for a picture with this focus."""
-        if focus is None:
-            return self._fingerprints
-        focused = self.recipes(focus)
+    def recipes(self, wishes: Wishes = NO_WISHES) -> Mapping[str, Rendition]:
+        """Return the recipe of each rendition that a picture with these wishes is to have."""
         return {
-            name: focused[name].fingerprint() if rendition.gravity == "focus" else self._fingerprints[name]
+            name: rendition.focused_on(wishes.focus)
             for name, rendition in self.renditions.items()
+            if not rendition.on_demand or name in wishes.demanded
         }
 
-    def output_keys(self, name: str, etag: str) -> dict[str, str]:
-        """Return each rendition's output key for the picture of this name and ETag."""
-        values = template_values(name, etag)
-        return {name: template.format_map(values) for name, template in self._key_templates.items()}
+    def fingerprints(self, wishes: Wishes = NO_WISHES) -> Mapping[str, str]:
+        """Return the fingerprint of each of :meth:`recipes`."""
+        if wishes == NO_WISHES:
+            return self._fingerprints
+        return {name: recipe.fingerprint() for name, recipe in self.recipes(wishes).items()}
 
-    def goal_of(self, name: str, etag: str, focus: Focus | None = None) -> str:
+    def output_keys(self, name: str, etag: str, wishes: Wishes = NO_WISHES) -> dict[str, str]:
+        """Return the output key of each of :meth:`recipes`, for the picture of this name and ETag."""
+        values = template_values(name, etag)
+        wanted = self._fingerprints if wishes == NO_WISHES else self.recipes(wishes)
+        return {rendition: self._key_templates[rendition].format_map(values) for rendition in wanted}
+
+    def goal_of(self, name: str, etag: str, wishes: Wishes = NO_WISHES) -> str:
         """Return a fingerprint over everything that is wanted of this picture as it is now.
 
         A record that was decided for this goal needs no work, and any other does.
         """
-        fingerprints = self.fingerprints(focus)
-        keys = self.output_keys(name, etag)
+        fingerprints = self.fingerprints(wishes)
+        keys = self.output_keys(name, etag, wishes)
         wanted = [(rendition, key, fingerprints[rendition]) for rendition, key in keys.items()]
         return hash_of([etag, self.rules, wanted])
 

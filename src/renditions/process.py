@@ -159,7 +159,7 @@ class Processor:
         now = self.clock()
         keys = difference.keys or {}
         old = difference.record or Record(difference.name, "processing", now)
-        goal = self.pipeline.goal_of(difference.name, found.etag, old.focus)
+        goal = self.pipeline.goal_of(difference.name, found.etag, old.wishes)
         same_picture = old.etag == found.etag
         kept = tuple(output for output in old.outputs if keys.get(output.rendition) == output.key)
         kept = tuple(output for output in kept if output.rendition not in difference.make)
@@ -204,7 +204,7 @@ class Processor:
             return self._finish(begun, self._refuse(begun, str(refusal)))
         if got is None or got[0].etag != found.etag:
             return begun
-        wanted = self.pipeline.recipes(begun.focus)
+        wanted = self.pipeline.recipes(begun.wishes)
         recipes = {name: wanted[name] for name in difference.make}
         rendering = self.render(got[1], self.pipeline.accept, recipes, self.pipeline.analyze)
         begun = replace(begun, original=rendering.original.completed_from(begun.original))
@@ -247,7 +247,7 @@ class Processor:
             key=key,
             etag=stored.etag,
             source_etag=begun.etag,
-            fingerprint=self.pipeline.fingerprints(begun.focus)[rendition],
+            fingerprint=self.pipeline.fingerprints(begun.wishes)[rendition],
             format=rendered.format,
             size_bytes=stored.size_bytes,
             width=rendered.width,

@@ -82,6 +82,8 @@ FORMATS: Mapping[str, FormatFacts] = {
 }  # fmt: skip
 DOCUMENT_FORMATS = ("pdf", "tiff")
 """The formats that can have several pages."""
+NOT_OF_THE_BYTES = ("key", "on_demand")
+"""The fields of a rendition that say nothing about what is in it."""
 SOURCE_TYPES: Mapping[str, str] = {"heic": "image/heic", "svg": "image/svg+xml"}
 """The media types of formats that pictures come in and renditions don't go out in."""
 AUTO_FORMATS: Mapping[str, str] = {"heic": "jpeg", "svg": "png", "pdf": "jpeg"}
@@ -176,6 +178,9 @@ class Rendition:
         "The output's key, from {key} {dir} {name} {stem} (of the picture), {rendition} {format} {ext} "
         "{width} {height} (as declared) and {etag} (of the picture's content).",
     ] = "{dir}{name}/{rendition}.{ext}"
+    on_demand: Annotated[
+        bool, "Whether it is made only of the pictures that somebody asks it of, at /i/RENDITION/NAME."
+    ] = False
     format: Annotated[
         OutputFormat, 'The format; "auto" keeps the picture\'s own (JPEG for HEIC and PDF, PNG for SVG).'
     ] = "jpeg"
@@ -321,8 +326,9 @@ class Rendition:
 
         Fields at their default don't count, so that a new field with a default changes none.
         """
+        declared = declared_in(self)
         return hash_of(
-            [ENGINE_REVISION, {name: value for name, value in declared_in(self).items() if name != "key"}]
+            [ENGINE_REVISION, {name: declared[name] for name in declared if name not in NOT_OF_THE_BYTES}]
         )
 
     def content_type(self, actual_format: str) -> str:

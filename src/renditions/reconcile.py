@@ -18,9 +18,8 @@ from datetime import datetime
 
 from renditions.difference import Difference, Outcome, compare
 from renditions.errors import Conflict
-from renditions.pipeline import Pipeline
+from renditions.pipeline import Pipeline, Wishes
 from renditions.ports import Catalog, Store, StoredObject
-from renditions.recipe import Focus
 from renditions.record import Record, Status
 
 PASS_DELAYS_SECONDS = (0.0, 1.0, 2.0, 4.0)
@@ -227,9 +226,9 @@ def reopen(catalog: Catalog, record: Record) -> bool:
     return _change(catalog, replace(record, goal="", attempts=0))
 
 
-def set_focus(catalog: Catalog, record: Record, focus: Focus | None) -> bool:
-    """Have a picture cut around this point from the next sync on; tell whether that was possible."""
-    return _change(catalog, replace(record, focus=focus))
+def wish(catalog: Catalog, record: Record, wishes: Wishes) -> bool:
+    """Have a picture made as somebody asks at the next sync; tell whether that was possible."""
+    return _change(catalog, replace(record, wishes=wishes))
 
 
 def _change(catalog: Catalog, record: Record) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-from renditions.pipeline import NoticeEvent
+from renditions.pipeline import NO_WISHES, NoticeEvent, Wishes
 from renditions.recipe import Focus
 
 Status = Literal["processing", "done", "rejected", "failed"]
@@ -19,7 +19,8 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 ATTRIBUTES = frozenset(
     {
-        "analysis", "attempts", "blocked_by", "errors", "etag", "focus", "goal", "lease", "original_format",
+        "analysis", "attempts", "blocked_by", "demanded", "errors", "etag", "focus", "goal", "lease",
+        "original_format",
         "original_frames", "original_height", "original_size_bytes", "original_width", "owed",
         "pending_keys", "processed_height", "processed_size_bytes", "processed_width", "reason",
         "renditions", "revision", "rules", "status", "timestamp", "kind", "order", "owner", "output_key",
@@ -190,8 +191,8 @@ class Record:
     rules: str = ""
     """What the object of this ETag was looked at for, and found right: see ``Pipeline.rules``."""
     original: Original | None = None
-    focus: Focus | None = None
-    """What stays in the middle of renditions with ``gravity = "focus"``: somebody set it, and it stays."""
+    wishes: Wishes = NO_WISHES
+    """They stay when the picture is replaced."""
     outputs: tuple[Output, ...] = ()
     """In the order in which the pipeline declares them."""
     errors: tuple[tuple[str, str], ...] = ()
@@ -233,7 +234,8 @@ class Record:
             "original_frames": original.frames,
             "original_size_bytes": original.size_bytes if self.original else None,
             "analysis": original.analysis.to_item() if original.analysis else None,
-            "focus": dataclasses.asdict(self.focus) if self.focus else None,
+            "focus": dataclasses.asdict(self.wishes.focus) if self.wishes.focus else None,
+            "demanded": list(self.wishes.demanded),
             "processed_width": first.width if first else None,
             "processed_height": first.height if first else None,
             "processed_size_bytes": first.size_bytes if first else None,
@@ -279,7 +281,10 @@ class Record:
             goal=item.get("goal", ""),
             rules=item.get("rules", ""),
             original=original,
-            focus=Focus(**item["focus"]) if "focus" in item else None,
+            wishes=Wishes(
+                focus=Focus(**item["focus"]) if "focus" in item else None,
+                demanded=tuple(item.get("demanded", ())),
+            ),
             outputs=tuple(
                 Output(rendition=name, **fields) for name, fields in item.get("renditions", {}).items()
             ),

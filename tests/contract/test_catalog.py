@@ -27,6 +27,7 @@ from contract.catalogs import (
 from contract.cloud import scaled
 from contract.races import race_processes, race_threads
 from renditions.errors import Conflict, KeyTaken
+from renditions.pipeline import Wishes
 from renditions.ports import Catalog
 from renditions.recipe import Focus
 from renditions.record import (
@@ -65,7 +66,7 @@ FULL = Record(
             transparency=False,
         ),
     ),
-    focus=Focus(x=33.3, y=100),
+    wishes=Wishes(Focus(x=33.3, y=100), ("large", "text")),
     outputs=(
         Output("small", "a/é 🖼.jpg/small.jpg", "o1", "e1", "f1", "jpeg", 10, 2, 1),
         Output("text", "a/é 🖼.jpg/text.txt", "o2", "e1", "f2", "base64", 0),
@@ -112,7 +113,11 @@ records = st.builds(
     rules=texts,
     original=st.none()
     | st.builds(Original, numbers, st.none() | texts, st.none() | numbers, analysis=st.none() | analyses),
-    focus=st.none() | st.builds(Focus, x=st.floats(0, 100), y=st.integers(0, 100)),
+    wishes=st.builds(
+        Wishes,
+        st.none() | st.builds(Focus, x=st.integers(0, 100), y=st.floats(0, 100).map(lambda y: round(y, 9))),
+        st.lists(texts, max_size=2).map(tuple),
+    ),
     outputs=outputs.map(tuple),
     errors=st.dictionaries(texts, texts, max_size=2).map(lambda errors: tuple(errors.items())),
     pending_keys=keys.map(tuple),

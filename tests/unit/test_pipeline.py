@@ -22,9 +22,10 @@ from renditions.pipeline import (
     Pipeline,
     S3Place,
     Source,
+    Wishes,
     parse_store,
 )
-from renditions.recipe import Focus, Region, Rendition, Watermark
+from renditions.recipe import NOT_OF_THE_BYTES, Focus, Region, Rendition, Watermark
 
 OTHER: dict[str, Any] = {
     "format": "webp",
@@ -116,10 +117,10 @@ def test_default_keys_of_two_names_differ(one: str, two: str) -> None:
 
 def test_every_field_but_the_key_changes_the_fingerprint() -> None:
     """A new field has to be added to this table, and so to the fingerprint."""
-    assert OTHER.keys() == {spec.name for spec in fields(Rendition)} - {"key"}
+    assert OTHER.keys() == {spec.name for spec in fields(Rendition)} - set(NOT_OF_THE_BYTES)
     prints = [replace(Rendition(), **{name: value}).fingerprint() for name, value in OTHER.items()]
     assert len({*prints, Rendition().fingerprint()}) == len(OTHER) + 1
-    assert replace(Rendition(), key="{key}").fingerprint() == Rendition().fingerprint()
+    assert replace(Rendition(), key="{key}", on_demand=True).fingerprint() == Rendition().fingerprint()
 
 
 @settings(deadline=None, max_examples=100)
@@ -151,10 +152,24 @@ def test_a_picture_s_focus_goes_with_it_when_it_is_cut_turned_and_mirrored(
 
 def test_a_focus_makes_only_those_renditions_again_that_are_cut_around_it() -> None:
     pipeline = make(cut=Rendition(gravity="focus"), whole=Rendition(width=9))
-    before, after = pipeline.fingerprints(), pipeline.fingerprints(Focus(x=1, y=2))
+    focused = Wishes(Focus(x=1, y=2))
+    before, after = pipeline.fingerprints(), pipeline.fingerprints(focused)
     assert before["whole"] == after["whole"]
     assert before["cut"] == Rendition().fingerprint() != after["cut"]
-    assert pipeline.goal_of("a.jpg", "1") != pipeline.goal_of("a.jpg", "1", Focus(x=1, y=2))
+    assert pipeline.goal_of("a.jpg", "1") != pipeline.goal_of("a.jpg", "1", focused)
+
+
+def test_a_rendition_on_demand_is_wanted_of_the_pictures_that_it_was_asked_of() -> None:
+    pipeline = make(thumb=Rendition(), zoom=Rendition(width=9, on_demand=True))
+    asked = Wishes(demanded=("zoom", "no longer declared"))
+    assert pipeline.output_keys("a.jpg", "1").keys() == pipeline.fingerprints().keys() == {"thumb"}
+    assert (
+        pipeline.output_keys("a.jpg", "1", asked).keys()
+        == pipeline.recipes(asked).keys()
+        == {"thumb", "zoom"}
+    )
+    assert pipeline.goal_of("a.jpg", "1") == make(thumb=Rendition()).goal_of("a.jpg", "1")
+    assert pipeline.goal_of("a.jpg", "1") != pipeline.goal_of("a.jpg", "1", asked)
 
 
 def test_the_fingerprints_of_earlier_versions_still_hold() -> None:

@@ -14,12 +14,12 @@ import pytest
 from memory import MemoryStore
 from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
-from renditions.pipeline import Accept, Analyze, Notify
+from renditions.pipeline import NO_WISHES, Accept, Analyze, Notify, Wishes
 from renditions.ports import IfAbsent, Rendering
 from renditions.recipe import Focus, Rendition
-from renditions.reconcile import reopen, set_focus
+from renditions.reconcile import reopen, wish
 from renditions.record import Analysis, Lease, Notice, Original, Record
-from world import LOG, Steps, World, hash_render, make_pipeline
+from world import LOG, Steps, World, expected_output, hash_render, make_pipeline
 
 NAME = "a/photo.jpg"
 SEEN = Original(3, "png", width=40, height=30, frames=1)
@@ -80,8 +80,8 @@ def test_a_picture_with_a_focus_is_cut_around_it_and_keeps_it_when_it_is_replace
     world.upload(NAME, b"one")
     world.processor().process(NAME)
     first = {output.rendition: output.fingerprint for output in world.catalog.get(NAME).outputs}  # type: ignore[union-attr]
-    assert set_focus(world.catalog, world.catalog.get(NAME), Focus(x=10, y=20))  # type: ignore[arg-type]
-    assert not set_focus(world.catalog, Record(NAME, "done", world.now), None)
+    assert wish(world.catalog, world.catalog.get(NAME), Wishes(Focus(x=10, y=20)))  # type: ignore[arg-type]
+    assert not wish(world.catalog, Record(NAME, "done", world.now), NO_WISHES)
     made: list[str] = []
 
     def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition], *more: Any) -> Rendering:
@@ -95,8 +95,25 @@ def test_a_picture_with_a_focus_is_cut_around_it_and_keeps_it_when_it_is_replace
     world.processor(render=render).process(NAME)
     record = world.catalog.get(NAME)
     assert record is not None
-    assert record.focus == Focus(x=10, y=20)
+    assert record.wishes.focus == Focus(x=10, y=20)
     assert {output.rendition: output.fingerprint for output in record.outputs}["square"] != first["square"]
+
+
+def test_a_rendition_on_demand_is_made_once_it_is_asked_for_and_then_kept_true(world: World) -> None:
+    zoom = Rendition(width=9, on_demand=True)
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    assert [found.key for found in world.output.list()] == [f"{NAME}/thumb.jpg"]
+    assert wish(world.catalog, world.catalog.get(NAME), Wishes(demanded=("zoom",)))  # type: ignore[arg-type]
+    world.processor().process(NAME)
+    assert world.content(f"{NAME}/zoom.jpg") == expected_output(b"one", zoom)
+    world.upload(NAME, b"two")
+    world.settle()
+    assert world.content(f"{NAME}/zoom.jpg") == expected_output(b"two", zoom)
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition()})
+    world.settle()
+    world.check_promise()
 
 
 def test_a_hint_about_nothing_does_nothing(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from starlette.testclient import TestClient
 
 from renditions.difference import Outcome
 from renditions.pipeline import Accept
-from renditions.recipe import Focus
+from renditions.recipe import Focus, Rendition
 from renditions.web.app import make_app
 from renditions.web.guard import hosts_of
 from renditions.web.live import Announcements
@@ -47,9 +48,13 @@ def open_service(world: World) -> Service:
     )
 
 
+def open_client(world: World) -> TestClient:
+    return TestClient(make_app(open_service(world), secret=b"secret", hosts=HOSTS))
+
+
 @pytest.fixture
 def client(world: World) -> Iterator[TestClient]:
-    with TestClient(make_app(open_service(world), secret=b"secret", hosts=HOSTS)) as client:
+    with open_client(world) as client:
         yield client
 
 
@@ -207,13 +212,28 @@ def test_a_deleted_picture_goes_with_all_that_was_made_of_it(world: World, clien
     world.check_promise()
 
 
+def test_a_rendition_on_demand_is_made_when_it_is_first_asked_for(world: World) -> None:
+    zoom = Rendition(width=9, on_demand=True)
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
+    with open_client(world) as client:
+        upload(client)
+        assert client.get("/renditions/zoom/a/photo.jpg").status_code == 404
+        made = client.get("/i/zoom/a/photo.jpg")
+        assert (made.status_code, made.content) == (200, world.content("a/photo.jpg/zoom.jpg"))
+        assert client.get("/renditions/zoom/a/photo.jpg").content == made.content
+        assert client.get("/i/thumb/a/photo.jpg").status_code == 200
+        upload(client, b"bad", name="a/bad.jpg")
+        for address, status in (("zoom/a/bad.jpg", 422), ("zoom/none.jpg", 404), ("other/a/photo.jpg", 404)):
+            assert client.get(f"/i/{address}").status_code == status
+
+
 def test_a_picture_s_focus_is_set_and_taken_away(world: World, client: TestClient) -> None:
     upload(client)
     address = "/pictures/a/photo.jpg/focus"
     assert client.put(address, json={"x": 30, "y": 40.5}).json()["focus"] == {"x": 30, "y": 40.5}
     record = world.catalog.get("a/photo.jpg")
     assert record is not None
-    assert record.focus == Focus(x=30, y=40.5)
+    assert record.wishes.focus == Focus(x=30, y=40.5)
     assert "focus" not in client.delete(address).json()
     assert client.put("/pictures/nothing.jpg/focus", json={"x": 1, "y": 1}).status_code == 404
     for body in ({"x": 30}, {"x": 30, "y": 101}, {"x": True, "y": 1}, {"x": 1, "y": float("nan")}):

@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ from renditions.cli import display
 from renditions.demo import prepare
 from renditions.difference import Outcome
 from renditions.errors import RenditionsError, UsageError
+from renditions.pipeline import Wishes
 from renditions.pipeline_file import load, read_preset
 from renditions.pipeline_schema import json_schema
 from renditions.recipe import Focus
@@ -139,7 +141,7 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
     loaded = load(path, os.environ)
     pipeline = loaded.pipeline
     example = "folder/photo.jpg"
-    keys = pipeline.output_keys(example, "etag")
+    keys = pipeline.output_keys(example, "etag", Wishes(demanded=tuple(pipeline.renditions)))
     if as_json:
         display.print_json(
             {
@@ -418,7 +420,8 @@ def focus(
             display.messages.print(
                 '[yellow]no rendition has gravity = "focus": nothing will look different[/]'
             )
-        if not reconcile.set_focus(runtime.catalog, _find(runtime, name), point):
+        record = _find(runtime, name)
+        if not reconcile.wish(runtime.catalog, record, replace(record.wishes, focus=point)):
             raise UsageError(f"focus: expected {name!r} to rest, found somebody working on it: try again")
         _sync(runtime, workers, as_json=False)
 

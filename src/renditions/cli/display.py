@@ -252,7 +252,7 @@ def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) 
             rendition.format,
             box if sized else "as it is",
             rendition.fit if sized else "",
-            escape(keys[name]),
+            escape(keys[name]) + (", on demand" if rendition.on_demand else ""),
         )
     console.print(table)
 

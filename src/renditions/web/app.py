@@ -67,6 +67,7 @@ def make_app(
         Route("/pictures/{name:path}", api.show_picture),
         Route("/pictures/{name:path}", api.delete_picture, methods=["DELETE"]),
         Route("/originals/{name:path}", api.read_original),
+        Route("/i/{rendition}/{name:path}", api.demand_rendition),
         Route("/renditions/{rendition}/{name:path}", api.read_rendition),
         Route("/retry", api.retry, methods=["POST"]),
         Route("/plan", api.show_plan),
@@ -192,6 +193,11 @@ class _Api:
         if content_type in SCRIPTABLE_TYPES:
             headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name.rpartition('/')[2])}"
         return _content(request, content, content_type, etag, headers)
+
+    def demand_rendition(self, request: Request) -> Response:
+        parameters = request.path_params
+        pictures.demand(self._service, parameters["rendition"], parameters["name"])
+        return self.read_rendition(request)
 
     def read_rendition(self, request: Request) -> Response:
         parameters = request.path_params

@@ -18,6 +18,13 @@ _NAME = {
     "description": "The picture's name: its key in the source, slashes and all.",
     "schema": _TEXT,
 }
+_RENDITION = {
+    "name": "rendition",
+    "in": "path",
+    "required": True,
+    "description": "The rendition's name in the pipeline file.",
+    "schema": _TEXT,
+}
 
 
 def describe_api(pipeline: Pipeline) -> dict[str, Any]:
@@ -116,6 +123,19 @@ def _paths() -> dict[str, Any]:
                 parameters=[_NAME],
                 problems=(403, 404, 409),
             ),
+        },
+        "/i/{rendition}/{name}": {
+            "get": _operation(
+                "demandRendition",
+                "Read a rendition; one with `on_demand` is made first if it isn't there yet",
+                {
+                    "200": {"description": "Its bytes", "content": {"image/*": {}}},
+                    "206": {"description": "A part of them", "content": {"image/*": {}}},
+                    "304": {"description": "As the ETag said"},
+                },
+                parameters=[_RENDITION, _NAME],
+                problems=(404, 416, 422, 503),
+            )
         },
         "/retry": {
             "post": _operation(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, get_args
 
 from renditions import reconcile
 from renditions.difference import Difference, find_output
 from renditions.errors import Conflict, KeyRefused
-from renditions.pipeline import Pipeline
+from renditions.pipeline import Pipeline, Wishes
 from renditions.ports import IfMatch
 from renditions.recipe import FORMATS, Focus
 from renditions.record import STATUSES, Record, Status, format_time
@@ -23,7 +25,8 @@ from renditions.web.service import Service
 MOST_LISTED = 200
 """The most pictures of one page of a list."""
 
-_MOST_TRIES = 10
+_MOST_TRIES = 50
+_PAUSE_SECONDS = 0.1
 
 MOST_PLANNED = 1_000
 """The most differences that a plan lists; it counts all."""
@@ -85,10 +88,43 @@ def parse_focus(x: float, y: float) -> Focus:
 
 def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
     """Have a picture cut around this point soon; return its record with it."""
+    _wish(service, name, lambda wishes: replace(wishes, focus=focus))
+    service.hint(name)
+    return get_picture(service, name)
+
+
+def demand(service: Service, rendition: str, name: str) -> None:
+    """Make a rendition that is declared with ``on_demand``, unless it is there; wait for it."""
+    declared = service.pipeline.renditions.get(rendition)
+    if declared is None:
+        names = ", ".join(service.pipeline.renditions)
+        raise ApiError(HTTPStatus.NOT_FOUND, f"expected one of {names}, found {rendition!r}")
+    record = service.catalog.get(name) or service.process(name).record
+    if record is None:
+        raise ApiError(HTTPStatus.NOT_FOUND, f"expected the name of a picture, found {name!r}")
+    if find_output(record, rendition):
+        return
+    if declared.on_demand and rendition not in record.wishes.demanded:
+        _wish(service, name, lambda wishes: replace(wishes, demanded=(*wishes.demanded, rendition)))
     for _ in range(_MOST_TRIES):
-        if reconcile.set_focus(service.catalog, get_picture(service, name), focus):
-            service.hint(name)
-            return get_picture(service, name)
+        outcome = service.process(name)
+        record = outcome.record
+        if record and find_output(record, rendition):
+            return
+        if not outcome.again:
+            why = (record and record.reason) or outcome.reason
+            raise ApiError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, f"expected a picture that can become it, found: {why}"
+            )
+        time.sleep(_PAUSE_SECONDS)
+    raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"expected {name!r} to rest, found it in work: try again")
+
+
+def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> None:
+    for _ in range(_MOST_TRIES):
+        record = get_picture(service, name)
+        if reconcile.wish(service.catalog, record, change(record.wishes)):
+            return
     raise ApiError(
         HTTPStatus.CONFLICT, f"expected the record of {name!r} to rest, found it changing all the time"
     )
