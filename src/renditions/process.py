@@ -176,7 +176,7 @@ class Processor:
             errors=(),
             attempts=old.attempts if old.goal == goal else 0,
             blocked_by=None,
-        )
+        ).with_event(now, "processing", difference.why)
         kept_keys = {output.key for output in kept}
         claimed = frozenset(sorted_keys(old)) | frozenset(keys.values())
         try:
@@ -264,11 +264,12 @@ class Processor:
 
         Notices of an earlier status that weren't sent yet are dropped: they would no longer be true.
         """
+        now = self.clock()
         return replace(
-            record,
+            record.with_event(now, status, reason or ""),
             status=status,
             reason=reason,
-            timestamp=self.clock(),
+            timestamp=now,
             attempts=record.attempts if status == "failed" else 0,
             owed=tuple(
                 OwedNotice(status, notify.target) for notify in self.pipeline.notify if status in notify.on

@@ -19,16 +19,16 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 ATTRIBUTES = frozenset(
     {
-        "analysis", "attempts", "blocked_by", "demanded", "errors", "etag", "focus", "goal", "lease",
-        "original_format",
-        "original_frames", "original_height", "original_size_bytes", "original_width", "owed",
-        "pending_keys", "processed_height", "processed_size_bytes", "processed_width", "reason",
-        "renditions", "revision", "rules", "status", "timestamp", "kind", "order", "owner", "output_key",
+        "analysis", "attempts", "blocked_by", "demanded", "errors", "etag", "focus", "goal", "history",
+        "lease", "original_format", "original_frames", "original_height", "original_size_bytes",
+        "original_width", "owed", "pending_keys", "processed_height", "processed_size_bytes",
+        "processed_width", "reason", "renditions", "revision", "rules", "status", "timestamp", "kind",
+        "order", "owner", "output_key",
     }
 )  # fmt: skip
 """What a record's JSON form has beside the name; the last four in DynamoDB alone."""
 
-_INTERNAL = frozenset({"attempts", "goal", "lease", "owed", "pending_keys", "revision", "rules"})
+_INTERNAL = frozenset({"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules"})
 
 
 def format_time(moment: datetime) -> str:
@@ -169,6 +169,22 @@ class OwedNotice:
     """Which ``[[notify]]`` entry, by its fingerprint."""
 
 
+MOST_EVENTS = 12
+"""How many events a record keeps; with what is kept of each reason, it stays small."""
+
+MOST_REASON_LENGTH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a picture: it was begun, or decided."""
+
+    timestamp: datetime
+    status: Status
+    reason: str = ""
+    """Why it was begun, rejected or failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """The catalog's row for one source object.
@@ -205,7 +221,14 @@ class Record:
     """The picture that holds an output key which this one needs."""
     owed: tuple[OwedNotice, ...] = ()
     lease: Lease | None = None
+    history: tuple[Event, ...] = ()
+    """The newest events, the oldest of them first."""
     revision: int = 0
+
+    def with_event(self, timestamp: datetime, status: Status, reason: str) -> Record:
+        """Return the record with one more event in its history."""
+        event = Event(timestamp, status, reason[:MOST_REASON_LENGTH])
+        return dataclasses.replace(self, history=(*self.history, event)[-MOST_EVENTS:])
 
     def claimed_keys(self) -> frozenset[str]:
         """Return every output key that no other record may have: its outputs' and the pending ones."""
@@ -254,6 +277,10 @@ class Record:
             "lease": {"owner": self.lease.owner, "until": format_time(self.lease.until)}
             if self.lease
             else None,
+            "history": [
+                {"timestamp": format_time(event.timestamp), "status": event.status, "reason": event.reason}
+                for event in self.history
+            ],
             "revision": self.revision,
         }
         return _without_empty(item)
@@ -294,6 +321,10 @@ class Record:
             blocked_by=item.get("blocked_by"),
             owed=tuple(OwedNotice(**owed) for owed in item.get("owed", ())),
             lease=Lease(lease["owner"], parse_time(lease["until"])) if lease else None,
+            history=tuple(
+                Event(parse_time(event["timestamp"]), event["status"], event["reason"])
+                for event in item.get("history", ())
+            ),
             revision=item.get("revision", 0),
         )
 

@@ -33,6 +33,7 @@ from renditions.recipe import Focus
 from renditions.record import (
     Analysis,
     DominantColour,
+    Event,
     Exif,
     Lease,
     Original,
@@ -77,6 +78,7 @@ FULL = Record(
     blocked_by="other.jpg",
     owed=(OwedNotice("rejected", "t1"), OwedNotice("rejected", "t2")),
     lease=Lease("me", NOW + timedelta(minutes=5)),
+    history=(Event(NOW, "processing", "it is new"), Event(NOW, "rejected")),
 )
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -125,6 +127,9 @@ records = st.builds(
     blocked_by=st.none() | texts,
     owed=st.lists(st.builds(OwedNotice, st.sampled_from(["done", "rejected", "failed"]), texts)).map(tuple),
     lease=st.none() | st.builds(Lease, texts, times),
+    history=st.lists(st.builds(Event, times, st.sampled_from(["processing", "done"]), texts), max_size=2).map(
+        tuple
+    ),
 )
 
 

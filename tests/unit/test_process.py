@@ -18,7 +18,7 @@ from renditions.pipeline import NO_WISHES, Accept, Analyze, Notify, Wishes
 from renditions.ports import IfAbsent, Rendering
 from renditions.recipe import Focus, Rendition
 from renditions.reconcile import reopen, wish
-from renditions.record import Analysis, Lease, Notice, Original, Record
+from renditions.record import MOST_EVENTS, Analysis, Lease, Notice, Original, Record
 from world import LOG, Steps, World, expected_output, hash_render, make_pipeline
 
 NAME = "a/photo.jpg"
@@ -114,6 +114,24 @@ def test_a_rendition_on_demand_is_made_once_it_is_asked_for_and_then_kept_true(w
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition()})
     world.settle()
     world.check_promise()
+
+
+def test_a_record_tells_what_happened_to_its_picture_and_forgets_the_oldest(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    world.upload(NAME, b"bad")
+    world.processor().process(NAME)
+    record = world.catalog.get(NAME)
+    assert record is not None
+    assert [(event.status, event.reason) for event in record.history] == [
+        ("processing", "it is new"), ("done", ""),
+        ("processing", "the picture changed"), ("rejected", "it is bad"),
+    ]  # fmt: skip
+    for number in range(MOST_EVENTS):
+        record = record.with_event(world.now, "failed", f"{number} " + "x" * 1000)
+    assert len(record.history) == MOST_EVENTS
+    assert record.history[0].reason.startswith("0 xx")
+    assert len(record.history[0].reason) < 1000
 
 
 def test_a_hint_about_nothing_does_nothing(world: World) -> None:

@@ -10,6 +10,8 @@ from renditions.pipeline import Pipeline
 from renditions.record import STATUSES
 
 _TEXT = {"type": "string"}
+_TIME = {"type": "string", "format": "date-time"}
+_STATUS = {"enum": list(STATUSES)}
 _COUNT = {"type": "integer", "minimum": 0}
 _NAME = {
     "name": "name",
@@ -184,6 +186,7 @@ def _schemas(pipeline: Pipeline) -> dict[str, Any]:
     number = {"type": "number"}
     percent = number | {"minimum": 0, "maximum": 100}
     focus = {"x": percent, "y": percent}
+    event = {"timestamp": _TIME, "status": _STATUS, "reason": _TEXT}
     exif = dict.fromkeys(("make", "model", "lens", "taken"), _TEXT)
     exif |= dict.fromkeys(("exposure_seconds", "f_number", "iso", "focal_length_mm"), number)
     place = dict.fromkeys(("latitude", "longitude", "altitude_m"), number)
@@ -201,13 +204,14 @@ def _schemas(pipeline: Pipeline) -> dict[str, Any]:
         {
             "name": _TEXT,
             key: _TEXT,
-            "status": {"enum": list(STATUSES)},
-            "timestamp": {"type": "string", "format": "date-time"},
+            "status": _STATUS,
+            "timestamp": _TIME,
             "reason": _TEXT,
             "original_size_bytes": _COUNT,
             "original_width": _COUNT,
             "original_height": _COUNT,
             "analysis": _object(analysis, ()),
+            "history": _array(_object(event, ("timestamp", "status", "reason"))),
             "focus": _object(focus, ("x", "y")),
             "renditions": {"type": "object", "additionalProperties": rendition},
         },

@@ -26,6 +26,7 @@ function draw(picture) {
     ...(shown.length ? [compare(picture, shown.at(-1))] : []),
     table(picture),
     ...(shown.length ? [element('h3', {}, 'For a web page'), snippet(picture, shown)] : []),
+    ...(picture.history ? [element('h3', {}, 'What happened to it'), history(picture.history)] : []),
     element('details', {}, element('summary', {}, 'Record'), element('pre', { tabindex: '0' }, JSON.stringify(picture, null, 2))),
     element(
       'div',
@@ -83,6 +84,16 @@ function snippet(picture, shown) {
   const text = `<picture>\n${sources.join('')}  <img src="${key(largest)}" srcset="${set(byFormat.get(last))}"\n    width="${output.width}" height="${output.height}" loading="lazy" alt="">\n</picture>`;
   const button = element('button', { type: 'button', onclick: async () => { await navigator.clipboard.writeText(text); button.textContent = 'Copied'; } }, 'Copy');
   return element('div', {}, element('pre', { tabindex: '0' }, text), button);
+}
+
+function history(events) {
+  const words = { processing: 'begun' };
+  const line = ({ timestamp, status, reason }) => element(
+    'li', {},
+    element('time', { datetime: timestamp }, new Date(timestamp).toLocaleString()), ' ',
+    element('strong', {}, words[status] ?? status), reason ? `: ${reason}` : '',
+  );
+  return element('ol', { class: 'history', reversed: '' }, ...events.toReversed().map(line));
 }
 
 async function act(method, address) {
