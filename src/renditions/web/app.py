@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from http import HTTPStatus
 from importlib import resources
 from typing import Any
@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from renditions.errors import RenditionsError
@@ -26,7 +26,7 @@ from renditions.web.guard import COOKIE, Guard, is_token
 from renditions.web.openapi import describe_api
 from renditions.web.problems import ApiError, answer_error
 from renditions.web.service import Service
-from renditions.web.uploads import LocalUploads
+from renditions.web.uploads import LocalUploads, Uploads
 
 MOST_BODY_BYTES = 100_000
 """The largest JSON body."""
@@ -52,14 +52,28 @@ def make_app(
         token: What everybody must send; None where the server is reached only by those who may.
 
     """
-    api = _Api(service, LocalUploads(service, secret), token)
+    api = _LocalApi(service, LocalUploads(service, secret), token)
     routes = [
+        Route("/login", api.log_in, methods=["GET", "POST"]),
+        Route("/uploads/file", api.receive_upload, methods=["POST"]),
+        Route("/events", api.listen),
         Route("/", _page),
         Route("/docs", _api_page),
-        Route("/login", api.log_in, methods=["GET", "POST"]),
-        Route("/openapi.json", lambda _: JSONResponse(describe_api(service.pipeline))),
+        Mount("/static", StaticFiles(packages=[("renditions.web", "static")])),
+    ]
+    return Guard(_make(_routes(api) + routes), hosts, token)
+
+
+def make_api(service: Service, uploads: Uploads) -> Callable[..., Any]:
+    """Return the API alone, as an ASGI application for whoever sees to it that only the right ones ask."""
+    return _make(_routes(_Api(service, uploads)))
+
+
+def _routes(api: _Api) -> list[BaseRoute]:
+    """Return the routes of what needs no connection that is held, and no upload to this server."""
+    return [
+        Route("/openapi.json", api.describe),
         Route("/uploads", api.make_upload, methods=["POST"]),
-        Route("/uploads/file", api.receive_upload, methods=["POST"]),
         Route("/pictures", api.list_pictures),
         Route("/pictures/{name:path}/process", api.process_picture, methods=["POST"]),
         Route("/pictures/{name:path}/focus", api.set_focus, methods=["PUT"]),
@@ -73,10 +87,11 @@ def make_app(
         Route("/plan", api.show_plan),
         Route("/stats", api.show_stats),
         Route("/health", lambda _: JSONResponse({"status": "ok"})),
-        Route("/events", api.listen),
-        Mount("/static", StaticFiles(packages=[("renditions.web", "static")])),
     ]
-    app = Starlette(
+
+
+def _make(routes: Sequence[BaseRoute]) -> Starlette:
+    return Starlette(
         routes=routes,
         exception_handlers={
             ApiError: answer_error,
@@ -84,32 +99,17 @@ def make_app(
             HTTPException: answer_error,
         },
     )
-    return Guard(app, hosts, token)
 
 
 class _Api:
     """The endpoints. What isn't ``async`` runs in a thread, since stores and catalogs wait for disks."""
 
-    def __init__(self, service: Service, uploads: LocalUploads, token: str | None) -> None:
+    def __init__(self, service: Service, uploads: Uploads) -> None:
         self._service = service
         self._uploads = uploads
-        self._token = token
 
-    async def log_in(self, request: Request) -> Response:
-        if request.method == "GET":
-            return HTMLResponse((STATIC / "login.html").read_text("utf-8"))
-        async with request.form(max_files=0, max_fields=2) as form:
-            given = str(form.get("token", ""))
-        if not is_token(given, self._token):
-            text = (STATIC / "login.html").read_text("utf-8")
-            return HTMLResponse(
-                text.replace("<!-- problem -->", "<p role=alert>That is not the token.</p>"), 401
-            )
-        response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-        response.set_cookie(
-            COOKIE, given, httponly=True, samesite="strict", secure=request.url.scheme == "https"
-        )
-        return response
+    def describe(self, _: Request) -> Response:
+        return JSONResponse(describe_api(self._service.pipeline))
 
     async def make_upload(self, request: Request) -> Response:
         body = await _read_json(request)
@@ -120,25 +120,6 @@ class _Api:
             self._uploads.make_form, name, content_type, size_bytes, replace=replace
         )
         return JSONResponse(form.to_item(), HTTPStatus.CREATED)
-
-    async def receive_upload(self, request: Request) -> Response:
-        limit = self._service.pipeline.accept.max_bytes + FORM_OVERHEAD_BYTES
-        limited = Request(request.scope, _limited(request, limit))
-        try:
-            async with limited.form(max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES) as form:
-                fields = {key: value for key, value in form.items() if isinstance(value, str)}
-                conditions = self._uploads.check_form(fields)
-                file = form.get("file")
-                if file is None or isinstance(file, str):
-                    raise ApiError(HTTPStatus.BAD_REQUEST, "expected a file in the field 'file', found none")
-                content = await file.read()
-        except (MultiPartException, KeyError) as error:
-            raise ApiError(
-                HTTPStatus.BAD_REQUEST, f"expected a form with one file, found: {error}"
-            ) from error
-        stored = await run_in_threadpool(self._uploads.receive, conditions, content)
-        headers = {"ETag": f'"{stored.etag}"', "Location": f"/pictures/{quote(stored.key)}"}
-        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
 
     def list_pictures(self, request: Request) -> Response:
         query = request.query_params
@@ -209,6 +190,50 @@ class _Api:
         declared = self._service.pipeline.output.cache_control
         headers = {"Cache-Control": (declared or "max-age=31536000, immutable") if is_fixed else "no-cache"}
         return _content(request, content, content_type, etag, headers)
+
+
+class _LocalApi(_Api):
+    """What only a server that people reach directly has."""
+
+    def __init__(self, service: Service, uploads: LocalUploads, token: str | None) -> None:
+        super().__init__(service, uploads)
+        self._reception = uploads
+        self._token = token
+
+    async def log_in(self, request: Request) -> Response:
+        if request.method == "GET":
+            return HTMLResponse((STATIC / "login.html").read_text("utf-8"))
+        async with request.form(max_files=0, max_fields=2) as form:
+            given = str(form.get("token", ""))
+        if not is_token(given, self._token):
+            text = (STATIC / "login.html").read_text("utf-8")
+            return HTMLResponse(
+                text.replace("<!-- problem -->", "<p role=alert>That is not the token.</p>"), 401
+            )
+        response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        response.set_cookie(
+            COOKIE, given, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+        )
+        return response
+
+    async def receive_upload(self, request: Request) -> Response:
+        limit = self._service.pipeline.accept.max_bytes + FORM_OVERHEAD_BYTES
+        limited = Request(request.scope, _limited(request, limit))
+        try:
+            async with limited.form(max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES) as form:
+                fields = {key: value for key, value in form.items() if isinstance(value, str)}
+                conditions = self._reception.check_form(fields)
+                file = form.get("file")
+                if file is None or isinstance(file, str):
+                    raise ApiError(HTTPStatus.BAD_REQUEST, "expected a file in the field 'file', found none")
+                content = await file.read()
+        except (MultiPartException, KeyError) as error:
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST, f"expected a form with one file, found: {error}"
+            ) from error
+        stored = await run_in_threadpool(self._reception.receive, conditions, content)
+        headers = {"ETag": f'"{stored.etag}"', "Location": f"/pictures/{quote(stored.key)}"}
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
 
     async def listen(self, request: Request) -> Response:
         last = request.headers.get("last-event-id", "")

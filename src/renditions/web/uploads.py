@@ -12,9 +12,10 @@ import hmac
 import json
 import posixpath
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 from renditions.errors import Conflict, KeyRefused
 from renditions.ports import IfAbsent, IfMatch, StoredObject
@@ -50,12 +51,8 @@ class UploadForm:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class LocalUploads:
-    """Forms for uploads to this server, and the reception of what is sent with them."""
-
-    service: Service
-    secret: bytes
+class Uploads(Protocol):
+    """What makes forms for uploads."""
 
     def make_form(self, name: str, content_type: str, size_bytes: int, *, replace: bool) -> UploadForm:
         """Return a form for one file.
@@ -64,11 +61,19 @@ class LocalUploads:
             ApiError: such a file isn't accepted; every reason is told.
 
         """
-        problems = find_upload_problems(self.service, name, content_type, size_bytes)
-        if problems:
-            raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(why for _, why in problems), problems)
-        if not replace:
-            name = self._free_name(name)
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalUploads:
+    """Forms for uploads to this server, and the reception of what is sent with them."""
+
+    service: Service
+    secret: bytes
+
+    def make_form(self, name: str, content_type: str, size_bytes: int, *, replace: bool) -> UploadForm:
+        """See :meth:`Uploads.make_form`."""
+        name = _accept_name(self.service, name, content_type, size_bytes, replace=replace)
         expires_at = int(time.time()) + FORM_SECONDS
         conditions = {
             "key": name,
@@ -124,17 +129,46 @@ class LocalUploads:
         self.service.hint(name)
         return stored
 
-    def _free_name(self, name: str) -> str:
-        """Return the name, or with a number before its suffix if there is such a picture already."""
-        stem, suffix = posixpath.splitext(name)
-        for number in range(2, MOST_NUMBERED):
-            if self.service.source.head(name) is None:
-                return name
-            name = f"{stem}-{number}{suffix}"
-        raise ApiError(HTTPStatus.CONFLICT, f"expected another name, found {MOST_NUMBERED} like {name!r}")
-
     def _sign(self, policy: str) -> str:
         return hmac.new(self.secret, policy.encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class BucketUploads:
+    """Forms for uploads straight to the source's bucket: no byte of them passes through here.
+
+    A form can't be conditional on S3: of two that are made for one name at the same time, the file that
+    comes later replaces the other.
+    """
+
+    service: Service
+    sign: Callable[[str, str, int, int], tuple[str, dict[str, str]]]
+    """Returns an address and fields for a key, a media type, the most bytes and the seconds it holds."""
+
+    def make_form(self, name: str, content_type: str, size_bytes: int, *, replace: bool) -> UploadForm:
+        """See :meth:`Uploads.make_form`."""
+        name = _accept_name(self.service, name, content_type, size_bytes, replace=replace)
+        max_bytes = self.service.pipeline.accept.max_bytes
+        url, fields = self.sign(name, content_type, max_bytes, FORM_SECONDS)
+        return UploadForm(name, url, fields, int(time.time()) + FORM_SECONDS)
+
+
+def _accept_name(service: Service, name: str, content_type: str, size_bytes: int, *, replace: bool) -> str:
+    """Return what the picture will be called, or raise every reason why it isn't accepted."""
+    problems = find_upload_problems(service, name, content_type, size_bytes)
+    if problems:
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(why for _, why in problems), problems)
+    return name if replace else _free_name(service, name)
+
+
+def _free_name(service: Service, name: str) -> str:
+    """Return the name, or with a number before its suffix if there is such a picture already."""
+    stem, suffix = posixpath.splitext(name)
+    for number in range(2, MOST_NUMBERED):
+        if service.source.head(name) is None:
+            return name
+        name = f"{stem}-{number}{suffix}"
+    raise ApiError(HTTPStatus.CONFLICT, f"expected another name, found {MOST_NUMBERED} like {name!r}")
 
 
 def find_upload_problems(
