@@ -3,7 +3,7 @@ PYTHON ?= python3
 PHOTOS ?=
 FILES ?= 10000
 
-.PHONY: setup demo serve test lint bench bench-quick fuzz pictures clean
+.PHONY: setup demo serve test test-servers lint bench bench-quick fuzz pictures clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/ready
@@ -29,6 +29,10 @@ lint: setup
 
 test: lint
 	.venv/bin/python -m pytest -n 2 --dist loadfile
+
+# The contract suites on Ceph's gateway for S3 and on dynalite for DynamoDB, installed into build/servers.
+test-servers: setup
+	PYTHONPATH=tests .venv/bin/python -m servers
 
 bench: setup
 	.venv/bin/python -m benchmarks.imaging

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
-from contract.cloud import run_moto
+from contract.cloud import environment_of, run_moto
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let ``make test-servers`` say which server stands for AWS."""
+    parser.addoption("--endpoint", help="the URL of a server that stands for AWS, in place of moto's")
 
 
 @pytest.fixture(scope="session")
-def aws() -> Iterator[None]:
-    """Have every AWS call, of this process and of those it starts, go to moto's server."""
-    with run_moto() as environment, pytest.MonkeyPatch.context() as patch:
+def aws(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have every AWS call, of this process and of those it starts, go to moto's server, or to another."""
+    endpoint = request.config.getoption("--endpoint")
+    server = nullcontext(environment_of(endpoint)) if endpoint else run_moto()
+    with server as environment, pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
         patch.delenv("AWS_PROFILE", raising=False)

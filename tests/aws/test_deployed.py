@@ -20,8 +20,7 @@ import pytest
 from aws.runtime_api import Lambda, start_function
 from aws.test_bundle import HERE, build_from_index
 from commands import draw
-from contract.cloud import CLIENTS, REGION, name_of
-from renditions.aws.table import table_schema
+from contract.cloud import CLIENTS, REGION, make_table, name_of
 from renditions.imaging.render import render
 from renditions.pipeline import Accept
 from renditions.pipeline_file import parse
@@ -61,7 +60,7 @@ def environ(aws: None, lambda_runtime: Path, tmp_path: Path) -> dict[str, str]:
     name = name_of(tmp_path)
     for bucket in (f"{name}-in", f"{name}-out"):
         CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    CLIENTS.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **table_schema("image_name"))
+    make_table(name, "image_name")
     return {
         "PYTHONPATH": str(lambda_runtime),
         "SOURCE_BUCKET": f"{name}-in",

@@ -11,7 +11,7 @@ import pytest
 
 from aws.answers import Answer, answering
 from contract.catalogs import NOW, make_record, names
-from contract.cloud import CLIENTS, name_of
+from contract.cloud import CLIENTS, make_table, name_of
 from contract.test_catalog import FULL
 from renditions.aws import dynamodb
 from renditions.aws.dynamodb import DynamoCatalog
@@ -22,7 +22,6 @@ from renditions.aws.table import (
     SHOWN,
     item_to_record,
     record_to_item,
-    table_schema,
 )
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
 from renditions.pipeline_checks import MOST_IN_DYNAMODB
@@ -36,9 +35,7 @@ PASSING = {"Code": "TransactionConflict"}
 
 @pytest.fixture
 def table(tmp_path: Path) -> str:
-    name = name_of(tmp_path)
-    CLIENTS.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **table_schema(KEY))
-    return name
+    return make_table(name_of(tmp_path), KEY)
 
 
 @pytest.fixture
@@ -70,8 +67,7 @@ def cancelled(*reasons: dict[str, Any]) -> Answer:
 
 @pytest.mark.parametrize("key_name", ["image_name", "image_id"])
 def test_an_item_is_what_people_query(tmp_path: Path, key_name: str) -> None:
-    table = name_of(tmp_path / key_name)
-    CLIENTS.dynamodb.create_table(TableName=table, BillingMode="PAY_PER_REQUEST", **table_schema(key_name))
+    table = make_table(name_of(tmp_path / key_name), key_name)
     DynamoCatalog(CLIENTS.dynamodb, table, key_name).write(FULL)
     item = CLIENTS.dynamodb.get_item(TableName=table, Key={key_name: {"S": FULL.name}})["Item"]
     assert item["original_width"] == {"N": "4"}

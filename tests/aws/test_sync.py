@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from commands import draw, run
-from contract.cloud import CLIENTS, REGION, name_of
+from contract.cloud import CLIENTS, REGION, make_table, name_of
 from contract.stores import keys
 from renditions.aws.s3 import S3Store
 from renditions.aws.sqs import Queue
-from renditions.aws.table import table_schema
 from renditions.errors import UsageError
 from renditions.pipeline import S3Place
 from renditions.pipeline_file import load, read_preset
@@ -30,10 +29,7 @@ class Account:
 
     def __init__(self, name: str) -> None:
         self.source, self.output = self._make_bucket(f"{name}-in"), self._make_bucket(f"{name}-out")
-        self.table = name
-        CLIENTS.dynamodb.create_table(
-            TableName=name, BillingMode="PAY_PER_REQUEST", **table_schema("image_name")
-        )
+        self.table = make_table(name, "image_name")
         self.topic = str(CLIENTS.sns.create_topic(Name=name)["TopicArn"])
         url = CLIENTS.sqs.create_queue(QueueName=name)["QueueUrl"]
         found = CLIENTS.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])

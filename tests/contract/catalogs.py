@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from contract.cloud import CLIENTS, name_of
+from contract.cloud import CLIENTS, make_table, name_of
 from contract.races import take_rounds
 from memory import MemoryCatalog
 from renditions.aws import dynamodb
 from renditions.aws.dynamodb import DynamoCatalog
-from renditions.aws.table import table_schema
 from renditions.local.sqlite import SqliteCatalog
 from renditions.ports import Catalog
 from renditions.record import Output, Record, Status
@@ -36,11 +35,7 @@ def open_sqlite(folder: Path) -> AbstractContextManager[Catalog]:
 @contextmanager
 def open_dynamodb(folder: Path) -> Iterator[Catalog]:
     """Open a catalog in a table that has the folder's name; make the table."""
-    table = name_of(folder)
-    with suppress(CLIENTS.dynamodb.exceptions.ResourceInUseException):
-        CLIENTS.dynamodb.create_table(
-            TableName=table, BillingMode="PAY_PER_REQUEST", **table_schema("image_id")
-        )
+    table = make_table(name_of(folder), "image_id")
     with pytest.MonkeyPatch.context() as patch:  # so that few records make many pages
         patch.setattr(dynamodb, "ROWS_OF_INDEX", 10)
         patch.setattr(dynamodb, "READ_AT_ONCE", 7)

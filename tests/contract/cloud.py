@@ -12,12 +12,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from renditions.aws.clients import Clients
+from renditions.aws.table import table_schema
 
 REGION = "eu-west-1"
+ACCESS_KEY = SECRET_KEY = "testing"  # noqa: S105 - nobody's
 CLIENTS = Clients()
 """Made when they are first used, with the server running: the environment says where it is."""
 
@@ -30,19 +32,32 @@ def run_moto() -> Iterator[dict[str, str]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=small_pages) as server:
         try:
             assert server.stdout
-            port = int(server.stdout.readline())
-            yield {
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-                "AWS_ACCESS_KEY_ID": "testing",
-                "AWS_SECRET_ACCESS_KEY": "testing",
-                "AWS_REGION": REGION,
-                "AWS_DEFAULT_REGION": REGION,
-                "AWS_EC2_METADATA_DISABLED": "true",
-                "AWS_CONFIG_FILE": os.devnull,
-                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            }
+            yield environment_of(f"http://127.0.0.1:{int(server.stdout.readline())}")
         finally:
             server.terminate()
+
+
+def environment_of(endpoint: str) -> dict[str, str]:
+    """Return the environment by which any AWS program talks to this server alone."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+def make_table(name: str, key_name: str) -> str:
+    """Make a catalog's table, if it isn't there, and wait until it can be used; return its name."""
+    with suppress(CLIENTS.dynamodb.exceptions.ResourceInUseException):
+        CLIENTS.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **table_schema(key_name))
+        waiter = CLIENTS.dynamodb.get_waiter("table_exists")
+        waiter.wait(TableName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 100})
+    return name
 
 
 def scaled(which: str, count: int) -> int:

@@ -1,0 +1,1 @@
+"""Servers that are heavier and more real than moto: ``make test-servers``."""

@@ -1,0 +1,66 @@
+"""``make test-servers``: the contract suites on servers that are heavier and more real than moto.
+
+Each is installed into ``build/servers`` without root, started on the loopback with its data in a temporary
+folder, and stopped again. What can't be had here is said loudly at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from servers.dynalite import start_dynalite
+from servers.machine import UnavailableError
+from servers.rgw import start_rgw
+
+TESTS = Path(__file__).resolve().parent.parent
+CACHE = TESTS.parent / "build" / "servers"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that stands for AWS, and the tests that run on it."""
+
+    name: str
+    start: Callable[[Path, Path], AbstractContextManager[str]]
+    tests: tuple[str, ...]
+
+
+SERVERS = (
+    Server("dynalite", start_dynalite, ("contract/test_catalog.py", "aws/test_dynamodb.py", "-kdynamodb")),
+    Server("rgw", start_rgw, ("contract/test_store.py", "aws/test_s3.py", "-ks3")),
+)
+
+
+def main() -> int:
+    """Run the suites on each server, or on those that are named; return 1 if one failed."""
+    wanted = sys.argv[1:] or [server.name for server in SERVERS]
+    results = {server.name: _run(server) for server in SERVERS if server.name in wanted}
+    print()
+    for name, result in results.items():
+        print(f"{name}: {result}" if result in ("passed", "FAILED") else f"!! NOT TESTED: {name}: {result}")
+    return int("FAILED" in results.values())
+
+
+def _run(server: Server) -> str:
+    print(f"\n{server.name}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="renditions-") as folder:
+        try:
+            with server.start(CACHE, Path(folder)) as endpoint:
+                command = [sys.executable, "-m", "pytest", "-q", "-rx", "-p", "servers.known"]
+                command += ["--server", server.name, "--endpoint", endpoint, *server.tests]
+                environ = os.environ | {"PYTHONPATH": str(TESTS)}
+                done = subprocess.run(command, cwd=TESTS, env=environ, check=False)
+        except UnavailableError as reason:
+            return str(reason)
+    return "FAILED" if done.returncode else "passed"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
