@@ -191,7 +191,7 @@ def test_a_loop_that_the_environment_makes_is_seen() -> None:
         ("width = [1]", "found an array"),
         (f"width = 0x{'f' * 9000}", "found a far larger number"),
         (f'background = "{"x" * 500}"', "xxx…"),
-        ('"a\\nb.c" = 1', "renditions.a.'a\\nb.c': expected one of key, format"),
+        ('"a\\nb.c" = 1', "renditions.a.'a\\nb.c': expected one of key, on_demand"),
     ],
 )
 def test_what_was_found_is_shown_as_the_file_has_it_and_short(fields: str, message: str) -> None:
