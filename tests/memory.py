@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 
 from renditions.errors import Conflict, KeyRefused, KeyTaken
 from renditions.ports import Condition, IfMatch, StoredObject
@@ -83,7 +82,7 @@ class MemoryCatalog:
                     raise KeyTaken(key, owner)
             self._release_claims(record.name)
             self._owners |= dict.fromkeys(keys, record.name)
-            written = replace(record, revision=record.revision + 1)
+            written = record.raised()
             self._records[record.name] = written
         return written
 
@@ -99,6 +98,10 @@ class MemoryCatalog:
         for name in names:
             if record := self.get(name):
                 yield record
+
+    def owner_of(self, key: str) -> str | None:
+        """Return the picture that claims an output key."""
+        return self._owners.get(key)
 
     def query(self, status: Status | None = None) -> Iterator[Record]:
         with self._lock:

@@ -5,21 +5,23 @@ Every call to a port is a *step*; a step can be made to crash the caller or to l
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from faults import promise
+from hashing import expected_output, hash_render
 from memory import MemoryCatalog, MemoryNotifier, MemoryStore
 from renditions.difference import Outcome
 from renditions.errors import StoreFailed
-from renditions.pipeline import Accept, Analyze, Notify, OutputPlace, Pipeline, Source
-from renditions.ports import IfAbsent, IfMatch, Rendered, Rendering, Store
+from renditions.pipeline import Notify, OutputPlace, Pipeline, Source
+from renditions.ports import IfAbsent, IfMatch, Store
 from renditions.process import Processor
 from renditions.recipe import Rendition
 from renditions.reconcile import plan
-from renditions.record import Analysis, Original
+
+__all__ = ["LOG", "Crash", "Steps", "World", "expected_output", "hash_render", "make_pipeline"]
 
 LOG = Notify(on=("done", "rejected", "failed"), to="log:")
 
@@ -32,26 +34,6 @@ def make_pipeline(notify: tuple[Notify, ...] = (LOG,), **renditions: Rendition) 
         renditions=renditions or {"thumb": Rendition(width=200), "large": Rendition(width=1200)},
         notify=notify,
     )
-
-
-def hash_render(
-    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
-) -> Rendering:
-    """Render by hashing; content that starts with ``bad`` is rejected, ``half`` fails in one rendition."""
-    analysis = Analysis(transparency=False) if analyze.transparency else None
-    original = Original(len(content), "jpeg", 4, 3, 1, analysis)
-    if content.startswith(b"bad"):
-        return Rendering(original, rejected="it is bad")
-    made = {
-        name: Rendered(expected_output(content, recipe), "jpeg", 2, 1) for name, recipe in recipes.items()
-    }
-    errors = {"large": "too half"} if content.startswith(b"half") and "large" in made else {}
-    return Rendering(original, {name: made[name] for name in made if name not in errors}, errors)
-
-
-def expected_output(content: bytes, recipe: Rendition) -> bytes:
-    """Return what :func:`hash_render` makes of this content."""
-    return hashlib.sha256(content + recipe.fingerprint().encode()).digest()
 
 
 class Crash(BaseException):
@@ -166,43 +148,7 @@ class World:
 
     def check_promise(self) -> None:
         """Assert that there is exactly what the pipeline declares, and that the records say so."""
-        wanted: dict[str, bytes] = {}
-        names = []
-        for found in self.source.list():
-            name = found.key
-            names.append(name)
-            record = self.catalog.get(name)
-            got = self.source.get(name)
-            assert record, f"{name} has no record"
-            assert got
-            content = got[1]
-            assert record.etag == found.etag
-            assert record.lease is None
-            assert record.pending_keys == () or record.status == "failed"
-            assert record.owed == ()
-            half = content.startswith(b"half") and "large" in self.pipeline.renditions
-            status = "rejected" if content.startswith(b"bad") or half or record.blocked_by else "done"
-            assert (record.name, record.status) == (name, status)
-            keys = self.pipeline.output_keys(name, found.etag)
-            if content.startswith(b"bad") or record.blocked_by:
-                keys = {}
-            elif half:
-                del keys["large"]
-            wanted |= {
-                key: expected_output(content, self.pipeline.renditions[rendition])
-                for rendition, key in keys.items()
-            }
-            assert {output.rendition: output.key for output in record.outputs} == keys
-            for output in record.outputs:
-                there = self.output.head(output.key)
-                assert there
-                assert there.etag == output.etag
-            if self.pipeline.notify:
-                told = [(notice.event, notice.record.etag) for notice in self.notifier.sent
-                        if notice.record.name == name]  # fmt: skip
-                assert (record.status, record.etag) in told, f"nobody was told of {name}"
-        assert [record.name for record in self.catalog.list()] == names
-        assert {found.key: self.content(found.key) for found in self.output.list()} == wanted
+        promise.check(self.pipeline, self.source, self.output, self.catalog, self.notifier.sent)
 
     def content(self, key: str) -> bytes:
         """Return what the output store holds under the key."""

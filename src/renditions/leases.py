@@ -1,10 +1,10 @@
 """What is done to a picture's record and outputs by whoever holds its lease, and what if it was lost.
 
 A lease is a conditional write of the record; whoever takes it over raises the record's revision. But a
-worker may sleep past its lease without knowing, and then wake in the middle of its writes. Three things
-keep it from undoing its successor's work: outputs are written and deleted on conditions, the conditions
-are looked up before the lease is confirmed, and whoever finds the lease lost has everything that it may
-have touched looked at again.
+worker may sleep past its lease without knowing, and then wake in the middle of its writes. Four things
+keep it from undoing its successor's work: it looks at its clock, outputs are written and deleted on
+conditions, the conditions are looked up before the lease is confirmed, and whoever finds the lease lost has
+everything that it may have touched looked at again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ from datetime import datetime, timedelta
 from renditions.errors import Conflict, KeyTaken
 from renditions.ports import Catalog, Condition, IfAbsent, IfMatch, Store, StoredObject
 from renditions.record import Lease, Record
+
+CLOCKS_DIFFER_AT_MOST = timedelta(minutes=1)
+"""How far the clocks of two machines are expected to be apart."""
+
+ANSWER_LASTS = timedelta(seconds=5)
+"""How long after it was asked for the catalog's word on a lease is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +64,17 @@ class Leases:
 
             A  take (object e1)      …paused…                   put if e1 → Conflict
             B               take, put if e1 → e2, finish
+
+        The condition alone can't tell an object from one like it, so a lease that may have run out is
+        confirmed first:
+
+            A  take (object e1)      …paused…                             put if e1 → undoes C's
+            B                 put if e1 → e2         C  put if e2 → e1
         """
         replaced = False
         while True:
+            if leased.lease and self.clock() + CLOCKS_DIFFER_AT_MOST > leased.lease.until:
+                self._confirm(leased)
             try:
                 return self.output.put(key, content, condition, content_type), replaced
             except Conflict:
@@ -117,8 +131,13 @@ class Leases:
         """Raise Conflict if somebody took the lease over.
 
         Called after a look at an output and before the write that depends on it: whoever takes the
-        lease later also writes later, and then the condition doesn't hold.
+        lease later also writes later, and then the condition doesn't hold. An answer that was long under
+        way says nothing of now.
         """
-        current = self.catalog.get(held.name)
-        if current is None or current.revision != held.revision:
-            raise Conflict(f"the lease on {held.name!r} was taken over")
+        is_outdated = True
+        while is_outdated:
+            asked_at = self.clock()
+            current = self.catalog.get(held.name)
+            if current is None or current.revision != held.revision:
+                raise Conflict(f"the lease on {held.name!r} was taken over")
+            is_outdated = self.clock() - asked_at > ANSWER_LASTS

@@ -90,7 +90,7 @@ class Catalog(Protocol):
         ...
 
     def write(self, record: Record) -> Record:
-        """Store the record and return it with its next revision.
+        """Store the record and return it with its next revision, see :meth:`Record.raised`.
 
         Raises:
             Conflict: the stored record's revision isn't ``record.revision`` (0: none is stored).

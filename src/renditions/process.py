@@ -154,7 +154,7 @@ class Processor:
     def _begin_update(self, difference: Difference, found: StoredObject) -> Record:
         """Take the lease and claim the keys; if another picture has one of them, reject this one.
 
-        Returns the record with status ``processing``, or ``rejected``.
+        Returns the record with status ``processing``, or ``rejected`` (then leased only to be settled).
         """
         now = self.clock()
         keys = difference.keys or {}
@@ -187,7 +187,9 @@ class Processor:
             refused = replace(wanted, outputs=(), pending_keys=sorted_keys(old))
             if isinstance(refusal, KeyTaken):
                 refused = replace(refused, blocked_by=refusal.owner)
-            return self._leases.take(self._decide(refused, "rejected", str(refusal)))
+            decided = self._decide(refused, "rejected", str(refusal))
+            is_settled = not (decided.owed or decided.pending_keys)
+            return self._leases.release(decided) if is_settled else self._leases.take(decided)
 
     def _make(self, begun: Record, difference: Difference, found: StoredObject) -> Record:
         """Render and write what is missing, and finish.

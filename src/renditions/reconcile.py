@@ -122,7 +122,7 @@ def sync(
         for ended in _run_pass(differences(), process, threads, stop):
             if isinstance(ended, Outcome):
                 on_outcome(ended)
-                freed = freed or ended.result in ("removed", "done")
+                freed = freed or ended.result in ("removed", "done", "rejected")
                 if ended.again:
                     summary.waiting += 1
                 else:

@@ -7,6 +7,7 @@ prints, what SQLite keeps and what a DynamoDB item holds.
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
@@ -233,6 +234,17 @@ class Record:
     def claimed_keys(self) -> frozenset[str]:
         """Return every output key that no other record may have: its outputs' and the pending ones."""
         return frozenset(output.key for output in self.outputs) | frozenset(self.pending_keys)
+
+    def raised(self) -> Record:
+        """Return the record under its next revision, as a catalog stores it.
+
+        A new record's is drawn at random. If each began with 1, a worker could take another's for its own:
+
+            A  begin → r1      …paused past the lease…                            finish(r1) → done
+            B                    begin → r2, picture gone: delete      begin → r1
+        """
+        revision = self.revision + 1 if self.revision else 1 + int.from_bytes(os.urandom(6), "big")
+        return dataclasses.replace(self, revision=revision)
 
     def leased_at(self, now: datetime) -> bool:
         """Tell whether somebody may still be working on it."""

@@ -170,7 +170,7 @@ def test_many_keys_are_freed_together_with_one_write(
     catalog: DynamoCatalog, table: str, hoarder: Record
 ) -> None:
     written = catalog.write(replace(hoarder, pending_keys=("0", "new")))
-    assert written.revision == 4
+    assert written.revision == hoarder.revision + 1
     assert catalog.get("a.jpg") == written
     assert count_items(table) == 3
 
@@ -197,7 +197,7 @@ def test_freeing_many_keys_can_end_half_way(
             catalog.delete(hoarder)
     left = catalog.get("a.jpg")
     assert left
-    assert (left.goal, left.revision) == ("", 3)
+    assert (left.goal, left.revision) == ("", hoarder.revision)
     assert len(left.claimed_keys()) == 27 - 10
     for key in map(str, range(0, 27, 3)):
         try:

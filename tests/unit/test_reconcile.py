@@ -286,3 +286,16 @@ def test_differences_of_kept_pictures_are_yielded_too(world: World) -> None:
     (difference,) = world.differences()
     assert isinstance(difference, Difference)
     assert difference.action == "keep"
+
+
+def test_a_key_that_a_rejected_picture_gives_up_is_free_within_the_same_sync(world: World) -> None:
+    """The blocked one's name comes first, so only a further pass can give it the key."""
+    world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{name}"))
+    world.upload("b/photo.jpg", b"earlier")
+    run_sync(world)
+    world.upload("a/photo.jpg", b"later")
+    run_sync(world)
+    world.upload("b/photo.jpg", b"bad now")
+    run_sync(world)
+    assert world.plan() == []
+    world.check_promise()

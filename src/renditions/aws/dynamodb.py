@@ -100,7 +100,7 @@ class DynamoCatalog:
             )
         if stored:
             freed = self._shed(stored, freed, MAX_CLAIMS - len(added))
-        written = replace(record, revision=record.revision + 1)
+        written = record.raised()
         put = self._put(written, record.revision)
         if added or freed:
             claims = [self._claim(key, record.name) for key in added]

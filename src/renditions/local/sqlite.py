@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -90,7 +89,7 @@ class SqliteCatalog:
 
     def write(self, record: Record) -> Record:
         """See :meth:`Catalog.write <renditions.ports.Catalog.write>`."""
-        written = replace(record, revision=record.revision + 1)
+        written = record.raised()
         row = (
             written.name,
             written.revision,

@@ -1,0 +1,235 @@
+"""The core's ports as a cloud keeps their promises: every call can fail, be lost, repeated or overtaken.
+
+What is kept is in the memory ports. Around each of their calls another task may run, the call may fail
+before or after it was done, listings come in pages and see what happens meanwhile, an index lags behind,
+messages come late, twice and in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from random import Random
+from typing import Any
+
+from faults.observer import Observer
+from faults.scheduler import Scheduler
+from hashing import hash_render
+from memory import MemoryCatalog, MemoryStore
+from renditions.errors import (
+    CatalogFailed,
+    CatalogRefused,
+    NotifyFailed,
+    NotifyRefused,
+    QueueFailed,
+    RenderTimedOut,
+    StoreFailed,
+    StoreRefused,
+    WorkerDied,
+)
+from renditions.pipeline import Accept, Analyze
+from renditions.ports import Condition, IfMatch, Rendering, StoredObject
+from renditions.recipe import Rendition
+from renditions.record import Notice, Record, Status
+
+PAGE = 3
+"""How many entries of a listing come with one call."""
+
+
+@dataclass
+class CloudStore:
+    """A store like S3."""
+
+    scheduler: Scheduler
+    kept: MemoryStore
+    observer: Observer | None = None
+    """Is told what is done to outputs."""
+
+    def list(self) -> Iterator[StoredObject]:
+        """Page by page; each as things are then."""
+
+        def page_after(key: str) -> list[StoredObject]:
+            return _page(found for found in self.kept.list() if found.key > key)
+
+        page: list[StoredObject] = self._call(partial(page_after, ""))
+        while page:
+            yield from page
+            page = self._call(partial(page_after, page[-1].key))
+
+    def head(self, key: str) -> StoredObject | None:
+        found: StoredObject | None = self._call(lambda: self.kept.head(key))
+        return found
+
+    def get(self, key: str) -> tuple[StoredObject, bytes] | None:
+        got: tuple[StoredObject, bytes] | None = self._call(lambda: self.kept.get(key))
+        return got
+
+    def put(self, key: str, content: bytes, condition: Condition, content_type: str) -> StoredObject:
+        def put() -> StoredObject:
+            stored = self.kept.put(key, content, condition, content_type)
+            if self.observer:
+                self.observer.see_put(self.scheduler.current, key)
+            return stored
+
+        stored: StoredObject = self._call(put)
+        return stored
+
+    def delete(self, key: str, condition: IfMatch) -> None:
+        def delete() -> None:
+            self.kept.delete(key, condition)
+            if self.observer:
+                self.observer.see_delete(self.scheduler.current, key)
+
+        self._call(delete)
+
+    def _call(self, effect: Callable[[], Any]) -> Any:
+        return self.scheduler.call(effect, StoreFailed, StoreRefused)
+
+
+@dataclass
+class CloudCatalog:
+    """A catalog like the one in DynamoDB: consistent by name, and listed through an index that lags."""
+
+    scheduler: Scheduler
+    kept: MemoryCatalog
+    observer: Observer
+    lag_seconds: Callable[[], float]
+    _listed_from: dict[str, float] = field(default_factory=dict)
+
+    def get(self, name: str) -> Record | None:
+        record: Record | None = self._call(lambda: self.kept.get(name))
+        return record
+
+    def write(self, record: Record) -> Record:
+        answer: list[Record] = []
+
+        def write() -> Record:
+            if not answer:  # a request that is sent again knows that it was done
+                self.observer.see_before_write(self.scheduler.current, record)
+                answer.append(self.kept.write(record))
+                self._listed_from.setdefault(record.name, self.scheduler.now + self.lag_seconds())
+                self.observer.see_write(self.scheduler.current, answer[0])
+            return answer[0]
+
+        written: Record = self._call(write)
+        return written
+
+    def delete(self, record: Record) -> None:
+        answer: list[Record] = []
+
+        def delete() -> None:
+            if not answer:
+                self.kept.delete(record)
+                answer.append(record)
+                self._listed_from.pop(record.name, None)
+
+        self._call(delete)
+
+    def list(self) -> Iterator[Record]:
+        def page_after(name: str) -> list[Record]:
+            now = self.scheduler.now
+            records = (record for record in self.kept.list() if self._listed_from[record.name] <= now)
+            return _page(record for record in records if record.name > name)
+
+        page: list[Record] = self._call(partial(page_after, ""))
+        while page:
+            yield from page
+            page = self._call(partial(page_after, page[-1].name))
+
+    def query(self, status: Status | None = None) -> Iterator[Record]:
+        """Not needed by the core."""
+        raise NotImplementedError
+
+    def _call(self, effect: Callable[[], Any]) -> Any:
+        return self.scheduler.call(effect, CatalogFailed, CatalogRefused)
+
+
+@dataclass
+class CloudNotifier:
+    """A topic: a notice whose answer is lost may have been delivered."""
+
+    scheduler: Scheduler
+    observer: Observer
+
+    def send(self, notice: Notice) -> None:
+        self.scheduler.call(lambda: self.observer.see_notice(notice), NotifyFailed, NotifyRefused)
+
+
+@dataclass
+class CloudRenderer:
+    """A pool of worker processes that only hash; they die and take too long."""
+
+    scheduler: Scheduler
+
+    def __call__(
+        self, content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
+    ) -> Rendering:
+        rendering: Rendering = self.scheduler.call(
+            lambda: hash_render(content, accept, recipes, analyze), WorkerDied, RenderTimedOut
+        )
+        return rendering
+
+
+@dataclass(eq=False)
+class Message:
+    """A hint on its way."""
+
+    name: str
+    visible_from: float
+    deliveries: int = 0
+
+
+@dataclass
+class CloudQueue:
+    """A queue like SQS: at least once, in no order, and again unless it is deleted in time."""
+
+    scheduler: Scheduler
+    random: Random
+    visibility_seconds: float = 400.0
+    max_deliveries: int = 6
+    """After so many a message is a dead letter."""
+    messages: list[Message] = field(default_factory=list)
+    dead_letters: list[str] = field(default_factory=list)
+
+    def send(self, name: str, delay_seconds: float = 0.0) -> None:
+        """Put a message in; not a call of anybody's."""
+        self.messages.append(Message(name, self.scheduler.now + delay_seconds))
+
+    def receive(self, most: int) -> list[Message]:
+        return list(self._call(lambda: self._receive(most)))
+
+    def delete(self, message: Message) -> None:
+        def delete() -> None:
+            if message in self.messages:
+                self.messages.remove(message)
+
+        self._call(delete)
+
+    def give_back(self, message: Message, delay_seconds: float) -> None:
+        """Let it come again sooner than after its visibility timeout."""
+
+        def give_back() -> None:
+            message.visible_from = self.scheduler.now + delay_seconds
+
+        self._call(give_back)
+
+    def _receive(self, most: int) -> list[Message]:
+        now = self.scheduler.now
+        visible = [message for message in self.messages if message.visible_from <= now]
+        some = self.random.sample(visible, min(most, len(visible)))
+        for message in some:
+            message.deliveries += 1
+            message.visible_from = now + self.visibility_seconds
+            if message.deliveries > self.max_deliveries:
+                self.messages.remove(message)
+                self.dead_letters.append(message.name)
+        return [message for message in some if message in self.messages]
+
+    def _call(self, effect: Callable[[], Any]) -> Any:
+        return self.scheduler.call(effect, QueueFailed, QueueFailed)
+
+
+def _page(entries: Iterable[Any]) -> list[Any]:
+    return list(islice(entries, PAGE))

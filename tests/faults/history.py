@@ -1,0 +1,328 @@
+"""One history: people change pictures and the pipeline while workers run, break and die; then it calms down.
+
+Everything follows from its number: what is done, what breaks, who runs when. What it may meet is drawn
+first, so that some histories know only crashes, some only lost answers, and some everything at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+from faults import promise
+from faults.cloud import CloudCatalog, CloudNotifier, CloudQueue, CloudRenderer, CloudStore, Message
+from faults.observer import Observer
+from faults.scheduler import Fault, Process, Scheduler, Task, Threads, drain
+from memory import MemoryCatalog, MemoryStore
+from renditions import reconcile
+from renditions.difference import Difference, Outcome
+from renditions.errors import RenditionsError
+from renditions.pipeline import Accept, Analyze, Notify, OutputPlace, Pipeline, Source
+from renditions.ports import IfAbsent, IfMatch
+from renditions.process import Processor
+from renditions.recipe import Rendition
+from world import LOG, make_pipeline
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+NAMES = ("a/1.jpg", "a/2.jpg", "b/1.jpg", "c.jpg", "d.png")
+CONTENTS = (b"one", b"two", b"bad", b"half", b"one that is longer")
+FOREIGN = {"a/0.jpg": b"somebody's", "z": b"another's"}
+"""What is in the output store and no business of ours."""
+
+_WIDE = Rendition(width=1200)
+PIPELINES = (
+    make_pipeline(),
+    make_pipeline(thumb=Rendition(width=100), large=_WIDE),
+    make_pipeline(thumb=Rendition(width=200), large=Rendition(width=900), extra=Rendition(width=50)),
+    make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"), large=_WIDE),
+    make_pipeline(thumb=Rendition(width=200, key="{etag}/{dir}{name}")),
+    make_pipeline(large=Rendition(width=1200, key="{stem}.jpg")),
+    replace(make_pipeline(), accept=Accept(max_bytes=5)),
+    replace(make_pipeline(), analyze=Analyze(transparency=True)),
+    replace(make_pipeline(), source=Source(store="in", match=("a/*", "*.png"))),
+    Pipeline(
+        source=Source(store="in"),
+        output=OutputPlace(store="out"),
+        renditions={"same": Rendition(width=9, key="{stem}"), "thumb": Rendition(width=200, key="{name}")},
+    ),
+)
+NOTIFY = (
+    (),
+    (LOG,),
+    (Notify(on=("rejected", "failed"), to="log:"),),
+    (LOG, Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:done")),
+)
+"""One of these holds for a whole history: who is told of what is no reason to tell it again."""
+
+LONG_SECONDS = 3 * 3600.0
+"""Longer than any lease, pause and clock's error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How often what goes wrong, for each I/O call or message; and what the machines are like."""
+
+    die: float
+    fail: float
+    refuse: float
+    lose: float
+    repeat: float
+    oversleep: float
+    lose_hint: float
+    lag_seconds: float
+    skew_seconds: float
+    knows_dead: bool
+    """Whether workers know which others are dead, as on one machine."""
+    queue_workers: int
+    syncs: int
+    """How many whole syncs there are."""
+
+    @classmethod
+    def draw(cls, random: Random) -> Weather:
+        """Return some weather: each trouble is left out of half of the histories."""
+
+        def maybe(*values: float) -> float:
+            return random.choice((0.0,) * len(values) + values)
+
+        knows_dead = random.random() < 0.3
+        return cls(
+            die=maybe(0.004, 0.03),
+            fail=maybe(0.01, 0.1),
+            refuse=maybe(0.002, 0.01),
+            lose=maybe(0.01, 0.05),
+            repeat=maybe(0.02, 0.1),
+            oversleep=maybe(0.005, 0.03),
+            lose_hint=maybe(0.1, 0.5),
+            lag_seconds=maybe(1.0, 60.0),
+            skew_seconds=maybe(1.0, 25.0),
+            knows_dead=knows_dead,
+            queue_workers=random.randint(1, 3),
+            syncs=random.randint(0, 2),
+        )
+
+
+class History:
+    """The history of a number; ``run`` raises ``Broken`` where the promise doesn't hold."""
+
+    def __init__(self, number: int) -> None:
+        self.random = Random(number)  # noqa: S311 - repeatable, not secret
+        self.weather = Weather.draw(self.random)
+        self.notify = self.random.choice(NOTIFY)
+        self.pipeline = self._choose_pipeline()
+        self.scheduler = Scheduler(self._latency_seconds)
+        self.dead: set[str] = set()
+        self.source, self.output, self.catalog = MemoryStore(), MemoryStore(), MemoryCatalog()
+        for key, content in FOREIGN.items():
+            self.output.put(key, content, IfAbsent(), "")
+        self.observer = Observer(self.output, self.catalog, self._time_of, self._is_gone)
+        self.queue = CloudQueue(self.scheduler, self.random)
+        self.is_calm = False
+        self._processes = 0
+        self._ports: dict[str, Any] = {
+            "source": CloudStore(self.scheduler, self.source),
+            "output": CloudStore(self.scheduler, self.output, self.observer),
+            "catalog": CloudCatalog(
+                self.scheduler,
+                self.catalog,
+                self.observer,
+                lambda: 0 if self.is_calm else self.random.uniform(0, self.weather.lag_seconds),
+            ),
+        }
+
+    @property
+    def calls(self) -> int:
+        """How many I/O calls there were."""
+        return self.scheduler.calls
+
+    def run(self) -> None:
+        """Live through it, let it calm down, and check what is there."""
+        with self._threads():
+            self.scheduler.start(Process("people"), self._be_people)
+            for _ in range(self.weather.queue_workers):
+                self.scheduler.start(self._new_process(), self._work)
+            for _ in range(self.weather.syncs):
+                self.scheduler.start(self._new_process(), self._sync_some_time)
+            for task in drain(self.scheduler, self._choose_fault):
+                if task.process.is_dead and task.process.owner not in self.dead:
+                    self.dead.add(task.process.owner)
+                    self.scheduler.start(self._new_process(), self._work)
+            self.is_calm = True
+            self._settle()
+        promise.check(self.pipeline, self.source, self.output, self.catalog, self.observer.sent, FOREIGN)
+
+    def _settle(self) -> None:
+        """Let the leases of the dead run out, sync until nothing is left, and retry what was given up."""
+        self.scheduler.now += LONG_SECONDS
+        self.scheduler.start(self._new_process(), self._sync)
+        for _ in drain(self.scheduler):
+            pass
+        for record in list(self.catalog.list()):
+            if record.status == "failed":
+                reconcile.reopen(self.catalog, record)
+        self.scheduler.start(self._new_process(), self._sync)
+        for _ in drain(self.scheduler):
+            pass
+
+    def _be_people(self) -> None:
+        """Upload, replace and delete pictures, and now and then change the pipeline."""
+        for _ in range(self.random.randint(2, 9)):
+            self.scheduler.sleep(self.random.expovariate(1) * self.random.choice((0.01, 1.0, 100.0)))
+            what = self.random.random()
+            name = self.random.choice(NAMES)
+            if what < 0.65:
+                self.upload(name, self.random.choice(CONTENTS))
+            elif what < 0.85:
+                self.remove(name)
+            else:
+                self.pipeline = self._choose_pipeline()
+
+    def _choose_pipeline(self) -> Pipeline:
+        return replace(self.random.choice(PIPELINES), notify=self.notify)
+
+    def upload(self, name: str, content: bytes) -> None:
+        """Put or replace a picture."""
+        there = self.source.head(name)
+        stored = self.source.put(name, content, IfMatch(there.etag) if there else IfAbsent(), "image/jpeg")
+        self.observer.see_source(name, stored.etag)
+        self._hint(name)
+
+    def remove(self, name: str) -> None:
+        """Delete a picture."""
+        if there := self.source.head(name):
+            self.source.delete(name, IfMatch(there.etag))
+            self.observer.see_source(name, None)
+            self._hint(name)
+
+    def _hint(self, name: str) -> None:
+        if self.random.random() < self.weather.lose_hint:
+            return
+        for _ in range(self.random.choice((1, 1, 2))):
+            self.queue.send(name, self.random.choice((0.0, 0.5, 30.0)))
+
+    def _work(self) -> None:
+        """Take hints from the queue and process them, until there are none for long."""
+        process = self.scheduler.current.process
+        idle = 0
+        processor = self._processor(process)
+        while idle < 4:
+            messages: list[Message] = []
+            try:
+                messages = self.queue.receive(3)
+                idle = 0 if messages else idle + 1
+                if self.random.random() < 0.3:
+                    processor = self._processor(process)
+                for message in messages:
+                    self._answer(message, processor)
+            except RenditionsError:
+                idle += 1
+            if not messages:
+                self.scheduler.sleep(self.random.choice((0.1, 20.0, 500.0)))
+
+    def _answer(self, message: Message, processor: Processor) -> None:
+        """Process what a message hints at, and delete it unless it has to come again."""
+        outcome = self._process(processor, message.name)
+        if not outcome.again:
+            self.queue.delete(message)
+        elif self.random.random() < 0.5:
+            self.queue.give_back(message, self.random.choice((1.0, 50.0)))
+
+    def _process(self, processor: Processor, name: str) -> Outcome:
+        outcome = processor.process(name)
+        self.observer.see_outcome(outcome)
+        return outcome
+
+    def _sync_some_time(self) -> None:
+        self.scheduler.sleep(self.random.choice((1.0, 100.0, 1000.0)))
+        self._sync()
+
+    def _sync(self) -> None:
+        """Look at everything with the real ``reconcile``, and process what differs."""
+        process = self.scheduler.current.process
+        processor = self._processor(process)
+
+        def plan() -> Iterator[Difference]:
+            return reconcile.plan(
+                processor.pipeline, processor.source, processor.catalog,
+                clock=processor.clock, is_gone=self._is_gone,
+            )  # fmt: skip
+
+        def work(name: str) -> Outcome:
+            try:
+                return self._process(processor, name)
+            except RenditionsError as error:
+                return Outcome(name, "failed", str(error), again=error.retryable)
+
+        stop: Any = self
+        try:
+            reconcile.sync(plan, work, threads=2, stop=stop, on_outcome=lambda _: None)
+        except RenditionsError:
+            if self.is_calm:
+                raise
+
+    def wait(self, seconds: float) -> bool:
+        """Stand for the event that stops a sync: never set, and slept on in simulated time."""
+        self.scheduler.sleep(seconds)
+        return False
+
+    def is_set(self) -> bool:
+        """Tell that a sync isn't stopped."""
+        return False
+
+    def _processor(self, process: Process) -> Processor:
+        return Processor(
+            pipeline=self.pipeline,
+            render=CloudRenderer(self.scheduler),
+            notifiers={
+                notify.target: CloudNotifier(self.scheduler, self.observer) for notify in self.pipeline.notify
+            },
+            owner=process.owner,
+            clock=lambda: self._time_of(process),
+            is_gone=self._is_gone,
+            **self._ports,
+        )
+
+    def _new_process(self) -> Process:
+        self._processes += 1
+        skew = 0.0 if self.is_calm else self.random.uniform(-1, 1) * self.weather.skew_seconds
+        return Process(f"worker {self._processes}", skew)
+
+    def _time_of(self, process: Process) -> datetime:
+        return EPOCH + timedelta(seconds=self.scheduler.now + process.skew_seconds)
+
+    def _is_gone(self, owner: str) -> bool:
+        return self.weather.knows_dead and owner in self.dead
+
+    def _latency_seconds(self) -> float:
+        return 0.0 if self.is_calm else self.random.expovariate(20)
+
+    def _choose_fault(self, task: Task) -> Fault:
+        draw, weather = self.random.random(), self.weather
+        if self.random.random() < weather.oversleep:
+            task.process.asleep_until = self.scheduler.now + self.random.choice((10.0, 400.0, 4000.0))
+        for fault, often in (
+            (Fault.DIE, weather.die / 2),
+            (Fault.DIE_AFTER, weather.die / 2),
+            (Fault.FAIL, weather.fail),
+            (Fault.REFUSE, weather.refuse),
+            (Fault.LOSE, weather.lose),
+            (Fault.REPEAT, weather.repeat),
+        ):
+            if draw < often:
+                return fault
+            draw -= often
+        return Fault.NONE
+
+    @contextmanager
+    def _threads(self) -> Iterator[None]:
+        """Have the real ``sync`` use tasks for its threads."""
+        threads = Threads(self.scheduler)
+        with (
+            patch.object(reconcile, "ThreadPoolExecutor", threads),
+            patch.object(reconcile, "wait", threads.wait),
+        ):
+            yield

@@ -1,0 +1,101 @@
+"""What must hold at every step on the way, whatever has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from faults.promise import must, truth
+from faults.scheduler import Process, Task
+from memory import MemoryCatalog, MemoryStore
+from renditions.difference import Outcome
+from renditions.record import Notice, Record
+
+
+@dataclass
+class Observer:
+    """Sees every change as it is made, and checks what must hold then, whatever has happened."""
+
+    output: MemoryStore
+    catalog: MemoryCatalog
+    clock: Callable[[Process], datetime]
+    knows_dead: Callable[[str], bool]
+    """Whether a lease's owner is known to be dead."""
+    sent: list[Notice] = field(default_factory=list)
+    _step: int = 0
+    _decided_at: dict[Record, int] = field(default_factory=dict)
+    """When each decided state was first in the catalog."""
+    _current: dict[str, str] = field(default_factory=dict)
+    """The ETag that each picture has."""
+    _ended_at: dict[tuple[str, str], int] = field(default_factory=dict)
+    """When a picture last ceased to have an ETag."""
+    _last_written: dict[Task, Record] = field(default_factory=dict)
+
+    def see_source(self, name: str, etag: str | None) -> None:
+        """Remember what a picture is from now on."""
+        self._step += 1
+        if name in self._current:
+            self._ended_at[name, self._current.pop(name)] = self._step
+        if etag:
+            self._current[name] = etag
+
+    def see_before_write(self, task: Task, record: Record) -> None:
+        """Check that a lease that somebody holds isn't taken before its time, by the taker's own clock."""
+        stored = self.catalog.get(record.name)
+        if not (stored and stored.lease and record.lease and stored.revision == record.revision):
+            return
+        lease, taker = stored.lease, record.lease.owner
+        may = lease.owner == taker or self.knows_dead(lease.owner) or lease.until <= self.clock(task.process)
+        must(may, f"{taker} took a lease that held: {stored}")
+
+    def see_write(self, task: Task, written: Record) -> None:
+        """Check that every output that the record names is there."""
+        self._step += 1
+        self._last_written[task] = written
+        self._decided_at.setdefault(truth(written), self._step)
+        for made in written.outputs:
+            self._check_output(written, made.key)
+
+    def see_put(self, task: Task, key: str) -> None:
+        """Check that a key is claimed when it is written, and is nobody's finished output."""
+        held = self._last_written[task]
+        owner = self.catalog.owner_of(key)
+        record = self.catalog.get(owner) if owner else None
+        if record:
+            self._check_output(record, key)
+        now = self.catalog.get(held.name)
+        has_lease = now is not None and now.revision == held.revision
+        must(owner == held.name or not has_lease, f"{key} was written and is {owner}'s, not {held.name}'s")
+
+    def see_delete(self, task: Task, key: str) -> None:
+        """Check that an old output is deleted only once it was decided what comes in its place."""
+        held = self._last_written[task]
+        is_in_the_way = any(
+            other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in held.claimed_keys()
+        )
+        may = held.status != "processing" or not held.goal or is_in_the_way
+        must(may, f"{key} was deleted before its time: {held}")
+        owner = self.catalog.owner_of(key)
+        if owner and (record := self.catalog.get(owner)):
+            self._check_output(record, key)
+
+    def see_notice(self, notice: Notice) -> None:
+        """Check that what is told is or was in the catalog."""
+        must(truth(notice.record) in self._decided_at, f"told before it was recorded: {notice}")
+        self.sent.append(notice)
+
+    def see_outcome(self, outcome: Outcome) -> None:
+        """Check that what was done was looked at again: it was true at a moment after it was recorded."""
+        record = outcome.record
+        if record is None or outcome.again or outcome.result not in ("done", "rejected"):
+            return
+        is_current = self._current.get(record.name) == record.etag
+        ended_at = self._ended_at.get((record.name, record.etag), 0)
+        must(is_current or ended_at > self._decided_at[truth(record)], f"true at no moment: {outcome}")
+
+    def _check_output(self, record: Record, key: str) -> None:
+        for made in record.outputs:
+            if made.key == key:
+                there = self.output.head(key)
+                must(there is not None and there.etag == made.etag, f"{key} isn't what {record} says")

@@ -1,0 +1,82 @@
+"""The promise, as a model of a few lines: what is there once things have calmed down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from hashing import expected_output
+from renditions.pipeline import Pipeline, Wishes
+from renditions.ports import Catalog, Store, StoredObject
+from renditions.record import Notice, Record
+
+Keys = dict[str, str]
+
+
+class Broken(AssertionError):
+    """The promise doesn't hold."""
+
+
+def expect(pipeline: Pipeline, found: StoredObject, content: bytes, wishes: Wishes) -> tuple[str, Keys]:
+    """Return a picture's status and its output keys by rendition, as they shall be if no other has them."""
+    keys = pipeline.output_keys(found.key, found.etag, wishes)
+    too_large = len(content) > pipeline.accept.max_bytes
+    if len(set(keys.values())) < len(keys) or too_large or content.startswith(b"bad"):
+        return "rejected", {}
+    if content.startswith(b"half") and "large" in keys:
+        del keys["large"]
+        return "rejected", keys
+    return "done", keys
+
+
+def check(
+    pipeline: Pipeline,
+    source: Store,
+    output: Store,
+    catalog: Catalog,
+    sent: Iterable[Notice],
+    foreign: Mapping[str, bytes] | None = None,
+) -> None:
+    """Check what is there once things have calmed down; ``foreign`` is in the output store since before."""
+    wanted = dict(foreign or {})
+    pictures = [found for found in source.list() if pipeline.source.matches(found.key)]
+    _same([record.name for record in catalog.list()], [found.key for found in pictures], "records")
+    told = {truth(notice.record) for notice in sent}
+    for found in pictures:
+        record, got = catalog.get(found.key), source.get(found.key)
+        assert record
+        assert got
+        status, keys = expect(pipeline, found, got[1], record.wishes)
+        if record.blocked_by:
+            blocker = catalog.get(record.blocked_by)
+            taken = {made.key for made in blocker.outputs} if blocker else set()
+            wants = set(pipeline.output_keys(found.key, found.etag, record.wishes).values())
+            must(bool(taken & wants), f"what it needs is free: {record}")
+            status, keys = "rejected", {}
+        _same((record.etag, record.status), (found.etag, status), f"the state of {found.key}")
+        must(not (record.lease or record.pending_keys or record.owed), f"something is left to do: {record}")
+        _same({made.rendition: made.key for made in record.outputs}, keys, f"the outputs of {found.key}")
+        recipes = pipeline.recipes(record.wishes)
+        wanted |= {key: expected_output(got[1], recipes[rendition]) for rendition, key in keys.items()}
+        for made in record.outputs:
+            there = output.head(made.key)
+            must(there is not None and there.etag == made.etag, f"{made.key} isn't what the record says")
+        tells = any(record.status in notify.on for notify in pipeline.notify)
+        must(not tells or truth(record) in told, f"nobody was told of {record}")
+    objects = {found.key: got[1] for found in output.list() if (got := output.get(found.key))}
+    _same(objects, wanted, "objects in the output store")
+
+
+def truth(record: Record) -> Record:
+    """Return the record without what changes while it is settled."""
+    return replace(record, pending_keys=(), owed=(), lease=None, revision=0)
+
+
+def must(holds: bool, otherwise: str) -> None:
+    """Raise Broken unless something holds."""
+    if not holds:
+        raise Broken(otherwise)
+
+
+def _same(found: object, expected: object, what: str) -> None:
+    must(found == expected, f"{what}: expected {expected}, found {found}")

@@ -1,0 +1,31 @@
+"""A renderer that only hashes, and what it makes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from renditions.pipeline import Accept, Analyze
+from renditions.ports import Rendered, Rendering
+from renditions.recipe import Rendition
+from renditions.record import Analysis, Original
+
+
+def hash_render(
+    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
+) -> Rendering:
+    """Render by hashing; content that starts with ``bad`` is rejected, ``half`` fails in one rendition."""
+    analysis = Analysis(transparency=False) if analyze.transparency else None
+    original = Original(len(content), "jpeg", 4, 3, 1, analysis)
+    if content.startswith(b"bad"):
+        return Rendering(original, rejected="it is bad")
+    made = {
+        name: Rendered(expected_output(content, recipe), "jpeg", 2, 1) for name, recipe in recipes.items()
+    }
+    errors = {"large": "too half"} if content.startswith(b"half") and "large" in made else {}
+    return Rendering(original, {name: made[name] for name in made if name not in errors}, errors)
+
+
+def expected_output(content: bytes, recipe: Rendition) -> bytes:
+    """Return what :func:`hash_render` makes of this content."""
+    return hashlib.sha256(content + recipe.fingerprint().encode()).digest()
