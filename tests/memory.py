@@ -24,9 +24,9 @@ class MemoryStore:
         self._objects: dict[str, tuple[StoredObject, bytes]] = {}
         self._lock = threading.Lock()
 
-    def list(self) -> Iterator[StoredObject]:
+    def list(self, after: str = "") -> Iterator[StoredObject]:
         with self._lock:
-            keys = sorted(self._objects, key=str.encode)
+            keys = sorted((key for key in self._objects if key > after), key=str.encode)
         for key in keys:
             if found := self.head(key):
                 yield found
@@ -92,9 +92,9 @@ class MemoryCatalog:
             self._release_claims(record.name)
             self._records.pop(record.name, None)
 
-    def list(self) -> Iterator[Record]:
+    def list(self, after: str = "") -> Iterator[Record]:
         with self._lock:
-            names = sorted(self._records, key=str.encode)
+            names = sorted((name for name in self._records if name > after), key=str.encode)
         for name in names:
             if record := self.get(name):
                 yield record

@@ -4,6 +4,9 @@ Services wrap each other's messages: S3 -> SNS -> SQS -> Lambda is a notificatio
 SQS record in an event. Each envelope is taken off wherever it is met, so any nesting is understood, with
 raw delivery as without. A change is only a hint: what is done for it depends on the object as it is then.
 
+A reconcile that is spread over a queue sends messages of its own: one for each picture that differs, and
+one that says where to continue. They have EventBridge's shape, with this package as their source.
+
 Keys are URL-encoded, with ``+`` for a blank, in S3's own notifications and in S3 Batch Operations, and
 not in EventBridge's events. (For Batch Operations, AWS's example decodes without the ``+``; what S3 sends
 has it, see https://github.com/aws-powertools/powertools-lambda-python/pull/3572. A ``+`` of the key's own
@@ -20,7 +23,7 @@ Formats:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote_plus
@@ -58,6 +61,9 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
     """A schedule's tick: everything is to be looked at."""
+
+    after: str = ""
+    """Everything above this name; see :func:`encode_sync`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,20 @@ def decode(event: Any) -> Incoming:
             return Incoming("batch job", tuple(_decode_task(task) for task in tasks))
         case _:
             return Incoming("event", (Message("", _collect(_unwrap(event))),))
+
+
+def encode_change(bucket: str, key: str) -> str:
+    """Return a message that :func:`decode` reads as a change of this object."""
+    return _encode("Picture differs", {"bucket": {"name": bucket}, "object": {"key": key}})
+
+
+def encode_sync(after: str) -> str:
+    """Return a message that :func:`decode` reads as a tick that is about what is above this name."""
+    return _encode("Reconcile", {"after": after})
+
+
+def _encode(name: str, detail: Mapping[str, Any]) -> str:
+    return json.dumps({"source": "renditions", "detail-type": name, "detail": detail})
 
 
 def _collect(contents: Iterator[Content]) -> tuple[Content, ...]:
@@ -164,6 +184,8 @@ def _unwrap(value: Any) -> Iterator[Content]:
             yield _read_bus_event(name, value)
         case {"source": "aws.events" | "aws.scheduler", "detail-type": "Scheduled Event"}:
             yield SyncRequest()
+        case {"source": "renditions", "detail-type": str(name)}:
+            yield _read_own_message(name, value)
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             yield Ignored("s3:TestEvent")
         case _:
@@ -189,6 +211,20 @@ def _read_bus_event(name: str, event: Any) -> Content:
             return Change(bucket, key, _KINDS[name], name)
         case _:
             return Unknown(_describe(event))
+
+
+def _read_own_message(name: str, message: Any) -> Content:
+    match name, message.get("detail", {}):
+        case "Reconcile", {"after": str(after)}:
+            return SyncRequest(after)
+        case "Reconcile", {}:
+            return SyncRequest()
+        case "Picture differs", {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}:
+            return Change(bucket, key, "created", name)
+        case _ if name.startswith("Picture "):  # a notice, in the wrong queue
+            return Ignored(name)
+        case _:
+            return Unknown(_describe(message))
 
 
 def _make_change(bucket: str, encoded_key: str, kind: Kind, event: str) -> Content:

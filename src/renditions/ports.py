@@ -50,10 +50,11 @@ class Store(Protocol):
     :class:`~renditions.errors.KeyRefused` for a key that it can't hold.
     """
 
-    def list(self) -> Iterator[StoredObject]:
-        """Yield every object in the order of its key's UTF-8 bytes, in memory that doesn't grow with them.
+    def list(self, after: str = "") -> Iterator[StoredObject]:
+        """Yield every object whose key is above ``after``, in the order of the keys' UTF-8 bytes.
 
-        What is added or removed meanwhile may or may not be seen.
+        It takes memory that doesn't grow with their number. What is added or removed meanwhile may or may
+        not be seen.
         """
         ...
 
@@ -103,10 +104,11 @@ class Catalog(Protocol):
         """Remove the record and its claims; raise ``Conflict`` as ``write`` does."""
         ...
 
-    def list(self) -> Iterator[Record]:
-        """Yield every record in the order of its name's UTF-8 bytes, in memory that doesn't grow with them.
+    def list(self, after: str = "") -> Iterator[Record]:
+        """Yield every record whose name is above ``after``, in the order of the names' UTF-8 bytes.
 
-        What is written meanwhile may or may not be seen, and writing meanwhile is allowed.
+        It takes memory that doesn't grow with their number. What is written meanwhile may or may not be
+        seen, and writing meanwhile is allowed.
         """
         ...
 

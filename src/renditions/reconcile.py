@@ -42,13 +42,14 @@ def plan(
     *,
     clock: Callable[[], datetime],
     is_gone: Callable[[str], bool] = lambda _: False,
+    after: str = "",
 ) -> Iterator[Difference]:
-    """Yield what is to be done for each picture and each record, in the order of their names.
+    """Yield what is to be done for each picture and each record after ``after``, in their names' order.
 
     Pictures of which nothing is to be done come too, with the action ``keep``. Nothing is changed.
     """
-    pictures = (found for found in source.list() if pipeline.source.matches(found.key))
-    for name, found, record in _join(pictures, catalog.list()):
+    pictures = (found for found in source.list(after) if pipeline.source.matches(found.key))
+    for name, found, record in _join(pictures, catalog.list(after)):
         blocker = catalog.get(record.blocked_by) if record and record.blocked_by else None
         yield compare(pipeline, name, found, record, now=clock(), is_gone=is_gone, blocker=blocker)
 

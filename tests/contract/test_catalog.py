@@ -295,7 +295,11 @@ def test_list_is_in_the_order_of_utf_8_bytes(catalog: Catalog) -> None:
     some = ["a", "a-b", "a.jpg", "a/b", "a0", "Z", "z", "é", "\uffff", "🖼", "a b", "\x7f", "1", "10", "2"]
     for name in some:
         catalog.write(make_record(name))
-    assert names(catalog) == sorted(some, key=str.encode)
+    in_order = sorted(some, key=str.encode)
+    assert names(catalog) == in_order
+    for number, name in enumerate(in_order, 1):
+        assert [record.name for record in catalog.list(name)] == in_order[number:]
+    assert [record.name for record in catalog.list("a/a")] == in_order[in_order.index("a/b") :]
 
 
 def test_list_and_query_see_many_records(which: str, catalog: Catalog) -> None:

@@ -187,7 +187,11 @@ def test_list_is_in_the_order_of_utf_8_bytes(store: Store) -> None:
             "\uffff", "🖼/a", "🖼."]  # fmt: skip
     for key in some:
         put(store, key)
-    assert keys(store) == sorted(some, key=str.encode)
+    in_order = sorted(some, key=str.encode)
+    assert keys(store) == in_order
+    for number, key in enumerate(in_order, 1):
+        assert [found.key for found in store.list(key)] == in_order[number:]
+    assert [found.key for found in store.list("a/c")] == in_order[in_order.index("a/c/d") :]
 
 
 def test_list_sees_many_objects(which: str, store: Store) -> None:
@@ -195,6 +199,7 @@ def test_list_sees_many_objects(which: str, store: Store) -> None:
     for key in many:
         put(store, key, b"", IfAbsent())
     assert keys(store) == sorted(many)
+    assert [found.key for found in store.list(many[1])] == sorted(many)[sorted(many).index(many[1]) + 1 :]
 
 
 def test_list_while_others_write_and_delete(which: str, store: Store) -> None:

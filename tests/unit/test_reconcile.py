@@ -140,8 +140,8 @@ def test_a_file_that_is_still_being_written_waits_and_loses_nothing(world: World
             found = real_head(key)
             return found and replace(found, at_rest=False)
 
-        def list(self) -> Iterator[StoredObject]:
-            return (replace(found, at_rest=False) for found in world.source.list())
+        def list(self, after: str) -> Iterator[StoredObject]:
+            return (replace(found, at_rest=False) for found in world.source.list(after))
 
     world.upload("photo.jpg", b"two")
     assert world.processor(source=Busy()).process("photo.jpg").result == "waiting"
@@ -171,7 +171,7 @@ def test_a_stopped_sync_ends_what_it_began_and_the_next_one_continues(world: Wor
 
 def test_a_source_that_cannot_be_listed_never_looks_like_an_empty_one(world: World) -> None:
     class Away:
-        def list(self) -> Iterator[StoredObject]:
+        def list(self, after: str) -> Iterator[StoredObject]:
             raise StoreFailed("the folder is away")
 
     world.upload("photo.jpg", b"x")

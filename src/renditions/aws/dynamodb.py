@@ -118,9 +118,9 @@ class DynamoCatalog:
         delete = {"TableName": self._table, "Key": self._key(record.name)} | _only_at(record.revision)
         self._transact(record, [{"Delete": delete}, *map(self._unclaim, freed)])
 
-    def list(self) -> Iterator[Record]:
+    def list(self, after: str = "") -> Iterator[Record]:
         """See :meth:`Catalog.list <renditions.ports.Catalog.list>`."""
-        names = (row[self._key_name]["S"] for row in self._query_index(BY_NAME, "kind", KIND))
+        names = (row[self._key_name]["S"] for row in self._query_index(BY_NAME, "kind", KIND, after))
         while some := list(islice(names, READ_AT_ONCE)):
             found = self._read_all(some)
             yield from (found[name] for name in some if name in found)
@@ -142,14 +142,18 @@ class DynamoCatalog:
         for row in self._query_index(BY_STATUS, "status", status):
             yield row["timestamp"]["S"], status, row[self._key_name]["S"]
 
-    def _query_index(self, index: str, attribute: str, value: str) -> Iterator[Item]:
-        """Yield the rows of an index's partition: names upwards, times downwards."""
+    def _query_index(self, index: str, attribute: str, value: str, after: str = "") -> Iterator[Item]:
+        """Yield the rows of an index's partition: names upwards, from ``after`` on, times downwards."""
+        condition, names, values = "#attribute = :value", {"#attribute": attribute}, {":value": {"S": value}}
+        if after:
+            condition += " AND #name > :after"
+            names["#name"], values[":after"] = self._key_name, {"S": after}
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=index,
-            KeyConditionExpression="#attribute = :value",
-            ExpressionAttributeNames={"#attribute": attribute},
-            ExpressionAttributeValues={":value": {"S": value}},
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
             ScanIndexForward=index == BY_NAME,
             PaginationConfig={"PageSize": ROWS_OF_INDEX},
         )

@@ -47,11 +47,13 @@ class S3Store:
         self._place = place
         self._headers = {"CacheControl": cache_control} if cache_control else {}
 
-    def list(self) -> Iterator[StoredObject]:
+    def list(self, after: str = "") -> Iterator[StoredObject]:
         """See :meth:`Store.list <renditions.ports.Store.list>`. A page of 1,000 is in memory at a time."""
         # botocore asks for percent-encoded keys by itself and decodes them: XML can't hold every character.
         pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._place.bucket, Prefix=self._place.prefix
+            Bucket=self._place.bucket,
+            Prefix=self._place.prefix,
+            **({"StartAfter": self._place.prefix + after} if after else {}),
         )
         with self._reported():
             for page in pages:

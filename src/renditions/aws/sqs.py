@@ -51,14 +51,31 @@ class Queue:
         self._client = client
         self._url = url
 
-    def receive(self, limit: int = MAX_BATCH, wait_seconds: int = LONGEST_WAIT_SECONDS) -> list[Received]:
-        """Take up to ``limit`` (1 to 10) messages; wait up to 20 seconds for the first one."""
+    def send(self, bodies: Sequence[str]) -> None:
+        """Put up to ten messages of some hundred kilobytes in all into the queue."""
+        entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+        with self._reported():
+            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+        self._check(answer)
+
+    def receive(
+        self,
+        limit: int = MAX_BATCH,
+        wait_seconds: int = LONGEST_WAIT_SECONDS,
+        hide_seconds: int | None = None,
+    ) -> list[Received]:
+        """Take up to ``limit`` (1 to 10) messages; wait up to 20 seconds for the first one.
+
+        They are hidden from others for ``hide_seconds``, or else the queue's own visibility time-out.
+        """
+        hidden = {} if hide_seconds is None else {"VisibilityTimeout": hide_seconds}
         with self._reported():
             answer = self._client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=limit,
                 WaitTimeSeconds=wait_seconds,
                 AttributeNames=["ApproximateReceiveCount"],
+                **hidden,
             )
         return [
             Received(

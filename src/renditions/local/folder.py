@@ -62,11 +62,12 @@ class FolderStore:
         self._create = create
         self._swept = False
 
-    def list(self) -> Iterator[StoredObject]:
+    def list(self, after: str = "") -> Iterator[StoredObject]:
         """See :meth:`Store.list <renditions.ports.Store.list>`."""
         with self._reported(), suppress(_NotMade), closed(self._open_root()) as root:
             for key, status in walk(root, self._root):
-                yield self._describe(key, status)
+                if key > after:
+                    yield self._describe(key, status)
 
     def head(self, key: str) -> StoredObject | None:
         """See :meth:`Store.head <renditions.ports.Store.head>`."""

@@ -112,9 +112,9 @@ class SqliteCatalog:
             _move_claims(db, record.name, frozenset())
             db.execute("DELETE FROM records WHERE name = ?", (record.name,))
 
-    def list(self) -> Iterator[Record]:
+    def list(self, after: str = "") -> Iterator[Record]:
         """See :meth:`Catalog.list <renditions.ports.Catalog.list>`."""
-        last = ""
+        last = after
         while rows := self._read(
             "SELECT item, name FROM records WHERE name > ? ORDER BY name LIMIT ?", last, PAGE_ROWS
         ):
