@@ -130,11 +130,10 @@ class World:
             if difference.action != "keep"
         ]
 
-    def differences(self) -> Iterator[Any]:
+    def differences(self, after: str = "") -> Iterator[Any]:
         """Yield the plan."""
-        return plan(
-            self.pipeline, self.source, self.catalog, clock=self.clock, is_gone=self.gone.__contains__
-        )
+        gone = self.gone.__contains__
+        return plan(self.pipeline, self.source, self.catalog, clock=self.clock, is_gone=gone, after=after)
 
     def settle(self, owner: str = "later", rounds: int = 6) -> list[Outcome]:
         """Sync until nothing is left to do."""

@@ -52,7 +52,7 @@ locals {
     },
     local.has_queue ? {
       Queue = {
-        actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"]
         resources = [aws_sqs_queue.this["queue"].arn]
       }
     } : {},
@@ -128,6 +128,7 @@ resource "aws_lambda_function" "this" {
       OUTPUT_BUCKET = local.output_bucket
       TABLE_NAME    = aws_dynamodb_table.this.name
       SNS_TOPIC_ARN = aws_sns_topic.this.arn
+      QUEUE_URL     = local.has_queue ? aws_sqs_queue.this["queue"].url : ""
     }
   }
 

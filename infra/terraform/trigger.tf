@@ -188,7 +188,7 @@ resource "aws_scheduler_schedule" "reconcile" {
   target {
     arn      = aws_lambda_function.this.arn
     role_arn = aws_iam_role.schedule[0].arn
-    input    = jsonencode({ source = "renditions.schedule", detail-type = "Reconcile" })
+    input    = jsonencode({ source = "renditions", detail-type = "Reconcile" })
   }
 }
 

@@ -174,11 +174,11 @@ def _unwrap(value: Any) -> Iterator[Content]:
                 yield from _unwrap(record)
         case {"eventSource": "aws:s3", "eventName": str(name)}:
             yield _read_notification(name, value)
-        case {"eventSource": "aws:sqs", "body": str(text)}:
-            yield from _parse(text)
-        case {"EventSource": "aws:sns", "Sns": {"Message": str(text)}}:
-            yield from _parse(text)
-        case {"Type": "Notification", "TopicArn": _, "Message": str(text)}:
+        case (
+            {"eventSource": "aws:sqs", "body": str(text)}
+            | {"EventSource": "aws:sns", "Sns": {"Message": str(text)}}
+            | {"Type": "Notification", "TopicArn": _, "Message": str(text)}
+        ):
             yield from _parse(text)
         case {"source": "aws.s3", "detail-type": str(name)}:
             yield _read_bus_event(name, value)

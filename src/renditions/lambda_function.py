@@ -20,7 +20,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,8 +33,9 @@ from renditions.attachments import attach
 from renditions.aws.cloud import Cloud
 from renditions.difference import Difference, Outcome
 from renditions.errors import Failed, PipelineError, UsageError
-from renditions.events import Change, Content, Incoming, Message, SyncRequest, Unknown, decode
+from renditions.events import Incoming, Message, SyncRequest, decode
 from renditions.imaging.render import render
+from renditions.intake import Picture, Refused, Task, comes_again, fan_out, read_task
 from renditions.notify import LogNotifier
 from renditions.pipeline import Accept, Analyze, Pipeline, S3Place, parse_store
 from renditions.pipeline_checks import find_pipeline_problems
@@ -50,11 +51,17 @@ log = logging.getLogger(__name__)
 MARGIN_SECONDS = 1.0
 """What is left of the time limit for the answer."""
 
+FAN_OUT_SECONDS = 5.0
+"""What is left of the time limit when a reconcile hands over to another call: for a page of each listing."""
+
 EXTRA_THREADS = 2
 """How many pictures are read or written while one on each core is rendered."""
 
 MAX_RESULT_LENGTH = 1024
 """The longest ``resultString`` that S3 Batch Operations take into their report, in characters."""
+
+NOTHING = Outcome("", "unchanged")
+"""What becomes of a message that is about no picture of its own."""
 
 NOT_BEGUN = "there was no time left to begin it"
 
@@ -85,10 +92,12 @@ class Function:
     """Where the pictures land."""
     process: Callable[[str], Outcome]
     """Processes one name; called from several threads."""
-    plan: Callable[[], Iterator[Difference]]
-    """Makes a fresh plan, for a schedule's tick."""
+    plan: Callable[[str], Iterator[Difference]]
+    """Makes a fresh plan of everything above a name, for a schedule's tick."""
     threads: int
     """How many pictures are in work at once."""
+    send: Callable[[Sequence[str]], None] | None = None
+    """Puts up to ten messages into the function's queue, if it has one."""
     pace: Pace = field(default_factory=Pace)
 
     def handle(self, event: Any, context: Context) -> Any:
@@ -99,42 +108,42 @@ class Function:
 
         """
         incoming = decode(event)
+        asked = [
+            (message, [read_task(content, self.place) for content in message.contents])
+            for message in incoming.messages
+        ]
+        tasks = [task for _, some in asked for task in some]
         names: dict[str, str] = {}
-        for content in _contents(incoming):
-            if isinstance(content, Change) and (name := self._name_of(content)) is not None:
-                names.setdefault(name, content.event)
+        for task in tasks:
+            if isinstance(task, Picture):
+                names.setdefault(task.name, task.event)
         with ThreadPoolExecutor(self.threads, thread_name_prefix="picture") as executor:
             worked = executor.map(lambda name: self._work(name, names[name], context), names)
             outcomes = {outcome.name: outcome for outcome in worked}
-        if any(isinstance(content, SyncRequest) for content in _contents(incoming)):
-            self._sync(context)
+        afters = [task.after for task in tasks if isinstance(task, SyncRequest)]
+        synced = self._reconcile(min(afters), context) if afters else NOTHING
         results = [
-            (message, [self._result_of(content, outcomes, context) for content in message.contents])
-            for message in incoming.messages
+            (message, [self._result_of(task, outcomes, synced, context) for task in some])
+            for message, some in asked
         ]
         return _answer(incoming, results, event)
 
-    def _name_of(self, change: Change) -> str | None:
-        """Return the picture's name, or None if the object isn't in this pipeline's source."""
-        if change.bucket == self.place.bucket and change.key.startswith(self.place.prefix):
-            return change.key.removeprefix(self.place.prefix)
-        return None
-
-    def _result_of(self, content: Content, outcomes: Mapping[str, Outcome], context: Context) -> Outcome:
+    def _result_of(
+        self, task: Task, outcomes: Mapping[str, Outcome], synced: Outcome, context: Context
+    ) -> Outcome:
         """Return what became of one thing that a message said; what isn't for this pipeline is reported."""
-        match content:
-            case Change(bucket, key):
-                if (name := self._name_of(content)) is not None:
-                    return outcomes[name]
-                refused = f"expected an object in {self.place.spell()}, found s3://{bucket}/{key}"
-            case Unknown(found):
-                refused = f"expected news of S3 objects, found {found}"
+        match task:
+            case Picture(name):
+                return outcomes[name]
+            case SyncRequest():
+                return synced
+            case Refused(why):
+                fields = {"request_id": context.aws_request_id}
+                fields |= metrics({"FunctionName": context.function_name}, {"RefusedMessages": (1, "Count")})
+                log.error("%s", why, extra={"fields": fields})
+                return Outcome("", "rejected", why)
             case _:
-                return Outcome("", "unchanged")
-        fields = {"request_id": context.aws_request_id}
-        fields |= metrics({"FunctionName": context.function_name}, {"RefusedMessages": (1, "Count")})
-        log.error("%s", refused, extra={"fields": fields})
-        return Outcome("", "rejected", refused)
+                return NOTHING
 
     def _work(self, name: str, event: str, context: Context) -> Outcome:
         """Process one picture, unless the time left is too short; tell of it in the log."""
@@ -172,12 +181,40 @@ class Function:
         left_seconds = context.get_remaining_time_in_millis() / 1000
         return left_seconds > self.pace.longest_seconds + MARGIN_SECONDS
 
-    def _sync(self, context: Context) -> None:
+    def _reconcile(self, after: str, context: Context) -> Outcome:
+        """Have every difference above the name closed: by messages to the queue, or else here and now."""
+        about = {"request_id": context.aws_request_id}
+        try:
+            if self.send:
+                self._fan_out(after, self.send, context)
+            else:
+                self._sync(after, context)
+        except Exception as error:
+            # The pictures that came with the tick have nothing to do with it.
+            log.exception("the sync broke off", extra={"fields": about})
+            return Outcome("the sync", "failed", str(error), again=True)
+        return NOTHING
+
+    def _fan_out(self, after: str, send: Callable[[Sequence[str]], None], context: Context) -> None:
+        fanned = fan_out(
+            self.plan(after),
+            self.place,
+            send,
+            lambda: context.get_remaining_time_in_millis() / 1000 > FAN_OUT_SECONDS,
+        )
+        log.info(
+            "%d pictures differ and were sent to the queue, %s",
+            fanned.sent,
+            "everything was looked at" if fanned.continues_after is None else "another call continues",
+            extra={"fields": {"after": after, "continues_after": fanned.continues_after}},
+        )
+
+    def _sync(self, after: str, context: Context) -> None:
         """Close every difference, as far as the time goes; the next tick continues with what is left."""
         stop = threading.Event()
 
         def plan() -> Iterator[Difference]:
-            for difference in self.plan():
+            for difference in self.plan(after):
                 if not self._has_time(context):
                     stop.set()
                 yield difference
@@ -201,7 +238,8 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
 
     Args:
         file: The checked pipeline in its bundle, see ``pipeline_plain``.
-        environ: What it says in place of the pipeline's own stores, see ``pipeline_environment``.
+        environ: What it says in place of the pipeline's own stores, see ``pipeline_environment``; and in
+            ``QUEUE_URL`` the queue that starts the function, if one does.
 
     Raises:
         PipelineError: What the environment says is wrong, or doesn't fit the pipeline.
@@ -236,9 +274,15 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
     return Function(
         place,
         processor.process,
-        lambda: reconcile.plan(pipeline, source, processor.catalog, clock=_now),
+        lambda after: reconcile.plan(pipeline, source, processor.catalog, clock=_now, after=after),
         threads=cores + EXTRA_THREADS,
+        send=partial(_send, cloud, url) if (url := environ.get("QUEUE_URL")) else None,
     )
+
+
+def _send(cloud: Cloud, url: str, bodies: Sequence[str]) -> None:
+    """Put messages into the queue. Its client is made when it is first needed: most calls need none."""
+    cloud.open_queue(url).send(bodies)
 
 
 def _find_bucket(place: str, variable: str, url: str) -> S3Place:
@@ -274,11 +318,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _contents(incoming: Incoming) -> Iterator[Content]:
-    for message in incoming.messages:
-        yield from message.contents
-
-
 def _describe(outcome: Outcome, seconds: float, context: Context) -> dict[str, Any]:
     """Return the log fields of an ended picture, which are also its metrics."""
     record = outcome.record
@@ -302,12 +341,6 @@ def _describe(outcome: Outcome, seconds: float, context: Context) -> dict[str, A
     }
 
 
-def _comes_again(outcome: Outcome) -> bool:
-    """Tell whether the message has to be delivered again, until it ends among the dead letters."""
-    is_given_up = outcome.record is not None and outcome.record.status == "failed"
-    return outcome.again or outcome.result == "failed" or is_given_up
-
-
 def _answer(incoming: Incoming, results: list[tuple[Message, list[Outcome]]], event: Any) -> Any:
     """Return what the event's origin waits for."""
     match incoming.origin:
@@ -317,7 +350,7 @@ def _answer(incoming: Incoming, results: list[tuple[Message, list[Outcome]]], ev
                 "batchItemFailures": [
                     {"itemIdentifier": message.id}
                     for message, outcomes in results
-                    if any(map(_comes_again, outcomes))
+                    if any(map(comes_again, outcomes))
                 ]
             }
         case "batch job":
@@ -330,13 +363,13 @@ def _answer(incoming: Incoming, results: list[tuple[Message, list[Outcome]]], ev
             }
         case _:
             outcomes = [outcome for _, some in results for outcome in some]
-            if failed := [outcome for outcome in outcomes if _comes_again(outcome)]:
+            if failed := [outcome for outcome in outcomes if comes_again(outcome)]:
                 raise Failed("; ".join(f"{outcome.name}: {outcome.reason}" for outcome in failed))
             return {"results": dict(Counter(outcome.result for outcome in outcomes))}
 
 
 def _task_result(task: str, outcome: Outcome) -> dict[str, str]:
-    code = "TemporaryFailure" if _comes_again(outcome) else "Succeeded"
+    code = "TemporaryFailure" if comes_again(outcome) else "Succeeded"
     if outcome.result == "rejected":
         code = "PermanentFailure"
     text = f"{outcome.result}: {outcome.reason}" if outcome.reason else outcome.result

@@ -31,6 +31,7 @@ from renditions.reconcile import Summary
 
 if TYPE_CHECKING:
     from renditions.aws.cloud import Cloud
+    from renditions.aws.sqs import Queue
 
 REST_SECONDS = 1.0
 """How long a file in the source folder must have been left alone to count as written."""
@@ -62,10 +63,12 @@ class Runtime:
         """The pipeline with the pictures that it takes from the source, as they were when first needed."""
         return attach(self.pipeline, self.source)
 
-    def plan(self) -> Iterator[Difference]:
+    def plan(self, after: str = "") -> Iterator[Difference]:
         """Yield what is to be done for each picture; see :func:`renditions.reconcile.plan`."""
         is_gone = Owner(self.owners).is_gone if self.owners else _nobody_is_gone
-        return reconcile.plan(self.attached, self.source, self.catalog, clock=_now, is_gone=is_gone)
+        return reconcile.plan(
+            self.attached, self.source, self.catalog, clock=_now, is_gone=is_gone, after=after
+        )
 
     @contextmanager
     def open_workers(self, workers: int) -> Iterator[Callable[[str], Outcome]]:
@@ -109,7 +112,9 @@ class Runtime:
         on_outcome: Callable[[Outcome], None],
     ) -> Summary:
         """Close every difference; see :func:`renditions.reconcile.sync`."""
-        return reconcile.sync(self.plan, process, threads=_threads(workers), stop=stop, on_outcome=on_outcome)
+        return reconcile.sync(
+            self.plan, process, threads=count_threads(workers), stop=stop, on_outcome=on_outcome
+        )
 
     def watch(
         self,
@@ -138,7 +143,7 @@ class Runtime:
             (None if names is None else names | hinted() for names in seen),
             process,
             lambda: self.sync(process, workers=workers, stop=stop, on_outcome=on_outcome),
-            threads=_threads(workers),
+            threads=count_threads(workers),
             monotonic_seconds=time.monotonic,
             on_outcome=on_outcome,
         )
@@ -171,6 +176,16 @@ def open_runtime(loaded: LoadedPipeline, *, read_only: bool = False) -> Iterator
     notifiers = {notify.target: _open_notifier(notify, aws) for notify in pipeline.notify}
     with _open_catalog(pipeline, directory, aws, read_only=read_only) as (catalog, owners):
         yield Runtime(pipeline, source_folder, source, output, catalog, notifiers, owners)
+
+
+def open_queue(url: str) -> Queue:
+    """Return the queue of this URL; nothing is asked of it yet.
+
+    Raises:
+        UsageError: What speaks with AWS isn't installed, or no region is configured.
+
+    """
+    return _Aws().cloud.open_queue(url)
 
 
 class _Aws:
@@ -225,7 +240,7 @@ def _nobody_is_gone(_: str) -> bool:
     return False
 
 
-def _threads(workers: int) -> int:
+def count_threads(workers: int) -> int:
     """Return how many pictures are in work at once: while some are rendered, others are read and written."""
     return workers + 2
 

@@ -12,8 +12,9 @@ import pytest
 from module_tables import BEGIN, END, describe, read
 
 from infra.terraform import MODULE, copy_module, find_terraform, run_terraform
-from renditions import pipeline_environment
+from renditions import lambda_function, pipeline_environment
 from renditions.aws.table import table_schema
+from renditions.events import Incoming, Message, SyncRequest, decode
 from renditions.pipeline import CatalogPlace
 
 needs_terraform = pytest.mark.skipif(
@@ -34,9 +35,16 @@ def resources() -> dict[tuple[str, str], dict[str, Any]]:
 
 def test_the_function_gets_the_variables_that_the_code_reads_and_no_others() -> None:
     environment = resources()["aws_lambda_function", "this"]["environment"][0]["variables"]
-    read_by_code = set(re.findall(r'"([A-Z_]{5,})"', inspect.getsource(pipeline_environment)))
+    sources = inspect.getsource(pipeline_environment) + inspect.getsource(lambda_function)
+    read_by_code = set(re.findall(r'"([A-Z_]{5,})"', sources))
     assert set(environment) == read_by_code
     assert read_by_code
+
+
+def test_what_the_schedule_says_is_a_tick() -> None:
+    text = resources()["aws_scheduler_schedule", "reconcile"]["target"][0]["input"]
+    event = dict(re.findall(r'([\w-]+) *= *"([^"]+)"', text))
+    assert decode(event) == Incoming("event", (Message("", (SyncRequest(),)),)), text
 
 
 def test_the_table_is_the_one_that_the_catalog_wants() -> None:

@@ -64,6 +64,11 @@ run "by_default_a_queue_stands_between" {
   }
 
   assert {
+    condition     = aws_lambda_function.this.environment[0].variables.QUEUE_URL == aws_sqs_queue.this["queue"].url && contains(output.policy.Queue.actions, "sqs:SendMessage")
+    error_message = "A reconcile should be able to send what differs to the queue."
+  }
+
+  assert {
     condition     = length(aws_s3_bucket.this) == 2 && alltrue([for bucket in aws_s3_bucket.this : !bucket.force_destroy])
     error_message = "Two buckets, whose pictures are never taken along."
   }
@@ -99,6 +104,11 @@ run "straight_to_the_function" {
   assert {
     condition     = length(aws_s3_bucket_notification.this[0].lambda_function) == 1 && length(aws_lambda_permission.uploads) == 1
     error_message = "S3 should notify the function, and be allowed to."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables.QUEUE_URL == ""
+    error_message = "There is no queue to send to."
   }
 
   assert {

@@ -99,7 +99,7 @@ def chosen_file(context: typer.Context, file: Path | None) -> Path:
 
 
 @contextmanager
-def _opened(context: typer.Context, file: Path | None, *, read_only: bool = False) -> Iterator[Runtime]:
+def opened(context: typer.Context, file: Path | None, *, read_only: bool = False) -> Iterator[Runtime]:
     """Open the chosen pipeline's parts, telling its warnings."""
     loaded = load(chosen_file(context, file), os.environ)
     for warning in loaded.warnings:
@@ -163,7 +163,7 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
 @app.command()
 def plan(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
     """Show what sync would do, and change nothing."""
-    with _opened(context, file, read_only=True) as runtime:
+    with opened(context, file, read_only=True) as runtime:
         differences = runtime.plan()
         if as_json:
             display.print_json_array(
@@ -194,13 +194,13 @@ def sync(
     as_json: JsonOption = False,
 ) -> None:
     """Make every picture's renditions what the file declares."""
-    with _opened(context, file) as runtime:
+    with opened(context, file) as runtime:
         _sync(runtime, workers, as_json=as_json)
 
 
 def _sync(runtime: Runtime, workers: int, *, as_json: bool) -> None:
     """Sync with a progress bar, print the summary and exit with its code."""
-    with _stopping() as stop:
+    with stopping() as stop:
         total = sum(difference.action != "keep" for difference in runtime.plan()) if _on_terminal() else None
         with display.show_progress("pictures", total, quiet=as_json) as progress:
             troubles = itertools.count(1)
@@ -236,7 +236,7 @@ def _on_terminal() -> bool:
 
 
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
+def stopping() -> Iterator[threading.Event]:
     """Yield an event that the first Ctrl-C (or SIGTERM) sets; the second one ends the program at once."""
     stop = threading.Event()
 
@@ -255,63 +255,6 @@ def _stopping() -> Iterator[threading.Event]:
 
 
 @app.command()
-def watch(
-    context: typer.Context,
-    file: FileOption = None,
-    workers: WorkersOption = WORKERS,
-    *,
-    as_json: JsonOption = False,
-) -> None:
-    """Sync, then keep every picture that lands in the folder in order, until Ctrl-C."""
-
-    def tell(outcome: Outcome) -> None:
-        if outcome.again or outcome.result == "unchanged":
-            return
-        if as_json:
-            display.print_json_line(display.outcome_item(outcome))
-        else:
-            display.print_outcome(outcome)
-
-    with _opened(context, file) as runtime, _stopping() as stop, runtime.open_workers(workers) as process:
-        display.messages.print(f"watching {escape(runtime.pipeline.source.store)} (Ctrl-C to stop)")
-        runtime.watch(process, workers=workers, stop=stop, on_outcome=tell)
-
-
-@app.command()
-def serve(
-    context: typer.Context,
-    file: FileOption = None,
-    workers: WorkersOption = WORKERS,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")] = 8080,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            envvar="RENDITIONS_TOKEN",
-            help="What everybody must send; made anew where others reach the address.",
-        ),
-    ] = None,
-    *,
-    demo: Annotated[
-        bool, typer.Option("--demo", help="Serve the demo's folder, made first if it isn't there.")
-    ] = False,
-) -> None:
-    """Serve a page to drop pictures on, and the API under it, until Ctrl-C."""
-    from renditions.web.server import LOOPBACK, make_token  # noqa: PLC0415 - only here, an extra
-    from renditions.web.server import serve as serve_runtime  # noqa: PLC0415
-
-    if demo:
-        file = prepare(Path("demo"), None)
-    if host not in LOOPBACK:
-        token = token or make_token()
-    with _opened(context, file) as runtime, _stopping() as stop:
-        display.messages.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
-        if token:
-            display.messages.print(f"token: {escape(token)}")
-        serve_runtime(runtime, host=host, port=port, token=token, workers=workers, stop=stop)
-
-
-@app.command()
 def show(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],
@@ -320,7 +263,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show the record of one picture."""
-    with _opened(context, file, read_only=True) as runtime:
+    with opened(context, file, read_only=True) as runtime:
         record = _find(runtime, name)
         key_name = runtime.pipeline.catalog.key
         if as_json:
@@ -359,7 +302,7 @@ def list_records(
 ) -> None:
     """List the pictures' records, newest first."""
     wanted = _parse_status(status)
-    with _opened(context, file, read_only=True) as runtime:
+    with opened(context, file, read_only=True) as runtime:
         records = runtime.catalog.query(wanted)
         if as_json:
             display.print_json_array(record.to_item(runtime.pipeline.catalog.key) for record in records)
@@ -388,7 +331,7 @@ def retry(
     wanted = _parse_status(status)
     if wanted not in ("failed", "rejected"):
         raise UsageError(f"--status: expected failed or rejected, found {status!r}")
-    with _opened(context, file) as runtime:
+    with opened(context, file) as runtime:
         records: Iterator[Record]
         records = iter([_find(runtime, name) for name in names]) if names else runtime.catalog.query(wanted)
         reopened = sum(reconcile.reopen(runtime.catalog, record) for record in records)
@@ -446,7 +389,7 @@ def demo(
     if photos is not None and not photos.is_dir():
         raise UsageError(f"--photos: expected a folder, found {str(photos)!r}")
     loaded = load(prepare(directory, photos))
-    with open_runtime(loaded) as runtime, _stopping() as stop:
+    with open_runtime(loaded) as runtime, stopping() as stop:
         with (
             display.show_progress("pictures", None, quiet=as_json) as progress,
             runtime.open_workers(workers) as process,

@@ -1,0 +1,108 @@
+"""The commands that go on until they are stopped."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from renditions.cli import display
+from renditions.cli.commands import WORKERS, FileOption, JsonOption, WorkersOption, app, opened, stopping
+from renditions.demo import prepare
+from renditions.difference import Outcome
+from renditions.errors import UsageError
+from renditions.pipeline import S3Place, parse_store
+from renditions.runtime import count_threads, open_queue
+from renditions.worker import Worker
+
+
+@app.command()
+def watch(
+    context: typer.Context,
+    file: FileOption = None,
+    workers: WorkersOption = WORKERS,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Sync, then keep every picture that lands in the folder in order, until Ctrl-C."""
+
+    def tell(outcome: Outcome) -> None:
+        if outcome.again or outcome.result == "unchanged":
+            return
+        if as_json:
+            display.print_json_line(display.outcome_item(outcome))
+        else:
+            display.print_outcome(outcome)
+
+    with opened(context, file) as runtime, stopping() as stop, runtime.open_workers(workers) as process:
+        display.messages.print(f"watching {escape(runtime.pipeline.source.store)} (Ctrl-C to stop)")
+        runtime.watch(process, workers=workers, stop=stop, on_outcome=tell)
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    file: FileOption = None,
+    workers: WorkersOption = WORKERS,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")] = 8080,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RENDITIONS_TOKEN",
+            help="What everybody must send; made anew where others reach the address.",
+        ),
+    ] = None,
+    *,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Serve the demo's folder, made first if it isn't there.")
+    ] = False,
+) -> None:
+    """Serve a page to drop pictures on, and the API under it, until Ctrl-C."""
+    from renditions.web.server import LOOPBACK, make_token  # noqa: PLC0415 - only here, an extra
+    from renditions.web.server import serve as serve_runtime  # noqa: PLC0415
+
+    if demo:
+        file = prepare(Path("demo"), None)
+    if host not in LOOPBACK:
+        token = token or make_token()
+    with opened(context, file) as runtime, stopping() as stop:
+        display.messages.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
+        if token:
+            display.messages.print(f"token: {escape(token)}")
+        serve_runtime(runtime, host=host, port=port, token=token, workers=workers, stop=stop)
+
+
+@app.command()
+def worker(
+    context: typer.Context,
+    queue: Annotated[
+        str, typer.Option(envvar="QUEUE_URL", help="The URL of the SQS queue that tells of pictures.")
+    ],
+    file: FileOption = None,
+    workers: WorkersOption = WORKERS,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Do what a queue's messages ask for, as AWS Lambda would, until Ctrl-C or SIGTERM."""
+
+    def tell(outcome: Outcome) -> None:
+        if outcome.result in ("unchanged", "waiting"):
+            return
+        if as_json:
+            display.print_json_line(display.outcome_item(outcome))
+        else:
+            display.print_outcome(outcome)
+
+    logging.getLogger("renditions.worker").setLevel(logging.INFO)
+    with opened(context, file) as runtime, stopping() as stop, runtime.open_workers(workers) as process:
+        store = runtime.pipeline.source.store
+        place = parse_store(store, Path())
+        if not isinstance(place, S3Place):
+            raise UsageError(f"worker: expected a source in a bucket (or SOURCE_BUCKET), found {store!r}")
+        display.messages.print(f"taking from {escape(queue)} (Ctrl-C to stop)")
+        threads = count_threads(workers)
+        Worker(open_queue(queue), place, process, runtime.plan, threads, tell).run(stop)
