@@ -27,31 +27,36 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 5
-"""How long a request waits for a message, which is also how long a stop may have to wait for it."""
-
 RENEW_AT_ONCE = 10
 """How many messages one request is about: as many as SQS takes."""
 
-LONGEST_SILENCE_SECONDS = 60.0
-"""How long to wait at most before asking a queue again that couldn't be reached."""
+MOST_DOUBLINGS = 10
+"""How often a pause is doubled, before it is as long as it gets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How long messages stay hidden, in seconds."""
+    """How long a worker waits for what, in seconds."""
 
+    poll: int = 5
+    """A request for a message to come; a stop may have to wait as long."""
     hold: int = 120
-    """While they are worked on, counted from when that was last renewed."""
+    """How long a message stays hidden while it is worked on, from when that was last renewed."""
     beat: float = 30.0
     """How often it is renewed."""
     first_pause: int = 30
-    """What failed once; twice as long with each further delivery."""
+    """How long a message stays hidden that failed once; twice as long with each further delivery."""
     longest_pause: int = 900
+    longest_silence: int = 60
+    """How long to wait at most before asking a queue again that couldn't be reached."""
 
     def pause_after(self, deliveries: int) -> int:
         """Return how long to hide a message that failed at this delivery, from 1."""
-        return int(min(self.first_pause * 2.0 ** (deliveries - 1), self.longest_pause))
+        return int(min(self.first_pause * 2 ** min(deliveries - 1, MOST_DOUBLINGS), self.longest_pause))
+
+    def silence_after(self, attempt: int) -> int:
+        """Return how long to wait after this failed attempt to reach the queue, from 0."""
+        return int(min(2 ** min(attempt, MOST_DOUBLINGS), self.longest_silence))
 
 
 class Held:
@@ -140,14 +145,14 @@ class Worker:
         """Return messages, none when it was time to stop meanwhile."""
         for attempt in itertools.count():
             try:
-                received = self.queue.receive(limit, POLL_SECONDS, self.times.hold)
+                received = self.queue.receive(limit, self.times.poll, self.times.hold)
                 if received and stop.is_set():
                     self.queue.hide(received, 0)
                     received = []
             except QueueFailed as error:
                 if not error.retryable:
                     raise
-                pause = min(2.0**attempt, LONGEST_SILENCE_SECONDS)
+                pause = self.times.silence_after(attempt)
                 log.warning("%s; trying again in %d seconds", error, pause)
                 stop.wait(pause)
             else:

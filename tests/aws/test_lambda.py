@@ -268,6 +268,40 @@ def test_a_sync_ends_in_time_and_the_next_one_continues(
     world.check_promise()
 
 
+def test_with_a_queue_a_tick_sends_what_differs_and_where_to_continue(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The messages are then handled as any others; what needs nothing has none."""
+    for picture in PICTURES:
+        world.upload(picture, picture.encode())
+    sent: list[str] = []
+    function = replace(make(world), send=sent.extend)
+    left = iter([60.0, 4.0])
+    assert function.handle(load("schedule-in-sqs"), Call(lambda: next(left))) == {"batchItemFailures": []}
+    assert list(world.catalog.list()) == []
+    assert len(sent) == 3
+    assert read_lines(capsys)[-1]["continues_after"] == "second.jpg"
+    while sent:
+        batch = queue(*map(json.loads, sent))
+        sent.clear()
+        assert function.handle(batch, Call()) == {"batchItemFailures": []}
+    world.check_promise()
+
+
+def test_a_tick_that_breaks_comes_again_and_the_pictures_beside_it_do_not(world: World) -> None:
+    def send(_: object) -> None:
+        raise StoreFailed("throttled")
+
+    world.upload("first.jpg", b"1")
+    world.upload("second.jpg", b"2")
+    function = replace(make(world), send=send)
+    tick = load("schedule")
+    assert failures(function.handle(queue(put("first.jpg"), tick, tick), Call())) == ["1", "2"]
+    with pytest.raises(Failed, match="the sync: throttled"):
+        function.handle(tick, Call())
+    assert [record.name for record in world.catalog.list()] == ["first.jpg"]
+
+
 def test_each_picture_is_found_in_the_log_with_its_sizes_and_times(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
