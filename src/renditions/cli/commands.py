@@ -358,7 +358,7 @@ def focus(
     point = Focus(x=x, y=y) if x is not None and y is not None else None
     if clear == (x is not None) or (x is None) != (y is None):
         raise UsageError("focus: expected a name with X and Y, or a name with --clear")
-    with _opened(context, file) as runtime:
+    with opened(context, file) as runtime:
         if not any(rendition.gravity == "focus" for rendition in runtime.pipeline.renditions.values()):
             display.messages.print(
                 '[yellow]no rendition has gravity = "focus": nothing will look different[/]'
