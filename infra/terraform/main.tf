@@ -125,8 +125,11 @@ resource "aws_lambda_function" "this" {
   environment {
     variables = {
       SOURCE_BUCKET = local.input_bucket
+      SOURCE_PREFIX = var.input.prefix
       OUTPUT_BUCKET = local.output_bucket
+      OUTPUT_PREFIX = var.output.prefix
       TABLE_NAME    = aws_dynamodb_table.this.name
+      TABLE_KEY     = aws_dynamodb_table.this.hash_key
       SNS_TOPIC_ARN = aws_sns_topic.this.arn
       QUEUE_URL     = local.has_queue ? aws_sqs_queue.this["queue"].url : ""
     }

@@ -4,8 +4,14 @@
 locals {
   has_queue = var.trigger != "direct"
 
-  # How long a message stays hidden: six times the function's time limit, as Lambda asks for.
-  visibility_seconds = 6 * var.function.timeout_seconds
+  # How long a message stays hidden: six times the function's time limit, as Lambda asks for, and until the
+  # lease of a picture whose call was killed has run out. Else the message comes while nothing can be done.
+  lease_seconds      = 360
+  visibility_seconds = max(6 * var.function.timeout_seconds, local.lease_seconds)
+
+  # A picture is tried three times before it is given up; the other two are for calls that were throttled
+  # or had no time left to begin it.
+  deliveries = 5
 }
 
 resource "aws_sqs_queue" "this" {
@@ -24,7 +30,7 @@ resource "aws_sqs_queue_redrive_policy" "this" {
   queue_url = aws_sqs_queue.this["queue"].id
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.this["dead"].arn
-    maxReceiveCount     = 5
+    maxReceiveCount     = local.deliveries
   })
 }
 

@@ -335,8 +335,15 @@ def _describe(outcome: Outcome, seconds: float, context: Context) -> dict[str, A
     return {
         "original": dataclasses.asdict(original) if original else None,
         "renditions": {
-            output.rendition: {"key": output.key, "size_bytes": output.size_bytes} for output in outputs
+            output.rendition: {
+                "key": output.key,
+                "size_bytes": output.size_bytes,
+                "width": output.width,
+                "height": output.height,
+            }
+            for output in outputs
         },
+        "metadata_stored": worked,
         **metrics({"FunctionName": context.function_name, "Result": outcome.result}, values),
     }
 

@@ -16,10 +16,10 @@ from typing import Annotated, Literal
 from renditions.fields import (
     AspectRatio,
     ByteCount,
+    CatalogKey,
     CatalogUrl,
     NotEmpty,
     NotifyUrl,
-    Pattern,
     PixelCount,
     Range,
     Side,
@@ -157,10 +157,9 @@ class CatalogPlace:
     store: Annotated[CatalogUrl, '"sqlite:FILE", relative to this file, or "dynamodb:TABLE".'] = (
         "sqlite:renditions.db"
     )
-    key: Annotated[
-        Annotated[str, Pattern(r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$", "a name of letters, digits and _")],
-        "What the picture's name is called in a record: the partition key's name.",
-    ] = "image_name"
+    key: Annotated[CatalogKey, "What the picture's name is called in a record: the partition key's name."] = (
+        "image_name"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

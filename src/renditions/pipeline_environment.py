@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from renditions.errors import Problem
-from renditions.fields import CatalogUrl, NotifyUrl, Pattern, StoreUrl, matches, unwrap
+from renditions.fields import CatalogKey, CatalogUrl, NotifyUrl, Pattern, StoreUrl, matches, unwrap
 from renditions.pipeline import Notify, Pipeline
 
 
@@ -31,8 +31,8 @@ def override(pipeline: Pipeline, environ: Mapping[str, str]) -> tuple[Pipeline, 
 
     Args:
         pipeline: A pipeline whose own fields are right.
-        environ: Where ``SOURCE_BUCKET``, ``OUTPUT_BUCKET``, ``TABLE_NAME`` and ``SNS_TOPIC_ARN`` are
-            looked for.
+        environ: Where ``SOURCE_BUCKET``, ``SOURCE_PREFIX``, ``OUTPUT_BUCKET``, ``OUTPUT_PREFIX``,
+            ``TABLE_NAME``, ``TABLE_KEY`` and ``SNS_TOPIC_ARN`` are looked for.
 
     """
     problems = []
@@ -53,6 +53,22 @@ def _in_bucket(bucket: str, store: str) -> str:
     return f"s3://{bucket}/{prefix}"
 
 
+def _below(prefix: str, store: str) -> str:
+    """Return the store's URL with another prefix in its bucket; a folder has none, and stays."""
+    if not store.startswith("s3://"):
+        return store
+    bucket = store.removeprefix("s3://").partition("/")[0]
+    return f"s3://{bucket}/{prefix}"
+
+
+def _put_source(pipeline: Pipeline, store: str) -> Pipeline:
+    return replace(pipeline, source=replace(pipeline.source, store=store))
+
+
+def _put_output(pipeline: Pipeline, store: str) -> Pipeline:
+    return replace(pipeline, output=replace(pipeline.output, store=store))
+
+
 def _told_to(target: str, notify: tuple[Notify, ...]) -> tuple[Notify, ...]:
     """Return the notices with this topic for each ``sns:`` one, or with one more where there is none."""
     if any(entry.to.startswith("sns:") for entry in notify):
@@ -65,19 +81,37 @@ _OVERRIDES = (
         "SOURCE_BUCKET",
         StoreUrl,
         lambda pipeline, bucket: _in_bucket(bucket, pipeline.source.store),
-        lambda pipeline, store: replace(pipeline, source=replace(pipeline.source, store=store)),
+        _put_source,
+    ),
+    _Override(
+        "SOURCE_PREFIX",
+        StoreUrl,
+        lambda pipeline, prefix: _below(prefix, pipeline.source.store),
+        _put_source,
     ),
     _Override(
         "OUTPUT_BUCKET",
         StoreUrl,
         lambda pipeline, bucket: _in_bucket(bucket, pipeline.output.store),
-        lambda pipeline, store: replace(pipeline, output=replace(pipeline.output, store=store)),
+        _put_output,
+    ),
+    _Override(
+        "OUTPUT_PREFIX",
+        StoreUrl,
+        lambda pipeline, prefix: _below(prefix, pipeline.output.store),
+        _put_output,
     ),
     _Override(
         "TABLE_NAME",
         CatalogUrl,
         lambda _, table: f"dynamodb:{table}",
         lambda pipeline, store: replace(pipeline, catalog=replace(pipeline.catalog, store=store)),
+    ),
+    _Override(
+        "TABLE_KEY",
+        CatalogKey,
+        lambda _, key: key,
+        lambda pipeline, key: replace(pipeline, catalog=replace(pipeline.catalog, key=key)),
     ),
     _Override(
         "SNS_TOPIC_ARN",

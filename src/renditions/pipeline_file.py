@@ -57,8 +57,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline
 
     Args:
         path: The file.
-        environ: Where the overrides ``SOURCE_BUCKET``, ``OUTPUT_BUCKET``, ``TABLE_NAME`` and
-            ``SNS_TOPIC_ARN`` are looked for; None for no overrides.
+        environ: Where overrides are looked for, see ``pipeline_environment``; None for no overrides.
 
     Raises:
         PipelineError: With every problem that was found.

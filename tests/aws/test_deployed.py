@@ -11,25 +11,17 @@ import os
 import subprocess
 import sys
 import zipfile
-from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from aws.runtime_api import Lambda, start_function
+from aws.deployed import link_runtime, make_cloud, read, start, upload
 from aws.test_bundle import HERE, build_from_index
 from commands import draw
-from contract.cloud import CLIENTS, REGION, make_table, name_of
+from contract.cloud import CLIENTS, name_of
 from renditions.imaging.render import render
 from renditions.pipeline import Accept
 from renditions.pipeline_file import parse
-
-IN_LAMBDA = (
-    "awslambdaric", "simplejson", "snapshot-restore-py",
-    "botocore", "jmespath", "python-dateutil", "six", "urllib3",
-)  # fmt: skip
-"""The libraries that AWS's Python runtime brings along, of those that matter here."""
 
 PIPELINE = """
 [source]
@@ -43,32 +35,12 @@ format = "base64"
 
 @pytest.fixture(scope="session")
 def lambda_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the runtime's own libraries alone."""
-    folder = tmp_path_factory.mktemp("runtime")
-    for name in IN_LAMBDA:
-        for file in distribution(name).files or ():
-            top = file.parts[0]
-            target = folder / top
-            if top != ".." and not target.exists():
-                target.symlink_to(Path(str(distribution(name).locate_file(top))))
-    return folder
+    return link_runtime(tmp_path_factory.mktemp("runtime"))
 
 
 @pytest.fixture
 def environ(aws: None, lambda_runtime: Path, tmp_path: Path) -> dict[str, str]:
-    """Make two buckets and a table; return what tells the function of them."""
-    name = name_of(tmp_path)
-    for bucket in (f"{name}-in", f"{name}-out"):
-        CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    make_table(name, "image_name")
-    return {
-        "PYTHONPATH": str(lambda_runtime),
-        "SOURCE_BUCKET": f"{name}-in",
-        "OUTPUT_BUCKET": f"{name}-out",
-        "TABLE_NAME": name,
-        "SNS_TOPIC_ARN": CLIENTS.sns.create_topic(Name=name)["TopicArn"],
-        **{key: value for key, value in os.environ.items() if key.startswith("AWS_")},
-    }
+    return make_cloud(name_of(tmp_path)) | {"PYTHONPATH": str(lambda_runtime)}
 
 
 def unpack(pipeline: str, folder: Path) -> Path:
@@ -76,35 +48,6 @@ def unpack(pipeline: str, folder: Path) -> Path:
     with zipfile.ZipFile(bundle.file) as archive:
         archive.extractall(folder / "task")
     return folder / "task"
-
-
-def start(code: Path, folder: Path, environ: dict[str, str]) -> Any:
-    """Start the bundle's handler; with ``-S`` Python doesn't look into this environment's site-packages."""
-    return start_function(code, "lambda_function.lambda_handler", folder / "log", environ, "-S")
-
-
-def upload(function: Lambda, environ: dict[str, str], *files: Path) -> Any:
-    """Put the files into the source bucket and call the function as S3 would through SQS."""
-    for file in files:
-        CLIENTS.s3.put_object(Bucket=environ["SOURCE_BUCKET"], Key=file.name, Body=file.read_bytes())
-    bodies = [
-        {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
-         "s3": {"bucket": {"name": environ["SOURCE_BUCKET"]}, "object": {"key": file.name}}}
-        for file in files
-    ]  # fmt: skip
-    return function.call(
-        {
-            "Records": [
-                {"eventSource": "aws:sqs", "messageId": str(number), "body": json.dumps({"Records": [body]})}
-                for number, body in enumerate(bodies)
-            ]
-        }
-    )
-
-
-def read(environ: dict[str, str], key: str) -> bytes:
-    content: bytes = CLIENTS.s3.get_object(Bucket=environ["OUTPUT_BUCKET"], Key=key)["Body"].read()
-    return content
 
 
 def test_without_pixels_it_needs_nothing_but_lambdas_runtime(tmp_path: Path, environ: dict[str, str]) -> None:

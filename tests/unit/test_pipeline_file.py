@@ -380,6 +380,22 @@ class TestEnvironment:
         assert pipeline.output.store == "s3://to-there/"
         assert pipeline.catalog.store == "dynamodb:Records"
 
+    def test_prefixes_and_the_key_are_taken_too(self) -> None:
+        environ = {"SOURCE_BUCKET": "here", "SOURCE_PREFIX": "in/", "OUTPUT_BUCKET": "there",
+                   "OUTPUT_PREFIX": "processed/", "TABLE_KEY": "image_id"}  # fmt: skip
+        pipeline = read(pipeline_text(), environ).pipeline
+        assert (pipeline.source.store, pipeline.output.store) == ("s3://here/in/", "s3://there/processed/")
+        assert pipeline.catalog.key == "image_id"
+        text = pipeline_text(output="s3://photos-out/made/")
+        assert read(text, {"OUTPUT_PREFIX": "other/"}).pipeline.output.store == "s3://photos-out/other/"
+
+    def test_a_folder_has_no_prefix(self) -> None:
+        assert read(pipeline_text(), {"SOURCE_PREFIX": "in/"}).pipeline.source.store == "./inbox"
+
+    def test_a_key_that_something_else_in_a_record_has_is_refused(self) -> None:
+        assert "catalog.key" in problems(pipeline_text(), {"TABLE_KEY": "status"})
+        assert "TABLE_KEY" in problems(pipeline_text(), {"TABLE_KEY": "image id"})
+
     def test_a_topic_replaces_sns_targets_or_is_added(self) -> None:
         arn = "arn:aws:sns:eu-west-1:123456789012:topic"
         pipeline = read(pipeline_text(), {"SNS_TOPIC_ARN": arn}).pipeline

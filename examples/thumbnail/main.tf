@@ -1,0 +1,11 @@
+# renditions package -o bundle.zip, then: terraform init && terraform apply
+
+module "renditions" {
+  source = "../../infra/terraform"
+
+  bundle = "${path.module}/bundle.zip"
+}
+
+output "upload_to" {
+  value = module.renditions.upload_to
+}

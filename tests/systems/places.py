@@ -1,0 +1,58 @@
+"""Where the examples are, and the pictures that their pages speak of."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import numpy as np
+from PIL import Image, ImageFilter
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NAMES = ("base64", "gallery", "platform", "square", "thumbnail")
+
+
+def copy_example(name: str, target: Path) -> Path:
+    """Copy an example, with the presets that it links to as files."""
+    return Path(shutil.copytree(EXAMPLES / name, target))
+
+
+def read_module_call(name: str) -> dict[str, Any]:
+    """Return what the example's Terraform root gives the module."""
+    (block,) = hcl2.loads((EXAMPLES / name / "main.tf").read_text())["module"]
+    return _unquoted(block['"renditions"'])
+
+
+def commands_of(name: str, heading: str) -> str:
+    """Return the commands below a heading of the example's page."""
+    page = (EXAMPLES / name / "README.md").read_text()
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return "\n".join(re.findall(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE))
+
+
+def draw_photographs(folder: Path) -> None:
+    """Draw what the pages call photo.jpg, photo.png, tiny.png and blurred.jpg."""
+    folder.mkdir(parents=True)
+    grain = np.random.default_rng(5).integers(0, 256, (135, 240, 3), dtype=np.uint8)
+    photo = Image.fromarray(grain).resize((1920, 1080), Image.Resampling.BICUBIC)
+    photo.save(folder / "photo.jpg", quality=90)
+    photo.save(folder / "photo.png", compress_level=1)
+    photo.resize((320, 180)).save(folder / "tiny.png")
+    photo.filter(ImageFilter.GaussianBlur(40)).save(folder / "blurred.jpg")
+
+
+def _unquoted(value: Any) -> Any:
+    """Return what python-hcl2 read, without the quotes that it leaves on."""
+    match value:
+        case dict():
+            return {
+                name.strip('"'): _unquoted(item) for name, item in value.items() if not name.startswith("__")
+            }
+        case list():
+            return [_unquoted(item) for item in value]
+        case str():
+            return value.strip('"')
+    return value

@@ -1,0 +1,135 @@
+"""The examples on a laptop: the commands of their pages, as they stand there, and what the pages promise."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pypdfium2
+import pytest
+from PIL import Image
+
+from commands import Ended, run
+from systems.places import commands_of, copy_example, draw_photographs
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    draw_photographs(home / "Pictures")
+    return home
+
+
+def follow(name: str, home: Path, folder: Path, heading: str = "On a laptop") -> Ended:
+    """Type the page's commands into a shell in a copy of the example, with these pictures at home."""
+    commands = commands_of(name, heading)
+    assert commands
+    environ = os.environ | {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    ended = subprocess.run(
+        ["sh", "-c", commands], cwd=folder, env=environ, capture_output=True, text=True, check=False
+    )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def size_of(file: Path) -> tuple[str | None, tuple[int, int]]:
+    with Image.open(file) as picture:
+        return picture.format, picture.size
+
+
+def test_thumbnail(home: Path, tmp_path: Path) -> None:
+    """A 1920×1080 photo becomes 200×113, under its name behind thumb_, and its record has both."""
+    folder = copy_example("thumbnail", tmp_path / "thumbnail")
+    ended = follow("thumbnail", home, folder)
+    assert ended.code == 0, ended.err
+    assert size_of(folder / "processed" / "thumb_photo.jpg") == ("JPEG", (200, 113))
+    record = run(folder, "show", "photo.jpg", "--json").data
+    assert record["image_name"] == "photo.jpg"
+    assert (record["original_width"], record["original_height"]) == (1920, 1080)
+    assert (record["processed_width"], record["processed_height"]) == (200, 113)
+    assert record["original_size_bytes"] == (folder / "inbox" / "photo.jpg").stat().st_size
+    assert record["processed_size_bytes"] == (folder / "processed" / "thumb_photo.jpg").stat().st_size
+    assert record["status"] == "done"
+    assert record["timestamp"] in ended.out or record["timestamp"][:10] in ended.out
+
+
+def test_square(home: Path, tmp_path: Path) -> None:
+    folder = copy_example("square", tmp_path / "square")
+    assert follow("square", home, folder).code == 0
+    assert size_of(folder / "processed" / "photo.jpg" / "square.jpg") == ("JPEG", (200, 200))
+
+
+def test_base64(home: Path, tmp_path: Path) -> None:
+    """What is decoded is the picture; one catalog is keyed by image_id, the other by image_name."""
+    folder = copy_example("base64", tmp_path / "base64")
+    assert follow("base64", home, folder).code == 0
+    assert (folder / "same.jpg").read_bytes() == (folder / "inbox" / "photo.jpg").read_bytes()
+    assert run(folder, "show", "photo.jpg", "--json").data["image_id"] == "photo.jpg"
+    by_name = run(folder, "-p", "by-name.toml", "show", "photo.jpg", "--json").data
+    assert (by_name["image_name"], by_name["status"]) == ("photo.jpg", "done")
+
+
+def test_gallery(home: Path, tmp_path: Path) -> None:
+    """Three sizes, a PDF smaller than the picture, and a notice of each result with its reason."""
+    folder = copy_example("gallery", tmp_path / "gallery")
+    ended = follow("gallery", home, folder)
+    assert ended.code == 1
+    made = folder / "processed" / "photo.jpg"
+    assert {file.name for file in made.iterdir()} == {"small.jpg", "medium.jpg", "large.jpg", "document.pdf"}
+    assert size_of(made / "small.jpg") == ("JPEG", (300, 169))
+    assert size_of(made / "medium.jpg") == ("JPEG", (600, 338))
+    assert size_of(made / "large.jpg") == ("JPEG", (1200, 675))
+    document = pypdfium2.PdfDocument(made / "document.pdf")
+    assert len(document) == 1
+    document.close()
+    assert (made / "document.pdf").stat().st_size < (folder / "inbox" / "photo.jpg").stat().st_size
+    said = ended.err.replace("\n", " ")
+    assert "photo.jpg is done: " in said
+    assert "broken.jpg is rejected: " in said
+
+
+def test_platform(home: Path, tmp_path: Path) -> None:
+    """A PNG becomes marked and compressed JPEGs and a WebP; small and blurred pictures are refused."""
+    folder = copy_example("platform", tmp_path / "platform")
+    ended = follow("platform", home, folder)
+    made = folder / "processed" / "photo.png"
+    assert {file.name: size_of(file) for file in made.iterdir()} == {
+        "small.jpg": ("JPEG", (320, 180)),
+        "medium.jpg": ("JPEG", (960, 540)),
+        "large.jpg": ("JPEG", (1920, 1080)),
+        "page.webp": ("WEBP", (960, 540)),
+    }
+    assert (made / "large.jpg").stat().st_size <= 600_000
+    rejected = {record["image_name"]: record["reason"] for record in listed(folder, "rejected")}
+    assert "expected a width of at least 640" in rejected["tiny.png"]
+    assert "sharpness" in rejected["blurred.jpg"]
+    (done,) = listed(folder, "done")
+    assert done["image_name"] == "photo.png"
+    assert "blurred.jpg" in ended.out
+
+
+def test_the_platform_s_other_uses(home: Path, tmp_path: Path) -> None:
+    """The commands of the page, and the shop's, on the same pictures."""
+    folder = copy_example("platform", tmp_path / "platform")
+    follow("platform", home, folder)
+    follow("platform", home, folder, "For whom")
+    social = folder / "processed-social" / "blurred.jpg"
+    assert size_of(social / "face.png") == ("PNG", (256, 256))
+    with Image.open(social / "face.png") as face:
+        assert face.convert("RGBA").getpixel((0, 0))[3] == 0
+    assert size_of(social / "feed.webp") == ("WEBP", (1080, 608))
+    (record,) = (
+        record for record in listed(folder, "done", "social.toml") if record["image_name"] == "blurred.jpg"
+    )
+    assert record["analysis"]["thumbhash"]
+    archive = folder / "processed-archive" / "photo.png"
+    assert size_of(archive / "copy.jpg") == ("JPEG", (1920, 1080))
+    assert (archive / "document.pdf").read_bytes().startswith(b"%PDF")
+    assert run(folder, "-p", "shop.toml", "sync").code in (0, 1)
+    assert size_of(folder / "processed" / "photo.png" / "product.jpg") == ("JPEG", (800, 800))
+
+
+def listed(folder: Path, status: str, file: str = "renditions.toml") -> list[dict[str, object]]:
+    records: list[dict[str, object]] = run(folder, "-p", file, "list", "--status", status, "--json").data
+    return records
