@@ -124,9 +124,7 @@ CatalogUrl = Annotated[
         '"sqlite:FILE" or "dynamodb:TABLE"',
     ),
 ]
-CatalogKey = Annotated[
-    str, Pattern(r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$", "a name of letters, digits and _")
-]
+CatalogKey = Annotated[str, Pattern(r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$", "a name of letters, digits and _")]
 NotifyUrl = Annotated[
     str,
     Pattern(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from module_tables import BEGIN, END, describe, read
 from infra.terraform import MODULE, copy_module, find_terraform, run_terraform
 from renditions import lambda_function, pipeline_environment
 from renditions.aws.table import table_schema
+from renditions.difference import MAX_ATTEMPTS
 from renditions.events import Incoming, Message, SyncRequest, decode
-from renditions.pipeline import CatalogPlace
+from renditions.pipeline import CatalogPlace, Limits
+from renditions.process import LEASE_MARGIN
 
 needs_terraform = pytest.mark.skipif(
     find_terraform() is None, reason="NOT TESTED: neither terraform nor tofu is installed"
@@ -81,6 +84,15 @@ def test_the_table_is_the_one_that_the_catalog_wants() -> None:
 def test_a_notification_waits_for_its_permission() -> None:
     waits_for = resources()["aws_s3_bucket_notification", "this"]["depends_on"]
     assert set(waits_for) == {"${aws_sqs_queue_policy.this}", "${aws_lambda_permission.uploads}"}
+
+
+def test_a_message_comes_as_often_as_a_picture_is_tried_and_not_before_a_dead_calls_lease_ran_out() -> None:
+    text = (MODULE / "trigger.tf").read_text()
+    deliveries = int(re.findall(r"deliveries += (\d+)", text)[0])
+    assert deliveries == MAX_ATTEMPTS + 2
+    assert "maxReceiveCount     = local.deliveries" in text
+    lease = timedelta(seconds=int(re.findall(r"lease_seconds += (\d+)", text)[0]))
+    assert lease >= timedelta(seconds=Limits().seconds) + LEASE_MARGIN
 
 
 def test_no_upload_is_filtered_by_its_suffix() -> None:

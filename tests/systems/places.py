@@ -23,7 +23,8 @@ def copy_example(name: str, target: Path) -> Path:
 def read_module_call(name: str) -> dict[str, Any]:
     """Return what the example's Terraform root gives the module."""
     (block,) = hcl2.loads((EXAMPLES / name / "main.tf").read_text())["module"]
-    return _unquoted(block['"renditions"'])
+    called: dict[str, Any] = _unquoted(block['"renditions"'])
+    return called
 
 
 def commands_of(name: str, heading: str) -> str:

@@ -1,0 +1,223 @@
+"""The examples on AWS: each pipeline in a bundle, in AWS's own runtime client, with moto for the services.
+
+What tells the function of its buckets and its table is what the example's Terraform root says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+from PIL import Image
+
+from aws.deployed import link_runtime, make_cloud, read, start, upload
+from aws.test_bundle import HERE, build_from_index
+from contract.cloud import CLIENTS, name_of
+from infra.terraform import MODULE
+from renditions.pipeline_file import load, parse
+from renditions.pipeline_plain import to_plain
+from systems.places import EXAMPLES, NAMES, commands_of, draw_photographs, read_module_call
+
+EVERYTHING = """
+[source]
+store = "./inbox"
+[output]
+store = "./processed"
+[renditions.document]
+format = "pdf"
+watermark = { text = "mark" }
+"""
+"""A pipeline whose bundle has the libraries of every example."""
+
+
+@dataclass(frozen=True)
+class System:
+    """An example, run."""
+
+    environ: dict[str, str]
+    answer: Any
+    log: list[dict[str, Any]] = field(repr=False)
+    notices: dict[str, dict[str, Any]]
+    """What was published to the topic, by picture: the event's name and the notice."""
+
+    def item(self, picture: str) -> dict[str, Any]:
+        key = {self.environ["TABLE_KEY"]: {"S": picture}}
+        item = CLIENTS.dynamodb.get_item(TableName=self.environ["TABLE_NAME"], Key=key)["Item"]
+        return {name: next(iter(value.values())) for name, value in item.items()}
+
+    def size_of(self, key: str, folder: Path) -> tuple[int, int]:
+        (folder / "seen").write_bytes(read(self.environ, key))
+        with Image.open(folder / "seen") as picture:
+            return picture.size
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs") / "Pictures"
+    draw_photographs(folder)
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a bundle with every library, unpacked; the examples differ in its pipeline alone."""
+    return unpack(EVERYTHING, tmp_path_factory.mktemp("engine"))
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return link_runtime(tmp_path_factory.mktemp("runtime"))
+
+
+def unpack(pipeline: str, folder: Path) -> Path:
+    bundle = build_from_index(parse(pipeline, "test", folder, {}).pipeline, folder / "bundle.zip", HERE)
+    with zipfile.ZipFile(bundle.file) as archive:
+        archive.extractall(folder / "task")
+    return folder / "task"
+
+
+def put_pipeline(file: Path, engine: Path, target: Path) -> Path:
+    """Link the bundle's libraries beside this pipeline."""
+    target.mkdir()
+    for path in engine.iterdir():
+        if path.name not in ("lambda_function.py", "pipeline.json", "__pycache__"):
+            (target / path.name).symlink_to(path)
+    shutil.copy(engine / "lambda_function.py", target)
+    (target / "pipeline.json").write_text(json.dumps(to_plain(load(file).pipeline)))
+    return target
+
+
+def run(code: Path, runtime: Path, folder: Path, called: dict[str, Any], *pictures: Path) -> System:
+    """Upload the pictures to the system of this Terraform root, and return what it made of them."""
+    name = name_of(folder)
+    key = called.get("table", {}).get("key", "image_name")
+    environ = make_cloud(name, key) | {
+        "PYTHONPATH": str(runtime),
+        "SOURCE_PREFIX": called.get("input", {}).get("prefix", ""),
+        "OUTPUT_PREFIX": called.get("output", {}).get("prefix", "processed/"),
+        "TABLE_KEY": key,
+    }
+    queue = CLIENTS.sqs.create_queue(QueueName=name)["QueueUrl"]
+    CLIENTS.sns.subscribe(TopicArn=environ["SNS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn_of(queue))
+    with start(code, folder, environ) as function:
+        answer = upload(function, environ, *pictures).value
+        log = function.log_lines()
+    notices = {}
+    for message in CLIENTS.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ()):
+        published = json.loads(message["Body"])
+        notice = json.loads(published["Message"])
+        event = published["MessageAttributes"]["event"]["Value"]
+        notices[notice["image_name"]] = notice | {"event": event}
+    return System(environ, answer, log, notices)
+
+
+def arn_of(queue: str) -> str:
+    answer = CLIENTS.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    return str(answer["Attributes"]["QueueArn"])
+
+
+def test_thumbnail(aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path) -> None:
+    """processed/thumb_photo.jpg of 200×113, its item, and the log that the page describes."""
+    code = put_pipeline(EXAMPLES / "thumbnail" / "renditions.toml", engine, tmp_path / "task")
+    system = run(code, runtime, tmp_path, read_module_call("thumbnail"), photographs / "photo.jpg")
+    assert system.size_of("processed/thumb_photo.jpg", tmp_path) == (200, 113)
+    item = system.item("photo.jpg")
+    assert (item["original_width"], item["original_height"]) == ("1920", "1080")
+    assert (item["processed_width"], item["processed_height"]) == ("200", "113")
+    begun, ended = (line for line in system.log if line.get("key") == "photo.jpg")
+    bucket = system.environ["SOURCE_BUCKET"]
+    assert begun["message"] == f"Processing image from bucket: {bucket}, key: photo.jpg"
+    assert (begun["event"], begun["bucket"]) == ("ObjectCreated:Put", bucket)
+    assert (ended["original"]["width"], ended["original"]["height"]) == (1920, 1080)
+    assert (ended["renditions"]["thumb"]["width"], ended["renditions"]["thumb"]["height"]) == (200, 113)
+    assert ended["original"]["size_bytes"] == (photographs / "photo.jpg").stat().st_size
+    assert ended["metadata_stored"] is True
+
+
+def test_square(aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path) -> None:
+    """The square is in the bucket that OUTPUT_BUCKET names, where the root's prefix says."""
+    code = put_pipeline(EXAMPLES / "square" / "renditions.toml", engine, tmp_path / "task")
+    system = run(code, runtime, tmp_path, read_module_call("square"), photographs / "photo.jpg")
+    assert system.size_of("photo.jpg/square.jpg", tmp_path) == (200, 200)
+    assert system.item("photo.jpg")["status"] == "done"
+
+
+@pytest.mark.parametrize(("file", "key"), [("renditions.toml", "image_id"), ("by-name.toml", "image_name")])
+def test_base64(aws: None, runtime: Path, photographs: Path, tmp_path: Path, file: str, key: str) -> None:
+    """No imaging library and no compiled file in the zip; records by either key; S3 calls directly."""
+    code = unpack((EXAMPLES / "base64" / file).read_text(), tmp_path)
+    suffixes = {path.suffix for path in code.rglob("*") if path.is_file()}
+    assert suffixes == {".py", ".pyc", ".json", ".conf"}
+    assert (tmp_path / "bundle.zip").stat().st_size < 1_000_000
+    called = read_module_call("base64")
+    assert called["trigger"] == "direct"
+    called["table"]["key"] = key
+    system = run(code, runtime, tmp_path, called, photographs / "photo.jpg")
+    assert system.item("photo.jpg")["status"] == "done"
+    assert len(read(system.environ, "photo.jpg.txt")) > (photographs / "photo.jpg").stat().st_size
+
+
+def test_gallery(aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path) -> None:
+    """Three sizes and a PDF, and a notice of success and of failure with the reason."""
+    code = put_pipeline(EXAMPLES / "gallery" / "renditions.toml", engine, tmp_path / "task")
+    pictures = photographs / "photo.jpg", photographs / "broken.jpg"
+    system = run(code, runtime, tmp_path, read_module_call("gallery"), *pictures)
+    sizes = [system.size_of(f"processed/photo.jpg/{name}.jpg", tmp_path) for name in ("small", "large")]
+    assert sizes == [(300, 169), (1200, 675)]
+    assert read(system.environ, "processed/photo.jpg/document.pdf").startswith(b"%PDF")
+    assert {name: notice["event"] for name, notice in system.notices.items()} == {
+        "photo.jpg": "done",
+        "broken.jpg": "rejected",
+    }
+    assert system.notices["broken.jpg"]["reason"] == system.item("broken.jpg")["reason"]
+
+
+def test_platform(aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path) -> None:
+    """Below uploads/; rejected pictures are found by status and time with the page's own query."""
+    code = put_pipeline(EXAMPLES / "platform" / "renditions.toml", engine, tmp_path / "task")
+    called = read_module_call("platform")
+    assert called["trigger"] == "eventbridge"
+    system = run(code, runtime, tmp_path, called, photographs / "photo.png", photographs / "tiny.png")
+    assert system.size_of("processed/photo.png/page.webp", tmp_path) == (960, 540)
+    options = dict(re.findall(r"--([a-z-]+) '?([^-'][^']*?)'?(?= --| \\\n|\n|$)", query_of_the_page()))
+    found = CLIENTS.dynamodb.query(
+        TableName=system.environ["TABLE_NAME"],
+        IndexName=options["index-name"],
+        ScanIndexForward=False,
+        KeyConditionExpression=options["key-condition-expression"],
+        ExpressionAttributeNames=json.loads(options["expression-attribute-names"]),
+        ExpressionAttributeValues=json.loads(options["expression-attribute-values"]),
+    )
+    assert [item["image_name"]["S"] for item in found["Items"]] == ["tiny.png"]
+    assert "expected a width of at least 640" in found["Items"][0]["reason"]["S"]
+    assert options["table-name"] == called["table"]["name"]
+
+
+def query_of_the_page() -> str:
+    return commands_of("platform", "On AWS").partition("aws dynamodb query ")[2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_root_gives_the_module_what_it_knows_and_the_pipeline_needs(name: str) -> None:
+    called = read_module_call(name)
+    variables = {
+        key.strip('"'): body
+        for block in hcl2.loads((MODULE / "variables.tf").read_text())["variable"]
+        for key, body in block.items()
+    }
+    assert called.keys() - {"source"} <= variables.keys()
+    assert (EXAMPLES / name / called["source"]).resolve() == MODULE
+    assert called["bundle"] == "${path.module}/bundle.zip"
+    pipeline = load(EXAMPLES / name / "renditions.toml").pipeline
+    assert called.get("table", {}).get("key", "image_name") == pipeline.catalog.key
+    used = set(re.findall(r"module\.renditions\.(\w+)", (EXAMPLES / name / "main.tf").read_text()))
+    outputs = hcl2.loads((MODULE / "outputs.tf").read_text())["output"]
+    assert used <= {key.strip('"') for block in outputs for key in block}
