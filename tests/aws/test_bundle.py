@@ -14,7 +14,7 @@ import pytest
 
 from commands import run
 from renditions.cli.packaging import _print_bundle, _read_target
-from renditions.deploy.bundle import Bundle, Part, build, find_libraries
+from renditions.deploy.bundle import PICTURES, Bundle, Part, Role, build, find_libraries
 from renditions.deploy.wheels import Target, _read_wheel, collect_libraries
 from renditions.errors import Failed, UsageError
 from renditions.pipeline import Accept, Pipeline
@@ -36,9 +36,9 @@ def contents(bundle: Bundle) -> Mapping[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def build_from_index(pipeline: Pipeline, file: Path, target: Target) -> Bundle:
+def build_from_index(pipeline: Pipeline, file: Path, target: Target, role: Role = PICTURES) -> Bundle:
     try:
-        return build(pipeline, file, target)
+        return build(pipeline, file, target, role)
     except Failed as error:
         pytest.fail(f"THIS TEST NEEDS THE PACKAGE INDEX (pip download), and could not use it: {error}")
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from renditions.bundled import limit_to
 from renditions.difference import Outcome
 from renditions.errors import Failed, StoreFailed
-from renditions.lambda_function import EXTRA_THREADS, NOT_BEGUN, Function, _limit_to
+from renditions.lambda_function import EXTRA_THREADS, NOT_BEGUN, Function
 from renditions.pipeline import Accept, Analyze, S3Place
 from renditions.ports import Rendering
 from renditions.recipe import Rendition
@@ -378,7 +379,7 @@ def test_one_picture_is_read_and_one_is_written_while_another_is_rendered(world:
             meet.wait()
         return hash_render(content, accept, recipes, analyze)
 
-    changes: dict[str, Any] = {"source": Source(), "output": Output(), "render": _limit_to(1, render)}
+    changes: dict[str, Any] = {"source": Source(), "output": Output(), "render": limit_to(1, render)}
     function = replace(make(world, **changes), threads=1 + EXTRA_THREADS)
     assert function.handle(queue(*map(put, PICTURES)), Call()) == {"batchItemFailures": []}
     world.check_promise()

@@ -9,7 +9,7 @@ from renditions.aws.sns import EventBridgeNotifier, SnsNotifier
 from renditions.aws.sqs import Queue
 from renditions.errors import UsageError
 from renditions.pipeline import S3Place
-from renditions.ports import Catalog, Notifier, Store
+from renditions.ports import Catalog, Notifier
 
 
 class Cloud:
@@ -18,7 +18,7 @@ class Cloud:
     def __init__(self) -> None:
         self._clients = Clients()
 
-    def open_store(self, place: S3Place, cache_control: str | None = None) -> Store:
+    def open_store(self, place: S3Place, cache_control: str | None = None) -> S3Store:
         """Return the store of ``s3://bucket/prefix/``."""
         return S3Store(self._clients.s3, place, cache_control)
 

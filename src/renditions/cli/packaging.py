@@ -12,7 +12,7 @@ from rich.table import Table
 
 from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
-from renditions.deploy.bundle import PYTHONS, Bundle, build
+from renditions.deploy.bundle import API, PICTURES, PYTHONS, Bundle, build
 from renditions.deploy.wheels import Architecture, Target
 from renditions.errors import UsageError
 from renditions.pipeline_file import load
@@ -30,13 +30,16 @@ def package(
     python: Annotated[str, typer.Option(help="The function's Python: 3.12, 3.13 or 3.14.")] = "3.13",
     file: FileOption = None,
     *,
+    is_api: Annotated[
+        bool, typer.Option("--api", help="For the function that answers the API, behind API Gateway.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build the zip that AWS Lambda runs, with the pipeline file in it."""
     loaded = load(chosen_file(context, file))
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
-    bundle = build(loaded.pipeline, output, _read_target(architecture, python))
+    bundle = build(loaded.pipeline, output, _read_target(architecture, python), API if is_api else PICTURES)
     if as_json:
         display.print_json(dataclasses.asdict(bundle) | {"file": str(bundle.file)})
     else:

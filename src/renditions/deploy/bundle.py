@@ -29,20 +29,46 @@ PYTHONS = ("3.12", "3.13", "3.14")
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
 
 LEFT_OUT = (
-    "cli", "demo", "deploy", "local", "presets", "runtime", "web",
+    "cli", "demo", "deploy", "local", "presets", "runtime", "worker",
     "pipeline_file", "pipeline_schema", "pipeline_types",
 )  # fmt: skip
-"""What a function never uses of this package."""
+"""What no function uses of this package."""
 
-HANDLER = '''"""The function's entry: its parts are made once, when Lambda starts it."""
+_HEAD = '''"""The function's entry: its parts are made once, when Lambda starts it."""
 
 import os
 from pathlib import Path
 
-from renditions.lambda_function import open_function
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a function does."""
+
+    handler: str
+    """The text of its ``lambda_function.py``."""
+    left_out: tuple[str, ...]
+    """What it doesn't use of this package, beside ``LEFT_OUT``."""
+    libraries: tuple[str, ...] = ()
+    """What it needs whatever the pipeline says."""
+
+
+PICTURES = Role(
+    f"""{_HEAD}from renditions.lambda_function import open_function
 
 lambda_handler = open_function(Path(__file__).with_name("pipeline.json"), os.environ).handle
-'''
+""",
+    left_out=("web",),
+)
+API = Role(
+    f"""{_HEAD}from renditions.web.gateway import open_gateway
+
+lambda_handler = open_gateway(Path(__file__).with_name("pipeline.json"), os.environ)
+""",
+    left_out=("lambda_function",),
+    libraries=("mangum", "starlette"),
+)
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip can hold."""
@@ -80,20 +106,22 @@ class Bundle:
     """Whether the target's own interpreter was at hand to compile for it."""
 
 
-def build(pipeline: Pipeline, file: Path, target: Target) -> Bundle:
+def build(pipeline: Pipeline, file: Path, target: Target, role: Role = PICTURES) -> Bundle:
     """Write the bundle that runs this pipeline.
 
     Args:
         pipeline: A checked pipeline; its stores can still be named by the function's environment.
         file: The zip to write, whole or not at all.
         target: What it is to run on.
+        role: What the function does with the pipeline.
 
     Raises:
         UsageError: The file can't be written, or a library isn't installed here.
         Failed: A library can't be had for the target.
 
     """
-    files = [*_own_files(pipeline), *collect_libraries(find_libraries(pipeline), target)]
+    libraries = (*role.libraries, *find_libraries(pipeline))
+    files = [*_own_files(pipeline, role), *collect_libraries(libraries, target)]
     bytecode = list(_compile(files, target))
     temporary = file.with_name(f".{file.name}.part")
     try:
@@ -131,14 +159,15 @@ def find_libraries(pipeline: Pipeline) -> tuple[str, ...]:
     return ("pyvips", "pyvips-binary", *(name for name, is_needed in extras.items() if is_needed))
 
 
-def _own_files(pipeline: Pipeline) -> Iterator[File]:
+def _own_files(pipeline: Pipeline, role: Role) -> Iterator[File]:
     name = "renditions"
     root = Path(next(iter(renditions.__path__)))
+    left_out = {*LEFT_OUT, *role.left_out}
     for path in filter(Path.is_file, root.rglob("*")):
         inner = path.relative_to(root)
-        if inner.parts[0].removesuffix(".py") not in LEFT_OUT and not BULK.search(f"/{inner.as_posix()}"):
+        if inner.parts[0].removesuffix(".py") not in left_out and not BULK.search(f"/{inner.as_posix()}"):
             yield File(name, f"renditions/{inner.as_posix()}", path.read_bytes())
-    yield File(name, "lambda_function.py", HANDLER.encode())
+    yield File(name, "lambda_function.py", role.handler.encode())
     yield File(name, "pipeline.json", json.dumps(to_plain(pipeline), indent=1).encode() + b"\n")
 
 
