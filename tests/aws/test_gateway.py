@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 import pytest
 
+from aws.deployed import start
 from aws.runtime_api import Lambda
 from aws.test_bundle import HERE, build_from_index
-from aws.test_deployed import PIPELINE, environ, lambda_runtime, start  # noqa: F401 - fixtures
+from aws.test_deployed import PIPELINE, environ, lambda_runtime  # noqa: F401 - fixtures
 from commands import draw
 from contract.cloud import CLIENTS
 from renditions.deploy.bundle import API
