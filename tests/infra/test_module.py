@@ -13,7 +13,7 @@ import pytest
 from module_tables import BEGIN, END, describe, read
 
 from infra.terraform import MODULE, copy_module, find_terraform, run_terraform
-from renditions import lambda_function, pipeline_environment
+from renditions import bundled, pipeline_environment
 from renditions.aws.table import table_schema
 from renditions.difference import MAX_ATTEMPTS
 from renditions.events import Incoming, Message, SyncRequest, decode
@@ -38,7 +38,7 @@ def resources() -> dict[tuple[str, str], dict[str, Any]]:
 
 def test_the_function_gets_the_variables_that_the_code_reads_and_no_others() -> None:
     environment = resources()["aws_lambda_function", "this"]["environment"][0]["variables"]
-    sources = inspect.getsource(pipeline_environment) + inspect.getsource(lambda_function)
+    sources = inspect.getsource(pipeline_environment) + inspect.getsource(bundled)
     read_by_code = set(re.findall(r'"([A-Z_]{5,})"', sources))
     assert set(environment) == read_by_code
     assert read_by_code
