@@ -39,6 +39,7 @@ bench: setup
 	.venv/bin/python -m benchmarks.auto
 	.venv/bin/python -m benchmarks.plan
 	.venv/bin/python -m benchmarks.startup
+	PYTHONPATH=tests .venv/bin/python -m benchmarks.throughput
 
 bench-quick: setup
 	.venv/bin/python -m benchmarks.imaging --quick

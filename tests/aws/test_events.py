@@ -58,6 +58,7 @@ TABLE: dict[str, Incoming] = {
     "s3-lifecycle-expiration": event(removed("expiration/old.jpg", "LifecycleExpiration:Delete")),
     "s3-restore-completed": event(created("archive/photo.jpg", "ObjectRestore:Completed")),
     "s3-restore-started": event(Ignored("ObjectRestore:Post")),
+    "s3-replication-failed": event(Ignored("Replication:OperationFailedReplication")),
     "s3-tagging": event(Ignored("ObjectTagging:Put")),
     "s3-test-event": event(TEST),
     "s3-in-sqs": queue((PUT,), (removed("gone.jpg", "ObjectRemoved:Delete"),), (TEST,)),

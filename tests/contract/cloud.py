@@ -25,9 +25,10 @@ CLIENTS = Clients()
 
 
 @contextmanager
-def run_moto() -> Iterator[dict[str, str]]:
-    """Run the server; yield the environment by which any AWS program talks to it alone."""
-    command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("serve_moto.py"))]
+def run_moto(way_seconds: float = 0.0) -> Iterator[dict[str, str]]:
+    """Run the server, so far away; yield the environment by which any AWS program talks to it alone."""
+    script = Path(__file__).with_name("serve_moto.py")
+    command = [sys.executable, "-W", "ignore", str(script), str(way_seconds)]
     small_pages = os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": "20"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=small_pages) as server:
         try:

@@ -1,5 +1,7 @@
 """moto's server on a free port of this machine, which it prints; one request at a time.
 
+With an argument, each request is so many seconds on its way first, however many of them are.
+
 AWS promises that each request happens as a whole. moto promises it only if no two are in work at once:
 of 800 conditional steps from several threads, it loses some. Only who waits for a message of a queue lets
 the others by.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -25,11 +28,13 @@ POLL_SECONDS = 0.02
 class Serialised:
     """A WSGI application that answers one request after the other."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: Any, way_seconds: float) -> None:
         self._application = application
+        self._way_seconds = way_seconds
         self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        time.sleep(self._way_seconds)
         if environ.get("HTTP_X_AMZ_TARGET") == "AmazonSQS.ReceiveMessage":
             return self._poll(environ, start_response)
         return self._answer(environ, start_response)
@@ -64,7 +69,10 @@ class AnyPath(RegexConverter):
 if __name__ == "__main__":
     vars(werkzeug_app)["RegexConverter"] = AnyPath
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    application = Serialised(werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app))
+    application = Serialised(
+        werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app),
+        way_seconds=float(sys.argv[1]) if sys.argv[1:] else 0.0,
+    )
     server = make_server("127.0.0.1", 0, application, threaded=True)
     print(server.server_port, flush=True)
     server.serve_forever()
