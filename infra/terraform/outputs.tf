@@ -38,6 +38,16 @@ output "dead_letter_queue_url" {
   value       = aws_sqs_queue.this["dead"].url
 }
 
+output "api_url" {
+  description = "Where the API answers; null without one."
+  value       = one(aws_apigatewayv2_stage.this[*].invoke_url)
+}
+
+output "api_policy" {
+  description = "What the API's function may do; empty without one."
+  value       = local.api_statements
+}
+
 output "policy" {
   description = "What the function may do: actions and resources by purpose."
   value       = local.statements

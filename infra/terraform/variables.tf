@@ -119,6 +119,23 @@ variable "notices" {
   }
 }
 
+variable "api" {
+  description = "The API behind an HTTP API: the path of the zip that `renditions package --api` made, and who is let through. With `jwt` whoever has a token of this issuer for one of these audiences, else whoever signs with IAM. null for no API."
+  type = object({
+    bundle = string
+    jwt = optional(object({
+      issuer    = string
+      audiences = set(string)
+    }))
+  })
+  default = null
+
+  validation {
+    condition     = var.api == null || try(endswith(var.api.bundle, ".zip"), false)
+    error_message = "Expected the path of a .zip file."
+  }
+}
+
 variable "reconcile_schedule" {
   description = "When everything is looked at for what no event told of, as an EventBridge Scheduler expression; null for never."
   type        = string

@@ -33,6 +33,10 @@ mock_provider "aws" {
     defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/renditions" }
   }
 
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = { execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:pictures" }
+  }
+
   mock_resource "aws_cloudwatch_event_rule" {
     defaults = { arn = "arn:aws:events:eu-west-1:123456789012:rule/uploads" }
   }
@@ -171,4 +175,52 @@ run "bad_values_are_refused" {
     var.name, var.bundle, var.trigger, var.log_retention_days, var.reconcile_schedule,
     var.input, var.output, var.table, var.notices, var.function,
   ]
+}
+
+run "without_an_api_there_is_none" {
+  assert {
+    condition     = length(aws_apigatewayv2_api.this) == 0 && length(aws_lambda_function.api) == 0 && output.api_url == null
+    error_message = "Nobody asked for an API."
+  }
+}
+
+run "an_api_is_for_those_who_sign_with_iam" {
+  variables {
+    api = { bundle = "tests/empty.zip" }
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_route.this[0].authorization_type == "AWS_IAM"
+    error_message = "An API should never be open."
+  }
+
+  assert {
+    condition     = output.api_policy.Hints.actions[0] == "sqs:SendMessage" && !contains(keys(output.api_policy), "Queue")
+    error_message = "The API's function sends hints, and takes none."
+  }
+
+  assert {
+    condition     = aws_lambda_function.api[0].environment[0].variables == aws_lambda_function.this.environment[0].variables
+    error_message = "Both functions are told the same."
+  }
+}
+
+run "an_api_is_for_those_who_have_a_token" {
+  variables {
+    trigger = "direct"
+    api = {
+      bundle = "tests/empty.zip"
+      jwt    = { issuer = "https://issuer.example", audiences = ["pictures"] }
+    }
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_route.this[0].authorization_type == "JWT" && aws_apigatewayv2_authorizer.this[0].jwt_configuration[0].issuer == "https://issuer.example"
+    error_message = "Only tokens of the issuer should be let through."
+  }
+
+  assert {
+    condition     = !contains(keys(output.api_policy), "Hints")
+    error_message = "There is no queue to send to."
+  }
 }

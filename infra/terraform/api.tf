@@ -1,0 +1,162 @@
+# The API, when it is asked for: a second function behind an HTTP API, which lets nobody through by itself.
+
+locals {
+  api_count = var.api == null ? 0 : 1
+
+  api_statements = var.api == null ? {} : merge(
+    { for purpose in ["ListPictures", "WriteOutputs", "Records", "ListRecords", "Notices"] : purpose => local.statements[purpose] },
+    { for purpose in ["NoticeEvents"] : purpose => local.statements[purpose] if var.notices.eventbridge },
+    {
+      # Whoever holds a form of POST /uploads uploads with this function's permission.
+      Pictures = {
+        actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+        resources = ["${local.input_arn}/${var.input.prefix}*"]
+      }
+      ApiLog = {
+        actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        resources = ["${aws_cloudwatch_log_group.api[0].arn}:*"]
+      }
+    },
+    local.has_queue ? {
+      Hints = {
+        actions   = ["sqs:SendMessage"]
+        resources = [aws_sqs_queue.this["queue"].arn]
+      }
+    } : {},
+  )
+}
+
+resource "aws_cloudwatch_log_group" "api" {
+  count = local.api_count
+
+  name              = "/aws/lambda/${var.name}-api"
+  retention_in_days = var.log_retention_days
+  tags              = var.tags
+}
+
+resource "aws_iam_role" "api" {
+  count = local.api_count
+
+  name_prefix        = "${var.name}-api-"
+  assume_role_policy = aws_iam_role.this.assume_role_policy
+  tags               = var.tags
+}
+
+resource "aws_iam_role_policy" "api" {
+  count = local.api_count
+
+  name_prefix = "${var.name}-api-"
+  role        = aws_iam_role.api[0].id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [for sid, statement in local.api_statements : {
+      Sid      = sid
+      Effect   = "Allow"
+      Action   = statement.actions
+      Resource = statement.resources
+    }]
+  })
+}
+
+resource "aws_lambda_function" "api" {
+  count = local.api_count
+
+  function_name = "${var.name}-api"
+  description   = "Answers the API over the pictures in ${local.input_bucket}"
+  role          = aws_iam_role.api[0].arn
+  tags          = var.tags
+
+  filename         = var.api.bundle
+  source_code_hash = filebase64sha256(var.api.bundle)
+  handler          = "lambda_function.lambda_handler"
+  runtime          = "python${var.function.python}"
+  architectures    = [var.function.architecture]
+
+  memory_size = var.function.memory_mb
+  # As long as an HTTP API waits.
+  timeout = 30
+
+  environment {
+    variables = aws_lambda_function.this.environment[0].variables
+  }
+
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.api[0].name
+  }
+
+  depends_on = [aws_iam_role_policy.api]
+}
+
+resource "aws_apigatewayv2_api" "this" {
+  count = local.api_count
+
+  name          = var.name
+  description   = "The pictures of ${local.input_bucket} and what is made of them"
+  protocol_type = "HTTP"
+  tags          = var.tags
+}
+
+resource "aws_apigatewayv2_authorizer" "this" {
+  count = try(var.api.jwt, null) == null ? 0 : 1
+
+  api_id           = aws_apigatewayv2_api.this[0].id
+  name             = "tokens"
+  authorizer_type  = "JWT"
+  identity_sources = ["$request.header.Authorization"]
+
+  jwt_configuration {
+    issuer   = var.api.jwt.issuer
+    audience = var.api.jwt.audiences
+  }
+}
+
+resource "aws_apigatewayv2_integration" "this" {
+  count = local.api_count
+
+  api_id                 = aws_apigatewayv2_api.this[0].id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = aws_lambda_function.api[0].invoke_arn
+  payload_format_version = "2.0"
+}
+
+resource "aws_apigatewayv2_route" "this" {
+  count = local.api_count
+
+  api_id             = aws_apigatewayv2_api.this[0].id
+  route_key          = "$default"
+  target             = "integrations/${aws_apigatewayv2_integration.this[0].id}"
+  authorization_type = var.api.jwt == null ? "AWS_IAM" : "JWT"
+  authorizer_id      = one(aws_apigatewayv2_authorizer.this[*].id)
+}
+
+resource "aws_apigatewayv2_stage" "this" {
+  count = local.api_count
+
+  api_id      = aws_apigatewayv2_api.this[0].id
+  name        = "$default"
+  auto_deploy = true
+  tags        = var.tags
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.api[0].arn
+    format = jsonencode({
+      requestId = "$context.requestId"
+      ip        = "$context.identity.sourceIp"
+      route     = "$context.httpMethod $context.path"
+      status    = "$context.status"
+      error     = "$context.authorizer.error"
+    })
+  }
+}
+
+resource "aws_lambda_permission" "api" {
+  count = local.api_count
+
+  statement_id  = "Api"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.api[0].function_name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.this[0].execution_arn}/*"
+}
