@@ -3,7 +3,7 @@ PYTHON ?= python3
 PHOTOS ?=
 FILES ?= 10000
 
-.PHONY: setup demo serve test test-servers test-infra scan lint bench bench-quick fuzz pictures clean
+.PHONY: setup demo serve test test-api test-servers lint bench bench-quick fuzz pictures clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/ready
@@ -34,14 +34,9 @@ test: lint
 test-servers: setup
 	PYTHONPATH=tests .venv/bin/python -m servers
 
-# The Terraform module really applied, to a server on this machine; some minutes. Needs terraform or tofu.
-test-infra: setup scan
-	.venv/bin/python -m pytest tests/infra/applied.py
-
-# What a security scanner says of the module. It is installed apart: it brings a hundred libraries.
-scan: setup
-	.venv/bin/uv tool run --quiet --from 'checkov==3.3.30' checkov --directory infra/terraform \
-		--framework terraform --skip-download --compact --quiet
+# Some 5,000 made-up requests against the running server, each held to its description.
+test-api: setup
+	API_EXAMPLES=320 .venv/bin/python -m pytest -s tests/web/test_description.py
 
 bench: setup
 	.venv/bin/python -m benchmarks.imaging

@@ -25,11 +25,17 @@ from renditions.web import pictures
 from renditions.web.guard import COOKIE, Guard, is_token
 from renditions.web.openapi import describe_api
 from renditions.web.problems import ApiError, answer_error
+from renditions.web.requests import (
+    check_body,
+    limit_body,
+    parse_number,
+    read_flag,
+    read_json,
+    read_limit,
+    read_query,
+)
 from renditions.web.service import Service
 from renditions.web.uploads import LocalUploads, Uploads
-
-MOST_BODY_BYTES = 100_000
-"""The largest JSON body."""
 
 FORM_OVERHEAD_BYTES = 20_000
 """What a form adds to the file in it."""
@@ -97,6 +103,7 @@ def _make(routes: Sequence[BaseRoute]) -> Starlette:
             ApiError: answer_error,
             RenditionsError: answer_error,
             HTTPException: answer_error,
+            HTTPStatus.METHOD_NOT_ALLOWED: _refuse_method,
         },
     )
 
@@ -108,12 +115,13 @@ class _Api:
         self._service = service
         self._uploads = uploads
 
-    def describe(self, _: Request) -> Response:
-        return JSONResponse(describe_api(self._service.pipeline))
+    def describe(self, request: Request) -> Response:
+        paths = {route.path.replace(":path", "") for route in request.app.routes}
+        return JSONResponse(describe_api(self._service.pipeline, paths))
 
     async def make_upload(self, request: Request) -> Response:
-        body = await _read_json(request)
-        name, content_type, size_bytes, replace = _check_body(
+        body = await read_json(request)
+        name, content_type, size_bytes, replace = check_body(
             body, {"name": str, "type": str, "size_bytes": int}, {"replace": False}
         )
         form = await run_in_threadpool(
@@ -122,13 +130,12 @@ class _Api:
         return JSONResponse(form.to_item(), HTTPStatus.CREATED)
 
     def list_pictures(self, request: Request) -> Response:
-        query = request.query_params
         page = pictures.list_pictures(
             self._service,
-            query.get("status"),
-            query.get("prefix", ""),
-            query.get("cursor"),
-            _parse_limit(query.get("limit")),
+            read_query(request, "status"),
+            read_query(request, "prefix") or "",
+            read_query(request, "cursor"),
+            read_limit(request),
         )
         return _tagged_json(request, page)
 
@@ -138,11 +145,10 @@ class _Api:
 
     def process_picture(self, request: Request) -> Response:
         name = request.path_params["name"]
-        again = request.query_params.get("again") == "true"
-        return JSONResponse(pictures.process_picture(self._service, name, again=again))
+        return JSONResponse(pictures.process_picture(self._service, name, again=read_flag(request, "again")))
 
     async def set_focus(self, request: Request) -> Response:
-        x, y = _check_body(await _read_json(request), {"x": float, "y": float}, {})
+        x, y = check_body(await read_json(request), {"x": float, "y": float}, {})
         return await run_in_threadpool(self._focus, request, pictures.parse_focus(x, y))
 
     def clear_focus(self, request: Request) -> Response:
@@ -157,8 +163,8 @@ class _Api:
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def retry(self, request: Request) -> Response:
-        body = await _read_json(request) if request.headers.get("content-length", "0") != "0" else {}
-        (statuses,) = _check_body(body, {}, {"statuses": ["failed"]})
+        body = await read_json(request, is_optional=True)
+        (statuses,) = check_body(body, {}, {"statuses": ["failed"]})
         return JSONResponse(await run_in_threadpool(pictures.retry_pictures, self._service, statuses))
 
     def show_plan(self, _: Request) -> Response:
@@ -218,7 +224,7 @@ class _LocalApi(_Api):
 
     async def receive_upload(self, request: Request) -> Response:
         limit = self._service.pipeline.accept.max_bytes + FORM_OVERHEAD_BYTES
-        limited = Request(request.scope, _limited(request, limit))
+        limited = Request(request.scope, limit_body(request, limit))
         try:
             async with limited.form(max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES) as form:
                 fields = {key: value for key, value in form.items() if isinstance(value, str)}
@@ -237,14 +243,22 @@ class _LocalApi(_Api):
 
     async def listen(self, request: Request) -> Response:
         last = request.headers.get("last-event-id", "")
-        events: AsyncIterator[str] = self._service.announcements.listen(
-            int(last) if last.isdecimal() else None
-        )
+        events: AsyncIterator[str] = self._service.announcements.listen(parse_number(last))
         return StreamingResponse(
             events,
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
+
+
+def _refuse_method(request: Request, error: Exception) -> Response:
+    """Answer with all methods of the path (RFC 9110, 15.5.6), of which each has a route of its own."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    path = next(route.path for route in routes if route.path_regex.match(request.url.path))
+    methods = {method for route in routes if route.path == path for method in route.methods or ()}
+    response = answer_error(request, error)
+    response.headers["Allow"] = ", ".join(sorted(methods))
+    return response
 
 
 def _page(_: Request) -> Response:
@@ -253,75 +267,6 @@ def _page(_: Request) -> Response:
 
 def _api_page(_: Request) -> Response:
     return HTMLResponse((STATIC / "docs.html").read_text("utf-8"), headers={"Cache-Control": "no-cache"})
-
-
-def _limited(request: Request, limit_bytes: int) -> Callable[[], Any]:
-    """Return the request's body as it comes, which ends with an error once it is too long."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit_bytes:
-        raise _too_long(limit_bytes)
-    received = 0
-
-    async def receive() -> Any:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > limit_bytes:
-            raise _too_long(limit_bytes)
-        return message
-
-    return receive
-
-
-def _too_long(limit_bytes: int) -> ApiError:
-    return ApiError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {limit_bytes:,} bytes, found more"
-    )
-
-
-async def _read_json(request: Request) -> Mapping[str, Any]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        detail = f"expected application/json, found {kind or 'no content type'}"
-        raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
-    body = await Request(request.scope, _limited(request, MOST_BODY_BYTES)).body()
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ApiError(HTTPStatus.BAD_REQUEST, f"expected JSON, found: {error}") from error
-    if not isinstance(data, dict):
-        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected an object, found {type(data).__name__}")
-    return data
-
-
-def _check_body(
-    body: Mapping[str, Any], required: Mapping[str, type], optional: Mapping[str, Any]
-) -> tuple[Any, ...]:
-    """Return the values of a JSON body, or raise everything that is wrong with it at once."""
-    types = {**required, **{name: type(default) for name, default in optional.items()}}
-    problems = [
-        (name, f"expected one of {', '.join(types)}, found {name!r}") for name in body if name not in types
-    ]
-    for name, kind in types.items():
-        if name in body and type(body[name]) is not kind and (type(body[name]), kind) != (int, float):
-            problems.append((name, f"expected {_KINDS[kind]}, found {json.dumps(body[name])[:60]}"))
-        elif name not in body and name in required:
-            problems.append((name, f"expected {_KINDS[kind]}, found nothing"))
-    if problems:
-        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request isn't as it should be", problems)
-    return tuple(body.get(name, optional.get(name)) for name in types)
-
-
-_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "an array"}
-
-
-def _parse_limit(text: str | None) -> int:
-    if text is None:
-        return 50
-    if text.isascii() and text.isdecimal() and 1 <= int(text) <= pictures.MOST_LISTED:
-        return int(text)
-    detail = f"expected a whole number from 1 to {pictures.MOST_LISTED}, found {text!r}"
-    raise ApiError(HTTPStatus.BAD_REQUEST, detail, [("limit", detail)])
 
 
 def _tagged_json(request: Request, data: Any) -> Response:
@@ -363,11 +308,17 @@ def _parse_range(text: str, size_bytes: int) -> tuple[int, int] | None:
     """Return the first and last byte of a single range; None for what may be ignored."""
     unit, _, part = text.partition("=")
     first, dash, last = part.strip().partition("-")
-    is_plain = all(number == "" or (number.isascii() and number.isdecimal()) for number in (first, last))
-    if unit.strip().lower() != "bytes" or not dash or not is_plain or not (first or last):
+    start, end = parse_number(first), parse_number(last)
+    is_plain = (start is not None or not first) and (end is not None or not last)
+    if unit.strip().lower() != "bytes" or not dash or not is_plain:
         return None
-    if not first:
-        return (max(0, size_bytes - int(last)), size_bytes - 1) if int(last) else (size_bytes, size_bytes)
-    if last and int(last) < int(first):
-        return None
-    return int(first), min(int(last), size_bytes - 1) if last else size_bytes - 1
+    match start, end:
+        case None, None:
+            return None
+        case None, int(count):
+            return (max(0, size_bytes - count), size_bytes - 1) if count else (size_bytes, size_bytes)
+        case int(start), None:
+            return start, size_bytes - 1
+        case int(start), int(end) if start <= end:
+            return start, min(end, size_bytes - 1)
+    return None

@@ -108,7 +108,7 @@ def _crosses_sites(headers: Headers, host: str) -> str | None:
     if site not in (None, "same-origin", "none"):
         return f"expected a request from this site's own pages, found one that is {site}"
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and origin.partition("://")[2].lower() != host.lower():
         return f"expected a request from this site's own pages, found one from {origin!r}"
     return None
 

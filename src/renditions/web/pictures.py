@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
-import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, get_args
 
@@ -18,13 +18,14 @@ from renditions.errors import Conflict, KeyRefused
 from renditions.pipeline import Pipeline, Wishes
 from renditions.ports import IfMatch
 from renditions.recipe import FORMATS, Focus
-from renditions.record import STATUSES, Record, Status, format_time
+from renditions.record import STATUSES, Record, Status
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
 
-MOST_LISTED = 200
-"""The most pictures of one page of a list."""
+CURSOR_PATTERN = r"^([0-9]{1,17})\.([\s\S]+)$"
+"""A picture's place in a list: its time in microseconds of Unix time, and its name."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_TRIES = 50
 _PAUSE_SECONDS = 0.1
 
@@ -41,12 +42,12 @@ def list_pictures(
     service: Service, status: str | None, prefix: str, cursor: str | None, limit: int
 ) -> dict[str, Any]:
     """Return a page of pictures, newest first, and the cursor of the next."""
-    wanted = _parse_status(status)
+    wanted = None if status is None else _parse_status(status)
     after = _parse_cursor(cursor)
     found = (
         record
         for record in service.catalog.query(wanted)
-        if record.name.startswith(prefix) and (after is None or _place(record) < after)
+        if record.name.startswith(prefix) and (after is None or (record.timestamp, record.name) < after)
     )
     page = list(itertools.islice(found, limit + 1))
     more = _make_cursor(page[limit - 1]) if len(page) > limit else None
@@ -130,11 +131,11 @@ def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> No
     )
 
 
-def retry_pictures(service: Service, statuses: Iterable[str]) -> dict[str, Any]:
+def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, Any]:
     """Have every picture of these statuses tried again soon; return how many."""
     count = 0
-    for status in statuses:
-        for record in list(service.catalog.query(_parse_status(status))):
+    for status in [_parse_status(status) for status in statuses]:
+        for record in list(service.catalog.query(status)):
             if reconcile.reopen(service.catalog, record):
                 service.hint(record.name)
                 count += 1
@@ -222,30 +223,23 @@ def _head(service: Service, name: str) -> Any:
         return None
 
 
-def _parse_status(status: str | None) -> Status | None:
-    if status is None or status in STATUSES:
-        return status
+def _parse_status(status: object) -> Status:
+    for each in STATUSES:
+        if status == each:
+            return each
     detail = f"expected one of {', '.join(get_args(Status))}, found {status!r}"
     raise ApiError(HTTPStatus.BAD_REQUEST, detail, [("status", detail)])
 
 
-def _place(record: Record) -> tuple[str, bytes]:
-    """Return what the list is ordered by, the newest having the largest."""
-    return format_time(record.timestamp), record.name.encode()
-
-
 def _make_cursor(record: Record) -> str:
-    return base64.urlsafe_b64encode(
-        json.dumps([format_time(record.timestamp), record.name]).encode()
-    ).decode()
+    return f"{(record.timestamp - _EPOCH) // timedelta(microseconds=1)}.{record.name}"
 
 
-def _parse_cursor(cursor: str | None) -> tuple[str, bytes] | None:
+def _parse_cursor(cursor: str | None) -> tuple[datetime, str] | None:
     if cursor is None:
         return None
-    try:
-        moment, name = json.loads(base64.urlsafe_b64decode(cursor))
-        return str(moment), str(name).encode()
-    except (ValueError, TypeError) as error:
+    found = re.fullmatch(CURSOR_PATTERN, cursor)
+    if not found:
         detail = f"expected the cursor of an earlier page, found {cursor!r}"
-        raise ApiError(HTTPStatus.BAD_REQUEST, detail, [("cursor", detail)]) from error
+        raise ApiError(HTTPStatus.BAD_REQUEST, detail, [("cursor", detail)])
+    return _EPOCH + timedelta(microseconds=int(found[1])), found[2]

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import posixpath
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ from renditions.web.service import Service
 
 FORM_SECONDS = 15 * 60
 """How long a form may be used."""
+
+_PART = r"[^./\u0000-\u001f\u007f][^/\u0000-\u001f\u007f]*"
+NAME_PATTERN = rf"({_PART}/)*{_PART}"
+"""What an upload may be called: no control characters, no parts that are empty or begin with a dot."""
 
 MOST_NUMBERED = 1_000
 """How many pictures of one name are told apart by a number."""
@@ -99,7 +104,7 @@ class LocalUploads:
 
         """
         policy = fields.get("policy", "")
-        if not hmac.compare_digest(self._sign(policy), fields.get("x-signature", "")):
+        if not hmac.compare_digest(self._sign(policy).encode(), fields.get("x-signature", "").encode()):
             raise ApiError(HTTPStatus.FORBIDDEN, "expected the fields of POST /uploads, found others")
         conditions: dict[str, Any] = json.loads(base64.b64decode(policy))
         if time.time() > conditions["expires_at"]:
@@ -176,14 +181,8 @@ def find_upload_problems(
 ) -> list[tuple[str, str]]:
     """Return what is wrong with a file that somebody wants to upload: ``(part, detail)``."""
     pipeline, problems = service.pipeline, []
-    try:
-        service.source.head(name)
-    except KeyRefused as refusal:
-        problems.append(("name", str(refusal)))
-    else:
-        if not pipeline.source.matches(name):
-            patterns = ", ".join(pipeline.source.match)
-            problems.append(("name", f"expected a name like {patterns}, found {name!r}"))
+    if why := _find_name_problem(service, name):
+        problems.append(("name", f"{why}, found {name!r}"))
     types = [media_type(name) for name in pipeline.accept.formats]
     if content_type not in types:
         problems.append(("type", f"expected {', '.join(types)}, found {content_type!r}"))
@@ -192,3 +191,16 @@ def find_upload_problems(
             ("size_bytes", f"expected 1 to {pipeline.accept.max_bytes:,} bytes, found {size_bytes:,}")
         )
     return problems
+
+
+def _find_name_problem(service: Service, name: str) -> str | None:
+    source = service.pipeline.source
+    if not re.fullmatch(NAME_PATTERN, name):
+        return "expected a name without control characters and parts that are empty or begin with a dot"
+    if not source.matches(name):
+        return f"expected a name like {', '.join(source.match)}"
+    try:
+        service.source.head(name)
+    except KeyRefused as refusal:
+        return f"expected a name that the store can hold ({refusal})"
+    return None

@@ -7,7 +7,7 @@ const root = document.querySelector('#operations');
 for (const [path, methods] of Object.entries(api.paths)) {
   for (const [method, operation] of Object.entries(methods)) {
     const parameters = (operation.parameters ?? []).map((each) => element('li', {}, element('code', {}, each.name), ` (${each.in}): ${each.description}`));
-    const body = operation.requestBody?.content['application/json'].schema;
+    const [body] = Object.values(operation.requestBody?.content ?? {}).map((each) => each.schema);
     const answers = Object.entries(operation.responses).map(([status, answer]) => element('li', {}, element('code', {}, status), ` ${answer.description}`));
     root.append(element(
       'section', {},

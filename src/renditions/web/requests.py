@@ -1,0 +1,141 @@
+"""What requests say: bodies and queries, read and checked, however wrong they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import Request
+
+from renditions.web.problems import ApiError
+
+MOST_BODY_BYTES = 100_000
+"""The largest JSON body."""
+
+DEFAULT_LISTED = 50
+MOST_LISTED = 200
+"""The most pictures of one page of a list."""
+
+_MOST_WHOLE = 2**53
+"""Up to here a floating-point number holds every whole one."""
+
+_NUMBER = re.compile("[0-9]{1,18}")
+
+
+def limit_body(request: Request, limit_bytes: int) -> Callable[[], Any]:
+    """Return the request's body as it comes, which ends with an error once it is too long."""
+    declared = parse_number(request.headers.get("content-length", ""))
+    if declared is not None and declared > limit_bytes:
+        raise _too_long(limit_bytes)
+    received = 0
+
+    async def receive() -> Any:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > limit_bytes:
+            raise _too_long(limit_bytes)
+        return message
+
+    return receive
+
+
+def _too_long(limit_bytes: int) -> ApiError:
+    return ApiError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {limit_bytes:,} bytes, found more"
+    )
+
+
+async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[str, Any]:
+    """Return the object that is a request's JSON body; an empty one where there is none and needn't be.
+
+    Raises:
+        ApiError: it is another type, too long, no JSON or no object.
+
+    """
+    body = await Request(request.scope, limit_body(request, MOST_BODY_BYTES)).body()
+    if is_optional and not body:
+        return {}
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        detail = f"expected application/json, found {kind or 'no content type'}"
+        raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"expected JSON, found: {error}") from error
+    if not isinstance(data, dict):
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected an object, found {type(data).__name__}")
+    return data
+
+
+def check_body(
+    body: Mapping[str, Any], required: Mapping[str, type], optional: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """Return the values of a JSON body, or raise everything that is wrong with it at once."""
+    types = {**required, **{name: type(default) for name, default in optional.items()}}
+    values = {name: _read_number(value, types.get(name)) for name, value in body.items()}
+    problems = [
+        (name, f"expected one of {', '.join(types)}, found {name!r}") for name in body if name not in types
+    ]
+    for name, kind in types.items():
+        if name in values and type(values[name]) is not kind:
+            problems.append((name, f"expected {_KINDS[kind]}, found {json.dumps(body[name])[:60]}"))
+        elif name not in values and name in required:
+            problems.append((name, f"expected {_KINDS[kind]}, found nothing"))
+    if problems:
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request isn't as it should be", problems)
+    return tuple(values.get(name, optional.get(name)) for name in types)
+
+
+def _read_number(value: Any, kind: type | None) -> Any:
+    """Return a number as the kind that is wanted, since JSON doesn't tell 1 from 1.0; others as they are."""
+    match value, kind:
+        case float(), type() if kind is int and value.is_integer():
+            return int(value)
+        case int(), type() if kind is float and not isinstance(value, bool):
+            return float(value) if abs(value) < _MOST_WHOLE else value
+    return value
+
+
+_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "an array"}
+
+
+def read_query(request: Request, name: str) -> str | None:
+    """Return a parameter of the query, or None if it isn't there; raise ApiError if it is there twice."""
+    values = request.query_params.getlist(name)
+    if len(values) > 1:
+        raise _wrong_query(name, "one value", ", ".join(map(repr, values)))
+    return values[0] if values else None
+
+
+def read_limit(request: Request) -> int:
+    """Return how many pictures are asked for; raise ApiError if that can't be had."""
+    text = read_query(request, "limit")
+    if text is None:
+        return DEFAULT_LISTED
+    number = parse_number(text)
+    if number is None or not 1 <= number <= MOST_LISTED:
+        raise _wrong_query("limit", f"a whole number from 1 to {MOST_LISTED}", repr(text))
+    return number
+
+
+def read_flag(request: Request, name: str) -> bool:
+    """Return a parameter of the query that is true or false, and false where it isn't there."""
+    text = read_query(request, name)
+    if text not in (None, "true", "false"):
+        raise _wrong_query(name, "true or false", repr(text))
+    return text == "true"
+
+
+def parse_number(text: str) -> int | None:
+    """Return a plain whole number of at most 18 digits; None for anything else."""
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def _wrong_query(name: str, expected: str, found: str) -> ApiError:
+    detail = f"expected {expected}, found {found}"
+    return ApiError(HTTPStatus.BAD_REQUEST, detail, [(name, detail)])

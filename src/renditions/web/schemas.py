@@ -1,0 +1,178 @@
+"""The shapes of what the API takes and gives (JSON Schema, as OpenAPI 3.1 has it)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from renditions.difference import Action
+from renditions.pipeline import Pipeline
+from renditions.recipe import media_type
+from renditions.record import STATUSES
+from renditions.web.uploads import NAME_PATTERN
+
+TEXT = {"type": "string"}
+_TIME = {"type": "string", "format": "date-time"}
+_STATUS = {"enum": list(STATUSES)}
+_COUNT = {"type": "integer", "minimum": 0}
+
+
+def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
+    """Return the schemas of the API over this pipeline, by name."""
+    key = pipeline.catalog.key
+    rendition = _object(
+        {
+            "key": TEXT,
+            "etag": TEXT,
+            "source_etag": TEXT,
+            "fingerprint": TEXT,
+            "format": TEXT,
+            "size_bytes": _COUNT,
+            "width": _COUNT,
+            "height": _COUNT,
+        },
+        ("key", "etag", "format", "size_bytes"),
+    )
+    number = {"type": "number"}
+    percent = number | {"minimum": 0, "maximum": 100}
+    focus = {"x": percent, "y": percent}
+    event = {"timestamp": _TIME, "status": _STATUS, "reason": TEXT}
+    exif = dict.fromkeys(("make", "model", "lens", "taken"), TEXT)
+    exif |= dict.fromkeys(("exposure_seconds", "f_number", "iso", "focal_length_mm"), number)
+    place = dict.fromkeys(("latitude", "longitude", "altitude_m"), number)
+    analysis = {
+        "exif": _object(exif, ()),
+        "position": _object(place, ("latitude", "longitude")),
+        "colours": _array(_object({"colour": TEXT, "share": number}, ("colour", "share"))),
+        "thumbhash": TEXT,
+        "blurhash": TEXT,
+        "perceptual_hash": TEXT,
+        "sharpness": number,
+        "transparency": {"type": "boolean"},
+    }
+    picture = _object(
+        {
+            "name": TEXT,
+            key: TEXT,
+            "status": _STATUS,
+            "timestamp": _TIME,
+            "reason": TEXT,
+            "original_size_bytes": _COUNT,
+            "original_width": _COUNT,
+            "original_height": _COUNT,
+            "analysis": _object(analysis, ()),
+            "history": _array(_object(event, ("timestamp", "status", "reason"))),
+            "focus": _object(focus, ("x", "y")),
+            "renditions": {"type": "object", "additionalProperties": rendition},
+        },
+        ("name", key, "status", "timestamp"),
+    )
+    return {
+        "Problem": _object(
+            {
+                "title": TEXT,
+                "status": {"type": "integer"},
+                "detail": TEXT,
+                "errors": _array(_object({"part": TEXT, "detail": TEXT}, ("part", "detail"))),
+            },
+            ("title", "status", "detail"),
+        ),
+        "UploadRequest": _object(
+            {
+                "name": {"type": "string", "pattern": _describe_names(pipeline.source.match)},
+                "type": {"enum": [media_type(each) for each in pipeline.accept.formats]},
+                "size_bytes": {"type": "integer", "minimum": 1, "maximum": pipeline.accept.max_bytes},
+                "replace": {"type": "boolean", "default": False},
+            },
+            ("name", "type", "size_bytes"),
+            is_closed=True,
+        ),
+        "UploadForm": _object(
+            {
+                "name": TEXT,
+                "url": TEXT,
+                "fields": {"type": "object", "additionalProperties": TEXT},
+                "expires_at": {"type": "integer", "description": "Unix time in seconds"},
+            },
+            ("name", "url", "fields", "expires_at"),
+        ),
+        "UploadFile": _object(
+            dict.fromkeys(("key", "Content-Type", "policy", "x-signature"), TEXT)
+            | {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
+            ("key", "Content-Type", "policy", "x-signature", "file"),
+        ),
+        "Picture": picture,
+        "PicturePage": _object(
+            {"pictures": _array(ref("Picture")), "next": {"type": ["string", "null"]}}, ("pictures", "next")
+        ),
+        "Outcome": _object(
+            {
+                "name": TEXT,
+                "result": {"enum": ["done", "rejected", "failed", "removed", "unchanged", "waiting"]},
+                "reason": {"type": ["string", "null"]},
+                "picture": {"anyOf": [ref("Picture"), {"type": "null"}]},
+            },
+            ("name", "result"),
+        ),
+        "Focus": _object(focus, ("x", "y"), is_closed=True),
+        "RetryRequest": _object({"statuses": _array({"enum": list(STATUSES)})}, (), is_closed=True),
+        "Retried": _object({"retried": _COUNT}, ("retried",)),
+        "Plan": _object(
+            {
+                "counts": {"type": "object", "additionalProperties": _COUNT},
+                "differences": _array(
+                    _object(
+                        {
+                            "name": TEXT,
+                            "action": {"enum": list(get_args(Action))},
+                            "why": TEXT,
+                            "make": _array(TEXT),
+                            "delete": _array(TEXT),
+                        },
+                        ("name", "action", "why", "make", "delete"),
+                    )
+                ),
+            },
+            ("counts", "differences"),
+        ),
+        "Stats": _object(
+            {
+                "pictures": _COUNT,
+                "by_status": {"type": "object", "additionalProperties": _COUNT},
+                "original_bytes": _COUNT,
+                "renditions": _COUNT,
+                "rendition_bytes": _COUNT,
+            },
+            ("pictures", "by_status", "original_bytes", "renditions", "rendition_bytes"),
+        ),
+    }
+
+
+def _describe_names(match: Sequence[str]) -> str:
+    """Return the pattern of the names that uploads may have, as far as a regular expression can tell it."""
+    suffixes = [re.fullmatch(r"\*\.([a-z0-9]+)", each.lower()) for each in match]
+    if None in suffixes:
+        return f"^{NAME_PATTERN}$"
+    in_both_cases = [
+        "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in found[1])
+        for found in suffixes
+        if found
+    ]
+    return rf"^{NAME_PATTERN}\.({'|'.join(in_both_cases)})$"
+
+
+def ref(schema: str) -> dict[str, Any]:
+    """Return a reference to one of the schemas."""
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _array(items: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _object(
+    properties: dict[str, Any], required: tuple[str, ...], *, is_closed: bool = False
+) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object", "properties": properties, "required": list(required)}
+    return schema | ({"additionalProperties": False} if is_closed else {})

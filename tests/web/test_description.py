@@ -1,0 +1,44 @@
+"""The OpenAPI document is true of the real server: a tester that reads it finds nothing to complain of.
+
+``make test-api`` sends thousands of requests; here it is some hundreds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from commands import draw, write_pipeline
+from web.browser import served
+
+RENDITIONS = (
+    "[renditions.thumb]\nwidth = 60\n[renditions.zoom]\nwidth = 90\nformat = 'webp'\non_demand = true\n"
+)
+EXAMPLES = int(os.environ.get("API_EXAMPLES", "2"))
+"""How many requests each phase makes up for each operation, beside those for every edge of its schema."""
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+
+
+def test_no_request_finds_the_description_wrong(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, RENDITIONS)
+    for number in range(3):
+        draw(tmp_path / "inbox" / f"{number}.jpg", seed=number)
+    (tmp_path / "inbox" / "bad.jpg").write_text("no picture")
+    with served(tmp_path) as address:
+        ended = subprocess.run(
+            [
+                SCHEMATHESIS, "--no-color", "run", f"{address}/openapi.json",
+                "--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none",
+                "--exclude-path", "/events",  # it never ends
+            ],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    counted = re.search(r"([\d,]+) generated", ended.stdout)
+    assert counted, ended.stdout
+    sent = int(counted[1].replace(",", ""))
+    print(f"{sent:,} requests")
+    assert sent > 200
