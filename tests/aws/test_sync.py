@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from aws.account import Account
 from commands import draw, run
-from contract.cloud import CLIENTS, REGION, make_table, name_of
-from contract.stores import keys
-from renditions.aws.s3 import S3Store
-from renditions.aws.sqs import Queue
+from contract.cloud import CLIENTS, name_of
 from renditions.errors import UsageError
-from renditions.pipeline import S3Place
 from renditions.pipeline_file import load, read_preset
 from renditions.runtime import open_runtime
 
@@ -24,50 +20,12 @@ pytestmark = pytest.mark.usefixtures("aws")
 SOUND = ["photo.jpg", "2026/ü b+c.jpg", "2026/x.png"]
 
 
-class Account:
-    """Two buckets, a table, and a topic with a queue behind it."""
-
-    def __init__(self, name: str) -> None:
-        self.source, self.output = self._make_bucket(f"{name}-in"), self._make_bucket(f"{name}-out")
-        self.table = make_table(name, "image_name")
-        self.topic = str(CLIENTS.sns.create_topic(Name=name)["TopicArn"])
-        url = CLIENTS.sqs.create_queue(QueueName=name)["QueueUrl"]
-        found = CLIENTS.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        CLIENTS.sns.subscribe(
-            TopicArn=self.topic,
-            Protocol="sqs",
-            Endpoint=found["Attributes"]["QueueArn"],
-            Attributes={"RawMessageDelivery": "true"},
-        )
-        self.notices = Queue(CLIENTS.sqs, url)
-
-    def _make_bucket(self, name: str) -> S3Store:
-        CLIENTS.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-        return S3Store(CLIENTS.s3, S3Place(name, ""))
-
-    def upload(self, key: str, content: bytes, **options: str) -> None:
-        """Put a picture, as any client would."""
-        CLIENTS.s3.put_object(Bucket=f"{self.table}-in", Key=key, Body=content, **options)
-
-    def read_outputs(self) -> dict[str, bytes]:
-        """Return every output's content by its key."""
-        found = {key: self.output.get(key) for key in keys(self.output)}
-        return {key: got[1] for key, got in found.items() if got}
-
-    def read_notices(self) -> dict[str, str]:
-        """Return the event of each picture's notice."""
-        items = [json.loads(message.body) for message in self.notices.receive(wait_seconds=1)]
-        return {item["image_name"]: item["event"] for item in items}
-
-
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
     """Make an account and let the environment put it in the place of the file's folders."""
     made = Account(name_of(tmp_path))
-    monkeypatch.setenv("SOURCE_BUCKET", f"{made.table}-in")
-    monkeypatch.setenv("OUTPUT_BUCKET", f"{made.table}-out")
-    monkeypatch.setenv("TABLE_NAME", made.table)
-    monkeypatch.setenv("SNS_TOPIC_ARN", made.topic)
+    for variable, value in made.environ().items():
+        monkeypatch.setenv(variable, value)
     return made
 
 
@@ -103,7 +61,7 @@ def test_the_file_that_ran_in_a_folder_gives_the_same_bytes_on_aws(folder: Path,
     assert item["status"] == {"S": "done"}
     assert [item[f"original_{side}"]["N"] for side in ("width", "height")] == ["1920", "1080"]
     assert [item[f"processed_{side}"]["N"] for side in ("width", "height")] == ["200", "113"]
-    assert account.read_notices() == dict.fromkeys(SOUND, "done")
+    assert account.read_notices() == sorted((name, "done") for name in SOUND)
     assert "nothing to do" in run(folder, "plan").out.lower()
 
 
@@ -120,11 +78,11 @@ def test_what_can_not_be_made_is_told_and_what_goes_takes_its_outputs_along(
                 if item["status"] == "rejected"}  # fmt: skip
     assert rejected.keys() == {"damaged.jpg", "archived.jpg"}
     assert "restore" in rejected["archived.jpg"]
-    assert account.read_notices() == {
-        "a//b.jpg": "done",
-        "damaged.jpg": "rejected",
-        "archived.jpg": "rejected",
-    }
+    assert account.read_notices() == [
+        ("a//b.jpg", "done"),
+        ("archived.jpg", "rejected"),
+        ("damaged.jpg", "rejected"),
+    ]
     CLIENTS.s3.delete_object(Bucket=f"{account.table}-in", Key="a//b.jpg")
     CLIENTS.s3.delete_object(Bucket=f"{account.table}-in", Key="damaged.jpg")
     assert run(folder, "sync").code == 1

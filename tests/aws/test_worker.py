@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from aws.test_sync import Account
+from aws.account import Account, count_messages, make_queue
 from commands import RENDITIONS, draw, run
 from contract.cloud import CLIENTS, name_of
 from renditions.aws.sqs import Queue, Received
@@ -42,12 +42,7 @@ def world() -> World:
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     """Make a queue that moves to another what was delivered three times."""
-    name = name_of(tmp_path)
-    dead = CLIENTS.sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
-    arn = CLIENTS.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
-    redrive = json.dumps({"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": 3})
-    made = CLIENTS.sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": redrive})
-    return str(made["QueueUrl"])
+    return make_queue(name_of(tmp_path), 30)[0]
 
 
 def send(url: str, *bodies: str) -> None:
@@ -57,12 +52,6 @@ def send(url: str, *bodies: str) -> None:
 
 def send_pictures(url: str, *names: str) -> None:
     send(url, *(encode_change("photos", f"in/{name}") for name in names))
-
-
-def count(url: str) -> int:
-    """Return how many messages the queue holds, hidden or not."""
-    found = CLIENTS.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    return sum(int(found[f"ApproximateNumberOfMessages{which}"]) for which in ("", "NotVisible"))
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -96,7 +85,7 @@ def test_what_is_done_or_rejected_is_deleted(world: World, url: str) -> None:
     world.upload("bad.jpg", b"bad")
     send_pictures(url, "first.jpg", "bad.jpg", "missing.jpg")
     with working(Queue(CLIENTS.sqs, url), world) as told:
-        wait_until(lambda: count(url) == 0)
+        wait_until(lambda: count_messages(url) == 0)
     results = {outcome.name: outcome.result for outcome in told}
     assert results == {"first.jpg": "done", "bad.jpg": "rejected", "missing.jpg": "unchanged"}
     world.check_promise()
@@ -107,7 +96,7 @@ def test_what_failed_comes_again_until_it_is_done(world: World, url: str) -> Non
     send_pictures(url, "first.jpg")
     process = world.processor(output=world.break_writes(1)).process
     with working(Queue(CLIENTS.sqs, url), world, process) as told:
-        wait_until(lambda: count(url) == 0)
+        wait_until(lambda: count_messages(url) == 0)
     assert [outcome.result for outcome in told] == ["failed", "done"]
     world.check_promise()
 
@@ -127,10 +116,10 @@ def test_what_fails_again_and_again_ends_among_the_dead_letters(
 
     send_pictures(url, "first.jpg", "second.jpg")
     with working(Queue(CLIENTS.sqs, url), world, process):
-        wait_until(lambda: count(f"{url}-dead") == 1)
+        wait_until(lambda: count_messages(f"{url}-dead") == 1)
     assert sorted(calls) == ["first.jpg"] * 3 + ["second.jpg"]
     assert "ZeroDivisionError: oh" in caplog.text
-    assert count(url) == 0
+    assert count_messages(url) == 0
 
 
 def test_what_fails_pauses_longer_each_time() -> None:
@@ -145,7 +134,7 @@ def test_what_failed_stays_hidden_for_a_while(world: World, url: str) -> None:
     with working(Queue(CLIENTS.sqs, url), world, process, replace(QUICK, first_pause=30)) as told:
         wait_until(lambda: bool(told))
     assert Queue(CLIENTS.sqs, url).receive(wait_seconds=0) == []
-    assert count(url) == 1
+    assert count_messages(url) == 1
 
 
 def test_a_long_picture_stays_hidden_from_others(world: World, url: str) -> None:
@@ -162,7 +151,7 @@ def test_a_long_picture_stays_hidden_from_others(world: World, url: str) -> None
         assert begun.wait(60)
         seen = [Queue(CLIENTS.sqs, url).receive(wait_seconds=1) for _ in range(3)]
         over.set()
-        wait_until(lambda: count(url) == 0)
+        wait_until(lambda: count_messages(url) == 0)
     assert seen == [[]] * 3
     assert len(told) == 1
 
@@ -172,7 +161,7 @@ def test_what_a_killed_worker_held_comes_again(world: World, url: str) -> None:
     (taken,) = Queue(CLIENTS.sqs, url).receive(hide_seconds=1)
     world.upload("first.jpg", b"1")
     with working(Queue(CLIENTS.sqs, url), world):
-        wait_until(lambda: count(url) == 0)
+        wait_until(lambda: count_messages(url) == 0)
     assert taken.deliveries == 1
     world.check_promise()
 
@@ -184,13 +173,13 @@ def test_unknown_messages_are_reported_and_do_not_come_again(
         url, "not JSON", encode_change("other", "a.jpg"), '{"Service": "Amazon S3", "Event": "s3:TestEvent"}'
     )
     with working(Queue(CLIENTS.sqs, url), world) as told:
-        wait_until(lambda: count(url) == 0)
+        wait_until(lambda: count_messages(url) == 0)
     assert told == []
     assert sorted(record.getMessage() for record in caplog.records if record.levelno == logging.ERROR) == [
         "expected an object in s3://photos/in/, found s3://other/a.jpg",
         "expected news of S3 objects, found not JSON",
     ]
-    assert count(f"{url}-dead") == 0
+    assert count_messages(f"{url}-dead") == 0
 
 
 def test_a_tick_is_spread_over_the_queue(world: World, url: str) -> None:
@@ -198,7 +187,7 @@ def test_a_tick_is_spread_over_the_queue(world: World, url: str) -> None:
         world.upload(f"{number:02}.jpg", b"%d" % number)
     send(url, encode_sync(""))
     with working(Queue(CLIENTS.sqs, url), world) as told:
-        wait_until(lambda: len(told) == 25 and count(url) == 0)
+        wait_until(lambda: len(told) == 25 and count_messages(url) == 0)
     world.check_promise()
 
 
@@ -225,7 +214,7 @@ def test_no_more_is_taken_than_is_in_work_and_a_stop_ends_it(world: World, url: 
     go.set()
     thread.join()
     assert len(told) == 2
-    assert count(url) == 4
+    assert count_messages(url) == 4
 
 
 class Away:
@@ -253,7 +242,7 @@ def test_a_queue_that_is_away_for_a_while_is_waited_for(
     send_pictures(url, "first.jpg")
     away: Any = Away(Queue(CLIENTS.sqs, url), 1)
     with working(away, world, times=replace(QUICK, hold=1, beat=0.1)):
-        wait_until(lambda: count(url) == 0)
+        wait_until(lambda: count_messages(url) == 0)
     messages = [record.getMessage() for record in caplog.records]
     assert "receive: no route to the queue; trying again in 1 seconds" in messages
     assert "delete: no route to the queue; the message comes again" in messages
@@ -276,16 +265,15 @@ def test_a_refused_queue_ends_the_worker_after_what_is_in_work(world: World, url
     worker = Worker(Refusing(CLIENTS.sqs, url), PLACE, process, world.differences, 2, lambda _: None, QUICK)
     with pytest.raises(QueueRefused):
         worker.run(threading.Event())
-    assert count(url) == 0
+    assert count_messages(url) == 0
     world.check_promise()
 
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
     made = Account(name_of(tmp_path / "account"))
-    monkeypatch.setenv("SOURCE_BUCKET", f"{made.table}-in")
-    monkeypatch.setenv("OUTPUT_BUCKET", f"{made.table}-out")
-    monkeypatch.setenv("TABLE_NAME", made.table)
+    for variable, value in made.environ().items():
+        monkeypatch.setenv(variable, value)
     (tmp_path / "renditions.toml").write_text(read_preset("thumbnail"))
     draw(tmp_path / "photo.jpg")
     return made
@@ -300,7 +288,7 @@ def test_the_command_works_until_it_is_told_to_stop(tmp_path: Path, account: Acc
     ) as process:  # fmt: skip
         assert process.stdout
         line = json.loads(process.stdout.readline())
-        wait_until(lambda: count(url) == 0)
+        wait_until(lambda: count_messages(url) == 0)
         process.send_signal(signal.SIGTERM)
         _, messages = process.communicate(timeout=60)
     assert (line["name"], line["result"]) == ("photo.jpg", "done")

@@ -1,0 +1,65 @@
+"""What stands between a queue and a function on AWS: Lambda's event source mapping.
+
+It takes messages in batches, calls the function, and deletes what the function reports no failure of. What is
+not deleted comes again after the queue's visibility timeout, and the queue itself moves to its dead letters
+what was delivered too often.
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aws.account import count_messages
+from aws.runtime_api import Ended
+from contract.cloud import CLIENTS
+from renditions.aws.sqs import MAX_BATCH, Queue, Received
+
+
+@dataclass
+class Poller:
+    """Hands a queue's messages to a function."""
+
+    url: str
+    call: Callable[[Any], Ended]
+    """Invokes the function with an event."""
+    answers: list[Ended] = field(default_factory=list)
+    """What the function answered, in order."""
+    deliveries: int = 0
+    """How many messages were handed over, counting each time."""
+
+    def poll(self, wait_seconds: int = 1) -> bool:
+        """Hand over one batch; tell whether there was one."""
+        queue = Queue(CLIENTS.sqs, self.url)
+        messages = queue.receive(MAX_BATCH, wait_seconds)
+        if not messages:
+            return False
+        self.deliveries += len(messages)
+        ended = self.call({"Records": [message.to_record() for message in messages]})
+        self.answers.append(ended)
+        if done := _find_done(messages, ended):
+            queue.delete(done)
+        return True
+
+    def drain(self, limit_seconds: float = 90.0) -> None:
+        """Hand over everything, until nothing is left that would come again."""
+        deadline = time.monotonic() + limit_seconds
+        while count_messages(self.url):
+            self.poll()
+            assert time.monotonic() < deadline, f"{count_messages(self.url)} messages are left"
+
+
+def _find_done(messages: Sequence[Received], ended: Ended) -> list[Received]:
+    """Return the messages that are done: none of them if the answer is an error or makes no sense."""
+    match ended.value:
+        case {"batchItemFailures": [*failures]} if ended.error is None:
+            failed = {failure.get("itemIdentifier") for failure in failures}
+        case None if ended.error is None:
+            failed = set()
+        case _:
+            return []
+    known = {message.id for message in messages}
+    return [message for message in messages if message.id not in failed] if failed <= known else []

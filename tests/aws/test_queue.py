@@ -1,0 +1,256 @@
+"""From an upload to its renditions through a queue: by the built bundle, and by workers.
+
+The bundle is in AWS's own runtime client. S3's notifications, the queue and its dead letters are moto's;
+``poller`` stands for what calls a function on AWS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws.account import Account, count_messages
+from aws.deployed import link_runtime
+from aws.poller import Poller
+from aws.proxy import slowed_down
+from aws.runtime_api import Ended, Lambda, start_function
+from aws.test_bundle import HERE, build_from_index
+from commands import RENDITIONS, draw, run
+from contract.cloud import CLIENTS, name_of
+from renditions.aws.sqs import Queue
+from renditions.pipeline_file import load
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+PIPELINE = """
+[source]
+store = "./inbox"
+match = ["*.jpg"]
+[output]
+store = "./processed"
+[renditions.text]
+format = "base64"
+[renditions.thumb]
+width = 80
+format = "webp"
+[renditions.thumb.watermark]
+image = "source:.logo.png"
+[[notify]]
+on = ["done", "rejected", "failed"]
+to = "sns:arn:aws:sns:eu-west-1:123456789012:replaced"
+"""
+RENDITIONS_OF_ONE = 2
+WORKED = int(os.environ.get("QUEUE_PICTURES", "60"))
+"""How many pictures go through two workers; ``make test-queue`` has 1,000."""
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the pipeline's bundle and unpack it."""
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "renditions.toml").write_text(PIPELINE)
+    pipeline = load(folder / "renditions.toml").pipeline
+    with zipfile.ZipFile(build_from_index(pipeline, folder / "bundle.zip", HERE).file) as archive:
+        archive.extractall(folder / "task")
+    return folder / "task"
+
+
+@pytest.fixture(scope="module")
+def lambda_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return link_runtime(tmp_path_factory.mktemp("runtime"))
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Account:
+    """Make an account with the logo in it, and the same logo and pipeline in a folder."""
+    made = Account(name_of(tmp_path))
+    (tmp_path / "renditions.toml").write_text(PIPELINE)
+    draw(tmp_path / "inbox/.logo.png", 40, 40, seed=9)
+    made.upload(".logo.png", (tmp_path / "inbox/.logo.png").read_bytes())
+    Queue(CLIENTS.sqs, made.pictures).delete(Queue(CLIENTS.sqs, made.pictures).receive(wait_seconds=5))
+    return made
+
+
+@contextmanager
+def running(code: Path, account: Account, runtime: Path, log: Path, **more: str) -> Iterator[Lambda]:
+    """Start the bundle's handler on the account, as ``test_deployed`` does."""
+    environ = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    environ |= {"PYTHONPATH": str(runtime), "QUEUE_URL": account.pictures, **account.environ(), **more}
+    with start_function(code, "lambda_function.lambda_handler", log, environ, "-S") as function:
+        yield function
+
+
+def results(*functions: Lambda) -> Counter[tuple[str, str]]:
+    """Return how often each picture ended in which way, by the functions' logs."""
+    lines = [line for function in functions for line in function.log_lines() if "Result" in line]
+    return Counter((line["key"], line["Result"]) for line in lines)
+
+
+def read_local(folder: Path) -> dict[str, bytes]:
+    """Return what a local run of the same pipeline gives."""
+    text = PIPELINE.partition("[[notify]]")[0]
+    (folder / "local.toml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SOURCE_BUCKET", raising=False)
+        assert run(folder, "sync", "-p", "local.toml").code == 0
+    paths = (path for path in (folder / "processed").rglob("*.*") if path.is_file())
+    return {path.relative_to(folder / "processed").as_posix(): path.read_bytes() for path in paths
+            if ".renditions" not in path.parts}  # fmt: skip
+
+
+def test_an_upload_ends_in_the_same_bytes_as_a_local_run(
+    code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
+) -> None:
+    """Outputs, record and notice are there; a removed picture takes its outputs along."""
+    names = ["photo.jpg", "2026/ü b+c.jpg", "a/b.jpg"]
+    for number, name in enumerate(names):
+        draw(tmp_path / "inbox" / name, seed=number)
+        account.upload(name, (tmp_path / "inbox" / name).read_bytes())
+    with running(code, account, lambda_runtime, tmp_path / "log") as function:
+        poller = Poller(account.pictures, function.call)
+        poller.drain()
+        assert account.read_outputs() == read_local(tmp_path)
+        assert len(account.read_outputs()) == len(names) * RENDITIONS_OF_ONE
+        assert account.read_statuses() == dict.fromkeys(names, "done")
+        assert account.read_notices() == sorted((name, "done") for name in names)
+        assert results(function) == {(name, "done"): 1 for name in names}
+        CLIENTS.s3.delete_object(Bucket=f"{account.table}-in", Key="photo.jpg")
+        poller.drain()
+    assert account.read_statuses() == dict.fromkeys(names[1:], "done")
+    assert not [key for key in account.read_outputs() if key.startswith("photo.jpg")]
+    assert count_messages(account.dead) == 0
+
+
+def test_of_ten_each_comes_to_what_it_should_and_nothing_is_done_twice(
+    code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
+) -> None:
+    """Seven done, one rejected, one without effect since it is gone, one throttled and done the next time."""
+    names = [f"{number}.jpg" for number in range(10)]
+    for number, name in enumerate(names):
+        draw(tmp_path / name, seed=number)
+        content = (tmp_path / name).read_bytes()
+        account.upload(name, content[:500] if name == "8.jpg" else content)
+    CLIENTS.s3.delete_object(Bucket=f"{account.table}-in", Key="9.jpg")
+    refused: list[str] = []
+
+    def refuses(method: str, path: str) -> bool:
+        """Refuse a write as often as botocore sends it in one call."""
+        is_chosen = method == "PUT" and f"{account.table}-out/7.jpg/" in path and len(refused) < 4
+        refused.extend([path] if is_chosen else [])
+        return is_chosen
+
+    with (
+        slowed_down(os.environ["AWS_ENDPOINT_URL"], refuses) as endpoint,
+        running(code, account, lambda_runtime, tmp_path / "log", AWS_ENDPOINT_URL=endpoint) as function,
+    ):
+        poller = Poller(account.pictures, function.call)
+        poller.poll()
+        first = poller.answers[0].value
+        assert first, function.log_file.read_text()
+        assert len(first["batchItemFailures"]) == 1
+        poller.drain()
+        ended = results(function)
+    assert len(refused) == 4
+    done = dict.fromkeys(names[:8], "done")
+    assert account.read_statuses() == done | {"8.jpg": "rejected"}
+    assert ended == Counter(
+        [*((name, "done") for name in names[:8]), ("7.jpg", "failed"), ("8.jpg", "rejected")]
+        + [("9.jpg", "unchanged")] * ended["9.jpg", "unchanged"]
+    )
+    assert account.count_writes() == dict.fromkeys(account.read_outputs(), 1)
+    assert len(account.read_outputs()) == 8 * RENDITIONS_OF_ONE
+    assert account.read_notices() == [*done.items(), ("8.jpg", "rejected")]
+    assert poller.deliveries == 12  # ten, the removal of the one that is gone, and one more try
+    assert count_messages(account.dead) == 0
+
+
+def test_the_same_event_fifty_times_is_one_processing(
+    code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
+) -> None:
+    """From eight threads, each with a function of its own, as Lambda scales."""
+    draw(tmp_path / "photo.jpg")
+    account.upload("photo.jpg", (tmp_path / "photo.jpg").read_bytes())
+    (message,) = Queue(CLIENTS.sqs, account.pictures).receive(wait_seconds=5)
+    event = {"Records": [message.to_record()]}
+    numbers = iter(range(50))
+    lock = threading.Lock()
+
+    def take() -> bool:
+        with lock:
+            return next(numbers, None) is not None
+
+    def deliver(function: Lambda) -> list[Ended]:
+        ended = []
+        while take():
+            ended.append(function.call(event))
+        return ended
+
+    with ExitStack() as stack, ThreadPoolExecutor(8) as executor:
+        functions = [
+            stack.enter_context(running(code, account, lambda_runtime, tmp_path / f"log{number}"))
+            for number in range(8)
+        ]
+        answers = [answer for some in executor.map(deliver, functions) for answer in some]
+        assert functions[0].call(event).value == {"batchItemFailures": []}
+        ended = results(*functions)
+    assert len(answers) == 50
+    assert all(answer.error is None for answer in answers)
+    assert ended["photo.jpg", "done"] == 1
+    assert {result for _, result in ended} <= {"done", "unchanged", "waiting"}
+    assert account.read_statuses() == {"photo.jpg": "done"}
+    assert account.count_writes() == {"photo.jpg/text.txt": 1, "photo.jpg/thumb.webp": 1}
+    assert account.read_notices() == [("photo.jpg", "done")]
+
+
+def start_worker(folder: Path, account: Account) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [RENDITIONS, "worker", "--json", "--workers", "1", "--queue", account.pictures],
+        cwd=folder, env=os.environ | account.environ(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_two_workers_lose_no_picture(account: Account, tmp_path: Path) -> None:
+    """As many as ``QUEUE_PICTURES`` says; each is made once, by one of the two."""
+    names = [f"{number % 7}/{number:04}.jpg" for number in range(WORKED)]
+    draw(tmp_path / "some.jpg", 64, 36)
+    some = (tmp_path / "some.jpg").read_bytes()
+    for number, name in enumerate(names):
+        account.upload(name, some + b"%d" % number)
+    started = time.monotonic()
+    workers = [start_worker(tmp_path, account) for _ in range(2)]
+    told: list[list[Any]] = []
+    try:
+        while count_messages(account.pictures) and all(worker.poll() is None for worker in workers):
+            time.sleep(0.2)
+        seconds = time.monotonic() - started
+    finally:
+        for worker in workers:
+            worker.send_signal(signal.SIGTERM)
+        for worker in workers:
+            out, messages = worker.communicate(timeout=60)
+            told.append([json.loads(line) for line in out.splitlines()])
+            assert worker.returncode == 0, messages
+    print(f"{WORKED} pictures in {seconds:.1f} s with two workers, {[len(lines) for lines in told]} each")
+    lines = [(line["name"], line["result"]) for some_lines in told for line in some_lines]
+    assert Counter(lines) == {(name, "done"): 1 for name in names}
+    assert all(told)
+    assert account.read_statuses() == dict.fromkeys(names, "done")
+    writes = account.count_writes()
+    assert len(writes) == WORKED * RENDITIONS_OF_ONE
+    assert set(writes.values()) == {1}
+    assert account.read_notices() == sorted((name, "done") for name in names)
+    assert (count_messages(account.pictures), count_messages(account.dead)) == (0, 0)
