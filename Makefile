@@ -2,8 +2,9 @@
 PYTHON ?= python3
 PHOTOS ?=
 FILES ?= 10000
+PICTURES ?= 1000
 
-.PHONY: setup demo serve test test-api test-servers lint bench bench-quick fuzz pictures clean
+.PHONY: setup demo serve test test-api test-servers test-queue lint bench bench-quick fuzz pictures clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/ready
@@ -37,6 +38,10 @@ test-servers: setup
 # Some 5,000 made-up requests against the running server, each held to its description.
 test-api: setup
 	API_EXAMPLES=320 .venv/bin/python -m pytest -s tests/web/test_description.py
+
+# PICTURES pictures through a queue, two workers and moto; it says how long that took.
+test-queue: setup
+	QUEUE_PICTURES=$(PICTURES) .venv/bin/python -m pytest -s tests/aws/test_queue.py -k two_workers
 
 bench: setup
 	.venv/bin/python -m benchmarks.imaging

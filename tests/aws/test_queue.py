@@ -53,7 +53,7 @@ on = ["done", "rejected", "failed"]
 to = "sns:arn:aws:sns:eu-west-1:123456789012:replaced"
 """
 RENDITIONS_OF_ONE = 2
-WORKED = int(os.environ.get("QUEUE_PICTURES", "60"))
+WORKED = int(os.environ.get("QUEUE_PICTURES", "30"))
 """How many pictures go through two workers; ``make test-queue`` has 1,000."""
 
 
@@ -235,7 +235,7 @@ def test_two_workers_lose_no_picture(account: Account, tmp_path: Path) -> None:
     told: list[list[Any]] = []
     try:
         while count_messages(account.pictures) and all(worker.poll() is None for worker in workers):
-            time.sleep(0.2)
+            time.sleep(0.5)
         seconds = time.monotonic() - started
     finally:
         for worker in workers:
