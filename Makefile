@@ -31,7 +31,8 @@ lint: setup
 test: lint
 	.venv/bin/python -m pytest -n 2 --dist loadfile
 
-# The contract suites on Ceph's gateway for S3 and on dynalite for DynamoDB, installed into build/servers.
+# The contract suites on Ceph's gateway for S3 and on dynalite for DynamoDB, and a function in
+# AWS's emulator of Lambda; all installed into build/servers.
 test-servers: setup
 	PYTHONPATH=tests .venv/bin/python -m servers
 

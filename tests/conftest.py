@@ -13,6 +13,7 @@ from contract.cloud import environment_of, run_moto
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let ``make test-servers`` say which server stands for AWS."""
     parser.addoption("--endpoint", help="the URL of a server that stands for AWS, in place of moto's")
+    parser.addoption("--emulator", help="the program that stands for Lambda, see servers/emulator.py")
 
 
 @pytest.fixture(scope="session")

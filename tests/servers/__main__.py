@@ -1,7 +1,8 @@
 """``make test-servers``: the contract suites on servers that are heavier and more real than moto.
 
-Each is installed into ``build/servers`` without root, started on the loopback with its data in a temporary
-folder, and stopped again. What can't be had here is said loudly at the end.
+And a function at its time limit, in AWS's emulator of Lambda. Each is installed into ``build/servers``
+without root, started on the loopback with its data in a temporary folder, and stopped again. What can't be
+had here is said loudly at the end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servers.dynalite import start_dynalite
+from servers.emulator import install_emulator
 from servers.machine import UnavailableError
 from servers.rgw import start_rgw
 
@@ -30,11 +32,14 @@ class Server:
     name: str
     start: Callable[[Path, Path], AbstractContextManager[str]]
     tests: tuple[str, ...]
+    option: str = "--endpoint"
+    """By which the tests are told what ``start`` yields."""
 
 
 SERVERS = (
     Server("dynalite", start_dynalite, ("contract/test_catalog.py", "aws/test_dynamodb.py", "-kdynamodb")),
     Server("rgw", start_rgw, ("contract/test_store.py", "aws/test_s3.py", "-ks3")),
+    Server("emulator", install_emulator, ("servers/time_limits.py",), "--emulator"),
 )
 
 
@@ -52,9 +57,9 @@ def _run(server: Server) -> str:
     print(f"\n{server.name}", flush=True)
     with tempfile.TemporaryDirectory(prefix="renditions-") as folder:
         try:
-            with server.start(CACHE, Path(folder)) as endpoint:
+            with server.start(CACHE, Path(folder)) as address:
                 command = [sys.executable, "-m", "pytest", "-q", "-rx", "-p", "servers.known"]
-                command += ["--server", server.name, "--endpoint", endpoint, *server.tests]
+                command += ["--server", server.name, server.option, address, *server.tests]
                 environ = os.environ | {"PYTHONPATH": str(TESTS)}
                 done = subprocess.run(command, cwd=TESTS, env=environ, check=False)
         except UnavailableError as reason:

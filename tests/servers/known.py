@@ -26,10 +26,11 @@ class Known:
     reason: str
 
 
-KNOWN = {
+KNOWN: dict[str, list[Known]] = {
     "dynalite": [
         Known("*", "TransactWriteItems: UnknownOperationException", "dynalite has no transactions"),
     ],
+    "emulator": [],
     "rgw": [
         Known(
             "test_one_of_many_threads_wins_if_match*",
