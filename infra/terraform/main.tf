@@ -39,7 +39,7 @@ locals {
       }
       ListRecords = {
         actions   = ["dynamodb:Query"]
-        resources = ["${aws_dynamodb_table.this.arn}/index/by-name", "${aws_dynamodb_table.this.arn}/index/by-status"]
+        resources = ["${aws_dynamodb_table.this.arn}/index/by-name"]
       }
       Notices = {
         actions   = ["sns:Publish"]

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 MODULE = Path(__file__).parents[2] / "infra" / "terraform"
 MIRROR = Path(os.environ.get("TF_PLUGIN_MIRROR", "/opt/tf-plugins"))
 """A folder of providers, where the registry can't be reached; without it, they come from the registry."""
@@ -17,26 +19,32 @@ def find_terraform() -> str | None:
     return shutil.which("terraform") or shutil.which("tofu")
 
 
+needs_terraform = pytest.mark.skipif(
+    find_terraform() is None, reason="NOT TESTED: neither terraform nor tofu is installed"
+)
+
+
 def run_terraform(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run it in this directory; what it said is in the result, whatever came of it."""
     program = find_terraform()
     assert program
-    settings = directory / "settings.tfrc"
-    if MIRROR.is_dir():
-        settings.write_text(
-            f'provider_installation {{\n  filesystem_mirror {{\n    path = "{MIRROR}"\n  }}\n}}\n'
-        )
-    else:
-        settings.write_text("")
     environment = {
         **os.environ,
-        "TF_CLI_CONFIG_FILE": str(settings),
+        "TF_CLI_CONFIG_FILE": str(write_settings(directory)),
         "TF_IN_AUTOMATION": "1",
         "NO_COLOR": "1",
     }
     return subprocess.run(
         [program, *arguments], cwd=directory, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def write_settings(directory: Path) -> Path:
+    """Write the program's own settings: where providers come from."""
+    settings = directory / "settings.tfrc"
+    mirror = f'provider_installation {{\n  filesystem_mirror {{\n    path = "{MIRROR}"\n  }}\n}}\n'
+    settings.write_text(mirror if MIRROR.is_dir() else "")
+    return settings
 
 
 def copy_module(target: Path) -> Path:

@@ -5,24 +5,18 @@ from __future__ import annotations
 import inspect
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import hcl2
-import pytest
 from module_tables import BEGIN, END, describe, read
 
-from infra.terraform import MODULE, copy_module, find_terraform, run_terraform
+from infra.terraform import MODULE
 from renditions import bundled, pipeline_environment
 from renditions.aws.table import table_schema
 from renditions.difference import MAX_ATTEMPTS
 from renditions.events import Incoming, Message, SyncRequest, decode
 from renditions.pipeline import CatalogPlace, Limits
 from renditions.process import LEASE_MARGIN
-
-needs_terraform = pytest.mark.skipif(
-    find_terraform() is None, reason="NOT TESTED: neither terraform nor tofu is installed"
-)
 
 
 def resources() -> dict[tuple[str, str], dict[str, Any]]:
@@ -130,16 +124,3 @@ def test_every_variable_is_typed_and_described() -> None:
     for name, variable in read("variables.tf", "variable").items():
         assert variable["type"], name
         assert variable["description"].strip('"').endswith("."), name
-
-
-@needs_terraform
-def test_terraform_finds_the_module_formatted_valid_and_as_its_own_tests_say(tmp_path: Path) -> None:
-    module = copy_module(tmp_path / "module")
-    for arguments in (
-        ("fmt", "-check", "-recursive", "-diff"),
-        ("init", "-input=false", "-backend=false"),
-        ("validate",),
-        ("test",),
-    ):
-        ended = run_terraform(module, *arguments)
-        assert ended.returncode == 0, ended.stdout + ended.stderr

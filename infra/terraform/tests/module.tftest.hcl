@@ -103,6 +103,7 @@ run "through_eventbridge" {
 run "straight_to_the_function" {
   variables {
     trigger = "direct"
+    notices = { eventbridge = true }
   }
 
   assert {

@@ -1,0 +1,247 @@
+"""The module really applied, on moto's server, for each trigger: ``make test-infra``.
+
+A poller that acts as Lambda's takes what S3 told the queue to the bundle that was applied. What moto itself
+forgets, so that a second plan finds it changed, is told apart by name.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import urllib.request
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.session import Session
+
+from aws.deployed import link_runtime, start
+from aws.runtime_api import Lambda
+from aws.test_bundle import HERE, build_from_index
+from commands import RENDITIONS, draw
+from contract.cloud import CLIENTS, REGION
+from infra.terraform import find_terraform, write_settings
+from renditions.aws.sqs import Queue
+from renditions.deploy.terraform import BUNDLE, MAIN, PLAN, Deployment, find_program
+from renditions.pipeline_file import parse, read_preset
+
+PROVIDER = """
+provider "aws" {
+  s3_use_path_style           = true
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+}
+"""
+
+FORGOTTEN = {
+    ("aws_s3_bucket_notification", "eventbridge"): "moto keeps it, and doesn't tell of it",
+    ("aws_sqs_queue_redrive_policy", "redrive_policy"): "moto gives it back with blanks in it",
+    ("aws_sqs_queue_redrive_allow_policy", "redrive_allow_policy"): "moto gives it back with blanks in it",
+}
+"""What a second plan finds changed on moto though nobody changed it, and why."""
+
+OUTPUTS = "".join(
+    f'\noutput "{name}" {{\n  value = module.renditions.{name}\n}}\n'
+    for name in ("input_bucket", "topic_arn", "function_name", "queue_url")
+)
+
+
+@dataclass
+class Applied:
+    """One deployment, and what AWS' own poller would know of it."""
+
+    deployment: Deployment
+    outputs: dict[str, Any]
+
+    def function(self) -> dict[str, Any]:
+        found = open_lambda().get_function(FunctionName=self.outputs["function_name"])
+        configuration: dict[str, Any] = found["Configuration"]
+        return configuration
+
+    def environment(self, runtime: Path) -> dict[str, str]:
+        """Return what the applied function has, and how AWS is reached here."""
+        return {
+            **self.function()["Environment"]["Variables"],
+            **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
+            "PYTHONPATH": str(runtime),
+        }
+
+    def unpack(self, folder: Path) -> Path:
+        """Unpack the bundle, which must be what was applied."""
+        bundle = self.deployment.folder / BUNDLE
+        checksum = base64.b64encode(hashlib.sha256(bundle.read_bytes()).digest()).decode()
+        assert self.function()["CodeSha256"] == checksum
+        with zipfile.ZipFile(bundle) as archive:
+            archive.extractall(folder)
+        return folder
+
+    def drift(self) -> set[tuple[str, str]]:
+        """Return type and argument of what one more apply would change, beside what moto forgets."""
+        self.deployment.plan()
+        changes = json.loads(self.deployment._read("show", "-json", PLAN))["resource_changes"]
+        return {
+            (change["type"], name)
+            for change in changes
+            for before, after in [(change["change"]["before"] or {}, change["change"]["after"] or {})]
+            if change["change"]["actions"] not in (["no-op"], ["read"])
+            for name in before.keys() | after.keys()
+            if before.get(name) != after.get(name)
+        } - FORGOTTEN.keys()
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Path:
+    (tmp_path / "runtime").mkdir()
+    return link_runtime(tmp_path / "runtime")
+
+
+@pytest.fixture(autouse=True)
+def _settings(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the program take providers from the mirror; have moto forget everything and start no Docker."""
+    assert find_terraform(), "THESE TESTS NEED terraform or tofu"
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(write_settings(tmp_path)))
+    monkeypatch.setenv("TF_IN_AUTOMATION", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    for path, body in (("reset", b""), ("config", b'{"lambda": {"use_docker": false}}')):
+        url = f"{CLIENTS.s3.meta.endpoint_url}/moto-api/{path}"
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(url, body, headers)  # noqa: S310 - moto's
+        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 - the same
+
+
+def open_lambda() -> Any:
+    return Session().create_client("lambda", region_name=REGION)
+
+
+def write_root(folder: Path, trigger: str) -> None:
+    """Write what somebody made of the main.tf that deploy writes."""
+    folder.mkdir()
+    own = f'trigger       = "{trigger}"\n  keep_pictures ='
+    (folder / "main.tf").write_text(MAIN.replace("keep_pictures =", own, 1) + OUTPUTS)
+    (folder / "provider.tf").write_text(PROVIDER)
+
+
+def apply(deployment: Deployment, pipeline: str) -> Applied:
+    checked = parse(pipeline, "test", deployment.folder, {}).pipeline
+    deployment.write(checked, HERE)
+    build_from_index(checked, deployment.folder / BUNDLE, HERE)
+    if deployment.plan():
+        deployment.apply()
+    return Applied(deployment, dict(deployment.read_outputs()))
+
+
+def switch_polling_off(function: str) -> None:
+    """Keep moto from taking the messages itself: it answers them with nothing done."""
+    client = open_lambda()
+    (mapping,) = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+
+def poll(function: Lambda, queue: Queue) -> None:
+    """Hand the queue's messages to the function as Lambda does, until there is none."""
+    while messages := queue.receive(wait_seconds=1):
+        ended = function.call({"Records": [message.to_record() for message in messages]})
+        assert ended.error is None, ended.error
+        failed = {failure["itemIdentifier"] for failure in ended.value["batchItemFailures"]}
+        queue.delete([message for message in messages if message.id not in failed])
+
+
+def subscribe(topic: str) -> str:
+    """Return the URL of a queue that hears of the topic's notices."""
+    queue = CLIENTS.sqs.create_queue(QueueName="heard")["QueueUrl"]
+    found = CLIENTS.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    CLIENTS.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=found["Attributes"]["QueueArn"])
+    return str(queue)
+
+
+def heard(queue: str) -> list[tuple[str, str]]:
+    messages = CLIENTS.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ())
+    notices = [json.loads(json.loads(message["Body"])["Message"]) for message in messages]
+    return [(notice["image_name"], notice["status"]) for notice in notices]
+
+
+def exists(bucket: str) -> bool:
+    try:
+        CLIENTS.s3.head_bucket(Bucket=bucket)
+    except ClientError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("trigger", ["sqs", "eventbridge"])
+def test_applied_used_applied_again_changed_and_destroyed(
+    tmp_path: Path, runtime: Path, trigger: str
+) -> None:
+    """One apply is enough; only a changed pipeline changes something, the function; pictures stay last."""
+    write_root(tmp_path / "deployment", trigger)
+    applied = apply(Deployment(tmp_path / "deployment", find_program()), read_preset("thumbnail"))
+    assert applied.drift() == set()
+    outputs = applied.outputs
+    switch_polling_off(outputs["function_name"])
+    notices = subscribe(outputs["topic_arn"])
+    draw(tmp_path / "photo.jpg", 1920, 1080)
+    code = applied.unpack(tmp_path / "task")
+    with start(code, tmp_path, applied.environment(runtime)) as function:
+        body = (tmp_path / "photo.jpg").read_bytes()
+        CLIENTS.s3.put_object(Bucket=outputs["input_bucket"], Key="photo.jpg", Body=body)
+        poll(function, Queue(CLIENTS.sqs, outputs["queue_url"]))
+    kept = {"Bucket": outputs["output_bucket"], "Key": "processed/thumb_photo.jpg"}
+    assert CLIENTS.s3.head_object(**kept)["ContentLength"] > 1000
+    key = {"image_name": {"S": "photo.jpg"}}
+    item = CLIENTS.dynamodb.get_item(TableName=outputs["table"], Key=key)["Item"]
+    assert (item["processed_width"], item["processed_height"]) == ({"N": "200"}, {"N": "113"})
+    assert heard(notices) == [("photo.jpg", "done")]
+    changed = read_preset("thumbnail").replace("width  = 200", "width  = 220")
+    checked = parse(changed, "test", tmp_path, {}).pipeline
+    build_from_index(checked, applied.deployment.folder / BUNDLE, HERE)
+    mapping = {("aws_lambda_event_source_mapping", "enabled")}  # switched off above
+    assert {kind for kind, _ in applied.drift() - mapping} == {"aws_lambda_function"}
+    assert applied.deployment.plan_destruction(with_pictures=False)
+    applied.deployment.apply()
+    assert CLIENTS.s3.head_object(**kept)
+    assert open_lambda().list_functions()["Functions"] == []
+    assert applied.deployment.plan_destruction(with_pictures=True)
+    applied.deployment.unlock_pictures()
+    applied.deployment.apply()
+    assert not exists(outputs["input_bucket"])
+    assert CLIENTS.dynamodb.list_tables()["TableNames"] == []
+
+
+def test_from_the_command_line_without_a_queue(tmp_path: Path, runtime: Path) -> None:
+    """Deploy says where to upload; destroy takes the pictures only when told to."""
+
+    def run(*arguments: str) -> str:
+        ended = subprocess.run(
+            [RENDITIONS, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    (tmp_path / "renditions.toml").write_text(read_preset("base64"))
+    write_root(tmp_path / "deployment", "direct")
+    applied = Applied(
+        Deployment(tmp_path / "deployment", find_program()), json.loads(run("deploy", "--yes", "--json"))
+    )
+    bucket = applied.outputs["input_bucket"]
+    assert run("deploy", "--yes").endswith(f"Upload pictures to s3://{bucket}/\n")
+    assert applied.drift() == set()
+    draw(tmp_path / "photo.jpg")
+    with start(applied.unpack(tmp_path / "task"), tmp_path, applied.environment(runtime)) as function:
+        CLIENTS.s3.put_object(Bucket=bucket, Key="photo.jpg", Body=(tmp_path / "photo.jpg").read_bytes())
+        told = {"bucket": {"name": bucket}, "object": {"key": "photo.jpg"}}
+        record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": told}
+        assert function.call({"Records": [record]}).value == {"results": {"done": 1}}
+    kept = {"Bucket": applied.outputs["output_bucket"], "Key": "processed/photo.jpg.txt"}
+    key = {"image_id": {"S": "photo.jpg"}}
+    assert CLIENTS.dynamodb.get_item(TableName=applied.outputs["table"], Key=key)["Item"]["status"]
+    run("destroy", "--yes")
+    assert CLIENTS.s3.head_object(**kept)
+    run("destroy", "--pictures", "--yes")
+    assert not exists(bucket)

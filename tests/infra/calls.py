@@ -1,0 +1,119 @@
+"""Every AWS call that this process makes, as botocore makes it, and the permissions that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import botocore
+
+from contract.cloud import REGION
+
+ACCOUNT = "123456789012"
+"""moto's."""
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One action on one resource."""
+
+    action: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that was answered."""
+
+    service: str
+    operation: str
+    parameters: dict[str, Any]
+    status: int
+
+    def permissions(self) -> set[Permission]:
+        """Return what whoever makes this call must be allowed.
+
+        https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+
+        Raises:
+            AssertionError: It isn't known here.
+
+        """
+        match self.service:
+            case "s3":
+                return set(self._of_s3())
+            case "dynamodb":
+                return set(self._of_dynamodb())
+            case "sns":
+                return {Permission("sns:Publish", self.parameters["TopicArn"])}
+            case "sqs":
+                name = self.parameters["QueueUrl"].rpartition("/")[2]
+                return {Permission("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")}
+            case "events":
+                buses = {entry["EventBusName"] for entry in self.parameters["Entries"]}
+                arn = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/"
+                return {Permission("events:PutEvents", arn + bus) for bus in buses}
+        raise AssertionError(f"{self.service} {self.operation}")
+
+    def _of_s3(self) -> Iterator[Permission]:
+        bucket = f"arn:aws:s3:::{self.parameters['Bucket']}"
+        if self.operation == "ListObjectsV2":
+            yield Permission("s3:ListBucket", bucket)
+            return
+        action = {"HeadObject": "GetObject"}.get(self.operation, self.operation)
+        assert action in ("GetObject", "PutObject", "DeleteObject"), self.operation
+        target = f"{bucket}/{self.parameters['Key']}"
+        yield Permission(f"s3:{action}", target)
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
+        if "IfMatch" in self.parameters:
+            yield Permission("s3:GetObject", target)
+        if self.status == 404:
+            yield Permission("s3:ListBucket", bucket)
+
+    def _of_dynamodb(self) -> Iterator[Permission]:
+        match self.operation:
+            case "GetItem" | "PutItem" | "DeleteItem":
+                yield Permission(f"dynamodb:{self.operation}", table_arn(self.parameters["TableName"]))
+            case "BatchGetItem":
+                for table in self.parameters["RequestItems"]:
+                    yield Permission("dynamodb:BatchGetItem", table_arn(table))
+            case "Query":
+                index = f"{table_arn(self.parameters['TableName'])}/index/{self.parameters['IndexName']}"
+                yield Permission("dynamodb:Query", index)
+            case "TransactWriteItems":
+                for item in self.parameters["TransactItems"]:
+                    ((kind, part),) = item.items()
+                    assert kind in ("Put", "Delete"), kind
+                    yield Permission(f"dynamodb:{kind}Item", table_arn(part["TableName"]))
+            case _:
+                raise AssertionError(self.operation)
+
+
+def table_arn(name: str) -> str:
+    """Return the table's ARN on moto."""
+    return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
+
+
+@contextmanager
+def recorded() -> Iterator[list[Call]]:
+    """Yield the calls of every botocore session that is made meanwhile."""
+    calls: list[Call] = []
+
+    def remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context["parameters"] = dict(params)
+
+    def note(http_response: Any, model: Any, context: dict[str, Any], **_: Any) -> None:
+        service = model.service_model.service_name
+        calls.append(Call(service, model.name, context["parameters"], http_response.status_code))
+
+    def watch(session: Any) -> None:
+        session.register("provide-client-params", remember)
+        session.register("after-call", note)
+
+    botocore.register_initializer(watch)
+    try:
+        yield calls
+    finally:
+        botocore.unregister_initializer(watch)

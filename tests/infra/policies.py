@@ -1,0 +1,75 @@
+"""What a policy allows, held to what is needed: both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from infra.calls import Permission
+
+Policy = Mapping[str, Mapping[str, Sequence[str]]]
+"""The module's output: actions and resources of each statement, by purpose."""
+
+NOT_OUR_CALLS = {
+    ("Log", "logs:CreateLogStream"): "Lambda writes a function's log with its role",
+    ("Log", "logs:PutLogEvents"): "Lambda writes a function's log with its role",
+    ("ApiLog", "logs:CreateLogStream"): "Lambda writes a function's log with its role",
+    ("ApiLog", "logs:PutLogEvents"): "Lambda writes a function's log with its role",
+    ("ConsoleLog", "logs:CreateLogGroup"): "in the console nobody else makes the log's group",
+    ("ConsoleLog", "logs:CreateLogStream"): "Lambda writes a function's log with its role",
+    ("ConsoleLog", "logs:PutLogEvents"): "Lambda writes a function's log with its role",
+    ("Queue", "sqs:ReceiveMessage"): "Lambda takes a function's messages with its role",
+    ("Queue", "sqs:DeleteMessage"): "Lambda deletes a function's messages with its role",
+    ("Queue", "sqs:GetQueueAttributes"): "Lambda looks at a function's queue with its role",
+    ("DeadLetters", "sqs:SendMessage"): "Lambda sends what failed there with the function's role",
+    ("Pictures", "s3:PutObject"): "whoever holds a signed form uploads with the signer's permission",
+}
+"""What is needed though no call of ours needs it, by purpose and action, and why."""
+
+
+def find_lacking(policy: Policy, needed: Collection[Permission]) -> set[str]:
+    """Return what is needed and not allowed."""
+    allowed = [
+        (action, resource)
+        for statement in policy.values()
+        for action in statement["actions"]
+        for resource in statement["resources"]
+    ]
+    lacking = {
+        f"{permission.action} on {permission.resource}"
+        for permission in needed
+        if not any(
+            action == permission.action and fnmatchcase(permission.resource, resource)
+            for action, resource in allowed
+        )
+    }
+    for (purpose, action), why in NOT_OUR_CALLS.items():
+        if purpose in policy and action not in policy[purpose]["actions"]:
+            lacking.add(f"{action} in {purpose}: {why}")
+    return lacking
+
+
+def find_excess(policy: Policy, needed: Collection[Permission]) -> set[str]:
+    """Return what is allowed and not needed, statement by statement."""
+    return {
+        f"{action} on {resource} in {purpose}"
+        for purpose, statement in policy.items()
+        for action in statement["actions"]
+        if (purpose, action) not in NOT_OUR_CALLS
+        for resource in statement["resources"]
+        if not any(
+            action == permission.action and fnmatchcase(permission.resource, resource)
+            for permission in needed
+        )
+    }
+
+
+def without(policy: Policy, purpose: str, action: str) -> Policy:
+    """Return the policy without one action of one statement."""
+    actions = [kept for kept in policy[purpose]["actions"] if kept != action]
+    return {**policy, purpose: {**policy[purpose], "actions": actions}}
+
+
+def with_more(policy: Policy, purpose: str, action: str) -> Policy:
+    """Return the policy with one action more in one statement."""
+    return {**policy, purpose: {**policy[purpose], "actions": [*policy[purpose]["actions"], action]}}

@@ -1,0 +1,223 @@
+"""Terraform's own view of the module, and its policies held to every AWS call of every example, both ways."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws.test_gateway import make_call
+from commands import draw
+from contract.cloud import REGION, run_moto
+from infra.calls import Permission, recorded
+from infra.policies import Policy, find_excess, find_lacking, with_more, without
+from infra.terraform import copy_module, needs_terraform, run_terraform
+from renditions.aws.clients import Clients
+from renditions.aws.table import table_schema
+from renditions.lambda_function import open_function
+from renditions.pipeline import Notify
+from renditions.pipeline_file import load
+from renditions.pipeline_plain import to_plain
+from renditions.web.gateway import open_gateway
+from systems.places import EXAMPLES, NAMES
+
+TICK = {"source": "renditions", "detail-type": "Reconcile"}
+MORE = (
+    "s3:PutObjectAcl",
+    "s3:PutObject",
+    "dynamodb:Scan",
+    "dynamodb:UpdateItem",
+    "sqs:PurgeQueue",
+    "iam:PassRole",
+)
+
+
+@dataclass
+class Call:
+    """A context with time left."""
+
+    function_name: str = "renditions"
+    aws_request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, Any]]:
+    """Return the outputs of each run of the module's own tests, which have to pass."""
+    module = copy_module(tmp_path_factory.mktemp("terraform") / "module")
+    for arguments in (
+        ("fmt", "-check", "-recursive", "-diff"),
+        ("init", "-input=false", "-backend=false"),
+        ("validate",),
+    ):
+        ended = run_terraform(module, *arguments)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    ended = run_terraform(module, "test", "-json", "-verbose")
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert ended.returncode == 0, [line for line in lines if line["@level"] == "error"]
+    return {
+        line["@testrun"]: {
+            name: output["value"] for name, output in line["test_state"].get("outputs", {}).items()
+        }
+        for line in lines
+        if line["type"] == "test_state"
+    }
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Clients]:
+    """Return clients of a server of this module's own: the names are those of the policies."""
+    with run_moto() as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield Clients()
+
+
+def make_environment(cloud: Clients, outputs: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    """Make everything anew that the outputs name; return what tells a function of it."""
+    reset = urllib.request.Request(f"{cloud.s3.meta.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310
+    urllib.request.urlopen(reset, timeout=30).close()  # noqa: S310
+    for bucket in (outputs["input_bucket"], outputs["output_bucket"]):
+        cloud.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    schema = table_schema("image_name")
+    cloud.dynamodb.create_table(TableName=outputs["table"], BillingMode="PAY_PER_REQUEST", **schema)
+    topic = cloud.sns.create_topic(Name=outputs["topic_arn"].rpartition(":")[2])["TopicArn"]
+    assert topic == outputs["topic_arn"]
+    queue = cloud.sqs.create_queue(QueueName="renditions")["QueueUrl"] if outputs.get("queue_url") else ""
+    return {
+        "SOURCE_BUCKET": outputs["input_bucket"],
+        "SOURCE_PREFIX": prefix,
+        "OUTPUT_BUCKET": outputs["output_bucket"],
+        "OUTPUT_PREFIX": "processed/",
+        "TABLE_NAME": outputs["table"],
+        "TABLE_KEY": "image_name",
+        "SNS_TOPIC_ARN": topic,
+        "QUEUE_URL": queue,
+    }
+
+
+def write_bundle(folder: Path, example: str, *more: Notify) -> Path:
+    """Write what a bundle holds of the example's pipeline."""
+    pipeline = to_plain(load(EXAMPLES / example / "renditions.toml").pipeline)
+    pipeline["notify"] = [*pipeline.get("notify", ()), *({"on": list(one.on), "to": one.to} for one in more)]
+    file = folder / f"{example}.json"
+    file.write_text(json.dumps(pipeline))
+    return file
+
+
+def told(environ: Mapping[str, str], names: Sequence[str], event: str = "ObjectCreated:Put") -> Any:
+    return {
+        "Records": [
+            {
+                "eventSource": "aws:s3",
+                "eventName": event,
+                "s3": {
+                    "bucket": {"name": environ["SOURCE_BUCKET"]},
+                    "object": {"key": environ["SOURCE_PREFIX"] + name},
+                },
+            }
+            for name in names
+        ]
+    }
+
+
+def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> set[Permission]:
+    """Have every example work on pictures that come, change and go; return what that needed."""
+    draw(folder / "photo.jpg", 700, 400)
+    bucket, prefix = environ["SOURCE_BUCKET"], environ["SOURCE_PREFIX"]
+    with recorded() as calls:
+        for example in NAMES:
+            function = open_function(write_bundle(folder, example, *more), environ)
+            photo = (folder / "photo.jpg").read_bytes()
+            for name, content in (("photo.jpg", photo), ("broken.jpg", b"no picture")):
+                cloud.s3.put_object(Bucket=bucket, Key=prefix + name, Body=content)
+            function.handle(told(environ, ["photo.jpg", "broken.jpg"]), Call())
+            function.handle(TICK, Call())
+            cloud.s3.put_object(Bucket=bucket, Key=f"{prefix}photo.jpg", Body=photo + b"\0")
+            function.handle(told(environ, ["photo.jpg"]), Call())
+            cloud.s3.put_object(Bucket=bucket, Key=f"{prefix}unheard.jpg", Body=photo)
+            function.handle(TICK, Call())
+            for name in ("photo.jpg", "unheard.jpg"):
+                cloud.s3.delete_object(Bucket=bucket, Key=prefix + name)
+            function.handle(told(environ, ["photo.jpg", "unheard.jpg"], "ObjectRemoved:Delete"), Call())
+    return {permission for call in calls for permission in call.permissions()}
+
+
+def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> set[Permission]:
+    """Make every call of the API; return what that needed."""
+    draw(folder / "photo.jpg", 700, 400)
+    with recorded() as calls:
+        answer = open_gateway(write_bundle(folder, "thumbnail", *more), environ)
+
+        def ask(method: str, path: str, body: Any = None) -> int:
+            return int(answer(make_call("2.0", method, path, body), Call())["statusCode"])
+
+        key = f"{environ['SOURCE_PREFIX']}photo.jpg"
+        content = (folder / "photo.jpg").read_bytes()
+        form = {"name": "photo.jpg", "type": "image/jpeg", "size_bytes": len(content)}
+        asked = [ask("POST", "/uploads", form)]
+        cloud.s3.put_object(Bucket=environ["SOURCE_BUCKET"], Key=key, Body=content)
+        asked += [
+            ask("POST", "/pictures/photo.jpg/process"),
+            ask("PUT", "/pictures/photo.jpg/focus", {"x": 20, "y": 30}),
+            ask("DELETE", "/pictures/photo.jpg/focus"),
+            *(
+                ask("GET", path)
+                for path in (
+                    "/pictures", "/pictures/photo.jpg", "/originals/photo.jpg", "/plan", "/stats",
+                    "/renditions/thumb/photo.jpg",
+                )
+            ),
+            ask("POST", "/retry"),
+            ask("DELETE", "/pictures/photo.jpg"),
+        ]  # fmt: skip
+        assert all(200 <= status < 300 for status in asked), asked
+        assert ask("GET", "/pictures/photo.jpg") == 404
+    return {permission for call in calls for permission in call.permissions()}
+
+
+EVENTS = Notify(on=("done", "rejected", "failed"), to="events:default")
+CASES = [
+    ("by_default_a_queue_stands_between", "policy", run_function, ()),
+    ("through_eventbridge", "policy", run_function, ()),
+    ("straight_to_the_function", "policy", run_function, (EVENTS,)),
+    ("an_api_is_for_those_who_sign_with_iam", "api_policy", run_api, ()),
+]
+
+
+@needs_terraform
+@pytest.mark.parametrize(("run", "output", "work", "notices"), CASES, ids=[f"{case[0]}" for case in CASES])
+def test_what_is_allowed_is_what_is_needed(
+    runs: Mapping[str, Mapping[str, Any]],
+    cloud: Clients,
+    tmp_path: Path,
+    run: str,
+    output: str,
+    work: Any,
+    notices: tuple[Notify, ...],
+) -> None:
+    """And removing or adding any one action is found."""
+    policy: Policy = runs[run][output]
+    prefix = "uploads/" if run == "through_eventbridge" else ""
+    needed = work(cloud, make_environment(cloud, runs[run], prefix), tmp_path, *notices)
+    assert find_lacking(policy, needed) == set()
+    assert find_excess(policy, needed) == set()
+    for purpose, statement in policy.items():
+        for action in statement["actions"]:
+            assert find_lacking(without(policy, purpose, action), needed), (purpose, action)
+        for action in set(MORE) - set(statement["actions"]):
+            assert find_excess(with_more(policy, purpose, action), needed), (purpose, action)
+
+
+@needs_terraform
+def test_terraform_finds_the_module_formatted_valid_and_as_its_own_tests_say(
+    runs: Mapping[str, Mapping[str, Any]],
+) -> None:
+    assert {case[0] for case in CASES} <= runs.keys()
