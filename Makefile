@@ -4,7 +4,7 @@ PHOTOS ?=
 FILES ?= 10000
 PICTURES ?= 1000
 
-.PHONY: setup demo serve test test-api test-servers test-queue lint bench bench-quick fuzz pictures clean
+.PHONY: setup demo serve test test-api test-servers test-queue test-infra scan lint bench bench-quick fuzz pictures clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/ready
@@ -43,6 +43,15 @@ test-api: setup
 # PICTURES pictures through a queue, two workers and moto, whose transactions copy its whole table each time.
 test-queue: setup
 	QUEUE_PICTURES=$(PICTURES) .venv/bin/python -m pytest -s tests/aws/test_queue.py -k two_workers
+
+# The Terraform module really applied, to a server on this machine; some minutes. Needs terraform or tofu.
+test-infra: setup scan
+	.venv/bin/python -m pytest tests/infra/applied.py
+
+# What a security scanner says of the module. It is installed apart: it brings a hundred libraries.
+scan: setup
+	.venv/bin/uv tool run --quiet --from 'checkov==3.3.30' checkov --directory infra/terraform \
+		--framework terraform --skip-download --compact --quiet
 
 bench: setup
 	.venv/bin/python -m benchmarks.imaging

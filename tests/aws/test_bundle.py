@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from commands import run
-from renditions.cli.packaging import _print_bundle, _read_target
+from renditions.cli.packaging import _print_bundle, read_target
 from renditions.deploy.bundle import PICTURES, Bundle, Part, Role, build, find_libraries
 from renditions.deploy.wheels import Target, _read_wheel, collect_libraries
 from renditions.errors import Failed, UsageError
@@ -185,8 +185,8 @@ def test_a_bundle_is_shown_with_its_largest_part_first(capsys: pytest.CaptureFix
 
 
 def test_a_platform_that_lambda_does_not_have_is_refused() -> None:
-    assert _read_target("x86_64", "3.12") == Target("x86_64", "3.12")
+    assert read_target("x86_64", "3.12") == Target("x86_64", "3.12")
     with pytest.raises(UsageError, match=r"--arch: expected arm64 or x86_64, found 'x86'"):
-        _read_target("x86", "3.12")
+        read_target("x86", "3.12")
     with pytest.raises(UsageError, match=r"--python: expected one of 3.12, 3.13, 3.14, found '3.11'"):
-        _read_target("arm64", "3.11")
+        read_target("arm64", "3.11")

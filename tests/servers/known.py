@@ -13,6 +13,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
+
+# Of what a server can't do at all, no smaller example is to be looked for: that takes minutes.
+settings.register_profile("servers", phases=(Phase.explicit, Phase.generate), report_multiple_bugs=False)
+settings.load_profile("servers")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Exit codes: 0 everything is as declared; 1 some pictures were rejected or failed
 2 wrong usage, or the pipeline file is wrong; 130 stopped by Ctrl-C.
 """
 
-from renditions.cli import packaging, services
+from renditions.cli import deployment, packaging, services
 from renditions.cli.commands import main
 
-__all__ = ["main", "packaging", "services"]
+__all__ = ["deployment", "main", "packaging", "services"]

@@ -39,14 +39,20 @@ def package(
     loaded = load(chosen_file(context, file))
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
-    bundle = build(loaded.pipeline, output, _read_target(architecture, python), API if is_api else PICTURES)
+    bundle = build(loaded.pipeline, output, read_target(architecture, python), API if is_api else PICTURES)
     if as_json:
         display.print_json(dataclasses.asdict(bundle) | {"file": str(bundle.file)})
     else:
         _print_bundle(bundle, python)
 
 
-def _read_target(architecture: str, python: str) -> Target:
+def read_target(architecture: str, python: str) -> Target:
+    """Return what a bundle is to run on.
+
+    Raises:
+        UsageError: Lambda has no such processor or Python.
+
+    """
     for known in get_args(Architecture):
         if known == architecture and python in PYTHONS:
             return Target(known, python)

@@ -1,0 +1,98 @@
+"""The commands that bring a pipeline to AWS and take it away again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from renditions.cli import display
+from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
+from renditions.cli.packaging import read_target
+from renditions.deploy.bundle import build
+from renditions.deploy.terraform import BUNDLE, Deployment, find_program
+from renditions.pipeline_file import load
+
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--folder", metavar="FOLDER", help="Terraform's folder (default: deployment, beside the file)."
+    ),
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Apply what is shown without asking.")]
+
+
+@app.command()
+def deploy(
+    context: typer.Context,
+    file: FileOption = None,
+    folder: FolderOption = None,
+    architecture: Annotated[
+        str, typer.Option("--arch", help="What the function runs on: arm64 or x86_64.")
+    ] = "arm64",
+    python: Annotated[str, typer.Option(help="The function's Python: 3.12, 3.13 or 3.14.")] = "3.13",
+    *,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Build the bundle and have Terraform or OpenTofu make everything it needs on AWS."""
+    path = chosen_file(context, file)
+    deployment = _open_deployment(path, folder)
+    loaded = load(path)
+    for warning in loaded.warnings:
+        display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+    target = read_target(architecture, python)
+    deployment.write(loaded.pipeline, target)
+    build(loaded.pipeline, deployment.folder / BUNDLE, target)
+    if deployment.plan():
+        _ask("Apply this?", yes=yes)
+        deployment.apply()
+    outputs = deployment.read_outputs()
+    if as_json:
+        display.print_json(dict(outputs))
+    else:
+        typer.echo(f"Upload pictures to {outputs['upload_to']}")
+
+
+@app.command()
+def destroy(
+    context: typer.Context,
+    file: FileOption = None,
+    folder: FolderOption = None,
+    *,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Delete pictures, renditions and records too.")
+    ] = False,
+    yes: YesOption = False,
+) -> None:
+    """Undo what deploy made; buckets and table stay, with all that is in them, unless told otherwise."""
+    deployment = _open_deployment(chosen_file(context, file), folder)
+    if not deployment.plan_destruction(with_pictures=pictures):
+        display.messages.print("There is nothing to destroy.")
+        return
+    _ask("Destroy this, with every picture, rendition and record?" if pictures else "Destroy this?", yes=yes)
+    if pictures:
+        deployment.unlock_pictures()
+    deployment.apply()
+    if not pictures:
+        display.messages.print(
+            "Pictures, renditions and records are still there: renditions deploy takes them up again, "
+            "renditions destroy --pictures deletes them."
+        )
+
+
+def _open_deployment(file: Path, folder: Path | None) -> Deployment:
+    return Deployment((folder or file.parent / "deployment").absolute(), find_program())
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    """End the program, with exit code 1, unless the answer is yes."""
+    if yes:
+        return
+    display.messages.print(f"{question} (y/N) ", end="")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        display.messages.print("Nothing was changed.")
+        raise typer.Exit(1)
