@@ -67,6 +67,11 @@ bench-quick: setup
 fuzz: setup
 	PYTHONPATH=tests .venv/bin/python -m fuzz --files $(FILES)
 
+# Simulated histories of faults, then mutations of the core that must be caught; prints its numbers.
+.PHONY: faults
+faults: setup
+	PYTHONPATH=tests .venv/bin/python -m faults
+
 # Draws the documents' pictures anew.
 pictures: setup
 	.venv/bin/python docs/draw.py

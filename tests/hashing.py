@@ -28,4 +28,9 @@ def hash_render(
 
 def expected_output(content: bytes, recipe: Rendition) -> bytes:
     """Return what :func:`hash_render` makes of this content."""
-    return hashlib.sha256(content + recipe.fingerprint().encode()).digest()
+    return output_of(content, recipe.fingerprint())
+
+
+def output_of(content: bytes, fingerprint: str) -> bytes:
+    """Return the same for the recipe of this fingerprint."""
+    return hashlib.sha256(content + fingerprint.encode()).digest()

@@ -22,10 +22,11 @@ from memory import MemoryCatalog, MemoryStore
 from renditions import reconcile
 from renditions.difference import Difference, Outcome
 from renditions.errors import RenditionsError
-from renditions.pipeline import Accept, Analyze, Notify, OutputPlace, Pipeline, Source
+from renditions.pipeline import Accept, Analyze, Notify, OutputPlace, Pipeline, Source, Wishes
 from renditions.ports import IfAbsent, IfMatch
 from renditions.process import Processor
-from renditions.recipe import Rendition
+from renditions.recipe import Focus, Rendition
+from renditions.record import Record
 from world import LOG, make_pipeline
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,6 +35,7 @@ CONTENTS = (b"one", b"two", b"bad", b"half", b"one that is longer")
 FOREIGN = {"a/0.jpg": b"somebody's", "z": b"another's"}
 """What is in the output store and no business of ours."""
 
+_ON_DEMAND = Rendition(width=50, on_demand=True)
 _WIDE = Rendition(width=1200)
 PIPELINES = (
     make_pipeline(),
@@ -41,6 +43,7 @@ PIPELINES = (
     make_pipeline(thumb=Rendition(width=200), large=Rendition(width=900), extra=Rendition(width=50)),
     make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"), large=_WIDE),
     make_pipeline(thumb=Rendition(width=200, key="{etag}/{dir}{name}")),
+    make_pipeline(thumb=Rendition(width=9, height=9, fit="cover", gravity="focus"), extra=_ON_DEMAND),
     make_pipeline(large=Rendition(width=1200, key="{stem}.jpg")),
     replace(make_pipeline(), accept=Accept(max_bytes=5)),
     replace(make_pipeline(), analyze=Analyze(transparency=True)),
@@ -58,6 +61,9 @@ NOTIFY = (
     (LOG, Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:done")),
 )
 """One of these holds for a whole history: who is told of what is no reason to tell it again."""
+
+WRONG_SECONDS = 4000.0
+"""How far a clock is off that is simply wrong."""
 
 LONG_SECONDS = 3 * 3600.0
 """Longer than any lease, pause and clock's error."""
@@ -90,7 +96,7 @@ class Weather:
             return random.choice((0.0,) * len(values) + values)
 
         knows_dead = random.random() < 0.3
-        return cls(
+        weather = cls(
             die=maybe(0.004, 0.03),
             fail=maybe(0.01, 0.1),
             refuse=maybe(0.002, 0.01),
@@ -104,6 +110,9 @@ class Weather:
             queue_workers=random.randint(1, 3),
             syncs=random.randint(0, 2),
         )
+        if random.random() < 0.15:
+            return replace(weather, die=0.0, fail=0.0, refuse=0.0, lose=0.0, skew_seconds=WRONG_SECONDS)
+        return weather
 
 
 class History:
@@ -112,6 +121,7 @@ class History:
     def __init__(self, number: int) -> None:
         self.random = Random(number)  # noqa: S311 - repeatable, not secret
         self.weather = Weather.draw(self.random)
+        self.names = self.random.sample(NAMES, self.random.choice((1, 2, 5)))
         self.notify = self.random.choice(NOTIFY)
         self.pipeline = self._choose_pipeline()
         self.scheduler = Scheduler(self._latency_seconds)
@@ -119,7 +129,8 @@ class History:
         self.source, self.output, self.catalog = MemoryStore(), MemoryStore(), MemoryCatalog()
         for key, content in FOREIGN.items():
             self.output.put(key, content, IfAbsent(), "")
-        self.observer = Observer(self.output, self.catalog, self._time_of, self._is_gone)
+        clocks_agree = self.weather.skew_seconds < WRONG_SECONDS
+        self.observer = Observer(self.output, self.catalog, self._time_of, self._is_gone, clocks_agree)
         self.queue = CloudQueue(self.scheduler, self.random)
         self.is_calm = False
         self._processes = 0
@@ -170,16 +181,28 @@ class History:
 
     def _be_people(self) -> None:
         """Upload, replace and delete pictures, and now and then change the pipeline."""
-        for _ in range(self.random.randint(2, 9)):
-            self.scheduler.sleep(self.random.expovariate(1) * self.random.choice((0.01, 1.0, 100.0)))
+        for _ in range(self.random.randint(2, 12)):
+            self.scheduler.sleep(self.random.expovariate(1) * self.random.choice((0.01, 1.0, 100.0, 1000.0)))
             what = self.random.random()
-            name = self.random.choice(NAMES)
+            name = self.random.choice(self.names)
             if what < 0.65:
                 self.upload(name, self.random.choice(CONTENTS))
-            elif what < 0.85:
+            elif what < 0.83:
                 self.remove(name)
-            else:
+            elif what < 0.92:
                 self.pipeline = self._choose_pipeline()
+            elif record := self.catalog.get(name):
+                self._ask_for(record)
+
+    def _ask_for(self, record: Record) -> None:
+        """Have a picture tried again, cut elsewhere or made into what is made on demand."""
+        if self.random.random() < 0.5:
+            reconcile.reopen(self.catalog, record)
+        else:
+            focus = self.random.choice((None, Focus(x=10, y=20), Focus(x=30, y=40)))
+            demanded = self.random.choice(((), ("extra",)))
+            reconcile.wish(self.catalog, record, Wishes(focus, demanded))
+        self._hint(record.name)
 
     def _choose_pipeline(self) -> Pipeline:
         return replace(self.random.choice(PIPELINES), notify=self.notify)
@@ -188,7 +211,7 @@ class History:
         """Put or replace a picture."""
         there = self.source.head(name)
         stored = self.source.put(name, content, IfMatch(there.etag) if there else IfAbsent(), "image/jpeg")
-        self.observer.see_source(name, stored.etag)
+        self.observer.see_source(name, stored.etag, content)
         self._hint(name)
 
     def remove(self, name: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from hashing import expected_output
-from renditions.pipeline import Pipeline, Wishes
+from renditions.pipeline import NO_WISHES, Pipeline, Wishes
 from renditions.ports import Catalog, Store, StoredObject
 from renditions.record import Notice, Record
 
@@ -68,8 +68,8 @@ def check(
 
 
 def truth(record: Record) -> Record:
-    """Return the record without what changes while it is settled."""
-    return replace(record, pending_keys=(), owed=(), lease=None, revision=0)
+    """Return the record without what changes while it is settled, and what somebody wishes since."""
+    return replace(record, pending_keys=(), owed=(), lease=None, revision=0, wishes=NO_WISHES)
 
 
 def must(holds: bool, otherwise: str) -> None:

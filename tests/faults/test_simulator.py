@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from faults.__main__ import live_apart
 from faults.history import History
+from faults.mutations import MUTATIONS, Mutation, edit
 from faults.promise import truth
 
 HISTORIES = 400
@@ -24,3 +26,14 @@ def test_a_history_follows_from_its_number() -> None:
     assert [truth(notice.record) for notice in once.observer.sent] == [
         truth(notice.record) for notice in again.observer.sent
     ]
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_each_mutation_is_still_one_of_the_core(mutation: Mutation) -> None:
+    compile(edit(mutation), mutation.module, "exec")
+
+
+@pytest.mark.parametrize("name", ["a lease is not checked", "keys are not claimed before they are written"])
+def test_the_simulator_can_fail(name: str) -> None:
+    number = next(number for number, mutation in enumerate(MUTATIONS) if mutation.name == name)
+    assert "Broken" in live_apart(0, 100, number).failure

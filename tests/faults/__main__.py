@@ -1,0 +1,100 @@
+"""``python -m faults``: many simulated histories, then each mutation of the core until it is caught.
+
+Every history follows from its number, so ``--first NUMBER --histories 1`` has one again. Exits 1 if the
+promise was broken, or if a mutation was not caught.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from faults.mutations import MUTATIONS, apply
+
+PROCESSES = 2
+MOST_HISTORIES_OF_A_MUTATION = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What some histories came to."""
+
+    histories: int
+    calls: int
+    failure: str = ""
+    """The first broken promise, with the history's number."""
+
+
+def main() -> int:
+    """Run what is asked for; return 1 if the simulator says what it should not, else 0."""
+    parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
+    parser.add_argument("--histories", type=int, default=18_000, help="how many histories")
+    parser.add_argument("--first", type=int, default=0, help="the first history's number")
+    parser.add_argument("--mutation", type=int, help="break the core in this way, and stop when it is seen")
+    parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    logging.disable(logging.WARNING)
+    if arguments.part or arguments.mutation is not None:
+        result = live(arguments.first, arguments.histories, arguments.mutation)
+        print(result.histories, result.calls, result.failure)
+        return 0
+    began = time.monotonic()
+    with ThreadPoolExecutor(PROCESSES) as executor:
+        size = -(-arguments.histories // PROCESSES)
+        firsts = range(arguments.first, arguments.first + arguments.histories, size)
+        results = list(executor.map(lambda first: live_apart(first, size), firsts))
+        seconds = time.monotonic() - began
+        histories, calls = (
+            sum(getattr(result, name) for result in results) for name in ("histories", "calls")
+        )
+        failures = [result.failure for result in results if result.failure]
+        print(
+            f"{histories:,} histories, {calls:,} I/O calls, {len(failures)} broken promises; {seconds:,.0f} s"
+        )
+        print("".join(f"{failure}\n" for failure in failures), end="")
+        most = MOST_HISTORIES_OF_A_MUTATION
+        caught = list(executor.map(lambda number: live_apart(0, most, number), range(len(MUTATIONS))))
+    for mutation, result in zip(MUTATIONS, caught, strict=True):
+        print(f"{f'after {result.histories:>5,}' if result.failure else '  not caught'}  {mutation.name}")
+    missed = sum(not result.failure for result in caught)
+    seconds = time.monotonic() - began
+    print(f"{len(MUTATIONS) - missed} of {len(MUTATIONS)} mutations caught; {seconds:,.0f} s in all")
+    return 1 if failures or missed else 0
+
+
+def live(first: int, histories: int, mutation: int | None) -> Result:
+    """Live through histories until a promise is broken."""
+    if mutation is not None:
+        apply(MUTATIONS[mutation])
+    from faults.history import History  # noqa: PLC0415 - after the core was changed
+
+    calls = 0
+    for number in range(first, first + histories):
+        history = History(number)
+        try:
+            history.run()
+        except Exception as error:  # noqa: BLE001 - a broken core may break in any way
+            return Result(number - first + 1, calls, f"{number}: {type(error).__name__}: {error}"[:1000])
+        calls += history.calls
+    return Result(histories, calls)
+
+
+def live_apart(first: int, histories: int, mutation: int | None = None) -> Result:
+    """Do the same in a process of its own."""
+    command = [sys.executable, "-m", "faults", "--part", f"--first={first}", f"--histories={histories}"]
+    if mutation is not None:
+        command.append(f"--mutation={mutation}")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    done, calls, *failure = ended.stdout.strip().split(" ", 2)
+    return Result(int(done), int(calls), "".join(failure))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""Ways to break the core, each of which the simulator must notice: it is proven able to fail.
+
+A mutation is an edit of a module's source text, made while the module is imported, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from importlib import resources
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One way to break the core."""
+
+    name: str
+    module: str
+    old: str
+    """What stands there; exactly once."""
+    new: str
+
+
+MUTATIONS = (
+    Mutation(
+        "a lease is not checked",
+        "difference",
+        "if record and record.lease and record.leased_at(now) and not is_gone(record.lease.owner):",
+        "if False:",
+    ),
+    Mutation(
+        "a lost lease is not noticed",
+        "leases",
+        "if current is None or current.revision != held.revision:",
+        "if False:",
+    ),
+    Mutation(
+        "the record is written before the outputs",
+        "process",
+        "        errors = dict(rendering.errors)\n",
+        "        errors = dict(rendering.errors)\n"
+        "        begun = self.catalog.write(replace(begun, status='done', rules=self.pipeline.rules))\n",
+    ),
+    Mutation(
+        "notices are sent before the record is written",
+        "process",
+        "        lease = begun.lease if pending or decided.owed else None\n",
+        "        lease = begun.lease if pending or decided.owed else None\n"
+        "        for notice in decided.owed:\n"
+        "            self.notifiers[notice.target].send(Notice(notice.event, decided))\n",
+    ),
+    Mutation(
+        "notices are marked as sent before they are",
+        "process",
+        "            for notice in leased.owed:\n",
+        "            leased = self.catalog.write(replace(leased, owed=()))\n"
+        "            for notice in tuple(owed):\n",
+    ),
+    Mutation(
+        "there is no second look",
+        "process",
+        "            # And look again: the picture may have changed while we worked.\n",
+        "            if result and not result.lease:\n"
+        "                return Outcome(name, _result(result), result.reason, record=result)\n",
+    ),
+    Mutation(
+        "old outputs are deleted before the new ones are recorded",
+        "process",
+        "            if _is_in_the_way(key, (difference.keys or {}).values()):\n",
+        "            if True:\n",
+    ),
+    Mutation(
+        "keys are not claimed before they are written",
+        "process",
+        "pending_keys=tuple(sorted(claimed - kept_keys))",
+        "pending_keys=()",
+    ),
+    Mutation(
+        "a record goes before its outputs",
+        "process",
+        "                for key in leased.pending_keys:\n"
+        "                    self._leases.delete(leased, key)\n",
+        "                self.catalog.delete(leased)\n"
+        "                for key in leased.pending_keys:\n"
+        "                    if there := self.output.head(key):\n"
+        "                        self.output.delete(key, IfMatch(there.etag))\n"
+        "                return None\n",
+    ),
+    Mutation(
+        "what was read need not be what was looked at",
+        "process",
+        "if got is None or got[0].etag != found.etag:",
+        "if got is None:",
+    ),
+    Mutation(
+        "old outputs are not remembered",
+        "process",
+        "pending_keys=pending, lease=lease",
+        "pending_keys=(), lease=lease",
+    ),
+    Mutation(
+        "a blocked picture is never looked at again",
+        "difference",
+        'case "rejected" if record.blocked_by is None:',
+        'case "rejected":',
+    ),
+)
+
+
+def apply(mutation: Mutation) -> None:
+    """Import the module with the edit; whatever is imported later takes it as it is.
+
+    Raises:
+        ValueError: the text isn't there exactly once, or the module was imported before.
+
+    """
+    name = f"renditions.{mutation.module}"
+    if name in sys.modules:
+        raise ValueError(f"expected {name} not to be imported yet")
+    spec = importlib.util.find_spec(name)
+    assert spec
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    exec(compile(edit(mutation), f"{name} where {mutation.name}", "exec"), module.__dict__)  # noqa: S102
+
+
+def edit(mutation: Mutation) -> str:
+    """Return the module's source with the edit."""
+    source = resources.files("renditions").joinpath(f"{mutation.module}.py").read_text("utf-8")
+    if source.count(mutation.old) != 1:
+        raise ValueError(f"{mutation.name}: expected once in {mutation.module}.py: {mutation.old!r}")
+    return source.replace(mutation.old, mutation.new)
