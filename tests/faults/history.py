@@ -6,8 +6,8 @@ first, so that some histories know only crashes, some only lost answers, and som
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -118,12 +118,12 @@ class Weather:
 class History:
     """The history of a number; ``run`` raises ``Broken`` where the promise doesn't hold."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, is_calm: bool = False) -> None:
         self.random = Random(number)  # noqa: S311 - repeatable, not secret
         self.weather = Weather.draw(self.random)
         self.names = self.random.sample(NAMES, self.random.choice((1, 2, 5)))
         self.notify = self.random.choice(NOTIFY)
-        self.pipeline = self._choose_pipeline()
+        self.use(self.random.choice(PIPELINES))
         self.scheduler = Scheduler(self._latency_seconds)
         self.dead: set[str] = set()
         self.source, self.output, self.catalog = MemoryStore(), MemoryStore(), MemoryCatalog()
@@ -132,7 +132,7 @@ class History:
         clocks_agree = self.weather.skew_seconds < WRONG_SECONDS
         self.observer = Observer(self.output, self.catalog, self._time_of, self._is_gone, clocks_agree)
         self.queue = CloudQueue(self.scheduler, self.random)
-        self.is_calm = False
+        self.is_calm = is_calm
         self._processes = 0
         self._ports: dict[str, Any] = {
             "source": CloudStore(self.scheduler, self.source),
@@ -152,32 +152,49 @@ class History:
 
     def run(self) -> None:
         """Live through it, let it calm down, and check what is there."""
-        with self._threads():
+        with replaced_threads(self.scheduler):
             self.scheduler.start(Process("people"), self._be_people)
             for _ in range(self.weather.queue_workers):
-                self.scheduler.start(self._new_process(), self._work)
+                self.start(self._work)
             for _ in range(self.weather.syncs):
-                self.scheduler.start(self._new_process(), self._sync_some_time)
+                self.start(self._sync_some_time)
             for task in drain(self.scheduler, self._choose_fault):
                 if task.process.is_dead and task.process.owner not in self.dead:
                     self.dead.add(task.process.owner)
-                    self.scheduler.start(self._new_process(), self._work)
-            self.is_calm = True
-            self._settle()
+                    self.start(self._work)
+        self.calm_down()
         promise.check(self.pipeline, self.source, self.output, self.catalog, self.observer.sent, FOREIGN)
 
-    def _settle(self) -> None:
-        """Let the leases of the dead run out, sync until nothing is left, and retry what was given up."""
-        self.scheduler.now += LONG_SECONDS
-        self.scheduler.start(self._new_process(), self._sync)
+    def calm_down(self) -> None:
+        """Let all end, the leases of the dead run out, sync what is left, and retry what was given up."""
+        self.is_calm = True
+        with replaced_threads(self.scheduler):
+            self._drain()
+            self.scheduler.now += LONG_SECONDS
+            self.start(self._sync)
+            self._drain()
+            for record in list(self.catalog.list()):
+                if record.status == "failed":
+                    reconcile.reopen(self.catalog, record)
+            self.start(self._sync)
+            self._drain()
+
+    def _drain(self) -> None:
         for _ in drain(self.scheduler):
             pass
-        for record in list(self.catalog.list()):
-            if record.status == "failed":
-                reconcile.reopen(self.catalog, record)
-        self.scheduler.start(self._new_process(), self._sync)
-        for _ in drain(self.scheduler):
-            pass
+
+    def start(self, body: Callable[[], object]) -> None:
+        """Start a worker process that does this."""
+        self.scheduler.start(self._new_process(), body)
+
+    def use(self, pipeline: Pipeline) -> None:
+        """Have another pipeline from now on, for whatever is begun."""
+        self.pipeline = replace(pipeline, notify=self.notify)
+
+    def process_quietly(self, name: str) -> None:
+        """Process a picture; that it fails is not this caller's business."""
+        with suppress(RenditionsError):
+            self._process(self._processor(self.scheduler.current.process), name)
 
     def _be_people(self) -> None:
         """Upload, replace and delete pictures, and now and then change the pipeline."""
@@ -190,7 +207,7 @@ class History:
             elif what < 0.83:
                 self.remove(name)
             elif what < 0.92:
-                self.pipeline = self._choose_pipeline()
+                self.use(self.random.choice(PIPELINES))
             elif record := self.catalog.get(name):
                 self._ask_for(record)
 
@@ -203,9 +220,6 @@ class History:
             demanded = self.random.choice(((), ("extra",)))
             reconcile.wish(self.catalog, record, Wishes(focus, demanded))
         self._hint(record.name)
-
-    def _choose_pipeline(self) -> Pipeline:
-        return replace(self.random.choice(PIPELINES), notify=self.notify)
 
     def upload(self, name: str, content: bytes) -> None:
         """Put or replace a picture."""
@@ -340,12 +354,10 @@ class History:
             draw -= often
         return Fault.NONE
 
-    @contextmanager
-    def _threads(self) -> Iterator[None]:
-        """Have the real ``sync`` use tasks for its threads."""
-        threads = Threads(self.scheduler)
-        with (
-            patch.object(reconcile, "ThreadPoolExecutor", threads),
-            patch.object(reconcile, "wait", threads.wait),
-        ):
-            yield
+
+@contextmanager
+def replaced_threads(scheduler: Scheduler) -> Iterator[None]:
+    """Have the real ``sync`` use tasks for its threads."""
+    threads = Threads(scheduler)
+    with patch.multiple(reconcile, ThreadPoolExecutor=threads, wait=threads.wait):
+        yield

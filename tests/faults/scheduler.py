@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any, Self
 
 from greenlet import getcurrent, greenlet
@@ -145,6 +145,12 @@ class Scheduler:
         due, _, task = heappop(self.waiting)
         self.now = max(self.now, due)
         return task
+
+    def take(self, which: int) -> Task:
+        """Take any task that waits, out of its order."""
+        entry = self.waiting.pop(which % len(self.waiting))
+        heapify(self.waiting)
+        return entry[-1]
 
     def resume(self, task: Task, fault: Fault = Fault.NONE) -> None:
         """Let a task run until it waits again."""
