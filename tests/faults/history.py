@@ -183,9 +183,9 @@ class History:
         for _ in drain(self.scheduler):
             pass
 
-    def start(self, body: Callable[[], object]) -> None:
+    def start(self, body: Callable[[], object]) -> Task:
         """Start a worker process that does this."""
-        self.scheduler.start(self._new_process(), body)
+        return self.scheduler.start(self._new_process(), body)
 
     def use(self, pipeline: Pipeline) -> None:
         """Have another pipeline from now on, for whatever is begun."""

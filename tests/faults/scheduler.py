@@ -152,6 +152,10 @@ class Scheduler:
         heapify(self.waiting)
         return entry[-1]
 
+    def take_back(self, task: Task) -> None:
+        """Take this one out again, to let it go on at once."""
+        self.take(next(at for at, (_, _, other) in enumerate(self.waiting) if other is task))
+
     def resume(self, task: Task, fault: Fault = Fault.NONE) -> None:
         """Let a task run until it waits again."""
         if task.process.asleep_until > self.now and task.waits_for == "its turn":
