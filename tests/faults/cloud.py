@@ -47,13 +47,13 @@ class CloudStore:
     observer: Observer | None = None
     """Is told what is done to outputs."""
 
-    def list(self) -> Iterator[StoredObject]:
+    def list(self, after: str = "") -> Iterator[StoredObject]:
         """Page by page; each as things are then."""
 
         def page_after(key: str) -> list[StoredObject]:
             return _page(found for found in self.kept.list() if found.key > key)
 
-        page: list[StoredObject] = self._call(partial(page_after, ""))
+        page: list[StoredObject] = self._call(partial(page_after, after))
         while page:
             yield from page
             page = self._call(partial(page_after, page[-1].key))
@@ -127,13 +127,13 @@ class CloudCatalog:
 
         self._call(delete)
 
-    def list(self) -> Iterator[Record]:
+    def list(self, after: str = "") -> Iterator[Record]:
         def page_after(name: str) -> list[Record]:
             now = self.scheduler.now
             records = (record for record in self.kept.list() if self._listed_from[record.name] <= now)
             return _page(record for record in records if record.name > name)
 
-        page: list[Record] = self._call(partial(page_after, ""))
+        page: list[Record] = self._call(partial(page_after, after))
         while page:
             yield from page
             page = self._call(partial(page_after, page[-1].name))
