@@ -4,7 +4,8 @@ PHOTOS ?=
 FILES ?= 10000
 PICTURES ?= 1000
 
-.PHONY: setup demo serve test test-api test-servers test-queue test-infra scan lint bench bench-quick fuzz pictures clean
+.PHONY: setup demo serve test test-api test-load test-servers test-queue test-infra scan lint bench bench-quick fuzz
+.PHONY: pictures clean
 .DEFAULT_GOAL := setup
 
 setup: .venv/ready
@@ -52,6 +53,10 @@ test-infra: setup scan
 scan: setup
 	.venv/bin/uv tool run --quiet --from 'checkov==3.3.30' checkov --directory infra/terraform \
 		--framework terraform --skip-download --compact --quiet
+
+# 1,000 uploads from 32 clients at once, and the same with the server killed in the middle.
+test-load: setup
+	UPLOADS=1000 CLIENTS=32 .venv/bin/python -m pytest -s tests/web/test_load.py
 
 bench: setup
 	.venv/bin/python -m benchmarks.imaging

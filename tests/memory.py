@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 
 from renditions.errors import Conflict, KeyRefused, KeyTaken
-from renditions.ports import Condition, IfMatch, StoredObject
+from renditions.ports import Condition, IfMatch, Place, StoredObject
 from renditions.record import Notice, Record, Status
 
 MAX_KEY_BYTES = 1024
@@ -103,11 +103,11 @@ class MemoryCatalog:
         """Return the picture that claims an output key."""
         return self._owners.get(key)
 
-    def query(self, status: Status | None = None) -> Iterator[Record]:
+    def query(self, status: Status | None = None, before: Place | None = None) -> Iterator[Record]:
         with self._lock:
-            records = list(self._records.values())
-        records.sort(key=lambda record: (record.timestamp, record.name.encode()), reverse=True)
-        yield from (record for record in records if status in (None, record.status))
+            records = [record for record in self._records.values() if status in (None, record.status)]
+        records.sort(key=_place, reverse=True)
+        yield from (record for record in records if before is None or _place(record) < before)
 
     def _check_revision(self, record: Record) -> None:
         stored = self._records.get(record.name)
@@ -129,6 +129,11 @@ class MemoryNotifier:
 
     def send(self, notice: Notice) -> None:
         self.sent.append(notice)
+
+
+def _place(record: Record) -> Place:
+    # Python's text order is that of code points, which is that of UTF-8 bytes.
+    return record.timestamp, record.name
 
 
 def _check_key(key: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from renditions.pipeline import Accept, Analyze
@@ -80,6 +81,10 @@ class Store(Protocol):
         ...
 
 
+Place = tuple[datetime, str]
+"""A record's place in time: its timestamp and its name."""
+
+
 class Catalog(Protocol):
     """Records by name, and who claims which output key.
 
@@ -112,8 +117,12 @@ class Catalog(Protocol):
         """
         ...
 
-    def query(self, status: Status | None = None) -> Iterator[Record]:
-        """Yield the records (of that status), newest timestamp first, in bounded memory as ``list`` does."""
+    def query(self, status: Status | None = None, before: Place | None = None) -> Iterator[Record]:
+        """Yield the records (of that status), newest timestamp first, in bounded memory as ``list`` does.
+
+        Those of one moment come by their names' UTF-8 bytes, downwards. With ``before``, only what comes
+        after that place in this order is read.
+        """
         ...
 
 

@@ -41,6 +41,7 @@ from renditions.record import (
     OwedNotice,
     Position,
     Record,
+    Status,
 )
 
 FULL = Record(
@@ -320,6 +321,23 @@ def test_query_gives_each_of_many_records_of_one_moment_once(which: str, catalog
         catalog.write(make_record(f"{number}", status="failed"))
     found = [record.name for record in catalog.query("failed")]
     assert sorted(found) == sorted(f"{number}" for number in range(count))
+
+
+def test_query_goes_on_from_any_place(which: str, catalog: Catalog) -> None:
+    """Also from one in the middle of a moment, and from one whose record is gone or never was."""
+    for number in range(scaled(which, 60)):
+        status: Status = "failed" if number % 2 else "done"
+        moment = NOW + timedelta(microseconds=number // 7)
+        catalog.write(make_record(f"{number * 17 % 61:02}é", status=status, timestamp=moment))
+    wanted: tuple[Status | None, ...] = (None, "done")
+    for each in wanted:
+        records = list(catalog.query(each))
+        places = [(record.timestamp, record.name) for record in records]
+        assert places == sorted(places, reverse=True)
+        for at, place in enumerate(places):
+            assert list(catalog.query(each, place)) == records[at + 1 :]
+    assert list(catalog.query(None, (NOW - timedelta(days=1), "x"))) == []
+    assert len(list(catalog.query(None, (NOW + timedelta(days=1), "x")))) == scaled(which, 60)
 
 
 def test_query_gives_those_of_a_status_newest_first(catalog: Catalog) -> None:

@@ -45,15 +45,19 @@ def served(directory: Path, *arguments: str) -> Iterator[str]:
     """Run ``renditions serve`` in a folder; yield its address."""
     port = find_port()
     address = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen(
-        [RENDITIONS, "serve", "--port", str(port), "--workers", "2", *arguments], cwd=directory
-    )
+    process = start_server(directory, port, *arguments)
     try:
         wait_for(address)
         yield address
     finally:
         process.terminate()
         assert process.wait(60) in (0, 130), "the server should end cleanly"
+
+
+def start_server(directory: Path, port: int, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start ``renditions serve`` in a folder."""
+    command = [str(RENDITIONS), "serve", "--port", str(port), "--workers", "2", *arguments]
+    return subprocess.Popen(command, cwd=directory)
 
 
 def find_port() -> int:

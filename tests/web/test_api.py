@@ -9,14 +9,17 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from renditions.difference import Outcome
 from renditions.pipeline import Accept
 from renditions.recipe import Focus, Rendition
 from renditions.web.app import make_app
-from renditions.web.guard import hosts_of
+from renditions.web.guard import MOST_WRONG_TOKENS, hosts_of
+from renditions.web.limits import Gate, Rate
 from renditions.web.live import Announcements
+from renditions.web.problems import ApiError, answer_error
 from renditions.web.service import Service
 from world import World
 
@@ -356,6 +359,36 @@ def test_with_a_token_nothing_is_had_without_it(world: World) -> None:
         assert "HttpOnly" in answer.headers["set-cookie"]
         assert "SameSite=strict" in answer.headers["set-cookie"]
         assert client.get("/pictures").status_code == 200
+
+
+def test_who_guesses_tokens_may_soon_guess_no_more_and_who_knows_it_is_let_in(world: World) -> None:
+    app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
+    with TestClient(app, follow_redirects=False) as client:
+        wrong = {"authorization": "Bearer wrong"}
+        codes = [client.get("/pictures", headers=wrong).status_code for _ in range(MOST_WRONG_TOKENS + 1)]
+        assert codes == [401] * MOST_WRONG_TOKENS + [429]
+        answer = client.post("/login", data={"token": "right"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
+        assert client.get("/pictures", headers={"authorization": "Bearer right"}).status_code == 200
+
+
+def test_a_rate_is_for_each_address_and_each_span() -> None:
+    now = 100.0
+    rate = Rate(2, 10.0, clock_seconds=lambda: now)
+    assert [rate.is_over("a") for _ in range(3)] == [False, False, True]
+    assert not rate.is_over("b")
+    now = 110.0
+    assert not rate.is_over("a")
+
+
+def test_a_full_gate_says_when_to_come_again() -> None:
+    gate = Gate(2, "uploads")
+    with gate.enter(), gate.enter():
+        with pytest.raises(ApiError, match="at most 2 uploads at once") as refused, gate.enter():
+            pass
+        assert answer_error(Request({"type": "http"}), refused.value).headers["retry-after"] == "1"
+    with gate.enter():
+        pass
 
 
 def test_the_description_is_of_the_routes_that_there_are(client: TestClient) -> None:

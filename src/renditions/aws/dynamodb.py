@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
@@ -31,6 +31,7 @@ from renditions.aws.table import (
     record_to_item,
 )
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
+from renditions.ports import Place
 from renditions.record import STATUSES, Record, Status, format_time
 
 MAX_NAME_BYTES = 1024
@@ -120,34 +121,50 @@ class DynamoCatalog:
 
     def list(self, after: str = "") -> Iterator[Record]:
         """See :meth:`Catalog.list <renditions.ports.Catalog.list>`."""
-        names = (row[self._key_name]["S"] for row in self._query_index(BY_NAME, "kind", KIND, after))
+        bound = (">", self._key_name, after) if after else None
+        names = (row[self._key_name]["S"] for row in self._query_index(BY_NAME, "kind", KIND, bound))
         while some := list(islice(names, READ_AT_ONCE)):
             found = self._read_all(some)
             yield from (found[name] for name in some if name in found)
 
-    def query(self, status: Status | None = None) -> Iterator[Record]:
+    def query(self, status: Status | None = None, before: Place | None = None) -> Iterator[Record]:
         """See :meth:`Catalog.query <renditions.ports.Catalog.query>`."""
-        statuses = (status,) if status else STATUSES
-        rows = heapq.merge(*map(self._query_status, statuses), key=lambda row: row[0], reverse=True)
+        last = (format_time(before[0]), before[1]) if before else None
+        parts = [self._query_status(status, last) for status in ((status,) if status else STATUSES)]
+        rows = heapq.merge(*parts, key=lambda row: row[:2], reverse=True)
         while some := list(islice(rows, READ_AT_ONCE)):
-            found = self._read_all([name for _, _, name in some])
-            for timestamp, wanted, name in some:
+            found = self._read_all([name for _, name, _ in some])
+            for timestamp, name, wanted in some:
                 record = found.get(name)
                 # One that has changed since is further up now, where this listing has been.
                 if record and (format_time(record.timestamp), record.status) == (timestamp, wanted):
                     yield record
 
-    def _query_status(self, status: Status) -> Iterator[tuple[str, Status, str]]:
-        """Yield (timestamp, status, name) of the records of a status, newest first."""
-        for row in self._query_index(BY_STATUS, "status", status):
-            yield row["timestamp"]["S"], status, row[self._key_name]["S"]
+    def _query_status(
+        self, status: Status, before: tuple[str, str] | None
+    ) -> Iterator[tuple[str, str, Status]]:
+        """Yield (timestamp, name, status) of the records of a status, newest first, names downwards."""
+        condition = ("<=", "timestamp", before[0]) if before else None
+        rows = self._query_index(BY_STATUS, "status", status, condition)
+        for timestamp, some in groupby(rows, lambda row: row["timestamp"]["S"]):
+            # The index has those of one moment in no order.
+            names = sorted((row[self._key_name]["S"] for row in some), reverse=True)
+            yield from (
+                (timestamp, name, status) for name in names if before is None or (timestamp, name) < before
+            )
 
-    def _query_index(self, index: str, attribute: str, value: str, after: str = "") -> Iterator[Item]:
-        """Yield the rows of an index's partition: names upwards, from ``after`` on, times downwards."""
+    def _query_index(
+        self, index: str, attribute: str, value: str, bound: tuple[str, str, str] | None = None
+    ) -> Iterator[Item]:
+        """Yield the rows of an index's partition: names upwards, times downwards.
+
+        With a ``bound`` only those within it: (operator, attribute, value).
+        """
         condition, names, values = "#attribute = :value", {"#attribute": attribute}, {":value": {"S": value}}
-        if after:
-            condition += " AND #name > :after"
-            names["#name"], values[":after"] = self._key_name, {"S": after}
+        if bound:
+            operator, names["#sorted"], end = bound
+            condition += f" AND #sorted {operator} :end"
+            values[":end"] = {"S": end}
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=index,

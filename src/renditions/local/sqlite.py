@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, KeyTaken
+from renditions.ports import Place
 from renditions.record import Record, Status, format_time
 
 APPLICATION_ID = 0x52656E64
@@ -121,10 +122,10 @@ class SqliteCatalog:
             for item, last in rows:  # noqa: B007 - where the next page begins
                 yield self._parse(item)
 
-    def query(self, status: Status | None = None) -> Iterator[Record]:
+    def query(self, status: Status | None = None, before: Place | None = None) -> Iterator[Record]:
         """See :meth:`Catalog.query <renditions.ports.Catalog.query>`."""
         select, values = (_OF_STATUS, (status,)) if status else (_OF_ANY_STATUS, ())
-        last = ["~", ""]  # later than any time
+        last = [format_time(before[0]), before[1]] if before else ["~", ""]  # later than any time
         while rows := self._read(select, *values, *last, PAGE_ROWS):
             for item, *last in rows:  # noqa: B007 - where the next page begins
                 yield self._parse(item)

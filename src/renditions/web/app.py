@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -12,6 +13,8 @@ from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -20,9 +23,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from renditions.errors import RenditionsError
+from renditions.ports import StoredObject
 from renditions.recipe import Focus
 from renditions.web import pictures
 from renditions.web.guard import COOKIE, Guard, is_token
+from renditions.web.limits import Gate
 from renditions.web.openapi import describe_api
 from renditions.web.problems import ApiError, answer_error
 from renditions.web.requests import (
@@ -40,10 +45,34 @@ from renditions.web.uploads import LocalUploads, Uploads
 FORM_OVERHEAD_BYTES = 20_000
 """What a form adds to the file in it."""
 
+MOST_UPLOADS = 100
+"""How many files are received at once; they are on disk until they are put into the store."""
+
+MOST_IN_MEMORY = 4
+"""How many of them are in memory at once."""
+
+MOST_PROCESSED = 8
+"""How many pictures are processed at once for somebody who waits."""
+
 SCRIPTABLE_TYPES = ("image/svg+xml", "application/pdf", "application/octet-stream")
 """Originals of these are only given as downloads."""
 
 STATIC = resources.files("renditions.web") / "static"
+
+
+class _NameConvertor(Convertor[str]):
+    """A picture's name in a path: everything, slashes and line ends too."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("name", _NameConvertor())
 
 
 def make_app(
@@ -81,23 +110,23 @@ def _routes(api: _Api) -> list[BaseRoute]:
         Route("/openapi.json", api.describe),
         Route("/uploads", api.make_upload, methods=["POST"]),
         Route("/pictures", api.list_pictures),
-        Route("/pictures/{name:path}/process", api.process_picture, methods=["POST"]),
-        Route("/pictures/{name:path}/focus", api.set_focus, methods=["PUT"]),
-        Route("/pictures/{name:path}/focus", api.clear_focus, methods=["DELETE"]),
-        Route("/pictures/{name:path}", api.show_picture),
-        Route("/pictures/{name:path}", api.delete_picture, methods=["DELETE"]),
-        Route("/originals/{name:path}", api.read_original),
-        Route("/i/{rendition}/{name:path}", api.demand_rendition),
-        Route("/renditions/{rendition}/{name:path}", api.read_rendition),
+        Route("/pictures/{name:name}/process", api.process_picture, methods=["POST"]),
+        Route("/pictures/{name:name}/focus", api.set_focus, methods=["PUT"]),
+        Route("/pictures/{name:name}/focus", api.clear_focus, methods=["DELETE"]),
+        Route("/pictures/{name:name}", api.show_picture),
+        Route("/pictures/{name:name}", api.delete_picture, methods=["DELETE"]),
+        Route("/originals/{name:name}", api.read_original),
+        Route("/i/{rendition}/{name:name}", api.demand_rendition),
+        Route("/renditions/{rendition}/{name:name}", api.read_rendition),
         Route("/retry", api.retry, methods=["POST"]),
         Route("/plan", api.show_plan),
         Route("/stats", api.show_stats),
-        Route("/health", lambda _: JSONResponse({"status": "ok"})),
+        Route("/health", _tell_health),
     ]
 
 
 def _make(routes: Sequence[BaseRoute]) -> Starlette:
-    return Starlette(
+    app = Starlette(
         routes=routes,
         exception_handlers={
             ApiError: answer_error,
@@ -106,6 +135,8 @@ def _make(routes: Sequence[BaseRoute]) -> Starlette:
             HTTPStatus.METHOD_NOT_ALLOWED: _refuse_method,
         },
     )
+    app.router.redirect_slashes = False  # a name with a slash at its end is another name
+    return app
 
 
 class _Api:
@@ -114,9 +145,10 @@ class _Api:
     def __init__(self, service: Service, uploads: Uploads) -> None:
         self._service = service
         self._uploads = uploads
+        self._waiting = Gate(MOST_PROCESSED, "pictures that somebody waits for")
 
     def describe(self, request: Request) -> Response:
-        paths = {route.path.replace(":path", "") for route in request.app.routes}
+        paths = {route.path.replace(":name", "") for route in request.app.routes}
         return JSONResponse(describe_api(self._service.pipeline, paths))
 
     async def make_upload(self, request: Request) -> Response:
@@ -183,7 +215,8 @@ class _Api:
 
     def demand_rendition(self, request: Request) -> Response:
         parameters = request.path_params
-        pictures.demand(self._service, parameters["rendition"], parameters["name"])
+        with self._waiting.enter():
+            pictures.demand(self._service, parameters["rendition"], parameters["name"])
         return self.read_rendition(request)
 
     def read_rendition(self, request: Request) -> Response:
@@ -205,6 +238,8 @@ class _LocalApi(_Api):
         super().__init__(service, uploads)
         self._reception = uploads
         self._token = token
+        self._receiving = Gate(MOST_UPLOADS, "uploads")
+        self._in_memory = asyncio.Semaphore(MOST_IN_MEMORY)
 
     async def log_in(self, request: Request) -> Response:
         if request.method == "GET":
@@ -225,21 +260,27 @@ class _LocalApi(_Api):
     async def receive_upload(self, request: Request) -> Response:
         limit = self._service.pipeline.accept.max_bytes + FORM_OVERHEAD_BYTES
         limited = Request(request.scope, limit_body(request, limit))
-        try:
-            async with limited.form(max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES) as form:
-                fields = {key: value for key, value in form.items() if isinstance(value, str)}
-                conditions = self._reception.check_form(fields)
-                file = form.get("file")
-                if file is None or isinstance(file, str):
-                    raise ApiError(HTTPStatus.BAD_REQUEST, "expected a file in the field 'file', found none")
-                content = await file.read()
-        except (MultiPartException, KeyError) as error:
-            raise ApiError(
-                HTTPStatus.BAD_REQUEST, f"expected a form with one file, found: {error}"
-            ) from error
-        stored = await run_in_threadpool(self._reception.receive, conditions, content)
+        with self._receiving.enter():
+            try:
+                async with limited.form(
+                    max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES
+                ) as form:
+                    stored = await self._store(form)
+            except (MultiPartException, KeyError) as error:
+                raise ApiError(
+                    HTTPStatus.BAD_REQUEST, f"expected a form with one file, found: {error}"
+                ) from error
         headers = {"ETag": f'"{stored.etag}"', "Location": f"/pictures/{quote(stored.key)}"}
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+
+    async def _store(self, form: FormData) -> StoredObject:
+        fields = {key: value for key, value in form.items() if isinstance(value, str)}
+        conditions = self._reception.check_form(fields)
+        file = form.get("file")
+        if file is None or isinstance(file, str):
+            raise ApiError(HTTPStatus.BAD_REQUEST, "expected a file in the field 'file', found none")
+        async with self._in_memory:
+            return await run_in_threadpool(self._reception.receive, conditions, await file.read())
 
     async def listen(self, request: Request) -> Response:
         last = request.headers.get("last-event-id", "")
@@ -249,6 +290,11 @@ class _LocalApi(_Api):
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
+
+
+async def _tell_health(_: Request) -> Response:
+    """Answer without a thread, of which all may be busy."""
+    return JSONResponse({"status": "ok"})
 
 
 def _refuse_method(request: Request, error: Exception) -> Response:

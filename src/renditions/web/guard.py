@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -12,12 +12,19 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from renditions.web.limits import Rate
 from renditions.web.problems import problem
 
 COOKIE = "renditions_token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/login", "/health", "/static/")
 """What needs no token: what is needed to get in, and a check that the server lives."""
+
+MOST_CHANGES, CHANGES_SECONDS = 5_000, 10.0
+"""How many requests that change something one address may send."""
+
+MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS = 20, 60.0
+"""How many wrong tokens one address may try."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -47,6 +54,8 @@ class Guard:
     app: ASGIApp
     hosts: frozenset[str]
     token: str | None
+    changes: Rate = field(default_factory=lambda: Rate(MOST_CHANGES, CHANGES_SECONDS))
+    wrong_tokens: Rate = field(default_factory=lambda: Rate(MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
@@ -70,6 +79,8 @@ class Guard:
                 if "text/html" in headers.get("accept", "") and scope["method"] == "GET":
                     response.status_code = HTTPStatus.SEE_OTHER
                     response.headers["Location"] = "/login"
+            if status == HTTPStatus.TOO_MANY_REQUESTS:
+                response.headers["Retry-After"] = "10"
             await response(scope, receive, send_with_headers)
             return
         await self.app(scope, receive, send_with_headers)
@@ -78,18 +89,41 @@ class Guard:
         host = headers.get("host", "")
         if _name(host) not in self.hosts:
             return HTTPStatus.MISDIRECTED_REQUEST, f"expected a host of this server, found {host!r}"
-        if scope["method"] not in SAFE_METHODS and (why := _crosses_sites(headers, host)):
+        is_change = scope["method"] not in SAFE_METHODS
+        if is_change and (why := _crosses_sites(headers, host)):
             return HTTPStatus.FORBIDDEN, why
-        if self.token and not scope["path"].startswith(OPEN_PATHS) and not self._is_known(headers):
+        address = (scope.get("client") or ("",))[0]
+        if is_change and self.changes.is_over(address):
+            return (
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"expected {MOST_CHANGES} in {CHANGES_SECONDS:g} s, found more",
+            )
+        if self.token:
+            return self._check_token(self.token, scope, headers, address)
+        return None
+
+    def _check_token(
+        self, token: str, scope: Scope, headers: Headers, address: str
+    ) -> tuple[HTTPStatus, str] | None:
+        """Return why the request may not pass; an address that tried too many tokens may try none."""
+        is_log_in = scope["path"] == "/login" and scope["method"] not in SAFE_METHODS
+        given = _given_tokens(headers)
+        is_known = any(is_token(text, token) for text in given)
+        is_try = is_log_in or (bool(given) and not is_known)
+        if is_try and self.wrong_tokens.is_over(address):
+            detail = f"expected {MOST_WRONG_TOKENS} tries in {WRONG_TOKENS_SECONDS:g} s, found more"
+            return HTTPStatus.TOO_MANY_REQUESTS, detail
+        if not is_known and not scope["path"].startswith(OPEN_PATHS):
             return HTTPStatus.UNAUTHORIZED, "expected the token that the server showed when it started"
         return None
 
-    def _is_known(self, headers: Headers) -> bool:
-        given = [cookie_parser(headers.get("cookie", "")).get(COOKIE, "")]
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            given.append(bearer.strip())
-        return any(is_token(text, self.token) for text in given)
+
+def _given_tokens(headers: Headers) -> list[str]:
+    given = [cookie_parser(headers.get("cookie", "")).get(COOKIE, "")]
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        given.append(bearer.strip())
+    return [text for text in given if text]
 
 
 def is_token(text: str, token: str | None) -> bool:

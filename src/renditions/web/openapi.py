@@ -224,7 +224,7 @@ def _operation(
             "description": "Why not",
             "content": {"application/problem+json": {"schema": ref("Problem")}},
         }
-        for status in (*problems, 401, 421)
+        for status in (*problems, 401, 421, 429)
     }
     operation: dict[str, Any] = {"operationId": name, "summary": summary, "responses": responses | refused}
     if parameters:

@@ -16,7 +16,7 @@ from renditions import reconcile
 from renditions.difference import Difference, find_output
 from renditions.errors import Conflict, KeyRefused
 from renditions.pipeline import Pipeline, Wishes
-from renditions.ports import IfMatch
+from renditions.ports import IfMatch, Place
 from renditions.recipe import FORMATS, Focus
 from renditions.record import STATUSES, Record, Status
 from renditions.web.problems import ApiError
@@ -44,11 +44,7 @@ def list_pictures(
     """Return a page of pictures, newest first, and the cursor of the next."""
     wanted = None if status is None else _parse_status(status)
     after = _parse_cursor(cursor)
-    found = (
-        record
-        for record in service.catalog.query(wanted)
-        if record.name.startswith(prefix) and (after is None or (record.timestamp, record.name) < after)
-    )
+    found = (record for record in service.catalog.query(wanted, after) if record.name.startswith(prefix))
     page = list(itertools.islice(found, limit + 1))
     more = _make_cursor(page[limit - 1]) if len(page) > limit else None
     return {"pictures": [picture_item(service.pipeline, record) for record in page[:limit]], "next": more}
@@ -235,7 +231,7 @@ def _make_cursor(record: Record) -> str:
     return f"{(record.timestamp - _EPOCH) // timedelta(microseconds=1)}.{record.name}"
 
 
-def _parse_cursor(cursor: str | None) -> tuple[datetime, str] | None:
+def _parse_cursor(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
     found = re.fullmatch(CURSOR_PATTERN, cursor)

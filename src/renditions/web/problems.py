@@ -41,7 +41,10 @@ def answer_error(_: Request, error: Exception) -> Response:
     match error:
         case ApiError(status=status, detail=detail, errors=errors):
             parts = [{"part": part, "detail": why} for part, why in errors]
-            return problem(status, detail, **({"errors": parts} if parts else {}))
+            response = problem(status, detail, **({"errors": parts} if parts else {}))
+            if status == HTTPStatus.SERVICE_UNAVAILABLE:
+                response.headers["Retry-After"] = "1"
+            return response
         case HTTPException(status_code=status, detail=detail, headers=headers):
             response = problem(status, detail)
             response.headers.update(headers or {})

@@ -101,6 +101,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             dict.fromkeys(("key", "Content-Type", "policy", "x-signature"), TEXT)
             | {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
             ("key", "Content-Type", "policy", "x-signature", "file"),
+            is_closed=True,
         ),
         "Picture": picture,
         "PicturePage": _object(

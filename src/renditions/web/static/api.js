@@ -1,6 +1,9 @@
 // Calls to the API, and what is shown of sizes and names.
 
+// A refusal: the same again would be refused again. Any other error may pass.
 export class Problem extends Error {}
+
+export const isPassing = (status) => status === 429 || status >= 500;
 
 export async function call(method, path, body) {
   const options = { method, headers: {} };
@@ -10,7 +13,10 @@ export async function call(method, path, body) {
   }
   const response = await fetch(path, options);
   if (response.status === 401) location.assign('/login');
-  if (!response.ok) throw new Problem((await response.json()).detail);
+  if (!response.ok) {
+    const { detail } = await response.json();
+    throw isPassing(response.status) ? new Error(detail) : new Problem(detail);
+  }
   return response.status === 204 ? null : response.json();
 }
 

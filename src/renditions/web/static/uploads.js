@@ -1,6 +1,6 @@
 // Uploads: a few at a time, each with its progress, and tried again when the line comes back.
 
-import { call, element, Problem } from './api.js';
+import { call, element, isPassing, Problem } from './api.js';
 
 const AT_ONCE = 3;
 const ATTEMPTS = 6;
@@ -70,7 +70,7 @@ class Upload {
         return await step();
       } catch (error) {
         if (error instanceof Problem || this.cancelled || attempt === ATTEMPTS) throw error;
-        this.say(`the connection was lost; trying again (${attempt} of ${ATTEMPTS - 1})`);
+        this.say(`${error instanceof TypeError ? 'the connection was lost' : error.message}; trying again (${attempt} of ${ATTEMPTS - 1})`);
         await new Promise((resolve) => { setTimeout(resolve, 2 ** attempt * 250); });
       }
     }
@@ -92,7 +92,7 @@ class Upload {
         if (status < 300 || (status === 409 && this.sent)) return resolve();
         let detail = `the server answered ${status}`;
         try { detail = JSON.parse(this.request.responseText).detail; } catch { /* S3 answers in XML */ }
-        return reject(status >= 500 ? new Error(detail) : new Problem(detail));
+        return reject(isPassing(status) ? new Error(detail) : new Problem(detail));
       };
       this.request.onerror = () => { this.sent = true; reject(new Error('the connection was lost')); };
       this.request.onabort = () => reject(new Error('cancelled'));

@@ -1,0 +1,140 @@
+"""Many uploads at once, and the server killed in the middle: each is answered, each becomes its renditions.
+
+``make test-load`` sends 1,000 from 32 clients; here it is fewer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.request
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from commands import write_pipeline
+from web.browser import find_port, start_server, wait_for
+
+COUNT, CLIENTS = (int(os.environ.get(name, default)) for name, default in (("UPLOADS", 60), ("CLIENTS", 8)))
+ATTEMPTS = 600
+MOST_PEAK_BYTES = 300_000_000
+"""What the server may take at most while ``CLIENTS`` send files of about 2 MB."""
+
+
+def make_pictures(folder: Path) -> list[bytes]:
+    """Draw pictures of noise, which no format makes small."""
+    contents = []
+    for seed in range(4):
+        grain = np.random.default_rng(seed).integers(0, 256, (900, 1200, 3), dtype=np.uint8)
+        Image.fromarray(grain).save(folder / "noise.jpg", quality=95)
+        contents.append((folder / "noise.jpg").read_bytes())
+    return contents
+
+
+def post(
+    port: int, path: str, headers: Mapping[str, str], body: bytes
+) -> tuple[int, Mapping[str, str], bytes]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST", path, body, dict(headers))
+        answer = connection.getresponse()
+        return answer.status, dict(answer.headers), answer.read()
+    finally:
+        connection.close()
+
+
+def encode_form(fields: Mapping[str, str], content: bytes) -> tuple[dict[str, str], bytes]:
+    parts = [f'--=\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+             for name, value in fields.items()]  # fmt: skip
+    head = "".join(parts) + '--=\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+    body = head.encode() + content + b"\r\n--=--\r\n"
+    return {"Content-Type": 'multipart/form-data; boundary="="'}, body
+
+
+def upload(port: int, name: str, content: bytes) -> None:
+    """Send a picture until it is taken, as a client does that knows of lost lines and of ``Retry-After``."""
+    asked = {"name": name, "type": "image/jpeg", "size_bytes": len(content), "replace": True}
+    for _ in range(ATTEMPTS):
+        try:
+            status, headers, body = post(
+                port, "/uploads", {"Content-Type": "application/json"}, json.dumps(asked).encode()
+            )
+            if status == 201:
+                form = json.loads(body)
+                status, headers, body = post(port, form["url"], *encode_form(form["fields"], content))
+        except (OSError, HTTPException):
+            time.sleep(0.2)  # it was killed
+            continue
+        if status == 204:
+            return
+        # 403: the form was made before it was killed.
+        assert status in (429, 503) or (status == 403 and b"fields of POST" in body), (status, body)
+        time.sleep(float(headers.get("Retry-After", "0")))
+    raise AssertionError(f"{name} is never taken")
+
+
+def ask(port: int, path: str) -> Any:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
+        return json.load(answer)
+
+
+def wait_until_processed(port: int, count: int) -> None:
+    for _ in range(ATTEMPTS):
+        if ask(port, "/stats")["by_status"]["done"] >= count:
+            return
+        time.sleep(1)
+    raise AssertionError(ask(port, "/stats"))
+
+
+def check_all(port: int, folder: Path, names: list[str]) -> None:
+    assert ask(port, "/plan") == {"counts": {"keep": len(names)}, "differences": []}
+    root = folder / "processed"
+    made = {path.relative_to(root).as_posix() for path in root.rglob("?.jpg") if path.is_file()}
+    assert made == {f"{name}/{rendition}.jpg" for name in names for rendition in ("a", "b")}
+
+
+def read_peak_bytes(pid: int) -> int:
+    """Return the most memory that a process had (Linux)."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+@pytest.mark.parametrize("is_killed", [True] if COUNT < 100 else [False, True])
+def test_of_many_uploads_at_once_none_is_lost(tmp_path: Path, is_killed: bool) -> None:
+    write_pipeline(tmp_path, "[renditions.a]\nwidth = 200\n[renditions.b]\nwidth = 100\n")
+    contents, names = make_pictures(tmp_path), [f"{number % 7}/{number}.jpg" for number in range(COUNT)]
+    port = find_port()
+    server = start_server(tmp_path, port)
+    try:
+        wait_for(f"http://127.0.0.1:{port}")
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            sent = [
+                clients.submit(upload, port, name, contents[number % len(contents)])
+                for number, name in enumerate(names)
+            ]
+            if is_killed:
+                while sum(each.done() for each in sent) < COUNT // 4:
+                    time.sleep(0.01)
+                assert not all(each.done() for each in sent), "it comes in the middle"
+                server.kill()
+                server.wait()
+                server = start_server(tmp_path, port)
+            for each in sent:
+                each.result()
+        wait_for(f"http://127.0.0.1:{port}")
+        wait_until_processed(port, COUNT)
+        check_all(port, tmp_path, names)
+        if Path("/proc/self/status").exists():
+            peak_bytes = read_peak_bytes(server.pid)
+            print(f"{COUNT} uploads, peak {peak_bytes:,} bytes")
+            assert peak_bytes < MOST_PEAK_BYTES
+    finally:
+        server.terminate()
+        server.wait(60)
