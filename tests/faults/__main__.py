@@ -58,6 +58,7 @@ def main() -> int:
             f"{histories:,} histories, {calls:,} I/O calls, {len(failures)} broken promises; {seconds:,.0f} s"
         )
         print("".join(f"{failure}\n" for failure in failures), end="")
+        print(f"{count_crash_points():,} crash points, all recovered from")
         most = MOST_HISTORIES_OF_A_MUTATION
         caught = list(executor.map(lambda number: live_apart(0, most, number), range(len(MUTATIONS))))
     for mutation, result in zip(MUTATIONS, caught, strict=True):
@@ -66,6 +67,13 @@ def main() -> int:
     seconds = time.monotonic() - began
     print(f"{len(MUTATIONS) - missed} of {len(MUTATIONS)} mutations caught; {seconds:,.0f} s in all")
     return 1 if failures or missed else 0
+
+
+def count_crash_points() -> int:
+    """Have a worker die at each step of each scenario; return how many there are."""
+    from faults.test_crash_points import SCENARIOS, crash_everywhere  # noqa: PLC0415 - as below
+
+    return sum(map(crash_everywhere, SCENARIOS))
 
 
 def live(first: int, histories: int, mutation: int | None) -> Result:

@@ -9,9 +9,14 @@ from functools import partial
 import pytest
 
 from renditions.recipe import Rendition
+from renditions.reconcile import reopen
 from world import Crash, Steps, World, make_pipeline
 
 NAME = "a/photo.jpg"
+
+
+def crash() -> None:
+    raise Crash
 
 
 def new(world: World) -> None:
@@ -65,15 +70,32 @@ def key_taken(world: World) -> None:
     world.upload(NAME, b"later")
 
 
+def failed(world: World) -> None:
+    new(world)
+    world.processor(output=world.break_writes(99)).process(NAME)
+
+
+def given_up(world: World) -> None:
+    for _ in range(3):
+        failed(world)
+    record = world.catalog.get(NAME)
+    assert record
+    reopen(world.catalog, record)
+
+
+def lease_expired(world: World) -> None:
+    replaced(world)
+    with pytest.raises(Crash):
+        world.processor("expired", Steps(at=5, before=crash)).process(NAME)
+    world.now += timedelta(hours=1)
+
+
 SCENARIOS = [
     new, replaced, deleted, pipeline_changed, key_changed, rejected, turned_bad, partly_made, key_taken,
+    failed, given_up, lease_expired,
 ]  # fmt: skip
 
 each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-
-
-def crash() -> None:
-    raise Crash
 
 
 def count_steps(scenario: Callable[[World], None]) -> int:
@@ -84,20 +106,24 @@ def count_steps(scenario: Callable[[World], None]) -> int:
     return steps.count
 
 
-@each_scenario
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_crash_at_any_step_is_recovered_from(scenario: Callable[[World], None], when: str) -> None:
+def crash_everywhere(scenario: Callable[[World], None]) -> int:
+    """Have a worker die before and after each step, and recover each time; return how many times."""
     total = count_steps(scenario)
-    assert total >= 4
     for at in range(total):
-        world = World()
-        scenario(world)
-        steps = Steps(at=at, before=crash) if when == "before" else Steps(at=at, after=crash)
-        with pytest.raises(Crash):
-            world.processor("dead", steps).process(NAME)
-        world.gone.add("dead")
-        world.settle()
-        world.check_promise()
+        for steps in (Steps(at=at, before=crash), Steps(at=at, after=crash)):
+            world = World()
+            scenario(world)
+            with pytest.raises(Crash):
+                world.processor("dead", steps).process(NAME)
+            world.gone.add("dead")
+            world.settle()
+            world.check_promise()
+    return 2 * total
+
+
+@each_scenario
+def test_a_crash_at_any_step_is_recovered_from(scenario: Callable[[World], None]) -> None:
+    assert crash_everywhere(scenario) >= 8
 
 
 @each_scenario

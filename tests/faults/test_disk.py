@@ -1,0 +1,82 @@
+"""Disks that are full or can't be written, as real file systems in a mount namespace of the test's own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from commands import RENDITIONS, draw, write_pipeline
+
+PICTURES = 4
+
+
+def can_mount() -> bool:
+    """Tell whether this user may mount in a namespace of their own."""
+    if shutil.which("unshare") is None:
+        return False
+    command = ["unshare", "-rm", "mount", "-t", "tmpfs", "x", "/mnt"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(autouse=True)
+def _namespaces() -> None:
+    if not can_mount():
+        pytest.skip("full and read-only disks are NOT tested: this user can't mount here")
+
+
+def run_in_namespace(folder: Path, script: str) -> list[str]:
+    """Run a shell script that mounts; return the lines that it prints."""
+    ended = subprocess.run(
+        ["unshare", "-rm", "sh", "-euc", script], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.splitlines()
+
+
+def prepare(folder: Path, catalog: str) -> None:
+    (folder / "disk").mkdir()
+    renditions = '[renditions.a]\nwidth = 640\nformat = "png"\n[renditions.b]\nwidth = 60'
+    write_pipeline(folder, renditions, f'[catalog]\nstore = "sqlite:{catalog}"')
+    file = folder / "renditions.toml"
+    file.write_text(file.read_text().replace("./processed", "./disk/processed"))
+    for number in range(PICTURES):
+        draw(folder / "inbox" / f"{number}.png", 640, 360, seed=number)
+
+
+@pytest.mark.parametrize(
+    ("catalog", "breaking", "mending"),
+    [
+        ("renditions.db", "head -c 30m /dev/zero > disk/other 2> /dev/null || true", "rm disk/other"),
+        ("disk/renditions.db", "mount -o remount,ro disk", "mount -o remount,rw disk"),
+    ],
+    ids=["full", "read-only"],
+)
+def test_a_disk_that_can_not_be_written_loses_nothing_and_then_all_is_made(
+    tmp_path: Path, catalog: str, breaking: str, mending: str
+) -> None:
+    """Half of the pictures come while it is broken, and one goes."""
+    prepare(tmp_path, catalog)
+    script = f"""
+        mount -t tmpfs -o size=20m x disk
+        mkdir later; mv inbox/[23].png later
+        sleep 1.1
+        {RENDITIONS} sync > first.txt
+        {breaking}
+        mv later/* inbox; rm inbox/0.png
+        sleep 1.1
+        if {RENDITIONS} sync > second.txt 2>&1; then echo "it said that all was well"; fi
+        {mending}
+        {RENDITIONS} retry > retry.txt 2>&1 || true
+        {RENDITIONS} sync > third.txt
+        {RENDITIONS} sync
+        {RENDITIONS} list --json | grep -c '"status": "done"'
+        find disk/processed -type f -not -path '*/.renditions/*' | wc -l
+        find disk/processed -path '*/.renditions/*' -type f -not -name '*lock*' | wc -l
+    """
+    last, done, outputs, leftovers = run_in_namespace(tmp_path, script)[-4:]
+    assert last.startswith("Nothing to do")
+    assert (int(done), int(outputs), int(leftovers)) == (PICTURES - 1, 2 * (PICTURES - 1), 0)
+    assert "Traceback" not in (tmp_path / "second.txt").read_text()
