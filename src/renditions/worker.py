@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from renditions.difference import Difference, Outcome
@@ -168,7 +170,8 @@ class Worker:
         held.drop(message)
         try:
             if any(map(comes_again, outcomes)):
-                self.queue.hide([message], self.times.pause_after(message.deliveries))
+                pause = max(self.times.pause_after(message.deliveries), *map(_seconds_leased, outcomes))
+                self.queue.hide([message], pause)
             else:
                 self.queue.delete([message])
         except QueueFailed as error:
@@ -201,3 +204,17 @@ class Worker:
         fanned = fan_out(self.plan(after), self.place, self.queue.send, lambda: not stop.is_set())
         more = "" if fanned.continues_after is None else f", to be continued after {fanned.continues_after}"
         log.info("%d pictures differ%s", fanned.sent, more)
+
+
+def _seconds_leased(outcome: Outcome) -> int:
+    """Return how long somebody else holds the picture, at most.
+
+    Before that its message would come in vain, and it only comes so often:
+
+        A  takes the lease …killed…                          the lease ends
+        B                    waits, waits, waits, dead letter      :
+        C                    waits                                 : makes it
+    """
+    if outcome.result != "waiting" or outcome.record is None or outcome.record.lease is None:
+        return 0
+    return math.ceil((outcome.record.lease.until - datetime.now(UTC)).total_seconds())

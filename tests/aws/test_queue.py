@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -215,12 +214,19 @@ def test_the_same_event_fifty_times_is_one_processing(
     assert account.read_notices() == [("photo.jpg", "done")]
 
 
-def start_worker(folder: Path, account: Account) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [RENDITIONS, "worker", "--json", "--workers", "1", "--queue", account.pictures],
-        cwd=folder, env=os.environ | account.environ(),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+@contextmanager
+def working(folder: Path, account: Account, number: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker until the context is left; what it tells and says is in two files of the folder."""
+    with (folder / f"told{number}").open("wb") as told, (folder / f"said{number}").open("wb") as said:
+        worker = subprocess.Popen(
+            [RENDITIONS, "worker", "--json", "--workers", "1", "--queue", account.pictures],
+            cwd=folder, env=os.environ | account.environ(), stdout=told, stderr=said,
+        )  # fmt: skip
+        try:
+            yield worker
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            worker.wait(timeout=60)
 
 
 def test_two_workers_lose_no_picture(account: Account, tmp_path: Path) -> None:
@@ -231,19 +237,16 @@ def test_two_workers_lose_no_picture(account: Account, tmp_path: Path) -> None:
     for number, name in enumerate(names):
         account.upload(name, some + b"%d" % number)
     started = time.monotonic()
-    workers = [start_worker(tmp_path, account) for _ in range(2)]
-    told: list[list[Any]] = []
-    try:
-        while count_messages(account.pictures) and all(worker.poll() is None for worker in workers):
+    with working(tmp_path, account, 0) as first, working(tmp_path, account, 1) as second:
+        while count_messages(account.pictures) and first.poll() is None and second.poll() is None:
             time.sleep(0.5)
         seconds = time.monotonic() - started
-    finally:
-        for worker in workers:
-            worker.send_signal(signal.SIGTERM)
-        for worker in workers:
-            out, messages = worker.communicate(timeout=60)
-            told.append([json.loads(line) for line in out.splitlines()])
-            assert worker.returncode == 0, messages
+    for number, worker in enumerate((first, second)):
+        assert worker.returncode == 0, (tmp_path / f"said{number}").read_text()
+    told = [
+        [json.loads(line) for line in (tmp_path / f"told{number}").read_text().splitlines()]
+        for number in range(2)
+    ]
     print(f"{WORKED} pictures in {seconds:.1f} s with two workers, {[len(lines) for lines in told]} each")
     lines = [(line["name"], line["result"]) for some_lines in told for line in some_lines]
     assert Counter(lines) == {(name, "done"): 1 for name in names}

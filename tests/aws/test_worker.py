@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from renditions.errors import QueueFailed, QueueRefused
 from renditions.events import encode_change, encode_sync
 from renditions.pipeline import S3Place
 from renditions.pipeline_file import read_preset
+from renditions.record import Lease, Record
 from renditions.worker import Times, Worker
 from world import World
 
@@ -135,6 +137,24 @@ def test_what_failed_stays_hidden_for_a_while(world: World, url: str) -> None:
         wait_until(lambda: bool(told))
     assert Queue(CLIENTS.sqs, url).receive(wait_seconds=0) == []
     assert count_messages(url) == 1
+
+
+def test_what_somebody_else_holds_stays_hidden_until_they_can_no_more(world: World, url: str) -> None:
+    """However often it may be delivered: of a worker that was killed, the lease outlasts the pauses."""
+    world.upload("first.jpg", b"1")
+    until = datetime.now(UTC) + timedelta(seconds=4)
+    leased = Record("first.jpg", "processing", world.now, lease=Lease("killed", until))
+    world.catalog.write(leased)
+
+    def process(name: str) -> Outcome:
+        world.now = datetime.now(UTC)
+        return world.processor().process(name)
+
+    send_pictures(url, "first.jpg")
+    with working(Queue(CLIENTS.sqs, url), world, process) as told:
+        wait_until(lambda: count_messages(url) == 0)
+    assert [outcome.result for outcome in told] == ["waiting", "done"]
+    world.check_promise()
 
 
 def test_a_long_picture_stays_hidden_from_others(world: World, url: str) -> None:
