@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -12,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
+import renditions
 from commands import run
 from renditions.cli.packaging import _print_bundle, read_target
-from renditions.deploy.bundle import PICTURES, Bundle, Part, Role, build, find_libraries
+from renditions.deploy.bundle import PICTURES, Bundle, Part, Role, _own_files, build, find_libraries
 from renditions.deploy.wheels import Target, _read_wheel, collect_libraries
 from renditions.errors import Failed, UsageError
 from renditions.pipeline import Accept, Pipeline
-from renditions.pipeline_file import parse, read_preset
+from renditions.pipeline_file import load, parse, read_preset
 from renditions.pipeline_plain import from_plain
 
 HERE = Target("x86_64", f"{sys.version_info.major}.{sys.version_info.minor}")
@@ -71,6 +73,40 @@ def test_the_same_input_gives_the_same_bytes_with_bytecode_too(tmp_path: Path) -
         hashes.add(hashlib.sha256(bundle.file.read_bytes()).hexdigest())
     assert len(hashes) == 1
     assert {path.name for path in tmp_path.iterdir()} == {"one.zip", "two.zip"}
+
+
+def test_neither_folder_nor_day_nor_a_touched_file_changes_it_and_what_is_declared_does(
+    tmp_path: Path,
+) -> None:
+    """As Terraform sees it: the function is updated when, and only when, something in it changed."""
+    touched = Path(renditions.__file__)
+    before = touched.stat()
+    hashes = []
+    for number, more in enumerate(("", "", "data_uri = true\n")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        file = folder / "renditions.toml"
+        file.write_text(read_preset("base64").replace('format = "base64"\n', f'format = "base64"\n{more}'))
+        day = before.st_mtime + number * 86_400
+        for path in (file, touched):
+            os.utime(path, (day, day))
+        bundle = build(load(file).pipeline, folder / "bundle.zip", HERE)
+        hashes.append(hashlib.sha256(bundle.file.read_bytes()).hexdigest())
+    os.utime(touched, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_another_quality_is_another_bundle() -> None:
+    one, other = (
+        {file.path: file.content for file in _own_files(pipeline, PICTURES)}
+        for pipeline in (preset("gallery"), with_quality(preset("gallery"), 71))
+    )
+    assert {path for path in one if one[path] != other[path]} == {"pipeline.json"}
+
+
+def with_quality(pipeline: Pipeline, quality: int) -> Pipeline:
+    changed = replace(pipeline.renditions["document"], quality=quality)
+    return replace(pipeline, renditions={**pipeline.renditions, "document": changed})
 
 
 def test_bytecode_is_not_checked_against_its_source(tmp_path: Path) -> None:

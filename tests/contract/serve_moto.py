@@ -20,6 +20,7 @@ from typing import Any
 
 from moto.moto_server import werkzeug_app
 from moto.moto_server.utilities import RegexConverter
+from moto.sqs.models import Queue
 from werkzeug.serving import make_server
 
 POLL_SECONDS = 0.02
@@ -66,7 +67,24 @@ class AnyPath(RegexConverter):
         self.regex = f"(?s:{items[0]})"
 
 
+def keep_policies_of_queues() -> None:
+    """Have a queue's policy stay when something else is set, and have one on who sends it dead letters."""
+    queue: Any = Queue
+    queue.BASE_ATTRIBUTES.append("RedriveAllowPolicy")
+    queue.redrive_allow_policy = None
+    set_attributes = queue._set_attributes
+
+    def set_and_keep(self: Any, attributes: dict[str, Any], now: float | None = None) -> None:
+        before = getattr(self, "policy", None)
+        set_attributes(self, attributes, now)
+        if "Policy" not in attributes:
+            self.policy = before
+
+    queue._set_attributes = set_and_keep
+
+
 if __name__ == "__main__":
+    keep_policies_of_queues()
     vars(werkzeug_app)["RegexConverter"] = AnyPath
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = Serialised(
