@@ -40,9 +40,9 @@ provider "aws" {
 """
 
 FORGOTTEN = {
+    ("aws_lambda_function", "logging_config"): "moto keeps none",
     ("aws_s3_bucket_notification", "eventbridge"): "moto keeps it, and doesn't tell of it",
-    ("aws_sqs_queue_redrive_policy", "redrive_policy"): "moto gives it back with blanks in it",
-    ("aws_sqs_queue_redrive_allow_policy", "redrive_allow_policy"): "moto gives it back with blanks in it",
+    ("aws_sqs_queue", "redrive_policy"): "moto gives it back with blanks in it",
 }
 """What a second plan finds changed on moto though nobody changed it, and why."""
 
