@@ -80,6 +80,7 @@ faults: setup
 # Draws the documents' pictures anew.
 pictures: setup
 	.venv/bin/python docs/draw.py
+	PYTHONPATH=tests .venv/bin/python docs/screens.py
 
 clean:
 	rm -rf .venv demo benchmarks/.cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -196,10 +196,14 @@ def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
 def count_totals(service: Service) -> dict[str, Any]:
     """Return how many pictures there are by status, and how many bytes went in and came out."""
     statuses: Counter[str] = Counter(dict.fromkeys(STATUSES, 0))
-    original_bytes = renditions = rendition_bytes = 0
+    original_bytes = renditions = rendition_bytes = replaced_bytes = 0
+    processing_seconds = 0.0
     for record in service.catalog.list():
         statuses[record.status] += 1
-        original_bytes += record.original.size_bytes if record.original else 0
+        size_bytes = record.original.size_bytes if record.original else 0
+        original_bytes += size_bytes
+        replaced_bytes += size_bytes * len(record.outputs)
+        processing_seconds += _processing_seconds(record)
         renditions += len(record.outputs)
         rendition_bytes += sum(output.size_bytes for output in record.outputs)
     return {
@@ -208,7 +212,21 @@ def count_totals(service: Service) -> dict[str, Any]:
         "original_bytes": original_bytes,
         "renditions": renditions,
         "rendition_bytes": rendition_bytes,
+        "replaced_bytes": replaced_bytes,
+        "processing_seconds": round(processing_seconds, 3),
     }
+
+
+def _processing_seconds(record: Record) -> float:
+    """Return how long the picture was in work, as far as its history goes back."""
+    seconds, begun = 0.0, None
+    for event in record.history:
+        if event.status == "processing":
+            begun = event.timestamp
+        elif begun:
+            seconds += (event.timestamp - begun).total_seconds()
+            begun = None
+    return seconds
 
 
 def _head(service: Service, name: str) -> Any:

@@ -144,8 +144,13 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                 "original_bytes": _COUNT,
                 "renditions": _COUNT,
                 "rendition_bytes": _COUNT,
+                "replaced_bytes": {
+                    **_COUNT,
+                    "description": "What would be sent if each rendition were its original",
+                },
+                "processing_seconds": {"type": "number", "minimum": 0},
             },
-            ("pictures", "by_status", "original_bytes", "renditions", "rendition_bytes"),
+            ("pictures", "by_status", "original_bytes", "renditions", "rendition_bytes", "replaced_bytes"),
         ),
     }
 

@@ -32,6 +32,12 @@ export function formatBytes(count) {
   return `${at && count < 99.5 ? count.toPrecision(2) : Math.round(count)} ${units[at]}`;
 }
 
+export function formatSeconds(seconds) {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+}
+
 const SHOWN = new Set(['jpeg', 'png', 'webp', 'avif', 'gif']);
 
 // The renditions that a browser shows, the smallest first.

@@ -1,6 +1,6 @@
 // The page: what lands on it, what the server tells, and what is shown.
 
-import { call, formatBytes } from './api.js';
+import { call, formatBytes, formatSeconds } from './api.js';
 import { Gallery } from './gallery.js';
 import * as pictureView from './picture.js';
 import * as uploads from './uploads.js';
@@ -38,7 +38,10 @@ async function showTotals() {
   const totals = await call('GET', '/stats');
   document.querySelector('[data-total=pictures]').textContent = totals.pictures.toLocaleString('en');
   document.querySelector('[data-total=original_bytes]').textContent = formatBytes(totals.original_bytes);
-  document.querySelector('[data-total=rendition_bytes]').textContent = `${totals.renditions.toLocaleString('en')}, ${formatBytes(totals.rendition_bytes)}`;
+  document.querySelector('[data-total=rendition_bytes]').textContent = `${totals.renditions.toLocaleString('en')} · ${formatBytes(totals.rendition_bytes)}`;
+  const { rendition_bytes: sent, replaced_bytes: replaced } = totals;
+  document.querySelector('[data-total=saved]').textContent = replaced > sent ? `${Math.floor(100 - (100 * sent) / replaced)} %` : '–';
+  document.querySelector('[data-total=time]').textContent = formatSeconds(totals.processing_seconds);
   for (const [status, count] of Object.entries(totals.by_status)) {
     const shown = document.querySelector(`[data-status=${status}] span`);
     if (shown) shown.textContent = count ? count.toLocaleString('en') : '';

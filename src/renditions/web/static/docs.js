@@ -6,20 +6,25 @@ const api = await (await fetch('/openapi.json')).json();
 const root = document.querySelector('#operations');
 for (const [path, methods] of Object.entries(api.paths)) {
   for (const [method, operation] of Object.entries(methods)) {
-    const parameters = (operation.parameters ?? []).map((each) => element('li', {}, element('code', {}, each.name), ` (${each.in}): ${each.description}`));
+    const parameters = (operation.parameters ?? []).map((each) => element('li', {}, element('code', {}, each.name), ` (${each.in}): ${plain(each.description)}`));
     const [body] = Object.values(operation.requestBody?.content ?? {}).map((each) => each.schema);
-    const answers = Object.entries(operation.responses).map(([status, answer]) => element('li', {}, element('code', {}, status), ` ${answer.description}`));
+    const answers = Object.entries(operation.responses).filter(([status]) => status < '400').map(([status, answer]) => element('li', {}, element('code', {}, status), ` ${plain(answer.description)}`));
+    const refusals = Object.keys(operation.responses).filter((status) => status >= '400').join(', ');
     root.append(element(
       'section', {},
       element('h2', {}, element('code', {}, `${method.toUpperCase()} ${path}`)),
-      element('p', {}, operation.summary),
+      element('p', {}, plain(operation.summary)),
       ...(parameters.length ? [element('ul', {}, ...parameters)] : []),
-      ...(body ? [element('pre', { tabindex: '0' }, JSON.stringify(resolve(body), null, 2))] : []),
-      element('ul', {}, ...answers),
+      ...(body ? [element('details', {}, element('summary', {}, 'The body'), element('pre', { tabindex: '0' }, JSON.stringify(resolve(body), null, 2)))] : []),
+      element('ul', {}, ...answers, element('li', {}, element('code', {}, refusals), ' A problem document that says why not')),
     ));
   }
 }
 
 function resolve(schema) {
   return schema.$ref ? api.components.schemas[schema.$ref.split('/').pop()] : schema;
+}
+
+function plain(markdown) {
+  return markdown.replaceAll('`', '');
 }

@@ -66,12 +66,17 @@ export class Gallery {
   }
 
   draw() {
-    const side = parseFloat(getComputedStyle(this.root).getPropertyValue('--tile'));
-    const columns = Math.max(1, Math.floor((this.root.clientWidth + GAP) / (side + GAP)));
+    const least = parseFloat(getComputedStyle(this.root).getPropertyValue('--tile'));
+    const width = this.root.clientWidth;
+    const columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
+    const side = Math.floor((width + GAP) / columns) - GAP;
+    this.root.style.setProperty('--side', `${side}px`);
     const height = side + CAPTION + GAP;
     const rows = Math.ceil(this.pictures.length / columns);
     this.root.style.height = `${rows * height}px`;
-    document.querySelector('#empty').hidden = this.pictures.length > 0 || this.loading !== null;
+    const empty = document.querySelector('#empty');
+    empty.hidden = this.pictures.length > 0 || this.loading !== null;
+    empty.textContent = this.status ? `No picture is ${this.status}.` : 'Nothing here yet: drop a picture above.';
     const top = -this.root.getBoundingClientRect().top;
     const first = Math.max(0, Math.floor(top / height) - MARGIN_ROWS) * columns;
     const last = Math.min(this.pictures.length, (Math.ceil((top + innerHeight) / height) + MARGIN_ROWS) * columns);

@@ -1,6 +1,6 @@
 // Uploads: a few at a time, each with its progress, and tried again when the line comes back.
 
-import { call, element, isPassing, Problem } from './api.js';
+import { call, element, formatBytes, formatSeconds, isPassing, Problem } from './api.js';
 
 const AT_ONCE = 3;
 const ATTEMPTS = 6;
@@ -33,6 +33,23 @@ function next() {
   }
 }
 
+// What came of a picture: how long it took, and how small it became.
+function sum(picture) {
+  const sizes = Object.values(picture.renditions ?? {}).map((output) => output.size_bytes).sort((one, other) => one - other);
+  const seconds = workSeconds(picture.history ?? []);
+  const time = seconds === null ? '' : ` in ${formatSeconds(seconds)}`;
+  if (!sizes.length) return time;
+  const range = [...new Set([formatBytes(sizes[0]), formatBytes(sizes.at(-1))])].join(' to ');
+  const before = picture.original_size_bytes ? ` instead of ${formatBytes(picture.original_size_bytes)}` : '';
+  return `${time}: ${sizes.length} rendition${sizes.length === 1 ? '' : 's'}, ${range}${before}`;
+}
+
+function workSeconds(history) {
+  const begun = history.findLast((event) => event.status === 'processing');
+  const ended = history.at(-1);
+  return begun && ended !== begun ? (new Date(ended.timestamp) - new Date(begun.timestamp)) / 1000 : null;
+}
+
 class Upload {
   constructor(file) {
     this.file = file;
@@ -49,18 +66,27 @@ class Upload {
     if (this.cancelled) return;
     this.row.className = '';
     try {
-      const suffix = this.file.name.split('.').pop().toLowerCase();
-      const form = await this.again(() => call('POST', '/uploads', {
-        name: this.file.webkitRelativePath || this.file.name, type: this.file.type || TYPES[suffix] || '', size_bytes: this.file.size,
-      }));
-      named.set(form.name, this);
-      await this.again(() => this.send(form));
+      try {
+        await this.deliver();
+      } catch (error) {
+        if (error.status !== 403 || this.cancelled) throw error;
+        await this.deliver(); // The form ran out, or the server that signed it was started again.
+      }
       this.progress.value = 1;
       this.button.hidden = true;
       if (!this.ended) this.say('uploaded, its renditions are being made');
     } catch (error) {
       if (!this.cancelled) this.fail(error instanceof Problem ? error.message : `the server can't be reached: ${error.message}`);
     }
+  }
+
+  async deliver() {
+    const suffix = this.file.name.split('.').pop().toLowerCase();
+    const form = await this.again(() => call('POST', '/uploads', {
+      name: this.file.webkitRelativePath || this.file.name, type: this.file.type || TYPES[suffix] || '', size_bytes: this.file.size,
+    }));
+    named.set(form.name, this);
+    await this.again(() => this.send(form));
   }
 
   // Waits for the line to come back, longer each time; a refusal is no such thing.
@@ -92,7 +118,7 @@ class Upload {
         if (status < 300 || (status === 409 && this.sent)) return resolve();
         let detail = `the server answered ${status}`;
         try { detail = JSON.parse(this.request.responseText).detail; } catch { /* S3 answers in XML */ }
-        return reject(isPassing(status) ? new Error(detail) : new Problem(detail));
+        return reject(isPassing(status) ? new Error(detail) : Object.assign(new Problem(detail), { status }));
       };
       this.request.onerror = () => { this.sent = true; reject(new Error('the connection was lost')); };
       this.request.onabort = () => reject(new Error('cancelled'));
@@ -120,9 +146,8 @@ class Upload {
     this.ended = true;
     this.button.hidden = true;
     this.progress.value = 1;
-    const count = Object.keys(picture.renditions ?? {}).length;
-    if (picture.status === 'done') this.say(`done: ${count} rendition${count === 1 ? '' : 's'}`, 'good');
-    else this.say(`${picture.status}: ${picture.reason}`, 'bad');
+    if (picture.status === 'done') this.say(`done${sum(picture)}`, 'good over');
+    else this.say(`${picture.status}: ${picture.reason}`, 'bad over');
   }
 
   fail(why) {

@@ -1,0 +1,102 @@
+"""Takes the pictures in ``web.md``, in a real browser over the running server: ``make pictures``."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from commands import write_pipeline
+from renditions.imaging.scenery import draw_pictures
+from web.browser import open_browser, served
+
+IMAGES = Path(__file__).parent / "images" / "web"
+RENDITIONS = (
+    "[renditions.thumb]\nwidth = 240\n[renditions.large]\nwidth = 1200\nformat = 'webp'\n"
+    "[renditions.small]\nwidth = 600\nformat = 'avif'\n"
+)
+DESK, TELEPHONE = (1120, 900), (390, 844)
+Scheme = Literal["light", "dark"]
+COPIES = 3
+PICTURES = ("mountains.jpg", "dunes.jpg", "portrait.jpg", "leaf.png", "aurora.webp")
+REJECTED = ("half.jpg", "notes.jpg")
+GOOD = len(PICTURES) + 1
+
+
+def main() -> None:
+    """Take every picture anew."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place, open_browser() as browser:
+        folder = Path(place)
+        write_pipeline(folder, RENDITIONS)
+        files = draw_files(folder / "uploads")
+        with served(folder) as address:
+            take_all(browser, address, files)
+
+
+def draw_files(folder: Path) -> list[Path]:
+    """Draw what is dropped on the page: pictures, one with a long name, and two files that are none."""
+    draw_pictures(folder)
+    long = folder / "a picture whose name is much longer than the place that a page has for names.jpg"
+    long.write_bytes((folder / "sea.jpg").read_bytes())
+    return [*(folder / name for name in PICTURES), long, *(folder / name for name in REJECTED)]
+
+
+def take_all(browser: Browser, address: str, files: list[Path]) -> None:
+    """Show each view, on a desk and on a telephone, by day and by night."""
+    page = open_page(browser, address, DESK, "light")
+    page.set_input_files("#choose", files)
+    expect(page.locator("#uploads li.good")).to_have_count(GOOD, timeout=60_000)
+    expect(page.locator("#uploads li.bad")).to_have_count(len(REJECTED), timeout=60_000)
+    expect(page.locator(".tile img")).to_have_count(GOOD)
+    take(page, "page")
+    page.locator("#clear").click()
+    for _ in range(COPIES):
+        page.set_input_files("#choose", files[: len(PICTURES)])
+    expect(page.locator("#uploads li.good")).to_have_count(COPIES * len(PICTURES), timeout=60_000)
+    page.close()
+    views: tuple[tuple[str, tuple[int, int], Scheme], ...] = (
+        ("desk", DESK, "dark"), ("telephone", TELEPHONE, "light"),
+    )  # fmt: skip
+    for name, size, scheme in views:
+        page = open_page(browser, address, size, scheme)
+        expect(page.locator(".tile img").first).to_be_visible()
+        take(page, f"gallery-{name}")
+        page.locator(".tile[data-status=done]").last.click()
+        expect(page.locator("#picture")).to_be_visible()
+        take(page, f"picture-{name}")
+        page.keyboard.press("Escape")
+        page.click("#filters [data-status=rejected]")
+        page.locator(".tile[data-status=rejected]").first.click()
+        expect(page.locator("#picture")).to_be_visible()
+        take(page, f"rejected-{name}")
+        page.goto(f"{address}/docs")
+        expect(page.locator("#operations section").first).to_be_visible()
+        take(page, f"api-{name}")
+        page.close()
+
+
+def open_page(browser: Browser, address: str, size: tuple[int, int], scheme: Scheme) -> Page:
+    """Open the page as one sees it in a window of this size."""
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    page.goto(address)
+    expect(page.locator("#connection")).to_have_text("live")
+    return page
+
+
+def take(page: Page, name: str) -> None:
+    """Write what is seen as a small picture, once every picture in it is there."""
+    for _ in range(50):  # the page's policy forbids to evaluate there, so it is asked from here
+        page.wait_for_timeout(200)
+        if page.evaluate("[...document.images].every((image) => image.complete)"):
+            break
+    shot = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
+    shot.convert("RGB").save(IMAGES / f"{name}.webp", quality=80, method=6)
+
+
+if __name__ == "__main__":
+    main()
