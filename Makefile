@@ -41,7 +41,7 @@ test-servers: setup
 test-api: setup
 	API_EXAMPLES=320 .venv/bin/python -m pytest -s tests/web/test_description.py
 
-# PICTURES pictures through a queue, two workers and moto, whose transactions copy its whole table each time.
+# PICTURES pictures through a queue and two workers; it says how long that took.
 test-queue: setup
 	QUEUE_PICTURES=$(PICTURES) .venv/bin/python -m pytest -s tests/aws/test_queue.py -k two_workers
 

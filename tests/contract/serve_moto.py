@@ -9,6 +9,7 @@ the others by.
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import logging
@@ -18,6 +19,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from moto.dynamodb.models.table import Table
 from moto.moto_server import werkzeug_app
 from moto.moto_server.utilities import RegexConverter
 from moto.sqs.models import Queue
@@ -85,9 +87,17 @@ def keep_policies_of_queues() -> None:
     queue._set_attributes = set_and_keep
 
 
+def copy_table(table: Table, _: object) -> Table:
+    """Copy what a transaction of puts and deletes changes: moto copies a table for each of its items."""
+    copied = copy.copy(table)
+    copied.items = copy.copy(table.items)
+    return copied
+
+
 if __name__ == "__main__":
     keep_policies_of_queues()
     vars(werkzeug_app)["RegexConverter"] = AnyPath
+    Table.__deepcopy__ = copy_table  # type: ignore[attr-defined]  # what copy.deepcopy asks for
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = Serialised(
         werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app),
