@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,10 +152,21 @@ def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more
     return {permission for call in calls for permission in call.permissions()}
 
 
+@contextmanager
+def event_loop() -> Iterator[None]:
+    """Set a loop and close it: the adapter would leave its own open, as a function's process may."""
+    with closing(asyncio.new_event_loop()) as loop:
+        asyncio.set_event_loop(loop)
+        try:
+            yield
+        finally:
+            asyncio.set_event_loop(None)
+
+
 def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> set[Permission]:
     """Make every call of the API; return what that needed."""
     draw(folder / "photo.jpg", 700, 400)
-    with recorded() as calls:
+    with recorded() as calls, event_loop():
         answer = open_gateway(write_bundle(folder, "thumbnail", *more), environ)
 
         def ask(method: str, path: str, body: Any = None) -> int:

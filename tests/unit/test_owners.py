@@ -124,6 +124,23 @@ def test_many_may_enter_ask_and_sweep_at_once(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_swept_stays_locked_until_it_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its owner, that made it a moment ago, could lock it in between and hold a file without a name."""
+    (tmp_path / "made-but-not-locked-yet.lock").touch()
+    seen = []
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        with path.open("rb") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        seen.append(path.name)
+        os.remove(path)  # noqa: PTH107 - the method itself is replaced
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with Owner(tmp_path):
+        assert seen == ["made-but-not-locked-yet.lock"]
+        monkeypatch.undo()
+
+
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(Failed, match="file"), Owner(tmp_path / "file"):

@@ -76,8 +76,7 @@ class Owner:
 
     def _sweep(self) -> None:
         for path in self._directory.glob("*.lock"):
-            if not _is_held(path):
-                path.unlink(missing_ok=True)
+            _remove_unheld(path)
 
 
 def _hold(path: Path) -> int:
@@ -87,6 +86,8 @@ def _hold(path: Path) -> int:
 
         A  create                      lock: has no name left → create, lock
         B          not held: remove
+
+    B keeps it locked until it is removed: A waits so long, and sees it.
     """
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -104,6 +105,13 @@ def _is_held(path: Path) -> bool:
         except BlockingIOError:
             return True
     return False
+
+
+def _remove_unheld(path: Path) -> None:
+    with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if os.fstat(file.fileno()).st_nlink:  # else another removed it, and the name may be anew in use
+            path.unlink()
 
 
 @contextmanager
