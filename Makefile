@@ -3,6 +3,7 @@ PYTHON ?= python3
 PHOTOS ?=
 FILES ?= 10000
 PICTURES ?= 1000
+SEEDS ?= 20
 
 .PHONY: setup demo serve test test-api test-load test-servers test-queue test-infra scan lint bench bench-quick fuzz
 .PHONY: pictures clean
@@ -44,6 +45,11 @@ test-api: setup
 # PICTURES pictures through a queue and two workers; it says how long that took.
 test-queue: setup
 	QUEUE_PICTURES=$(PICTURES) .venv/bin/python -m pytest -s tests/aws/test_queue.py -k two_workers
+
+# SEEDS times thirty pictures on AWS's parts behind a network that refuses, resets, cuts and delays.
+.PHONY: test-network
+test-network: setup
+	NETWORK_SEEDS=$(SEEDS) NETWORK_PICTURES=30 .venv/bin/python -m pytest -s tests/faults/test_network.py
 
 # The Terraform module really applied, to a server on this machine; some minutes. Needs terraform or tofu.
 test-infra: setup scan

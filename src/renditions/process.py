@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -98,14 +99,16 @@ class Processor:
                 continue
             except Failed:
                 if held:
-                    self._leases.release(held)
+                    with suppress(Conflict):  # the lease may be lost, too; what failed is what counts
+                        self._leases.release(held)
                 raise
             if isinstance(result, Outcome):
                 return result
             # And look again: the picture may have changed while we worked.
             held, worked = (result if result and result.lease else None), True
         if held:
-            self._leases.release(held)
+            with suppress(Conflict):
+                self._leases.release(held)
         return Outcome(name, "waiting", "it changes faster than it can be processed", again=True)
 
     def _look(self, name: str, held: Record | None) -> Difference:

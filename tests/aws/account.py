@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import Any
 
 from contract.cloud import CLIENTS, REGION, make_table
 from contract.stores import keys
@@ -67,13 +68,17 @@ class Account:
         """Return the status of each picture's record."""
         return {record.name: record.status for record in self.catalog.list()}
 
-    def read_notices(self) -> list[tuple[str, str]]:
-        """Return each notice's picture and event, in the pictures' order, and have them no more."""
+    def take_notices(self) -> list[dict[str, Any]]:
+        """Return each notice, and have them no more."""
         found = []
         while messages := self.notices.receive(wait_seconds=1):
             found += [json.loads(message.body) for message in messages]
             self.notices.delete(messages)
-        return sorted((item["image_name"], item["event"]) for item in found)
+        return found
+
+    def read_notices(self) -> list[tuple[str, str]]:
+        """Return each notice's picture and event, in the pictures' order, and have them no more."""
+        return sorted((item["image_name"], item["event"]) for item in self.take_notices())
 
     def environ(self) -> dict[str, str]:
         """Return what tells a pipeline of the account."""

@@ -24,7 +24,7 @@ import pytest
 from aws.account import Account, count_messages
 from aws.deployed import link_runtime
 from aws.poller import Poller
-from aws.proxy import slowed_down
+from aws.proxy import Fault, Request, proxied
 from aws.runtime_api import Ended, Lambda, start_function
 from aws.test_bundle import HERE, build_from_index
 from commands import RENDITIONS, draw, run
@@ -145,14 +145,16 @@ def test_of_ten_each_comes_to_what_it_should_and_nothing_is_done_twice(
     CLIENTS.s3.delete_object(Bucket=f"{account.table}-in", Key="9.jpg")
     refused: list[str] = []
 
-    def refuses(method: str, path: str) -> bool:
+    def refuse(request: Request) -> Fault | None:
         """Refuse a write as often as botocore sends it in one call."""
-        is_chosen = method == "PUT" and f"{account.table}-out/7.jpg/" in path and len(refused) < 4
-        refused.extend([path] if is_chosen else [])
-        return is_chosen
+        is_ours = request.method == "PUT" and f"{account.table}-out/7.jpg/" in request.path
+        if not is_ours or len(refused) == 4:
+            return None
+        refused.append(request.path)
+        return "slow down"
 
     with (
-        slowed_down(os.environ["AWS_ENDPOINT_URL"], refuses) as endpoint,
+        proxied(os.environ["AWS_ENDPOINT_URL"], refuse) as endpoint,
         running(code, account, lambda_runtime, tmp_path / "log", AWS_ENDPOINT_URL=endpoint) as function,
     ):
         poller = Poller(account.pictures, function.call)

@@ -35,12 +35,35 @@ class Serialised:
         self._application = application
         self._way_seconds = way_seconds
         self._lock = threading.Lock()
+        self._transactions: dict[str, tuple[tuple[Any, ...], list[bytes]]] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         time.sleep(self._way_seconds)
         if environ.get("HTTP_X_AMZ_TARGET") == "AmazonSQS.ReceiveMessage":
             return self._poll(environ, start_response)
+        if environ.get("HTTP_X_AMZ_TARGET") == "DynamoDB_20120810.TransactWriteItems":
+            return self._transact(environ, start_response)
         return self._answer(environ, start_response)
+
+    def _transact(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        """Do a transaction once, and answer whoever sends it again as the first time.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+        """
+        content = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        token = json.loads(content)["ClientRequestToken"]
+        heads: list[tuple[Any, ...]] = []
+        with self._lock:
+            if token not in self._transactions:
+                once = environ | {"wsgi.input": io.BytesIO(content)}
+                answer = list(self._application(once, lambda *head: heads.append(head)))
+                if not heads[-1][0].startswith("200"):
+                    start_response(*heads[-1])
+                    return answer
+                self._transactions[token] = heads[-1], answer
+        head, answer = self._transactions[token]
+        start_response(*head)
+        return answer
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         with self._lock:

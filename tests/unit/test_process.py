@@ -15,7 +15,7 @@ from memory import MemoryStore
 from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
 from renditions.pipeline import NO_WISHES, Accept, Analyze, Notify, Wishes
-from renditions.ports import IfAbsent, Rendering
+from renditions.ports import IfAbsent, Rendering, StoredObject
 from renditions.recipe import Focus, Rendition
 from renditions.reconcile import reopen, wish
 from renditions.record import MOST_EVENTS, Analysis, Lease, Notice, Original, Record
@@ -432,6 +432,31 @@ def test_a_catalog_that_fails_raises_and_leaves_no_output_unclaimed(world: World
     with pytest.raises(Failed):
         world.processor(steps=steps).process(NAME)
     assert list(world.output.list()) == []
+    world.settle()
+    world.check_promise()
+
+
+def test_what_failed_is_told_though_the_lease_is_lost_by_then(world: World) -> None:
+    """The source fails at the second look, after somebody wrote the record."""
+
+    class Failing(MemoryStore):
+        looks = 0
+
+        def head(self, key: str) -> StoredObject | None:
+            self.looks += 1
+            if self.looks == 1:
+                return world.source.head(key)
+            record = world.catalog.get(key)
+            assert record
+            assert reopen(world.catalog, record)
+            raise StoreFailed("no route to the store")
+
+        def get(self, key: str) -> tuple[StoredObject, bytes] | None:
+            return world.source.get(key)
+
+    world.upload("photo.jpg", b"1")
+    with pytest.raises(StoreFailed, match="no route"):
+        world.processor(source=Failing()).process("photo.jpg")
     world.settle()
     world.check_promise()
 

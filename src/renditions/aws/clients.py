@@ -23,6 +23,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from renditions.errors import Failed, UsageError
@@ -107,13 +108,29 @@ class Clients:
         try:
             # botocore itself knows AWS_DEFAULT_REGION only, not the name that the other SDKs go by.
             region = os.environ.get("AWS_REGION")
-            return self._session.create_client(service, region_name=region, config=config)
+            client = self._session.create_client(service, region_name=region, config=config)
         except NoRegionError as error:
             raise UsageError(
                 "expected an AWS region, in AWS_REGION or the AWS profile, found none"
             ) from error
         except ProfileNotFound as error:
             raise UsageError(str(error)) from error
+        client.meta.events.register("before-parse", _refuse_cut)
+        return client
+
+
+def _refuse_cut(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """Raise IncompleteReadError if the connection ended before the answer did.
+
+    Of half an answer in JSON botocore makes an empty one: nothing was received, nothing was refused. It
+    looks itself at what is read as a stream, and at DynamoDB's checksum, and then asks again.
+    """
+    headers, body = response_dict["headers"], response_dict["body"]
+    if operation_model.http["method"] == "HEAD" or not isinstance(body, bytes) or "x-amz-crc32" in headers:
+        return
+    announced = int(headers.get("content-length", len(body)))
+    if len(body) < announced:
+        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=announced)
 
 
 def error_code(error: ClientError) -> str:
@@ -138,7 +155,8 @@ def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Ite
         message = answer.get("Message") or f"HTTP status {error_code(error)}"
         text = f"{where}: {error.operation_name}: {error_code(error)}: {message}"
         raise (passing if _can_pass(error) else lasting)(text) from error
-    except (HTTPClientError, BotoConnectionError, IncompleteReadError) as error:
+    # The last one is about an answer that isn't the service's: a page of something in between, say.
+    except (HTTPClientError, BotoConnectionError, IncompleteReadError, ResponseParserError) as error:
         raise passing(f"{where}: {error}") from error
     except BotoCoreError as error:  # no credentials, a wrong parameter
         raise lasting(f"{where}: {error}") from error

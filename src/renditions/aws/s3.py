@@ -57,6 +57,8 @@ class S3Store:
         )
         with self._reported():
             for page in pages:
+                if "IsTruncated" not in page:  # which every listing says of itself
+                    raise StoreFailed(f"{self._place.spell()}: expected a listing, found another answer")
                 for entry in page.get("Contents", ()):
                     # The prefix itself may be an object: what consoles make when they make a folder.
                     if key := entry["Key"].removeprefix(self._place.prefix):

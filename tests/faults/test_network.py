@@ -1,0 +1,282 @@
+"""The parts on AWS behind a bad network: once it is calm and one sync has followed, the promise holds.
+
+S3, DynamoDB, SQS and SNS are moto's, behind a proxy that refuses, resets, cuts and delays by a seed. The
+worker, the stores, the catalog and the notices are the real ones; only the renderer does but hash. The seed
+decides what becomes of each request in turn; which request that is, its threads decide. ``make
+test-network`` has thirty pictures each for many seeds.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from aws.account import Account
+from aws.answers import Answer, answering
+from aws.proxy import BAD_GATEWAY, FAULTS, Fault, Request, proxied
+from contract.catalogs import make_record
+from contract.cloud import CLIENTS, name_of
+from faults import promise
+from hashing import hash_render
+from renditions.aws.clients import Clients
+from renditions.aws.cloud import Cloud
+from renditions.aws.dynamodb import DynamoCatalog
+from renditions.aws.s3 import S3Store
+from renditions.aws.sns import EventBridgeNotifier, SnsNotifier
+from renditions.aws.sqs import Queue
+from renditions.difference import Difference, Outcome
+from renditions.errors import CatalogFailed, Failed, NotifyFailed, QueueFailed, StoreFailed
+from renditions.events import encode_sync
+from renditions.pipeline import Notify, OutputPlace, Pipeline, S3Place, Source
+from renditions.process import Processor
+from renditions.recipe import Rendition
+from renditions.reconcile import plan, reopen, sync
+from renditions.record import Notice
+from renditions.worker import Times, Worker
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+SEEDS = range(int(os.environ.get("NETWORK_SEEDS", "3")))
+PICTURES = int(os.environ.get("NETWORK_PICTURES", "10"))
+THREADS = 6
+TIMES = Times(poll=1, hold=2, beat=0.5, first_pause=0, longest_silence=0)
+LEASES_ARE_OVER = timedelta(hours=1)
+
+
+@dataclass
+class Weather:
+    """Decides by a seed what becomes of each request: spells of calm and of storm, until it is over."""
+
+    chance: random.Random
+    is_over: bool = False
+    seen: Counter[tuple[str, Fault | None]] = field(default_factory=Counter)
+    _left: int = 0
+    """How many requests the spell lasts."""
+    _share: float = 0.0
+    """How many of its requests meet a fault."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def choose(self, request: Request) -> Fault | None:
+        """Return what becomes of the next request."""
+        with self._lock:
+            if self.is_over:
+                return None
+            if not self._left:
+                self._left = self.chance.randint(5, 50)
+                self._share = self.chance.choice((0.0, 0.1, 0.4, 0.9))
+            self._left -= 1
+            fault = self.chance.choice(FAULTS) if self.chance.random() < self._share else None
+            self.seen[request.operation or request.method, fault] += 1
+            return fault
+
+
+@dataclass
+class Place:
+    """An account and a pipeline on it, whose every call goes through the proxy."""
+
+    account: Account
+    pipeline: Pipeline
+    cloud: Cloud
+    ahead: timedelta = timedelta()
+    """How far the workers' clock is ahead: so that leases end without anybody waiting for it."""
+
+    def __post_init__(self) -> None:
+        source, output = (S3Place(f"{self.account.table}-{which}", "") for which in ("in", "out"))
+        target = self.pipeline.notify[0].target
+        self.processor = Processor(
+            pipeline=self.pipeline,
+            source=self.cloud.open_store(source),
+            output=self.cloud.open_store(output),
+            catalog=self.cloud.open_catalog(self.account.table, "image_name"),
+            render=hash_render,
+            notifiers={target: self.cloud.open_notifier(self.pipeline.notify[0].to)},
+            owner="worker",
+            clock=self.clock,
+        )
+
+    def clock(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def plan(self, after: str = "") -> Iterator[Difference]:
+        parts = self.processor
+        return plan(parts.pipeline, parts.source, parts.catalog, clock=self.clock, after=after)
+
+    @contextmanager
+    def working(self) -> Iterator[list[Outcome]]:
+        """Run a worker until the context is left; yield what it tells."""
+        told: list[Outcome] = []
+        stop = threading.Event()
+        worker = Worker(
+            self.cloud.open_queue(self.account.pictures),
+            S3Place(f"{self.account.table}-in", ""),
+            self.processor.process,
+            self.plan,
+            THREADS,
+            told.append,
+            TIMES,
+        )
+        thread = threading.Thread(target=worker.run, args=(stop,))
+        thread.start()
+        try:
+            yield told
+            assert thread.is_alive(), "it goes on whatever the network does"
+        finally:
+            stop.set()
+            thread.join()
+
+    def check(self) -> None:
+        """Check, at the server itself, that there is all that should be and nothing else."""
+        account = self.account
+        promise.check(replace(self.pipeline, notify=()), account.source, account.output, account.catalog, ())
+        told = {(item["image_name"], item["event"], item["etag"]) for item in account.take_notices()}
+        records = list(account.catalog.list())
+        assert {(record.name, record.status, record.etag) for record in records} <= told
+        items = CLIENTS.dynamodb.get_paginator("scan").paginate(TableName=account.table)
+        claims = {item["output_key"]["S"] for page in items for item in page["Items"] if "output_key" in item}
+        assert claims == {made.key for record in records for made in record.outputs}
+
+
+@pytest.fixture
+def weather(request: pytest.FixtureRequest) -> Weather:
+    return Weather(random.Random(request.param))  # noqa: S311 - repeatable, not secret
+
+
+@pytest.fixture
+def place(tmp_path: Path, weather: Weather) -> Iterator[Place]:
+    account = Account(name_of(tmp_path))
+    pipeline = Pipeline(
+        source=Source(store="s3://in"),
+        output=OutputPlace(store="s3://out"),
+        renditions={"thumb": Rendition(width=200), "large": Rendition(width=1200)},
+        notify=(Notify(on=("done", "rejected", "failed"), to=f"sns:{account.topic}"),),
+    )
+    with (
+        proxied(os.environ["AWS_ENDPOINT_URL"], weather.choose) as url,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("AWS_ENDPOINT_URL", url)
+        yield Place(account, pipeline, Cloud())
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def count_visible(url: str) -> int:
+    found = CLIENTS.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    return int(found["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def change_pictures(account: Account, chance: random.Random, names: list[str]) -> None:
+    """Replace some pictures and delete some; tell the queue to look at everything, too."""
+    for number, name in enumerate(chance.sample(names, len(names) // 2)):
+        if number % 3:
+            account.upload(name, chance.choice((b"", b"bad", b"half")) + b"new " + name.encode())
+        else:
+            CLIENTS.s3.delete_object(Bucket=f"{account.table}-in", Key=name)
+    CLIENTS.sqs.send_message(QueueUrl=account.pictures, MessageBody=encode_sync(""))
+
+
+@pytest.mark.parametrize("weather", SEEDS, indirect=True)
+def test_after_a_bad_network_one_sync_makes_it_all_true(
+    place: Place, weather: Weather, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Pictures come, and half of them are replaced or deleted while their work is under way."""
+    account, chance = place.account, random.Random(weather.chance.random())  # noqa: S311 - as above
+    names = [f"{number % 3}/ü {number:02}.jpg" for number in range(PICTURES)]
+    for name in names:
+        account.upload(name, chance.choice((b"", b"", b"bad", b"half")) + name.encode())
+    with place.working() as told:
+        wait_until(lambda: len(told) > PICTURES // 2 or count_visible(account.pictures) == 0)
+        change_pictures(account, chance, names)
+        wait_until(lambda: count_visible(account.pictures) == 0)
+    weather.is_over = True
+    assert {fault for _, fault in weather.seen} == {None, *FAULTS}
+    unforeseen = [line for line in caplog.messages if "broke off" in line or "isn't what it was" in line]
+    assert unforeseen == [], "each error is one that a caller expects"
+    place.ahead = LEASES_ARE_OVER
+    for record in account.catalog.list():
+        if record.status == "failed":
+            reopen(account.catalog, record)
+    sync(
+        place.plan,
+        place.processor.process,
+        threads=THREADS,
+        stop=threading.Event(),
+        on_outcome=lambda _: None,
+    )
+    place.check()
+    faults = sum(count for (_, fault), count in weather.seen.items() if fault)
+    print(f"{weather.seen.total():,} requests, {faults:,} faults, {len(told)} outcomes")
+
+
+DONE = Notice("done", make_record())
+CALLS: dict[str, tuple[Callable[[Clients], object], str, type[Failed]]] = {
+    "receiving": (
+        lambda clients: Queue(clients.sqs, "http://queue").receive(),
+        '{"Messages": [{"MessageId": "1", "ReceiptHandle": "r", "Body": "b"}]}',
+        QueueFailed,
+    ),
+    "sending": (
+        lambda clients: Queue(clients.sqs, "http://queue").send(["one"]),
+        '{"Successful": [], "Failed": [{"Id": "0", "SenderFault": false, "Code": "InternalError"}]}',
+        QueueFailed,
+    ),
+    "an event": (
+        lambda clients: EventBridgeNotifier(clients.events, "default").send(DONE),
+        '{"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}',
+        NotifyFailed,
+    ),
+    "a notice": (
+        lambda clients: SnsNotifier(clients.sns, "arn:aws:sns:eu-west-1:123456789012:a").send(DONE),
+        "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>",
+        NotifyFailed,
+    ),
+    "a listing of objects": (
+        lambda clients: list(S3Store(clients.s3, S3Place("bucket", "")).list()),
+        "<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>",
+        StoreFailed,
+    ),
+    "a listing of records": (
+        lambda clients: list(DynamoCatalog(clients.dynamodb, "table").list()),
+        '{"Count": 1, "Items": [{"image_name": {"S": "a"}}]}',
+        CatalogFailed,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CALLS)
+def test_half_an_answer_is_none_and_may_be_whole_the_next_time(what: str) -> None:
+    """It isn't taken for one that says nothing: no messages, nothing refused, no error of ours."""
+    call, body, error = CALLS[what]
+    half = Answer(200, body[: len(body) // 2], announced_bytes=len(body))
+    with answering([half]) as (clients, _), pytest.raises(error) as raised:
+        call(clients)
+    assert type(raised.value) is error
+
+
+@pytest.mark.parametrize("what", ["a notice", "a listing of objects"])
+def test_a_page_from_something_in_between_is_no_answer(what: str) -> None:
+    call, _, error = CALLS[what]
+    with answering([Answer(200, BAD_GATEWAY.decode())]) as (clients, _), pytest.raises(error) as raised:
+        call(clients)
+    assert type(raised.value) is error
+
+
+@pytest.mark.parametrize("body", ["", "<html><title>Log in</title></html>"])
+def test_an_answer_without_a_listing_never_looks_like_an_empty_bucket(body: str) -> None:
+    with answering([Answer(200, body)]) as (clients, _), pytest.raises(StoreFailed, match="a listing"):
+        list(S3Store(clients.s3, S3Place("bucket", "")).list())
