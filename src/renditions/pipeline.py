@@ -31,7 +31,7 @@ from renditions.recipe import Focus, Rendition
 
 NoticeEvent = Literal["done", "rejected", "failed"]
 Placeholder = Literal["none", "thumbhash", "blurhash"]
-InputFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "heic", "svg", "pdf"]
+InputFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "heic", "svg", "pdf", "dicom"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,8 @@ class Accept:
     formats: Annotated[
         tuple[InputFormat, ...],
         NotEmpty(),
-        "The formats that are accepted, told by content, never by name; svg and pdf have to be asked for.",
+        "The formats that are accepted, told by content, never by name; svg, pdf and dicom have to be "
+        "asked for.",
     ] = ("jpeg", "png", "webp", "avif", "gif", "tiff", "heic")
     max_bytes: Annotated[ByteCount, 'The largest file, in bytes or as "50 MB".'] = 50_000_000
     max_pixels: Annotated[
@@ -82,6 +83,10 @@ class Accept:
         "The least sharpness: the variance of the Laplacian, see [analyze].",
     ] = None
     animation: Annotated[bool, "Whether animated pictures are accepted."] = True
+    burned_in_annotation: Annotated[
+        bool,
+        "Whether DICOM is accepted of which BurnedInAnnotation says that its pixels tell whom they show.",
+    ] = False
 
     def fingerprint(self) -> str:
         """Return a hash over the rules: under other rules, every picture is looked at again."""

@@ -24,7 +24,7 @@ from renditions.pipeline import (
     parse_store,
     template_values,
 )
-from renditions.recipe import DOCUMENT_FORMATS, FORMATS, Rendition, Watermark
+from renditions.recipe import DOCUMENT_FORMATS, FORMATS, PRIVATE_FORMATS, Rendition, Watermark
 from renditions.record import ATTRIBUTES
 
 ENCODER_CHOICES = {
@@ -102,6 +102,8 @@ def find_accept_problems(accept: Accept) -> Iterator[Problem]:
     if missing and accept.formats != Accept().formats:
         extra = missing[0]
         yield Problem("accept.formats", f"renditions[{extra}] installed for {extra!r}", "it isn't")
+    if accept.burned_in_annotation and "dicom" not in accept.formats:
+        yield Problem("accept.burned_in_annotation", "dicom in formats with it", "none")
     least = (accept.min_width or 1) * (accept.min_height or 1)
     if least > accept.max_pixels:
         expected = f"at least the {least:,} pixels of min_width and min_height"
@@ -121,6 +123,15 @@ def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
     if pipeline.catalog.store.startswith("dynamodb:") and count > MOST_IN_DYNAMODB:
         expected = f"at most {MOST_IN_DYNAMODB} with a catalog in DynamoDB"
         yield Problem("renditions", expected, f"{count:,}")
+
+
+def find_copy_problems(pipeline: Pipeline) -> Iterator[Problem]:
+    """Yield renditions that would hold files as they are which tell of somebody."""
+    private = [name for name in PRIVATE_FORMATS if name in pipeline.accept.formats]
+    for name, rendition in pipeline.renditions.items() if private else ():
+        if not rendition.needs_pixels:
+            expected = f"none that holds the file as it is where {private[0]} is accepted"
+            yield Problem(f"renditions.{name}.format", expected, repr(rendition.format))
 
 
 def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
@@ -155,9 +166,9 @@ def _find_catalog(pipeline: Pipeline, directory: Path) -> Path | None:
 
 def find_warnings(pipeline: Pipeline) -> Iterator[str]:
     """Yield what is allowed and may surprise."""
-    for name in ("svg", "pdf"):
-        if name in pipeline.accept.formats and not pipeline.source.matches(f"picture.{name}"):
-            yield f"accept.formats: {name} is accepted, but source.match has no pattern such as '*.{name}'"
+    for name, suffix in (("svg", "svg"), ("pdf", "pdf"), ("dicom", "dcm")):
+        if name in pipeline.accept.formats and not pipeline.source.matches(f"picture.{suffix}"):
+            yield f"accept.formats: {name} is accepted, but source.match has no pattern such as '*.{suffix}'"
     for name, rendition in pipeline.renditions.items():
         used = {field for _, field in parse_template(rendition.key) if field}
         if "key" in used or {"dir", "name"} <= used:

@@ -24,6 +24,7 @@ from renditions.pipeline_checks import (
     explain_template,
     find_accept_problems,
     find_catalog_problems,
+    find_copy_problems,
     find_pipeline_problems,
     find_rendition_problems,
     find_warnings,
@@ -93,6 +94,7 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
         reader.problems += problems
         reader.problems += find_pipeline_problems(pipeline, directory)
         reader.problems += find_catalog_problems(pipeline)
+        reader.problems += find_copy_problems(pipeline)
     # What concerns several fields is checked among those that are right.
     for name, rendition in values.get("renditions", {}).items():
         reader.problems += find_rendition_problems(rendition, f"renditions.{name}")

@@ -13,7 +13,7 @@ from renditions.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Attachment, Templa
 from renditions.pipeline import Pipeline
 from renditions.pipeline_checks import BASE64_CHOICES, ENCODER_CHOICES, MOST_IN_DYNAMODB
 from renditions.pipeline_types import NAME, is_needed, is_required, leaf_type
-from renditions.recipe import DOCUMENT_FORMATS, FORMATS, FormatFacts, Rendition, Watermark
+from renditions.recipe import DOCUMENT_FORMATS, FORMATS, PRIVATE_FORMATS, FormatFacts, Rendition, Watermark
 from renditions.record import ATTRIBUTES
 
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
@@ -30,10 +30,19 @@ def json_schema() -> dict[str, Any]:
     rendition["allOf"] = list(_rendition_rules())
     rendition["properties"]["watermark"]["allOf"] = list(_watermark_rules())
     schema["properties"]["accept"]["properties"]["formats"]["uniqueItems"] = True
+    in_dicom = {"formats": {"contains": _one_of(*PRIVATE_FORMATS)}}
+    schema["properties"]["accept"]["allOf"] = [
+        _when({"burned_in_annotation": _one_of(True)}, _must(in_dicom))
+    ]
     schema["properties"]["catalog"]["properties"]["key"]["not"] = _one_of(*sorted(ATTRIBUTES))
     in_dynamodb = {"catalog": _must({"store": {"pattern": "^dynamodb:"}})}
+    copy = _must({"format": _one_of("base64")})
     schema["allOf"] = [
-        _when(in_dynamodb, {"properties": {"renditions": {"maxProperties": MOST_IN_DYNAMODB}}})
+        _when(in_dynamodb, {"properties": {"renditions": {"maxProperties": MOST_IN_DYNAMODB}}}),
+        _when(
+            {"accept": _must(in_dicom)},
+            {"properties": {"renditions": {"additionalProperties": {"not": copy}}}},
+        ),
     ]
     return {"$schema": SCHEMA_URL, "title": "Renditions pipeline"} | schema
 

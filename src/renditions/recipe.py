@@ -82,11 +82,19 @@ FORMATS: Mapping[str, FormatFacts] = {
 }  # fmt: skip
 DOCUMENT_FORMATS = ("pdf", "tiff")
 """The formats that can have several pages."""
+PAGED_FORMATS = (*DOCUMENT_FORMATS, "dicom")
+"""The formats of pictures that pages can be chosen of."""
+PRIVATE_FORMATS = ("dicom",)
+"""The formats whose files tell of somebody: no rendition may hold one as it is."""
 NOT_OF_THE_BYTES = ("key", "on_demand")
 """The fields of a rendition that say nothing about what is in it."""
-SOURCE_TYPES: Mapping[str, str] = {"heic": "image/heic", "svg": "image/svg+xml"}
+SOURCE_TYPES: Mapping[str, str] = {
+    "dicom": "application/dicom",
+    "heic": "image/heic",
+    "svg": "image/svg+xml",
+}
 """The media types of formats that pictures come in and renditions don't go out in."""
-AUTO_FORMATS: Mapping[str, str] = {"heic": "jpeg", "svg": "png", "pdf": "jpeg"}
+AUTO_FORMATS: Mapping[str, str] = {"dicom": "png", "heic": "jpeg", "svg": "png", "pdf": "jpeg"}
 """What ``auto`` makes of pictures that don't keep their own format."""
 
 
@@ -182,7 +190,8 @@ class Rendition:
         bool, "Whether it is made only of the pictures that somebody asks it of, at /i/RENDITION/NAME."
     ] = False
     format: Annotated[
-        OutputFormat, 'The format; "auto" keeps the picture\'s own (JPEG for HEIC and PDF, PNG for SVG).'
+        OutputFormat,
+        'The format; "auto" keeps the picture\'s own (JPEG for HEIC and PDF, PNG for SVG and DICOM).',
     ] = "jpeg"
     width: Annotated[Side | None, "The box's width, in pixels."] = None
     height: Annotated[Side | None, "The box's height, in pixels."] = None
@@ -272,8 +281,8 @@ class Rendition:
     ] = "first"
     pages: Annotated[
         PageChoice,
-        'The pages of a PDF or TIFF that it is made of: "first", "all", or such as "1-3,5". Several need '
-        "pdf or tiff as the format.",
+        'The pages of a PDF or TIFF, or frames of a DICOM, that it is made of: "first", "all", or such as '
+        '"1-3,5". Several need pdf or tiff as the format.',
     ] = "first"
     metadata: Annotated[
         Metadata,

@@ -146,6 +146,14 @@ def test_a_rule_about_pixels_needs_the_engine_too() -> None:
     assert find_libraries(pipeline) == ("pyvips", "pyvips-binary", "pypdfium2")
 
 
+def test_what_reads_dicom_is_in_it_where_that_is_accepted() -> None:
+    pipeline = replace(preset("square"), accept=Accept(formats=("jpeg", "dicom")))
+    assert find_libraries(pipeline) == (
+        *("pyvips", "pyvips-binary"),
+        *("pydicom", "pylibjpeg", "pylibjpeg-openjpeg"),
+    )
+
+
 def test_of_a_wheel_only_what_is_needed_at_run_time_is_taken(tmp_path: Path) -> None:
     wheel = tmp_path / "thing-1.2-py3-none-any.whl"
     kept = [
@@ -153,6 +161,7 @@ def test_of_a_wheel_only_what_is_needed_at_run_time_is_taken(tmp_path: Path) -> 
         "thing/fast.so",
         "thing.libs/libx.so.1",
         "thing-1.2.dist-info/METADATA",
+        "thing-1.2.dist-info/entry_points.txt",
         "thing-1.2.dist-info/licenses/LICENSE",
     ]
     left = [

@@ -33,6 +33,8 @@ def test_each_format_is_told_by_its_content(source_format: str) -> None:
         (b"\xef\xbb\xbf\n<svg xmlns='http://www.w3.org/2000/svg'/>", "svg"),
         (b"<?xml version='1.0'?>\n<!-- a drawing -->\n<svg/>", "svg"),
         (b"%PDF-1.7\n", "pdf"),
+        (bytes(128) + b"DICM\x02\x00", "dicom"),
+        (b"II*\x00".ljust(128, b"\0") + b"DICM\x02\x00", "dicom"),
         (b"BM\x00\x00", "bmp"),
         (b"\xff\x0a\x00", "jxl"),
         (b"MM\x00*\x00\x00\x00\x08", "tiff"),

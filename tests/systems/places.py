@@ -11,6 +11,8 @@ import hcl2
 import numpy as np
 from PIL import Image, ImageFilter
 
+from imaging.dicoms import dicom
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = ("base64", "gallery", "platform", "square", "thumbnail")
 
@@ -35,7 +37,7 @@ def commands_of(name: str, heading: str) -> str:
 
 
 def draw_photographs(folder: Path) -> None:
-    """Draw what the pages call photo.jpg, photo.png, tiny.png and blurred.jpg."""
+    """Draw what the pages call photo.jpg, photo.png, tiny.png, blurred.jpg, scan.dcm and named.dcm."""
     folder.mkdir(parents=True)
     grain = np.random.default_rng(5).integers(0, 256, (135, 240, 3), dtype=np.uint8)
     photo = Image.fromarray(grain).resize((1920, 1080), Image.Resampling.BICUBIC)
@@ -43,6 +45,9 @@ def draw_photographs(folder: Path) -> None:
     photo.save(folder / "photo.png", compress_level=1)
     photo.resize((320, 180)).save(folder / "tiny.png")
     photo.filter(ImageFilter.GaussianBlur(40)).save(folder / "blurred.jpg")
+    frames = grain[:, :, 0].astype("u2") * np.array([[[1]], [[7]]], "u2")
+    (folder / "scan.dcm").write_bytes(dicom(frames, WindowCenter=400, WindowWidth=800))
+    (folder / "named.dcm").write_bytes(dicom(frames, BurnedInAnnotation="YES"))
 
 
 def _unquoted(value: Any) -> Any:

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from commands import Ended, run
+from imaging.dicoms import SECRET
 from systems.places import commands_of, copy_example, draw_photographs
 
 
@@ -117,7 +118,7 @@ def test_the_platform_s_other_uses(home: Path, tmp_path: Path) -> None:
     (folder / "inbox").mkdir()
     shutil.copy(home / "Pictures" / "photo.jpg", folder / "inbox")
     ended = follow("platform", home, folder, "For whom")
-    assert ended.code == 0, ended.err
+    assert ended.code == 1, ended.err
     social = folder / "processed-social" / "photo.jpg"
     assert size_of(social / "face.png") == ("PNG", (256, 256))
     with Image.open(social / "face.png") as face:
@@ -127,5 +128,16 @@ def test_the_platform_s_other_uses(home: Path, tmp_path: Path) -> None:
     archive = folder / "processed-archive" / "photo.jpg"
     assert size_of(archive / "copy.jpg") == ("JPEG", (1920, 1080))
     assert (archive / "document.pdf").read_bytes().startswith(b"%PDF")
+    medical = folder / "processed-medical"
+    assert size_of(medical / "scan.dcm" / "preview.png") == ("PNG", (240, 135))
+    document = pypdfium2.PdfDocument(medical / "scan.dcm" / "frames.pdf")
+    assert len(document) == 2
+    document.close()
+    assert not (medical / "named.dcm").exists()
+    refused = run(folder, "-p", "medical.toml", "show", "named.dcm", "--json").data
+    assert (refused["status"], "BurnedInAnnotation" in refused["reason"]) == ("rejected", True)
+    kept = [file for file in folder.rglob("*") if file.is_file() and file.parent.name != "inbox"]
+    assert not [file for file in kept if SECRET.encode() in file.read_bytes()]
+    assert SECRET not in ended.out + ended.err
     assert run(folder, "-p", "shop.toml", "sync").code == 0
     assert size_of(folder / "processed" / "photo.jpg" / "product.jpg") == ("JPEG", (800, 800))

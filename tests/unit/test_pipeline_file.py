@@ -110,6 +110,9 @@ GOOD_FILES = {
         more='[accept]\nmin_sharpness = 50\nmin_aspect_ratio = "1:2"\nmax_aspect_ratio = 2\n'
         "max_width = 9000\nmax_height = 9000\nanimation = false"
     ),
+    "annotated DICOM": pipeline_text(
+        more='[accept]\nformats = ["png", "dicom"]\nburned_in_annotation = true'
+    ),
     "drawings": pipeline_text(more='[accept]\nformats = ["heic", "svg", "pdf"]'),
     "as many renditions as DynamoDB can claim": pipeline_text(more='[catalog]\nstore = "dynamodb:Table"')
     + "".join(f"[renditions.r{number}]\n" for number in range(98)),
@@ -179,6 +182,13 @@ BAD_FILES = {
     "negative size": (pipeline_text(more="[accept]\nmax_bytes = -1"), "accept.max_bytes"),
     "empty array": (pipeline_text(more="[accept]\nformats = []"), "accept.formats"),
     "unknown format": (pipeline_text(more='[accept]\nformats = ["jpg"]'), "accept.formats[0]"),
+    "annotations without DICOM": (
+        pipeline_text(more="[accept]\nburned_in_annotation = true"), "accept.burned_in_annotation",
+    ),
+    "DICOM as it is": (
+        pipeline_text('format = "base64"', more='[accept]\nformats = ["jpeg", "dicom"]'),
+        "renditions.one.format",
+    ),
     "format twice": (pipeline_text(more='[accept]\nformats = ["png", "png"]'), "accept.formats"),
     "several pages in a JPEG": (pipeline_text('pages = "1-2"'), "renditions.one.pages"),
     "all pages in what isn't known": (

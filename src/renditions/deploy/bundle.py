@@ -151,6 +151,9 @@ def find_libraries(pipeline: Pipeline) -> tuple[str, ...]:
         # The default accepts HEIC where it can be had: in the function as on this machine.
         "pillow-heif": "heic" in rules.formats and is_installed("heic"),
         "pypdfium2": "pdf" in rules.formats,
+        "pydicom": "dicom" in rules.formats,
+        "pylibjpeg": "dicom" in rules.formats,
+        "pylibjpeg-openjpeg": "dicom" in rules.formats,
         "img2pdf": any(recipe.format == "pdf" for recipe in recipes),
         "fontpkg-open-sans": any(
             recipe.watermark and recipe.watermark.text and not recipe.watermark.font for recipe in recipes

@@ -30,12 +30,12 @@ SOURCE_ONLY = "pyvips"
 """It has no wheels on PyPI. Its Python files are the same for every platform and come from here."""
 
 BULK = re.compile(
-    r"(^|/)(tests?|__pycache__|sboms)/"
+    r"(^|/)(tests?|test_files|__pycache__|sboms)/"
     r"|\.(pyc|pyi|pyx|pxd|pxi|h|c)$"
     r"|/py\.typed$"
-    r"|\.dist-info/(?!METADATA$|licenses/)"
+    r"|\.dist-info/(?!METADATA$|entry_points\.txt$|licenses/)"
 )
-"""What nothing needs at run time; licences stay."""
+"""What nothing needs at run time; licences stay, and entry points, by which libraries find one another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from renditions.errors import Undecodable
-from renditions.imaging import heic, pdf, svg
+from renditions.imaging import dicom, dicom_pixels, heic, pdf, svg
 from renditions.imaging.alpha import weighted
 from renditions.imaging.colour import to_8_bits
 from renditions.imaging.geometry import (
@@ -80,6 +80,8 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
         Undecodable: the header is damaged.
 
     """
+    if source_format == "dicom":
+        return dicom.read_header(content, page)
     if source_format == "heic":
         return heic.read_header(content)
     if source_format == "svg":
@@ -222,6 +224,8 @@ def _load_shrunk(
 def _load(content: bytes, header: Header, **options: Any) -> Any:
     if header.format == "heic":
         return heic.decode(content, header)
+    if header.format == "dicom":
+        return dicom_pixels.decode(content, header)
     # Only JPEG's warnings mean lost pixels; elsewhere they tell of unknown tags and the like.
     options |= {"fail_on": "warning" if header.format == "jpeg" else "error"} | _page_option(header.page)
     if header.format == "tiff":

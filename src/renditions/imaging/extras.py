@@ -8,7 +8,11 @@ from typing import Any
 
 from renditions.errors import Failed
 
-_MODULES = {"heic": ("pillow_heif",), "pdf": ("img2pdf", "pypdfium2")}
+_MODULES = {
+    "dicom": ("pydicom", "numpy", "pylibjpeg", "openjpeg"),
+    "heic": ("pillow_heif",),
+    "pdf": ("img2pdf", "pypdfium2"),
+}
 
 
 def import_extra(module: str) -> Any:

@@ -12,7 +12,7 @@ from renditions.errors import NotAccepted
 from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
 
-_WHOLE_BYTES_PER_PIXEL = {"gif": 4, "avif": 3, "heic": 3}
+_WHOLE_BYTES_PER_PIXEL = {"gif": 4, "avif": 3, "heic": 3, "dicom": 1}
 """What decoders that know no part of a picture hold of the whole of it."""
 _COLOURS = 3
 """The most values of a pixel that are sure to be held; alpha may be dropped."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from renditions.errors import Unrenderable
 from renditions.imaging.probe import Header
-from renditions.recipe import DOCUMENT_FORMATS, Rendition
+from renditions.recipe import PAGED_FORMATS, Rendition
 
 
 def choose_pages(recipe: Rendition, header: Header) -> tuple[int, ...]:
@@ -18,7 +18,7 @@ def choose_pages(recipe: Rendition, header: Header) -> tuple[int, ...]:
         Unrenderable: it has none of them.
 
     """
-    count = header.frames if header.format in DOCUMENT_FORMATS else 1
+    count = header.frames if header.format in PAGED_FORMATS else 1
     chosen = tuple(dict.fromkeys(_parse(recipe.pages, count)))
     if not chosen:
         raise Unrenderable(f"expected pages {recipe.pages}, found {count:,} in all")

@@ -1,7 +1,8 @@
 """What a picture is and whether it is accepted, told from its content before any pixel is decoded.
 
 Pure Python: the numbers of :class:`Header` come from ``decode.read_header``. Signatures are those of the
-formats' own specifications (ITU-T T.81, PNG, RIFF, ISO/IEC 14496-12 ``ftyp``, GIF89a, TIFF 6.0, …).
+formats' own specifications (ITU-T T.81, PNG, RIFF, ISO/IEC 14496-12 ``ftyp``, GIF89a, TIFF 6.0, DICOM
+PS3.10, …).
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Header:
     orientation: int
     """EXIF's, 1 to 8."""
     frames: int
-    """Frames of an animation, pages of a document."""
+    """Frames of an animation, pages of a document, frames of a DICOM."""
     page: int = 0
     """Which page of a document it is about."""
     drawing: Size | None = None
@@ -70,6 +71,8 @@ class Header:
     """
     bands: int = 1
     """Values of a pixel as they are decoded, at least."""
+    is_annotated: bool = False
+    """Whether it says that its pixels tell whom they show."""
 
     @property
     def is_sideways(self) -> bool:
@@ -89,6 +92,9 @@ class Header:
 
 def sniff(content: bytes) -> str | None:
     """Return the format's name by its first bytes, if only to say what was found; None if unknown."""
+    # First of all, since its first 128 bytes may be those of a file of another format.
+    if content[128:132] == b"DICM":
+        return "dicom"
     if content[4:8] == b"ftyp":
         return _sniff_brands(content)
     for offset, signature, name in _SIGNATURES:
@@ -136,6 +142,8 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
 
     How many pixels a drawing has depends on what is made of it, and is checked when that is planned.
     """
+    if header.is_annotated and not accept.burned_in_annotation:
+        raise NotAccepted("expected pixels that don't tell whom they show, found BurnedInAnnotation YES")
     width, height = header.displayed.width, header.displayed.height
     for side, length in (("width", width), ("height", height)):
         least, most = getattr(accept, f"min_{side}"), getattr(accept, f"max_{side}")

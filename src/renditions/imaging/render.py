@@ -13,10 +13,11 @@ from renditions.imaging.document import encode_base64
 from renditions.imaging.probe import check_animation, check_end, check_file, check_header, sniff
 from renditions.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
 from renditions.ports import Rendered, Rendering
-from renditions.recipe import Rendition, media_type
+from renditions.recipe import PRIVATE_FORMATS, Rendition, media_type
 from renditions.record import Original
 
 _LIMITS = Limits()
+_WITHHELD = "expected a picture whose file tells of nobody, found dicom"
 
 
 def render(
@@ -39,17 +40,19 @@ def render(
     original = Original(size_bytes=len(content), format=sniff(content))
     try:
         source_format = check_file(content, original.format, accept)
+        copied = {name: recipe for name, recipe in recipes.items() if not recipe.needs_pixels}
+        withheld = dict.fromkeys(copied, _WITHHELD) if source_format in PRIVATE_FORMATS else {}
         made = {
             name: Rendered(
                 encode_base64(content, media_type(source_format) if recipe.data_uri else None),
                 "base64",
             )
-            for name, recipe in recipes.items()
-            if not recipe.needs_pixels
+            for name, recipe in copied.items()
+            if name not in withheld
         }
         with_pixels = {name: recipe for name, recipe in recipes.items() if recipe.needs_pixels}
         if recipes and not with_pixels and not accept.needs_header and not analyze.is_wanted:
-            return Rendering(original, made)
+            return Rendering(original, made, withheld)
         # Imported here, so that a pipeline that only encodes Base64 needs no imaging library.
         from renditions.imaging.analyze import Study  # noqa: PLC0415
         from renditions.imaging.cascade import make  # noqa: PLC0415
@@ -73,4 +76,4 @@ def render(
         raise Failed(f"expected enough memory for {len(content):,} bytes, found too little") from error
     made |= pictures
     original = replace(original, analysis=analysis)
-    return Rendering(original, {name: made[name] for name in recipes if name in made}, errors)
+    return Rendering(original, {name: made[name] for name in recipes if name in made}, errors | withheld)

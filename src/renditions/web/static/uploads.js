@@ -7,6 +7,7 @@ const ATTEMPTS = 6;
 const TYPES = {
   jpg: 'image/jpeg', jpeg: 'image/jpeg', png: 'image/png', webp: 'image/webp', avif: 'image/avif', gif: 'image/gif',
   tif: 'image/tiff', tiff: 'image/tiff', heic: 'image/heic', heif: 'image/heic', svg: 'image/svg+xml', pdf: 'application/pdf',
+  dcm: 'application/dicom',
 };
 
 const section = document.querySelector('#uploads');

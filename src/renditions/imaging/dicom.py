@@ -1,0 +1,225 @@
+"""DICOM in: what a data set says of its pixels, and never of whom they show (PS3.3, PS3.5 and PS3.10).
+
+Only the elements listed here are ever read: those of the patient, the institution and the manufacturer are
+skipped unseen, so that nothing of them can reach a rendition, a record, a notice or a log. That is more than
+the Basic Application Level Confidentiality Profile asks for (PS3.15, annex E), but for what is burned into
+the pixels, which only the file can tell of. pydicom's own words are dropped as well: they quote the file.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from renditions.errors import RenditionsError, Undecodable
+from renditions.imaging.extras import import_extra
+from renditions.imaging.geometry import Size
+from renditions.imaging.probe import Header
+
+LARGE_END_FIRST = "1.2.840.10008.1.2.2"
+RAW = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", LARGE_END_FIRST)
+"""The transfer syntaxes of pixels as they are; the first has implicit types, the others explicit ones."""
+RLE = "1.2.840.10008.1.2.5"
+JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
+JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
+COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+GREYS = ("MONOCHROME1", "MONOCHROME2")
+PALETTE = "PALETTE COLOR"
+SHARED, PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
+_PALETTE_TABLES = tuple(
+    f"{colour}PaletteColorLookupTable{part}"
+    for colour in ("Red", "Green", "Blue")
+    for part in ("Descriptor", "Data")
+)
+_ELEMENTS = (
+    "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows",
+    "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue",
+    "PixelPaddingRangeLimit", "PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing",
+    "BurnedInAnnotation", "RescaleIntercept", "RescaleSlope", "ModalityLUTSequence", "WindowCenter",
+    "WindowWidth", "VOILUTFunction", *_PALETTE_TABLES, SHARED, PER_FRAME, "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths", "PixelData",
+)  # fmt: skip
+_PREAMBLE_BYTES = 132
+_LIBRARIES = ("pydicom", "pylibjpeg", "openjpeg")
+_MAX_PIXEL_RATIO = 100
+"""How much wider than high a pixel may be, or higher than wide."""
+_BYTES_PER_FRAGMENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Dicom:
+    """A data set whose description of its pixels makes sense."""
+
+    data: Any
+    """pydicom's ``Dataset``, of the elements above."""
+    syntax: str
+    """How its pixels are written: the UID of the transfer syntax."""
+    colours: str
+    """What they mean: the photometric interpretation."""
+    columns: int
+    rows: int
+    samples: int
+    """Values of a pixel."""
+    bits: int
+    """Of a value, as it is kept: 1, 8 or 16."""
+    bits_stored: int
+    """Of these, how many are used."""
+    is_signed: bool
+    frames: int
+
+    def find(self, frame: int, macro: str, element: str) -> Any:
+        """Return the part of the data set that has this element for this frame, or None.
+
+        In enhanced data sets it is in a macro, of the frame's own or for all (PS3.3, C.7.6.16).
+        """
+        own, shared = self.data.get(PER_FRAME) or (), self.data.get(SHARED) or ()
+        groups = [*([own[frame]] if frame < len(own) else []), *shared[:1]]
+        macros = [item for group in groups for item in (group.get(macro) or ())[:1]]
+        return next((part for part in (*macros, self.data) if part.get(element) is not None), None)
+
+
+def read_header(content: bytes, page: int) -> Header:
+    """Return how many frames there are, and a frame's size with its pixels made square.
+
+    Raises:
+        Undecodable: it is damaged, has no pixels, or they are written in a way that isn't read.
+        Failed: pydicom isn't installed.
+
+    """
+    with guarded("a DICOM header"):
+        dicom = read(content)
+        return Header(
+            format="dicom",
+            stored=_square(dicom),
+            orientation=1,
+            frames=dicom.frames,
+            page=page,
+            bands=1 if dicom.colours in GREYS else 3,
+            is_annotated=_text(dicom.data, "BurnedInAnnotation") == "YES",
+        )
+
+
+def read(content: bytes) -> Dicom:
+    """Return the data set; to be called within :func:`guarded`."""
+    pydicom = library()
+    # Asked first: a deflated data set is inflated by pydicom whatever its size.
+    meta = pydicom.filereader.read_dataset(
+        io.BytesIO(content[_PREAMBLE_BYTES:]),
+        is_implicit_VR=False,
+        is_little_endian=True,
+        stop_when=lambda tag, _kind, _length: tag.group != 2,
+    )
+    syntax = str(meta.get("TransferSyntaxUID", ""))
+    if syntax not in (*RAW, RLE, *JPEG, *JPEG_2000):
+        name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown one",))[0]
+        raise Undecodable(f"expected pixels that are raw, RLE, JPEG or JPEG 2000, found {name}")
+    data = pydicom.dcmread(io.BytesIO(content), specific_tags=list(_ELEMENTS))
+    if not data.get("PixelData"):
+        raise Undecodable("expected DICOM with pixels, found none")
+    found = Dicom(
+        data=data,
+        syntax=syntax,
+        colours=_text(data, "PhotometricInterpretation"),
+        columns=_whole(data, "Columns"),
+        rows=_whole(data, "Rows"),
+        samples=_whole(data, "SamplesPerPixel", 1),
+        bits=_whole(data, "BitsAllocated"),
+        bits_stored=_whole(data, "BitsStored"),
+        is_signed=(
+            _whole(data, "PixelRepresentation", 0) == 1
+            and _whole(data, "BitsAllocated") > 1
+            and syntax not in JPEG
+        ),
+        frames=_whole(data, "NumberOfFrames", 1) or 1,
+    )
+    _check(found)
+    return found
+
+
+def _check(dicom: Dicom) -> None:
+    """Raise ``Undecodable`` if these pixels can't be so, aren't read here, or aren't all there."""
+    samples = 3 if dicom.colours in COLOURS else 1
+    if dicom.colours not in (*COLOURS, *GREYS, PALETTE):
+        raise Undecodable("expected greys, a palette, RGB or YBR, found another photometric interpretation")
+    if dicom.samples != samples:
+        raise Undecodable(f"expected {samples} values in a pixel of its kind, found {dicom.samples}")
+    if not (dicom.columns > 0 < dicom.rows):
+        raise Undecodable(f"expected columns and rows, found {dicom.columns} by {dicom.rows}")
+    if dicom.bits not in (1, 8, 16) or not 1 <= dicom.bits_stored <= dicom.bits:
+        raise Undecodable(f"expected values of 1, 8 or 16 bits, found {dicom.bits_stored} of {dicom.bits}")
+    if (high := _whole(dicom.data, "HighBit", dicom.bits_stored - 1)) != dicom.bits_stored - 1:
+        raise Undecodable(f"expected the highest bit to be the last of {dicom.bits_stored}, found {high}")
+    available = len(dicom.data.PixelData)
+    bits_per_frame = dicom.columns * dicom.rows * dicom.samples * dicom.bits
+    if dicom.colours == "YBR_FULL_422":
+        bits_per_frame = bits_per_frame // 3 * 2
+    if dicom.syntax in RAW:
+        needed = math.ceil(dicom.frames * bits_per_frame / 8)
+    else:
+        needed = dicom.frames * _BYTES_PER_FRAGMENT
+    if dicom.frames < 1 or needed > available:
+        raise Undecodable(f"expected {needed:,} bytes for {dicom.frames:,} frames, found {available:,}")
+
+
+def _square(dicom: Dicom) -> Size:
+    """Return the size once a pixel that is wider than high, or higher than wide, is made square.
+
+    Only ever enlarged: no pixel is lost. Which element tells is the order of PS3.3, C.7.6.3.1.7.
+    """
+    for macro, element in (
+        ("", "PixelAspectRatio"),
+        ("PixelMeasuresSequence", "PixelSpacing"),
+        ("", "ImagerPixelSpacing"),
+    ):
+        part = dicom.find(0, macro, element)
+        if part is None:
+            continue
+        down, across = (float(value) for value in part.get(element))
+        ratio = down / across
+        if not 1 / _MAX_PIXEL_RATIO <= ratio <= _MAX_PIXEL_RATIO:
+            raise Undecodable("expected pixels about as wide as high, found others")
+        width = dicom.columns if ratio >= 1 else round(dicom.columns / ratio)
+        height = dicom.rows if ratio <= 1 else round(dicom.rows * ratio)
+        return Size(width, height)
+    return Size(dicom.columns, dicom.rows)
+
+
+def _whole(data: Any, element: str, default: int | None = None) -> int:
+    value = data.get(element)
+    if value is None and default is None:
+        raise Undecodable(f"expected {element}, found none")
+    return int(default if value is None else value)  # type: ignore[arg-type]  # one of them is there
+
+
+def _text(data: Any, element: str) -> str:
+    return str(data.get(element) or "").strip().upper()
+
+
+@cache
+def library() -> Any:
+    """Return pydicom, which says nothing: neither it nor its decoders may quote the file in a log."""
+    pydicom = import_extra("pydicom")
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    for name in _LIBRARIES:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    return pydicom
+
+
+@contextmanager
+def guarded(expected: str) -> Iterator[None]:
+    """Raise whatever a damaged data set leads to as ``Undecodable``, without its words or a trace of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except (RenditionsError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - pydicom promises no kind of error for damaged files
+            raise Undecodable(f"expected {expected}, found damaged data ({type(error).__name__})") from None

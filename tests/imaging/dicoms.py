@@ -1,0 +1,95 @@
+"""DICOM to test with: data sets made by pydicom, of a patient whose every element says so."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.sequence import Sequence as Items
+from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
+SECRET = "ZZYZX"  # noqa: S105 - a name that nobody has
+"""What is in everything that tells of the patient, and may be in nothing that is made of the file."""
+
+
+def dicom(
+    values: NDArray[Any],
+    *,
+    syntax: UID = ExplicitVRLittleEndian,
+    encoded: Sequence[bytes] = (),
+    **elements: Any,
+) -> bytes:
+    """Return a file of these values: rows and columns, frames before and three colours after them.
+
+    ``encoded`` are its frames in another transfer syntax; ``elements`` are added, or taken away by ``None``.
+    """
+    data = _patient()
+    samples = 3 if values.ndim > 2 and values.shape[-1] == 3 else 1
+    shape = values.shape[:-1] if samples == 3 else values.shape
+    data.SamplesPerPixel = samples
+    data.PhotometricInterpretation = "RGB" if samples == 3 else "MONOCHROME2"
+    if samples == 3:
+        data.PlanarConfiguration = 0
+    if len(shape) == 3:
+        data.NumberOfFrames = shape[0]
+    data.Rows, data.Columns = shape[-2:]
+    data.BitsAllocated = data.BitsStored = 8 * values.itemsize
+    data.PixelRepresentation = int(values.dtype.kind == "i")
+    for name, value in elements.items():
+        if value is None:
+            delattr(data, name)
+        else:
+            setattr(data, name, value)
+    data.HighBit = data.BitsStored - 1
+    data.PixelData = encapsulate(list(encoded)) if encoded else _even(values.tobytes())
+    data["PixelData"].VR = "OW"
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = syntax
+    data.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
+    data.file_meta.SourceApplicationEntityTitle = SECRET
+    data.preamble = SECRET.encode().ljust(128, b"\0")
+    target = io.BytesIO()
+    data.save_as(target, enforce_file_format=True)
+    return target.getvalue()
+
+
+def items(**elements: Any) -> Items:
+    """Return a sequence of one item."""
+    item = Dataset()
+    for name, value in elements.items():
+        setattr(item, name, value)
+    return Items([item])
+
+
+def _patient() -> Dataset:
+    """Return a data set in which elements of every kind, the private and the nested too, tell of somebody."""
+    data = Dataset()
+    data.SOPClassUID = SecondaryCaptureImageStorage
+    data.SOPInstanceUID = generate_uid()
+    for name in (
+        *("PatientName", "PatientID", "PatientAddress", "PatientComments", "InstitutionName"),
+        *("ReferringPhysicianName", "OperatorsName", "StudyDescription", "StationName", "AccessionNumber"),
+        *("ImageComments", "DeviceSerialNumber", "WindowCenterWidthExplanation", "ProtocolName"),
+    ):
+        setattr(data, name, SECRET)
+    data.PatientBirthDate = "19700101"
+    data.RequestAttributesSequence = items(RequestedProcedureDescription=SECRET)
+    private = data.private_block(0x0029, SECRET, create=True)
+    private.add_new(0x01, "LO", SECRET)
+    private.add_new(0x02, "SQ", items(PatientName=SECRET))
+    return data
+
+
+def _even(pixels: bytes) -> bytes:
+    return pixels + b"\0" * (len(pixels) % 2)
+
+
+def ramp(low: int, high: int, kind: str) -> NDArray[Any]:
+    """Return a picture of 16 rows that goes through all values from low to high, a column each."""
+    return np.tile(np.arange(low, high + 1).astype(kind), (16, 1))
