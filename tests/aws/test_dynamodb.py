@@ -24,8 +24,21 @@ from renditions.aws.table import (
     record_to_item,
 )
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
+from renditions.imaging.exif import MAX_CHARACTERS
 from renditions.pipeline_checks import MOST_IN_DYNAMODB
-from renditions.record import ATTRIBUTES, Output, Record
+from renditions.record import (
+    ATTRIBUTES,
+    MOST_EVENTS,
+    MOST_REASON_LENGTH,
+    Analysis,
+    DominantColour,
+    Event,
+    Exif,
+    Original,
+    Output,
+    Position,
+    Record,
+)
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -132,7 +145,22 @@ def test_a_name_that_can_be_none_is_refused(catalog: DynamoCatalog, name: str) -
 
 
 def test_a_record_of_the_most_renditions_with_the_longest_keys_fits(catalog: DynamoCatalog) -> None:
-    """Every output's key changes, all renditions have long names, and half have an error too."""
+    """Every output's key changes, all renditions have long names, and half have an error too.
+
+    The camera wrote as much as is kept, everything was analysed, and the history is full.
+    """
+    text = "é" * MAX_CHARACTERS
+    analysis = Analysis(
+        exif=Exif(text, text, text, text, 1 / 3, 1 / 3, 100, 1 / 3),
+        position=Position(-33.8567844, 151.2152967, 1 / 3),
+        colours=(DominantColour("#ffffff", 1 / 3),) * 16,
+        thumbhash="x" * 40,
+        blurhash="x" * 100,
+        perceptual_hash="0" * 16,
+        sharpness=1 / 3,
+        transparency=True,
+    )
+    history = (Event(NOW, "failed", "é" * MOST_REASON_LENGTH),) * MOST_EVENTS
 
     def keys_of(version: str) -> tuple[str, ...]:
         return tuple(f"{version}{number:02}".ljust(1024, "x") for number in range(MAX_CLAIMS))
@@ -144,6 +172,8 @@ def test_a_record_of_the_most_renditions_with_the_longest_keys_fits(catalog: Dyn
         pending_keys=keys_of("v2"),
         errors=tuple((f"rendition {number}", "why " * 100) for number in range(50)),
         reason="; ".join(["why " * 100] * 50),
+        original=Original(10**12, "jpeg", 10**5, 10**5, 10**4, analysis),
+        history=history,
     )
     written = catalog.write(record)
     assert catalog.get("a.jpg") == written
