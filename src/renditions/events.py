@@ -18,6 +18,7 @@ Formats:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
     https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
 
 from __future__ import annotations
@@ -188,6 +189,8 @@ def _unwrap(value: Any) -> Iterator[Content]:
             yield _read_own_message(name, value)
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             yield Ignored("s3:TestEvent")
+        case {"version": "1.0" | "2.0", "requestContext": {"apiId": _}}:
+            yield Unknown("a call of an HTTP API, which the API's own function answers")
         case _:
             yield Unknown(_describe(value))
 

@@ -27,6 +27,7 @@ FIRST, SECOND, THIRD = (
 TASK = "dGFza2lkZ29lc2hlcmUK"
 PUT = Change(BUCKET, "2026/red flower (1).jpg", "created", "ObjectCreated:Put")
 TEST = Ignored("s3:TestEvent")
+CALL = Unknown("a call of an HTTP API, which the API's own function answers")
 
 
 def event(*contents: Content) -> Incoming:
@@ -77,6 +78,8 @@ TABLE: dict[str, Incoming] = {
     "batch-2.0": Incoming("batch job", (Message(TASK, (created("customerImage1.jpg", "batch job"),)),)),
     "schedule": event(SyncRequest()),
     "schedule-in-sqs": queue((SyncRequest(),)),
+    "api-call-1.0": event(CALL),
+    "api-call-2.0": event(CALL),
     "mixed-with-unknown": queue((Unknown("not JSON"),), (PUT,), (Unknown('{"hello": "world"}'),)),
 }
 

@@ -17,6 +17,7 @@ from aws.deployed import start
 from aws.runtime_api import Lambda
 from aws.test_bundle import HERE, build_from_index
 from aws.test_deployed import PIPELINE, environ, lambda_runtime  # noqa: F401 - fixtures
+from aws.test_events import load
 from commands import draw
 from contract.cloud import CLIENTS
 from renditions.deploy.bundle import API
@@ -38,45 +39,24 @@ def function(tmp_path: Path, environ: dict[str, str]) -> Iterator[Lambda]:  # no
 
 
 def make_call(version: str, method: str, path: str, body: Any = None, authorizer: Any = JWT) -> Any:
-    """Return what an HTTP API sends; the path comes decoded in both versions.
-
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-    """
-    headers = {"host": "id.execute-api.eu-west-1.amazonaws.com", "x-forwarded-proto": "https"}
+    """Return what an HTTP API sends; the path comes decoded in both versions."""
+    call = load(f"api-call-{version}")
+    del call["queryStringParameters"]
+    call.pop("multiValueQueryStringParameters", None)
+    headers, context = call["headers"], call["requestContext"]
     if body is not None:
         text = json.dumps(body)
         headers |= {"content-type": "application/json", "content-length": str(len(text))}
-    common = {
-        "headers": headers,
-        "body": None if body is None else base64.b64encode(text.encode()).decode(),
-        "isBase64Encoded": body is not None,
-    }
-    context = {
-        "accountId": "123456789012", "apiId": "id", "domainName": headers["host"], "domainPrefix": "id",
-        "requestId": "JKJaXmPLvHcESHA=", "stage": "$default",
-    }  # fmt: skip
+        call |= {"body": base64.b64encode(text.encode()).decode(), "isBase64Encoded": True}
+    context.pop("authorizer")
     if authorizer:
         context["authorizer"] = authorizer
     if version == "2.0":
-        http = {
-            "method": method,
-            "path": path,
-            "protocol": "HTTP/1.1",
-            "sourceIp": "192.0.2.1",
-            "userAgent": "a",
-        }
-        return common | {
-            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
-            "requestContext": context | {"http": http, "routeKey": "$default", "timeEpoch": 1583348638390},
-        }  # fmt: skip
-    context |= {"httpMethod": method, "path": path, "resourcePath": "$default"}
-    return common | {
-        "version": "1.0", "resource": "$default", "path": path, "httpMethod": method,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": None, "multiValueQueryStringParameters": None, "pathParameters": None,
-        "stageVariables": None,
-        "requestContext": context | {"identity": {"sourceIp": "192.0.2.1"}},
-    }  # fmt: skip
+        context["http"] |= {"method": method, "path": path}
+        return call | {"rawPath": path, "rawQueryString": ""}
+    context |= {"httpMethod": method, "path": path}
+    multiple = {name: [value] for name, value in headers.items()}
+    return call | {"path": path, "httpMethod": method, "multiValueHeaders": multiple}
 
 
 def read(answer: Any) -> Any:
