@@ -12,10 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 import renditions
 from commands import run
 from renditions.cli.packaging import _print_bundle, read_target
+from renditions.deploy.bill import write_bill
 from renditions.deploy.bundle import PICTURES, Bundle, Part, Role, _own_files, build, find_libraries
 from renditions.deploy.wheels import Target, _read_wheel, collect_libraries
 from renditions.errors import Failed, UsageError
@@ -206,10 +209,25 @@ def test_the_whole_engine_is_that_of_the_platform_and_fits(tmp_path: Path) -> No
     assert bundle.parts[0].name.startswith("pyvips_binary ")
     assert sum(part.files for part in bundle.parts) == len(contents(bundle))
 
+    write_bill(bundle.file, tmp_path / "bill.json")
+    text = (tmp_path / "bill.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bill = json.loads(text)
+    libraries = {library["purl"]: library for library in bill["components"] if library["type"] == "library"}
+    assert {f"pkg:pypi/{part.name.replace(' ', '@').replace('_', '-')}" for part in bundle.parts} == {
+        *libraries, "pkg:pypi/renditions"
+    }  # fmt: skip
+    assert all(library["licenses"] for library in libraries.values())
+    listed = {file["name"]: file["hashes"][0]["content"] for file in bill["components"] if "purl" not in file}
+    assert listed == {name: hashlib.sha256(content).hexdigest() for name, content in compiled.items()}
+    whole = bill["metadata"]["component"]
+    assert whole["hashes"][0]["content"] == hashlib.sha256(bundle.file.read_bytes()).hexdigest()
+
 
 def test_the_command_says_what_is_in_it_and_how_large_it_is(tmp_path: Path) -> None:
     (tmp_path / "renditions.toml").write_text(read_preset("base64"))
-    data = run(tmp_path, "package", "-o", "pictures.zip", "--json").data
+    data = run(tmp_path, "package", "-o", "pictures.zip", "--sbom", "pictures.cdx.json", "--json").data
+    assert json.loads((tmp_path / "pictures.cdx.json").read_text())["components"] == []
     assert (data["file"], data["size_bytes"]) == ("pictures.zip", (tmp_path / "pictures.zip").stat().st_size)
     assert [part["name"] for part in data["parts"]] == ["renditions"]
     ended = run(tmp_path, "package", "-o", "no/such.zip")

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
+from renditions.deploy.bill import write_bill
 from renditions.deploy.bundle import API, PICTURES, PYTHONS, Bundle, build
 from renditions.deploy.wheels import Architecture, Target
 from renditions.errors import UsageError
@@ -19,7 +20,7 @@ from renditions.pipeline_file import load
 
 
 @app.command()
-def package(
+def package(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The zip to write.")] = Path(
         "bundle.zip"
@@ -33,6 +34,10 @@ def package(
     is_api: Annotated[
         bool, typer.Option("--api", help="For the function that answers the API, behind API Gateway.")
     ] = False,
+    bill: Annotated[
+        Path | None,
+        typer.Option("--sbom", metavar="FILE", help="Also write what is in it, as CycloneDX, for scanners."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build the zip that AWS Lambda runs, with the pipeline file in it."""
@@ -40,6 +45,8 @@ def package(
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
     bundle = build(loaded.pipeline, output, read_target(architecture, python), API if is_api else PICTURES)
+    if bill:
+        write_bill(bundle.file, bill)
     if as_json:
         display.print_json(dataclasses.asdict(bundle) | {"file": str(bundle.file)})
     else:

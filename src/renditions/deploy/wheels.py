@@ -96,7 +96,7 @@ def _find_installed(name: str) -> Distribution:
 
 def _read_installed(library: Distribution) -> Iterator[File]:
     for file in library.files or ():
-        if file.suffix == ".py" or "licenses" in file.parts:
+        if file.suffix == ".py" or file.name == "METADATA" or "licenses" in file.parts:
             content = Path(str(file.locate())).read_bytes()
             yield File(f"{library.name} {library.version}", file.as_posix(), content)
 
