@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 from renditions import reconcile
@@ -20,6 +21,7 @@ from renditions.errors import RenditionsError, UsageError
 from renditions.local.folder import FolderStore
 from renditions.local.owners import Owner
 from renditions.local.pool import RenderPool
+from renditions.local.secret import SECRET_BYTES, keep_secret
 from renditions.local.sqlite import SqliteCatalog
 from renditions.local.watch import watch_keys
 from renditions.notify import LogNotifier
@@ -52,11 +54,23 @@ class Runtime:
     catalog: Catalog
     notifiers: Mapping[str, Notifier]
     """By ``Notify.target``."""
-    owners: Path | None
-    """The folder in which the lease owners of this machine hold their locks, if the catalog is its own.
+    catalog_file: Path | None
+    """The catalog's file, if it is this machine's own. What is shared with it lies beside it."""
 
-    Elsewhere a lease ends by its time alone.
-    """
+    @property
+    def owners(self) -> Path | None:
+        """The folder in which the lease owners of this machine hold their locks.
+
+        Where there is none, a lease ends by its time alone.
+        """
+        file = self.catalog_file
+        return file.with_name(f"{file.name}-owners") if file else None
+
+    @cached_property
+    def secret(self) -> bytes:
+        """What forms for uploads are signed with: the same after a restart, where it can be kept."""
+        file = self.catalog_file
+        return keep_secret(file.with_name(f"{file.name}-secret")) if file else token_bytes(SECRET_BYTES)
 
     @cached_property
     def attached(self) -> Pipeline:
@@ -174,8 +188,8 @@ def open_runtime(loaded: LoadedPipeline, *, read_only: bool = False) -> Iterator
     else:
         output = FolderStore(output_place.path, create=True)
     notifiers = {notify.target: _open_notifier(notify, aws) for notify in pipeline.notify}
-    with _open_catalog(pipeline, directory, aws, read_only=read_only) as (catalog, owners):
-        yield Runtime(pipeline, source_folder, source, output, catalog, notifiers, owners)
+    with _open_catalog(pipeline, directory, aws, read_only=read_only) as (catalog, file):
+        yield Runtime(pipeline, source_folder, source, output, catalog, notifiers, file)
 
 
 def open_queue(url: str) -> Queue:
@@ -206,7 +220,7 @@ class _Aws:
 def _open_catalog(
     pipeline: Pipeline, directory: Path, aws: _Aws, *, read_only: bool
 ) -> Iterator[tuple[Catalog, Path | None]]:
-    """Yield the catalog, and the folder of its lease owners if they are all on this machine."""
+    """Yield the catalog, and its file if it is this machine's own."""
     kind, _, name = pipeline.catalog.store.partition(":")
     if kind == "dynamodb":
         yield aws.cloud.open_catalog(name, pipeline.catalog.key), None
@@ -214,7 +228,7 @@ def _open_catalog(
     path = directory / Path(name).expanduser()
     is_missing = read_only and not path.exists()
     with SqliteCatalog(Path(":memory:") if is_missing else path) as catalog:
-        yield catalog, path.with_name(f"{path.name}-owners")
+        yield catalog, path
 
 
 def _open_notifier(notify: Notify, aws: _Aws) -> Notifier:

@@ -64,7 +64,7 @@ def serve(
             plan=runtime.plan,
             announcements=announcements,
         )
-        app = make_app(service, secret=secrets.token_bytes(32), hosts=hosts_of(host), token=token)
+        app = make_app(service, secret=runtime.secret, hosts=hosts_of(host), token=token)
         follower = threading.Thread(
             target=runtime.watch,
             args=(process,),

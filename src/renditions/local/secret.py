@@ -1,0 +1,38 @@
+"""A secret that outlives the programs that use it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+
+from renditions.errors import Failed
+
+SECRET_BYTES = 32
+
+
+def keep_secret(path: Path) -> bytes:
+    """Return the secret in this file, which only its owner may read; draw one first if there is none.
+
+    All who ask have the same one, also those who ask at once. What a crash left of one that nobody had yet
+    is drawn anew.
+
+    Raises:
+        Failed: the file can't be read or written.
+
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            secret = os.pread(file, SECRET_BYTES, 0)
+            if len(secret) < SECRET_BYTES:
+                secret = secrets.token_bytes(SECRET_BYTES)
+                os.pwrite(file, secret, 0)
+                os.fsync(file)
+            return secret
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise Failed(f"{error.filename or path}: {error.strerror}") from error
