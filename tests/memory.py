@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from renditions.errors import Conflict, KeyRefused, KeyTaken
 from renditions.ports import Condition, IfMatch, Place, StoredObject
-from renditions.record import Notice, Record, Status
+from renditions.record import STATUSES, Notice, Record, Status
+from renditions.totals import Totals
 
 MAX_KEY_BYTES = 1024
 
@@ -103,11 +104,22 @@ class MemoryCatalog:
         """Return the picture that claims an output key."""
         return self._owners.get(key)
 
-    def query(self, status: Status | None = None, before: Place | None = None) -> Iterator[Record]:
+    def query(
+        self, status: Status | None = None, before: Place | None = None, prefix: str = ""
+    ) -> Iterator[Record]:
         with self._lock:
             records = [record for record in self._records.values() if status in (None, record.status)]
         records.sort(key=_place, reverse=True)
-        yield from (record for record in records if before is None or _place(record) < before)
+        for record in records:
+            if (before is None or _place(record) < before) and record.name.startswith(prefix):
+                yield record
+
+    def count(self) -> Mapping[Status, Totals]:
+        totals: dict[Status, Totals] = dict.fromkeys(STATUSES, Totals())
+        with self._lock:
+            for record in self._records.values():
+                totals[record.status] += Totals.of(record)
+        return totals
 
     def _check_revision(self, record: Record) -> None:
         stored = self._records.get(record.name)

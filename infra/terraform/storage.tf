@@ -139,6 +139,9 @@ resource "aws_dynamodb_table" "this" {
       "processed_width",
       "processed_height",
       "processed_size_bytes",
+      "rendition_count",
+      "rendition_bytes",
+      "processing_microseconds",
     ]
   }
 

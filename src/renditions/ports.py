@@ -15,6 +15,7 @@ from typing import Protocol
 from renditions.pipeline import Accept, Analyze
 from renditions.recipe import Rendition
 from renditions.record import Notice, Original, Record, Status
+from renditions.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,18 @@ class Catalog(Protocol):
         """
         ...
 
-    def query(self, status: Status | None = None, before: Place | None = None) -> Iterator[Record]:
+    def query(
+        self, status: Status | None = None, before: Place | None = None, prefix: str = ""
+    ) -> Iterator[Record]:
         """Yield the records (of that status), newest timestamp first, in bounded memory as ``list`` does.
 
         Those of one moment come by their names' UTF-8 bytes, downwards. With ``before``, only what comes
-        after that place in this order is read.
+        after that place in this order is read. With ``prefix``, only records whose names begin with it are.
         """
+        ...
+
+    def count(self) -> Mapping[Status, Totals]:
+        """Return what the records of every status come to, without reading them."""
         ...
 
 

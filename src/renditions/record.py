@@ -24,10 +24,10 @@ ATTRIBUTES = frozenset(
         "lease", "original_format", "original_frames", "original_height", "original_size_bytes",
         "original_width", "owed", "pending_keys", "processed_height", "processed_size_bytes",
         "processed_width", "reason", "renditions", "revision", "rules", "status", "timestamp", "kind",
-        "order", "owner", "output_key",
+        "order", "owner", "output_key", "rendition_count", "rendition_bytes", "processing_microseconds",
     }
 )  # fmt: skip
-"""What a record's JSON form has beside the name; the last four in DynamoDB alone."""
+"""What a record's JSON form has beside the name; the last seven in DynamoDB alone."""
 
 _INTERNAL = frozenset({"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules"})
 

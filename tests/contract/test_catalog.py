@@ -31,6 +31,7 @@ from renditions.pipeline import Wishes
 from renditions.ports import Catalog
 from renditions.recipe import Focus
 from renditions.record import (
+    STATUSES,
     Analysis,
     DominantColour,
     Event,
@@ -43,6 +44,7 @@ from renditions.record import (
     Record,
     Status,
 )
+from renditions.totals import Totals
 
 FULL = Record(
     name="a/é 🖼.jpg",
@@ -352,6 +354,80 @@ def test_query_gives_those_of_a_status_newest_first(catalog: Catalog) -> None:
     assert [record.name for record in catalog.query("done")] == ["new", "moved", "old"]
     assert [record.name for record in catalog.query("rejected")] == ["bad"]
     assert list(catalog.query("failed")) == []
+
+
+PREFIXES = ("", "a", "a/", "a%", "a_", "a*", "é", "\uffff", "🖼", "\U0010ffff", "b")
+
+
+def test_query_of_a_prefix_gives_only_those_whose_names_begin_with_it(catalog: Catalog) -> None:
+    """Whatever characters are in it; also of one status and from a place on."""
+    some = ("a", "a/b", "a/c", "a%b", "a_b", "A/b", "a*b", "aé", "é", "éa", "\uffffx", "🖼", "🖼\U0010ffffx")
+    for number, name in enumerate((*some, "\U0010ffff", "\U0010ffffa")):
+        status: Status = "failed" if number % 3 else "done"
+        catalog.write(make_record(name, status=status, timestamp=NOW + timedelta(seconds=number * 7 % 5)))
+    wanted: tuple[Status | None, ...] = (None, "failed")
+    for prefix in PREFIXES:
+        for each in wanted:
+            records = [record for record in catalog.query(each) if record.name.startswith(prefix)]
+            assert list(catalog.query(each, None, prefix)) == records
+            if records:
+                at = len(records) // 2
+                place = (records[at].timestamp, records[at].name)
+                assert list(catalog.query(each, place, prefix)) == records[at + 1 :]
+
+
+def test_query_finds_all_of_a_prefix_among_many(which: str, catalog: Catalog) -> None:
+    count = scaled(which, 600)
+    for number in range(count):
+        name = f"{'rare' if number % 50 == 7 else 'often'}/{number:03}"
+        catalog.write(make_record(name, timestamp=NOW + timedelta(seconds=number)))
+    rare = [f"rare/{number:03}" for number in range(7, count, 50)]
+    assert [record.name for record in catalog.query(None, None, "rare/")] == rare[::-1]
+    assert len(list(catalog.query("done", None, "often/"))) == count - len(rare)
+
+
+def test_an_empty_catalog_comes_to_nothing(catalog: Catalog) -> None:
+    assert catalog.count() == dict.fromkeys(STATUSES, Totals())
+
+
+def test_what_the_records_come_to_is_counted_by_status(catalog: Catalog) -> None:
+    full = catalog.write(FULL)
+    catalog.write(make_record("a", outputs=("x", "y")))
+    catalog.write(replace(make_record("b", outputs=("z",)), original=Original(7)))
+    bytes_of_full = FULL.original.size_bytes if FULL.original else 0
+    assert catalog.count() == {
+        "processing": Totals(),
+        "done": Totals(2, 7, 3, 3, 7, 0),
+        "rejected": Totals(1, bytes_of_full, 2, 10, 2 * bytes_of_full, 0),
+        "failed": Totals(),
+    }
+    later = NOW + timedelta(seconds=1)
+    begun = Event(NOW + timedelta(microseconds=5), "processing")
+    events = (Event(NOW, "processing"), begun, Event(later, "done"), Event(later + timedelta(9), "done"))
+    done = catalog.write(replace(full, status="done", history=events))
+    assert catalog.count()["done"] == Totals(3, 7 + bytes_of_full, 5, 13, 7 + 2 * bytes_of_full, 999_995)
+    catalog.delete(done)
+    assert catalog.count()["done"] == Totals(2, 7, 3, 3, 7, 0)
+    assert catalog.count()["rejected"] == Totals()
+
+
+@pytest.mark.parametrize("which", CATALOGS)
+@settings(deadline=None, max_examples=10)
+@given(written=st.lists(st.tuples(st.sampled_from("ab"), records, st.booleans()), max_size=5))
+def test_whatever_is_written_and_deleted_the_totals_are_those_of_the_records(
+    which: str, written: list[tuple[str, Record, bool]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, CATALOGS[which](Path(folder)) as catalog:
+        for name, record, is_kept in written:
+            there = catalog.get(name)
+            new = replace(record, name=name, outputs=(), revision=there.revision if there else 0)
+            stored = catalog.write(new)
+            if not is_kept:
+                catalog.delete(stored)
+        totals = dict.fromkeys(STATUSES, Totals())
+        for record in catalog.list():
+            totals[record.status] += Totals.of(record)
+        assert catalog.count() == totals
 
 
 def test_times_of_other_zones_are_in_one_order(catalog: Catalog) -> None:

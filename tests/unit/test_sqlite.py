@@ -12,15 +12,17 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contract.catalogs import make_record, names
+from contract.catalogs import NOW, make_record, names
 from renditions.errors import CatalogFailed, CatalogTooNew
 from renditions.local import sqlite as module
 from renditions.local.sqlite import APPLICATION_ID, MIGRATIONS, SqliteCatalog
+from renditions.record import Event, Original, Status
 
 
 @pytest.fixture
@@ -49,6 +51,8 @@ USES: dict[str, Callable[[SqliteCatalog], object]] = {
     "delete": lambda catalog: catalog.delete(make_record("new")),
     "list": lambda catalog: list(catalog.list()),
     "query": lambda catalog: list(catalog.query("done")),
+    "query of a prefix": lambda catalog: list(catalog.query(prefix="1")),
+    "count": lambda catalog: catalog.count(),
 }
 each_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
@@ -69,6 +73,44 @@ def test_a_catalog_of_a_newer_version_is_left_alone(path: Path) -> None:
     with pytest.raises(CatalogTooNew, match=r"catalog\.db: expected .* found version 99"):
         SqliteCatalog(path)
     assert execute(path, "PRAGMA user_version") == [(99,)]
+
+
+def test_a_catalog_of_the_first_version_gets_its_totals(path: Path) -> None:
+    """They are those of the records that there are, to the microsecond."""
+    ended = NOW + timedelta(seconds=59, microseconds=999_999)
+    history = (Event(NOW, "processing"), Event(ended, "done"), Event(NOW + timedelta(hours=30), "done"))
+    with SqliteCatalog(path) as catalog:
+        for number in range(4):
+            status: Status = "failed" if number == 3 else "done"
+            record = make_record(
+                f"{number}", outputs=tuple(f"{number} {key}" for key in range(number)), status=status
+            )
+            catalog.write(
+                replace(record, original=Original(10**12 + number) if number else None, history=history)
+            )
+        counted = catalog.count()
+        assert counted["done"].processing_microseconds == 3 * 59_999_999
+    execute(path, "DROP TABLE totals", "PRAGMA user_version = 1")
+    with SqliteCatalog(path) as catalog:
+        assert catalog.count() == counted
+
+
+def test_many_names_of_a_prefix_are_found_as_few_are(
+    catalog: SqliteCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        status: Status = "failed" if number % 4 else "done"
+        catalog.write(
+            make_record(f"{number % 3}/{number}", status=status, timestamp=NOW + timedelta(number % 7))
+        )
+    wanted: tuple[Status | None, ...] = (None, "failed")
+    for each in wanted:
+        few = list(catalog.query(each, (NOW + timedelta(5), "x"), "1/"))
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "MOST_SORTED", 5)
+            patch.setattr(module, "PAGE_ROWS", 3)
+            assert list(catalog.query(each, (NOW + timedelta(5), "x"), "1/")) == few
+        assert len(few) > 5
 
 
 @pytest.mark.parametrize("statement", ["CREATE TABLE theirs (x)", "PRAGMA user_version = 3"])
@@ -202,11 +244,14 @@ def test_a_listing_that_pauses_holds_nothing(catalog: SqliteCatalog, path: Path)
     assert len(list(listing)) == len(list(query)) == 9
 
 
-@pytest.mark.parametrize("select", [module._OF_ANY_STATUS, module._OF_STATUS])
+@pytest.mark.parametrize(
+    "select", [module._OF_ANY_STATUS, module._OF_STATUS, module._OF_FEW_NAMES, module._COUNT]
+)
 def test_a_page_is_found_by_index(catalog: SqliteCatalog, select: str) -> None:
-    values = ("done", "~", "", 1) if "status =" in select else ("~", "", 1)
+    values = {"status": "done", "begin": "a", "end": "b", "time": "~", "name": "", "most": 1}
     plan = [row[3] for row in catalog._db.execute(f"EXPLAIN QUERY PLAN {select}", values)]
-    assert all(step.startswith("SEARCH records") for step in plan), plan
+    assert any(step.startswith("SEARCH records") for step in plan), plan
+    assert not any(step.startswith("SCAN records") for step in plan), plan
 
 
 def test_memory_does_not_grow_with_the_number_of_records(catalog: SqliteCatalog) -> None:

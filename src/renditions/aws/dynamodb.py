@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import groupby, islice
@@ -29,17 +29,19 @@ from renditions.aws.table import (
     claim_key,
     item_to_record,
     record_to_item,
+    row_to_totals,
 )
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
 from renditions.ports import Place
 from renditions.record import STATUSES, Record, Status, format_time
+from renditions.totals import Totals
 
 MAX_NAME_BYTES = 1024
 """What DynamoDB sorts by; S3's keys are no longer."""
 READ_AT_ONCE = 100
 """How many items one BatchGetItem can ask for."""
 ROWS_OF_INDEX = 500
-"""How many rows of an index one request brings."""
+"""How many rows of an index one request brings where few may be needed."""
 ATTEMPTS = 8
 """How often a transaction that met another one, or a read that was cut short, is sent again."""
 PAUSE_SECONDS = 0.025
@@ -127,11 +129,21 @@ class DynamoCatalog:
             found = self._read_all(some)
             yield from (found[name] for name in some if name in found)
 
-    def query(self, status: Status | None = None, before: Place | None = None) -> Iterator[Record]:
-        """See :meth:`Catalog.query <renditions.ports.Catalog.query>`."""
+    def query(
+        self, status: Status | None = None, before: Place | None = None, prefix: str = ""
+    ) -> Iterator[Record]:
+        """See :meth:`Catalog.query <renditions.ports.Catalog.query>`.
+
+        No index has both times and names in order: rows are passed over until their names begin with the
+        prefix, some 4,000 of them a request, and only those records are read.
+        """
         last = (format_time(before[0]), before[1]) if before else None
-        parts = [self._query_status(status, last) for status in ((status,) if status else STATUSES)]
-        rows = heapq.merge(*parts, key=lambda row: row[:2], reverse=True)
+        parts = [
+            self._query_status(each, last, whole_pages=bool(prefix))
+            for each in ((status,) if status else STATUSES)
+        ]
+        merged = heapq.merge(*parts, key=lambda row: row[:2], reverse=True)
+        rows = (row for row in merged if row[1].startswith(prefix))
         while some := list(islice(rows, READ_AT_ONCE)):
             found = self._read_all([name for _, name, _ in some])
             for timestamp, name, wanted in some:
@@ -140,12 +152,26 @@ class DynamoCatalog:
                 if record and (format_time(record.timestamp), record.status) == (timestamp, wanted):
                     yield record
 
+    def count(self) -> Mapping[Status, Totals]:
+        """See :meth:`Catalog.count <renditions.ports.Catalog.count>`.
+
+        The rows of an index are added up, some 4,000 of them a request. A record whose status changes
+        meanwhile may be counted twice, or not at all.
+        """
+        return {
+            status: sum(
+                map(row_to_totals, self._query_index(BY_STATUS, "status", status, whole_pages=True)),
+                Totals(),
+            )
+            for status in STATUSES
+        }
+
     def _query_status(
-        self, status: Status, before: tuple[str, str] | None
+        self, status: Status, before: tuple[str, str] | None, *, whole_pages: bool
     ) -> Iterator[tuple[str, str, Status]]:
         """Yield (timestamp, name, status) of the records of a status, newest first, names downwards."""
         condition = ("<=", "timestamp", before[0]) if before else None
-        rows = self._query_index(BY_STATUS, "status", status, condition)
+        rows = self._query_index(BY_STATUS, "status", status, condition, whole_pages=whole_pages)
         for timestamp, some in groupby(rows, lambda row: row["timestamp"]["S"]):
             # The index has those of one moment in no order.
             names = sorted((row[self._key_name]["S"] for row in some), reverse=True)
@@ -154,11 +180,18 @@ class DynamoCatalog:
             )
 
     def _query_index(
-        self, index: str, attribute: str, value: str, bound: tuple[str, str, str] | None = None
+        self,
+        index: str,
+        attribute: str,
+        value: str,
+        bound: tuple[str, str, str] | None = None,
+        *,
+        whole_pages: bool = False,
     ) -> Iterator[Item]:
         """Yield the rows of an index's partition: names upwards, times downwards.
 
-        With a ``bound`` only those within it: (operator, attribute, value).
+        With a ``bound`` only those within it: (operator, attribute, value). With ``whole_pages`` each request
+        brings as many as it can, which is 1 MB.
         """
         condition, names, values = "#attribute = :value", {"#attribute": attribute}, {":value": {"S": value}}
         if bound:
@@ -172,7 +205,7 @@ class DynamoCatalog:
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=values,
             ScanIndexForward=index == BY_NAME,
-            PaginationConfig={"PageSize": ROWS_OF_INDEX},
+            PaginationConfig={} if whole_pages else {"PageSize": ROWS_OF_INDEX},
         )
         with self._reported():
             for page in pages:

@@ -1,8 +1,8 @@
 """The DynamoDB table: its keys and indexes, and how records and claims are items of it.
 
 A *record* is one item. It has the attributes of :meth:`Record.to_item
-<renditions.record.Record.to_item>`, numbers as numbers, and two more: ``kind``, by which the records
-are listed, and ``order``, since a DynamoDB map has none.
+<renditions.record.Record.to_item>`, numbers as numbers, and more: ``kind``, by which the records are
+listed, ``order``, since a DynamoDB map has none, and what :data:`BY_STATUS` has for the totals.
 
 A *claim* is an item too, because only an item can be written by one and refused to all others: see
 :func:`claim_key`. Its attribute ``owner`` is the name of the record that claims ``output_key``. As it
@@ -23,6 +23,7 @@ import hashlib
 from typing import Any
 
 from renditions.record import Record
+from renditions.totals import Totals
 
 BY_NAME = "by-name"
 BY_STATUS = "by-status"
@@ -45,8 +46,11 @@ SHOWN = (
     "processed_width",
     "processed_height",
     "processed_size_bytes",
+    "rendition_count",
+    "rendition_bytes",
+    "processing_microseconds",
 )
-"""What an item of :data:`BY_STATUS` has for who queries it by hand."""
+"""What an item of :data:`BY_STATUS` has for who queries it by hand, and for the totals."""
 
 Item = dict[str, dict[str, Any]]
 """Attribute values in DynamoDB's own form: ``{"image_name": {"S": "a.jpg"}, …}``."""
@@ -97,8 +101,15 @@ def claim_key(output_key: str) -> str:
 def record_to_item(record: Record, key_name: str) -> Item:
     """Return the record's item."""
     fields = record.to_item(key_name)
-    order = [*fields.get("renditions", ()), *fields.get("errors", ())]
-    return {name: _encode(value) for name, value in (fields | {"kind": KIND, "order": order}).items()}
+    totals = Totals.of(record)
+    fields |= {
+        "kind": KIND,
+        "order": [*fields.get("renditions", ()), *fields.get("errors", ())],
+        "rendition_count": totals.renditions,
+        "rendition_bytes": totals.rendition_bytes,
+        "processing_microseconds": totals.processing_microseconds,
+    }
+    return {name: _encode(value) for name, value in fields.items()}
 
 
 def item_to_record(item: Item, key_name: str) -> Record:
@@ -114,6 +125,17 @@ def item_to_record(item: Item, key_name: str) -> Record:
     fields["renditions"] = {name: renditions[name] for name in order[: len(renditions)]}
     fields["errors"] = {name: errors[name] for name in order[len(renditions) :]}
     return Record.from_item(fields, key_name)
+
+
+def row_to_totals(row: Item) -> Totals:
+    """Return what the record comes to of which :data:`BY_STATUS` has this item."""
+    size_bytes, count, rendition_bytes, microseconds = (
+        int(row[name]["N"]) if name in row else 0
+        for name in (
+            "original_size_bytes", "rendition_count", "rendition_bytes", "processing_microseconds"
+        )
+    )  # fmt: skip
+    return Totals(1, size_bytes, count, rendition_bytes, size_bytes * count, microseconds)
 
 
 def _encode(value: Any) -> dict[str, Any]:

@@ -10,14 +10,16 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, KeyTaken
 from renditions.ports import Place
-from renditions.record import Record, Status, format_time
+from renditions.record import STATUSES, Record, Status, format_time
+from renditions.totals import Totals
 
 APPLICATION_ID = 0x52656E64
 """``Rend``: tells a catalog from other programs' databases (``PRAGMA application_id``)."""
@@ -40,6 +42,39 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         "CREATE INDEX claims_by_name ON claims (name, key)",
     ),
+    (
+        """CREATE TABLE totals (
+            status TEXT PRIMARY KEY,
+            pictures INTEGER NOT NULL,
+            original_bytes INTEGER NOT NULL,
+            renditions INTEGER NOT NULL,
+            rendition_bytes INTEGER NOT NULL,
+            replaced_bytes INTEGER NOT NULL,
+            processing_microseconds INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+        """INSERT INTO totals
+            SELECT status, count(*), sum(size), sum(renditions), sum(sizes), sum(size * renditions), sum(time)
+            FROM (SELECT
+                status,
+                coalesce(json_extract(item, '$.original_size_bytes'), 0) AS size,
+                (SELECT count(*) FROM json_each(item, '$.renditions')) AS renditions,
+                (SELECT coalesce(sum(json_extract(value, '$.size_bytes')), 0)
+                    FROM json_each(item, '$.renditions')) AS sizes,
+                (SELECT coalesce(sum(
+                        (strftime('%s', substr(ended.time, 1, 19))
+                            - strftime('%s', substr(begun.time, 1, 19))) * 1000000
+                        + substr(ended.time, 21, 6) - substr(begun.time, 21, 6)), 0)
+                    FROM (SELECT key, json_extract(value, '$.status') AS status,
+                            json_extract(value, '$.timestamp') AS time
+                        FROM json_each(item, '$.history')) AS begun
+                    JOIN (SELECT key, json_extract(value, '$.status') AS status,
+                            json_extract(value, '$.timestamp') AS time
+                        FROM json_each(item, '$.history')) AS ended
+                    ON ended.key = begun.key + 1
+                    WHERE begun.status = 'processing' AND ended.status <> 'processing') AS time
+                FROM records)
+            GROUP BY status""",
+    ),
 )
 """What brings a catalog from each version to the next, each in one transaction.
 
@@ -50,6 +85,9 @@ BUSY_SECONDS = 30.0
 """How long to wait while another process writes."""
 
 PAGE_ROWS = 200
+
+MOST_SORTED = 10_000
+"""How many names of a prefix are few."""
 
 
 class SqliteCatalog:
@@ -85,7 +123,7 @@ class SqliteCatalog:
 
     def get(self, name: str) -> Record | None:
         """See :meth:`Catalog.get <renditions.ports.Catalog.get>`."""
-        rows = self._read("SELECT item FROM records WHERE name = ?", name)
+        rows = self._read("SELECT item FROM records WHERE name = ?", [name])
         return self._parse(rows[0][0]) if rows else None
 
     def write(self, record: Record) -> Record:
@@ -99,17 +137,18 @@ class SqliteCatalog:
             json.dumps(written.to_item(), separators=(",", ":")),
         )
         with self._transaction() as db:
-            _check_revision(db, record)
+            self._take_out(db, record)
             _move_claims(db, record.name, record.claimed_keys())
             db.execute(
                 "REPLACE INTO records (name, revision, status, timestamp, item) VALUES (?, ?, ?, ?, ?)", row
             )
+            _add(db, written.status, Totals.of(written))
         return written
 
     def delete(self, record: Record) -> None:
         """See :meth:`Catalog.delete <renditions.ports.Catalog.delete>`."""
         with self._transaction() as db:
-            _check_revision(db, record)
+            self._take_out(db, record)
             _move_claims(db, record.name, frozenset())
             db.execute("DELETE FROM records WHERE name = ?", (record.name,))
 
@@ -117,20 +156,47 @@ class SqliteCatalog:
         """See :meth:`Catalog.list <renditions.ports.Catalog.list>`."""
         last = after
         while rows := self._read(
-            "SELECT item, name FROM records WHERE name > ? ORDER BY name LIMIT ?", last, PAGE_ROWS
+            "SELECT item, name FROM records WHERE name > ? ORDER BY name LIMIT ?", [last, PAGE_ROWS]
         ):
             for item, last in rows:  # noqa: B007 - where the next page begins
                 yield self._parse(item)
 
-    def query(self, status: Status | None = None, before: Place | None = None) -> Iterator[Record]:
-        """See :meth:`Catalog.query <renditions.ports.Catalog.query>`."""
-        select, values = (_OF_STATUS, (status,)) if status else (_OF_ANY_STATUS, ())
-        last = [format_time(before[0]), before[1]] if before else ["~", ""]  # later than any time
-        while rows := self._read(select, *values, *last, PAGE_ROWS):
-            for item, *last in rows:  # noqa: B007 - where the next page begins
+    def query(
+        self, status: Status | None = None, before: Place | None = None, prefix: str = ""
+    ) -> Iterator[Record]:
+        """See :meth:`Catalog.query <renditions.ports.Catalog.query>`.
+
+        No index has both times and names in order. Few names of a prefix are found by name and then sorted;
+        of many the newest are soon met on the way back in time.
+        """
+        time, name = (format_time(before[0]), before[1]) if before else ("~", "")  # later than any time
+        values = {"status": status, "begin": prefix, "end": _end_of(prefix), "most": PAGE_ROWS}
+        by_time = _OF_STATUS if status else _OF_ANY_STATUS
+        select = by_time if not prefix or self._has_many(values) else _OF_FEW_NAMES
+        while rows := self._read(select, values | {"time": time, "name": name}):
+            for item, time, name in rows:  # noqa: B007 - where the next page begins
                 yield self._parse(item)
 
-    def _read(self, select: str, *values: Any) -> Sequence[Any]:
+    def _has_many(self, values: Mapping[str, Any]) -> bool:
+        ((count,),) = self._read(_COUNT, {**values, "most": MOST_SORTED})
+        return bool(count == MOST_SORTED)
+
+    def count(self) -> Mapping[Status, Totals]:
+        """See :meth:`Catalog.count <renditions.ports.Catalog.count>`. Every write keeps the sums."""
+        rows = self._read(f"SELECT status, {_SUMS} FROM totals")  # noqa: S608 - names of our own
+        return dict.fromkeys(STATUSES, Totals()) | {status: Totals(*sums) for status, *sums in rows}
+
+    def _take_out(self, db: sqlite3.Connection, record: Record) -> None:
+        """Take what is stored of the record out of the totals; raise Conflict if it has another revision."""
+        row = db.execute("SELECT revision, item FROM records WHERE name = ?", (record.name,)).fetchone()
+        revision = row[0] if row else 0
+        if revision != record.revision:
+            raise Conflict(f"{record.name!r} has revision {revision}, not {record.revision}")
+        if row:
+            stored = self._parse(row[1])
+            _add(db, stored.status, -Totals.of(stored))
+
+    def _read(self, select: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Sequence[Any]:
         with self._reported(), self._lock:
             return self._db.execute(select, values).fetchall()
 
@@ -191,15 +257,36 @@ class SqliteCatalog:
             raise CatalogFailed(f"{self._path}: {error}{advice}") from error
 
 
-_OF_ANY_STATUS = """SELECT item, timestamp, name FROM records
-    WHERE (timestamp, name) < (?, ?) ORDER BY timestamp DESC, name DESC LIMIT ?"""
-_OF_STATUS = """SELECT item, timestamp, name FROM records
-    WHERE status = ? AND (timestamp, name) < (?, ?) ORDER BY timestamp DESC, name DESC LIMIT ?"""
+_SUMS = ", ".join(field.name for field in fields(Totals))
+_ADDED = ", ".join(f"{field.name} = {field.name} + excluded.{field.name}" for field in fields(Totals))
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM records WHERE name >= :begin AND name < :end LIMIT :most)"
+_OF_FEW_NAMES = """SELECT item, timestamp, name FROM records
+    WHERE name >= :begin AND name < :end AND status = coalesce(:status, +status)
+    AND (+timestamp, name) < (:time, :name) ORDER BY +timestamp DESC, name DESC LIMIT :most"""
+_OF_ANY_STATUS = """SELECT item, timestamp, name FROM (
+        SELECT name FROM records INDEXED BY records_by_time
+        WHERE (timestamp, name) < (:time, :name) AND name >= :begin AND name < :end
+        ORDER BY timestamp DESC, name DESC LIMIT :most)
+    CROSS JOIN records USING (name) ORDER BY timestamp DESC, name DESC"""
+_OF_STATUS = """SELECT item, timestamp, name FROM (
+        SELECT name FROM records INDEXED BY records_by_status
+        WHERE status = :status AND (timestamp, name) < (:time, :name) AND name >= :begin AND name < :end
+        ORDER BY timestamp DESC, name DESC LIMIT :most)
+    CROSS JOIN records USING (name) ORDER BY timestamp DESC, name DESC"""
 _WHEN_DAMAGED = (
     ". Restore it from a backup, or move it and the -wal and -shm files beside it away: the next sync then "
     "begins a new catalog, makes every rendition and sends every notice again. Outputs of pictures that "
     "were removed in the meantime are then known to nobody and stay"
 )
+
+
+def _end_of(prefix: str) -> str | bytes:
+    """Return what is above every text that begins with the prefix, by UTF-8 bytes."""
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        return b""  # in SQLite's order every BLOB is above every text
+    last = ord(stem[-1])
+    return stem[:-1] + ("\ue000" if last == 0xD7FF else chr(last + 1))
 
 
 @contextmanager
@@ -229,11 +316,11 @@ def _read_number(db: sqlite3.Connection, select: str) -> int:
     return int(number)
 
 
-def _check_revision(db: sqlite3.Connection, record: Record) -> None:
-    row = db.execute("SELECT revision FROM records WHERE name = ?", (record.name,)).fetchone()
-    revision = row[0] if row else 0
-    if revision != record.revision:
-        raise Conflict(f"{record.name!r} has revision {revision}, not {record.revision}")
+def _add(db: sqlite3.Connection, status: Status, totals: Totals) -> None:
+    sums = astuple(totals)
+    marks = ", ".join("?" * (1 + len(sums)))
+    insert = f"INSERT INTO totals (status, {_SUMS}) VALUES ({marks})"  # noqa: S608 - names of our own
+    db.execute(f"{insert} ON CONFLICT (status) DO UPDATE SET {_ADDED}", (status, *sums))
 
 
 def _move_claims(db: sqlite3.Connection, name: str, keys: frozenset[str]) -> None:

@@ -19,6 +19,7 @@ from renditions.pipeline import Pipeline, Wishes
 from renditions.ports import IfMatch, Place
 from renditions.recipe import FORMATS, Focus
 from renditions.record import STATUSES, Record, Status
+from renditions.totals import Totals
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
 
@@ -44,8 +45,7 @@ def list_pictures(
     """Return a page of pictures, newest first, and the cursor of the next."""
     wanted = None if status is None else _parse_status(status)
     after = _parse_cursor(cursor)
-    found = (record for record in service.catalog.query(wanted, after) if record.name.startswith(prefix))
-    page = list(itertools.islice(found, limit + 1))
+    page = list(itertools.islice(service.catalog.query(wanted, after, prefix), limit + 1))
     more = _make_cursor(page[limit - 1]) if len(page) > limit else None
     return {"pictures": [picture_item(service.pipeline, record) for record in page[:limit]], "next": more}
 
@@ -195,38 +195,17 @@ def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
 
 def count_totals(service: Service) -> dict[str, Any]:
     """Return how many pictures there are by status, and how many bytes went in and came out."""
-    statuses: Counter[str] = Counter(dict.fromkeys(STATUSES, 0))
-    original_bytes = renditions = rendition_bytes = replaced_bytes = 0
-    processing_seconds = 0.0
-    for record in service.catalog.list():
-        statuses[record.status] += 1
-        size_bytes = record.original.size_bytes if record.original else 0
-        original_bytes += size_bytes
-        replaced_bytes += size_bytes * len(record.outputs)
-        processing_seconds += _processing_seconds(record)
-        renditions += len(record.outputs)
-        rendition_bytes += sum(output.size_bytes for output in record.outputs)
+    counted = service.catalog.count()
+    totals = sum(counted.values(), Totals())
     return {
-        "pictures": statuses.total(),
-        "by_status": dict(statuses),
-        "original_bytes": original_bytes,
-        "renditions": renditions,
-        "rendition_bytes": rendition_bytes,
-        "replaced_bytes": replaced_bytes,
-        "processing_seconds": round(processing_seconds, 3),
+        "pictures": totals.pictures,
+        "by_status": {status: counted[status].pictures for status in STATUSES},
+        "original_bytes": totals.original_bytes,
+        "renditions": totals.renditions,
+        "rendition_bytes": totals.rendition_bytes,
+        "replaced_bytes": totals.replaced_bytes,
+        "processing_seconds": round(totals.processing_microseconds / 1e6, 3),
     }
-
-
-def _processing_seconds(record: Record) -> float:
-    """Return how long the picture was in work, as far as its history goes back."""
-    seconds, begun = 0.0, None
-    for event in record.history:
-        if event.status == "processing":
-            begun = event.timestamp
-        elif begun:
-            seconds += (event.timestamp - begun).total_seconds()
-            begun = None
-    return seconds
 
 
 def _head(service: Service, name: str) -> Any:
