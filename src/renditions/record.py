@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
 from renditions.pipeline import NO_WISHES, NoticeEvent, Wishes
@@ -153,6 +153,10 @@ class Output:
     height: int | None = None
 
 
+LONGEST_LEASE = timedelta(minutes=30)
+"""No lease lasts longer: 15 minutes for the longest limit, five for the stores, one between two clocks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to work on a picture, until a time."""
@@ -247,8 +251,14 @@ class Record:
         return dataclasses.replace(self, revision=revision)
 
     def leased_at(self, now: datetime) -> bool:
-        """Tell whether somebody may still be working on it."""
-        return self.lease is not None and now < self.lease.until
+        """Tell whether somebody may still be working on it.
+
+        What ends later than any lease can was taken by a clock that was ahead of ours. Nobody waits for that:
+
+            A  take until 13:05, by a clock an hour ahead …killed…
+            B                                          12:01 take
+        """
+        return self.lease is not None and now < self.lease.until <= now + LONGEST_LEASE
 
     def to_item(self, key_name: str = "image_name") -> dict[str, Any]:
         """Return the JSON form; ``key_name`` is what the name is called in it.

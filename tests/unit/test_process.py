@@ -18,7 +18,7 @@ from renditions.pipeline import NO_WISHES, Accept, Analyze, Notify, Wishes
 from renditions.ports import IfAbsent, Rendering, StoredObject
 from renditions.recipe import Focus, Rendition
 from renditions.reconcile import reopen, wish
-from renditions.record import MOST_EVENTS, Analysis, Lease, Notice, Original, Record
+from renditions.record import LONGEST_LEASE, MOST_EVENTS, Analysis, Lease, Notice, Original, Record
 from world import LOG, Steps, World, expected_output, hash_render, make_pipeline
 
 NAME = "a/photo.jpg"
@@ -351,7 +351,7 @@ def test_a_living_owners_lease_is_waited_for_and_a_dead_ones_is_not(world: World
     world.settle("other")
     record = world.catalog.get(NAME)
     assert record
-    lease = Lease("other", world.now.replace(hour=23))
+    lease = Lease("other", world.now + LONGEST_LEASE)
     world.catalog.write(replace(record, status="processing", goal="", lease=lease))
     outcome = world.processor().process(NAME)
     assert (outcome.result, outcome.again) == ("waiting", True)

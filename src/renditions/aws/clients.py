@@ -50,6 +50,7 @@ PASSING = frozenset(
         "RequestThrottledException",
         "RequestTimeout",
         "RequestTimeoutException",
+        "RequestTimeTooSkewed",
         "SlowDown",
         "ThrottledException",
         "Throttling",
@@ -58,7 +59,12 @@ PASSING = frozenset(
         "TransactionInProgressException",
     }
 )
-"""What is said, mostly with a status of 400, of a call that came too early or not whole."""
+"""What is said, mostly with a status of 400, of a call that came too early, not whole or by a wrong clock."""
+_WRONG_CLOCK = ("Signature expired", "Signature not yet current")
+"""How a refused signature is explained, elsewhere than on S3, where not the key is wrong but the clock.
+
+A function that was frozen between signing and sending meets it too.
+"""
 
 
 class Clients:
@@ -164,4 +170,10 @@ def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Ite
 
 def _can_pass(error: ClientError) -> bool:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status >= 500 or status in (409, 429) or error_code(error) in PASSING
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    return (
+        status >= 500
+        or status in (409, 429)
+        or error_code(error) in PASSING
+        or message.startswith(_WRONG_CLOCK)
+    )

@@ -1,0 +1,202 @@
+"""A clock that jumps, on the real catalogs: nothing is lost, nothing done forever, no lease held forever."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws.answers import Answer, answering
+from contract.catalogs import CATALOGS
+from faults import promise
+from hashing import hash_render
+from renditions.aws.clients import Clients
+from renditions.aws.dynamodb import DynamoCatalog
+from renditions.aws.s3 import S3Store
+from renditions.aws.sqs import Queue
+from renditions.errors import (
+    CatalogFailed,
+    CatalogRefused,
+    Failed,
+    PipelineError,
+    QueueFailed,
+    StoreFailed,
+)
+from renditions.leases import CLOCKS_DIFFER_AT_MOST
+from renditions.pipeline import Limits, S3Place
+from renditions.pipeline_file import parse, read_preset
+from renditions.ports import Catalog, Rendering
+from renditions.process import Processor
+from renditions.reconcile import plan
+from renditions.record import LONGEST_LEASE
+from world import Crash, World, make_pipeline
+
+JUMPS = {
+    "an hour forward": timedelta(hours=1),
+    "an hour back": timedelta(hours=-1),
+    "a year back": timedelta(days=-365),
+}
+pytestmark = pytest.mark.usefixtures("aws")
+jumps = pytest.mark.parametrize("jump", JUMPS.values(), ids=JUMPS)
+NAME = "photo.jpg"
+
+
+@dataclass
+class Jumping:
+    """A world on a real catalog, whose one clock is set by hand; nobody knows who is dead."""
+
+    catalog: Catalog
+    world: World = field(default_factory=World)
+
+    def processor(self, owner: str, **changes: Any) -> Processor:
+        return self.world.processor(owner, catalog=self.catalog, **changes)
+
+    def jump(self, by: timedelta) -> None:
+        self.world.now += by
+
+    def todo(self) -> list[str]:
+        world = self.world
+        differences = plan(world.pipeline, world.source, self.catalog, clock=world.clock)
+        return [difference.name for difference in differences if difference.action != "keep"]
+
+    def settle(self) -> None:
+        """Sync until nothing is left to do, with as much time as the longest lease may need."""
+        for _ in range(4):
+            for name in self.todo():
+                self.processor("later").process(name)
+            self.jump(LONGEST_LEASE / 2)
+        assert self.todo() == []
+        world = self.world
+        promise.check(world.pipeline, world.source, world.output, self.catalog, world.notifier.sent)
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def jumping(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Jumping]:
+    with CATALOGS[request.param](tmp_path) as catalog:
+        yield Jumping(catalog)
+
+
+def render_after(act: Callable[[], object]) -> Callable[..., Rendering]:
+    """Return a renderer before which something happens."""
+
+    def render(*args: Any) -> Rendering:
+        act()
+        return hash_render(*args)
+
+    return render
+
+
+@jumps
+def test_a_jump_while_a_picture_is_in_work(jumping: Jumping, jump: timedelta) -> None:
+    """Another worker, by whose clock the lease may be over, comes meanwhile; both end."""
+    jumping.world.upload(NAME, b"one")
+
+    def come_meanwhile() -> None:
+        jumping.jump(jump)
+        jumping.processor("second").process(NAME)
+
+    jumping.processor("first", render=render_after(come_meanwhile)).process(NAME)
+    jumping.settle()
+
+
+@jumps
+def test_a_jump_while_a_picture_is_replaced(jumping: Jumping, jump: timedelta) -> None:
+    jumping.world.upload(NAME, b"one")
+
+    def replace_picture() -> None:
+        jumping.jump(jump)
+        jumping.world.upload(NAME, b"another")
+
+    jumping.processor("first", render=render_after(replace_picture)).process(NAME)
+    jumping.settle()
+
+
+@jumps
+def test_whoever_holds_a_lease_dies_after_a_jump(jumping: Jumping, jump: timedelta) -> None:
+    """What it held is free once the longest lease is over by the new time, however far it jumped."""
+    jumping.world.upload(NAME, b"one")
+
+    def die() -> None:
+        jumping.jump(jump)
+        raise Crash
+
+    with pytest.raises(Crash):
+        jumping.processor("first", render=render_after(die)).process(NAME)
+    jumping.settle()
+
+
+@jumps
+def test_a_jump_between_looks(jumping: Jumping, jump: timedelta) -> None:
+    """What was done stays done; what is replaced, deleted and new by then is found."""
+    world = jumping.world
+    for name in (NAME, "replaced.jpg", "deleted.jpg"):
+        world.upload(name, name.encode())
+    jumping.settle()
+    sent = len(world.notifier.sent)
+    jumping.jump(jump)
+    assert jumping.todo() == []
+    world.upload("replaced.jpg", b"another")
+    world.upload("new.jpg", b"new")
+    world.remove("deleted.jpg")
+    jumping.settle()
+    assert len(world.notifier.sent) == sent + 2
+
+
+@jumps
+def test_a_jump_between_two_attempts(jumping: Jumping, jump: timedelta) -> None:
+    jumping.world.upload(NAME, b"one")
+    outcome = jumping.processor("first", output=jumping.world.break_writes(1)).process(NAME)
+    assert outcome.again
+    jumping.jump(jump)
+    jumping.settle()
+
+
+def test_no_lease_lasts_longer_than_it_is_believed() -> None:
+    world = World(replace(make_pipeline(), limits=Limits(seconds=900)))
+    assert world.processor()._leases.lasts + CLOCKS_DIFFER_AT_MOST <= LONGEST_LEASE
+    longer = read_preset("thumbnail") + "[limits]\nseconds = 901\n"
+    with pytest.raises(PipelineError, match=r"limits\.seconds: .* to 900"):
+        parse(longer, "renditions.toml", Path(), {})
+
+
+def signature_error(message: str) -> Answer:
+    return Answer(400, json.dumps({"__type": "InvalidSignatureException", "message": message}))
+
+
+SKEWED: dict[str, tuple[Callable[[Clients], object], Answer, type[Failed]]] = {
+    "S3": (
+        lambda clients: S3Store(clients.s3, S3Place("bucket", "")).get("a"),
+        Answer(403, "<Error><Code>RequestTimeTooSkewed</Code><Message>Too large.</Message></Error>"),
+        StoreFailed,
+    ),
+    "SQS": (
+        lambda clients: Queue(clients.sqs, "http://queue").receive(),
+        signature_error("Signature not yet current: 20260102T040000Z is still later than 20260102T030500Z"),
+        QueueFailed,
+    ),
+    "DynamoDB": (
+        lambda clients: DynamoCatalog(clients.dynamodb, "table").get("a"),
+        signature_error("Signature expired: 20260102T030000Z is now earlier than 20260102T035500Z"),
+        CatalogFailed,
+    ),
+}
+
+
+@pytest.mark.parametrize("service", SKEWED)
+def test_what_aws_refuses_for_the_clock_is_tried_again(service: str) -> None:
+    """It isn't given up as what a person has to mend; a worker goes on asking its queue."""
+    call, answer, error = SKEWED[service]
+    with answering([answer]) as (clients, _), pytest.raises(error) as raised:
+        call(clients)
+    assert type(raised.value) is error
+
+
+def test_a_wrong_key_is_no_wrong_clock() -> None:
+    answer = signature_error("The request signature we calculated does not match the signature you provided.")
+    with answering([answer]) as (clients, _), pytest.raises(CatalogRefused):
+        DynamoCatalog(clients.dynamodb, "table").get("a")
