@@ -240,5 +240,8 @@ def _make_change(bucket: str, encoded_key: str, kind: Kind, event: str) -> Conte
 
 def _describe(value: Any) -> str:
     """Return what somebody would recognise a value by."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+    except RecursionError:
+        return "something nested too deeply"
     return text if len(text) <= 200 else f"{text[:199]}…"

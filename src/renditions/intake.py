@@ -35,6 +35,10 @@ Task = Picture | SyncRequest | Ignored | Refused
 def read_task(content: Content, place: S3Place) -> Task:
     """Return what one thing that a message said asks of the pipeline whose pictures land in ``place``."""
     match content:
+        case Change(_, text) | SyncRequest(text) if not _is_unicode(text):
+            return Refused(f"expected a name of Unicode text, found {text!r}")
+        case Change(place.bucket, place.prefix, _, event):
+            return Ignored(event)  # what consoles make where they make a folder
         case Change(bucket, key, _, event) if bucket == place.bucket and key.startswith(place.prefix):
             return Picture(key.removeprefix(place.prefix), event)
         case Change(bucket, key):
@@ -43,6 +47,15 @@ def read_task(content: Content, place: S3Place) -> Task:
             return Refused(f"expected news of S3 objects, found {found}")
         case _:
             return content
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text can be encoded: JSON can name halves of a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def comes_again(outcome: Outcome) -> bool:

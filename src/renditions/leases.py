@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from renditions.errors import Conflict, KeyTaken
+from renditions.errors import Conflict, KeyRefused, KeyTaken
 from renditions.ports import Catalog, Condition, IfAbsent, IfMatch, Store, StoredObject
 from renditions.record import Lease, Record
 
@@ -23,6 +23,14 @@ CLOCKS_DIFFER_AT_MOST = timedelta(minutes=1)
 
 ANSWER_LASTS = timedelta(seconds=5)
 """How long after it was asked for the catalog's word on a lease is taken."""
+
+
+def find(store: Store, key: str) -> StoredObject | None:
+    """Return what is there under the key; under one that the store can't hold there is nothing."""
+    try:
+        return store.head(key)
+    except KeyRefused:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,7 @@ class Leases:
 
     def delete(self, leased: Record, key: str) -> None:
         """Delete an object that is no output any more, unless somebody else wrote it meanwhile."""
-        while there := self.output.head(key):
+        while there := find(self.output, key):
             self._confirm(leased)
             try:
                 self.output.delete(key, IfMatch(there.etag))

@@ -35,7 +35,7 @@ from renditions.difference import (
     undeleted_keys,
 )
 from renditions.errors import Conflict, Failed, KeyTaken, Rejected
-from renditions.leases import Leases
+from renditions.leases import Leases, find
 from renditions.pipeline import NoticeEvent, Pipeline
 from renditions.ports import (
     Catalog,
@@ -113,7 +113,7 @@ class Processor:
 
     def _look(self, name: str, held: Record | None) -> Difference:
         """Compare the picture as it is now with its record."""
-        found = self.source.head(name) if self.pipeline.source.matches(name) else None
+        found = find(self.source, name) if self.pipeline.source.matches(name) else None
         # While we hold the lease nobody else writes the record: ours is the newest.
         record = replace(held, lease=None) if held else self.catalog.get(name)
         blocker = self.catalog.get(record.blocked_by) if record and record.blocked_by else None
@@ -313,7 +313,7 @@ class Processor:
                 record = self._leases.release(replace(leased, reason=str(error)))
                 return Outcome(record.name, "failed", str(error), again=error.retryable, record=record)
             self.catalog.delete(leased)
-        if self.source.head(record.name) and self.pipeline.source.matches(record.name):
+        if find(self.source, record.name) and self.pipeline.source.matches(record.name):
             return None
         return Outcome(record.name, "removed")
 

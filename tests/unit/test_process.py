@@ -436,6 +436,22 @@ def test_a_catalog_that_fails_raises_and_leaves_no_output_unclaimed(world: World
     world.check_promise()
 
 
+def test_a_picture_whose_output_the_store_can_not_hold_is_rejected_and_goes_like_any_other(
+    world: World, tmp_path: Path
+) -> None:
+    """What can't be there needs no deleting."""
+    world.output = FolderStore(tmp_path / "out", create=True)
+    world.upload("a//b.jpg", b"one")
+    world.settle()
+    record = world.catalog.get("a//b.jpg")
+    assert record
+    assert (record.status, record.pending_keys, record.owed) == ("rejected", (), ())
+    assert "without empty parts" in (record.reason or "")
+    world.remove("a//b.jpg")
+    world.settle()
+    world.check_promise()
+
+
 def test_what_failed_is_told_though_the_lease_is_lost_by_then(world: World) -> None:
     """The source fails at the second look, after somebody wrote the record."""
 
