@@ -3,6 +3,8 @@ PYTHON ?= python3
 PHOTOS ?=
 FILES ?= 10000
 PICTURES ?= 1000
+# One more than two cores: many tests wait for a server or a time.
+TESTERS ?= 3
 SEEDS ?= 20
 
 .PHONY: setup demo serve test test-api test-load test-servers test-queue test-infra scan audit lint bench bench-quick fuzz
@@ -31,7 +33,7 @@ lint: setup
 	.venv/bin/lint-imports
 
 test: lint
-	.venv/bin/python -m pytest -n 2 --dist loadfile
+	.venv/bin/python -m pytest -n $(TESTERS) --dist loadfile
 
 # The contract suites on Ceph's gateway for S3 and on dynalite for DynamoDB, and a function in
 # AWS's emulator of Lambda; all installed into build/servers.

@@ -57,7 +57,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, 
     for arguments in (
         ("fmt", "-check", "-recursive", "-diff"),
         ("init", "-input=false", "-backend=false"),
-        ("validate",),
     ):
         ended = run_terraform(module, *arguments)
         assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -23,7 +23,7 @@ from PIL import Image
 from commands import write_pipeline
 from web.browser import find_port, start_server, wait_for
 
-COUNT, CLIENTS = (int(os.environ.get(name, default)) for name, default in (("UPLOADS", 60), ("CLIENTS", 8)))
+COUNT, CLIENTS = (int(os.environ.get(name, default)) for name, default in (("UPLOADS", 32), ("CLIENTS", 8)))
 ATTEMPTS = 600
 MOST_PEAK_BYTES = 300_000_000
 """What the server may take at most while ``CLIENTS`` send files of about 2 MB."""
