@@ -16,7 +16,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -65,9 +65,38 @@ class Context(Protocol):
 
 @dataclass
 class Pace:
-    """How long one picture has taken at most since the cold start."""
+    """How long one picture has taken, of the last hundred since the cold start."""
 
-    longest_seconds: float = 0.0
+    recent_seconds: deque[float] = field(default_factory=lambda: deque([0.0], maxlen=100))
+
+    @property
+    def longest_seconds(self) -> float:
+        """What one more picture may take."""
+        return max(self.recent_seconds)
+
+
+class Allowance:
+    """The time that one call was given.
+
+    What comes in its first moment is always begun, however long another picture took: it can't be given
+    more time than that.
+    """
+
+    def __init__(self, context: Context, pace: Pace) -> None:
+        self.context = context
+        self._pace = pace
+        self._given_seconds = self.left_seconds
+
+    @property
+    def left_seconds(self) -> float:
+        """The time until the call is ended."""
+        return self.context.get_remaining_time_in_millis() / 1000
+
+    def allows_one_more(self) -> bool:
+        """Tell whether one more picture can be begun."""
+        left_seconds = self.left_seconds
+        needed_seconds = min(self._pace.longest_seconds, self._given_seconds - 2 * MARGIN_SECONDS)
+        return left_seconds > max(needed_seconds, 0.0) + MARGIN_SECONDS
 
 
 @dataclass(frozen=True)
@@ -93,6 +122,7 @@ class Function:
             Failed: The event is to be delivered again, because something in it failed.
 
         """
+        allowance = Allowance(context, self.pace)
         incoming = decode(event)
         asked = [
             (message, [read_task(content, self.place) for content in message.contents])
@@ -104,10 +134,10 @@ class Function:
             if isinstance(task, Picture):
                 names.setdefault(task.name, task.event)
         with ThreadPoolExecutor(self.threads, thread_name_prefix="picture") as executor:
-            worked = executor.map(lambda name: self._work(name, names[name], context), names)
+            worked = executor.map(lambda name: self._work(name, names[name], allowance), names)
             outcomes = {outcome.name: outcome for outcome in worked}
         afters = [task.after for task in tasks if isinstance(task, SyncRequest)]
-        synced = self._reconcile(min(afters), context) if afters else NOTHING
+        synced = self._reconcile(min(afters), allowance) if afters else NOTHING
         results = [
             (message, [self._result_of(task, outcomes, synced, context) for task in some])
             for message, some in asked
@@ -131,15 +161,15 @@ class Function:
             case _:
                 return NOTHING
 
-    def _work(self, name: str, event: str, context: Context) -> Outcome:
+    def _work(self, name: str, event: str, allowance: Allowance) -> Outcome:
         """Process one picture, unless the time left is too short; tell of it in the log."""
-        if not self._has_time(context):
+        if not allowance.allows_one_more():
             return Outcome(name, "waiting", NOT_BEGUN, again=True)
         about = {
             "event": event,
             "bucket": self.place.bucket,
             "key": self.place.prefix + name,
-            "request_id": context.aws_request_id,
+            "request_id": allowance.context.aws_request_id,
         }
         log.info(
             "Processing image from bucket: %s, key: %s",
@@ -155,38 +185,34 @@ class Function:
             log.exception("%s broke off", name, extra={"fields": about})
             outcome = Outcome(name, "failed", str(error), again=True)
         seconds = time.monotonic() - started
-        self.pace.longest_seconds = max(self.pace.longest_seconds, seconds)
+        self.pace.recent_seconds.append(seconds)
         log.log(
             logging.ERROR if outcome.result == "failed" else logging.INFO,
             "%s is %s%s", name, outcome.result, f": {outcome.reason}" if outcome.reason else "",
-            extra={"fields": about | _describe(outcome, seconds, context)},
+            extra={"fields": about | _describe(outcome, seconds, allowance.context)},
         )  # fmt: skip
         return outcome
 
-    def _has_time(self, context: Context) -> bool:
-        left_seconds = context.get_remaining_time_in_millis() / 1000
-        return left_seconds > self.pace.longest_seconds + MARGIN_SECONDS
-
-    def _reconcile(self, after: str, context: Context) -> Outcome:
+    def _reconcile(self, after: str, allowance: Allowance) -> Outcome:
         """Have every difference above the name closed: by messages to the queue, or else here and now."""
-        about = {"request_id": context.aws_request_id}
+        about = {"request_id": allowance.context.aws_request_id}
         try:
             if self.send:
-                self._fan_out(after, self.send, context)
+                self._fan_out(after, self.send, allowance)
             else:
-                self._sync(after, context)
+                self._sync(after, allowance)
         except Exception as error:
             # The pictures that came with the tick have nothing to do with it.
             log.exception("the sync broke off", extra={"fields": about})
             return Outcome("the sync", "failed", str(error), again=True)
         return NOTHING
 
-    def _fan_out(self, after: str, send: Callable[[Sequence[str]], None], context: Context) -> None:
+    def _fan_out(self, after: str, send: Callable[[Sequence[str]], None], allowance: Allowance) -> None:
         fanned = fan_out(
             self.plan(after),
             self.place,
             send,
-            lambda: context.get_remaining_time_in_millis() / 1000 > FAN_OUT_SECONDS,
+            lambda: allowance.left_seconds > FAN_OUT_SECONDS,
         )
         log.info(
             "%d pictures differ and were sent to the queue, %s",
@@ -195,19 +221,19 @@ class Function:
             extra={"fields": {"after": after, "continues_after": fanned.continues_after}},
         )
 
-    def _sync(self, after: str, context: Context) -> None:
+    def _sync(self, after: str, allowance: Allowance) -> None:
         """Close every difference, as far as the time goes; the next tick continues with what is left."""
         stop = threading.Event()
 
         def plan() -> Iterator[Difference]:
             for difference in self.plan(after):
-                if not self._has_time(context):
+                if not allowance.allows_one_more():
                     stop.set()
                 yield difference
 
         summary = reconcile.sync(
             plan,
-            lambda name: self._work(name, "sync", context),
+            lambda name: self._work(name, "sync", allowance),
             threads=self.threads,
             stop=stop,
             on_outcome=lambda _: None,

@@ -15,7 +15,7 @@ import pytest
 from renditions.bundled import limit_to
 from renditions.difference import Outcome
 from renditions.errors import Failed, StoreFailed
-from renditions.lambda_function import EXTRA_THREADS, NOT_BEGUN, Function
+from renditions.lambda_function import EXTRA_THREADS, Function, Pace
 from renditions.pipeline import Accept, Analyze, S3Place
 from renditions.ports import Rendering
 from renditions.recipe import Rendition
@@ -230,7 +230,7 @@ def test_a_batch_job_is_told_each_tasks_result(world: World, version: str) -> No
 def test_without_time_for_one_more_the_rest_comes_again_untouched(world: World) -> None:
     for name in PICTURES:
         world.upload(name, name.encode())
-    left = iter([60.0, 60.0, 0.9])
+    left = iter([60.0, 60.0, 60.0, 0.9])
     function = make(world)
     answer = function.handle(queue(*(put(name) for name in PICTURES)), Call(lambda: next(left)))
     assert len(failures(answer)) == 1
@@ -241,11 +241,32 @@ def test_without_time_for_one_more_the_rest_comes_again_untouched(world: World) 
 
 def test_how_long_a_picture_took_decides_what_time_one_more_needs(world: World) -> None:
     function = make(world)
+    for name in PICTURES[:2]:
+        world.upload(name, name.encode())
+    function.pace.recent_seconds.append(5.0)
+    left = iter([60.0, 60.0, 5.9])
+    answer = function.handle(queue(*(put(name) for name in PICTURES[:2])), Call(lambda: next(left)))
+    assert len(failures(answer)) == 1
+    left = iter([60.0, 60.0, 6.1])
+    answer = function.handle(queue(*(put(name) for name in PICTURES[:2])), Call(lambda: next(left)))
+    assert failures(answer) == []
+
+
+def test_a_picture_that_took_nearly_the_whole_time_does_not_keep_the_next_call_from_beginning(
+    world: World,
+) -> None:
+    """Else this function would begin nothing as long as it lives, and good pictures end as dead letters."""
+    function = make(world)
     world.upload("first.jpg", b"1")
-    function.pace.longest_seconds = 5.0
-    with pytest.raises(Failed, match=NOT_BEGUN):
-        function.handle(put("first.jpg"), Call(5.9))
-    assert function.handle(put("first.jpg"), Call(6.1)) == {"results": {"done": 1}}
+    function.pace.recent_seconds.append(59.9)
+    assert function.handle(put("first.jpg"), Call(60.0)) == {"results": {"done": 1}}
+
+
+def test_one_slow_picture_is_forgotten_after_a_hundred_others() -> None:
+    pace = Pace()
+    for seconds in (50.0, *[2.0] * 100):
+        pace.recent_seconds.append(seconds)
+    assert pace.longest_seconds == 2.0
 
 
 @pytest.mark.parametrize("name", ["schedule", "schedule-in-sqs"])
@@ -277,7 +298,7 @@ def test_with_a_queue_a_tick_sends_what_differs_and_where_to_continue(
         world.upload(picture, picture.encode())
     sent: list[str] = []
     function = replace(make(world), send=sent.extend)
-    left = iter([60.0, 4.0])
+    left = iter([60.0, 60.0, 4.0])
     assert function.handle(load("schedule-in-sqs"), Call(lambda: next(left))) == {"batchItemFailures": []}
     assert list(world.catalog.list()) == []
     assert len(sent) == 3
