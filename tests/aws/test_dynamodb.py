@@ -200,7 +200,7 @@ def test_many_keys_are_freed_together_with_one_write(
     catalog: DynamoCatalog, table: str, hoarder: Record
 ) -> None:
     written = catalog.write(replace(hoarder, pending_keys=("0", "new")))
-    assert written.revision == hoarder.revision + 1
+    assert written.revision > hoarder.revision
     assert catalog.get("a.jpg") == written
     assert count_items(table) == 3
 
@@ -227,7 +227,9 @@ def test_freeing_many_keys_can_end_half_way(
             catalog.delete(hoarder)
     left = catalog.get("a.jpg")
     assert left
-    assert (left.goal, left.revision) == ("", hoarder.revision)
+    assert left.goal == ""
+    with pytest.raises(Conflict):  # who read it before would take freed keys for claimed ones
+        catalog.write(hoarder)
     assert len(left.claimed_keys()) == 27 - 10
     for key in map(str, range(0, 27, 3)):
         try:

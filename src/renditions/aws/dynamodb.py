@@ -101,10 +101,11 @@ class DynamoCatalog:
                 f"{self}: expected at most {MAX_CLAIMS} new output keys at once for {record.name!r}, "
                 f"found {len(added)}"
             )
+        revision = record.revision
         if stored:
-            freed = self._shed(stored, freed, MAX_CLAIMS - len(added))
-        written = record.raised()
-        put = self._put(written, record.revision)
+            revision, freed = self._shed(stored, freed, MAX_CLAIMS - len(added))
+        written = replace(record, revision=revision).raised()
+        put = self._put(written, revision)
         if added or freed:
             claims = [self._claim(key, record.name) for key in added]
             self._transact(record, [{"Put": put}, *claims, *map(self._unclaim, freed)], added)
@@ -117,8 +118,8 @@ class DynamoCatalog:
         stored = self._read(record)
         if stored is None:
             raise _changed(record.name)
-        freed = self._shed(stored, sorted(stored.claimed_keys()), MAX_CLAIMS)
-        delete = {"TableName": self._table, "Key": self._key(record.name)} | _only_at(record.revision)
+        revision, freed = self._shed(stored, sorted(stored.claimed_keys()), MAX_CLAIMS)
+        delete = {"TableName": self._table, "Key": self._key(record.name)} | _only_at(revision)
         self._transact(record, [{"Delete": delete}, *map(self._unclaim, freed)])
 
     def list(self, after: str = "") -> Iterator[Record]:
@@ -282,10 +283,11 @@ class DynamoCatalog:
                     return
         raise CatalogFailed(f"{self}: {record.name!r} couldn't be written in {ATTEMPTS} attempts: {codes}")
 
-    def _shed(self, stored: Record, freed: Sequence[str], room: int) -> Sequence[str]:
-        """Free so many of the keys beforehand that the others fit into one transaction; return those.
+    def _shed(self, stored: Record, freed: Sequence[str], room: int) -> tuple[int, Sequence[str]]:
+        """Free so many of the keys beforehand that the others fit into one transaction.
 
-        The stored record gives them up at its own revision. Should it end here, it is looked at again.
+        Return those, and the revision that the stored record has then: without a new one, who read it
+        before would take for claimed what no longer is. Should it end here, it is looked at again.
         """
         while len(freed) > room:
             now, freed = set(freed[:MAX_CLAIMS]), freed[MAX_CLAIMS:]
@@ -295,9 +297,10 @@ class DynamoCatalog:
                 outputs=tuple(output for output in stored.outputs if output.key not in now),
                 pending_keys=tuple(key for key in stored.pending_keys if key not in now),
             )
-            put = self._put(stored, stored.revision)
+            put = self._put(stored.raised(), stored.revision)
             self._transact(stored, [{"Put": put}, *map(self._unclaim, sorted(now))])
-        return freed
+            stored = stored.raised()
+        return stored.revision, freed
 
     def _put(self, record: Record, revision: int) -> dict[str, Any]:
         """Return the arguments that write the record over the one of that revision."""
