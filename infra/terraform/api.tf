@@ -2,6 +2,7 @@
 
 locals {
   api_count = var.api == null ? 0 : 1
+  has_page  = try(var.api.jwt, null) != null
 
   api_statements = var.api == null ? {} : merge(
     { for purpose in ["ListPictures", "WriteOutputs", "Records", "Notices"] : purpose => local.statements[purpose] },
@@ -143,6 +144,32 @@ resource "aws_apigatewayv2_route" "this" {
   target             = "integrations/${aws_apigatewayv2_integration.this[0].id}"
   authorization_type = var.api.jwt == null ? "AWS_IAM" : "JWT"
   authorizer_id      = one(aws_apigatewayv2_authorizer.this[*].id)
+}
+
+# The page's own files, in which nothing is of anybody's pictures: a browser asks for them before it has a token.
+# It can't sign with IAM, so then there is no page.
+resource "aws_apigatewayv2_route" "page" {
+  #checkov:skip=CKV_AWS_309:they are the same for everybody; the page sends a token with whatever it asks for
+
+  for_each = local.has_page ? toset(["GET /", "GET /docs", "GET /login", "GET /static/{proxy+}"]) : toset([])
+
+  api_id             = aws_apigatewayv2_api.this[0].id
+  route_key          = each.key
+  target             = "integrations/${aws_apigatewayv2_integration.this[0].id}"
+  authorization_type = "NONE"
+}
+
+# The page sends pictures straight to the bucket. An existing bucket is left as it is.
+resource "aws_s3_bucket_cors_configuration" "page" {
+  for_each = { for key, bucket in aws_s3_bucket.this : key => bucket if key == "input" && local.has_page }
+
+  bucket = each.value.id
+
+  cors_rule {
+    allowed_methods = ["POST"]
+    allowed_origins = [aws_apigatewayv2_api.this[0].api_endpoint]
+    max_age_seconds = 3600
+  }
 }
 
 resource "aws_apigatewayv2_stage" "this" {

@@ -16,6 +16,7 @@ from renditions import reconcile
 from renditions.attachments import attach
 from renditions.aws.cloud import Cloud
 from renditions.aws.s3 import S3Store
+from renditions.aws.signing import Signer
 from renditions.difference import Difference
 from renditions.errors import PipelineError, UsageError
 from renditions.imaging.render import render
@@ -35,10 +36,13 @@ class BundledPipeline:
 
     place: S3Place
     """Where the pictures land."""
+    output_place: S3Place
     source: S3Store
     processor: Processor
     cores: int
     """How many pictures are rendered at once, in this process."""
+    open_signer: Callable[[S3Place], Signer]
+    """Opens what signs addresses of a bucket."""
     send: Callable[[Sequence[str]], None] | None
     """Puts up to ten messages into the queue that starts the function, if one does."""
 
@@ -86,7 +90,8 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> BundledPipeline:
         clock=_now,
     )
     url = environ.get("QUEUE_URL")
-    return BundledPipeline(place, source, processor, cores, partial(_send, cloud, url) if url else None)
+    send = partial(_send, cloud, url) if url else None
+    return BundledPipeline(place, output, source, processor, cores, cloud.open_signer, send)
 
 
 def _send(cloud: Cloud, url: str, bodies: Sequence[str]) -> None:

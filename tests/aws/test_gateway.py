@@ -80,6 +80,12 @@ def post_form(url: str, fields: dict[str, str], content: bytes) -> int:
         return int(answer.status)
 
 
+def fetch(url: str) -> tuple[bytes, str | None]:
+    """Return what anybody reads there, and under which name it is to be saved."""
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - moto's
+        return answer.read(), answer.headers["Content-Disposition"]
+
+
 @pytest.mark.parametrize("version", ["2.0", "1.0"])
 def test_a_picture_goes_up_is_processed_shown_and_deleted_through_an_http_api(
     function: Lambda,
@@ -109,10 +115,41 @@ def test_a_picture_goes_up_is_processed_shown_and_deleted_through_an_http_api(
     text = ask("GET", f"/renditions/text/{NAME}")
     assert base64.b64decode(text["body"]) == content
     assert text["headers"]["content-type"].startswith("text/plain")
+    links = read(ask("GET", f"/pictures/{NAME}"))["links"]
+    assert links == read(ask("GET", f"/pictures/{NAME}"))["links"], "so that browsers keep what they got"
+    assert fetch(links["original"]) == (content, "attachment; filename*=UTF-8''%C3%A9%2B1.jpg")
+    assert fetch(links["renditions"]["text"]) == (base64.b64encode(content), None)
     assert read(ask("POST", "/uploads", wanted | {"type": "text/html"}))["status"] == 422
     assert ask("DELETE", f"/pictures/{NAME}")["statusCode"] == 204
     assert ask("GET", f"/pictures/{quote(NAME)}")["statusCode"] == 404
     assert "Contents" not in CLIENTS.s3.list_objects_v2(Bucket=environ["OUTPUT_BUCKET"])
+
+
+@pytest.mark.parametrize("version", ["2.0", "1.0"])
+def test_the_page_is_had_without_an_authorizer_and_nothing_else_is(
+    function: Lambda,
+    environ: dict[str, str],  # noqa: F811 - a fixture
+    version: str,
+) -> None:
+    """And it may take pictures from the buckets and send them there, but nowhere else."""
+
+    def ask(path: str, method: str = "GET") -> Any:
+        return function.call(make_call(version, method, path, authorizer=None)).value
+
+    for path in ("/", "/docs", "/login", "/static/app.js", "/static/style.css", "/static/icon.svg"):
+        answer = ask(path)
+        assert answer["statusCode"] == 200
+        policy = answer["headers"]["content-security-policy"]
+        for directive in ("img-src", "connect-src"):
+            assert f"{directive} 'self' {environ['AWS_ENDPOINT_URL']}" in policy
+        assert environ["SOURCE_BUCKET"] not in answer["body"]
+    for path in (
+        "/pictures", "/stats", "/plan", "/openapi.json", "/static/../pictures", "/static", "//", "/health/x",
+    ):  # fmt: skip
+        assert ask(path)["statusCode"] in (401, 404)
+        assert "pictures" not in read(ask(path))
+    for path in ("/", "/login", "/static/app.js"):
+        assert ask(path, "POST")["statusCode"] == 405
 
 
 def test_what_no_authorizer_let_through_is_refused_and_what_is_no_call_is_an_error(function: Lambda) -> None:

@@ -17,6 +17,7 @@ from renditions.difference import MAX_ATTEMPTS
 from renditions.events import Incoming, Message, SyncRequest, decode
 from renditions.pipeline import CatalogPlace, Limits
 from renditions.process import LEASE_MARGIN
+from renditions.web.gateway import OPEN_FOLDER, OPEN_PATHS
 
 
 def resources() -> dict[tuple[str, str], dict[str, Any]]:
@@ -112,6 +113,12 @@ def test_every_resource_that_a_statement_names_is_the_module_s_own() -> None:
     named = set(re.findall(r"\b(aws_\w+)\.(\w+)", (MODULE / "main.tf").read_text()))
     known = set(resources()) | {("aws_caller_identity", "current"), ("aws_partition", "current")}
     assert named <= known
+
+
+def test_only_the_page_s_own_files_are_had_without_a_token_and_the_function_lets_no_others_through() -> None:
+    routes = resources()["aws_apigatewayv2_route", "page"]
+    keys = set(re.findall(r'"GET (/[^"]*)"', str(routes["for_each"]).replace("\\", "")))
+    assert keys == {*OPEN_PATHS, f"{OPEN_FOLDER}{{proxy+}}"} - {"/health"}
 
 
 def test_the_readme_has_every_input_and_output() -> None:

@@ -18,6 +18,7 @@ from renditions.recipe import Focus, Rendition
 from renditions.web.app import make_app
 from renditions.web.guard import MOST_WRONG_TOKENS, hosts_of
 from renditions.web.limits import Gate, Rate
+from renditions.web.links import LocalLinks
 from renditions.web.live import Announcements
 from renditions.web.problems import ApiError, answer_error
 from renditions.web.service import Service
@@ -49,6 +50,7 @@ def open_service(world: World) -> Service:
         hint=lambda name: void(process(name)),
         plan=world.differences,
         announcements=Announcements(),
+        links=LocalLinks(),
     )
 
 
@@ -302,7 +304,7 @@ def test_no_header_breaks_the_server(client: TestClient, headers: dict[str, str]
 def test_a_method_that_there_is_not_is_answered_with_those_that_there_are(client: TestClient) -> None:
     for path, allowed in (
         ("/pictures/a.jpg", "DELETE, GET, HEAD"), ("/pictures/a.jpg/focus", "DELETE, PUT"),
-        ("/retry", "POST"),
+        ("/retry", "POST"), ("/static/app.js", "GET, HEAD"),
     ):  # fmt: skip
         answer = client.request("PATCH", path)
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed)

@@ -34,7 +34,10 @@ mock_provider "aws" {
   }
 
   mock_resource "aws_apigatewayv2_api" {
-    defaults = { execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:pictures" }
+    defaults = {
+      execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:pictures"
+      api_endpoint  = "https://pictures.execute-api.eu-west-1.amazonaws.com"
+    }
   }
 
   mock_resource "aws_cloudwatch_event_rule" {
@@ -196,6 +199,11 @@ run "an_api_is_for_those_who_sign_with_iam" {
   }
 
   assert {
+    condition     = length(aws_apigatewayv2_route.page) == 0 && length(aws_s3_bucket_cors_configuration.page) == 0
+    error_message = "No browser can sign with IAM, so no page is for it."
+  }
+
+  assert {
     condition     = output.api_policy.Hints.actions[0] == "sqs:SendMessage" && !contains(keys(output.api_policy), "Queue")
     error_message = "The API's function sends hints, and takes none."
   }
@@ -221,7 +229,33 @@ run "an_api_is_for_those_who_have_a_token" {
   }
 
   assert {
+    condition     = length(aws_apigatewayv2_route.page) == 4 && alltrue([for route in aws_apigatewayv2_route.page : startswith(route.route_key, "GET /")])
+    error_message = "The page's files should be had, and nothing but had."
+  }
+
+  assert {
+    condition     = toset(one(aws_s3_bucket_cors_configuration.page["input"].cors_rule).allowed_origins) == toset([aws_apigatewayv2_api.this[0].api_endpoint])
+    error_message = "The page should be able to upload, and no other."
+  }
+
+  assert {
     condition     = !contains(keys(output.api_policy), "Hints")
     error_message = "There is no queue to send to."
+  }
+}
+
+run "an_existing_bucket_keeps_its_cors_rules" {
+  variables {
+    trigger = "eventbridge"
+    input   = { bucket = "photos-of-others" }
+    api = {
+      bundle = "tests/empty.zip"
+      jwt    = { issuer = "https://issuer.example", audiences = ["pictures"] }
+    }
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_cors_configuration.page) == 0 && length(aws_apigatewayv2_route.page) == 4
+    error_message = "Nothing of an existing bucket may be changed."
   }
 }

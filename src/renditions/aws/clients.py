@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import (
@@ -81,6 +82,19 @@ class Clients:
         """Amazon S3, or what speaks like it."""
         # At other endpoints than AWS's own, botocore would sign URLs in the old way.
         return self._make("s3", signature_version="s3v4")
+
+    @cached_property
+    def signing_s3(self) -> Any:
+        """The same, for addresses that others follow.
+
+        Of AWS's own buckets they name the region. The global ones that botocore would sign lead from a young
+        bucket to its region by a redirect, which no browser follows with an upload.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
+        """
+        host = urlsplit(self.s3.meta.endpoint_url).hostname or ""
+        if not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+            return self.s3
+        return self._make("s3", signature_version="s3v4", s3={"addressing_style": "virtual"})
 
     @cached_property
     def dynamodb(self) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from renditions.aws.clients import Clients
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.s3 import S3Store
+from renditions.aws.signing import Signer
 from renditions.aws.sns import EventBridgeNotifier, SnsNotifier
 from renditions.aws.sqs import Queue
 from renditions.errors import UsageError
@@ -21,6 +22,10 @@ class Cloud:
     def open_store(self, place: S3Place, cache_control: str | None = None) -> S3Store:
         """Return the store of ``s3://bucket/prefix/``."""
         return S3Store(self._clients.s3, place, cache_control)
+
+    def open_signer(self, place: S3Place) -> Signer:
+        """Return what signs addresses of ``s3://bucket/prefix/``."""
+        return Signer(self._clients.signing_s3, place)
 
     def open_catalog(self, table: str, key_name: str) -> Catalog:
         """Return the catalog of ``dynamodb:TABLE``."""

@@ -135,23 +135,8 @@ class S3Store:
                 if error_code(error) not in _MISSING:
                     raise
 
-    def sign_upload(
-        self, key: str, content_type: str, max_bytes: int, seconds: int
-    ) -> tuple[str, dict[str, str]]:
-        """Return the address and the form fields by which anybody may upload one object, for some time.
-
-        https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
-        """
-        answer = self._client.generate_presigned_post(
-            **self._target(key),
-            Fields={"Content-Type": content_type},
-            Conditions=[{"Content-Type": content_type}, ["content-length-range", 1, max_bytes]],
-            ExpiresIn=seconds,
-        )
-        return answer["url"], answer["fields"]
-
     def _target(self, key: str) -> dict[str, str]:
-        return {"Bucket": self._place.bucket, "Key": _full_key(self._place.prefix, key)}
+        return {"Bucket": self._place.bucket, "Key": full_key(self._place.prefix, key)}
 
     def _confirm_missing(self, key: str) -> None:
         """Raise StoreRefused if it is the bucket that is missing.
@@ -182,7 +167,7 @@ def _etag(answer: dict[str, Any]) -> str:
     return str(answer["ETag"]).strip('"')
 
 
-def _full_key(prefix: str, key: str) -> str:
+def full_key(prefix: str, key: str) -> str:
     """Return the object's whole key.
 
     Raises:

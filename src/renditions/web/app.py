@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from importlib import resources
 from typing import Any
@@ -27,6 +27,7 @@ from renditions.ports import StoredObject
 from renditions.recipe import Focus
 from renditions.web import pictures
 from renditions.web.guard import COOKIE, Guard, is_token
+from renditions.web.headers import Labelled, restrict
 from renditions.web.limits import Gate
 from renditions.web.openapi import describe_api
 from renditions.web.problems import ApiError, answer_error
@@ -92,21 +93,29 @@ def make_app(
         Route("/login", api.log_in, methods=["GET", "POST"]),
         Route("/uploads/file", api.receive_upload, methods=["POST"]),
         Route("/events", api.listen),
-        Route("/", _page),
-        Route("/docs", _api_page),
-        Mount("/static", StaticFiles(packages=[("renditions.web", "static")])),
     ]
-    return Guard(_make(_routes(api) + routes), hosts, token)
+    return Labelled(Guard(_make([*_routes(api), *routes]), hosts, token), restrict())
 
 
-def make_api(service: Service, uploads: Uploads) -> Callable[..., Any]:
-    """Return the API alone, as an ASGI application for whoever sees to it that only the right ones ask."""
-    return _make(_routes(_Api(service, uploads)))
+def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Callable[..., Any]:
+    """Return the same for whoever sees to it that only the right ones ask, with a token that they have.
+
+    Args:
+        service: The parts that it works on.
+        uploads: What makes forms.
+        origins: Where else the page takes pictures from and sends them to.
+
+    """
+    log_in = Route("/login", _show("token.html"))
+    return Labelled(_make([*_routes(_Api(service, uploads)), log_in]), restrict(origins))
 
 
 def _routes(api: _Api) -> list[BaseRoute]:
     """Return the routes of what needs no connection that is held, and no upload to this server."""
     return [
+        Route("/", _show("index.html")),
+        Route("/docs", _show("docs.html")),
+        Mount("/static", StaticFiles(packages=[("renditions.web", "static")])),
         Route("/openapi.json", api.describe),
         Route("/uploads", api.make_upload, methods=["POST"]),
         Route("/pictures", api.list_pictures),
@@ -173,7 +182,7 @@ class _Api:
 
     def show_picture(self, request: Request) -> Response:
         record = pictures.get_picture(self._service, request.path_params["name"])
-        return _tagged_json(request, pictures.picture_item(self._service.pipeline, record))
+        return _tagged_json(request, pictures.show_picture(self._service, record))
 
     def process_picture(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -188,7 +197,7 @@ class _Api:
 
     def _focus(self, request: Request, focus: Focus | None) -> Response:
         record = pictures.set_focus(self._service, request.path_params["name"], focus)
-        return JSONResponse(pictures.picture_item(self._service.pipeline, record))
+        return JSONResponse(pictures.show_picture(self._service, record))
 
     def delete_picture(self, request: Request) -> Response:
         pictures.delete_picture(self._service, request.path_params["name"])
@@ -300,19 +309,21 @@ async def _tell_health(_: Request) -> Response:
 def _refuse_method(request: Request, error: Exception) -> Response:
     """Answer with all methods of the path (RFC 9110, 15.5.6), of which each has a route of its own."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
-    path = next(route.path for route in routes if route.path_regex.match(request.url.path))
+    path = next((route.path for route in routes if route.path_regex.match(request.url.path)), None)
     methods = {method for route in routes if route.path == path for method in route.methods or ()}
+    methods = methods or {"GET", "HEAD"}  # a file's
     response = answer_error(request, error)
     response.headers["Allow"] = ", ".join(sorted(methods))
     return response
 
 
-def _page(_: Request) -> Response:
-    return HTMLResponse((STATIC / "index.html").read_text("utf-8"), headers={"Cache-Control": "no-cache"})
+def _show(page: str) -> Callable[[Request], Response]:
+    """Return the endpoint of a page, which has no data in it."""
 
+    def show(_: Request) -> Response:
+        return HTMLResponse((STATIC / page).read_text("utf-8"), headers={"Cache-Control": "no-cache"})
 
-def _api_page(_: Request) -> Response:
-    return HTMLResponse((STATIC / "docs.html").read_text("utf-8"), headers={"Cache-Control": "no-cache"})
+    return show
 
 
 def _tagged_json(request: Request, data: Any) -> Response:

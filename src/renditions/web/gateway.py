@@ -1,7 +1,8 @@
-"""The API on AWS Lambda, behind an HTTP API of API Gateway, with payloads of version 2.0 or 1.0.
+"""The API and the page on AWS Lambda, behind an HTTP API of API Gateway, with payloads of version 2.0 or 1.0.
 
-Only calls that an authorizer let through are answered: JWT, IAM, or a function's own. Uploads go straight
-to the bucket, whose notification has them processed.
+Only calls that an authorizer let through are answered, JWT, IAM, or a function's own, and the page's files,
+in which nothing is of anybody's pictures. Pictures go straight to the bucket, whose notification has them
+processed, and come straight from the buckets, by addresses that are signed.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -23,10 +24,14 @@ from renditions.errors import UsageError
 from renditions.events import encode_change
 from renditions.telemetry import log_to_stdout
 from renditions.web.app import make_api
+from renditions.web.links import BucketLinks, Links
 from renditions.web.live import Announcements
 from renditions.web.problems import problem
 from renditions.web.service import Service
 from renditions.web.uploads import BucketUploads
+
+OPEN_PATHS = ("/", "/docs", "/login", "/health")
+OPEN_FOLDER = "/static/"
 
 MOST_ANSWERED_BYTES = 6_000_000
 """The largest answer that Lambda takes, encoded.
@@ -37,8 +42,11 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
     """Return the function that answers API Gateway; see :func:`renditions.bundled.open_bundled`."""
     log_to_stdout()
     opened = open_bundled(file, environ)
-    service = make_service(opened)
-    adapter = Mangum(Authorized(make_api(service, BucketUploads(service, opened.source.sign_upload))), "off")
+    source = opened.open_signer(opened.place)
+    output = opened.open_signer(opened.output_place)
+    service = make_service(opened, BucketLinks(source.sign_download, output.sign_download))
+    uploads = BucketUploads(service, source.sign_upload)
+    adapter = Mangum(Authorized(make_api(service, uploads, (source.origin, output.origin))), "off")
 
     def handle(event: Any, context: Any) -> Any:
         if not (isinstance(event, dict) and {"version", "requestContext"} <= event.keys()):
@@ -48,7 +56,7 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
     return handle
 
 
-def make_service(opened: BundledPipeline) -> Service:
+def make_service(opened: BundledPipeline, links: Links) -> Service:
     """Return what the API works on: what is to be processed soon goes into the queue, if there is one."""
     processor, send, place = opened.processor, opened.send, opened.place
 
@@ -67,19 +75,24 @@ def make_service(opened: BundledPipeline) -> Service:
         hint=hint,
         plan=opened.plan,
         announcements=Announcements(),
+        links=links,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """Answers only what an authorizer of API Gateway let through, so that a missing one opens nothing."""
+    """Answers only what an authorizer of API Gateway let through, so that a missing one opens nothing.
+
+    The page's own files are open, and whether the function lives.
+    """
 
     app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
         app: ASGIApp = self.app
-        if scope["path"] != "/health" and not scope["aws.event"]["requestContext"].get("authorizer"):
+        is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
+        if not is_open and not scope["aws.event"]["requestContext"].get("authorizer"):
             app = problem(
                 HTTPStatus.UNAUTHORIZED, "expected a call that an authorizer let through, found none"
             )

@@ -1,4 +1,4 @@
-"""Who may ask, and what every answer says of how it may be used. Plain ASGI, around everything else."""
+"""Who may ask. Plain ASGI, around everything else."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from renditions.web.limits import Rate
 from renditions.web.problems import problem
@@ -25,17 +25,6 @@ MOST_CHANGES, CHANGES_SECONDS = 5_000, 10.0
 
 MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS = 20, 60.0
 """How many wrong tokens one address may try."""
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +52,6 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
         headers = Headers(scope=scope)
         if refusal := self._refuse(scope, headers):
             status, detail = refusal
@@ -81,9 +63,9 @@ class Guard:
                     response.headers["Location"] = "/login"
             if status == HTTPStatus.TOO_MANY_REQUESTS:
                 response.headers["Retry-After"] = "10"
-            await response(scope, receive, send_with_headers)
+            await response(scope, receive, send)
             return
-        await self.app(scope, receive, send_with_headers)
+        await self.app(scope, receive, send)
 
     def _refuse(self, scope: Scope, headers: Headers) -> tuple[HTTPStatus, str] | None:
         host = headers.get("host", "")

@@ -20,6 +20,7 @@ from renditions.ports import IfMatch, Place
 from renditions.recipe import FORMATS, Focus
 from renditions.record import STATUSES, Record, Status
 from renditions.totals import Totals
+from renditions.web.links import Links, find_preview
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
 
@@ -34,9 +35,19 @@ MOST_PLANNED = 1_000
 """The most differences that a plan lists; it counts all."""
 
 
-def picture_item(pipeline: Pipeline, record: Record) -> dict[str, Any]:
-    """Return a record as the API shows it: its item under ``name``, whatever the catalog calls that."""
-    return {"name": record.name, **record.to_item(pipeline.catalog.key)}
+def picture_item(pipeline: Pipeline, links: Links, record: Record) -> dict[str, Any]:
+    """Return a record as the API lists it: its item, and where a small picture of it is had."""
+    preview = find_preview(record)
+    address = {"preview": links.rendition(record, preview)} if preview else {}
+    return {"name": record.name, **record.to_item(pipeline.catalog.key), **address}
+
+
+def show_picture(service: Service, record: Record) -> dict[str, Any]:
+    """Return all that the API tells of a picture: also where its original and its renditions are had."""
+    links = service.links
+    renditions = {output.rendition: links.rendition(record, output) for output in record.outputs}
+    addresses = {"original": links.original(record), "renditions": renditions}
+    return {**picture_item(service.pipeline, links, record), "links": addresses}
 
 
 def list_pictures(
@@ -47,7 +58,8 @@ def list_pictures(
     after = _parse_cursor(cursor)
     page = list(itertools.islice(service.catalog.query(wanted, after, prefix), limit + 1))
     more = _make_cursor(page[limit - 1]) if len(page) > limit else None
-    return {"pictures": [picture_item(service.pipeline, record) for record in page[:limit]], "next": more}
+    items = [picture_item(service.pipeline, service.links, record) for record in page[:limit]]
+    return {"pictures": items, "next": more}
 
 
 def get_picture(service: Service, name: str) -> Record:
@@ -67,7 +79,7 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
         "name": name,
         "result": outcome.result,
         "reason": outcome.reason,
-        "picture": picture_item(service.pipeline, record) if record else None,
+        "picture": show_picture(service, record) if record else None,
     }
 
 

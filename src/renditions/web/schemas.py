@@ -65,6 +65,12 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             "history": _array(_object(event, ("timestamp", "status", "reason"))),
             "focus": _object(focus, ("x", "y")),
             "renditions": {"type": "object", "additionalProperties": rendition},
+            "preview": TEXT | {"description": "Where the smallest rendition that browsers show is had"},
+            "links": _object(
+                {"original": TEXT, "renditions": {"type": "object", "additionalProperties": TEXT}},
+                ("original", "renditions"),
+            )
+            | {"description": "Where the bytes are had; in a picture's own record alone"},
         },
         ("name", key, "status", "timestamp"),
     )

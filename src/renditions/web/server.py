@@ -15,6 +15,7 @@ from renditions.errors import UsageError
 from renditions.runtime import Runtime
 from renditions.web.app import make_app
 from renditions.web.guard import hosts_of
+from renditions.web.links import LocalLinks
 from renditions.web.live import Announcements
 from renditions.web.pictures import picture_item
 from renditions.web.service import Service
@@ -41,10 +42,11 @@ def serve(
         raise UsageError(f"expected a token for an address that others reach, found none for {host!r}")
     announcements = Announcements()
     hinted: queue.SimpleQueue[str] = queue.SimpleQueue()
+    links = LocalLinks()
 
     def announce(outcome: Outcome) -> None:
         record = outcome.record
-        item = picture_item(runtime.pipeline, record) if record else None
+        item = picture_item(runtime.pipeline, links, record) if record else None
         announcements.tell({"name": outcome.name, "result": outcome.result, "picture": item})
 
     with runtime.open_workers(workers) as process:
@@ -63,6 +65,7 @@ def serve(
             hint=hinted.put,
             plan=runtime.plan,
             announcements=announcements,
+            links=links,
         )
         app = make_app(service, secret=runtime.secret, hosts=hosts_of(host), token=token)
         follower = threading.Thread(

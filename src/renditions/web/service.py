@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from renditions.difference import Difference, Outcome
 from renditions.pipeline import Pipeline
 from renditions.ports import Catalog, Store
+from renditions.web.links import Links
 from renditions.web.live import Announcements
 
 
@@ -25,3 +26,4 @@ class Service:
     """Says that something happened to a name, which is then processed soon."""
     plan: Callable[[], Iterator[Difference]]
     announcements: Announcements
+    links: Links

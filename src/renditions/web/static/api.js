@@ -5,25 +5,29 @@ export class Problem extends Error {}
 
 export const isPassing = (status) => status === 429 || status >= 500;
 
+// Where the server knows nobody by a cookie, the page keeps a token for as long as its tab is open.
+export const TOKEN = 'token';
+
 export async function call(method, path, body) {
-  const options = { method, headers: {} };
+  const token = sessionStorage.getItem(TOKEN);
+  const options = { method, headers: token ? { Authorization: `Bearer ${token}` } : {} };
   if (body !== undefined) {
     options.headers['Content-Type'] = 'application/json';
     options.body = JSON.stringify(body);
   }
   const response = await fetch(path, options);
-  if (response.status === 401) location.assign('/login');
+  if (response.status === 401) {
+    location.assign('/login');
+    return new Promise(() => {}); // this page goes
+  }
   if (!response.ok) {
-    const { detail } = await response.json();
+    const { detail = `the server answered ${response.status}` } = await response.json();
     throw isPassing(response.status) ? new Error(detail) : new Problem(detail);
   }
   return response.status === 204 ? null : response.json();
 }
 
 export const path = (name) => name.split('/').map(encodeURIComponent).join('/');
-
-export const renditionUrl = (picture, rendition) =>
-  `/renditions/${encodeURIComponent(rendition)}/${path(picture.name)}?v=${encodeURIComponent(picture.renditions[rendition].etag)}`;
 
 export function formatBytes(count) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

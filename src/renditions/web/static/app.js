@@ -6,6 +6,7 @@ import * as pictureView from './picture.js';
 import * as uploads from './uploads.js';
 
 const POLL_MS = 3000;
+const LOOKED_AT = 200;
 
 const gallery = new Gallery(document.querySelector('#gallery'), (name) => pictureView.open(name));
 const connection = document.querySelector('#connection');
@@ -57,13 +58,18 @@ function tell({ name, picture }) {
   totalsDue ??= setTimeout(() => { totalsDue = null; showTotals(); }, 300);
 }
 
+// What is new among the newest pictures since the last look, the oldest of it first.
+const seen = new Map();
 async function lookAgain() {
-  const { pictures } = await call('GET', '/pictures?limit=200');
-  for (const picture of pictures) {
-    uploads.tell(picture.name, picture);
-    gallery.update(picture.name, picture);
-  }
-  await showTotals();
+  const { pictures, next } = await call('GET', `/pictures?limit=${LOOKED_AT}`);
+  const now = new Map(pictures.map((picture) => [picture.name, picture]));
+  const oldest = next && pictures.at(-1).timestamp;
+  const gone = [...seen.values()].filter(({ name, timestamp }) => !now.has(name) && (!oldest || timestamp > oldest));
+  const changed = pictures.filter((picture) => JSON.stringify(picture) !== JSON.stringify(seen.get(picture.name)));
+  seen.clear();
+  for (const [name, picture] of now) seen.set(name, picture);
+  for (const { name } of gone) tell({ name, picture: null });
+  for (const picture of changed.reverse()) tell({ name: picture.name, picture });
 }
 
 // Live where the server can hold a connection; by asking again and again where it can't.
@@ -82,9 +88,8 @@ function listen() {
 }
 
 function poll() {
-  connection.textContent = 'asking every few seconds';
   setTimeout(async () => {
-    try { await lookAgain(); } catch { connection.textContent = 'lost, trying again'; }
+    try { if (!document.hidden) await lookAgain(); connection.textContent = 'asking every few seconds'; } catch { connection.textContent = 'lost, trying again'; }
     poll();
   }, POLL_MS);
 }

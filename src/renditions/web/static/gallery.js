@@ -1,6 +1,6 @@
 // The pictures: only those rows that are seen are in the page, however many there are.
 
-import { call, element, formatBytes, renditionUrl, shownRenditions } from './api.js';
+import { call, element, formatBytes } from './api.js';
 
 const GAP = 12;
 const CAPTION = 48;
@@ -99,9 +99,8 @@ export class Gallery {
   }
 
   makeTile(picture) {
-    const [smallest] = shownRenditions(picture);
     const frame = element('span', { class: 'frame' });
-    if (smallest) frame.append(element('img', { src: renditionUrl(picture, smallest), alt: '', loading: 'lazy', decoding: 'async' }));
+    if (picture.preview) frame.append(element('img', { src: picture.preview, alt: '', loading: 'lazy', decoding: 'async' }));
     else frame.append(picture.status === 'done' ? 'no picture to show' : picture.status);
     const size = picture.original_size_bytes ? ` · ${formatBytes(picture.original_size_bytes)}` : '';
     return element(

@@ -1,20 +1,27 @@
 // One picture: what was made of it, beside what it was.
 
-import { call, element, formatBytes, path, renditionUrl, shownRenditions } from './api.js';
+import { call, element, formatBytes, path, shownRenditions } from './api.js';
 
 const dialog = document.querySelector('#picture');
 let opened = null;
 
 export async function open(name) {
   opened = name;
-  draw(await call('GET', `/pictures/${path(name)}`));
+  await show();
   if (!dialog.open) dialog.showModal();
 }
 
+// Its own record has more than a list's.
+async function show() {
+  const name = opened;
+  const picture = await call('GET', `/pictures/${path(name)}`);
+  if (name === opened) draw(picture);
+}
+
 // What the server says of the picture that is just open.
-export function tell(name, picture) {
+export async function tell(name, picture) {
   if (name !== opened || !dialog.open) return;
-  if (picture) draw(picture);
+  if (picture) await show();
   else dialog.close();
 }
 
@@ -32,21 +39,21 @@ function draw(picture) {
       'div',
       { class: 'actions' },
       element('button', { type: 'button', onclick: () => act('POST', `/pictures/${path(picture.name)}/process?again=true`) }, picture.status === 'done' ? 'Process again' : 'Try again'),
-      element('a', { class: 'button', href: `/originals/${path(picture.name)}`, download: '' }, 'Download the original'),
+      element('a', { class: 'button', href: picture.links.original, download: '' }, 'Download the original'),
       element('button', { type: 'button', onclick: () => remove(picture.name) }, 'Delete'),
     ),
   );
 }
 
 function compare(picture, rendition) {
-  const over = element('img', { src: renditionUrl(picture, rendition), alt: `${rendition} of ${picture.name}` });
+  const over = element('img', { src: picture.links.renditions[rendition], alt: `${rendition} of ${picture.name}` });
   const slider = element('input', { type: 'range', min: '0', max: '100', value: '50', 'aria-label': `Between the original and ${rendition}` });
   const cut = () => { over.style.clipPath = `inset(0 0 0 ${slider.value}%)`; };
   slider.addEventListener('input', cut);
   cut();
   return element(
     'div', {},
-    element('div', { class: 'compare' }, element('img', { src: `/originals/${path(picture.name)}`, alt: `Original of ${picture.name}` }), over, slider),
+    element('div', { class: 'compare' }, element('img', { src: picture.links.original, alt: `Original of ${picture.name}` }), over, slider),
     element('div', { class: 'labels', 'aria-hidden': 'true' }, element('span', {}, 'original'), element('span', {}, rendition)),
   );
 }
@@ -55,7 +62,7 @@ function table(picture) {
   const size = (width, height) => (width ? `${width}×${height}` : '');
   const rows = Object.entries(picture.renditions ?? {}).map(([name, output]) => element(
     'tr', {},
-    element('td', {}, element('a', { href: renditionUrl(picture, name), target: '_blank' }, name)),
+    element('td', {}, element('a', { href: picture.links.renditions[name], target: '_blank' }, name)),
     element('td', {}, output.format),
     element('td', { class: 'number' }, size(output.width, output.height)),
     element('td', { class: 'number' }, formatBytes(output.size_bytes)),

@@ -1,0 +1,63 @@
+"""Signed addresses of a bucket: whoever has one may do one thing for some time, without credentials."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from renditions.aws.s3 import full_key
+from renditions.pipeline import S3Place
+
+
+class Signer:
+    """Signs for keys below a prefix. No request is made.
+
+    Args:
+        client: An S3 client, see :attr:`Clients.signing_s3 <renditions.aws.clients.Clients.signing_s3>`.
+        place: The bucket and the prefix.
+
+    """
+
+    def __init__(self, client: Any, place: S3Place) -> None:
+        self._client = client
+        self._place = place
+
+    @property
+    def origin(self) -> str:
+        """Return what its addresses begin with: scheme and host."""
+        address = urlsplit(self.sign_download("x", 1))
+        return f"{address.scheme}://{address.netloc}"
+
+    def sign_download(self, key: str, seconds: int, file_name: str | None = None) -> str:
+        """Return the address by which anybody may read one object; with a file name, to save it.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        """
+        disposition = (
+            {"ResponseContentDisposition": f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"}
+            if file_name
+            else {}
+        )
+        return str(
+            self._client.generate_presigned_url(
+                "get_object", Params=self._target(key) | disposition, ExpiresIn=seconds
+            )
+        )
+
+    def sign_upload(
+        self, key: str, content_type: str, max_bytes: int, seconds: int
+    ) -> tuple[str, dict[str, str]]:
+        """Return the address and the form fields by which anybody may upload one object.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
+        """
+        answer = self._client.generate_presigned_post(
+            **self._target(key),
+            Fields={"Content-Type": content_type},
+            Conditions=[{"Content-Type": content_type}, ["content-length-range", 1, max_bytes]],
+            ExpiresIn=seconds,
+        )
+        return answer["url"], answer["fields"]
+
+    def _target(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._place.bucket, "Key": full_key(self._place.prefix, key)}

@@ -1,0 +1,88 @@
+"""Where the bytes of pictures are had: the addresses that the API gives to the page and to programs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Protocol
+from urllib.parse import quote
+
+from renditions.record import Output, Record
+
+LINK_SECONDS = 3600
+"""How long a signed address holds; one is given for half of that, so that browsers keep what they got."""
+
+MOST_KEPT = 5_000
+"""How many signed addresses are kept; each has some 2 kB."""
+
+SHOWN_FORMATS = ("jpeg", "png", "webp", "avif", "gif")
+"""What browsers show."""
+
+
+class Links(Protocol):
+    """What knows the addresses."""
+
+    def original(self, record: Record) -> str:
+        """Return where the picture is had as it was uploaded."""
+        ...
+
+    def rendition(self, record: Record, output: Output) -> str:
+        """Return where one of its outputs is had."""
+        ...
+
+
+class LocalLinks:
+    """Addresses of this server."""
+
+    def original(self, record: Record) -> str:
+        """See :meth:`Links.original`."""
+        return f"/originals/{quote(record.name)}"
+
+    def rendition(self, record: Record, output: Output) -> str:
+        """See :meth:`Links.rendition`. What is there may be kept for ever."""
+        return f"/renditions/{quote(output.rendition, safe='')}/{quote(record.name)}?v={output.etag}"
+
+
+Sign = Callable[[str, int, str | None], str]
+"""Returns the address of a key for some seconds, from which it is saved under a name, if there is one."""
+
+
+class BucketLinks:
+    """Signed addresses of buckets: an ``<img>`` can't send a token, and no byte passes through a function.
+
+    An original is saved by whoever follows its address, not shown: it may carry script.
+    """
+
+    def __init__(
+        self, sign_original: Sign, sign_output: Sign, clock_seconds: Callable[[], float] = time.time
+    ) -> None:
+        self._clock_seconds = clock_seconds
+
+        @lru_cache(MOST_KEPT)
+        def original(key: str, *_: object) -> str:
+            return sign_original(key, LINK_SECONDS, key.rpartition("/")[2])
+
+        @lru_cache(MOST_KEPT)
+        def output(key: str, *_: object) -> str:
+            return sign_output(key, LINK_SECONDS, None)
+
+        self._original, self._output = original, output
+
+    def original(self, record: Record) -> str:
+        """See :meth:`Links.original`."""
+        return self._original(record.name, record.etag, self._span())
+
+    def rendition(self, record: Record, output: Output) -> str:  # noqa: ARG002 - its key says all
+        """See :meth:`Links.rendition`."""
+        return self._output(output.key, output.etag, self._span())
+
+    def _span(self) -> int:
+        """Count the spans for which one address is given."""
+        return int(self._clock_seconds() // (LINK_SECONDS // 2))
+
+
+def find_preview(record: Record) -> Output | None:
+    """Return the smallest output that a browser shows, if there is one."""
+    shown = [output for output in record.outputs if output.format in SHOWN_FORMATS and output.width]
+    return min(shown, key=lambda output: (output.width or 0) * (output.height or 0), default=None)

@@ -1,0 +1,10 @@
+// Takes a token where the server knows nobody by a cookie.
+
+import { TOKEN } from './api.js';
+
+document.querySelector('#refused').hidden = !sessionStorage.getItem(TOKEN);
+document.querySelector('form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  sessionStorage.setItem(TOKEN, document.querySelector('#token').value.trim());
+  location.replace('/');
+});

@@ -1,0 +1,90 @@
+"""Signed addresses: where they lead, and for how long one is given."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from contract.catalogs import NOW
+from renditions.aws.clients import Clients
+from renditions.aws.signing import Signer
+from renditions.errors import KeyRefused
+from renditions.pipeline import S3Place
+from renditions.record import Output, Record
+from renditions.web.links import LINK_SECONDS, BucketLinks, find_preview
+
+
+def open_signer(monkeypatch: pytest.MonkeyPatch, bucket: str = "my-bucket", **environ: str) -> Signer:
+    settings = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-central-1"}
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name, value in (settings | environ).items():
+        monkeypatch.setenv(name, value)
+    return Signer(Clients().signing_s3, S3Place(bucket, "in/"))
+
+
+@pytest.mark.parametrize(
+    ("region", "origin"),
+    [
+        ("eu-central-1", "https://my-bucket.s3.eu-central-1.amazonaws.com"),
+        ("us-east-1", "https://my-bucket.s3.amazonaws.com"),
+        ("cn-north-1", "https://my-bucket.s3.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_on_aws_they_lead_to_the_bucket_s_own_region(
+    monkeypatch: pytest.MonkeyPatch, region: str, origin: str
+) -> None:
+    """The global address leads from a young bucket elsewhere by a redirect, and an upload doesn't follow."""
+    signer = open_signer(monkeypatch, AWS_REGION=region)
+    assert signer.origin == origin
+    assert signer.sign_download("a b.jpg", 60).startswith(f"{origin}/in/a%20b.jpg?")
+    assert signer.sign_upload("a.jpg", "image/jpeg", 9, 60)[0] == f"{origin}/"
+
+
+def test_a_bucket_with_dots_has_no_certificate_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_signer(monkeypatch, "my.bucket").origin == "https://s3.eu-central-1.amazonaws.com"
+
+
+def test_another_endpoint_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    signer = open_signer(monkeypatch, AWS_ENDPOINT_URL="http://storage.example:9000")
+    assert signer.origin == "http://storage.example:9000"
+    assert signer.sign_download("a.jpg", 60).startswith("http://storage.example:9000/my-bucket/in/a.jpg?")
+
+
+def test_an_address_says_for_how_long_and_under_which_name_it_is_saved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signer = open_signer(monkeypatch)
+    fields = parse_qs(urlsplit(signer.sign_download("a.jpg", 60, 'é"\r\n.jpg')).query)
+    assert fields["X-Amz-Expires"] == ["60"]
+    assert fields["response-content-disposition"] == ["attachment; filename*=UTF-8''%C3%A9%22%0D%0A.jpg"]
+    with pytest.raises(KeyRefused):
+        signer.sign_download("../../a.jpg", 60)
+
+
+def test_one_address_is_given_for_half_of_its_time_and_another_for_another_content() -> None:
+    signed: list[tuple[str, int, str | None]] = []
+
+    def sign(key: str, seconds: int, file_name: str | None) -> str:
+        signed.append((key, seconds, file_name))
+        return f"{key} {len(signed)}"
+
+    now = 10.0 * LINK_SECONDS
+    links = BucketLinks(sign, sign, clock_seconds=lambda: now)
+    output = Output("thumb", "out/a.jpg", "e1", "s", "f", "jpeg", 1)
+    record = Record("a/a.jpg", "done", NOW, etag="s")
+    for _ in range(2):
+        assert (links.original(record), links.rendition(record, output)) == ("a/a.jpg 1", "out/a.jpg 2")
+    assert signed == [("a/a.jpg", LINK_SECONDS, "a.jpg"), ("out/a.jpg", LINK_SECONDS, None)]
+    assert links.original(Record("a/a.jpg", "done", NOW, etag="new")) == "a/a.jpg 3"
+    now += LINK_SECONDS / 2
+    assert links.original(record) == "a/a.jpg 4"
+
+
+def test_the_preview_is_the_smallest_that_a_browser_shows() -> None:
+    sizes = {"pdf": None, "webp": 300, "jpeg": 200, "tiff": 100}
+    outputs = tuple(Output(name, name, "e", "s", "f", name, 1, width, width) for name, width in sizes.items())
+    found = find_preview(Record("a.jpg", "done", NOW, outputs=outputs))
+    assert found is not None
+    assert found.format == "jpeg"
+    assert find_preview(Record("a.jpg", "done", NOW, outputs=outputs[:1])) is None

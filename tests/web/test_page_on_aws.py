@@ -1,0 +1,142 @@
+"""The page over the API as on AWS, in a real browser: moto's buckets, and a gateway of the tests' own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from aws.deployed import make_cloud
+from commands import draw
+from contract.cloud import CLIENTS, name_of
+from renditions.lambda_function import open_function
+from renditions.pipeline_file import parse
+from renditions.pipeline_plain import to_plain
+from renditions.web.gateway import open_gateway
+from web.browser import CHROMIUM, open_browser
+from web.gateway_server import TOKEN, run_gateway
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
+
+PIPELINE = """
+[source]
+store = "./inbox"
+[output]
+store = "./processed"
+[renditions.thumb]
+width = 200
+[renditions.large]
+width = 300
+format = "webp"
+"""
+
+
+@dataclass
+class Time:
+    """A context with time left."""
+
+    function_name: str = "renditions"
+    aws_request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+@dataclass(frozen=True)
+class Site:
+    """What stands on AWS: the page's address, and the function that pictures start."""
+
+    address: str
+    environ: dict[str, str]
+    file: Path
+
+    def notify(self, name: str) -> None:
+        """Do what the bucket's notification starts."""
+        bucket = {"bucket": {"name": self.environ["SOURCE_BUCKET"]}, "object": {"key": name}}
+        record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": bucket}
+        open_function(self.file, self.environ).handle({"Records": [record]}, Time())
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def site(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    file = folder / "pipeline.json"
+    file.write_text(json.dumps(to_plain(parse(PIPELINE, "test", folder, {}).pipeline)))
+    environ = make_cloud(name_of(folder))
+    with run_gateway(open_gateway(file, environ)) as address:
+        CLIENTS.s3.put_bucket_cors(
+            Bucket=environ["SOURCE_BUCKET"],
+            CORSConfiguration={
+                "CORSRules": [
+                    {"AllowedMethods": ["POST"], "AllowedOrigins": [address], "MaxAgeSeconds": 3600}
+                ]
+            },
+        )
+        yield Site(address, environ, file)
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    """Open the page, which asks for a token, and give it one."""
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    errors: list[Any] = []
+    page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
+    page.goto(site.address)
+    page.wait_for_url("**/login")
+    page.fill("#token", TOKEN)
+    page.click("button")
+    page.wait_for_url(f"{site.address}/")
+    yield page
+    page.close()
+    assert errors == []
+
+
+def test_a_picture_goes_from_the_page_to_the_bucket_and_its_renditions_are_seen(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    """No byte of it passes through the function, and what changed is found by asking."""
+    through: list[str] = []
+    page.on("request", lambda request: through.append(request.url) if request.method == "POST" else None)
+    draw(tmp_path / "photo.jpg", 640, 480)
+    page.set_input_files("#choose", tmp_path / "photo.jpg")
+    expect(page.locator("#uploads li")).to_contain_text("uploaded")
+    assert [url.startswith(site.address) for url in through] == [True, False], "a form, and the file"
+    expect(page.locator("#connection")).to_have_text("asking every few seconds", timeout=15_000)
+    site.notify("photo.jpg")
+    expect(page.locator("#uploads li.good")).to_have_count(1, timeout=15_000)
+    page.locator(".tile", has_text="photo.jpg").click()
+    expect(page.locator("#picture tbody tr")).to_have_count(3)
+    for selector in (".tile img", "#picture .compare img >> nth=0", "#picture .compare img >> nth=1"):
+        shown = page.locator(selector)
+        expect(shown).to_have_js_property("complete", value=True)
+        assert shown.evaluate("(image) => image.naturalWidth") > 0
+        assert not str(shown.get_attribute("src")).startswith("/")
+    with page.expect_download() as download:
+        page.locator("#picture a", has_text="Download").click()
+    assert download.value.suggested_filename == "photo.jpg"
+    assert Path(download.value.path()).read_bytes() == (tmp_path / "photo.jpg").read_bytes()
+
+
+def test_a_token_that_ran_out_is_asked_for_again(page: Page, site: Site) -> None:
+    page.evaluate("sessionStorage.setItem('token', 'an.older.token')")
+    page.reload()
+    page.wait_for_url("**/login")
+    expect(page.locator("#refused")).to_be_visible()
+    page.fill("#token", TOKEN)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{site.address}/")
+    expect(page.locator("[data-total=pictures]")).to_have_text(re.compile(r"\d"))
+    page.goto(f"{site.address}/docs")
+    expect(page.locator("#operations section").first).to_be_visible()
