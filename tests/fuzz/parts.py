@@ -1,7 +1,8 @@
 """Where the parts of a file begin and end, as far as it can be followed: what formats are made of.
 
 Each function yields the spans of JPEG's segments (ITU-T T.81, B.1.1), PNG's chunks, RIFF's chunks, ISO
-boxes (ISO/IEC 14496-12, 4.2), GIF's blocks, TIFF's directory entries, SVG's tags, PDF's objects and numbers.
+boxes (ISO/IEC 14496-12, 4.2), GIF's blocks, TIFF's directory entries, DICOM's elements (PS3.5, 7.1), SVG's
+tags, PDF's objects and numbers.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ def spans(content: bytes) -> list[tuple[int, int]]:
         (0, b"GIF8", _gif_blocks),
         (0, b"II*\0", _tiff_entries),
         (0, b"<svg", lambda content: _matches(rb"<[^>]*>", content)),
+        (128, b"DICM", _dicom_elements),
         (0, b"%PDF", lambda content: _matches(rb"\d+ \d+ obj.*?endobj|/\w+ [\d.]+", content)),
     )
     for at, signature, walk in walks:
@@ -106,6 +108,20 @@ def _tiff_entries(content: bytes) -> Spans:
         at = int.from_bytes(content[after : after + 4], "little")
         if not at:
             return
+
+
+def _dicom_elements(content: bytes) -> Spans:
+    """Yield each element of explicit type with its tag; of a sequence of no told length, its items' too."""
+    at = 132
+    while at + 8 <= len(content):
+        is_item = content[at : at + 2] == b"\xfe\xff"
+        is_long = content[at + 4 : at + 6] in (b"OB", b"OW", b"SQ", b"UN", b"UT", b"OF")
+        start, digits = (at + 8, 4) if is_item or is_long else (at + 6, 2)
+        data = start + 4 if is_long else at + 8
+        size = int.from_bytes(content[start if is_long else data - digits :][:digits], "little")
+        end = data if size == 0xFFFFFFFF else data + size
+        yield at, end
+        at = end
 
 
 def _matches(pattern: bytes, content: bytes) -> Spans:

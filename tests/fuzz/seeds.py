@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import numpy as np
+import pydicom
 from PIL import Image, ImageCms
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
+from imaging.dicoms import dicom, items, ramp
 from imaging.pictures import encoded, heic, interlaced_png, photo, rgb_png
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -22,7 +27,7 @@ _TIFF_COMPRESSIONS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg
 @cache
 def seeds() -> dict[str, bytes]:
     """Return the pictures by name; each name begins with the format's."""
-    return dict([*_jpegs(), *_pngs(), *_others(), *_tiffs(), *_animations(), *_drawings()])
+    return dict([*_jpegs(), *_pngs(), *_others(), *_tiffs(), *_animations(), *_drawings(), *_dicoms()])
 
 
 def _exif() -> Image.Exif:
@@ -105,3 +110,34 @@ def _animations() -> Iterator[tuple[str, bytes]]:
     for animated in ("gif", "webp", "avif"):
         options = {"save_all": True, "append_images": frames[1:], "duration": [40, 80, 120]}
         yield f"{animated} animated", encoded(frames[0], animated, **options)
+
+
+def _dicoms() -> Iterator[tuple[str, bytes]]:
+    picture, colours = photo(48, 32), np.asarray(photo(48, 32))
+    palette: dict[str, Any] = {
+        f"{name}PaletteColorLookupTable{part}": value
+        for name in ("Red", "Green", "Blue")
+        for part, value in (("Descriptor", [64, 0, 16]), ("Data", ramp(0, 63, "u2")[0].tobytes()))
+    }
+    groups: dict[str, Any] = {
+        "SharedFunctionalGroupsSequence": items(
+            PixelValueTransformationSequence=items(RescaleSlope=2, RescaleIntercept=-100),
+            PixelMeasuresSequence=items(PixelSpacing=[2, 1]),
+        )
+    }
+    yield "dicom grey", dicom(ramp(0, 47, "u1"), PhotometricInterpretation="MONOCHROME1")
+    yield (
+        "dicom window",
+        dicom(ramp(-24, 24, "i2"), WindowCenter=[0, 1], WindowWidth=[20, 30], RescaleSlope=2),
+    )
+    yield "dicom colours", dicom(colours)
+    yield "dicom palette", dicom(ramp(0, 63, "u1"), PhotometricInterpretation="PALETTE COLOR", **palette)
+    yield "dicom frames", dicom(np.stack([ramp(0, 47, "u2")] * 3), BitsStored=12, **groups)
+    yield "dicom jpeg", dicom(colours, syntax=JPEGBaseline8Bit, encoded=[encoded(picture, "jpeg")])
+    wavelets = encoded(picture, "jpeg2000", no_jp2=True)
+    yield "dicom jpeg 2000", dicom(colours, syntax=JPEG2000Lossless, encoded=[wavelets])
+    runs = pydicom.dcmread(io.BytesIO(dicom(colours)))
+    runs.compress(RLELossless)
+    target = io.BytesIO()
+    runs.save_as(target)
+    yield "dicom rle", target.getvalue()

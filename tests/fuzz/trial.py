@@ -17,6 +17,7 @@ from PIL import Image
 
 from fuzz.damage import damaged
 from fuzz.seeds import seeds
+from imaging.dicoms import SECRET
 from renditions.errors import Failed, RenderTimedOut, WorkerDied
 from renditions.local.pool import START_SECONDS, RenderPool
 from renditions.pipeline import Accept, Analyze, InputFormat, Limits
@@ -111,6 +112,8 @@ def _kind_of(rendering: Rendering) -> tuple[str, str]:
 
 def _find_fault(rendering: Rendering, recipes: dict[str, Rendition]) -> str:
     """Return what is wrong with an answer, in words; nothing where it keeps its promises."""
+    if rendering.original.format == "dicom" and SECRET in repr(rendering):
+        return "the patient's name in an answer"
     if rendering.rejected is not None:
         is_reason = rendering.rejected.startswith("expected ")
         return "" if is_reason and not rendering.made else f"refused as {rendering.rejected!r}"

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 from numpy.typing import NDArray
+from PIL import Image
+from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless, SecondaryCaptureImageStorage
 
+from imaging.pictures import opened, pixels
+from renditions.imaging.render import render
+from renditions.pipeline import Accept, Limits
+from renditions.recipe import Rendition
+
+ACCEPT = Accept(formats=("dicom", "png"))
+PNG = Rendition(format="png")
 SECRET = "ZZYZX"  # noqa: S105 - a name that nobody has
 """What is in everything that tells of the patient, and may be in nothing that is made of the file."""
 
@@ -71,7 +82,7 @@ def _patient() -> Dataset:
     """Return a data set in which elements of every kind, the private and the nested too, tell of somebody."""
     data = Dataset()
     data.SOPClassUID = SecondaryCaptureImageStorage
-    data.SOPInstanceUID = generate_uid()
+    data.SOPInstanceUID = UID("2.25.1")
     for name in (
         *("PatientName", "PatientID", "PatientAddress", "PatientComments", "InstitutionName"),
         *("ReferringPhysicianName", "OperatorsName", "StudyDescription", "StationName", "AccessionNumber"),
@@ -93,3 +104,37 @@ def _even(pixels: bytes) -> bytes:
 def ramp(low: int, high: int, kind: str) -> NDArray[Any]:
     """Return a picture of 16 rows that goes through all values from low to high, a column each."""
     return np.tile(np.arange(low, high + 1).astype(kind), (16, 1))
+
+
+def shown(content: bytes, recipe: Rendition = PNG, accept: Accept = ACCEPT) -> Image.Image:
+    result = render(content, accept, {"it": recipe})
+    assert (result.rejected, result.errors) == (None, {})
+    return opened(result.made["it"].content)
+
+
+def row(content: bytes) -> list[int]:
+    """Return the greys of the first row."""
+    return [int(value) for value in pixels(shown(content), "L")[0]]
+
+
+def refusal(content: bytes, accept: Accept = ACCEPT, limits: Limits | None = None) -> str:
+    result = render(content, accept, {"it": PNG}, limits=limits or Limits())
+    assert result.made == {}
+    assert result.rejected is not None
+    return result.rejected
+
+
+def sample(name: str) -> bytes:
+    """Return a file of another program's, which pydicom comes with."""
+    file = get_testdata_file(name, download=False)
+    assert isinstance(file, str)
+    return Path(file).read_bytes()
+
+
+def as_runs(content: bytes) -> bytes:
+    """Return the file with its pixels in RLE, by pydicom's encoder."""
+    data = pydicom.dcmread(io.BytesIO(content))
+    data.compress(RLELossless)
+    target = io.BytesIO()
+    data.save_as(target)
+    return target.getvalue()

@@ -20,6 +20,7 @@ from PIL import Image
 from aws.deployed import link_runtime, make_cloud, read, start, upload
 from aws.test_bundle import HERE, build_from_index
 from contract.cloud import CLIENTS, name_of
+from imaging.dicoms import SECRET
 from infra.terraform import MODULE
 from renditions.pipeline_file import load, parse
 from renditions.pipeline_plain import to_plain
@@ -28,6 +29,8 @@ from systems.places import EXAMPLES, NAMES, commands_of, draw_photographs, read_
 EVERYTHING = """
 [source]
 store = "./inbox"
+[accept]
+formats = ["jpeg", "png", "webp", "avif", "gif", "tiff", "heic", "dicom"]
 [output]
 store = "./processed"
 [renditions.document]
@@ -199,6 +202,41 @@ def test_platform(aws: None, engine: Path, runtime: Path, photographs: Path, tmp
     assert [item["image_name"]["S"] for item in found["Items"]] == ["tiny.png"]
     assert "expected a width of at least 640" in found["Items"][0]["reason"]["S"]
     assert options["table-name"] == called["table"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("use", "picture", "made", "size"),
+    [
+        ("shop", "photo.jpg", "product.jpg", (800, 800)),
+        ("social", "photo.jpg", "face.png", (256, 256)),
+        ("archive", "photo.jpg", "copy.jpg", (1920, 1080)),
+        ("medical", "scan.dcm", "preview.png", (240, 135)),
+    ],
+)
+def test_the_platform_s_other_uses(
+    aws: None,
+    engine: Path,
+    runtime: Path,
+    photographs: Path,
+    tmp_path: Path,
+    *,
+    use: str,
+    picture: str,
+    made: str,
+    size: tuple[int, int],
+) -> None:
+    """Each from its own file; nobody hears, reads or finds anything of a DICOM's patient."""
+    code = put_pipeline(EXAMPLES / "platform" / f"{use}.toml", engine, tmp_path / "task")
+    called = read_module_call("platform")
+    system = run(code, runtime, tmp_path, called, photographs / picture, photographs / "named.dcm")
+    assert system.size_of(f"processed/{picture}/{made}", tmp_path) == size
+    assert system.item(picture)["status"] == "done"
+    told = repr((system.item(picture), system.log, system.notices, system.answer))
+    assert SECRET not in told
+    for found in CLIENTS.s3.list_objects_v2(Bucket=system.environ["OUTPUT_BUCKET"])["Contents"]:
+        assert SECRET.encode() not in read(system.environ, found["Key"])
+    if use == "medical":
+        assert "BurnedInAnnotation" in system.item("named.dcm")["reason"]
 
 
 def query_of_the_page() -> str:

@@ -46,6 +46,14 @@ _ELEMENTS = (
     "WindowWidth", "VOILUTFunction", *_PALETTE_TABLES, SHARED, PER_FRAME, "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths", "PixelData",
 )  # fmt: skip
+_LONG_ELEMENTS = (
+    *_PALETTE_TABLES, SHARED, PER_FRAME, "ModalityLUTSequence", "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths", "PixelData",
+)  # fmt: skip
+_MAX_SHORT_BYTES = 4096
+"""What any other element may have: millions of values would be millions of objects."""
+_CHARACTER_SET = 0x00080005
+"""The one element that pydicom reads unasked."""
 _PREAMBLE_BYTES = 132
 _LIBRARIES = ("pydicom", "pylibjpeg", "openjpeg")
 _MAX_PIXEL_RATIO = 100
@@ -120,7 +128,17 @@ def read(content: bytes) -> Dicom:
     if syntax not in (*RAW, RLE, *JPEG, *JPEG_2000):
         name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown one",))[0]
         raise Undecodable(f"expected pixels that are raw, RLE, JPEG or JPEG 2000, found {name}")
-    data = pydicom.dcmread(io.BytesIO(content), specific_tags=list(_ELEMENTS))
+    tags = {name: pydicom.datadict.tag_for_keyword(name) for name in _ELEMENTS}
+    short = {_CHARACTER_SET, *(tag for name, tag in tags.items() if name not in _LONG_ELEMENTS)}
+
+    def refuse_long(tag: int, _kind: str | None, length: int) -> bool:
+        if tag in short and length > _MAX_SHORT_BYTES:
+            raise Undecodable(f"expected at most {_MAX_SHORT_BYTES:,} bytes in an element, found {length:,}")
+        return False
+
+    data = pydicom.filereader.read_partial(
+        io.BytesIO(content), stop_when=refuse_long, specific_tags=list(tags.values())
+    )
     if not data.get("PixelData"):
         raise Undecodable("expected DICOM with pixels, found none")
     found = Dicom(

@@ -6,6 +6,8 @@ first. It is all in one table for every value that can be stored, through which 
 
 from __future__ import annotations
 
+import struct
+from itertools import pairwise
 from typing import Any
 
 from renditions.errors import Undecodable
@@ -15,7 +17,7 @@ from renditions.imaging.dicom import (
     JPEG_2000,
     LARGE_END_FIRST,
     PALETTE,
-    RAW,
+    RLE,
     Dicom,
     guarded,
     library,
@@ -57,15 +59,15 @@ def decode(content: bytes, header: Header) -> Any:
 
 def _read(dicom: Dicom, frame: int) -> Any:
     """Return the stored values as an image of 8 or 16 bits without sign, the least of them as 0."""
-    plugin = ""
-    if dicom.syntax in JPEG_2000:
-        _check_codestream(_encoded(dicom, frame), dicom)
-        plugin = "pylibjpeg"
-    elif dicom.syntax not in RAW:
-        plugin = "pydicom"
-    decoder = library().pixels.get_decoder(dicom.syntax)
-    values, _ = decoder.as_array(dicom.data, index=frame, decoding_plugin=plugin)
     numpy = import_extra("numpy")
+    if dicom.syntax == RLE:
+        values = _unpack_runs(dicom, frame)
+    else:
+        if dicom.syntax in JPEG_2000:
+            _check_codestream(_encoded(dicom, frame), dicom)
+        decoder = library().pixels.get_decoder(dicom.syntax)
+        plugin = "pylibjpeg" if dicom.syntax in JPEG_2000 else ""
+        values, _ = decoder.as_array(dicom.data, index=frame, decoding_plugin=plugin)
     kind = f"{'i' if dicom.is_signed else 'u'}{max(dicom.bits, 8) // 8}"
     values = numpy.ascontiguousarray(values, dtype=kind)
     if dicom.is_signed:
@@ -101,13 +103,48 @@ def _read_jpeg(dicom: Dicom, frame: int) -> Any:
     return Image.new_from_memory(pixels, *found, "uchar")
 
 
+def _unpack_runs(dicom: Dicom, frame: int) -> Any:
+    """Return the values of an RLE frame, and no more of them than it has (PS3.5, annex G).
+
+    Its segments have a byte of each value: the upper before the lower, one sample after the other.
+    """
+    numpy = import_extra("numpy")
+    content = _encoded(dicom, frame)
+    count, *offsets = struct.unpack_from("<16L", content)
+    if count != dicom.samples * dicom.bits // 8:
+        raise Undecodable(f"expected {dicom.samples * dicom.bits // 8} segments, found {count}")
+    size = dicom.columns * dicom.rows
+    bounds = pairwise([*offsets[:count], len(content)])
+    segments = [numpy.frombuffer(_unpack(content[start:end], size), "u1") for start, end in bounds]
+    values = numpy.stack(segments, -1).view(f">u{dicom.bits // 8}")
+    values = values.reshape(dicom.rows, dicom.columns, dicom.samples)
+    kind = f"{'i' if dicom.is_signed else 'u'}{dicom.bits // 8}"
+    unused = dicom.bits - dicom.bits_stored
+    values = (values.astype(kind.replace("i", "u")).view(kind) << unused) >> unused
+    if dicom.colours in ("YBR_FULL", "YBR_FULL_422"):
+        return library().pixels.convert_color_space(values.astype("u1"), "YBR_FULL", "RGB")
+    return values
+
+
+def _unpack(segment: bytes, size: int) -> bytes:
+    unpacked, at = bytearray(), 0
+    while len(unpacked) < size:
+        head, at = segment[at], at + 1
+        if head < 128:
+            unpacked += segment[at : at + head + 1]
+            at += head + 1
+        elif head > 128:
+            unpacked += segment[at : at + 1] * (257 - head)
+            at += 1
+    return bytes(unpacked[:size])
+
+
 def _check_codestream(content: bytes, dicom: Dicom) -> None:
     """Raise ``Undecodable`` if a JPEG 2000 is of another size than its data set says: it may be of any."""
-    at = content.find(_SIZ)
-    sides = [int.from_bytes(content[at + offset : at + offset + 4], "big") for offset in (8, 12, 16, 20)]
-    samples = int.from_bytes(content[at + 40 : at + 42], "big")
+    sides = [int.from_bytes(content[at : at + 4], "big") for at in (8, 12, 16, 20)]
+    samples = int.from_bytes(content[40:42], "big")
     found = (sides[0] - sides[2], sides[1] - sides[3], samples)
-    if at < 0 or found != (dicom.columns, dicom.rows, dicom.samples):
+    if not content.startswith(_SIZ) or found != (dicom.columns, dicom.rows, dicom.samples):
         raise Undecodable(f"expected a JPEG 2000 of {_describe(dicom)}, found another")
 
 

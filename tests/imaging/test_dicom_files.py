@@ -1,0 +1,191 @@
+"""What DICOM files may not do: tell of the patient, lie about their size, or break anything."""
+
+from __future__ import annotations
+
+import json
+import logging
+import struct
+import sys
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+
+from imaging.dicoms import ACCEPT, PNG, SECRET, dicom, ramp, refusal, row, sample, shown
+from imaging.pictures import encoded, photo
+from renditions.errors import Failed
+from renditions.imaging import dicom as module
+from renditions.imaging.render import render
+from renditions.pipeline import Analyze, Limits
+from renditions.recipe import Rendition
+from renditions.record import Original
+
+COLOURS = np.asarray(photo(64, 48))
+EVERYTHING = Analyze(
+    exif=True, position=True, colours=3, placeholder="thumbhash", perceptual_hash=True, sharpness=True
+)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+    Rendition(format="jpeg", metadata="all", profile="keep"),
+    Rendition(format="webp", metadata="copyright", lossless=True),
+    Rendition(format="auto", key="{key}", metadata="all", skip_if_larger=True, profile="keep"),
+    Rendition(format="tiff", metadata="all"),
+    Rendition(format="avif", metadata="all"),
+    Rendition(format="pdf", metadata="all"),
+])  # fmt: skip
+def test_nothing_of_the_patient_is_in_what_is_made(
+    recipe: Rendition, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither in a rendition nor in what is kept, logged or printed of the picture."""
+    caplog.set_level(logging.DEBUG)
+    content = dicom(ramp(0, 255, "u1"))
+    assert content.count(SECRET.encode()) > 15
+    result = render(content, ACCEPT, {"it": recipe}, EVERYTHING)
+    assert (result.rejected, result.errors) == (None, {})
+    assert SECRET.encode() not in result.made["it"].content
+    assert b"19700101" not in result.made["it"].content
+    kept = replace(result.original, analysis=None)
+    assert kept == Original(len(content), "dicom", 256, 16, 1)
+    assert result.original.analysis is not None
+    assert result.original.analysis.to_item().keys() <= {
+        "colours",
+        "thumbhash",
+        "perceptual_hash",
+        "sharpness",
+    }
+    told = capfd.readouterr()
+    assert SECRET not in f"{caplog.text}{told.out}{told.err}{json.dumps(result.original.analysis.to_item())}"
+
+
+def test_the_file_itself_is_never_passed_on_as_text() -> None:
+    content = dicom(ramp(0, 255, "u1"))
+    reason = "expected a picture whose file tells of nobody, found dicom"
+    alone = render(content, ACCEPT, {"text": Rendition(format="base64")})
+    assert (alone.made, alone.errors) == ({}, {"text": reason})
+    both = render(content, ACCEPT, {"text": Rendition(format="base64", data_uri=True), "it": PNG})
+    assert (set(both.made), both.errors) == ({"it"}, {"text": reason})
+
+
+def test_pixels_that_tell_of_the_patient_are_refused_unless_allowed() -> None:
+    content = dicom(ramp(0, 255, "u1"), BurnedInAnnotation="YES")
+    assert refusal(content) == "expected pixels that don't tell whom they show, found BurnedInAnnotation YES"
+    assert row(content=dicom(ramp(0, 255, "u1"), BurnedInAnnotation="NO"))[:3] == [0, 1, 2]
+    assert shown(content, accept=replace(ACCEPT, burned_in_annotation=True)).size == (256, 16)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (dicom(ramp(0, 9, "u1"), PhotometricInterpretation="HSV"), "another photometric interpretation"),
+        (dicom(ramp(0, 9, "u1"), Rows=17), "expected 170 bytes for 1 frames, found 160"),
+        (dicom(ramp(0, 9, "u1"), NumberOfFrames=2_000_000_000), "for 2,000,000,000 frames"),
+        (dicom(ramp(0, 9, "u4")), "expected values of 1, 8 or 16 bits, found 32 of 32"),
+        (dicom(ramp(0, 9, "u1"), Rows=None), "expected Rows, found none"),
+        (dicom(ramp(0, 9, "u1"), PixelAspectRatio=[1, 2_000]), "expected pixels about as wide as high"),
+        (dicom(ramp(0, 9, "u1"), PixelAspectRatio=[0, 1]), "expected pixels about as wide as high"),
+        (dicom(COLOURS, SamplesPerPixel=1), "expected 3 values in a pixel of its kind, found 1"),
+        (
+            dicom(ramp(0, 9, "u1"), syntax=JPEG2000Lossless,
+                  encoded=[encoded(photo(400, 300).convert("L"), "jpeg2000", no_jp2=True)]),
+            "expected a JPEG 2000 of 10 by 16 pixels of 1 values, found another",
+        ),
+        (
+            dicom(ramp(0, 9, "u1"), syntax=JPEGBaseline8Bit,
+                  encoded=[encoded(photo(400, 300).convert("L"), "jpeg")]),
+            "expected a JPEG of 10 by 16 pixels of 1 values, found 400 by 300",
+        ),
+    ],
+)  # fmt: skip
+def test_what_can_t_be_so_is_refused_with_the_reason(content: bytes, reason: str) -> None:
+    assert reason in refusal(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("image_dfl.dcm", "found Deflated Explicit VR Little Endian"),
+        ("MR_small_jpeg_ls_lossless.dcm", "found JPEG-LS Lossless Image Compression"),
+        ("SC_rgb_jpeg_gdcm.dcm", "found JPEG Lossless, Non-Hierarchical"),
+        ("MR_truncated.dcm", "expected 8,192 bytes for 1 frames, found 8,130"),
+        ("rtplan.dcm", "expected DICOM with pixels, found none"),
+        ("badVR.dcm", "expected a DICOM header, found damaged data"),
+    ],
+)
+def test_what_isn_t_read_is_refused_by_its_name(name: str, reason: str) -> None:
+    assert reason in refusal(sample(name))
+
+
+def test_limits_are_held_before_anything_is_decoded() -> None:
+    content = dicom(np.zeros((3, 100, 100), "u1"))
+    assert refusal(content, replace(ACCEPT, max_pixels=9_999)) == (
+        "expected at most 9,999 pixels, found 10,000: 100 by 100"
+    )
+    stretched = dicom(np.zeros((100, 100), "u1"), PixelAspectRatio=[1, 50])
+    assert "found 500,000: 5000 by 100" in refusal(stretched, replace(ACCEPT, max_pixels=20_000))
+    every = {"it": Rendition(format="pdf", pages="all")}
+    refused = render(content, ACCEPT, every, limits=Limits(pages=2)).rejected
+    assert refused == "expected at most 2 pages, found 3"
+
+
+def test_runs_beyond_the_last_pixel_are_left_alone() -> None:
+    """50 MB of runs are 3 GB of pixels, of which the file says that it has four."""
+    header = struct.pack("<16L", 1, 64, *[0] * 14)
+    content = dicom(np.zeros((2, 2), "u1"), syntax=RLELossless, encoded=[header + b"\x81\x40" * 10_000_000])
+    tracemalloc.start()
+    try:
+        assert shown(content).convert("L").tobytes() == b"\x40" * 4
+        assert tracemalloc.get_traced_memory()[1] < 5 * len(content)
+    finally:
+        tracemalloc.stop()
+
+
+def test_values_without_end_are_refused_before_they_are_read() -> None:
+    centers = dicom(ramp(0, 9, "u1"), WindowCenter=[1] * 3000, WindowWidth=1)
+    assert "expected at most 4,096 bytes in an element" in refusal(centers)
+
+
+def test_what_is_nested_without_end_is_refused() -> None:
+    content = dicom(ramp(0, 9, "u1"))
+    deep = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 100_000
+    at = content.index(b"\x08\x00\x50\x00SH")  # AccessionNumber: elements are in order
+    assert "found damaged data (RecursionError)" in refusal(content[:at] + deep + content[at:])
+
+
+def test_without_pydicom_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    module.library.cache_clear()
+    with pytest.raises(Failed, match=r"renditions\[dicom\]"):
+        render(dicom(ramp(0, 9, "u1")), ACCEPT, {"it": PNG})
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_a_damaged_file_is_made_or_refused_and_its_patient_never_told(data: st.DataObject) -> None:
+    content = bytearray(data.draw(st.sampled_from(SEEDS)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(128, len(content) - 1))
+        content[at : at + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(128, len(content))) :]
+    result = render(bytes(content), ACCEPT, {"it": replace(PNG, width=40)}, limits=Limits(seconds=5))
+    assert SECRET not in f"{result.rejected}{result.errors}"
+    if result.rejected is not None:
+        assert result.rejected.startswith("expected ")
+    for made in result.made.values():
+        assert SECRET.encode() not in made.content
+
+
+SEEDS = (
+    dicom(ramp(0, 60, "u1")),
+    dicom(ramp(-30, 30, "i2"), WindowCenter=0, WindowWidth=20, RescaleSlope=1, RescaleIntercept=0),
+    dicom(COLOURS[:20, :20]),
+    dicom(COLOURS, syntax=JPEGBaseline8Bit, encoded=[encoded(photo(64, 48), "jpeg")]),
+    dicom(COLOURS, syntax=JPEG2000Lossless, encoded=[encoded(photo(64, 48), "jpeg2000", no_jp2=True)]),
+)
