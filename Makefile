@@ -11,6 +11,9 @@ SEEDS ?= 20
 .PHONY: pictures clean
 .DEFAULT_GOAL := setup
 
+# The tests start hundreds of commands; without bytecode each would compile all its libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 setup: .venv/ready
 
 .venv/ready: pyproject.toml uv.lock

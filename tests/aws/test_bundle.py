@@ -9,11 +9,12 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
+from jsonschema import Draft7Validator
+from referencing import Registry
 
 import renditions
 from commands import run
@@ -46,6 +47,17 @@ def build_from_index(pipeline: Pipeline, file: Path, target: Target, role: Role 
         return build(pipeline, file, target, role)
     except Failed as error:
         pytest.fail(f"THIS TEST NEEDS THE PACKAGE INDEX (pip download), and could not use it: {error}")
+
+
+def read_bill_schema() -> Draft7Validator:
+    """Return what CycloneDX says of its own format, as its library has it."""
+    folder = files("cyclonedx.schema") / "_res"
+    schemas = [
+        json.loads((folder / f"{name}.SNAPSHOT.schema.json").read_text())
+        for name in ("bom-1.6", "spdx", "jsf-0.82")
+    ]
+    registry = Registry().with_contents([(schema["$id"], schema) for schema in schemas])
+    return Draft7Validator(schemas[0], registry=registry)
 
 
 def test_for_base64_alone_it_is_small_and_has_no_compiled_file(tmp_path: Path) -> None:
@@ -210,9 +222,8 @@ def test_the_whole_engine_is_that_of_the_platform_and_fits(tmp_path: Path) -> No
     assert sum(part.files for part in bundle.parts) == len(contents(bundle))
 
     write_bill(bundle.file, tmp_path / "bill.json")
-    text = (tmp_path / "bill.json").read_text()
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
-    bill = json.loads(text)
+    bill = json.loads((tmp_path / "bill.json").read_text())
+    assert list(read_bill_schema().iter_errors(bill)) == []
     libraries = {library["purl"]: library for library in bill["components"] if library["type"] == "library"}
     assert {f"pkg:pypi/{part.name.replace(' ', '@').replace('_', '-')}" for part in bundle.parts} == {
         *libraries, "pkg:pypi/renditions"
