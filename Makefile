@@ -6,6 +6,7 @@ PICTURES ?= 1000
 # One more than two cores: many tests wait for a server or a time.
 TESTERS ?= 3
 SEEDS ?= 20
+BURST ?= 100000
 
 .PHONY: setup demo serve test test-api test-load test-servers test-queue test-infra scan audit lint bench bench-quick fuzz
 .PHONY: pictures clean
@@ -55,6 +56,11 @@ test-queue: setup
 .PHONY: test-network
 test-network: setup
 	NETWORK_SEEDS=$(SEEDS) NETWORK_PICTURES=30 .venv/bin/python -m pytest -s tests/faults/test_network.py
+
+# BURST pictures that all come at once.
+.PHONY: test-burst
+test-burst: setup
+	BURST=$(BURST) .venv/bin/python -m pytest -s tests/faults/test_burst.py
 
 # The Terraform module really applied, to a server on this machine; some minutes. Needs terraform or tofu.
 test-infra: setup scan

@@ -171,6 +171,33 @@ def _take_ended(running: dict[Future[Outcome], frozenset[str]]) -> Iterator[Outc
         yield future.result()
 
 
+class Hints:
+    """What happened since somebody last looked: names, or, when they are too many, the word to look at all.
+
+    For any number of threads. However long nobody looks, no more than ``MOST_DUE`` names are held.
+    """
+
+    def __init__(self) -> None:
+        self._names: set[str] | None = set()
+        self._lock = threading.Lock()
+
+    def add(self, names: frozenset[str] | None) -> None:
+        """Remember that something happened to these names; None: to whatever."""
+        with self._lock:
+            if names is None or self._names is None:
+                self._names = None
+                return
+            self._names |= names
+            if len(self._names) > MOST_DUE:
+                self._names = None
+
+    def take(self) -> frozenset[str] | None:
+        """Return the names that were added since the last call; None: everything is to be looked at."""
+        with self._lock:
+            taken, self._names = self._names, set()
+        return None if taken is None else frozenset(taken)
+
+
 def follow(
     hints: Iterator[frozenset[str] | None],
     process: Callable[[str], Outcome],

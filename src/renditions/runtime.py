@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from secrets import token_bytes
 from typing import TYPE_CHECKING
@@ -29,7 +31,7 @@ from renditions.pipeline import Notify, Pipeline, S3Place, parse_store
 from renditions.pipeline_file import LoadedPipeline
 from renditions.ports import Catalog, Notifier, Store
 from renditions.process import Processor
-from renditions.reconcile import Summary
+from renditions.reconcile import Hints, Summary
 
 if TYPE_CHECKING:
     from renditions.aws.cloud import Cloud
@@ -137,11 +139,11 @@ class Runtime:
         workers: int,
         stop: threading.Event,
         on_outcome: Callable[[Outcome], None],
-        hinted: Callable[[], frozenset[str]] = frozenset,
+        hints: Hints | None = None,
     ) -> None:
         """Keep everything as declared until ``stop`` is set; see :func:`renditions.reconcile.follow`.
 
-        ``hinted`` returns names that something is known to have happened to since it was last asked.
+        ``hints`` is where others add what they know to have happened.
 
         Raises:
             UsageError: the source is no folder.
@@ -152,15 +154,40 @@ class Runtime:
                 f"watch: expected a source in a folder, found {self.pipeline.source.store!r}, where "
                 "renditions sync sees what has changed"
             )
-        seen = watch_keys(self.source_folder, stop, TICK_SECONDS)
-        reconcile.follow(
-            (None if names is None else names | hinted() for names in seen),
-            process,
-            lambda: self.sync(process, workers=workers, stop=stop, on_outcome=on_outcome),
-            threads=count_threads(workers),
-            monotonic_seconds=time.monotonic,
-            on_outcome=on_outcome,
-        )
+        hints = Hints() if hints is None else hints
+        with closing(_take_hints(self.source_folder, hints, stop)) as taken:
+            reconcile.follow(
+                taken,
+                process,
+                lambda: self.sync(process, workers=workers, stop=stop, on_outcome=on_outcome),
+                threads=count_threads(workers),
+                monotonic_seconds=time.monotonic,
+                on_outcome=on_outcome,
+            )
+
+
+def _take_hints(folder: Path, hints: Hints, stop: threading.Event) -> Generator[frozenset[str] | None]:
+    """Yield what happens in a folder, and what else is hinted at, until ``stop`` is set; set it at the end.
+
+    A thread of its own watches the folder: while whoever takes the hints is at work, what happens must go
+    where it is bounded.
+    """
+    seen = watch_keys(folder, stop, TICK_SECONDS)
+
+    def note(some: Iterable[frozenset[str] | None]) -> None:
+        for names in some:
+            hints.add(names)
+
+    note(islice(seen, 1))  # from then on all that happens is told
+    with ThreadPoolExecutor(1, thread_name_prefix="watcher") as executor:
+        watching = executor.submit(note, seen)
+        try:
+            while not watching.done():
+                yield hints.take()
+                wait([watching], TICK_SECONDS)
+        finally:
+            stop.set()
+        watching.result()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from commands import write_pipeline
+from commands import RENDITIONS, write_pipeline
 from web.browser import find_port, start_server, wait_for
 
 COUNT, CLIENTS = (int(os.environ.get(name, default)) for name, default in (("UPLOADS", 32), ("CLIENTS", 8)))
@@ -163,3 +164,15 @@ def test_of_many_uploads_at_once_none_is_lost(tmp_path: Path, is_killed: bool) -
     finally:
         server.terminate()
         server.wait(60)
+
+
+def test_a_server_whose_folder_went_away_ends_and_says_why(tmp_path: Path) -> None:
+    """It doesn't go on to take pictures that nobody would process."""
+    write_pipeline(tmp_path, "[renditions.a]\nwidth = 200\n")
+    port = find_port()
+    with (tmp_path / "said").open("wb") as said:
+        server = subprocess.Popen([RENDITIONS, "serve", "--port", str(port)], cwd=tmp_path, stderr=said)
+        wait_for(f"http://127.0.0.1:{port}")
+        (tmp_path / "inbox").rename(tmp_path / "elsewhere")
+        assert server.wait(60) == 1
+    assert "expected a folder" in (tmp_path / "said").read_text()

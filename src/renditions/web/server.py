@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import queue
 import secrets
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 
 import uvicorn
 
 from renditions.difference import Outcome
 from renditions.errors import UsageError
+from renditions.reconcile import Hints
 from renditions.runtime import Runtime
 from renditions.web.app import make_app
 from renditions.web.guard import hosts_of
@@ -36,12 +36,13 @@ def serve(
 
     Raises:
         UsageError: the address can't be listened on, or others reach it and there is no token.
+        Failed: the folder went away, or the catalog.
 
     """
     if token is None and host not in LOOPBACK:
         raise UsageError(f"expected a token for an address that others reach, found none for {host!r}")
     announcements = Announcements()
-    hinted: queue.SimpleQueue[str] = queue.SimpleQueue()
+    hints = Hints()
     links = LocalLinks()
 
     def announce(outcome: Outcome) -> None:
@@ -62,23 +63,12 @@ def serve(
             output=runtime.output,
             catalog=runtime.catalog,
             process=process_and_announce,
-            hint=hinted.put,
+            hint=lambda name: hints.add(frozenset((name,))),
             plan=runtime.plan,
             announcements=announcements,
             links=links,
         )
         app = make_app(service, secret=runtime.secret, hosts=hosts_of(host), token=token)
-        follower = threading.Thread(
-            target=runtime.watch,
-            args=(process,),
-            kwargs={
-                "workers": workers,
-                "stop": stop,
-                "on_outcome": announce,
-                "hinted": lambda: _drain(hinted),
-            },
-            name="follower",
-        )
         config = uvicorn.Config(
             app,
             host=host,
@@ -89,15 +79,19 @@ def serve(
             limit_concurrency=1_000,
         )
         server = _Server(config, announcements, stop)
-        follower.start()
-        try:
-            server.run()
-        except SystemExit as error:  # how uvicorn says that it couldn't start
-            raise UsageError(f"expected a free address, found {host}:{port} taken") from error
-        finally:
-            stop.set()
-            announcements.close()
-            follower.join()
+        with ThreadPoolExecutor(1, thread_name_prefix="follower") as executor:
+            following = executor.submit(
+                runtime.watch, process, workers=workers, stop=stop, on_outcome=announce, hints=hints
+            )
+            following.add_done_callback(lambda _: stop.set())  # nobody serves a folder that nobody follows
+            try:
+                server.run()
+            except SystemExit as error:  # how uvicorn says that it couldn't start
+                raise UsageError(f"expected a free address, found {host}:{port} taken") from error
+            finally:
+                stop.set()
+                announcements.close()
+        following.result()
 
 
 class _Server(uvicorn.Server):
@@ -119,14 +113,3 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: object = None) -> None:
         self._announcements.close()
         await super().shutdown(sockets)  # type: ignore[arg-type]  # handed on as it came
-
-
-def _drain(hinted: queue.SimpleQueue[str]) -> frozenset[str]:
-    """Return the names that were hinted at since the last call."""
-
-    def names() -> Iterator[str]:
-        with suppress(queue.Empty):
-            while True:
-                yield hinted.get_nowait()
-
-    return frozenset(names())

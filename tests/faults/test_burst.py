@@ -1,0 +1,181 @@
+"""More at once than can be worked off: what waits is bounded, the workers keep their pace, nothing is lost.
+
+``make test-burst`` has 100,000 pictures come at once; here there are fewer. The hints, the watcher and the
+core are the real ones; the renderer does but hash.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from commands import write_pipeline
+from hashing import hash_render
+from renditions import reconcile
+from renditions.difference import Outcome
+from renditions.pipeline_file import load
+from renditions.process import Processor
+from renditions.recipe import Rendition
+from renditions.reconcile import Hints, follow, sync
+from renditions.runtime import count_threads, open_runtime
+from world import World, make_pipeline
+
+BURST = int(os.environ.get("BURST", "4000"))
+FILES = BURST // 10
+"""How many come as files, each with its record in SQLite."""
+MOST = BURST // 20
+THREADS = 4
+
+
+@pytest.fixture(autouse=True)
+def _most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "MOST_DUE", MOST)
+
+
+class Observed(Hints):
+    """Hints of which is known how many were held at most, and that there were too many."""
+
+    most = 0
+    were_too_many = False
+
+    def add(self, names: frozenset[str] | None) -> None:
+        super().add(names)
+        self.most = max(self.most, len(self._names or ()))
+        self.were_too_many = self.were_too_many or self._names is None
+
+
+class Pace:
+    """A function to process names, and how many were in work at once."""
+
+    def __init__(self, process: Callable[[str], Outcome]) -> None:
+        self._process = process
+        self._lock = threading.Lock()
+        self._now = 0
+        self.most = 0
+        self.names: set[str] = set()
+
+    def __call__(self, name: str) -> Outcome:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        try:
+            return self._process(name)
+        finally:
+            with self._lock:
+                self._now -= 1
+                self.names.add(name)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60 + BURST / 50
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_hints_are_names_until_they_are_too_many() -> None:
+    hints = Hints()
+    assert hints.take() == frozenset()
+    names = frozenset(map(str, range(MOST)))
+    for name in (*names, *names):
+        hints.add(frozenset({name}))
+    assert hints.take() == names
+    hints.add(names | {"one more"})
+    hints.add(frozenset({"another"}))
+    assert hints.take() is None
+    assert hints.take() == frozenset()
+    hints.add(None)
+    assert hints.take() is None
+
+
+def test_no_hint_of_many_threads_is_lost() -> None:
+    hints = Hints()
+    taken: set[str] = set()
+
+    def add(first: int) -> None:
+        for number in range(first, MOST, 3):
+            hints.add(frozenset({str(number)}))
+
+    with ThreadPoolExecutor(3) as executor:
+        adding = [executor.submit(add, first) for first in range(3)]
+        while not all(each.done() for each in adding):
+            taken |= hints.take() or set()
+    taken |= hints.take() or set()
+    assert taken == set(map(str, range(MOST)))
+
+
+def test_a_burst_is_worked_off_at_the_workers_pace_and_none_is_lost() -> None:
+    """Three threads upload, faster than is processed, and hint at each picture."""
+    world = World(make_pipeline(notify=(), thumb=Rendition(width=200)))
+    hints, pace = Observed(), Pace(world.processor().process)
+
+    def upload(first: int) -> None:
+        for number in range(first, BURST, 3):
+            world.upload(f"{number}.jpg", b"%d" % number)
+            hints.add(frozenset({f"{number}.jpg"}))
+
+    def sync_all() -> None:
+        sync(world.differences, pace, threads=THREADS, stop=threading.Event(), on_outcome=lambda _: None)
+
+    with ThreadPoolExecutor(3) as executor:
+        uploads = [executor.submit(upload, first) for first in range(3)]
+
+        def take() -> Iterator[frozenset[str] | None]:
+            deadline = time.monotonic() + 60 + BURST / 50
+            while not all(each.done() for each in uploads) or len(pace.names) < BURST:
+                assert time.monotonic() < deadline, "some are lost"
+                yield hints.take()
+
+        follow(
+            take(), pace, sync_all, threads=THREADS, monotonic_seconds=time.monotonic,
+            on_outcome=lambda _: None,
+        )  # fmt: skip
+    assert hints.were_too_many
+    assert hints.most <= MOST
+    assert pace.most <= 2 * THREADS, "a sync begins beside what is still in work"
+    world.check_promise()
+    print(f"{BURST:,} hints, {hints.most:,} held at most, {pace.most} in work at most")
+
+
+def test_files_that_come_while_a_sync_is_at_work_are_no_more_than_a_word(tmp_path: Path) -> None:
+    """The first sync is held up until more files have come than names are remembered; then all are made."""
+    write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 200\n")
+    (tmp_path / "inbox/first.jpg").write_bytes(b"first")
+    begun, go, stop = threading.Event(), threading.Event(), threading.Event()
+    hints = Observed()
+    with open_runtime(load(tmp_path / "renditions.toml")) as runtime:
+        processor = Processor(
+            pipeline=runtime.pipeline, source=runtime.source, output=runtime.output, catalog=runtime.catalog,
+            render=hash_render, notifiers={}, owner="watch", clock=World().clock,
+        )  # fmt: skip
+
+        def process(name: str) -> Outcome:
+            begun.set()
+            assert go.wait(600)
+            return processor.process(name)
+
+        pace = Pace(process)
+        with ThreadPoolExecutor(1) as executor:
+            watching = executor.submit(
+                runtime.watch, pace, workers=2, stop=stop, on_outcome=lambda _: None, hints=hints
+            )
+            try:
+                assert begun.wait(60)
+                for number in range(FILES):
+                    (tmp_path / f"inbox/{number}.jpg").write_bytes(b"%d" % number)
+                wait_until(lambda: hints.were_too_many)
+                go.set()
+                wait_until(lambda: sum(1 for _ in runtime.catalog.query("done")) == FILES + 1)
+            finally:
+                go.set()
+                stop.set()
+            watching.result()
+        assert hints.most <= MOST
+        assert pace.most <= 2 * count_threads(2)
+        assert {difference.action for difference in runtime.plan()} == {"keep"}
