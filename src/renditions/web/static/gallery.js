@@ -15,7 +15,9 @@ export class Gallery {
     this.show('');
     const redraw = () => { this.due ??= requestAnimationFrame(() => { this.due = null; this.draw(); }); };
     addEventListener('scroll', redraw, { passive: true });
-    new ResizeObserver(redraw).observe(root);
+    // What is above the gallery moves it without a change of its own size.
+    const sizes = new ResizeObserver(redraw);
+    for (const each of [root, document.body]) sizes.observe(each);
   }
 
   async show(status) {

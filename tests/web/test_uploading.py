@@ -1,0 +1,214 @@
+"""Every way of a picture onto the page, and what can go wrong on it, in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect
+
+from commands import draw, write_pipeline
+from renditions.record import Record
+from renditions.web.app import make_app
+from renditions.web.guard import hosts_of
+from renditions.web.pictures import picture_item
+from web.browser import CHROMIUM, find_port, open_browser, served, start_server, wait_for
+from web.test_api import open_service
+from world import World
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is no chromium")
+
+RENDITIONS = "[renditions.thumb]\nwidth = 200\n"
+GIVE = """([files, kind]) => {
+  const data = new DataTransfer();
+  for (const [name, content] of files) {
+    const bytes = Uint8Array.from(atob(content), (each) => each.charCodeAt(0));
+    data.items.add(new File([bytes], name, { type: 'image/jpeg' }));
+  }
+  const options = { bubbles: true, cancelable: true };
+  document.querySelector('#gallery').dispatchEvent(
+    kind === 'paste'
+      ? new ClipboardEvent(kind, { ...options, clipboardData: data })
+      : new DragEvent(kind, { ...options, dataTransfer: data }),
+  );
+}"""
+"""Does what a browser does when files are dragged, dropped or pasted."""
+
+UPLOAD_BYTES_PER_SECOND = 100_000
+MANY = 40
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served")
+    write_pipeline(folder, RENDITIONS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    with served(folder) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    with opened(browser, address) as page:
+        yield page
+
+
+@contextmanager
+def opened(browser: Browser, address: str) -> Iterator[Page]:
+    """Open the page; nothing of it may fail."""
+    page = browser.new_page(viewport={"width": 1000, "height": 800})
+    errors: list[Any] = []
+    page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
+    page.goto(address)
+    expect(page.locator("#connection")).to_have_text("live")
+    yield page
+    page.close()
+    assert errors == []
+
+
+def give(page: Page, kind: str, files: list[Path]) -> None:
+    contents = [(file.name, base64.b64encode(file.read_bytes()).decode()) for file in files]
+    page.evaluate(GIVE, [contents, kind])
+
+
+def draw_some(folder: Path, name: str, count: int) -> list[Path]:
+    files = [folder / f"{name} {number}.jpg" for number in range(count)]
+    for number, file in enumerate(files):
+        draw(file, 64, 48, seed=number)
+    return files
+
+
+def find_status(address: str, name: str) -> int:
+    try:
+        with urllib.request.urlopen(f"{address}/pictures/{quote(name)}", timeout=10) as answer:  # noqa: S310
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_many_dropped_at_once_all_become_renditions(page: Page, tmp_path: Path) -> None:
+    files = draw_some(tmp_path, "dropped", MANY)
+    give(page, "dragenter", files[:1])
+    expect(page.locator("#drop")).to_have_class("over")
+    give(page, "drop", files)
+    expect(page.locator("#drop")).not_to_have_class("over")
+    expect(page.locator("#uploads li.good")).to_have_count(MANY, timeout=60_000)
+    page.locator("#clear").click()
+    expect(page.locator("#uploads")).to_be_hidden()
+    expect(page.locator(".tile[data-status=done]", has_text=f"dropped {MANY - 1}.jpg")).to_have_count(1)
+
+
+def test_what_is_pasted_is_taken_and_text_is_not(page: Page, tmp_path: Path) -> None:
+    give(page, "paste", [])
+    expect(page.locator("#uploads")).to_be_hidden()
+    give(page, "paste", draw_some(tmp_path, "pasted", 2))
+    expect(page.locator("#uploads li.good")).to_have_count(2, timeout=60_000)
+
+
+def test_photographs_that_a_telephone_calls_alike_are_told_apart(page: Page, tmp_path: Path) -> None:
+    camera = page.locator("#shoot")
+    assert (camera.get_attribute("capture"), camera.get_attribute("accept")) == ("environment", "image/*")
+    for number in range(2):
+        draw(tmp_path / "image.jpg", 64, 48, seed=number)
+        camera.set_input_files(tmp_path / "image.jpg")
+        expect(page.locator("#uploads li.good")).to_have_count(number + 1, timeout=60_000)
+    for name in ("image.jpg", "image-2.jpg"):
+        expect(page.locator(".tile", has=page.get_by_title(name, exact=True))).to_have_count(1)
+
+
+def test_an_upload_is_cancelled_in_the_middle_and_sent_when_it_is_tried_again(
+    page: Page, address: str, tmp_path: Path
+) -> None:
+    draw(tmp_path / "slow.jpg", 900, 900, quality=100)
+    with (tmp_path / "slow.jpg").open("ab") as file:
+        file.write(bytes(1_000_000))
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    line = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    network.send("Network.emulateNetworkConditions", line | {"uploadThroughput": UPLOAD_BYTES_PER_SECOND})
+    page.set_input_files("#choose", tmp_path / "slow.jpg")
+    row = page.locator("#uploads li")
+    expect(row).to_contain_text("uploading")
+    assert row.locator("progress").evaluate("(progress) => progress.value") < 1
+    row.get_by_role("button", name="Cancel slow.jpg").click()
+    expect(row).to_contain_text("cancelled")
+    network.send("Network.emulateNetworkConditions", line | {"uploadThroughput": -1})
+    assert find_status(address, "slow.jpg") == 404
+    row.get_by_role("button", name="Try slow.jpg again").click()
+    expect(page.locator("#uploads li.good")).to_have_count(1, timeout=60_000)
+    assert find_status(address, "slow.jpg") == 200
+
+
+def test_while_the_server_is_gone_the_page_waits_and_then_goes_on(browser: Browser, tmp_path: Path) -> None:
+    """What was given meanwhile is sent, once, and what happened meanwhile is seen."""
+    write_pipeline(tmp_path, RENDITIONS)
+    port = find_port()
+    server = start_server(tmp_path, port)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(address)
+        with opened(browser, address) as page:
+            server.kill()
+            server.wait()
+            expect(page.locator("#connection")).to_have_text("lost, trying again", timeout=15_000)
+            page.set_input_files("#choose", draw_some(tmp_path / "given", "given", 1))
+            expect(page.locator("#uploads li")).to_contain_text("trying again")
+            draw(tmp_path / "inbox" / "copied.jpg", 64, 48)
+            server = start_server(tmp_path, port)
+            expect(page.locator("#uploads li.good")).to_have_count(1, timeout=60_000)
+            expect(page.locator(".tile[data-status=done]")).to_have_count(2, timeout=60_000)
+            expect(page.locator("#connection")).to_have_text("live", timeout=15_000)
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def test_what_failed_is_tried_again_by_a_button(browser: Browser) -> None:
+    world = World()
+    world.upload("a.jpg", b"one")
+    world.catalog.write(Record("a.jpg", "failed", world.clock(), reason="no space left on the device"))
+    service = open_service(world)
+
+    def hint(name: str) -> None:
+        record = service.process(name).record
+        item = picture_item(service.pipeline, service.links, record) if record else None
+        service.announcements.tell({"name": name, "picture": item})
+
+    port = find_port()
+    app = make_app(replace(service, hint=hint), secret=b"s", hosts=hosts_of("127.0.0.1"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_for(f"http://127.0.0.1:{port}")
+        with opened(browser, f"http://127.0.0.1:{port}") as page:
+            page.locator(".tile").click()
+            expect(page.locator("#picture .reason")).to_have_text("failed: no space left on the device")
+            page.keyboard.press("Escape")
+            page.get_by_role("button", name="Try failed again").click()
+            expect(page.locator(".tile[data-status=done]")).to_have_count(1)
+            expect(page.locator("#retry")).to_be_hidden()
+    finally:
+        server.should_exit = True
+        thread.join()
+    world.check_promise()
