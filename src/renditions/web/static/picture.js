@@ -48,12 +48,16 @@ function draw(picture) {
 function compare(picture, rendition) {
   const over = element('img', { src: picture.links.renditions[rendition], alt: `${rendition} of ${picture.name}` });
   const slider = element('input', { type: 'range', min: '0', max: '100', value: '50', 'aria-label': `Between the original and ${rendition}` });
-  const cut = () => { over.style.clipPath = `inset(0 0 0 ${slider.value}%)`; };
+  const edge = element('span', { class: 'edge' });
+  const cut = () => {
+    over.style.clipPath = `inset(0 0 0 ${slider.value}%)`;
+    edge.style.left = `${slider.value}%`;
+  };
   slider.addEventListener('input', cut);
   cut();
   return element(
     'div', {},
-    element('div', { class: 'compare' }, element('img', { src: picture.links.original, alt: `Original of ${picture.name}` }), over, slider),
+    element('div', { class: 'compare' }, element('img', { src: picture.links.original, alt: `Original of ${picture.name}` }), over, edge, slider),
     element('div', { class: 'labels', 'aria-hidden': 'true' }, element('span', {}, 'original'), element('span', {}, rendition)),
   );
 }
@@ -77,8 +81,14 @@ function table(picture) {
   return element('table', {}, element('thead', {}, element('tr', {}, ...heads.map(([text, kind]) => element('th', { scope: 'col', class: kind }, text)))), element('tbody', {}, original, ...rows));
 }
 
+// Whether it shows the whole picture, to the pixel by which a side is rounded: a browser chooses by width alone.
+const isWhole = (picture, { width, height }) => Math.abs(width * picture.original_height - height * picture.original_width)
+  <= Math.max(picture.original_width, picture.original_height);
+
 // A <picture> element with what there is, by format, best first.
-function snippet(picture, shown) {
+function snippet(picture, outputs) {
+  const whole = outputs.filter((name) => isWhole(picture, picture.renditions[name]));
+  const shown = whole.length ? whole : outputs;
   const order = ['avif', 'webp', 'png', 'gif', 'jpeg'];
   const key = (name) => path(picture.renditions[name].key);
   const byFormat = Map.groupBy(shown, (name) => picture.renditions[name].format);
