@@ -7,6 +7,7 @@ PICTURES ?= 1000
 TESTERS ?= 3
 SEEDS ?= 20
 BURST ?= 100000
+MINUTES ?= 60
 
 .PHONY: setup demo serve test test-api test-load test-servers test-queue test-infra scan audit lint bench bench-quick fuzz
 .PHONY: pictures clean
@@ -101,6 +102,11 @@ fuzz: setup
 .PHONY: faults
 faults: setup
 	PYTHONPATH=tests .venv/bin/python -m faults
+
+# A server under way for MINUTES, with all that a day may bring: nothing may grow. docs/robustness.md
+.PHONY: soak
+soak: setup
+	PYTHONPATH=tests .venv/bin/python -m faults.soak --minutes $(MINUTES)
 
 # Draws the documents' pictures anew.
 pictures: setup

@@ -1,0 +1,53 @@
+"""A few seconds of ``make soak``, and that it is able to fail."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from faults.soak import check_after, soak
+from faults.vitals import MAY_GROW, Vitals, compare_quarters
+
+SEEN = Vitals(
+    server_mb=80,
+    worker_mb=60,
+    processes=3,
+    threads=12,
+    handles=40,
+    state_files=3,
+    temporary_files=0,
+    leases=2,
+)
+
+
+def test_what_stays_as_it_is_or_was_more_at_first_has_not_grown() -> None:
+    table, grown = compare_quarters([*[replace(SEEN, server_mb=200)] * 15, *[SEEN] * 45])
+    assert grown == []
+    assert "| server mb | 80.0 | 80.0 | 200.0 | 80.0 | 80.0 |" in table
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Vitals)])
+def test_what_grows_is_seen(name: str) -> None:
+    """Of each thing that is looked at: by a third in an hour, and some."""
+    before = getattr(SEEN, name)
+    taken = [replace(SEEN, **{name: before * (1 + number / 120) + number}) for number in range(60)]
+    _, grown = compare_quarters(taken)
+    assert [line.partition(":")[0] for line in grown] == [name]
+    assert name in MAY_GROW
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the soak looks at processes in Linux's /proc")
+def test_some_seconds_of_it_leave_nothing_over(tmp_path: Path) -> None:
+    taken, wrong, done = soak(tmp_path, seconds=6, looks=4)
+    assert wrong == []
+    assert len(taken) == 4
+    assert taken[-1].handles > 0
+    assert done["put"] > 0
+    left = tmp_path / "processed/nobody's.jpg"
+    left.write_bytes(b"x")
+    found = check_after(tmp_path, tmp_path / "temporary", {"missing.jpg": True})
+    assert any("missing.jpg" in each for each in found)
+    assert "nobody's.jpg is in no record" in found
