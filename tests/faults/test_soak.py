@@ -41,7 +41,7 @@ def test_what_grows_is_seen(name: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the soak looks at processes in Linux's /proc")
 def test_some_seconds_of_it_leave_nothing_over(tmp_path: Path) -> None:
-    taken, wrong, done = soak(tmp_path, seconds=6, looks=4)
+    taken, wrong, done = soak(tmp_path, seconds=3, looks=4)
     assert wrong == []
     assert len(taken) == 4
     assert taken[-1].handles > 0
