@@ -26,10 +26,12 @@ from botocore.session import Session
 from aws.deployed import link_runtime, start
 from aws.runtime_api import Lambda
 from aws.test_bundle import HERE, build_from_index
+from aws.test_gateway import make_call, post_form, read
 from commands import RENDITIONS, draw
 from contract.cloud import CLIENTS, REGION
 from infra.terraform import find_terraform, write_settings
 from renditions.aws.sqs import Queue
+from renditions.deploy.bundle import API
 from renditions.deploy.terraform import BUNDLE, MAIN, PLAN, Deployment, find_program
 from renditions.pipeline_file import parse, read_preset
 
@@ -50,8 +52,17 @@ FORGOTTEN = {
 
 OUTPUTS = "".join(
     f'\noutput "{name}" {{\n  value = module.renditions.{name}\n}}\n'
-    for name in ("input_bucket", "topic_arn", "function_name", "queue_url")
+    for name in ("input_bucket", "topic_arn", "function_name", "queue_url", "api_url")
 )
+
+JWT = """{
+    bundle = "${path.module}/api.zip"
+    jwt    = { issuer = "https://tokens.example.com/", audiences = ["pictures"] }
+  }"""
+IAM = '{ bundle = "${path.module}/api.zip" }'
+"""What somebody writes into main.tf to have the API, with tokens and with signatures."""
+PAGE = ("GET /", "GET /docs", "GET /login", "GET /static/{proxy+}")
+"""The page's own files, with nothing of anybody's pictures in them: all that is had without either."""
 
 
 @dataclass
@@ -61,24 +72,24 @@ class Applied:
     deployment: Deployment
     outputs: dict[str, Any]
 
-    def function(self) -> dict[str, Any]:
-        found = open_lambda().get_function(FunctionName=self.outputs["function_name"])
+    def function(self, suffix: str = "") -> dict[str, Any]:
+        found = open_lambda().get_function(FunctionName=f"{self.outputs['function_name']}{suffix}")
         configuration: dict[str, Any] = found["Configuration"]
         return configuration
 
-    def environment(self, runtime: Path) -> dict[str, str]:
+    def environment(self, runtime: Path, suffix: str = "") -> dict[str, str]:
         """Return what the applied function has, and how AWS is reached here."""
         return {
-            **self.function()["Environment"]["Variables"],
+            **self.function(suffix)["Environment"]["Variables"],
             **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
             "PYTHONPATH": str(runtime),
         }
 
-    def unpack(self, folder: Path) -> Path:
-        """Unpack the bundle, which must be what was applied."""
-        bundle = self.deployment.folder / BUNDLE
+    def unpack(self, folder: Path, name: str = BUNDLE, suffix: str = "") -> Path:
+        """Unpack a function's bundle, which must be what was applied."""
+        bundle = self.deployment.folder / name
         checksum = base64.b64encode(hashlib.sha256(bundle.read_bytes()).digest()).decode()
-        assert self.function()["CodeSha256"] == checksum
+        assert self.function(suffix)["CodeSha256"] == checksum
         with zipfile.ZipFile(bundle) as archive:
             archive.extractall(folder)
         return folder
@@ -121,10 +132,10 @@ def open_lambda() -> Any:
     return Session().create_client("lambda", region_name=REGION)
 
 
-def write_root(folder: Path, trigger: str) -> None:
+def write_root(folder: Path, trigger: str, api: str = "null") -> None:
     """Write what somebody made of the main.tf that deploy writes."""
     folder.mkdir()
-    own = f'trigger       = "{trigger}"\n  keep_pictures ='
+    own = f'trigger       = "{trigger}"\n  api           = {api}\n  keep_pictures ='
     (folder / "main.tf").write_text(MAIN.replace("keep_pictures =", own, 1) + OUTPUTS)
     (folder / "provider.tf").write_text(PROVIDER)
 
@@ -133,6 +144,8 @@ def apply(deployment: Deployment, pipeline: str) -> Applied:
     checked = parse(pipeline, "test", deployment.folder, {}).pipeline
     deployment.write(checked, HERE)
     build_from_index(checked, deployment.folder / BUNDLE, HERE)
+    if "api.zip" in (deployment.folder / "main.tf").read_text():
+        build_from_index(checked, deployment.folder / "api.zip", HERE, API)
     if deployment.plan():
         deployment.apply()
     return Applied(deployment, dict(deployment.read_outputs()))
@@ -229,6 +242,54 @@ def test_applied_used_applied_again_changed_and_destroyed(
     applied.deployment.apply()
     assert not exists(outputs["input_bucket"])
     assert CLIENTS.dynamodb.list_tables()["TableNames"] == []
+
+
+@pytest.mark.parametrize(("api", "authorization"), [(JWT, "JWT"), (IAM, "AWS_IAM")])
+def test_the_api_is_there_when_it_is_asked_for_and_open_to_nobody(
+    tmp_path: Path, runtime: Path, api: str, authorization: str
+) -> None:
+    """Every route but the page's own files has its authorizer; a picture goes up through its function."""
+    write_root(tmp_path / "deployment", "sqs", api)
+    applied = apply(Deployment(tmp_path / "deployment", find_program()), read_preset("base64"))
+    assert applied.drift() == set()
+    outputs = applied.outputs
+    gateway = Session().create_client("apigatewayv2", region_name=REGION)
+    (found,) = gateway.get_apis()["Items"]
+    assert outputs["api_url"].startswith(found["ApiEndpoint"])
+    routes = gateway.get_routes(ApiId=found["ApiId"])["Items"]
+    kinds = {route["RouteKey"]: route["AuthorizationType"] for route in routes}
+    assert kinds == {"$default": authorization} | dict.fromkeys(PAGE if api == JWT else (), "NONE")
+    if api == JWT:
+        rules = CLIENTS.s3.get_bucket_cors(Bucket=outputs["input_bucket"])["CORSRules"]
+        assert [rule["AllowedOrigins"] for rule in rules] == [[found["ApiEndpoint"]]]
+    for authorizer in {route["AuthorizerId"] for route in routes if route["AuthorizationType"] == "JWT"}:
+        known = gateway.get_authorizer(ApiId=found["ApiId"], AuthorizerId=authorizer)
+        assert known["JwtConfiguration"] == {
+            "Audience": ["pictures"],
+            "Issuer": "https://tokens.example.com/",
+        }
+    (integration,) = gateway.get_integrations(ApiId=found["ApiId"])["Items"]
+    assert applied.function("-api")["FunctionArn"] in integration["IntegrationUri"]
+    switch_polling_off(outputs["function_name"])
+    code = applied.unpack(tmp_path / "task", "api.zip", "-api")
+    environment = applied.environment(runtime, "-api")
+    with without_conditions(), start(code, tmp_path, environment) as function:
+
+        def ask(method: str, path: str, body: Any = None) -> Any:
+            return read(function.call(make_call("2.0", method, path, body)).value)
+
+        content = b"\xff\xd8\xff and so on"
+        form = ask("POST", "/uploads", {"name": "a.jpg", "type": "image/jpeg", "size_bytes": len(content)})
+        assert post_form(form["url"], form["fields"], content) in (200, 204)
+        assert ask("POST", "/pictures/a.jpg/process")["result"] == "done"
+        assert [picture["name"] for picture in ask("GET", "/pictures")["pictures"]] == ["a.jpg"]
+        refused = function.call(make_call("2.0", "GET", "/pictures", authorizer=None)).value
+        assert refused["statusCode"] == 401
+    assert applied.deployment.plan_destruction(with_pictures=True)
+    applied.deployment.unlock_pictures()
+    applied.deployment.apply()
+    assert gateway.get_apis()["Items"] == []
+    assert open_lambda().list_functions()["Functions"] == []
 
 
 def test_from_the_command_line_without_a_queue(tmp_path: Path, runtime: Path) -> None:

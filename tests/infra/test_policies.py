@@ -6,12 +6,13 @@ import asyncio
 import json
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.session import Session
 
 from aws.test_gateway import make_call
 from commands import draw
@@ -21,6 +22,7 @@ from infra.policies import Policy, find_excess, find_lacking, with_more, without
 from infra.terraform import copy_module, needs_terraform, run_terraform
 from renditions.aws.clients import Clients
 from renditions.aws.table import table_schema
+from renditions.errors import RenditionsError
 from renditions.lambda_function import open_function
 from renditions.pipeline import Notify
 from renditions.pipeline_file import load
@@ -37,6 +39,11 @@ MORE = (
     "sqs:PurgeQueue",
     "iam:PassRole",
 )
+
+NOT_HELD = {
+    ("ListOutputs", "s3:ListBucket"): "to whoever may not list, S3 says of a missing key 403, and moto 404",
+}
+"""What moto doesn't miss of a policy, and why."""
 
 
 @dataclass
@@ -226,6 +233,117 @@ def test_what_is_allowed_is_what_is_needed(
             assert find_lacking(without(policy, purpose, action), needed), (purpose, action)
         for action in set(MORE) - set(statement["actions"]):
             assert find_excess(with_more(policy, purpose, action), needed), (purpose, action)
+
+
+@dataclass
+class Held:
+    """A server that holds whoever has a role's credentials to its policy, as far as that is about S3."""
+
+    cloud: Clients
+    """Whose holder is asked nothing."""
+    iam: Any
+    sts: Any
+    patch: pytest.MonkeyPatch
+
+    def hold(self, policy: Policy) -> None:
+        """Have this process be the role, with this policy.
+
+        Services other than S3 the server can hold to no resource: they are allowed as a whole.
+        """
+        statements = [
+            {"Action": one["actions"], "Resource": one["resources"]}
+            for one in policy.values()
+            if one["actions"]
+        ]
+        others = {"Action": ["dynamodb:*", "sns:*", "sqs:*"], "Resource": "*"}
+        text = json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow"} | one for one in (*statements, others)],
+            }
+        )
+        with suppress(self.iam.exceptions.EntityAlreadyExistsException):
+            self.iam.create_role(RoleName="held", AssumeRolePolicyDocument=text)
+        self.iam.put_role_policy(RoleName="held", PolicyName="held", PolicyDocument=text)
+        role = self.iam.get_role(RoleName="held")["Role"]["Arn"]
+        found = self.sts.assume_role(RoleArn=role, RoleSessionName="held")["Credentials"]
+        for variable, name in (
+            ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+            ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+            ("AWS_SESSION_TOKEN", "SessionToken"),
+        ):
+            self.patch.setenv(variable, found[name])
+        self._let_by(0)
+
+    def let_go(self, environment: Mapping[str, str]) -> None:
+        self._let_by(9999)
+        self.patch.delenv("AWS_SESSION_TOKEN", raising=False)
+        for name, value in environment.items():
+            self.patch.setenv(name, value)
+
+    def _let_by(self, requests: int) -> None:
+        url = f"{self.cloud.s3.meta.endpoint_url}/moto-api/reset-auth"
+        plain = {"Content-Type": "text/plain"}
+        asked = urllib.request.Request(url, str(requests).encode(), plain)  # noqa: S310 - moto's
+        urllib.request.urlopen(asked, timeout=30).close()  # noqa: S310 - the same
+
+
+@pytest.fixture
+def held() -> Iterator[tuple[Held, Mapping[str, str]]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INITIAL_NO_AUTH_ACTION_COUNT", "9999")
+        with run_moto() as environment:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            iam, sts = (Session().create_client(name, region_name=REGION) for name in ("iam", "sts"))
+            yield Held(Clients(), iam, sts, patch), environment
+
+
+@needs_terraform
+def test_a_server_that_holds_s3_to_the_policy_shows_that_each_action_is_needed(
+    runs: Mapping[str, Mapping[str, Any]], held: tuple[Held, Mapping[str, str]], tmp_path: Path
+) -> None:
+    """With the whole policy a picture comes and goes and is found by a tick; without an action it doesn't."""
+    outputs = runs["by_default_a_queue_stands_between"]
+    policy: Policy = outputs["policy"]
+    server, environment = held
+    draw(tmp_path / "photo.jpg", 300, 200)
+    bundle = write_bundle(tmp_path, "base64")
+
+    def work(policy: Policy) -> tuple[Any, ...]:
+        """Return what the function answered, or that it failed, and what was in the output bucket."""
+        server.let_go(environment)
+        environ = make_environment(server.cloud, outputs, "")
+        body = (tmp_path / "photo.jpg").read_bytes()
+        seen: list[Any] = []
+        for step, event in (
+            ("put", told(environ, ["photo.jpg"])),
+            ("tick", TICK),
+            ("delete", told(environ, ["photo.jpg"], "ObjectRemoved:Delete")),
+        ):
+            if step == "put":
+                server.cloud.s3.put_object(Bucket=environ["SOURCE_BUCKET"], Key="photo.jpg", Body=body)
+            if step == "delete":
+                server.cloud.s3.delete_object(Bucket=environ["SOURCE_BUCKET"], Key="photo.jpg")
+            server.hold(policy)
+            try:
+                seen.append(open_function(bundle, environ).handle(event, Call()))
+            except RenditionsError as error:
+                seen.append(type(error).__name__)
+            server.let_go(environment)
+            seen.append(server.cloud.s3.list_objects_v2(Bucket=environ["OUTPUT_BUCKET"])["KeyCount"])
+        return tuple(seen)
+
+    whole = work(policy)
+    assert whole[1::2] == (1, 1, 0)
+    assert work(policy) == whole
+    not_missed = {
+        (purpose, action)
+        for purpose, statement in policy.items()
+        for action in statement["actions"]
+        if action.startswith("s3:") and work(without(policy, purpose, action)) == whole
+    }
+    assert not_missed == NOT_HELD.keys()
 
 
 @needs_terraform
