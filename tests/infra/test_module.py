@@ -109,6 +109,30 @@ def test_no_policy_allows_a_star() -> None:
     assert "FullAccess" not in text
 
 
+GRANTED = {
+    ("aws_iam_role", "this"): {"sts:AssumeRole"},
+    ("aws_iam_role", "schedule"): {"sts:AssumeRole", "aws:SourceAccount"},
+    ("aws_iam_role_policy", "schedule"): {"lambda:InvokeFunction"},
+    ("aws_lambda_permission", "uploads"): {"lambda:InvokeFunction"},
+    ("aws_lambda_permission", "api"): {"lambda:InvokeFunction"},
+    ("aws_sqs_queue_policy", "this"): {
+        *("sqs:SendMessage", "aws:SourceArn", "aws:SourceAccount"),
+        *("sqs:*", "aws:SecureTransport"),
+    },
+    ("aws_s3_bucket_policy", "this"): {"s3:*", "aws:SecureTransport"},
+}
+"""What AWS' own services may do to hand something on, what is denied, and the conditions of both."""
+
+
+def test_whoever_hands_something_on_may_do_that_and_nothing_else() -> None:
+    """The functions' own policies are held to the calls that they make."""
+    named = {
+        resource: {":".join(action) for action in re.findall(r"\b([a-z0-9]+):([A-Z]\w+|\*(?=\"))", str(body))}
+        for resource, body in resources().items()
+    }
+    assert {resource: actions for resource, actions in named.items() if actions} == GRANTED
+
+
 def test_every_resource_that_a_statement_names_is_the_module_s_own() -> None:
     named = set(re.findall(r"\b(aws_\w+)\.(\w+)", (MODULE / "main.tf").read_text()))
     known = set(resources()) | {("aws_caller_identity", "current"), ("aws_partition", "current")}
