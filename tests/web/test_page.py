@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, Route, expect
 
 from commands import draw, write_pipeline
+from renditions.imaging.placeholder import SmallPicture, make_blurhash, make_thumbhash
 from renditions.record import Record
 from renditions.web.app import make_app
 from renditions.web.guard import hosts_of
@@ -164,6 +166,21 @@ def test_no_serious_finding_for_accessibility(
     assert serious == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.close()
+
+
+@pytest.mark.parametrize("colour", [(200, 80, 40), (10, 90, 250), (255, 255, 255)])
+def test_a_tile_has_its_picture_s_colour_before_the_picture_is_there(
+    page: Page, colour: tuple[int, int, int]
+) -> None:
+    """As far as the few bits of a placeholder tell it."""
+    plain = SmallPicture(9, 9, bytes((*colour, 255)) * 81)
+    for analysis in ({"thumbhash": make_thumbhash(plain)}, {"blurhash": make_blurhash(plain)}):
+        found = page.evaluate(
+            "(analysis) => import('/static/placeholder.js').then((loaded) => loaded.averageColour(analysis))",
+            analysis,
+        )
+        shown = [int(part) for part in re.findall(r"\d+", found)]
+        assert all(abs(one - other) <= 8 for one, other in zip(shown, colour, strict=True)), (shown, colour)
 
 
 def measure_scroll_frames(page: Page) -> list[float]:

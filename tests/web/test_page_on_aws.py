@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import Browser, Page, expect
 
 from aws.deployed import make_cloud
@@ -134,6 +135,8 @@ def test_a_token_that_ran_out_is_asked_for_again(page: Page, site: Site) -> None
     page.reload()
     page.wait_for_url("**/login")
     expect(page.locator("#refused")).to_be_visible()
+    found = Axe().run(page).response["violations"]
+    assert [each for each in found if each["impact"] in ("serious", "critical")] == []
     page.fill("#token", TOKEN)
     page.keyboard.press("Enter")
     page.wait_for_url(f"{site.address}/")

@@ -1,6 +1,7 @@
 // The pictures: only those rows that are seen are in the page, however many there are.
 
 import { call, element, formatBytes } from './api.js';
+import { averageColour } from './placeholder.js';
 
 const GAP = 12;
 const CAPTION = 48;
@@ -102,6 +103,7 @@ export class Gallery {
 
   makeTile(picture) {
     const frame = element('span', { class: 'frame' });
+    frame.style.background = averageColour(picture.analysis) ?? '';
     if (picture.preview) frame.append(element('img', { src: picture.preview, alt: '', loading: 'lazy', decoding: 'async' }));
     else frame.append(picture.status === 'done' ? 'no picture to show' : picture.status);
     const size = picture.original_size_bytes ? ` · ${formatBytes(picture.original_size_bytes)}` : '';
