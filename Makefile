@@ -45,9 +45,9 @@ test: lint
 test-servers: setup
 	PYTHONPATH=tests .venv/bin/python -m servers
 
-# Some 5,000 made-up requests against the running server, each held to its description.
+# 5,000 made-up requests and more against the running server, each held to its description.
 test-api: setup
-	API_EXAMPLES=320 .venv/bin/python -m pytest -s tests/web/test_description.py
+	API_EXAMPLES=480 .venv/bin/python -m pytest -s tests/web/test_description.py
 
 # PICTURES pictures through a queue and two workers; it says how long that took.
 test-queue: setup

@@ -258,7 +258,7 @@ class _LocalApi(_Api):
         if not is_token(given, self._token):
             text = (STATIC / "login.html").read_text("utf-8")
             return HTMLResponse(
-                text.replace("<!-- problem -->", "<p role=alert>That is not the token.</p>"), 401
+                text.replace("<!-- problem -->", "<p class=reason role=alert>That is not the token.</p>"), 401
             )
         response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
         response.set_cookie(
