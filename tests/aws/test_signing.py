@@ -9,7 +9,7 @@ import pytest
 from contract.catalogs import NOW
 from renditions.aws.clients import Clients
 from renditions.aws.signing import Signer
-from renditions.errors import KeyRefused
+from renditions.errors import KeyRefused, StoreRefused
 from renditions.pipeline import S3Place
 from renditions.record import Output, Record
 from renditions.web.links import LINK_SECONDS, BucketLinks, find_preview
@@ -60,6 +60,20 @@ def test_an_address_says_for_how_long_and_under_which_name_it_is_saved(
     assert fields["response-content-disposition"] == ["attachment; filename*=UTF-8''%C3%A9%22%0D%0A.jpg"]
     with pytest.raises(KeyRefused):
         signer.sign_download("../../a.jpg", 60)
+
+
+def test_without_credentials_nothing_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/",
+        "AWS_SHARED_CREDENTIALS_FILE": "/",
+    }
+    open_signer(monkeypatch, **nowhere)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    signer = Signer(Clients().signing_s3, S3Place("my-bucket", "in/"))
+    with pytest.raises(StoreRefused, match=r"s3://my-bucket/in/: .*credentials"):
+        _ = signer.origin
 
 
 def test_one_address_is_given_for_half_of_its_time_and_another_for_another_content() -> None:

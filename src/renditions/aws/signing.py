@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from renditions.aws.clients import reported
 from renditions.aws.s3 import full_key
+from renditions.errors import StoreFailed, StoreRefused
 from renditions.pipeline import S3Place
 
 
@@ -24,7 +26,7 @@ class Signer:
 
     @property
     def origin(self) -> str:
-        """Return what its addresses begin with: scheme and host."""
+        """Return what its addresses begin with: scheme and host; raise StoreRefused without credentials."""
         address = urlsplit(self.sign_download("x", 1))
         return f"{address.scheme}://{address.netloc}"
 
@@ -38,11 +40,11 @@ class Signer:
             if file_name
             else {}
         )
-        return str(
-            self._client.generate_presigned_url(
-                "get_object", Params=self._target(key) | disposition, ExpiresIn=seconds
+        parameters = self._target(key) | disposition
+        with reported(self._place.spell(), passing=StoreFailed, lasting=StoreRefused):
+            return str(
+                self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=seconds)
             )
-        )
 
     def sign_upload(
         self, key: str, content_type: str, max_bytes: int, seconds: int
