@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -250,6 +251,11 @@ CALLS: dict[str, tuple[Callable[[Clients], object], str, type[Failed]]] = {
         "<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>",
         StoreFailed,
     ),
+    "a record": (
+        lambda clients: DynamoCatalog(clients.dynamodb, "table").get("a"),
+        '{"Item": {"image_name": {"S": "a"}}}',
+        CatalogFailed,
+    ),
     "a listing of records": (
         lambda clients: list(DynamoCatalog(clients.dynamodb, "table").list()),
         '{"Count": 1, "Items": [{"image_name": {"S": "a"}}]}',
@@ -260,9 +266,10 @@ CALLS: dict[str, tuple[Callable[[Clients], object], str, type[Failed]]] = {
 
 @pytest.mark.parametrize("what", CALLS)
 def test_half_an_answer_is_none_and_may_be_whole_the_next_time(what: str) -> None:
-    """It isn't taken for one that says nothing: no messages, nothing refused, no error of ours."""
+    """It isn't taken for one that says nothing: no such record, no messages, nothing refused."""
     call, body, error = CALLS[what]
-    half = Answer(200, body[: len(body) // 2], announced_bytes=len(body))
+    checksum = {"x-amz-crc32": str(crc32(body.encode()))}  # DynamoDB's
+    half = Answer(200, body[: len(body) // 2], checksum, announced_bytes=len(body))
     with answering([half]) as (clients, _), pytest.raises(error) as raised:
         call(clients)
     assert type(raised.value) is error

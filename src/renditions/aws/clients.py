@@ -135,22 +135,23 @@ class Clients:
             ) from error
         except ProfileNotFound as error:
             raise UsageError(str(error)) from error
-        client.meta.events.register("before-parse", _refuse_cut)
+        client.meta.events.register("after-call", _refuse_cut)
         return client
 
 
-def _refuse_cut(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+def _refuse_cut(http_response: Any, model: Any, **_: Any) -> None:
     """Raise IncompleteReadError if the connection ended before the answer did.
 
-    Of half an answer in JSON botocore makes an empty one: nothing was received, nothing was refused. It
-    looks itself at what is read as a stream, and at DynamoDB's checksum, and then asks again.
+    Of half an answer in JSON botocore makes an empty one: no such record, no messages, nothing refused. Where
+    a checksum tells it, it asks again, but takes what the last attempt brought. What is read as a stream
+    it looks at itself.
     """
-    headers, body = response_dict["headers"], response_dict["body"]
-    if operation_model.http["method"] == "HEAD" or not isinstance(body, bytes) or "x-amz-crc32" in headers:
+    if model.has_streaming_output or model.http["method"] == "HEAD":
         return
-    announced = int(headers.get("content-length", len(body)))
-    if len(body) < announced:
-        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=announced)
+    found_bytes = len(http_response.content)
+    announced_bytes = int(http_response.headers.get("content-length", found_bytes))
+    if found_bytes < announced_bytes:
+        raise IncompleteReadError(actual_bytes=found_bytes, expected_bytes=announced_bytes)
 
 
 def error_code(error: ClientError) -> str:
