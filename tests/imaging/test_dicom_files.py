@@ -146,6 +146,18 @@ def test_runs_beyond_the_last_pixel_are_left_alone() -> None:
         tracemalloc.stop()
 
 
+def test_of_many_frames_only_the_wanted_ones_are_held() -> None:
+    """Neither a header nor a frame takes a copy of all the pixels: a document of 500 would take 1,000."""
+    content = dicom(np.zeros((200, 100, 1000), "u1"))
+    render(content, ACCEPT, {"it": PNG})
+    tracemalloc.start()
+    try:
+        assert render(content, ACCEPT, {"it": replace(PNG, pages="7")}).errors == {}
+        assert tracemalloc.get_traced_memory()[1] < len(content) / 4
+    finally:
+        tracemalloc.stop()
+
+
 def test_values_without_end_are_refused_before_they_are_read() -> None:
     centers = dicom(ramp(0, 9, "u1"), WindowCenter=[1] * 3000, WindowWidth=1)
     assert "expected at most 4,096 bytes in an element" in refusal(centers)

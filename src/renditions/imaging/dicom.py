@@ -44,11 +44,12 @@ _ELEMENTS = (
     "PixelPaddingRangeLimit", "PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing",
     "BurnedInAnnotation", "RescaleIntercept", "RescaleSlope", "ModalityLUTSequence", "WindowCenter",
     "WindowWidth", "VOILUTFunction", *_PALETTE_TABLES, SHARED, PER_FRAME, "ExtendedOffsetTable",
-    "ExtendedOffsetTableLengths", "PixelData",
+    "ExtendedOffsetTableLengths",
 )  # fmt: skip
+_PIXEL_DATA = 0x7FE00010
 _LONG_ELEMENTS = (
     *_PALETTE_TABLES, SHARED, PER_FRAME, "ModalityLUTSequence", "ExtendedOffsetTable",
-    "ExtendedOffsetTableLengths", "PixelData",
+    "ExtendedOffsetTableLengths",
 )  # fmt: skip
 _MAX_SHORT_BYTES = 4096
 """What any other element may have: millions of values would be millions of objects."""
@@ -65,6 +66,12 @@ _BYTES_PER_FRAGMENT = 8
 class Dicom:
     """A data set whose description of its pixels makes sense."""
 
+    content: bytes
+    """The file."""
+    start: int
+    """Where in it the pixels begin."""
+    kind: str
+    """Their element's type (VR)."""
     data: Any
     """pydicom's ``Dataset``, of the elements above."""
     syntax: str
@@ -81,6 +88,18 @@ class Dicom:
     """Of these, how many are used."""
     is_signed: bool
     frames: int
+
+    def open_pixels(self) -> io.BytesIO:
+        """Return the file from its pixels on: none of them is copied before its frame is asked for."""
+        source = io.BytesIO(self.content)
+        source.seek(self.start)
+        return source
+
+    @property
+    def offsets(self) -> tuple[bytes, bytes] | None:
+        """Where frames begin and how long they are, if it is told."""
+        found = self.data.get("ExtendedOffsetTable"), self.data.get("ExtendedOffsetTableLengths")
+        return found if all(found) else None
 
     def find(self, frame: int, macro: str, element: str) -> Any:
         """Return the part of the data set that has this element for this frame, or None.
@@ -118,8 +137,10 @@ def read(content: bytes) -> Dicom:
     """Return the data set; to be called within :func:`guarded`."""
     pydicom = library()
     # Asked first: a deflated data set is inflated by pydicom whatever its size.
+    source = io.BytesIO(content)
+    source.seek(_PREAMBLE_BYTES)
     meta = pydicom.filereader.read_dataset(
-        io.BytesIO(content[_PREAMBLE_BYTES:]),
+        source,
         is_implicit_VR=False,
         is_little_endian=True,
         stop_when=lambda tag, _kind, _length: tag.group != 2,
@@ -131,17 +152,24 @@ def read(content: bytes) -> Dicom:
     tags = {name: pydicom.datadict.tag_for_keyword(name) for name in _ELEMENTS}
     short = {_CHARACTER_SET, *(tag for name, tag in tags.items() if name not in _LONG_ELEMENTS)}
 
-    def refuse_long(tag: int, _kind: str | None, length: int) -> bool:
+    source.seek(0)
+    pixels: list[tuple[int, str, int]] = []
+
+    def is_at_pixels(tag: int, kind: str | None, length: int) -> bool:
         if tag in short and length > _MAX_SHORT_BYTES:
             raise Undecodable(f"expected at most {_MAX_SHORT_BYTES:,} bytes in an element, found {length:,}")
-        return False
+        if tag == _PIXEL_DATA:
+            pixels.append((source.tell(), kind or "OW", length))
+        return tag == _PIXEL_DATA
 
-    data = pydicom.filereader.read_partial(
-        io.BytesIO(content), stop_when=refuse_long, specific_tags=list(tags.values())
-    )
-    if not data.get("PixelData"):
+    data = pydicom.filereader.read_partial(source, stop_when=is_at_pixels, specific_tags=list(tags.values()))
+    if not pixels:
         raise Undecodable("expected DICOM with pixels, found none")
+    start, kind, length = pixels[0]
     found = Dicom(
+        content=content,
+        start=start,
+        kind=kind,
         data=data,
         syntax=syntax,
         colours=_text(data, "PhotometricInterpretation"),
@@ -157,12 +185,12 @@ def read(content: bytes) -> Dicom:
         ),
         frames=_whole(data, "NumberOfFrames", 1) or 1,
     )
-    _check(found)
+    _check(found, min(length, len(content) - start))
     return found
 
 
-def _check(dicom: Dicom) -> None:
-    """Raise ``Undecodable`` if these pixels can't be so, aren't read here, or aren't all there."""
+def _check(dicom: Dicom, available: int) -> None:
+    """Raise ``Undecodable`` if these pixels can't be so, aren't read here, or aren't all in so many bytes."""
     samples = 3 if dicom.colours in COLOURS else 1
     if dicom.colours not in (*COLOURS, *GREYS, PALETTE):
         raise Undecodable("expected greys, a palette, RGB or YBR, found another photometric interpretation")
@@ -174,7 +202,6 @@ def _check(dicom: Dicom) -> None:
         raise Undecodable(f"expected values of 1, 8 or 16 bits, found {dicom.bits_stored} of {dicom.bits}")
     if (high := _whole(dicom.data, "HighBit", dicom.bits_stored - 1)) != dicom.bits_stored - 1:
         raise Undecodable(f"expected the highest bit to be the last of {dicom.bits_stored}, found {high}")
-    available = len(dicom.data.PixelData)
     bits_per_frame = dicom.columns * dicom.rows * dicom.samples * dicom.bits
     if dicom.colours == "YBR_FULL_422":
         bits_per_frame = bits_per_frame // 3 * 2

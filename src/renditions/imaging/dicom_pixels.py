@@ -67,7 +67,9 @@ def _read(dicom: Dicom, frame: int) -> Any:
             _check_codestream(_encoded(dicom, frame), dicom)
         decoder = library().pixels.get_decoder(dicom.syntax)
         plugin = "pylibjpeg" if dicom.syntax in JPEG_2000 else ""
-        values, _ = decoder.as_array(dicom.data, index=frame, decoding_plugin=plugin)
+        values, _ = decoder.as_array(
+            dicom.open_pixels(), index=frame, decoding_plugin=plugin, **_describe_to_pydicom(dicom)
+        )
     kind = f"{'i' if dicom.is_signed else 'u'}{max(dicom.bits, 8) // 8}"
     values = numpy.ascontiguousarray(values, dtype=kind)
     if dicom.is_signed:
@@ -78,14 +80,27 @@ def _read(dicom: Dicom, frame: int) -> Any:
 
 
 def _encoded(dicom: Dicom, frame: int) -> bytes:
-    offsets = dicom.data.get("ExtendedOffsetTable"), dicom.data.get("ExtendedOffsetTableLengths")
     found: bytes = library().encaps.get_frame(
-        dicom.data.PixelData,
-        frame,
-        number_of_frames=dicom.frames,
-        extended_offsets=offsets if all(offsets) else None,
+        dicom.open_pixels(), frame, number_of_frames=dicom.frames, extended_offsets=dicom.offsets
     )
     return found
+
+
+def _describe_to_pydicom(dicom: Dicom) -> dict[str, Any]:
+    offsets = {"extended_offsets": dicom.offsets} if dicom.offsets else {}
+    return offsets | {
+        "pixel_keyword": "PixelData",
+        "pixel_vr": dicom.kind,
+        "bits_allocated": dicom.bits,
+        "bits_stored": dicom.bits_stored,
+        "columns": dicom.columns,
+        "rows": dicom.rows,
+        "number_of_frames": dicom.frames,
+        "photometric_interpretation": dicom.colours,
+        "pixel_representation": int(dicom.is_signed),
+        "planar_configuration": int(dicom.data.get("PlanarConfiguration") or 0),
+        "samples_per_pixel": dicom.samples,
+    }
 
 
 def _read_jpeg(dicom: Dicom, frame: int) -> Any:
