@@ -18,7 +18,7 @@ from referencing import Registry
 
 import renditions
 from commands import run
-from renditions.cli.packaging import _print_bundle, read_target
+from renditions.cli.packaging import _print_bundle, read_target, warn_of_size
 from renditions.deploy.bill import write_bill
 from renditions.deploy.bundle import PICTURES, Bundle, Part, Role, _own_files, build, find_libraries
 from renditions.deploy.wheels import Target, _read_wheel, collect_libraries
@@ -256,6 +256,13 @@ def test_a_bundle_is_shown_with_its_largest_part_first(capsys: pytest.CaptureFix
         "renditions        40  80.0 kB",
         "b.zip: 8.1 MB, 20.0 MB unzipped, handler lambda_function.lambda_handler",
     ]
+
+
+def test_what_lambda_will_not_take_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    for size_bytes, unzipped_bytes in ((50_000_000, 250_000_000), (50_000_001, 1), (1, 250_000_001)):
+        warn_of_size(Bundle(Path("b.zip"), size_bytes, unzipped_bytes, (), has_bytecode=True))
+        is_taken = (size_bytes, unzipped_bytes) == (50_000_000, 250_000_000)
+        assert ("warning: b.zip has" in capsys.readouterr().err) is not is_taken
 
 
 def test_a_platform_that_lambda_does_not_have_is_refused() -> None:

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
-from renditions.cli.packaging import read_target
+from renditions.cli.packaging import read_target, warn_of_size
 from renditions.deploy.bundle import build
 from renditions.deploy.terraform import BUNDLE, Deployment, find_program
 from renditions.pipeline_file import load
@@ -46,7 +46,7 @@ def deploy(
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
     target = read_target(architecture, python)
     deployment.write(loaded.pipeline, target)
-    build(loaded.pipeline, deployment.folder / BUNDLE, target)
+    warn_of_size(build(loaded.pipeline, deployment.folder / BUNDLE, target))
     if deployment.plan():
         _ask("Apply this?", yes=yes)
         deployment.apply()

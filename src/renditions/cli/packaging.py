@@ -13,7 +13,15 @@ from rich.table import Table
 from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
 from renditions.deploy.bill import write_bill
-from renditions.deploy.bundle import API, PICTURES, PYTHONS, Bundle, build
+from renditions.deploy.bundle import (
+    API,
+    MOST_SENT_BYTES,
+    MOST_UNZIPPED_BYTES,
+    PICTURES,
+    PYTHONS,
+    Bundle,
+    build,
+)
 from renditions.deploy.wheels import Architecture, Target
 from renditions.errors import UsageError
 from renditions.pipeline_file import load
@@ -51,6 +59,18 @@ def package(  # noqa: PLR0913 - one for each option
         display.print_json(dataclasses.asdict(bundle) | {"file": str(bundle.file)})
     else:
         _print_bundle(bundle, python)
+    warn_of_size(bundle)
+
+
+def warn_of_size(bundle: Bundle) -> None:
+    """Say so where Lambda won't take the bundle, or not as it is."""
+    if bundle.unzipped_bytes > MOST_UNZIPPED_BYTES or bundle.size_bytes > MOST_SENT_BYTES:
+        display.messages.print(
+            f"[yellow]warning:[/] {escape(str(bundle.file))} has {display.format_bytes(bundle.size_bytes)}, "
+            f"{display.format_bytes(bundle.unzipped_bytes)} unzipped. Lambda takes "
+            f"{display.format_bytes(MOST_SENT_BYTES)}, more only by way of a bucket, and never more than "
+            f"{display.format_bytes(MOST_UNZIPPED_BYTES)} unzipped. Fewer accepted formats make it smaller."
+        )
 
 
 def read_target(architecture: str, python: str) -> Target:

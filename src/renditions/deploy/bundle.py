@@ -70,6 +70,11 @@ lambda_handler = open_gateway(Path(__file__).with_name("pipeline.json"), os.envi
     libraries=("mangum", "starlette"),
 )
 
+MOST_SENT_BYTES = 50_000_000
+MOST_UNZIPPED_BYTES = 250_000_000
+"""What Lambda takes, without a detour through a bucket and at all.
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip can hold."""
 
