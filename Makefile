@@ -38,7 +38,7 @@ lint: setup
 	.venv/bin/lint-imports
 
 test: lint
-	.venv/bin/python -m pytest -n $(TESTERS) --dist loadfile
+	.venv/bin/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 # The contract suites on Ceph's gateway for S3 and on dynalite for DynamoDB, and a function in
 # AWS's emulator of Lambda; all installed into build/servers.
@@ -98,10 +98,12 @@ bench-quick: setup
 fuzz: setup
 	PYTHONPATH=tests .venv/bin/python -m fuzz --files $(FILES)
 
-# Simulated histories of faults, then mutations of the core that must be caught; prints its numbers.
+# Simulated histories of faults, then mutations of the core that must be caught; prints its numbers. Then
+# `renditions sync` is killed fifty times.
 .PHONY: faults
 faults: setup
 	PYTHONPATH=tests .venv/bin/python -m faults
+	KILLS=50 .venv/bin/python -m pytest -q tests/faults/test_kill.py
 
 # A server under way for MINUTES, with all that a day may bring: nothing may grow. docs/robustness.md
 .PHONY: soak

@@ -50,7 +50,7 @@ def check_told(error: PipelineError, file: str) -> None:
         assert f"{file}: {problem}" in str(error)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(changed_files())
 @example(b"\xef\xbb\xbf")
 @example(b"a = " + b"[" * 100_000)
@@ -98,7 +98,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(st.sampled_from(sorted(FIELDS)), st.data())
 def test_any_value_in_any_field_is_taken_or_told_of_with_its_place(table: str, data: Any) -> None:
     """Also those of TOML that JSON hasn't: times, and numbers that are none."""
@@ -125,7 +125,7 @@ VARIABLES = ("SOURCE_BUCKET", "SOURCE_PREFIX", "OUTPUT_BUCKET", "OUTPUT_PREFIX",
              "SNS_TOPIC_ARN")  # fmt: skip
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.dictionaries(st.sampled_from(VARIABLES), TEXTS), st.sampled_from(PRESETS))
 def test_any_environment_is_taken_or_told_of(environ: dict[str, str], text: str) -> None:
     try:

@@ -447,7 +447,7 @@ values = st.recursive(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(data=st.data())
 def test_loader_and_schema_agree_on_files_changed_at_random(data: Any) -> None:
     """Any value at any place: an error with a place or a pipeline, and the schema says the same."""
