@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from urllib.parse import quote
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
+from starlette.types import ASGIApp
 
 from commands import draw, write_pipeline
 from renditions.record import Record
@@ -74,16 +76,34 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 
 @contextmanager
-def opened(browser: Browser, address: str) -> Iterator[Page]:
+def opened(
+    browser: Browser, address: str, prepare: Callable[[Page], object] = lambda _: None
+) -> Iterator[Page]:
     """Open the page; nothing of it may fail."""
     page = browser.new_page(viewport={"width": 1000, "height": 800})
     errors: list[Any] = []
     page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
+    prepare(page)
     page.goto(address)
     expect(page.locator("#connection")).to_have_text("live")
     yield page
     page.close()
     assert errors == []
+
+
+@contextmanager
+def answered(app: ASGIApp) -> Iterator[str]:
+    """Have the application answer at the address that this yields."""
+    port = find_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_for(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def give(page: Page, kind: str, files: list[Path]) -> None:
@@ -183,6 +203,30 @@ def test_while_the_server_is_gone_the_page_waits_and_then_goes_on(browser: Brows
         server.wait(60)
 
 
+def test_what_does_not_come_at_first_is_asked_for_again(browser: Browser) -> None:
+    world = World()
+    world.upload("a.jpg", b"one")
+    service = open_service(world)
+    service.process("a.jpg")
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        if route.request.url in lost:
+            route.continue_()
+        else:
+            lost.append(route.request.url)
+            route.abort()
+
+    app = make_app(service, secret=b"s", hosts=hosts_of("127.0.0.1"))
+    with (
+        answered(app) as address,
+        opened(browser, address, lambda page: page.route(re.compile(r"/(pictures\?|stats)"), lose)) as page,
+    ):
+        expect(page.locator(".tile[data-status=done]")).to_have_count(1, timeout=15_000)
+        expect(page.locator("[data-total=pictures]")).to_have_text("1", timeout=15_000)
+    assert len(lost) == 2
+
+
 def test_what_failed_is_tried_again_by_a_button(browser: Browser) -> None:
     world = World()
     world.upload("a.jpg", b"one")
@@ -194,21 +238,12 @@ def test_what_failed_is_tried_again_by_a_button(browser: Browser) -> None:
         item = picture_item(service.pipeline, service.links, record) if record else None
         service.announcements.tell({"name": name, "picture": item})
 
-    port = find_port()
     app = make_app(replace(service, hint=hint), secret=b"s", hosts=hosts_of("127.0.0.1"))
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        wait_for(f"http://127.0.0.1:{port}")
-        with opened(browser, f"http://127.0.0.1:{port}") as page:
-            page.locator(".tile").click()
-            expect(page.locator("#picture .reason")).to_have_text("failed: no space left on the device")
-            page.keyboard.press("Escape")
-            page.get_by_role("button", name="Try failed again").click()
-            expect(page.locator(".tile[data-status=done]")).to_have_count(1)
-            expect(page.locator("#retry")).to_be_hidden()
-    finally:
-        server.should_exit = True
-        thread.join()
+    with answered(app) as address, opened(browser, address) as page:
+        page.locator(".tile").click()
+        expect(page.locator("#picture .reason")).to_have_text("failed: no space left on the device")
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Try failed again").click()
+        expect(page.locator(".tile[data-status=done]")).to_have_count(1)
+        expect(page.locator("#retry")).to_be_hidden()
     world.check_promise()

@@ -27,6 +27,20 @@ export async function call(method, path, body) {
   return response.status === 204 ? null : response.json();
 }
 
+const PAUSE_MS = 3000;
+
+// Asks until it is answered: the line may be cut, or the server busy, for a while.
+export async function insist(ask) {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof Problem) throw error;
+      await new Promise((resolve) => { setTimeout(resolve, PAUSE_MS); });
+    }
+  }
+}
+
 export const path = (name) => name.split('/').map(encodeURIComponent).join('/');
 
 export function formatBytes(count) {

@@ -1,6 +1,6 @@
 // The page: what lands on it, what the server tells, and what is shown.
 
-import { call, formatBytes, formatSeconds } from './api.js';
+import { call, formatBytes, formatSeconds, insist } from './api.js';
 import { Gallery } from './gallery.js';
 import * as pictureView from './picture.js';
 import * as uploads from './uploads.js';
@@ -33,10 +33,10 @@ document.querySelector('#filters').addEventListener('click', (event) => {
   for (const button of event.currentTarget.children) button.setAttribute('aria-pressed', String(button === chosen));
   gallery.show(chosen.dataset.status);
 });
-retry.addEventListener('click', async () => { await call('POST', '/retry', { statuses: ['failed'] }); });
+retry.addEventListener('click', () => insist(() => call('POST', '/retry', { statuses: ['failed'] })));
 
 async function showTotals() {
-  const totals = await call('GET', '/stats');
+  const totals = await insist(() => call('GET', '/stats'));
   document.querySelector('[data-total=pictures]').textContent = totals.pictures.toLocaleString('en');
   document.querySelector('[data-total=original_bytes]').textContent = formatBytes(totals.original_bytes);
   document.querySelector('[data-total=rendition_bytes]').textContent = `${totals.renditions.toLocaleString('en')} · ${formatBytes(totals.rendition_bytes)}`;
@@ -78,7 +78,7 @@ function listen() {
   let heard = false;
   events.addEventListener('hello', () => { heard = true; connection.textContent = 'live'; });
   events.addEventListener('picture', (event) => tell(JSON.parse(event.data)));
-  events.addEventListener('reset', lookAgain);
+  events.addEventListener('reset', () => insist(lookAgain));
   events.onerror = () => {
     connection.textContent = 'lost, trying again';
     if (heard && events.readyState !== EventSource.CLOSED) return;

@@ -1,6 +1,6 @@
 // The pictures: only those rows that are seen are in the page, however many there are.
 
-import { call, element, formatBytes } from './api.js';
+import { call, element, formatBytes, insist } from './api.js';
 import { averageColour } from './placeholder.js';
 
 const GAP = 12;
@@ -37,15 +37,16 @@ export class Gallery {
     const query = new URLSearchParams({ limit: PAGE });
     if (status) query.set('status', status);
     if (this.cursor) query.set('cursor', this.cursor);
-    this.loading = call('GET', `/pictures?${query}`);
+    const loading = insist(() => call('GET', `/pictures?${query}`));
+    this.loading = loading;
     try {
-      const page = await this.loading;
-      if (status !== this.status) return undefined;
+      const page = await loading;
+      if (loading !== this.loading) return undefined; // another list is shown by now
       const known = new Set(this.pictures.map((picture) => picture.name));
       this.pictures.push(...page.pictures.filter((picture) => !known.has(picture.name)));
       this.cursor = page.next;
     } finally {
-      this.loading = null;
+      if (loading === this.loading) this.loading = null;
     }
     this.draw();
     return undefined;

@@ -1,6 +1,6 @@
 // One picture: what was made of it, beside what it was.
 
-import { call, element, formatBytes, path, shownRenditions } from './api.js';
+import { call, element, formatBytes, insist, path, shownRenditions } from './api.js';
 
 const dialog = document.querySelector('#picture');
 let opened = null;
@@ -14,7 +14,7 @@ export async function open(name) {
 // Its own record has more than a list's.
 async function show() {
   const name = opened;
-  const picture = await call('GET', `/pictures/${path(name)}`);
+  const picture = await insist(() => call('GET', `/pictures/${path(name)}`));
   if (name === opened) draw(picture);
 }
 
@@ -118,12 +118,20 @@ async function act(method, address) {
     await call(method, address);
     await open(opened);
   } catch (error) {
-    dialog.append(element('p', { class: 'reason', role: 'alert' }, error.message));
+    complain(error);
   }
+}
+
+function complain(error) {
+  dialog.append(element('p', { class: 'reason', role: 'alert' }, error.message));
 }
 
 async function remove(name) {
   if (!confirm(`Delete ${name} and all that was made of it?`)) return;
-  await call('DELETE', `/pictures/${path(name)}`);
-  dialog.close();
+  try {
+    await call('DELETE', `/pictures/${path(name)}`);
+    dialog.close();
+  } catch (error) {
+    complain(error);
+  }
 }
