@@ -22,11 +22,11 @@ from benchmarks.environments import CACHE, UnavailableError, scorer
 from benchmarks.inputs import PHOTOGRAPHS, derive, fetch
 from benchmarks.measure import Worker
 from benchmarks.report import Table, describe_machine, replace_section, to_markdown, to_text, today
-from renditions.imaging.likeness import Likeness
+from renditions.imaging.analysis.likeness import Likeness
 from renditions.imaging.render import render
 from renditions.imaging.vips import load
-from renditions.pipeline import Accept
-from renditions.recipe import FORMATS, Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import FORMATS, Rendition
 
 _FORMATS: tuple[Literal["jpeg", "webp", "avif"], ...] = ("jpeg", "webp", "avif")
 _ROUNDS = 3

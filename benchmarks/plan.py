@@ -21,13 +21,13 @@ from pathlib import Path
 from benchmarks.environments import ROOT
 from benchmarks.report import Table, describe_machine, replace_section, to_markdown, to_text, today
 from benchmarks.worker import peak_bytes
+from renditions.core.ports import StoredObject
+from renditions.core.reconcile import plan
 from renditions.local.folder import FolderStore
 from renditions.local.sqlite import SqliteCatalog
-from renditions.pipeline import OutputPlace, Pipeline, Source
-from renditions.ports import StoredObject
-from renditions.recipe import Rendition
-from renditions.reconcile import plan
-from renditions.record import Original, Output, Record
+from renditions.model.pipeline import OutputPlace, Pipeline, Source
+from renditions.model.recipe import Rendition
+from renditions.model.record import Original, Output, Record
 
 _COUNTS = (1_000, 10_000, 100_000)
 _FOLDER_PICTURES = 1_000

@@ -26,7 +26,7 @@ from benchmarks.report import Table, describe_machine, replace_section, to_markd
 from renditions.deploy.bundle import build
 from renditions.deploy.wheels import Architecture, Target
 from renditions.errors import RenditionsError
-from renditions.pipeline_file import parse, read_preset
+from renditions.pipeline_file.reading import parse, read_preset
 
 _ROUNDS = 25
 _PRESETS = ("base64", "thumbnail", "gallery")

@@ -32,10 +32,10 @@ from contract.cloud import REGION, run_moto
 from renditions.aws.clients import Clients
 from renditions.aws.table import table_schema
 from renditions.imaging.render import render
-from renditions.lambda_function import Function, open_function
-from renditions.pipeline import Accept, OutputPlace, Pipeline, Source
-from renditions.pipeline_plain import to_plain
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept, OutputPlace, Pipeline, Source
+from renditions.model.recipe import Rendition
+from renditions.pipeline_file.plain import to_plain
+from renditions.serverless.function import Function, open_function
 
 _KINDS = ("jpeg-12", "jpeg-2")
 _WAYS_SECONDS = (0.0, 0.02)

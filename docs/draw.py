@@ -13,12 +13,12 @@ import pyvips
 from examples import EXAMPLES, Example, View
 from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFile, ImageFont, ImageOps, ImageSequence
 
+from renditions.demo.scenery import draw_pictures
 from renditions.imaging.render import render
-from renditions.imaging.scenery import draw_pictures
-from renditions.pipeline import Accept, Pipeline
-from renditions.pipeline_file import parse
-from renditions.ports import Rendered
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept, Pipeline
+from renditions.model.recipe import Rendition
+from renditions.model.rendering import Rendered
+from renditions.pipeline_file.reading import parse
 
 DOCUMENTS = Path(__file__).parent
 IMAGES = DOCUMENTS / "images"

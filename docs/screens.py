@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from commands import write_pipeline
-from renditions.imaging.scenery import draw_pictures
+from renditions.demo.scenery import draw_pictures
 from web.browser import open_browser, served
 
 IMAGES = Path(__file__).parent / "images" / "web"

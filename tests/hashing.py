@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from renditions.pipeline import Accept, Analyze
-from renditions.ports import Rendered, Rendering
-from renditions.recipe import Rendition
-from renditions.record import Analysis, Original
+from renditions.model.pipeline import Accept, Analyze
+from renditions.model.recipe import Rendition
+from renditions.model.record import Analysis, Original
+from renditions.model.rendering import Rendered, Rendering
 
 
 def hash_render(

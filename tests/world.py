@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from doubles import MemoryCatalog, MemoryNotifier, MemoryStore
 from faults import promise
 from hashing import expected_output, hash_render
-from memory import MemoryCatalog, MemoryNotifier, MemoryStore
-from renditions.difference import Outcome
+from renditions.core.difference import Outcome
+from renditions.core.ports import IfAbsent, IfMatch, Store
+from renditions.core.process import Processor
+from renditions.core.reconcile import plan
 from renditions.errors import StoreFailed
-from renditions.pipeline import Notify, OutputPlace, Pipeline, Source
-from renditions.ports import IfAbsent, IfMatch, Store
-from renditions.process import Processor
-from renditions.recipe import Rendition
-from renditions.reconcile import plan
+from renditions.model.pipeline import Notify, OutputPlace, Pipeline, Source
+from renditions.model.recipe import Rendition
 
 __all__ = ["LOG", "Crash", "Steps", "World", "expected_output", "hash_render", "make_pipeline"]
 

@@ -6,8 +6,8 @@ import pyvips
 
 from benchmarks.worker import Job, UnsupportedError, serve
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
 
 _ACCEPT = Accept(max_bytes=1_000_000_000)
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import TYPE_CHECKING
 
-from renditions import reconcile
-from renditions.attachments import attach
-from renditions.difference import Difference, Outcome
+from renditions.core import reconcile
+from renditions.core.difference import Difference, Outcome
+from renditions.core.ports import Catalog, Notifier, Store
+from renditions.core.process import Processor
+from renditions.core.reconcile import Hints, Summary
 from renditions.errors import RenditionsError, UsageError
 from renditions.local.folder import FolderStore
 from renditions.local.owners import Owner
@@ -26,12 +28,10 @@ from renditions.local.pool import RenderPool
 from renditions.local.secret import SECRET_BYTES, keep_secret
 from renditions.local.sqlite import SqliteCatalog
 from renditions.local.watch import watch_keys
-from renditions.notify import LogNotifier
-from renditions.pipeline import Notify, Pipeline, S3Place, parse_store
-from renditions.pipeline_file import LoadedPipeline
-from renditions.ports import Catalog, Notifier, Store
-from renditions.process import Processor
-from renditions.reconcile import Hints, Summary
+from renditions.model.pipeline import Notify, Pipeline, S3Place, parse_store
+from renditions.notices.log import LogNotifier
+from renditions.pipeline_file.attachments import attach
+from renditions.pipeline_file.reading import LoadedPipeline
 
 if TYPE_CHECKING:
     from renditions.aws.cloud import Cloud
@@ -80,7 +80,7 @@ class Runtime:
         return attach(self.pipeline, self.source)
 
     def plan(self, after: str = "") -> Iterator[Difference]:
-        """Yield what is to be done for each picture; see :func:`renditions.reconcile.plan`."""
+        """Yield what is to be done for each picture; see :func:`renditions.core.reconcile.plan`."""
         is_gone = Owner(self.owners).is_gone if self.owners else _nobody_is_gone
         return reconcile.plan(
             self.attached, self.source, self.catalog, clock=_now, is_gone=is_gone, after=after
@@ -127,7 +127,7 @@ class Runtime:
         stop: threading.Event,
         on_outcome: Callable[[Outcome], None],
     ) -> Summary:
-        """Close every difference; see :func:`renditions.reconcile.sync`."""
+        """Close every difference; see :func:`renditions.core.reconcile.sync`."""
         return reconcile.sync(
             self.plan, process, threads=count_threads(workers), stop=stop, on_outcome=on_outcome
         )
@@ -141,7 +141,7 @@ class Runtime:
         on_outcome: Callable[[Outcome], None],
         hints: Hints | None = None,
     ) -> None:
-        """Keep everything as declared until ``stop`` is set; see :func:`renditions.reconcile.follow`.
+        """Keep everything as declared until ``stop`` is set; see :func:`renditions.core.reconcile.follow`.
 
         ``hints`` is where others add what they know to have happened.
 

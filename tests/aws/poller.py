@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aws.account import count_messages
-from aws.runtime_api import Ended
 from contract.cloud import CLIENTS
 from renditions.aws.sqs import MAX_BATCH, Queue, Received
+from serverless.runtime_api import Ended
 
 
 @dataclass

@@ -24,9 +24,8 @@ from renditions.aws.table import (
     record_to_item,
 )
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
-from renditions.imaging.exif import MAX_CHARACTERS
-from renditions.pipeline_checks import MOST_IN_DYNAMODB
-from renditions.record import (
+from renditions.imaging.analysis.exif import MAX_CHARACTERS
+from renditions.model.record import (
     ATTRIBUTES,
     MOST_EVENTS,
     MOST_REASON_LENGTH,
@@ -39,6 +38,7 @@ from renditions.record import (
     Position,
     Record,
 )
+from renditions.pipeline_file.checks import MOST_IN_DYNAMODB
 
 pytestmark = pytest.mark.usefixtures("aws")
 

@@ -18,7 +18,7 @@ from renditions.aws.cloud import Cloud
 from renditions.aws.sns import EventBridgeNotifier, SnsNotifier
 from renditions.aws.sqs import Queue
 from renditions.errors import NotifyFailed, NotifyRefused, UsageError
-from renditions.record import Notice
+from renditions.model.record import Notice
 
 pytestmark = pytest.mark.usefixtures("aws")
 

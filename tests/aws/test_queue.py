@@ -22,15 +22,15 @@ from pathlib import Path
 import pytest
 
 from aws.account import Account, count_messages
-from aws.deployed import link_runtime
 from aws.poller import Poller
 from aws.proxy import Fault, Request, proxied
-from aws.runtime_api import Ended, Lambda, start_function
-from aws.test_bundle import HERE, build_from_index
 from commands import RENDITIONS, draw, run
 from contract.cloud import CLIENTS, name_of
+from deploy.test_bundle import HERE, build_from_index
 from renditions.aws.sqs import Queue
-from renditions.pipeline_file import load
+from renditions.pipeline_file.reading import load
+from serverless.deployed import link_runtime
+from serverless.runtime_api import Ended, Lambda, start_function
 
 pytestmark = pytest.mark.usefixtures("aws")
 

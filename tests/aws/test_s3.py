@@ -13,9 +13,9 @@ from contract.cloud import CLIENTS, REGION, name_of
 from contract.stores import keys, put
 from renditions.aws.clients import PASSING, Clients
 from renditions.aws.s3 import S3Store
+from renditions.core.ports import IfAbsent, IfMatch
 from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused, UsageError
-from renditions.pipeline import S3Place, Source
-from renditions.ports import IfAbsent, IfMatch
+from renditions.model.pipeline import S3Place, Source
 
 pytestmark = pytest.mark.usefixtures("aws")
 

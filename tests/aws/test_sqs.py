@@ -13,7 +13,7 @@ from contract.cloud import CLIENTS, name_of
 from renditions.aws.cloud import Cloud
 from renditions.aws.sqs import Queue, Received
 from renditions.errors import QueueFailed, QueueRefused
-from renditions.events import decode
+from renditions.messages.events import decode
 
 pytestmark = pytest.mark.usefixtures("aws")
 

@@ -12,7 +12,7 @@ from aws.account import Account
 from commands import draw, run
 from contract.cloud import CLIENTS, name_of
 from renditions.errors import UsageError
-from renditions.pipeline_file import load, read_preset
+from renditions.pipeline_file.reading import load, read_preset
 from renditions.runtime import open_runtime
 
 pytestmark = pytest.mark.usefixtures("aws")

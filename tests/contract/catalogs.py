@@ -11,12 +11,12 @@ import pytest
 
 from contract.cloud import CLIENTS, make_table, name_of
 from contract.races import take_rounds
-from memory import MemoryCatalog
+from doubles import MemoryCatalog
 from renditions.aws import dynamodb
 from renditions.aws.dynamodb import DynamoCatalog
+from renditions.core.ports import Catalog
 from renditions.local.sqlite import SqliteCatalog
-from renditions.ports import Catalog
-from renditions.record import Output, Record, Status
+from renditions.model.record import Output, Record, Status
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

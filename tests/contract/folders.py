@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from renditions.ports import IfAbsent, IfMatch, Store
+from renditions.core.ports import IfAbsent, IfMatch, Store
 
 USES: Mapping[str, Callable[[Store, str], object]] = {
     "head": lambda store, key: store.head(key),

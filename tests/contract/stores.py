@@ -8,11 +8,11 @@ from pathlib import Path
 
 from contract.cloud import CLIENTS, REGION, name_of
 from contract.races import take_rounds
-from memory import MemoryStore
+from doubles import MemoryStore
 from renditions.aws.s3 import S3Store
+from renditions.core.ports import Condition, IfAbsent, IfMatch, Store, StoredObject
 from renditions.local.folder import FolderStore
-from renditions.pipeline import S3Place
-from renditions.ports import Condition, IfAbsent, IfMatch, Store, StoredObject
+from renditions.model.pipeline import S3Place
 
 
 def open_folder(folder: Path) -> Store:

@@ -1,4 +1,4 @@
-"""What every catalog promises: see ``renditions.ports.Catalog``."""
+"""What every catalog promises: see ``renditions.core.ports.Catalog``."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from contract.catalogs import (
 )
 from contract.cloud import scaled
 from contract.races import race_processes, race_threads
+from renditions.core.ports import Catalog
 from renditions.errors import Conflict, KeyTaken
-from renditions.pipeline import Wishes
-from renditions.ports import Catalog
-from renditions.recipe import Focus
-from renditions.record import (
+from renditions.model.pipeline import Wishes
+from renditions.model.recipe import Focus
+from renditions.model.record import (
     STATUSES,
     Analysis,
     DominantColour,
@@ -44,7 +44,7 @@ from renditions.record import (
     Record,
     Status,
 )
-from renditions.totals import Totals
+from renditions.model.totals import Totals
 
 FULL = Record(
     name="a/é 🖼.jpg",

@@ -1,4 +1,4 @@
-"""What every store promises: see ``renditions.ports.Store``."""
+"""What every store promises: see ``renditions.core.ports.Store``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from contract.cloud import scaled
 from contract.races import race_processes, race_threads
 from contract.stores import SHARED_STORES, STORES, count_up, keys, put, put_each, put_number
+from renditions.core.ports import IfAbsent, IfMatch, Store
 from renditions.errors import Conflict, KeyRefused
-from renditions.ports import IfAbsent, IfMatch, Store
 
 ODD_KEYS = {
     "space": "a b/ c /d ",

@@ -11,7 +11,7 @@ from draw import draw_example, draw_originals, fields_page, parse_example
 from examples import EXAMPLES
 from PIL import Image
 
-from renditions.recipe import Rendition
+from renditions.model.recipe import Rendition
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 FAR = 40

@@ -11,10 +11,19 @@ from typing import Any
 import pytest
 
 from renditions.errors import PipelineError
-from renditions.fields import TEMPLATE_FIELDS
-from renditions.pipeline import Accept, Analyze, CatalogPlace, Limits, Notify, OutputPlace, Pipeline, Source
-from renditions.pipeline_file import parse, preset_names
-from renditions.recipe import Rendition, Watermark
+from renditions.model.fields import TEMPLATE_FIELDS
+from renditions.model.pipeline import (
+    Accept,
+    Analyze,
+    CatalogPlace,
+    Limits,
+    Notify,
+    OutputPlace,
+    Pipeline,
+    Source,
+)
+from renditions.model.recipe import Rendition, Watermark
+from renditions.pipeline_file.reading import parse, preset_names
 
 TEXT = (Path(__file__).parents[2] / "docs" / "pipeline-file.md").read_text("utf-8")
 TABLES: dict[str, Any] = {

@@ -14,10 +14,11 @@ from itertools import islice
 from random import Random
 from typing import Any
 
+from doubles import MemoryCatalog, MemoryStore
 from faults.observer import Observer
 from faults.scheduler import Scheduler
 from hashing import hash_render
-from memory import MemoryCatalog, MemoryStore
+from renditions.core.ports import Condition, IfMatch, StoredObject
 from renditions.errors import (
     CatalogFailed,
     CatalogRefused,
@@ -29,10 +30,10 @@ from renditions.errors import (
     StoreRefused,
     WorkerDied,
 )
-from renditions.pipeline import Accept, Analyze
-from renditions.ports import Condition, IfMatch, Rendering, StoredObject
-from renditions.recipe import Rendition
-from renditions.record import Notice, Record, Status
+from renditions.model.pipeline import Accept, Analyze
+from renditions.model.recipe import Rendition
+from renditions.model.record import Notice, Record, Status
+from renditions.model.rendering import Rendering
 
 PAGE = 3
 """How many entries of a listing come with one call."""

@@ -14,19 +14,19 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
+from doubles import MemoryCatalog, MemoryStore
 from faults import promise
 from faults.cloud import CloudCatalog, CloudNotifier, CloudQueue, CloudRenderer, CloudStore, Message
 from faults.observer import Observer
 from faults.scheduler import Fault, Process, Scheduler, Task, Threads, drain
-from memory import MemoryCatalog, MemoryStore
-from renditions import reconcile
-from renditions.difference import Difference, Outcome
+from renditions.core import reconcile
+from renditions.core.difference import Difference, Outcome
+from renditions.core.ports import IfAbsent, IfMatch
+from renditions.core.process import Processor
 from renditions.errors import RenditionsError
-from renditions.pipeline import Accept, Analyze, Notify, OutputPlace, Pipeline, Source, Wishes
-from renditions.ports import IfAbsent, IfMatch
-from renditions.process import Processor
-from renditions.recipe import Focus, Rendition
-from renditions.record import Record
+from renditions.model.pipeline import Accept, Analyze, Notify, OutputPlace, Pipeline, Source, Wishes
+from renditions.model.recipe import Focus, Rendition
+from renditions.model.record import Record
 from world import LOG, make_pipeline
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

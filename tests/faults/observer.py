@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from doubles import MemoryCatalog, MemoryStore
 from faults.promise import must, truth
 from faults.scheduler import Process, Task
 from hashing import output_of
-from memory import MemoryCatalog, MemoryStore
-from renditions.difference import Outcome
-from renditions.record import LONGEST_LEASE, Notice, Record
+from renditions.core.difference import Outcome
+from renditions.model.record import LONGEST_LEASE, Notice, Record
 
 
 @dataclass

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from hashing import expected_output
-from renditions.pipeline import NO_WISHES, Pipeline, Wishes
-from renditions.ports import Catalog, Store, StoredObject
-from renditions.record import Notice, Record
+from renditions.core.ports import Catalog, Store, StoredObject
+from renditions.model.pipeline import NO_WISHES, Pipeline, Wishes
+from renditions.model.record import Notice, Record
 
 Keys = dict[str, str]
 

@@ -31,7 +31,7 @@ from PIL import Image
 
 from commands import RENDITIONS, run, write_pipeline
 from faults.vitals import Vitals, compare_quarters, find_children, look
-from renditions.pipeline_file import load
+from renditions.pipeline_file.reading import load
 from renditions.runtime import Runtime, open_runtime
 from web.browser import find_port, wait_for
 from web.test_load import upload

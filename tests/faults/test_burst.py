@@ -17,12 +17,12 @@ import pytest
 
 from commands import write_pipeline
 from hashing import hash_render
-from renditions import reconcile
-from renditions.difference import Outcome
-from renditions.pipeline_file import load
-from renditions.process import Processor
-from renditions.recipe import Rendition
-from renditions.reconcile import Hints, follow, sync
+from renditions.core import reconcile
+from renditions.core.difference import Outcome
+from renditions.core.process import Processor
+from renditions.core.reconcile import Hints, follow, sync
+from renditions.model.recipe import Rendition
+from renditions.pipeline_file.reading import load
 from renditions.runtime import count_threads, open_runtime
 from world import World, make_pipeline
 

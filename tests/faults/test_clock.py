@@ -19,6 +19,10 @@ from renditions.aws.clients import Clients
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.s3 import S3Store
 from renditions.aws.sqs import Queue
+from renditions.core.leases import CLOCKS_DIFFER_AT_MOST
+from renditions.core.ports import Catalog
+from renditions.core.process import Processor
+from renditions.core.reconcile import plan
 from renditions.errors import (
     CatalogFailed,
     CatalogRefused,
@@ -27,13 +31,10 @@ from renditions.errors import (
     QueueFailed,
     StoreFailed,
 )
-from renditions.leases import CLOCKS_DIFFER_AT_MOST
-from renditions.pipeline import Limits, S3Place
-from renditions.pipeline_file import parse, read_preset
-from renditions.ports import Catalog, Rendering
-from renditions.process import Processor
-from renditions.reconcile import plan
-from renditions.record import LONGEST_LEASE
+from renditions.model.pipeline import Limits, S3Place
+from renditions.model.record import LONGEST_LEASE
+from renditions.model.rendering import Rendering
+from renditions.pipeline_file.reading import parse, read_preset
 from world import Crash, World, make_pipeline
 
 JUMPS = {

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from renditions.recipe import Rendition
-from renditions.reconcile import reopen
+from renditions.core.reconcile import reopen
+from renditions.model.recipe import Rendition
 from world import Crash, Steps, World, make_pipeline
 
 NAME = "a/photo.jpg"

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from memory import MemoryStore
-from renditions.pipeline import Accept, Analyze
-from renditions.ports import IfMatch, Rendering
-from renditions.recipe import Rendition
+from doubles import MemoryStore
+from renditions.core.ports import IfMatch
+from renditions.model.pipeline import Accept, Analyze
+from renditions.model.recipe import Rendition
+from renditions.model.rendering import Rendering
 from world import Crash, Steps, World, hash_render, make_pipeline
 
 NAME = "a/photo.jpg"

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from faults.history import CONTENTS, FOREIGN, NAMES, PIPELINES, History
 from faults.promise import check
 from faults.scheduler import Fault
-from renditions.pipeline import Pipeline
+from renditions.model.pipeline import Pipeline
 
 HOUR_SECONDS = 3600.0
 

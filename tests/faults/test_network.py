@@ -35,15 +35,15 @@ from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.s3 import S3Store
 from renditions.aws.sns import EventBridgeNotifier, SnsNotifier
 from renditions.aws.sqs import Queue
-from renditions.difference import Difference, Outcome
+from renditions.core.difference import Difference, Outcome
+from renditions.core.process import Processor
+from renditions.core.reconcile import plan, reopen, sync
 from renditions.errors import CatalogFailed, Failed, NotifyFailed, QueueFailed, StoreFailed
-from renditions.events import encode_sync
-from renditions.pipeline import Notify, OutputPlace, Pipeline, S3Place, Source
-from renditions.process import Processor
-from renditions.recipe import Rendition
-from renditions.reconcile import plan, reopen, sync
-from renditions.record import Notice
-from renditions.worker import Times, Worker
+from renditions.messages.events import encode_sync
+from renditions.messages.worker import Times, Worker
+from renditions.model.pipeline import Notify, OutputPlace, Pipeline, S3Place, Source
+from renditions.model.recipe import Rendition
+from renditions.model.record import Notice
 
 pytestmark = pytest.mark.usefixtures("aws")
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from renditions.ports import Catalog
+from renditions.core.ports import Catalog
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 

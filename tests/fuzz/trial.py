@@ -20,10 +20,10 @@ from fuzz.seeds import seeds
 from imaging.dicoms import SECRET
 from renditions.errors import Failed, RenderTimedOut, WorkerDied
 from renditions.local.pool import START_SECONDS, RenderPool
-from renditions.pipeline import Accept, Analyze, InputFormat, Limits
-from renditions.ports import Rendered, Rendering
-from renditions.recipe import Rendition
-from renditions.record import Analysis
+from renditions.model.pipeline import Accept, Analyze, InputFormat, Limits
+from renditions.model.recipe import Rendition
+from renditions.model.record import Analysis
+from renditions.model.rendering import Rendered, Rendering
 
 MARGIN_SECONDS = START_SECONDS + 5.0
 """How much later than that the answer may come: a worker may have to be started first."""

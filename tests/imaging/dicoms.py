@@ -19,8 +19,8 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless, SecondaryCaptu
 
 from imaging.pictures import opened, pixels
 from renditions.imaging.render import render
-from renditions.pipeline import Accept, Limits
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept, Limits
+from renditions.model.recipe import Rendition
 
 ACCEPT = Accept(formats=("dicom", "png"))
 PNG = Rendition(format="png")

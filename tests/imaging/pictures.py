@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.ports import Rendered
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
+from renditions.model.rendering import Rendered
 
 INPUT_FORMATS = ("jpeg", "png", "webp", "avif", "gif", "tiff")
 BEST: dict[str, dict[str, Any]] = {

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from imaging.pictures import INPUT_FORMATS, STORED_AS, encoded, photo, quarters, stored
-from renditions.imaging.palette import find_colours
-from renditions.imaging.placeholder import SmallPicture, make_blurhash, make_thumbhash
+from renditions.imaging.analysis.palette import find_colours
+from renditions.imaging.analysis.placeholder import SmallPicture, make_blurhash, make_thumbhash
 from renditions.imaging.render import render
-from renditions.pipeline import Accept, Analyze
-from renditions.ports import Rendering
-from renditions.recipe import Rendition
-from renditions.record import Analysis, DominantColour
+from renditions.model.pipeline import Accept, Analyze
+from renditions.model.recipe import Rendition
+from renditions.model.record import Analysis, DominantColour
+from renditions.model.rendering import Rendering
 
 ALL = Analyze(
     exif=True,

@@ -10,8 +10,8 @@ from PIL import Image, ImageSequence
 
 from imaging.pictures import difference, encoded, opened, photo, rendered
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
 
 DELAYS_MS = [100, 250, 50, 400]
 FRAMES = [

@@ -13,8 +13,8 @@ from PIL import Image, ImageCms
 
 from imaging.pictures import BEST, difference, encoded, opened, photo, pixels, shown
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
 
 PNG = Rendition(format="png")
 _XYZ = tuple[float, float, float]

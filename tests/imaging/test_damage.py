@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imaging.pictures import INPUT_FORMATS, difference, encoded, heic, opened, photo, png_chunk, shown
-from renditions.imaging.gif import check_blocks, check_pixels
+from renditions.imaging.formats.gif import check_blocks, check_pixels
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
 
 RECIPES = {"thumb": Rendition(width=100, format="png"), "web": Rendition(format="webp")}
 

@@ -16,8 +16,8 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
 from imaging.dicoms import ACCEPT, PNG, SECRET, as_runs, dicom, items, ramp, row, sample, shown
 from imaging.pictures import difference, encoded, opened, photo, pixels
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
 
 COLOURS = np.asarray(photo(64, 48))
 

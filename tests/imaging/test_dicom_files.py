@@ -18,11 +18,11 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 from imaging.dicoms import ACCEPT, PNG, SECRET, dicom, ramp, refusal, row, sample, shown
 from imaging.pictures import encoded, photo
 from renditions.errors import Failed
-from renditions.imaging import dicom as module
+from renditions.imaging.formats import dicom as module
 from renditions.imaging.render import render
-from renditions.pipeline import Analyze, Limits
-from renditions.recipe import Rendition
-from renditions.record import Original
+from renditions.model.pipeline import Analyze, Limits
+from renditions.model.recipe import Rendition
+from renditions.model.record import Original
 
 COLOURS = np.asarray(photo(64, 48))
 EVERYTHING = Analyze(

@@ -16,9 +16,9 @@ from PIL import Image, ImageDraw
 
 from imaging.pictures import difference, encoded, opened, photo, rendered, rgb_png
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Rendition
-from renditions.record import Original
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
+from renditions.model.record import Original
 
 SVG = Accept(formats=("svg",))
 PNG = Rendition(format="png")

@@ -13,8 +13,8 @@ from PIL import Image, ImageColor, ImageOps
 from imaging.pictures import difference, encoded, opened, photo, pixels, quarters, rendered, shown
 from renditions.imaging.geometry import Size, plan
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
 
 ROTATIONS = (0, 90, 180, 270)
 FLIPS = ("none", "horizontal", "vertical", "both")

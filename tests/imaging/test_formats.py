@@ -23,8 +23,8 @@ from imaging.pictures import (
     shown,
 )
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import FORMATS, Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import FORMATS, Rendition
 
 TOLERANCE = {"jpeg": 2.5, "webp": 2.5, "avif": 2.5, "gif": 9.0, "png": 0.7, "tiff": 0.7}
 """Mean absolute difference that each output's compression may cost, of 255."""

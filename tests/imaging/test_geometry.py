@@ -12,7 +12,7 @@ from PIL import Image
 
 from imaging.pictures import encoded, opened, photo, pixels, rendered, shown
 from renditions.imaging.geometry import Offset, Size, place, plan
-from renditions.recipe import Fit, Gravity, Rendition
+from renditions.model.recipe import Fit, Gravity, Rendition
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 from imaging.pictures import encoded, heic, photo, png_chunk, rgb_png
 from renditions.imaging.render import render
-from renditions.pipeline import Accept, Limits
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept, Limits
+from renditions.model.recipe import Rendition
 
 WHOLE = {"whole": Rendition(format="png")}
 THUMB = {"thumb": Rendition(width=50)}

@@ -7,8 +7,8 @@ from PIL import Image
 
 from imaging.pictures import BEST, STORED_AS, difference, encoded, photo, quarters, shown, stored
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
 
 
 @pytest.mark.parametrize("orientation", STORED_AS)

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from imaging.pictures import encoded, opened, photo, pixels, rendered
 from renditions.imaging.original import _copy_jpeg, _copy_png
-from renditions.recipe import Rendition
+from renditions.model.recipe import Rendition
 
 SECRET = b"52 degrees north"
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

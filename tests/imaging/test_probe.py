@@ -11,9 +11,9 @@ from PIL import Image
 from imaging.pictures import INPUT_FORMATS, encoded, photo, rgb_png, stored
 from renditions.imaging.probe import sniff
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Rendition
-from renditions.record import Original
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
+from renditions.model.record import Original
 
 RECIPES = {"thumb": Rendition(width=20)}
 
@@ -201,8 +201,8 @@ def test_base64_alone_needs_no_imaging_library() -> None:
 import base64, sys
 import renditions.imaging, renditions.imaging.probe
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
 source = b"\\xff\\xd8\\xff and more"
 result = render(source, Accept(), {"text": Rendition(format="base64")})
 assert base64.b64decode(result.made["text"].content) == source

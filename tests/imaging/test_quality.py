@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from imaging.pictures import encoded, opened, photo, rendered
-from renditions.imaging.likeness import Likeness
+from renditions.imaging.analysis.likeness import Likeness
 from renditions.imaging.search import encode_within
 from renditions.imaging.vips import Image as VipsImage
 from renditions.imaging.vips import load
-from renditions.recipe import Rendition
+from renditions.model.recipe import Rendition
 
 NOISE = np.random.default_rng(1).normal(size=(240, 320, 3))
 LOSSY: tuple[Any, ...] = ("jpeg", "webp", "avif")

@@ -14,8 +14,8 @@ from PIL import Image
 
 from imaging.pictures import difference, encoded, opened, photo, pixels, quarters, shown
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Fit, Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Fit, Rendition
 
 Lanczos = Image.Resampling.LANCZOS
 CORNERS = {"northwest": "red", "northeast": "lime", "southwest": "blue", "southeast": "yellow"}

@@ -15,8 +15,8 @@ from imaging.pictures import difference, encoded, opened, photo, pixels, rendere
 from renditions.imaging.decode import read_header
 from renditions.imaging.geometry import Offset, Rectangle, Size, centre, plan, region_of
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Fit, Focus, Region, Rendition
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Fit, Focus, Region, Rendition
 
 LANCZOS = Image.Resampling.LANCZOS
 INNER = Region(left=30, top=20, width=40, height=50)

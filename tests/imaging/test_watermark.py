@@ -18,11 +18,11 @@ from PIL import ExifTags, Image, ImageCms, ImageFont, ImageSequence
 
 from imaging.pictures import difference, encoded, opened, photo, pixels, rendered, shown
 from renditions.errors import Undecodable
-from renditions.fields import Attachment
 from renditions.imaging.render import render
 from renditions.imaging.typeface import default_font, find_missing
-from renditions.pipeline import Accept
-from renditions.recipe import Rendition, Watermark
+from renditions.model.fields import Attachment
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition, Watermark
 
 GRAVITIES = [
     ("northwest", 4, 4), ("north", 90, 4), ("northeast", 176, 4),
@@ -208,10 +208,10 @@ def test_a_damaged_mark_fails_its_own_rendition_and_says_so() -> None:
 
 DRAW = """
 import sys
-from renditions.fields import Attachment
+from renditions.model.fields import Attachment
 from renditions.imaging.render import render
-from renditions.pipeline import Accept
-from renditions.recipe import Rendition, Watermark
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition, Watermark
 watermark = Watermark(text="© Ann & <b> Ελλάς Привет", size=80.0)
 made = render(sys.stdin.buffer.read(), Accept(), {"it": Rendition(format="png", watermark=watermark)})
 sys.stdout.buffer.write(made.made["it"].content)

@@ -23,17 +23,17 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-from aws.deployed import link_runtime, start
-from aws.runtime_api import Lambda
-from aws.test_bundle import HERE, build_from_index
-from aws.test_gateway import make_call, post_form, read
 from commands import RENDITIONS, draw
 from contract.cloud import CLIENTS, REGION
+from deploy.test_bundle import HERE, build_from_index
 from infra.terraform import find_terraform, write_settings
 from renditions.aws.sqs import Queue
 from renditions.deploy.bundle import API
 from renditions.deploy.terraform import BUNDLE, MAIN, PLAN, Deployment, find_program
-from renditions.pipeline_file import parse, read_preset
+from renditions.pipeline_file.reading import parse, read_preset
+from serverless.deployed import link_runtime, start
+from serverless.runtime_api import Lambda
+from serverless.test_gateway import make_call, post_form, read
 
 PROVIDER = """
 provider "aws" {

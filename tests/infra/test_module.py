@@ -11,13 +11,14 @@ import hcl2
 from module_tables import BEGIN, END, describe, read
 
 from infra.terraform import MODULE
-from renditions import bundled, pipeline_environment
 from renditions.aws.table import table_schema
-from renditions.difference import MAX_ATTEMPTS
-from renditions.events import Incoming, Message, SyncRequest, decode
-from renditions.pipeline import CatalogPlace, Limits
-from renditions.process import LEASE_MARGIN
-from renditions.web.gateway import OPEN_FOLDER, OPEN_PATHS
+from renditions.core.difference import MAX_ATTEMPTS
+from renditions.core.process import LEASE_MARGIN
+from renditions.messages.events import Incoming, Message, SyncRequest, decode
+from renditions.model.pipeline import CatalogPlace, Limits
+from renditions.pipeline_file import environment as pipeline_environment
+from renditions.serverless import bundled
+from renditions.serverless.gateway import OPEN_FOLDER, OPEN_PATHS
 
 
 def resources() -> dict[tuple[str, str], dict[str, Any]]:

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from aws.test_gateway import make_call
 from commands import draw
 from contract.cloud import REGION, run_moto
 from infra.calls import Permission, recorded
@@ -23,11 +22,12 @@ from infra.terraform import copy_module, needs_terraform, run_terraform
 from renditions.aws.clients import Clients
 from renditions.aws.table import table_schema
 from renditions.errors import RenditionsError
-from renditions.lambda_function import open_function
-from renditions.pipeline import Notify
-from renditions.pipeline_file import load
-from renditions.pipeline_plain import to_plain
-from renditions.web.gateway import open_gateway
+from renditions.model.pipeline import Notify
+from renditions.pipeline_file.plain import to_plain
+from renditions.pipeline_file.reading import load
+from renditions.serverless.function import open_function
+from renditions.serverless.gateway import open_gateway
+from serverless.test_gateway import make_call
 from systems.places import EXAMPLES, NAMES
 
 TICK = {"source": "renditions", "detail-type": "Reconcile"}

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aws.deployed import link_runtime, make_cloud
-from aws.test_bundle import HERE, build_from_index
 from commands import draw
 from contract.cloud import CLIENTS, name_of
+from deploy.test_bundle import HERE, build_from_index
 from renditions.aws.dynamodb import DynamoCatalog
-from renditions.pipeline_file import parse
+from renditions.pipeline_file.reading import parse
+from serverless.deployed import link_runtime, make_cloud
 from servers.emulator import start_emulated
 
 HEAD = '[source]\nstore = "./inbox"\n[output]\nstore = "./processed"\n'

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from aws.deployed import link_runtime, start
-from aws.test_lambda import Call
 from commands import draw, run
 from contract.cloud import CLIENTS, REGION
 from infra.calls import recorded
 from infra.policies import find_excess, find_lacking
 from renditions.aws.table import table_schema
-from renditions.lambda_function import Function, open_function
-from renditions.pipeline import Pipeline
-from renditions.pipeline_file import parse, read_preset
-from renditions.pipeline_plain import to_plain
+from renditions.model.pipeline import Pipeline
+from renditions.pipeline_file.plain import to_plain
+from renditions.pipeline_file.reading import parse, read_preset
+from renditions.serverless.function import Function, open_function
+from serverless.deployed import link_runtime, start
+from serverless.test_lambda import Call
 
 PAGE = (Path(__file__).parents[2] / "docs" / "console.md").read_text()
 

@@ -17,13 +17,13 @@ import hcl2
 import pytest
 from PIL import Image
 
-from aws.deployed import link_runtime, make_cloud, read, start, upload
-from aws.test_bundle import HERE, build_from_index
 from contract.cloud import CLIENTS, name_of
+from deploy.test_bundle import HERE, build_from_index
 from imaging.dicoms import SECRET
 from infra.terraform import MODULE
-from renditions.pipeline_file import load, parse
-from renditions.pipeline_plain import to_plain
+from renditions.pipeline_file.plain import to_plain
+from renditions.pipeline_file.reading import load, parse
+from serverless.deployed import link_runtime, make_cloud, read, start, upload
 from systems.places import EXAMPLES, NAMES, commands_of, draw_photographs, read_module_call
 
 EVERYTHING = """

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import unquote
 
-from renditions.web.gateway import OPEN_FOLDER, OPEN_PATHS
+from renditions.serverless.gateway import OPEN_FOLDER, OPEN_PATHS
 
 TOKEN = "the.right.token"  # noqa: S105 - nobody's
 

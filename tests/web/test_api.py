@@ -12,9 +12,9 @@ import pytest
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from renditions.difference import Outcome
-from renditions.pipeline import Accept
-from renditions.recipe import Focus, Rendition
+from renditions.core.difference import Outcome
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Focus, Rendition
 from renditions.web.app import make_app
 from renditions.web.guard import MOST_WRONG_TOKENS, hosts_of
 from renditions.web.limits import Gate, Rate

@@ -16,8 +16,8 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, Route, expect
 
 from commands import draw, write_pipeline
-from renditions.imaging.placeholder import SmallPicture, make_blurhash, make_thumbhash
-from renditions.record import Record
+from renditions.imaging.analysis.placeholder import SmallPicture, make_blurhash, make_thumbhash
+from renditions.model.record import Record
 from renditions.web.app import make_app
 from renditions.web.guard import hosts_of
 from web.browser import CHROMIUM, find_port, open_browser, served, wait_for

@@ -13,13 +13,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import Browser, Page, expect
 
-from aws.deployed import make_cloud
 from commands import draw
 from contract.cloud import CLIENTS, name_of
-from renditions.lambda_function import open_function
-from renditions.pipeline_file import parse
-from renditions.pipeline_plain import to_plain
-from renditions.web.gateway import open_gateway
+from renditions.pipeline_file.plain import to_plain
+from renditions.pipeline_file.reading import parse
+from renditions.serverless.function import open_function
+from renditions.serverless.gateway import open_gateway
+from serverless.deployed import make_cloud
 from web.browser import CHROMIUM, open_browser
 from web.gateway_server import TOKEN, run_gateway
 

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from starlette.types import ASGIApp
 
 from commands import draw, write_pipeline
-from renditions.record import Record
+from renditions.model.record import Record
 from renditions.web.app import make_app
 from renditions.web.guard import hosts_of
 from renditions.web.pictures import picture_item

@@ -8,9 +8,9 @@ from renditions.aws.s3 import S3Store
 from renditions.aws.signing import Signer
 from renditions.aws.sns import EventBridgeNotifier, SnsNotifier
 from renditions.aws.sqs import Queue
+from renditions.core.ports import Catalog, Notifier
 from renditions.errors import UsageError
-from renditions.pipeline import S3Place
-from renditions.ports import Catalog, Notifier
+from renditions.model.pipeline import S3Place
 
 
 class Cloud:

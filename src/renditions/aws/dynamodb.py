@@ -31,10 +31,10 @@ from renditions.aws.table import (
     record_to_item,
     row_to_totals,
 )
+from renditions.core.ports import Place
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
-from renditions.ports import Place
-from renditions.record import STATUSES, Record, Status, format_time
-from renditions.totals import Totals
+from renditions.model.record import STATUSES, Record, Status, format_time
+from renditions.model.totals import Totals
 
 MAX_NAME_BYTES = 1024
 """What DynamoDB sorts by; S3's keys are no longer."""
@@ -60,7 +60,7 @@ _PASSING_REASONS = frozenset(
 
 
 class DynamoCatalog:
-    """A :class:`~renditions.ports.Catalog` in a table, for any number of threads, processes and machines.
+    """A :class:`~renditions.core.ports.Catalog` in a table, for any threads, processes and machines.
 
     ``get`` is consistent. ``list`` and ``query`` find the names in an index, which may lag behind by a
     moment, and then read the records themselves, consistently.
@@ -78,14 +78,14 @@ class DynamoCatalog:
         self._key_name = key_name
 
     def get(self, name: str) -> Record | None:
-        """See :meth:`Catalog.get <renditions.ports.Catalog.get>`."""
+        """See :meth:`Catalog.get <renditions.core.ports.Catalog.get>`."""
         _check_name(name)
         with self._reported():
             answer = self._client.get_item(TableName=self._table, Key=self._key(name), ConsistentRead=True)
         return self._parse(answer["Item"]) if "Item" in answer else None
 
     def write(self, record: Record) -> Record:
-        """See :meth:`Catalog.write <renditions.ports.Catalog.write>`.
+        """See :meth:`Catalog.write <renditions.core.ports.Catalog.write>`.
 
         Raises:
             CatalogRefused: it claims more than 99 new keys at once, or is larger than an item can be
@@ -114,7 +114,7 @@ class DynamoCatalog:
         return written
 
     def delete(self, record: Record) -> None:
-        """See :meth:`Catalog.delete <renditions.ports.Catalog.delete>`."""
+        """See :meth:`Catalog.delete <renditions.core.ports.Catalog.delete>`."""
         stored = self._read(record)
         if stored is None:
             raise _changed(record.name)
@@ -123,7 +123,7 @@ class DynamoCatalog:
         self._transact(record, [{"Delete": delete}, *map(self._unclaim, freed)])
 
     def list(self, after: str = "") -> Iterator[Record]:
-        """See :meth:`Catalog.list <renditions.ports.Catalog.list>`."""
+        """See :meth:`Catalog.list <renditions.core.ports.Catalog.list>`."""
         bound = (">", self._key_name, after) if after else None
         names = (row[self._key_name]["S"] for row in self._query_index(BY_NAME, "kind", KIND, bound))
         while some := list(islice(names, READ_AT_ONCE)):
@@ -133,7 +133,7 @@ class DynamoCatalog:
     def query(
         self, status: Status | None = None, before: Place | None = None, prefix: str = ""
     ) -> Iterator[Record]:
-        """See :meth:`Catalog.query <renditions.ports.Catalog.query>`.
+        """See :meth:`Catalog.query <renditions.core.ports.Catalog.query>`.
 
         No index has both times and names in order: rows are passed over until their names begin with the
         prefix, some 4,000 of them a request, and only those records are read.
@@ -154,7 +154,7 @@ class DynamoCatalog:
                     yield record
 
     def count(self) -> Mapping[Status, Totals]:
-        """See :meth:`Catalog.count <renditions.ports.Catalog.count>`.
+        """See :meth:`Catalog.count <renditions.core.ports.Catalog.count>`.
 
         The rows of an index are added up, some 4,000 of them a request. A record whose status changes
         meanwhile may be counted twice, or not at all.

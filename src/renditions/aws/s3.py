@@ -14,9 +14,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from renditions.aws.clients import error_code, reported
+from renditions.core.ports import Condition, IfMatch, StoredObject
 from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused
-from renditions.pipeline import S3Place
-from renditions.ports import Condition, IfMatch, StoredObject
+from renditions.model.pipeline import S3Place
 
 MAX_KEY_BYTES = 1024
 
@@ -27,7 +27,7 @@ _CONDITION_FAILED = ("412", "409", "PreconditionFailed", "ConditionalRequestConf
 
 
 class S3Store:
-    """A :class:`~renditions.ports.Store` in a bucket, for any number of threads, processes and machines.
+    """A :class:`~renditions.core.ports.Store` in a bucket, for any number of threads, processes and machines.
 
     An ETag is S3's own, without its quotes: 32 hexadecimal digits, and for what was uploaded in parts a
     dash and their number.
@@ -48,7 +48,7 @@ class S3Store:
         self._headers = {"CacheControl": cache_control} if cache_control else {}
 
     def list(self, after: str = "") -> Iterator[StoredObject]:
-        """See :meth:`Store.list <renditions.ports.Store.list>`. A page of 1,000 is in memory at a time."""
+        """See :meth:`Store.list <renditions.core.ports.Store.list>`. One page of 1,000 is in memory."""
         # botocore asks for percent-encoded keys by itself and decodes them: XML can't hold every character.
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._place.bucket,
@@ -65,7 +65,7 @@ class S3Store:
                         yield StoredObject(key, _etag(entry), entry["Size"])
 
     def head(self, key: str) -> StoredObject | None:
-        """See :meth:`Store.head <renditions.ports.Store.head>`."""
+        """See :meth:`Store.head <renditions.core.ports.Store.head>`."""
         target = self._target(key)
         with self._reported(key):
             try:
@@ -78,7 +78,7 @@ class S3Store:
         return StoredObject(key, _etag(answer), answer["ContentLength"])
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
-        """See :meth:`Store.get <renditions.ports.Store.get>`.
+        """See :meth:`Store.get <renditions.core.ports.Store.get>`.
 
         Raises:
             Archived: the object is in an archive, from which it must be restored first.
@@ -98,7 +98,7 @@ class S3Store:
         return StoredObject(key, _etag(answer), len(content)), content
 
     def put(self, key: str, content: bytes, condition: Condition, content_type: str) -> StoredObject:
-        """See :meth:`Store.put <renditions.ports.Store.put>`."""
+        """See :meth:`Store.put <renditions.core.ports.Store.put>`."""
         # Without quotes, which S3 takes either way and some other servers only so.
         only_if = {"IfMatch": condition.etag} if isinstance(condition, IfMatch) else {"IfNoneMatch": "*"}
         target = self._target(key)
@@ -115,7 +115,7 @@ class S3Store:
         return StoredObject(key, _etag(answer), len(content))
 
     def delete(self, key: str, condition: IfMatch) -> None:
-        """See :meth:`Store.delete <renditions.ports.Store.delete>`.
+        """See :meth:`Store.delete <renditions.core.ports.Store.delete>`.
 
         S3 checks the condition itself (since September 2025; it wants ``s3:GetObject`` for that). Some
         other servers don't look at it, so it is looked at first: there, and only there, what is written

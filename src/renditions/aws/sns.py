@@ -1,6 +1,6 @@
 """Notices through an SNS topic or an EventBridge bus.
 
-Programs get :meth:`Notice.to_item <renditions.record.Notice.to_item>` as JSON, people who subscribed by
+Programs get :meth:`Notice.to_item <renditions.model.record.Notice.to_item>` as JSON, people who subscribed by
 e-mail or SMS get sentences.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from renditions.aws.clients import PASSING, reported
 from renditions.errors import NotifyFailed, NotifyRefused
-from renditions.record import Notice
+from renditions.model.record import Notice
 
 MAX_SUBJECT_LENGTH = 100
 """SNS takes so many characters, ASCII only."""
@@ -21,7 +21,7 @@ SOURCE = "renditions"
 
 
 class SnsNotifier:
-    """A :class:`~renditions.ports.Notifier` that publishes to a topic: the target ``sns:ARN``.
+    """A :class:`~renditions.core.ports.Notifier` that publishes to a topic: the target ``sns:ARN``.
 
     The message attribute ``event`` is ``done``, ``rejected`` or ``failed``, for filter policies.
     """
@@ -31,7 +31,7 @@ class SnsNotifier:
         self._topic = topic
 
     def send(self, notice: Notice) -> None:
-        """See :meth:`Notifier.send <renditions.ports.Notifier.send>`."""
+        """See :meth:`Notifier.send <renditions.core.ports.Notifier.send>`."""
         sentence = _sentence(notice)
         message = {
             "default": json.dumps(notice.to_item()),
@@ -49,7 +49,7 @@ class SnsNotifier:
 
 
 class EventBridgeNotifier:
-    """A :class:`~renditions.ports.Notifier` that puts events on a bus: the target ``events:BUS``.
+    """A :class:`~renditions.core.ports.Notifier` that puts events on a bus: the target ``events:BUS``.
 
     An event's ``source`` is ``renditions``, its ``detail-type`` ``Picture done``, ``Picture rejected`` or
     ``Picture failed``.
@@ -65,7 +65,7 @@ class EventBridgeNotifier:
         self._bus = bus
 
     def send(self, notice: Notice) -> None:
-        """See :meth:`Notifier.send <renditions.ports.Notifier.send>`."""
+        """See :meth:`Notifier.send <renditions.core.ports.Notifier.send>`."""
         entry = {
             "Source": SOURCE,
             "DetailType": f"Picture {notice.event}",

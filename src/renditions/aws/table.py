@@ -1,7 +1,7 @@
 """The DynamoDB table: its keys and indexes, and how records and claims are items of it.
 
 A *record* is one item. It has the attributes of :meth:`Record.to_item
-<renditions.record.Record.to_item>`, numbers as numbers, and more: ``kind``, by which the records are
+<renditions.model.record.Record.to_item>`, numbers as numbers, and more: ``kind``, by which the records are
 listed, ``order``, since a DynamoDB map has none, and what :data:`BY_STATUS` has for the totals.
 
 A *claim* is an item too, because only an item can be written by one and refused to all others: see
@@ -22,8 +22,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from renditions.record import Record
-from renditions.totals import Totals
+from renditions.model.record import Record
+from renditions.model.totals import Totals
 
 BY_NAME = "by-name"
 BY_STATUS = "by-status"

@@ -19,16 +19,16 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from renditions import reconcile
 from renditions.cli import display
-from renditions.demo import prepare
-from renditions.difference import Outcome
+from renditions.core import reconcile
+from renditions.core.difference import Outcome
+from renditions.demo.folder import prepare
 from renditions.errors import RenditionsError, UsageError
-from renditions.pipeline import Wishes
-from renditions.pipeline_file import load, read_preset
-from renditions.pipeline_schema import json_schema
-from renditions.recipe import Focus
-from renditions.record import STATUSES, Record, Status
+from renditions.model.pipeline import Wishes
+from renditions.model.recipe import Focus
+from renditions.model.record import STATUSES, Record, Status
+from renditions.pipeline_file.reading import load, read_preset
+from renditions.pipeline_file.schema import json_schema
 from renditions.runtime import Runtime, open_runtime
 
 DEFAULT_FILE = Path("renditions.toml")

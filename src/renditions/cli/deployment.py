@@ -14,7 +14,7 @@ from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
 from renditions.cli.packaging import read_target, warn_of_size
 from renditions.deploy.bundle import build
 from renditions.deploy.terraform import BUNDLE, Deployment, find_program
-from renditions.pipeline_file import load
+from renditions.pipeline_file.reading import load
 
 FolderOption = Annotated[
     Path | None,

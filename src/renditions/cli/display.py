@@ -28,10 +28,10 @@ from rich.table import Table
 from rich.text import Text
 
 from renditions.cli.findings import describe
-from renditions.difference import Action, Difference, Outcome
-from renditions.pipeline import Pipeline
-from renditions.reconcile import Summary
-from renditions.record import Record
+from renditions.core.difference import Action, Difference, Outcome
+from renditions.core.reconcile import Summary
+from renditions.model.pipeline import Pipeline
+from renditions.model.record import Record
 
 PIPE_COLUMNS = 160
 """How wide tables are where there is no terminal to ask."""

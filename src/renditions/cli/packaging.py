@@ -24,7 +24,7 @@ from renditions.deploy.bundle import (
 )
 from renditions.deploy.wheels import Architecture, Target
 from renditions.errors import UsageError
-from renditions.pipeline_file import load
+from renditions.pipeline_file.reading import load
 
 
 @app.command()

@@ -11,12 +11,12 @@ from rich.markup import escape
 
 from renditions.cli import display
 from renditions.cli.commands import WORKERS, FileOption, JsonOption, WorkersOption, app, opened, stopping
-from renditions.demo import prepare
-from renditions.difference import Outcome
+from renditions.core.difference import Outcome
+from renditions.demo.folder import prepare
 from renditions.errors import UsageError
-from renditions.pipeline import S3Place, parse_store
+from renditions.messages.worker import Worker
+from renditions.model.pipeline import S3Place, parse_store
 from renditions.runtime import count_threads, open_queue
-from renditions.worker import Worker
 
 
 @app.command()
@@ -97,7 +97,7 @@ def worker(
         else:
             display.print_outcome(outcome)
 
-    logging.getLogger("renditions.worker").setLevel(logging.INFO)
+    logging.getLogger("renditions.messages.worker").setLevel(logging.INFO)
     with opened(context, file) as runtime, stopping() as stop, runtime.open_workers(workers) as process:
         store = runtime.pipeline.source.store
         place = parse_store(store, Path())

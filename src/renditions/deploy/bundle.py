@@ -21,18 +21,15 @@ import renditions
 from renditions.deploy.wheels import BULK, File, Target, collect_libraries
 from renditions.errors import UsageError
 from renditions.imaging.extras import is_installed
-from renditions.pipeline import Pipeline
-from renditions.pipeline_plain import to_plain
+from renditions.model.pipeline import Pipeline
+from renditions.pipeline_file.plain import to_plain
 
 PYTHONS = ("3.12", "3.13", "3.14")
 """Lambda's runtimes on Amazon Linux 2023; those before it have a C library that is too old for the wheels.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
 
-LEFT_OUT = (
-    "cli", "demo", "deploy", "local", "presets", "runtime", "worker",
-    "pipeline_file", "pipeline_schema", "pipeline_types",
-)  # fmt: skip
-"""What no function uses of this package."""
+LEFT_OUT = ("cli", "demo", "deploy", "local", "pipeline_file/presets")
+"""The packages and folders that no function uses."""
 
 _HEAD = '''"""The function's entry: its parts are made once, when Lambda starts it."""
 
@@ -48,25 +45,24 @@ class Role:
 
     handler: str
     """The text of its ``lambda_function.py``."""
-    left_out: tuple[str, ...]
-    """What it doesn't use of this package, beside ``LEFT_OUT``."""
+    left_out: tuple[str, ...] = ()
+    """The packages that it doesn't use, beside ``LEFT_OUT``."""
     libraries: tuple[str, ...] = ()
     """What it needs whatever the pipeline says."""
 
 
 PICTURES = Role(
-    f"""{_HEAD}from renditions.lambda_function import open_function
+    f"""{_HEAD}from renditions.serverless.function import open_function
 
 lambda_handler = open_function(Path(__file__).with_name("pipeline.json"), os.environ).handle
 """,
     left_out=("web",),
 )
 API = Role(
-    f"""{_HEAD}from renditions.web.gateway import open_gateway
+    f"""{_HEAD}from renditions.serverless.gateway import open_gateway
 
 lambda_handler = open_gateway(Path(__file__).with_name("pipeline.json"), os.environ)
 """,
-    left_out=("lambda_function",),
     libraries=("mangum", "starlette"),
 )
 
@@ -170,11 +166,11 @@ def find_libraries(pipeline: Pipeline) -> tuple[str, ...]:
 def _own_files(pipeline: Pipeline, role: Role) -> Iterator[File]:
     name = "renditions"
     root = Path(next(iter(renditions.__path__)))
-    left_out = {*LEFT_OUT, *role.left_out}
+    left_out = tuple(f"{folder}/" for folder in (*LEFT_OUT, *role.left_out))
     for path in filter(Path.is_file, root.rglob("*")):
-        inner = path.relative_to(root)
-        if inner.parts[0].removesuffix(".py") not in left_out and not BULK.search(f"/{inner.as_posix()}"):
-            yield File(name, f"renditions/{inner.as_posix()}", path.read_bytes())
+        inner = path.relative_to(root).as_posix()
+        if not inner.startswith(left_out) and not BULK.search(f"/{inner}"):
+            yield File(name, f"renditions/{inner}", path.read_bytes())
     yield File(name, "lambda_function.py", role.handler.encode())
     yield File(name, "pipeline.json", json.dumps(to_plain(pipeline), indent=1).encode() + b"\n")
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any, get_args
 
 from renditions.errors import Unrenderable
-from renditions.imaging.analyze import Study
+from renditions.imaging.analysis.analyze import Study
 from renditions.imaging.decode import Frames, decode_animation, decode_still, resize
 from renditions.imaging.document import make_pdf
 from renditions.imaging.effects import (
@@ -35,10 +35,10 @@ from renditions.imaging.probe import Header, keeps_animation
 from renditions.imaging.tasks import Task, plan_bases, plan_task, plan_tasks
 from renditions.imaging.vips import translated
 from renditions.imaging.watermark import draw
-from renditions.pipeline import Limits
-from renditions.ports import Rendered
-from renditions.recipe import FORMATS, Profile, Rendition
-from renditions.record import Analysis
+from renditions.model.pipeline import Limits
+from renditions.model.recipe import FORMATS, Profile, Rendition
+from renditions.model.record import Analysis
+from renditions.model.rendering import Rendered
 
 _STEP = Fraction(2)
 """How much larger a level must be than what is made from it."""

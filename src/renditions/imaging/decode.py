@@ -13,9 +13,12 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from renditions.errors import Undecodable
-from renditions.imaging import dicom, dicom_pixels, heic, pdf, svg
 from renditions.imaging.alpha import weighted
 from renditions.imaging.colour import to_8_bits
+from renditions.imaging.formats import dicom, dicom_pixels, heic, pdf, svg
+from renditions.imaging.formats.gif import check_pixels
+from renditions.imaging.formats.jpeg import tidied
+from renditions.imaging.formats.tiff import check_checksums
 from renditions.imaging.geometry import (
     Rectangle,
     Size,
@@ -25,11 +28,8 @@ from renditions.imaging.geometry import (
     stored_at,
     whole_for,
 )
-from renditions.imaging.gif import check_pixels
-from renditions.imaging.jpeg import tidied
 from renditions.imaging.probe import Header
 from renditions.imaging.resample import enlarge
-from renditions.imaging.tiff import check_checksums
 from renditions.imaging.vips import load, raise_if_warned, translated, warnings_of_libraries
 
 HEADROOM = Fraction(8, 5)

@@ -9,7 +9,7 @@ from renditions.imaging.alpha import weighted
 from renditions.imaging.geometry import Offset, Rectangle, Size
 from renditions.imaging.resample import enlarge
 from renditions.imaging.vips import Image
-from renditions.recipe import Rendition
+from renditions.model.recipe import Rendition
 
 _NAMED_COLOURS = {"white": "#ffffff", "black": "#000000", "transparent": "#00000000"}
 _OPAQUE = 255

@@ -10,7 +10,7 @@ from renditions.imaging.decode import Frames
 from renditions.imaging.metadata import kept, select
 from renditions.imaging.search import encode_within
 from renditions.imaging.vips import GValue, Image, load, translated
-from renditions.recipe import FORMATS, Rendition
+from renditions.model.recipe import FORMATS, Rendition
 
 _PALETTE_DEPTHS = (1, 2, 4, 8)
 """Bits of an index into PNG's palette."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from renditions.recipe import Focus, Region, Rendition
+from renditions.model.recipe import Focus, Region, Rendition
 
 SMART_GRAVITIES = ("attention", "entropy")
 """Gravities that only the pixels can tell; the plan has the centre in their place."""

@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from renditions.imaging.vips import GValue, Keep
-from renditions.recipe import Rendition
+from renditions.model.recipe import Rendition
 
 _ORIENTATION = ("orientation", "exif-ifd0-Orientation")
 _PREVIEW = "jpeg-thumbnail-data"

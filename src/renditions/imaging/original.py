@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from renditions.imaging.probe import Header
 from renditions.imaging.tasks import Task
-from renditions.ports import Rendered
-from renditions.recipe import Rendition
+from renditions.model.recipe import Rendition
+from renditions.model.rendering import Rendered
 
 _HELD_BY_A_COPY = (
     "key", "format", "width", "height", "fit", "gravity", "background", "enlarge", "pixel_ratio", "quality",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from renditions.errors import Unrenderable
 from renditions.imaging.probe import Header
-from renditions.recipe import PAGED_FORMATS, Rendition
+from renditions.model.recipe import PAGED_FORMATS, Rendition
 
 
 def choose_pages(recipe: Rendition, header: Header) -> tuple[int, ...]:

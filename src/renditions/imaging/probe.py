@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from renditions.errors import NotAccepted, Undecodable
+from renditions.imaging.formats.gif import check_blocks
 from renditions.imaging.geometry import Size
-from renditions.imaging.gif import check_blocks
-from renditions.pipeline import Accept, Limits
-from renditions.recipe import AUTO_FORMATS, FORMATS, Rendition
+from renditions.model.pipeline import Accept, Limits
+from renditions.model.recipe import AUTO_FORMATS, FORMATS, Rendition
 
 # Longer signatures stand before those that are their beginnings.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (

@@ -11,10 +11,10 @@ from dataclasses import replace
 from renditions.errors import Failed, Rejected
 from renditions.imaging.document import encode_base64
 from renditions.imaging.probe import check_animation, check_end, check_file, check_header, sniff
-from renditions.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
-from renditions.ports import Rendered, Rendering
-from renditions.recipe import PRIVATE_FORMATS, Rendition, media_type
-from renditions.record import Original
+from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
+from renditions.model.recipe import PRIVATE_FORMATS, Rendition, media_type
+from renditions.model.record import Original
+from renditions.model.rendering import Rendered, Rendering
 
 _LIMITS = Limits()
 _WITHHELD = "expected a picture whose file tells of nobody, found dicom"
@@ -54,7 +54,7 @@ def render(
         if recipes and not with_pixels and not accept.needs_header and not analyze.is_wanted:
             return Rendering(original, made, withheld)
         # Imported here, so that a pipeline that only encodes Base64 needs no imaging library.
-        from renditions.imaging.analyze import Study  # noqa: PLC0415
+        from renditions.imaging.analysis.analyze import Study  # noqa: PLC0415
         from renditions.imaging.cascade import make  # noqa: PLC0415
         from renditions.imaging.decode import read_header  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from renditions.imaging.likeness import Likeness
+from renditions.imaging.analysis.likeness import Likeness
 
 _HIGHEST = 100
 _USUAL_SLOPE = 0.04

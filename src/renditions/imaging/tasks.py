@@ -24,8 +24,8 @@ from renditions.imaging.geometry import (
 from renditions.imaging.memory import check_memory
 from renditions.imaging.pages import choose_pages
 from renditions.imaging.probe import Header, keeps_animation, output_format
-from renditions.pipeline import Limits
-from renditions.recipe import FORMATS, Rendition
+from renditions.model.pipeline import Limits
+from renditions.model.recipe import FORMATS, Rendition
 
 
 @dataclass(frozen=True, slots=True)

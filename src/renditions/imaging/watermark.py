@@ -13,15 +13,15 @@ from functools import lru_cache
 from typing import Any
 
 from renditions.errors import Rejected, Unrenderable
-from renditions.fields import Attachment
 from renditions.imaging.decode import decode_still, read_header, resize
 from renditions.imaging.effects import Rgba, parse_colour
 from renditions.imaging.geometry import Offset, Size, place, region_of, round_half_up
 from renditions.imaging.probe import check_end, check_file, check_header, sniff
 from renditions.imaging.typeface import default_font
 from renditions.imaging.vips import Image, translated
-from renditions.pipeline import Accept, Limits
-from renditions.recipe import Watermark
+from renditions.model.fields import Attachment
+from renditions.model.pipeline import Accept, Limits
+from renditions.model.recipe import Watermark
 
 _RULES = Accept(max_pixels=25_000_000)
 """What a mark's picture must keep."""

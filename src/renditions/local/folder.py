@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from renditions.core.ports import Condition, IfMatch, StoredObject
 from renditions.errors import Conflict, KeyRefused, StoreFailed
 from renditions.local.tree import (
     ABSENT,
@@ -32,7 +33,6 @@ from renditions.local.tree import (
     read_status,
     walk,
 )
-from renditions.ports import Condition, IfMatch, StoredObject
 
 READ_ATTEMPTS = 5
 """How often a file that changes while it is read is read again."""
@@ -42,7 +42,7 @@ _FOLDER_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno
 
 
 class FolderStore:
-    """A :class:`~renditions.ports.Store` in a folder, for any number of threads and processes.
+    """A :class:`~renditions.core.ports.Store` in a folder, for any number of threads and processes.
 
     Args:
         root: The folder. If it is a link, the link is followed once, now.
@@ -63,14 +63,14 @@ class FolderStore:
         self._swept = False
 
     def list(self, after: str = "") -> Iterator[StoredObject]:
-        """See :meth:`Store.list <renditions.ports.Store.list>`."""
+        """See :meth:`Store.list <renditions.core.ports.Store.list>`."""
         with self._reported(), suppress(_NotMade), closed(self._open_root()) as root:
             for key, status in walk(root, self._root):
                 if key > after:
                     yield self._describe(key, status)
 
     def head(self, key: str) -> StoredObject | None:
-        """See :meth:`Store.head <renditions.ports.Store.head>`."""
+        """See :meth:`Store.head <renditions.core.ports.Store.head>`."""
         parts = parse_key(key)
         with self._reported(key), suppress(_NotMade), absence(), closed(self._open_root()) as root:
             status = read_status(root, parts)
@@ -78,7 +78,7 @@ class FolderStore:
         return None
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
-        """See :meth:`Store.get <renditions.ports.Store.get>`."""
+        """See :meth:`Store.get <renditions.core.ports.Store.get>`."""
         parts = parse_key(key)
         with self._reported(key), suppress(_NotMade), absence(), closed(self._open_root()) as root:
             if not stat.S_ISREG(read_status(root, parts).st_mode):
@@ -103,7 +103,7 @@ class FolderStore:
         condition: Condition,
         content_type: str,  # noqa: ARG002 - a folder has no place for it
     ) -> StoredObject:
-        """See :meth:`Store.put <renditions.ports.Store.put>`. What it wrote survives a power failure."""
+        """See :meth:`Store.put <renditions.core.ports.Store.put>`. What it wrote survives a power failure."""
         parts = parse_key(key)
         with (
             self._reported(key),
@@ -120,7 +120,7 @@ class FolderStore:
             return self._describe(key, os.fstat(file))
 
     def delete(self, key: str, condition: IfMatch) -> None:
-        """See :meth:`Store.delete <renditions.ports.Store.delete>`. Folders that it leaves empty go too."""
+        """See :meth:`Store.delete <renditions.core.ports.Store.delete>`. Folders left empty go too."""
         parts = parse_key(key)
         with (
             self._reported(key),

@@ -27,10 +27,10 @@ from typing import Any, Self
 
 from renditions.errors import Failed, RenderTimedOut, RenditionsError, WorkerDied
 from renditions.local.guard import Guard
-from renditions.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
-from renditions.ports import Rendering
-from renditions.recipe import Rendition
-from renditions.record import Original
+from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
+from renditions.model.recipe import Rendition
+from renditions.model.record import Original
+from renditions.model.rendering import Rendering
 
 RENDER = "renditions.imaging.render:render"
 """The function that workers call, by name, so that only they import it."""
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 
 class RenderPool:
-    """A :class:`~renditions.ports.Renderer` whose calls, from any thread, run in worker processes.
+    """A :class:`~renditions.core.ports.Renderer` whose calls, from any thread, run in worker processes.
 
     A worker is started when it is first needed, and replaced when it was killed or died. Calls wait for
     an idle one. Leaving the context closes the pool, leaving it by an exception terminates it.
@@ -87,7 +87,7 @@ class RenderPool:
         recipes: Mapping[str, Rendition],
         analyze: Analyze = NO_ANALYSIS,
     ) -> Rendering:
-        """See :class:`~renditions.ports.Renderer`.
+        """See :class:`~renditions.core.ports.Renderer`.
 
         Raises:
             RenderTimedOut: It took longer than the limit; the worker was killed.

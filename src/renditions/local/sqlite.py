@@ -16,10 +16,10 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from renditions.core.ports import Place
 from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, KeyTaken
-from renditions.ports import Place
-from renditions.record import STATUSES, Record, Status, format_time
-from renditions.totals import Totals
+from renditions.model.record import STATUSES, Record, Status, format_time
+from renditions.model.totals import Totals
 
 APPLICATION_ID = 0x52656E64
 """``Rend``: tells a catalog from other programs' databases (``PRAGMA application_id``)."""
@@ -91,7 +91,7 @@ MOST_SORTED = 10_000
 
 
 class SqliteCatalog:
-    """A :class:`~renditions.ports.Catalog` in a file, open until closed; don't take it through a fork.
+    """A :class:`~renditions.core.ports.Catalog` in a file, open until closed; don't take it through a fork.
 
     Names and keys are compared by their UTF-8 bytes. One that has no UTF-8 form (it came from a file
     name that isn't UTF-8) raises ``CatalogFailed``.
@@ -122,12 +122,12 @@ class SqliteCatalog:
         self.close()
 
     def get(self, name: str) -> Record | None:
-        """See :meth:`Catalog.get <renditions.ports.Catalog.get>`."""
+        """See :meth:`Catalog.get <renditions.core.ports.Catalog.get>`."""
         rows = self._read("SELECT item FROM records WHERE name = ?", [name])
         return self._parse(rows[0][0]) if rows else None
 
     def write(self, record: Record) -> Record:
-        """See :meth:`Catalog.write <renditions.ports.Catalog.write>`."""
+        """See :meth:`Catalog.write <renditions.core.ports.Catalog.write>`."""
         written = record.raised()
         row = (
             written.name,
@@ -146,14 +146,14 @@ class SqliteCatalog:
         return written
 
     def delete(self, record: Record) -> None:
-        """See :meth:`Catalog.delete <renditions.ports.Catalog.delete>`."""
+        """See :meth:`Catalog.delete <renditions.core.ports.Catalog.delete>`."""
         with self._transaction() as db:
             self._take_out(db, record)
             _move_claims(db, record.name, frozenset())
             db.execute("DELETE FROM records WHERE name = ?", (record.name,))
 
     def list(self, after: str = "") -> Iterator[Record]:
-        """See :meth:`Catalog.list <renditions.ports.Catalog.list>`."""
+        """See :meth:`Catalog.list <renditions.core.ports.Catalog.list>`."""
         last = after
         while rows := self._read(
             "SELECT item, name FROM records WHERE name > ? ORDER BY name LIMIT ?", [last, PAGE_ROWS]
@@ -164,7 +164,7 @@ class SqliteCatalog:
     def query(
         self, status: Status | None = None, before: Place | None = None, prefix: str = ""
     ) -> Iterator[Record]:
-        """See :meth:`Catalog.query <renditions.ports.Catalog.query>`.
+        """See :meth:`Catalog.query <renditions.core.ports.Catalog.query>`.
 
         No index has both times and names in order. Few names of a prefix are found by name and then sorted;
         of many the newest are soon met on the way back in time.
@@ -182,7 +182,7 @@ class SqliteCatalog:
         return bool(count == MOST_SORTED)
 
     def count(self) -> Mapping[Status, Totals]:
-        """See :meth:`Catalog.count <renditions.ports.Catalog.count>`. Every write keeps the sums."""
+        """See :meth:`Catalog.count <renditions.core.ports.Catalog.count>`. Every write keeps the sums."""
         rows = self._read(f"SELECT status, {_SUMS} FROM totals")  # noqa: S608 - names of our own
         return dict.fromkeys(STATUSES, Totals()) | {status: Totals(*sums) for status, *sums in rows}
 

@@ -22,9 +22,9 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from renditions.core.ports import StoredObject
 from renditions.errors import RenditionsError
-from renditions.ports import StoredObject
-from renditions.recipe import Focus
+from renditions.model.recipe import Focus
 from renditions.web import pictures
 from renditions.web.guard import COOKIE, Guard, is_token
 from renditions.web.headers import Labelled, restrict

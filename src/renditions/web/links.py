@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Protocol
 from urllib.parse import quote
 
-from renditions.record import Output, Record
+from renditions.model.record import Output, Record
 
 LINK_SECONDS = 3600
 """How long a signed address holds; one is given for half of that, so that browsers keep what they got."""

@@ -6,8 +6,8 @@ from collections.abc import Container
 from importlib.metadata import version
 from typing import Any
 
-from renditions.pipeline import Pipeline
-from renditions.record import STATUSES
+from renditions.model.pipeline import Pipeline
+from renditions.model.record import STATUSES
 from renditions.web.pictures import CURSOR_PATTERN
 from renditions.web.requests import DEFAULT_LISTED, MOST_LISTED
 from renditions.web.schemas import TEXT, describe_shapes, ref

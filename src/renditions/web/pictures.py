@@ -12,14 +12,14 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, get_args
 
-from renditions import reconcile
-from renditions.difference import Difference, find_output
+from renditions.core import reconcile
+from renditions.core.difference import Difference, find_output
+from renditions.core.ports import IfMatch, Place
 from renditions.errors import Conflict, KeyRefused
-from renditions.pipeline import Pipeline, Wishes
-from renditions.ports import IfMatch, Place
-from renditions.recipe import FORMATS, Focus
-from renditions.record import STATUSES, Record, Status
-from renditions.totals import Totals
+from renditions.model.pipeline import Pipeline, Wishes
+from renditions.model.recipe import FORMATS, Focus
+from renditions.model.record import STATUSES, Record, Status
+from renditions.model.totals import Totals
 from renditions.web.links import Links, find_preview
 from renditions.web.problems import ApiError
 from renditions.web.service import Service

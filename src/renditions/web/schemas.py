@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from renditions.difference import Action
-from renditions.pipeline import Pipeline
-from renditions.recipe import media_type
-from renditions.record import STATUSES
+from renditions.core.difference import Action
+from renditions.model.pipeline import Pipeline
+from renditions.model.recipe import media_type
+from renditions.model.record import STATUSES
 from renditions.web.uploads import NAME_PATTERN
 
 TEXT = {"type": "string"}

@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, nullcontext
 
 import uvicorn
 
-from renditions.difference import Outcome
+from renditions.core.difference import Outcome
+from renditions.core.reconcile import Hints
 from renditions.errors import UsageError
-from renditions.reconcile import Hints
 from renditions.runtime import Runtime
 from renditions.web.app import make_app
 from renditions.web.guard import hosts_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from renditions.difference import Difference, Outcome
-from renditions.pipeline import Pipeline
-from renditions.ports import Catalog, Store
+from renditions.core.difference import Difference, Outcome
+from renditions.core.ports import Catalog, Store
+from renditions.model.pipeline import Pipeline
 from renditions.web.links import Links
 from renditions.web.live import Announcements
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from renditions.core.ports import IfAbsent, IfMatch, StoredObject
 from renditions.errors import Conflict, KeyRefused
-from renditions.ports import IfAbsent, IfMatch, StoredObject
-from renditions.recipe import media_type
+from renditions.model.recipe import media_type
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
 

@@ -1,0 +1,185 @@
+"""The difference between what is wanted of one picture and what is there: pure, from what was looked at.
+
+``reconcile`` shows it and ``process`` closes it, so a plan and what is then done can't disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from renditions.core.ports import StoredObject
+from renditions.model.pipeline import NO_WISHES, Pipeline
+from renditions.model.record import Output, Record
+
+MAX_ATTEMPTS = 3
+"""How often a picture is tried when something around it breaks, before it is given up as failed."""
+
+Action = Literal["create", "update", "remove", "settle", "wait", "keep"]
+"""What is to be done.
+
+    create    a picture that has no record
+    update    a picture that differs from its record, or from what the pipeline wants now
+    remove    the picture is gone: so are its outputs, then its record
+    settle    decided, but an output is still to be deleted or a notice to be sent
+    wait      somebody is still writing it, or working on it
+    keep      nothing
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is to be done for one picture, and why."""
+
+    name: str
+    action: Action
+    why: str
+    make: tuple[str, ...] = ()
+    """The renditions to make, in the pipeline's order."""
+    keys: Mapping[str, str] | None = None
+    """Every rendition's output key; None where the picture is gone or not looked at."""
+    delete: tuple[str, ...] = ()
+    """The output keys to delete."""
+    found: StoredObject | None = None
+    """The source object that it was compared with."""
+    record: Record | None = None
+    """The record that it was compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one picture that was processed."""
+
+    name: str
+    result: Literal["done", "rejected", "failed", "removed", "unchanged", "waiting"]
+    reason: str | None = None
+    again: bool = False
+    """Whether another call is needed later: it waits, it failed and isn't given up, or it still owes."""
+    record: Record | None = None
+
+
+def compare(
+    pipeline: Pipeline,
+    name: str,
+    found: StoredObject | None,
+    record: Record | None,
+    *,
+    now: datetime,
+    is_gone: Callable[[str], bool],
+    blocker: Record | None = None,
+) -> Difference:
+    """Return what is to be done for the picture ``name``.
+
+    Args:
+        pipeline: What is wanted.
+        name: The picture's key.
+        found: The source object as it is now; None if it is gone or no longer matched.
+        record: What the catalog holds of it.
+        now: The time, for leases.
+        is_gone: Tells of a lease's owner that it certainly works no more.
+        blocker: The record of ``record.blocked_by``, if that is set and has one.
+
+    """
+    if record and record.lease and record.leased_at(now) and not is_gone(record.lease.owner):
+        return Difference(name, "wait", "somebody is working on it", record=record)
+    if found is None:
+        if record is None:
+            return Difference(name, "keep", "there is no such picture")
+        return Difference(
+            name, "remove", "it is gone from the source", delete=sorted_keys(record), record=record
+        )
+    if not found.at_rest:
+        return Difference(name, "wait", "it is still being written", record=record)
+    keys = pipeline.output_keys(name, found.etag, record.wishes if record else NO_WISHES)
+    if record is None:
+        return Difference(name, "create", "it is new", make=tuple(keys), keys=keys, found=found)
+    if record.goal == pipeline.goal_of(name, found.etag, record.wishes) and (
+        why := _why_decided(record, keys, blocker)
+    ):
+        delete = undeleted_keys(record)
+        action: Action = "settle" if record.owed or delete else "keep"
+        return Difference(name, action, why, keys=keys, delete=delete, record=record)
+    stale = {
+        rendition: why
+        for rendition, key in keys.items()
+        if (why := _why_stale(pipeline, record, rendition, key, found.etag))
+    }
+    wanted = frozenset(keys.values())
+    return Difference(
+        name,
+        "update",
+        _why_update(pipeline, record, found, stale),
+        make=tuple(stale),
+        keys=keys,
+        delete=tuple(key for key in sorted_keys(record) if key not in wanted),
+        found=found,
+        record=record,
+    )
+
+
+def sorted_keys(record: Record) -> tuple[str, ...]:
+    """Return the keys that a record claims, in order."""
+    return tuple(sorted(record.claimed_keys()))
+
+
+def undeleted_keys(record: Record) -> tuple[str, ...]:
+    """Return the output keys that a decided record still has to have deleted.
+
+    Of a failed picture, what may be there is left: it is the best there is until it can be made.
+    """
+    return () if record.status == "failed" else record.pending_keys
+
+
+def find_output(record: Record, rendition: str) -> Output | None:
+    """Return the record's output of that rendition."""
+    return next((output for output in record.outputs if output.rendition == rendition), None)
+
+
+def _why_decided(record: Record, keys: Mapping[str, str], blocker: Record | None) -> str | None:
+    """Return why a record with the right goal needs no work, or None if it does."""
+    match record.status:
+        case "done":
+            return "it is as declared"
+        case "rejected" if record.blocked_by is None:
+            return "it is rejected"
+        case "rejected" if blocker and not blocker.claimed_keys().isdisjoint(keys.values()):
+            return "it is rejected"
+        case "failed" if record.attempts >= MAX_ATTEMPTS:
+            return "it was given up"
+        case _:
+            return None
+
+
+def _why_stale(pipeline: Pipeline, record: Record, rendition: str, key: str, etag: str) -> str | None:
+    """Return why a rendition is to be made, or None if the record's output is right."""
+    output = find_output(record, rendition)
+    if output is None:
+        return "not there"
+    if output.source_etag != etag:
+        return "of an older picture"
+    if output.fingerprint != pipeline.fingerprints(record.wishes)[rendition]:
+        return "of another recipe"
+    if output.key != key:
+        return "under another key"
+    return None
+
+
+def _why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: Mapping[str, str]) -> str:
+    """Return, for people, why a picture with a record needs work."""
+    if record.etag != found.etag:
+        return "the picture changed"
+    if record.status == "processing":
+        return "it was interrupted"
+    if record.status == "failed" and record.goal:
+        return f"it failed, attempt {record.attempts + 1} of {MAX_ATTEMPTS}"
+    if record.status in ("failed", "rejected") and not record.goal:
+        return "it is to be tried again"
+    if record.blocked_by:
+        return "its key may be free now"
+    if record.rules != pipeline.rules:
+        return "[accept], [analyze] or [limits] changed"
+    if stale:
+        return ", ".join(f"{rendition} is {why}" for rendition, why in stale.items())
+    return "a rendition is no longer declared"

@@ -1,0 +1,151 @@
+"""What is done to a picture's record and outputs by whoever holds its lease, and what if it was lost.
+
+A lease is a conditional write of the record; whoever takes it over raises the record's revision. But a
+worker may sleep past its lease without knowing, and then wake in the middle of its writes. Four things
+keep it from undoing its successor's work: it looks at its clock, outputs are written and deleted on
+conditions, the conditions are looked up before the lease is confirmed, and whoever finds the lease lost has
+everything that it may have touched looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from renditions.core.ports import Catalog, Condition, IfAbsent, IfMatch, Store, StoredObject
+from renditions.errors import Conflict, KeyRefused, KeyTaken
+from renditions.model.record import Lease, Record
+
+CLOCKS_DIFFER_AT_MOST = timedelta(minutes=1)
+"""How far the clocks of two machines are expected to be apart."""
+
+ANSWER_LASTS = timedelta(seconds=5)
+"""How long after it was asked for the catalog's word on a lease is taken."""
+
+
+def find(store: Store, key: str) -> StoredObject | None:
+    """Return what is there under the key; under one that the store can't hold there is nothing."""
+    try:
+        return store.head(key)
+    except KeyRefused:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """Takes leases for one owner and works under them; every method raises Conflict if one is lost."""
+
+    catalog: Catalog
+    output: Store
+    owner: str
+    clock: Callable[[], datetime]
+    lasts: timedelta
+
+    def take(self, record: Record) -> Record:
+        """Take the record's lease.
+
+        Two that look at the same time read the same revision; the first write raises it, so the
+        second one's is refused, and it looks again:
+
+            A  get r7            write(r7) → r8, leased
+            B       get r7                              write(r7) → Conflict
+        """
+        until = self.clock() + self.lasts
+        return self.catalog.write(replace(record, lease=Lease(self.owner, until)))
+
+    def release(self, held: Record) -> Record:
+        """Write the record and give its lease back."""
+        return self.catalog.write(replace(held, lease=None))
+
+    def put(
+        self, leased: Record, key: str, content: bytes, condition: Condition, content_type: str
+    ) -> tuple[StoredObject, bool]:
+        """Write an output on the condition that nobody wrote its key since the lease was taken.
+
+        Returns the stored object, and whether it replaced something that the condition didn't expect:
+        what a crash left, or what was there before the catalog.
+
+        Had our lease run out while we worked, its next holder may have written already; our write
+        must not undo that:
+
+            A  take (object e1)      …paused…                   put if e1 → Conflict
+            B               take, put if e1 → e2, finish
+
+        The condition alone can't tell an object from one like it, so a lease that may have run out is
+        confirmed first:
+
+            A  take (object e1)      …paused…                             put if e1 → undoes C's
+            B                 put if e1 → e2         C  put if e2 → e1
+        """
+        replaced = False
+        while True:
+            if leased.lease and self.clock() + CLOCKS_DIFFER_AT_MOST > leased.lease.until:
+                self._confirm(leased)
+            try:
+                return self.output.put(key, content, condition, content_type), replaced
+            except Conflict:
+                there = self.output.head(key)
+                self._confirm(leased)
+                condition = IfMatch(there.etag) if there else IfAbsent()
+                replaced = there is not None
+
+    def delete(self, leased: Record, key: str) -> None:
+        """Delete an object that is no output any more, unless somebody else wrote it meanwhile."""
+        while there := find(self.output, key):
+            self._confirm(leased)
+            try:
+                self.output.delete(key, IfMatch(there.etag))
+            except Conflict:
+                continue
+            return
+
+    @contextmanager
+    def guard(self, leased: Record) -> Iterator[None]:
+        """Reopen the record if its lease turns out to be lost after we worked under it.
+
+        Conditions can't tell a key that was never written from one that was written and deleted:
+
+            A  begin (no object)      …paused past the lease…            put if absent → an orphan
+            B               begin, put, finish; picture gone: delete all
+
+        So whoever finds its lease lost has the keys that it may have touched claimed and made again.
+        """
+        try:
+            yield
+        except Conflict:
+            if leased.pending_keys:
+                self._reopen(leased.name, set(leased.pending_keys))
+            raise
+
+    def _reopen(self, name: str, touched: set[str]) -> None:
+        while True:
+            current = self.catalog.get(name) or Record(name, "processing", self.clock())
+            kept = tuple(output for output in current.outputs if output.key not in touched)
+            pending = (current.claimed_keys() | touched) - {output.key for output in kept}
+            try:
+                self.catalog.write(
+                    replace(current, goal="", outputs=kept, pending_keys=tuple(sorted(pending)), lease=None)
+                )
+            except KeyTaken as taken:
+                touched.discard(taken.key)  # its owner writes it on conditions of its own
+            except Conflict:
+                continue
+            else:
+                return
+
+    def _confirm(self, held: Record) -> None:
+        """Raise Conflict if somebody took the lease over.
+
+        Called after a look at an output and before the write that depends on it: whoever takes the
+        lease later also writes later, and then the condition doesn't hold. An answer that was long under
+        way says nothing of now.
+        """
+        is_outdated = True
+        while is_outdated:
+            asked_at = self.clock()
+            current = self.catalog.get(held.name)
+            if current is None or current.revision != held.revision:
+                raise Conflict(f"the lease on {held.name!r} was taken over")
+            is_outdated = self.clock() - asked_at > ANSWER_LASTS

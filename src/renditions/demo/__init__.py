@@ -1,0 +1,1 @@
+"""What ``renditions demo`` starts with: drawn pictures and a pipeline file."""

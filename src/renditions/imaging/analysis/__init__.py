@@ -1,0 +1,1 @@
+"""What is found out about a picture, and kept in its record."""

@@ -1,0 +1,185 @@
+"""What is found out about a picture: from its smallest level that will do, so that it costs next to nothing.
+
+All of it is about the first frame, upright and in sRGB. Grey is luma (Rec. 601) on white.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from renditions.errors import NotAccepted, Undecodable
+from renditions.imaging.analysis.cosines import sum_cosines
+from renditions.imaging.analysis.exif import Tags, find_exif, find_position, read_tags
+from renditions.imaging.analysis.palette import find_colours
+from renditions.imaging.analysis.placeholder import SmallPicture, make_blurhash, make_thumbhash
+from renditions.imaging.decode import Frames, has_transparent_pixel, resize
+from renditions.imaging.effects import flatten, parse_colour
+from renditions.imaging.geometry import Size, plan
+from renditions.imaging.probe import Header
+from renditions.imaging.vips import Image, translated
+from renditions.model.pipeline import Analyze
+from renditions.model.recipe import Rendition
+from renditions.model.record import Analysis, DominantColour
+
+_SHARPNESS_SIDE = 512
+_SMALL_SIDE = 128
+"""In pixels, from which what needs no sharpness is made."""
+_HEADROOM = 2
+"""How much larger than these the level must be: how a decoder shrinks would else be measured too."""
+_PICKED_SIDE = 48
+_PLACEHOLDER_SIDE = 32
+"""Their highest frequency is the sixth."""
+_HASHED_SIDE = 32
+_HASHED_FREQUENCIES = 8
+_WHITE = parse_colour("white")
+_LUMA = [[0.299, 0.587, 0.114]]
+_LAPLACIAN = [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
+_OPAQUE, _NEARLY_OPAQUE, _HALF_OPAQUE = 255, 250, 128
+_EXIF = "exif-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What is asked about a picture, and the rule that only its pixels can tell."""
+
+    analyze: Analyze
+    min_sharpness: float | None
+
+    @property
+    def level(self) -> Rendition | None:
+        """The size in which the picture has to be looked at, as a recipe; None if nothing is asked."""
+        side = _HEADROOM * self._side
+        return Rendition(width=side, height=side) if side else None
+
+    @property
+    def _side(self) -> int:
+        """How many pixels on a side are looked at."""
+        if self.analyze.sharpness or self.min_sharpness is not None:
+            return _SHARPNESS_SIDE
+        return _SMALL_SIDE if self.analyze.is_wanted else 0
+
+    def look_at(self, content: bytes, header: Header, base: Frames) -> Analysis | None:
+        """Return what is found of what is asked, or None if that is nothing.
+
+        Args:
+            content: The picture's file.
+            header: What its header says.
+            base: The whole first frame, at least as large as :attr:`level`.
+
+        Raises:
+            NotAccepted: it is less sharp than the rule has it.
+            Undecodable: the picture is damaged.
+
+        """
+        with translated(Undecodable, "a picture that can be looked at"):
+            image = base.images[0]
+            small = resize(image, _fit(image, self._side)).copy_memory()
+            analyze, tags = self.analyze, self._read_tags(content, header, image)
+            found = Analysis(
+                exif=find_exif(tags) if analyze.exif else None,
+                position=find_position(tags) if analyze.position else None,
+                colours=_find_colours(image, analyze.colours) if analyze.colours else (),
+                thumbhash=_make_thumbhash(small) if analyze.placeholder == "thumbhash" else None,
+                blurhash=_make_blurhash(small) if analyze.placeholder == "blurhash" else None,
+                perceptual_hash=_hash(small) if analyze.perceptual_hash else None,
+                sharpness=self._check_sharpness(small),
+                transparency=_is_transparent(content, header, base) if analyze.transparency else None,
+            )
+            return found if found != Analysis() else None
+
+    def _read_tags(self, content: bytes, header: Header, image: Any) -> Tags:
+        """Return the EXIF tags; a TIFF is itself of their structure."""
+        if not (self.analyze.exif or self.analyze.position):
+            return read_tags(b"")
+        if header.format == "tiff":
+            return read_tags(content)
+        return read_tags(bytes(image.get(_EXIF)) if image.get_typeof(_EXIF) else b"")
+
+    def _check_sharpness(self, small: Any) -> float | None:
+        """Return the sharpness if it is to be recorded."""
+        if not self.analyze.sharpness and self.min_sharpness is None:
+            return None
+        sharpness = _measure_sharpness(small)
+        if self.min_sharpness is not None and sharpness < self.min_sharpness:
+            raise NotAccepted(f"expected a sharpness of at least {self.min_sharpness:g}, found {sharpness:g}")
+        return sharpness if self.analyze.sharpness else None
+
+
+def _make_thumbhash(small: Any) -> str:
+    return make_thumbhash(_shrink(small))
+
+
+def _make_blurhash(small: Any) -> str:
+    return make_blurhash(_shrink(flatten(small, _WHITE)))
+
+
+def _shrink(image: Any) -> SmallPicture:
+    """Return the picture in at most 32 pixels on a side."""
+    size = _fit(image, _PLACEHOLDER_SIDE)
+    small = resize(image, size).colourspace("srgb")
+    small = small if small.hasalpha() else small.addalpha()
+    return SmallPicture(size.width, size.height, bytes(small.write_to_memory()))
+
+
+def _fit(image: Any, side: int) -> Size:
+    """Return the image's size, at most ``side`` on a side."""
+    return plan(Size(image.width, image.height), Rendition(width=side, height=side)).resized
+
+
+def _luma(small: Any) -> Any:
+    """Return the picture's luma on white, 8 bits."""
+    opaque = flatten(small, _WHITE)
+    return opaque.recomb(Image.new_from_array(_LUMA)).rint().cast("uchar") if opaque.bands == 3 else opaque
+
+
+def _measure_sharpness(small: Any) -> float:
+    """Return the variance of the Laplacian of the picture's luma (Pech-Pacheco and others, 2000).
+
+    The Laplacian is that of the four neighbours, the picture at most 512 pixels on a side, so that a
+    picture of more pixels isn't less sharp.
+    """
+    edges = _luma(small).cast("short").conv(Image.new_from_array(_LAPLACIAN), precision="integer")
+    variance = (edges * edges).avg() - edges.avg() ** 2
+    return float(round(max(variance, 0), 2))
+
+
+def _hash(small: Any) -> str:
+    """Return pHash: which of the 64 lowest frequencies of 32 by 32 pixels of luma are above their median.
+
+    Bits and their order are those of the Python package ImageHash: row by row, the mean first.
+    """
+    values = _luma(resize(small, Size(_HASHED_SIDE, _HASHED_SIDE))).write_to_memory()
+    sums = sum_cosines(bytes(values), _HASHED_SIDE, _HASHED_FREQUENCIES)
+    # Rounded, so that what cancels out is nothing at all.
+    frequencies = [round(value, 3) for row in sums for value in row]
+    middle = median(frequencies)
+    bits = "".join(str(int(value > middle)) for value in frequencies)
+    return f"{int(bits, 2):016x}"
+
+
+def _find_colours(image: Any, most: int) -> tuple[DominantColour, ...]:
+    """Return the dominant colours of pixels that are picked, not averaged: those are really there."""
+    size = _fit(image, _PICKED_SIDE)
+    picked = image.resize(
+        size.width / image.width, vscale=size.height / image.height, kernel="nearest"
+    ).colourspace("srgb")
+    picked = picked if picked.hasalpha() else picked.addalpha()
+    values = bytes(picked.write_to_memory())
+    pixels = zip(values[::4], values[1::4], values[2::4], values[3::4], strict=True)
+    return find_colours(
+        ((red, green, blue) for red, green, blue, alpha in pixels if alpha >= _HALF_OPAQUE), most
+    )
+
+
+def _is_transparent(content: bytes, header: Header, base: Frames) -> bool:
+    """Tell whether any pixel is transparent; where the level doesn't tell, each pixel is looked at."""
+    image = base.images[0]
+    if not image.hasalpha():
+        return False
+    least = image[image.bands - 1].min()
+    if header.drawing or base.size == header.displayed:
+        return bool(least < _OPAQUE)
+    # Resizing makes 253 of 255 here and there.
+    return bool(least < _NEARLY_OPAQUE) or has_transparent_pixel(content, header)

@@ -1,0 +1,79 @@
+"""The few colours that a picture can be told in.
+
+The cloud of its colours is cut in two where it spreads most, across its longest axis at the mean, until
+there are as many parts as colours are wanted: Heckbert's median cut (1982) by variance, as Wan, Wong and
+Prusinkiewicz have it (1988). Each part's mean is a colour.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import mul
+
+from renditions.model.record import DominantColour
+
+_Pixel = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some of the colours, and how often each of them is there."""
+
+    colours: Sequence[_Pixel]
+    times: Sequence[int]
+    count: int
+    sums: tuple[int, ...]
+    """Of each band."""
+    spreads: tuple[int, ...]
+    """In each band the sum of squared distances from the mean, times the count: whole numbers are exact."""
+
+    @property
+    def widest(self) -> float:
+        """The largest spread of a band."""
+        return max(self.spreads) / self.count
+
+    @property
+    def mean(self) -> bytes:
+        """The mean colour, in whole numbers."""
+        return bytes((2 * total + self.count) // (2 * self.count) for total in self.sums)
+
+
+def find_colours(pixels: Iterable[_Pixel], most: int) -> tuple[DominantColour, ...]:
+    """Return at most so many colours, the largest share first; none where there is no pixel."""
+    counted = Counter(pixels)
+    if not counted:
+        return ()
+    parts = [_measure(counted.items())]
+    while len(parts) < most:
+        widest = max(parts, key=lambda part: part.widest)
+        if not widest.widest:
+            break
+        parts.remove(widest)
+        parts += _cut(widest)
+    parts.sort(key=lambda part: (-part.count, part.mean))
+    return tuple(
+        DominantColour(f"#{part.mean.hex()}", round(part.count / counted.total(), 3)) for part in parts
+    )
+
+
+def _measure(counted: Iterable[tuple[_Pixel, int]]) -> _Part:
+    colours, times = zip(*counted, strict=True)
+    count = sum(times)
+    weighted = [list(map(mul, band, times)) for band in zip(*colours, strict=True)]
+    sums = tuple(map(sum, weighted))
+    squares = [
+        sum(map(mul, band, values)) for band, values in zip(zip(*colours, strict=True), weighted, strict=True)
+    ]
+    spreads = tuple(count * square - total * total for square, total in zip(squares, sums, strict=True))
+    return _Part(colours, times, count, sums, spreads)
+
+
+def _cut(part: _Part) -> tuple[_Part, _Part]:
+    """Return both halves, of which neither is empty, since the part spreads."""
+    band = part.spreads.index(max(part.spreads))
+    counted = list(zip(part.colours, part.times, strict=True))
+    below = [each for each in counted if each[0][band] * part.count <= part.sums[band]]
+    above = [each for each in counted if each[0][band] * part.count > part.sums[band]]
+    return _measure(below), _measure(above)

@@ -1,0 +1,1 @@
+"""One module for each format that pictures come in or go out in."""

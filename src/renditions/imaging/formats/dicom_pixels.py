@@ -1,0 +1,273 @@
+"""A DICOM frame's pixels, as they are meant to be seen (PS3.3, C.7.6.3 and C.11; PS3.5, 8.2).
+
+What is stored becomes what was measured (modality LUT), of which a part is shown (window), dark or light
+first. It is all in one table for every value that can be stored, through which the pixels go once.
+"""
+
+from __future__ import annotations
+
+import struct
+from itertools import pairwise
+from typing import Any
+
+from renditions.errors import Undecodable
+from renditions.imaging.extras import import_extra
+from renditions.imaging.formats.dicom import (
+    GREYS,
+    JPEG,
+    JPEG_2000,
+    LARGE_END_FIRST,
+    PALETTE,
+    RLE,
+    Dicom,
+    guarded,
+    library,
+    read,
+)
+from renditions.imaging.geometry import Size
+from renditions.imaging.probe import Header
+from renditions.imaging.resample import enlarge
+from renditions.imaging.vips import Image, load, raise_if_warned, translated
+
+_EXPECTED = "a whole and sound picture"
+_SIZ = b"\xff\x4f\xff\x51"
+"""How a codestream of JPEG 2000 begins: SOC and SIZ (ITU-T T.800, A.5.1)."""
+_NO_TRANSFORM = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
+"""Adobe's segment, which tells JPEG decoders that RGB is no YCbCr (ITU-T T.872, 6.5.3)."""
+
+
+def decode(content: bytes, header: Header) -> Any:
+    """Return the frame as a libvips image of 8 bits, grey or sRGB, its pixels square, without any metadata.
+
+    Raises:
+        Undecodable: it is damaged, or its pixels are not as many as the data set says.
+        Failed: pydicom isn't installed.
+
+    """
+    with guarded(_EXPECTED), translated(Undecodable, _EXPECTED):
+        dicom = read(content)
+        stored = _read_jpeg(dicom, header.page) if dicom.syntax in JPEG else _read(dicom, header.page)
+        if dicom.colours in GREYS:
+            image = stored.maplut(_table(_grey_table(dicom, header.page, stored)))
+        elif dicom.colours == PALETTE:
+            image = stored.maplut(_table(_palette_table(dicom)))
+        else:
+            image = stored.maplut(_table(_colour_table(dicom)))
+        image = image.copy(interpretation="b-w" if image.bands == 1 else "srgb")
+        return _squared(image, header.stored)
+
+
+def _read(dicom: Dicom, frame: int) -> Any:
+    """Return the stored values as an image of 8 or 16 bits without sign, the least of them as 0."""
+    numpy = import_extra("numpy")
+    if dicom.syntax == RLE:
+        values = _unpack_runs(dicom, frame)
+    else:
+        if dicom.syntax in JPEG_2000:
+            _check_codestream(_encoded(dicom, frame), dicom)
+        decoder = library().pixels.get_decoder(dicom.syntax)
+        plugin = "pylibjpeg" if dicom.syntax in JPEG_2000 else ""
+        values, _ = decoder.as_array(
+            dicom.open_pixels(), index=frame, decoding_plugin=plugin, **_describe_to_pydicom(dicom)
+        )
+    kind = f"{'i' if dicom.is_signed else 'u'}{max(dicom.bits, 8) // 8}"
+    values = numpy.ascontiguousarray(values, dtype=kind)
+    if dicom.is_signed:
+        unsigned = kind.replace("i", "u")
+        values = values.view(unsigned) ^ numpy.array(1 << (dicom.bits - 1), unsigned)
+    pixels = "uchar" if dicom.bits <= 8 else "ushort"
+    return Image.new_from_memory(values.tobytes(), dicom.columns, dicom.rows, dicom.samples, pixels)
+
+
+def _encoded(dicom: Dicom, frame: int) -> bytes:
+    found: bytes = library().encaps.get_frame(
+        dicom.open_pixels(), frame, number_of_frames=dicom.frames, extended_offsets=dicom.offsets
+    )
+    return found
+
+
+def _describe_to_pydicom(dicom: Dicom) -> dict[str, Any]:
+    offsets = {"extended_offsets": dicom.offsets} if dicom.offsets else {}
+    return offsets | {
+        "pixel_keyword": "PixelData",
+        "pixel_vr": dicom.kind,
+        "bits_allocated": dicom.bits,
+        "bits_stored": dicom.bits_stored,
+        "columns": dicom.columns,
+        "rows": dicom.rows,
+        "number_of_frames": dicom.frames,
+        "photometric_interpretation": dicom.colours,
+        "pixel_representation": int(dicom.is_signed),
+        "planar_configuration": int(dicom.data.get("PlanarConfiguration") or 0),
+        "samples_per_pixel": dicom.samples,
+    }
+
+
+def _read_jpeg(dicom: Dicom, frame: int) -> Any:
+    """Return the values of a JPEG, decoded by the library for all others."""
+    content = _encoded(dicom, frame)
+    if dicom.colours == "RGB":
+        # What the file itself says goes before it.
+        content = content[:2] + _NO_TRANSFORM + content[2:]
+    image = load("jpeg", content, fail_on="warning")
+    found = (image.width, image.height, image.bands)
+    if found != (dicom.columns, dicom.rows, dicom.samples):
+        raise Undecodable(f"expected a JPEG of {_describe(dicom)}, found {found[0]} by {found[1]}")
+    pixels = image.write_to_memory()
+    raise_if_warned(Undecodable, _EXPECTED)
+    return Image.new_from_memory(pixels, *found, "uchar")
+
+
+def _unpack_runs(dicom: Dicom, frame: int) -> Any:
+    """Return the values of an RLE frame, and no more of them than it has (PS3.5, annex G).
+
+    Its segments have a byte of each value: the upper before the lower, one sample after the other.
+    """
+    numpy = import_extra("numpy")
+    content = _encoded(dicom, frame)
+    count, *offsets = struct.unpack_from("<16L", content)
+    if count != dicom.samples * dicom.bits // 8:
+        raise Undecodable(f"expected {dicom.samples * dicom.bits // 8} segments, found {count}")
+    size = dicom.columns * dicom.rows
+    bounds = pairwise([*offsets[:count], len(content)])
+    segments = [numpy.frombuffer(_unpack(content[start:end], size), "u1") for start, end in bounds]
+    values = numpy.stack(segments, -1).view(f">u{dicom.bits // 8}")
+    values = values.reshape(dicom.rows, dicom.columns, dicom.samples)
+    kind = f"{'i' if dicom.is_signed else 'u'}{dicom.bits // 8}"
+    unused = dicom.bits - dicom.bits_stored
+    values = (values.astype(kind.replace("i", "u")).view(kind) << unused) >> unused
+    if dicom.colours in ("YBR_FULL", "YBR_FULL_422"):
+        return library().pixels.convert_color_space(values.astype("u1"), "YBR_FULL", "RGB")
+    return values
+
+
+def _unpack(segment: bytes, size: int) -> bytes:
+    unpacked, at = bytearray(), 0
+    while len(unpacked) < size:
+        head, at = segment[at], at + 1
+        if head < 128:
+            unpacked += segment[at : at + head + 1]
+            at += head + 1
+        elif head > 128:
+            unpacked += segment[at : at + 1] * (257 - head)
+            at += 1
+    return bytes(unpacked[:size])
+
+
+def _check_codestream(content: bytes, dicom: Dicom) -> None:
+    """Raise ``Undecodable`` if a JPEG 2000 is of another size than its data set says: it may be of any."""
+    sides = [int.from_bytes(content[at : at + 4], "big") for at in (8, 12, 16, 20)]
+    samples = int.from_bytes(content[40:42], "big")
+    found = (sides[0] - sides[2], sides[1] - sides[3], samples)
+    if not content.startswith(_SIZ) or found != (dicom.columns, dicom.rows, dicom.samples):
+        raise Undecodable(f"expected a JPEG 2000 of {_describe(dicom)}, found another")
+
+
+def _describe(dicom: Dicom) -> str:
+    return f"{dicom.columns} by {dicom.rows} pixels of {dicom.samples} values"
+
+
+def _stored_values(dicom: Dicom) -> Any:
+    """Return what each value of :func:`_read` stands for."""
+    count = 1 << max(dicom.bits, 8)
+    return import_extra("numpy").arange(count) - (count // 2 if dicom.is_signed else 0)
+
+
+def _grey_table(dicom: Dicom, frame: int, stored: Any) -> Any:
+    """Return the grey, 0 to 1, of each stored value."""
+    values = _stored_values(dicom)
+    measured = _measure(dicom, frame, values)
+    part = dicom.find(frame, "FrameVOILUTSequence", "WindowCenter")
+    if part is not None and part.get("WindowWidth") is not None:
+        grey = _apply_window(measured, part)
+    elif dicom.bits_stored <= 8 and measured is values:
+        grey = measured / ((1 << dicom.bits_stored) - 1)
+    else:
+        shown = measured[_find_present(dicom, stored, values)]
+        low, high = float(shown.min()), float(shown.max())
+        grey = (measured - low) / ((high - low) or 1)
+    return 1 - grey if dicom.colours == "MONOCHROME1" else grey
+
+
+def _measure(dicom: Dicom, frame: int, values: Any) -> Any:
+    """Return the values after the modality LUT; they themselves if there is none (PS3.3, C.11.1)."""
+    for element in ("ModalityLUTSequence", "RescaleSlope"):
+        part = dicom.find(frame, "PixelValueTransformationSequence", element)
+        if part is not None:
+            measured = library().pixels.apply_modality_lut(values, part)
+            return measured.astype("float64")
+    return values
+
+
+def _apply_window(measured: Any, part: Any) -> Any:
+    """Return the share of a window's width that each value reaches: its first one (PS3.3, C.11.2.1.2)."""
+    numpy = import_extra("numpy")
+    center, width = (_first(part.get(element)) for element in ("WindowCenter", "WindowWidth"))
+    match str(part.get("VOILUTFunction") or "LINEAR").strip().upper():
+        case "SIGMOID":
+            return 1 / (1 + numpy.exp(numpy.clip(-4 * (measured - center) / width, -700, 700)))
+        case "LINEAR_EXACT":
+            return (measured - center) / width + 0.5
+        case _ if width <= 1:
+            return (measured > center - 0.5) * 1.0
+        case _:
+            return (measured - (center - 0.5)) / (width - 1) + 0.5
+
+
+def _first(value: Any) -> float:
+    return float(value if isinstance(value, (float, int)) else value[0])
+
+
+def _find_present(dicom: Dicom, stored: Any, values: Any) -> slice:
+    """Return the range of the values that the frame has, but for what pads it."""
+    numpy = import_extra("numpy")
+    counts = numpy.frombuffer(stored.hist_find().write_to_memory(), "u4")
+    is_present = numpy.zeros(len(values), bool)
+    is_present[: len(counts)] = counts > 0
+    padding = dicom.data.get("PixelPaddingValue")
+    if padding is not None:
+        limit = dicom.data.get("PixelPaddingRangeLimit")
+        low, high = sorted((int(padding), int(padding if limit is None else limit)))
+        is_inside = is_present & ((values < low) | (values > high))
+        is_present = is_inside if is_inside.any() else is_present
+    present = numpy.flatnonzero(is_present)
+    return slice(int(present[0]), int(present[-1]) + 1)
+
+
+def _palette_table(dicom: Dicom) -> Any:
+    """Return the colour, 0 to 1, of each stored value (PS3.3, C.7.6.3.1.5 and C.7.6.3.1.6)."""
+    numpy = import_extra("numpy")
+    tables = []
+    for colour in ("Red", "Green", "Blue"):
+        name = f"{colour}PaletteColorLookupTable"
+        count, first, bits = dicom.data[f"{name}Descriptor"].value
+        count = int(count) & 0xFFFF or 0x10000
+        content = dicom.data[f"{name}Data"].value
+        if dicom.syntax == LARGE_END_FIRST:
+            content = numpy.frombuffer(content, ">u2").astype("<u2").tobytes()
+        depth = 16 if len(content) >= 2 * count else 8
+        entries = numpy.frombuffer(content, f"<u{depth // 8}")[:count]
+        at = numpy.clip(_stored_values(dicom) - int(first), 0, count - 1)
+        tables.append(entries[at] / ((1 << min(int(bits), depth)) - 1))
+    return numpy.stack(tables, -1)
+
+
+def _colour_table(dicom: Dicom) -> Any:
+    """Return the tone, 0 to 1, of each stored value of a colour."""
+    return _stored_values(dicom) / ((1 << dicom.bits_stored) - 1)
+
+
+def _table(tones: Any) -> Any:
+    """Return tones from 0 to 1, of one band or three, as an image of one row that ``maplut`` goes through."""
+    numpy = import_extra("numpy")
+    if not numpy.isfinite(tones).all():
+        raise Undecodable("expected a window and a scale of numbers, found others")
+    pixels = numpy.rint(255 * numpy.clip(tones, 0, 1)).astype("u1")
+    bands = 1 if tones.ndim == 1 else tones.shape[1]
+    return Image.new_from_memory(pixels.tobytes(), len(tones), 1, bands, "uchar")
+
+
+def _squared(image: Any, size: Size) -> Any:
+    """Return the image with its pixels made square."""
+    across, down = size.width / image.width, size.height / image.height
+    return image if across == down == 1 else enlarge(image, across, down, size, "bicubic")

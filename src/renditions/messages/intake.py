@@ -1,0 +1,117 @@
+"""What messages ask of one pipeline, and when they come again: the same for a function and for a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from renditions.core.difference import Difference, Outcome
+from renditions.messages.events import (
+    Change,
+    Content,
+    Ignored,
+    SyncRequest,
+    Unknown,
+    encode_change,
+    encode_sync,
+)
+from renditions.model.pipeline import S3Place
+
+SEND_AT_ONCE = 10
+"""How many messages are sent in one request: as many as SQS takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Something happened to a picture of this pipeline."""
+
+    name: str
+    event: str
+    """What the service called it; see :class:`~renditions.messages.events.Change`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing can be done with it, now or later: it is to be reported."""
+
+    why: str
+
+
+Task = Picture | SyncRequest | Ignored | Refused
+
+
+def read_task(content: Content, place: S3Place) -> Task:
+    """Return what one thing that a message said asks of the pipeline whose pictures land in ``place``."""
+    match content:
+        case Change(_, text) | SyncRequest(text) if not _is_unicode(text):
+            return Refused(f"expected a name of Unicode text, found {text!r}")
+        case Change(place.bucket, place.prefix, _, event):
+            return Ignored(event)  # what consoles make where they make a folder
+        case Change(bucket, key, _, event) if bucket == place.bucket and key.startswith(place.prefix):
+            return Picture(key.removeprefix(place.prefix), event)
+        case Change(bucket, key):
+            return Refused(f"expected an object in {place.spell()}, found s3://{bucket}/{key}")
+        case Unknown(found):
+            return Refused(f"expected news of S3 objects, found {found}")
+        case _:
+            return content
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text can be encoded: JSON can name halves of a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def comes_again(outcome: Outcome) -> bool:
+    """Tell whether the message has to be delivered again, until it ends among the dead letters."""
+    is_given_up = outcome.record is not None and outcome.record.status == "failed"
+    return outcome.again or outcome.result == "failed" or is_given_up
+
+
+@dataclass(frozen=True, slots=True)
+class FannedOut:
+    """How far a reconcile got that is spread over a queue."""
+
+    sent: int
+    """How many pictures differ and have a message now."""
+    continues_after: str | None
+    """The last name that was looked at, if another message continues there."""
+
+
+def fan_out(
+    differences: Iterator[Difference],
+    place: S3Place,
+    send: Callable[[Sequence[str]], None],
+    has_time: Callable[[], bool],
+) -> FannedOut:
+    """Send a message for each picture that differs, and one that says where to continue if time runs out.
+
+    At least one name is looked at, so that each continuation comes further than the one before it. Should
+    it break on the way, beginning anew does no harm: whoever gets a message twice finds the work done.
+
+    Args:
+        differences: The plan, in the order of the names.
+        place: Where the pictures land.
+        send: Puts up to ten messages into the queue.
+        has_time: Tells whether there is time to look at one more and to send ten messages.
+
+    """
+    bodies: list[str] = []
+    sent = 0
+    for difference in differences:
+        if difference.action != "keep":
+            bodies.append(encode_change(place.bucket, place.prefix + difference.name))
+            sent += 1
+        if len(bodies) == SEND_AT_ONCE:
+            send(bodies)
+            bodies = []
+        if not has_time():
+            send([*bodies, encode_sync(difference.name)])
+            return FannedOut(sent, difference.name)
+    if bodies:
+        send(bodies)
+    return FannedOut(sent, None)

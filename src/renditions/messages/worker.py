@@ -1,0 +1,220 @@
+"""A worker: takes the messages that a function would be started with, and does with them what it does.
+
+A message is hidden from others while it is worked on, for a short time that is renewed until its pictures
+are done: whatever a worker held that was killed comes again soon. What is done is deleted. What failed is
+left to come again, later each time, until the queue moves it to its dead letters.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from renditions.core.difference import Difference, Outcome
+from renditions.errors import QueueFailed, RenditionsError
+from renditions.messages.events import SyncRequest, decode
+from renditions.messages.intake import Picture, Refused, Task, comes_again, fan_out, read_task
+from renditions.model.pipeline import S3Place
+
+if TYPE_CHECKING:
+    from renditions.aws.sqs import Queue, Received
+
+log = logging.getLogger(__name__)
+
+RENEW_AT_ONCE = 10
+"""How many messages one request is about: as many as SQS takes."""
+
+MOST_DOUBLINGS = 10
+"""How often a pause is doubled, before it is as long as it gets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long a worker waits for what, in seconds."""
+
+    poll: int = 5
+    """A request for a message to come; a stop may have to wait as long."""
+    hold: int = 120
+    """How long a message stays hidden while it is worked on, from when that was last renewed."""
+    beat: float = 30.0
+    """How often it is renewed."""
+    first_pause: int = 30
+    """How long a message stays hidden that failed once; twice as long with each further delivery."""
+    longest_pause: int = 900
+    longest_silence: int = 60
+    """How long to wait at most before asking a queue again that couldn't be reached."""
+
+    def pause_after(self, deliveries: int) -> int:
+        """Return how long to hide a message that failed at this delivery, from 1."""
+        return int(min(self.first_pause * 2 ** min(deliveries - 1, MOST_DOUBLINGS), self.longest_pause))
+
+    def silence_after(self, attempt: int) -> int:
+        """Return how long to wait after this failed attempt to reach the queue, from 0."""
+        return int(min(2 ** min(attempt, MOST_DOUBLINGS), self.longest_silence))
+
+
+class Held:
+    """The messages in work, kept hidden from others."""
+
+    def __init__(self, queue: Queue, times: Times) -> None:
+        self._queue = queue
+        self._times = times
+        self._messages: dict[str, Received] = {}
+        self._lock = threading.Lock()
+
+    def add(self, message: Received) -> None:
+        """Keep the message hidden from now on."""
+        with self._lock:
+            self._messages[message.receipt] = message
+
+    def drop(self, message: Received) -> None:
+        """Leave the message alone from now on; a renewal that is under way is waited for."""
+        with self._lock:
+            del self._messages[message.receipt]
+
+    @contextmanager
+    def renewed(self) -> Iterator[None]:
+        """Renew, in a thread of its own, until the context is left."""
+        over = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(over,), name="renewals")
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _beat(self, over: threading.Event) -> None:
+        while not over.wait(self._times.beat):
+            with self._lock:
+                messages = list(self._messages.values())
+                for start in range(0, len(messages), RENEW_AT_ONCE):
+                    try:
+                        self._queue.hide(messages[start : start + RENEW_AT_ONCE], self._times.hold)
+                    except QueueFailed as error:
+                        log.warning("%s; messages in work may be delivered to others", error)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Works off a queue, several messages at a time; no more are taken than are in work."""
+
+    queue: Queue
+    place: S3Place
+    """Where the pictures land."""
+    process: Callable[[str], Outcome]
+    """Processes one name; called from several threads."""
+    plan: Callable[[str], Iterator[Difference]]
+    """Makes a plan of everything above a name, for a schedule's tick."""
+    threads: int
+    """How many messages are in work at once."""
+    on_outcome: Callable[[Outcome], None]
+    """Is told what became of each picture, in one thread at a time."""
+    times: Times = Times()
+    _telling: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set, and then end what is in work.
+
+        A queue that can't be reached is asked again, after growing pauses.
+
+        Raises:
+            QueueRefused: The queue can't be had until somebody changes something.
+
+        """
+        held = Held(self.queue, self.times)
+        running: set[Future[None]] = set()
+        with held.renewed(), ThreadPoolExecutor(self.threads, thread_name_prefix="message") as executor:
+            while not stop.is_set():
+                if len(running) == self.threads:
+                    wait(running, return_when=FIRST_COMPLETED)
+                for future in [future for future in running if future.done()]:
+                    running.remove(future)
+                    future.result()
+                for message in self._receive(self.threads - len(running), stop):
+                    held.add(message)
+                    running.add(executor.submit(self._handle, message, held, stop))
+
+    def _receive(self, limit: int, stop: threading.Event) -> list[Received]:
+        """Return messages, none when it was time to stop meanwhile."""
+        for attempt in itertools.count():
+            try:
+                received = self.queue.receive(limit, self.times.poll, self.times.hold)
+                if received and stop.is_set():
+                    self.queue.hide(received, 0)
+                    received = []
+            except QueueFailed as error:
+                if not error.retryable:
+                    raise
+                pause = self.times.silence_after(attempt)
+                log.warning("%s; trying again in %d seconds", error, pause)
+                stop.wait(pause)
+            else:
+                return received
+            if stop.is_set():
+                break
+        return []
+
+    def _handle(self, message: Received, held: Held, stop: threading.Event) -> None:
+        """Do what the message asks for; then delete it, or leave it to come again."""
+        (decoded,) = decode({"Records": [message.to_record()]}).messages
+        outcomes = [self._work(read_task(content, self.place), stop) for content in decoded.contents]
+        held.drop(message)
+        try:
+            if any(map(comes_again, outcomes)):
+                pause = max(self.times.pause_after(message.deliveries), *map(_seconds_leased, outcomes))
+                self.queue.hide([message], pause)
+            else:
+                self.queue.delete([message])
+        except QueueFailed as error:
+            log.warning("%s; the message comes again", error)
+        with self._telling:
+            for outcome in outcomes:
+                if outcome.name:
+                    self.on_outcome(outcome)
+
+    def _work(self, task: Task, stop: threading.Event) -> Outcome:
+        """Return what became of one thing that a message asks for."""
+        try:
+            match task:
+                case Picture(name):
+                    return self.process(name)
+                case SyncRequest(after):
+                    self._fan_out(after, stop)
+                case Refused(why):
+                    log.error("%s", why)
+        except RenditionsError as error:
+            log.error("%s", error)  # noqa: TRY400 - it says what was expected and what was found
+        except Exception:
+            # Whatever it is, the other messages have nothing to do with it.
+            log.exception("%s broke off", task)
+        else:
+            return Outcome("", "unchanged")
+        return Outcome("", "failed", again=True)
+
+    def _fan_out(self, after: str, stop: threading.Event) -> None:
+        fanned = fan_out(self.plan(after), self.place, self.queue.send, lambda: not stop.is_set())
+        more = "" if fanned.continues_after is None else f", to be continued after {fanned.continues_after}"
+        log.info("%d pictures differ%s", fanned.sent, more)
+
+
+def _seconds_leased(outcome: Outcome) -> int:
+    """Return how long somebody else holds the picture, at most.
+
+    Before that its message would come in vain, and it only comes so often:
+
+        A  takes the lease …killed…                          the lease ends
+        B                    waits, waits, waits, dead letter      :
+        C                    waits                                 : makes it
+    """
+    if outcome.result != "waiting" or outcome.record is None or outcome.record.lease is None:
+        return 0
+    return math.ceil((outcome.record.lease.until - datetime.now(UTC)).total_seconds())

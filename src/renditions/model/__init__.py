@@ -1,0 +1,1 @@
+"""What a pipeline declares and what a catalog holds, as values: no input and no output."""

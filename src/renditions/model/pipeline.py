@@ -1,0 +1,295 @@
+"""What the user declares: the pipeline file as frozen dataclasses, and what follows from it.
+
+The classes are the file's one description: each field's annotation carries its range and its sentence.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from renditions.model.fields import (
+    AspectRatio,
+    ByteCount,
+    CatalogKey,
+    CatalogUrl,
+    NotEmpty,
+    NotifyUrl,
+    PixelCount,
+    Range,
+    Side,
+    StoreUrl,
+    declared_in,
+    hash_of,
+)
+from renditions.model.recipe import Focus, Rendition
+
+NoticeEvent = Literal["done", "rejected", "failed"]
+Placeholder = Literal["none", "thumbhash", "blurhash"]
+InputFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "heic", "svg", "pdf", "dicom"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where pictures land."""
+
+    store: Annotated[StoreUrl, 'A folder, relative to this file, or "s3://bucket/prefix/".']
+    match: Annotated[
+        tuple[str, ...],
+        NotEmpty(),
+        "Shell patterns of the keys that are pictures, without regard to case; * crosses slashes. "
+        "Names that start with a dot never match.",
+    ] = ("*.jpg", "*.jpeg", "*.png", "*.webp", "*.avif", "*.gif", "*.tif", "*.tiff", "*.heic", "*.heif")
+
+    def matches(self, key: str) -> bool:
+        """Tell whether an object of this key is a picture of this pipeline."""
+        if key.rpartition("/")[2].startswith(".") or key.endswith("/"):
+            return False
+        lower = key.lower()
+        return any(fnmatch.fnmatchcase(lower, pattern.lower()) for pattern in self.match)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accept:
+    """What is accepted; anything else is rejected, with the reason."""
+
+    formats: Annotated[
+        tuple[InputFormat, ...],
+        NotEmpty(),
+        "The formats that are accepted, told by content, never by name; svg, pdf and dicom have to be "
+        "asked for.",
+    ] = ("jpeg", "png", "webp", "avif", "gif", "tiff", "heic")
+    max_bytes: Annotated[ByteCount, 'The largest file, in bytes or as "50 MB".'] = 50_000_000
+    max_pixels: Annotated[
+        PixelCount, 'The most pixels, over all frames and pages that are decoded, as a number or as "100 MP".'
+    ] = 100_000_000
+    min_width: Annotated[Side | None, "The smallest width as displayed, in pixels."] = None
+    min_height: Annotated[Side | None, "The smallest height as displayed, in pixels."] = None
+    max_width: Annotated[Side | None, "The largest width as displayed, in pixels."] = None
+    max_height: Annotated[Side | None, "The largest height as displayed, in pixels."] = None
+    min_aspect_ratio: Annotated[
+        AspectRatio | None, 'The narrowest shape: width by height as displayed, as a number or as "16:9".'
+    ] = None
+    max_aspect_ratio: Annotated[
+        AspectRatio | None, 'The widest shape: width by height as displayed, as a number or as "16:9".'
+    ] = None
+    min_sharpness: Annotated[
+        Annotated[float, Range(0, 100_000)] | None,
+        "The least sharpness: the variance of the Laplacian, see [analyze].",
+    ] = None
+    animation: Annotated[bool, "Whether animated pictures are accepted."] = True
+    burned_in_annotation: Annotated[
+        bool,
+        "Whether DICOM is accepted of which BurnedInAnnotation says that its pixels tell whom they show.",
+    ] = False
+
+    def fingerprint(self) -> str:
+        """Return a hash over the rules: under other rules, every picture is looked at again."""
+        return hash_of(declared_in(self))
+
+    @property
+    def needs_header(self) -> bool:
+        """Tell whether there is a rule about more than the file's format and size."""
+        about_the_file = {"formats", "max_bytes", "max_pixels"}
+        return not declared_in(self).keys() <= about_the_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analyze:
+    """What is found out about each picture, and kept in its record."""
+
+    exif: Annotated[bool, "Camera, lens, time and exposure, as EXIF has them."] = False
+    position: Annotated[bool, "Where the picture was taken, as EXIF has it: GPS."] = False
+    colours: Annotated[
+        Annotated[int, Range(1, 10)] | None, "How many dominant colours: each as #rrggbb with its share."
+    ] = None
+    placeholder: Annotated[
+        Placeholder, "A blurred preview of some 30 bytes, to show while the picture loads."
+    ] = "none"
+    perceptual_hash: Annotated[
+        bool, "64 bits (pHash) that differ little between pictures that look alike, in hexadecimal."
+    ] = False
+    sharpness: Annotated[
+        bool,
+        "The variance of the Laplacian of luminance, at most 512 pixels on a side: some hundreds of a sharp "
+        "photograph, below 100 of a blurred one.",
+    ] = False
+    transparency: Annotated[bool, "Whether any pixel really is transparent."] = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Tell whether there is anything to find out."""
+        return bool(declared_in(self))
+
+
+NO_ANALYSIS = Analyze()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one picture may cost."""
+
+    seconds: Annotated[
+        Annotated[int, Range(1, 900)], "How long decoding and rendering one picture may take, in seconds."
+    ] = 60
+    memory: Annotated[
+        ByteCount,
+        'How much memory the process that decodes and renders one picture may hold, in bytes or as "2 GB".',
+    ] = 2_000_000_000
+    pages: Annotated[Annotated[int, Range(1, 100_000)], "How many pages of one document may be decoded."] = 50
+    frames: Annotated[
+        Annotated[int, Range(1, 100_000)], "How many frames of one animation may be decoded."
+    ] = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPlace:
+    """Where renditions go."""
+
+    store: Annotated[StoreUrl, 'A folder, relative to this file, or "s3://bucket/prefix/".']
+    cache_control: Annotated[str | None, "The Cache-Control header that outputs are served with."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogPlace:
+    """Where the records are."""
+
+    store: Annotated[CatalogUrl, '"sqlite:FILE", relative to this file, or "dynamodb:TABLE".'] = (
+        "sqlite:renditions.db"
+    )
+    key: Annotated[CatalogKey, "What the picture's name is called in a record: the partition key's name."] = (
+        "image_name"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Who hears of what."""
+
+    on: Annotated[tuple[NoticeEvent, ...], NotEmpty(), "Which results are told."]
+    to: Annotated[NotifyUrl, 'Where to: "log:", "sns:ARN", "events:BUS", or a URL such as "mailto://…".']
+
+    @property
+    def target(self) -> str:
+        """What a record calls this entry by: a hash, because a URL may hold a password."""
+        return hash_of(self.to)[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What somebody asked of one picture, beyond what the pipeline declares for all."""
+
+    focus: Focus | None = None
+    """What stays in the middle of renditions with ``gravity = "focus"``."""
+    demanded: tuple[str, ...] = ()
+    """The renditions with ``on_demand`` that it was asked for."""
+
+
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """A whole pipeline file."""
+
+    source: Source
+    output: OutputPlace
+    renditions: Annotated[Mapping[str, Rendition], NotEmpty()]
+    accept: Accept = field(default_factory=Accept)
+    analyze: Analyze = NO_ANALYSIS
+    limits: Limits = field(default_factory=Limits)
+    catalog: CatalogPlace = field(default_factory=CatalogPlace)
+    notify: tuple[Notify, ...] = ()
+
+    @cached_property
+    def _key_templates(self) -> Mapping[str, str]:
+        return {name: rendition.key_template(name) for name, rendition in self.renditions.items()}
+
+    @cached_property
+    def _fingerprints(self) -> Mapping[str, str]:
+        """Of pictures of which nothing is asked that isn't asked of all."""
+        return {name: recipe.fingerprint() for name, recipe in self.recipes(NO_WISHES).items()}
+
+    @cached_property
+    def rules(self) -> str:
+        """The fingerprint of what pictures are looked at for: ``[accept]``, ``[analyze]`` and ``[limits]``.
+
+        Time limits don't count, since what took too long isn't rejected. Defaults leave no trace.
+        """
+        accept, analyze = self.accept.fingerprint(), declared_in(self.analyze)
+        limits = {name: value for name, value in declared_in(self.limits).items() if name != "seconds"}
+        more = [declared for declared in (analyze, limits) if declared]
+        return hash_of([accept, *more]) if more else accept
+
+    def recipes(self, wishes: Wishes = NO_WISHES) -> Mapping[str, Rendition]:
+        """Return the recipe of each rendition that a picture with these wishes is to have."""
+        return {
+            name: rendition.focused_on(wishes.focus)
+            for name, rendition in self.renditions.items()
+            if not rendition.on_demand or name in wishes.demanded
+        }
+
+    def fingerprints(self, wishes: Wishes = NO_WISHES) -> Mapping[str, str]:
+        """Return the fingerprint of each of :meth:`recipes`."""
+        if wishes == NO_WISHES:
+            return self._fingerprints
+        return {name: recipe.fingerprint() for name, recipe in self.recipes(wishes).items()}
+
+    def output_keys(self, name: str, etag: str, wishes: Wishes = NO_WISHES) -> dict[str, str]:
+        """Return the output key of each of :meth:`recipes`, for the picture of this name and ETag."""
+        values = template_values(name, etag)
+        wanted = self._fingerprints if wishes == NO_WISHES else self.recipes(wishes)
+        return {rendition: self._key_templates[rendition].format_map(values) for rendition in wanted}
+
+    def goal_of(self, name: str, etag: str, wishes: Wishes = NO_WISHES) -> str:
+        """Return a fingerprint over everything that is wanted of this picture as it is now.
+
+        A record that was decided for this goal needs no work, and any other does.
+        """
+        fingerprints = self.fingerprints(wishes)
+        keys = self.output_keys(name, etag, wishes)
+        wanted = [(rendition, key, fingerprints[rendition]) for rendition, key in keys.items()]
+        return hash_of([etag, self.rules, wanted])
+
+
+def template_values(name: str, etag: str) -> dict[str, str]:
+    """Return what the template fields that depend on the picture stand for."""
+    base = name.rpartition("/")[2]
+    stem, _, _ = base.rpartition(".")
+    return {"dir": name[: len(name) - len(base)], "name": base, "stem": stem or base, "etag": etag}
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPlace:
+    """A store in a folder."""
+
+    path: Path
+
+    def spell(self) -> str:
+        """Return what tells two places apart, ending in a slash."""
+        return f"{self.path.resolve().as_posix().rstrip('/')}/"
+
+
+@dataclass(frozen=True, slots=True)
+class S3Place:
+    """A store in a bucket, below a prefix."""
+
+    bucket: str
+    prefix: str
+
+    def spell(self) -> str:
+        """Return what tells two places apart."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+def parse_store(url: str, directory: Path) -> FolderPlace | S3Place:
+    """Return the place that a store's URL names; folders are relative to ``directory``."""
+    if match := re.fullmatch(r"s3://([^/]+)/?(.*)", url):
+        prefix = match[2]
+        return S3Place(match[1], f"{prefix}/" if prefix and not prefix.endswith("/") else prefix)
+    return FolderPlace(directory / Path(url).expanduser())

@@ -1,0 +1,360 @@
+"""One declared rendition: its fields, the formats that it can have, and its fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from renditions.model.fields import (
+    ByteCount,
+    Colour,
+    FontFile,
+    KeyTemplate,
+    Line,
+    OpaqueColour,
+    PageChoice,
+    Percent,
+    PictureFile,
+    Range,
+    RangeOr,
+    Side,
+    declared_in,
+    hash_of,
+    parse_template,
+)
+
+ENGINE_REVISION = 1
+"""Raised by hand when output changes on purpose: every rendition is then stale.
+
+Upgrading a library doesn't raise it, so that it doesn't remake ten million pictures by surprise.
+"""
+OutputFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "pdf", "base64", "auto"]
+Fit = Literal["inside", "cover", "contain", "fill", "outside"]
+Gravity = Literal[
+    "center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest",
+    "attention", "entropy", "focus",
+]  # fmt: skip
+Compass = Literal[
+    "center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest",
+]  # fmt: skip
+Rotation = Literal[0, 90, 180, 270]
+Flip = Literal["none", "horizontal", "vertical", "both"]
+Animation = Literal["first", "keep"]
+Metadata = Literal["none", "copyright", "all"]
+Chroma = Literal["420", "444"]
+Profile = Literal["srgb", "keep"]
+
+
+@dataclass(frozen=True, slots=True)
+class FormatFacts:
+    """What a format can hold."""
+
+    extension: str
+    content_type: str
+    max_side: int = 65_535
+    """The longest side that the format, or its encoder here, can hold, in pixels."""
+    transparency: bool = False
+    animation: bool = False
+    default_quality: int | None = None
+    """None where the format has no quality."""
+    lossless_choice: bool = False
+    max_effort: int | None = None
+    default_effort: int | None = None
+
+
+FORMATS: Mapping[str, FormatFacts] = {
+    "jpeg": FormatFacts("jpg", "image/jpeg", default_quality=82),
+    "png": FormatFacts("png", "image/png", transparency=True),
+    "webp": FormatFacts(
+        "webp", "image/webp", 16_383, transparency=True, animation=True,
+        default_quality=80, lossless_choice=True, max_effort=6, default_effort=4,
+    ),
+    "avif": FormatFacts(
+        "avif", "image/avif", 16_384, transparency=True,
+        default_quality=60, lossless_choice=True, max_effort=9, default_effort=1,
+    ),
+    "gif": FormatFacts("gif", "image/gif", transparency=True, animation=True),
+    "tiff": FormatFacts("tif", "image/tiff", transparency=True),
+    "pdf": FormatFacts("pdf", "application/pdf", 14_400, default_quality=82),
+    "base64": FormatFacts("txt", "text/plain; charset=us-ascii"),
+}  # fmt: skip
+DOCUMENT_FORMATS = ("pdf", "tiff")
+"""The formats that can have several pages."""
+PAGED_FORMATS = (*DOCUMENT_FORMATS, "dicom")
+"""The formats of pictures that pages can be chosen of."""
+PRIVATE_FORMATS = ("dicom",)
+"""The formats whose files tell of somebody: no rendition may hold one as it is."""
+NOT_OF_THE_BYTES = ("key", "on_demand")
+"""The fields of a rendition that say nothing about what is in it."""
+SOURCE_TYPES: Mapping[str, str] = {
+    "dicom": "application/dicom",
+    "heic": "image/heic",
+    "svg": "image/svg+xml",
+}
+"""The media types of formats that pictures come in and renditions don't go out in."""
+AUTO_FORMATS: Mapping[str, str] = {"dicom": "png", "heic": "jpeg", "svg": "png", "pdf": "jpeg"}
+"""What ``auto`` makes of pictures that don't keep their own format."""
+
+
+def media_type(source_format: str) -> str:
+    """Return the media type of a picture that comes in."""
+    return SOURCE_TYPES.get(source_format) or FORMATS[source_format].content_type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watermark:
+    """A picture or a text that is drawn over a rendition."""
+
+    image: Annotated[
+        PictureFile | None,
+        'A picture file, relative to this file, or "source:KEY" for an object of the source store.',
+    ] = None
+    text: Annotated[Line | None, "A line of text, drawn with a thin outline of the opposite tone."] = None
+    font: Annotated[
+        FontFile | None,
+        "A TrueType or OpenType font file, relative to this file; without it Open Sans, which comes along.",
+    ] = None
+    colour: Annotated[Colour, "The text's colour."] = "white"
+    size: Annotated[Annotated[float, Range(1, 100)], "The mark's width, in percent of the picture's."] = 25.0
+    gravity: Annotated[Compass, "Where the mark is."] = "southeast"
+    offset: Annotated[
+        Annotated[float, Range(0, 50)],
+        "How far the mark is from the edges, in percent of the picture's shorter side.",
+    ] = 2.0
+    opacity: Annotated[
+        Annotated[float, Range(1, 100)], "How much the mark covers, in percent: 100 hides what is below."
+    ] = 60.0
+    tile: Annotated[bool, "Whether the mark is repeated over the whole picture."] = False
+    gap: Annotated[
+        Annotated[float, Range(0, 100)],
+        "What is left between repeated marks, in percent of the picture's shorter side.",
+    ] = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A part of a picture, in percent of its width and height; it ends within the picture."""
+
+    left: Annotated[Percent, "Where it begins, from the left."] = 0.0
+    top: Annotated[Percent, "Where it begins, from the top."] = 0.0
+    width: Annotated[Annotated[float, Range(0.01, 100)], "How wide it is."]
+    height: Annotated[Annotated[float, Range(0.01, 100)], "How high it is."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Focus:
+    """A point of a picture, in percent of its width and height."""
+
+    x: Annotated[Percent, "How far it is from the left."]
+    y: Annotated[Percent, "How far it is from the top."]
+
+    def within(self, region: Region) -> Focus:
+        """Return where the point is in a part of the picture; beyond it, where the part is nearest."""
+        return Focus(
+            x=_bounded((self.x - region.left) / region.width),
+            y=_bounded((self.y - region.top) / region.height),
+        )
+
+    def turned(self, rotate: Rotation, flip: Flip) -> Focus:
+        """Return where the point is once the picture was turned clockwise and then mirrored."""
+        x, y = self.x, self.y
+        for _ in range(rotate // 90):
+            x, y = 100 - y, x
+        return Focus(
+            x=100 - x if flip in ("horizontal", "both") else x,
+            y=100 - y if flip in ("vertical", "both") else y,
+        )
+
+
+def _bounded(share: float) -> float:
+    return min(max(100 * share, 0.0), 100.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendition:
+    """One declared result, made from each picture.
+
+    The order of operations is fixed, whatever the order in the file: orient, crop, trim, rotate, flip,
+    resize, cut (cover), adjust (grayscale, sepia, brightness, contrast, saturation, gamma, negate), tint,
+    blur, sharpen, pixelate, pad (contain), corners, padding, watermark, flatten, encode.
+    """
+
+    key: Annotated[
+        KeyTemplate,
+        "The output's key, from {key} {dir} {name} {stem} (of the picture), {rendition} {format} {ext} "
+        "{width} {height} (as declared) and {etag} (of the picture's content).",
+    ] = "{dir}{name}/{rendition}.{ext}"
+    on_demand: Annotated[
+        bool, "Whether it is made only of the pictures that somebody asks it of, at /i/RENDITION/NAME."
+    ] = False
+    format: Annotated[
+        OutputFormat,
+        'The format; "auto" keeps the picture\'s own (JPEG for HEIC and PDF, PNG for SVG and DICOM).',
+    ] = "jpeg"
+    width: Annotated[Side | None, "The box's width, in pixels."] = None
+    height: Annotated[Side | None, "The box's height, in pixels."] = None
+    fit: Annotated[
+        Fit,
+        "How the picture goes into the box. inside: whole, at most that large. cover: fills it, the rest is "
+        "cut off. contain: whole, padded to it. fill: stretched. outside: whole, at least that large.",
+    ] = "inside"
+    gravity: Annotated[
+        Gravity,
+        "What stays when cover cuts, and where contain puts the picture. focus: the point that the picture's "
+        "record has, the center until it has one.",
+    ] = "center"
+    focus: Annotated[
+        Focus | None, "What stays in the middle, as far as there is picture around it, when cover cuts."
+    ] = None
+    background: Annotated[Colour, "What padding and, where the format has none, transparency become."] = (
+        "white"
+    )
+    enlarge: Annotated[bool, "Whether a picture smaller than the box is enlarged."] = False
+    pixel_ratio: Annotated[
+        Annotated[float, Range(1, 5)],
+        "What width, height, blur, pixelate, corners and padding are multiplied by, for dense screens.",
+    ] = 1.0
+    crop: Annotated[
+        Region | None, "The part of the upright picture that is used: left, top, width, height in percent."
+    ] = None
+    trim: Annotated[
+        Annotated[int, Range(0, 255)] | None,
+        "Borders are cut off that differ from the upper left pixel by no more than this in any colour.",
+    ] = None
+    rotate: Annotated[Rotation, "By how many degrees the picture is turned clockwise."] = 0
+    flip: Annotated[
+        Flip, "How the turned picture is mirrored: left to right (horizontal), top to bottom, or both."
+    ] = "none"
+    grayscale: Annotated[bool, "Whether colours become greys of their luminance."] = False
+    sepia: Annotated[bool, "Whether colours become the browns of an old photograph."] = False
+    brightness: Annotated[Annotated[float, Range(0, 10)], "What every colour is multiplied by."] = 1.0
+    contrast: Annotated[
+        Annotated[float, Range(0, 10)], "What every colour's distance from middle grey is multiplied by."
+    ] = 1.0
+    saturation: Annotated[
+        Annotated[float, Range(0, 10)], "What every colour's distance from its grey is multiplied by."
+    ] = 1.0
+    gamma: Annotated[
+        Annotated[float, Range(0.1, 10)], "Above 1 makes middle tones lighter, below 1 darker."
+    ] = 1.0
+    negate: Annotated[bool, "Whether every colour becomes its opposite."] = False
+    tint: Annotated[
+        OpaqueColour | None, "Colours become tones from black through this one to white, of their luminance."
+    ] = None
+    blur: Annotated[
+        Annotated[float, Range(0, 100)], "The standard deviation of a Gaussian blur, in pixels."
+    ] = 0.0
+    sharpen: Annotated[
+        Annotated[float, Range(0, 10)],
+        "The standard deviation, in pixels, of the blur whose difference from the luminance is added to it.",
+    ] = 0.0
+    pixelate: Annotated[
+        Annotated[int, Range(1, 1000)], "The side of the squares of one colour that it becomes, in pixels."
+    ] = 1
+    corners: Annotated[
+        Annotated[int | Literal["circle"], RangeOr(0, 65_535, "circle")],
+        'The radius of round corners, in pixels, or "circle" for the largest circle in the middle.',
+    ] = 0
+    padding: Annotated[
+        Annotated[int, Range(0, 10_000)], "How many pixels of the background are added on each side."
+    ] = 0
+    watermark: Annotated[Watermark | None, "A picture or a text drawn over it."] = None
+    quality: Annotated[
+        Annotated[int | Literal["auto"], RangeOr(1, 100, "auto")] | None,
+        "1 to 100; without it 82 for JPEG and PDF, 80 for WebP, 60 for AVIF. auto: for each picture the "
+        "lowest that reaches the target.",
+    ] = None
+    target: Annotated[
+        Annotated[float, Range(1, 99)],
+        'How near to the resized original quality = "auto" stays: 100 is the same, 80 looks the same side by '
+        "side.",
+    ] = 80.0
+    effort: Annotated[
+        Annotated[int, Range(0, 9)] | None,
+        "How hard the encoder tries: WebP 0 to 6 (4 without it), AVIF 0 to 9 (1 without it).",
+    ] = None
+    lossless: Annotated[bool, "Whether WebP or AVIF keep every pixel as it is."] = False
+    animation: Annotated[
+        Animation, 'Whether an animated picture stays one ("keep", GIF and WebP) or gives its first frame.'
+    ] = "first"
+    pages: Annotated[
+        PageChoice,
+        'The pages of a PDF or TIFF, or frames of a DICOM, that it is made of: "first", "all", or such as '
+        '"1-3,5". Several need pdf or tiff as the format.',
+    ] = "first"
+    metadata: Annotated[
+        Metadata,
+        "What is kept of EXIF, XMP and IPTC. copyright: who made the picture and who has the rights, never "
+        "where it was taken. all: everything but the orientation, since the picture is upright.",
+    ] = "none"
+    profile: Annotated[
+        Profile,
+        "srgb: the colours become those of sRGB. keep: they stay as they are, with the ICC profile that "
+        "tells what they mean; CMYK becomes sRGB all the same.",
+    ] = "srgb"
+    progressive: Annotated[bool, "Whether JPEG is progressive and PNG interlaced."] = False
+    chroma: Annotated[
+        Chroma, "Whether JPEG and AVIF halve the resolution of colours (420) or keep it whole (444)."
+    ] = "420"
+    palette: Annotated[
+        Annotated[int, Range(2, 256)] | None,
+        "The most colours that a PNG may have; the encoder makes 2, 4, 16 or 256, whichever still fits.",
+    ] = None
+    data_uri: Annotated[bool, "Whether Base64 text is a data: URI (RFC 2397)."] = False
+    max_bytes: Annotated[
+        ByteCount | None,
+        'The largest file, in bytes or as "100 kB": the best quality up to the declared one that fits.',
+    ] = None
+    skip_if_larger: Annotated[
+        bool,
+        "Whether a file larger than the source's gives way to a copy of that, in JPEG, PNG and WebP, where "
+        "nothing declared would be missing from it.",
+    ] = False
+
+    @property
+    def needs_pixels(self) -> bool:
+        """Tell whether the picture has to be decoded for it."""
+        return self.format != "base64"
+
+    def focused_on(self, point: Focus | None) -> Rendition:
+        """Return what is made of a picture with this focus, a point of the whole upright picture."""
+        if self.gravity != "focus":
+            return self
+        if point and self.crop:
+            point = point.within(self.crop)
+        return replace(self, gravity="center", focus=point and point.turned(self.rotate, self.flip))
+
+    def multiplied(self, pixels: int) -> int:
+        """Return a declared length times the pixel ratio, in pixels, halves rounded up."""
+        return int(pixels * Fraction(str(self.pixel_ratio)) + Fraction(1, 2))
+
+    def fingerprint(self) -> str:
+        """Return a hash over what decides the output's bytes: the recipe and the engine's revision.
+
+        Fields at their default don't count, so that a new field with a default changes none.
+        """
+        declared = declared_in(self)
+        return hash_of(
+            [ENGINE_REVISION, {name: declared[name] for name in declared if name not in NOT_OF_THE_BYTES}]
+        )
+
+    def content_type(self, actual_format: str) -> str:
+        """Return the media type of an output whose format turned out to be ``actual_format``."""
+        return FORMATS[actual_format].content_type
+
+    def key_template(self, name: str) -> str:
+        """Return ``key`` with everything in it that doesn't depend on the picture."""
+        constants: dict[str, str] = {"rendition": name, "key": "{dir}{name}"}
+        if self.format != "auto":
+            constants |= {"format": self.format, "ext": FORMATS[self.format].extension}
+        if self.width:
+            constants["width"] = str(self.width)
+        if self.height:
+            constants["height"] = str(self.height)
+        return "".join(
+            literal.replace("{", "{{").replace("}", "}}")
+            + (constants.get(name, f"{{{name}}}") if name else "")
+            for literal, name in parse_template(self.key)
+        )

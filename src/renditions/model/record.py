@@ -1,0 +1,373 @@
+"""What the catalog holds of one picture.
+
+A record's JSON form (:meth:`Record.to_item`) is one shape everywhere: what ``renditions show --json``
+prints, what SQLite keeps and what a DynamoDB item holds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, get_args
+
+from renditions.model.pipeline import NO_WISHES, NoticeEvent, Wishes
+from renditions.model.recipe import Focus
+
+Status = Literal["processing", "done", "rejected", "failed"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+ATTRIBUTES = frozenset(
+    {
+        "analysis", "attempts", "blocked_by", "demanded", "errors", "etag", "focus", "goal", "history",
+        "lease", "original_format", "original_frames", "original_height", "original_size_bytes",
+        "original_width", "owed", "pending_keys", "processed_height", "processed_size_bytes",
+        "processed_width", "reason", "renditions", "revision", "rules", "status", "timestamp", "kind",
+        "order", "owner", "output_key", "rendition_count", "rendition_bytes", "processing_microseconds",
+    }
+)  # fmt: skip
+"""What a record's JSON form has beside the name; the last seven in DynamoDB alone."""
+
+_INTERNAL = frozenset({"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules"})
+
+
+def format_time(moment: datetime) -> str:
+    """Return ISO 8601 in UTC with microseconds, whose text order is the order of time."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> datetime:
+    """Return the moment that :func:`format_time` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Exif:
+    """What the camera wrote of the picture."""
+
+    make: str | None = None
+    model: str | None = None
+    lens: str | None = None
+    taken: str | None = None
+    """When, by the camera's clock: ISO 8601, with the offset from UTC if the camera knew it."""
+    exposure_seconds: float | None = None
+    f_number: float | None = None
+    iso: int | None = None
+    focal_length_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the picture was taken, in WGS 84."""
+
+    latitude: float
+    """In degrees, north positive."""
+    longitude: float
+    """In degrees, east positive."""
+    altitude_m: float | None = None
+    """Above the sea."""
+
+
+@dataclass(frozen=True, slots=True)
+class DominantColour:
+    """One of the few colours that the picture can be told in."""
+
+    colour: str
+    """``#rrggbb``"""
+    share: float
+    """Of the pixels that aren't transparent, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What was found out about the picture, as far as it was asked for and is there."""
+
+    exif: Exif | None = None
+    position: Position | None = None
+    colours: tuple[DominantColour, ...] = ()
+    """The largest share first."""
+    thumbhash: str | None = None
+    """In Base64."""
+    blurhash: str | None = None
+    perceptual_hash: str | None = None
+    """64 bits in hexadecimal."""
+    sharpness: float | None = None
+    transparency: bool | None = None
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form; what isn't known is left out."""
+        item = dataclasses.asdict(self) | {"colours": [dataclasses.asdict(colour) for colour in self.colours]}
+        return _without_empty(
+            {name: _without_empty(part) if isinstance(part, dict) else part for name, part in item.items()}
+        )
+
+    @classmethod
+    def from_item(cls, item: dict[str, Any]) -> Analysis:
+        """Return the analysis of which :meth:`to_item` made ``item``."""
+        exif, position = item.get("exif"), item.get("position")
+        parts = {
+            "exif": Exif(**exif) if exif else None,
+            "position": Position(**position) if position else None,
+            "colours": tuple(DominantColour(**colour) for colour in item.get("colours", ())),
+        }
+        return cls(**item | parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What was found when the source object was read."""
+
+    size_bytes: int
+    format: str | None = None
+    """By content: ``jpeg``, ``png``, …; None where nothing known was recognised."""
+    width: int | None = None
+    """Pixels as displayed, that is after EXIF orientation; None if no pixel was looked at."""
+    height: int | None = None
+    frames: int | None = None
+    analysis: Analysis | None = None
+    """None where nothing was asked for or found, and of a picture that is rejected as a whole."""
+
+    def completed_from(self, earlier: Original | None) -> Original:
+        """Return this with the dimensions that an earlier look at the same bytes found, if this took none."""
+        if self.width is not None or earlier is None:
+            return self
+        return dataclasses.replace(self, width=earlier.width, height=earlier.height, frames=earlier.frames)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One object in the output store, made from one source object."""
+
+    rendition: str
+    key: str
+    etag: str
+    """The output object's own ETag."""
+    source_etag: str
+    """The ETag of the source object that it was made from."""
+    fingerprint: str
+    """The recipe's fingerprint when it was made."""
+    format: str
+    size_bytes: int
+    width: int | None = None
+    height: int | None = None
+
+
+LONGEST_LEASE = timedelta(minutes=30)
+"""No lease lasts longer: 15 minutes for the longest limit, five for the stores, one between two clocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a picture, until a time."""
+
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwedNotice:
+    """A notice that must still be sent."""
+
+    event: NoticeEvent
+    target: str
+    """Which ``[[notify]]`` entry, by its fingerprint."""
+
+
+MOST_EVENTS = 12
+"""How many events a record keeps; with what is kept of each reason, it stays small."""
+
+MOST_REASON_LENGTH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a picture: it was begun, or decided."""
+
+    timestamp: datetime
+    status: Status
+    reason: str = ""
+    """Why it was begun, rejected or failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The catalog's row for one source object.
+
+    ``revision`` counts the writes and makes each of them conditional: a catalog takes a record only
+    if the stored one still has the revision that this one was read with (0: there is none yet).
+    """
+
+    name: str
+    """The source object's key, relative to the source's prefix."""
+    status: Status
+    timestamp: datetime
+    """When the status was last decided."""
+    reason: str | None = None
+    """Why it was rejected or failed."""
+    etag: str = ""
+    """The source object's ETag that the status is about."""
+    goal: str = ""
+    """A fingerprint over everything that was wanted of it: see ``Pipeline.goal_of``."""
+    rules: str = ""
+    """What the object of this ETag was looked at for, and found right: see ``Pipeline.rules``."""
+    original: Original | None = None
+    wishes: Wishes = NO_WISHES
+    """They stay when the picture is replaced."""
+    outputs: tuple[Output, ...] = ()
+    """In the order in which the pipeline declares them."""
+    errors: tuple[tuple[str, str], ...] = ()
+    """(rendition, reason) of each rendition that couldn't be made though others could."""
+    pending_keys: tuple[str, ...] = ()
+    """Output keys that may hold something which is not in ``outputs`` (yet, or any more)."""
+    attempts: int = 0
+    """How often it has failed since it was last wanted anew."""
+    blocked_by: str | None = None
+    """The picture that holds an output key which this one needs."""
+    owed: tuple[OwedNotice, ...] = ()
+    lease: Lease | None = None
+    history: tuple[Event, ...] = ()
+    """The newest events, the oldest of them first."""
+    revision: int = 0
+
+    def with_event(self, timestamp: datetime, status: Status, reason: str) -> Record:
+        """Return the record with one more event in its history."""
+        event = Event(timestamp, status, reason[:MOST_REASON_LENGTH])
+        return dataclasses.replace(self, history=(*self.history, event)[-MOST_EVENTS:])
+
+    def claimed_keys(self) -> frozenset[str]:
+        """Return every output key that no other record may have: its outputs' and the pending ones."""
+        return frozenset(output.key for output in self.outputs) | frozenset(self.pending_keys)
+
+    def raised(self) -> Record:
+        """Return the record under its next revision, as a catalog stores it.
+
+        A new record's is drawn at random. If each began with 1, a worker could take another's for its own:
+
+            A  begin → r1      …paused past the lease…                            finish(r1) → done
+            B                    begin → r2, picture gone: delete      begin → r1
+        """
+        revision = self.revision + 1 if self.revision else 1 + int.from_bytes(os.urandom(6), "big")
+        return dataclasses.replace(self, revision=revision)
+
+    def leased_at(self, now: datetime) -> bool:
+        """Tell whether somebody may still be working on it.
+
+        What ends later than any lease can was taken by a clock that was ahead of ours. Nobody waits for that:
+
+            A  take until 13:05, by a clock an hour ahead …killed…
+            B                                          12:01 take
+        """
+        return self.lease is not None and now < self.lease.until <= now + LONGEST_LEASE
+
+    def to_item(self, key_name: str = "image_name") -> dict[str, Any]:
+        """Return the JSON form; ``key_name`` is what the name is called in it.
+
+        ``processed_*`` describe the first declared rendition; ``renditions`` has them all. Empty
+        fields are left out.
+        """
+        original = self.original or Original(0)
+        first = self.outputs[0] if self.outputs else None
+        item: dict[str, Any] = {
+            key_name: self.name,
+            "status": self.status,
+            "timestamp": format_time(self.timestamp),
+            "reason": self.reason,
+            "original_format": original.format,
+            "original_width": original.width,
+            "original_height": original.height,
+            "original_frames": original.frames,
+            "original_size_bytes": original.size_bytes if self.original else None,
+            "analysis": original.analysis.to_item() if original.analysis else None,
+            "focus": dataclasses.asdict(self.wishes.focus) if self.wishes.focus else None,
+            "demanded": list(self.wishes.demanded),
+            "processed_width": first.width if first else None,
+            "processed_height": first.height if first else None,
+            "processed_size_bytes": first.size_bytes if first else None,
+            "renditions": {
+                output.rendition: _without_empty(dataclasses.asdict(output), "rendition")
+                for output in self.outputs
+            },
+            "errors": dict(self.errors),
+            "etag": self.etag,
+            "goal": self.goal,
+            "rules": self.rules,
+            "attempts": self.attempts,
+            "blocked_by": self.blocked_by,
+            "pending_keys": list(self.pending_keys),
+            "owed": [dataclasses.asdict(owed) for owed in self.owed],
+            "lease": {"owner": self.lease.owner, "until": format_time(self.lease.until)}
+            if self.lease
+            else None,
+            "history": [
+                {"timestamp": format_time(event.timestamp), "status": event.status, "reason": event.reason}
+                for event in self.history
+            ],
+            "revision": self.revision,
+        }
+        return _without_empty(item)
+
+    @classmethod
+    def from_item(cls, item: dict[str, Any], key_name: str = "image_name") -> Record:
+        """Return the record of which :meth:`to_item` made ``item``."""
+        original = None
+        if "original_size_bytes" in item:
+            original = Original(
+                size_bytes=item["original_size_bytes"],
+                format=item.get("original_format"),
+                width=item.get("original_width"),
+                height=item.get("original_height"),
+                frames=item.get("original_frames"),
+                analysis=Analysis.from_item(item["analysis"]) if "analysis" in item else None,
+            )
+        lease = item.get("lease")
+        return cls(
+            name=item[key_name],
+            status=item["status"],
+            timestamp=parse_time(item["timestamp"]),
+            reason=item.get("reason"),
+            etag=item.get("etag", ""),
+            goal=item.get("goal", ""),
+            rules=item.get("rules", ""),
+            original=original,
+            wishes=Wishes(
+                focus=Focus(**item["focus"]) if "focus" in item else None,
+                demanded=tuple(item.get("demanded", ())),
+            ),
+            outputs=tuple(
+                Output(rendition=name, **fields) for name, fields in item.get("renditions", {}).items()
+            ),
+            errors=tuple(item.get("errors", {}).items()),
+            pending_keys=tuple(item.get("pending_keys", ())),
+            attempts=item.get("attempts", 0),
+            blocked_by=item.get("blocked_by"),
+            owed=tuple(OwedNotice(**owed) for owed in item.get("owed", ())),
+            lease=Lease(lease["owner"], parse_time(lease["until"])) if lease else None,
+            history=tuple(
+                Event(parse_time(event["timestamp"]), event["status"], event["reason"])
+                for event in item.get("history", ())
+            ),
+            revision=item.get("revision", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is sent when a picture is done, rejected or failed."""
+
+    event: NoticeEvent
+    record: Record
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form: the event, and of the record what isn't the catalog's own affair."""
+        item = self.record.to_item()
+        return {"event": self.event} | {name: item[name] for name in item if name not in _INTERNAL}
+
+
+def _without_empty(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return the fields that hold something, without those in ``names``."""
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in names and value is not None and value not in ("", [], {})
+    }

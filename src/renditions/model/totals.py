@@ -1,0 +1,59 @@
+"""What records come to together: how many there are, their bytes and the time that went into them."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from datetime import timedelta
+
+from renditions.model.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over some records; whole numbers, so that what was added can be taken away again."""
+
+    pictures: int = 0
+    original_bytes: int = 0
+    renditions: int = 0
+    rendition_bytes: int = 0
+    replaced_bytes: int = 0
+    """What would be sent if each rendition were its original."""
+    processing_microseconds: int = 0
+    """How long the pictures were in work, as far as their histories go back."""
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.pictures + other.pictures,
+            self.original_bytes + other.original_bytes,
+            self.renditions + other.renditions,
+            self.rendition_bytes + other.rendition_bytes,
+            self.replaced_bytes + other.replaced_bytes,
+            self.processing_microseconds + other.processing_microseconds,
+        )
+
+    def __neg__(self) -> Totals:
+        return Totals(*(-number for number in astuple(self)))
+
+    @classmethod
+    def of(cls, record: Record) -> Totals:
+        """Return what one record comes to."""
+        size_bytes = record.original.size_bytes if record.original else 0
+        return cls(
+            pictures=1,
+            original_bytes=size_bytes,
+            renditions=len(record.outputs),
+            rendition_bytes=sum(output.size_bytes for output in record.outputs),
+            replaced_bytes=size_bytes * len(record.outputs),
+            processing_microseconds=_time_in_work(record) // timedelta(microseconds=1),
+        )
+
+
+def _time_in_work(record: Record) -> timedelta:
+    time, begun = timedelta(), None
+    for event in record.history:
+        if event.status == "processing":
+            begun = event.timestamp
+        elif begun:
+            time += event.timestamp - begun
+            begun = None
+    return time

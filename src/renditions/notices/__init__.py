@@ -1,0 +1,1 @@
+"""One module for each kind of target that notices are sent to."""

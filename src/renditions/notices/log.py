@@ -1,0 +1,23 @@
+"""Notices that don't need AWS."""
+
+from __future__ import annotations
+
+import logging
+
+from renditions.model.record import Notice
+
+log = logging.getLogger("renditions.notices")
+
+
+class LogNotifier:
+    """Writes each notice as a line of the program's log: the target ``log:``."""
+
+    def send(self, notice: Notice) -> None:
+        """Log the notice: the picture, what became of it, and why or what was made."""
+        record = notice.record
+        if notice.event == "done":
+            detail = ", ".join(output.key for output in record.outputs)
+        else:
+            detail = record.reason or "no reason given"
+        level = logging.INFO if notice.event == "done" else logging.WARNING
+        log.log(level, "%s is %s: %s", record.name, notice.event, detail)

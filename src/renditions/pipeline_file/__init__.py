@@ -1,0 +1,1 @@
+"""The pipeline file: read, checked, described and written as plain data."""

@@ -1,0 +1,49 @@
+"""The pictures that a pipeline's recipes take from the source: looked up once, before the work begins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from renditions.core.ports import Store
+from renditions.errors import Rejected, UsageError
+from renditions.model.fields import Attachment
+from renditions.model.pipeline import Pipeline
+from renditions.model.recipe import Watermark
+from renditions.pipeline_file.checks import find_watermark_problems
+
+
+def attach(pipeline: Pipeline, source: Store) -> Pipeline:
+    """Return the pipeline with the content of every ``source:KEY`` that it names.
+
+    Raises:
+        UsageError: There is no such object, or it is no picture.
+        StoreFailed: The source can't be read.
+
+    """
+    renditions = {
+        name: replace(
+            rendition, watermark=_attach(rendition.watermark, f"renditions.{name}.watermark", source)
+        )
+        for name, rendition in pipeline.renditions.items()
+        if rendition.watermark
+    }
+    return replace(pipeline, renditions={**pipeline.renditions, **renditions}) if renditions else pipeline
+
+
+def _attach(watermark: Watermark, place: str, source: Store) -> Watermark:
+    if watermark.image is None or watermark.image.source_key is None:
+        return watermark
+    attached = replace(watermark, image=_look_up(watermark.image.source_key, watermark.image, place, source))
+    for problem in find_watermark_problems(attached, place):
+        raise UsageError(str(problem))
+    return attached
+
+
+def _look_up(key: str, image: Attachment, place: str, source: Store) -> Attachment:
+    try:
+        found = source.get(key)
+    except Rejected as error:  # no key that it can hold, or in an archive
+        raise UsageError(f"{place}.image: expected an object of the source, found {error}") from error
+    if found is None:
+        raise UsageError(f"{place}.image: expected an object of the source, found none of the key {key!r}")
+    return replace(image, content=found[1])

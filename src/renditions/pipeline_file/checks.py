@@ -1,0 +1,368 @@
+"""What can be wrong in a pipeline file though each of its values is right on its own."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import get_args
+
+from renditions.errors import Problem, Undecodable
+from renditions.imaging.extras import is_installed
+from renditions.imaging.probe import sniff
+from renditions.imaging.typeface import default_font, find_missing
+from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, parse_template
+from renditions.model.pipeline import (
+    Accept,
+    FolderPlace,
+    InputFormat,
+    Pipeline,
+    Source,
+    parse_store,
+    template_values,
+)
+from renditions.model.recipe import DOCUMENT_FORMATS, FORMATS, PRIVATE_FORMATS, Rendition, Watermark
+from renditions.model.record import ATTRIBUTES
+
+ENCODER_CHOICES = {
+    "profile": ("jpeg", "png", "webp", "avif", "tiff", "auto"),
+    "skip_if_larger": ("jpeg", "png", "webp", "auto"),
+    "progressive": ("jpeg", "png", "auto"),
+    "chroma": ("jpeg", "avif", "auto"),
+    "palette": ("png", "auto"),
+    "data_uri": ("base64",),
+    "max_bytes": ("jpeg", "webp", "avif", "pdf", "auto"),
+}
+"""The formats that each of these fields says something about."""
+
+BASE64_CHOICES = tuple(
+    field.name
+    for field in fields(Rendition)
+    if field.name not in ("key", "format", "quality", "target", "effort", "lossless", *ENCODER_CHOICES)
+)
+"""What Base64 has no use for: it holds the picture's file as it is."""
+
+MOST_IN_DYNAMODB = 99
+"""How many renditions a picture can have there: their keys are claimed in one transaction."""
+
+
+def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Problem]:
+    """Yield what can't be right in one rendition, whatever the pictures."""
+    yield from _check_template(rendition, place)
+    yield from _check_box(rendition, place)
+    yield from _check_points(rendition, place)
+    yield from _check_format(rendition, place)
+    yield from _check_encoder_choices(rendition, place)
+    yield from _check_pages(rendition, place)
+    if rendition.watermark:
+        yield from find_watermark_problems(rendition.watermark, f"{place}.watermark")
+
+
+def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Problem]:
+    """Yield what can't be right in one watermark; an object of the source may be still to be looked up."""
+    if (watermark.image is None) == (watermark.text is None):
+        found = "neither" if watermark.text is None else "both"
+        yield Problem(place, "either an image or a text", found)
+    default = Watermark()
+    if watermark.text is None:
+        for field in ("font", "colour"):
+            if getattr(watermark, field) != getattr(default, field):
+                yield Problem(f"{place}.{field}", f"a text with a {field}", "none")
+    if watermark.gap != default.gap and not watermark.tile:
+        yield Problem(f"{place}.gap", "tile = true with a gap", "false")
+    if watermark.image and watermark.image.content is not None:
+        found = sniff(watermark.image.content) or "bytes of no known format"
+        if found not in Accept().formats:
+            yield Problem(f"{place}.image", f"a picture ({', '.join(Accept().formats)})", found)
+    if watermark.text is not None:
+        yield from _check_glyphs(watermark.text, watermark, place)
+
+
+def _check_glyphs(text: str, watermark: Watermark, place: str) -> Iterator[Problem]:
+    font = watermark.font and watermark.font.content
+    name = watermark.font.name if watermark.font else "Open Sans (another can be named with font)"
+    try:
+        missing = find_missing(font or default_font(), text)
+    except Undecodable as error:
+        yield Problem(f"{place}.font", "a TrueType or OpenType font", f"{name!r} ({error})")
+        return
+    if missing:
+        codes = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in missing)
+        yield Problem(f"{place}.text", f"characters that are in {name}", codes)
+
+
+def find_accept_problems(accept: Accept) -> Iterator[Problem]:
+    """Yield rules that say a thing twice or that no picture can keep."""
+    if twice := [name for name in get_args(InputFormat) if accept.formats.count(name) > 1]:
+        yield Problem("accept.formats", "each format once", f"{twice[0]!r} twice")
+    missing = [name for name in accept.formats if not is_installed(name)]
+    if missing and accept.formats != Accept().formats:
+        extra = missing[0]
+        yield Problem("accept.formats", f"renditions[{extra}] installed for {extra!r}", "it isn't")
+    if accept.burned_in_annotation and "dicom" not in accept.formats:
+        yield Problem("accept.burned_in_annotation", "dicom in formats with it", "none")
+    least = (accept.min_width or 1) * (accept.min_height or 1)
+    if least > accept.max_pixels:
+        expected = f"at least the {least:,} pixels of min_width and min_height"
+        yield Problem("accept.max_pixels", expected, f"{accept.max_pixels:,}")
+    for measure in ("width", "height", "aspect_ratio"):
+        low, high = getattr(accept, f"min_{measure}"), getattr(accept, f"max_{measure}")
+        if low is not None and high is not None and low > high:
+            yield Problem(f"accept.max_{measure}", f"at least min_{measure}, {low:,g}", f"{high:,g}")
+
+
+def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
+    """Yield what the catalog can't hold."""
+    if pipeline.catalog.key in ATTRIBUTES:
+        expected = "a name that nothing else in a record has"
+        yield Problem("catalog.key", expected, repr(pipeline.catalog.key))
+    count = len(pipeline.renditions)
+    if pipeline.catalog.store.startswith("dynamodb:") and count > MOST_IN_DYNAMODB:
+        expected = f"at most {MOST_IN_DYNAMODB} with a catalog in DynamoDB"
+        yield Problem("renditions", expected, f"{count:,}")
+
+
+def find_copy_problems(pipeline: Pipeline) -> Iterator[Problem]:
+    """Yield renditions that would hold files as they are which tell of somebody."""
+    private = [name for name in PRIVATE_FORMATS if name in pipeline.accept.formats]
+    for name, rendition in pipeline.renditions.items() if private else ():
+        if not rendition.needs_pixels:
+            expected = f"none that holds the file as it is where {private[0]} is accepted"
+            yield Problem(f"renditions.{name}.format", expected, repr(rendition.format))
+
+
+def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
+    """Yield what can't be right between the tables; ``directory`` is where relative paths start."""
+    templates = {
+        name: rendition.key_template(name)
+        for name, rendition in pipeline.renditions.items()
+        if not any(_check_template(rendition, ""))
+    }
+    try:
+        source = parse_store(pipeline.source.store, directory)
+        output = parse_store(pipeline.output.store, directory)
+        catalog = _find_catalog(pipeline, directory)
+        spelled = source.spell(), output.spell()
+    except (RuntimeError, OSError) as error:  # no such user's home; a circle of links
+        yield Problem("", "folders and files that can be found", str(error))
+        return
+    yield from _check_keys_apart(templates, pipeline.source, is_folder=isinstance(output, FolderPlace))
+    if isinstance(source, FolderPlace) == isinstance(output, FolderPlace):
+        yield from _check_loop(pipeline, templates, *spelled)
+    if catalog and isinstance(source, FolderPlace) and catalog.is_relative_to(source.path.resolve()):
+        name = catalog.relative_to(source.path.resolve()).as_posix()
+        if pipeline.source.matches(name):
+            expected = "a file that is no picture of the source by its name"
+            yield Problem("catalog.store", expected, repr(pipeline.catalog.store))
+
+
+def _find_catalog(pipeline: Pipeline, directory: Path) -> Path | None:
+    kind, _, path = pipeline.catalog.store.partition(":")
+    return (directory / Path(path).expanduser()).resolve() if kind == "sqlite" else None
+
+
+def find_warnings(pipeline: Pipeline) -> Iterator[str]:
+    """Yield what is allowed and may surprise."""
+    for name, suffix in (("svg", "svg"), ("pdf", "pdf"), ("dicom", "dcm")):
+        if name in pipeline.accept.formats and not pipeline.source.matches(f"picture.{suffix}"):
+            yield f"accept.formats: {name} is accepted, but source.match has no pattern such as '*.{suffix}'"
+    for name, rendition in pipeline.renditions.items():
+        used = {field for _, field in parse_template(rendition.key) if field}
+        if "key" in used or {"dir", "name"} <= used:
+            continue
+        pair = "a/photo.jpg and b/photo.jpg" if "dir" not in used else "photo.jpg and photo.png"
+        yield (
+            f"renditions.{name}.key: {rendition.key!r} can give two pictures one output, such as {pair}; "
+            "the later one is then rejected. {key}, or {dir} with {name}, tells them apart"
+        )
+
+
+def explain_template(template: str, place: str) -> Problem:
+    """Return what is wrong with a text that is no key template."""
+    for token in re.findall(r"\{\{|\}\}|\{[^{}]*\}|[{}]", template):
+        field = token[1:-1]
+        if token in ("{", "}"):
+            return Problem(place, "braces in pairs ({{ and }} stand for braces themselves)", repr(template))
+        if token not in ("{{", "}}") and field not in TEMPLATE_FIELDS:
+            close = difflib.get_close_matches(field, TEMPLATE_FIELDS, n=1)
+            hint = f" (did you mean {{{close[0]}}}?)" if close else ""
+            known = " ".join(f"{{{name}}}" for name in TEMPLATE_FIELDS)
+            return Problem(place, f"fields of {known}{hint}", token)
+    return Problem(place, Template(TEMPLATE_FIELDS).expected, repr(template))
+
+
+def _check_template(rendition: Rendition, place: str) -> Iterator[Problem]:
+    """Yield the fields that this rendition can't fill in."""
+    for _, field in parse_template(rendition.key):
+        if field in ("ext", "format") and rendition.format == "auto":
+            expected = '{name}, since the format that "auto" gives isn\'t known beforehand'
+            yield Problem(f"{place}.key", expected, f"{{{field}}}")
+        if field in ("width", "height") and getattr(rendition, field) is None:
+            yield Problem(f"{place}.key", f"a declared {field} for {{{field}}}", "none")
+
+
+def _check_box(rendition: Rendition, place: str) -> Iterator[Problem]:
+    has_box = rendition.width is not None and rendition.height is not None
+    if rendition.fit != "inside" and not has_box:
+        yield Problem(f"{place}.fit", f"width and height with {rendition.fit!r}", "not both")
+    if rendition.gravity in ("attention", "entropy", "focus") and rendition.fit != "cover":
+        yield Problem(f"{place}.gravity", f'fit = "cover" with {rendition.gravity!r}', repr(rendition.fit))
+    elif rendition.gravity != "center" and rendition.fit not in ("cover", "contain"):
+        yield Problem(f"{place}.gravity", 'fit = "cover" or "contain" with a gravity', repr(rendition.fit))
+    if rendition.enlarge and rendition.width is None and rendition.height is None:
+        yield Problem(f"{place}.enlarge", "a width or a height to enlarge to", "neither")
+    if rendition.pixel_ratio != 1 and rendition.width is None and rendition.height is None:
+        yield Problem(f"{place}.pixel_ratio", "a width or a height to multiply", "neither")
+
+
+def _check_points(rendition: Rendition, place: str) -> Iterator[Problem]:
+    """Yield a crop that goes beyond the picture, and a focus that nothing is cut around."""
+    for start, extent in (("left", "width"), ("top", "height")) if rendition.crop else ():
+        begin, length = (Fraction(str(getattr(rendition.crop, name))) for name in (start, extent))
+        if begin + length > 100:
+            found = f"{float(begin):g} and {float(length):g}"
+            yield Problem(f"{place}.crop", f"{start} and {extent} of at most 100 together", found)
+    if rendition.focus and rendition.fit != "cover":
+        yield Problem(f"{place}.focus", 'fit = "cover" with a focus', repr(rendition.fit))
+    if rendition.focus and rendition.gravity != "center":
+        yield Problem(f"{place}.gravity", "none beside a focus", repr(rendition.gravity))
+    if rendition.gravity == "focus" and rendition.trim is not None:
+        yield Problem(f"{place}.trim", 'none with gravity = "focus": it moves the point', f"{rendition.trim}")
+
+
+def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
+    """Yield what the format can't hold or has no use for."""
+    if rendition.format == "auto":
+        yield from _check_auto(rendition, place)
+        return
+    yield from _check_encoding(rendition, place)
+    name, facts = rendition.format, FORMATS[rendition.format]
+    if rendition.animation == "keep" and not facts.animation:
+        yield Problem(f"{place}.animation", f"webp, gif or auto to keep an animation, not {name}", "'keep'")
+    if rendition.background == "transparent" and not facts.transparency and name != "base64":
+        yield Problem(
+            f"{place}.background", f"a colour with {name}, which has no transparency", "'transparent'"
+        )
+    yield from _check_sides(rendition, place)
+    default = Rendition()
+    for field in BASE64_CHOICES if name == "base64" else ():
+        if field == "background" and rendition.background == "transparent":
+            continue  # told above
+        if getattr(rendition, field) != getattr(default, field):
+            value = getattr(rendition, field)
+            found = "a table" if is_dataclass(value) else repr(value)
+            yield Problem(f"{place}.{field}", "none with base64, which holds the file as it is", found)
+
+
+def _check_pages(rendition: Rendition, place: str) -> Iterator[Problem]:
+    if re.search(SEVERAL_PAGES, rendition.pages) and rendition.format not in DOCUMENT_FORMATS:
+        expected = f"one page with {rendition.format}, or {' or '.join(DOCUMENT_FORMATS)} for several"
+        yield Problem(f"{place}.pages", expected, repr(rendition.pages))
+
+
+def _check_sides(rendition: Rendition, place: str) -> Iterator[Problem]:
+    """Yield sides that the format can't hold, as they are declared or as they become."""
+    limit = FORMATS[rendition.format].max_side
+    expected = f"at most {limit:,} pixels with {rendition.format}"
+    padding = 2 * rendition.multiplied(rendition.padding)
+    for side in ("width", "height"):
+        length = getattr(rendition, side)
+        if length is None:
+            continue
+        multiplied = rendition.multiplied(length)
+        if length > limit:
+            yield Problem(f"{place}.{side}", expected, f"{length:,}")
+        elif multiplied > limit:
+            yield Problem(f"{place}.pixel_ratio", f"{expected} once {side} is multiplied", f"{multiplied:,}")
+        elif multiplied + padding > limit:
+            found = f"{multiplied + padding:,}"
+            yield Problem(f"{place}.padding", f"{expected} together with {side}", found)
+
+
+def _check_encoding(rendition: Rendition, place: str) -> Iterator[Problem]:
+    name, facts = rendition.format, FORMATS[rendition.format]
+    if rendition.quality is not None and facts.default_quality is None:
+        yield Problem(f"{place}.quality", f"no quality with {name}, which has none", str(rendition.quality))
+    if rendition.lossless and not facts.lossless_choice:
+        yield Problem(f"{place}.lossless", f"webp or avif for the choice, not {name}", "true")
+    if rendition.lossless and rendition.quality is not None:
+        yield Problem(f"{place}.quality", "none beside lossless = true", str(rendition.quality))
+    if rendition.effort is not None and (facts.max_effort is None or rendition.effort > facts.max_effort):
+        expected = "no effort" if facts.max_effort is None else f"an effort from 0 to {facts.max_effort}"
+        yield Problem(f"{place}.effort", f"{expected} with {name}", str(rendition.effort))
+
+
+def _check_encoder_choices(rendition: Rendition, place: str) -> Iterator[Problem]:
+    """Yield choices that the format doesn't offer."""
+    default = Rendition()
+    for field, formats in ENCODER_CHOICES.items():
+        value = getattr(rendition, field)
+        if value != getattr(default, field) and rendition.format not in formats:
+            found = f"{str(value).lower()} with {rendition.format}"
+            yield Problem(f"{place}.{field}", f"{' or '.join(formats)} for it", found)
+    if rendition.target != default.target and rendition.quality != "auto":
+        yield Problem(f"{place}.target", 'quality = "auto" with a target', repr(rendition.quality))
+    if rendition.max_bytes is not None and rendition.lossless:
+        yield Problem(f"{place}.max_bytes", "none beside lossless = true", f"{rendition.max_bytes:,}")
+    if rendition.chroma != default.chroma and rendition.lossless:
+        yield Problem(f"{place}.chroma", "none beside lossless = true", repr(rendition.chroma))
+
+
+def _check_auto(rendition: Rendition, place: str) -> Iterator[Problem]:
+    if rendition.lossless:
+        yield Problem(f"{place}.lossless", 'webp or avif for the choice, not "auto"', "true")
+    if rendition.effort is not None:
+        yield Problem(f"{place}.effort", 'webp or avif for the choice, not "auto"', str(rendition.effort))
+
+
+def _check_keys_apart(templates: dict[str, str], source: Source, *, is_folder: bool) -> Iterator[Problem]:
+    """Yield renditions that would write the same key, or one below another's, of one picture.
+
+    Templates that differ can meet in a key as well (``{name}`` and ``{stem}.jpg``), so names of pictures
+    are tried.
+    """
+    told = set()
+    for picture in _example_names(source):
+        owners: dict[str, str] = {}
+        for name, template in templates.items():
+            key = template.format_map(template_values(picture, "etag"))
+            for other, other_key in ((owners[taken], taken) for taken in owners):
+                is_same = key == other_key
+                is_below = is_folder and f"{key}/".startswith(f"{other_key}/")
+                is_above = is_folder and f"{other_key}/".startswith(f"{key}/")
+                if (is_same or is_below or is_above) and (name, other) not in told:
+                    told.add((name, other))
+                    its = f"renditions.{other}'s"
+                    own = f"a key of its own, other than {its}"
+                    expected = own if is_same else f"a key that is no folder of {its}, nor below it"
+                    found = f"{key!r} beside {other_key!r} for {picture}"
+                    yield Problem(f"renditions.{name}.key", expected, found)
+            owners.setdefault(key, name)
+
+
+def _example_names(source: Source) -> list[str]:
+    """Return names of pictures that the source could hold: one for each of its patterns."""
+    plain = [re.sub(r"\[!?(.)[^]]*\]", r"\1", pattern) for pattern in source.match]
+    names = [pattern.replace("*", "photo").replace("?", "0") for pattern in plain]
+    return [name for name in ("photo.jpg", *names) if source.matches(name)] or ["photo.jpg"]
+
+
+def _check_loop(pipeline: Pipeline, templates: dict[str, str], source: str, output: str) -> Iterator[Problem]:
+    """Yield outputs that could land in the source and so become pictures themselves.
+
+    A key begins with its template's text before the first field. If that and the source's place are not
+    the beginning of one another, no picture can lead from one into the other.
+    """
+    found = f"{pipeline.output.store!r} and {pipeline.source.store!r}"
+    for name, template in templates.items():
+        head = next((literal for literal, _ in parse_template(template)), "")
+        begins = output + head
+        if begins.startswith(source) or source.startswith(begins):
+            is_anywhere = not head or output.startswith(source)
+            place = "output.store" if is_anywhere else f"renditions.{name}.key"
+            yield Problem(place, "outputs that can't land in the source (a loop)", found)
+            if is_anywhere:
+                return

@@ -1,0 +1,122 @@
+"""What the environment says in place of a pipeline's fields: the same function, other buckets.
+
+Only the standard library is needed here, so that a deployed function can do without the validator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from renditions.errors import Problem
+from renditions.model.fields import CatalogKey, CatalogUrl, NotifyUrl, Pattern, StoreUrl, matches, unwrap
+from renditions.model.pipeline import Notify, Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class _Override:
+    """One variable: the text that it stands for, of which type that is, and where it goes."""
+
+    variable: str
+    hint: Any
+    spell: Callable[[Pipeline, str], str]
+    put: Callable[[Pipeline, str], Pipeline]
+
+
+def override(pipeline: Pipeline, environ: Mapping[str, str]) -> tuple[Pipeline, list[Problem]]:
+    """Return the pipeline with what the environment says, and what is wrong in that.
+
+    An empty variable counts as unset, and what is wrong changes nothing.
+
+    Args:
+        pipeline: A pipeline whose own fields are right.
+        environ: Where ``SOURCE_BUCKET``, ``SOURCE_PREFIX``, ``OUTPUT_BUCKET``, ``OUTPUT_PREFIX``,
+            ``TABLE_NAME``, ``TABLE_KEY`` and ``SNS_TOPIC_ARN`` are looked for.
+
+    """
+    problems = []
+    for known in _OVERRIDES:
+        if value := environ.get(known.variable):
+            text = known.spell(pipeline, value)
+            pattern = next(mark for mark in unwrap(known.hint)[1] if isinstance(mark, Pattern))
+            if matches(pattern, text):
+                pipeline = known.put(pipeline, text)
+            else:
+                problems.append(Problem(known.variable, pattern.expected, repr(text)))
+    return pipeline, problems
+
+
+def _in_bucket(bucket: str, store: str) -> str:
+    """Return the store's URL in another bucket; what was a folder becomes the whole bucket."""
+    prefix = store.removeprefix("s3://").partition("/")[2] if store.startswith("s3://") else ""
+    return f"s3://{bucket}/{prefix}"
+
+
+def _below(prefix: str, store: str) -> str:
+    """Return the store's URL with another prefix in its bucket; a folder has none, and stays."""
+    if not store.startswith("s3://"):
+        return store
+    bucket = store.removeprefix("s3://").partition("/")[0]
+    return f"s3://{bucket}/{prefix}"
+
+
+def _put_source(pipeline: Pipeline, store: str) -> Pipeline:
+    return replace(pipeline, source=replace(pipeline.source, store=store))
+
+
+def _put_output(pipeline: Pipeline, store: str) -> Pipeline:
+    return replace(pipeline, output=replace(pipeline.output, store=store))
+
+
+def _told_to(target: str, notify: tuple[Notify, ...]) -> tuple[Notify, ...]:
+    """Return the notices with this topic for each ``sns:`` one, or with one more where there is none."""
+    if any(entry.to.startswith("sns:") for entry in notify):
+        return tuple(replace(entry, to=target) if entry.to.startswith("sns:") else entry for entry in notify)
+    return (*notify, Notify(on=("done", "rejected", "failed"), to=target))
+
+
+_OVERRIDES = (
+    _Override(
+        "SOURCE_BUCKET",
+        StoreUrl,
+        lambda pipeline, bucket: _in_bucket(bucket, pipeline.source.store),
+        _put_source,
+    ),
+    _Override(
+        "SOURCE_PREFIX",
+        StoreUrl,
+        lambda pipeline, prefix: _below(prefix, pipeline.source.store),
+        _put_source,
+    ),
+    _Override(
+        "OUTPUT_BUCKET",
+        StoreUrl,
+        lambda pipeline, bucket: _in_bucket(bucket, pipeline.output.store),
+        _put_output,
+    ),
+    _Override(
+        "OUTPUT_PREFIX",
+        StoreUrl,
+        lambda pipeline, prefix: _below(prefix, pipeline.output.store),
+        _put_output,
+    ),
+    _Override(
+        "TABLE_NAME",
+        CatalogUrl,
+        lambda _, table: f"dynamodb:{table}",
+        lambda pipeline, store: replace(pipeline, catalog=replace(pipeline.catalog, store=store)),
+    ),
+    _Override(
+        "TABLE_KEY",
+        CatalogKey,
+        lambda _, key: key,
+        lambda pipeline, key: replace(pipeline, catalog=replace(pipeline.catalog, key=key)),
+    ),
+    _Override(
+        "SNS_TOPIC_ARN",
+        NotifyUrl,
+        lambda _, topic: f"sns:{topic}",
+        lambda pipeline, target: replace(pipeline, notify=_told_to(target, pipeline.notify)),
+    ),
+)

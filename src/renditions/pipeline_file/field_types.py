@@ -1,0 +1,101 @@
+"""How the annotations of ``pipeline`` are read: each field's type, its limits and its words."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+
+from renditions.model.fields import NotEmpty, Pattern, Proportion, Quantity, Range, RangeOr, Template
+
+NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of lower-case letters, digits, - and _")
+_FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_PROPORTION = r"^[1-9][0-9]{0,2}:[1-9][0-9]{0,2}(?!\n)$"
+_EXAMPLES = {"B": '"50 MB"', "P": '"100 MP"'}
+
+
+def is_needed(marks: list[Any]) -> bool:
+    """Tell whether an array or table must have an element."""
+    return any(isinstance(mark, NotEmpty) for mark in marks)
+
+
+def leaf_type(base: Any, marks: list[Any]) -> Any:
+    """Return the type by which msgspec checks a single value."""
+    for mark in marks:
+        match mark:
+            case Range(low, high):
+                return Annotated[base, msgspec.Meta(ge=low, le=high)]
+            case RangeOr(low, high, word):
+                return Annotated[int, msgspec.Meta(ge=low, le=high)] | Literal[word]
+            case Pattern(regex=regex) | Template(regex=regex):
+                return Annotated[str, msgspec.Meta(pattern=regex)]
+            case Proportion(low, high):
+                number = Annotated[float, msgspec.Meta(ge=low, le=high)]
+                return number | Annotated[str, msgspec.Meta(pattern=_PROPORTION)]
+            case Quantity(unit):
+                whole = Annotated[int, msgspec.Meta(ge=1)]
+                return whole | Annotated[str, msgspec.Meta(pattern=_quantity_regex(unit))]
+    return base
+
+
+def _quantity_regex(unit: str) -> str:
+    """Return what sizes look like: not zero, and with a fraction only of a larger unit, so at least 1."""
+    factors = "Ki|Mi|Gi|k|M|G" if unit == "B" else "k|M|G"
+    return (
+        rf"^(?=[0-9.]*[1-9])([0-9]{{1,15}} ?{unit}|[0-9]{{1,15}}(\.[0-9]{{1,3}})? ?({factors}){unit})(?!\n)$"
+    )
+
+
+def parse_value(value: Any, base: Any, marks: list[Any]) -> Any:
+    """Return what a pipeline holds of a value that :func:`leaf_type` lets through."""
+    for mark in marks:
+        match mark:
+            case Quantity():
+                return _parse_quantity(value)
+            case Proportion():
+                return _parse_proportion(value)
+    return float(value) if base is float else value  # 2 and 2.0 are one recipe
+
+
+def _parse_quantity(value: int | str) -> int:
+    """Return the number that a size such as ``50 MB`` stands for."""
+    if isinstance(value, int):
+        return value
+    digits = value.rstrip("BPkKMGi ")
+    factor = value[len(digits) :].strip()[:-1]
+    whole, _, part = digits.partition(".")
+    return int(f"{whole}{part:0<3}") * _FACTORS[factor] // 1000
+
+
+def _parse_proportion(value: float | str) -> float:
+    """Return the number that a proportion such as ``16:9`` stands for."""
+    if not isinstance(value, str):
+        return float(value)
+    across, _, down = value.partition(":")
+    return int(across) / int(down)
+
+
+def describe(base: Any, marks: list[Any]) -> str:
+    """Return in words what a value may be."""
+    for mark in marks:
+        match mark:
+            case Range(low, high):
+                kind = "a whole number" if base is int else "a number"
+                return f"{kind} from {low:,g} to {high:,g}" if high < 1e6 else f"{kind} of at least {low:g}"
+            case RangeOr(low, high, word):
+                return f"a whole number from {low:,} to {high:,} or {word!r}"
+            case Pattern(expected=expected) | Template(expected=expected):
+                return expected
+            case Proportion(low, high):
+                return f'a number from {low:g} to {high:,g} or a proportion such as "16:9"'
+            case Quantity(unit):
+                return f"a whole number from 1 or a size such as {_EXAMPLES[unit]}"
+    if get_origin(base) is Literal:
+        return "one of " + ", ".join(repr(choice) for choice in get_args(base))
+    return {bool: "true or false", str: "a text", int: "a whole number", float: "a number"}[base]
+
+
+def is_required(spec: Field[Any]) -> bool:
+    """Tell whether a dataclass' field has no default."""
+    return spec.default is MISSING and spec.default_factory is MISSING

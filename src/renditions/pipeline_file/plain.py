@@ -1,0 +1,52 @@
+"""A checked pipeline as plain data, for JSON, and back without a validator.
+
+This is how a pipeline gets into a function's bundle: it was checked when the bundle was built, and reading
+it there needs the standard library alone. People write TOML, see ``pipeline_file``.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from typing import Any, get_args, get_origin, get_type_hints
+
+from renditions.model.fields import declared_in, unwrap
+from renditions.model.pipeline import Pipeline
+
+
+def to_plain(pipeline: Pipeline) -> dict[str, Any]:
+    """Return the pipeline as dicts, lists, texts (files' contents in Base64) and numbers.
+
+    Only what differs from the defaults is in it.
+    """
+    plain: dict[str, Any] = _to_plain(pipeline)
+    return plain
+
+
+def _to_plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {name: _to_plain(field) for name, field in declared_in(value).items()}
+    if isinstance(value, tuple):
+        return [_to_plain(element) for element in value]
+    if isinstance(value, Mapping):
+        return {name: _to_plain(field) for name, field in value.items()}
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def from_plain(plain: Mapping[str, Any]) -> Pipeline:
+    """Return the pipeline of which :func:`to_plain` made this. Nothing is checked."""
+    pipeline: Pipeline = _from_plain(Pipeline, plain)
+    return pipeline
+
+
+def _from_plain(hint: Any, value: Any) -> Any:
+    base, _ = unwrap(hint)
+    if is_dataclass(base) and isinstance(base, type):
+        hints = get_type_hints(base, include_extras=True)
+        return base(**{name: _from_plain(hints[name], field) for name, field in value.items()})
+    if get_origin(base) is tuple:
+        return tuple(_from_plain(get_args(base)[0], element) for element in value)
+    if get_origin(base) is Mapping:
+        return {name: _from_plain(get_args(base)[1], element) for name, element in value.items()}
+    return base64.b64decode(value) if base is bytes else value

@@ -1,0 +1,283 @@
+"""The door through which pipeline files come in: TOML -> a checked :class:`Pipeline`, or every problem in it.
+
+Types, ranges and patterns come from the annotations in ``pipeline``; what concerns several fields at
+once is in ``pipeline_checks``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from renditions.errors import PipelineError, Problem, UsageError
+from renditions.model.fields import Attachment, RangeOr, Template, matches, unwrap
+from renditions.model.pipeline import Accept, Pipeline
+from renditions.pipeline_file.checks import (
+    explain_template,
+    find_accept_problems,
+    find_catalog_problems,
+    find_copy_problems,
+    find_pipeline_problems,
+    find_rendition_problems,
+    find_warnings,
+)
+from renditions.pipeline_file.environment import override
+from renditions.pipeline_file.field_types import (
+    NAME,
+    describe,
+    is_needed,
+    is_required,
+    leaf_type,
+    parse_value,
+)
+
+MAX_ATTACHMENT_BYTES = 10_000_000
+"""The largest file that a recipe may name: it goes to the workers with each picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPipeline:
+    """A pipeline, and what else is known of its file."""
+
+    pipeline: Pipeline
+    directory: Path
+    """The folder that relative paths in the file start from: the file's own."""
+    warnings: tuple[str, ...] = ()
+
+
+def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline:
+    """Read and check a pipeline file.
+
+    Args:
+        path: The file.
+        environ: Where overrides are looked for, see ``pipeline_environment``; None for no overrides.
+
+    Raises:
+        PipelineError: With every problem that was found.
+
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problem = Problem("", "UTF-8 text", f"byte 0x{error.object[error.start]:02x} at offset {error.start}")
+        raise PipelineError(str(path), (problem,)) from None
+    except OSError as error:
+        expected = "a pipeline file (renditions init writes one)"
+        raise PipelineError(str(path), (Problem("", expected, error.strerror or str(error)),)) from None
+    return parse(text, str(path), path.absolute().parent, environ or {})
+
+
+def parse(text: str, file: str, directory: Path, environ: Mapping[str, str]) -> LoadedPipeline:
+    """Check a pipeline file's text; ``file`` is what errors call it. See :func:`load`."""
+    try:
+        data = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also for numbers and nesting beyond any measure
+        raise PipelineError(file, (_describe_syntax(str(error), text),)) from None
+    return check(data, file, directory, environ)
+
+
+def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[str, str]) -> LoadedPipeline:
+    """Check what TOML (or JSON, which has the same values) says. See :func:`parse`."""
+    reader = _Reader(directory)
+    values = reader.read_fields(Pipeline, data, "")
+    pipeline: Pipeline | None = None
+    if values.keys() >= {"source", "output", "renditions"}:
+        pipeline, problems = override(Pipeline(**values), environ)
+        reader.problems += problems
+        reader.problems += find_pipeline_problems(pipeline, directory)
+        reader.problems += find_catalog_problems(pipeline)
+        reader.problems += find_copy_problems(pipeline)
+    # What concerns several fields is checked among those that are right.
+    for name, rendition in values.get("renditions", {}).items():
+        reader.problems += find_rendition_problems(rendition, f"renditions.{name}")
+    reader.problems += find_accept_problems(values.get("accept", Accept()))
+    if reader.problems or pipeline is None:
+        raise PipelineError(file, reader.sort_problems())
+    return LoadedPipeline(pipeline, directory, tuple(find_warnings(pipeline)))
+
+
+class _Reader:
+    """Reads values by their annotated types and collects what is wrong with them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.problems: list[Problem] = []
+        self._order: dict[str, int] = {"": 0}
+        """The places in the file, numbered as they come."""
+
+    def read_table(self, cls: Any, data: Any, place: str) -> Any:
+        """Return the dataclass that a table holds, or None if something in it is wrong."""
+        before = len(self.problems)
+        values = self.read_fields(cls, data, place)
+        return cls(**values) if len(self.problems) == before else None
+
+    def read_fields(self, cls: Any, data: Any, place: str) -> dict[str, Any]:
+        """Return the values in a table that are right."""
+        if not isinstance(data, dict):
+            self._wrong(place, "a table", data)
+            return {}
+        hints = get_type_hints(cls, include_extras=True)
+        known = {spec.name: spec for spec in fields(cls)}
+        values = {}
+        for name, value in data.items():
+            at = self._enter(place, name)
+            if name in known:
+                values[name] = self.read(hints[name], value, at)
+            else:
+                choices = ", ".join(known)
+                self._wrong(at, f"one of {choices}{_suggest(name, known)}", name)
+        for name, spec in known.items():
+            if name not in data and is_required(spec):
+                base, marks = unwrap(hints[name])
+                is_table = is_dataclass(base) or get_origin(base) is Mapping
+                kind = "a table" if is_table else "an array" if get_origin(base) is tuple else ""
+                expected = kind or describe(base, marks)
+                self.problems.append(Problem(f"{place}.{name}".lstrip("."), expected, "nothing"))
+        return {name: value for name, value in values.items() if value is not None}
+
+    def read(self, hint: Any, value: Any, place: str) -> Any:
+        """Return the value that the type asks for, or None if it is wrong (TOML has no null)."""
+        base, marks = unwrap(hint)
+        if is_dataclass(base) and base is not Attachment:
+            return self.read_table(base, value, place)
+        if get_origin(base) is tuple:
+            return self._read_array(get_args(base)[0], value, place, is_needed=is_needed(marks))
+        if get_origin(base) is Mapping:
+            return self._read_tables(get_args(base)[1], value, place)
+        is_whole = base is int or any(isinstance(mark, RangeOr) for mark in marks)
+        if is_whole and isinstance(value, float) and value.is_integer():
+            value = int(value)  # as JSON Schema has it
+        try:
+            msgspec.convert(value, leaf_type(base, marks), strict=True)
+        except msgspec.ValidationError:
+            if isinstance(value, str) and any(isinstance(mark, Template) for mark in marks):
+                self.problems.append(explain_template(value, place))
+                return None
+            return self._wrong(place, describe(base, marks) + _suggest_choice(base, value), value)
+        if base is Attachment:
+            return self._read_attachment(value, place)
+        return parse_value(value, base, marks)
+
+    def _read_attachment(self, name: str, place: str) -> Attachment | None:
+        attachment = Attachment(name)
+        if attachment.source_key is not None:
+            return attachment
+        try:
+            path = self._directory / Path(name).expanduser()
+            size_bytes = path.stat().st_size
+            if not path.is_file() or size_bytes > MAX_ATTACHMENT_BYTES:
+                found = f"{name!r} of {size_bytes:,} bytes" if path.is_file() else f"{name!r}, which is none"
+                self.problems.append(
+                    Problem(place, f"a file of at most {MAX_ATTACHMENT_BYTES:,} bytes", found)
+                )
+                return None
+            return Attachment(name, path.read_bytes())
+        except (OSError, RuntimeError) as error:  # RuntimeError: no such user's home
+            found = f"{name!r} ({getattr(error, 'strerror', None) or error})"
+            self.problems.append(Problem(place, "a file that can be read", found))
+            return None
+
+    def _read_array(self, element: Any, value: Any, place: str, *, is_needed: bool) -> Any:
+        if not isinstance(value, list) or (is_needed and not value):
+            return self._wrong(
+                place, "an array with at least one element" if is_needed else "an array", value
+            )
+        read = [self.read(element, item, self._enter(place, number)) for number, item in enumerate(value)]
+        return None if None in read else tuple(read)
+
+    def _read_tables(self, element: Any, value: Any, place: str) -> Any:
+        if not isinstance(value, dict) or not value:
+            return self._wrong(place, "at least one table in it", value)
+        read = {}
+        for name, table in value.items():
+            at = self._enter(place, name)
+            rendition = self.read(element, table, at)
+            if matches(NAME, name):
+                read[name] = rendition
+            else:
+                self._wrong(at, NAME.expected, name)
+        return {name: table for name, table in read.items() if table is not None}
+
+    def sort_problems(self) -> tuple[Problem, ...]:
+        """Return the problems in the file's order, and last what isn't in the file."""
+
+        def rank(problem: Problem) -> int:
+            place = problem.place
+            while place and place not in self._order:
+                place = place[: max(place.rfind("."), place.rfind("["), 0)]
+            return self._order[place] or len(self._order)
+
+        return tuple(sorted(self.problems, key=rank))
+
+    def _enter(self, place: str, name: str | int) -> str:
+        """Return the place of what has this name, or number, there."""
+        if isinstance(name, int):
+            at = f"{place}[{name}]"
+        else:
+            bare = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _show(name)
+            at = f"{place}.{bare}".removeprefix(".")
+        self._order.setdefault(at, len(self._order))
+        return at
+
+    def _wrong(self, place: str, expected: str, found: Any) -> None:
+        self.problems.append(Problem(place, expected, _show(found)))
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that come with the package."""
+    folder = resources.files("renditions.pipeline_file") / "presets"
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
+    )
+
+
+def read_preset(name: str) -> str:
+    """Return a preset's text.
+
+    Raises:
+        UsageError: There is no such preset.
+
+    """
+    names = preset_names()
+    if name not in names:
+        raise UsageError(f"expected one of {', '.join(names)}, found {name!r}{_suggest(name, names)}")
+    return (resources.files("renditions.pipeline_file") / "presets" / f"{name}.toml").read_text("utf-8")
+
+
+def _suggest(name: str, choices: Any) -> str:
+    close = difflib.get_close_matches(name, [str(choice) for choice in choices], n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _suggest_choice(base: Any, value: Any) -> str:
+    if get_origin(base) is not Literal or not isinstance(value, str):
+        return ""
+    return _suggest(value.lower(), get_args(base))
+
+
+def _show(value: Any) -> str:
+    """Return a value as a person would recognise it from the file, shortened."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list) and value:
+        return "a table" if isinstance(value, dict) else "an array"
+    if isinstance(value, int) and value.bit_length() > 64:
+        return "a far larger number"
+    text = repr(value) if isinstance(value, str | list | dict) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _describe_syntax(message: str, text: str) -> Problem:
+    """Return tomllib's finding as a problem whose place is the line and column."""
+    if match := re.fullmatch(r"(.*) \(at (line (\d+), column \d+)\)", message):
+        reason, place, number = match[1], match[2], int(match[3])
+        return Problem(place, "TOML", f"{_show(text.splitlines()[number - 1].strip())} ({reason})")
+    return Problem("", "TOML", message)

@@ -1,0 +1,165 @@
+"""The pipeline file's JSON Schema, from the annotations by which the file is read."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Attachment, Template, unwrap
+from renditions.model.pipeline import Pipeline
+from renditions.model.recipe import (
+    DOCUMENT_FORMATS,
+    FORMATS,
+    PRIVATE_FORMATS,
+    FormatFacts,
+    Rendition,
+    Watermark,
+)
+from renditions.model.record import ATTRIBUTES
+from renditions.pipeline_file.checks import BASE64_CHOICES, ENCODER_CHOICES, MOST_IN_DYNAMODB
+from renditions.pipeline_file.field_types import NAME, is_needed, is_required, leaf_type
+
+SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the pipeline file's JSON Schema (draft 2020-12).
+
+    It refuses what the loader refuses, but for what no schema can tell: that two renditions would
+    write one key, that an output would land in the source, or what is in another file.
+    """
+    schema = _table_schema(Pipeline)
+    rendition = schema["properties"]["renditions"]["additionalProperties"]
+    rendition["allOf"] = list(_rendition_rules())
+    rendition["properties"]["watermark"]["allOf"] = list(_watermark_rules())
+    schema["properties"]["accept"]["properties"]["formats"]["uniqueItems"] = True
+    in_dicom = {"formats": {"contains": _one_of(*PRIVATE_FORMATS)}}
+    schema["properties"]["accept"]["allOf"] = [
+        _when({"burned_in_annotation": _one_of(True)}, _must(in_dicom))
+    ]
+    schema["properties"]["catalog"]["properties"]["key"]["not"] = _one_of(*sorted(ATTRIBUTES))
+    in_dynamodb = {"catalog": _must({"store": {"pattern": "^dynamodb:"}})}
+    copy = _must({"format": _one_of("base64")})
+    schema["allOf"] = [
+        _when(in_dynamodb, {"properties": {"renditions": {"maxProperties": MOST_IN_DYNAMODB}}}),
+        _when(
+            {"accept": _must(in_dicom)},
+            {"properties": {"renditions": {"additionalProperties": {"not": copy}}}},
+        ),
+    ]
+    return {"$schema": SCHEMA_URL, "title": "Renditions pipeline"} | schema
+
+
+def _rendition_rules() -> Iterator[dict[str, Any]]:
+    """Yield the rules between a rendition's fields; ``pipeline_checks`` has the same in words."""
+    yield _when({"fit": _one_of("cover", "contain", "fill", "outside")}, {"required": ["width", "height"]})
+    yield _when({"gravity": _one_of("attention", "entropy", "focus")}, _must({"fit": _one_of("cover")}))
+    compass = {"not": _one_of("center")}
+    yield _when({"gravity": compass}, _must({"fit": _one_of("cover", "contain")}))
+    other_target = {"not": _one_of(Rendition().target)}
+    yield _when({"target": other_target}, _must({"quality": _one_of("auto")}))
+    yield _when({"focus": {}}, _must({"fit": _one_of("cover")}))
+    yield _when({"focus": {}}, {"properties": {"gravity": _one_of("center")}})
+    yield _when({"gravity": _one_of("focus")}, {"properties": {"trim": False}})
+    either = {"anyOf": [{"required": ["width"]}, {"required": ["height"]}]}
+    yield _when({"enlarge": _one_of(True)}, either)
+    yield _when({"pixel_ratio": {"exclusiveMinimum": 1}}, either)
+    yield _when(
+        {"lossless": _one_of(True)}, {"properties": dict.fromkeys(("quality", "chroma", "max_bytes"), False)}
+    )
+    yield _when({"pages": {"pattern": SEVERAL_PAGES}}, _must({"format": _one_of(*DOCUMENT_FORMATS)}))
+    for side in ("width", "height"):
+        yield {"if": {"properties": {side: False}}, "then": {"properties": {"key": _key_without(side)}}}
+    automatic = {"lossless": _one_of(False), "effort": False, "key": _key_without("ext", "format")}
+    # The default key has {ext} in it.
+    yield _when({"format": _one_of("auto")}, {"properties": automatic, "required": ["key"]})
+    for name, facts in FORMATS.items():
+        condition: dict[str, Any] = {"properties": {"format": _one_of(name)}}
+        if name != Rendition().format:
+            condition["required"] = ["format"]
+        yield {"if": condition, "then": {"properties": _format_rules(name, facts)}}
+
+
+def _watermark_rules() -> Iterator[dict[str, Any]]:
+    """Yield the rules between a watermark's fields; ``pipeline_checks`` has the same in words."""
+    yield {"oneOf": [{"required": ["image"]}, {"required": ["text"]}]}
+    yield {"dependentRequired": {"font": ["text"]}}
+    default = Watermark()
+    yield _when({"colour": {"not": _one_of(default.colour)}}, {"required": ["text"]})
+    yield _when({"gap": {"not": _one_of(default.gap)}}, _must({"tile": _one_of(True)}))
+
+
+def _format_rules(name: str, facts: FormatFacts) -> dict[str, Any]:
+    """Return what each field may be with this format."""
+    rules: dict[str, Any] = {
+        "width": {"maximum": facts.max_side},
+        "height": {"maximum": facts.max_side},
+        "effort": {"maximum": facts.max_effort} if facts.max_effort is not None else False,
+    }
+    if facts.default_quality is None:
+        rules["quality"] = False
+    if not facts.lossless_choice:
+        rules["lossless"] = _one_of(False)
+    if not facts.animation:
+        rules["animation"] = _one_of("first")
+    if not facts.transparency:
+        rules["background"] = {"not": _one_of("transparent")}
+    for field, formats in ENCODER_CHOICES.items():
+        if name not in formats:
+            default = getattr(Rendition(), field)
+            rules[field] = False if default is None else _one_of(default)
+    if name == "base64":
+        for field in BASE64_CHOICES:
+            default = getattr(Rendition(), field)
+            rules[field] = False if default is None else _one_of(default)
+    return rules
+
+
+def _key_without(*names: str) -> dict[str, Any]:
+    return {"pattern": Template(tuple(name for name in TEMPLATE_FIELDS if name not in names)).regex}
+
+
+def _when(properties: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
+    return {"if": _must(properties), "then": then}
+
+
+def _must(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"properties": properties, "required": list(properties)}
+
+
+def _one_of(*values: Any) -> dict[str, Any]:
+    return {"enum": list(values)}
+
+
+def _table_schema(cls: Any) -> dict[str, Any]:
+    hints = get_type_hints(cls, include_extras=True)
+    properties = {}
+    for spec in fields(cls):
+        schema = _value_schema(hints[spec.name])
+        if spec.default is not MISSING and spec.default is not None and not is_dataclass(spec.default):
+            schema["default"] = list(spec.default) if isinstance(spec.default, tuple) else spec.default
+        properties[spec.name] = schema
+    required = [spec.name for spec in fields(cls) if is_required(spec)]
+    rules = {"required": required} if required else {}
+    described = {"description": inspect.getdoc(cls)}
+    return {"type": "object", "additionalProperties": False, "properties": properties} | rules | described
+
+
+def _value_schema(hint: Any) -> dict[str, Any]:
+    base, marks = unwrap(hint)
+    text = next((mark for mark in marks if isinstance(mark, str)), None)
+    described = {"description": text} if text else {}
+    if is_dataclass(base) and base is not Attachment:
+        return _table_schema(base) | described
+    if get_origin(base) is tuple:
+        element = get_args(base)[0]
+        least = {"minItems": 1} if is_needed(marks) else {}
+        return {"type": "array", "items": _value_schema(element)} | least | described
+    if get_origin(base) is Mapping:
+        tables = {"type": "object", "minProperties": 1, "propertyNames": {"pattern": NAME.regex}}
+        return tables | {"additionalProperties": _value_schema(get_args(base)[1])} | described
+    return msgspec.json.schema(leaf_type(base, marks)) | described

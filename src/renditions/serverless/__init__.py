@@ -1,0 +1,1 @@
+"""What runs on AWS Lambda: the functions' entries, their parts and their log lines."""

@@ -1,0 +1,326 @@
+"""The entry on AWS Lambda: decode the event, process what it hints at, answer whoever asked.
+
+Several pictures are in work at once, so that some are read and written while others are rendered. When
+the time left is too short for one more, the rest is given back untouched. What failed comes again: SQS
+is told which messages, S3 Batch Operations which tasks, and of any other event Lambda sees an exception.
+
+Pictures are rendered in this process. What a hostile one can cost is this one call, at most its time
+limit: Lambda then starts the function anew, the messages come again, and the one that always kills the
+function ends in the dead-letter queue. ``limits.seconds`` says nothing here: the function's own time
+limit does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from renditions.core import reconcile
+from renditions.core.difference import Difference, Outcome
+from renditions.errors import Failed
+from renditions.messages.events import Incoming, Message, SyncRequest, decode
+from renditions.messages.intake import Picture, Refused, Task, comes_again, fan_out, read_task
+from renditions.model.pipeline import S3Place
+from renditions.serverless.bundled import open_bundled
+from renditions.serverless.telemetry import Unit, log_to_stdout, metrics
+
+log = logging.getLogger(__name__)
+
+MARGIN_SECONDS = 1.0
+"""What is left of the time limit for the answer."""
+
+FAN_OUT_SECONDS = 5.0
+"""What is left of the time limit when a reconcile hands over to another call: for a page of each listing."""
+
+EXTRA_THREADS = 2
+"""How many pictures are read or written while one on each core is rendered."""
+
+MAX_RESULT_LENGTH = 1024
+"""The longest ``resultString`` that S3 Batch Operations take into their report, in characters."""
+
+NOTHING = Outcome("", "unchanged")
+"""What becomes of a message that is about no picture of its own."""
+
+NOT_BEGUN = "there was no time left to begin it"
+
+
+class Context(Protocol):
+    """What is used of the context that Lambda hands over."""
+
+    function_name: str
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the time until this call is ended."""
+        ...
+
+
+@dataclass
+class Pace:
+    """How long one picture has taken, of the last hundred since the cold start."""
+
+    recent_seconds: deque[float] = field(default_factory=lambda: deque([0.0], maxlen=100))
+
+    @property
+    def longest_seconds(self) -> float:
+        """What one more picture may take."""
+        return max(self.recent_seconds)
+
+
+class Allowance:
+    """The time that one call was given.
+
+    What comes in its first moment is always begun, however long another picture took: it can't be given
+    more time than that.
+    """
+
+    def __init__(self, context: Context, pace: Pace) -> None:
+        self.context = context
+        self._pace = pace
+        self._given_seconds = self.left_seconds
+
+    @property
+    def left_seconds(self) -> float:
+        """The time until the call is ended."""
+        return self.context.get_remaining_time_in_millis() / 1000
+
+    def allows_one_more(self) -> bool:
+        """Tell whether one more picture can be begun."""
+        left_seconds = self.left_seconds
+        needed_seconds = min(self._pace.longest_seconds, self._given_seconds - 2 * MARGIN_SECONDS)
+        return left_seconds > max(needed_seconds, 0.0) + MARGIN_SECONDS
+
+
+@dataclass(frozen=True)
+class Function:
+    """What one cold start makes and every call uses."""
+
+    place: S3Place
+    """Where the pictures land."""
+    process: Callable[[str], Outcome]
+    """Processes one name; called from several threads."""
+    plan: Callable[[str], Iterator[Difference]]
+    """Makes a fresh plan of everything above a name, for a schedule's tick."""
+    threads: int
+    """How many pictures are in work at once."""
+    send: Callable[[Sequence[str]], None] | None = None
+    """Puts up to ten messages into the function's queue, if it has one."""
+    pace: Pace = field(default_factory=Pace)
+
+    def handle(self, event: Any, context: Context) -> Any:
+        """Process what the event hints at, and return the answer that its origin waits for.
+
+        Raises:
+            Failed: The event is to be delivered again, because something in it failed.
+
+        """
+        allowance = Allowance(context, self.pace)
+        incoming = decode(event)
+        asked = [
+            (message, [read_task(content, self.place) for content in message.contents])
+            for message in incoming.messages
+        ]
+        tasks = [task for _, some in asked for task in some]
+        names: dict[str, str] = {}
+        for task in tasks:
+            if isinstance(task, Picture):
+                names.setdefault(task.name, task.event)
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="picture") as executor:
+            worked = executor.map(lambda name: self._work(name, names[name], allowance), names)
+            outcomes = {outcome.name: outcome for outcome in worked}
+        afters = [task.after for task in tasks if isinstance(task, SyncRequest)]
+        synced = self._reconcile(min(afters), allowance) if afters else NOTHING
+        results = [
+            (message, [self._result_of(task, outcomes, synced, context) for task in some])
+            for message, some in asked
+        ]
+        return _answer(incoming, results, event)
+
+    def _result_of(
+        self, task: Task, outcomes: Mapping[str, Outcome], synced: Outcome, context: Context
+    ) -> Outcome:
+        """Return what became of one thing that a message said; what isn't for this pipeline is reported."""
+        match task:
+            case Picture(name):
+                return outcomes[name]
+            case SyncRequest():
+                return synced
+            case Refused(why):
+                fields = {"request_id": context.aws_request_id}
+                fields |= metrics({"FunctionName": context.function_name}, {"RefusedMessages": (1, "Count")})
+                log.error("%s", why, extra={"fields": fields})
+                return Outcome("", "rejected", why)
+            case _:
+                return NOTHING
+
+    def _work(self, name: str, event: str, allowance: Allowance) -> Outcome:
+        """Process one picture, unless the time left is too short; tell of it in the log."""
+        if not allowance.allows_one_more():
+            return Outcome(name, "waiting", NOT_BEGUN, again=True)
+        about = {
+            "event": event,
+            "bucket": self.place.bucket,
+            "key": self.place.prefix + name,
+            "request_id": allowance.context.aws_request_id,
+        }
+        log.info(
+            "Processing image from bucket: %s, key: %s",
+            about["bucket"],
+            about["key"],
+            extra={"fields": about},
+        )
+        started = time.monotonic()
+        try:
+            outcome = self.process(name)
+        except Exception as error:
+            # Whatever it is, the other pictures of the batch have nothing to do with it.
+            log.exception("%s broke off", name, extra={"fields": about})
+            outcome = Outcome(name, "failed", str(error), again=True)
+        seconds = time.monotonic() - started
+        self.pace.recent_seconds.append(seconds)
+        log.log(
+            logging.ERROR if outcome.result == "failed" else logging.INFO,
+            "%s is %s%s", name, outcome.result, f": {outcome.reason}" if outcome.reason else "",
+            extra={"fields": about | _describe(outcome, seconds, allowance.context)},
+        )  # fmt: skip
+        return outcome
+
+    def _reconcile(self, after: str, allowance: Allowance) -> Outcome:
+        """Have every difference above the name closed: by messages to the queue, or else here and now."""
+        about = {"request_id": allowance.context.aws_request_id}
+        try:
+            if self.send:
+                self._fan_out(after, self.send, allowance)
+            else:
+                self._sync(after, allowance)
+        except Exception as error:
+            # The pictures that came with the tick have nothing to do with it.
+            log.exception("the sync broke off", extra={"fields": about})
+            return Outcome("the sync", "failed", str(error), again=True)
+        return NOTHING
+
+    def _fan_out(self, after: str, send: Callable[[Sequence[str]], None], allowance: Allowance) -> None:
+        fanned = fan_out(
+            self.plan(after),
+            self.place,
+            send,
+            lambda: allowance.left_seconds > FAN_OUT_SECONDS,
+        )
+        log.info(
+            "%d pictures differ and were sent to the queue, %s",
+            fanned.sent,
+            "everything was looked at" if fanned.continues_after is None else "another call continues",
+            extra={"fields": {"after": after, "continues_after": fanned.continues_after}},
+        )
+
+    def _sync(self, after: str, allowance: Allowance) -> None:
+        """Close every difference, as far as the time goes; the next tick continues with what is left."""
+        stop = threading.Event()
+
+        def plan() -> Iterator[Difference]:
+            for difference in self.plan(after):
+                if not allowance.allows_one_more():
+                    stop.set()
+                yield difference
+
+        summary = reconcile.sync(
+            plan,
+            lambda name: self._work(name, "sync", allowance),
+            threads=self.threads,
+            stop=stop,
+            on_outcome=lambda _: None,
+        )
+        log.info(
+            "sync %s",
+            "ended before everything was looked at" if summary.interrupted else "looked at everything",
+            extra={"fields": {"results": dict(summary.results), "waiting": summary.waiting}},
+        )
+
+
+def open_function(file: Path, environ: Mapping[str, str]) -> Function:
+    """Make what every call uses: once, while Lambda starts the function.
+
+    See :func:`renditions.serverless.bundled.open_bundled`.
+    """
+    log_to_stdout()
+    opened = open_bundled(file, environ)
+    return Function(
+        opened.place,
+        opened.processor.process,
+        opened.plan,
+        threads=opened.cores + EXTRA_THREADS,
+        send=opened.send,
+    )
+
+
+def _describe(outcome: Outcome, seconds: float, context: Context) -> dict[str, Any]:
+    """Return the log fields of an ended picture, which are also its metrics."""
+    record = outcome.record
+    worked = record is not None and outcome.result in ("done", "rejected")
+    original = record.original if record and worked else None
+    outputs = record.outputs if record and worked else ()
+    values: dict[str, tuple[float, Unit]] = {
+        "Pictures": (1, "Count"),
+        "Seconds": (round(seconds, 3), "Seconds"),
+    }
+    if original:
+        values["OriginalBytes"] = (original.size_bytes, "Bytes")
+    if outputs:
+        values["OutputBytes"] = (sum(output.size_bytes for output in outputs), "Bytes")
+    return {
+        "original": dataclasses.asdict(original) if original else None,
+        "renditions": {
+            output.rendition: {
+                "key": output.key,
+                "size_bytes": output.size_bytes,
+                "width": output.width,
+                "height": output.height,
+            }
+            for output in outputs
+        },
+        "metadata_stored": worked,
+        **metrics({"FunctionName": context.function_name, "Result": outcome.result}, values),
+    }
+
+
+def _answer(incoming: Incoming, results: list[tuple[Message, list[Outcome]]], event: Any) -> Any:
+    """Return what the event's origin waits for."""
+    match incoming.origin:
+        case "queue":
+            # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+            return {
+                "batchItemFailures": [
+                    {"itemIdentifier": message.id}
+                    for message, outcomes in results
+                    if any(map(comes_again, outcomes))
+                ]
+            }
+        case "batch job":
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
+            return {
+                "invocationSchemaVersion": event["invocationSchemaVersion"],
+                "treatMissingKeysAs": "TemporaryFailure",
+                "invocationId": event.get("invocationId"),
+                "results": [_task_result(message.id, outcome) for message, (outcome,) in results],
+            }
+        case _:
+            outcomes = [outcome for _, some in results for outcome in some]
+            if failed := [outcome for outcome in outcomes if comes_again(outcome)]:
+                raise Failed("; ".join(f"{outcome.name}: {outcome.reason}" for outcome in failed))
+            return {"results": dict(Counter(outcome.result for outcome in outcomes))}
+
+
+def _task_result(task: str, outcome: Outcome) -> dict[str, str]:
+    code = "TemporaryFailure" if comes_again(outcome) else "Succeeded"
+    if outcome.result == "rejected":
+        code = "PermanentFailure"
+    text = f"{outcome.result}: {outcome.reason}" if outcome.reason else outcome.result
+    return {"taskId": task, "resultCode": code, "resultString": text[:MAX_RESULT_LENGTH]}

@@ -1,0 +1,115 @@
+"""The API and the page on AWS Lambda, behind an HTTP API of API Gateway, with payloads of version 2.0 or 1.0.
+
+Only calls that an authorizer let through are answered, JWT, IAM, or a function's own, and the page's files,
+in which nothing is of anybody's pictures. Pictures go straight to the bucket, whose notification has them
+processed, and come straight from the buckets, by addresses that are signed.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from mangum import Mangum
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from renditions.errors import UsageError
+from renditions.messages.events import encode_change
+from renditions.serverless.bundled import BundledPipeline, open_bundled
+from renditions.serverless.telemetry import log_to_stdout
+from renditions.web.app import make_api
+from renditions.web.links import BucketLinks, Links
+from renditions.web.live import Announcements
+from renditions.web.problems import problem
+from renditions.web.service import Service
+from renditions.web.uploads import BucketUploads
+
+OPEN_PATHS = ("/", "/docs", "/login", "/health")
+OPEN_FOLDER = "/static/"
+
+MOST_ANSWERED_BYTES = 6_000_000
+"""The largest answer that Lambda takes, encoded.
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+
+def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any], Any]:
+    """Return the function that answers API Gateway, with the parts that ``open_bundled`` opens."""
+    log_to_stdout()
+    opened = open_bundled(file, environ)
+    source = opened.open_signer(opened.place)
+    output = opened.open_signer(opened.output_place)
+    service = make_service(opened, BucketLinks(source.sign_download, output.sign_download))
+    uploads = BucketUploads(service, source.sign_upload)
+    adapter = Mangum(Authorized(make_api(service, uploads, (source.origin, output.origin))), "off")
+
+    def handle(event: Any, context: Any) -> Any:
+        if not (isinstance(event, dict) and {"version", "requestContext"} <= event.keys()):
+            raise UsageError(f"expected a call of an HTTP API, found {json.dumps(event)[:200]}")
+        return limit(adapter(event, context))
+
+    return handle
+
+
+def make_service(opened: BundledPipeline, links: Links) -> Service:
+    """Return what the API works on: what is to be processed soon goes into the queue, if there is one."""
+    processor, send, place = opened.processor, opened.send, opened.place
+
+    def hint(name: str) -> None:
+        if send:
+            send([encode_change(place.bucket, place.prefix + name)])
+        else:
+            processor.process(name)
+
+    return Service(
+        pipeline=processor.pipeline,
+        source=opened.source,
+        output=processor.output,
+        catalog=processor.catalog,
+        process=processor.process,
+        hint=hint,
+        plan=opened.plan,
+        announcements=Announcements(),
+        links=links,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """Answers only what an authorizer of API Gateway let through, so that a missing one opens nothing.
+
+    The page's own files are open, and whether the function lives.
+    """
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        app: ASGIApp = self.app
+        is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
+        if not is_open and not scope["aws.event"]["requestContext"].get("authorizer"):
+            app = problem(
+                HTTPStatus.UNAUTHORIZED, "expected a call that an authorizer let through, found none"
+            )
+        await app(scope, receive, send)
+
+
+def limit(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer, or else that it is too long for Lambda, which would say nothing of the reason."""
+    length = len(answer.get("body") or "")
+    if length <= MOST_ANSWERED_BYTES:
+        return answer
+    detail = f"expected at most {MOST_ANSWERED_BYTES:,} bytes, encoded, through a function, found {length:,}"
+    status = HTTPStatus.NOT_IMPLEMENTED
+    body = {"title": status.phrase, "status": status, "detail": detail}
+    return {
+        "statusCode": status,
+        "headers": {"content-type": "application/problem+json"},
+        "body": json.dumps(body),
+        "isBase64Encoded": False,
+    }

@@ -1,0 +1,493 @@
+"""One picture, on in-memory ports."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from doubles import MemoryStore
+from renditions.core.ports import IfAbsent, StoredObject
+from renditions.core.reconcile import reopen, wish
+from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, StoreFailed
+from renditions.local.folder import FolderStore
+from renditions.model.pipeline import NO_WISHES, Accept, Analyze, Notify, Wishes
+from renditions.model.recipe import Focus, Rendition
+from renditions.model.record import LONGEST_LEASE, MOST_EVENTS, Analysis, Lease, Notice, Original, Record
+from renditions.model.rendering import Rendering
+from world import LOG, Steps, World, expected_output, hash_render, make_pipeline
+
+NAME = "a/photo.jpg"
+SEEN = Original(3, "png", width=40, height=30, frames=1)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_new_picture_gets_its_outputs_its_record_and_its_notice(world: World) -> None:
+    world.upload(NAME, b"one")
+    outcome = world.processor().process(NAME)
+    assert outcome.result == "done"
+    assert [found.key for found in world.output.list()] == [f"{NAME}/large.jpg", f"{NAME}/thumb.jpg"]
+    assert [(notice.event, notice.record.name) for notice in world.notifier.sent] == [("done", NAME)]
+    world.check_promise()
+
+
+def test_a_second_hint_finds_the_work_done(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    steps = Steps()
+    outcome = world.processor(steps=steps).process(NAME)
+    assert outcome.result == "unchanged"
+    assert steps.names == ["MemoryStore.head", "MemoryCatalog.get"]
+    assert len(world.notifier.sent) == 1
+
+
+def test_without_notices_a_picture_costs_two_catalog_writes(world: World) -> None:
+    world.pipeline = make_pipeline(notify=())
+    world.upload(NAME, b"one")
+    steps = Steps()
+    world.processor(steps=steps).process(NAME)
+    assert steps.names.count("MemoryCatalog.write") == 2
+
+
+def test_what_a_first_look_found_of_a_picture_stays_when_a_later_one_needs_no_pixels(world: World) -> None:
+    """As when only Base64 is made again: the renderer then looks at no header."""
+    world.upload(NAME, b"one")
+    world.processor(render=lambda *args: replace(hash_render(*args), original=SEEN)).process(NAME)
+    both = {**world.pipeline.renditions, "text": Rendition(width=9)}
+    world.pipeline = replace(world.pipeline, renditions=both)
+    world.processor(render=lambda *args: replace(hash_render(*args), original=Original(3, "png"))).process(
+        NAME
+    )
+    assert world.catalog.get(NAME).original == SEEN  # type: ignore[union-attr]
+    world.upload(NAME, b"two")
+    world.processor(render=lambda *args: replace(hash_render(*args), original=Original(3, "png"))).process(
+        NAME
+    )
+    assert world.catalog.get(NAME).original == Original(3, "png")  # type: ignore[union-attr]
+
+
+def test_a_picture_with_a_focus_is_cut_around_it_and_keeps_it_when_it_is_replaced(world: World) -> None:
+    square = Rendition(width=9, height=9, fit="cover", gravity="focus")
+    world.pipeline = replace(world.pipeline, renditions={"square": square, "large": Rendition()})
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    first = {output.rendition: output.fingerprint for output in world.catalog.get(NAME).outputs}  # type: ignore[union-attr]
+    assert wish(world.catalog, world.catalog.get(NAME), Wishes(Focus(x=10, y=20)))  # type: ignore[arg-type]
+    assert not wish(world.catalog, Record(NAME, "done", world.now), NO_WISHES)
+    made: list[str] = []
+
+    def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition], *more: Any) -> Rendering:
+        made.extend(recipes)
+        assert all(recipe.focus == Focus(x=10, y=20) for recipe in recipes.values() if recipe.fit == "cover")
+        return hash_render(content, accept, recipes, *more)
+
+    world.processor(render=render).process(NAME)
+    assert made == ["square"]
+    world.upload(NAME, b"two")
+    world.processor(render=render).process(NAME)
+    record = world.catalog.get(NAME)
+    assert record is not None
+    assert record.wishes.focus == Focus(x=10, y=20)
+    assert {output.rendition: output.fingerprint for output in record.outputs}["square"] != first["square"]
+
+
+def test_a_rendition_on_demand_is_made_once_it_is_asked_for_and_then_kept_true(world: World) -> None:
+    zoom = Rendition(width=9, on_demand=True)
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    assert [found.key for found in world.output.list()] == [f"{NAME}/thumb.jpg"]
+    assert wish(world.catalog, world.catalog.get(NAME), Wishes(demanded=("zoom",)))  # type: ignore[arg-type]
+    world.processor().process(NAME)
+    assert world.content(f"{NAME}/zoom.jpg") == expected_output(b"one", zoom)
+    world.upload(NAME, b"two")
+    world.settle()
+    assert world.content(f"{NAME}/zoom.jpg") == expected_output(b"two", zoom)
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition()})
+    world.settle()
+    world.check_promise()
+
+
+def test_a_record_tells_what_happened_to_its_picture_and_forgets_the_oldest(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    world.upload(NAME, b"bad")
+    world.processor().process(NAME)
+    record = world.catalog.get(NAME)
+    assert record is not None
+    assert [(event.status, event.reason) for event in record.history] == [
+        ("processing", "it is new"), ("done", ""),
+        ("processing", "the picture changed"), ("rejected", "it is bad"),
+    ]  # fmt: skip
+    for number in range(MOST_EVENTS):
+        record = record.with_event(world.now, "failed", f"{number} " + "x" * 1000)
+    assert len(record.history) == MOST_EVENTS
+    assert record.history[0].reason.startswith("0 xx")
+    assert len(record.history[0].reason) < 1000
+
+
+def test_a_hint_about_nothing_does_nothing(world: World) -> None:
+    assert world.processor().process("nothing.jpg").result == "unchanged"
+    assert list(world.catalog.list()) == []
+
+
+def test_a_key_that_the_pipeline_does_not_match_is_no_picture(world: World) -> None:
+    world.upload("notes.txt", b"text")
+    assert world.processor().process("notes.txt").result == "unchanged"
+    assert list(world.catalog.list()) == []
+
+
+def test_fifty_hints_from_eight_threads_are_one_processing(world: World) -> None:
+    world.upload(NAME, b"one")
+    rendered = []
+
+    def render(*args: object) -> Rendering:
+        rendered.append(args)
+        return hash_render(*args)  # type: ignore[arg-type]
+
+    processor = world.processor(render=render)
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = list(threads.map(processor.process, [NAME] * 50))
+    assert len(rendered) == 1
+    assert len(world.notifier.sent) == 1
+    assert {outcome.result for outcome in outcomes} <= {"done", "unchanged", "waiting"}
+    world.check_promise()
+
+
+def test_only_the_rendition_whose_recipe_changed_is_made_again(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.settle()
+    world.pipeline = make_pipeline(thumb=Rendition(width=200), large=Rendition(width=1200, quality=50))
+    (difference,) = world.differences()
+    assert (difference.action, difference.make) == ("update", ("large",))
+    steps = Steps()
+    world.processor(steps=steps).process(NAME)
+    assert steps.names.count("MemoryStore.put") == 1
+    world.check_promise()
+
+
+def test_a_removed_rendition_goes_without_the_picture_being_read(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.settle()
+    world.pipeline = make_pipeline(thumb=Rendition(width=200))
+    steps = Steps()
+    assert world.processor(steps=steps).process(NAME).result == "done"
+    assert "MemoryStore.get" not in steps.names
+    world.check_promise()
+
+
+def test_outputs_move_below_what_was_a_file_and_back(world: World, tmp_path: Path) -> None:
+    """In a folder a file can't lie below another: what is in the way goes first, its own or another's."""
+    world.output = FolderStore(tmp_path, create=True)
+    flat = Rendition(width=200, key="{stem}.{ext}")
+    deep = Rendition(width=200, key="{stem}.{ext}/thumb.{ext}")
+    world.upload("a.jpg", b"one")
+    world.upload("b/c.jpg", b"two")
+    for recipe in (flat, deep, flat):
+        world.pipeline = make_pipeline(thumb=recipe)
+        world.settle()
+        world.check_promise()
+    world.upload("c.jpg", b"three")
+    world.settle()
+    assert world.catalog.get("c.jpg").blocked_by == "b/c.jpg"  # type: ignore[union-attr]
+    world.pipeline = make_pipeline(thumb=replace(deep, key="{dir}{name}/thumb.{ext}"))
+    assert world.processor().process("c.jpg").result == "failed"
+    world.settle()
+    world.check_promise()
+
+
+def test_changed_rules_are_applied_without_making_what_is_right(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.settle()
+    world.pipeline = replace(world.pipeline, accept=Accept(min_width=3))
+    made: list[object] = []
+
+    def render(content: bytes, accept: Accept, recipes: object, analyze: Analyze) -> Rendering:
+        made.append(recipes)
+        return hash_render(content, accept, {}, analyze)
+
+    assert world.processor(render=render).process(NAME).result == "done"
+    assert made == [{}]
+    world.check_promise()
+
+
+def test_what_is_newly_asked_about_is_found_out_without_making_what_is_right(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.settle()
+    before = world.catalog.get(NAME)
+    world.pipeline = replace(world.pipeline, analyze=Analyze(transparency=True))
+    (difference,) = world.differences()
+    assert (difference.action, difference.make) == ("update", ())
+    assert difference.why == "[accept], [analyze] or [limits] changed"
+    steps = Steps()
+    assert world.processor(steps=steps).process(NAME).result == "done"
+    assert "MemoryStore.put" not in steps.names
+    after = world.catalog.get(NAME)
+    assert before
+    assert after
+    assert after.outputs == before.outputs
+    assert after.original
+    assert after.original.analysis == Analysis(transparency=False)
+    assert world.plan() == []
+    world.check_promise()
+
+
+def test_a_rendition_made_anew_keeps_what_was_found_out(world: World) -> None:
+    world.pipeline = replace(world.pipeline, analyze=Analyze(transparency=True))
+    world.upload(NAME, b"one")
+    world.settle()
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(width=100)})
+    world.settle()
+    record = world.catalog.get(NAME)
+    assert record
+    assert record.original
+    assert record.original.analysis == Analysis(transparency=False)
+
+
+def test_a_file_over_the_byte_limit_is_rejected_without_being_read(world: World) -> None:
+    world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=10))
+    world.upload(NAME, b"eleven bytes")
+    steps = Steps()
+    outcome = world.processor(steps=steps).process(NAME)
+    assert (outcome.result, outcome.reason) == ("rejected", "expected at most 10 bytes, found 12")
+    assert "MemoryStore.get" not in steps.names
+
+
+def test_a_failure_is_tried_three_times_then_given_up_and_told(world: World) -> None:
+    world.upload(NAME, b"one")
+    results = []
+    for _ in range(3):
+        outcome = world.processor(output=world.break_writes(1)).process(NAME)
+        results.append((outcome.result, outcome.again, outcome.record and outcome.record.attempts))
+        assert outcome.reason == "no space left on the device"
+    assert results == [("failed", True, 1), ("failed", True, 2), ("failed", False, 3)]
+    assert [notice.event for notice in world.notifier.sent] == ["failed"]
+    assert world.plan() == []
+    assert world.processor().process(NAME).result == "unchanged"
+
+
+def test_a_replaced_picture_is_tried_afresh_after_one_was_given_up(world: World) -> None:
+    world.upload(NAME, b"one")
+    broken = world.processor(output=world.break_writes(3))
+    for _ in range(3):
+        broken.process(NAME)
+    world.upload(NAME, b"two")
+    assert world.processor().process(NAME).result == "done"
+    world.check_promise()
+
+
+def test_a_failure_that_trying_again_cannot_help_is_given_up_at_once(world: World) -> None:
+    class DeniedError(StoreFailed):
+        retryable = False
+
+    def render(*args: object) -> Rendering:
+        raise DeniedError("access denied")
+
+    world.upload(NAME, b"one")
+    outcome = world.processor(render=render).process(NAME)
+    assert (outcome.result, outcome.again) == ("failed", False)
+
+
+def test_a_time_limit_leaves_the_old_outputs_where_they_are(world: World) -> None:
+    def render(*args: object) -> Rendering:
+        raise RenderTimedOut("took longer than 60 s")
+
+    world.upload(NAME, b"one")
+    world.settle()
+    world.upload(NAME, b"two")
+    for _ in range(3):
+        assert world.processor(render=render).process(NAME).result == "failed"
+    assert len(list(world.output.list())) == 2
+    world.remove(NAME)
+    world.settle()
+    world.check_promise()
+
+
+def test_one_rendition_that_cannot_be_made_holds_up_no_other(world: World) -> None:
+    world.upload(NAME, b"half")
+    outcome = world.processor().process(NAME)
+    assert (outcome.result, outcome.reason) == ("rejected", "large: too half")
+    assert outcome.record
+    assert [output.rendition for output in outcome.record.outputs] == ["thumb"]
+    world.check_promise()
+
+
+def test_a_notice_that_cannot_be_sent_is_owed_until_it_is(world: World) -> None:
+    class Deaf:
+        def send(self, notice: Notice) -> None:
+            raise NotifyFailed("nobody answers")
+
+    world.upload(NAME, b"one")
+    outcome = world.processor(notifiers={LOG.target: Deaf()}).process(NAME)
+    assert (outcome.result, outcome.again) == ("done", True)
+    assert world.plan() == [(NAME, "settle")]
+    world.settle()
+    assert [notice.event for notice in world.notifier.sent] == ["done"]
+    world.check_promise()
+
+
+def test_a_notice_nobody_wants_any_more_is_dropped(world: World) -> None:
+    class Deaf:
+        def send(self, notice: Notice) -> None:
+            raise NotifyFailed("nobody answers")
+
+    world.upload(NAME, b"one")
+    world.processor(notifiers={LOG.target: Deaf()}).process(NAME)
+    world.pipeline = make_pipeline(notify=(Notify(on=("failed",), to="log:"),))
+    world.settle()
+    assert list(world.catalog.list())[0].owed == ()  # noqa: RUF015 - the only one
+
+
+def test_a_living_owners_lease_is_waited_for_and_a_dead_ones_is_not(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.settle("other")
+    record = world.catalog.get(NAME)
+    assert record
+    lease = Lease("other", world.now + LONGEST_LEASE)
+    world.catalog.write(replace(record, status="processing", goal="", lease=lease))
+    outcome = world.processor().process(NAME)
+    assert (outcome.result, outcome.again) == ("waiting", True)
+    world.gone.add("other")
+    assert world.processor().process(NAME).result == "done"
+
+
+def test_an_archived_picture_is_rejected_until_it_is_restored_and_retried(world: World) -> None:
+    class Archive(MemoryStore):
+        head = world.source.head
+
+        def get(self, key: str) -> NoReturn:
+            raise Archived("restore it first")
+
+    world.upload(NAME, b"one")
+    processor = world.processor(source=Archive())
+    outcome = processor.process(NAME)
+    assert (outcome.result, outcome.reason) == ("rejected", "restore it first")
+    assert processor.process(NAME).result == "unchanged"
+    rejected = world.catalog.get(NAME)
+    assert rejected
+    assert reopen(world.catalog, rejected)
+    assert world.processor().process(NAME).result == "done"
+    world.check_promise()
+
+
+def test_the_later_of_two_pictures_with_one_key_is_rejected_naming_the_earlier(world: World) -> None:
+    world.pipeline = make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"))
+    world.upload("a/photo.jpg", b"a")
+    world.upload("b/photo.jpg", b"b")
+    world.settle()
+    record = world.catalog.get("b/photo.jpg")
+    assert record
+    assert record.status == "rejected"
+    assert record.reason == "the output 'thumb_photo.jpg' belongs to 'a/photo.jpg'"
+    assert record.blocked_by == "a/photo.jpg"
+    world.check_promise()
+
+
+def test_a_blocked_picture_is_made_once_its_key_is_free(world: World) -> None:
+    world.pipeline = make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"))
+    world.upload("a/photo.jpg", b"a")
+    world.upload("b/photo.jpg", b"b")
+    world.settle()
+    world.remove("a/photo.jpg")
+    world.settle()
+    record = world.catalog.get("b/photo.jpg")
+    assert record
+    assert record.status == "done"
+    world.check_promise()
+
+
+def test_a_picture_whose_own_renditions_collide_is_rejected(world: World) -> None:
+    world.pipeline = make_pipeline(
+        one=Rendition(width=1, key="{dir}{name}"), two=Rendition(width=2, key="{dir}{stem}.jpg")
+    )
+    world.upload("photo.jpg", b"x")
+    world.upload("photo.png", b"y")
+    world.processor().process("photo.jpg")
+    record = world.catalog.get("photo.jpg")
+    assert record
+    assert record.reason == "one and two would both write 'photo.jpg'"
+
+
+def test_an_object_in_no_record_is_replaced_with_a_warning(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.upload(NAME, b"one")
+    world.output.put(f"{NAME}/thumb.jpg", b"somebody's", IfAbsent(), "image/jpeg")
+    assert world.processor().process(NAME).result == "done"
+    assert "replaced a/photo.jpg/thumb.jpg, which was there and in no record" in caplog.text
+    world.check_promise()
+
+
+def test_a_catalog_that_fails_raises_and_leaves_no_output_unclaimed(world: World) -> None:
+    world.upload(NAME, b"one")
+    steps = Steps(at=2, before=lambda: (_ for _ in ()).throw(Failed("the catalog is away")))
+    with pytest.raises(Failed):
+        world.processor(steps=steps).process(NAME)
+    assert list(world.output.list()) == []
+    world.settle()
+    world.check_promise()
+
+
+def test_a_picture_whose_output_the_store_can_not_hold_is_rejected_and_goes_like_any_other(
+    world: World, tmp_path: Path
+) -> None:
+    """What can't be there needs no deleting."""
+    world.output = FolderStore(tmp_path / "out", create=True)
+    world.upload("a//b.jpg", b"one")
+    world.settle()
+    record = world.catalog.get("a//b.jpg")
+    assert record
+    assert (record.status, record.pending_keys, record.owed) == ("rejected", (), ())
+    assert "without empty parts" in (record.reason or "")
+    world.remove("a//b.jpg")
+    world.settle()
+    world.check_promise()
+
+
+def test_what_failed_is_told_though_the_lease_is_lost_by_then(world: World) -> None:
+    """The source fails at the second look, after somebody wrote the record."""
+
+    class Failing(MemoryStore):
+        looks = 0
+
+        def head(self, key: str) -> StoredObject | None:
+            self.looks += 1
+            if self.looks == 1:
+                return world.source.head(key)
+            record = world.catalog.get(key)
+            assert record
+            assert reopen(world.catalog, record)
+            raise StoreFailed("no route to the store")
+
+        def get(self, key: str) -> tuple[StoredObject, bytes] | None:
+            return world.source.get(key)
+
+    world.upload("photo.jpg", b"1")
+    with pytest.raises(StoreFailed, match="no route"):
+        world.processor(source=Failing()).process("photo.jpg")
+    world.settle()
+    world.check_promise()
+
+
+def test_two_pictures_are_worked_on_at_once(world: World) -> None:
+    """Each render waits for the other one to have begun."""
+    world.upload("one.jpg", b"1")
+    world.upload("two.jpg", b"2")
+    barrier = threading.Barrier(2, timeout=10)
+
+    def render(*args: object) -> Rendering:
+        barrier.wait()  # both are here at once
+        return hash_render(*args)  # type: ignore[arg-type]
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(world.processor(render=render).process, ["one.jpg", "two.jpg"]))
+    world.check_promise()

@@ -1,0 +1,301 @@
+"""Plan and sync on in-memory ports."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from renditions.core import reconcile
+from renditions.core.difference import Difference, Outcome
+from renditions.core.ports import StoredObject
+from renditions.core.reconcile import Summary, follow, sync
+from renditions.errors import StoreFailed
+from renditions.model.recipe import Rendition
+from world import World, make_pipeline
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture(autouse=True)
+def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "PASS_DELAYS_SECONDS", (0.0, 0.0, 0.0, 0.0))
+
+
+def run_sync(world: World, stop: threading.Event | None = None, **changes: object) -> Summary:
+    return sync(
+        world.differences,
+        world.processor(**changes).process,  # type: ignore[arg-type]
+        threads=3,
+        stop=stop or threading.Event(),
+        on_outcome=lambda _: None,
+    )
+
+
+def test_the_second_sync_does_nothing(world: World) -> None:
+    for number in range(20):
+        world.upload(f"{number}.jpg", b"x%d" % number)
+    first, second = run_sync(world), run_sync(world)
+    assert (first.results, first.standing) == ({"done": 20}, {})
+    assert (second.results, second.standing) == ({}, {"done": 20})
+    assert second.all_done
+    world.check_promise()
+
+
+def test_each_kind_of_difference_is_planned_and_then_closed(world: World) -> None:
+    for name in ("keep.jpg", "replace.jpg", "remove.jpg"):
+        world.upload(name, name.encode())
+    run_sync(world)
+    world.upload("new.jpg", b"new")
+    world.upload("replace.jpg", b"other")
+    world.remove("remove.jpg")
+    planned = world.plan()
+    assert planned == [("new.jpg", "create"), ("remove.jpg", "remove"), ("replace.jpg", "update")]
+    assert world.plan() == planned, "planning changes nothing"
+    assert run_sync(world).results == {"done": 2, "removed": 1}
+    assert world.plan() == []
+    world.check_promise()
+
+
+def test_what_failed_gets_another_pass(world: World) -> None:
+    for number in range(5):
+        world.upload(f"{number}.jpg", b"x%d" % number)
+    summary = run_sync(world, output=world.break_writes(2))
+    assert summary.results == {"done": 5}
+    assert summary.all_done
+    world.check_promise()
+
+
+def test_what_keeps_failing_is_given_up_and_retried_on_demand(world: World) -> None:
+    world.upload("photo.jpg", b"x")
+    summary = run_sync(world, output=world.break_writes(99))
+    assert summary.results == {"failed": 1}
+    assert not summary.all_done
+    again = run_sync(world)
+    assert (again.results, again.standing) == ({}, {"failed": 1})
+    assert not again.all_done, "as long as a picture stands failed, not all is as declared"
+    record = world.catalog.get("photo.jpg")
+    assert record
+    assert reconcile.reopen(world.catalog, record)
+    assert run_sync(world).all_done
+    world.check_promise()
+
+
+def test_rejected_pictures_hold_up_no_other_and_are_not_tried_again(world: World) -> None:
+    world.upload("a.jpg", b"bad")
+    world.upload("b.jpg", b"good")
+    assert run_sync(world).results == {"rejected": 1, "done": 1}
+    again = run_sync(world)
+    assert (again.results, again.standing) == ({}, {"rejected": 1, "done": 1})
+    assert not again.all_done
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_of_pictures_that_share_a_key_the_first_by_name_has_it(world: World, threads: int) -> None:
+    world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{stem}.jpg"))
+    for name in ("a/photo.jpg", "b/photo.jpg", "c/photo.jpg", "d/photo.png"):
+        world.upload(name, name.encode())
+    sync(
+        world.differences,
+        world.processor().process,
+        threads=threads,
+        stop=threading.Event(),
+        on_outcome=lambda _: None,
+    )
+    statuses = [(record.name, record.status, record.blocked_by) for record in world.catalog.list()]
+    assert statuses == [
+        ("a/photo.jpg", "done", None),
+        ("b/photo.jpg", "rejected", "a/photo.jpg"),
+        ("c/photo.jpg", "rejected", "a/photo.jpg"),
+        ("d/photo.png", "rejected", "a/photo.jpg"),
+    ]
+    world.check_promise()
+
+
+def test_one_sync_frees_a_key_and_gives_it_to_the_next(world: World) -> None:
+    world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{name}"))
+    world.upload("a/photo.jpg", b"a")
+    world.upload("b/photo.jpg", b"b")
+    run_sync(world)
+    world.remove("a/photo.jpg")
+    assert run_sync(world).all_done
+    assert [record.name for record in world.catalog.list()] == ["b/photo.jpg"]
+    world.check_promise()
+
+
+def test_a_file_that_is_still_being_written_waits_and_loses_nothing(world: World) -> None:
+    world.upload("photo.jpg", b"one")
+    run_sync(world)
+    real_head = world.source.head
+
+    class Busy:
+        def head(self, key: str) -> StoredObject | None:
+            found = real_head(key)
+            return found and replace(found, at_rest=False)
+
+        def list(self, after: str) -> Iterator[StoredObject]:
+            return (replace(found, at_rest=False) for found in world.source.list(after))
+
+    world.upload("photo.jpg", b"two")
+    assert world.processor(source=Busy()).process("photo.jpg").result == "waiting"
+    assert len(list(world.output.list())) == 2
+    assert run_sync(world).all_done
+    world.check_promise()
+
+
+def test_a_stopped_sync_ends_what_it_began_and_the_next_one_continues(world: World) -> None:
+    for number in range(30):
+        world.upload(f"{number:02}.jpg", b"x%d" % number)
+    stop = threading.Event()
+    processor = world.processor()
+
+    def process(name: str) -> Outcome:
+        if name == "05.jpg":
+            stop.set()
+        return processor.process(name)
+
+    summary = sync(world.differences, process, threads=2, stop=stop, on_outcome=lambda _: None)
+    assert summary.interrupted
+    assert 5 <= summary.results["done"] <= 8
+    assert all(record.lease is None for record in world.catalog.list())
+    assert run_sync(world).all_done
+    world.check_promise()
+
+
+def test_a_source_that_cannot_be_listed_never_looks_like_an_empty_one(world: World) -> None:
+    class Away:
+        def list(self, after: str) -> Iterator[StoredObject]:
+            raise StoreFailed("the folder is away")
+
+    world.upload("photo.jpg", b"x")
+    run_sync(world)
+    differences = reconcile.plan(world.pipeline, Away(), world.catalog, clock=world.clock)  # type: ignore[arg-type]
+    with pytest.raises(StoreFailed):
+        list(differences)
+
+
+names = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1, max_size=4)
+
+
+@settings(deadline=None, max_examples=60)
+@given(before=st.sets(names), after=st.sets(names))
+def test_plan_pairs_every_name_whatever_its_characters(before: set[str], after: set[str]) -> None:
+    """The walk side by side misses no picture and no record, in the order of UTF-8 bytes."""
+    world = World()
+    for name in before:
+        world.upload(f"d/{name}x.jpg", name.encode())
+    world.settle()
+    for name in before - after:
+        world.remove(f"d/{name}x.jpg")
+    for name in after - before:
+        world.upload(f"d/{name}x.jpg", name.encode())
+    actions = dict(world.plan())
+    visible = {name for name in before | after if not name.startswith(".")}
+    assert actions == {f"d/{name}x.jpg": "create" for name in (after - before) & visible} | {
+        f"d/{name}x.jpg": "remove" for name in (before - after) & visible
+    }
+
+
+class TestFollow:
+    """Hints in, work out."""
+
+    def follow(
+        self,
+        world: World,
+        hints: Iterable[frozenset[str] | None],
+        begin: Iterable[frozenset[str] | None] = (frozenset(),),
+        ticks: int = 200,
+    ) -> list[str]:
+        told: list[str] = []
+        full: list[int] = []
+
+        def tick() -> Iterator[frozenset[str] | None]:
+            yield from begin
+            yield from hints
+            for _ in range(ticks):
+                pause.wait(0.001)
+                yield frozenset()
+
+        pause = threading.Event()
+
+        def sync_all() -> None:
+            full.append(1)
+            run_sync(world)
+
+        follow(
+            tick(),
+            world.processor().process,
+            sync_all,
+            threads=2,
+            monotonic_seconds=lambda: 0.0,
+            on_outcome=lambda outcome: told.append(f"{outcome.name} {outcome.result}"),
+        )
+        self.full = len(full)
+        return told
+
+    def test_hinted_names_are_processed(self, world: World) -> None:
+        def late() -> Iterator[frozenset[str] | None]:
+            world.upload("photo.jpg", b"x")
+            yield frozenset({"photo.jpg", "nothing.jpg"})
+
+        told = self.follow(world, late())
+        assert sorted(told) == ["nothing.jpg unchanged", "photo.jpg done"]
+        assert self.full == 1, "everything is looked at once, at the start"
+        world.check_promise()
+
+    def test_what_lands_just_before_the_hints_begin_is_not_missed(self, world: World) -> None:
+        """The first look at everything comes after the watcher stands, not before."""
+
+        def late() -> Iterator[frozenset[str] | None]:
+            world.upload("photo.jpg", b"x")
+            yield frozenset()
+
+        self.follow(world, [], begin=late())
+        world.check_promise()
+
+    def test_a_lost_hint_has_everything_looked_at(self, world: World) -> None:
+        def late() -> Iterator[frozenset[str] | None]:
+            world.upload("photo.jpg", b"x")
+            yield None
+
+        self.follow(world, late())
+        assert self.full == 2
+        world.check_promise()
+
+    def test_more_hints_than_are_remembered_have_everything_looked_at(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reconcile, "MOST_DUE", 5)
+        for number in range(10):
+            world.upload(f"{number}.jpg", b"%d" % number)
+        self.follow(world, [frozenset(f"{number}.jpg" for number in range(10))])
+        assert self.full == 2
+        world.check_promise()
+
+
+def test_differences_of_kept_pictures_are_yielded_too(world: World) -> None:
+    world.upload("photo.jpg", b"x")
+    run_sync(world)
+    (difference,) = world.differences()
+    assert isinstance(difference, Difference)
+    assert difference.action == "keep"
+
+
+def test_a_key_that_a_rejected_picture_gives_up_is_free_within_the_same_sync(world: World) -> None:
+    """The blocked one's name comes first, so only a further pass can give it the key."""
+    world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{name}"))
+    world.upload("b/photo.jpg", b"earlier")
+    run_sync(world)
+    world.upload("a/photo.jpg", b"later")
+    run_sync(world)
+    world.upload("b/photo.jpg", b"bad now")
+    run_sync(world)
+    assert world.plan() == []
+    world.check_promise()

@@ -1,0 +1,148 @@
+"""The demo: its table is true, its pictures are what they are said to be."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageOps
+
+from commands import draw, run
+from renditions.demo.folder import prepare
+from renditions.errors import UsageError
+from renditions.pipeline_file.reading import load
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("demo")
+    ended = run(folder, "demo")
+    assert ended.code == 0, ended.err
+    return folder / "demo", ended.out
+
+
+def test_the_pictures_are_what_they_are_said_to_be(shown: tuple[Path, str]) -> None:
+    inbox = shown[0] / "inbox"
+    with Image.open(inbox / "mountains.jpg") as picture:
+        assert (picture.format, picture.size) == ("JPEG", (4000, 3000))
+    with Image.open(inbox / "sea.jpg") as picture:
+        assert (picture.format, picture.size) == ("JPEG", (1920, 1080))
+    with Image.open(inbox / "portrait.jpg") as picture:
+        assert picture.getexif()[0x0112] == 6
+        assert picture.width > picture.height, "stored sideways"
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+        top, bottom = (upright.getpixel((5, y)) for y in (5, upright.height - 5))
+        assert isinstance(top, tuple)
+        assert isinstance(bottom, tuple)
+        assert top[2] > bottom[2] + 50, "sky above, ground below"
+    with Image.open(inbox / "leaf.png") as picture:
+        assert (picture.format, picture.mode) == ("PNG", "RGBA")
+        assert picture.getchannel("A").getextrema() == (0, 255)
+    with Image.open(inbox / "aurora.webp") as picture:
+        assert picture.format == "WEBP"
+    with Image.open(inbox / "waves.gif") as picture:
+        assert picture.format == "GIF"
+        assert picture.n_frames == 10  # type: ignore[attr-defined]
+    with Image.open(inbox / "half.jpg") as picture, pytest.raises(OSError, match="truncated"):
+        picture.load()
+    assert len((inbox / "notes.jpg").read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_the_same_bytes_are_drawn_every_time_and_the_caller_never_loads_libvips(
+    shown: tuple[Path, str], tmp_path: Path
+) -> None:
+    script = (
+        "import pathlib, sys; from renditions.demo.folder import prepare; "
+        "prepare(pathlib.Path(sys.argv[1]), None); sys.exit('pyvips' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False).returncode == 0
+    first, second = (
+        {path.name: path.read_bytes() for path in (directory / "inbox").iterdir()}
+        for directory in (shown[0], tmp_path)
+    )
+    assert first.keys() == second.keys()
+    assert [name for name, content in first.items() if content != second[name]] == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "renditions.toml"]
+
+
+def test_each_file_in_the_table_exists_with_the_dimensions_it_says(shown: tuple[Path, str]) -> None:
+    directory, table = shown
+    seen = 0
+    for line in table.splitlines():
+        words = line.split()
+        if not line.startswith("  ") or not words:
+            continue
+        path = directory / "processed" / words[0]
+        width, height = (int(side) for side in words[1].split("×"))
+        if path.suffix == ".pdf":
+            assert path.read_bytes().startswith(b"%PDF-")
+        else:
+            with Image.open(path) as picture:
+                assert picture.size == (width, height)
+        seen += 1
+    assert seen == 4 * 7
+    assert "rejected half.jpg: " in table
+    assert "rejected notes.jpg: " in table
+    assert str(directory.resolve() / "processed") in table
+
+
+def test_own_photos_are_read_and_left_as_they_are(tmp_path: Path) -> None:
+    photos = tmp_path / "my \"odd\" \\ 'photos' ü"
+    draw(photos / "one.jpg")
+    before = (photos / "one.jpg").stat()
+    ended = run(tmp_path, "demo", "--photos", str(photos))
+    assert ended.code == 0, ended.err
+    assert (tmp_path / "demo" / "processed" / "one.jpg" / "thumb.jpg").exists()
+    assert list(photos.iterdir()) == [photos / "one.jpg"]
+    assert (photos / "one.jpg").stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_preparing_again_changes_nothing(shown: tuple[Path, str]) -> None:
+    def state() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in shown[0].rglob("*")}
+
+    before = state()
+    assert prepare(shown[0], None) == shown[0] / "renditions.toml"
+    assert state() == before
+
+
+def test_an_inbox_that_is_there_is_taken_as_it_is(tmp_path: Path) -> None:
+    draw(tmp_path / "inbox" / "mine.jpg")
+    loaded = load(prepare(tmp_path, None))
+    assert loaded.warnings == ()
+    assert set(loaded.pipeline.renditions) == {"thumb", "square", "large", "document"}
+    assert [path.name for path in (tmp_path / "inbox").iterdir()] == ["mine.jpg"]
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "a \"b\" 'c'", "back\\slash", "ü 猫 🏔", "{source}", "tab\there", "del\x7f"]
+)
+def test_any_folder_of_photos_is_written_so_that_toml_reads_it_back(tmp_path: Path, name: str) -> None:
+    photos = tmp_path / name
+    photos.mkdir()
+    pipeline = prepare(tmp_path / "demo", photos)
+    assert tomllib.loads(pipeline.read_text(encoding="utf-8"))["source"]["store"] == str(photos.resolve())
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["renditions.toml"]
+
+
+def test_a_name_that_is_not_utf8_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="UTF-8"):
+        prepare(tmp_path / "demo", tmp_path / "\udcff")
+    assert list((tmp_path / "demo").iterdir()) == []
+
+
+def test_a_pipeline_file_that_a_person_wrote_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "renditions.toml").write_text("# mine\n")
+    with pytest.raises(UsageError, match="found another pipeline"):
+        prepare(tmp_path, None)
+    assert (tmp_path / "renditions.toml").read_text() == "# mine\n"
+    assert not (tmp_path / "inbox").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="expected a folder to write in"):
+        prepare(tmp_path / "file" / "demo", None)

@@ -1,0 +1,225 @@
+"""deploy and destroy: what they write, what they have the program do, and what they never have it do.
+
+The program is a script here that writes down how it was called and answers as Terraform does; what the real
+one makes of it all is in ``infra/applied.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+
+from commands import RENDITIONS, Ended
+from infra.terraform import MODULE
+from renditions.deploy import terraform
+from renditions.deploy.terraform import MAIN, Deployment, describe_pipeline, find_program
+from renditions.deploy.wheels import Target
+from renditions.errors import UsageError
+from renditions.pipeline_file.reading import parse, read_preset
+
+TARGET = Target("arm64", "3.13")
+
+PROGRAM = """#!{python}
+import json, pathlib, sys
+with pathlib.Path("calls").open("a") as calls:
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
+match sys.argv[1]:
+    case "plan":
+        print("what would change")
+        sys.exit(pathlib.Path("plan-code").exists() and int(pathlib.Path("plan-code").read_text()) or 2)
+    case "state":
+        print(pathlib.Path("deployed").read_text(), end="")
+    case "output":
+        print(json.dumps({{"upload_to": {{"value": "s3://pictures/"}}}}))
+    case "apply" if pathlib.Path("broken").exists():
+        sys.exit(1)
+"""
+
+DEPLOYED = """\
+module.renditions.data.aws_caller_identity.current
+module.renditions.aws_dynamodb_table.this
+module.renditions.aws_lambda_function.this
+module.renditions.aws_s3_bucket.this["input"]
+module.renditions.aws_s3_bucket_notification.this[0]
+module.renditions.aws_s3_bucket_policy.this["input"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a pipeline file, with the program on the PATH."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "terraform").write_text(PROGRAM.format(python=sys.executable))
+    (programs / "terraform").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    (tmp_path / "renditions.toml").write_text(read_preset("base64"))
+    (tmp_path / "deployment").mkdir()
+    (tmp_path / "deployment" / "deployed").write_text(DEPLOYED)
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str, answer: str = "") -> Ended:
+    ended = subprocess.run(
+        [RENDITIONS, *arguments], cwd=folder, input=answer, capture_output=True, text=True, check=False
+    )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def calls(folder: Path) -> list[list[str]]:
+    return [json.loads(line) for line in (folder / "deployment" / "calls").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_without_either_program_it_is_said_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (tmp_path / "renditions.toml").write_text(read_preset("base64"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ended = run(tmp_path, command)
+    assert ended.code == 2
+    assert "expected terraform or tofu on the PATH, found neither" in ended.err.replace("\n", " ")
+    assert [path.name for path in tmp_path.iterdir()] == ["renditions.toml"]
+
+
+def test_either_program_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="terraform or tofu"):
+        find_program()
+    for name in ("tofu", "terraform"):
+        shutil.copy("/bin/true", tmp_path / name)
+        assert find_program() == str(tmp_path / name)
+
+
+def test_deploy_shows_the_plan_applies_after_a_yes_and_says_where_to_upload(folder: Path) -> None:
+    ended = run(folder, "deploy", answer="y\n")
+    assert (ended.code, ended.out) == (0, "Upload pictures to s3://pictures/\n"), ended.err
+    assert "what would change" in ended.err
+    assert [call[0] for call in calls(folder)] == ["init", "plan", "apply", "output"]
+    deployment = folder / "deployment"
+    assert {path.name for path in deployment.iterdir()} >= {"main.tf", "bundle.zip", "module"}
+    assert {path.name for path in (deployment / "module").iterdir()} == {
+        path.name for path in MODULE.iterdir() if path.suffix in (".tf", ".md")
+    }
+    assert run(folder, "deploy", "--yes", "--json").data == {"upload_to": "s3://pictures/"}
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"), [(("deploy",), "n\n"), (("destroy",), ""), (("destroy", "--pictures"), "\n")]
+)
+def test_nothing_is_applied_without_a_yes(folder: Path, command: tuple[str, ...], answer: str) -> None:
+    (folder / "deployment" / "main.tf").write_text("# mine")
+    assert run(folder, *command, answer=answer).code == 1
+    assert "apply" not in [call[0] for call in calls(folder)]
+
+
+def test_what_somebody_changed_in_main_tf_stays_and_the_rest_is_written_anew(folder: Path) -> None:
+    pipeline = parse(read_preset("base64"), "base64", folder, {}).pipeline
+    deployment = Deployment(folder / "new", "terraform")
+    deployment.write(pipeline, TARGET)
+    (folder / "new" / "main.tf").write_text("# mine")
+    (folder / "new" / "module" / "main.tf").write_text("# of an older version")
+    deployment.write(pipeline, TARGET)
+    assert (folder / "new" / "main.tf").read_text() == "# mine"
+    assert (folder / "new" / "module" / "main.tf").read_text() == (MODULE / "main.tf").read_text()
+
+
+def test_without_a_change_nothing_is_asked_or_applied(folder: Path) -> None:
+    (folder / "deployment" / "plan-code").write_text("0 ")
+    program = folder / "programs" / "terraform"
+    program.write_text(program.read_text().replace("or 2)", "or 0)"))
+    assert run(folder, "deploy").code == 0
+    assert [call[0] for call in calls(folder)] == ["init", "plan", "output"]
+
+
+def test_what_the_program_fails_in_is_an_error(folder: Path) -> None:
+    (folder / "deployment" / "plan-code").write_text("1")
+    ended = run(folder, "deploy", "--yes")
+    assert ended.code == 1
+    assert "terraform plan ended with 1" in ended.err
+    (folder / "deployment" / "plan-code").unlink()
+    (folder / "deployment" / "broken").touch()
+    assert "terraform apply ended with 1" in run(folder, "deploy", "--yes").err
+
+
+def test_destroy_leaves_what_holds_pictures_and_what_guards_it(folder: Path) -> None:
+    (folder / "deployment" / "main.tf").write_text("# mine")
+    assert run(folder, "destroy", "--yes").code == 0
+    _, _, plan, apply = calls(folder)
+    assert "-destroy" in plan
+    assert [option for option in plan if option.startswith("-target")] == [
+        "-target=module.renditions.aws_lambda_function.this",
+        "-target=module.renditions.aws_s3_bucket_notification.this[0]",
+    ]
+    assert apply == ["apply", "-input=false", "deployment.tfplan"]
+
+
+def test_destroy_takes_pictures_only_when_told_to(folder: Path) -> None:
+    (folder / "deployment" / "main.tf").write_text("# mine")
+    assert run(folder, "destroy", "--pictures", "--yes").code == 0
+    _, _, shown, _, unlock, plan, apply = calls(folder)
+    assert shown[-2:] == plan[-2:] == ["-destroy", "-var=keep_pictures=false"]
+    assert [option for option in unlock if option.startswith("-target")] == [
+        "-target=module.renditions.aws_dynamodb_table.this",
+        '-target=module.renditions.aws_s3_bucket.this["input"]',
+        '-target=module.renditions.aws_s3_bucket_policy.this["input"]',
+    ]
+    assert apply == ["apply", "-input=false", "deployment.tfplan"]
+
+
+def test_when_only_pictures_are_left_there_is_nothing_to_destroy(folder: Path) -> None:
+    (folder / "deployment" / "main.tf").write_text("# mine")
+    (folder / "deployment" / "deployed").write_text("module.renditions.aws_dynamodb_table.this\n")
+    ended = run(folder, "destroy")
+    assert (ended.code, "There is nothing to destroy" in ended.err) == (0, True)
+
+
+def test_destroy_without_a_deployment_is_refused(folder: Path) -> None:
+    ended = run(folder, "destroy")
+    assert ended.code == 2
+    assert "expected a deployment in" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("stores", "settings"),
+    [
+        (("./inbox", "./processed", "sqlite:renditions.db"), ("", "processed/", "ImageMetadata")),
+        (("s3://inn/uploads", "s3://out", "dynamodb:Shop"), ("uploads/", "", "Shop")),
+    ],
+)
+def test_the_module_is_told_what_the_pipeline_says(
+    tmp_path: Path, stores: tuple[str, str, str], settings: tuple[str, str, str]
+) -> None:
+    source, output, catalog = stores
+    text = (
+        f'[source]\nstore = "{source}"\n[output]\nstore = "{output}"\n'
+        f'[catalog]\nstore = "{catalog}"\nkey = "image_id"\n[renditions.thumb]\n'
+    )
+    told = describe_pipeline(parse(text, "test", tmp_path, {}).pipeline, TARGET)
+    assert (told["input_prefix"], told["output_prefix"], told["table"]) == settings
+    assert (told["table_key"], told["architecture"], told["python"]) == ("image_id", "arm64", "3.13")
+
+
+def test_what_is_written_calls_the_module_as_it_is() -> None:
+    """Every argument is a variable of the module, every output one of its outputs."""
+    written = hcl2.loads(MAIN)
+    ((called,),) = (block.values() for block in written["module"])
+    known = names_in((MODULE / "variables.tf").read_text(), "variable")
+    assert called.keys() - {"source"} - {name for name in called if name.startswith("__")} <= known
+    outputs = names_in((MODULE / "outputs.tf").read_text(), "output")
+    assert names_in(MAIN, "output") <= outputs
+    kinds = {kind for file in MODULE.glob("*.tf") for kind in names_in(file.read_text(), "resource")}
+    assert set(terraform.KEPT) <= kinds
+
+
+def names_in(text: str, kind: str) -> set[str]:
+    blocks: list[dict[str, Any]] = hcl2.loads(text).get(kind, [])
+    return {name.strip('"') for block in blocks for name in block}

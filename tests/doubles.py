@@ -1,0 +1,157 @@
+"""The core's ports in memory. They keep every promise of ``ports`` but lasting.
+
+All three are deterministic and safe for many threads. Nothing in them ever fails by itself; what a
+test wants to break it wraps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+
+from renditions.core.ports import Condition, IfMatch, Place, StoredObject
+from renditions.errors import Conflict, KeyRefused, KeyTaken
+from renditions.model.record import STATUSES, Notice, Record, Status
+from renditions.model.totals import Totals
+
+MAX_KEY_BYTES = 1024
+
+
+class MemoryStore:
+    """A store whose rules are S3's: any key of 1 to 1,024 bytes, an ETag that is a hash of the content."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, tuple[StoredObject, bytes]] = {}
+        self._lock = threading.Lock()
+
+    def list(self, after: str = "") -> Iterator[StoredObject]:
+        with self._lock:
+            keys = sorted((key for key in self._objects if key > after), key=str.encode)
+        for key in keys:
+            if found := self.head(key):
+                yield found
+
+    def head(self, key: str) -> StoredObject | None:
+        got = self.get(key)
+        return got[0] if got else None
+
+    def get(self, key: str) -> tuple[StoredObject, bytes] | None:
+        _check_key(key)
+        with self._lock:
+            return self._objects.get(key)
+
+    def put(self, key: str, content: bytes, condition: Condition, content_type: str) -> StoredObject:
+        _check_key(key)
+        etag = hashlib.sha256(content).hexdigest()[:32]
+        with self._lock:
+            there = self._objects.get(key)
+            expected = condition.etag if isinstance(condition, IfMatch) else None
+            if (there[0].etag if there else None) != expected:
+                raise Conflict(f"{key!r} isn't what it was")
+            stored = StoredObject(key, etag, len(content))
+            self._objects[key] = stored, content
+        return stored
+
+    def delete(self, key: str, condition: IfMatch) -> None:
+        _check_key(key)
+        with self._lock:
+            there = self._objects.get(key)
+            if there and there[0].etag != condition.etag:
+                raise Conflict(f"{key!r} isn't what it was")
+            self._objects.pop(key, None)
+
+
+class MemoryCatalog:
+    """A catalog of records as they are, and one owner for each claimed key."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, Record] = {}
+        self._owners: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> Record | None:
+        with self._lock:
+            return self._records.get(name)
+
+    def write(self, record: Record) -> Record:
+        keys = record.claimed_keys()
+        with self._lock:
+            self._check_revision(record)
+            for key in sorted(keys):
+                if (owner := self._owners.get(key, record.name)) != record.name:
+                    raise KeyTaken(key, owner)
+            self._release_claims(record.name)
+            self._owners |= dict.fromkeys(keys, record.name)
+            written = record.raised()
+            self._records[record.name] = written
+        return written
+
+    def delete(self, record: Record) -> None:
+        with self._lock:
+            self._check_revision(record)
+            self._release_claims(record.name)
+            self._records.pop(record.name, None)
+
+    def list(self, after: str = "") -> Iterator[Record]:
+        with self._lock:
+            names = sorted((name for name in self._records if name > after), key=str.encode)
+        for name in names:
+            if record := self.get(name):
+                yield record
+
+    def owner_of(self, key: str) -> str | None:
+        """Return the picture that claims an output key."""
+        return self._owners.get(key)
+
+    def query(
+        self, status: Status | None = None, before: Place | None = None, prefix: str = ""
+    ) -> Iterator[Record]:
+        with self._lock:
+            records = [record for record in self._records.values() if status in (None, record.status)]
+        records.sort(key=_place, reverse=True)
+        for record in records:
+            if (before is None or _place(record) < before) and record.name.startswith(prefix):
+                yield record
+
+    def count(self) -> Mapping[Status, Totals]:
+        totals: dict[Status, Totals] = dict.fromkeys(STATUSES, Totals())
+        with self._lock:
+            for record in self._records.values():
+                totals[record.status] += Totals.of(record)
+        return totals
+
+    def _check_revision(self, record: Record) -> None:
+        stored = self._records.get(record.name)
+        revision = stored.revision if stored else 0
+        if revision != record.revision:
+            raise Conflict(f"{record.name!r} has revision {revision}, not {record.revision}")
+
+    def _release_claims(self, name: str) -> None:
+        stored = self._records.get(name)
+        for key in stored.claimed_keys() if stored else ():
+            del self._owners[key]
+
+
+class MemoryNotifier:
+    """A notifier that keeps what it was given, in order."""
+
+    def __init__(self) -> None:
+        self.sent: list[Notice] = []
+
+    def send(self, notice: Notice) -> None:
+        self.sent.append(notice)
+
+
+def _place(record: Record) -> Place:
+    # Python's text order is that of code points, which is that of UTF-8 bytes.
+    return record.timestamp, record.name
+
+
+def _check_key(key: str) -> None:
+    try:
+        size_bytes = len(key.encode())
+    except UnicodeEncodeError as error:
+        raise KeyRefused(f"expected a key of Unicode text, found {key!r}") from error
+    if not 1 <= size_bytes <= MAX_KEY_BYTES:
+        raise KeyRefused(f"expected a key of 1 to {MAX_KEY_BYTES:,} bytes, found {size_bytes:,}")

@@ -1,0 +1,375 @@
+"""Pictures that crash, hang or break something cost a worker at most."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from renditions.errors import Failed, KeyTaken, RenderTimedOut, RenditionsError, Undecodable, WorkerDied
+from renditions.local.pool import RenderPool
+from renditions.model.pipeline import Accept, Limits
+from renditions.model.recipe import Rendition
+from renditions.model.record import Original
+from renditions.model.rendering import Rendering
+
+TESTS = str(Path(__file__).parents[1])
+RECIPES = {"a": Rendition(width=20)}
+LIMIT_SECONDS = 60.0
+
+
+@pytest.fixture
+def pool() -> Iterator[RenderPool]:
+    with RenderPool(2, LIMIT_SECONDS, "local.pool_jobs:act") as opened:
+        yield opened
+
+
+def run(pool: RenderPool, content: bytes) -> Rendering:
+    return pool(content, Accept(min_width=7), RECIPES)
+
+
+def worker_of(rendering: Rendering) -> int:
+    pid = rendering.made["a"].width
+    assert pid is not None
+    return pid
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether the process is there and no zombie."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def test_a_worker_gets_the_picture_the_rules_and_the_recipes(pool: RenderPool) -> None:
+    rendering = run(pool, b"bytes")
+    assert rendering.original.width == 7
+    assert rendering.made["a"].content == b"bytes"
+    assert worker_of(rendering) != os.getpid()
+
+
+def test_a_worker_serves_one_call_after_the_other(pool: RenderPool) -> None:
+    assert len({worker_of(run(pool, b"x")) for _ in range(5)}) == 1
+
+
+def test_the_real_renderer_runs_in_workers_and_never_here(tmp_path: Path) -> None:
+    """A process that only holds the pool has no imaging library loaded after a picture was rendered."""
+    from commands import draw  # noqa: PLC0415
+
+    draw(tmp_path / "a.jpg")
+    program = f"""
+        import sys
+        from renditions.local.pool import RenderPool
+        from renditions.model.pipeline import Accept
+        from renditions.model.recipe import Rendition
+        content = open({str(tmp_path / "a.jpg")!r}, "rb").read()
+        with RenderPool(1, 60) as pool:
+            made = pool(content, Accept(), {{"a": Rendition(width=160)}}).made
+        print(made["a"].height, "pyvips" in sys.modules)
+    """  # fmt: skip
+    assert python(program) == "90 False\n"
+
+
+@pytest.mark.parametrize(
+    ("order", "end"),
+    [
+        (b"exit 3", "ended with exit code 3"),
+        (b"exit 0", "ended with exit code 0"),
+        (b"kill SIGSEGV", "was ended by SIGSEGV"),
+        (b"kill SIGKILL", "was ended by SIGKILL, as the system does when memory runs out"),
+    ],
+)
+def test_a_worker_that_dies_is_reported_and_replaced(pool: RenderPool, order: bytes, end: str) -> None:
+    for _ in range(2):
+        with pytest.raises(WorkerDied, match=f"^the worker process {end}$"):
+            run(pool, order)
+        assert run(pool, b"x").made
+
+
+@pytest.mark.parametrize("order", [b"sleep 3600", b"spin"])
+def test_a_picture_that_never_ends_is_killed_at_the_limit(order: bytes) -> None:
+    with RenderPool(1, 0.5, "local.pool_jobs:act") as pool:
+        before = worker_of(run(pool, b"x"))
+        with pytest.raises(RenderTimedOut, match=r"^rendering took longer than 0\.5 s$"):
+            run(pool, order)
+        assert not is_running(before)
+        assert worker_of(run(pool, b"x")) != before
+
+
+def test_the_limit_holds_while_a_worker_does_not_read() -> None:
+    """A stopped worker takes no byte of a picture that is larger than the socket's buffer."""
+    with RenderPool(1, 0.5, "local.pool_jobs:act") as pool:
+        os.kill(worker_of(run(pool, b"x")), signal.SIGSTOP)
+        with pytest.raises(RenderTimedOut):
+            run(pool, bytes(10_000_000))
+        assert run(pool, b"x").made
+
+
+def test_a_worker_may_die_while_it_is_written_to(pool: RenderPool) -> None:
+    worker = worker_of(run(pool, b"x"))
+    os.kill(worker, signal.SIGSTOP)
+    killer = threading.Timer(0.2, os.kill, [worker, signal.SIGKILL])
+    killer.start()
+    with pytest.raises(WorkerDied):
+        run(pool, bytes(10_000_000))
+    killer.join()
+    assert run(pool, b"x").made
+
+
+def test_a_worker_that_died_while_idle_is_replaced_unnoticed(pool: RenderPool) -> None:
+    worker = worker_of(run(pool, b"x"))
+    os.kill(worker, signal.SIGKILL)
+    os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)
+    assert worker_of(run(pool, b"x")) != worker
+
+
+def test_limits_that_nearly_hit_never_hit_the_next_picture() -> None:
+    """Each picture takes about as long as the limit; whichever wins, no worker is lost to another's."""
+    ends = []
+    with RenderPool(1, 0.03, "local.pool_jobs:act") as pool:
+        for number in range(40):
+            try:
+                run(pool, f"sleep {0.0285 + number % 4 / 2000}".encode())
+                ends.append("made")
+            except RenditionsError as error:
+                ends.append(type(error).__name__)
+    assert set(ends) <= {"made", "RenderTimedOut"}
+
+
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+
+
+@needs_proc
+def test_a_picture_that_takes_too_much_memory_is_rejected_and_its_worker_replaced() -> None:
+    with RenderPool(1, LIMIT_SECONDS, "local.pool_jobs:act", Limits(memory=200_000_000)) as pool:
+        refused = run(pool, b"enlarge 5000000000")
+        assert refused.rejected == (
+            "expected at most 200,000,000 bytes of memory for a picture, found that it takes more"
+        )
+        assert (refused.made, refused.original) == ({}, Original(18))
+        assert run(pool, b"hold 50000000").made
+
+
+@needs_proc
+def test_what_earlier_pictures_left_behind_is_not_held_against_a_picture() -> None:
+    """Both together are too much, so the second one is tried in a new worker."""
+    with RenderPool(1, LIMIT_SECONDS, "local.pool_jobs:act", Limits(memory=200_000_000)) as pool:
+        run(pool, b"keep 120000000")
+        assert run(pool, b"hold 120000000").made["a"].content == b"held 120000000"
+
+
+@needs_proc
+def test_a_real_picture_that_takes_too_much_memory_is_rejected() -> None:
+    """Its decoder holds more of a progressive JPEG than can be told from the header."""
+    target = io.BytesIO()
+    Image.new("RGB", (8000, 6000), "red").save(target, "JPEG", progressive=True)
+    for memory, is_rejected in ((120_000_000, True), (Limits().memory, False)):
+        with RenderPool(1, LIMIT_SECONDS, limits=Limits(memory=memory)) as pool:
+            result = pool(target.getvalue(), Accept(), RECIPES)
+        assert (result.rejected is not None) == is_rejected
+
+
+def test_errors_of_this_package_come_back_as_themselves(pool: RenderPool) -> None:
+    with pytest.raises(Undecodable, match=r"^no picture at all$"):
+        run(pool, b"refuse")
+    with pytest.raises(KeyTaken, match=r"belongs to 'b\.jpg'") as caught:
+        run(pool, b"take")
+    assert (caught.value.key, caught.value.owner) == ("a.jpg", "b.jpg")
+
+
+def test_other_errors_are_a_failure_with_the_workers_traceback(
+    pool: RenderPool, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = worker_of(run(pool, b"x"))
+    with caplog.at_level(logging.ERROR), pytest.raises(Failed, match="ZeroDivisionError: integer") as caught:
+        run(pool, b"divide")
+    assert "1 // 0" in str(caught.value.__cause__)
+    assert "1 // 0" in caplog.text
+    assert worker_of(run(pool, b"x")) == before, "an exception costs no worker"
+
+
+def test_a_result_that_cannot_be_sent_is_a_failure(pool: RenderPool) -> None:
+    with pytest.raises(Failed, match="lambda"):
+        run(pool, b"unsendable")
+
+
+@pytest.mark.parametrize(
+    ("render", "message"),
+    [
+        ("no_such_module:render", "No module named 'no_such_module'"),
+        ("local.pool_jobs:no_such_function", "no_such_function"),
+        ("local.pool_jobs:not_callable", "'NoneType' object is not callable"),
+    ],
+)
+def test_a_renderer_that_cannot_be_had_is_a_failure(render: str, message: str) -> None:
+    with RenderPool(1, LIMIT_SECONDS, render) as pool:
+        for _ in range(2):
+            with pytest.raises(Failed, match=message):
+                run(pool, b"x")
+
+
+def test_an_interpreter_that_cannot_be_started_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    with RenderPool(1, LIMIT_SECONDS, "local.pool_jobs:act") as pool:
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "executable", "/no/such/python")
+            with pytest.raises(Failed, match=r"can't be started: .*No such file"):
+                run(pool, b"x")
+        assert run(pool, b"x").made
+
+
+def test_large_pictures_and_large_results_pass(pool: RenderPool) -> None:
+    content = os.urandom(1000) * 60_000
+    assert run(pool, content).made["a"].content == content
+    assert len(run(pool, b"enlarge 60000000").made["a"].content) == 60_000_000
+
+
+def test_many_threads_share_few_workers(pool: RenderPool) -> None:
+    """400 calls from 8 threads on 2 workers: each gets its own answer, though every tenth kills."""
+
+    def call(number: int) -> str:
+        content = b"kill SIGKILL" if number % 10 == 0 else f"picture {number}".encode()
+        try:
+            rendering = run(pool, content)
+        except WorkerDied:
+            return "died"
+        assert rendering.made["a"].content == content
+        return "made"
+
+    with ThreadPoolExecutor(8) as threads:
+        ends = list(threads.map(call, range(400)))
+    assert (ends.count("died"), ends.count("made")) == (40, 360)
+
+
+def test_closing_lets_a_running_picture_end_and_then_the_workers(tmp_path: Path) -> None:
+    pool = RenderPool(2, LIMIT_SECONDS, "local.pool_jobs:act")
+    worker = worker_of(run(pool, b"x"))
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(run, pool, f"touch {tmp_path / 'end'} 0.3".encode())
+        wait_until((tmp_path / "end.began").exists, "it is in work")
+        pool.close()
+        assert worker_of(running.result()) == worker
+    assert not is_running(worker)
+    with pytest.raises(Failed, match="closed"):
+        run(pool, b"x")
+
+
+def test_an_exception_in_the_context_kills_the_workers(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        with suppress(LookupError), RenderPool(2, LIMIT_SECONDS, "local.pool_jobs:act") as pool:
+            worker = worker_of(run(pool, b"x"))
+            running = thread.submit(run, pool, f"touch {tmp_path / 'end'} 3600".encode())
+            wait_until((tmp_path / "end.began").exists, "it is in work")
+            raise LookupError
+        assert isinstance(running.exception(), WorkerDied)
+    assert not is_running(worker)
+
+
+def python(program: str) -> str:
+    """Run a program as an unguarded script would be, and return what it printed."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True, text=True, check=True, timeout=60, env={**os.environ, "PYTHONPATH": TESTS},
+    ).stdout  # fmt: skip
+
+
+PARENT = """
+    import sys, threading
+    from concurrent.futures import ThreadPoolExecutor
+    from renditions.local.pool import RenderPool
+    from renditions.model.pipeline import Accept
+    from renditions.model.recipe import Rendition
+
+    barrier = threading.Barrier(3)
+
+    def begin(_):
+        barrier.wait()
+        return pool(b"sleep 0.5", Accept(), {"a": Rendition()}).made["a"].width
+
+    def go_on(order):
+        return pool(order.encode(), Accept(), {"a": Rendition()})
+
+    with RenderPool(3, 60, "local.pool_jobs:act") as pool, ThreadPoolExecutor(3) as threads:
+        print(*threads.map(begin, range(3)), flush=True)
+        list(threads.map(go_on, sys.argv[1:]))
+    print("ended", flush=True)
+"""
+
+
+@contextmanager
+def started_parent(*orders: str, before: str = "") -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """Run a process that gives its three workers these orders; yield it and the workers."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", before + textwrap.dedent(PARENT), *orders],
+        stdout=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "PYTHONPATH": TESTS},
+    )  # fmt: skip
+    with parent:
+        try:
+            assert parent.stdout
+            workers = [int(word) for word in parent.stdout.readline().split()]
+            assert len(set(workers)) == 3
+            yield parent, workers
+        finally:
+            parent.kill()
+
+
+@needs_proc
+def test_no_worker_outlives_a_killed_parent() -> None:
+    """Whether it was idle, asleep in its picture or computing; and there is no other child."""
+    with started_parent("x", "sleep 3600", "spin") as (parent, workers):
+        assert children_of(parent.pid) == set(workers)
+        parent.kill()
+        wait_until(lambda: not any(map(is_running, workers)), "all have ended")
+
+
+def children_of(pid: int) -> set[int]:
+    statuses = [path.read_text().rpartition(")") for path in Path("/proc").glob("[0-9]*/stat")]
+    return {int(head.split()[0]) for head, _, rest in statuses if int(rest.split()[1]) == pid}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_every_process_lets_running_pictures_end(tmp_path: Path, number: int) -> None:
+    """As Ctrl-C or a service manager sends it; here the parent is one that ends its work first."""
+    ends = [tmp_path / f"{name}.end" for name in "abc"]
+    ignore = f"import signal; signal.signal({int(number)}, signal.SIG_IGN)\n"
+    with started_parent(*(f"touch {end} 0.5" for end in ends), before=ignore) as (parent, workers):
+        wait_until(lambda: all(end.with_suffix(".began").exists() for end in ends), "they are in work")
+        os.killpg(parent.pid, number)
+        for worker in workers:
+            os.kill(worker, number)
+        assert parent.stdout
+        assert parent.stdout.read() == "ended\n"
+    assert all(end.exists() for end in ends)
+
+
+def test_nothing_that_a_worker_prints_comes_between_the_data() -> None:
+    program = """
+        from renditions.local.pool import RenderPool
+        from renditions.model.pipeline import Accept
+        with RenderPool(1, 60, "local.pool_jobs:act") as pool:
+            pool(b"print", Accept(), {})
+        print("data")
+    """
+    assert python(program) == "data\n"

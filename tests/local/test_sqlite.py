@@ -1,0 +1,308 @@
+"""What the SQLite catalog does beyond the contract: its file, versions, damage, other processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.catalogs import NOW, make_record, names
+from renditions.errors import CatalogFailed, CatalogTooNew
+from renditions.local import sqlite as module
+from renditions.local.sqlite import APPLICATION_ID, MIGRATIONS, SqliteCatalog
+from renditions.model.record import Event, Original, Status
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "catalog.db"
+
+
+@pytest.fixture
+def catalog(path: Path) -> Iterator[SqliteCatalog]:
+    with SqliteCatalog(path) as opened:
+        yield opened
+
+
+def execute(path: Path, *statements: str) -> list[Any]:
+    """Run the statements as another program would; return what the last one gives."""
+    rows: list[Any] = []
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as db:
+        for statement in statements:
+            rows = db.execute(statement).fetchall()
+    return rows
+
+
+USES: dict[str, Callable[[SqliteCatalog], object]] = {
+    "get": lambda catalog: catalog.get("a"),
+    "write": lambda catalog: catalog.write(make_record("new")),
+    "delete": lambda catalog: catalog.delete(make_record("new")),
+    "list": lambda catalog: list(catalog.list()),
+    "query": lambda catalog: list(catalog.query("done")),
+    "query of a prefix": lambda catalog: list(catalog.query(prefix="1")),
+    "count": lambda catalog: catalog.count(),
+}
+each_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
+
+
+def test_the_file_says_what_it_is(catalog: SqliteCatalog, path: Path) -> None:
+    assert execute(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert execute(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert execute(path, "PRAGMA journal_mode") == [("wal",)]
+
+
+def test_writes_are_durable_when_they_return(catalog: SqliteCatalog) -> None:
+    assert catalog._db.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_catalog_of_a_newer_version_is_left_alone(path: Path) -> None:
+    SqliteCatalog(path).close()
+    execute(path, "PRAGMA user_version = 99")
+    with pytest.raises(CatalogTooNew, match=r"catalog\.db: expected .* found version 99"):
+        SqliteCatalog(path)
+    assert execute(path, "PRAGMA user_version") == [(99,)]
+
+
+def test_a_catalog_of_the_first_version_gets_its_totals(path: Path) -> None:
+    """They are those of the records that there are, to the microsecond."""
+    ended = NOW + timedelta(seconds=59, microseconds=999_999)
+    history = (Event(NOW, "processing"), Event(ended, "done"), Event(NOW + timedelta(hours=30), "done"))
+    with SqliteCatalog(path) as catalog:
+        for number in range(4):
+            status: Status = "failed" if number == 3 else "done"
+            record = make_record(
+                f"{number}", outputs=tuple(f"{number} {key}" for key in range(number)), status=status
+            )
+            catalog.write(
+                replace(record, original=Original(10**12 + number) if number else None, history=history)
+            )
+        counted = catalog.count()
+        assert counted["done"].processing_microseconds == 3 * 59_999_999
+    execute(path, "DROP TABLE totals", "PRAGMA user_version = 1")
+    with SqliteCatalog(path) as catalog:
+        assert catalog.count() == counted
+
+
+def test_many_names_of_a_prefix_are_found_as_few_are(
+    catalog: SqliteCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        status: Status = "failed" if number % 4 else "done"
+        catalog.write(
+            make_record(f"{number % 3}/{number}", status=status, timestamp=NOW + timedelta(number % 7))
+        )
+    wanted: tuple[Status | None, ...] = (None, "failed")
+    for each in wanted:
+        few = list(catalog.query(each, (NOW + timedelta(5), "x"), "1/"))
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "MOST_SORTED", 5)
+            patch.setattr(module, "PAGE_ROWS", 3)
+            assert list(catalog.query(each, (NOW + timedelta(5), "x"), "1/")) == few
+        assert len(few) > 5
+
+
+@pytest.mark.parametrize("statement", ["CREATE TABLE theirs (x)", "PRAGMA user_version = 3"])
+def test_another_programs_database_is_left_alone(path: Path, statement: str) -> None:
+    execute(path, statement)
+    before = path.read_bytes()
+    with pytest.raises(CatalogFailed, match="another program"):
+        SqliteCatalog(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
+    path.write_text("photo.jpg done\n" * 1000)
+    with pytest.raises(CatalogFailed, match=r"catalog\.db: file is not a database\. Restore .* move it"):
+        SqliteCatalog(path)
+    assert path.read_text().startswith("photo.jpg done\n")
+
+
+@each_use
+def test_damage_is_named_together_with_what_can_be_done(
+    path: Path, use: Callable[[SqliteCatalog], object]
+) -> None:
+    with SqliteCatalog(path) as catalog:
+        for number in range(50):
+            catalog.write(make_record(f"{number}", outputs=(f"{number}",)))
+    size_bytes = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (size_bytes - 4096))
+    with (
+        pytest.raises(CatalogFailed, match=r"catalog\.db: database disk image is malformed\. Restore"),
+        SqliteCatalog(path) as catalog,
+    ):
+        use(catalog)
+
+
+def test_a_record_that_cannot_be_read_is_an_error(catalog: SqliteCatalog, path: Path) -> None:
+    catalog.write(make_record("a"))
+    for item in ("{", "{}", '{"image_name": "a", "status": "done", "timestamp": "today"}', "[]"):
+        execute(path, f"UPDATE records SET item = '{item}'")  # noqa: S608 - the test's own text
+        with pytest.raises(CatalogFailed, match="expected a record, found"):
+            catalog.get("a")
+
+
+def test_a_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CatalogFailed, match=r"nowhere/catalog\.db: unable to open"):
+        SqliteCatalog(tmp_path / "nowhere" / "catalog.db")
+
+
+@each_use
+def test_a_closed_catalog_fails(path: Path, use: Callable[[SqliteCatalog], object]) -> None:
+    with SqliteCatalog(path) as catalog:
+        pass
+    catalog.close()
+    with pytest.raises(CatalogFailed, match=r"catalog\.db.*closed"):
+        use(catalog)
+
+
+def test_a_name_that_is_no_unicode_text_is_an_error(catalog: SqliteCatalog) -> None:
+    with pytest.raises(CatalogFailed, match="Unicode"):
+        catalog.get("\udcff.jpg")
+    with pytest.raises(CatalogFailed, match="Unicode"):
+        catalog.write(make_record("\udcff.jpg"))
+    with pytest.raises(CatalogFailed, match="Unicode"):
+        catalog.write(make_record("a.jpg", outputs=("ok", "\udcff.jpg")))
+    assert names(catalog) == []
+
+
+def test_a_reason_may_name_a_file_that_is_no_unicode_text(catalog: SqliteCatalog) -> None:
+    written = catalog.write(replace(make_record(), reason="no such file: '\udcff.jpg'"))
+    assert catalog.get("a.jpg") == written
+
+
+def test_an_older_catalog_is_brought_to_the_newest_version(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SqliteCatalog(path) as catalog:
+        written = catalog.write(make_record())
+    later = ("ALTER TABLE records ADD COLUMN note TEXT", "UPDATE records SET note = 'kept'")
+    monkeypatch.setattr(module, "MIGRATIONS", (*MIGRATIONS, later))
+    with SqliteCatalog(path) as catalog:
+        assert list(catalog.list()) == [written]
+        catalog.write(written)
+    with SqliteCatalog(path) as catalog:
+        assert len(names(catalog)) == 1
+    assert execute(path, "PRAGMA user_version") == [(len(MIGRATIONS) + 1,)]
+
+
+def test_a_migration_that_fails_leaves_the_older_version(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with SqliteCatalog(path) as catalog:
+        written = catalog.write(make_record())
+    later = ("ALTER TABLE records ADD COLUMN note TEXT", "UPDATE nowhere SET note = 'lost'")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "MIGRATIONS", (*MIGRATIONS, later))
+        with pytest.raises(CatalogFailed, match="no such table: nowhere"):
+            SqliteCatalog(path)
+    with SqliteCatalog(path) as catalog:
+        assert list(catalog.list()) == [written]
+        catalog.write(written)
+
+
+def test_reading_does_not_wait_for_another_writer(catalog: SqliteCatalog, path: Path) -> None:
+    written = catalog.write(make_record())
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("DELETE FROM records")
+        assert catalog.get("a.jpg") == written
+        assert list(catalog.list()) == [written]
+        with SqliteCatalog(path) as second:
+            assert list(second.query()) == [written]
+        other.execute("ROLLBACK")
+
+
+def test_a_writer_that_never_ends_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    with SqliteCatalog(path) as catalog, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CatalogFailed, match=r"catalog\.db: database is locked"):
+            catalog.write(make_record())
+        other.execute("ROLLBACK")
+        catalog.write(make_record())
+
+
+def test_a_listing_that_pauses_holds_nothing(catalog: SqliteCatalog, path: Path) -> None:
+    for number in range(10):
+        catalog.write(make_record(f"{number}"))
+    listing, query = catalog.list(), catalog.query()
+    next(listing)
+    next(query)
+    assert execute(path, "PRAGMA wal_checkpoint(TRUNCATE)") == [(0, 0, 0)]
+    assert len(list(listing)) == len(list(query)) == 9
+
+
+@pytest.mark.parametrize(
+    "select", [module._OF_ANY_STATUS, module._OF_STATUS, module._OF_FEW_NAMES, module._COUNT]
+)
+def test_a_page_is_found_by_index(catalog: SqliteCatalog, select: str) -> None:
+    values = {"status": "done", "begin": "a", "end": "b", "time": "~", "name": "", "most": 1}
+    plan = [row[3] for row in catalog._db.execute(f"EXPLAIN QUERY PLAN {select}", values)]
+    assert any(step.startswith("SEARCH records") for step in plan), plan
+    assert not any(step.startswith("SCAN records") for step in plan), plan
+
+
+def test_memory_does_not_grow_with_the_number_of_records(catalog: SqliteCatalog) -> None:
+    def peak_bytes(records: Iterator[object]) -> int:
+        tracemalloc.start()
+        for _ in records:
+            pass
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    for number in range(400):
+        catalog.write(make_record(f"{number:05}", outputs=(f"{number}",)))
+    list(catalog.list())
+    few = peak_bytes(catalog.list()), peak_bytes(catalog.query())
+    for number in range(400, 1600):
+        catalog.write(make_record(f"{number:05}", outputs=(f"{number}",)))
+    assert peak_bytes(catalog.list()) < few[0] + 100_000
+    assert peak_bytes(catalog.query()) < few[1] + 100_000
+
+
+WRITER = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from contract.catalogs import make_record
+from renditions.local.sqlite import SqliteCatalog
+with SqliteCatalog(Path(sys.argv[1])) as catalog:
+    while True:
+        for name in "abc":
+            record = catalog.get(name) or make_record(name)
+            key = f"{name} {record.attempts + 1}"
+            changes = {"revision": record.revision, "attempts": record.attempts + 1}
+            catalog.write(replace(make_record(name, outputs=(key,)), **changes))
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_records_and_claims_that_agree(path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    for _ in range(4):
+        with SqliteCatalog(path) as catalog:
+            before = sum(record.attempts for record in catalog.list())
+            writer = subprocess.Popen([sys.executable, "-c", WRITER, path], env=environment)
+            while sum(record.attempts for record in catalog.list()) < before + 20 and writer.poll() is None:
+                time.sleep(0.007)
+            writer.kill()
+            assert writer.wait() == -signal.SIGKILL
+        with SqliteCatalog(path) as catalog:
+            for record in catalog.list():
+                assert [output.key for output in record.outputs] == [f"{record.name} {record.attempts}"]
+        assert execute(path, "SELECT key, name FROM claims ORDER BY key") == execute(
+            path, "SELECT name || ' ' || (item ->> 'attempts'), name FROM records ORDER BY 1"
+        )
+        assert execute(path, "PRAGMA integrity_check") == [("ok",)]

@@ -1,0 +1,152 @@
+"""Files that recipes name: read with the pipeline file or from the source, and part of the recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fontpkg_open_sans import ROOT
+
+from commands import Ended, draw, run, write_pipeline
+from doubles import MemoryStore
+from renditions.core.ports import IfAbsent
+from renditions.errors import PipelineError, Problem, UsageError
+from renditions.model.pipeline import Pipeline
+from renditions.pipeline_file.attachments import attach
+from renditions.pipeline_file.reading import parse
+
+HEAD = '[source]\nstore = "./inbox"\n[output]\nstore = "./processed"\n[renditions.one]\nwatermark = '
+RENDITIONS = """
+[renditions.of-text]
+width = 90
+watermark = {text = "© Ann"}
+[renditions.of-file]
+width = 90
+watermark = {image = "logo.png"}
+[renditions.of-source]
+width = 90
+watermark = {image = "source:.logo.png"}
+"""
+
+
+def read(watermark: str, directory: Path) -> Pipeline:
+    return parse(HEAD + watermark, "p.toml", directory, {}).pipeline
+
+
+def problem_of(watermark: str, directory: Path) -> Problem:
+    with pytest.raises(PipelineError) as caught:
+        read(watermark, directory)
+    (problem,) = caught.value.problems
+    return problem
+
+
+def made_at(folder: Path) -> dict[str, int]:
+    """Return the inode of each output: another one once it was written again."""
+    root = folder / "processed"
+    return {path.relative_to(root).as_posix(): path.stat().st_ino for path in root.glob("*.jpg/*")}
+
+
+def stale(folder: Path) -> list[str]:
+    """Return the renditions of the one picture that are to be made."""
+    (planned,) = run(folder, "plan", "--json").data
+    return list(planned["make"])
+
+
+def sync(folder: Path) -> Ended:
+    ended = run(folder, "sync")
+    assert ended.code == 0, ended.err
+    return ended
+
+
+def test_a_file_is_read_with_the_pipeline_file(tmp_path: Path) -> None:
+    draw(tmp_path / "marks" / "logo.png", 20, 20)
+    watermark = read('{image = "marks/logo.png"}', tmp_path).renditions["one"].watermark
+    assert watermark
+    assert watermark.image
+    assert watermark.image.content == (tmp_path / "marks" / "logo.png").read_bytes()
+    assert "PNG" not in repr(watermark)
+
+
+@pytest.mark.parametrize(
+    ("watermark", "place", "expected", "found"),
+    [
+        ('{image = "none.png"}', "image", "a file that can be read", "'none.png' (No such file"),
+        ('{image = "."}', "image", "a file of at most 10,000,000 bytes", "'.', which is none"),
+        ('{image = "large"}', "image", "a file of at most 10,000,000 bytes", "'large' of 10,000,001 bytes"),
+        ('{image = "text"}', "image", "a picture (jpeg, ", "bytes of no known format"),
+        ('{image = "empty"}', "image", "a picture (jpeg, ", "bytes of no known format"),
+        ('{text = "a", font = "none"}', "font", "a file that can be read", "'none' (No such file"),
+        ('{text = "a", font = "text"}', "font", "a TrueType or OpenType font", "'text' (expected a True"),
+        ('{text = "a日"}', "text", "characters that are in Open Sans", "'日' (U+65E5)"),
+        ('{text = "a日", font = "it.ttf"}', "text", "characters that are in it.ttf", "'日' (U+65E5)"),
+        ('{image = "text", font = "it.ttf"}', "font", "a text with a font", "none"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_file_is_told_with_its_place(
+    tmp_path: Path, watermark: str, place: str, expected: str, found: str
+) -> None:
+    (tmp_path / "text").write_text("no picture")
+    (tmp_path / "empty").touch()
+    (tmp_path / "it.ttf").write_bytes((ROOT / "files" / "OpenSans-Italic[wdth,wght].ttf").read_bytes())
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(10_000_001)
+    if place == "font" and "image" in watermark:
+        draw(tmp_path / "logo.png", 20, 20)
+        watermark = watermark.replace('"text"', '"logo.png"')
+    problem = problem_of(watermark, tmp_path)
+    assert problem.place == f"renditions.one.watermark.{place}"
+    assert problem.expected.startswith(expected)
+    assert problem.found.startswith(found)
+
+
+def test_an_object_of_the_source_is_looked_up_when_the_work_begins(tmp_path: Path) -> None:
+    draw(tmp_path / "logo.png", 20, 20)
+    store = MemoryStore()
+    pipeline = read('{image = "source:.logo.png"}', tmp_path)
+    for content, message in (
+        (None, "expected an object of the source, found none of the key '.logo.png'"),
+        (b"text", r"expected a picture \(jpeg, .*\), found bytes of no known format"),
+    ):
+        if content:
+            store.put(".logo.png", content, IfAbsent(), "image/png")
+        with pytest.raises(UsageError, match=f"renditions.one.watermark.image: {message}"):
+            attach(pipeline, store)
+    store = MemoryStore()
+    store.put(".logo.png", (tmp_path / "logo.png").read_bytes(), IfAbsent(), "image/png")
+    of_file = read('{image = "logo.png"}', tmp_path)
+    assert (
+        attach(pipeline, store).fingerprints()
+        == of_file.fingerprints()
+        == attach(of_file, store).fingerprints()
+    )
+
+
+def test_a_changed_logo_makes_its_renditions_again_and_no_others(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, RENDITIONS)
+    file, in_source = tmp_path / "logo.png", tmp_path / "inbox" / ".logo.png"
+    draw(file, 20, 20)
+    draw(in_source, 20, 20)
+    draw(tmp_path / "inbox" / "photo.jpg")
+    assert "ontconfig" not in sync(tmp_path).err, "fontconfig has a habit of warning there"
+    first = made_at(tmp_path)
+    assert len(first) == 3
+
+    draw(file, 20, 20, seed=2)
+    in_source.touch()  # the same content: the same recipe
+    assert stale(tmp_path) == ["of-file"]
+    sync(tmp_path)
+    again = made_at(tmp_path)
+    assert {key for key in first if first[key] != again[key]} == {"photo.jpg/of-file.jpg"}
+
+    draw(in_source, 20, 20, seed=2)
+    assert stale(tmp_path) == ["of-source"]
+
+
+def test_a_logo_that_is_missing_in_the_source_stops_before_anything_is_done(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, '[renditions.one]\nwatermark = {image = "source:.logo.png"}')
+    draw(tmp_path / "inbox" / "photo.jpg")
+    for command in ("plan", "sync", "watch"):
+        ended = run(tmp_path, command)
+        assert (ended.code, ended.out) == (2, "")
+        assert "found none of the key '.logo.png'" in " ".join(ended.err.split())
+    assert made_at(tmp_path) == {}

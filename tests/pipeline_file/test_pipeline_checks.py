@@ -1,0 +1,221 @@
+"""The finer rules of a pipeline file: templates, sizes, places, and files beyond any measure."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from renditions.errors import PipelineError, Problem
+from renditions.pipeline_file.reading import load, parse
+from renditions.pipeline_file.schema import json_schema
+
+ONE = '[source]\nstore = "in"\n[output]\nstore = "out"\n[renditions.a]\n'
+DIRECTORY = Path("/pictures")
+
+
+def find_problems(
+    text: str, directory: Path = DIRECTORY, environ: dict[str, str] | None = None
+) -> tuple[Problem, ...]:
+    """Return what the loader finds wrong: nothing, where it takes the file."""
+    try:
+        parse(text, "p.toml", directory, environ or {})
+    except PipelineError as error:
+        return error.problems
+    return ()
+
+
+def schema_accepts(text: str) -> bool:
+    return bool(jsonschema.Draft202012Validator(json_schema()).is_valid(tomllib.loads(text)))
+
+
+@pytest.mark.parametrize(
+    "key", ["{key}.{ext}", "{{{dir}}}{name}", "{{width}}/{key}", "x{dir}{name}", "..{name}"]
+)
+def test_a_sound_template_is_one_for_loader_and_schema(key: str) -> None:
+    text = f'{ONE}key = "{key}"'
+    assert find_problems(text) == ()
+    assert schema_accepts(text)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "", "/{key}", "{dir}/{name}", "{dir}", "a//{key}", "{key}/", "../{key}", "{dir}./{name}", "{key}/..",
+        "{dir}{nam}", "{dir", "dir}", "{}", "{dir:}", "{dir!r}", "{dir.x}", "{ dir }", "{key}\\n",
+    ],
+)  # fmt: skip
+def test_a_faulty_template_is_none_for_loader_and_schema(key: str) -> None:
+    text = f'{ONE}key = "{key}"'
+    assert [problem.place for problem in find_problems(text)] == ["renditions.a.key"]
+    assert not schema_accepts(text)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("{dir}{nam}", "did you mean {name}?), found {nam}"),
+        ("{dir", "expected braces in pairs"),
+        ("{dir}/{name}", "{dir} is empty or ends with its own slash"),
+    ],
+)
+def test_a_template_problem_says_which_fault_it_is(key: str, message: str) -> None:
+    (problem,) = find_problems(f'{ONE}key = "{key}"')
+    assert message in str(problem)
+
+
+def test_auto_needs_a_key_because_the_default_one_has_ext_in_it() -> None:
+    text = f'{ONE}format = "auto"'
+    assert [problem.place for problem in find_problems(text)] == ["renditions.a.key"]
+    assert not schema_accepts(text)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    ['background = "#fff\\n"', 'key = "{key}\\n"', '[renditions."b\\n"]', '[catalog]\nkey = "id\\n"'],
+)
+def test_a_line_break_at_the_end_of_a_text_is_seen(fields: str) -> None:
+    assert len(find_problems(ONE + fields)) == 1
+    assert not schema_accepts(ONE + fields)
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [("0.001 kB", 1), ("0.001 KiB", 1), ("4 KiB", 4096), ("4.029 kB", 4029)]
+)
+def test_a_size_is_never_nothing(size: str, count: int) -> None:
+    text = f'{ONE}[accept]\nmax_bytes = "{size}"'
+    assert parse(text, "p.toml", DIRECTORY, {}).pipeline.accept.max_bytes == count
+    assert schema_accepts(text)
+
+
+@pytest.mark.parametrize(
+    "size",
+    ['"0.0001 kB"', '"1.5 B"', '"0.0 MB"', '"50 mb"', '"50"', '"5 MB\\n"', '"5 KB"', "true", "1.5", "0"],
+)
+def test_a_size_of_parts_of_a_byte_or_in_other_units_is_none(size: str) -> None:
+    text = f"{ONE}[accept]\nmax_bytes = {size}"
+    assert [problem.place for problem in find_problems(text)] == ["accept.max_bytes"]
+    assert not schema_accepts(text)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "number"),
+    [('"16:9"', 16 / 9), ('"1:1"', 1.0), ("1", 1.0), ("0.001", 0.001), ("1000.0", 1000.0)],
+)
+def test_an_aspect_ratio_is_a_number_or_a_proportion(ratio: str, number: float) -> None:
+    text = f"{ONE}[accept]\nmax_aspect_ratio = {ratio}"
+    read = parse(text, "p.toml", DIRECTORY, {}).pipeline.accept.max_aspect_ratio
+    assert (read, type(read)) == (number, float)
+    assert schema_accepts(text)
+
+
+@pytest.mark.parametrize(
+    "ratio",
+    ['"16:0"', '"0:9"', '"16"', '"16/9"', '"-1:1"', '"1:1\\n"', '"1000:1"', "0", "-1", "1001", "true"],
+)
+def test_what_is_no_proportion_is_no_aspect_ratio(ratio: str) -> None:
+    text = f"{ONE}[accept]\nmin_aspect_ratio = {ratio}"
+    (problem,) = find_problems(text)
+    assert problem.place == "accept.min_aspect_ratio"
+    assert problem.expected == 'a number from 0.001 to 1,000 or a proportion such as "16:9"'
+    assert not schema_accepts(text)
+
+
+def test_a_shape_that_is_no_number_is_refused() -> None:
+    (problem,) = find_problems(f"{ONE}[accept]\nmin_aspect_ratio = nan")
+    assert problem.found == "nan"
+
+
+BEYOND_A_SCHEMA = {
+    "it multiplies": (
+        f"{ONE}[accept]\nmin_width = 200\nmin_height = 200\nmax_pixels = 39999",
+        "accept.max_pixels",
+    ),
+    "it compares widths": (f"{ONE}[accept]\nmin_width = 9\nmax_width = 8", "accept.max_width"),
+    "it compares shapes": (
+        f'{ONE}[accept]\nmin_aspect_ratio = "16:9"\nmax_aspect_ratio = 1.5',
+        "accept.max_aspect_ratio",
+    ),
+    "it tries names": (f'{ONE}key = "{{name}}"\n[renditions.b]\nkey = "{{stem}}.jpg"', "renditions.b.key"),
+    "it compares a place and a pattern": (f'{ONE}[catalog]\nstore = "sqlite:in/a.jpg"', "catalog.store"),
+    "it asks for the machine's users": (ONE.replace('"in"', '"~no-such-user/in"'), ""),
+}
+
+
+@pytest.mark.parametrize(("text", "place"), BEYOND_A_SCHEMA.values(), ids=BEYOND_A_SCHEMA)
+def test_the_loader_alone_refuses_what_no_schema_can_tell(text: str, place: str) -> None:
+    assert [problem.place for problem in find_problems(text)] == [place]
+    assert schema_accepts(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{ONE}[catalog]\nstore = "sqlite:in/a.db"',
+        ONE.replace('"in"', '"in"\nmatch = ["*.png"]') + 'key = "{name}"\n[renditions.b]\nkey = "{stem}.jpg"',
+        ONE.replace('"out"', '"."') + 'key = "made/{key}"',
+        ONE.replace('"in"', '"s3://one/a"').replace('"out"', '"s3://one/ab"'),
+    ],
+)
+def test_what_only_looks_alike_is_accepted(text: str) -> None:
+    assert find_problems(text) == ()
+
+
+def test_a_link_into_the_source_is_seen_through(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").symlink_to("in")
+    assert [problem.place for problem in find_problems(ONE, tmp_path)] == ["output.store"]
+
+
+def test_a_circle_of_links_is_told_or_resolved(tmp_path: Path) -> None:
+    """Older Pythons refuse to resolve it, newer ones find a place: neither is a crash."""
+    (tmp_path / "in").symlink_to("out")
+    (tmp_path / "out").symlink_to("in")
+    assert {problem.place for problem in find_problems(ONE, tmp_path)} <= {"", "output.store"}
+
+
+def test_a_loop_that_the_environment_makes_is_seen() -> None:
+    (problem,) = find_problems(ONE, environ={"SOURCE_BUCKET": "same", "OUTPUT_BUCKET": "same"})
+    assert "loop" in problem.expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("width = true", "expected a whole number from 1 to 65,535, found true"),
+        ('format = "jpg"', "did you mean 'jpeg'?"),
+        ("width = 1979-05-27", "found 1979-05-27"),
+        ("width = { a = 1 }", "found a table"),
+        ("width = [1]", "found an array"),
+        (f"width = 0x{'f' * 9000}", "found a far larger number"),
+        (f'background = "{"x" * 500}"', "xxx…"),
+        ('"a\\nb.c" = 1', "renditions.a.'a\\nb.c': expected one of key, on_demand"),
+    ],
+)
+def test_what_was_found_is_shown_as_the_file_has_it_and_short(fields: str, message: str) -> None:
+    (problem,) = find_problems(ONE + fields)
+    assert message in str(problem)
+    assert len(str(problem)) < 800
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 5000, "x = " + "9" * 5000, "a." * 5000 + "b = 1", '"', "\0"])
+def test_a_monstrous_file_is_a_pipeline_error(text: str) -> None:
+    assert find_problems(text)
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(ONE, "utf-8-sig")
+    assert load(path).pipeline.source.store == "in"
+
+
+def test_the_schema_describes_every_table_and_field() -> None:
+    schema = json_schema()["properties"]
+    rendition = schema["renditions"]["additionalProperties"]
+    tables = [schema[name] for name in ("source", "output", "accept", "analyze", "limits", "catalog")]
+    for table in (*tables, rendition, schema["notify"]["items"]):
+        assert table["description"]
+        assert all(field["description"] for field in table["properties"].values())
+    assert rendition["properties"]["fit"]["default"] == "inside"

@@ -1,0 +1,134 @@
+"""Whatever is in a pipeline file: a pipeline, or errors that name the file and the place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from renditions.errors import PipelineError, RenditionsError
+from renditions.pipeline_file.reading import check, load, parse, preset_names, read_preset
+from renditions.runtime import open_runtime
+
+HERE = Path("/pipelines")
+PRESETS = [read_preset(name) for name in preset_names()]
+TEXTS = st.text(st.characters())
+
+
+@st.composite
+def changed_files(draw: Any) -> bytes:
+    """Draw a preset in which runs of bytes were removed, repeated, exchanged or replaced."""
+    content = bytearray(draw(st.sampled_from(PRESETS)).encode())
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(content)))
+        end = min(len(content), start + draw(st.integers(0, 40)))
+        other = draw(st.integers(0, len(content)))
+        content[start:end] = draw(
+            st.just(b"")
+            | st.binary(max_size=8)
+            | st.sampled_from(
+                [b"[", b"]", b'"', b"=", b"{", b"}", b"\n", b"nan", b"-inf", b"1e999", b"0x", b"'''"]
+            )
+            | st.sampled_from(
+                [b"2026-01-01", b"10:00:00", b"9" * 30, b"9" * 5000, b"\xff", b"\0", b"[[" * 2000]
+            )
+            | st.just(bytes(content[other : other + 40]))
+        )
+    return bytes(content)
+
+
+def check_told(error: PipelineError, file: str) -> None:
+    """Check that every problem is a line that begins with the file and says what was expected and found."""
+    assert error.problems
+    assert error.file == file
+    for problem in error.problems:
+        assert problem.expected
+        assert f"{file}: {problem}" in str(error)
+
+
+@settings(deadline=None, max_examples=120)
+@given(changed_files())
+@example(b"\xef\xbb\xbf")
+@example(b"a = " + b"[" * 100_000)
+@example(b"a = 1" + b"0" * 5_000)
+@example(b"a." * 5_000 + b"b = 1")
+def test_a_file_changed_anywhere_is_read_or_told_of(content: bytes) -> None:
+    """What is read can be opened, too, or is refused for what it names."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "renditions.toml"
+        file.write_bytes(content)
+        try:
+            loaded = load(file)
+        except PipelineError as error:
+            check_told(error, str(file))
+            return
+        try:
+            with open_runtime(loaded, read_only=True):
+                pass
+        except RenditionsError as error:
+            assert str(error)  # noqa: PT017 - either outcome is right
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**400, -(10**400), 2**63, 2**64])
+    | st.floats()
+    | st.dates()
+    | st.times()
+    | st.datetimes()
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "source": ("store", "match"),
+    "accept": ("formats", "max_bytes", "max_pixels", "min_aspect_ratio", "animation"),
+    "analyze": ("colours", "exif", "placeholder"),
+    "limits": ("seconds", "memory", "pages"),
+    "output": ("store", "cache_control"),
+    "catalog": ("store", "key"),
+    "rendition": ("key", "width", "fit", "gravity", "crop", "format", "quality", "watermark", "pages", "tint",
+                  "focus", "corners", "background", "pixel_ratio", "profile"),
+}  # fmt: skip
+
+
+@settings(deadline=None, max_examples=120)
+@given(st.sampled_from(sorted(FIELDS)), st.data())
+def test_any_value_in_any_field_is_taken_or_told_of_with_its_place(table: str, data: Any) -> None:
+    """Also those of TOML that JSON hasn't: times, and numbers that are none."""
+    fields = {
+        name: data.draw(VALUES) for name in data.draw(st.sets(st.sampled_from(FIELDS[table]), min_size=1))
+    }
+    document: dict[str, Any] = {
+        "source": {"store": "in"}, "output": {"store": "out"}, "renditions": {"one": {}}
+    }  # fmt: skip
+    if table == "rendition":
+        document["renditions"]["one"] = fields
+    else:
+        document[table] = document.get(table, {}) | fields
+    try:
+        check(document, "renditions.toml", HERE, {})
+    except PipelineError as error:
+        check_told(error, "renditions.toml")
+        place = "renditions.one" if table == "rendition" else table
+        expected = (place, "source", "output", "catalog", "renditions.one")  # some are about two at once
+        assert all(problem.place.startswith(expected) for problem in error.problems)  # noqa: PT017 - as above
+
+
+VARIABLES = ("SOURCE_BUCKET", "SOURCE_PREFIX", "OUTPUT_BUCKET", "OUTPUT_PREFIX", "TABLE_NAME", "TABLE_KEY",
+             "SNS_TOPIC_ARN")  # fmt: skip
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.dictionaries(st.sampled_from(VARIABLES), TEXTS), st.sampled_from(PRESETS))
+def test_any_environment_is_taken_or_told_of(environ: dict[str, str], text: str) -> None:
+    try:
+        parse(text, "renditions.toml", HERE, environ)
+    except PipelineError as error:
+        check_told(error, "renditions.toml")

@@ -1,0 +1,79 @@
+"""A checked pipeline survives the way into a bundle and back, and needs no validator on it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.test_pipeline import OTHER
+from renditions.model.pipeline import (
+    Accept,
+    Analyze,
+    CatalogPlace,
+    Limits,
+    Notify,
+    OutputPlace,
+    Pipeline,
+    Source,
+)
+from renditions.model.recipe import Rendition
+from renditions.pipeline_file.plain import from_plain, to_plain
+from renditions.pipeline_file.reading import parse, preset_names, read_preset
+
+RENDITIONS = st.fixed_dictionaries(
+    {}, optional={name: st.just(value) for name, value in OTHER.items()} | {"key": st.just("{dir}{stem}é.x")}
+).map(lambda values: Rendition(**values))
+PIPELINES = st.builds(
+    Pipeline,
+    source=st.builds(Source, store=st.text(), match=st.lists(st.text(), max_size=3).map(tuple)),
+    output=st.builds(OutputPlace, store=st.text(), cache_control=st.none() | st.text()),
+    renditions=st.dictionaries(st.text(), RENDITIONS, max_size=3),
+    accept=st.builds(Accept, formats=st.lists(st.text()).map(tuple), min_width=st.none() | st.integers(1, 9)),
+    analyze=st.builds(Analyze, exif=st.booleans(), colours=st.none() | st.integers(1, 10)),
+    limits=st.builds(Limits, seconds=st.integers(1, 900)),
+    catalog=st.builds(CatalogPlace, store=st.text(), key=st.text()),
+    notify=st.lists(st.builds(Notify, on=st.just(("done", "failed")), to=st.text()), max_size=2).map(tuple),
+)
+
+
+@settings(deadline=None)
+@given(PIPELINES)
+def test_any_pipeline_survives(pipeline: Pipeline) -> None:
+    again = from_plain(json.loads(json.dumps(to_plain(pipeline))))
+    assert again == pipeline
+    assert again.fingerprints() == pipeline.fingerprints()
+    assert list(again.renditions) == list(pipeline.renditions)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_each_preset_survives(name: str) -> None:
+    pipeline = parse(read_preset(name), name, Path(), {}).pipeline
+    assert from_plain(json.loads(json.dumps(to_plain(pipeline)))) == pipeline
+
+
+def test_only_what_differs_from_the_defaults_is_kept() -> None:
+    pipeline = Pipeline(
+        source=Source(store="in"), output=OutputPlace(store="out"), renditions={"a": Rendition(width=200)}
+    )
+    assert to_plain(pipeline) == {
+        "source": {"store": "in"},
+        "output": {"store": "out"},
+        "renditions": {"a": {"width": 200}},
+        "accept": {},
+        "limits": {},
+        "catalog": {},
+    }
+
+
+def test_reading_it_back_needs_the_standard_library_alone() -> None:
+    code = (
+        "import sys; from renditions.pipeline_file import checks, environment, plain; "
+        "print({'msgspec', 'pyvips', 'botocore', 'watchfiles'} & sys.modules.keys())"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"

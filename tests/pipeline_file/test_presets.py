@@ -1,0 +1,96 @@
+"""The presets: each is a sound pipeline for the laptop and makes what it is named after."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from renditions.errors import UsageError
+from renditions.model.pipeline import Analyze, Pipeline
+from renditions.pipeline_file.reading import parse, preset_names, read_preset
+from renditions.pipeline_file.schema import json_schema
+
+NAMES = ["base64", "gallery", "shop", "square", "thumbnail", "web"]
+
+
+def read(name: str) -> Pipeline:
+    loaded = parse(read_preset(name), name, Path("/pictures"), {})
+    # Two folders' photo.jpg have two thumbnails: {dir} and {name} are in its key.
+    assert loaded.warnings == ()
+    return loaded.pipeline
+
+
+def test_these_presets_are_there() -> None:
+    assert list(preset_names()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_preset_is_sound_for_loader_and_schema(name: str) -> None:
+    pipeline = read(name)
+    jsonschema.Draft202012Validator(json_schema()).validate(tomllib.loads(read_preset(name)))
+    assert (pipeline.source.store, pipeline.output.store) == ("./inbox", "./processed")
+    assert pipeline.catalog.store == "sqlite:renditions.db"
+    assert {notify.to for notify in pipeline.notify} == {"log:"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_lines_for_aws_in_its_comments_are_sound(name: str) -> None:
+    """Each ``field = …  # on AWS: …`` with the comment's value instead is a sound pipeline too."""
+    text, count = re.subn(r'= "[^"]*" +# on AWS: ("[^"]*")', r"= \1", read_preset(name))
+    pipeline = parse(text, name, Path("/pictures"), {}).pipeline
+    assert count == 4
+    assert pipeline.source.store.startswith("s3://")
+    assert pipeline.output.store.startswith("s3://")
+    assert pipeline.catalog.store == "dynamodb:ImageMetadata"
+    assert all(notify.to.startswith("sns:arn:") for notify in pipeline.notify)
+
+
+def test_thumbnail_keeps_the_name_behind_thumb() -> None:
+    assert read("thumbnail").output_keys("a/photo.jpg", "e") == {"thumb": "a/thumb_photo.jpg"}
+    thumb = read("thumbnail").renditions["thumb"]
+    assert (thumb.width, thumb.height, thumb.fit, thumb.format) == (200, 200, "inside", "auto")
+
+
+def test_square_is_cut_to_200_by_200() -> None:
+    (square,) = read("square").renditions.values()
+    assert (square.width, square.height, square.fit) == (200, 200, "cover")
+
+
+def test_base64_needs_no_pixels_and_writes_text_files() -> None:
+    pipeline = read("base64")
+    assert not any(rendition.needs_pixels for rendition in pipeline.renditions.values())
+    assert list(pipeline.output_keys("photo.jpg", "e").values()) == ["photo.jpg.txt"]
+
+
+def test_gallery_has_three_sizes_and_a_pdf_and_tells_of_everything() -> None:
+    pipeline = read("gallery")
+    made = {name: (rendition.width, rendition.format) for name, rendition in pipeline.renditions.items()}
+    assert made["small"] == (300, "jpeg")
+    assert made["medium"] == (600, "jpeg")
+    assert made["large"] == (1200, "jpeg")
+    assert [format_ for _, format_ in made.values()].count("pdf") == 1
+    assert {event for notify in pipeline.notify for event in notify.on} == {"done", "rejected", "failed"}
+
+
+def test_web_has_each_width_in_each_format() -> None:
+    made = {(rendition.width, rendition.format) for rendition in read("web").renditions.values()}
+    assert read("web").analyze == Analyze(placeholder="thumbhash", colours=1)
+    assert made == {(width, format_) for width in (480, 960, 1600) for format_ in ("avif", "webp", "jpeg")}
+
+
+def test_shop_validates_converts_and_marks_what_is_large() -> None:
+    pipeline = read("shop")
+    assert pipeline.accept.min_width
+    assert {rendition.format for rendition in pipeline.renditions.values()} == {"jpeg", "webp"}
+    assert len({rendition.width for rendition in pipeline.renditions.values()}) >= 3
+    marked = {name for name, rendition in pipeline.renditions.items() if rendition.watermark}
+    assert marked == pipeline.renditions.keys() - {"list"}
+
+
+def test_an_unknown_preset_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(UsageError, match=r"found 'galery' \(did you mean 'gallery'\?\)"):
+        read_preset("galery")

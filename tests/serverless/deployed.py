@@ -1,0 +1,75 @@
+"""A bundle where AWS would have it: a cloud on moto, and Lambda's own libraries beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import AbstractContextManager
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+from contract.cloud import CLIENTS, REGION, make_table
+from serverless.runtime_api import Lambda, start_function
+
+IN_LAMBDA = (
+    "awslambdaric", "simplejson", "snapshot-restore-py",
+    "botocore", "jmespath", "python-dateutil", "six", "urllib3",
+)  # fmt: skip
+"""The libraries that AWS's Python runtime brings along, of those that matter here."""
+
+
+def link_runtime(folder: Path) -> Path:
+    """Fill a folder with the runtime's own libraries alone."""
+    for name in IN_LAMBDA:
+        for file in distribution(name).files or ():
+            top = file.parts[0]
+            target = folder / top
+            if top != ".." and not target.exists():
+                target.symlink_to(Path(str(distribution(name).locate_file(top))))
+    return folder
+
+
+def make_cloud(name: str, key_name: str = "image_name") -> dict[str, str]:
+    """Make two buckets, a table and a topic; return what tells the function of them."""
+    for bucket in (f"{name}-in", f"{name}-out"):
+        CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    make_table(name, key_name)
+    return {
+        "SOURCE_BUCKET": f"{name}-in",
+        "OUTPUT_BUCKET": f"{name}-out",
+        "TABLE_NAME": name,
+        "SNS_TOPIC_ARN": CLIENTS.sns.create_topic(Name=name)["TopicArn"],
+        **{key: value for key, value in os.environ.items() if key.startswith("AWS_")},
+    }
+
+
+def start(code: Path, folder: Path, environ: dict[str, str]) -> AbstractContextManager[Lambda]:
+    """Start the bundle's handler; with ``-S`` Python doesn't look into this environment's site-packages."""
+    return start_function(code, "lambda_function.lambda_handler", folder / "log", environ, "-S")
+
+
+def upload(function: Lambda, environ: dict[str, str], *files: Path) -> Any:
+    """Put the files into the source bucket and call the function as S3 would through SQS."""
+    keys = [environ.get("SOURCE_PREFIX", "") + file.name for file in files]
+    for key, file in zip(keys, files, strict=True):
+        CLIENTS.s3.put_object(Bucket=environ["SOURCE_BUCKET"], Key=key, Body=file.read_bytes())
+    bodies = [
+        {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+         "s3": {"bucket": {"name": environ["SOURCE_BUCKET"]}, "object": {"key": key}}}
+        for key in keys
+    ]  # fmt: skip
+    return function.call(
+        {
+            "Records": [
+                {"eventSource": "aws:sqs", "messageId": str(number), "body": json.dumps({"Records": [body]})}
+                for number, body in enumerate(bodies)
+            ]
+        }
+    )
+
+
+def read(environ: dict[str, str], key: str) -> bytes:
+    """Return an object of the output bucket."""
+    content: bytes = CLIENTS.s3.get_object(Bucket=environ["OUTPUT_BUCKET"], Key=key)["Body"].read()
+    return content

@@ -1,0 +1,168 @@
+"""The API's bundle in AWS's own runtime client, called as an HTTP API calls it, on moto."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from commands import draw
+from contract.cloud import CLIENTS
+from deploy.test_bundle import HERE, build_from_index
+from messages.test_events import load
+from renditions.deploy.bundle import API
+from renditions.pipeline_file.reading import parse
+from renditions.serverless.gateway import MOST_ANSWERED_BYTES, limit
+from serverless.deployed import start
+from serverless.runtime_api import Lambda
+from serverless.test_deployed import PIPELINE, environ, lambda_runtime  # noqa: F401 - fixtures
+
+NAME = "a b/é+1.jpg"
+JWT = {"jwt": {"claims": {"sub": "ann"}, "scopes": None}}
+
+
+@pytest.fixture
+def function(tmp_path: Path, environ: dict[str, str]) -> Iterator[Lambda]:  # noqa: F811 - a fixture
+    pipeline = parse(PIPELINE, "test", tmp_path, {}).pipeline
+    bundle = build_from_index(pipeline, tmp_path / "bundle.zip", HERE, API)
+    with zipfile.ZipFile(bundle.file) as archive:
+        archive.extractall(tmp_path / "task")
+    with start(tmp_path / "task", tmp_path, environ) as function:
+        yield function
+
+
+def make_call(version: str, method: str, path: str, body: Any = None, authorizer: Any = JWT) -> Any:
+    """Return what an HTTP API sends; the path comes decoded in both versions."""
+    call = load(f"api-call-{version}")
+    del call["queryStringParameters"]
+    call.pop("multiValueQueryStringParameters", None)
+    headers, context = call["headers"], call["requestContext"]
+    if body is not None:
+        text = json.dumps(body)
+        headers |= {"content-type": "application/json", "content-length": str(len(text))}
+        call |= {"body": base64.b64encode(text.encode()).decode(), "isBase64Encoded": True}
+    context.pop("authorizer")
+    if authorizer:
+        context["authorizer"] = authorizer
+    if version == "2.0":
+        context["http"] |= {"method": method, "path": path}
+        return call | {"rawPath": path, "rawQueryString": ""}
+    context |= {"httpMethod": method, "path": path}
+    multiple = {name: [value] for name, value in headers.items()}
+    return call | {"path": path, "httpMethod": method, "multiValueHeaders": multiple}
+
+
+def read(answer: Any) -> Any:
+    body = answer["body"]
+    return json.loads(base64.b64decode(body) if answer["isBase64Encoded"] else body)
+
+
+def post_form(url: str, fields: dict[str, str], content: bytes) -> int:
+    """Send a form as a browser does (RFC 7578)."""
+    boundary = "------------------------renditions"
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'.encode()
+    body = b"".join(parts) + head + content + f"\r\n--{boundary}--\r\n".encode()
+    request = urllib.request.Request(  # noqa: S310 - moto's
+        url, body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return int(answer.status)
+
+
+def fetch(url: str) -> tuple[bytes, str | None]:
+    """Return what anybody reads there, and under which name it is to be saved."""
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - moto's
+        return answer.read(), answer.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("version", ["2.0", "1.0"])
+def test_a_picture_goes_up_is_processed_shown_and_deleted_through_an_http_api(
+    function: Lambda,
+    environ: dict[str, str],  # noqa: F811 - a fixture
+    tmp_path: Path,
+    version: str,
+) -> None:
+    draw(tmp_path / "photo.jpg", 64, 48)
+    content = (tmp_path / "photo.jpg").read_bytes()
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        ended = function.call(make_call(version, method, path, body))
+        assert ended.error is None, ended.error
+        return ended.value
+
+    wanted = {"name": NAME, "type": "image/jpeg", "size_bytes": len(content)}
+    made = ask("POST", "/uploads", wanted)
+    assert made["statusCode"] == 201
+    form = read(made)
+    assert post_form(form["url"], form["fields"], content) in (200, 204)
+    assert CLIENTS.s3.get_object(Bucket=environ["SOURCE_BUCKET"], Key=NAME)["Body"].read() == content
+    assert read(ask("POST", f"/pictures/{NAME}/process"))["result"] == "done"
+    assert [picture["name"] for picture in read(ask("GET", "/pictures"))["pictures"]] == [NAME]
+    original = ask("GET", f"/originals/{NAME}")
+    assert original["isBase64Encoded"]
+    assert base64.b64decode(original["body"]) == content
+    text = ask("GET", f"/renditions/text/{NAME}")
+    assert base64.b64decode(text["body"]) == content
+    assert text["headers"]["content-type"].startswith("text/plain")
+    links = read(ask("GET", f"/pictures/{NAME}"))["links"]
+    assert links == read(ask("GET", f"/pictures/{NAME}"))["links"], "so that browsers keep what they got"
+    assert fetch(links["original"]) == (content, "attachment; filename*=UTF-8''%C3%A9%2B1.jpg")
+    assert fetch(links["renditions"]["text"]) == (base64.b64encode(content), None)
+    assert read(ask("POST", "/uploads", wanted | {"type": "text/html"}))["status"] == 422
+    assert ask("DELETE", f"/pictures/{NAME}")["statusCode"] == 204
+    assert ask("GET", f"/pictures/{quote(NAME)}")["statusCode"] == 404
+    assert "Contents" not in CLIENTS.s3.list_objects_v2(Bucket=environ["OUTPUT_BUCKET"])
+
+
+@pytest.mark.parametrize("version", ["2.0", "1.0"])
+def test_the_page_is_had_without_an_authorizer_and_nothing_else_is(
+    function: Lambda,
+    environ: dict[str, str],  # noqa: F811 - a fixture
+    version: str,
+) -> None:
+    """And it may take pictures from the buckets and send them there, but nowhere else."""
+
+    def ask(path: str, method: str = "GET") -> Any:
+        return function.call(make_call(version, method, path, authorizer=None)).value
+
+    for path in ("/", "/docs", "/login", "/static/app.js", "/static/style.css", "/static/icon.svg"):
+        answer = ask(path)
+        assert answer["statusCode"] == 200
+        policy = answer["headers"]["content-security-policy"]
+        for directive in ("img-src", "connect-src"):
+            assert f"{directive} 'self' {environ['AWS_ENDPOINT_URL']}" in policy
+        assert environ["SOURCE_BUCKET"] not in answer["body"]
+    for path in (
+        "/pictures", "/stats", "/plan", "/openapi.json", "/static/../pictures", "/static", "//", "/health/x",
+    ):  # fmt: skip
+        assert ask(path)["statusCode"] in (401, 404)
+        assert "pictures" not in read(ask(path))
+    for path in ("/", "/login", "/static/app.js"):
+        assert ask(path, "POST")["statusCode"] == 405
+
+
+def test_what_no_authorizer_let_through_is_refused_and_what_is_no_call_is_an_error(function: Lambda) -> None:
+    for version in ("2.0", "1.0"):
+        refused = function.call(make_call(version, "GET", "/pictures", authorizer=None)).value
+        assert (refused["statusCode"], read(refused)["title"]) == (401, "Unauthorized")
+        assert function.call(make_call(version, "GET", "/health", authorizer=None)).value["statusCode"] == 200
+    assert function.call({"Records": []}).error["errorType"] == "UsageError"
+
+
+def test_an_answer_that_lambda_would_not_take_says_so_instead() -> None:
+    answer = {"statusCode": 200, "body": "x" * MOST_ANSWERED_BYTES, "isBase64Encoded": True}
+    assert limit(answer) == answer
+    longer = limit(answer | {"body": "x" * (MOST_ANSWERED_BYTES + 1)})
+    assert longer["statusCode"] == 501
+    assert "found 6,000,001" in read(longer)["detail"]

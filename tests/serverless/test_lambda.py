@@ -1,0 +1,406 @@
+"""The handler's answers, with ports in memory: what each origin is told, what is left for another time."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from renditions.core.difference import Outcome
+from renditions.errors import Failed, StoreFailed
+from renditions.model.pipeline import Accept, Analyze, S3Place
+from renditions.model.recipe import Rendition
+from renditions.model.rendering import Rendering
+from renditions.serverless.bundled import limit_to
+from renditions.serverless.function import EXTRA_THREADS, Function, Pace
+from renditions.serverless.telemetry import JsonLines, log_to_stdout
+from world import World, hash_render, make_pipeline
+
+EVENTS = Path(__file__).parents[1] / "messages" / "events"
+BUCKET = "amzn-s3-demo-bucket"
+PICTURES = ("first.jpg", "second.jpg", "third.jpg")
+
+
+@dataclass
+class Call:
+    """A context whose time is what the test says."""
+
+    left_seconds: float | Callable[[], float] = 60.0
+    function_name: str = "pictures"
+    aws_request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+
+    def get_remaining_time_in_millis(self) -> int:
+        left = self.left_seconds
+        return int(1000 * (left() if callable(left) else left))
+
+
+@pytest.fixture
+def world() -> World:
+    return World(make_pipeline(thumb=Rendition(width=200)))
+
+
+def make(world: World, prefix: str = "", **changes: Any) -> Function:
+    processor = world.processor(**changes)
+    return Function(S3Place(BUCKET, prefix), processor.process, world.differences, threads=2)
+
+
+@pytest.fixture(autouse=True)
+def _json_lines() -> Iterator[None]:
+    logger = logging.getLogger("renditions")
+    before = logger.handlers, logger.level, logger.propagate
+    log_to_stdout()
+    yield
+    logger.handlers, logger.level, logger.propagate = before
+
+
+def load(name: str) -> Any:
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+def put(*keys: str) -> dict[str, Any]:
+    """Return S3's notification of these keys."""
+    (template,) = load("s3-put")["Records"]
+    text = json.dumps(template)
+    return {"Records": [json.loads(text.replace("2026/red+flower+%281%29.jpg", key)) for key in keys]}
+
+
+def queue(*bodies: Any) -> dict[str, Any]:
+    """Return an SQS event; the messages are called 0, 1, ...."""
+    return {
+        "Records": [
+            {"eventSource": "aws:sqs", "messageId": str(number), "body": json.dumps(body)}
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def failures(answer: Any) -> list[str]:
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def read_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_every_picture_of_every_message_is_processed(world: World) -> None:
+    for name in PICTURES:
+        world.upload(name, name.encode())
+    answer = make(world).handle(queue(put("first.jpg", "second.jpg"), put("third.jpg")), Call())
+    assert answer == {"batchItemFailures": []}
+    world.check_promise()
+
+
+def test_of_a_batch_only_what_failed_comes_again(world: World) -> None:
+    """One throttled write, one damaged picture, one that isn't there: only the first is worth another try."""
+    world.upload("throttled.jpg", b"t")
+    world.upload("bad.jpg", b"bad")
+    function = make(world, output=world.break_writes(1))
+    batch = queue(put("throttled.jpg"), put("bad.jpg"), put("missing.jpg"))
+    assert failures(function.handle(batch, Call())) == ["0"]
+    assert failures(function.handle(batch, Call())) == []
+    world.check_promise()
+
+
+def test_the_same_event_from_many_threads_is_processed_once(world: World) -> None:
+    world.upload("first.jpg", b"1")
+    function = make(world)
+    ended = []
+    threads = [
+        threading.Thread(target=lambda: ended.append(function.handle(queue(put("first.jpg")), Call())))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ended) == 8
+    assert function.handle(queue(put("first.jpg")), Call()) == {"batchItemFailures": []}
+    assert len(world.notifier.sent) == 1
+    world.check_promise()
+
+
+def test_one_picture_in_many_messages_is_processed_once_and_answers_for_all(world: World) -> None:
+    world.upload("first.jpg", b"1")
+    calls: list[str] = []
+
+    def process(name: str) -> Outcome:
+        calls.append(name)
+        return Outcome(name, "failed", "throttled", again=True)
+
+    function = Function(S3Place(BUCKET, ""), process, world.differences, threads=2)
+    removed = put("first.jpg")
+    removed["Records"][0]["eventName"] = "ObjectRemoved:Delete"
+    assert failures(function.handle(queue(put("first.jpg"), removed), Call())) == ["0", "1"]
+    assert calls == ["first.jpg"]
+
+
+def test_a_given_up_picture_keeps_failing_until_it_is_among_the_dead_letters(world: World) -> None:
+    world.upload("first.jpg", b"1")
+    function = make(world, output=world.break_writes(3))
+    assert [failures(function.handle(queue(put("first.jpg")), Call())) for _ in range(5)] == [["0"]] * 5
+
+
+def test_an_exception_that_nobody_foresaw_is_one_pictures_failure(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.upload("second.jpg", b"2")
+
+    def process(name: str) -> Outcome:
+        if name == "first.jpg":
+            raise ZeroDivisionError("oh")
+        return world.processor().process(name)
+
+    function = Function(S3Place(BUCKET, ""), process, world.differences, threads=2)
+    assert failures(function.handle(queue(put("first.jpg"), put("second.jpg")), Call())) == ["0"]
+    (line,) = [line for line in read_lines(capsys) if "exception" in line]
+    assert "ZeroDivisionError: oh" in line["exception"]
+    assert line["key"] == "first.jpg"
+
+
+def test_what_is_unknown_or_elsewhere_is_reported_and_does_not_come_again(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.upload("first.jpg", b"1")
+    elsewhere = json.loads(json.dumps(put("first.jpg")).replace(BUCKET, "other"))
+    batch = queue({"hello": 1}, elsewhere, put("in/first.jpg"), load("s3-test-event"), put("out/a.jpg"))
+    assert make(world, prefix="in/").handle(batch, Call()) == {"batchItemFailures": []}
+    world.check_promise()
+    refused = [line["message"] for line in read_lines(capsys) if "RefusedMessages" in line]
+    assert refused == [
+        'expected news of S3 objects, found {"hello": 1}',
+        "expected an object in s3://amzn-s3-demo-bucket/in/, found s3://other/first.jpg",
+        "expected an object in s3://amzn-s3-demo-bucket/in/, found s3://amzn-s3-demo-bucket/out/a.jpg",
+    ]
+
+
+@pytest.mark.parametrize("name", ["s3-put", "s3-in-sns", "eventbridge-created"])
+def test_of_a_direct_event_lambda_sees_an_exception_if_something_failed(world: World, name: str) -> None:
+    text = json.dumps(load(name)).replace("2026/red+flower+%281%29.jpg", "first.jpg")
+    event = json.loads(text.replace("2026/red flower+(1).jpg", "first.jpg"))
+    world.upload("first.jpg", b"1")
+    function = make(world, output=world.break_writes(1))
+    with pytest.raises(Failed, match=r"first.jpg: no space left"):
+        function.handle(event, Call())
+    assert function.handle(event, Call()) == {"results": {"done": 1}}
+    world.check_promise()
+
+
+def test_a_rejected_picture_is_no_failure_of_a_direct_event(world: World) -> None:
+    world.upload("bad.jpg", b"bad")
+    assert make(world).handle(put("bad.jpg"), Call()) == {"results": {"rejected": 1}}
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_a_batch_job_is_told_each_tasks_result(world: World, version: str) -> None:
+    job = load(f"batch-{version}")
+    (task,) = job["tasks"]
+    job["tasks"] = [
+        task | {"taskId": key, "s3Key": key} for key in ("first.jpg", "bad.jpg", "broken.jpg", "notes.txt")
+    ] + [{"taskId": "no key"}]
+    for name in ("first", "bad", "broken"):
+        world.upload(f"{name}.jpg", name.encode())
+
+    def process(name: str) -> Outcome:
+        if name == "broken.jpg":
+            raise StoreFailed("throttled")
+        return world.processor().process(name)
+
+    answer = Function(S3Place(BUCKET, ""), process, world.differences, threads=2).handle(job, Call())
+    results = answer.pop("results")
+    assert answer == {
+        "invocationSchemaVersion": version,
+        "treatMissingKeysAs": "TemporaryFailure",
+        "invocationId": job["invocationId"],
+    }
+    assert [tuple(result.values()) for result in results] == [
+        ("first.jpg", "Succeeded", "done"),
+        ("bad.jpg", "PermanentFailure", "rejected: it is bad"),
+        ("broken.jpg", "TemporaryFailure", "failed: throttled"),
+        ("notes.txt", "Succeeded", "unchanged: there is no such picture"),
+        ("no key", "PermanentFailure", 'rejected: expected news of S3 objects, found {"taskId": "no key"}'),
+    ]
+
+
+def test_without_time_for_one_more_the_rest_comes_again_untouched(world: World) -> None:
+    for name in PICTURES:
+        world.upload(name, name.encode())
+    left = iter([60.0, 60.0, 60.0, 0.9])
+    function = make(world)
+    answer = function.handle(queue(*(put(name) for name in PICTURES)), Call(lambda: next(left)))
+    assert len(failures(answer)) == 1
+    assert len(list(world.catalog.list())) == 2
+    assert failures(function.handle(queue(*(put(name) for name in PICTURES)), Call())) == []
+    world.check_promise()
+
+
+def test_how_long_a_picture_took_decides_what_time_one_more_needs(world: World) -> None:
+    function = make(world)
+    for name in PICTURES[:2]:
+        world.upload(name, name.encode())
+    function.pace.recent_seconds.append(5.0)
+    left = iter([60.0, 60.0, 5.9])
+    answer = function.handle(queue(*(put(name) for name in PICTURES[:2])), Call(lambda: next(left)))
+    assert len(failures(answer)) == 1
+    left = iter([60.0, 60.0, 6.1])
+    answer = function.handle(queue(*(put(name) for name in PICTURES[:2])), Call(lambda: next(left)))
+    assert failures(answer) == []
+
+
+def test_a_picture_that_took_nearly_the_whole_time_does_not_keep_the_next_call_from_beginning(
+    world: World,
+) -> None:
+    """Else this function would begin nothing as long as it lives, and good pictures end as dead letters."""
+    function = make(world)
+    world.upload("first.jpg", b"1")
+    function.pace.recent_seconds.append(59.9)
+    assert function.handle(put("first.jpg"), Call(60.0)) == {"results": {"done": 1}}
+
+
+def test_one_slow_picture_is_forgotten_after_a_hundred_others() -> None:
+    pace = Pace()
+    for seconds in (50.0, *[2.0] * 100):
+        pace.recent_seconds.append(seconds)
+    assert pace.longest_seconds == 2.0
+
+
+@pytest.mark.parametrize("name", ["schedule", "schedule-in-sqs"])
+def test_a_schedules_tick_is_a_sync(world: World, name: str) -> None:
+    for picture in PICTURES:
+        world.upload(picture, picture.encode())
+    make(world).handle(load(name), Call())
+    world.check_promise()
+
+
+def test_a_sync_ends_in_time_and_the_next_one_continues(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for picture in PICTURES:
+        world.upload(picture, picture.encode())
+    function = replace(make(world), threads=1)
+    function.handle(load("schedule"), Call(lambda: 0.0 if list(world.catalog.list()) else 60.0))
+    assert len(list(world.catalog.list())) == 1
+    assert read_lines(capsys)[-1]["message"] == "sync ended before everything was looked at"
+    function.handle(load("schedule"), Call())
+    world.check_promise()
+
+
+def test_with_a_queue_a_tick_sends_what_differs_and_where_to_continue(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The messages are then handled as any others; what needs nothing has none."""
+    for picture in PICTURES:
+        world.upload(picture, picture.encode())
+    sent: list[str] = []
+    function = replace(make(world), send=sent.extend)
+    left = iter([60.0, 60.0, 4.0])
+    assert function.handle(load("schedule-in-sqs"), Call(lambda: next(left))) == {"batchItemFailures": []}
+    assert list(world.catalog.list()) == []
+    assert len(sent) == 3
+    assert read_lines(capsys)[-1]["continues_after"] == "second.jpg"
+    while sent:
+        batch = queue(*map(json.loads, sent))
+        sent.clear()
+        assert function.handle(batch, Call()) == {"batchItemFailures": []}
+    world.check_promise()
+
+
+def test_a_tick_that_breaks_comes_again_and_the_pictures_beside_it_do_not(world: World) -> None:
+    def send(_: object) -> None:
+        raise StoreFailed("throttled")
+
+    world.upload("first.jpg", b"1")
+    world.upload("second.jpg", b"2")
+    function = replace(make(world), send=send)
+    tick = load("schedule")
+    assert failures(function.handle(queue(put("first.jpg"), tick, tick), Call())) == ["1", "2"]
+    with pytest.raises(Failed, match="the sync: throttled"):
+        function.handle(tick, Call())
+    assert [record.name for record in world.catalog.list()] == ["first.jpg"]
+
+
+def test_each_picture_is_found_in_the_log_with_its_sizes_and_times(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.upload("first.jpg", b"123")
+    make(world, prefix="in/").handle(put("in/first.jpg"), Call())
+    begun, ended = read_lines(capsys)
+    about = {
+        "event": "ObjectCreated:Put",
+        "bucket": BUCKET,
+        "key": "in/first.jpg",
+        "request_id": Call.aws_request_id,
+    }
+    assert begun.items() >= (about | {"level": "INFO"}).items()
+    assert begun["message"] == "Processing image from bucket: amzn-s3-demo-bucket, key: in/first.jpg"
+    assert ended.items() >= (about | {"message": "first.jpg is done", "Pictures": 1}).items()
+    assert ended["original"]["size_bytes"] == 3
+    assert ended["renditions"]["thumb"].items() >= {"key": "first.jpg/thumb.jpg", "size_bytes": 32}.items()
+    assert ended["metadata_stored"] is True
+
+
+def test_the_log_line_is_a_metric(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """As CloudWatch's Embedded Metric Format has it: every named metric and dimension is a field."""
+    world.upload("first.jpg", b"123")
+    make(world).handle(put("first.jpg"), Call())
+    line = read_lines(capsys)[-1]
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Renditions"
+    assert {name: line[name] for name in directive["Dimensions"][0]} == {
+        "FunctionName": "pictures",
+        "Result": "done",
+    }
+    values = {metric["Name"]: (line[metric["Name"]], metric["Unit"]) for metric in directive["Metrics"]}
+    assert values.pop("Seconds")[1] == "Seconds"
+    assert values == {"Pictures": (1, "Count"), "OriginalBytes": (3, "Bytes"), "OutputBytes": (32, "Bytes")}
+    assert line["_aws"]["Timestamp"] > 1_700_000_000_000
+
+
+def test_a_line_break_in_a_key_stays_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    JsonLines().emit(logging.LogRecord("renditions", logging.INFO, "", 0, "a\nb %s", ("\u2028",), None))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["message"] == "a\nb \u2028"
+
+
+def test_one_picture_is_read_and_one_is_written_while_another_is_rendered(world: World) -> None:
+    """With one core, three pictures in three places meet: nobody goes on before all of them are there."""
+    for name in PICTURES:
+        world.upload(name, name.encode())
+    meet = threading.Barrier(3, timeout=60)
+    rendered: list[bytes] = []
+
+    class Source:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.source, name)
+
+        def get(self, key: str) -> Any:
+            if key == PICTURES[2]:
+                meet.wait()
+            return world.source.get(key)
+
+    class Output:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.output, name)
+
+        def put(self, key: str, *rest: Any) -> Any:
+            if key == f"{rendered[0].decode()}/thumb.jpg":
+                meet.wait()
+            return world.output.put(key, *rest)
+
+    def render(
+        content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
+    ) -> Rendering:
+        rendered.append(content)
+        if len(rendered) == 2:
+            meet.wait()
+        return hash_render(content, accept, recipes, analyze)
+
+    changes: dict[str, Any] = {"source": Source(), "output": Output(), "render": limit_to(1, render)}
+    function = replace(make(world, **changes), threads=1 + EXTRA_THREADS)
+    assert function.handle(queue(*map(put, PICTURES)), Call()) == {"batchItemFailures": []}
+    world.check_promise()

@@ -1,0 +1,46 @@
+"""The handler in AWS's own Lambda runtime client, behind a small Runtime API server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from serverless.runtime_api import start_function
+
+TESTS = Path(__file__).parent.parent
+PUT = json.loads((TESTS / "messages" / "events" / "s3-put.json").read_text())
+
+
+def put(key: str) -> Any:
+    return json.loads(json.dumps(PUT).replace("2026/red+flower+%281%29.jpg", key))
+
+
+def queue(*bodies: Any) -> Any:
+    return {
+        "Records": [
+            {"eventSource": "aws:sqs", "messageId": str(number), "body": json.dumps(body)}
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def test_lambda_gets_answers_exceptions_and_lines_of_json(tmp_path: Path) -> None:
+    environ = {"PYTHONPATH": str(TESTS)}
+    with start_function(
+        TESTS / "serverless", "memory_app.lambda_handler", tmp_path / "log", environ
+    ) as function:
+        throttled = function.call(put("first.jpg"))
+        assert throttled.error["errorType"] == "Failed"
+        assert throttled.error["errorMessage"] == "first.jpg: no space left on the device"
+        assert function.call(queue(put("first.jpg"), put("bad.jpg"))).value == {"batchItemFailures": []}
+        late = function.call(queue(put("first.jpg"), put("bad.jpg")), limit_seconds=0.5)
+        assert late.value == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "1"}]}
+        results = [line["Result"] for line in function.log_lines() if "Result" in line]
+    assert sorted(results) == ["done", "failed", "rejected"]
+
+
+def test_a_function_that_can_not_start_says_why(tmp_path: Path) -> None:
+    with start_function(TESTS / "serverless", "no_such_module.handler", tmp_path / "log", {}) as function:
+        error = function.ended.get(timeout=60).error
+    assert error["errorType"] == "Runtime.ImportModuleError"
