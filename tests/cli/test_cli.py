@@ -66,6 +66,8 @@ def test_plan_says_in_advance_what_sync_then_does(tmp_path: Path) -> None:
         told = run(tmp_path, "plan", "--json")
         assert told.code == 0
         assert sorted(tmp_path.rglob("*")) == before, "plan changes nothing"
+        for item in told.data:
+            assert all(made.keys() == {"key"} for made in item["make"].values())
         return [(item["name"], item["action"], list(item["make"]), item["delete"]) for item in told.data]
 
     time.sleep(1.1)  # files that were just written are waited for
@@ -335,7 +337,8 @@ def test_watch_takes_what_lands_changes_and_goes(folder: Path) -> None:
         assert json.loads(command.stdout.readline())["name"] == "first.jpg"
         draw(folder / "inbox" / "sub" / "second.jpg")
         told = json.loads(command.stdout.readline())
-        assert (told["name"], told["result"]) == ("sub/second.jpg", "done")
+        made = {"thumb": {"key": "sub/thumb_second.jpg"}}
+        assert told == {"name": "sub/second.jpg", "result": "done", "reason": None, "renditions": made}
         (folder / "inbox" / "first.jpg").unlink()
         told = json.loads(command.stdout.readline())
         assert (told["name"], told["result"]) == ("first.jpg", "removed")

@@ -267,6 +267,25 @@ def test_a_rejected_picture_can_be_processed_again(world: World, client: TestCli
     assert client.get("/plan").json() == {"counts": {"keep": 1}, "differences": []}
 
 
+def test_a_plan_and_an_outcome_are_told_as_on_the_command_line(world: World, client: TestClient) -> None:
+    world.upload("photo.jpg", b"one")
+    planned = client.get("/plan").json()
+    assert planned["differences"] == [each.to_item() for each in world.differences()]
+    assert planned["differences"] == [
+        {
+            "name": "photo.jpg",
+            "action": "create",
+            "why": "it is new",
+            "make": {name: {"key": f"photo.jpg/{name}.jpg"} for name in world.pipeline.renditions},
+            "delete": [],
+        }
+    ]
+    outcome = client.post("/pictures/photo.jpg/process").json()
+    assert outcome.pop("picture")["status"] == "done"
+    made = planned["differences"][0]["make"]
+    assert outcome == {"name": "photo.jpg", "result": "done", "reason": None, "renditions": made}
+
+
 @pytest.mark.parametrize(
     "name",
     [

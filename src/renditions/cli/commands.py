@@ -167,9 +167,7 @@ def plan(context: typer.Context, file: FileOption = None, *, as_json: JsonOption
         differences = runtime.plan()
         if as_json:
             display.print_json_array(
-                display.difference_item(difference)
-                for difference in differences
-                if difference.action != "keep"
+                difference.to_item() for difference in differences if difference.action != "keep"
             )
             return
         console = display.make_data_console()

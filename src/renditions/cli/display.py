@@ -92,17 +92,6 @@ def format_bytes(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def difference_item(difference: Difference) -> dict[str, Any]:
-    """Return the JSON form of a planned difference."""
-    return {
-        "name": difference.name,
-        "action": difference.action,
-        "why": difference.why,
-        "make": {name: (difference.keys or {})[name] for name in difference.make},
-        "delete": list(difference.delete),
-    }
-
-
 def summary_item(summary: Summary) -> dict[str, Any]:
     """Return the JSON form of a sync's summary."""
     return {
@@ -149,17 +138,6 @@ def describe_plan(counts: Counter[str]) -> str:
     todo = [f"{counts[action]:,} {text}" for action, text in words.items() if counts[action]]
     kept = f"{counts['keep']:,} as declared or decided"
     return f"Plan: {', '.join(todo)}; {kept}." if todo else f"Nothing to do: {kept}."
-
-
-def outcome_item(outcome: Outcome) -> dict[str, Any]:
-    """Return the JSON form of an outcome."""
-    outputs = outcome.record.outputs if outcome.record else ()
-    return {
-        "name": outcome.name,
-        "result": outcome.result,
-        "reason": outcome.reason,
-        "renditions": {output.rendition: output.key for output in outputs},
-    }
 
 
 def print_json_line(value: Any) -> None:

@@ -33,7 +33,7 @@ def watch(
         if outcome.again or outcome.result == "unchanged":
             return
         if as_json:
-            display.print_json_line(display.outcome_item(outcome))
+            display.print_json_line(outcome.to_item())
         else:
             display.print_outcome(outcome)
 
@@ -93,7 +93,7 @@ def worker(
         if outcome.result in ("unchanged", "waiting"):
             return
         if as_json:
-            display.print_json_line(display.outcome_item(outcome))
+            display.print_json_line(outcome.to_item())
         else:
             display.print_outcome(outcome)
 

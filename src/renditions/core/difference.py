@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from renditions.core.ports import StoredObject
 from renditions.model.pipeline import NO_WISHES, Pipeline
@@ -47,6 +47,20 @@ class Difference:
     record: Record | None = None
     """The record that it was compared with."""
 
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form, the same on the command line and in the API.
+
+        ``make`` has an object for each rendition, by its name, as ``renditions`` of a record has.
+        """
+        keys = self.keys or {}
+        return {
+            "name": self.name,
+            "action": self.action,
+            "why": self.why,
+            "make": {rendition: {"key": keys[rendition]} for rendition in self.make},
+            "delete": list(self.delete),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -58,6 +72,16 @@ class Outcome:
     again: bool = False
     """Whether another call is needed later: it waits, it failed and isn't given up, or it still owes."""
     record: Record | None = None
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form, the same on the command line, in the API and in its events."""
+        outputs = self.record.outputs if self.record else ()
+        return {
+            "name": self.name,
+            "result": self.result,
+            "reason": self.reason,
+            "renditions": {output.rendition: {"key": output.key} for output in outputs},
+        }
 
 
 def compare(

@@ -75,12 +75,7 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
         reconcile.reopen(service.catalog, record)
     outcome = service.process(name)
     record = service.catalog.get(name)
-    return {
-        "name": name,
-        "result": outcome.result,
-        "reason": outcome.reason,
-        "picture": show_picture(service, record) if record else None,
-    }
+    return {**outcome.to_item(), "picture": show_picture(service, record) if record else None}
 
 
 def parse_focus(x: float, y: float) -> Focus:
@@ -193,15 +188,7 @@ def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
     for difference in differences:
         counts[difference.action] += 1
         if difference.action != "keep" and len(listed) < MOST_PLANNED:
-            listed.append(
-                {
-                    "name": difference.name,
-                    "action": difference.action,
-                    "why": difference.why,
-                    "make": list(difference.make),
-                    "delete": list(difference.delete),
-                }
-            )
+            listed.append(difference.to_item())
     return {"counts": dict(counts), "differences": listed}
 
 

@@ -34,6 +34,11 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
         },
         ("key", "etag", "format", "size_bytes"),
     )
+    keys_by_rendition = {
+        "type": "object",
+        "additionalProperties": _object({"key": TEXT}, ("key",)),
+        "description": "An object for each rendition, by its name: the key of its output",
+    }
     number = {"type": "number"}
     percent = number | {"minimum": 0, "maximum": 100}
     focus = {"x": percent, "y": percent}
@@ -118,9 +123,10 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                 "name": TEXT,
                 "result": {"enum": ["done", "rejected", "failed", "removed", "unchanged", "waiting"]},
                 "reason": {"type": ["string", "null"]},
+                "renditions": keys_by_rendition,
                 "picture": {"anyOf": [ref("Picture"), {"type": "null"}]},
             },
-            ("name", "result"),
+            ("name", "result", "reason", "renditions", "picture"),
         ),
         "Focus": _object(focus, ("x", "y"), is_closed=True),
         "RetryRequest": _object({"statuses": _array({"enum": list(STATUSES)})}, (), is_closed=True),
@@ -134,7 +140,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                             "name": TEXT,
                             "action": {"enum": list(get_args(Action))},
                             "why": TEXT,
-                            "make": _array(TEXT),
+                            "make": keys_by_rendition,
                             "delete": _array(TEXT),
                         },
                         ("name", "action", "why", "make", "delete"),

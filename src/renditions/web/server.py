@@ -48,7 +48,7 @@ def serve(
     def announce(outcome: Outcome) -> None:
         record = outcome.record
         item = picture_item(runtime.pipeline, links, record) if record else None
-        announcements.tell({"name": outcome.name, "result": outcome.result, "picture": item})
+        announcements.tell({**outcome.to_item(), "picture": item})
 
     with runtime.open_workers(workers) as process:
 
