@@ -1,0 +1,25 @@
+"""References from registries to code."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from renditions.model.registry import is_installed, resolve
+
+
+def test_a_reference_resolves_to_the_function_it_names() -> None:
+    assert resolve("json:loads")("[1]") == [1]
+
+
+def test_a_reference_to_a_library_that_is_missing_raises() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        resolve("no_such_library:open")
+
+
+def test_a_module_is_checked_without_being_imported() -> None:
+    sys.modules.pop("antigravity", None)
+    assert is_installed("antigravity")
+    assert "antigravity" not in sys.modules
+    assert not is_installed("no_such_library")
