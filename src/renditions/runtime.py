@@ -17,7 +17,7 @@ from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 from renditions.core import reconcile
-from renditions.core.difference import Difference, Outcome
+from renditions.core.difference import Difference, Outcome, retry_pause
 from renditions.core.ports import Catalog, Notifier, Store
 from renditions.core.process import Processor
 from renditions.core.reconcile import Hints, Summary
@@ -81,7 +81,7 @@ class Runtime:
 
     def plan(self, after: str = "") -> Iterator[Difference]:
         """Yield what is to be done for each picture; see :func:`renditions.core.reconcile.plan`."""
-        is_gone = Owner(self.owners).is_gone if self.owners else _nobody_is_gone
+        is_gone = Owner(self.owners).is_gone if self.owners else None
         return reconcile.plan(
             self.attached, self.source, self.catalog, clock=_now, is_gone=is_gone, after=after
         )
@@ -115,7 +115,7 @@ class Runtime:
                 try:
                     return processor.process(name)
                 except RenditionsError as error:
-                    return Outcome(name, "failed", str(error), again=error.retryable)
+                    return Outcome(name, "failed", str(error), retry_pause(1) if error.retryable else None)
 
             yield process
 
@@ -268,17 +268,13 @@ def _open_notifier(notify: Notify, aws: _Aws) -> Notifier:
 
 
 @contextmanager
-def _own(owners: Path | None) -> Iterator[tuple[str, Callable[[str], bool]]]:
+def _own(owners: Path | None) -> Iterator[tuple[str, Callable[[str], bool] | None]]:
     """Yield who takes the leases, and what tells of another owner that it is gone."""
     if owners is None:
-        yield uuid.uuid4().hex, _nobody_is_gone
+        yield uuid.uuid4().hex, None
         return
     with Owner(owners) as owner:
         yield owner.id, owner.is_gone
-
-
-def _nobody_is_gone(_: str) -> bool:
-    return False
 
 
 def count_threads(workers: int) -> int:

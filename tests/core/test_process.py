@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 import pytest
 
 from doubles import MemoryStore
+from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfAbsent, StoredObject
-from renditions.core.reconcile import reopen, wish
 from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
 from renditions.model.pipeline import NO_WISHES, Accept, Analyze, Notify, Wishes
@@ -267,7 +267,9 @@ def test_a_failure_is_tried_three_times_then_given_up_and_told(world: World) -> 
     results = []
     for _ in range(3):
         outcome = world.processor(output=world.break_writes(1)).process(NAME)
-        results.append((outcome.result, outcome.again, outcome.record and outcome.record.attempts))
+        results.append(
+            (outcome.result, outcome.again_after is not None, outcome.record and outcome.record.attempts)
+        )
         assert outcome.reason == "no space left on the device"
     assert results == [("failed", True, 1), ("failed", True, 2), ("failed", False, 3)]
     assert [notice.event for notice in world.notifier.sent] == ["failed"]
@@ -294,7 +296,7 @@ def test_a_failure_that_trying_again_cannot_help_is_given_up_at_once(world: Worl
 
     world.upload(NAME, b"one")
     outcome = world.processor(render=render).process(NAME)
-    assert (outcome.result, outcome.again) == ("failed", False)
+    assert (outcome.result, outcome.again_after is not None) == ("failed", False)
 
 
 def test_a_time_limit_leaves_the_old_outputs_where_they_are(world: World) -> None:
@@ -328,7 +330,7 @@ def test_a_notice_that_cannot_be_sent_is_owed_until_it_is(world: World) -> None:
 
     world.upload(NAME, b"one")
     outcome = world.processor(notifiers={LOG.target: Deaf()}).process(NAME)
-    assert (outcome.result, outcome.again) == ("done", True)
+    assert (outcome.result, outcome.again_after is not None) == ("done", True)
     assert world.plan() == [(NAME, "settle")]
     world.settle()
     assert [notice.event for notice in world.notifier.sent] == ["done"]
@@ -355,7 +357,7 @@ def test_a_living_owners_lease_is_waited_for_and_a_dead_ones_is_not(world: World
     lease = Lease("other", world.now + LONGEST_LEASE)
     world.catalog.write(replace(record, status="processing", goal="", lease=lease))
     outcome = world.processor().process(NAME)
-    assert (outcome.result, outcome.again) == ("waiting", True)
+    assert (outcome.result, outcome.again_after is not None) == ("waiting", True)
     world.gone.add("other")
     assert world.processor().process(NAME).result == "done"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from renditions.core import reconcile
 from renditions.core.difference import Difference, Outcome
+from renditions.core.leases import reopen
 from renditions.core.ports import StoredObject
 from renditions.core.reconcile import Summary, follow, sync
 from renditions.errors import StoreFailed
@@ -26,7 +28,7 @@ def world() -> World:
 
 @pytest.fixture(autouse=True)
 def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "PASS_DELAYS_SECONDS", (0.0, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(reconcile, "LONGEST_PAUSE", timedelta())
 
 
 def run_sync(world: World, stop: threading.Event | None = None, **changes: object) -> Summary:
@@ -83,7 +85,7 @@ def test_what_keeps_failing_is_given_up_and_retried_on_demand(world: World) -> N
     assert not again.all_done, "as long as a picture stands failed, not all is as declared"
     record = world.catalog.get("photo.jpg")
     assert record
-    assert reconcile.reopen(world.catalog, record)
+    assert reopen(world.catalog, record)
     assert run_sync(world).all_done
     world.check_promise()
 

@@ -20,7 +20,8 @@ from faults.cloud import CloudCatalog, CloudNotifier, CloudQueue, CloudRenderer,
 from faults.observer import Observer
 from faults.scheduler import Fault, Process, Scheduler, Task, Threads, drain
 from renditions.core import reconcile
-from renditions.core.difference import Difference, Outcome
+from renditions.core.difference import Difference, Outcome, retry_pause
+from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfAbsent, IfMatch
 from renditions.core.process import Processor
 from renditions.errors import RenditionsError
@@ -175,7 +176,7 @@ class History:
             self._drain()
             for record in list(self.catalog.list()):
                 if record.status == "failed":
-                    reconcile.reopen(self.catalog, record)
+                    reopen(self.catalog, record)
             self.start(self._sync)
             self._drain()
 
@@ -214,11 +215,11 @@ class History:
     def _ask_for(self, record: Record) -> None:
         """Have a picture tried again, cut elsewhere or made into what is made on demand."""
         if self.random.random() < 0.5:
-            reconcile.reopen(self.catalog, record)
+            reopen(self.catalog, record)
         else:
             focus = self.random.choice((None, Focus(x=10, y=20), Focus(x=30, y=40)))
             demanded = self.random.choice(((), ("extra",)))
-            reconcile.wish(self.catalog, record, Wishes(focus, demanded))
+            wish(self.catalog, record, Wishes(focus, demanded))
         self._hint(record.name)
 
     def upload(self, name: str, content: bytes) -> None:
@@ -263,7 +264,7 @@ class History:
     def _answer(self, message: Message, processor: Processor) -> None:
         """Process what a message hints at, and delete it unless it has to come again."""
         outcome = self._process(processor, message.name)
-        if not outcome.again:
+        if outcome.again_after is None:
             self.queue.delete(message)
         elif self.random.random() < 0.5:
             self.queue.give_back(message, self.random.choice((1.0, 50.0)))
@@ -292,7 +293,7 @@ class History:
             try:
                 return self._process(processor, name)
             except RenditionsError as error:
-                return Outcome(name, "failed", str(error), again=error.retryable)
+                return Outcome(name, "failed", str(error), retry_pause(1) if error.retryable else None)
 
         stop: Any = self
         try:

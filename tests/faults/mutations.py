@@ -26,7 +26,7 @@ MUTATIONS = (
     Mutation(
         "a lease is not checked",
         "difference",
-        "if record and record.lease and record.leased_at(now) and not is_gone(record.lease.owner):",
+        "if record and record.lease and record.leased_at(now):",
         "if False:",
     ),
     Mutation(
@@ -115,7 +115,7 @@ def apply(mutation: Mutation) -> None:
         ValueError: the text isn't there exactly once, or the module was imported before.
 
     """
-    name = f"renditions.{mutation.module}"
+    name = f"renditions.core.{mutation.module}"
     if name in sys.modules:
         raise ValueError(f"expected {name} not to be imported yet")
     spec = importlib.util.find_spec(name)
@@ -127,7 +127,7 @@ def apply(mutation: Mutation) -> None:
 
 def edit(mutation: Mutation) -> str:
     """Return the module's source with the edit."""
-    source = resources.files("renditions").joinpath(f"{mutation.module}.py").read_text("utf-8")
+    source = resources.files("renditions.core").joinpath(f"{mutation.module}.py").read_text("utf-8")
     if source.count(mutation.old) != 1:
         raise ValueError(f"{mutation.name}: expected once in {mutation.module}.py: {mutation.old!r}")
     return source.replace(mutation.old, mutation.new)

@@ -95,7 +95,7 @@ class Observer:
     def see_outcome(self, outcome: Outcome) -> None:
         """Check that what was done was looked at again: it was true at a moment after it was recorded."""
         record = outcome.record
-        if record is None or outcome.again or outcome.result not in ("done", "rejected"):
+        if record is None or outcome.again_after is not None or outcome.result not in ("done", "rejected"):
             return
         is_current = self._current.get(record.name) == record.etag
         ended_at = self._ended_at.get((record.name, record.etag), 0)

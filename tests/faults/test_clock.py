@@ -152,7 +152,7 @@ def test_a_jump_between_looks(jumping: Jumping, jump: timedelta) -> None:
 def test_a_jump_between_two_attempts(jumping: Jumping, jump: timedelta) -> None:
     jumping.world.upload(NAME, b"one")
     outcome = jumping.processor("first", output=jumping.world.break_writes(1)).process(NAME)
-    assert outcome.again
+    assert outcome.again_after is not None
     jumping.jump(jump)
     jumping.settle()
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from renditions.core.reconcile import reopen
+from renditions.core.leases import reopen
 from renditions.model.recipe import Rendition
 from world import Crash, Steps, World, make_pipeline
 

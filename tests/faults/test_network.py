@@ -36,8 +36,9 @@ from renditions.aws.s3 import S3Store
 from renditions.aws.sns import EventBridgeNotifier, SnsNotifier
 from renditions.aws.sqs import Queue
 from renditions.core.difference import Difference, Outcome
+from renditions.core.leases import reopen
 from renditions.core.process import Processor
-from renditions.core.reconcile import plan, reopen, sync
+from renditions.core.reconcile import plan, sync
 from renditions.errors import CatalogFailed, Failed, NotifyFailed, QueueFailed, StoreFailed
 from renditions.messages.events import encode_sync
 from renditions.messages.worker import Times, Worker

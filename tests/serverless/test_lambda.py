@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from renditions.core.difference import Outcome
+from renditions.core.difference import Outcome, retry_pause
 from renditions.errors import Failed, StoreFailed
 from renditions.model.pipeline import Accept, Analyze, S3Place
 from renditions.model.recipe import Rendition
@@ -131,7 +131,7 @@ def test_one_picture_in_many_messages_is_processed_once_and_answers_for_all(worl
 
     def process(name: str) -> Outcome:
         calls.append(name)
-        return Outcome(name, "failed", "throttled", again=True)
+        return Outcome(name, "failed", "throttled", retry_pause(1))
 
     function = Function(S3Place(BUCKET, ""), process, world.differences, threads=2)
     removed = put("first.jpg")

@@ -20,8 +20,8 @@ import typer
 from rich.markup import escape
 
 from renditions.cli import display
-from renditions.core import reconcile
 from renditions.core.difference import Outcome
+from renditions.core.leases import reopen, wish
 from renditions.demo.folder import prepare
 from renditions.errors import RenditionsError, UsageError
 from renditions.model.pipeline import Wishes
@@ -207,10 +207,10 @@ def _sync(runtime: Runtime, workers: int, *, as_json: bool) -> None:
             }
 
             def tell(outcome: Outcome) -> None:
-                if not outcome.again:
+                if outcome.again_after is None:
                     progress.advance(progress.task_ids[0])
                 is_trouble = outcome.result in ("rejected", "failed") and outcome.result not in logged
-                if is_trouble and not outcome.again:
+                if is_trouble and outcome.again_after is None:
                     number = next(troubles)
                     if number <= display.MOST_LINES:
                         display.print_trouble(outcome)
@@ -332,7 +332,7 @@ def retry(
     with opened(context, file) as runtime:
         records: Iterator[Record]
         records = iter([_find(runtime, name) for name in names]) if names else runtime.catalog.query(wanted)
-        reopened = sum(reconcile.reopen(runtime.catalog, record) for record in records)
+        reopened = sum(reopen(runtime.catalog, record) for record in records)
         display.messages.print(f"{reopened:,} to be tried again")
         _sync(runtime, workers, as_json=as_json)
 
@@ -362,7 +362,7 @@ def focus(
                 '[yellow]no rendition has gravity = "focus": nothing will look different[/]'
             )
         record = _find(runtime, name)
-        if not reconcile.wish(runtime.catalog, record, replace(record.wishes, focus=point)):
+        if not wish(runtime.catalog, record, replace(record.wishes, focus=point)):
             raise UsageError(f"focus: expected {name!r} to rest, found somebody working on it: try again")
         _sync(runtime, workers, as_json=False)
 

@@ -30,7 +30,7 @@ def watch(
     """Sync, then keep every picture that lands in the folder in order, until Ctrl-C."""
 
     def tell(outcome: Outcome) -> None:
-        if outcome.again or outcome.result == "unchanged":
+        if outcome.again_after is not None or outcome.result == "unchanged":
             return
         if as_json:
             display.print_json_line(outcome.to_item())

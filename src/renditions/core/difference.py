@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from renditions.core.ports import StoredObject
 from renditions.model.pipeline import NO_WISHES, Pipeline
-from renditions.model.record import Output, Record
+from renditions.model.record import Record
+
+IN_PROGRESS = "another process is working on it"
 
 MAX_ATTEMPTS = 3
 """How often a picture is tried when something around it breaks, before it is given up as failed."""
+
+RECHECK = timedelta(seconds=1)
+"""When to check again what another process holds or writes."""
 
 Action = Literal["create", "update", "remove", "settle", "wait", "keep"]
 """What is to be done.
@@ -46,6 +51,8 @@ class Difference:
     """The source object that it was compared with."""
     record: Record | None = None
     """The record that it was compared with."""
+    again_after: timedelta | None = None
+    """How long to wait before comparing again, where the action is ``wait``."""
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form, the same on the command line and in the API.
@@ -69,8 +76,11 @@ class Outcome:
     name: str
     result: Literal["done", "rejected", "failed", "removed", "unchanged", "waiting"]
     reason: str | None = None
-    again: bool = False
-    """Whether another call is needed later: it waits, it failed and isn't given up, or it still owes."""
+    again_after: timedelta | None = None
+    """How long to wait before the next call; None where no further call is needed.
+
+    A further call is needed where the picture waits, has failed and isn't given up, or still owes a notice.
+    """
     record: Record | None = None
 
     def to_item(self) -> dict[str, Any]:
@@ -84,6 +94,11 @@ class Outcome:
         }
 
 
+def retry_pause(attempts: int) -> timedelta:
+    """Return how long to wait after this failed attempt, starting at 1; the pause doubles each time."""
+    return timedelta(seconds=2**attempts)
+
+
 def compare(
     pipeline: Pipeline,
     name: str,
@@ -91,7 +106,7 @@ def compare(
     record: Record | None,
     *,
     now: datetime,
-    is_gone: Callable[[str], bool],
+    is_gone: Callable[[str], bool] | None,
     blocker: Record | None = None,
 ) -> Difference:
     """Return what is to be done for the picture ``name``.
@@ -102,27 +117,32 @@ def compare(
         found: The source object as it is now; None if it is gone or no longer matched.
         record: What the catalog holds of it.
         now: The time, for leases.
-        is_gone: Tells of a lease's owner that it certainly works no more.
+        is_gone: Tells of a lease's owner that it has ended for certain; None where a lease ends by its
+            time alone.
         blocker: The record of ``record.blocked_by``, if that is set and has one.
 
     """
-    if record and record.lease and record.leased_at(now) and not is_gone(record.lease.owner):
-        return Difference(name, "wait", "somebody is working on it", record=record)
+    if record and record.lease and record.leased_at(now):
+        if is_gone is None:
+            ends_after = record.lease.until - now
+            return Difference(name, "wait", IN_PROGRESS, record=record, again_after=ends_after)
+        if not is_gone(record.lease.owner):
+            return Difference(name, "wait", IN_PROGRESS, record=record, again_after=RECHECK)
     if found is None:
         if record is None:
             return Difference(name, "keep", "there is no such picture")
         return Difference(
-            name, "remove", "it is gone from the source", delete=sorted_keys(record), record=record
+            name, "remove", "it is gone from the source", delete=record.sorted_keys(), record=record
         )
     if not found.at_rest:
-        return Difference(name, "wait", "it is still being written", record=record)
+        return Difference(name, "wait", "it is still being written", record=record, again_after=RECHECK)
     keys = pipeline.output_keys(name, found.etag, record.wishes if record else NO_WISHES)
     if record is None:
         return Difference(name, "create", "it is new", make=tuple(keys), keys=keys, found=found)
     if record.goal == pipeline.goal_of(name, found.etag, record.wishes) and (
         why := _why_decided(record, keys, blocker)
     ):
-        delete = undeleted_keys(record)
+        delete = record.undeleted_keys()
         action: Action = "settle" if record.owed or delete else "keep"
         return Difference(name, action, why, keys=keys, delete=delete, record=record)
     stale = {
@@ -137,28 +157,10 @@ def compare(
         _why_update(pipeline, record, found, stale),
         make=tuple(stale),
         keys=keys,
-        delete=tuple(key for key in sorted_keys(record) if key not in wanted),
+        delete=tuple(key for key in record.sorted_keys() if key not in wanted),
         found=found,
         record=record,
     )
-
-
-def sorted_keys(record: Record) -> tuple[str, ...]:
-    """Return the keys that a record claims, in order."""
-    return tuple(sorted(record.claimed_keys()))
-
-
-def undeleted_keys(record: Record) -> tuple[str, ...]:
-    """Return the output keys that a decided record still has to have deleted.
-
-    Of a failed picture, what may be there is left: it is the best there is until it can be made.
-    """
-    return () if record.status == "failed" else record.pending_keys
-
-
-def find_output(record: Record, rendition: str) -> Output | None:
-    """Return the record's output of that rendition."""
-    return next((output for output in record.outputs if output.rendition == rendition), None)
 
 
 def _why_decided(record: Record, keys: Mapping[str, str], blocker: Record | None) -> str | None:
@@ -178,7 +180,7 @@ def _why_decided(record: Record, keys: Mapping[str, str], blocker: Record | None
 
 def _why_stale(pipeline: Pipeline, record: Record, rendition: str, key: str, etag: str) -> str | None:
     """Return why a rendition is to be made, or None if the record's output is right."""
-    output = find_output(record, rendition)
+    output = record.find_output(rendition)
     if output is None:
         return "not there"
     if output.source_etag != etag:

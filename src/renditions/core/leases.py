@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from renditions.core.ports import Catalog, Condition, IfAbsent, IfMatch, Store, StoredObject
 from renditions.errors import Conflict, KeyRefused, KeyTaken
+from renditions.model.pipeline import Wishes
 from renditions.model.record import Lease, Record
 
 CLOCKS_DIFFER_AT_MOST = timedelta(minutes=1)
@@ -149,3 +150,22 @@ class Leases:
             if current is None or current.revision != held.revision:
                 raise Conflict(f"the lease on {held.name!r} was taken over")
             is_outdated = self.clock() - asked_at > ANSWER_LASTS
+
+
+def reopen(catalog: Catalog, record: Record) -> bool:
+    """Have a picture tried again at the next sync; tell whether that was possible."""
+    return _change(catalog, replace(record, goal="", attempts=0))
+
+
+def wish(catalog: Catalog, record: Record, wishes: Wishes) -> bool:
+    """Have a picture made as somebody asks at the next sync; tell whether that was possible."""
+    return _change(catalog, replace(record, wishes=wishes))
+
+
+def _change(catalog: Catalog, record: Record) -> bool:
+    try:
+        # Whoever works on it loses the lease by this write, and looks again.
+        catalog.write(replace(record, lease=None))
+    except Conflict:
+        return False
+    return True

@@ -27,12 +27,11 @@ from datetime import datetime, timedelta
 
 from renditions.core.difference import (
     MAX_ATTEMPTS,
+    RECHECK,
     Difference,
     Outcome,
     compare,
-    find_output,
-    sorted_keys,
-    undeleted_keys,
+    retry_pause,
 )
 from renditions.core.leases import Leases, find
 from renditions.core.ports import Catalog, IfAbsent, IfMatch, Notifier, Renderer, Store, StoredObject
@@ -65,8 +64,8 @@ class Processor:
     owner: str
     """Who takes the leases."""
     clock: Callable[[], datetime]
-    is_gone: Callable[[str], bool] = lambda _: False
-    """Tells of a lease's owner that it certainly works no more."""
+    is_gone: Callable[[str], bool] | None = None
+    """Tells of a lease's owner that it has ended for certain; None where a lease ends by its time alone."""
 
     @property
     def _leases(self) -> Leases:
@@ -101,7 +100,7 @@ class Processor:
         if held:
             with suppress(Conflict):
                 self._leases.release(held)
-        return Outcome(name, "waiting", "it changes faster than it can be processed", again=True)
+        return Outcome(name, "waiting", "it changes faster than it can be processed", RECHECK)
 
     def _look(self, name: str, held: Record | None) -> Difference:
         """Compare the picture as it is now with its record."""
@@ -125,7 +124,7 @@ class Processor:
                 return self._settle(held or self._leases.take(record))
             case "wait":
                 record = self._leases.release(held) if held else record
-                return Outcome(difference.name, "waiting", difference.why, again=True, record=record)
+                return Outcome(difference.name, "waiting", difference.why, difference.again_after, record)
             case _:
                 record = self._leases.release(held) if held else record
                 if record and worked:
@@ -143,7 +142,7 @@ class Processor:
             except Failed as error:
                 failed = self._fail(begun, error)
         if failed.attempts < MAX_ATTEMPTS:
-            return Outcome(failed.name, "failed", failed.reason, again=True, record=failed)
+            return Outcome(failed.name, "failed", failed.reason, retry_pause(failed.attempts), failed)
         return failed
 
     def _begin_update(self, difference: Difference, found: StoredObject) -> Record:
@@ -173,13 +172,13 @@ class Processor:
             blocked_by=None,
         ).with_event(now, "processing", difference.why)
         kept_keys = {output.key for output in kept}
-        claimed = frozenset(sorted_keys(old)) | frozenset(keys.values())
+        claimed = frozenset(old.sorted_keys()) | frozenset(keys.values())
         try:
             if len(set(keys.values())) < len(keys):
                 raise _own_keys_collide(keys)
             return self._leases.take(replace(wanted, pending_keys=tuple(sorted(claimed - kept_keys))))
         except Rejected as refusal:
-            refused = replace(wanted, outputs=(), pending_keys=sorted_keys(old))
+            refused = replace(wanted, outputs=(), pending_keys=old.sorted_keys())
             if isinstance(refusal, KeyTaken):
                 refused = replace(refused, blocked_by=refusal.owner)
             decided = self._decide(refused, "rejected", str(refusal))
@@ -231,7 +230,7 @@ class Processor:
     ) -> Output:
         """Write one output; see :meth:`Leases.put`."""
         key = (difference.keys or {})[rendition]
-        old = find_output(difference.record, rendition) if difference.record else None
+        old = difference.record.find_output(rendition) if difference.record else None
         expected = IfMatch(old.etag) if old and old.key == key else IfAbsent()
         claimed_before = difference.record.claimed_keys() if difference.record else frozenset()
         stored, replaced = self._leases.put(
@@ -253,7 +252,7 @@ class Processor:
 
     def _refuse(self, begun: Record, reason: str) -> Record:
         """Return the record of a picture that has no outputs because it is rejected."""
-        pending = sorted_keys(begun)
+        pending = begun.sorted_keys()
         return self._decide(replace(begun, outputs=(), pending_keys=pending), "rejected", reason)
 
     def _decide(self, record: Record, status: NoticeEvent, reason: str | None = None) -> Record:
@@ -282,7 +281,7 @@ class Processor:
             B                   begin → r9, finish → r10
         """
         kept_keys = {output.key for output in decided.outputs}
-        pending = tuple(key for key in sorted_keys(replace(decided, outputs=())) if key not in kept_keys)
+        pending = tuple(key for key in replace(decided, outputs=()).sorted_keys() if key not in kept_keys)
         lease = begun.lease if pending or decided.owed else None
         return self.catalog.write(replace(decided, pending_keys=pending, lease=lease))
 
@@ -295,7 +294,7 @@ class Processor:
 
     def _remove(self, record: Record) -> Outcome | None:
         """Delete the outputs of a picture that is gone, then its record; None to look again."""
-        gone = replace(record, status="processing", goal="", outputs=(), pending_keys=sorted_keys(record))
+        gone = replace(record, status="processing", goal="", outputs=(), pending_keys=record.sorted_keys())
         leased = self._leases.take(gone)
         with self._leases.guard(leased):
             try:
@@ -303,7 +302,8 @@ class Processor:
                     self._leases.delete(leased, key)
             except Failed as error:
                 record = self._leases.release(replace(leased, reason=str(error)))
-                return Outcome(record.name, "failed", str(error), again=error.retryable, record=record)
+                pause = retry_pause(1) if error.retryable else None
+                return Outcome(record.name, "failed", str(error), pause, record)
             self.catalog.delete(leased)
         if find(self.source, record.name) and self.pipeline.source.matches(record.name):
             return None
@@ -318,7 +318,7 @@ class Processor:
         trouble: str | None = None
         with self._leases.guard(leased):
             try:
-                for key in undeleted_keys(leased):
+                for key in leased.undeleted_keys():
                     self._leases.delete(leased, key)
                     pending.remove(key)
             except Failed as error:
@@ -331,9 +331,8 @@ class Processor:
                 except Failed as error:
                     trouble = str(error)
             record = self._leases.release(replace(leased, pending_keys=tuple(pending), owed=tuple(owed)))
-        return Outcome(
-            record.name, _result(record), trouble or record.reason, again=trouble is not None, record=record
-        )
+        pause = retry_pause(1) if trouble else None
+        return Outcome(record.name, _result(record), trouble or record.reason, pause, record)
 
 
 def _result(record: Record) -> NoticeEvent:

@@ -13,20 +13,19 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from renditions.core.difference import Difference, Outcome, compare
 from renditions.core.ports import Catalog, Store, StoredObject
-from renditions.errors import Conflict
-from renditions.model.pipeline import Pipeline, Wishes
+from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record, Status
 
-PASS_DELAYS_SECONDS = (0.0, 1.0, 2.0, 4.0)
-"""How long each pass of a sync waits first.
+MAX_PASSES = 4
+"""How often one sync compares everything: again for what failed or waits, or may have got its key free."""
 
-There is another pass for what failed or had to wait, and for what may have got its key free.
-"""
+LONGEST_PAUSE = timedelta(seconds=4)
+"""How long a sync waits at most before another pass: it ends rather than wait for a long lease."""
 
 SYNC_EVERY_SECONDS = 300.0
 """How often everything is looked at while following hints: for those that were never given."""
@@ -41,7 +40,7 @@ def plan(
     catalog: Catalog,
     *,
     clock: Callable[[], datetime],
-    is_gone: Callable[[str], bool] = lambda _: False,
+    is_gone: Callable[[str], bool] | None = None,
     after: str = "",
 ) -> Iterator[Difference]:
     """Yield what is to be done for each picture and each record after ``after``, in their names' order.
@@ -115,24 +114,27 @@ def sync(
 
     """
     summary = Summary()
-    more = True
-    for number, delay_seconds in enumerate(PASS_DELAYS_SECONDS):
-        if not more or stop.wait(delay_seconds):
+    pause: timedelta | None = timedelta()
+    for number in range(MAX_PASSES):
+        if pause is None or stop.wait(pause.total_seconds()):
             break
-        summary.waiting, blocked, freed = 0, False, False
+        pause, blocked, freed = None, False, False
+        summary.waiting = 0
         for ended in _run_pass(differences(), process, threads, stop):
             if isinstance(ended, Outcome):
                 on_outcome(ended)
                 freed = freed or ended.result in ("removed", "done", "rejected")
-                if ended.again:
+                if ended.again_after is not None:
                     summary.waiting += 1
+                    pause = min(ended.again_after, pause or LONGEST_PAUSE)
                 else:
                     summary.results[ended.result] += 1
             elif ended.record:
                 blocked = blocked or ended.record.blocked_by is not None
                 if number == 0:
                     summary.standing[ended.record.status] += 1
-        more = bool(summary.waiting) or (blocked and freed)
+        if blocked and freed:
+            pause = pause or timedelta()
     summary.interrupted = stop.is_set()
     return summary
 
@@ -232,9 +234,8 @@ def follow(
                 outcome = future.result()
                 del running[future]
                 on_outcome(outcome)
-                if outcome.again:
-                    attempts = outcome.record.attempts if outcome.record else 0
-                    due[outcome.name] = now + 2.0**attempts
+                if outcome.again_after is not None:
+                    due[outcome.name] = now + outcome.again_after.total_seconds()
             if names is None or len(due) > MOST_DUE or now > synced_at + SYNC_EVERY_SECONDS:
                 due.clear()
                 sync_all()
@@ -247,22 +248,3 @@ def follow(
                     running[executor.submit(process, name)] = name
     for future in running:
         on_outcome(future.result())
-
-
-def reopen(catalog: Catalog, record: Record) -> bool:
-    """Have a picture tried again at the next sync; tell whether that was possible."""
-    return _change(catalog, replace(record, goal="", attempts=0))
-
-
-def wish(catalog: Catalog, record: Record, wishes: Wishes) -> bool:
-    """Have a picture made as somebody asks at the next sync; tell whether that was possible."""
-    return _change(catalog, replace(record, wishes=wishes))
-
-
-def _change(catalog: Catalog, record: Record) -> bool:
-    try:
-        # Whoever works on it loses the lease by this write, and looks again.
-        catalog.write(replace(record, lease=None))
-    except Conflict:
-        return False
-    return True

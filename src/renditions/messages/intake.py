@@ -69,7 +69,7 @@ def _is_unicode(text: str) -> bool:
 def comes_again(outcome: Outcome) -> bool:
     """Tell whether the message has to be delivered again, until it ends among the dead letters."""
     is_given_up = outcome.record is not None and outcome.record.status == "failed"
-    return outcome.again or outcome.result == "failed" or is_given_up
+    return outcome.again_after is not None or outcome.result == "failed" or is_given_up
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from renditions.core.difference import Difference, Outcome
+from renditions.core.difference import Difference, Outcome, retry_pause
 from renditions.errors import QueueFailed, RenditionsError
 from renditions.messages.events import SyncRequest, decode
 from renditions.messages.intake import Picture, Refused, Task, comes_again, fan_out, read_task
@@ -170,7 +169,7 @@ class Worker:
         held.drop(message)
         try:
             if any(map(comes_again, outcomes)):
-                pause = max(self.times.pause_after(message.deliveries), *map(_seconds_leased, outcomes))
+                pause = max(self.times.pause_after(message.deliveries), *map(_seconds_until_again, outcomes))
                 self.queue.hide([message], pause)
             else:
                 self.queue.delete([message])
@@ -198,7 +197,7 @@ class Worker:
             log.exception("%s broke off", task)
         else:
             return Outcome("", "unchanged")
-        return Outcome("", "failed", again=True)
+        return Outcome("", "failed", again_after=retry_pause(1))
 
     def _fan_out(self, after: str, stop: threading.Event) -> None:
         fanned = fan_out(self.plan(after), self.place, self.queue.send, lambda: not stop.is_set())
@@ -206,15 +205,14 @@ class Worker:
         log.info("%d pictures differ%s", fanned.sent, more)
 
 
-def _seconds_leased(outcome: Outcome) -> int:
-    """Return how long somebody else holds the picture, at most.
+def _seconds_until_again(outcome: Outcome) -> int:
+    """Return how long the picture asks to wait, in whole seconds.
 
-    Before that its message would come in vain, and it only comes so often:
+    Where another worker holds it, that is until the lease ends. A message that comes earlier comes in vain,
+    and it only comes so often:
 
         A  takes the lease …killed…                          the lease ends
-        B                    waits, waits, waits, dead letter      :
-        C                    waits                                 : makes it
+        B                    waits, waits, waits, dead-letter queue  :
+        C                    waits                                   : makes it
     """
-    if outcome.result != "waiting" or outcome.record is None or outcome.record.lease is None:
-        return 0
-    return math.ceil((outcome.record.lease.until - datetime.now(UTC)).total_seconds())
+    return math.ceil(outcome.again_after.total_seconds()) if outcome.again_after else 0

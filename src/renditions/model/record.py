@@ -239,6 +239,21 @@ class Record:
         """Return every output key that no other record may have: its outputs' and the pending ones."""
         return frozenset(output.key for output in self.outputs) | frozenset(self.pending_keys)
 
+    def sorted_keys(self) -> tuple[str, ...]:
+        """Return the claimed keys in order."""
+        return tuple(sorted(self.claimed_keys()))
+
+    def undeleted_keys(self) -> tuple[str, ...]:
+        """Return the output keys that a decided record still has to have deleted.
+
+        A failed picture keeps what may be there: it is the best there is until it can be made.
+        """
+        return () if self.status == "failed" else self.pending_keys
+
+    def find_output(self, rendition: str) -> Output | None:
+        """Return the output of that rendition."""
+        return next((output for output in self.outputs if output.rendition == rendition), None)
+
     def raised(self) -> Record:
         """Return the record under its next revision, as a catalog stores it.
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from renditions.core import reconcile
-from renditions.core.difference import Difference, Outcome
+from renditions.core.difference import RECHECK, Difference, Outcome, retry_pause
 from renditions.errors import Failed
 from renditions.messages.events import Incoming, Message, SyncRequest, decode
 from renditions.messages.intake import Picture, Refused, Task, comes_again, fan_out, read_task
@@ -164,7 +164,7 @@ class Function:
     def _work(self, name: str, event: str, allowance: Allowance) -> Outcome:
         """Process one picture, unless the time left is too short; tell of it in the log."""
         if not allowance.allows_one_more():
-            return Outcome(name, "waiting", NOT_BEGUN, again=True)
+            return Outcome(name, "waiting", NOT_BEGUN, RECHECK)
         about = {
             "event": event,
             "bucket": self.place.bucket,
@@ -183,7 +183,7 @@ class Function:
         except Exception as error:
             # Whatever it is, the other pictures of the batch have nothing to do with it.
             log.exception("%s broke off", name, extra={"fields": about})
-            outcome = Outcome(name, "failed", str(error), again=True)
+            outcome = Outcome(name, "failed", str(error), retry_pause(1))
         seconds = time.monotonic() - started
         self.pace.recent_seconds.append(seconds)
         log.log(
@@ -204,7 +204,7 @@ class Function:
         except Exception as error:
             # The pictures that came with the tick have nothing to do with it.
             log.exception("the sync broke off", extra={"fields": about})
-            return Outcome("the sync", "failed", str(error), again=True)
+            return Outcome("the sync", "failed", str(error), retry_pause(1))
         return NOTHING
 
     def _fan_out(self, after: str, send: Callable[[Sequence[str]], None], allowance: Allowance) -> None:

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, get_args
 
-from renditions.core import reconcile
-from renditions.core.difference import Difference, find_output
+from renditions.core.difference import Difference
+from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfMatch, Place
 from renditions.errors import Conflict, KeyRefused
 from renditions.model.pipeline import Pipeline, Wishes
@@ -72,7 +72,7 @@ def get_picture(service: Service, name: str) -> Record:
 def process_picture(service: Service, name: str, *, again: bool) -> dict[str, Any]:
     """Process a picture now and return what became of it; with ``again`` also one that was given up."""
     if again and (record := service.catalog.get(name)):
-        reconcile.reopen(service.catalog, record)
+        reopen(service.catalog, record)
     outcome = service.process(name)
     record = service.catalog.get(name)
     return {**outcome.to_item(), "picture": show_picture(service, record) if record else None}
@@ -106,16 +106,16 @@ def demand(service: Service, rendition: str, name: str) -> None:
     record = service.catalog.get(name) or service.process(name).record
     if record is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"expected the name of a picture, found {name!r}")
-    if find_output(record, rendition):
+    if record.find_output(rendition):
         return
     if declared.on_demand and rendition not in record.wishes.demanded:
         _wish(service, name, lambda wishes: replace(wishes, demanded=(*wishes.demanded, rendition)))
     for _ in range(_MOST_TRIES):
         outcome = service.process(name)
         record = outcome.record
-        if record and find_output(record, rendition):
+        if record and record.find_output(rendition):
             return
-        if not outcome.again:
+        if outcome.again_after is None:
             why = (record and record.reason) or outcome.reason
             raise ApiError(
                 HTTPStatus.UNPROCESSABLE_ENTITY, f"expected a picture that can become it, found: {why}"
@@ -127,7 +127,7 @@ def demand(service: Service, rendition: str, name: str) -> None:
 def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> None:
     for _ in range(_MOST_TRIES):
         record = get_picture(service, name)
-        if reconcile.wish(service.catalog, record, change(record.wishes)):
+        if wish(service.catalog, record, change(record.wishes)):
             return
     raise ApiError(
         HTTPStatus.CONFLICT, f"expected the record of {name!r} to rest, found it changing all the time"
@@ -139,7 +139,7 @@ def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, An
     count = 0
     for status in [_parse_status(status) for status in statuses]:
         for record in list(service.catalog.query(status)):
-            if reconcile.reopen(service.catalog, record):
+            if reopen(service.catalog, record):
                 service.hint(record.name)
                 count += 1
     return {"retried": count}
@@ -172,7 +172,7 @@ def read_original(service: Service, name: str) -> tuple[bytes, str, str]:
 
 def read_rendition(service: Service, rendition: str, name: str) -> tuple[bytes, str, str]:
     """Return one rendition's content, its media type and its ETag."""
-    output = find_output(get_picture(service, name), rendition)
+    output = get_picture(service, name).find_output(rendition)
     got = service.output.get(output.key) if output else None
     if output is None or got is None:
         raise ApiError(
