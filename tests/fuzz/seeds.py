@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+import time
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -16,7 +18,11 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 from imaging.dicoms import dicom, items, ramp
 from imaging.pictures import encoded, heic, interlaced_png, photo, rgb_png
 
-_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+_CREATED = time.gmtime(0)
+"""What PDF files say that they were made at: the same each time."""
+_DATED = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+_SRGB = _DATED[:24] + bytes(12) + _DATED[36:]
+"""Without the time of its creation (ICC.1:2022, section 7.2.8), so that it is the same each time."""
 _XMP = (
     b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>"
     b"<rdf:Description xmlns:dc='http://purl.org/dc/elements/1.1/' dc:rights='ours'/></rdf:RDF></x:xmpmeta>"
@@ -101,15 +107,23 @@ def _drawings() -> Iterator[tuple[str, bytes]]:
         b"<use href='#dot' x='9' y='9'/><path d='M1 2C3 4 5 6 7 8zL9 30'/><text x='5' y='30'>words</text>"
         b"<image width='9' height='9' href='data:image/png;base64," + embedded + b"'/></svg>",
     )
-    yield "pdf", encoded(photo(96, 64), "pdf")
-    yield "pdf pages", encoded(photo(48, 32), "pdf", save_all=True, append_images=[photo(32, 48)])
+    dates = {"creationDate": _CREATED, "modDate": _CREATED}
+    yield "pdf", encoded(photo(96, 64), "pdf", **dates)
+    yield "pdf pages", encoded(photo(48, 32), "pdf", save_all=True, append_images=[photo(32, 48)], **dates)
 
 
 def _animations() -> Iterator[tuple[str, bytes]]:
     frames = [photo(48, 32).rotate(angle) for angle in (0, 90, 180)]
     for animated in ("gif", "webp", "avif"):
         options = {"save_all": True, "append_images": frames[1:], "duration": [40, 80, 120]}
-        yield f"{animated} animated", encoded(frames[0], animated, **options)
+        yield f"{animated} animated", _undated(encoded(frames[0], animated, **options))
+
+
+def _undated(content: bytes) -> bytes:
+    """Return an AVIF sequence without the times of its creation, in boxes of ISO 14496-12, section 8."""
+    return re.sub(
+        rb"((?:mvhd|tkhd|mdhd)\x01.{3}).{16}", lambda box: box[1] + bytes(16), content, flags=re.DOTALL
+    )
 
 
 def _dicoms() -> Iterator[tuple[str, bytes]]:
@@ -137,7 +151,7 @@ def _dicoms() -> Iterator[tuple[str, bytes]]:
     wavelets = encoded(picture, "jpeg2000", no_jp2=True)
     yield "dicom jpeg 2000", dicom(colours, syntax=JPEG2000Lossless, encoded=[wavelets])
     runs = pydicom.dcmread(io.BytesIO(dicom(colours)))
-    runs.compress(RLELossless)
+    runs.compress(RLELossless, generate_instance_uid=False)
     target = io.BytesIO()
     runs.save_as(target)
     yield "dicom rle", target.getvalue()
