@@ -15,56 +15,82 @@ from commands import RENDITIONS, draw, run, write_pipeline
 
 PICTURES = 200
 KILLS = int(os.environ.get("KILLS", "20"))
+PENDING = 30
+"""The fewest pictures without outputs when a ``sync`` starts: far more than it makes until it is killed."""
+WIDTHS = {"a": 60, "b": 30}
 
 
-def count_made(root: Path) -> int:
-    """Count while others write and remove: what is gone when it is looked at counts as nothing."""
-    return sum("a.jpg" in files for _, _, files in os.walk(root))
+def draw_pictures(inbox: Path, numbers: range) -> None:
+    """Add pictures, and wait until they are old enough to be read."""
+    for number in numbers:
+        draw(inbox / f"{number % 7}" / f"{number}.jpg", 160, 90, seed=number)
+    time.sleep(1.1)
+
+
+def count_pictures(root: Path) -> int:
+    return sum(len(files) for _, _, files in os.walk(root / "inbox"))
+
+
+def count_outputs(root: Path) -> int:
+    """Count while others write and remove: a file that is gone when it is counted counts as nothing."""
+    made = (file for _, _, files in os.walk(root / "processed") for file in files)
+    return sum(file in ("a.jpg", "b.jpg") for file in made)
+
+
+def kill_sync(root: Path, outputs: int, seconds: float) -> bool:
+    """Start ``sync`` and kill it, with its workers, once it made these many outputs or after some seconds.
+
+    Return whether that interrupted it: it was running, and there was more to make.
+    """
+    before = count_outputs(root)
+    command = subprocess.Popen(
+        [RENDITIONS, "sync"], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    until = time.monotonic() + seconds
+    while count_outputs(root) < before + outputs and time.monotonic() < until:
+        if command.poll() is not None:
+            return False
+        time.sleep(0.002)
+    # If it ends by itself just now, its process stays until it is waited for: there is one to kill.
+    os.killpg(command.pid, signal.SIGKILL)
+    return command.wait() == -signal.SIGKILL and count_outputs(root) < len(WIDTHS) * count_pictures(root)
 
 
 def test_kills_lose_nothing(tmp_path: Path) -> None:
-    """``sync`` is ended by SIGKILL at random moments over 200 pictures; then one is let through."""
-    renditions = "".join(f"[renditions.{name}]\nwidth = {width}\n" for name, width in (("a", 60), ("b", 30)))
+    """``sync`` is ended by SIGKILL amid 200 pictures and more, again and again; then one is let through."""
+    renditions = "".join(f"[renditions.{name}]\nwidth = {width}\n" for name, width in WIDTHS.items())
     write_pipeline(tmp_path, renditions)
-    for number in range(PICTURES):
-        draw(tmp_path / "inbox" / f"{number % 7}" / f"{number}.jpg", 160, 90, seed=number)
-    time.sleep(1.1)
+    inbox = tmp_path / "inbox"
+    drawn = PICTURES
+    draw_pictures(inbox, range(drawn))
     chance = random.Random(7)  # noqa: S311 - repeatable, not secret
-    progress = []
-    for kill in range(KILLS):
-        command = subprocess.Popen(
-            [RENDITIONS, "sync"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-        # Some before anything began; the others once this one has work in hand, a moment later.
-        before = count_made(tmp_path / "processed")
-        if kill % 5:
-            deadline = time.monotonic() + 20
-            while command.poll() is None and time.monotonic() < deadline:
-                if count_made(tmp_path / "processed") > before:
-                    break
-                time.sleep(0.01)
-            time.sleep(chance.uniform(0, 0.05))
+    interrupted = 0
+    for attempt in range(2 * KILLS):
+        if drawn - count_outputs(tmp_path) // len(WIDTHS) < PENDING:
+            draw_pictures(inbox, range(drawn, drawn + PENDING))
+            drawn += PENDING
+        # Some while it starts, mostly before it makes anything; the others amid its outputs.
+        if attempt % 5 == 0:
+            interrupted += kill_sync(tmp_path, 1, chance.uniform(0, 1))
         else:
-            time.sleep(chance.uniform(0, 1.0))
-        os.killpg(command.pid, signal.SIGKILL)
-        command.wait()
-        progress.append(count_made(tmp_path / "processed"))
-        if kill == KILLS // 2:
-            draw(tmp_path / "inbox" / "0" / "0.jpg", 160, 90, seed=999)  # one is replaced in between
-            (tmp_path / "inbox" / "1" / "1.jpg").unlink()  # and one deleted
-    assert 0 < progress[len(progress) // 2] < PICTURES, "the kills came in the middle of the work"
+            interrupted += kill_sync(tmp_path, chance.randint(1, 12), 60)
+        if attempt == KILLS // 2:
+            draw(inbox / "0" / "0.jpg", 160, 90, seed=999)  # one is replaced in between
+            (inbox / "1" / "1.jpg").unlink()  # and one deleted
+            time.sleep(1.1)
+        if interrupted == KILLS:
+            break
+    assert interrupted == KILLS, "the kills came in the middle of the work"
     ended = run(tmp_path, "sync")
     assert ended.code == 0, ended.err
     records = run(tmp_path, "list", "--json").data
     names = sorted(record["image_name"] for record in records)
-    sources = sorted(
-        path.relative_to(tmp_path / "inbox").as_posix() for path in (tmp_path / "inbox").rglob("*.jpg")
-    )
+    sources = sorted(path.relative_to(inbox).as_posix() for path in inbox.rglob("*.jpg"))
     assert names == sources
-    assert len(names) == PICTURES - 1
+    assert len(names) == drawn - 1
     assert {record["status"] for record in records} == {"done"}
-    wanted = {f"{name}/{rendition}.jpg" for name in names for rendition in "ab"}
+    wanted = {f"{name}/{rendition}.jpg" for name in names for rendition in WIDTHS}
     root = tmp_path / "processed"
     there = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
     assert {key for key in there if not key.startswith(".renditions/")} == wanted
@@ -72,5 +98,5 @@ def test_kills_lose_nothing(tmp_path: Path) -> None:
     for key in wanted:
         with Image.open(root / key) as picture:
             picture.load()
-            assert picture.width == (60 if key.endswith("a.jpg") else 30)
+            assert picture.width == WIDTHS[Path(key).stem]
     assert run(tmp_path, "sync").out.startswith("Nothing to do")
