@@ -94,6 +94,11 @@ bench: setup
 bench-quick: setup
 	.venv/bin/python -m benchmarks.imaging --quick
 
+# The hash of every rendition of a fixed corpus, to compare two versions by; two minutes.
+.PHONY: bytes
+bytes: setup
+	PYTHONPATH=tests .venv/bin/python -m benchmarks.bytes
+
 # Damaged pictures through the worker processes; some 100 files a second. docs/robustness.md
 fuzz: setup
 	PYTHONPATH=tests .venv/bin/python -m fuzz --files $(FILES)
