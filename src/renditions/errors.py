@@ -1,31 +1,32 @@
-"""The tree of errors, and what each means for whoever meets it.
+"""The tree of errors, and what each means to a terminal, a client of the API and a program.
 
     RenditionsError
-    ├── UsageError            a wrong call: an unknown name, a missing argument
+    ├── UsageError            the call is wrong: an unknown name, a missing argument
     ├── PipelineError         the pipeline file is wrong; carries every problem found in it
-    ├── Rejected              this picture can't be: trying again can't help
+    ├── Rejected              the picture can't become what is declared: trying again can't help
     │   ├── NotAccepted         it breaks a rule of [accept]
     │   ├── Undecodable         it is damaged, or no picture
-    │   ├── Archived            it can't be read before it is restored
-    │   ├── Unrenderable        it is sound, but can't become what is declared
+    │   ├── Archived            it must be restored before it can be read
+    │   ├── Unrenderable        it is valid, but can't become what is declared
     │   ├── KeyRefused          its key can't exist in the store
     │   └── KeyTaken            its output's key belongs to another picture
     ├── Failed                something around the picture broke
     │   ├── RenderTimedOut      a picture took longer than its time limit
     │   ├── WorkerDied          a worker process ended while it held a picture
-    │   ├── StoreFailed         a store didn't do what it was asked
-    │   │   └── StoreRefused      and won't until somebody changes something
-    │   ├── CatalogFailed       the catalog didn't do what it was asked
+    │   ├── StoreFailed         a store couldn't do what it was asked
+    │   │   └── StoreRefused      and won't until a person changes something
+    │   ├── CatalogFailed       the catalog couldn't do what it was asked
     │   │   ├── CatalogTooNew     a newer version wrote it
-    │   │   └── CatalogRefused    it won't until somebody changes something
-    │   ├── QueueFailed         a queue didn't do what it was asked
-    │   │   └── QueueRefused      and won't until somebody changes something
+    │   │   └── CatalogRefused    it won't until a person changes something
+    │   ├── QueueFailed         a queue couldn't do what it was asked
+    │   │   └── QueueRefused      and won't until a person changes something
     │   └── NotifyFailed        a notice couldn't be delivered
-    │       └── NotifyRefused     and can't be until somebody changes something
-    └── Conflict              somebody else changed the thing meanwhile: look again
+    │       └── NotifyRefused     and can't be until a person changes something
+    └── Conflict              another process changed the record or object meanwhile: read it again
 
-Each class carries three facts: ``exit_code`` for a terminal, ``http_status`` for an API, and
-``retryable``: whether the same call can succeed later with nothing changed by a person.
+Each class carries four facts: ``code``, a short name for programs that never changes; ``exit_code``
+for a terminal; ``http_status`` for the API; and ``retryable``: whether the same call can succeed later
+with nothing changed by a person. ``docs/errors.md`` lists them, with the first line of each docstring.
 """
 
 from __future__ import annotations
@@ -34,16 +35,18 @@ from dataclasses import dataclass
 
 
 class RenditionsError(Exception):
-    """Whatever this package raises on purpose."""
+    """Anything that this package raises on purpose."""
 
+    code = "error"
     exit_code = 1
     http_status = 500
     retryable = False
 
 
 class UsageError(RenditionsError):
-    """The call itself is wrong."""
+    """The call itself is wrong: an unknown name, a missing argument."""
 
+    code = "invalid-usage"
     exit_code = 2
     http_status = 400
 
@@ -63,8 +66,12 @@ class Problem:
 
 
 class PipelineError(RenditionsError):
-    """The pipeline file can't be used; ``problems`` has all of its faults, in the file's order."""
+    """The pipeline file can't be used.
 
+    ``problems`` has all of its faults, in the file's order.
+    """
+
+    code = "invalid-pipeline"
     exit_code = 2
     http_status = 422
 
@@ -75,34 +82,46 @@ class PipelineError(RenditionsError):
 
 
 class Rejected(RenditionsError):
-    """The picture can't become what is declared, now or later; the message is the reason."""
+    """The picture can't become what is declared, now or later."""
 
+    code = "rejected"
     http_status = 422
 
 
 class NotAccepted(Rejected):
     """The picture breaks a rule of ``[accept]``."""
 
+    code = "source-not-accepted"
+
 
 class Undecodable(Rejected):
-    """The bytes are damaged or no picture that is known here."""
+    """The file is damaged, or is no picture in a known format."""
+
+    code = "source-unreadable"
 
 
 class Archived(Rejected):
-    """The picture's object is in an archive: its bytes can't be had before somebody restores it."""
+    """The picture is in an archive and must be restored before it can be read."""
+
+    code = "source-archived"
 
 
 class Unrenderable(Rejected):
-    """A sound picture that can't become the declared rendition (a format's own limit, say)."""
+    """The picture is valid but can't become this rendition, by a limit of the format for example."""
+
+    code = "unrenderable"
 
 
 class KeyRefused(Rejected):
-    """The store can't hold an object of this key."""
+    """The store can't hold an object with this key."""
+
+    code = "key-refused"
 
 
 class KeyTaken(Rejected):
-    """Another picture already has an output of this key."""
+    """Another picture already has an output with this key."""
 
+    code = "key-taken"
     http_status = 409
 
     def __init__(self, key: str, owner: str) -> None:
@@ -114,67 +133,86 @@ class KeyTaken(Rejected):
 class Failed(RenditionsError):
     """Something around the picture broke."""
 
+    code = "failed"
     http_status = 503
     retryable = True
 
 
 class RenderTimedOut(Failed):
-    """Rendering one picture took longer than its time limit."""
+    """Rendering the picture took longer than its time limit."""
+
+    code = "render-timed-out"
 
 
 class WorkerDied(Failed):
     """A worker process ended while it held a picture."""
 
+    code = "worker-died"
+
 
 class StoreFailed(Failed):
-    """A store didn't do what it was asked."""
+    """A store couldn't do what it was asked."""
+
+    code = "store-failed"
 
 
 class StoreRefused(StoreFailed):
-    """The store won't do it until somebody changes something: no permission, no such bucket."""
+    """A store refuses until a person changes something: no permission, no such bucket."""
 
+    code = "store-refused"
     retryable = False
 
 
 class CatalogFailed(Failed):
-    """The catalog didn't do what it was asked."""
+    """The catalog couldn't do what it was asked."""
+
+    code = "catalog-failed"
 
 
 class CatalogTooNew(CatalogFailed):
     """A newer version of Renditions wrote this catalog."""
 
+    code = "catalog-too-new"
     exit_code = 2
     retryable = False
 
 
 class CatalogRefused(CatalogFailed):
-    """The catalog won't do it until somebody changes something: no permission, no such table."""
+    """The catalog refuses until a person changes something: no permission, no such table."""
 
+    code = "catalog-refused"
     retryable = False
 
 
 class QueueFailed(Failed):
-    """A queue didn't do what it was asked."""
+    """A queue couldn't do what it was asked."""
+
+    code = "queue-failed"
 
 
 class QueueRefused(QueueFailed):
-    """The queue won't do it until somebody changes something: no permission, no such queue."""
+    """A queue refuses until a person changes something: no permission, no such queue."""
 
+    code = "queue-refused"
     retryable = False
 
 
 class NotifyFailed(Failed):
     """A notice couldn't be delivered."""
 
+    code = "notice-failed"
+
 
 class NotifyRefused(NotifyFailed):
-    """A notice can't be delivered until somebody changes something: no permission, no such topic."""
+    """A notice can't be delivered until a person changes something: no permission, no such topic."""
 
+    code = "notice-refused"
     retryable = False
 
 
 class Conflict(RenditionsError):
-    """Somebody else changed the record or object since it was looked at."""
+    """Another process changed the record or object since it was read."""
 
+    code = "changed-meanwhile"
     http_status = 409
     retryable = True

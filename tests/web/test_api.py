@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from renditions.core.difference import Outcome
+from renditions.errors import Conflict, StoreFailed, Undecodable, UsageError
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Focus, Rendition
 from renditions.web.app import make_app
@@ -342,6 +345,21 @@ def test_what_is_not_there_is_not_found(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (Undecodable("no"), 422, "source-unreadable"), (StoreFailed("no"), 503, "store-failed"),
+        (Conflict("no"), 409, "changed-meanwhile"), (UsageError("no"), 400, "invalid-usage"),
+        (ApiError(HTTPStatus.NOT_FOUND, "no"), 404, "not-found"),
+        (HTTPException(405), 405, "method-not-allowed"), (HTTPException(418), 418, "error"),
+    ],
+)  # fmt: skip
+def test_every_problem_has_a_code(error: Exception, status: int, code: str) -> None:
+    answer = answer_error(Request({"type": "http"}), error)
+    told = json.loads(bytes(answer.body))
+    assert (answer.status_code, told["status"], told["code"]) == (status, status, code)
 
 
 def test_every_answer_says_how_it_may_be_used(client: TestClient) -> None:

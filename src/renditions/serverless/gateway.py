@@ -26,7 +26,7 @@ from renditions.serverless.telemetry import log_to_stdout
 from renditions.web.app import make_api
 from renditions.web.links import BucketLinks, Links
 from renditions.web.live import Announcements
-from renditions.web.problems import problem
+from renditions.web.problems import problem, problem_item
 from renditions.web.service import Service
 from renditions.web.uploads import BucketUploads
 
@@ -106,10 +106,9 @@ def limit(answer: dict[str, Any]) -> dict[str, Any]:
         return answer
     detail = f"expected at most {MOST_ANSWERED_BYTES:,} bytes, encoded, through a function, found {length:,}"
     status = HTTPStatus.NOT_IMPLEMENTED
-    body = {"title": status.phrase, "status": status, "detail": detail}
     return {
         "statusCode": status,
         "headers": {"content-type": "application/problem+json"},
-        "body": json.dumps(body),
+        "body": json.dumps(problem_item(status, detail)),
         "isBase64Encoded": False,
     }

@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457): what was expected and what was found."""
+"""Errors as problem documents (RFC 9457), with a stable code for programs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,27 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from renditions.errors import RenditionsError
+
+REQUEST_CODES = {
+    HTTPStatus.BAD_REQUEST: "invalid-request",
+    HTTPStatus.UNAUTHORIZED: "unauthorized",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.NOT_FOUND: "not-found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+    HTTPStatus.CONFLICT: "conflict",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request-too-large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported-media-type",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "range-not-satisfiable",
+    HTTPStatus.MISDIRECTED_REQUEST: "unknown-host",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "invalid-request",
+    HTTPStatus.TOO_MANY_REQUESTS: "too-many-requests",
+    HTTPStatus.NOT_IMPLEMENTED: "answer-too-large",
+    HTTPStatus.SERVICE_UNAVAILABLE: "busy",
+}
+"""The codes of problems with a request, by HTTP status; what the package raises has codes of its own.
+
+They are written out because the names that Python has for a status change between its versions.
+"""
 
 
 class ApiError(Exception):
@@ -30,9 +51,20 @@ class ApiError(Exception):
         self.errors = errors
 
 
-def problem(status: int, detail: str, **members: Any) -> Response:
-    """Return a problem document; its ``type`` is left out, so its title is the status's own phrase."""
-    body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
+def problem_item(status: int, detail: str, code: str | None = None) -> dict[str, Any]:
+    """Return the members of a problem document.
+
+    Its ``type`` is left out, so its title is the status's own phrase. Without a ``code`` it is the request
+    that is wrong, and the status tells how.
+    """
+    known = HTTPStatus(status)
+    code = code or REQUEST_CODES.get(known, RenditionsError.code)
+    return {"title": known.phrase, "status": int(status), "code": code, "detail": detail}
+
+
+def problem(status: int, detail: str, code: str | None = None, **members: Any) -> Response:
+    """Return a problem document as a response."""
+    body = problem_item(status, detail, code) | members
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
@@ -41,7 +73,7 @@ def answer_error(_: Request, error: Exception) -> Response:
     match error:
         case ApiError(status=status, detail=detail, errors=errors):
             parts = [{"part": part, "detail": why} for part, why in errors]
-            response = problem(status, detail, **({"errors": parts} if parts else {}))
+            response = problem(status, detail, None, **({"errors": parts} if parts else {}))
             if status == HTTPStatus.SERVICE_UNAVAILABLE:
                 response.headers["Retry-After"] = "1"
             return response
@@ -49,8 +81,8 @@ def answer_error(_: Request, error: Exception) -> Response:
             response = problem(status, detail)
             response.headers.update(headers or {})
             return response
-        case RenditionsError(http_status=status):
-            response = problem(status, str(error))
+        case RenditionsError(http_status=status, code=code):
+            response = problem(status, str(error), code)
             if error.retryable:
                 response.headers["Retry-After"] = "1"
             return response

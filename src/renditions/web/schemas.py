@@ -84,10 +84,11 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             {
                 "title": TEXT,
                 "status": {"type": "integer"},
+                "code": TEXT | {"description": "A stable short name of the error: docs/errors.md lists them"},
                 "detail": TEXT,
                 "errors": _array(_object({"part": TEXT, "detail": TEXT}, ("part", "detail"))),
             },
-            ("title", "status", "detail"),
+            ("title", "status", "code", "detail"),
         ),
         "UploadRequest": _object(
             {
