@@ -13,7 +13,7 @@ MINUTES ?= 60
 .PHONY: pictures clean
 .DEFAULT_GOAL := setup
 
-# The tests start hundreds of commands; without bytecode each would compile all its libraries anew.
+# The tests start hundreds of commands; without bytecode each would compile all its libraries again.
 unexport PYTHONDONTWRITEBYTECODE
 
 setup: .venv/ready
@@ -36,6 +36,7 @@ lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python docs/glossary.py
 
 test: lint
 	.venv/bin/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
@@ -45,34 +46,35 @@ test: lint
 test-servers: setup
 	PYTHONPATH=tests .venv/bin/python -m servers
 
-# 5,000 made-up requests and more against the running server, each held to its description.
+# Sends more than 5,000 generated requests to a running server and checks each answer against the API's
+# description.
 test-api: setup
 	API_EXAMPLES=480 .venv/bin/python -m pytest -s tests/web/test_description.py
 
-# PICTURES pictures through a queue and two workers; it says how long that took.
+# Sends PICTURES pictures through a queue and two workers, and prints how long that took.
 test-queue: setup
 	QUEUE_PICTURES=$(PICTURES) .venv/bin/python -m pytest -s tests/aws/test_queue.py -k two_workers
 
-# SEEDS times thirty pictures on AWS's parts behind a network that refuses, resets, cuts and delays.
+# Processes thirty pictures SEEDS times behind a network that refuses, resets, cuts and delays requests.
 .PHONY: test-network
 test-network: setup
 	NETWORK_SEEDS=$(SEEDS) NETWORK_PICTURES=30 .venv/bin/python -m pytest -s tests/faults/test_network.py
 
-# BURST pictures that all come at once.
+# Uploads BURST pictures at once.
 .PHONY: test-burst
 test-burst: setup
 	BURST=$(BURST) .venv/bin/python -m pytest -s tests/faults/test_burst.py
 
-# The Terraform module really applied, to a server on this machine; some minutes. Needs terraform or tofu.
+# Applies the Terraform module to a server on this machine. Takes some minutes. Needs terraform or tofu.
 test-infra: setup scan
 	.venv/bin/python -m pytest tests/infra/applied.py
 
-# What a security scanner says of the module. It is installed apart: it brings a hundred libraries.
+# Runs a security scanner over the module. It is installed apart because it brings a hundred libraries.
 scan: setup
 	.venv/bin/uv tool run --quiet --from 'checkov==3.3.30' checkov --directory infra/terraform \
 		--framework terraform --skip-download --compact --quiet
 
-# What is known of flaws in the libraries that are locked; asks PyPI. Fails too if one couldn't be looked up.
+# Looks up known flaws of the locked libraries on PyPI. Fails too if one couldn't be looked up.
 audit: setup
 	mkdir -p build
 	.venv/bin/uv export --quiet --frozen --all-extras --no-dev --no-emit-project \
@@ -80,7 +82,7 @@ audit: setup
 	.venv/bin/uv tool run --quiet --from 'pip-audit==2.10.0' pip-audit --strict --disable-pip \
 		--requirement build/locked.txt
 
-# 1,000 uploads from 32 clients at once, and the same with the server killed in the middle.
+# Uploads 1,000 pictures from 32 clients at once, then again with the server killed in the middle.
 test-load: setup
 	UPLOADS=1000 CLIENTS=32 .venv/bin/python -m pytest -s tests/web/test_load.py
 
@@ -99,7 +101,7 @@ bench-quick: setup
 bytes: setup
 	PYTHONPATH=tests .venv/bin/python -m benchmarks.bytes
 
-# Damaged pictures through the worker processes; some 100 files a second. docs/robustness.md
+# Sends damaged pictures through the worker processes, some 100 files a second. docs/robustness.md
 fuzz: setup
 	PYTHONPATH=tests .venv/bin/python -m fuzz --files $(FILES)
 
@@ -110,12 +112,12 @@ faults: setup
 	PYTHONPATH=tests .venv/bin/python -m faults
 	KILLS=50 .venv/bin/python -m pytest -q tests/faults/test_kill.py
 
-# A server under way for MINUTES, with all that a day may bring: nothing may grow. docs/robustness.md
+# Runs a server for MINUTES under a realistic mix of events: nothing may grow. docs/robustness.md
 .PHONY: soak
 soak: setup
 	PYTHONPATH=tests .venv/bin/python -m faults.soak --minutes $(MINUTES)
 
-# Draws the documents' pictures anew.
+# Draws the documents' pictures again.
 pictures: setup
 	.venv/bin/python docs/draw.py
 	PYTHONPATH=tests .venv/bin/python docs/screens.py

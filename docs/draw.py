@@ -42,7 +42,7 @@ the order of operations are in [pipeline-file.md](pipeline-file.md).
 
 
 def main() -> None:
-    """Draw every picture anew."""
+    """Draw every picture again."""
     with tempfile.TemporaryDirectory() as folder:
         draw_originals(Path(folder))
         rows = [

@@ -28,7 +28,7 @@ GOOD = len(PICTURES) + 1
 
 
 def main() -> None:
-    """Take every picture anew."""
+    """Take every picture again."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place, open_browser() as browser:
         folder = Path(place)

@@ -1,13 +1,13 @@
 # renditions package -o bundle.zip, then: terraform init && terraform apply
 
 variable "emails" {
-  description = "Who hears of each picture by e-mail. AWS asks each address first."
+  description = "The e-mail addresses that get a notice about each picture. AWS asks each to confirm."
   type        = set(string)
   default     = []
 }
 
 variable "phones" {
-  description = "Who hears of each picture by SMS: +491701234567."
+  description = "The telephone numbers that get a notice about each picture: +491701234567."
   type        = set(string)
   default     = []
 }

@@ -13,7 +13,7 @@ output "upload_to" {
   value = module.renditions.upload_to
 }
 
-# What the function may do, for whoever has to approve it.
+# What the function may do, for the person who has to approve it.
 output "policy" {
   value = module.renditions.policy
 }

@@ -1,4 +1,5 @@
-# The API, when it is asked for: a second function behind an HTTP API, which lets nobody through by itself.
+# The API, when it is asked for: a second function behind an HTTP API, which answers no call without an
+# authorizer.
 
 locals {
   api_count = var.api == null ? 0 : 1
@@ -8,7 +9,7 @@ locals {
     { for purpose in ["ListPictures", "WriteOutputs", "Records", "Notices"] : purpose => local.statements[purpose] },
     { for purpose in ["NoticeEvents"] : purpose => local.statements[purpose] if var.notices.eventbridge },
     {
-      # Whoever holds a form of POST /uploads uploads with this function's permission.
+      # A client that uploads by a form of POST /uploads uses this function's permission.
       Pictures = {
         actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
         resources = ["${local.input_arn}/${var.input.prefix}*"]
@@ -33,7 +34,7 @@ locals {
 
 resource "aws_cloudwatch_log_group" "api" {
   #checkov:skip=CKV_AWS_158:CloudWatch encrypts it already; a key of one's own costs and must be kept
-  #checkov:skip=CKV_AWS_338:whoever applies this says how long, in log_retention_days
+  #checkov:skip=CKV_AWS_338:log_retention_days says how long
 
   count = local.api_count
 
@@ -68,12 +69,12 @@ resource "aws_iam_role_policy" "api" {
 }
 
 resource "aws_lambda_function" "api" {
-  #checkov:skip=CKV_AWS_116:whoever calls the API is told of an error; nothing is lost that could be sent again
+  #checkov:skip=CKV_AWS_116:the caller of the API gets the error; nothing is lost that could be sent again
   #checkov:skip=CKV_AWS_117:it talks to AWS' public endpoints alone; a network would need one for each
   #checkov:skip=CKV_AWS_115:the authorizer decides who calls; a limit would turn their calls away
-  #checkov:skip=CKV_AWS_272:the bundle is built by whoever applies this; signing needs a profile of theirs
+  #checkov:skip=CKV_AWS_272:the module's user builds the bundle; signing needs a profile of theirs
   #checkov:skip=CKV_AWS_173:names of buckets and a table are no secrets, and Lambda encrypts them already
-  #checkov:skip=CKV_AWS_50:its log tells of each call; tracing costs per call
+  #checkov:skip=CKV_AWS_50:its log has each call; tracing costs per call
 
   count = local.api_count
 
@@ -146,10 +147,10 @@ resource "aws_apigatewayv2_route" "this" {
   authorizer_id      = one(aws_apigatewayv2_authorizer.this[*].id)
 }
 
-# The page's own files, in which nothing is of anybody's pictures: a browser asks for them before it has a token.
+# The page's own files have nothing of the pictures: a browser asks for them before it has a token.
 # It can't sign with IAM, so then there is no page.
 resource "aws_apigatewayv2_route" "page" {
-  #checkov:skip=CKV_AWS_309:they are the same for everybody; the page sends a token with whatever it asks for
+  #checkov:skip=CKV_AWS_309:they are the same for all visitors; the page sends a token with each call
 
   for_each = local.has_page ? toset(["GET /", "GET /docs", "GET /login", "GET /static/{proxy+}"]) : toset([])
 

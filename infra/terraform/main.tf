@@ -15,7 +15,7 @@ locals {
         actions   = ["s3:GetObject"]
         resources = ["${local.input_arn}/${var.input.prefix}*"]
       }
-      # Without it S3 answers 403, not 404, for a picture that is gone. It is also what lists them.
+      # Without it S3 answers 403, not 404, for a picture that is gone. Listing needs it too.
       ListPictures = {
         actions   = ["s3:ListBucket"]
         resources = [local.input_arn]
@@ -73,7 +73,7 @@ locals {
 
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_158:CloudWatch encrypts it already; a key of one's own costs and must be kept
-  #checkov:skip=CKV_AWS_338:whoever applies this says how long, in log_retention_days
+  #checkov:skip=CKV_AWS_338:log_retention_days says how long
 
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days
@@ -110,11 +110,11 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_116:dead letters are the queue's, or the failure destination's without one
+  #checkov:skip=CKV_AWS_116:the queue has a dead-letter queue, and without a queue the failure destination takes its place
   #checkov:skip=CKV_AWS_117:it talks to AWS' public endpoints alone; a network would need one for each
-  #checkov:skip=CKV_AWS_272:the bundle is built by whoever applies this; signing needs a profile of theirs
+  #checkov:skip=CKV_AWS_272:the module's user builds the bundle; signing needs a profile of theirs
   #checkov:skip=CKV_AWS_173:names of buckets and a table are no secrets, and Lambda encrypts them already
-  #checkov:skip=CKV_AWS_50:its log and metrics tell of each picture; tracing costs per call
+  #checkov:skip=CKV_AWS_50:its log and metrics have each picture; tracing costs per call
 
   function_name = var.name
   description   = "Makes the renditions of each picture in ${local.input_bucket}"

@@ -4,7 +4,7 @@ locals {
   alarms = merge(
     {
       dead-letters = {
-        description = "A picture failed again and again; its message waits in ${var.name}-dead"
+        description = "A picture failed every time; its message waits in ${var.name}-dead"
         namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum", threshold = 0
         dimensions  = { QueueName = aws_sqs_queue.this["dead"].name }
       }
@@ -14,7 +14,7 @@ locals {
         dimensions  = { FunctionName = aws_lambda_function.this.function_name }
       }
       throttles = {
-        description = "The function was kept from running"
+        description = "Lambda throttled the function"
         namespace   = "AWS/Lambda", metric = "Throttles", statistic = "Sum", threshold = 0
         dimensions  = { FunctionName = aws_lambda_function.this.function_name }
       }

@@ -1,4 +1,4 @@
-# Who hears of pictures and of alarms.
+# The topic and the subscribers of notices and alarms.
 
 resource "aws_sns_topic" "this" {
   #checkov:skip=CKV_AWS_26:CloudWatch's alarms may not use AWS' own key for SNS; a notice has no picture in it

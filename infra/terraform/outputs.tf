@@ -29,17 +29,17 @@ output "function_name" {
 }
 
 output "queue_url" {
-  description = "The queue that uploads wait in; null without one."
+  description = "The queue of uploads; null without one."
   value       = one([for key, queue in aws_sqs_queue.this : queue.url if key == "queue"])
 }
 
 output "dead_letter_queue_url" {
-  description = "The queue of what failed again and again."
+  description = "The dead-letter queue: messages that failed every time."
   value       = aws_sqs_queue.this["dead"].url
 }
 
 output "api_url" {
-  description = "Where the API answers; null without one."
+  description = "The URL of the API; null without one."
   value       = one(aws_apigatewayv2_stage.this[*].invoke_url)
 }
 

@@ -12,9 +12,9 @@ locals {
 }
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV2_AWS_62:the input's are in trigger.tf; the output bucket notifies nobody
-  #checkov:skip=CKV_AWS_18:needs a third bucket; whoever wants it gives buckets of their own
-  #checkov:skip=CKV_AWS_144:renditions can be made again; whoever wants it gives buckets of their own
+  #checkov:skip=CKV2_AWS_62:the input's are in trigger.tf; the output bucket needs none
+  #checkov:skip=CKV_AWS_18:needs a third bucket; for that, pass existing buckets
+  #checkov:skip=CKV_AWS_144:renditions can be made again; for replicas, pass existing buckets
   #checkov:skip=CKV_AWS_21:a replaced picture is meant to be replaced, and each version costs
   #checkov:skip=CKV_AWS_145:encrypted with S3's own keys; one of KMS costs per object
 
@@ -116,7 +116,7 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  # Every record in the order of the names: what a plan walks along.
+  # Every record in the order of the names: a plan reads it from start to end.
   global_secondary_index {
     name            = "by-name"
     hash_key        = "kind"
@@ -124,7 +124,7 @@ resource "aws_dynamodb_table" "this" {
     projection_type = "KEYS_ONLY"
   }
 
-  # The records of each status by time, with what people ask for.
+  # The records of each status by time, with the attributes that lists show.
   global_secondary_index {
     name            = "by-status"
     hash_key        = "status"

@@ -5,7 +5,8 @@ locals {
   has_queue = var.trigger != "direct"
 
   # How long a message stays hidden: six times the function's time limit, as Lambda asks for, and until the
-  # lease of a picture whose call was killed has run out. Else the message comes while nothing can be done.
+  # lease of a picture whose call was killed has run out. Else the message is delivered while nothing can be
+  # done.
   lease_seconds      = 360
   visibility_seconds = max(6 * var.function.timeout_seconds, local.lease_seconds)
 
@@ -77,8 +78,8 @@ resource "aws_sqs_queue_policy" "this" {
   })
 }
 
-# One resource owns all notifications of a bucket, so it is only used on the bucket that is made here:
-# on another it would wipe what others put there.
+# One resource owns all notifications of a bucket, so it is only used on the bucket that this module
+# creates. On another it would remove the owner's notifications.
 resource "aws_s3_bucket_notification" "this" {
   count = var.input.bucket == null ? 1 : 0
 
@@ -107,7 +108,7 @@ resource "aws_s3_bucket_notification" "this" {
     }
   }
 
-  # S3 tries the target when the notification is made: whoever isn't allowed yet makes that fail.
+  # S3 tries the target when the notification is created, which fails if the permission isn't there yet.
   depends_on = [aws_sqs_queue_policy.this, aws_lambda_permission.uploads]
 }
 
@@ -166,7 +167,7 @@ resource "aws_lambda_permission" "uploads" {
   source_account = local.account
 }
 
-# What S3 or the schedule hands over directly, and what still fails after Lambda's own two retries.
+# For calls by S3 or the schedule that still fail after Lambda's own two retries.
 resource "aws_lambda_function_event_invoke_config" "this" {
   count = local.has_queue ? 0 : 1
 
@@ -185,7 +186,7 @@ resource "aws_scheduler_schedule" "reconcile" {
   count = var.reconcile_schedule == null ? 0 : 1
 
   name                = "${var.name}-reconcile"
-  description         = "Looks at everything for what no event told of"
+  description         = "Checks everything for changes that no event reported"
   schedule_expression = var.reconcile_schedule
 
   flexible_time_window {

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Begins the name of everything that is made."
+  description = "Prefix of the name of every resource."
   type        = string
   default     = "renditions"
 
@@ -47,7 +47,7 @@ variable "function" {
 }
 
 variable "input" {
-  description = "The bucket that pictures land in, and the prefix below which they do. Without a name a bucket is made. An existing one is left as it is, so its events must already go to EventBridge."
+  description = "The bucket and prefix that pictures are uploaded to. Without a bucket name the module creates a bucket. It doesn't change an existing one, whose events must already go to EventBridge."
   type = object({
     bucket = optional(string)
     prefix = optional(string, "")
@@ -61,7 +61,7 @@ variable "input" {
 }
 
 variable "output" {
-  description = "The bucket that renditions go to, and the prefix below which they do. Without a name a bucket is made."
+  description = "The bucket and prefix that renditions go to. Without a bucket name the module creates a bucket."
   type = object({
     bucket = optional(string)
     prefix = optional(string, "processed/")
@@ -100,7 +100,7 @@ variable "table" {
 }
 
 variable "notices" {
-  description = "Who hears of finished, rejected and failed pictures and of alarms: e-mail addresses, telephone numbers (+491701234567), and whether EventBridge does."
+  description = "Who gets notices about finished, rejected and failed pictures and alarms: e-mail addresses, telephone numbers (+491701234567), and whether EventBridge does."
   type = object({
     emails      = optional(set(string), [])
     phones      = optional(set(string), [])
@@ -120,7 +120,7 @@ variable "notices" {
 }
 
 variable "api" {
-  description = "The API behind an HTTP API: the path of the zip that `renditions package --api` made, and who is let through. With `jwt` whoever has a token of this issuer for one of these audiences, else whoever signs with IAM. null for no API."
+  description = "The API behind an HTTP API: the path of the zip that `renditions package --api` made, and who may call it. With `jwt`: callers with a token of this issuer for one of these audiences. Without: callers that sign with IAM. null for no API."
   type = object({
     bundle = string
     jwt = optional(object({
@@ -137,7 +137,7 @@ variable "api" {
 }
 
 variable "reconcile_schedule" {
-  description = "When everything is looked at for what no event told of, as an EventBridge Scheduler expression; null for never."
+  description = "When to check everything for changes that no event reported, as an EventBridge Scheduler expression; null for never."
   type        = string
   default     = "rate(1 day)"
 
@@ -159,13 +159,13 @@ variable "log_retention_days" {
 }
 
 variable "keep_pictures" {
-  description = "Whether `terraform destroy` stops at buckets that still hold something. Pictures are only ever deleted with false."
+  description = "Whether `terraform destroy` stops at buckets that aren't empty. Only false ever deletes pictures."
   type        = bool
   default     = true
 }
 
 variable "tags" {
-  description = "Tags of everything that is made."
+  description = "Tags of every resource."
   type        = map(string)
   default     = {}
 }

@@ -67,7 +67,7 @@ run "by_default_a_queue_stands_between" {
 
   assert {
     condition     = aws_sqs_queue.this["queue"].visibility_timeout_seconds >= 6 * aws_lambda_function.this.timeout
-    error_message = "A message would be seen twice while it is worked on."
+    error_message = "A message would be delivered twice while it is being processed."
   }
 
   assert {
@@ -77,7 +77,7 @@ run "by_default_a_queue_stands_between" {
 
   assert {
     condition     = length(aws_s3_bucket.this) == 2 && alltrue([for bucket in aws_s3_bucket.this : !bucket.force_destroy])
-    error_message = "Two buckets, whose pictures are never taken along."
+    error_message = "Terraform should create two buckets and never delete their pictures."
   }
 
   assert {
@@ -121,7 +121,7 @@ run "straight_to_the_function" {
 
   assert {
     condition     = length(aws_lambda_event_source_mapping.this) == 0 && length(aws_lambda_function_event_invoke_config.this) == 1
-    error_message = "No queue, and what fails goes to the dead letters."
+    error_message = "There is no queue, and what fails goes to the dead-letter queue."
   }
 }
 
@@ -171,7 +171,7 @@ run "bad_values_are_refused" {
     input              = { prefix = "uploads" }
     output             = { prefix = "processed" }
     table              = { key = "image name" }
-    notices            = { emails = ["nobody"], phones = ["0170"] }
+    notices            = { emails = ["me"], phones = ["0170"] }
     function           = { architecture = "arm", timeout_seconds = 5, memory_mb = 64 }
   }
 
@@ -184,7 +184,7 @@ run "bad_values_are_refused" {
 run "without_an_api_there_is_none" {
   assert {
     condition     = length(aws_apigatewayv2_api.this) == 0 && length(aws_lambda_function.api) == 0 && output.api_url == null
-    error_message = "Nobody asked for an API."
+    error_message = "An API wasn't asked for."
   }
 }
 
@@ -210,7 +210,7 @@ run "an_api_is_for_those_who_sign_with_iam" {
 
   assert {
     condition     = aws_lambda_function.api[0].environment[0].variables == aws_lambda_function.this.environment[0].variables
-    error_message = "Both functions are told the same."
+    error_message = "Both functions have the same environment."
   }
 }
 
@@ -230,7 +230,7 @@ run "an_api_is_for_those_who_have_a_token" {
 
   assert {
     condition     = length(aws_apigatewayv2_route.page) == 4 && alltrue([for route in aws_apigatewayv2_route.page : startswith(route.route_key, "GET /")])
-    error_message = "The page's files should be had, and nothing but had."
+    error_message = "The page's files should be readable, and nothing else."
   }
 
   assert {

@@ -187,7 +187,7 @@ class Rendition:
         "{width} {height} (as declared) and {etag} (of the picture's content).",
     ] = "{dir}{name}/{rendition}.{ext}"
     on_demand: Annotated[
-        bool, "Whether it is made only of the pictures that somebody asks it of, at /i/RENDITION/NAME."
+        bool, "Whether it is made only for pictures that a client asks for, at /i/RENDITION/NAME."
     ] = False
     format: Annotated[
         OutputFormat,
@@ -292,7 +292,7 @@ class Rendition:
     profile: Annotated[
         Profile,
         "srgb: the colours become those of sRGB. keep: they stay as they are, with the ICC profile that "
-        "tells what they mean; CMYK becomes sRGB all the same.",
+        "defines them; CMYK becomes sRGB all the same.",
     ] = "srgb"
     progressive: Annotated[bool, "Whether JPEG is progressive and PNG interlaced."] = False
     chroma: Annotated[

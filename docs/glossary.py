@@ -1,0 +1,75 @@
+"""Find words that this project doesn't use, and print what to write instead: `make lint`.
+
+CONTRIBUTING.md has the rules behind this table.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COVERED = ("*.md", "Makefile", "docs", "examples", "infra")
+SUFFIXES = {"", ".css", ".hcl", ".html", ".js", ".md", ".py", ".tf", ".toml"}
+QUOTING = {"CONTRIBUTING.md", "docs/glossary.py"}  # They name the words.
+
+# A regular expression for words in any case, and what to write instead. A space also stands for a line's
+# end and for the underscore in a test's name.
+BE = "(?:is|are|was|were|be|been|being|not)"
+GLOSSARY = {
+    rf"in work|{BE} worked on|worked off": "in progress, being processed",
+    r"anew": "again",
+    r"(?:who|whom)(?:so)?ever|(?:some|no|any|every)body|(?:some|any|every)one": (
+        "the actor: the worker, the caller, the client, another process"
+    ),
+    r"whatever (?:is|was|has|holds|else|comes|came|it|they|happens|fails|failed|wires)": "any, or name it",
+    rf"{BE} had(?= at| by| from|[,.;:])|to be had": "is served at, is available",
+    r"(?:comes?|came|coming) again": "is redelivered",
+    r"look(?:ed|s|ing)? at": "check, read, measure",
+    rf"{BE} told|tells? (?:of|whether|that|what|which|how|why)|told (?:of|by|apart)|hea(?:rs?|rd) of": (
+        "report, say, identify, get a notice about"
+    ),
+    r"(?:same|signed) address(?:es)?|address of (?:a|the) page": "URL",
+    r"dead letters": "dead-letter queue",
+    r"as declared or decided": "unchanged",
+    rf"(?:{BE}|made|already) right(?= (?:and|or|as|when|if|for|in)|[,.;:)\n])": "is valid, is correct",
+    r"(?:to|that|until it) rests?|at rest": "stop changing",
+    rf"{BE} to be (?!sure)\w+": "will be, must be",
+    r"(?:of|in|for|to|by|from|with) whom|of which|(?:where|there)(?:from|of|by|in)": "two sentences",
+    r"shall": "must, will, or the imperative",
+    r"photograph that is turned": "a rotated photo",
+    r"as it should be": "valid",
+    r"how manieth": "which",
+}
+GAP = r"(?:_|\s+(?:(?:#|//) )?)"
+PATTERNS = {
+    re.compile(rf"(?<![a-z0-9])(?:{word.replace(' ', GAP)})(?![a-z0-9])", re.IGNORECASE): use
+    for word, use in GLOSSARY.items()
+}
+
+
+def main() -> int:
+    """Print `file:line: word → use instead` for each word found, and return the exit code."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *COVERED],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = 0
+    for name in listed.stdout.splitlines():
+        path = ROOT / name
+        if name in QUOTING or path.suffix not in SUFFIXES or not path.is_file() or path.is_symlink():
+            continue
+        text = path.read_text(encoding="utf-8")
+        for pattern, use in PATTERNS.items():
+            for match in pattern.finditer(text):
+                line = text.count("\n", 0, match.start()) + 1
+                print(f"{name}:{line}: {match.group()} → {use}")
+                found += 1
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
