@@ -57,8 +57,8 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> BundledPipeline:
     """Open the parts that a bundle's pipeline names.
 
     Args:
-        file: The checked pipeline in its bundle, see ``pipeline_plain``.
-        environ: What it says in place of the pipeline's own stores, see ``pipeline_environment``; and in
+        file: The checked pipeline in its bundle, see ``pipeline_file.plain``.
+        environ: What it says in place of the pipeline's own stores, see ``pipeline_file.environment``; and in
             ``QUEUE_URL`` the queue that starts the function, if one does.
 
     Raises:
