@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from renditions.core.ports import Condition, IfMatch, Place, StoredObject
+from renditions.core.ports import Condition, IfMatch, OnUnreadable, Place, StoredObject
 from renditions.errors import Conflict, KeyRefused, KeyTaken
+from renditions.model.binding import Binding
 from renditions.model.record import STATUSES, Notice, Record, Status
 from renditions.model.totals import Totals
 
@@ -23,11 +25,15 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._objects: dict[str, tuple[StoredObject, bytes]] = {}
+        self._writers: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def list(self, after: str = "") -> Iterator[StoredObject]:
+    def list(
+        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+    ) -> Iterator[StoredObject]:
         with self._lock:
-            keys = sorted((key for key in self._objects if key > after), key=str.encode)
+            keys = [key for key in self._objects if key > after and key.startswith(prefix)]
+        keys.sort(key=str.encode)
         for key in keys:
             if found := self.head(key):
                 yield found
@@ -41,7 +47,9 @@ class MemoryStore:
         with self._lock:
             return self._objects.get(key)
 
-    def put(self, key: str, content: bytes, condition: Condition, content_type: str) -> StoredObject:
+    def put(
+        self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
+    ) -> StoredObject:
         _check_key(key)
         etag = hashlib.sha256(content).hexdigest()[:32]
         with self._lock:
@@ -51,7 +59,17 @@ class MemoryStore:
                 raise Conflict(f"{key!r} isn't what it was")
             stored = StoredObject(key, etag, len(content))
             self._objects[key] = stored, content
+            self._writers[key] = writer
         return stored
+
+    def writer_of(self, key: str) -> str | None:
+        return self._writers.get(key) or None
+
+    def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
+        there = self.head(key)
+        if there is None or there.etag != condition.etag:
+            raise Conflict(f"{key!r} isn't what it was")
+        return there
 
     def delete(self, key: str, condition: IfMatch) -> None:
         _check_key(key)
@@ -60,6 +78,7 @@ class MemoryStore:
             if there and there[0].etag != condition.etag:
                 raise Conflict(f"{key!r} isn't what it was")
             self._objects.pop(key, None)
+            self._writers.pop(key, None)
 
 
 class MemoryCatalog:
@@ -68,6 +87,7 @@ class MemoryCatalog:
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
         self._owners: dict[str, str] = {}
+        self._binding: Binding | None = None
         self._lock = threading.Lock()
 
     def get(self, name: str) -> Record | None:
@@ -93,12 +113,25 @@ class MemoryCatalog:
             self._release_claims(record.name)
             self._records.pop(record.name, None)
 
-    def list(self, after: str = "") -> Iterator[Record]:
+    def list(
+        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+    ) -> Iterator[Record]:
         with self._lock:
-            names = sorted((name for name in self._records if name > after), key=str.encode)
+            names = [name for name in self._records if name > after and name.startswith(prefix)]
+        names.sort(key=str.encode)
         for name in names:
             if record := self.get(name):
                 yield record
+
+    def read_binding(self) -> Binding | None:
+        return self._binding
+
+    def write_binding(self, binding: Binding) -> Binding:
+        with self._lock:
+            if binding.revision != (self._binding.revision if self._binding else 0):
+                raise Conflict("the binding has another revision")
+            self._binding = replace(binding, revision=binding.revision + 1)
+            return self._binding
 
     def owner_of(self, key: str) -> str | None:
         """Return the picture that claims an output key."""

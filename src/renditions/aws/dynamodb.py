@@ -13,26 +13,30 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
 from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
 from renditions.aws.clients import error_code, reported
 from renditions.aws.table import (
+    BINDING,
     BY_NAME,
     BY_STATUS,
     CLAIM,
     KIND,
     MAX_CLAIMS,
     Item,
+    binding_to_item,
     claim_key,
+    item_to_binding,
     item_to_record,
     record_to_item,
     row_to_totals,
 )
-from renditions.core.ports import Place
+from renditions.core.ports import OnUnreadable, Place, Unreadable
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
+from renditions.model.binding import Binding
 from renditions.model.record import STATUSES, Record, Status, format_time
 from renditions.model.totals import Totals
 
@@ -122,13 +126,33 @@ class DynamoCatalog:
         delete = {"TableName": self._table, "Key": self._key(record.name)} | _only_at(revision)
         self._transact(record, [{"Delete": delete}, *map(self._unclaim, freed)])
 
-    def list(self, after: str = "") -> Iterator[Record]:
+    def list(
+        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+    ) -> Iterator[Record]:
         """See :meth:`Catalog.list <renditions.core.ports.Catalog.list>`."""
         bound = (">", self._key_name, after) if after else None
-        names = (row[self._key_name]["S"] for row in self._query_index(BY_NAME, "kind", KIND, bound))
+        if prefix > after:
+            bound = (">=", self._key_name, prefix)
+        rows = self._query_index(BY_NAME, "kind", KIND, bound)
+        found_names = (row[self._key_name]["S"] for row in rows)
+        names = takewhile(lambda name: name.startswith(prefix), found_names)
         while some := list(islice(names, READ_AT_ONCE)):
-            found = self._read_all(some)
+            found = self._read_all(some, on_unreadable)
             yield from (found[name] for name in some if name in found)
+
+    def read_binding(self) -> Binding | None:
+        """See :meth:`Catalog.read_binding <renditions.core.ports.Catalog.read_binding>`."""
+        with self._reported():
+            answer = self._client.get_item(TableName=self._table, Key=self._key(BINDING), ConsistentRead=True)
+        return item_to_binding(answer["Item"]) if "Item" in answer else None
+
+    def write_binding(self, binding: Binding) -> Binding:
+        """See :meth:`Catalog.write_binding <renditions.core.ports.Catalog.write_binding>`."""
+        written = replace(binding, revision=binding.revision + 1)
+        item = binding_to_item(written) | self._key(BINDING)
+        put = {"TableName": self._table, "Item": item} | _only_at(binding.revision)
+        self._put_alone("the binding", put)
+        return written
 
     def query(
         self, status: Status | None = None, before: Place | None = None, prefix: str = ""
@@ -219,8 +243,8 @@ class DynamoCatalog:
             raise _changed(record.name)
         return stored
 
-    def _read_all(self, names: Sequence[str]) -> dict[str, Record]:
-        """Return the records of these names, as far as there are any."""
+    def _read_all(self, names: Sequence[str], on_unreadable: OnUnreadable | None = None) -> dict[str, Record]:
+        """Return the records of these names, as far as there are any that can be read."""
         keys = [self._key(name) for name in names]
         found: dict[str, Record] = {}
         for attempt in range(ATTEMPTS):
@@ -229,8 +253,14 @@ class DynamoCatalog:
                     RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
                 )
             for item in answer["Responses"].get(self._table, ()):
-                record = self._parse(item)
-                found[record.name] = record
+                try:
+                    record = self._parse(item)
+                except CatalogRefused as error:
+                    if on_unreadable is None:
+                        raise
+                    on_unreadable(Unreadable(item[self._key_name]["S"], str(error)))
+                else:
+                    found[record.name] = record
             # An answer holds 16 MB at most, and what the table's capacity allows.
             keys = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
             if not keys:

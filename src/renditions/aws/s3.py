@@ -14,12 +14,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from renditions.aws.clients import error_code, reported
-from renditions.core.ports import Condition, IfMatch, StoredObject
+from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject
 from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused
 from renditions.model.pipeline import S3Place
 
 MAX_KEY_BYTES = 1024
 
+_WRITER = "renditions-writer"
+"""The metadata that names who wrote an object."""
 _MISSING = ("404", "NoSuchKey")
 """How it is said that there is no such object; as a number where the answer has no body, or an XML that
 can't be read because of the key in it."""
@@ -47,12 +49,17 @@ class S3Store:
         self._place = place
         self._headers = {"CacheControl": cache_control} if cache_control else {}
 
-    def list(self, after: str = "") -> Iterator[StoredObject]:
+    def list(
+        self,
+        after: str = "",
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,  # noqa: ARG002 - a bucket is read whole or not at all
+    ) -> Iterator[StoredObject]:
         """See :meth:`Store.list <renditions.core.ports.Store.list>`. One page of 1,000 is in memory."""
         # botocore asks for percent-encoded keys by itself and decodes them: XML can't hold every character.
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._place.bucket,
-            Prefix=self._place.prefix,
+            Prefix=self._place.prefix + prefix,
             **({"StartAfter": self._place.prefix + after} if after else {}),
         )
         with self._reported():
@@ -97,15 +104,18 @@ class S3Store:
                 raise
         return StoredObject(key, _etag(answer), len(content)), content
 
-    def put(self, key: str, content: bytes, condition: Condition, content_type: str) -> StoredObject:
+    def put(
+        self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
+    ) -> StoredObject:
         """See :meth:`Store.put <renditions.core.ports.Store.put>`."""
         # Without quotes, which S3 takes either way and some other servers only so.
         only_if = {"IfMatch": condition.etag} if isinstance(condition, IfMatch) else {"IfNoneMatch": "*"}
         target = self._target(key)
+        headers = self._headers | ({"Metadata": {_WRITER: writer}} if writer else {})
         with self._reported(key):
             try:
                 answer = self._client.put_object(
-                    **target, **only_if, **self._headers, Body=content, ContentType=content_type
+                    **target, **only_if, **headers, Body=content, ContentType=content_type
                 )
             except ClientError as error:
                 is_gone = isinstance(condition, IfMatch) and error_code(error) in _MISSING
@@ -113,6 +123,42 @@ class S3Store:
                     raise Conflict(f"{key!r} isn't what it was") from error
                 raise
         return StoredObject(key, _etag(answer), len(content))
+
+    def writer_of(self, key: str) -> str | None:
+        """See :meth:`Store.writer_of <renditions.core.ports.Store.writer_of>`: it is in the metadata."""
+        with self._reported(key):
+            try:
+                answer = self._client.head_object(**self._target(key))
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    return None
+                raise
+        writer: str | None = answer.get("Metadata", {}).get(_WRITER)
+        return writer
+
+    def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
+        """See :meth:`Store.rewrite_headers <renditions.core.ports.Store.rewrite_headers>`.
+
+        The object is copied onto itself, on condition of its ETag; its type and its metadata stay.
+        """
+        target = self._target(key)
+        with self._reported(key):
+            try:
+                there = self._client.head_object(**target, IfMatch=condition.etag)
+                answer = self._client.copy_object(
+                    **target,
+                    **self._headers,
+                    CopySource={"Bucket": target["Bucket"], "Key": target["Key"]},
+                    CopySourceIfMatch=condition.etag,
+                    ContentType=there["ContentType"],
+                    Metadata=there.get("Metadata", {}),
+                    MetadataDirective="REPLACE",
+                )
+            except ClientError as error:
+                if error_code(error) in (*_CONDITION_FAILED, *_MISSING):
+                    raise Conflict(f"{key!r} isn't what it was") from error
+                raise
+        return StoredObject(key, _etag(answer["CopyObjectResult"]), there["ContentLength"])
 
     def delete(self, key: str, condition: IfMatch) -> None:
         """See :meth:`Store.delete <renditions.core.ports.Store.delete>`.

@@ -22,6 +22,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from renditions.model.binding import Binding
 from renditions.model.record import Record
 from renditions.model.totals import Totals
 
@@ -33,6 +34,9 @@ KIND = "picture"
 
 CLAIM = "\0claim "
 """What a claim's key begins with, and a name can't."""
+
+BINDING = "\0binding"
+"""The key of what the catalog belongs to; no name begins so."""
 
 MAX_CLAIMS = 99
 """How many output keys can be claimed at once: a transaction has at most 100 items, one the record's."""
@@ -121,10 +125,22 @@ def item_to_record(item: Item, key_name: str) -> Record:
     """
     fields = {name: _decode(value) for name, value in item.items()}
     renditions, errors = fields.get("renditions", {}), fields.get("errors", {})
-    order = fields["order"]
+    order = fields.pop("order")
+    for name in ("kind", "rendition_count", "rendition_bytes", "processing_microseconds"):
+        fields.pop(name, None)
     fields["renditions"] = {name: renditions[name] for name in order[: len(renditions)]}
     fields["errors"] = {name: errors[name] for name in order[len(renditions) :]}
     return Record.from_item(fields, key_name)
+
+
+def binding_to_item(binding: Binding) -> Item:
+    """Return the attributes of what the catalog belongs to, without the key."""
+    return {name: _encode(value) for name, value in binding.to_item().items()}
+
+
+def item_to_binding(item: Item) -> Binding:
+    """Return the binding of which :func:`binding_to_item` made the item."""
+    return Binding.from_item({name: _decode(value) for name, value in item.items()})
 
 
 def row_to_totals(row: Item) -> Totals:

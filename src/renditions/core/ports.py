@@ -7,11 +7,12 @@ could meet; who loses gets :class:`~renditions.errors.Conflict` and looks again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from renditions.model.binding import Binding
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
 from renditions.model.record import Notice, Record, Status
@@ -29,6 +30,18 @@ class StoredObject:
     size_bytes: int
     at_rest: bool = True
     """False while somebody may still be writing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A part of a store, or a record, that can't be read: nothing is known of what is in it."""
+
+    prefix: str
+    """What the keys below it begin with; ends with a slash. Of a record: its name."""
+    reason: str
+
+
+OnUnreadable = Callable[[Unreadable], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +66,14 @@ class Store(Protocol):
     :class:`~renditions.errors.KeyRefused` for a key that it can't hold.
     """
 
-    def list(self, after: str = "") -> Iterator[StoredObject]:
-        """Yield every object whose key is above ``after``, in the order of the keys' UTF-8 bytes.
+    def list(
+        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+    ) -> Iterator[StoredObject]:
+        """Yield every object whose key is above ``after`` and begins with ``prefix``.
 
-        It takes memory that doesn't grow with their number. What is added or removed meanwhile may or may
-        not be seen.
+        They come in the order of the keys' UTF-8 bytes, in memory that doesn't grow with their number. What
+        is added or removed meanwhile may or may not be seen. ``on_unreadable`` is called for each part that
+        can't be read, before anything behind it is yielded; without it such a part raises ``StoreFailed``.
         """
         ...
 
@@ -74,8 +90,25 @@ class Store(Protocol):
         """
         ...
 
-    def put(self, key: str, content: bytes, condition: Condition, content_type: str) -> StoredObject:
-        """Write the object, whole or not at all; raise ``Conflict`` if the condition doesn't hold."""
+    def put(
+        self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
+    ) -> StoredObject:
+        """Write the object, whole or not at all; raise ``Conflict`` if the condition doesn't hold.
+
+        ``writer`` (a catalog's id) is kept with the object where the store can, see :meth:`writer_of`.
+        """
+        ...
+
+    def writer_of(self, key: str) -> str | None:
+        """Return the ``writer`` that the object was put with; None where that isn't known."""
+        ...
+
+    def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
+        """Serve the object with the store's present headers; its content stays.
+
+        Returns the object as it is then, or None where the store has no headers. Raises ``Conflict`` if the
+        condition doesn't hold.
+        """
         ...
 
     def delete(self, key: str, condition: IfMatch) -> None:
@@ -111,11 +144,15 @@ class Catalog(Protocol):
         """Remove the record and its claims; raise ``Conflict`` as ``write`` does."""
         ...
 
-    def list(self, after: str = "") -> Iterator[Record]:
-        """Yield every record whose name is above ``after``, in the order of the names' UTF-8 bytes.
+    def list(
+        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+    ) -> Iterator[Record]:
+        """Yield every record whose name is above ``after`` and begins with ``prefix``.
 
-        It takes memory that doesn't grow with their number. What is written meanwhile may or may not be
-        seen, and writing meanwhile is allowed.
+        They come in the order of the names' UTF-8 bytes, in memory that doesn't grow with their number. What
+        is written meanwhile may or may not be seen, and writing meanwhile is allowed. ``on_unreadable`` is
+        called for each record that can't be read, before any behind it is yielded; without it such a record
+        raises ``CatalogFailed``.
         """
         ...
 
@@ -126,6 +163,19 @@ class Catalog(Protocol):
 
         Those of one moment come by their names' UTF-8 bytes, downwards. With ``before``, only what comes
         after that place in this order is read. With ``prefix``, only records whose names begin with it are.
+        """
+        ...
+
+    def read_binding(self) -> Binding | None:
+        """Return what the catalog belongs to; None until that is first written."""
+        ...
+
+    def write_binding(self, binding: Binding) -> Binding:
+        """Store the binding and return it with its next revision.
+
+        Raises:
+            Conflict: the stored binding's revision isn't ``binding.revision`` (0: none is stored).
+
         """
         ...
 

@@ -14,13 +14,14 @@ import fcntl
 import os
 import sqlite3
 import stat
+import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from renditions.core.ports import Condition, IfMatch, StoredObject
+from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject
 from renditions.errors import Conflict, KeyRefused, StoreFailed
 from renditions.local.tree import (
     ABSENT,
@@ -37,6 +38,7 @@ from renditions.local.tree import (
 READ_ATTEMPTS = 5
 """How often a file that changes while it is read is read again."""
 
+_WRITER = "user.renditions.writer"
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _FOLDER_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno.EPERM)
 
@@ -62,11 +64,16 @@ class FolderStore:
         self._create = create
         self._swept = False
 
-    def list(self, after: str = "") -> Iterator[StoredObject]:
+    def list(
+        self,
+        after: str = "",
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,  # noqa: ARG002 - walk raises so far
+    ) -> Iterator[StoredObject]:
         """See :meth:`Store.list <renditions.core.ports.Store.list>`."""
         with self._reported(), suppress(_NotMade), closed(self._open_root()) as root:
             for key, status in walk(root, self._root):
-                if key > after:
+                if key > after and key.startswith(prefix):
                     yield self._describe(key, status)
 
     def head(self, key: str) -> StoredObject | None:
@@ -102,6 +109,7 @@ class FolderStore:
         content: bytes,
         condition: Condition,
         content_type: str,  # noqa: ARG002 - a folder has no place for it
+        writer: str = "",
     ) -> StoredObject:
         """See :meth:`Store.put <renditions.core.ports.Store.put>`. What it wrote survives a power failure."""
         parts = parse_key(key)
@@ -111,6 +119,8 @@ class FolderStore:
             closed(self._open_work(root)) as work,
             _written(work, content) as (part, file),
         ):
+            if writer:
+                _mark(file, writer)
             with _locked(work):
                 _check(root, parts, key, condition)
                 folder = _make_folders(root, parts[:-1], key)
@@ -118,6 +128,20 @@ class FolderStore:
                     os.rename(part, parts[-1], src_dir_fd=work, dst_dir_fd=folder)
                     os.fsync(folder)
             return self._describe(key, os.fstat(file))
+
+    def writer_of(self, key: str) -> str | None:
+        """See :meth:`Store.writer_of <renditions.core.ports.Store.writer_of>`."""
+        parts = parse_key(key)
+        with self._reported(key), suppress(_NotMade), absence(), closed(self._open_root()) as root:
+            with closed(open_folder(root, parts[:-1])) as folder:
+                file = os.open(parts[-1], _OPEN_FILE, dir_fd=folder)
+            with closed(file):
+                return _read_mark(file)
+        return None
+
+    def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:  # noqa: ARG002
+        """Return None: files have no headers."""
+        return None
 
     def delete(self, key: str, condition: IfMatch) -> None:
         """See :meth:`Store.delete <renditions.core.ports.Store.delete>`. Folders left empty go too."""
@@ -198,6 +222,20 @@ class _NotMade(Exception):
 
 def _etag(status: os.stat_result) -> str:
     return f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"
+
+
+def _mark(file: int, writer: str) -> None:
+    """Keep who wrote a file, where the file system has extended attributes."""
+    if sys.platform == "linux":  # Python has them on Linux alone
+        with suppress(OSError):
+            os.setxattr(file, _WRITER, writer.encode())
+
+
+def _read_mark(file: int) -> str | None:
+    if sys.platform == "linux":
+        with suppress(OSError):
+            return os.getxattr(file, _WRITER).decode()
+    return None
 
 
 def _check(root: int, parts: Sequence[bytes], key: str, condition: Condition) -> None:

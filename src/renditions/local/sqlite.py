@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, fields
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from renditions.core.ports import Place
+from renditions.core.ports import OnUnreadable, Place, Unreadable
 from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, KeyTaken
+from renditions.model.binding import Binding
 from renditions.model.record import STATUSES, Record, Status, format_time
 from renditions.model.totals import Totals
 
@@ -75,6 +76,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
                 FROM records)
             GROUP BY status""",
     ),
+    ("CREATE TABLE binding (id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, item TEXT NOT NULL)",),
 )
 """What brings a catalog from each version to the next, each in one transaction.
 
@@ -152,14 +154,39 @@ class SqliteCatalog:
             _move_claims(db, record.name, frozenset())
             db.execute("DELETE FROM records WHERE name = ?", (record.name,))
 
-    def list(self, after: str = "") -> Iterator[Record]:
+    def list(
+        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+    ) -> Iterator[Record]:
         """See :meth:`Catalog.list <renditions.core.ports.Catalog.list>`."""
         last = after
-        while rows := self._read(
-            "SELECT item, name FROM records WHERE name > ? ORDER BY name LIMIT ?", [last, PAGE_ROWS]
-        ):
-            for item, last in rows:  # noqa: B007 - where the next page begins
-                yield self._parse(item)
+        while rows := self._read(_LIST, [last, prefix, _end_of(prefix), PAGE_ROWS]):
+            for item, last in rows:
+                try:
+                    record = self._parse(item)
+                except CatalogFailed as error:
+                    if on_unreadable is None:
+                        raise
+                    on_unreadable(Unreadable(last, str(error)))
+                else:
+                    yield record
+
+    def read_binding(self) -> Binding | None:
+        """See :meth:`Catalog.read_binding <renditions.core.ports.Catalog.read_binding>`."""
+        rows = self._read("SELECT item FROM binding")
+        return Binding.from_item(json.loads(rows[0][0])) if rows else None
+
+    def write_binding(self, binding: Binding) -> Binding:
+        """See :meth:`Catalog.write_binding <renditions.core.ports.Catalog.write_binding>`."""
+        written = replace(binding, revision=binding.revision + 1)
+        with self._transaction() as db:
+            row = db.execute("SELECT revision FROM binding").fetchone()
+            if (row[0] if row else 0) != binding.revision:
+                raise Conflict("another process changed what the catalog belongs to")
+            db.execute(
+                "REPLACE INTO binding (id, revision, item) VALUES (1, ?, ?)",
+                (written.revision, json.dumps(written.to_item(), separators=(",", ":"))),
+            )
+        return written
 
     def query(
         self, status: Status | None = None, before: Place | None = None, prefix: str = ""
@@ -259,6 +286,7 @@ class SqliteCatalog:
 
 _SUMS = ", ".join(field.name for field in fields(Totals))
 _ADDED = ", ".join(f"{field.name} = {field.name} + excluded.{field.name}" for field in fields(Totals))
+_LIST = "SELECT item, name FROM records WHERE name > ? AND name >= ? AND name < ? ORDER BY name LIMIT ?"
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM records WHERE name >= :begin AND name < :end LIMIT :most)"
 _OF_FEW_NAMES = """SELECT item, timestamp, name FROM records
     WHERE name >= :begin AND name < :end AND status = coalesce(:status, +status)

@@ -10,10 +10,10 @@ import hashlib
 import json
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,13 @@ class Quantity:
 
     Bytes may also have ``Ki``, ``Mi`` and ``Gi``, powers of 1,024.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """An annotation: a number of seconds that a file writes with a unit, as ``"7 d"``."""
+
+    units: ClassVar[Mapping[str, int]] = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +183,7 @@ Side = Annotated[int, Range(1, 65_535)]
 Percent = Annotated[float, Range(0, 100)]
 ByteCount = Annotated[int, Quantity("B")]
 PixelCount = Annotated[int, Quantity("P")]
+Seconds = Annotated[float, Duration()]
 AspectRatio = Annotated[float, Proportion(0.001, 1000)]
 
 

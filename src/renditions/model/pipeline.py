@@ -20,8 +20,10 @@ from renditions.model.fields import (
     CatalogUrl,
     NotEmpty,
     NotifyUrl,
+    Percent,
     PixelCount,
     Range,
+    Seconds,
     Side,
     StoreUrl,
     declared_in,
@@ -30,8 +32,20 @@ from renditions.model.fields import (
 from renditions.model.recipe import Focus, Rendition
 
 NoticeEvent = Literal["done", "rejected", "failed"]
+OnDelete = Literal["remove", "keep"]
+Verify = Literal["always", "schedule", "never"]
 Placeholder = Literal["none", "thumbhash", "blurhash"]
 InputFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "heic", "svg", "pdf", "dicom"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxRemovals:
+    """How many missing pictures are taken for deleted ones; beyond both, their removal is held back."""
+
+    pictures: Annotated[
+        Annotated[int, Range(0, 1_000_000_000)], "So many missing pictures are removed in any case."
+    ] = 50
+    percent: Annotated[Percent, "Up to this share of the catalog, missing pictures are removed."] = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +59,19 @@ class Source:
         "Shell patterns of the keys that are pictures, without regard to case; * crosses slashes. "
         "Names that start with a dot never match.",
     ] = ("*.jpg", "*.jpeg", "*.png", "*.webp", "*.avif", "*.gif", "*.tif", "*.tiff", "*.heic", "*.heif")
+
+    read_only: Annotated[
+        bool, "Whether nothing in the source is ever written or deleted: no marker, no uploads, no deletions."
+    ] = False
+    on_delete: Annotated[
+        OnDelete,
+        "What happens to the renditions of a picture that is gone from the source: remove deletes them with "
+        "the record, keep leaves both.",
+    ] = "remove"
+    max_removals: Annotated[
+        MaxRemovals,
+        "When missing pictures are removed without asking. Beyond it, removals wait for --allow-removals.",
+    ] = MaxRemovals()
 
     def matches(self, key: str) -> bool:
         """Tell whether an object of this key is a picture of this pipeline."""
@@ -153,6 +180,24 @@ class OutputPlace:
 
     store: Annotated[StoreUrl, 'A folder, relative to this file, or "s3://bucket/prefix/".']
     cache_control: Annotated[str | None, "The Cache-Control header that outputs are served with."] = None
+    overwrite: Annotated[
+        bool, "Whether an output may replace a file that Renditions didn't write, instead of being refused."
+    ] = False
+    verify: Annotated[
+        Verify,
+        "When unattended runs check that outputs are there and unchanged. schedule: when watch or serve "
+        "starts, and with each full comparison.",
+    ] = "schedule"
+    keep_replaced: Annotated[
+        Seconds | None,
+        'How long outputs stay that are no longer declared, or lie under a former key or place, as "7 d". '
+        "Without it they are deleted at once; those in a former place stay.",
+    ] = None
+
+    @property
+    def headers(self) -> str:
+        """What identifies the headers that outputs are served with; empty where none are declared."""
+        return self.cache_control or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +259,20 @@ class Pipeline:
     def _fingerprints(self) -> Mapping[str, str]:
         """Of pictures of which nothing is asked that isn't asked of all."""
         return {name: recipe.fingerprint() for name, recipe in self.recipes(NO_WISHES).items()}
+
+    @cached_property
+    def generation(self) -> str:
+        """A fingerprint over what the file declares, wherever its stores are and whoever is notified.
+
+        Two files of one generation make the same of every picture. The contents of ``source:KEY``
+        attachments must have been looked up.
+        """
+        declared = {
+            "source": {name: value for name, value in declared_in(self.source).items() if name != "store"},
+            "output": {name: value for name, value in declared_in(self.output).items() if name != "store"},
+            "renditions": {name: [recipe.key, recipe] for name, recipe in self.renditions.items()},
+        }
+        return hash_of([declared, self.accept, self.analyze, self.limits])
 
     @cached_property
     def rules(self) -> str:

@@ -7,7 +7,9 @@ prints, what SQLite keeps and what a DynamoDB item holds.
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
@@ -16,6 +18,9 @@ from renditions.model.pipeline import NO_WISHES, NoticeEvent, Wishes
 from renditions.model.recipe import Focus
 
 Status = Literal["processing", "done", "rejected", "failed"]
+Unknown = tuple[tuple[str, str], ...]
+"""(field, JSON text) of what a newer version wrote: it is kept and written back unchanged."""
+
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 ATTRIBUTES = frozenset(
@@ -24,6 +29,7 @@ ATTRIBUTES = frozenset(
         "lease", "original_format", "original_frames", "original_height", "original_size_bytes",
         "original_width", "owed", "pending_keys", "processed_height", "processed_size_bytes",
         "processed_width", "reason", "renditions", "revision", "rules", "status", "timestamp", "kind",
+        "generation", "headers", "missing_since", "place", "removable_until", "retired",
         "order", "owner", "output_key", "rendition_count", "rendition_bytes", "processing_microseconds",
     }
 )  # fmt: skip
@@ -94,24 +100,30 @@ class Analysis:
     """64 bits in hexadecimal."""
     sharpness: float | None = None
     transparency: bool | None = None
+    unknown: Unknown = ()
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form; what isn't known is left out."""
         item = dataclasses.asdict(self) | {"colours": [dataclasses.asdict(colour) for colour in self.colours]}
         return _without_empty(
-            {name: _without_empty(part) if isinstance(part, dict) else part for name, part in item.items()}
-        )
+            {name: _without_empty(part) if isinstance(part, dict) else part for name, part in item.items()},
+            "unknown",
+        ) | _decode_unknown(self.unknown)
 
     @classmethod
     def from_item(cls, item: dict[str, Any]) -> Analysis:
         """Return the analysis of which :meth:`to_item` made ``item``."""
         exif, position = item.get("exif"), item.get("position")
         parts = {
-            "exif": Exif(**exif) if exif else None,
-            "position": Position(**position) if position else None,
-            "colours": tuple(DominantColour(**colour) for colour in item.get("colours", ())),
+            "exif": Exif(**_split_known(exif, Exif)[0]) if exif else None,
+            "position": Position(**_split_known(position, Position)[0]) if position else None,
+            "colours": tuple(
+                DominantColour(**_split_known(colour, DominantColour)[0])
+                for colour in item.get("colours", ())
+            ),
         }
-        return cls(**item | parts)
+        known, unknown = _split_known({**item, **parts}, cls)
+        return cls(**known, unknown=unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +163,49 @@ class Output:
     size_bytes: int
     width: int | None = None
     height: int | None = None
+    sha256: str = ""
+    """Of the content, in hexadecimal; empty in records of version 0.1."""
+    is_restored: bool = False
+    """Whether it was made again because it was missing or replaced: it is not made a second time for that."""
+    unknown: Unknown = ()
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form, without the rendition's name."""
+        names = (field.name for field in dataclasses.fields(self))
+        item = {name: getattr(self, name) for name in names if name not in ("rendition", "unknown")}
+        item["is_restored"] = self.is_restored or None
+        return _without_empty(item) | _decode_unknown(self.unknown)
+
+    @classmethod
+    def from_item(cls, rendition: str, item: Mapping[str, Any]) -> Output:
+        """Return the output of which :meth:`to_item` made ``item``."""
+        known, unknown = _split_known(item, cls)
+        return cls(rendition=rendition, **known, unknown=unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """An object in the output store that is no output any more and isn't deleted yet."""
+
+    key: str
+    etag: str
+    delete_after: datetime | None = None
+    """When it is deleted; None while its deletion is held back."""
+    place: str = ""
+    """The output store that it lies in, as the pipeline file spelled it; empty for the present one."""
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        after = format_time(self.delete_after) if self.delete_after else None
+        return _without_empty(
+            {"key": self.key, "etag": self.etag, "delete_after": after, "place": self.place}
+        )
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Retired:
+        """Return the object of which :meth:`to_item` made ``item``."""
+        after = item.get("delete_after")
+        return cls(item["key"], item["etag"], parse_time(after) if after else None, item.get("place", ""))
 
 
 LONGEST_LEASE = timedelta(minutes=30)
@@ -228,6 +283,18 @@ class Record:
     lease: Lease | None = None
     history: tuple[Event, ...] = ()
     """The newest events, the oldest of them first."""
+    place: str = ""
+    """The output store that the outputs lie in, as the pipeline file spells it; empty in version 0.1."""
+    headers: str = ""
+    """The headers that the outputs were written with: see ``OutputPlace.headers``."""
+    generation: int = 0
+    """The number of the pipeline's generation that decided it: an older one must not write it."""
+    retired: tuple[Retired, ...] = ()
+    missing_since: datetime | None = None
+    """When the picture was found to be gone from the source, while its record is kept."""
+    removable_until: datetime | None = None
+    """Until when a person allows its removal, if it is still gone."""
+    unknown: Unknown = ()
     revision: int = 0
 
     def with_event(self, timestamp: datetime, status: Status, reason: str) -> Record:
@@ -237,7 +304,8 @@ class Record:
 
     def claimed_keys(self) -> frozenset[str]:
         """Return every output key that no other record may have: its outputs' and the pending ones."""
-        return frozenset(output.key for output in self.outputs) | frozenset(self.pending_keys)
+        retired = (old.key for old in self.retired if not old.place)
+        return frozenset((*(output.key for output in self.outputs), *self.pending_keys, *retired))
 
     def sorted_keys(self) -> tuple[str, ...]:
         """Return the claimed keys in order."""
@@ -299,10 +367,7 @@ class Record:
             "processed_width": first.width if first else None,
             "processed_height": first.height if first else None,
             "processed_size_bytes": first.size_bytes if first else None,
-            "renditions": {
-                output.rendition: _without_empty(dataclasses.asdict(output), "rendition")
-                for output in self.outputs
-            },
+            "renditions": {output.rendition: output.to_item() for output in self.outputs},
             "errors": dict(self.errors),
             "etag": self.etag,
             "goal": self.goal,
@@ -318,9 +383,15 @@ class Record:
                 {"timestamp": format_time(event.timestamp), "status": event.status, "reason": event.reason}
                 for event in self.history
             ],
+            "place": self.place,
+            "headers": self.headers,
+            "generation": self.generation or None,
+            "retired": [old.to_item() for old in self.retired],
+            "missing_since": format_time(self.missing_since) if self.missing_since else None,
+            "removable_until": format_time(self.removable_until) if self.removable_until else None,
             "revision": self.revision,
         }
-        return _without_empty(item)
+        return _without_empty(item) | _decode_unknown(self.unknown)
 
     @classmethod
     def from_item(cls, item: dict[str, Any], key_name: str = "image_name") -> Record:
@@ -350,7 +421,7 @@ class Record:
                 demanded=tuple(item.get("demanded", ())),
             ),
             outputs=tuple(
-                Output(rendition=name, **fields) for name, fields in item.get("renditions", {}).items()
+                Output.from_item(name, fields) for name, fields in item.get("renditions", {}).items()
             ),
             errors=tuple(item.get("errors", {}).items()),
             pending_keys=tuple(item.get("pending_keys", ())),
@@ -362,6 +433,13 @@ class Record:
                 Event(parse_time(event["timestamp"]), event["status"], event["reason"])
                 for event in item.get("history", ())
             ),
+            place=item.get("place", ""),
+            headers=item.get("headers", ""),
+            generation=item.get("generation", 0),
+            retired=tuple(map(Retired.from_item, item.get("retired", ()))),
+            missing_since=parse_time(item["missing_since"]) if "missing_since" in item else None,
+            removable_until=parse_time(item["removable_until"]) if "removable_until" in item else None,
+            unknown=_encode_unknown(item, ATTRIBUTES | {key_name}),
             revision=item.get("revision", 0),
         )
 
@@ -377,6 +455,20 @@ class Notice:
         """Return the JSON form: the event, and of the record what isn't the catalog's own affair."""
         item = self.record.to_item()
         return {"event": self.event} | {name: item[name] for name in item if name not in _INTERNAL}
+
+
+def _split_known(item: Mapping[str, Any], cls: Any) -> tuple[dict[str, Any], Unknown]:
+    """Return the class' own fields, and the others as they are kept."""
+    names = frozenset(field.name for field in dataclasses.fields(cls)) - {"unknown"}
+    return {name: item[name] for name in item if name in names}, _encode_unknown(item, names)
+
+
+def _encode_unknown(item: Mapping[str, Any], known: Collection[str]) -> Unknown:
+    return tuple((name, json.dumps(value)) for name, value in item.items() if name not in known)
+
+
+def _decode_unknown(unknown: Unknown) -> dict[str, Any]:
+    return {name: json.loads(text) for name, text in unknown}
 
 
 def _without_empty(fields: dict[str, Any], *names: str) -> dict[str, Any]:

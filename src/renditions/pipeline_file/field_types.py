@@ -7,11 +7,21 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from renditions.model.fields import NotEmpty, Pattern, Proportion, Quantity, Range, RangeOr, Template
+from renditions.model.fields import (
+    Duration,
+    NotEmpty,
+    Pattern,
+    Proportion,
+    Quantity,
+    Range,
+    RangeOr,
+    Template,
+)
 
 NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of lower-case letters, digits, - and _")
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _PROPORTION = r"^[1-9][0-9]{0,2}:[1-9][0-9]{0,2}(?!\n)$"
+_DURATION = rf"^(?=[0-9.]*[1-9])[0-9]{{1,6}}(\.[0-9]{{1,3}})? ?({'|'.join(Duration.units)})(?!\n)$"
 _EXAMPLES = {"B": '"50 MB"', "P": '"100 MP"'}
 
 
@@ -33,6 +43,8 @@ def leaf_type(base: Any, marks: list[Any]) -> Any:
             case Proportion(low, high):
                 number = Annotated[float, msgspec.Meta(ge=low, le=high)]
                 return number | Annotated[str, msgspec.Meta(pattern=_PROPORTION)]
+            case Duration():
+                return Annotated[str, msgspec.Meta(pattern=_DURATION)]
             case Quantity(unit):
                 whole = Annotated[int, msgspec.Meta(ge=1)]
                 return whole | Annotated[str, msgspec.Meta(pattern=_quantity_regex(unit))]
@@ -53,6 +65,8 @@ def parse_value(value: Any, base: Any, marks: list[Any]) -> Any:
         match mark:
             case Quantity():
                 return _parse_quantity(value)
+            case Duration():
+                return _parse_duration(value)
             case Proportion():
                 return _parse_proportion(value)
     return float(value) if base is float else value  # 2 and 2.0 are one recipe
@@ -66,6 +80,12 @@ def _parse_quantity(value: int | str) -> int:
     factor = value[len(digits) :].strip()[:-1]
     whole, _, part = digits.partition(".")
     return int(f"{whole}{part:0<3}") * _FACTORS[factor] // 1000
+
+
+def _parse_duration(value: str) -> float:
+    """Return the seconds that a duration such as ``7 d`` stands for."""
+    number = value.rstrip("sminhd ")
+    return float(number) * Duration.units[value[len(number) :].strip()]
 
 
 def _parse_proportion(value: float | str) -> float:
@@ -89,6 +109,8 @@ def describe(base: Any, marks: list[Any]) -> str:
                 return expected
             case Proportion(low, high):
                 return f'a number from {low:g} to {high:,g} or a proportion such as "16:9"'
+            case Duration():
+                return 'a duration such as "30 s", "15 min", "6 h" or "7 d"'
             case Quantity(unit):
                 return f"a whole number from 1 or a size such as {_EXAMPLES[unit]}"
     if get_origin(base) is Literal:

@@ -1,0 +1,73 @@
+"""What a catalog belongs to: its pipeline file, its source and output, and the generation in force.
+
+A catalog keeps one binding beside its records. A process that finds another pipeline file, another source or
+a newer generation there stops writing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from renditions.model.record import format_time, parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a run held back instead of doing it, and why."""
+
+    what: str
+    """``removals`` or ``output``."""
+    count: int
+    """How many pictures it is about."""
+    why: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One catalog's place in the world."""
+
+    catalog_id: str
+    """Drawn at random when the catalog is made: the marks in its source and its outputs carry it."""
+    pipeline_file: str
+    """The pipeline file's name, without its folder."""
+    source: str
+    """The source store as the file spells it, after the environment: a copied project stays valid."""
+    output: str
+    """The output store, likewise."""
+    generation: str
+    """The fingerprint of the pipeline that a person or a deployment applied last."""
+    generation_number: int = 1
+    """How often the generation has changed; a higher one supersedes a lower one."""
+    deployed_at: str = ""
+    """The deployment time (ISO 8601) that set the generation; empty where a person did."""
+    has_marker: bool = False
+    """Whether the source has this catalog's marker."""
+    former_outputs: tuple[str, ...] = ()
+    """Output stores that this catalog used before, where objects may be left."""
+    held: tuple[Held, ...] = ()
+    """What the last full run held back."""
+    schema: int = 1
+    """The version of this form; a catalog with a higher one is refused."""
+    revision: int = 0
+    """Counts the writes; each write is conditional on it (0: there is none yet)."""
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        held = [dataclasses.asdict(each) | {"since": format_time(each.since)} for each in self.held]
+        return dataclasses.asdict(self) | {"former_outputs": list(self.former_outputs), "held": held}
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Binding:
+        """Return the binding of which :meth:`to_item` made ``item``; unknown fields are left out."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        known = {name: value for name, value in item.items() if name in names}
+        held = tuple(
+            Held(each["what"], each["count"], each["why"], parse_time(each["since"]))
+            for each in known.get("held", ())
+        )
+        return cls(**known | {"former_outputs": tuple(known.get("former_outputs", ())), "held": held})
