@@ -18,7 +18,7 @@ from referencing import Registry
 
 import renditions
 from commands import run
-from renditions.cli.packaging import _print_bundle, read_target, warn_of_size
+from renditions.cli.packaging import _print_bundle, warn_of_size
 from renditions.deploy.bill import write_bill
 from renditions.deploy.bundle import PICTURES, Bundle, Part, Role, _own_files, build, find_libraries
 from renditions.deploy.wheels import Target, _read_wheel, collect_libraries
@@ -266,9 +266,15 @@ def test_what_lambda_will_not_take_is_said(capsys: pytest.CaptureFixture[str]) -
         assert ("warning: b.zip has" in capsys.readouterr().err) is not is_taken
 
 
-def test_a_platform_that_lambda_does_not_have_is_refused() -> None:
-    assert read_target("x86_64", "3.12") == Target("x86_64", "3.12")
-    with pytest.raises(UsageError, match=r"--arch: expected arm64 or x86_64, found 'x86'"):
-        read_target("x86", "3.12")
-    with pytest.raises(UsageError, match=r"--python: expected one of 3.12, 3.13, 3.14, found '3.11'"):
-        read_target("arm64", "3.11")
+@pytest.mark.parametrize(
+    ("option", "value", "choices"),
+    [("--arch", "x86", "'arm64', 'x86_64'"), ("--python", "3.11", "'3.12', '3.13', '3.14'")],
+)
+@pytest.mark.parametrize("command", ["package", "deploy"])
+def test_a_platform_that_lambda_does_not_have_is_refused(
+    tmp_path: Path, command: str, option: str, value: str, choices: str
+) -> None:
+    ended = run(tmp_path, command, option, value)
+    told = " ".join(ended.err.replace("│", " ").split())
+    assert ended.code == 2
+    assert f"Invalid value for '{option}': '{value}' is not one of {choices}." in told

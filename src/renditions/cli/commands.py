@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -26,8 +26,8 @@ from renditions.demo.folder import prepare
 from renditions.errors import RenditionsError, UsageError
 from renditions.model.pipeline import Wishes
 from renditions.model.recipe import Focus
-from renditions.model.record import STATUSES, Record, Status
-from renditions.pipeline_file.reading import load, read_preset
+from renditions.model.record import Record, Status
+from renditions.pipeline_file.reading import load, preset_names, read_preset
 from renditions.pipeline_file.schema import json_schema
 from renditions.runtime import Runtime, open_runtime
 
@@ -112,8 +112,7 @@ def opened(context: typer.Context, file: Path | None, *, read_only: bool = False
 def init(
     context: typer.Context,
     preset: Annotated[
-        str,
-        typer.Option(help="What to begin with: thumbnail, square, base64, gallery, web or shop."),
+        str, typer.Option(metavar=f"<{'|'.join(preset_names())}>", help="What to begin with.")
     ] = "thumbnail",
     file: FileOption = None,
 ) -> None:
@@ -279,29 +278,17 @@ def _find(runtime: Runtime, name: str) -> Record:
     return record
 
 
-def _parse_status(text: str | None) -> Status | None:
-    for status in STATUSES:
-        if status == text:
-            return status
-    if text is None:
-        return None
-    raise UsageError(f"--status: expected one of {', '.join(STATUSES)}, found {text!r}")
-
-
 @app.command("list")
 def list_records(
     context: typer.Context,
-    status: Annotated[
-        str | None, typer.Option(help="Only these: processing, done, rejected or failed.")
-    ] = None,
+    status: Annotated[Status | None, typer.Option(help="Only pictures with this status.")] = None,
     file: FileOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """List the pictures' records, newest first."""
-    wanted = _parse_status(status)
     with opened(context, file, read_only=True) as runtime:
-        records = runtime.catalog.query(wanted)
+        records = runtime.catalog.query(status)
         if as_json:
             display.print_json_array(record.to_item(runtime.pipeline.catalog.key) for record in records)
             return
@@ -318,7 +305,7 @@ def retry(
         list[str] | None, typer.Argument(help="Which pictures; without any, all failed.")
     ] = None,
     status: Annotated[
-        str, typer.Option(help="Which ones, where none is named: failed or rejected.")
+        Literal["failed", "rejected"], typer.Option(help="Which ones, where none is named.")
     ] = "failed",
     file: FileOption = None,
     workers: WorkersOption = WORKERS,
@@ -326,12 +313,9 @@ def retry(
     as_json: JsonOption = False,
 ) -> None:
     """Try failed (or rejected, or named) pictures again."""
-    wanted = _parse_status(status)
-    if wanted not in ("failed", "rejected"):
-        raise UsageError(f"--status: expected failed or rejected, found {status!r}")
     with opened(context, file) as runtime:
         records: Iterator[Record]
-        records = iter([_find(runtime, name) for name in names]) if names else runtime.catalog.query(wanted)
+        records = iter([_find(runtime, name) for name in names]) if names else runtime.catalog.query(status)
         reopened = sum(reopen(runtime.catalog, record) for record in records)
         display.messages.print(f"{reopened:,} to be tried again")
         _sync(runtime, workers, as_json=as_json)

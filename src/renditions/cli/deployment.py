@@ -11,9 +11,10 @@ from rich.markup import escape
 
 from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
-from renditions.cli.packaging import read_target, warn_of_size
+from renditions.cli.packaging import ArchitectureOption, PythonOption, warn_of_size
 from renditions.deploy.bundle import build
 from renditions.deploy.terraform import BUNDLE, Deployment, find_program
+from renditions.deploy.wheels import Target
 from renditions.pipeline_file.reading import load
 
 FolderOption = Annotated[
@@ -30,10 +31,8 @@ def deploy(
     context: typer.Context,
     file: FileOption = None,
     folder: FolderOption = None,
-    architecture: Annotated[
-        str, typer.Option("--arch", help="What the function runs on: arm64 or x86_64.")
-    ] = "arm64",
-    python: Annotated[str, typer.Option(help="The function's Python: 3.12, 3.13 or 3.14.")] = "3.13",
+    architecture: ArchitectureOption = "arm64",
+    python: PythonOption = "3.13",
     *,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -44,7 +43,7 @@ def deploy(
     loaded = load(path)
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
-    target = read_target(architecture, python)
+    target = Target(architecture, python)
     deployment.write(loaded.pipeline, target)
     warn_of_size(build(loaded.pipeline, deployment.folder / BUNDLE, target))
     if deployment.plan():

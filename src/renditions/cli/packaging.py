@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -18,13 +18,16 @@ from renditions.deploy.bundle import (
     MOST_SENT_BYTES,
     MOST_UNZIPPED_BYTES,
     PICTURES,
-    PYTHONS,
     Bundle,
     build,
 )
 from renditions.deploy.wheels import Architecture, Target
-from renditions.errors import UsageError
 from renditions.pipeline_file.reading import load
+
+ArchitectureOption = Annotated[Architecture, typer.Option("--arch", help="The function's processor.")]
+PythonOption = Annotated[
+    Literal["3.12", "3.13", "3.14"], typer.Option(help="The function's Python, of those that Lambda has.")
+]
 
 
 @app.command()
@@ -33,10 +36,8 @@ def package(  # noqa: PLR0913 - one for each option
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The zip to write.")] = Path(
         "bundle.zip"
     ),
-    architecture: Annotated[
-        str, typer.Option("--arch", help="What it is to run on: arm64 or x86_64.")
-    ] = "arm64",
-    python: Annotated[str, typer.Option(help="The function's Python: 3.12, 3.13 or 3.14.")] = "3.13",
+    architecture: ArchitectureOption = "arm64",
+    python: PythonOption = "3.13",
     file: FileOption = None,
     *,
     is_api: Annotated[
@@ -52,7 +53,7 @@ def package(  # noqa: PLR0913 - one for each option
     loaded = load(chosen_file(context, file))
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
-    bundle = build(loaded.pipeline, output, read_target(architecture, python), API if is_api else PICTURES)
+    bundle = build(loaded.pipeline, output, Target(architecture, python), API if is_api else PICTURES)
     if bill:
         write_bill(bundle.file, bill)
     if as_json:
@@ -71,21 +72,6 @@ def warn_of_size(bundle: Bundle) -> None:
             f"{display.format_bytes(MOST_SENT_BYTES)}, more only by way of a bucket, and never more than "
             f"{display.format_bytes(MOST_UNZIPPED_BYTES)} unzipped. Fewer accepted formats make it smaller."
         )
-
-
-def read_target(architecture: str, python: str) -> Target:
-    """Return what a bundle is to run on.
-
-    Raises:
-        UsageError: Lambda has no such processor or Python.
-
-    """
-    for known in get_args(Architecture):
-        if known == architecture and python in PYTHONS:
-            return Target(known, python)
-    if python not in PYTHONS:
-        raise UsageError(f"--python: expected one of {', '.join(PYTHONS)}, found {python!r}")
-    raise UsageError(f"--arch: expected arm64 or x86_64, found {architecture!r}")
 
 
 def _print_bundle(bundle: Bundle, python: str) -> None:

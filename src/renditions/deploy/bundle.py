@@ -24,7 +24,6 @@ from renditions.imaging.extras import is_installed
 from renditions.model.pipeline import Pipeline
 from renditions.pipeline_file.plain import to_plain
 
-PYTHONS = ("3.12", "3.13", "3.14")
 """Lambda's runtimes on Amazon Linux 2023; those before it have a C library that is too old for the wheels.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
 
