@@ -56,7 +56,7 @@ class MemoryStore:
             there = self._objects.get(key)
             expected = condition.etag if isinstance(condition, IfMatch) else None
             if (there[0].etag if there else None) != expected:
-                raise Conflict(f"{key!r} isn't what it was")
+                raise Conflict(f"{key!r} changed since it was read")
             stored = StoredObject(key, etag, len(content))
             self._objects[key] = stored, content
             self._writers[key] = writer
@@ -76,7 +76,7 @@ class MemoryStore:
         with self._lock:
             there = self._objects.get(key)
             if there and there[0].etag != condition.etag:
-                raise Conflict(f"{key!r} isn't what it was")
+                raise Conflict(f"{key!r} changed since it was read")
             self._objects.pop(key, None)
             self._writers.pop(key, None)
 

@@ -151,8 +151,8 @@ class Runtime:
         """
         if self.source_folder is None:
             raise UsageError(
-                f"watch: expected a source in a folder, found {self.pipeline.source.store!r}, where "
-                "renditions sync sees what has changed"
+                f"can't watch {self.pipeline.source.store!r}: only a source in a folder can be watched; "
+                "use renditions sync, or renditions worker with a queue"
             )
         hints = Hints() if hints is None else hints
         with closing(_take_hints(self.source_folder, hints, stop)) as taken:

@@ -249,9 +249,9 @@ def test_a_record_that_is_too_large_is_refused(catalog: DynamoCatalog) -> None:
 
 def test_what_is_no_record_is_told(catalog: DynamoCatalog, table: str) -> None:
     CLIENTS.dynamodb.put_item(TableName=table, Item={KEY: {"S": "a.jpg"}, "kind": {"S": "picture"}})
-    with pytest.raises(CatalogRefused, match="expected a record"):
+    with pytest.raises(CatalogRefused, match="can't read an item as a record"):
         catalog.get("a.jpg")
-    with pytest.raises(CatalogRefused, match="expected a record"):
+    with pytest.raises(CatalogRefused, match="can't read an item as a record"):
         list(catalog.list())
 
 

@@ -93,7 +93,7 @@ def test_what_can_not_be_made_is_told_and_what_goes_takes_its_outputs_along(
 def test_a_bucket_can_not_be_watched(folder: Path, account: Account) -> None:
     ended = run(folder, "watch")
     assert ended.code == 2
-    assert "expected a source in a folder" in ended.err
+    assert "only a source in a folder can be watched" in ended.err
 
 
 def test_without_the_extra_its_name_is_told(

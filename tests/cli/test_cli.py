@@ -219,7 +219,7 @@ def test_a_wrong_pipeline_file_is_told_whole_with_exit_code_2(folder: Path) -> N
         (["show", "nothing.jpg"], "'nothing.jpg'"),
         (["list", "--status", "odd"], "'odd' is not one of 'processing', 'done'"),
         (["sync", "-p", "none.toml"], "none.toml"),
-        (["init"], "is there already"),
+        (["init"], "exists already"),
         (["init", "-p", "new.toml", "--preset", "thumbnial"], "did you mean 'thumbnail'?"),
     ],
 )

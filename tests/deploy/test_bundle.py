@@ -200,14 +200,12 @@ def test_of_a_wheel_only_what_is_needed_at_run_time_is_taken(tmp_path: Path) -> 
 
 
 def test_a_library_that_is_not_installed_here_is_named() -> None:
-    with pytest.raises(
-        UsageError, match=r"expected no-such-library, which the pipeline needs, to be installed"
-    ):
+    with pytest.raises(UsageError, match=r"no-such-library isn't installed here, and the pipeline needs it"):
         list(collect_libraries(["no-such-library"], HERE))
 
 
 def test_a_platform_without_wheels_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match=r"expected wheels of pyvips-binary, .* for arm64 and Python 2.7"):
+    with pytest.raises(Failed, match=r"can't download pyvips-binary, .* for arm64 and Python 2.7"):
         build(preset("thumbnail"), tmp_path / "bundle.zip", Target("arm64", "2.7"))
     assert list(tmp_path.iterdir()) == []
 

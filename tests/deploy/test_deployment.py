@@ -86,7 +86,7 @@ def test_without_either_program_it_is_said_and_nothing_is_written(
     monkeypatch.setenv("PATH", str(tmp_path))
     ended = run(tmp_path, command)
     assert ended.code == 2
-    assert "expected terraform or tofu on the PATH, found neither" in ended.err.replace("\n", " ")
+    assert "can't find terraform or tofu on the PATH: install one of them" in ended.err.replace("\n", " ")
     assert [path.name for path in tmp_path.iterdir()] == ["renditions.toml"]
 
 
@@ -144,10 +144,10 @@ def test_what_the_program_fails_in_is_an_error(folder: Path) -> None:
     (folder / "deployment" / "plan-code").write_text("1")
     ended = run(folder, "deploy", "--yes")
     assert ended.code == 1
-    assert "terraform plan ended with 1" in ended.err
+    assert "terraform plan failed with exit code 1" in ended.err
     (folder / "deployment" / "plan-code").unlink()
     (folder / "deployment" / "broken").touch()
-    assert "terraform apply ended with 1" in run(folder, "deploy", "--yes").err
+    assert "terraform apply failed with exit code 1" in run(folder, "deploy", "--yes").err
 
 
 def test_destroy_leaves_what_holds_pictures_and_what_guards_it(folder: Path) -> None:
@@ -185,7 +185,7 @@ def test_when_only_pictures_are_left_there_is_nothing_to_destroy(folder: Path) -
 def test_destroy_without_a_deployment_is_refused(folder: Path) -> None:
     ended = run(folder, "destroy")
     assert ended.code == 2
-    assert "expected a deployment in" in ended.err
+    assert "has no deployment" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ each_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 @each_use
 def test_a_folder_that_is_missing_is_an_error(tmp_path: Path, use: Callable[..., object]) -> None:
     store = FolderStore(tmp_path / "inbox")
-    with pytest.raises(StoreFailed, match=r"expected a folder at .*inbox, found nothing"):
+    with pytest.raises(StoreFailed, match=r"the folder .*inbox is missing"):
         use(store, "a")
     with pytest.raises(StoreFailed, match="inbox"):
         keys(store)
@@ -70,11 +70,11 @@ def test_a_folder_that_went_away_is_an_error(root: Path) -> None:
 def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path, create: bool) -> None:
     (tmp_path / "file").write_bytes(b"")
     store = FolderStore(tmp_path / "file", create=create)
-    with pytest.raises(StoreFailed, match="found something else"):
+    with pytest.raises(StoreFailed, match="is not a folder"):
         keys(store)
-    with pytest.raises(StoreFailed, match="found something else"):
+    with pytest.raises(StoreFailed, match="is not a folder"):
         store.head("a")
-    with pytest.raises(StoreFailed, match="found something else"):
+    with pytest.raises(StoreFailed, match="is not a folder"):
         store.put("a", b"", IfAbsent(), "image/jpeg")
 
 

@@ -165,4 +165,4 @@ def test_an_answer_that_lambda_would_not_take_says_so_instead() -> None:
     assert limit(answer) == answer
     longer = limit(answer | {"body": "x" * (MOST_ANSWERED_BYTES + 1)})
     assert longer["statusCode"] == 501
-    assert "found 6,000,001" in read(longer)["detail"]
+    assert "has 6,000,001 bytes" in read(longer)["detail"]

@@ -44,7 +44,7 @@ KNOWN: dict[str, list[Known]] = {
         ),
         Known(
             "test_in_a_versioned_bucket_the_newest_version_counts",
-            "Conflict: 'a' isn't what it was",
+            "Conflict: 'a' changed since it was read",
             "in a versioned bucket, If-Match never holds in this version of the gateway",
         ),
         Known(

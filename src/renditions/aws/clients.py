@@ -131,10 +131,10 @@ class Clients:
             client = self._session.create_client(service, region_name=region, config=config)
         except NoRegionError as error:
             raise UsageError(
-                "expected an AWS region, in AWS_REGION or the AWS profile, found none"
+                "no AWS region is configured: set AWS_REGION, or a region in the AWS profile"
             ) from error
         except ProfileNotFound as error:
-            raise UsageError(str(error)) from error
+            raise UsageError(f"{error}. Set AWS_PROFILE to a profile of the AWS configuration.") from error
         client.meta.events.register("after-call", _refuse_cut)
         return client
 

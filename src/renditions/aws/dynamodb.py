@@ -102,8 +102,8 @@ class DynamoCatalog:
         freed: Sequence[str] = sorted(held - record.claimed_keys())
         if len(added) > MAX_CLAIMS:
             raise CatalogRefused(
-                f"{self}: expected at most {MAX_CLAIMS} new output keys at once for {record.name!r}, "
-                f"found {len(added)}"
+                f"{self}: {record.name!r} needs {len(added)} new output keys, and DynamoDB takes at most "
+                f"{MAX_CLAIMS} new output keys at once: declare the renditions in several steps"
             )
         revision = record.revision
         if stored:
@@ -266,7 +266,7 @@ class DynamoCatalog:
             if not keys:
                 return found
             _pause(attempt)
-        raise CatalogFailed(f"{self}: {len(keys)} records were not read, each of {ATTEMPTS} times")
+        raise CatalogFailed(f"{self}: {len(keys)} records were not read in {ATTEMPTS} attempts")
 
     def _put_alone(self, name: str, put: dict[str, Any]) -> None:
         """Write a record whose claims stay.
@@ -291,7 +291,7 @@ class DynamoCatalog:
                     if not (is_repeated and error.response.get("Item") == put["Item"]):
                         raise _changed(name) from error
                 return
-        raise CatalogFailed(f"{self}: {name!r} is in another transaction, at each of {ATTEMPTS} looks")
+        raise CatalogFailed(f"{self}: {name!r} was in another transaction at each of {ATTEMPTS} attempts")
 
     def _transact(
         self, record: Record, operations: Sequence[dict[str, Any]], added: Sequence[str] = ()
@@ -358,7 +358,7 @@ class DynamoCatalog:
         try:
             return item_to_record(item, self._key_name)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CatalogRefused(f"{self}: expected a record, found {item!r}") from error
+            raise CatalogRefused(f"{self}: can't read an item as a record: {item!r}") from error
 
     def _reported(self) -> AbstractContextManager[None]:
         return reported(str(self), passing=CatalogFailed, lasting=CatalogRefused)
@@ -393,7 +393,7 @@ def _refuse(
 
 
 def _changed(name: str) -> Conflict:
-    return Conflict(f"the record of {name!r} isn't what it was")
+    return Conflict(f"the record of {name!r} changed since it was read")
 
 
 def _check_name(name: str) -> None:

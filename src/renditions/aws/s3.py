@@ -65,7 +65,7 @@ class S3Store:
         with self._reported():
             for page in pages:
                 if "IsTruncated" not in page:  # which every listing says of itself
-                    raise StoreFailed(f"{self._place.spell()}: expected a listing, found another answer")
+                    raise StoreFailed(f"{self._place.spell()}: what answered didn't send a listing of S3")
                 for entry in page.get("Contents", ()):
                     # The prefix itself may be an object: what consoles make when they make a folder.
                     if key := entry["Key"].removeprefix(self._place.prefix):
@@ -120,7 +120,7 @@ class S3Store:
             except ClientError as error:
                 is_gone = isinstance(condition, IfMatch) and error_code(error) in _MISSING
                 if is_gone or error_code(error) in _CONDITION_FAILED:
-                    raise Conflict(f"{key!r} isn't what it was") from error
+                    raise Conflict(f"{key!r} changed since it was read") from error
                 raise
         return StoredObject(key, _etag(answer), len(content))
 
@@ -171,13 +171,13 @@ class S3Store:
         if there is None:
             return
         if there.etag != condition.etag:
-            raise Conflict(f"{key!r} isn't what it was")
+            raise Conflict(f"{key!r} changed since it was read")
         with self._reported(key):
             try:
                 self._client.delete_object(**self._target(key), IfMatch=condition.etag)
             except ClientError as error:
                 if error_code(error) in _CONDITION_FAILED:
-                    raise Conflict(f"{key!r} isn't what it was") from error
+                    raise Conflict(f"{key!r} changed since it was read") from error
                 if error_code(error) not in _MISSING:
                     raise
 
@@ -200,8 +200,8 @@ class S3Store:
     def _archived(self, key: str, error: ClientError) -> Archived:
         storage_class = error.response.get("Error", {}).get("StorageClass", "an archive")
         return Archived(
-            f"expected an object that can be read, found one in {storage_class}: restore "
-            f"{self._place.spell()}{key} first, then: renditions retry"
+            f"can't be read because it is in {storage_class}: restore {self._place.spell()}{key} first, "
+            "then: renditions retry"
         )
 
     def _reported(self, key: str = "") -> AbstractContextManager[None]:

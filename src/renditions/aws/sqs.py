@@ -111,7 +111,8 @@ class Queue:
         failed = answer.get("Failed", ())
         for entry in failed:
             can_pass = not entry["SenderFault"] or entry["Code"] in PASSING
-            text = f"{self._url}: {len(failed)} messages: {entry['Code']}: {entry.get('Message', '')}"
+            why = f"{entry['Code']}: {entry.get('Message', '')}"
+            text = f"{self._url}: {len(failed)} messages were refused: {why}"
             raise (QueueFailed if can_pass else QueueRefused)(text)
 
     def _reported(self) -> AbstractContextManager[None]:

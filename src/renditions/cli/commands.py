@@ -123,7 +123,7 @@ def init(
         with path.open("x", encoding="utf-8") as target:
             target.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} is there already; nothing was changed") from None
+        raise UsageError(f"{path} exists already; it was not changed") from None
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error.strerror}") from None
     inbox = path.parent / load(path).pipeline.source.store
@@ -272,9 +272,7 @@ def show(
 def _find(runtime: Runtime, name: str) -> Record:
     record = runtime.catalog.get(name)
     if record is None:
-        raise UsageError(
-            f"expected the name of a picture with a record, found {name!r} (see: renditions list)"
-        )
+        raise UsageError(f"there is no record of {name!r} (see: renditions list)")
     return record
 
 
@@ -347,7 +345,7 @@ def focus(
             )
         record = _find(runtime, name)
         if not wish(runtime.catalog, record, replace(record.wishes, focus=point)):
-            raise UsageError(f"focus: expected {name!r} to rest, found somebody working on it: try again")
+            raise UsageError(f"{name!r} is being processed; try again shortly")
         _sync(runtime, workers, as_json=False)
 
 

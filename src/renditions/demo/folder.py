@@ -65,9 +65,13 @@ def prepare(directory: Path, photos: Path | None) -> Path:
         if photos is None and not (directory / "inbox").exists():
             _draw(directory / "inbox")
     except OSError as error:
-        raise UsageError(f"{directory}: expected a folder to write in, found: {error.strerror}") from error
+        raise UsageError(
+            f"the demo can't be written to {directory}: {error.strerror}; name another folder"
+        ) from error
     except UnicodeEncodeError as error:
-        raise UsageError(f"expected a folder whose name is UTF-8, found {source!r}") from error
+        raise UsageError(
+            f"the pipeline file can't hold the folder {source!r}, whose name is not UTF-8: rename it"
+        ) from error
     return pipeline
 
 
@@ -84,7 +88,7 @@ def _write_once(file: Path, content: bytes) -> None:
     except FileExistsError:
         if file.read_bytes() != content:
             raise UsageError(
-                f"{file}: expected no file or the demo's own, found another pipeline; "
+                f"{file} is not the demo's own file: "
                 "run 'renditions sync' there, or name another folder for the demo"
             ) from None
 

@@ -133,7 +133,9 @@ class Deployment:
 
         """
         if not (self.folder / "main.tf").exists():
-            raise UsageError(f"expected a deployment in {self.folder}, found none (see: renditions deploy)")
+            raise UsageError(
+                f"{self.folder} has no deployment: name its --folder, or make one with renditions deploy"
+            )
         self._run("init", "-input=false")
         kept, others = self._find_resources()
         if with_pictures:
@@ -165,12 +167,12 @@ class Deployment:
         # https://developer.hashicorp.com/terraform/cli/commands/plan#detailed-exitcode
         code = self._call("plan", "-input=false", "-detailed-exitcode", f"-out={PLAN}", *options)
         if code not in (0, 2):
-            raise Failed(f"{self.program} plan ended with {code}")
+            raise Failed(f"{self.program} plan failed with exit code {code}")
         return code == 2
 
     def _run(self, *arguments: str) -> None:
         if code := self._call(*arguments):
-            raise Failed(f"{self.program} {arguments[0]} ended with {code}")
+            raise Failed(f"{self.program} {arguments[0]} failed with exit code {code}")
 
     def _call(self, *arguments: str) -> int:
         command = [self.program, *arguments]
@@ -180,7 +182,7 @@ class Deployment:
         command = [self.program, *arguments]
         ended = subprocess.run(command, cwd=self.folder, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - as above
         if ended.returncode:
-            raise Failed(f"{self.program} {arguments[0]} ended with {ended.returncode}")
+            raise Failed(f"{self.program} {arguments[0]} failed with exit code {ended.returncode}")
         return ended.stdout
 
 
@@ -210,7 +212,7 @@ def find_program() -> str:
         if path := shutil.which(name):
             return path
     raise UsageError(
-        "expected terraform or tofu on the PATH, found neither "
+        "can't find terraform or tofu on the PATH: install one of them "
         "(https://developer.hashicorp.com/terraform/install or https://opentofu.org/docs/intro/install)"
     )
 

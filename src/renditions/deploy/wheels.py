@@ -89,8 +89,7 @@ def _find_installed(name: str) -> Distribution:
         return distribution(name)
     except PackageNotFoundError:
         raise UsageError(
-            f"expected {name}, which the pipeline needs, to be installed here, found that it isn't "
-            "(pip install 'renditions[all]')"
+            f"{name} isn't installed here, and the pipeline needs it: pip install 'renditions[all]'"
         ) from None
 
 
@@ -104,7 +103,7 @@ def _read_installed(library: Distribution) -> Iterator[File]:
 def _download(names: Sequence[str], target: Target, folder: Path) -> None:
     """Have pip put the wheels of these libraries, and of all that they need, into the folder."""
     if importlib.util.find_spec("pip") is None:
-        raise UsageError("expected pip in this Python, found none (python -m ensurepip)")
+        raise UsageError("this Python has no pip, which downloads the libraries: python -m ensurepip")
     constraints = folder / "installed.txt"
     constraints.write_text("".join(f"{known.name}=={known.version}\n" for known in distributions()))
     command = [
@@ -118,8 +117,8 @@ def _download(names: Sequence[str], target: Target, folder: Path) -> None:
     if ended.returncode:
         reasons = [line for line in ended.stderr.splitlines() if line.startswith("ERROR:")]
         raise Failed(
-            f"expected wheels of {', '.join(names)} and what they need for {target.architecture} and "
-            f"Python {target.python}, found: " + (" ".join(reasons) or ended.stderr.strip())
+            f"pip can't download {', '.join(names)} and what they need for {target.architecture} and "
+            f"Python {target.python}: " + (" ".join(reasons) or ended.stderr.strip())
         )
 
 

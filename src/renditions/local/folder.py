@@ -100,7 +100,9 @@ class FolderStore:
                     after = os.fstat(file)
                     if (before.st_ctime_ns, _etag(before)) == (after.st_ctime_ns, _etag(after)):
                         return self._describe(key, after), content
-            raise StoreFailed(f"{self._root / key}: changed each of the {READ_ATTEMPTS} times it was read")
+            raise StoreFailed(
+                f"{self._root / key} can't be read: it changed during each of {READ_ATTEMPTS} attempts"
+            )
         return None
 
     def put(
@@ -158,7 +160,7 @@ class FolderStore:
                 if not stat.S_ISREG(status.st_mode):
                     return
                 if _etag(status) != condition.etag:
-                    raise Conflict(f"{key!r} isn't what it was")
+                    raise Conflict(f"{key!r} changed since it was read")
                 with closed(open_folder(root, parts[:-1])) as folder:
                     os.unlink(parts[-1], dir_fd=folder)
                     os.fsync(folder)
@@ -180,11 +182,13 @@ class FolderStore:
             return os.open(self._root, OPEN_FOLDER)
         except FileNotFoundError:
             if not self._create:
-                raise StoreFailed(f"expected a folder at {self._root}, found nothing") from None
+                raise StoreFailed(
+                    f"the folder {self._root} is missing: create it, or mount its disk"
+                ) from None
             if not make:
                 raise _NotMade from None
         except NotADirectoryError:
-            raise StoreFailed(f"expected a folder at {self._root}, found something else") from None
+            raise StoreFailed(f"{self._root} is not a folder") from None
         _make_root(self._root)
         return os.open(self._root, OPEN_FOLDER)
 
@@ -196,7 +200,9 @@ class FolderStore:
             work = os.open(WORK_FOLDER, OPEN_FOLDER, dir_fd=root)
         except NotADirectoryError:
             where = self._root / os.fsdecode(WORK_FOLDER)
-            raise StoreFailed(f"expected a folder at {where}, found something else") from None
+            raise StoreFailed(
+                f"{where} is not a folder: temporary files are kept under this name, so move it away"
+            ) from None
         if not self._swept:
             _sweep(work)
             self._swept = True
@@ -213,7 +219,9 @@ class FolderStore:
                 raise KeyRefused(f"{path}: the file system refuses this name: {error.strerror}") from error
             raise StoreFailed(f"{path}: {error.strerror}") from error
         except sqlite3.Error as error:
-            raise StoreFailed(f"{path}: the temporary list of its names: {error}") from error
+            raise StoreFailed(
+                f"{path} can't be listed: the temporary database of its names failed: {error}"
+            ) from error
 
 
 class _NotMade(Exception):
@@ -244,10 +252,10 @@ def _check(root: int, parts: Sequence[bytes], key: str, condition: Condition) ->
     with absence():
         status = read_status(root, parts)
         if not stat.S_ISREG(status.st_mode):
-            raise StoreFailed(f"expected nothing or a plain file at {key!r}, found something else")
+            raise StoreFailed(f"{key!r} can't be replaced or deleted: it is not a plain file")
         etag = _etag(status)
     if etag != (condition.etag if isinstance(condition, IfMatch) else None):
-        raise Conflict(f"{key!r} isn't what it was")
+        raise Conflict(f"{key!r} changed since it was read")
 
 
 def _make_folders(root: int, parts: Sequence[bytes], key: str) -> int:
@@ -256,7 +264,7 @@ def _make_folders(root: int, parts: Sequence[bytes], key: str) -> int:
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP):
             raise StoreFailed(
-                f"expected folders above {key!r}, found a file or a link in its path"
+                f"{key!r} can't be written: a part of its path is a file or a link, not a folder"
             ) from error
         raise
 

@@ -150,7 +150,7 @@ class RenderPool:
     def _start(self) -> _Worker:
         with self._lock:
             if self._closed:
-                raise Failed("expected an open pool of workers, found a closed one")
+                raise Failed("the pool of worker processes is closed")
             worker = _Worker(self._render)
             self._living.add(worker)
         return worker
@@ -279,8 +279,8 @@ def _unwrap(reply: tuple[Any, ...]) -> Any:
             vars(error).update(state)
             raise error from _WorkerTraceback(text)
         case (_, message, text):
-            log.error("rendering broke off\n%s", text)
-            raise Failed(f"rendering broke off: {message}") from _WorkerTraceback(text)
+            log.error("rendering failed unexpectedly\n%s", text)
+            raise Failed(f"rendering failed unexpectedly: {message}") from _WorkerTraceback(text)
     raise AssertionError(reply)
 
 

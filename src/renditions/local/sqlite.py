@@ -218,7 +218,7 @@ class SqliteCatalog:
         row = db.execute("SELECT revision, item FROM records WHERE name = ?", (record.name,)).fetchone()
         revision = row[0] if row else 0
         if revision != record.revision:
-            raise Conflict(f"{record.name!r} has revision {revision}, not {record.revision}")
+            raise Conflict(f"the record of {record.name!r} changed since it was read")
         if row:
             stored = self._parse(row[1])
             _add(db, stored.status, -Totals.of(stored))
@@ -236,7 +236,7 @@ class SqliteCatalog:
         try:
             return Record.from_item(json.loads(item))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CatalogFailed(f"{self._path}: expected a record, found {item!r}") from error
+            raise CatalogFailed(f"{self._path}: can't read a row as a record: {item!r}") from error
 
     def _prepare(self) -> None:
         """Bring the file to the newest version, whichever other processes are at it too."""
@@ -262,11 +262,13 @@ class SqliteCatalog:
             version = _read_number(self._db, "PRAGMA user_version")
             tables = _read_number(self._db, "SELECT count(*) FROM sqlite_schema")
         if application_id != APPLICATION_ID and (application_id or version or tables):
-            raise CatalogFailed(f"{self._path}: expected a catalog, found the database of another program")
+            raise CatalogFailed(
+                f"{self._path} is the database of another program: name another file as [catalog] store"
+            )
         if version > len(MIGRATIONS):
             raise CatalogTooNew(
-                f"{self._path}: expected a catalog of version {len(MIGRATIONS)} or older, found version "
-                f"{version}: a newer release of Renditions wrote it"
+                f"{self._path}: a newer release of Renditions wrote this catalog, version {version}, "
+                f"and this one reads up to version {len(MIGRATIONS)}: update Renditions"
             )
 
     @contextmanager

@@ -62,7 +62,7 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
                     f"{root} can't be watched: {error}. If there are too many folders or watchers, "
                     "raise the limits (on Linux fs.inotify.max_user_watches and max_user_instances)"
                 ) from error
-            log.warning("%s: file events broke off, everything is looked at instead: %s", root, error)
+            log.warning("%s: file events stopped, so every file is checked instead: %s", root, error)
 
 
 class _Folders:
@@ -77,9 +77,9 @@ class _Folders:
         try:
             status = self._root.stat()
         except OSError as error:
-            raise StoreFailed(f"expected a folder to watch at {self._root}: {error.strerror}") from error
+            raise StoreFailed(f"{self._root} can't be watched: {error.strerror}") from error
         if not stat.S_ISDIR(status.st_mode):
-            raise StoreFailed(f"expected a folder to watch at {self._root}, found something else")
+            raise StoreFailed(f"{self._root} can't be watched: it is not a folder")
         return status.st_dev, status.st_ino
 
     def is_root_replaced(self) -> bool:

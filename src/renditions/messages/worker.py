@@ -194,7 +194,7 @@ class Worker:
             log.error("%s", error)  # noqa: TRY400 - it says what was expected and what was found
         except Exception:
             # Whatever it is, the other messages have nothing to do with it.
-            log.exception("%s broke off", task)
+            log.exception("%s failed unexpectedly", task)
         else:
             return Outcome("", "unchanged")
         return Outcome("", "failed", again_after=retry_pause(1))

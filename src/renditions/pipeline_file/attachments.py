@@ -43,7 +43,9 @@ def _look_up(key: str, image: Attachment, place: str, source: Store) -> Attachme
     try:
         found = source.get(key)
     except Rejected as error:  # no key that it can hold, or in an archive
-        raise UsageError(f"{place}.image: expected an object of the source, found {error}") from error
+        raise UsageError(f"{place}.image: {key!r} can't be read from the source: {error}") from error
     if found is None:
-        raise UsageError(f"{place}.image: expected an object of the source, found none of the key {key!r}")
+        raise UsageError(
+            f"{place}.image: expected the key of an object in the source, found {key!r}, which isn't there"
+        )
     return replace(image, content=found[1])

@@ -182,7 +182,7 @@ class Function:
             outcome = self.process(name)
         except Exception as error:
             # Whatever it is, the other pictures of the batch have nothing to do with it.
-            log.exception("%s broke off", name, extra={"fields": about})
+            log.exception("%s failed unexpectedly", name, extra={"fields": about})
             outcome = Outcome(name, "failed", str(error), retry_pause(1))
         seconds = time.monotonic() - started
         self.pace.recent_seconds.append(seconds)
@@ -203,7 +203,7 @@ class Function:
                 self._sync(after, allowance)
         except Exception as error:
             # The pictures that came with the tick have nothing to do with it.
-            log.exception("the sync broke off", extra={"fields": about})
+            log.exception("the sync failed unexpectedly", extra={"fields": about})
             return Outcome("the sync", "failed", str(error), retry_pause(1))
         return NOTHING
 

@@ -94,7 +94,8 @@ class Authorized:
         is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
         if not is_open and not scope["aws.event"]["requestContext"].get("authorizer"):
             app = problem(
-                HTTPStatus.UNAUTHORIZED, "expected a call that an authorizer let through, found none"
+                HTTPStatus.UNAUTHORIZED,
+                "no authorizer let this request through: send the token that the API's authorizer expects",
             )
         await app(scope, receive, send)
 
@@ -104,7 +105,7 @@ def limit(answer: dict[str, Any]) -> dict[str, Any]:
     length = len(answer.get("body") or "")
     if length <= MOST_ANSWERED_BYTES:
         return answer
-    detail = f"expected at most {MOST_ANSWERED_BYTES:,} bytes, encoded, through a function, found {length:,}"
+    detail = f"the answer has {length:,} bytes, encoded, and Lambda returns at most {MOST_ANSWERED_BYTES:,}"
     status = HTTPStatus.NOT_IMPLEMENTED
     return {
         "statusCode": status,

@@ -276,9 +276,7 @@ class _LocalApi(_Api):
                 ) as form:
                     stored = await self._store(form)
             except (MultiPartException, KeyError) as error:
-                raise ApiError(
-                    HTTPStatus.BAD_REQUEST, f"expected a form with one file, found: {error}"
-                ) from error
+                raise ApiError(HTTPStatus.BAD_REQUEST, f"the upload form can't be read: {error}") from error
         headers = {"ETag": f'"{stored.etag}"', "Location": f"/pictures/{quote(stored.key)}"}
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
 

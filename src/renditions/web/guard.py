@@ -78,7 +78,7 @@ class Guard:
         if is_change and self.changes.is_over(address):
             return (
                 HTTPStatus.TOO_MANY_REQUESTS,
-                f"expected {MOST_CHANGES} in {CHANGES_SECONDS:g} s, found more",
+                f"more than {MOST_CHANGES} changes in {CHANGES_SECONDS:g} s; try again shortly",
             )
         if self.token:
             return self._check_token(self.token, scope, headers, address)
@@ -93,10 +93,15 @@ class Guard:
         is_known = any(is_token(text, token) for text in given)
         is_try = is_log_in or (bool(given) and not is_known)
         if is_try and self.wrong_tokens.is_over(address):
-            detail = f"expected {MOST_WRONG_TOKENS} tries in {WRONG_TOKENS_SECONDS:g} s, found more"
+            detail = (
+                f"more than {MOST_WRONG_TOKENS} wrong tokens in {WRONG_TOKENS_SECONDS:g} s; try again later"
+            )
             return HTTPStatus.TOO_MANY_REQUESTS, detail
         if not is_known and not scope["path"].startswith(OPEN_PATHS):
-            return HTTPStatus.UNAUTHORIZED, "expected the token that the server showed when it started"
+            return (
+                HTTPStatus.UNAUTHORIZED,
+                "the token is missing or wrong: use the one that the server showed when it started",
+            )
         return None
 
 

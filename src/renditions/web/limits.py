@@ -31,7 +31,7 @@ class Gate:
     def enter(self) -> Iterator[None]:
         """Be inside for a while; raise ApiError (503) when as many are already."""
         if not self._places.acquire(blocking=False):
-            detail = f"expected at most {self._most} {self._what} at once, found more: try again in a moment"
+            detail = f"the server handles at most {self._most} {self._what} at once; try again shortly"
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, detail)
         try:
             yield

@@ -66,7 +66,7 @@ def get_picture(service: Service, name: str) -> Record:
     """Return the record of this name, or raise what says that there is none."""
     if record := service.catalog.get(name):
         return record
-    raise ApiError(HTTPStatus.NOT_FOUND, f"expected the name of a picture with a record, found {name!r}")
+    raise ApiError(HTTPStatus.NOT_FOUND, f"there is no record of {name!r}")
 
 
 def process_picture(service: Service, name: str, *, again: bool) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def parse_focus(x: float, y: float) -> Focus:
         if not 0 <= value <= 100
     ]
     if problems:
-        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request isn't as it should be", problems)
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request", problems)
     return Focus(x=x, y=y)
 
 
@@ -105,7 +105,7 @@ def demand(service: Service, rendition: str, name: str) -> None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"expected one of {names}, found {rendition!r}")
     record = service.catalog.get(name) or service.process(name).record
     if record is None:
-        raise ApiError(HTTPStatus.NOT_FOUND, f"expected the name of a picture, found {name!r}")
+        raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
     if record.find_output(rendition):
         return
     if declared.on_demand and rendition not in record.wishes.demanded:
@@ -117,11 +117,9 @@ def demand(service: Service, rendition: str, name: str) -> None:
             return
         if outcome.again_after is None:
             why = (record and record.reason) or outcome.reason
-            raise ApiError(
-                HTTPStatus.UNPROCESSABLE_ENTITY, f"expected a picture that can become it, found: {why}"
-            )
+            raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{name!r} can't become {rendition!r}: {why}")
         time.sleep(_PAUSE_SECONDS)
-    raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"expected {name!r} to rest, found it in work: try again")
+    raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"{name!r} is being processed; try again shortly")
 
 
 def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> None:
@@ -129,9 +127,7 @@ def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> No
         record = get_picture(service, name)
         if wish(service.catalog, record, change(record.wishes)):
             return
-    raise ApiError(
-        HTTPStatus.CONFLICT, f"expected the record of {name!r} to rest, found it changing all the time"
-    )
+    raise ApiError(HTTPStatus.CONFLICT, f"the record of {name!r} keeps changing; try again shortly")
 
 
 def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, Any]:
@@ -149,12 +145,12 @@ def delete_picture(service: Service, name: str) -> None:
     """Delete a picture from the source, and with it its renditions and its record."""
     there = _head(service, name)
     if there is None and service.catalog.get(name) is None:
-        raise ApiError(HTTPStatus.NOT_FOUND, f"expected the name of a picture, found {name!r}")
+        raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
     if there:
         try:
             service.source.delete(name, IfMatch(there.etag))
         except Conflict:
-            detail = f"expected {name!r} as it was, found one that was replaced meanwhile"
+            detail = f"{name!r} was replaced meanwhile, so it was not deleted"
             raise ApiError(HTTPStatus.CONFLICT, detail) from None
     service.process(name)
 
@@ -163,7 +159,7 @@ def read_original(service: Service, name: str) -> tuple[bytes, str, str]:
     """Return a picture's own content, its media type and its ETag."""
     got = service.source.get(name) if _head(service, name) else None
     if got is None:
-        raise ApiError(HTTPStatus.NOT_FOUND, f"expected the name of a picture, found {name!r}")
+        raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
     record = service.catalog.get(name)
     original = record.original if record else None
     facts = FORMATS.get(original.format) if original and original.format else None
@@ -175,9 +171,7 @@ def read_rendition(service: Service, rendition: str, name: str) -> tuple[bytes, 
     output = get_picture(service, name).find_output(rendition)
     got = service.output.get(output.key) if output else None
     if output is None or got is None:
-        raise ApiError(
-            HTTPStatus.NOT_FOUND, f"expected a rendition of {name!r}, found none called {rendition!r}"
-        )
+        raise ApiError(HTTPStatus.NOT_FOUND, f"there is no rendition {rendition!r} of {name!r}")
     return got[1], FORMATS[output.format].content_type, got[0].etag
 
 

@@ -87,7 +87,7 @@ def check_body(
         elif name not in values and name in required:
             problems.append((name, f"expected {_KINDS[kind]}, found nothing"))
     if problems:
-        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request isn't as it should be", problems)
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request", problems)
     return tuple(values.get(name, optional.get(name)) for name in types)
 
 

@@ -40,7 +40,7 @@ def serve(
 
     """
     if token is None and host not in LOOPBACK:
-        raise UsageError(f"expected a token for an address that others reach, found none for {host!r}")
+        raise UsageError(f"other machines can reach {host!r}, so a token is needed: pass --token")
     announcements = Announcements()
     hints = Hints()
     links = LocalLinks()
@@ -87,7 +87,9 @@ def serve(
             try:
                 server.run()
             except SystemExit as error:  # how uvicorn says that it couldn't start
-                raise UsageError(f"expected a free address, found {host}:{port} taken") from error
+                raise UsageError(
+                    f"can't listen on {host}:{port}: if another program uses the port, choose another --port"
+                ) from error
             finally:
                 stop.set()
                 announcements.close()

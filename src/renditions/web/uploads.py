@@ -105,12 +105,13 @@ class LocalUploads:
         """
         policy = fields.get("policy", "")
         if not hmac.compare_digest(self._sign(policy).encode(), fields.get("x-signature", "").encode()):
-            raise ApiError(HTTPStatus.FORBIDDEN, "expected the fields of POST /uploads, found others")
+            raise ApiError(
+                HTTPStatus.FORBIDDEN,
+                "the form's signature is wrong: send the fields of POST /uploads unchanged",
+            )
         conditions: dict[str, Any] = json.loads(base64.b64decode(policy))
         if time.time() > conditions["expires_at"]:
-            raise ApiError(
-                HTTPStatus.FORBIDDEN, "expected a form of the last minutes, found one that ran out"
-            )
+            raise ApiError(HTTPStatus.FORBIDDEN, "the form has expired: ask for another with POST /uploads")
         for field, condition in (("key", "key"), ("Content-Type", "content_type")):
             if fields.get(field) != conditions[condition]:
                 detail = f"expected {field} {conditions[condition]!r}, found {fields.get(field)!r}"
@@ -129,7 +130,7 @@ class LocalUploads:
                 name, content, IfMatch(there.etag) if there else IfAbsent(), conditions["content_type"]
             )
         except Conflict:
-            detail = f"expected no picture called {name!r}, found one that was uploaded meanwhile"
+            detail = f"another picture called {name!r} was uploaded meanwhile: choose another name"
             raise ApiError(HTTPStatus.CONFLICT, detail) from None
         self.service.hint(name)
         return stored
@@ -173,7 +174,10 @@ def _free_name(service: Service, name: str) -> str:
         if service.source.head(name) is None:
             return name
         name = f"{stem}-{number}{suffix}"
-    raise ApiError(HTTPStatus.CONFLICT, f"expected another name, found {MOST_NUMBERED} like {name!r}")
+    raise ApiError(
+        HTTPStatus.CONFLICT,
+        f"there are {MOST_NUMBERED} pictures with names like {name!r}: choose another name",
+    )
 
 
 def find_upload_problems(
