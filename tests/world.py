@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from doubles import MemoryCatalog, MemoryNotifier, MemoryStore
@@ -20,6 +21,8 @@ from renditions.core.reconcile import plan
 from renditions.errors import StoreFailed
 from renditions.model.pipeline import Notify, OutputPlace, Pipeline, Source
 from renditions.model.recipe import Rendition
+from renditions.model.registry import Shared
+from renditions.runtime.parts import Parts
 
 __all__ = ["LOG", "Crash", "Steps", "World", "expected_output", "hash_render", "make_pipeline"]
 
@@ -121,6 +124,19 @@ class World:
             **ports,
         )
         return replace(processor, **changes)
+
+    def parts(self) -> Parts:
+        """Return the world's parts, as an entry point opens them."""
+        return Parts(
+            self.pipeline,
+            Path(),
+            source=self.source,
+            output=self.output,
+            catalog=self.catalog,
+            notifiers={notify.target: self.notifier for notify in self.pipeline.notify},
+            shared=Shared(),
+            is_gone=self.gone.__contains__,
+        )
 
     def plan(self) -> list[tuple[str, str]]:
         """Return (name, action) of everything that is to be done."""

@@ -10,10 +10,10 @@ import pytest
 
 from aws.answers import Answer, answering
 from contract.cloud import CLIENTS, name_of
-from renditions.aws.cloud import Cloud
-from renditions.aws.sqs import Queue, Received
+from renditions.aws.sqs import Queue, Received, open_queue
 from renditions.errors import QueueFailed, QueueRefused
 from renditions.messages.events import decode
+from renditions.model.registry import Shared
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -37,7 +37,7 @@ def url(tmp_path: Path) -> str:
 
 
 def test_a_message_is_received_once_and_is_gone_when_it_is_deleted(url: str) -> None:
-    queue = Cloud().open_queue(url)
+    queue = open_queue(url, Shared())
     assert queue.receive(wait_seconds=0) == []
     for body in ("one", "two"):
         CLIENTS.sqs.send_message(QueueUrl=url, MessageBody=body)

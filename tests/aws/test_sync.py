@@ -13,7 +13,7 @@ from commands import draw, run
 from contract.cloud import CLIENTS, name_of
 from renditions.errors import UsageError
 from renditions.pipeline_file.reading import load, read_preset
-from renditions.runtime import open_runtime
+from renditions.runtime.parts import open_parts
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -103,5 +103,8 @@ def test_without_the_extra_its_name_is_told(
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "botocore.config", None)
     loaded = load(folder / "renditions.toml", {"SOURCE_BUCKET": "photos-in"})
-    with pytest.raises(UsageError, match=r"pip install 'renditions\[aws\]'"), open_runtime(loaded):
+    with (
+        pytest.raises(UsageError, match=r"pip install 'renditions\[aws\]'"),
+        open_parts(loaded.pipeline, loaded.directory),
+    ):
         pass

@@ -32,7 +32,7 @@ from PIL import Image
 from commands import RENDITIONS, run, write_pipeline
 from faults.vitals import Vitals, compare_quarters, find_children, look
 from renditions.pipeline_file.reading import load
-from renditions.runtime import Runtime, open_runtime
+from renditions.runtime.parts import Parts, open_parts
 from web.browser import find_port, wait_for
 from web.test_load import upload
 
@@ -140,15 +140,15 @@ class Traffic:
         return content.getvalue()
 
 
-def check_promise(runtime: Runtime, sound: dict[str, bool]) -> list[str]:
+def check_promise(parts: Parts, sound: dict[str, bool]) -> list[str]:
     """Return what isn't as it should be once a sync has ended."""
     wrong = []
     outputs = set()
-    records = {record.name: record for record in runtime.catalog.list()}
+    records = {record.name: record for record in parts.catalog.list()}
     if records.keys() != sound.keys():
         wrong.append(f"records of other pictures: {sorted(records.keys() ^ sound.keys())}")
     for name, record in records.items():
-        found = runtime.source.head(name)
+        found = parts.source.head(name)
         status, count = ("done", 2) if sound.get(name) else ("rejected", 0)
         if (record.status, len(record.outputs)) != (status, count) or (found and record.etag != found.etag):
             wrong.append(f"expected {name} {status} with {count} outputs, found {record}")
@@ -156,10 +156,10 @@ def check_promise(runtime: Runtime, sound: dict[str, bool]) -> list[str]:
             wrong.append(f"something is left to do: {record}")
         for made in record.outputs:
             outputs.add(made.key)
-            there = runtime.output.head(made.key)
+            there = parts.output.head(made.key)
             if there is None or there.etag != made.etag or made.source_etag != record.etag:
                 wrong.append(f"{made.key} isn't what the record says")
-    left_over = {found.key for found in runtime.output.list()} - outputs
+    left_over = {found.key for found in parts.output.list()} - outputs
     return [*wrong, *(f"{key} is in no record" for key in left_over)]
 
 
@@ -178,13 +178,13 @@ def soak(folder: Path, seconds: float, looks: int = LOOKS) -> tuple[list[Vitals]
     try:
         wait_for(f"http://127.0.0.1:{port}")
         loaded = load(folder / "renditions.toml")
-        with open_runtime(loaded) as runtime:
+        with open_parts(loaded.pipeline, loaded.directory) as parts:
             began = time.monotonic()
             for number in range(1, looks + 1):
                 while time.monotonic() < began + number * seconds / looks:
                     traffic.act()
                     time.sleep(PAUSE_SECONDS)
-                taken.append(look(server.pid, folder, temporary, runtime.catalog))
+                taken.append(look(server.pid, folder, temporary, parts.catalog))
         if server.poll() is not None:
             return taken, ["the server has ended"], traffic.done
         server.terminate()
@@ -201,8 +201,9 @@ def check_after(folder: Path, temporary: Path, sound: dict[str, bool]) -> list[s
     time.sleep(1.1)  # until every file is at rest
     run(folder, "retry")  # what was given up because its worker was killed three times
     run(folder, "sync")
-    with open_runtime(load(folder / "renditions.toml"), read_only=True) as runtime:
-        wrong = check_promise(runtime, sound)
+    loaded = load(folder / "renditions.toml")
+    with open_parts(loaded.pipeline, loaded.directory, read_only=True) as parts:
+        wrong = check_promise(parts, sound)
     left = [*temporary.rglob("*"), *folder.glob("*-owners/*"), *folder.glob("*/.renditions/**/*.part")]
     return wrong + [f"{path} is left over" for path in left if path.is_file()]
 

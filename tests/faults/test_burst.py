@@ -19,11 +19,12 @@ from commands import write_pipeline
 from hashing import hash_render
 from renditions.core import reconcile
 from renditions.core.difference import Outcome
-from renditions.core.process import Processor
+from renditions.core.process import Process, Processor
 from renditions.core.reconcile import Hints, follow, sync
 from renditions.model.recipe import Rendition
 from renditions.pipeline_file.reading import load
-from renditions.runtime import count_threads, open_runtime
+from renditions.runtime.machine import count_threads, watch
+from renditions.runtime.parts import open_parts
 from world import World, make_pipeline
 
 BURST = int(os.environ.get("BURST", "4000"))
@@ -53,7 +54,7 @@ class Observed(Hints):
 class Pace:
     """A function to process names, and how many were in work at once."""
 
-    def __init__(self, process: Callable[[str], Outcome]) -> None:
+    def __init__(self, process: Process) -> None:
         self._process = process
         self._lock = threading.Lock()
         self._now = 0
@@ -149,9 +150,10 @@ def test_files_that_come_while_a_sync_is_at_work_are_no_more_than_a_word(tmp_pat
     (tmp_path / "inbox/first.jpg").write_bytes(b"first")
     begun, go, stop = threading.Event(), threading.Event(), threading.Event()
     hints = Observed()
-    with open_runtime(load(tmp_path / "renditions.toml")) as runtime:
+    loaded = load(tmp_path / "renditions.toml")
+    with open_parts(loaded.pipeline, loaded.directory) as parts:
         processor = Processor(
-            pipeline=runtime.pipeline, source=runtime.source, output=runtime.output, catalog=runtime.catalog,
+            pipeline=parts.pipeline, source=parts.source, output=parts.output, catalog=parts.catalog,
             render=hash_render, notifiers={}, owner="watch", clock=World().clock,
         )  # fmt: skip
 
@@ -163,7 +165,7 @@ def test_files_that_come_while_a_sync_is_at_work_are_no_more_than_a_word(tmp_pat
         pace = Pace(process)
         with ThreadPoolExecutor(1) as executor:
             watching = executor.submit(
-                runtime.watch, pace, workers=2, stop=stop, on_outcome=lambda _: None, hints=hints
+                watch, parts, pace, workers=2, stop=stop, on_outcome=lambda _: None, hints=hints
             )
             try:
                 assert begun.wait(60)
@@ -171,11 +173,11 @@ def test_files_that_come_while_a_sync_is_at_work_are_no_more_than_a_word(tmp_pat
                     (tmp_path / f"inbox/{number}.jpg").write_bytes(b"%d" % number)
                 wait_until(lambda: hints.were_too_many)
                 go.set()
-                wait_until(lambda: sum(1 for _ in runtime.catalog.query("done")) == FILES + 1)
+                wait_until(lambda: sum(1 for _ in parts.catalog.query("done")) == FILES + 1)
             finally:
                 go.set()
                 stop.set()
             watching.result()
         assert hints.most <= MOST
         assert pace.most <= 2 * count_threads(2)
-        assert {difference.action for difference in runtime.plan()} == {"keep"}
+        assert {difference.action for difference in parts.plan()} == {"keep"}

@@ -25,26 +25,22 @@ import pytest
 from aws.account import Account
 from aws.answers import Answer, answering
 from aws.proxy import BAD_GATEWAY, FAULTS, Fault, Request, proxied
-from contract.catalogs import make_record
 from contract.cloud import CLIENTS, name_of
 from faults import promise
 from hashing import hash_render
 from renditions.aws.clients import Clients
-from renditions.aws.cloud import Cloud
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.s3 import S3Store
-from renditions.aws.sns import EventBridgeNotifier, SnsNotifier
 from renditions.aws.sqs import Queue
 from renditions.core.difference import Difference, Outcome
 from renditions.core.leases import reopen
-from renditions.core.process import Processor
 from renditions.core.reconcile import plan, sync
-from renditions.errors import CatalogFailed, Failed, NotifyFailed, QueueFailed, StoreFailed
+from renditions.errors import CatalogFailed, Failed, QueueFailed, StoreFailed
 from renditions.messages.events import encode_sync
 from renditions.messages.worker import Times, Worker
-from renditions.model.pipeline import Notify, OutputPlace, Pipeline, S3Place, Source
+from renditions.model.pipeline import CatalogPlace, Notify, OutputPlace, Pipeline, S3Place, Source
 from renditions.model.recipe import Rendition
-from renditions.model.record import Notice
+from renditions.runtime.parts import Parts, open_parts, open_queue
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -84,27 +80,15 @@ class Weather:
 
 @dataclass
 class Place:
-    """An account and a pipeline on it, whose every call goes through the proxy."""
+    """An account and a pipeline's parts on it, whose every call goes through the proxy."""
 
     account: Account
-    pipeline: Pipeline
-    cloud: Cloud
+    parts: Parts
     ahead: timedelta = timedelta()
     """How far the workers' clock is ahead: so that leases end without anybody waiting for it."""
 
     def __post_init__(self) -> None:
-        source, output = (S3Place(f"{self.account.table}-{which}", "") for which in ("in", "out"))
-        target = self.pipeline.notify[0].target
-        self.processor = Processor(
-            pipeline=self.pipeline,
-            source=self.cloud.open_store(source),
-            output=self.cloud.open_store(output),
-            catalog=self.cloud.open_catalog(self.account.table, "image_name"),
-            render=hash_render,
-            notifiers={target: self.cloud.open_notifier(self.pipeline.notify[0].to)},
-            owner="worker",
-            clock=self.clock,
-        )
+        self.processor = replace(self.parts.make_processor(hash_render, "worker"), clock=self.clock)
 
     def clock(self) -> datetime:
         return datetime.now(UTC) + self.ahead
@@ -119,7 +103,7 @@ class Place:
         told: list[Outcome] = []
         stop = threading.Event()
         worker = Worker(
-            self.cloud.open_queue(self.account.pictures),
+            open_queue(self.account.pictures, self.parts.shared),
             S3Place(f"{self.account.table}-in", ""),
             self.processor.process,
             self.plan,
@@ -139,7 +123,9 @@ class Place:
     def check(self) -> None:
         """Check, at the server itself, that there is all that should be and nothing else."""
         account = self.account
-        promise.check(replace(self.pipeline, notify=()), account.source, account.output, account.catalog, ())
+        promise.check(
+            replace(self.parts.pipeline, notify=()), account.source, account.output, account.catalog, ()
+        )
         told = {(item["image_name"], item["event"], item["etag"]) for item in account.take_notices()}
         records = list(account.catalog.list())
         assert {(record.name, record.status, record.etag) for record in records} <= told
@@ -157,8 +143,9 @@ def weather(request: pytest.FixtureRequest) -> Weather:
 def place(tmp_path: Path, weather: Weather) -> Iterator[Place]:
     account = Account(name_of(tmp_path))
     pipeline = Pipeline(
-        source=Source(store="s3://in"),
-        output=OutputPlace(store="s3://out"),
+        source=Source(store=f"s3://{account.table}-in"),
+        output=OutputPlace(store=f"s3://{account.table}-out"),
+        catalog=CatalogPlace(store=f"dynamodb:{account.table}"),
         renditions={"thumb": Rendition(width=200), "large": Rendition(width=1200)},
         notify=(Notify(on=("done", "rejected", "failed"), to=f"sns:{account.topic}"),),
     )
@@ -167,7 +154,8 @@ def place(tmp_path: Path, weather: Weather) -> Iterator[Place]:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("AWS_ENDPOINT_URL", url)
-        yield Place(account, pipeline, Cloud())
+        with open_parts(pipeline, tmp_path) as parts:
+            yield Place(account, parts)
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -225,7 +213,6 @@ def test_after_a_bad_network_one_sync_makes_it_all_true(
     print(f"{weather.seen.total():,} requests, {faults:,} faults, {len(told)} outcomes")
 
 
-DONE = Notice("done", make_record())
 CALLS: dict[str, tuple[Callable[[Clients], object], str, type[Failed]]] = {
     "receiving": (
         lambda clients: Queue(clients.sqs, "http://queue").receive(),
@@ -236,16 +223,6 @@ CALLS: dict[str, tuple[Callable[[Clients], object], str, type[Failed]]] = {
         lambda clients: Queue(clients.sqs, "http://queue").send(["one"]),
         '{"Successful": [], "Failed": [{"Id": "0", "SenderFault": false, "Code": "InternalError"}]}',
         QueueFailed,
-    ),
-    "an event": (
-        lambda clients: EventBridgeNotifier(clients.events, "default").send(DONE),
-        '{"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}',
-        NotifyFailed,
-    ),
-    "a notice": (
-        lambda clients: SnsNotifier(clients.sns, "arn:aws:sns:eu-west-1:123456789012:a").send(DONE),
-        "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>",
-        NotifyFailed,
     ),
     "a listing of objects": (
         lambda clients: list(S3Store(clients.s3, S3Place("bucket", "")).list()),
@@ -276,9 +253,8 @@ def test_half_an_answer_is_none_and_may_be_whole_the_next_time(what: str) -> Non
     assert type(raised.value) is error
 
 
-@pytest.mark.parametrize("what", ["a notice", "a listing of objects"])
-def test_a_page_from_something_in_between_is_no_answer(what: str) -> None:
-    call, _, error = CALLS[what]
+def test_a_page_from_something_in_between_is_no_answer() -> None:
+    call, _, error = CALLS["a listing of objects"]
     with answering([Answer(200, BAD_GATEWAY.decode())]) as (clients, _), pytest.raises(error) as raised:
         call(clients)
     assert type(raised.value) is error

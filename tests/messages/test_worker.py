@@ -22,6 +22,7 @@ from commands import RENDITIONS, draw, run
 from contract.cloud import CLIENTS, name_of
 from renditions.aws.sqs import Queue, Received
 from renditions.core.difference import Outcome
+from renditions.core.process import Process
 from renditions.errors import QueueFailed, QueueRefused
 from renditions.messages.events import encode_change, encode_sync
 from renditions.messages.worker import Times, Worker
@@ -65,7 +66,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 @contextmanager
 def working(
-    queue: Queue, world: World, process: Callable[[str], Outcome] | None = None, times: Times = QUICK
+    queue: Queue, world: World, process: Process | None = None, times: Times = QUICK
 ) -> Iterator[list[Outcome]]:
     """Run a worker of two threads until the context is left; yield what it tells."""
     told: list[Outcome] = []

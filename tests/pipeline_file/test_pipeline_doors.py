@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from renditions.errors import PipelineError, RenditionsError
 from renditions.pipeline_file.reading import check, load, parse, preset_names, read_preset
-from renditions.runtime import open_runtime
+from renditions.runtime.parts import open_parts
 
 HERE = Path("/pipelines")
 PRESETS = [read_preset(name) for name in preset_names()]
@@ -67,7 +67,7 @@ def test_a_file_changed_anywhere_is_read_or_told_of(content: bytes) -> None:
             check_told(error, str(file))
             return
         try:
-            with open_runtime(loaded, read_only=True):
+            with open_parts(loaded.pipeline, loaded.directory, read_only=True):
                 pass
         except RenditionsError as error:
             assert str(error)  # noqa: PT017 - either outcome is right

@@ -105,12 +105,9 @@ def test_its_start_makes_the_clients_and_imports_no_library_that_the_first_call_
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"SOURCE_BUCKET": ""},
-            "source.store: expected s3://bucket/prefix/ (or SOURCE_BUCKET), found",
-        ),
-        ({"TABLE_NAME": ""}, "catalog.store: expected dynamodb:TABLE (or TABLE_NAME), found"),
-        ({"OUTPUT_BUCKET": "Not A Bucket"}, "OUTPUT_BUCKET: expected a folder or"),
+        ({"SOURCE_BUCKET": ""}, 'source.store: expected "s3://bucket/prefix/" on Lambda (or SOURCE_BUCKET'),
+        ({"TABLE_NAME": ""}, 'catalog.store: expected "dynamodb:TABLE" on Lambda (or TABLE_NAME'),
+        ({"OUTPUT_BUCKET": "Not A Bucket"}, 'OUTPUT_BUCKET: expected "s3://bucket/prefix/" or'),
     ],
 )
 def test_a_function_that_lacks_something_says_so_when_it_starts(

@@ -45,13 +45,9 @@ def open_service(world: World) -> Service:
         return world.processor().process(name)
 
     return Service(
-        pipeline=world.pipeline,
-        source=world.source,
-        output=world.output,
-        catalog=world.catalog,
+        parts=world.parts(),
         process=process,
         hint=lambda name: void(process(name)),
-        plan=world.differences,
         announcements=Announcements(),
         links=LocalLinks(),
     )

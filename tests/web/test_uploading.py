@@ -235,7 +235,7 @@ def test_what_failed_is_tried_again_by_a_button(browser: Browser) -> None:
 
     def hint(name: str) -> None:
         record = service.process(name).record
-        item = picture_item(service.pipeline, service.links, record) if record else None
+        item = picture_item(service.parts.pipeline, service.links, record) if record else None
         service.announcements.tell({"name": name, "picture": item})
 
     app = make_app(replace(service, hint=hint), secret=b"s", hosts=hosts_of("127.0.0.1"))

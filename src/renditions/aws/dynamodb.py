@@ -11,14 +11,15 @@ import heapq
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import groupby, islice, takewhile
+from pathlib import Path
 from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
-from renditions.aws.clients import error_code, reported
+from renditions.aws.clients import Clients, error_code, reported
 from renditions.aws.table import (
     BINDING,
     BY_NAME,
@@ -37,7 +38,9 @@ from renditions.aws.table import (
 from renditions.core.ports import OnUnreadable, Place, Unreadable
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
 from renditions.model.binding import Binding
+from renditions.model.pipeline import CatalogPlace
 from renditions.model.record import STATUSES, Record, Status, format_time
+from renditions.model.registry import Shared
 from renditions.model.totals import Totals
 
 MAX_NAME_BYTES = 1024
@@ -411,3 +414,12 @@ def _check_name(name: str) -> None:
 def _pause(attempt: int) -> None:
     """Wait for a random time, so that those who met don't meet again."""
     time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
+
+
+def open_catalog(
+    declared: CatalogPlace, _: Path, shared: Shared, *, read_only: bool
+) -> AbstractContextManager[DynamoCatalog]:
+    """Return the catalog of ``dynamodb:TABLE``, which must be there."""
+    del read_only
+    table = declared.store.removeprefix("dynamodb:")
+    return nullcontext(DynamoCatalog(shared.get(Clients).dynamodb, table, declared.key))

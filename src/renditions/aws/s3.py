@@ -13,10 +13,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from renditions.aws.clients import error_code, reported
+from renditions.aws.clients import Clients, error_code, reported
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject
 from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused
-from renditions.model.pipeline import S3Place
+from renditions.model.pipeline import OutputPlace, S3Place
+from renditions.model.registry import Shared
 
 MAX_KEY_BYTES = 1024
 
@@ -235,3 +236,8 @@ def full_key(prefix: str, key: str) -> str:
         if depth < 0:
             raise KeyRefused(f"expected a key that doesn't lead above its bucket, found {full!r}")
     return full
+
+
+def open_store(place: S3Place, output: OutputPlace | None, shared: Shared) -> S3Store:
+    """Return the store of ``s3://bucket/prefix/``; ``output`` is None for a source."""
+    return S3Store(shared.get(Clients).s3, place, output.cache_control if output else None)

@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from renditions.aws.clients import PASSING, reported
+from renditions.aws.clients import PASSING, Clients, reported
 from renditions.errors import QueueFailed, QueueRefused
+from renditions.model.registry import Shared
 
 MAX_BATCH = 10
 """How many messages one request of SQS is about at most."""
@@ -117,3 +118,8 @@ class Queue:
 
     def _reported(self) -> AbstractContextManager[None]:
         return reported(self._url, passing=QueueFailed, lasting=QueueRefused)
+
+
+def open_queue(url: str, shared: Shared) -> Queue:
+    """Return the queue of this URL."""
+    return Queue(shared.get(Clients).sqs, url)

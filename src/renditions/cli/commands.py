@@ -23,13 +23,16 @@ from renditions.cli import display
 from renditions.core.difference import Outcome
 from renditions.core.leases import reopen, wish
 from renditions.demo.folder import prepare
-from renditions.errors import RenditionsError, UsageError
+from renditions.errors import PipelineError, RenditionsError, UsageError
 from renditions.model.pipeline import Wishes
 from renditions.model.recipe import Focus
 from renditions.model.record import Record, Status
+from renditions.pipeline_file.backend_checks import find_missing_libraries
 from renditions.pipeline_file.reading import load, preset_names, read_preset
 from renditions.pipeline_file.schema import json_schema
-from renditions.runtime import Runtime, open_runtime
+from renditions.runtime.machine import open_workers
+from renditions.runtime.machine import sync as sync_parts
+from renditions.runtime.parts import Parts, open_parts
 
 DEFAULT_FILE = Path("renditions.toml")
 INTERRUPTED = 130
@@ -99,13 +102,13 @@ def chosen_file(context: typer.Context, file: Path | None) -> Path:
 
 
 @contextmanager
-def opened(context: typer.Context, file: Path | None, *, read_only: bool = False) -> Iterator[Runtime]:
+def opened(context: typer.Context, file: Path | None, *, read_only: bool = False) -> Iterator[Parts]:
     """Open the chosen pipeline's parts, telling its warnings."""
     loaded = load(chosen_file(context, file), os.environ)
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
-    with open_runtime(loaded, read_only=read_only) as runtime:
-        yield runtime
+    with open_parts(loaded.pipeline, loaded.directory, read_only=read_only) as parts:
+        yield parts
 
 
 @app.command()
@@ -139,6 +142,8 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
     path = chosen_file(context, file)
     loaded = load(path, os.environ)
     pipeline = loaded.pipeline
+    if missing := tuple(find_missing_libraries(pipeline)):
+        raise PipelineError(str(path), missing)
     example = "folder/photo.jpg"
     keys = pipeline.output_keys(example, "etag", Wishes(demanded=tuple(pipeline.renditions)))
     if as_json:
@@ -162,8 +167,8 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
 @app.command()
 def plan(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
     """Show what sync would do, and change nothing."""
-    with opened(context, file, read_only=True) as runtime:
-        differences = runtime.plan()
+    with opened(context, file, read_only=True) as parts:
+        differences = parts.plan()
         if as_json:
             display.print_json_array(
                 difference.to_item() for difference in differences if difference.action != "keep"
@@ -191,19 +196,17 @@ def sync(
     as_json: JsonOption = False,
 ) -> None:
     """Make every picture's renditions what the file declares."""
-    with opened(context, file) as runtime:
-        _sync(runtime, workers, as_json=as_json)
+    with opened(context, file) as parts:
+        _sync(parts, workers, as_json=as_json)
 
 
-def _sync(runtime: Runtime, workers: int, *, as_json: bool) -> None:
+def _sync(parts: Parts, workers: int, *, as_json: bool) -> None:
     """Sync with a progress bar, print the summary and exit with its code."""
     with stopping() as stop:
-        total = sum(difference.action != "keep" for difference in runtime.plan()) if _on_terminal() else None
+        total = sum(difference.action != "keep" for difference in parts.plan()) if _on_terminal() else None
         with display.show_progress("pictures", total, quiet=as_json) as progress:
             troubles = itertools.count(1)
-            logged = {
-                event for notify in runtime.pipeline.notify if notify.to == "log:" for event in notify.on
-            }
+            logged = {event for notify in parts.pipeline.notify if notify.to == "log:" for event in notify.on}
 
             def tell(outcome: Outcome) -> None:
                 if outcome.again_after is None:
@@ -216,8 +219,8 @@ def _sync(runtime: Runtime, workers: int, *, as_json: bool) -> None:
                     elif number == display.MOST_LINES + 1:
                         display.messages.print("… and more: renditions list --status rejected (or failed)")
 
-            with runtime.open_workers(workers) as process:
-                summary = runtime.sync(process, workers=workers, stop=stop, on_outcome=tell)
+            with open_workers(parts, workers) as process:
+                summary = sync_parts(parts, process, workers=workers, stop=stop, on_outcome=tell)
     if as_json:
         display.print_json(display.summary_item(summary))
     else:
@@ -260,17 +263,17 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show the record of one picture."""
-    with opened(context, file, read_only=True) as runtime:
-        record = _find(runtime, name)
-        key_name = runtime.pipeline.catalog.key
+    with opened(context, file, read_only=True) as parts:
+        record = _find(parts, name)
+        key_name = parts.pipeline.catalog.key
         if as_json:
             display.print_json(record.to_item(key_name))
         else:
             display.print_record(record, key_name)
 
 
-def _find(runtime: Runtime, name: str) -> Record:
-    record = runtime.catalog.get(name)
+def _find(parts: Parts, name: str) -> Record:
+    record = parts.catalog.get(name)
     if record is None:
         raise UsageError(f"there is no record of {name!r} (see: renditions list)")
     return record
@@ -285,10 +288,10 @@ def list_records(
     as_json: JsonOption = False,
 ) -> None:
     """List the pictures' records, newest first."""
-    with opened(context, file, read_only=True) as runtime:
-        records = runtime.catalog.query(status)
+    with opened(context, file, read_only=True) as parts:
+        records = parts.catalog.query(status)
         if as_json:
-            display.print_json_array(record.to_item(runtime.pipeline.catalog.key) for record in records)
+            display.print_json_array(record.to_item(parts.pipeline.catalog.key) for record in records)
             return
         display.print_records(itertools.islice(records, display.MOST_LINES))
         rest = sum(1 for _ in records)
@@ -311,12 +314,12 @@ def retry(
     as_json: JsonOption = False,
 ) -> None:
     """Try failed (or rejected, or named) pictures again."""
-    with opened(context, file) as runtime:
+    with opened(context, file) as parts:
         records: Iterator[Record]
-        records = iter([_find(runtime, name) for name in names]) if names else runtime.catalog.query(status)
-        reopened = sum(reopen(runtime.catalog, record) for record in records)
+        records = iter([_find(parts, name) for name in names]) if names else parts.catalog.query(status)
+        reopened = sum(reopen(parts.catalog, record) for record in records)
         display.messages.print(f"{reopened:,} to be tried again")
-        _sync(runtime, workers, as_json=as_json)
+        _sync(parts, workers, as_json=as_json)
 
 
 @app.command()
@@ -338,15 +341,15 @@ def focus(
     point = Focus(x=x, y=y) if x is not None and y is not None else None
     if clear == (x is not None) or (x is None) != (y is None):
         raise UsageError("focus: expected a name with X and Y, or a name with --clear")
-    with opened(context, file) as runtime:
-        if not any(rendition.gravity == "focus" for rendition in runtime.pipeline.renditions.values()):
+    with opened(context, file) as parts:
+        if not any(rendition.gravity == "focus" for rendition in parts.pipeline.renditions.values()):
             display.messages.print(
                 '[yellow]no rendition has gravity = "focus": nothing will look different[/]'
             )
-        record = _find(runtime, name)
-        if not wish(runtime.catalog, record, replace(record.wishes, focus=point)):
+        record = _find(parts, name)
+        if not wish(parts.catalog, record, replace(record.wishes, focus=point)):
             raise UsageError(f"{name!r} is being processed; try again shortly")
-        _sync(runtime, workers, as_json=False)
+        _sync(parts, workers, as_json=False)
 
 
 @app.command()
@@ -369,20 +372,21 @@ def demo(
     if photos is not None and not photos.is_dir():
         raise UsageError(f"--photos: expected a folder, found {str(photos)!r}")
     loaded = load(prepare(directory, photos))
-    with open_runtime(loaded) as runtime, stopping() as stop:
+    with open_parts(loaded.pipeline, loaded.directory) as parts, stopping() as stop:
         with (
             display.show_progress("pictures", None, quiet=as_json) as progress,
-            runtime.open_workers(workers) as process,
+            open_workers(parts, workers) as process,
         ):
-            summary = runtime.sync(
+            summary = sync_parts(
+                parts,
                 process,
                 workers=workers,
                 stop=stop,
                 on_outcome=lambda _: progress.advance(progress.task_ids[0]),
             )
         if as_json:
-            display.print_json_array(record.to_item() for record in runtime.catalog.list())
+            display.print_json_array(record.to_item() for record in parts.catalog.list())
         else:
-            display.print_demo(runtime.catalog.list, directory, loaded.pipeline)
+            display.print_demo(parts.catalog.list, directory, loaded.pipeline)
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
-from renditions.cli.packaging import ArchitectureOption, PythonOption, warn_of_size
+from renditions.cli.packaging import ArchitectureOption, PythonOption, load_for_lambda, warn_of_size
 from renditions.deploy.bundle import build
 from renditions.deploy.terraform import BUNDLE, Deployment, find_program
 from renditions.deploy.wheels import Target
-from renditions.pipeline_file.reading import load
 
 FolderOption = Annotated[
     Path | None,
@@ -40,12 +38,10 @@ def deploy(
     """Build the bundle and have Terraform or OpenTofu make everything it needs on AWS."""
     path = chosen_file(context, file)
     deployment = _open_deployment(path, folder)
-    loaded = load(path)
-    for warning in loaded.warnings:
-        display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+    pipeline = load_for_lambda(path)
     target = Target(architecture, python)
-    deployment.write(loaded.pipeline, target)
-    warn_of_size(build(loaded.pipeline, deployment.folder / BUNDLE, target))
+    deployment.write(pipeline, target)
+    warn_of_size(build(pipeline, deployment.folder / BUNDLE, target))
     if deployment.plan():
         _ask("Apply this?", yes=yes)
         deployment.apply()

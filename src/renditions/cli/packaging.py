@@ -22,6 +22,9 @@ from renditions.deploy.bundle import (
     build,
 )
 from renditions.deploy.wheels import Architecture, Target
+from renditions.errors import PipelineError
+from renditions.model.pipeline import Pipeline
+from renditions.pipeline_file.backend_checks import find_lambda_problems
 from renditions.pipeline_file.reading import load
 
 ArchitectureOption = Annotated[Architecture, typer.Option("--arch", help="The function's processor.")]
@@ -50,10 +53,8 @@ def package(  # noqa: PLR0913 - one for each option
     as_json: JsonOption = False,
 ) -> None:
     """Build the zip that AWS Lambda runs, with the pipeline file in it."""
-    loaded = load(chosen_file(context, file))
-    for warning in loaded.warnings:
-        display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
-    bundle = build(loaded.pipeline, output, Target(architecture, python), API if is_api else PICTURES)
+    pipeline = load_for_lambda(chosen_file(context, file))
+    bundle = build(pipeline, output, Target(architecture, python), API if is_api else PICTURES)
     if bill:
         write_bill(bundle.file, bill)
     if as_json:
@@ -61,6 +62,21 @@ def package(  # noqa: PLR0913 - one for each option
     else:
         _print_bundle(bundle, python)
     warn_of_size(bundle)
+
+
+def load_for_lambda(file: Path) -> Pipeline:
+    """Read a pipeline file that a function is built for, and print its warnings.
+
+    Raises:
+        PipelineError: The file isn't valid, or names what a function can't open.
+
+    """
+    loaded = load(file)
+    for warning in loaded.warnings:
+        display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+    if problems := tuple(find_lambda_problems(loaded.pipeline, is_built=False)):
+        raise PipelineError(str(file), problems)
+    return loaded.pipeline
 
 
 def warn_of_size(bundle: Bundle) -> None:

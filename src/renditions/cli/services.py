@@ -16,7 +16,9 @@ from renditions.demo.folder import prepare
 from renditions.errors import UsageError
 from renditions.messages.worker import Worker
 from renditions.model.pipeline import S3Place, parse_store
-from renditions.runtime import count_threads, open_queue
+from renditions.runtime import machine
+from renditions.runtime.machine import count_threads, open_workers
+from renditions.runtime.parts import open_queue
 
 
 @app.command()
@@ -37,9 +39,9 @@ def watch(
         else:
             display.print_outcome(outcome)
 
-    with opened(context, file) as runtime, stopping() as stop, runtime.open_workers(workers) as process:
-        display.messages.print(f"watching {escape(runtime.pipeline.source.store)} (Ctrl-C to stop)")
-        runtime.watch(process, workers=workers, stop=stop, on_outcome=tell)
+    with opened(context, file) as parts, stopping() as stop, open_workers(parts, workers) as process:
+        display.messages.print(f"watching {escape(parts.pipeline.source.store)} (Ctrl-C to stop)")
+        machine.watch(parts, process, workers=workers, stop=stop, on_outcome=tell)
 
 
 @app.command()
@@ -63,17 +65,17 @@ def serve(
 ) -> None:
     """Serve a page to drop pictures on, and the API under it, until Ctrl-C."""
     from renditions.web.server import LOOPBACK, make_token  # noqa: PLC0415 - only here, an extra
-    from renditions.web.server import serve as serve_runtime  # noqa: PLC0415
+    from renditions.web.server import serve as serve_parts  # noqa: PLC0415
 
     if demo:
         file = prepare(Path("demo"), None)
     if host not in LOOPBACK:
         token = token or make_token()
-    with opened(context, file) as runtime, stopping() as stop:
+    with opened(context, file) as parts, stopping() as stop:
         display.messages.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
         if token:
             display.messages.print(f"token: {escape(token)}")
-        serve_runtime(runtime, host=host, port=port, token=token, workers=workers, stop=stop)
+        serve_parts(parts, host=host, port=port, token=token, workers=workers, stop=stop)
 
 
 @app.command()
@@ -98,11 +100,11 @@ def worker(
             display.print_outcome(outcome)
 
     logging.getLogger("renditions.messages.worker").setLevel(logging.INFO)
-    with opened(context, file) as runtime, stopping() as stop, runtime.open_workers(workers) as process:
-        store = runtime.pipeline.source.store
+    with opened(context, file) as parts, stopping() as stop, open_workers(parts, workers) as process:
+        store = parts.pipeline.source.store
         place = parse_store(store, Path())
         if not isinstance(place, S3Place):
             raise UsageError(f"worker: expected a source in a bucket (or SOURCE_BUCKET), found {store!r}")
         display.messages.print(f"taking from {escape(queue)} (Ctrl-C to stop)")
         threads = count_threads(workers)
-        Worker(open_queue(queue), place, process, runtime.plan, threads, tell).run(stop)
+        Worker(open_queue(queue, parts.shared), place, process, parts.plan, threads, tell).run(stop)

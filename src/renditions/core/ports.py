@@ -1,4 +1,4 @@
-"""What the core needs of the outside: a store, a catalog, a notifier, a renderer.
+"""What the core needs of the outside: a store, a catalog, a renderer.
 
 Everything in ``process`` and ``reconcile`` goes through these. Each has one contract suite in
 ``tests/contract`` that every implementation passes. Writes are conditional wherever two workers
@@ -15,7 +15,7 @@ from typing import Protocol
 from renditions.model.binding import Binding
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
-from renditions.model.record import Notice, Record, Status
+from renditions.model.record import Record, Status
 from renditions.model.rendering import Rendering
 from renditions.model.totals import Totals
 
@@ -181,14 +181,6 @@ class Catalog(Protocol):
 
     def count(self) -> Mapping[Status, Totals]:
         """Return what the records of every status come to, without reading them."""
-        ...
-
-
-class Notifier(Protocol):
-    """Somewhere that a notice can be sent to."""
-
-    def send(self, notice: Notice) -> None:
-        """Deliver the notice; raise ``NotifyFailed`` if that can't be said to have happened."""
         ...
 
 

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from renditions.core.difference import (
     MAX_ATTEMPTS,
@@ -34,7 +35,8 @@ from renditions.core.difference import (
     retry_pause,
 )
 from renditions.core.leases import Leases, find
-from renditions.core.ports import Catalog, IfAbsent, IfMatch, Notifier, Renderer, Store, StoredObject
+from renditions.core.notify import Notifier
+from renditions.core.ports import Catalog, IfAbsent, IfMatch, Renderer, Store, StoredObject
 from renditions.errors import Conflict, Failed, KeyTaken, Rejected
 from renditions.model.pipeline import NoticeEvent, Pipeline
 from renditions.model.recipe import FORMATS
@@ -48,6 +50,14 @@ LEASE_MARGIN = timedelta(minutes=5)
 
 MAX_ROUNDS = 8
 """How often one call begins again because the picture or its record changed under it."""
+
+
+class Process(Protocol):
+    """Processes one picture: :meth:`Processor.process`, or what wraps it. Safe to call from many threads."""
+
+    def __call__(self, name: str) -> Outcome:
+        """Make the picture's outputs, record and notices what they should be, and return what was done."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

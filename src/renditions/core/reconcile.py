@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 
 from renditions.core.difference import Difference, Outcome, compare
 from renditions.core.ports import Catalog, Store, StoredObject
+from renditions.core.process import Process
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record, Status
 
@@ -97,7 +98,7 @@ class Summary:
 
 def sync(
     differences: Callable[[], Iterator[Difference]],
-    process: Callable[[str], Outcome],
+    process: Process,
     *,
     threads: int,
     stop: threading.Event,
@@ -141,7 +142,7 @@ def sync(
 
 def _run_pass(
     differences: Iterator[Difference],
-    process: Callable[[str], Outcome],
+    process: Process,
     threads: int,
     stop: threading.Event,
 ) -> Iterator[Outcome | Difference]:
@@ -202,7 +203,7 @@ class Hints:
 
 def follow(
     hints: Iterator[frozenset[str] | None],
-    process: Callable[[str], Outcome],
+    process: Process,
     sync_all: Callable[[], object],
     *,
     threads: int,

@@ -22,6 +22,7 @@ from renditions.deploy.wheels import BULK, File, Target, collect_libraries
 from renditions.errors import UsageError
 from renditions.imaging.extras import is_installed
 from renditions.model.pipeline import Pipeline
+from renditions.pipeline_file.backend_checks import find_declared
 from renditions.pipeline_file.plain import to_plain
 
 """Lambda's runtimes on Amazon Linux 2023; those before it have a C library that is too old for the wheels.
@@ -141,7 +142,12 @@ def build(pipeline: Pipeline, file: Path, target: Target, role: Role = PICTURES)
 
 
 def find_libraries(pipeline: Pipeline) -> tuple[str, ...]:
-    """Return the libraries that a pipeline's pictures need, by their names on PyPI."""
+    """Return the libraries that a pipeline needs on Lambda, by their names on PyPI."""
+    declared = [library for part in find_declared(pipeline) for library in part.backend.libraries]
+    return (*_find_picture_libraries(pipeline), *dict.fromkeys(declared))
+
+
+def _find_picture_libraries(pipeline: Pipeline) -> tuple[str, ...]:
     recipes = pipeline.renditions.values()
     rules = pipeline.accept
     needs_pixels = any(recipe.needs_pixels for recipe in recipes)

@@ -34,6 +34,11 @@ from renditions.local.tree import (
     read_status,
     walk,
 )
+from renditions.model.pipeline import FolderPlace, OutputPlace
+from renditions.model.registry import Shared
+
+REST_SECONDS = 1.0
+"""How long a file in the source folder must have been left alone to count as written."""
 
 READ_ATTEMPTS = 5
 """How often a file that changes while it is read is read again."""
@@ -341,3 +346,8 @@ def _sweep(work: int) -> None:
                 except BlockingIOError:
                     continue
                 os.unlink(name, dir_fd=work)
+
+
+def open_store(place: FolderPlace, output: OutputPlace | None, _: Shared) -> FolderStore:
+    """Return the store in a folder; ``output`` is None for a source."""
+    return FolderStore(place.path, create=True) if output else FolderStore(place.path, REST_SECONDS)

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from renditions.core.ports import OnUnreadable, Place, Unreadable
-from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, KeyTaken
+from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, KeyTaken, UsageError
 from renditions.model.binding import Binding
+from renditions.model.pipeline import CatalogPlace, parse_catalog
 from renditions.model.record import STATUSES, Record, Status, format_time
+from renditions.model.registry import Shared
 from renditions.model.totals import Totals
 
 APPLICATION_ID = 0x52656E64
@@ -361,3 +363,12 @@ def _move_claims(db: sqlite3.Connection, name: str, keys: frozenset[str]) -> Non
             raise KeyTaken(key, row[0])
         db.execute("INSERT INTO claims (key, name) VALUES (?, ?)", (key, name))
     db.executemany("DELETE FROM claims WHERE key = ?", [(key,) for key in held - keys])
+
+
+def open_catalog(declared: CatalogPlace, directory: Path, _: Shared, *, read_only: bool) -> SqliteCatalog:
+    """Return the catalog of ``sqlite:FILE``; with ``read_only`` an empty one where there is no file."""
+    path = parse_catalog(declared.store, directory)
+    if path is None:
+        raise UsageError(f"catalog.store: expected sqlite:FILE, found {declared.store!r}")
+    is_missing = read_only and not path.exists()
+    return SqliteCatalog(Path(":memory:") if is_missing else path)

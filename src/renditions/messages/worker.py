@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from renditions.core.difference import Difference, Outcome, retry_pause
+from renditions.core.process import Process
 from renditions.errors import QueueFailed, RenditionsError
 from renditions.messages.events import SyncRequest, decode
 from renditions.messages.intake import Picture, Refused, Task, comes_again, fan_out, read_task
@@ -109,7 +110,7 @@ class Worker:
     queue: Queue
     place: S3Place
     """Where the pictures land."""
-    process: Callable[[str], Outcome]
+    process: Process
     """Processes one name; called from several threads."""
     plan: Callable[[str], Iterator[Difference]]
     """Makes a plan of everything above a name, for a schedule's tick."""

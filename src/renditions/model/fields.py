@@ -1,6 +1,6 @@
 """The types that a pipeline file's fields have: what each allows, said once, in annotations.
 
-``pipeline_file`` reads files by them and ``pipeline_file.schema`` makes the JSON Schema from them. Only the
+``pipeline_file`` reads files by them and ``pipeline_schema`` makes the JSON Schema from them. Only the
 standard library is needed here, so that a deployed function can do without the validator.
 """
 
@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
+
+from renditions.model.backends import CATALOGS, NOTIFIERS, STORES, join_patterns, spell_forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,30 +118,10 @@ class Attachment:
 
 
 _IN_SOURCE = "source:"
-StoreUrl = Annotated[
-    str,
-    Pattern(
-        r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\x00-\x1f\x7f]*)?"
-        r"|(?![A-Za-z0-9+.-]+://)[^\x00-\x1f\x7f]+)(?!\n)$",
-        'a folder or "s3://bucket/prefix/"',
-    ),
-]
-CatalogUrl = Annotated[
-    str,
-    Pattern(
-        r"^(sqlite:[^\x00-\x1f\x7f]+|dynamodb:[A-Za-z0-9_.-]{3,255})(?!\n)$",
-        '"sqlite:FILE" or "dynamodb:TABLE"',
-    ),
-]
+StoreUrl = Annotated[str, Pattern(join_patterns(STORES), spell_forms(STORES))]
+CatalogUrl = Annotated[str, Pattern(join_patterns(CATALOGS), spell_forms(CATALOGS))]
 CatalogKey = Annotated[str, Pattern(r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$", "a name of letters, digits and _")]
-NotifyUrl = Annotated[
-    str,
-    Pattern(
-        r"^(log:|sns:arn:[^\x00-\x1f\x7f]+|events:[A-Za-z0-9._/:-]{1,1600}"
-        r"|[a-z][a-z0-9+.-]*://[^\x00-\x1f\x7f]+)(?!\n)$",
-        '"log:", "sns:ARN", "events:BUS" or a URL such as "mailto://…"',
-    ),
-]
+NotifyUrl = Annotated[str, Pattern(join_patterns(NOTIFIERS), spell_forms(NOTIFIERS))]
 Colour = Annotated[
     str,
     Pattern(

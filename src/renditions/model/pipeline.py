@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
+from renditions.model.backends import CATALOGS, NOTIFIERS, STORES, spell_forms
 from renditions.model.fields import (
     AspectRatio,
     ByteCount,
@@ -30,6 +31,10 @@ from renditions.model.fields import (
     hash_of,
 )
 from renditions.model.recipe import Focus, Rendition
+
+_STORE = f"Where: {spell_forms(STORES)}. A folder is relative to this file."
+_CATALOG = f"Where: {spell_forms(CATALOGS)}. A file is relative to this one."
+_TARGET = f"Where to: {spell_forms(NOTIFIERS)}."
 
 NoticeEvent = Literal["done", "rejected", "failed"]
 OnDelete = Literal["remove", "keep"]
@@ -52,7 +57,7 @@ class MaxRemovals:
 class Source:
     """Where pictures land."""
 
-    store: Annotated[StoreUrl, 'A folder, relative to this file, or "s3://bucket/prefix/".']
+    store: Annotated[StoreUrl, _STORE]
     match: Annotated[
         tuple[str, ...],
         NotEmpty(),
@@ -178,7 +183,7 @@ class Limits:
 class OutputPlace:
     """Where renditions go."""
 
-    store: Annotated[StoreUrl, 'A folder, relative to this file, or "s3://bucket/prefix/".']
+    store: Annotated[StoreUrl, _STORE]
     cache_control: Annotated[str | None, "The Cache-Control header that outputs are served with."] = None
     overwrite: Annotated[
         bool, "Whether an output may replace a file that Renditions didn't write, instead of being refused."
@@ -204,9 +209,7 @@ class OutputPlace:
 class CatalogPlace:
     """Where the records are."""
 
-    store: Annotated[CatalogUrl, '"sqlite:FILE", relative to this file, or "dynamodb:TABLE".'] = (
-        "sqlite:renditions.db"
-    )
+    store: Annotated[CatalogUrl, _CATALOG] = "sqlite:renditions.db"
     key: Annotated[CatalogKey, "What the picture's name is called in a record: the partition key's name."] = (
         "image_name"
     )
@@ -217,7 +220,7 @@ class Notify:
     """Who hears of what."""
 
     on: Annotated[tuple[NoticeEvent, ...], NotEmpty(), "Which results are told."]
-    to: Annotated[NotifyUrl, 'Where to: "log:", "sns:ARN", "events:BUS", or a URL such as "mailto://…".']
+    to: Annotated[NotifyUrl, _TARGET]
 
     @property
     def target(self) -> str:
@@ -352,3 +355,9 @@ def parse_store(url: str, directory: Path) -> FolderPlace | S3Place:
         prefix = match[2]
         return S3Place(match[1], f"{prefix}/" if prefix and not prefix.endswith("/") else prefix)
     return FolderPlace(directory / Path(url).expanduser())
+
+
+def parse_catalog(url: str, directory: Path) -> Path | None:
+    """Return the file of a catalog that is one; it is relative to ``directory``."""
+    kind, _, path = url.partition(":")
+    return directory / Path(path).expanduser() if kind == "sqlite" else None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def resolve(reference: str) -> Any:
@@ -25,3 +27,20 @@ def resolve(reference: str) -> Any:
 def is_installed(module: str) -> bool:
     """Tell whether a top-level module is installed, without importing it."""
     return find_spec(module) is not None
+
+
+class Shared:
+    """What parts that are opened together have in common: one instance of each class.
+
+    Stores, a catalog and notifiers on AWS share one session in this way, and the runtime needn't know it.
+    """
+
+    def __init__(self) -> None:
+        self._instances: dict[type, Any] = {}
+
+    def get(self, kind: type[T]) -> T:
+        """Return the instance of this class, made when it is first needed. Call this in one thread."""
+        if kind not in self._instances:
+            self._instances[kind] = kind()
+        instance: T = self._instances[kind]
+        return instance

@@ -1,10 +1,11 @@
-"""Notices that don't need AWS."""
+"""Notices in the program's log."""
 
 from __future__ import annotations
 
 import logging
 
 from renditions.model.record import Notice
+from renditions.model.registry import Shared
 
 log = logging.getLogger("renditions.notices")
 
@@ -21,3 +22,8 @@ class LogNotifier:
             detail = record.reason or "no reason given"
         level = logging.INFO if notice.event == "done" else logging.WARNING
         log.log(level, "%s is %s: %s", record.name, notice.event, detail)
+
+
+def open_notifier(_target: str, _shared: Shared) -> LogNotifier:
+    """Return the notifier of ``log:``."""
+    return LogNotifier()

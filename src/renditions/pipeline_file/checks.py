@@ -21,6 +21,7 @@ from renditions.model.pipeline import (
     InputFormat,
     Pipeline,
     Source,
+    parse_catalog,
     parse_store,
     template_values,
 )
@@ -144,7 +145,8 @@ def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Prob
     try:
         source = parse_store(pipeline.source.store, directory)
         output = parse_store(pipeline.output.store, directory)
-        catalog = _find_catalog(pipeline, directory)
+        catalog = parse_catalog(pipeline.catalog.store, directory)
+        catalog = catalog and catalog.resolve()
         spelled = source.spell(), output.spell()
     except (RuntimeError, OSError) as error:  # no such user's home; a circle of links
         yield Problem("", "folders and files that can be found", str(error))
@@ -157,11 +159,6 @@ def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Prob
         if pipeline.source.matches(name):
             expected = "a file that is no picture of the source by its name"
             yield Problem("catalog.store", expected, repr(pipeline.catalog.store))
-
-
-def _find_catalog(pipeline: Pipeline, directory: Path) -> Path | None:
-    kind, _, path = pipeline.catalog.store.partition(":")
-    return (directory / Path(path).expanduser()).resolve() if kind == "sqlite" else None
 
 
 def find_warnings(pipeline: Pipeline) -> Iterator[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from renditions.errors import Problem
+from renditions.model.backends import NOTIFIERS, Backend
 from renditions.model.fields import CatalogKey, CatalogUrl, NotifyUrl, Pattern, StoreUrl, matches, unwrap
 from renditions.model.pipeline import Notify, Pipeline
 
@@ -69,11 +70,18 @@ def _put_output(pipeline: Pipeline, store: str) -> Pipeline:
     return replace(pipeline, output=replace(pipeline.output, store=store))
 
 
-def _told_to(target: str, notify: tuple[Notify, ...]) -> tuple[Notify, ...]:
-    """Return the notices with this topic for each ``sns:`` one, or with one more where there is none."""
-    if any(entry.to.startswith("sns:") for entry in notify):
-        return tuple(replace(entry, to=target) if entry.to.startswith("sns:") else entry for entry in notify)
-    return (*notify, Notify(on=("done", "rejected", "failed"), to=target))
+def _override_target(backend: Backend, variable: str) -> _Override:
+    def put(pipeline: Pipeline, target: str) -> Pipeline:
+        """Replace each target of this kind, or add one for every event where there is none."""
+        is_ours = [entry.to.startswith(backend.prefix) for entry in pipeline.notify]
+        notify = tuple(
+            replace(entry, to=target) if ours else entry
+            for entry, ours in zip(pipeline.notify, is_ours, strict=True)
+        )
+        added = () if any(is_ours) else (Notify(on=("done", "rejected", "failed"), to=target),)
+        return replace(pipeline, notify=notify + added)
+
+    return _Override(variable, NotifyUrl, lambda _, name: f"{backend.prefix}{name}", put)
 
 
 _OVERRIDES = (
@@ -113,10 +121,5 @@ _OVERRIDES = (
         lambda _, key: key,
         lambda pipeline, key: replace(pipeline, catalog=replace(pipeline.catalog, key=key)),
     ),
-    _Override(
-        "SNS_TOPIC_ARN",
-        NotifyUrl,
-        lambda _, topic: f"sns:{topic}",
-        lambda pipeline, target: replace(pipeline, notify=_told_to(target, pipeline.notify)),
-    ),
+    *(_override_target(backend, backend.variable) for backend in NOTIFIERS if backend.variable),
 )

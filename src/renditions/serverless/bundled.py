@@ -1,4 +1,4 @@
-"""A pipeline in its bundle with its parts on AWS, opened: what every function on Lambda begins with."""
+"""A bundle's pipeline with its parts, opened: what every function on Lambda begins with."""
 
 from __future__ import annotations
 
@@ -6,114 +6,87 @@ import json
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from renditions.aws.cloud import Cloud
-from renditions.aws.s3 import S3Store
-from renditions.aws.signing import Signer
-from renditions.core import reconcile
-from renditions.core.difference import Difference
 from renditions.core.ports import Renderer
-from renditions.core.process import Processor
+from renditions.core.process import Process
 from renditions.errors import PipelineError, UsageError
 from renditions.imaging.render import render
-from renditions.model.pipeline import Accept, Analyze, Pipeline, S3Place, parse_store
+from renditions.model.pipeline import Accept, Analyze, S3Place, parse_store
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendering
-from renditions.notices.log import LogNotifier
-from renditions.pipeline_file.attachments import attach
+from renditions.pipeline_file.backend_checks import find_lambda_problems
 from renditions.pipeline_file.checks import find_pipeline_problems
 from renditions.pipeline_file.environment import override
 from renditions.pipeline_file.plain import from_plain
+from renditions.runtime.parts import Parts, open_parts, open_queue
+
+_kept_open = ExitStack()
+"""What stays open as long as the process lives: Lambda ends it without notice."""
 
 
 @dataclass(frozen=True)
-class BundledPipeline:
-    """One pipeline's parts, open. Its functions may be called from many threads."""
+class Bundled:
+    """What a function does its work with. Its functions may be called from many threads."""
 
-    place: S3Place
-    """Where the pictures land."""
-    output_place: S3Place
-    source: S3Store
-    processor: Processor
+    parts: Parts
+    process: Process
     cores: int
     """How many pictures are rendered at once, in this process."""
-    open_signer: Callable[[S3Place], Signer]
-    """Opens what signs addresses of a bucket."""
     send: Callable[[Sequence[str]], None] | None
     """Puts up to ten messages into the queue that starts the function, if one does."""
 
-    def plan(self, after: str = "") -> Iterator[Difference]:
-        """Yield what is to be done for each picture above a name."""
-        processor = self.processor
-        return reconcile.plan(processor.pipeline, self.source, processor.catalog, clock=_now, after=after)
 
-
-def open_bundled(file: Path, environ: Mapping[str, str]) -> BundledPipeline:
+def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
     """Open the parts that a bundle's pipeline names.
 
     Args:
-        file: The checked pipeline in its bundle, see ``pipeline_file.plain``.
-        environ: What it says in place of the pipeline's own stores, see ``pipeline_file.environment``; and in
-            ``QUEUE_URL`` the queue that starts the function, if one does.
+        file: The checked pipeline in its bundle, see ``renditions.pipeline_file.plain``.
+        environ: What it says in place of the pipeline's own stores, see
+            ``renditions.pipeline_file.environment``; and in ``QUEUE_URL`` the queue that starts the function,
+            if one does.
 
     Raises:
-        PipelineError: What the environment says is wrong, or doesn't fit the pipeline.
-        UsageError: A store, the catalog or a notice isn't one that a function can use, or a picture of the
-            source that the pipeline names isn't there.
+        PipelineError: What the environment says is wrong or doesn't fit the pipeline, or a store, the catalog
+            or a notice target isn't one that a function can use.
+        UsageError: A picture of the source that the pipeline names isn't there.
 
     """
     pipeline, problems = override(from_plain(json.loads(file.read_text("utf-8"))), environ)
     problems += find_pipeline_problems(pipeline, file.parent)
+    problems += find_lambda_problems(pipeline, is_built=True)
     if problems:
         raise PipelineError(file.name, tuple(problems))
-    cloud = Cloud()
-    place = _find_bucket("source.store", "SOURCE_BUCKET", pipeline.source.store)
-    output = _find_bucket("output.store", "OUTPUT_BUCKET", pipeline.output.store)
-    source = cloud.open_store(place)
-    pipeline = attach(pipeline, source)
+    parts = _kept_open.enter_context(open_parts(pipeline, file.parent))
     cores = os.cpu_count() or 1
-    processor = Processor(
-        pipeline=pipeline,
-        source=source,
-        output=cloud.open_store(output, pipeline.output.cache_control),
-        catalog=cloud.open_catalog(_find_table(pipeline), pipeline.catalog.key),
-        render=limit_to(cores, partial(render, limits=pipeline.limits)),
-        notifiers={
-            notify.target: LogNotifier() if notify.to == "log:" else cloud.open_notifier(notify.to)
-            for notify in pipeline.notify
-        },
-        owner=f"lambda-{uuid.uuid4().hex}",
-        clock=_now,
+    processor = parts.make_processor(
+        limit_to(cores, partial(render, limits=pipeline.limits)), f"lambda-{uuid.uuid4().hex}"
     )
     url = environ.get("QUEUE_URL")
-    send = partial(_send, cloud, url) if url else None
-    return BundledPipeline(place, output, source, processor, cores, cloud.open_signer, send)
+    send = partial(_send, parts, url) if url else None
+    return Bundled(parts, processor.process, cores, send)
 
 
-def _send(cloud: Cloud, url: str, bodies: Sequence[str]) -> None:
+def find_bucket(url: str) -> S3Place:
+    """Return the place of a store that a function uses.
+
+    Raises:
+        UsageError: It is no bucket.
+
+    """
+    place = parse_store(url, Path())
+    if not isinstance(place, S3Place):
+        raise UsageError(f"expected s3://bucket/prefix/, found {url!r}")
+    return place
+
+
+def _send(parts: Parts, url: str, bodies: Sequence[str]) -> None:
     """Put messages into the queue. Its client is made when it is first needed: most calls need none."""
-    cloud.open_queue(url).send(bodies)
-
-
-def _find_bucket(place: str, variable: str, url: str) -> S3Place:
-    found = parse_store(url, Path())
-    if not isinstance(found, S3Place):
-        raise UsageError(f"{place}: expected s3://bucket/prefix/ (or {variable}), found {url!r}")
-    return found
-
-
-def _find_table(pipeline: Pipeline) -> str:
-    kind, _, table = pipeline.catalog.store.partition(":")
-    if kind != "dynamodb":
-        raise UsageError(
-            f"catalog.store: expected dynamodb:TABLE (or TABLE_NAME), found {pipeline.catalog.store!r}"
-        )
-    return table
+    open_queue(url, parts.shared).send(bodies)
 
 
 def limit_to(cores: int, render: Renderer) -> Renderer:
@@ -127,7 +100,3 @@ def limit_to(cores: int, render: Renderer) -> Renderer:
             return render(content, accept, recipes, analyze)
 
     return render_one
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -25,11 +25,12 @@ from typing import Any, Protocol
 
 from renditions.core import reconcile
 from renditions.core.difference import RECHECK, Difference, Outcome, retry_pause
+from renditions.core.process import Process
 from renditions.errors import Failed
 from renditions.messages.events import Incoming, Message, SyncRequest, decode
 from renditions.messages.intake import Picture, Refused, Task, comes_again, fan_out, read_task
 from renditions.model.pipeline import S3Place
-from renditions.serverless.bundled import open_bundled
+from renditions.serverless.bundled import find_bucket, open_bundled
 from renditions.serverless.telemetry import Unit, log_to_stdout, metrics
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class Function:
 
     place: S3Place
     """Where the pictures land."""
-    process: Callable[[str], Outcome]
+    process: Process
     """Processes one name; called from several threads."""
     plan: Callable[[str], Iterator[Difference]]
     """Makes a fresh plan of everything above a name, for a schedule's tick."""
@@ -253,9 +254,9 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
     log_to_stdout()
     opened = open_bundled(file, environ)
     return Function(
-        opened.place,
-        opened.processor.process,
-        opened.plan,
+        find_bucket(opened.parts.pipeline.source.store),
+        opened.process,
+        opened.parts.plan,
         threads=opened.cores + EXTRA_THREADS,
         send=opened.send,
     )

@@ -19,9 +19,11 @@ from typing import Any
 from mangum import Mangum
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from renditions.aws.clients import Clients
+from renditions.aws.signing import Signer
 from renditions.errors import UsageError
 from renditions.messages.events import encode_change
-from renditions.serverless.bundled import BundledPipeline, open_bundled
+from renditions.serverless.bundled import Bundled, find_bucket, open_bundled
 from renditions.serverless.telemetry import log_to_stdout
 from renditions.web.app import make_api
 from renditions.web.links import BucketLinks, Links
@@ -42,8 +44,10 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
     """Return the function that answers API Gateway, with the parts that ``open_bundled`` opens."""
     log_to_stdout()
     opened = open_bundled(file, environ)
-    source = opened.open_signer(opened.place)
-    output = opened.open_signer(opened.output_place)
+    pipeline, clients = opened.parts.pipeline, opened.parts.shared.get(Clients)
+    source, output = (
+        Signer(clients.signing_s3, find_bucket(place.store)) for place in (pipeline.source, pipeline.output)
+    )
     service = make_service(opened, BucketLinks(source.sign_download, output.sign_download))
     uploads = BucketUploads(service, source.sign_upload)
     adapter = Mangum(Authorized(make_api(service, uploads, (source.origin, output.origin))), "off")
@@ -56,24 +60,20 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
     return handle
 
 
-def make_service(opened: BundledPipeline, links: Links) -> Service:
+def make_service(opened: Bundled, links: Links) -> Service:
     """Return what the API works on: what is to be processed soon goes into the queue, if there is one."""
-    processor, send, place = opened.processor, opened.send, opened.place
+    send, place = opened.send, find_bucket(opened.parts.pipeline.source.store)
 
     def hint(name: str) -> None:
         if send:
             send([encode_change(place.bucket, place.prefix + name)])
         else:
-            processor.process(name)
+            opened.process(name)
 
     return Service(
-        pipeline=processor.pipeline,
-        source=opened.source,
-        output=processor.output,
-        catalog=processor.catalog,
-        process=processor.process,
+        parts=opened.parts,
+        process=opened.process,
         hint=hint,
-        plan=opened.plan,
         announcements=Announcements(),
         links=links,
     )

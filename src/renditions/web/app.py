@@ -158,7 +158,7 @@ class _Api:
 
     def describe(self, request: Request) -> Response:
         paths = {route.path.replace(":name", "") for route in request.app.routes}
-        return JSONResponse(describe_api(self._service.pipeline, paths))
+        return JSONResponse(describe_api(self._service.parts.pipeline, paths))
 
     async def make_upload(self, request: Request) -> Response:
         body = await read_json(request)
@@ -209,7 +209,7 @@ class _Api:
         return JSONResponse(await run_in_threadpool(pictures.retry_pictures, self._service, statuses))
 
     def show_plan(self, _: Request) -> Response:
-        return JSONResponse(pictures.describe_plan(self._service.plan()))
+        return JSONResponse(pictures.describe_plan(self._service.parts.plan()))
 
     def show_stats(self, request: Request) -> Response:
         return _tagged_json(request, pictures.count_totals(self._service))
@@ -235,7 +235,7 @@ class _Api:
         )
         # An address with the ETag in it never changes its content.
         is_fixed = request.query_params.get("v") == etag
-        declared = self._service.pipeline.output.cache_control
+        declared = self._service.parts.pipeline.output.cache_control
         headers = {"Cache-Control": (declared or "max-age=31536000, immutable") if is_fixed else "no-cache"}
         return _content(request, content, content_type, etag, headers)
 
@@ -267,7 +267,7 @@ class _LocalApi(_Api):
         return response
 
     async def receive_upload(self, request: Request) -> Response:
-        limit = self._service.pipeline.accept.max_bytes + FORM_OVERHEAD_BYTES
+        limit = self._service.parts.pipeline.accept.max_bytes + FORM_OVERHEAD_BYTES
         limited = Request(request.scope, limit_body(request, limit))
         with self._receiving.enter():
             try:

@@ -47,7 +47,7 @@ def show_picture(service: Service, record: Record) -> dict[str, Any]:
     links = service.links
     renditions = {output.rendition: links.rendition(record, output) for output in record.outputs}
     addresses = {"original": links.original(record), "renditions": renditions}
-    return {**picture_item(service.pipeline, links, record), "links": addresses}
+    return {**picture_item(service.parts.pipeline, links, record), "links": addresses}
 
 
 def list_pictures(
@@ -56,25 +56,25 @@ def list_pictures(
     """Return a page of pictures, newest first, and the cursor of the next."""
     wanted = None if status is None else _parse_status(status)
     after = _parse_cursor(cursor)
-    page = list(itertools.islice(service.catalog.query(wanted, after, prefix), limit + 1))
+    page = list(itertools.islice(service.parts.catalog.query(wanted, after, prefix), limit + 1))
     more = _make_cursor(page[limit - 1]) if len(page) > limit else None
-    items = [picture_item(service.pipeline, service.links, record) for record in page[:limit]]
+    items = [picture_item(service.parts.pipeline, service.links, record) for record in page[:limit]]
     return {"pictures": items, "next": more}
 
 
 def get_picture(service: Service, name: str) -> Record:
     """Return the record of this name, or raise what says that there is none."""
-    if record := service.catalog.get(name):
+    if record := service.parts.catalog.get(name):
         return record
     raise ApiError(HTTPStatus.NOT_FOUND, f"there is no record of {name!r}")
 
 
 def process_picture(service: Service, name: str, *, again: bool) -> dict[str, Any]:
     """Process a picture now and return what became of it; with ``again`` also one that was given up."""
-    if again and (record := service.catalog.get(name)):
-        reopen(service.catalog, record)
+    if again and (record := service.parts.catalog.get(name)):
+        reopen(service.parts.catalog, record)
     outcome = service.process(name)
-    record = service.catalog.get(name)
+    record = service.parts.catalog.get(name)
     return {**outcome.to_item(), "picture": show_picture(service, record) if record else None}
 
 
@@ -99,11 +99,11 @@ def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
 
 def demand(service: Service, rendition: str, name: str) -> None:
     """Make a rendition that is declared with ``on_demand``, unless it is there; wait for it."""
-    declared = service.pipeline.renditions.get(rendition)
+    declared = service.parts.pipeline.renditions.get(rendition)
     if declared is None:
-        names = ", ".join(service.pipeline.renditions)
+        names = ", ".join(service.parts.pipeline.renditions)
         raise ApiError(HTTPStatus.NOT_FOUND, f"expected one of {names}, found {rendition!r}")
-    record = service.catalog.get(name) or service.process(name).record
+    record = service.parts.catalog.get(name) or service.process(name).record
     if record is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
     if record.find_output(rendition):
@@ -125,7 +125,7 @@ def demand(service: Service, rendition: str, name: str) -> None:
 def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> None:
     for _ in range(_MOST_TRIES):
         record = get_picture(service, name)
-        if wish(service.catalog, record, change(record.wishes)):
+        if wish(service.parts.catalog, record, change(record.wishes)):
             return
     raise ApiError(HTTPStatus.CONFLICT, f"the record of {name!r} keeps changing; try again shortly")
 
@@ -134,8 +134,8 @@ def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, An
     """Have every picture of these statuses tried again soon; return how many."""
     count = 0
     for status in [_parse_status(status) for status in statuses]:
-        for record in list(service.catalog.query(status)):
-            if reopen(service.catalog, record):
+        for record in list(service.parts.catalog.query(status)):
+            if reopen(service.parts.catalog, record):
                 service.hint(record.name)
                 count += 1
     return {"retried": count}
@@ -144,11 +144,11 @@ def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, An
 def delete_picture(service: Service, name: str) -> None:
     """Delete a picture from the source, and with it its renditions and its record."""
     there = _head(service, name)
-    if there is None and service.catalog.get(name) is None:
+    if there is None and service.parts.catalog.get(name) is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
     if there:
         try:
-            service.source.delete(name, IfMatch(there.etag))
+            service.parts.source.delete(name, IfMatch(there.etag))
         except Conflict:
             detail = f"{name!r} was replaced meanwhile, so it was not deleted"
             raise ApiError(HTTPStatus.CONFLICT, detail) from None
@@ -157,10 +157,10 @@ def delete_picture(service: Service, name: str) -> None:
 
 def read_original(service: Service, name: str) -> tuple[bytes, str, str]:
     """Return a picture's own content, its media type and its ETag."""
-    got = service.source.get(name) if _head(service, name) else None
+    got = service.parts.source.get(name) if _head(service, name) else None
     if got is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
-    record = service.catalog.get(name)
+    record = service.parts.catalog.get(name)
     original = record.original if record else None
     facts = FORMATS.get(original.format) if original and original.format else None
     return got[1], facts.content_type if facts else "application/octet-stream", got[0].etag
@@ -169,7 +169,7 @@ def read_original(service: Service, name: str) -> tuple[bytes, str, str]:
 def read_rendition(service: Service, rendition: str, name: str) -> tuple[bytes, str, str]:
     """Return one rendition's content, its media type and its ETag."""
     output = get_picture(service, name).find_output(rendition)
-    got = service.output.get(output.key) if output else None
+    got = service.parts.output.get(output.key) if output else None
     if output is None or got is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no rendition {rendition!r} of {name!r}")
     return got[1], FORMATS[output.format].content_type, got[0].etag
@@ -188,7 +188,7 @@ def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
 
 def count_totals(service: Service) -> dict[str, Any]:
     """Return how many pictures there are by status, and how many bytes went in and came out."""
-    counted = service.catalog.count()
+    counted = service.parts.catalog.count()
     totals = sum(counted.values(), Totals())
     return {
         "pictures": totals.pictures,
@@ -204,7 +204,7 @@ def count_totals(service: Service) -> dict[str, Any]:
 def _head(service: Service, name: str) -> Any:
     """Return what the source knows of the name; None too for what can't be a picture's name."""
     try:
-        return service.source.head(name) if service.pipeline.source.matches(name) else None
+        return service.parts.source.head(name) if service.parts.pipeline.source.matches(name) else None
     except KeyRefused:
         return None
 

@@ -12,7 +12,8 @@ import uvicorn
 from renditions.core.difference import Outcome
 from renditions.core.reconcile import Hints
 from renditions.errors import UsageError
-from renditions.runtime import Runtime
+from renditions.runtime.machine import find_secret, open_workers, watch
+from renditions.runtime.parts import Parts
 from renditions.web.app import make_app
 from renditions.web.guard import hosts_of
 from renditions.web.links import LocalLinks
@@ -30,7 +31,7 @@ def make_token() -> str:
 
 
 def serve(
-    runtime: Runtime, *, host: str, port: int, token: str | None, workers: int, stop: threading.Event
+    parts: Parts, *, host: str, port: int, token: str | None, workers: int, stop: threading.Event
 ) -> None:
     """Serve the page and the API, and keep every picture in order, until ``stop`` is set.
 
@@ -47,10 +48,10 @@ def serve(
 
     def announce(outcome: Outcome) -> None:
         record = outcome.record
-        item = picture_item(runtime.pipeline, links, record) if record else None
+        item = picture_item(parts.pipeline, links, record) if record else None
         announcements.tell({**outcome.to_item(), "picture": item})
 
-    with runtime.open_workers(workers) as process:
+    with open_workers(parts, workers) as process:
 
         def process_and_announce(name: str) -> Outcome:
             outcome = process(name)
@@ -58,17 +59,13 @@ def serve(
             return outcome
 
         service = Service(
-            pipeline=runtime.pipeline,
-            source=runtime.source,
-            output=runtime.output,
-            catalog=runtime.catalog,
+            parts=parts,
             process=process_and_announce,
             hint=lambda name: hints.add(frozenset((name,))),
-            plan=runtime.plan,
             announcements=announcements,
             links=links,
         )
-        app = make_app(service, secret=runtime.secret, hosts=hosts_of(host), token=token)
+        app = make_app(service, secret=find_secret(parts), hosts=hosts_of(host), token=token)
         config = uvicorn.Config(
             app,
             host=host,
@@ -81,7 +78,7 @@ def serve(
         server = _Server(config, announcements, stop)
         with ThreadPoolExecutor(1, thread_name_prefix="follower") as executor:
             following = executor.submit(
-                runtime.watch, process, workers=workers, stop=stop, on_outcome=announce, hints=hints
+                watch, parts, process, workers=workers, stop=stop, on_outcome=announce, hints=hints
             )
             following.add_done_callback(lambda _: stop.set())  # nobody serves a folder that nobody follows
             try:

@@ -83,7 +83,7 @@ class LocalUploads:
         conditions = {
             "key": name,
             "content_type": content_type,
-            "max_bytes": self.service.pipeline.accept.max_bytes,
+            "max_bytes": self.service.parts.pipeline.accept.max_bytes,
             "replace": replace,
             "expires_at": expires_at,
         }
@@ -120,7 +120,7 @@ class LocalUploads:
 
     def receive(self, conditions: dict[str, Any], content: bytes) -> StoredObject:
         """Put the file into the source store, and have it processed."""
-        name, source = conditions["key"], self.service.source
+        name, source = conditions["key"], self.service.parts.source
         if not 0 < len(content) <= conditions["max_bytes"]:
             detail = f"expected 1 to {conditions['max_bytes']:,} bytes, found {len(content):,}"
             raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE if content else HTTPStatus.BAD_REQUEST, detail)
@@ -154,7 +154,7 @@ class BucketUploads:
     def make_form(self, name: str, content_type: str, size_bytes: int, *, replace: bool) -> UploadForm:
         """See :meth:`Uploads.make_form`."""
         name = _accept_name(self.service, name, content_type, size_bytes, replace=replace)
-        max_bytes = self.service.pipeline.accept.max_bytes
+        max_bytes = self.service.parts.pipeline.accept.max_bytes
         url, fields = self.sign(name, content_type, max_bytes, FORM_SECONDS)
         return UploadForm(name, url, fields, int(time.time()) + FORM_SECONDS)
 
@@ -171,7 +171,7 @@ def _free_name(service: Service, name: str) -> str:
     """Return the name, or with a number before its suffix if there is such a picture already."""
     stem, suffix = posixpath.splitext(name)
     for number in range(2, MOST_NUMBERED):
-        if service.source.head(name) is None:
+        if service.parts.source.head(name) is None:
             return name
         name = f"{stem}-{number}{suffix}"
     raise ApiError(
@@ -184,7 +184,7 @@ def find_upload_problems(
     service: Service, name: str, content_type: str, size_bytes: int
 ) -> list[tuple[str, str]]:
     """Return what is wrong with a file that somebody wants to upload: ``(part, detail)``."""
-    pipeline, problems = service.pipeline, []
+    pipeline, problems = service.parts.pipeline, []
     if why := _find_name_problem(service, name):
         problems.append(("name", f"{why}, found {name!r}"))
     types = [media_type(name) for name in pipeline.accept.formats]
@@ -198,13 +198,13 @@ def find_upload_problems(
 
 
 def _find_name_problem(service: Service, name: str) -> str | None:
-    source = service.pipeline.source
+    source = service.parts.pipeline.source
     if not re.fullmatch(NAME_PATTERN, name):
         return "expected a name without control characters and parts that are empty or begin with a dot"
     if not source.matches(name):
         return f"expected a name like {', '.join(source.match)}"
     try:
-        service.source.head(name)
+        service.parts.source.head(name)
     except KeyRefused as refusal:
         return f"expected a name that the store can hold ({refusal})"
     return None

@@ -1,6 +1,6 @@
-"""Notices through an SNS topic or an EventBridge bus.
+"""Notices through an SNS topic.
 
-Programs get :meth:`Notice.to_item <renditions.model.record.Notice.to_item>` as JSON, people who subscribed by
+Programs get :meth:`Notice.to_item <renditions.model.record.Notice.to_item>` as JSON. People who subscribed by
 e-mail or SMS get sentences.
 """
 
@@ -9,19 +9,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from renditions.aws.clients import PASSING, reported
+from renditions.aws.clients import Clients, reported
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.record import Notice
+from renditions.model.registry import Shared
 
 MAX_SUBJECT_LENGTH = 100
-"""SNS takes so many characters, ASCII only."""
+"""The longest subject that SNS takes, in characters; ASCII only."""
 MAX_SMS_BYTES = 1600
-SOURCE = "renditions"
-"""The ``source`` of our events, by which rules of EventBridge choose them."""
 
 
 class SnsNotifier:
-    """A :class:`~renditions.core.ports.Notifier` that publishes to a topic: the target ``sns:ARN``.
+    """A :class:`~renditions.core.notify.Notifier` that publishes to a topic: the target ``sns:ARN``.
 
     The message attribute ``event`` is ``done``, ``rejected`` or ``failed``, for filter policies.
     """
@@ -31,7 +30,7 @@ class SnsNotifier:
         self._topic = topic
 
     def send(self, notice: Notice) -> None:
-        """See :meth:`Notifier.send <renditions.core.ports.Notifier.send>`."""
+        """See :meth:`Notifier.send <renditions.core.notify.Notifier.send>`."""
         sentence = _sentence(notice)
         message = {
             "default": json.dumps(notice.to_item()),
@@ -46,40 +45,6 @@ class SnsNotifier:
                 Message=json.dumps(message),
                 MessageAttributes={"event": {"DataType": "String", "StringValue": notice.event}},
             )
-
-
-class EventBridgeNotifier:
-    """A :class:`~renditions.core.ports.Notifier` that puts events on a bus: the target ``events:BUS``.
-
-    An event's ``source`` is ``renditions``, its ``detail-type`` ``Picture done``, ``Picture rejected`` or
-    ``Picture failed``.
-
-    Args:
-        client: An EventBridge client.
-        bus: The bus's name or ARN.
-
-    """
-
-    def __init__(self, client: Any, bus: str) -> None:
-        self._client = client
-        self._bus = bus
-
-    def send(self, notice: Notice) -> None:
-        """See :meth:`Notifier.send <renditions.core.ports.Notifier.send>`."""
-        entry = {
-            "Source": SOURCE,
-            "DetailType": f"Picture {notice.event}",
-            "Detail": json.dumps(notice.to_item()),
-            "Time": notice.record.timestamp,
-            "EventBusName": self._bus,
-        }
-        with reported(f"events:{self._bus}", passing=NotifyFailed, lasting=NotifyRefused):
-            (result,) = self._client.put_events(Entries=[entry])["Entries"]
-        # The call as a whole succeeds though its one entry is refused.
-        if code := result.get("ErrorCode"):
-            can_pass = code in PASSING or code in ("InternalFailure", "InternalException")
-            message = f"events:{self._bus}: {code}: {result.get('ErrorMessage', '')}"
-            raise (NotifyFailed if can_pass else NotifyRefused)(message)
 
 
 def _sentence(notice: Notice) -> str:
@@ -102,3 +67,8 @@ def _output_lines(notice: Notice) -> list[str]:
         + f"{output.size_bytes:,} bytes"
         for output in notice.record.outputs
     ]
+
+
+def open_notifier(target: str, shared: Shared) -> SnsNotifier:
+    """Return the notifier of ``sns:ARN``."""
+    return SnsNotifier(shared.get(Clients).sns, target.removeprefix("sns:"))

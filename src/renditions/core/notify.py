@@ -1,0 +1,15 @@
+"""What the core needs to send a notice. Each implementation is one module in ``renditions.notices``."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from renditions.model.record import Notice
+
+
+class Notifier(Protocol):
+    """A target that notices can be sent to."""
+
+    def send(self, notice: Notice) -> None:
+        """Deliver the notice; raise ``NotifyFailed`` unless it certainly was."""
+        ...

@@ -1,0 +1,118 @@
+"""Which stores, catalogs and notifiers there are: one entry for each kind of URL.
+
+A new kind is one module with an opener, and one entry here. The checks of pipeline files, the runtime, the
+bundle and the function's environment all read these tables. Nothing that an entry names is imported before
+it is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What is known of one kind of URL before it is opened."""
+
+    prefix: str
+    """What its URLs begin with; empty for paths."""
+    form: str
+    """How a person writes it."""
+    pattern: str
+    """A regular expression of the whole URL, in the dialect that JSON Schema shares with Python."""
+    opener: str
+    """The ``"module:function"`` that opens it; the table says with what arguments."""
+    extra: str | None = None
+    """The extra of this package that it needs."""
+    modules: tuple[str, ...] = ()
+    """The top-level modules that the extra brings."""
+    runs_on_lambda: bool = True
+    libraries: tuple[str, ...] = ()
+    """What a function's bundle must hold for it, by names on PyPI. botocore is part of Lambda's runtime."""
+    variable: str | None = None
+    """The environment variable that can name a target of this kind: it holds what follows the prefix."""
+
+
+STORES = (
+    Backend(
+        "s3://",
+        '"s3://bucket/prefix/"',
+        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\x00-\x1f\x7f]*)?",
+        "renditions.aws.s3:open_store",
+        extra="aws",
+        modules=("botocore",),
+    ),
+    Backend(
+        "",
+        "a folder",
+        r"(?![A-Za-z0-9+.-]+://)[^\x00-\x1f\x7f]+",
+        "renditions.local.folder:open_store",
+        runs_on_lambda=False,
+    ),
+)
+"""``opener(place, output, shared) -> Store``; ``output`` says how to write there, None for a source."""
+
+CATALOGS = (
+    Backend(
+        "sqlite:",
+        '"sqlite:FILE"',
+        r"sqlite:[^\x00-\x1f\x7f]+",
+        "renditions.local.sqlite:open_catalog",
+        runs_on_lambda=False,
+    ),
+    Backend(
+        "dynamodb:",
+        '"dynamodb:TABLE"',
+        r"dynamodb:[A-Za-z0-9_.-]{3,255}",
+        "renditions.aws.dynamodb:open_catalog",
+        extra="aws",
+        modules=("botocore",),
+    ),
+)
+"""``opener(declared, directory, shared, *, read_only) -> AbstractContextManager[Catalog]``
+
+With ``read_only``, a catalog that doesn't exist yet isn't made: an empty one stands for it.
+"""
+
+NOTIFIERS = (
+    Backend("log:", '"log:"', r"log:", "renditions.notices.log:open_notifier"),
+    Backend(
+        "sns:",
+        '"sns:ARN"',
+        r"sns:arn:[^\x00-\x1f\x7f]+",
+        "renditions.notices.sns:open_notifier",
+        extra="aws",
+        modules=("botocore",),
+        variable="SNS_TOPIC_ARN",
+    ),
+    Backend(
+        "events:",
+        '"events:BUS"',
+        r"events:[A-Za-z0-9._/:-]{1,1600}",
+        "renditions.notices.eventbridge:open_notifier",
+        extra="aws",
+        modules=("botocore",),
+    ),
+)
+"""``opener(target, shared) -> Notifier``"""
+
+QUEUE = Backend(
+    "https://", "an SQS queue", "", "renditions.aws.sqs:open_queue", extra="aws", modules=("botocore",)
+)
+"""``opener(url, shared) -> Queue``"""
+
+
+OWNER = "renditions.local.owners:Owner"
+"""What tells whether a lease's owner still runs, where the catalog is a file: ``OWNER(folder)``"""
+
+
+def spell_forms(table: Sequence[Backend]) -> str:
+    """Return how a person can write the URLs of a table: ``"log:", "sns:ARN" or "events:BUS"``."""
+    *others, last = (backend.form for backend in table)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def join_patterns(table: Sequence[Backend]) -> str:
+    r"""Return a regular expression of every URL of a table; Python's ``$`` alone lets a ``\n`` follow."""
+    return rf"^({'|'.join(backend.pattern for backend in table)})(?!\n)$"

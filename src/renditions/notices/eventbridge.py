@@ -1,0 +1,56 @@
+"""Notices through an EventBridge bus.
+
+Rules of the bus get :meth:`Notice.to_item <renditions.model.record.Notice.to_item>` as an event's detail.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from renditions.aws.clients import PASSING, Clients, reported
+from renditions.errors import NotifyFailed, NotifyRefused
+from renditions.model.record import Notice
+from renditions.model.registry import Shared
+
+SOURCE = "renditions"
+"""The ``source`` of our events, by which rules of EventBridge choose them."""
+
+
+class EventBridgeNotifier:
+    """A :class:`~renditions.core.notify.Notifier` that puts events on a bus: the target ``events:BUS``.
+
+    An event's ``source`` is ``renditions``, its ``detail-type`` ``Picture done``, ``Picture rejected`` or
+    ``Picture failed``.
+
+    Args:
+        client: An EventBridge client.
+        bus: The bus's name or ARN.
+
+    """
+
+    def __init__(self, client: Any, bus: str) -> None:
+        self._client = client
+        self._bus = bus
+
+    def send(self, notice: Notice) -> None:
+        """See :meth:`Notifier.send <renditions.core.notify.Notifier.send>`."""
+        entry = {
+            "Source": SOURCE,
+            "DetailType": f"Picture {notice.event}",
+            "Detail": json.dumps(notice.to_item()),
+            "Time": notice.record.timestamp,
+            "EventBusName": self._bus,
+        }
+        with reported(f"events:{self._bus}", passing=NotifyFailed, lasting=NotifyRefused):
+            (result,) = self._client.put_events(Entries=[entry])["Entries"]
+        # The call as a whole succeeds though its one entry is refused.
+        if code := result.get("ErrorCode"):
+            can_pass = code in PASSING or code in ("InternalFailure", "InternalException")
+            message = f"events:{self._bus}: {code}: {result.get('ErrorMessage', '')}"
+            raise (NotifyFailed if can_pass else NotifyRefused)(message)
+
+
+def open_notifier(target: str, shared: Shared) -> EventBridgeNotifier:
+    """Return the notifier of ``events:BUS``."""
+    return EventBridgeNotifier(shared.get(Clients).events, target.removeprefix("events:"))

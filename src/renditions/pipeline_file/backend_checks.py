@@ -1,0 +1,87 @@
+"""What can be wrong with the stores, the catalog and the notice targets of a checked pipeline.
+
+Their URLs have a form that is known. Whether they can be opened depends on what is installed, and on Lambda.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from renditions.errors import Problem, UsageError
+from renditions.model.backends import CATALOGS, NOTIFIERS, STORES, Backend, spell_forms
+from renditions.model.pipeline import Pipeline
+from renditions.model.registry import is_installed
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One store, catalog or notice target, as a pipeline declares it."""
+
+    place: str
+    """Where in the pipeline file."""
+    url: str
+    backend: Backend
+    table: Sequence[Backend]
+    variable: str | None = None
+    """The environment variable that can put one for Lambda in its place."""
+
+
+def find_declared(pipeline: Pipeline) -> tuple[Declared, ...]:
+    """Return the source, the output store, the catalog and then each notice target.
+
+    Raises:
+        UsageError: A URL is of no known kind.
+
+    """
+    return (
+        _find("source.store", pipeline.source.store, STORES, "SOURCE_BUCKET"),
+        _find("output.store", pipeline.output.store, STORES, "OUTPUT_BUCKET"),
+        _find("catalog.store", pipeline.catalog.store, CATALOGS, "TABLE_NAME"),
+        *(
+            _find(f"notify[{number}].to", notify.to, NOTIFIERS)
+            for number, notify in enumerate(pipeline.notify)
+        ),
+    )
+
+
+def _find(place: str, url: str, table: Sequence[Backend], variable: str | None = None) -> Declared:
+    for backend in table:
+        if url.startswith(backend.prefix):
+            return Declared(place, url, backend, table, variable)
+    raise UsageError(str(Problem(place, spell_forms(table), repr(url))))
+
+
+def find_missing_libraries(pipeline: Pipeline) -> Iterator[Problem]:
+    """Yield what can't be opened on this machine, since a library isn't installed."""
+    for declared in find_declared(pipeline):
+        for module in declared.backend.modules:
+            if not is_installed(module):
+                yield describe_missing(declared, module)
+
+
+def describe_missing(declared: Declared, module: str) -> Problem:
+    """Return that a library is missing, and how to install it."""
+    extra = declared.backend.extra
+    return Problem(
+        declared.place,
+        f"{module} installed for {declared.backend.form} (pip install 'renditions[{extra}]')",
+        "it isn't",
+    )
+
+
+def find_lambda_problems(pipeline: Pipeline, *, is_built: bool) -> Iterator[Problem]:
+    """Yield what a function on Lambda can't open.
+
+    Args:
+        pipeline: A checked pipeline.
+        is_built: Whether the function runs already. Before that, its environment may still name a bucket or a
+            table in place of a folder or a file.
+
+    """
+    for declared in find_declared(pipeline):
+        if declared.backend.runs_on_lambda or (declared.variable and not is_built):
+            continue
+        usable = spell_forms([backend for backend in declared.table if backend.runs_on_lambda])
+        instead = f" (or {declared.variable} in the environment)" if declared.variable else ""
+        yield Problem(declared.place, f"{usable} on Lambda{instead}", repr(declared.url))

@@ -1,0 +1,148 @@
+"""A pipeline's work on one machine: worker processes, a watched folder, a secret kept beside the catalog.
+
+No function on Lambda imports this.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from itertools import islice
+from pathlib import Path
+from secrets import token_bytes
+
+from renditions.core import reconcile
+from renditions.core.difference import Outcome, retry_pause
+from renditions.core.process import Process
+from renditions.core.reconcile import Hints, Summary
+from renditions.errors import RenditionsError, UsageError
+from renditions.local.owners import Owner
+from renditions.local.pool import RenderPool
+from renditions.local.secret import SECRET_BYTES, keep_secret
+from renditions.local.watch import watch_keys
+from renditions.model.pipeline import FolderPlace, parse_catalog, parse_store
+from renditions.runtime.parts import Parts
+
+TICK_SECONDS = 0.1
+"""How often a watch looks at what is due."""
+
+
+@contextmanager
+def open_workers(parts: Parts, workers: int) -> Iterator[Process]:
+    """Start worker processes and yield a function that processes one name.
+
+    What breaks on the way of one picture comes back as its outcome.
+    """
+    limits = parts.attached.limits
+    with (
+        _own(parts.owners) as owner,
+        RenderPool(workers, limits.seconds, limits=limits) as render,
+    ):
+        processor = parts.make_processor(render, owner)
+
+        def process(name: str) -> Outcome:
+            try:
+                return processor.process(name)
+            except RenditionsError as error:
+                return Outcome(name, "failed", str(error), retry_pause(1) if error.retryable else None)
+
+        yield process
+
+
+def sync(
+    parts: Parts,
+    process: Process,
+    *,
+    workers: int,
+    stop: threading.Event,
+    on_outcome: Callable[[Outcome], None],
+) -> Summary:
+    """Close every difference; see :func:`renditions.core.reconcile.sync`."""
+    return reconcile.sync(
+        parts.plan, process, threads=count_threads(workers), stop=stop, on_outcome=on_outcome
+    )
+
+
+def watch(
+    parts: Parts,
+    process: Process,
+    *,
+    workers: int,
+    stop: threading.Event,
+    on_outcome: Callable[[Outcome], None],
+    hints: Hints | None = None,
+) -> None:
+    """Keep everything as declared until ``stop`` is set; see :func:`renditions.core.reconcile.follow`.
+
+    ``hints`` is where others add what they know to have happened.
+
+    Raises:
+        UsageError: the source is no folder.
+
+    """
+    store = parts.pipeline.source.store
+    place = parse_store(store, parts.directory)
+    if not isinstance(place, FolderPlace):
+        raise UsageError(
+            f"can't watch {store!r}: only a source in a folder can be watched; "
+            "use renditions sync, or renditions worker with a queue"
+        )
+    hints = Hints() if hints is None else hints
+    with closing(_take_hints(place.path, hints, stop)) as taken:
+        reconcile.follow(
+            taken,
+            process,
+            lambda: sync(parts, process, workers=workers, stop=stop, on_outcome=on_outcome),
+            threads=count_threads(workers),
+            monotonic_seconds=time.monotonic,
+            on_outcome=on_outcome,
+        )
+
+
+def _take_hints(folder: Path, hints: Hints, stop: threading.Event) -> Generator[frozenset[str] | None]:
+    """Yield what happens in a folder, and what else is hinted at, until ``stop`` is set; set it at the end.
+
+    A thread of its own watches the folder: while whoever takes the hints is at work, what happens must go
+    where it is bounded.
+    """
+    seen = watch_keys(folder, stop, TICK_SECONDS)
+
+    def note(some: Iterable[frozenset[str] | None]) -> None:
+        for names in some:
+            hints.add(names)
+
+    note(islice(seen, 1))  # from then on all that happens is told
+    with ThreadPoolExecutor(1, thread_name_prefix="watcher") as executor:
+        watching = executor.submit(note, seen)
+        try:
+            while not watching.done():
+                yield hints.take()
+                wait([watching], TICK_SECONDS)
+        finally:
+            stop.set()
+        watching.result()
+
+
+def find_secret(parts: Parts) -> bytes:
+    """Return what forms for uploads are signed with: the same after a restart, where it can be kept."""
+    file = parse_catalog(parts.pipeline.catalog.store, parts.directory)
+    return keep_secret(file.with_name(f"{file.name}-secret")) if file else token_bytes(SECRET_BYTES)
+
+
+@contextmanager
+def _own(owners: Path | None) -> Iterator[str]:
+    """Yield who takes the leases."""
+    if owners is None:
+        yield uuid.uuid4().hex
+        return
+    with Owner(owners) as owner:
+        yield owner.id
+
+
+def count_threads(workers: int) -> int:
+    """Return how many pictures are in work at once: while some are rendered, others are read and written."""
+    return workers + 2

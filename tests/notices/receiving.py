@@ -1,0 +1,21 @@
+"""Notices that tests send, and what they read of what comes to a queue."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from contract.catalogs import make_record
+from contract.cloud import CLIENTS
+from contract.test_catalog import FULL
+from renditions.aws.sqs import Queue
+from renditions.model.record import Notice
+
+DONE = Notice("done", make_record())
+REJECTED = Notice("rejected", FULL)
+
+
+def read_one(url: str) -> Any:
+    """Wait for a message and return its JSON."""
+    (message,) = Queue(CLIENTS.sqs, url).receive(wait_seconds=5)
+    return json.loads(message.body)

@@ -1,0 +1,68 @@
+"""Notices through an EventBridge bus, as its rules get them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aws.account import arn_of
+from aws.answers import Answer, answering
+from contract.catalogs import make_record
+from contract.cloud import CLIENTS, name_of
+from contract.test_catalog import FULL
+from notices.receiving import DONE, REJECTED, read_one
+from renditions.errors import NotifyFailed, NotifyRefused
+from renditions.model.record import Notice
+from renditions.model.registry import Shared
+from renditions.notices.eventbridge import EventBridgeNotifier, open_notifier
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+PUT = '{"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}'
+
+
+@pytest.fixture
+def bus(tmp_path: Path, queue: str) -> str:
+    """Make a bus whose events of ours come to the queue."""
+    name = name_of(tmp_path)
+    CLIENTS.events.create_event_bus(Name=name)
+    pattern = json.dumps({"source": ["renditions"], "detail-type": ["Picture rejected"]})
+    CLIENTS.events.put_rule(Name=name, EventBusName=name, EventPattern=pattern)
+    CLIENTS.events.put_targets(Rule=name, EventBusName=name, Targets=[{"Id": "1", "Arn": arn_of(queue)}])
+    return name
+
+
+def test_an_event_of_a_bus_is_chosen_by_what_it_tells(bus: str, queue: str) -> None:
+    notifier = open_notifier(f"events:{bus}", Shared())
+    notifier.send(Notice("done", make_record("other.jpg")))
+    notifier.send(REJECTED)
+    event = read_one(queue)
+    assert (event["source"], event["detail-type"]) == ("renditions", "Picture rejected")
+    assert event["detail"]["reason"] == FULL.reason
+    assert event["time"] == "2026-01-02T03:04:05Z"
+
+
+def test_a_missing_bus_is_named_and_not_tried_again() -> None:
+    with pytest.raises(NotifyRefused, match="nobody") as refusal:
+        open_notifier("events:nobody", Shared()).send(REJECTED)
+    assert not refusal.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [("ThrottlingException", NotifyFailed), ("InternalFailure", NotifyFailed),
+                        ("AccessDeniedException", NotifyRefused)],
+)  # fmt: skip
+def test_an_event_that_is_refused_in_an_answer_of_success_is_seen(code: str, error: type[Exception]) -> None:
+    body = json.dumps({"FailedEntryCount": 1, "Entries": [{"ErrorCode": code, "ErrorMessage": "words"}]})
+    with answering([Answer(200, body)]) as (clients, _), pytest.raises(error, match="words") as raised:
+        EventBridgeNotifier(clients.events, "default").send(REJECTED)
+    assert type(raised.value) is error
+
+
+def test_half_an_answer_fails_and_may_be_whole_the_next_time() -> None:
+    half = Answer(200, PUT[: len(PUT) // 2], announced_bytes=len(PUT))
+    with answering([half]) as (clients, _), pytest.raises(NotifyFailed) as raised:
+        EventBridgeNotifier(clients.events, "default").send(DONE)
+    assert type(raised.value) is NotifyFailed

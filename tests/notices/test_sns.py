@@ -1,0 +1,106 @@
+"""Notices through SNS, as programs and people get them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws.account import arn_of
+from aws.answers import Answer, answering
+from aws.proxy import BAD_GATEWAY
+from contract.catalogs import make_record
+from contract.cloud import CLIENTS, name_of
+from contract.test_catalog import FULL
+from notices.receiving import DONE, REJECTED, read_one
+from renditions.aws.clients import Clients
+from renditions.errors import NotifyFailed, NotifyRefused
+from renditions.model.record import Notice
+from renditions.model.registry import Shared
+from renditions.notices.sns import SnsNotifier, open_notifier
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+ARN = "arn:aws:sns:eu-west-1:123456789012:nobody"
+PUBLISHED = "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>"
+
+
+@pytest.fixture
+def topic(tmp_path: Path, queue: str) -> str:
+    """Make a topic whose messages come to the queue as they are."""
+    arn = CLIENTS.sns.create_topic(Name=name_of(tmp_path))["TopicArn"]
+    raw = {"RawMessageDelivery": "true"}
+    CLIENTS.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=arn_of(queue), Attributes=raw)
+    return str(arn)
+
+
+def read_request(send: Callable[[SnsNotifier], None]) -> dict[str, Any]:
+    """Return the parameters with which SNS is called."""
+    sent: list[dict[str, Any]] = []
+    client = Clients().sns
+    client.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: sent.append(params))
+    topic = client.create_topic(Name="anything")["TopicArn"]
+    send(SnsNotifier(client, topic))
+    return sent[0]
+
+
+def test_programs_get_the_record_without_what_is_the_catalogs_own(topic: str, queue: str) -> None:
+    open_notifier(f"sns:{topic}", Shared()).send(REJECTED)
+    item = read_one(queue)
+    assert item["event"] == item["status"] == "rejected"
+    assert item["image_name"] == FULL.name
+    assert item["reason"] == FULL.reason
+    assert item["renditions"]["small"] == {
+        "key": "a/é 🖼.jpg/small.jpg", "etag": "o1", "source_etag": "e1", "fingerprint": "f1",
+        "format": "jpeg", "size_bytes": 10, "width": 2, "height": 1,
+    }  # fmt: skip
+    assert not item.keys() & {"lease", "revision", "goal", "owed", "pending_keys"}
+
+
+def test_people_get_sentences() -> None:
+    record = replace(make_record("2026/ü.jpg", outputs=("ü.jpg/small.jpg",)), reason=None)
+    request = read_request(lambda notifier: notifier.send(Notice("done", record)))
+    message = json.loads(request["Message"])
+    assert request["Subject"] == "2026/?.jpg is done"
+    assert message["sms"] == "2026/ü.jpg is done."
+    assert message["email"] == "2026/ü.jpg is done.\n\nrendition 0: ü.jpg/small.jpg, 1 bytes"
+    assert request["MessageAttributes"] == {"event": {"DataType": "String", "StringValue": "done"}}
+
+
+def test_a_subject_is_one_line_of_a_hundred_characters_at_most() -> None:
+    name = "\n" + "very/" * 50 + "long.jpg"
+    request = read_request(lambda notifier: notifier.send(Notice("failed", replace(FULL, name=name))))
+    assert len(request["Subject"]) == 100
+    assert request["Subject"].endswith("/long.jpg is failed")
+    assert request["Subject"].isprintable()
+
+
+def test_a_text_message_is_cut_between_characters() -> None:
+    request = read_request(lambda notifier: notifier.send(Notice("failed", replace(FULL, reason="é" * 2000))))
+    text = json.loads(request["Message"])["sms"]
+    assert len(text.encode()) <= 1600
+    assert text.endswith("é")
+
+
+def test_a_missing_topic_is_named_and_not_tried_again() -> None:
+    with pytest.raises(NotifyRefused, match="nobody") as refusal:
+        open_notifier(f"sns:{ARN}", Shared()).send(REJECTED)
+    assert not refusal.value.retryable
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(200, PUBLISHED[: len(PUBLISHED) // 2], announced_bytes=len(PUBLISHED)),
+        Answer(200, BAD_GATEWAY.decode()),
+    ],
+    ids=["half an answer", "a page from something in between"],
+)
+def test_what_is_no_whole_answer_of_sns_fails_and_may_succeed_later(answer: Answer) -> None:
+    with answering([answer]) as (clients, _), pytest.raises(NotifyFailed) as raised:
+        SnsNotifier(clients.sns, ARN).send(DONE)
+    assert type(raised.value) is NotifyFailed
