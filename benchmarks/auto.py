@@ -25,8 +25,9 @@ from benchmarks.report import Table, describe_machine, replace_section, to_markd
 from renditions.imaging.analysis.likeness import Likeness
 from renditions.imaging.render import render
 from renditions.imaging.vips import load
+from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Accept
-from renditions.model.recipe import FORMATS, Rendition
+from renditions.model.recipe import Rendition
 
 _FORMATS: tuple[Literal["jpeg", "webp", "avif"], ...] = ("jpeg", "webp", "avif")
 _ROUNDS = 3
@@ -76,8 +77,8 @@ def main() -> int:
 
 def _compare(recipe: Rendition, boxes: Sequence[int], scorers: Sequence[Worker]) -> Table:
     """Return the rows of one format."""
-    quality = FORMATS[recipe.format].default_quality
-    fixed = Outcome(f"{recipe.format}, {quality}", recipe)
+    scale = OUTPUT_FORMATS[recipe.format].quality
+    fixed = Outcome(f"{recipe.format}, {scale and scale.default}", recipe)
     _make(fixed, boxes)
     _score(fixed, boxes, scorers)
     wanted = statistics.mean(fixed.scores)

@@ -15,7 +15,7 @@ _ACCEPT = Accept(max_bytes=1_000_000_000)
 def make(content: bytes, job: Job) -> list[bytes]:
     """Return the file of each rendition."""
     recipes = {
-        str(box): Rendition(format=job.format, width=box, height=box, quality=job.quality)  # type: ignore[arg-type]
+        str(box): Rendition(format=job.format, width=box, height=box, quality=job.quality)
         for box in job.boxes
     }
     rendering = render(content, _ACCEPT, recipes)

@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import get_args
 
 import pypdfium2
 from PIL import Image
@@ -20,7 +19,8 @@ from fuzz.seeds import seeds
 from imaging.dicoms import SECRET
 from renditions.errors import Failed, RenderTimedOut, WorkerDied
 from renditions.local.pool import START_SECONDS, RenderPool
-from renditions.model.pipeline import Accept, Analyze, InputFormat, Limits
+from renditions.model.formats import SOURCE_FORMATS
+from renditions.model.pipeline import Accept, Analyze, Limits
 from renditions.model.recipe import Rendition
 from renditions.model.record import Analysis
 from renditions.model.rendering import Rendered, Rendering
@@ -32,7 +32,7 @@ SECONDS = float(LIMITS.seconds)
 """The time limit of one picture."""
 MEMORY_BYTES = LIMITS.memory + 200_000_000
 """The most that a worker process may ever hold, since it is looked at from time to time."""
-ACCEPT = Accept(formats=get_args(InputFormat), max_pixels=30_000_000)
+ACCEPT = Accept(formats=tuple(SOURCE_FORMATS), max_pixels=30_000_000)
 ANALYZE = Analyze(
     exif=True,
     position=True,

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from renditions.imaging.render import render
+from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered
 
-INPUT_FORMATS = ("jpeg", "png", "webp", "avif", "gif", "tiff")
+INPUT_FORMATS = tuple(each.name for each in SOURCE_FORMATS.values() if each.auto == each.name)
+"""The formats of pixels that Pillow writes as well."""
+
 BEST: dict[str, dict[str, Any]] = {
     "jpeg": {"quality": 97, "subsampling": 0},
     "webp": {"lossless": True},

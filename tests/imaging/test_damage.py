@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imaging.pictures import INPUT_FORMATS, difference, encoded, heic, opened, photo, png_chunk, shown
-from renditions.imaging.formats.gif import check_blocks, check_pixels
 from renditions.imaging.render import render
+from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 
@@ -27,12 +26,13 @@ FILES: dict[str, bytes] = {
     "progressive jpeg": encoded(photo(), "jpeg", quality=97, progressive=True),
     "lossy webp": encoded(photo(), "webp", quality=80),
     "deflated tiff": encoded(photo(), "tiff", compression="tiff_adobe_deflate"),
-    "animated gif": encoded(
-        photo(), "gif", save_all=True, append_images=[photo().rotate(90), photo().rotate(180)]
-    ),
-    "animated webp": encoded(
-        photo(), "webp", save_all=True, append_images=[photo().rotate(90), photo().rotate(180)]
-    ),
+    **{
+        f"animated {each.name}": encoded(
+            photo(), each.name, save_all=True, append_images=[photo().rotate(90), photo().rotate(180)]
+        )
+        for each in SOURCE_FORMATS.values()
+        if each.has_animation
+    },
 }
 
 
@@ -141,10 +141,6 @@ def test_an_unknown_png_chunk_and_a_broken_profile_are_no_damage() -> None:
     assert difference(made, photo()) == 0
 
 
-def test_a_gif_with_bytes_after_its_trailer_is_read() -> None:
-    assert render(FILES["gif"] + b"\x00junk", Accept(), RECIPES).rejected is None
-
-
 def test_a_reason_that_quotes_the_file_is_printable_and_of_this_file_alone() -> None:
     """What is no UTF-8 and what controls terminals comes from files: neither raises nor passes."""
     exif = Image.Exif()
@@ -190,51 +186,6 @@ def test_a_png_whose_inflated_data_is_wrong_is_rejected(data: bytes) -> None:
     """Behind chunks whose own checksums are right."""
     assert render(_png_of(zlib.compress(_ROWS)), Accept(), RECIPES).rejected is None
     assert render(_png_of(data), Accept(), RECIPES).rejected
-
-
-def _split_gif(gif: bytes) -> tuple[bytes, bytes]:
-    """Return all that stands before the data of the first frame, and that data without its blocks' sizes."""
-    image = gif.index(b"\x2c", 13 + 3 * 256)
-    at = image + 11 + (3 << (gif[image + 9] & 7) + 1 if gif[image + 9] & 0x80 else 0)
-    start, data = at, b""
-    while gif[at]:
-        data += gif[at + 1 : at + 1 + gif[at]]
-        at += 1 + gif[at]
-    return gif[:start], data
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda data: data[: len(data) // 2],
-        lambda data: b"",
-        lambda data: data[:100] + b"\xff" * 40 + data[140:],
-        lambda data: data[:100] + bytes(40) + data[140:],
-        lambda data: data[:300] + data[310:],
-    ],
-    ids=["half", "none", "undefined codes", "other codes", "a hole"],
-)
-def test_a_gif_whose_frame_has_too_few_pixels_is_rejected(spoil: Callable[[bytes], bytes]) -> None:
-    """All of its blocks are sound; only the codes stand for less than the frame."""
-    start, data = _split_gif(encoded(photo(), "gif"))
-
-    def joined(data: bytes) -> bytes:
-        blocks = (data[at : at + 255] for at in range(0, len(data), 255))
-        return start + b"".join(bytes([len(block)]) + block for block in blocks) + b"\0;"
-
-    assert render(joined(data), Accept(), RECIPES).rejected is None
-    assert render(joined(spoil(data)), Accept(), RECIPES).rejected
-
-
-@pytest.mark.parametrize("picture", [photo(40, 30), photo(500, 300).convert("1"), Image.new("RGB", (1, 1))])
-def test_every_code_of_a_sound_gif_is_followed(picture: Image.Image) -> None:
-    """Few and many colours, tables that fill up and are cleared, frames that are parts of the whole."""
-    options = {"save_all": True, "append_images": [picture.rotate(90), picture.rotate(3)]}
-    content = encoded(picture, "gif", **options)
-    check_blocks(content)
-    check_pixels(content, 99)
-    ours = shown(encoded(picture, "png"), Rendition(format="gif"))
-    check_pixels(encoded(ours, "gif"), 1)
 
 
 @pytest.mark.parametrize("lossless", [True, False])

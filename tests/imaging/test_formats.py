@@ -23,8 +23,9 @@ from imaging.pictures import (
     shown,
 )
 from renditions.imaging.render import render
+from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Accept
-from renditions.model.recipe import FORMATS, Rendition
+from renditions.model.recipe import Rendition
 
 TOLERANCE = {"jpeg": 2.5, "webp": 2.5, "avif": 2.5, "gif": 9.0, "png": 0.7, "tiff": 0.7}
 """Mean absolute difference that each output's compression may cost, of 255."""
@@ -163,9 +164,9 @@ def test_a_side_that_the_format_cant_hold_is_that_renditions_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "output_format", [name for name, facts in FORMATS.items() if facts.max_side < 65_535]
+    "output_format", [name for name, facts in OUTPUT_FORMATS.items() if facts.max_side < 65_535]
 )
 def test_the_longest_side_that_is_declared_can_be_made(output_format: Any) -> None:
-    longest = FORMATS[output_format].max_side
+    longest = OUTPUT_FORMATS[output_format].max_side
     made = rendered(encoded(Image.new("L", (longest, 1), 200), "png"), Rendition(format=output_format))
     assert (made.width, made.height) == (longest, 1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
 from imaging.pictures import encoded, opened, photo, pixels, rendered
-from renditions.imaging.original import _copy_jpeg, _copy_png
+from renditions.imaging.formats import jpeg, png
 from renditions.model.recipe import Rendition
 
 SECRET = b"52 degrees north"
@@ -120,7 +120,10 @@ def test_a_smaller_rendition_stays_and_a_larger_one_too_unless_asked() -> None:
     assert copied(source, "auto", quality=100) == copied(source, "jpeg")
 
 
-SOURCES = ((talkative_jpeg(), _copy_jpeg), (talkative_png(), _copy_png))
+SOURCES = (
+    (talkative_jpeg(), jpeg.copy_without_metadata),
+    (talkative_png(), png.copy_without_metadata),
+)
 
 
 @settings(deadline=None, max_examples=100)
@@ -128,7 +131,7 @@ SOURCES = ((talkative_jpeg(), _copy_jpeg), (talkative_png(), _copy_png))
 def test_damaged_files_are_followed_to_an_end(at: int, size: int, filler: bytes) -> None:
     for source, copy in SOURCES:
         damaged = source[:at] + filler + source[at + size :]
-        found = copy(damaged, False, keeps_profile=False)
+        found = copy(damaged, keeps_metadata=False, keeps_profile=False)
         assert found is None or len(found) <= len(damaged)
 
 
@@ -137,7 +140,9 @@ def test_a_stale_preview_is_left_out() -> None:
     source = encoded(photo(), "jpeg", quality=30)
     preview = b"JFIF\0\x01\x02\0\0\x01\0\x01" + bytes([2, 2]) + bytes(12)
     segment = b"\xff\xe0" + (len(preview) + 2).to_bytes(2, "big") + preview
-    copy = _copy_jpeg(source[:2] + segment + source[20:], False, keeps_profile=False)
+    copy = jpeg.copy_without_metadata(
+        source[:2] + segment + source[20:], keeps_metadata=False, keeps_profile=False
+    )
     assert copy is not None
     assert preview not in copy
     assert Image.open(io.BytesIO(copy)).size == (320, 240)

@@ -38,8 +38,8 @@ from renditions.core.leases import Leases, find
 from renditions.core.notify import Notifier
 from renditions.core.ports import Catalog, IfAbsent, IfMatch, Renderer, Store, StoredObject
 from renditions.errors import Conflict, Failed, KeyTaken, Rejected
+from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import NoticeEvent, Pipeline
-from renditions.model.recipe import FORMATS
 from renditions.model.record import Notice, Original, Output, OwedNotice, Record
 from renditions.model.rendering import Rendered
 
@@ -244,7 +244,7 @@ class Processor:
         expected = IfMatch(old.etag) if old and old.key == key else IfAbsent()
         claimed_before = difference.record.claimed_keys() if difference.record else frozenset()
         stored, replaced = self._leases.put(
-            begun, key, rendered.content, expected, FORMATS[rendered.format].content_type
+            begun, key, rendered.content, expected, OUTPUT_FORMATS[rendered.format].content_type
         )
         if replaced and key not in claimed_before:
             log.warning("%s: replaced %s, which was there and in no record", begun.name, key)

@@ -21,6 +21,7 @@ import renditions
 from renditions.deploy.wheels import BULK, File, Target, collect_libraries
 from renditions.errors import UsageError
 from renditions.imaging.extras import is_installed
+from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.pipeline import Pipeline
 from renditions.pipeline_file.backend_checks import find_declared
 from renditions.pipeline_file.plain import to_plain
@@ -153,19 +154,15 @@ def _find_picture_libraries(pipeline: Pipeline) -> tuple[str, ...]:
     needs_pixels = any(recipe.needs_pixels for recipe in recipes)
     if not needs_pixels and not rules.needs_header and not pipeline.analyze.is_wanted:
         return ()
-    extras = {
-        # The default accepts HEIC where it can be had: in the function as on this machine.
-        "pillow-heif": "heic" in rules.formats and is_installed("heic"),
-        "pypdfium2": "pdf" in rules.formats,
-        "pydicom": "dicom" in rules.formats,
-        "pylibjpeg": "dicom" in rules.formats,
-        "pylibjpeg-openjpeg": "dicom" in rules.formats,
-        "img2pdf": any(recipe.format == "pdf" for recipe in recipes),
-        "fontpkg-open-sans": any(
-            recipe.watermark and recipe.watermark.text and not recipe.watermark.font for recipe in recipes
-        ),
-    }
-    return ("pyvips", "pyvips-binary", *(name for name, is_needed in extras.items() if is_needed))
+    # The default accepts a format where it can be read: in the function as on this machine.
+    sources = [SOURCE_FORMATS[name] for name in rules.formats]
+    read = [each for each in sources if not each.is_default or is_installed(each.name)]
+    made = [each for each in OUTPUT_FORMATS.values() if any(recipe.format == each.name for recipe in recipes)]
+    libraries = [*(each.libraries for each in read), *(each.libraries for each in made)]
+    extras = [library.distribution for each in libraries for library in each]
+    if any(recipe.watermark and recipe.watermark.text and not recipe.watermark.font for recipe in recipes):
+        extras.append("fontpkg-open-sans")
+    return ("pyvips", "pyvips-binary", *extras)
 
 
 def _own_files(pipeline: Pipeline, role: Role) -> Iterator[File]:

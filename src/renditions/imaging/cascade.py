@@ -11,32 +11,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, get_args
+from typing import get_args
 
 from renditions.errors import Unrenderable
 from renditions.imaging.analysis.analyze import Study
 from renditions.imaging.decode import Frames, decode_animation, decode_still, resize
-from renditions.imaging.document import make_pdf
-from renditions.imaging.effects import (
-    find_crop,
-    flatten,
-    lay,
-    pad,
-    parse_colour,
-    retouch,
-    round_corners,
-    turn,
-)
 from renditions.imaging.encode import encode, encode_near, stack
-from renditions.imaging.geometry import SMART_GRAVITIES, Offset, Rectangle, Size, region_of
+from renditions.imaging.geometry import Rectangle, Size, region_of
 from renditions.imaging.memory import check_memory
 from renditions.imaging.original import smaller
 from renditions.imaging.probe import Header, keeps_animation
+from renditions.imaging.registry import find_code
+from renditions.imaging.steps import walk
 from renditions.imaging.tasks import Task, plan_bases, plan_task, plan_tasks
 from renditions.imaging.vips import translated
-from renditions.imaging.watermark import draw
+from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Limits
-from renditions.model.recipe import FORMATS, Profile, Rendition
+from renditions.model.recipe import Profile, Rendition
 from renditions.model.record import Analysis
 from renditions.model.rendering import Rendered
 
@@ -121,7 +112,7 @@ def _make_from(
         try:
             with translated(Unrenderable, "a picture that can be resized"):
                 level = _find_level(levels, task)
-                picture = _finish(level, task)
+                picture = Frames(walk(level.images, task), task.plan.output, level.timing)
             pages = finished.setdefault(task.name, {})
             pages[task.page.page] = picture
             if len(pages) == len(task.pages):
@@ -148,35 +139,6 @@ def _find_level(levels: list[Frames], task: Task) -> Frames:
     return level
 
 
-def _finish(level: Frames, task: Task) -> Frames:
-    """Return the level with everything done to it that comes between resizing and encoding."""
-    images, fitted = tuple(turn(image, task.recipe) for image in level.images), task.plan.fitted
-    if task.plan.crop_at:
-        at = task.plan.crop_at
-        if task.recipe.gravity in SMART_GRAVITIES:
-            at = find_crop(images[0], fitted, task.recipe.gravity)
-        images = tuple(image.crop(at.left, at.top, fitted.width, fitted.height) for image in images)
-    images = tuple(_frame(retouch(image, task.recipe), task) for image in images)
-    if task.recipe.watermark:
-        images = draw(images, task.recipe.watermark)
-    if not FORMATS[task.format].transparency:
-        background = parse_colour(task.recipe.background)
-        images = tuple(flatten(image, background) for image in images)
-    return Frames(images, task.plan.output, level.timing)
-
-
-def _frame(image: Any, task: Task) -> Any:
-    """Return the image padded, with round corners, and lying on its padding."""
-    background = parse_colour(task.recipe.background)
-    if task.plan.pad_at:
-        image = pad(image, task.plan.pad_at, task.plan.fitted, background)
-    image = round_corners(image, task.recipe)
-    if task.plan.padding:
-        at = Offset(task.plan.padding, task.plan.padding)
-        image = pad(lay(image, background), at, task.plan.output, background)
-    return image
-
-
 def _encode(pages: Sequence[Frames], task: Task) -> Rendered:
     content, quality = _build_as_declared(pages, task)
     limit = task.recipe.max_bytes
@@ -187,25 +149,23 @@ def _encode(pages: Sequence[Frames], task: Task) -> Rendered:
 
 def _build_as_declared(pages: Sequence[Frames], task: Task) -> tuple[bytes, int | None]:
     """Return the file and its quality, of several the highest; None where the format has none."""
-    default, declared = FORMATS[task.format].default_quality, task.recipe.quality
-    if declared == "auto" and default is not None:
-        found = [encode_near(page, _encoding_of(task), task.recipe) for page in pages]
+    facts, declared = OUTPUT_FORMATS[task.format], task.recipe.quality
+    if facts.quality is None:
+        return _build(pages, task, None), None
+    if declared == "auto" and facts.searched:
+        found = [encode_near(page, facts.searched, task.recipe) for page in pages]
         contents = [content for content, _ in found]
         quality = max(quality for _, quality in found)
-        return make_pdf(contents) if task.format == "pdf" else contents[0], quality
-    chosen = declared if default is not None and isinstance(declared, int) else default
+        return (find_code(facts.binder)(contents) if facts.binder else contents[0]), quality
+    chosen = declared if isinstance(declared, int) else facts.quality.default
     return _build(pages, task, chosen), chosen
 
 
 def _build(pages: Sequence[Frames], task: Task, quality: int | None) -> bytes:
-    if task.format == "pdf":
-        return make_pdf([encode(page, "jpeg", task.recipe, quality) for page in pages])
+    bind = OUTPUT_FORMATS[task.format].binder
+    if bind:
+        return bytes(find_code(bind)([encode(page, task.format, task.recipe, quality) for page in pages]))
     return encode(stack(pages) if len(pages) > 1 else pages[0], task.format, task.recipe, quality)
-
-
-def _encoding_of(task: Task) -> str:
-    """Return the format that the pixels are encoded in."""
-    return "jpeg" if task.format == "pdf" else task.format
 
 
 def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) -> bytes:

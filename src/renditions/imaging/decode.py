@@ -15,10 +15,6 @@ from typing import Any, TypeVar
 from renditions.errors import Undecodable
 from renditions.imaging.alpha import weighted
 from renditions.imaging.colour import to_8_bits
-from renditions.imaging.formats import dicom, dicom_pixels, heic, pdf, svg
-from renditions.imaging.formats.gif import check_pixels
-from renditions.imaging.formats.jpeg import tidied
-from renditions.imaging.formats.tiff import check_checksums
 from renditions.imaging.geometry import (
     Rectangle,
     Size,
@@ -29,13 +25,15 @@ from renditions.imaging.geometry import (
     whole_for,
 )
 from renditions.imaging.probe import Header
+from renditions.imaging.registry import find_code
 from renditions.imaging.resample import enlarge
-from renditions.imaging.vips import load, raise_if_warned, translated, warnings_of_libraries
+from renditions.imaging.vips import get_int, raise_if_warned, translated
+from renditions.model.formats import SOURCE_FORMATS
 
 HEADROOM = Fraction(8, 5)
 """How much larger than needed the decoder's own result must be: with less, its coarse filter shows."""
 SHRINKS = (8, 4, 2)
-"""By how much the JPEG decoder can shrink."""
+"""By how much a decoder can shrink that does so by halves."""
 _SCALED_HEADROOM = Fraction(5, 4)
 """The same where the decoder can shrink to any size, and so filters better."""
 _MAX_MISSED = Fraction(1, 4)
@@ -43,9 +41,7 @@ _MAX_MISSED = Fraction(1, 4)
 _GAP = 4
 """From which scale on libvips averages before Lanczos; its default of 2 shows and is no faster."""
 _MAX_HELD_BYTES = 48_000_000
-"""Up to how many bytes a shrunk JPEG is decoded as a whole before its first resize: faster than streaming."""
-_MAX_TIFF_VALUE_BYTES = 16
-"""The most bytes that a value of a pixel has: a complex number of double precision."""
+"""Up to how many bytes a shrunk picture is decoded as a whole before its resize: faster than streaming."""
 _INSPECTED_SIDE = 2000
 """The longer side, in pixels, of a drawing that is looked at: it has no full size."""
 _EXPECTED = "a whole and sound picture"
@@ -80,29 +76,8 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
         Undecodable: the header is damaged.
 
     """
-    if source_format == "dicom":
-        return dicom.read_header(content, page)
-    if source_format == "heic":
-        return heic.read_header(content)
-    if source_format == "svg":
-        return svg.read_header(content)
-    if source_format == "pdf":
-        return pdf.read_header(content, page)
-    with translated(Undecodable, f"a {source_format} header"):
-        image = load(source_format, content, **_page_option(page))
-        return Header(
-            format=source_format,
-            stored=Size(image.width, image.height),
-            orientation=_get_int(image, "orientation", 1),
-            frames=_get_int(image, "n-pages", 1),
-            page=page,
-            bands=image.bands,
-        )
-
-
-def _page_option(page: int) -> dict[str, int]:
-    """Return the loader's option for a page; the first needs none, and not every loader has it."""
-    return {"page": page} if page else {}
+    header: Header = find_code(SOURCE_FORMATS[source_format].header)(content, page)
+    return header
 
 
 def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, profile: str) -> Frames:
@@ -128,8 +103,7 @@ def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, 
             # Turning needs the pixels in another order than they are decoded in.
             image = image.copy_memory().autorot()
         frames = Frames((to_8_bits(image, profile).copy_memory(),), size)
-        if header.format == "jpeg":
-            raise_if_warned(Undecodable, _EXPECTED)
+        _check_warnings(header)
         return frames
 
     return _decode_strictly(content, header, decode)
@@ -137,11 +111,14 @@ def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, 
 
 def _check_data(content: bytes, header: Header, frames: int) -> None:
     """Raise ``Undecodable`` if the data isn't sound by what the decoder doesn't look at."""
-    if header.format == "gif":
-        check_pixels(content, frames)
-    if header.format == "tiff":
-        pixels = header.stored.width * header.stored.height
-        check_checksums(content, header.page, _MAX_TIFF_VALUE_BYTES * header.bands * pixels)
+    if check := SOURCE_FORMATS[header.format].check_data:
+        find_code(check)(content, header, frames)
+
+
+def _check_warnings(header: Header) -> None:
+    """Raise ``Undecodable`` if a decoder whose warnings mean lost pixels has warned by now."""
+    if SOURCE_FORMATS[header.format].is_warning_damage:
+        raise_if_warned(Undecodable, _EXPECTED)
 
 
 def has_transparent_pixel(content: bytes, header: Header) -> bool:
@@ -178,20 +155,20 @@ def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found])
         else:
             image = _load(content, header, access="random")
         found = look(to_8_bits(image.autorot(), "srgb"))
-        if header.format == "jpeg":
-            raise_if_warned(Undecodable, _EXPECTED)
+        _check_warnings(header)
         return found
 
     return _decode_strictly(content, header, decode)
 
 
 def _decode_strictly(content: bytes, header: Header, decode: Callable[[bytes], _Found]) -> _Found:
-    """Return what ``decode`` makes of the file, or else of a JPEG's pixels below a tidied header."""
+    """Return what ``decode`` makes of the file, or else of its pixels below a tidied header."""
     try:
         with translated(Undecodable, _EXPECTED):
             return decode(content)
     except Undecodable:
-        tidy = tidied(content) if header.format == "jpeg" else content
+        tidied = SOURCE_FORMATS[header.format].tidy
+        tidy = find_code(tidied)(content) if tidied else content
         if tidy == content:
             raise
     with translated(Undecodable, _EXPECTED):
@@ -206,7 +183,8 @@ def _load_shrunk(
         return _draw(content, header, part, wanted), None
     whole = header.stored
     is_whole = part.size == whole
-    if header.format == "jpeg":
+    shrinks = SOURCE_FORMATS[header.format].shrink_on_load
+    if shrinks == "halves":
         shrink = next((shrink for shrink in SHRINKS if _can_shrink(whole, part, wanted, shrink)), 1)
         held_bytes = 3 * whole.width * whole.height // shrink**2
         access = "random" if held_bytes <= _MAX_HELD_BYTES or not is_whole else "sequential"
@@ -214,7 +192,7 @@ def _load_shrunk(
         return _cut(image, part, shrink), (part.width / shrink, part.height / shrink)
     # In sequence, what is below a part would never be decoded.
     access = "sequential" if is_whole else "random"
-    if header.format == "webp" and header.frames == 1 and is_whole:
+    if shrinks == "any" and header.frames == 1 and is_whole:
         scale = float(_SCALED_HEADROOM) * max(wanted.width / whole.width, wanted.height / whole.height)
         if scale < 1:
             return _load(content, header, access=access, scale=scale), None
@@ -222,33 +200,12 @@ def _load_shrunk(
 
 
 def _load(content: bytes, header: Header, **options: Any) -> Any:
-    if header.format == "heic":
-        return heic.decode(content, header)
-    if header.format == "dicom":
-        return dicom_pixels.decode(content, header)
-    # Only JPEG's warnings mean lost pixels; elsewhere they tell of unknown tags and the like.
-    options |= {"fail_on": "warning" if header.format == "jpeg" else "error"} | _page_option(header.page)
-    if header.format == "tiff":
-        return _load_tiff(content, options)
-    return load(header.format, content, **options)
-
-
-def _load_tiff(content: bytes, options: dict[str, Any]) -> Any:
-    """Return the page, whose decoding stops at any of libtiff's warnings: they mean damaged pixels.
-
-    Unless its directory, which is read first, already makes libtiff warn. Many a whole file's does; but
-    one that can't be read to its end may have lost the palette.
-    """
-    with warnings_of_libraries() as warnings:
-        image = load("tiff", content, **options | {"fail_on": "warning"})
-    if lost := [warning for warning in warnings if "IO error" in warning]:
-        raise Undecodable(f"expected {_EXPECTED}, found: {lost[0]}")
-    return load("tiff", content, **options) if warnings else image
+    return find_code(SOURCE_FORMATS[header.format].decoder)(content, header, **options)
 
 
 def _draw(content: bytes, header: Header, part: Rectangle, wanted: Size) -> Any:
     """Return a part of a drawing, of this size give or take a pixel."""
-    draw = svg.draw if header.format == "svg" else pdf.draw
+    draw = find_code(SOURCE_FORMATS[header.format].decoder)
     image = draw(content, header, whole_for(header.grid, part, wanted))
     return _cut(image, rescaled(part, header.grid, Size(image.width, image.height)))
 
@@ -269,7 +226,7 @@ def _shrunk_edges(begin: int, end: int, length: int, shrink: int) -> tuple[int, 
 
 
 def _can_shrink(whole: Size, part: Rectangle, wanted: Size, shrink: int) -> bool:
-    """Tell whether the JPEG decoder may shrink by this much without harm to the result.
+    """Tell whether the decoder may shrink by this much without harm to the result.
 
     A part's edges can lie between its shrunk pixels, and the columns and rows that don't fill a last one
     are dropped. That moves the picture by half of what is missed: by no more than an eighth of a pixel of
@@ -302,11 +259,11 @@ def decode_animation(content: bytes, header: Header, profile: str) -> Frames:
     _check_data(content, header, header.frames)
     with translated(Undecodable, _EXPECTED):
         # The loader stacks the frames into one tall image.
-        strip = to_8_bits(load(header.format, content, n=-1, fail_on="error"), profile).copy_memory()
+        strip = to_8_bits(_load(content, header, n=-1), profile).copy_memory()
         width, height = header.stored.width, header.stored.height
         frames = tuple(strip.crop(0, at * height, width, height).autorot() for at in range(header.frames))
         delays = strip.get("delay") if strip.get_typeof("delay") else [100] * header.frames
-        return Frames(frames, header.displayed, Timing(tuple(delays), _get_int(strip, "loop", 0)))
+        return Frames(frames, header.displayed, Timing(tuple(delays), get_int(strip, "loop", 0)))
 
 
 def resize(image: Any, size: Size, extent: tuple[float, float] | None = None) -> Any:
@@ -328,7 +285,3 @@ def _resample(image: Any, across: float, down: float, size: Size) -> Any:
     if across > 1 or down > 1:
         image = enlarge(image, max(across, 1), max(down, 1), size, "bicubic")
     return image
-
-
-def _get_int(image: Any, name: str, default: int) -> int:
-    return int(image.get(name)) if image.get_typeof(name) else default

@@ -9,7 +9,7 @@ from renditions.imaging.alpha import weighted
 from renditions.imaging.geometry import Offset, Rectangle, Size
 from renditions.imaging.resample import enlarge
 from renditions.imaging.vips import Image
-from renditions.model.recipe import Rendition
+from renditions.model.recipe import Flip, Rendition, Rotation
 
 _NAMED_COLOURS = {"white": "#ffffff", "black": "#000000", "transparent": "#00000000"}
 _OPAQUE = 255
@@ -136,28 +136,17 @@ def _premultiplied(image: Any) -> Any:
     return image.premultiply().copy(interpretation="multiband") if image.hasalpha() else image
 
 
-def turn(image: Any, recipe: Rendition) -> Any:
-    """Return the image rotated clockwise, and then mirrored."""
-    if recipe.rotate:
-        image = image.rot(f"d{recipe.rotate}")
-    if recipe.flip in ("horizontal", "both"):
+def rotate(image: Any, degrees: Rotation) -> Any:
+    """Return the image rotated clockwise."""
+    return image.rot(f"d{degrees}")
+
+
+def flip(image: Any, direction: Flip) -> Any:
+    """Return the image mirrored."""
+    if direction in ("horizontal", "both"):
         image = image.fliphor()
-    if recipe.flip in ("vertical", "both"):
+    if direction in ("vertical", "both"):
         image = image.flipver()
-    return image
-
-
-def retouch(image: Any, recipe: Rendition) -> Any:
-    """Return the image adjusted, tinted, blurred, sharpened and pixelated."""
-    image = adjust(image, recipe)
-    if recipe.tint:
-        image = tint(image, parse_colour(recipe.tint))
-    if recipe.blur:
-        image = blur(image, recipe.blur * recipe.pixel_ratio)
-    if recipe.sharpen:
-        image = sharpen(image, recipe.sharpen)
-    if recipe.pixelate > 1:
-        image = pixelate(image, recipe.multiplied(recipe.pixelate))
     return image
 
 
@@ -223,8 +212,6 @@ def pixelate(image: Any, side: int) -> Any:
 
 def round_corners(image: Any, recipe: Rendition) -> Any:
     """Return the image with what lies outside of the declared corners transparent, softly at the edge."""
-    if not recipe.corners:
-        return image
     width, height = image.width, image.height
     shorter = min(width, height) / 2
     if recipe.corners == "circle":

@@ -7,18 +7,12 @@ from typing import Any
 
 from renditions.errors import Unrenderable
 from renditions.imaging.decode import Frames
-from renditions.imaging.metadata import kept, select
+from renditions.imaging.metadata import select
+from renditions.imaging.registry import find_code
 from renditions.imaging.search import encode_within
 from renditions.imaging.vips import GValue, Image, load, translated
-from renditions.model.recipe import FORMATS, Rendition
-
-_PALETTE_DEPTHS = (1, 2, 4, 8)
-"""Bits of an index into PNG's palette."""
-_SMALL_JPEG = {"interlace": True, "optimize_scans": True, "trellis_quant": True, "quant_table": 2}
-"""What makes JPEG smallest at equal SSIMULACRA2 of all that the encoder (mozjpeg) offers.
-
-The table is the one that was tuned to MS-SSIM; an encoder without these choices ignores them.
-"""
+from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.recipe import Rendition
 
 
 def encode(frames: Frames, output_format: str, recipe: Rendition, quality: int | None) -> bytes:
@@ -44,13 +38,13 @@ def encode_near(frames: Frames, output_format: str, recipe: Rendition) -> tuple[
 
     """
     with translated(Unrenderable, f"a picture that fits into {output_format}"):
-        middle = frames.images[len(frames.images) // 2]
+        middle, scale = frames.images[len(frames.images) // 2], OUTPUT_FORMATS[output_format].quality
         content, quality = encode_within(
             middle,
             recipe.target,
             encode=lambda quality: _encode(middle, output_format, recipe, quality),
             decode=lambda content: load(output_format, content),
-            usual_quality=FORMATS[output_format].default_quality or 1,
+            usual_quality=scale.default if scale else 1,
         )
         if frames.timing is not None:
             content = _encode(_join(frames), output_format, recipe, quality)
@@ -58,15 +52,8 @@ def encode_near(frames: Frames, output_format: str, recipe: Rendition) -> tuple[
 
 
 def _encode(image: Any, output_format: str, recipe: Rendition, quality: int | None) -> bytes:
-    encoders = {
-        "jpeg": _encode_jpeg,
-        "png": _encode_png,
-        "webp": _encode_webp,
-        "avif": _encode_avif,
-        "gif": _encode_gif,
-        "tiff": _encode_tiff,
-    }
-    return encoders[output_format](select(image, recipe.metadata), recipe, quality)
+    encoder = find_code(OUTPUT_FORMATS[output_format].encoder)
+    return bytes(encoder(select(image, recipe.metadata), recipe, quality))
 
 
 def stack(pages: Sequence[Frames]) -> Frames:
@@ -97,61 +84,3 @@ def _join(frames: Frames) -> Any:
     strip.set_type(GValue.array_int_type, "delay", list(frames.timing.delays_ms))
     strip.set_type(GValue.gint_type, "loop", frames.timing.loop)
     return strip
-
-
-def _effort(recipe: Rendition, output_format: str) -> int:
-    facts = FORMATS[output_format]
-    effort = facts.default_effort if recipe.effort is None else recipe.effort
-    return min(effort or 0, facts.max_effort or 0)
-
-
-def _encode_jpeg(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    options: dict[str, Any] = {"interlace": True} if recipe.progressive else {}
-    if recipe.quality == "auto":
-        options = _SMALL_JPEG
-    chroma = "off" if recipe.chroma == "444" else "on"
-    return bytes(image.jpegsave_buffer(Q=quality, subsample_mode=chroma, keep=kept(recipe), **options))
-
-
-def _encode_png(image: Any, recipe: Rendition, _: int | None) -> bytes:
-    options: dict[str, Any] = {"interlace": True} if recipe.progressive else {}
-    if recipe.palette:
-        bits = max(depth for depth in _PALETTE_DEPTHS if 2**depth <= recipe.palette)
-        options |= {"palette": True, "bitdepth": bits}
-    return bytes(image.pngsave_buffer(keep=kept(recipe), **options))
-
-
-def _encode_webp(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    return bytes(
-        image.webpsave_buffer(
-            Q=quality,
-            effort=_effort(recipe, "webp"),
-            lossless=recipe.lossless,
-            exact=recipe.lossless,
-            keep=kept(recipe),
-        )
-    )
-
-
-def _encode_avif(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    # Without the choice libvips subsamples only below quality 90.
-    options = {"subsample_mode": "off"} if recipe.chroma == "444" else {}
-    return bytes(
-        image.heifsave_buffer(
-            compression="av1",
-            Q=quality,
-            effort=_effort(recipe, "avif"),
-            lossless=recipe.lossless,
-            keep=kept(recipe),
-            **options,
-        )
-    )
-
-
-def _encode_gif(image: Any, _: Rendition, __: int | None) -> bytes:
-    # It has no place for any of it.
-    return bytes(image.gifsave_buffer(keep="none"))
-
-
-def _encode_tiff(image: Any, recipe: Rendition, _: int | None) -> bytes:
-    return bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=kept(recipe)))

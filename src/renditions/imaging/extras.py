@@ -7,15 +7,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from renditions.errors import Failed
-
-_MODULES = {
-    "dicom": ("pydicom", "numpy", "pylibjpeg", "openjpeg"),
-    "heic": ("pillow_heif",),
-    "pdf": ("img2pdf", "pypdfium2"),
-}
+from renditions.model.formats import SOURCE_FORMATS
 
 
-def import_extra(module: str) -> Any:
+def import_extra(module: str, extra: str) -> Any:
     """Return the module, imported only now: most pictures don't need it.
 
     Raises:
@@ -25,11 +20,9 @@ def import_extra(module: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        package = module.partition(".")[0]
-        extra = next(extra for extra, modules in _MODULES.items() if package in modules)
         raise Failed(f"expected {module} (pip install 'renditions[{extra}]'), found none") from error
 
 
 def is_installed(source_format: str) -> bool:
     """Tell whether what pictures of this format need is there."""
-    return all(find_spec(module) for module in _MODULES.get(source_format, ()))
+    return all(find_spec(library.module) for library in SOURCE_FORMATS[source_format].libraries)

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from renditions.errors import NotAccepted
 from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
+from renditions.model.formats import SOURCE_FORMATS
 
-_WHOLE_BYTES_PER_PIXEL = {"gif": 4, "avif": 3, "heic": 3, "dicom": 1}
-"""What decoders that know no part of a picture hold of the whole of it."""
 _COLOURS = 3
 """The most values of a pixel that are sure to be held; alpha may be dropped."""
 
@@ -28,7 +27,7 @@ def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, 
 
     """
     needs = [
-        _WHOLE_BYTES_PER_PIXEL.get(page.format, 0) * _area(page.stored) + _bands(page) * _area(size)
+        SOURCE_FORMATS[page.format].held_bytes_per_pixel * _area(page.stored) + _bands(page) * _area(size)
         for page, size in bases
     ]
     if animated:

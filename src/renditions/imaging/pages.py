@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from renditions.errors import Unrenderable
 from renditions.imaging.probe import Header
-from renditions.model.recipe import PAGED_FORMATS, Rendition
+from renditions.model.formats import SOURCE_FORMATS
+from renditions.model.recipe import Rendition
 
 
 def choose_pages(recipe: Rendition, header: Header) -> tuple[int, ...]:
@@ -18,7 +19,7 @@ def choose_pages(recipe: Rendition, header: Header) -> tuple[int, ...]:
         Unrenderable: it has none of them.
 
     """
-    count = header.frames if header.format in PAGED_FORMATS else 1
+    count = header.frames if SOURCE_FORMATS[header.format].has_pages else 1
     chosen = tuple(dict.fromkeys(_parse(recipe.pages, count)))
     if not chosen:
         raise Unrenderable(f"expected pages {recipe.pages}, found {count:,} in all")

@@ -1,54 +1,47 @@
 """What a picture is and whether it is accepted, told from its content before any pixel is decoded.
 
 Pure Python: the numbers of :class:`Header` come from ``decode.read_header``. Signatures are those of the
-formats' own specifications (ITU-T T.81, PNG, RIFF, ISO/IEC 14496-12 ``ftyp``, GIF89a, TIFF 6.0, DICOM
-PS3.10, …).
+formats' own specifications.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from renditions.errors import NotAccepted, Undecodable
-from renditions.imaging.formats.gif import check_blocks
 from renditions.imaging.geometry import Size
+from renditions.imaging.registry import find_code
+from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.pipeline import Accept, Limits
-from renditions.model.recipe import AUTO_FORMATS, FORMATS, Rendition
+from renditions.model.recipe import Rendition
 
-# Longer signatures stand before those that are their beginnings.
-_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\xff\xd8\xff", "jpeg"),
-    (0, b"\x89PNG\r\n\x1a\n", "png"),
-    (8, b"WEBP", "webp"),
-    (0, b"GIF87a", "gif"),
-    (0, b"GIF89a", "gif"),
-    (8, b"CR\x02\x00", "cr2"),
-    (0, b"II*\x00", "tiff"),
-    (0, b"MM\x00*", "tiff"),
-    (0, b"II+\x00", "tiff"),
-    (0, b"MM\x00+", "tiff"),
-    (0, b"%PDF-", "pdf"),
-    (0, b"BM", "bmp"),
-    (0, b"\xff\x0a", "jxl"),
-    (0, b"\x00\x00\x00\x0cJXL \r\n\x87\n", "jxl"),
-    (0, b"\x00\x00\x00\x0cjP  \r\n\x87\n", "jp2"),
-    (0, b"8BPS", "psd"),
-    (0, b"\x00\x00\x01\x00", "ico"),
-    (0, b"v/1\x01", "exr"),
-    (0, b"#?RADIANCE", "hdr"),
-    (0, b"PK\x03\x04", "zip"),
-    (0, b"\x1f\x8b", "gzip"),
-    (0, b"\x1aE\xdf\xa3", "matroska"),
+_OTHER_SIGNATURES = (
+    ("cr2", rb"II\*\0.{4}CR\x02\0"),
+    ("mp4", rb".{4}ftyp"),
+    ("bmp", rb"BM"),
+    ("jxl", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"),
+    ("jp2", rb"\0\0\0\x0cjP  \r\n\x87\n"),
+    ("psd", rb"8BPS"),
+    ("ico", rb"\0\0\x01\0"),
+    ("exr", rb"v/1\x01"),
+    ("hdr", rb"#\?RADIANCE"),
+    ("zip", rb"PK\x03\x04"),
+    ("gzip", rb"\x1f\x8b"),
+    ("matroska", rb"\x1aE\xdf\xa3"),
 )
-_PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-_PDF_END_BYTES = 1024
-"""Where readers look for a PDF's end mark: writers append to it."""
-_AVIF_SEQUENCE = b"avis"
-_AVIF_BRANDS = frozenset({b"avif", _AVIF_SEQUENCE})
-_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
-_STRUCTURAL_BRANDS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
+"""Of formats that aren't read, only to say what was found."""
+_STARTS = tuple(
+    (name, re.compile(signature, re.DOTALL), confirm)
+    for name, signature, confirm in (
+        *((each.name, each.signature, each.confirm) for each in SOURCE_FORMATS.values()),
+        *((name, signature, None) for name, signature in _OTHER_SIGNATURES),
+    )
+)
+_START_BYTES = 1024
+"""Where a signature may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +85,17 @@ class Header:
 
 def sniff(content: bytes) -> str | None:
     """Return the format's name by its first bytes, if only to say what was found; None if unknown."""
-    # First of all, since its first 128 bytes may be those of a file of another format.
-    if content[128:132] == b"DICM":
-        return "dicom"
-    if content[4:8] == b"ftyp":
-        return _sniff_brands(content)
-    for offset, signature, name in _SIGNATURES:
-        if content.startswith(signature, offset):
+    start = content[:_START_BYTES]
+    found = [
+        (match.end(), name, confirm)
+        for name, signature, confirm in _STARTS
+        if (match := signature.match(start))
+    ]
+    # What stands before a signature that is further in may be the beginning of a file of another format.
+    for _, name, confirm in sorted(found, key=lambda each: -each[0]):
+        if confirm is None or find_code(confirm)(content):
             return name
-    start = content[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
-    is_svg = start.startswith(b"<svg") or (start.startswith((b"<?xml", b"<!")) and b"<svg" in start)
-    return "svg" if is_svg else None
-
-
-def _sniff_brands(content: bytes) -> str:
-    """Return the format of an ISO base media file by the brands in its ``ftyp`` box."""
-    size = int.from_bytes(content[:4], "big")
-    major, others = content[8:12], content[16 : min(size, 512)]
-    brands = {others[at : at + 4] for at in range(0, len(others), 4)}
-    if major in _AVIF_BRANDS or (major in _STRUCTURAL_BRANDS and brands & _AVIF_BRANDS):
-        return "avif"
-    if major in _HEIC_BRANDS or major in _STRUCTURAL_BRANDS:
-        return "heic"
-    return "mp4"
+    return None
 
 
 def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
@@ -184,29 +165,15 @@ def check_animation(content: bytes, header: Header, accept: Accept) -> None:
 
 def _is_animated(content: bytes, header: Header) -> bool:
     """Tell whether the file holds an animation, also one of which only the first frame is ever decoded."""
-    match header.format:
-        case "gif" | "webp":
-            return header.frames > 1
-        case "avif":
-            return header.frames > 1 or content[8:12] == _AVIF_SEQUENCE
-        case "png":
-            return _is_apng(content)
-    return False
-
-
-def _is_apng(content: bytes) -> bool:
-    """Walk the chunks (length, name, data, checksum) up to the pixels for the animation's own, ``acTL``."""
-    at = 8
-    while (name := content[at + 4 : at + 8]) not in (b"IDAT", b""):
-        if name == b"acTL":
-            return True
-        at += 12 + int.from_bytes(content[at : at + 4], "big")
-    return False
+    facts = SOURCE_FORMATS[header.format]
+    if facts.find_animation:
+        return bool(find_code(facts.find_animation)(content, header))
+    return facts.has_animation and header.frames > 1
 
 
 def output_format(recipe: Rendition, source_format: str) -> str:
     """Return the format that the rendition is really made in."""
-    return AUTO_FORMATS.get(source_format, source_format) if recipe.format == "auto" else recipe.format
+    return SOURCE_FORMATS[source_format].auto if recipe.format == AUTO else recipe.format
 
 
 def keeps_animation(recipe: Rendition, header: Header) -> bool:
@@ -214,9 +181,8 @@ def keeps_animation(recipe: Rendition, header: Header) -> bool:
     return (
         recipe.animation == "keep"
         and header.frames > 1
-        and header.format in FORMATS
-        and FORMATS[header.format].animation
-        and FORMATS[output_format(recipe, header.format)].animation
+        and SOURCE_FORMATS[header.format].has_animation
+        and OUTPUT_FORMATS[output_format(recipe, header.format)].has_animation
     )
 
 
@@ -226,9 +192,5 @@ def check_end(content: bytes, format_found: str) -> None:
     Only for what the decoders don't see: they need neither PNG's last chunk nor GIF's trailer for the
     pixels that came before.
     """
-    if format_found == "png" and _PNG_END not in content:
-        raise Undecodable("expected a PNG up to its IEND chunk, found a truncated file")
-    if format_found == "pdf" and b"%%EOF" not in content[-_PDF_END_BYTES:]:
-        raise Undecodable("expected a PDF up to its %%EOF, found a truncated file")
-    if format_found == "gif":
-        check_blocks(content)
+    if check := SOURCE_FORMATS[format_found].check_end:
+        find_code(check)(content)

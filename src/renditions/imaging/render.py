@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from renditions.errors import Failed, Rejected
-from renditions.imaging.document import encode_base64
 from renditions.imaging.probe import check_animation, check_end, check_file, check_header, sniff
+from renditions.imaging.registry import find_code
+from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
-from renditions.model.recipe import PRIVATE_FORMATS, Rendition, media_type
+from renditions.model.recipe import Rendition
 from renditions.model.record import Original
 from renditions.model.rendering import Rendered, Rendering
 
 _LIMITS = Limits()
-_WITHHELD = "expected a picture whose file tells of nobody, found dicom"
 
 
 def render(
@@ -40,16 +40,7 @@ def render(
     original = Original(size_bytes=len(content), format=sniff(content))
     try:
         source_format = check_file(content, original.format, accept)
-        copied = {name: recipe for name, recipe in recipes.items() if not recipe.needs_pixels}
-        withheld = dict.fromkeys(copied, _WITHHELD) if source_format in PRIVATE_FORMATS else {}
-        made = {
-            name: Rendered(
-                encode_base64(content, media_type(source_format) if recipe.data_uri else None),
-                "base64",
-            )
-            for name, recipe in copied.items()
-            if name not in withheld
-        }
+        made, withheld = _hold_file(content, source_format, recipes)
         with_pixels = {name: recipe for name, recipe in recipes.items() if recipe.needs_pixels}
         if recipes and not with_pixels and not accept.needs_header and not analyze.is_wanted:
             return Rendering(original, made, withheld)
@@ -77,3 +68,21 @@ def render(
     made |= pictures
     original = replace(original, analysis=analysis)
     return Rendering(original, {name: made[name] for name in recipes if name in made}, errors | withheld)
+
+
+def _hold_file(
+    content: bytes, source_format: str, recipes: Mapping[str, Rendition]
+) -> tuple[dict[str, Rendered], dict[str, str]]:
+    """Return the renditions that hold the picture's file, or why they may not."""
+    holding = {name: recipe for name, recipe in recipes.items() if not recipe.needs_pixels}
+    facts = SOURCE_FORMATS[source_format]
+    if facts.is_private:
+        why = f"expected a picture whose file tells of nobody, found {source_format}"
+        return {}, dict.fromkeys(holding, why)
+    made = {
+        name: Rendered(
+            find_code(OUTPUT_FORMATS[recipe.format].encoder)(content, facts.media_type, recipe), recipe.format
+        )
+        for name, recipe in holding.items()
+    }
+    return made, {}

@@ -24,8 +24,9 @@ from renditions.imaging.geometry import (
 from renditions.imaging.memory import check_memory
 from renditions.imaging.pages import choose_pages
 from renditions.imaging.probe import Header, keeps_animation, output_format
+from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Limits
-from renditions.model.recipe import FORMATS, Rendition
+from renditions.model.recipe import Rendition
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def plan_task(name: str, recipe: Rendition, page: Header, region: Rectangle, pag
     """Return the task; raise ``Unrenderable`` if the format can't hold a picture of the planned size."""
     actual_format = output_format(recipe, page.format)
     task = Task(name, recipe, actual_format, _plan(page, region, recipe), page, region, pages)
-    limit, output = FORMATS[task.format].max_side, task.plan.output
+    limit, output = OUTPUT_FORMATS[task.format].max_side, task.plan.output
     if max(output.width, output.height) > limit:
         raise Unrenderable(
             f"expected sides of at most {limit:,} pixels for {task.format}, "

@@ -1,6 +1,6 @@
 """libvips, set up once, and its errors translated: the one module that imports it.
 
-Whatever isn't on the list of loaders below can't be reached, whoever asks: it is blocked in libvips
+A loader that no format in the tables names can't be reached, whoever asks: it is blocked in libvips
 itself. One thread for each picture, because pictures are what runs in parallel; no operation cache,
 because no picture comes twice.
 """
@@ -18,6 +18,7 @@ from typing import Any
 import pyvips
 
 from renditions.errors import Failed, Rejected
+from renditions.model.formats import SOURCE_FORMATS
 
 Image = pyvips.Image
 GValue = pyvips.GValue
@@ -35,40 +36,28 @@ class Keep(IntFlag):
     ICC = 8
 
 
-_LOADER_CLASSES = {
-    "jpeg": "VipsForeignLoadJpegBuffer",
-    "png": "VipsForeignLoadPngBuffer",
-    "webp": "VipsForeignLoadWebpBuffer",
-    "avif": "VipsForeignLoadHeifBuffer",
-    "gif": "VipsForeignLoadNsgifBuffer",
-    "tiff": "VipsForeignLoadTiffBuffer",
-    "svg": "VipsForeignLoadSvgBuffer",
-}
-
 # Read when the first text is drawn: no font of the machine, with the same library everywhere.
 os.environ["FONTCONFIG_FILE"] = str(Path(__file__).with_name("fonts.conf"))
 os.environ["PANGOCAIRO_BACKEND"] = "fontconfig"
 
 pyvips.block_untrusted_set(True)
 pyvips.operation_block_set("VipsForeignLoad", True)
-for _class in _LOADER_CLASSES.values():
-    pyvips.operation_block_set(_class, False)
+for _format in SOURCE_FORMATS.values():
+    if _format.loader:
+        _class = pyvips.type_find("VipsForeignLoad", _format.loader)
+        pyvips.operation_block_set(pyvips.type_name(_class), False)
 pyvips.concurrency_set(1)
 pyvips.cache_set_max(0)
 
 
 def load(source_format: str, content: bytes, **options: Any) -> Any:
     """Return the lazy image that the one loader for this format makes of the bytes."""
-    loaders = {
-        "jpeg": Image.jpegload_buffer,
-        "png": Image.pngload_buffer,
-        "webp": Image.webpload_buffer,
-        "avif": Image.heifload_buffer,
-        "gif": Image.gifload_buffer,
-        "tiff": Image.tiffload_buffer,
-        "svg": Image.svgload_buffer,
-    }
-    return loaders[source_format](content, **options)
+    return pyvips.Operation.call(SOURCE_FORMATS[source_format].loader, content, **options)
+
+
+def get_int(image: Any, name: str, default: int) -> int:
+    """Return a number that the image has under this name."""
+    return int(image.get(name)) if image.get_typeof(name) else default
 
 
 class _Recorder(logging.Handler):

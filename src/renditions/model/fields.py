@@ -36,6 +36,13 @@ class RangeOr:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOf:
+    """An annotation: one of these words."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """An annotation: a text's regular expression, and in words what it means."""
 

@@ -30,6 +30,7 @@ from renditions.model.fields import (
     declared_in,
     hash_of,
 )
+from renditions.model.formats import DEFAULT_PATTERNS, DEFAULT_SOURCES, SourceName
 from renditions.model.recipe import Focus, Rendition
 
 _STORE = f"Where: {spell_forms(STORES)}. A folder is relative to this file."
@@ -40,7 +41,6 @@ NoticeEvent = Literal["done", "rejected", "failed"]
 OnDelete = Literal["remove", "keep"]
 Verify = Literal["always", "schedule", "never"]
 Placeholder = Literal["none", "thumbhash", "blurhash"]
-InputFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "heic", "svg", "pdf", "dicom"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Source:
         NotEmpty(),
         "Shell patterns of the keys that are pictures, without regard to case; * crosses slashes. "
         "Names that start with a dot never match.",
-    ] = ("*.jpg", "*.jpeg", "*.png", "*.webp", "*.avif", "*.gif", "*.tif", "*.tiff", "*.heic", "*.heif")
+    ] = DEFAULT_PATTERNS
 
     read_only: Annotated[
         bool, "Whether nothing in the source is ever written or deleted: no marker, no uploads, no deletions."
@@ -91,11 +91,11 @@ class Accept:
     """What is accepted; anything else is rejected, with the reason."""
 
     formats: Annotated[
-        tuple[InputFormat, ...],
+        tuple[SourceName, ...],
         NotEmpty(),
         "The formats that are accepted, told by content, never by name; svg, pdf and dicom have to be "
         "asked for.",
-    ] = ("jpeg", "png", "webp", "avif", "gif", "tiff", "heic")
+    ] = DEFAULT_SOURCES
     max_bytes: Annotated[ByteCount, 'The largest file, in bytes or as "50 MB".'] = 50_000_000
     max_pixels: Annotated[
         PixelCount, 'The most pixels, over all frames and pages that are decoded, as a number or as "100 MP".'

@@ -1,8 +1,8 @@
-"""One declared rendition: its fields, the formats that it can have, and its fingerprint."""
+"""One declared rendition: its fields, the operations that they ask for, and its fingerprint."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Annotated, Literal
@@ -24,13 +24,8 @@ from renditions.model.fields import (
     hash_of,
     parse_template,
 )
+from renditions.model.formats import AUTO, OUTPUT_FORMATS, OutputName
 
-ENGINE_REVISION = 1
-"""Raised by hand when output changes on purpose: every rendition is then stale.
-
-Upgrading a library doesn't raise it, so that it doesn't remake ten million pictures by surprise.
-"""
-OutputFormat = Literal["jpeg", "png", "webp", "avif", "gif", "tiff", "pdf", "base64", "auto"]
 Fit = Literal["inside", "cover", "contain", "fill", "outside"]
 Gravity = Literal[
     "center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest",
@@ -46,61 +41,8 @@ Metadata = Literal["none", "copyright", "all"]
 Chroma = Literal["420", "444"]
 Profile = Literal["srgb", "keep"]
 
-
-@dataclass(frozen=True, slots=True)
-class FormatFacts:
-    """What a format can hold."""
-
-    extension: str
-    content_type: str
-    max_side: int = 65_535
-    """The longest side that the format, or its encoder here, can hold, in pixels."""
-    transparency: bool = False
-    animation: bool = False
-    default_quality: int | None = None
-    """None where the format has no quality."""
-    lossless_choice: bool = False
-    max_effort: int | None = None
-    default_effort: int | None = None
-
-
-FORMATS: Mapping[str, FormatFacts] = {
-    "jpeg": FormatFacts("jpg", "image/jpeg", default_quality=82),
-    "png": FormatFacts("png", "image/png", transparency=True),
-    "webp": FormatFacts(
-        "webp", "image/webp", 16_383, transparency=True, animation=True,
-        default_quality=80, lossless_choice=True, max_effort=6, default_effort=4,
-    ),
-    "avif": FormatFacts(
-        "avif", "image/avif", 16_384, transparency=True,
-        default_quality=60, lossless_choice=True, max_effort=9, default_effort=1,
-    ),
-    "gif": FormatFacts("gif", "image/gif", transparency=True, animation=True),
-    "tiff": FormatFacts("tif", "image/tiff", transparency=True),
-    "pdf": FormatFacts("pdf", "application/pdf", 14_400, default_quality=82),
-    "base64": FormatFacts("txt", "text/plain; charset=us-ascii"),
-}  # fmt: skip
-DOCUMENT_FORMATS = ("pdf", "tiff")
-"""The formats that can have several pages."""
-PAGED_FORMATS = (*DOCUMENT_FORMATS, "dicom")
-"""The formats of pictures that pages can be chosen of."""
-PRIVATE_FORMATS = ("dicom",)
-"""The formats whose files tell of somebody: no rendition may hold one as it is."""
 NOT_OF_THE_BYTES = ("key", "on_demand")
 """The fields of a rendition that say nothing about what is in it."""
-SOURCE_TYPES: Mapping[str, str] = {
-    "dicom": "application/dicom",
-    "heic": "image/heic",
-    "svg": "image/svg+xml",
-}
-"""The media types of formats that pictures come in and renditions don't go out in."""
-AUTO_FORMATS: Mapping[str, str] = {"dicom": "png", "heic": "jpeg", "svg": "png", "pdf": "jpeg"}
-"""What ``auto`` makes of pictures that don't keep their own format."""
-
-
-def media_type(source_format: str) -> str:
-    """Return the media type of a picture that comes in."""
-    return SOURCE_TYPES.get(source_format) or FORMATS[source_format].content_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +132,7 @@ class Rendition:
         bool, "Whether it is made only for pictures that a client asks for, at /i/RENDITION/NAME."
     ] = False
     format: Annotated[
-        OutputFormat,
+        OutputName,
         'The format; "auto" keeps the picture\'s own (JPEG for HEIC and PDF, PNG for SVG and DICOM).',
     ] = "jpeg"
     width: Annotated[Side | None, "The box's width, in pixels."] = None
@@ -316,7 +258,7 @@ class Rendition:
     @property
     def needs_pixels(self) -> bool:
         """Tell whether the picture has to be decoded for it."""
-        return self.format != "base64"
+        return self.format == AUTO or not OUTPUT_FORMATS[self.format].holds_file
 
     def focused_on(self, point: Focus | None) -> Rendition:
         """Return what is made of a picture with this focus, a point of the whole upright picture."""
@@ -330,25 +272,25 @@ class Rendition:
         """Return a declared length times the pixel ratio, in pixels, halves rounded up."""
         return int(pixels * Fraction(str(self.pixel_ratio)) + Fraction(1, 2))
 
-    def fingerprint(self) -> str:
-        """Return a hash over what decides the output's bytes: the recipe and the engine's revision.
+    def fingerprint(self, raised: Sequence[int] = ()) -> str:
+        """Return a hash over what decides the output's bytes: the recipe, and the engine that makes it.
 
         Fields at their default don't count, so that a new field with a default changes none.
+
+        Args:
+            raised: The numbers of the revisions that this recipe's outputs depend on, see ``REVISIONS``.
+
         """
         declared = declared_in(self)
-        return hash_of(
-            [ENGINE_REVISION, {name: declared[name] for name in declared if name not in NOT_OF_THE_BYTES}]
-        )
-
-    def content_type(self, actual_format: str) -> str:
-        """Return the media type of an output whose format turned out to be ``actual_format``."""
-        return FORMATS[actual_format].content_type
+        fields = {name: declared[name] for name in declared if name not in NOT_OF_THE_BYTES}
+        # Without a raised revision it is what version 0.1 wrote into catalogs.
+        return hash_of([1, fields, list(raised)] if raised else [1, fields])
 
     def key_template(self, name: str) -> str:
         """Return ``key`` with everything in it that doesn't depend on the picture."""
         constants: dict[str, str] = {"rendition": name, "key": "{dir}{name}"}
-        if self.format != "auto":
-            constants |= {"format": self.format, "ext": FORMATS[self.format].extension}
+        if self.format != AUTO:
+            constants |= {"format": self.format, "ext": OUTPUT_FORMATS[self.format].extension}
         if self.width:
             constants["width"] = str(self.width)
         if self.height:
@@ -358,3 +300,46 @@ class Rendition:
             + (constants.get(name, f"{{{name}}}") if name else "")
             for literal, name in parse_template(self.key)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Something that is done to a picture."""
+
+    name: str
+    is_used: Callable[[Rendition], bool]
+    """Tells whether a recipe asks for it."""
+
+
+_ADJUSTMENTS = ("grayscale", "sepia", "brightness", "contrast", "saturation", "gamma", "negate")
+
+
+def _always(_: Rendition) -> bool:
+    return True
+
+
+def _may_have_to_be_opaque(recipe: Rendition) -> bool:
+    return recipe.format == AUTO or not OUTPUT_FORMATS[recipe.format].has_transparency
+
+
+OPERATIONS = (
+    Operation("orient", _always),
+    Operation("crop", lambda recipe: recipe.crop is not None),
+    Operation("trim", lambda recipe: recipe.trim is not None),
+    Operation("rotate", lambda recipe: recipe.rotate != 0),
+    Operation("flip", lambda recipe: recipe.flip != "none"),
+    Operation("resize", lambda recipe: recipe.width is not None or recipe.height is not None),
+    Operation("cut", lambda recipe: recipe.fit == "cover"),
+    Operation("adjust", lambda recipe: not declared_in(recipe).keys().isdisjoint(_ADJUSTMENTS)),
+    Operation("tint", lambda recipe: recipe.tint is not None),
+    Operation("blur", lambda recipe: recipe.blur > 0),
+    Operation("sharpen", lambda recipe: recipe.sharpen > 0),
+    Operation("pixelate", lambda recipe: recipe.pixelate > 1),
+    Operation("pad", lambda recipe: recipe.fit == "contain"),
+    Operation("corners", lambda recipe: recipe.corners != 0),
+    Operation("padding", lambda recipe: recipe.padding > 0),
+    Operation("watermark", lambda recipe: recipe.watermark is not None),
+    Operation("flatten", _may_have_to_be_opaque),
+    Operation("encode", _always),
+)
+"""All operations, in their order: each works on what the one before it left."""

@@ -8,43 +8,51 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import get_args
 
 from renditions.errors import Problem, Undecodable
 from renditions.imaging.extras import is_installed
 from renditions.imaging.probe import sniff
 from renditions.imaging.typeface import default_font, find_missing
 from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, parse_template
+from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.pipeline import (
     Accept,
     FolderPlace,
-    InputFormat,
     Pipeline,
     Source,
     parse_catalog,
     parse_store,
     template_values,
 )
-from renditions.model.recipe import DOCUMENT_FORMATS, FORMATS, PRIVATE_FORMATS, Rendition, Watermark
+from renditions.model.recipe import Rendition, Watermark
 from renditions.model.record import ATTRIBUTES
 
+
+def _formats_with(field: str) -> tuple[str, ...]:
+    """Return the formats that a field says something about; ``auto``, if it can become one of them."""
+    names = [each.name for each in OUTPUT_FORMATS.values() if field in each.choices]
+    is_automatic = any(each.auto in names for each in SOURCE_FORMATS.values())
+    return (*names, AUTO) if is_automatic else tuple(names)
+
+
 ENCODER_CHOICES = {
-    "profile": ("jpeg", "png", "webp", "avif", "tiff", "auto"),
-    "skip_if_larger": ("jpeg", "png", "webp", "auto"),
-    "progressive": ("jpeg", "png", "auto"),
-    "chroma": ("jpeg", "avif", "auto"),
-    "palette": ("png", "auto"),
-    "data_uri": ("base64",),
-    "max_bytes": ("jpeg", "webp", "avif", "pdf", "auto"),
+    field: _formats_with(field)
+    for field in ("profile", "skip_if_larger", "progressive", "chroma", "palette", "data_uri", "max_bytes")
 }
 """The formats that each of these fields says something about."""
 
-BASE64_CHOICES = tuple(
+PRIVATE_SOURCES = tuple(each.name for each in SOURCE_FORMATS.values() if each.is_private)
+PAGED_OUTPUTS = tuple(sorted(each.name for each in OUTPUT_FORMATS.values() if each.has_pages))
+_ANIMATED = tuple(each.name for each in OUTPUT_FORMATS.values() if each.has_animation)
+_EFFORT_CHOICE = " or ".join(each.name for each in OUTPUT_FORMATS.values() if each.effort)
+_LOSSLESS_CHOICE = " or ".join(each.name for each in OUTPUT_FORMATS.values() if each.has_lossless_choice)
+
+FILE_CHOICES = tuple(
     field.name
     for field in fields(Rendition)
     if field.name not in ("key", "format", "quality", "target", "effort", "lossless", *ENCODER_CHOICES)
 )
-"""What Base64 has no use for: it holds the picture's file as it is."""
+"""What a format has no use for that holds the picture's file as it is."""
 
 MOST_IN_DYNAMODB = 99
 """How many renditions a picture can have there: their keys are claimed in one transaction."""
@@ -97,14 +105,16 @@ def _check_glyphs(text: str, watermark: Watermark, place: str) -> Iterator[Probl
 
 def find_accept_problems(accept: Accept) -> Iterator[Problem]:
     """Yield rules that say a thing twice or that no picture can keep."""
-    if twice := [name for name in get_args(InputFormat) if accept.formats.count(name) > 1]:
+    if twice := [name for name in SOURCE_FORMATS if accept.formats.count(name) > 1]:
         yield Problem("accept.formats", "each format once", f"{twice[0]!r} twice")
     missing = [name for name in accept.formats if not is_installed(name)]
     if missing and accept.formats != Accept().formats:
-        extra = missing[0]
-        yield Problem("accept.formats", f"renditions[{extra}] installed for {extra!r}", "it isn't")
-    if accept.burned_in_annotation and "dicom" not in accept.formats:
-        yield Problem("accept.burned_in_annotation", "dicom in formats with it", "none")
+        extra = SOURCE_FORMATS[missing[0]].extra
+        yield Problem("accept.formats", f"renditions[{extra}] installed for {missing[0]!r}", "it isn't")
+    if accept.burned_in_annotation and set(accept.formats).isdisjoint(PRIVATE_SOURCES):
+        yield Problem(
+            "accept.burned_in_annotation", f"{' or '.join(PRIVATE_SOURCES)} in formats with it", "none"
+        )
     least = (accept.min_width or 1) * (accept.min_height or 1)
     if least > accept.max_pixels:
         expected = f"at least the {least:,} pixels of min_width and min_height"
@@ -128,7 +138,7 @@ def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
 
 def find_copy_problems(pipeline: Pipeline) -> Iterator[Problem]:
     """Yield renditions that would hold files as they are which tell of somebody."""
-    private = [name for name in PRIVATE_FORMATS if name in pipeline.accept.formats]
+    private = [name for name in PRIVATE_SOURCES if name in pipeline.accept.formats]
     for name, rendition in pipeline.renditions.items() if private else ():
         if not rendition.needs_pixels:
             expected = f"none that holds the file as it is where {private[0]} is accepted"
@@ -163,8 +173,10 @@ def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Prob
 
 def find_warnings(pipeline: Pipeline) -> Iterator[str]:
     """Yield what is allowed and may surprise."""
-    for name, suffix in (("svg", "svg"), ("pdf", "pdf"), ("dicom", "dcm")):
-        if name in pipeline.accept.formats and not pipeline.source.matches(f"picture.{suffix}"):
+    for name in pipeline.accept.formats:
+        facts = SOURCE_FORMATS[name]
+        suffix = facts.suffixes[0]
+        if not facts.is_default and not pipeline.source.matches(f"picture.{suffix}"):
             yield f"accept.formats: {name} is accepted, but source.match has no pattern such as '*.{suffix}'"
     for name, rendition in pipeline.renditions.items():
         used = {field for _, field in parse_template(rendition.key) if field}
@@ -194,7 +206,7 @@ def explain_template(template: str, place: str) -> Problem:
 def _check_template(rendition: Rendition, place: str) -> Iterator[Problem]:
     """Yield the fields that this rendition can't fill in."""
     for _, field in parse_template(rendition.key):
-        if field in ("ext", "format") and rendition.format == "auto":
+        if field in ("ext", "format") and rendition.format == AUTO:
             expected = '{name}, since the format that "auto" gives isn\'t known beforehand'
             yield Problem(f"{place}.key", expected, f"{{{field}}}")
         if field in ("width", "height") and getattr(rendition, field) is None:
@@ -232,37 +244,38 @@ def _check_points(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
     """Yield what the format can't hold or has no use for."""
-    if rendition.format == "auto":
+    if rendition.format == AUTO:
         yield from _check_auto(rendition, place)
         return
     yield from _check_encoding(rendition, place)
-    name, facts = rendition.format, FORMATS[rendition.format]
-    if rendition.animation == "keep" and not facts.animation:
-        yield Problem(f"{place}.animation", f"webp, gif or auto to keep an animation, not {name}", "'keep'")
-    if rendition.background == "transparent" and not facts.transparency and name != "base64":
+    name, facts = rendition.format, OUTPUT_FORMATS[rendition.format]
+    if rendition.animation == "keep" and not facts.has_animation:
+        expected = f"{', '.join(_ANIMATED)} or {AUTO} to keep an animation, not {name}"
+        yield Problem(f"{place}.animation", expected, "'keep'")
+    if rendition.background == "transparent" and not facts.has_transparency and not facts.holds_file:
         yield Problem(
             f"{place}.background", f"a colour with {name}, which has no transparency", "'transparent'"
         )
     yield from _check_sides(rendition, place)
     default = Rendition()
-    for field in BASE64_CHOICES if name == "base64" else ():
+    for field in FILE_CHOICES if facts.holds_file else ():
         if field == "background" and rendition.background == "transparent":
             continue  # told above
         if getattr(rendition, field) != getattr(default, field):
             value = getattr(rendition, field)
             found = "a table" if is_dataclass(value) else repr(value)
-            yield Problem(f"{place}.{field}", "none with base64, which holds the file as it is", found)
+            yield Problem(f"{place}.{field}", f"none with {name}, which holds the file as it is", found)
 
 
 def _check_pages(rendition: Rendition, place: str) -> Iterator[Problem]:
-    if re.search(SEVERAL_PAGES, rendition.pages) and rendition.format not in DOCUMENT_FORMATS:
-        expected = f"one page with {rendition.format}, or {' or '.join(DOCUMENT_FORMATS)} for several"
+    if re.search(SEVERAL_PAGES, rendition.pages) and rendition.format not in PAGED_OUTPUTS:
+        expected = f"one page with {rendition.format}, or {' or '.join(PAGED_OUTPUTS)} for several"
         yield Problem(f"{place}.pages", expected, repr(rendition.pages))
 
 
 def _check_sides(rendition: Rendition, place: str) -> Iterator[Problem]:
     """Yield sides that the format can't hold, as they are declared or as they become."""
-    limit = FORMATS[rendition.format].max_side
+    limit = OUTPUT_FORMATS[rendition.format].max_side
     expected = f"at most {limit:,} pixels with {rendition.format}"
     padding = 2 * rendition.multiplied(rendition.padding)
     for side in ("width", "height"):
@@ -280,15 +293,17 @@ def _check_sides(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_encoding(rendition: Rendition, place: str) -> Iterator[Problem]:
-    name, facts = rendition.format, FORMATS[rendition.format]
-    if rendition.quality is not None and facts.default_quality is None:
+    name, facts = rendition.format, OUTPUT_FORMATS[rendition.format]
+    if rendition.quality is not None and facts.quality is None:
         yield Problem(f"{place}.quality", f"no quality with {name}, which has none", str(rendition.quality))
-    if rendition.lossless and not facts.lossless_choice:
-        yield Problem(f"{place}.lossless", f"webp or avif for the choice, not {name}", "true")
+    if rendition.lossless and not facts.has_lossless_choice:
+        yield Problem(f"{place}.lossless", f"{_LOSSLESS_CHOICE} for the choice, not {name}", "true")
     if rendition.lossless and rendition.quality is not None:
         yield Problem(f"{place}.quality", "none beside lossless = true", str(rendition.quality))
-    if rendition.effort is not None and (facts.max_effort is None or rendition.effort > facts.max_effort):
-        expected = "no effort" if facts.max_effort is None else f"an effort from 0 to {facts.max_effort}"
+    if rendition.effort is not None and (facts.effort is None or rendition.effort > facts.effort.high):
+        expected = (
+            f"an effort from {facts.effort.low} to {facts.effort.high}" if facts.effort else "no effort"
+        )
         yield Problem(f"{place}.effort", f"{expected} with {name}", str(rendition.effort))
 
 
@@ -310,9 +325,10 @@ def _check_encoder_choices(rendition: Rendition, place: str) -> Iterator[Problem
 
 def _check_auto(rendition: Rendition, place: str) -> Iterator[Problem]:
     if rendition.lossless:
-        yield Problem(f"{place}.lossless", 'webp or avif for the choice, not "auto"', "true")
+        yield Problem(f"{place}.lossless", f'{_LOSSLESS_CHOICE} for the choice, not "{AUTO}"', "true")
     if rendition.effort is not None:
-        yield Problem(f"{place}.effort", 'webp or avif for the choice, not "auto"', str(rendition.effort))
+        expected = f'{_EFFORT_CHOICE} for the choice, not "{AUTO}"'
+        yield Problem(f"{place}.effort", expected, str(rendition.effort))
 
 
 def _check_keys_apart(templates: dict[str, str], source: Source, *, is_folder: bool) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ import msgspec
 from renditions.model.fields import (
     Duration,
     NotEmpty,
+    OneOf,
     Pattern,
     Proportion,
     Quantity,
@@ -36,6 +37,8 @@ def leaf_type(base: Any, marks: list[Any]) -> Any:
         match mark:
             case Range(low, high):
                 return Annotated[base, msgspec.Meta(ge=low, le=high)]
+            case OneOf(words):
+                return Literal[words]
             case RangeOr(low, high, word):
                 return Annotated[int, msgspec.Meta(ge=low, le=high)] | Literal[word]
             case Pattern(regex=regex) | Template(regex=regex):
@@ -96,6 +99,13 @@ def _parse_proportion(value: float | str) -> float:
     return int(across) / int(down)
 
 
+def words_of(base: Any, marks: list[Any]) -> tuple[Any, ...]:
+    """Return the few values that a field may have; empty where it isn't chosen from a few."""
+    if get_origin(base) is Literal:
+        return get_args(base)
+    return next((mark.words for mark in marks if isinstance(mark, OneOf)), ())
+
+
 def describe(base: Any, marks: list[Any]) -> str:
     """Return in words what a value may be."""
     for mark in marks:
@@ -113,8 +123,8 @@ def describe(base: Any, marks: list[Any]) -> str:
                 return 'a duration such as "30 s", "15 min", "6 h" or "7 d"'
             case Quantity(unit):
                 return f"a whole number from 1 or a size such as {_EXAMPLES[unit]}"
-    if get_origin(base) is Literal:
-        return "one of " + ", ".join(repr(choice) for choice in get_args(base))
+    if words := words_of(base, marks):
+        return f"one of {', '.join(map(repr, words))}"
     return {bool: "true or false", str: "a text", int: "a whole number", float: "a number"}[base]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -37,6 +37,7 @@ from renditions.pipeline_file.field_types import (
     is_required,
     leaf_type,
     parse_value,
+    words_of,
 )
 
 MAX_ATTACHMENT_BYTES = 10_000_000
@@ -161,7 +162,9 @@ class _Reader:
             if isinstance(value, str) and any(isinstance(mark, Template) for mark in marks):
                 self.problems.append(explain_template(value, place))
                 return None
-            return self._wrong(place, describe(base, marks) + _suggest_choice(base, value), value)
+            return self._wrong(
+                place, describe(base, marks) + _suggest_choice(words_of(base, marks), value), value
+            )
         if base is Attachment:
             return self._read_attachment(value, place)
         return parse_value(value, base, marks)
@@ -257,10 +260,8 @@ def _suggest(name: str, choices: Any) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-def _suggest_choice(base: Any, value: Any) -> str:
-    if get_origin(base) is not Literal or not isinstance(value, str):
-        return ""
-    return _suggest(value.lower(), get_args(base))
+def _suggest_choice(words: tuple[Any, ...], value: Any) -> str:
+    return _suggest(value.lower(), words) if words and isinstance(value, str) else ""
 
 
 def _show(value: Any) -> str:

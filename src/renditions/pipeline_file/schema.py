@@ -10,17 +10,17 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Attachment, Template, unwrap
+from renditions.model.formats import AUTO, OUTPUT_FORMATS, OutputFormat
 from renditions.model.pipeline import Pipeline
-from renditions.model.recipe import (
-    DOCUMENT_FORMATS,
-    FORMATS,
-    PRIVATE_FORMATS,
-    FormatFacts,
-    Rendition,
-    Watermark,
-)
+from renditions.model.recipe import Rendition, Watermark
 from renditions.model.record import ATTRIBUTES
-from renditions.pipeline_file.checks import BASE64_CHOICES, ENCODER_CHOICES, MOST_IN_DYNAMODB
+from renditions.pipeline_file.checks import (
+    ENCODER_CHOICES,
+    FILE_CHOICES,
+    MOST_IN_DYNAMODB,
+    PAGED_OUTPUTS,
+    PRIVATE_SOURCES,
+)
 from renditions.pipeline_file.field_types import NAME, is_needed, is_required, leaf_type
 
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
@@ -37,13 +37,13 @@ def json_schema() -> dict[str, Any]:
     rendition["allOf"] = list(_rendition_rules())
     rendition["properties"]["watermark"]["allOf"] = list(_watermark_rules())
     schema["properties"]["accept"]["properties"]["formats"]["uniqueItems"] = True
-    in_dicom = {"formats": {"contains": _one_of(*PRIVATE_FORMATS)}}
+    in_dicom = {"formats": {"contains": _one_of(*PRIVATE_SOURCES)}}
     schema["properties"]["accept"]["allOf"] = [
         _when({"burned_in_annotation": _one_of(True)}, _must(in_dicom))
     ]
     schema["properties"]["catalog"]["properties"]["key"]["not"] = _one_of(*sorted(ATTRIBUTES))
     in_dynamodb = {"catalog": _must({"store": {"pattern": "^dynamodb:"}})}
-    copy = _must({"format": _one_of("base64")})
+    copy = _must({"format": _one_of(*(each.name for each in OUTPUT_FORMATS.values() if each.holds_file))})
     schema["allOf"] = [
         _when(in_dynamodb, {"properties": {"renditions": {"maxProperties": MOST_IN_DYNAMODB}}}),
         _when(
@@ -71,17 +71,17 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
     yield _when(
         {"lossless": _one_of(True)}, {"properties": dict.fromkeys(("quality", "chroma", "max_bytes"), False)}
     )
-    yield _when({"pages": {"pattern": SEVERAL_PAGES}}, _must({"format": _one_of(*DOCUMENT_FORMATS)}))
+    yield _when({"pages": {"pattern": SEVERAL_PAGES}}, _must({"format": _one_of(*PAGED_OUTPUTS)}))
     for side in ("width", "height"):
         yield {"if": {"properties": {side: False}}, "then": {"properties": {"key": _key_without(side)}}}
     automatic = {"lossless": _one_of(False), "effort": False, "key": _key_without("ext", "format")}
     # The default key has {ext} in it.
-    yield _when({"format": _one_of("auto")}, {"properties": automatic, "required": ["key"]})
-    for name, facts in FORMATS.items():
+    yield _when({"format": _one_of(AUTO)}, {"properties": automatic, "required": ["key"]})
+    for name, facts in OUTPUT_FORMATS.items():
         condition: dict[str, Any] = {"properties": {"format": _one_of(name)}}
         if name != Rendition().format:
             condition["required"] = ["format"]
-        yield {"if": condition, "then": {"properties": _format_rules(name, facts)}}
+        yield {"if": condition, "then": {"properties": _format_rules(facts)}}
 
 
 def _watermark_rules() -> Iterator[dict[str, Any]]:
@@ -93,30 +93,32 @@ def _watermark_rules() -> Iterator[dict[str, Any]]:
     yield _when({"gap": {"not": _one_of(default.gap)}}, _must({"tile": _one_of(True)}))
 
 
-def _format_rules(name: str, facts: FormatFacts) -> dict[str, Any]:
+def _format_rules(facts: OutputFormat) -> dict[str, Any]:
     """Return what each field may be with this format."""
     rules: dict[str, Any] = {
         "width": {"maximum": facts.max_side},
         "height": {"maximum": facts.max_side},
-        "effort": {"maximum": facts.max_effort} if facts.max_effort is not None else False,
+        "effort": {"maximum": facts.effort.high} if facts.effort else False,
     }
-    if facts.default_quality is None:
+    if facts.quality is None:
         rules["quality"] = False
-    if not facts.lossless_choice:
+    if not facts.has_lossless_choice:
         rules["lossless"] = _one_of(False)
-    if not facts.animation:
+    if not facts.has_animation:
         rules["animation"] = _one_of("first")
-    if not facts.transparency:
+    if not facts.has_transparency:
         rules["background"] = {"not": _one_of("transparent")}
     for field, formats in ENCODER_CHOICES.items():
-        if name not in formats:
-            default = getattr(Rendition(), field)
-            rules[field] = False if default is None else _one_of(default)
-    if name == "base64":
-        for field in BASE64_CHOICES:
-            default = getattr(Rendition(), field)
-            rules[field] = False if default is None else _one_of(default)
+        if facts.name not in formats:
+            rules[field] = _only_default(field)
+    if facts.holds_file:
+        rules |= {field: _only_default(field) for field in FILE_CHOICES}
     return rules
+
+
+def _only_default(field: str) -> Any:
+    default = getattr(Rendition(), field)
+    return False if default is None else _one_of(default)
 
 
 def _key_without(*names: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 
 from renditions.core.ports import StoredObject
 from renditions.errors import RenditionsError
+from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.recipe import Focus
 from renditions.web import pictures
 from renditions.web.guard import COOKIE, Guard, is_token
@@ -55,7 +56,10 @@ MOST_IN_MEMORY = 4
 MOST_PROCESSED = 8
 """How many pictures are processed at once for somebody who waits."""
 
-SCRIPTABLE_TYPES = ("image/svg+xml", "application/pdf", "application/octet-stream")
+SCRIPTABLE_TYPES = (
+    *(each.media_type for each in SOURCE_FORMATS.values() if each.is_scriptable),
+    "application/octet-stream",
+)
 """Originals of these are only given as downloads."""
 
 STATIC = resources.files("renditions.web") / "static"

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Protocol
 from urllib.parse import quote
 
+from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.record import Output, Record
 
 LINK_SECONDS = 3600
@@ -15,9 +16,6 @@ LINK_SECONDS = 3600
 
 MOST_KEPT = 5_000
 """How many signed addresses are kept; each has some 2 kB."""
-
-SHOWN_FORMATS = ("jpeg", "png", "webp", "avif", "gif")
-"""What browsers show."""
 
 
 class Links(Protocol):
@@ -84,5 +82,10 @@ class BucketLinks:
 
 def find_preview(record: Record) -> Output | None:
     """Return the smallest output that a browser shows, if there is one."""
-    shown = [output for output in record.outputs if output.format in SHOWN_FORMATS and output.width]
+    shown = [output for output in record.outputs if _is_shown(output.format) and output.width]
     return min(shown, key=lambda output: (output.width or 0) * (output.height or 0), default=None)
+
+
+def _is_shown(name: str) -> bool:
+    """Tell whether browsers show this format."""
+    return name in OUTPUT_FORMATS and OUTPUT_FORMATS[name].browser_rank is not None

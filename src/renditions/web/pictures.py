@@ -16,8 +16,9 @@ from renditions.core.difference import Difference
 from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfMatch, Place
 from renditions.errors import Conflict, KeyRefused
+from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Pipeline, Wishes
-from renditions.model.recipe import FORMATS, Focus
+from renditions.model.recipe import Focus
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.totals import Totals
 from renditions.web.links import Links, find_preview
@@ -162,7 +163,7 @@ def read_original(service: Service, name: str) -> tuple[bytes, str, str]:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
     record = service.parts.catalog.get(name)
     original = record.original if record else None
-    facts = FORMATS.get(original.format) if original and original.format else None
+    facts = OUTPUT_FORMATS.get(original.format) if original and original.format else None
     return got[1], facts.content_type if facts else "application/octet-stream", got[0].etag
 
 
@@ -172,7 +173,7 @@ def read_rendition(service: Service, rendition: str, name: str) -> tuple[bytes, 
     got = service.parts.output.get(output.key) if output else None
     if output is None or got is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no rendition {rendition!r} of {name!r}")
-    return got[1], FORMATS[output.format].content_type, got[0].etag
+    return got[1], OUTPUT_FORMATS[output.format].content_type, got[0].etag
 
 
 def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from renditions.core.difference import Action
+from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Pipeline
-from renditions.model.recipe import media_type
 from renditions.model.record import STATUSES
 from renditions.web.uploads import NAME_PATTERN
 
@@ -93,7 +93,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
         "UploadRequest": _object(
             {
                 "name": {"type": "string", "pattern": _describe_names(pipeline.source.match)},
-                "type": {"enum": [media_type(each) for each in pipeline.accept.formats]},
+                "type": {"enum": [SOURCE_FORMATS[each].media_type for each in pipeline.accept.formats]},
                 "size_bytes": {"type": "integer", "minimum": 1, "maximum": pipeline.accept.max_bytes},
                 "replace": {"type": "boolean", "default": False},
             },

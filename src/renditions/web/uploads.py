@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from renditions.core.ports import IfAbsent, IfMatch, StoredObject
 from renditions.errors import Conflict, KeyRefused
-from renditions.model.recipe import media_type
+from renditions.model.formats import SOURCE_FORMATS
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
 
@@ -187,7 +187,7 @@ def find_upload_problems(
     pipeline, problems = service.parts.pipeline, []
     if why := _find_name_problem(service, name):
         problems.append(("name", f"{why}, found {name!r}"))
-    types = [media_type(name) for name in pipeline.accept.formats]
+    types = [SOURCE_FORMATS[name].media_type for name in pipeline.accept.formats]
     if content_type not in types:
         problems.append(("type", f"expected {', '.join(types)}, found {content_type!r}"))
     if not 0 < size_bytes <= pipeline.accept.max_bytes:

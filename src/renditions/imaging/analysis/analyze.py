@@ -19,6 +19,7 @@ from renditions.imaging.effects import flatten, parse_colour
 from renditions.imaging.geometry import Size, plan
 from renditions.imaging.probe import Header
 from renditions.imaging.vips import Image, translated
+from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Analyze
 from renditions.model.recipe import Rendition
 from renditions.model.record import Analysis, DominantColour
@@ -90,10 +91,10 @@ class Study:
             return found if found != Analysis() else None
 
     def _read_tags(self, content: bytes, header: Header, image: Any) -> Tags:
-        """Return the EXIF tags; a TIFF is itself of their structure."""
+        """Return the EXIF tags; the file itself may be of their structure."""
         if not (self.analyze.exif or self.analyze.position):
             return read_tags(b"")
-        if header.format == "tiff":
+        if SOURCE_FORMATS[header.format].is_exif:
             return read_tags(content)
         return read_tags(bytes(image.get(_EXIF)) if image.get_typeof(_EXIF) else b"")
 

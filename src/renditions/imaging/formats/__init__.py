@@ -1,1 +1,1 @@
-"""One module for each format that pictures come in or go out in."""
+"""The code of each format: one file for each, named in the tables of ``renditions.model.formats``."""

@@ -250,7 +250,7 @@ def _text(data: Any, element: str) -> str:
 @cache
 def library() -> Any:
     """Return pydicom, which says nothing: neither it nor its decoders may quote the file in a log."""
-    pydicom = import_extra("pydicom")
+    pydicom = import_extra("pydicom", "dicom")
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

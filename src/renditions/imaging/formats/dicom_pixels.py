@@ -36,7 +36,7 @@ _NO_TRANSFORM = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 """Adobe's segment, which tells JPEG decoders that RGB is no YCbCr (ITU-T T.872, 6.5.3)."""
 
 
-def decode(content: bytes, header: Header) -> Any:
+def decode(content: bytes, header: Header, **_: Any) -> Any:
     """Return the frame as a libvips image of 8 bits, grey or sRGB, its pixels square, without any metadata.
 
     Raises:
@@ -59,7 +59,7 @@ def decode(content: bytes, header: Header) -> Any:
 
 def _read(dicom: Dicom, frame: int) -> Any:
     """Return the stored values as an image of 8 or 16 bits without sign, the least of them as 0."""
-    numpy = import_extra("numpy")
+    numpy = import_extra("numpy", "dicom")
     if dicom.syntax == RLE:
         values = _unpack_runs(dicom, frame)
     else:
@@ -123,7 +123,7 @@ def _unpack_runs(dicom: Dicom, frame: int) -> Any:
 
     Its segments have a byte of each value: the upper before the lower, one sample after the other.
     """
-    numpy = import_extra("numpy")
+    numpy = import_extra("numpy", "dicom")
     content = _encoded(dicom, frame)
     count, *offsets = struct.unpack_from("<16L", content)
     if count != dicom.samples * dicom.bits // 8:
@@ -170,7 +170,7 @@ def _describe(dicom: Dicom) -> str:
 def _stored_values(dicom: Dicom) -> Any:
     """Return what each value of :func:`_read` stands for."""
     count = 1 << max(dicom.bits, 8)
-    return import_extra("numpy").arange(count) - (count // 2 if dicom.is_signed else 0)
+    return import_extra("numpy", "dicom").arange(count) - (count // 2 if dicom.is_signed else 0)
 
 
 def _grey_table(dicom: Dicom, frame: int, stored: Any) -> Any:
@@ -201,7 +201,7 @@ def _measure(dicom: Dicom, frame: int, values: Any) -> Any:
 
 def _apply_window(measured: Any, part: Any) -> Any:
     """Return the share of a window's width that each value reaches: its first one (PS3.3, C.11.2.1.2)."""
-    numpy = import_extra("numpy")
+    numpy = import_extra("numpy", "dicom")
     center, width = (_first(part.get(element)) for element in ("WindowCenter", "WindowWidth"))
     match str(part.get("VOILUTFunction") or "LINEAR").strip().upper():
         case "SIGMOID":
@@ -220,7 +220,7 @@ def _first(value: Any) -> float:
 
 def _find_present(dicom: Dicom, stored: Any, values: Any) -> slice:
     """Return the range of the values that the frame has, but for what pads it."""
-    numpy = import_extra("numpy")
+    numpy = import_extra("numpy", "dicom")
     counts = numpy.frombuffer(stored.hist_find().write_to_memory(), "u4")
     is_present = numpy.zeros(len(values), bool)
     is_present[: len(counts)] = counts > 0
@@ -236,7 +236,7 @@ def _find_present(dicom: Dicom, stored: Any, values: Any) -> slice:
 
 def _palette_table(dicom: Dicom) -> Any:
     """Return the colour, 0 to 1, of each stored value (PS3.3, C.7.6.3.1.5 and C.7.6.3.1.6)."""
-    numpy = import_extra("numpy")
+    numpy = import_extra("numpy", "dicom")
     tables = []
     for colour in ("Red", "Green", "Blue"):
         name = f"{colour}PaletteColorLookupTable"
@@ -259,7 +259,7 @@ def _colour_table(dicom: Dicom) -> Any:
 
 def _table(tones: Any) -> Any:
     """Return tones from 0 to 1, of one band or three, as an image of one row that ``maplut`` goes through."""
-    numpy = import_extra("numpy")
+    numpy = import_extra("numpy", "dicom")
     if not numpy.isfinite(tones).all():
         raise Undecodable("expected a window and a scale of numbers, found others")
     pixels = numpy.rint(255 * numpy.clip(tones, 0, 1)).astype("u1")

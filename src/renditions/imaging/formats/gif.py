@@ -1,4 +1,4 @@
-"""Whether a GIF is whole: its blocks up to the trailer, and as many pixels as each frame has.
+"""GIF in and out, and whether one is whole: its blocks up to the trailer, each frame's pixels.
 
 GIF has no checksums, and its decoder leaves transparent what a frame's data doesn't reach. Blocks are those
 of GIF89a (appendix B of its specification), LZW is that of its appendix F.
@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from renditions.errors import Undecodable
+from renditions.imaging.formats.loaded import load_header
+from renditions.imaging.probe import Header
+from renditions.model.recipe import Rendition
 
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
 _MAX_CODES = 4096
@@ -28,7 +32,12 @@ class _Frame:
     """Where its sub-blocks begin."""
 
 
-def check_blocks(content: bytes) -> None:
+def read_header(content: bytes, page: int) -> Header:
+    """Return what the header says; no pixel is decoded."""
+    return load_header("gif", content, page)
+
+
+def check_end(content: bytes) -> None:
     """Raise ``Undecodable`` if the blocks can't be followed up to the trailer."""
     try:
         for _ in _frames(content):
@@ -37,7 +46,7 @@ def check_blocks(content: bytes) -> None:
         raise Undecodable("expected a GIF up to its trailer, found a truncated file") from error
 
 
-def check_pixels(content: bytes, frames: int) -> None:
+def check_data(content: bytes, _: Header, frames: int) -> None:
     """Raise ``Undecodable`` if one of the first frames has data for fewer pixels than its own.
 
     That is what most damage inside the data comes to, since codes then stand for other runs. The blocks
@@ -47,6 +56,12 @@ def check_pixels(content: bytes, frames: int) -> None:
         found = _count_pixels(_join(content, frame.start), frame.code_bits, frame.pixels)
         if found < frame.pixels:
             raise Undecodable(f"expected {frame.pixels:,} pixels in frame {number}, found {found:,}")
+
+
+def encode(image: Any, _: Rendition, __: int | None) -> bytes:
+    """Return the file of an image, or of the frames or pages in it."""
+    # It has no place for any of it.
+    return bytes(image.gifsave_buffer(keep="none"))
 
 
 def _frames(content: bytes) -> Iterator[_Frame]:

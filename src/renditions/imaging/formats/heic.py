@@ -21,7 +21,7 @@ _BLOBS = {"icc_profile": "icc-profile-data", "exif": "exif-data", "xmp": "xmp-da
 """What libheif's and libvips' names for the same blocks are."""
 
 
-def read_header(content: bytes) -> Header:
+def read_header(content: bytes, _: int) -> Header:
     """Return what the container says of its primary picture.
 
     Raises:
@@ -37,7 +37,7 @@ def read_header(content: bytes) -> Header:
         return Header(format="heic", stored=Size(*picture.size), orientation=1, frames=1, bands=bands)
 
 
-def decode(content: bytes, header: Header) -> Any:
+def decode(content: bytes, header: Header, **_: Any) -> Any:
     """Return the primary picture, upright, as a libvips image in memory of 8 bits.
 
     Raises:
@@ -66,7 +66,7 @@ def decode(content: bytes, header: Header) -> Any:
 
 
 def _open(content: bytes) -> Any:
-    pillow_heif = import_extra("pillow_heif")
+    pillow_heif = import_extra("pillow_heif", "heic")
     # As in libvips: pictures are what runs in parallel.
     pillow_heif.options.DECODE_THREADS = 1
     pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = False

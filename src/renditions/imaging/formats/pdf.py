@@ -1,9 +1,9 @@
-"""PDF in, drawn by PDFium as large as it is needed, on white paper (ISO 32000)."""
+"""PDF in, drawn by PDFium as large as it is needed, on white paper (ISO 32000), and out, around JPEGs."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,11 +13,15 @@ from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
 from renditions.imaging.vips import Image
 
+_EXTRA = "pdf"
 _LOCK = threading.Lock()
 """PDFium is not made for several threads."""
 _FINE_SIDE = 10_000
 """The longer side, in pixels, of the size that tells a page's proportions."""
 _WHITE = (255, 255, 255, 255)
+_END_BYTES = 1024
+"""Where readers look for the end mark: writers append to it."""
+_POINTS_PER_INCH = 72
 
 
 def read_header(content: bytes, page: int) -> Header:
@@ -42,6 +46,12 @@ def read_header(content: bytes, page: int) -> Header:
     )
 
 
+def check_end(content: bytes) -> None:
+    """Raise ``Undecodable`` if the end mark is missing."""
+    if b"%%EOF" not in content[-_END_BYTES:]:
+        raise Undecodable("expected a PDF up to its %%EOF, found a truncated file")
+
+
 def draw(content: bytes, header: Header, size: Size) -> Any:
     """Return the page at exactly this size, with its annotations and forms, as a libvips image in sRGB.
 
@@ -50,10 +60,10 @@ def draw(content: bytes, header: Header, size: Size) -> Any:
 
     """
     with _open(content) as document:
-        raw = import_extra("pypdfium2.raw")
+        raw = import_extra("pypdfium2.raw", _EXTRA)
         document.init_forms()
         page = document[header.page]
-        bitmap = import_extra("pypdfium2").PdfBitmap.new_native(
+        bitmap = import_extra("pypdfium2", _EXTRA).PdfBitmap.new_native(
             size.width, size.height, raw.FPDFBitmap_BGR, rev_byteorder=True
         )
         bitmap.fill_rect(_WHITE, 0, 0, size.width, size.height)
@@ -65,13 +75,28 @@ def draw(content: bytes, header: Header, size: Size) -> Any:
     return Image.new_from_memory(pixels, size.width, size.height, 3, "uchar").copy(interpretation="srgb")
 
 
+def bind(jpegs: Sequence[bytes]) -> bytes:
+    """Return a PDF of one page for each JPEG, exactly as large: one point for each pixel.
+
+    The JPEGs are embedded as they are, not encoded again. The same ones give the same bytes: it has no date.
+
+    Raises:
+        Failed: img2pdf isn't installed.
+
+    """
+    img2pdf = import_extra("img2pdf", _EXTRA)
+    layout = img2pdf.get_fixed_dpi_layout_fun((_POINTS_PER_INCH, _POINTS_PER_INCH))
+    pdf: bytes = img2pdf.convert(list(jpegs), layout_fun=layout, nodate=True, engine=img2pdf.Engine.internal)
+    return pdf
+
+
 def _round(width: float, height: float) -> Size:
     return Size(max(1, round(width)), max(1, round(height)))
 
 
 @contextmanager
 def _open(content: bytes) -> Iterator[Any]:
-    pdfium = import_extra("pypdfium2")
+    pdfium = import_extra("pypdfium2", _EXTRA)
     with _LOCK:
         try:
             with pdfium.PdfDocument(content) as document:

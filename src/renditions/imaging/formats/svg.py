@@ -39,7 +39,7 @@ _URL = re.compile(r"url\(\s*[\"']?\s*([^\"')\s]*)", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
-def read_header(content: bytes) -> Header:
+def read_header(content: bytes, _: int) -> Header:
     """Return what the drawing says of its size, in CSS pixels.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The checksums of a TIFF's data, which its decoder doesn't look at.
+"""TIFF in and out, and the checksums of its data, which its decoder doesn't look at.
 
 Numbers are those of TIFF 6.0 (section 2 and the tags of sections 3 and 15) and of BigTIFF. Deflated data
 is a zlib stream (Adobe's TIFF Technical Note 3), which ends in a checksum over what it inflates to (RFC
@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from renditions.errors import Undecodable
+from renditions.imaging.formats.loaded import load_header, page_option
+from renditions.imaging.metadata import kept
+from renditions.imaging.probe import Header
+from renditions.imaging.vips import load, warnings_of_libraries
+from renditions.model.recipe import Rendition
 
 _OFFSETS = (273, 324)
 """StripOffsets and TileOffsets."""
@@ -26,19 +31,48 @@ _PIECE_BYTES = 16_384
 """What is inflated at once: 17 MB at most come of it."""
 
 
-def check_checksums(content: bytes, page: int, most_bytes: int) -> None:
-    """Raise ``Undecodable`` if this page's data is deflated and doesn't match its checksums.
+_MAX_VALUE_BYTES = 16
+"""The most bytes that a value of a pixel has: a complex number of double precision."""
 
-    ``most_bytes`` is what no strip or tile of it can inflate to more of. What can't be followed is left to
-    the decoder.
+
+def read_header(content: bytes, page: int) -> Header:
+    """Return what the page's header says; no pixel is decoded."""
+    return load_header("tiff", content, page)
+
+
+def decode(content: bytes, header: Header, **options: Any) -> Any:
+    """Return the page, whose decoding stops at any of libtiff's warnings: they mean damaged pixels.
+
+    Unless its directory, which is read first, already makes libtiff warn. Many a whole file's does; but
+    one that can't be read to its end may have lost the palette.
     """
-    fields = _read_directory(content, page)
+    options |= page_option(header.page)
+    with warnings_of_libraries() as warnings:
+        image = load("tiff", content, **options, fail_on="warning")
+    if lost := [warning for warning in warnings if "IO error" in warning]:
+        raise Undecodable(f"expected a whole and sound picture, found: {lost[0]}")
+    return load("tiff", content, **options, fail_on="error") if warnings else image
+
+
+def check_data(content: bytes, header: Header, _: int) -> None:
+    """Raise ``Undecodable`` if the page's data is deflated and doesn't match its checksums.
+
+    What can't be followed is left to the decoder.
+    """
+    fields = _read_directory(content, header.page)
     if fields.get(_COMPRESSION, [0])[0] not in _DEFLATE:
         return
+    # No strip or tile can inflate to more.
+    most_bytes = _MAX_VALUE_BYTES * header.bands * header.stored.width * header.stored.height
     for offsets, counts in zip(_OFFSETS, _COUNTS, strict=True):
         for offset, count in zip(fields.get(offsets, []), fields.get(counts, []), strict=False):
             if count:
                 _check_stream(content[offset : offset + count], most_bytes)
+
+
+def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
+    """Return the file of an image, or of the frames or pages in it."""
+    return bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=kept(recipe)))
 
 
 def _check_stream(data: bytes, most_bytes: int) -> None:

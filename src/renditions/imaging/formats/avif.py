@@ -1,0 +1,37 @@
+"""AVIF in and out (AV1 in an ISO base media file), by libheif. Of a sequence the primary picture is taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from renditions.imaging.formats.loaded import load_header
+from renditions.imaging.metadata import kept
+from renditions.imaging.probe import Header
+from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.recipe import Rendition
+
+
+def read_header(content: bytes, page: int) -> Header:
+    """Return what the header says; no pixel is decoded."""
+    return load_header("avif", content, page)
+
+
+def is_animated(content: bytes, header: Header) -> bool:
+    """Tell whether the file holds a sequence, by its major brand if its frames aren't counted."""
+    return header.frames > 1 or content[8:12] == b"avis"
+
+
+def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
+    """Return the file of an image, or of the frames or pages in it."""
+    # Without the choice libvips subsamples only below quality 90.
+    options = {"subsample_mode": "off"} if recipe.chroma == "444" else {}
+    return bytes(
+        image.heifsave_buffer(
+            compression="av1",
+            Q=quality,
+            effort=OUTPUT_FORMATS["avif"].effort_of(recipe.effort),
+            lossless=recipe.lossless,
+            keep=kept(recipe),
+            **options,
+        )
+    )

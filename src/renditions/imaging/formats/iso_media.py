@@ -1,0 +1,26 @@
+"""Which picture an ISO base media file (ISO/IEC 14496-12) holds, by the brands in its ``ftyp`` box."""
+
+from __future__ import annotations
+
+_AVIF = frozenset({b"avif", b"avis"})
+_HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
+_STRUCTURAL = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
+
+
+def is_avif(content: bytes) -> bool:
+    """Tell whether AV1 is in it."""
+    major, others = _read_brands(content)
+    return major in _AVIF or (major in _STRUCTURAL and not others.isdisjoint(_AVIF))
+
+
+def is_heic(content: bytes) -> bool:
+    """Tell whether HEVC is in it: what only names its structure is taken for HEIC."""
+    major, _ = _read_brands(content)
+    return major in _HEIC or (major in _STRUCTURAL and not is_avif(content))
+
+
+def _read_brands(content: bytes) -> tuple[bytes, frozenset[bytes]]:
+    """Return the major brand and those that it is compatible with."""
+    size = int.from_bytes(content[:4], "big")
+    others = content[16 : min(size, 512)]
+    return content[8:12], frozenset(others[at : at + 4] for at in range(0, len(others), 4))

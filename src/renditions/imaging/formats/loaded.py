@@ -1,0 +1,42 @@
+"""What formats have in common that libvips itself reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from renditions.errors import Undecodable
+from renditions.imaging.geometry import Size
+from renditions.imaging.probe import Header
+from renditions.imaging.vips import get_int, load, translated
+from renditions.model.formats import SOURCE_FORMATS
+
+
+def load_header(name: str, content: bytes, page: int = 0) -> Header:
+    """Return what the header of a file of this format says.
+
+    Raises:
+        Undecodable: the header is damaged.
+
+    """
+    with translated(Undecodable, f"a {name} header"):
+        image = load(name, content, **page_option(page))
+        return Header(
+            format=name,
+            stored=Size(image.width, image.height),
+            orientation=get_int(image, "orientation", 1),
+            frames=get_int(image, "n-pages", 1),
+            page=page,
+            bands=image.bands,
+        )
+
+
+def load_pixels(content: bytes, header: Header, **options: Any) -> Any:
+    """Return the lazy image of the header's page; decoding stops at what means lost pixels."""
+    # Other decoders' warnings tell of unknown tags and the like.
+    fail_on = "warning" if SOURCE_FORMATS[header.format].is_warning_damage else "error"
+    return load(header.format, content, **{"fail_on": fail_on} | options | page_option(header.page))
+
+
+def page_option(page: int) -> dict[str, int]:
+    """Return the loader's option for a page; the first needs none, and not every loader has it."""
+    return {"page": page} if page else {}

@@ -1,0 +1,35 @@
+"""WebP in and out (RFC 9649)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from renditions.imaging.formats.loaded import load_header
+from renditions.imaging.metadata import kept
+from renditions.imaging.probe import Header
+from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.recipe import Rendition
+
+
+def read_header(content: bytes, page: int) -> Header:
+    """Return what the header says; no pixel is decoded."""
+    return load_header("webp", content, page)
+
+
+def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
+    """Return the file of an image, or of the frames or pages in it."""
+    return bytes(
+        image.webpsave_buffer(
+            Q=quality,
+            effort=OUTPUT_FORMATS["webp"].effort_of(recipe.effort),
+            lossless=recipe.lossless,
+            exact=recipe.lossless,
+            keep=kept(recipe),
+        )
+    )
+
+
+def copy_without_metadata(content: bytes, **_: bool) -> bytes | None:
+    """Return the WebP if it is of the simple form, which has pixels alone (RFC 9649, 2.5 and 2.6)."""
+    size = 8 + int.from_bytes(content[4:8], "little")
+    return content if content[12:16] in (b"VP8 ", b"VP8L") and size == len(content) else None

@@ -1,0 +1,100 @@
+"""What is done to a picture between resizing and encoding, in the order of ``OPERATIONS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from renditions.imaging.effects import (
+    adjust,
+    blur,
+    find_crop,
+    flatten,
+    flip,
+    lay,
+    pad,
+    parse_colour,
+    pixelate,
+    rotate,
+    round_corners,
+    sharpen,
+    tint,
+)
+from renditions.imaging.geometry import SMART_GRAVITIES, Offset
+from renditions.imaging.tasks import Task
+from renditions.imaging.watermark import draw
+from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.recipe import OPERATIONS
+
+Images = tuple[Any, ...]
+"""libvips images: one, or every frame of an animation, all of one size."""
+
+
+def walk(images: Images, task: Task) -> Images:
+    """Return the resized images with every operation done to them that the recipe asks for."""
+    for operation in OPERATIONS:
+        if operation.name in _STEPS and operation.is_used(task.recipe):
+            images = _STEPS[operation.name](images, task)
+    return images
+
+
+def _each(step: Callable[[Any, Task], Any]) -> Callable[[Images, Task], Images]:
+    return lambda images, task: tuple(step(image, task) for image in images)
+
+
+def _cut(images: Images, task: Task) -> Images:
+    """Cut off what is beyond the box, of all frames what the first one tells."""
+    at, fitted = task.plan.crop_at, task.plan.fitted
+    if at is None:
+        return images
+    if task.recipe.gravity in SMART_GRAVITIES:
+        at = find_crop(images[0], fitted, task.recipe.gravity)
+    return tuple(image.crop(at.left, at.top, fitted.width, fitted.height) for image in images)
+
+
+def _tint(image: Any, task: Task) -> Any:
+    return tint(image, parse_colour(task.recipe.tint or ""))
+
+
+def _pad(image: Any, task: Task) -> Any:
+    if task.plan.pad_at is None:
+        return image
+    return pad(image, task.plan.pad_at, task.plan.fitted, parse_colour(task.recipe.background))
+
+
+def _add_padding(image: Any, task: Task) -> Any:
+    background = parse_colour(task.recipe.background)
+    at = Offset(task.plan.padding, task.plan.padding)
+    return pad(lay(image, background), at, task.plan.output, background)
+
+
+def _draw_watermark(images: Images, task: Task) -> Images:
+    return draw(images, task.recipe.watermark) if task.recipe.watermark else images
+
+
+def _flatten(image: Any, task: Task) -> Any:
+    if OUTPUT_FORMATS[task.format].has_transparency:
+        return image
+    return flatten(image, parse_colour(task.recipe.background))
+
+
+_STEPS: Mapping[str, Callable[[Images, Task], Images]] = {
+    "rotate": _each(lambda image, task: rotate(image, task.recipe.rotate)),
+    "flip": _each(lambda image, task: flip(image, task.recipe.flip)),
+    "cut": _cut,
+    "adjust": _each(lambda image, task: adjust(image, task.recipe)),
+    "tint": _each(_tint),
+    "blur": _each(lambda image, task: blur(image, task.recipe.blur * task.recipe.pixel_ratio)),
+    "sharpen": _each(lambda image, task: sharpen(image, task.recipe.sharpen)),
+    "pixelate": _each(lambda image, task: pixelate(image, task.recipe.multiplied(task.recipe.pixelate))),
+    "pad": _each(_pad),
+    "corners": _each(lambda image, task: round_corners(image, task.recipe)),
+    "padding": _each(_add_padding),
+    "watermark": _draw_watermark,
+    "flatten": _each(_flatten),
+}
+"""Each operation that is done to resized pixels.
+
+The others are done where they cost least: the picture is turned upright, cropped, trimmed and resized as it
+is decoded, for a box that is that of the rotated picture.
+"""

@@ -1,0 +1,68 @@
+"""GIF alone: whether one is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+
+from imaging.pictures import encoded, photo, shown
+from renditions.imaging.formats.gif import check_data, check_end
+from renditions.imaging.geometry import Size
+from renditions.imaging.probe import Header
+from renditions.imaging.render import render
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
+
+RECIPES = {"thumb": Rendition(width=100, format="png"), "web": Rendition(format="webp")}
+HEADER = Header("gif", Size(1, 1), orientation=1, frames=1)
+
+
+def test_a_gif_with_bytes_after_its_trailer_is_read() -> None:
+    assert render(encoded(photo(), "gif") + b"\x00junk", Accept(), RECIPES).rejected is None
+
+
+def _split_gif(gif: bytes) -> tuple[bytes, bytes]:
+    """Return all that stands before the data of the first frame, and that data without its blocks' sizes."""
+    image = gif.index(b"\x2c", 13 + 3 * 256)
+    at = image + 11 + (3 << (gif[image + 9] & 7) + 1 if gif[image + 9] & 0x80 else 0)
+    start, data = at, b""
+    while gif[at]:
+        data += gif[at + 1 : at + 1 + gif[at]]
+        at += 1 + gif[at]
+    return gif[:start], data
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: b"",
+        lambda data: data[:100] + b"\xff" * 40 + data[140:],
+        lambda data: data[:100] + bytes(40) + data[140:],
+        lambda data: data[:300] + data[310:],
+    ],
+    ids=["half", "none", "undefined codes", "other codes", "a hole"],
+)
+def test_a_gif_whose_frame_has_too_few_pixels_is_rejected(spoil: Callable[[bytes], bytes]) -> None:
+    """All of its blocks are sound; only the codes stand for less than the frame."""
+    start, data = _split_gif(encoded(photo(), "gif"))
+
+    def joined(data: bytes) -> bytes:
+        blocks = (data[at : at + 255] for at in range(0, len(data), 255))
+        return start + b"".join(bytes([len(block)]) + block for block in blocks) + b"\0;"
+
+    assert render(joined(data), Accept(), RECIPES).rejected is None
+    assert render(joined(spoil(data)), Accept(), RECIPES).rejected
+
+
+@pytest.mark.parametrize("picture", [photo(40, 30), photo(500, 300).convert("1"), Image.new("RGB", (1, 1))])
+def test_every_code_of_a_sound_gif_is_followed(picture: Image.Image) -> None:
+    """Few and many colours, tables that fill up and are cleared, frames that are parts of the whole."""
+    options = {"save_all": True, "append_images": [picture.rotate(90), picture.rotate(3)]}
+    content = encoded(picture, "gif", **options)
+    check_end(content)
+    check_data(content, HEADER, 99)
+    ours = shown(encoded(picture, "png"), Rendition(format="gif"))
+    check_data(encoded(ours, "gif"), HEADER, 1)
