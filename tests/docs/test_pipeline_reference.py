@@ -22,7 +22,7 @@ from renditions.model.pipeline import (
     Pipeline,
     Source,
 )
-from renditions.model.recipe import Rendition, Watermark
+from renditions.model.recipe import OPERATIONS, Rendition, Watermark
 from renditions.pipeline_file.reading import parse, preset_names
 
 TEXT = (Path(__file__).parents[2] / "docs" / "pipeline-file.md").read_text("utf-8")
@@ -80,6 +80,13 @@ def _plain(value: Any) -> Any:
 def test_every_template_field_and_preset_is_documented() -> None:
     assert set(re.findall(r"^\| `\{(\w+)\}`", TEXT, re.MULTILINE)) == set(TEMPLATE_FIELDS)
     assert all(f"`{name}`" in TEXT.partition("\n## ")[0] for name in preset_names())
+
+
+@pytest.mark.parametrize("text", [TEXT, Rendition.__doc__ or ""], ids=["the page", "the class"])
+def test_the_order_of_operations_is_documented_as_it_is_done(text: str) -> None:
+    (said,) = re.findall(r"order of\s+operations is(?: fixed[^:]*)?:(.*?)\.", text, re.DOTALL)
+    without_remarks = re.sub(r"\([^)]*\)", "", said)
+    assert [name.strip() for name in without_remarks.split(",")] == [each.name for each in OPERATIONS]
 
 
 def test_the_first_example_is_a_whole_pipeline_file() -> None:

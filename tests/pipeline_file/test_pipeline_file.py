@@ -98,6 +98,7 @@ GOOD_FILES = {
         more='[[notify]]\non = ["done"]\nto = "events:arn:aws:events:eu-west-1:123456789012:event-bus/a"'
     ),
     "dynamodb": pipeline_text(more='[catalog]\nstore = "dynamodb:ImageMetadata"'),
+    "the first engine": pipeline_text(more="engine = 1"),
     "one page": pipeline_text('pages = "3"'),
     "pages": pipeline_text('pages = "1-3,5,9-7"\nformat = "pdf"'),
     "all pages": pipeline_text('pages = "all"\nformat = "tiff"'),
@@ -130,6 +131,8 @@ GOOD_FILES = {
 }
 
 BAD_FILES = {
+    "an engine before the first": (pipeline_text(more="engine = 0"), "output.engine"),
+    "an engine that isn't there yet": (pipeline_text(more="engine = 999"), "output.engine"),
     "no colour at all": (pipeline_text(more="[analyze]\ncolours = 0"), "analyze.colours"),
     "too many colours": (pipeline_text(more="[analyze]\ncolours = 11"), "analyze.colours"),
     "unknown placeholder": (pipeline_text(more='[analyze]\nplaceholder = "lqip"'), "analyze.placeholder"),

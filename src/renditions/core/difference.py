@@ -139,7 +139,7 @@ def compare(
     keys = pipeline.output_keys(name, found.etag, record.wishes if record else NO_WISHES)
     if record is None:
         return Difference(name, "create", "it is new", make=tuple(keys), keys=keys, found=found)
-    if record.goal == pipeline.goal_of(name, found.etag, record.wishes) and (
+    if record.goal == pipeline.goal_of(name, found.etag, record.wishes, record.source_format) and (
         why := _why_decided(record, keys, blocker)
     ):
         delete = record.undeleted_keys()
@@ -182,13 +182,16 @@ def _why_stale(pipeline: Pipeline, record: Record, rendition: str, key: str, eta
     """Return why a rendition is to be made, or None if the record's output is right."""
     output = record.find_output(rendition)
     if output is None:
-        return "not there"
+        return "is not there"
     if output.source_etag != etag:
-        return "of an older picture"
-    if output.fingerprint != pipeline.fingerprints(record.wishes)[rendition]:
-        return "of another recipe"
+        return "is of an older picture"
+    missed = pipeline.revisions_since(output.fingerprint, rendition, record.wishes, record.source_format)
+    if missed is None:
+        return "is of another recipe"
+    if missed:
+        return f"was made by an older engine ({', '.join(revision.name for revision in missed)})"
     if output.key != key:
-        return "under another key"
+        return "is under another key"
     return None
 
 
@@ -207,5 +210,5 @@ def _why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: 
     if record.rules != pipeline.rules:
         return "[accept], [analyze] or [limits] changed"
     if stale:
-        return ", ".join(f"{rendition} is {why}" for rendition, why in stale.items())
+        return ", ".join(f"{rendition} {why}" for rendition, why in stale.items())
     return "a rendition is no longer declared"

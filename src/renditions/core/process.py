@@ -163,8 +163,9 @@ class Processor:
         now = self.clock()
         keys = difference.keys or {}
         old = difference.record or Record(difference.name, "processing", now)
-        goal = self.pipeline.goal_of(difference.name, found.etag, old.wishes)
         same_picture = old.etag == found.etag
+        source_format = old.source_format if same_picture else None
+        goal = self.pipeline.goal_of(difference.name, found.etag, old.wishes, source_format)
         kept = tuple(output for output in old.outputs if keys.get(output.rendition) == output.key)
         kept = tuple(output for output in kept if output.rendition not in difference.make)
         wanted = replace(
@@ -214,6 +215,9 @@ class Processor:
         recipes = {name: wanted[name] for name in difference.make}
         rendering = self.render(got[1], self.pipeline.accept, recipes, self.pipeline.analyze)
         begun = replace(begun, original=rendering.original.completed_from(begun.original))
+        # Only now is the format known, and so the revisions that count.
+        goal = self.pipeline.goal_of(begun.name, begun.etag, begun.wishes, begun.source_format)
+        begun = replace(begun, goal=goal)
         if rendering.rejected is not None:
             return self._finish(begun, self._refuse(begun, rendering.rejected))
         errors = dict(rendering.errors)
@@ -253,7 +257,7 @@ class Processor:
             key=key,
             etag=stored.etag,
             source_etag=begun.etag,
-            fingerprint=self.pipeline.fingerprints(begun.wishes)[rendition],
+            fingerprint=self.pipeline.fingerprints(begun.wishes, begun.source_format)[rendition],
             format=rendered.format,
             size_bytes=stored.size_bytes,
             width=rendered.width,

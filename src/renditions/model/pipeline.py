@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,7 @@ from renditions.model.fields import (
 )
 from renditions.model.formats import DEFAULT_PATTERNS, DEFAULT_SOURCES, SourceName
 from renditions.model.recipe import Focus, Rendition
+from renditions.model.revisions import FIRST_ENGINE, Revision, newest_engine, revisions_of
 
 _STORE = f"Where: {spell_forms(STORES)}. A folder is relative to this file."
 _CATALOG = f"Where: {spell_forms(CATALOGS)}. A file is relative to this one."
@@ -198,6 +199,11 @@ class OutputPlace:
         'How long outputs stay that are no longer declared, or lie under a former key or place, as "7 d". '
         "Without it they are deleted at once; those in a former place stay.",
     ] = None
+    engine: Annotated[
+        Annotated[int, Range(FIRST_ENGINE, newest_engine())] | None,
+        "The last engine revision that counts: what was made before later ones is left as it is. Without it "
+        "all count.",
+    ] = None
 
     @property
     def headers(self) -> str:
@@ -259,9 +265,9 @@ class Pipeline:
         return {name: rendition.key_template(name) for name, rendition in self.renditions.items()}
 
     @cached_property
-    def _fingerprints(self) -> Mapping[str, str]:
-        """Of pictures of which nothing is asked that isn't asked of all."""
-        return {name: recipe.fingerprint() for name, recipe in self.recipes(NO_WISHES).items()}
+    def _fingerprints(self) -> dict[tuple[str | None, int | None], Mapping[str, str]]:
+        """By source format and engine, of pictures of which nothing is asked that isn't asked of all."""
+        return {}
 
     @cached_property
     def generation(self) -> str:
@@ -296,27 +302,62 @@ class Pipeline:
             if not rendition.on_demand or name in wishes.demanded
         }
 
-    def fingerprints(self, wishes: Wishes = NO_WISHES) -> Mapping[str, str]:
-        """Return the fingerprint of each of :meth:`recipes`."""
-        if wishes == NO_WISHES:
-            return self._fingerprints
-        return {name: recipe.fingerprint() for name, recipe in self.recipes(wishes).items()}
+    def fingerprints(
+        self, wishes: Wishes = NO_WISHES, source_format: str | None = None, engine: int | None = None
+    ) -> Mapping[str, str]:
+        """Return the fingerprint of each of :meth:`recipes`, for a picture of this format.
+
+        Args:
+            wishes: What somebody asked of the picture.
+            source_format: The picture's format, once it was read.
+            engine: The last revision that counts; None: all do.
+
+        """
+        known = self._fingerprints if wishes == NO_WISHES else {}
+        asked = source_format, engine
+        if asked not in known:
+            known[asked] = {
+                name: recipe.fingerprint(_numbers(revisions_of(recipe, source_format), engine))
+                for name, recipe in self.recipes(wishes).items()
+            }
+        return known[asked]
+
+    def revisions_since(
+        self, fingerprint: str, rendition: str, wishes: Wishes, source_format: str | None
+    ) -> tuple[Revision, ...] | None:
+        """Return the revisions that count and that an output was made before; None: it has another recipe."""
+        if fingerprint == self.fingerprints(wishes, source_format)[rendition]:
+            return ()
+        recipe = self.recipes(wishes)[rendition]
+        depends_on = revisions_of(recipe, source_format)
+        for known in range(len(depends_on)):
+            if fingerprint == recipe.fingerprint(_numbers(depends_on[:known])):
+                counted = _numbers(depends_on, self.output.engine)
+                return tuple(each for each in depends_on[known:] if each.number in counted)
+        return None
 
     def output_keys(self, name: str, etag: str, wishes: Wishes = NO_WISHES) -> dict[str, str]:
         """Return the output key of each of :meth:`recipes`, for the picture of this name and ETag."""
         values = template_values(name, etag)
-        wanted = self._fingerprints if wishes == NO_WISHES else self.recipes(wishes)
+        wanted = self.fingerprints() if wishes == NO_WISHES else self.recipes(wishes)
         return {rendition: self._key_templates[rendition].format_map(values) for rendition in wanted}
 
-    def goal_of(self, name: str, etag: str, wishes: Wishes = NO_WISHES) -> str:
+    def goal_of(
+        self, name: str, etag: str, wishes: Wishes = NO_WISHES, source_format: str | None = None
+    ) -> str:
         """Return a fingerprint over everything that is wanted of this picture as it is now.
 
         A record that was decided for this goal needs no work, and any other does.
         """
-        fingerprints = self.fingerprints(wishes)
+        fingerprints = self.fingerprints(wishes, source_format, self.output.engine)
         keys = self.output_keys(name, etag, wishes)
         wanted = [(rendition, key, fingerprints[rendition]) for rendition, key in keys.items()]
         return hash_of([etag, self.rules, wanted])
+
+
+def _numbers(revisions: Iterable[Revision], engine: int | None = None) -> list[int]:
+    """Return the numbers of the revisions, up to the engine's."""
+    return [each.number for each in revisions if engine is None or each.number <= engine]
 
 
 def template_values(name: str, etag: str) -> dict[str, str]:

@@ -297,6 +297,11 @@ class Record:
     unknown: Unknown = ()
     revision: int = 0
 
+    @property
+    def source_format(self) -> str | None:
+        """The picture's format, once it was read."""
+        return self.original.format if self.original else None
+
     def with_event(self, timestamp: datetime, status: Status, reason: str) -> Record:
         """Return the record with one more event in its history."""
         event = Event(timestamp, status, reason[:MOST_REASON_LENGTH])

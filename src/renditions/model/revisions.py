@@ -1,0 +1,53 @@
+"""What has changed in the engine since version 0.1, so that only what a change concerns is made again.
+
+Upgrading a library is no revision: it doesn't remake ten million pictures by surprise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
+from renditions.model.recipe import OPERATIONS, Rendition
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A change on purpose: outputs that depend on it and were made before it are stale."""
+
+    number: int
+    kind: Literal["source", "output", "operation"]
+    name: str
+    """Of a source format, an output format or an operation."""
+    why: str
+    """What is different now, in a sentence."""
+
+
+FIRST_ENGINE = 1
+"""The engine of version 0.1."""
+
+REVISIONS: tuple[Revision, ...] = ()
+"""All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
+
+
+def newest_engine() -> int:
+    """Return the number of the last revision: what this engine is called."""
+    return REVISIONS[-1].number if REVISIONS else FIRST_ENGINE
+
+
+def revisions_of(recipe: Rendition, source_format: str | None) -> tuple[Revision, ...]:
+    """Return the revisions that outputs of this recipe, of pictures of this format, depend on.
+
+    The format is known once the picture was read. Until then it has no output that could be stale.
+    """
+    own = SOURCE_FORMATS.get(source_format or "")
+    output = own.auto if recipe.format == AUTO and own else recipe.format
+    counted = {("output", output)}
+    if recipe.needs_pixels:
+        counted.add(("source", source_format or ""))
+        counted |= {("operation", each.name) for each in OPERATIONS if each.is_used(recipe)}
+        if output in OUTPUT_FORMATS and OUTPUT_FORMATS[output].searched:
+            # A PDF's pages are JPEGs.
+            counted.add(("output", OUTPUT_FORMATS[output].searched or ""))
+    return tuple(each for each in REVISIONS if (each.kind, each.name) in counted)

@@ -1,0 +1,122 @@
+"""What a raised revision of the engine makes again, on in-memory ports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hashing import hash_render
+from renditions.model import revisions
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
+from renditions.model.rendering import Rendering
+from renditions.model.revisions import Revision
+from world import World, make_pipeline
+
+TIFF = (Revision(2, "source", "tiff", "Multipage files are read in full."),)
+PAGE, PHOTO = "page.tif", "photo.jpg"
+
+
+class Engine:
+    """A renderer that takes a picture's format from its name, and remembers what it made."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, ...]] = []
+
+    def render(
+        self, content: bytes, accept: Accept, recipes: Mapping[str, Rendition], *more: Any
+    ) -> Rendering:
+        self.made.append(tuple(recipes))
+        rendering = hash_render(content, accept, recipes, *more)
+        found = "tiff" if b"tiff" in content else "jpeg"
+        return replace(rendering, original=replace(rendering.original, format=found))
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture
+def world(engine: Engine) -> World:
+    world = World(pipeline=make_pipeline(thumb=Rendition(format="png")))
+    for name, content in ((PAGE, b"tiff"), (PHOTO, b"photo"), ("bad.tif", b"bad tiff")):
+        world.upload(name, content)
+        world.processor(render=engine.render).process(name)
+    assert world.plan() == []
+    engine.made.clear()
+    return world
+
+
+def upgrade(world: World, monkeypatch: pytest.MonkeyPatch, raised: tuple[Revision, ...] = TIFF) -> None:
+    """Have everything from now on done by an engine with these revisions."""
+    monkeypatch.setattr(revisions, "REVISIONS", raised)
+    world.pipeline = replace(world.pipeline)
+
+
+def whys(world: World) -> dict[str, str]:
+    return {each.name: each.why for each in world.differences() if each.action != "keep"}
+
+
+def test_a_fix_for_a_source_format_remakes_its_pictures_alone_and_the_plan_says_why(
+    world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade(world, monkeypatch)
+    assert whys(world)[PAGE] == "thumb was made by an older engine (tiff)"
+    assert whys(world).keys() == {PAGE, "bad.tif"}
+    for name in whys(world):
+        world.processor(render=engine.render).process(name)
+    assert engine.made == [("thumb",), ("thumb",)]
+    assert world.plan() == []
+
+
+def test_a_fix_for_an_operation_remakes_the_renditions_that_use_it(
+    world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.pipeline = replace(
+        world.pipeline, renditions={**world.pipeline.renditions, "sharp": Rendition(sharpen=1.0)}
+    )
+    for name in (PAGE, PHOTO, "bad.tif"):
+        world.processor(render=engine.render).process(name)
+    engine.made.clear()
+    upgrade(world, monkeypatch, (Revision(2, "operation", "sharpen", "Edges get no haloes."),))
+    assert whys(world)[PHOTO] == "sharp was made by an older engine (sharpen)"
+    world.processor(render=engine.render).process(PHOTO)
+    assert engine.made == [("sharp",)]
+
+
+def test_a_new_picture_is_done_once_whatever_revisions_there_are(
+    world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade(world, monkeypatch)
+    world.upload("new.tif", b"new tiff")
+    assert world.processor(render=engine.render).process("new.tif").result == "done"
+    assert "new.tif" not in whys(world)
+
+
+def test_a_named_engine_leaves_what_there_is_and_later_only_that_is_made_again(
+    world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is made meanwhile is made by the newer engine, and known to be."""
+    upgrade(world, monkeypatch)
+    free, place = world.pipeline, world.pipeline.output
+    world.pipeline = replace(free, output=replace(place, engine=1))
+    assert whys(world) == {}
+    world.upload("new.tif", b"new tiff")
+    world.processor(render=engine.render).process("new.tif")
+    engine.made.clear()
+    assert whys(world) == {}
+    world.pipeline = free
+    for name in whys(world):
+        world.processor(render=engine.render).process(name)
+    assert engine.made == [("thumb",), ("thumb",)]
+    assert world.plan() == []
+
+
+def test_a_recipe_that_changed_is_no_older_engine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgrade(world, monkeypatch)
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(format="png", width=9)})
+    assert whys(world)[PAGE] == "thumb is of another recipe"

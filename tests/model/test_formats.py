@@ -1,0 +1,70 @@
+"""The tables of formats: entries that agree with each other, and code that is where they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import renditions.imaging.formats
+from renditions.imaging.registry import find_code
+from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS, OutputFormat, SourceFormat
+
+ENTRIES: list[SourceFormat | OutputFormat] = [*SOURCE_FORMATS.values(), *OUTPUT_FORMATS.values()]
+SHARED = {"iso_media", "loaded", "dicom_pixels"}
+"""The files of that package that are about several formats, or a second one of a format."""
+
+
+def code_of(entry: SourceFormat | OutputFormat) -> list[str]:
+    """Return each "module:function" that an entry names."""
+    names: tuple[str | None, ...]
+    if isinstance(entry, SourceFormat):
+        names = (
+            entry.confirm, entry.header, entry.decoder, entry.check_end, entry.check_data,
+            entry.find_animation, entry.tidy,
+        )  # fmt: skip
+    else:
+        names = (entry.encoder, entry.binder, entry.copier)
+    return [name for name in names if name]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{type(entry).__name__} {entry.name}")
+def test_the_code_that_an_entry_names_is_there(entry: SourceFormat | OutputFormat) -> None:
+    assert all(callable(find_code(name)) for name in code_of(entry))
+
+
+def test_each_file_of_code_belongs_to_a_format_that_names_it() -> None:
+    folder = Path(next(iter(renditions.imaging.formats.__path__)))
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    named = {name.partition(":")[0] for entry in ENTRIES for name in code_of(entry)}
+    assert files == named
+    assert files - SHARED == {entry.name for entry in ENTRIES}
+
+
+def test_auto_makes_an_output_format_that_holds_pixels() -> None:
+    for entry in SOURCE_FORMATS.values():
+        assert not OUTPUT_FORMATS[entry.auto].holds_file
+
+
+def test_no_two_formats_share_a_suffix_or_a_media_type() -> None:
+    suffixes = [suffix for entry in SOURCE_FORMATS.values() for suffix in entry.suffixes]
+    types = [entry.media_type for entry in SOURCE_FORMATS.values()]
+    assert (len(set(suffixes)), len(set(types))) == (len(suffixes), len(types))
+
+
+def test_what_a_format_has_as_source_and_as_output_is_the_same() -> None:
+    for name in SOURCE_FORMATS.keys() & OUTPUT_FORMATS.keys():
+        assert OUTPUT_FORMATS[name].content_type == SOURCE_FORMATS[name].media_type
+        assert OUTPUT_FORMATS[name].extension == SOURCE_FORMATS[name].suffixes[0]
+
+
+def test_quality_auto_searches_where_there_is_a_quality() -> None:
+    for entry in OUTPUT_FORMATS.values():
+        assert (entry.searched is None) == (entry.quality is None)
+        # A trial is decoded again to be compared.
+        assert entry.searched is None or SOURCE_FORMATS[entry.searched].loader
+
+
+def test_a_copy_is_made_of_formats_that_offer_it() -> None:
+    for entry in OUTPUT_FORMATS.values():
+        assert ("skip_if_larger" in entry.choices) == (entry.copier is not None)
