@@ -39,7 +39,7 @@ lint: setup
 	.venv/bin/python docs/glossary.py
 
 test: lint
-	.venv/bin/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
+	.venv/bin/python -m pytest -rs -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 # The contract suites on Ceph's gateway for S3 and on dynalite for DynamoDB, and a function in
 # AWS's emulator of Lambda; all installed into build/servers.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 
 import pytest
 from hypothesis import settings
 
+import skips
 from contract.cloud import environment_of, run_moto
 
 # What fails once fails again, and on any machine; HYPOTHESIS_PROFILE=exploring looks for what is new.
@@ -21,6 +22,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let ``make test-servers`` say which server stands for AWS."""
     parser.addoption("--endpoint", help="the URL of a server that stands for AWS, in place of moto's")
     parser.addoption("--emulator", help="the program that stands for Lambda, see servers/emulator.py")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail what is skipped unseen, see ``skips``."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2]
+        if skips.are_enforced() and not skips.is_allowed(report.nodeid, reason):
+            report.outcome = "failed"
+            report.longrepr = f"{reason}. With CI=true, only what tests/skips.py allows may be skipped."
+    return report
 
 
 @pytest.fixture(scope="session")

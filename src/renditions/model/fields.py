@@ -1,6 +1,6 @@
 """The types that a pipeline file's fields have: what each allows, said once, in annotations.
 
-``pipeline_file`` reads files by them and ``pipeline_schema`` makes the JSON Schema from them. Only the
+``pipeline_file`` reads files by them and ``pipeline_file.schema`` makes the JSON Schema from them. Only the
 standard library is needed here, so that a deployed function can do without the validator.
 """
 

@@ -1,4 +1,4 @@
-"""How the annotations of ``pipeline`` are read: each field's type, its limits and its words."""
+"""How the annotations of ``model.pipeline`` are read: each field's type, its limits and its words."""
 
 from __future__ import annotations
 

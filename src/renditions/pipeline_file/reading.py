@@ -1,7 +1,7 @@
 """The door through which pipeline files come in: TOML -> a checked :class:`Pipeline`, or every problem in it.
 
-Types, ranges and patterns come from the annotations in ``pipeline``; what concerns several fields at
-once is in ``pipeline_checks``.
+Types, ranges and patterns come from the annotations in ``model``; what concerns several fields at
+once is in ``checks``.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline
 
     Args:
         path: The file.
-        environ: Where overrides are looked for, see ``pipeline_environment``; None for no overrides.
+        environ: Where overrides are looked for, see ``environment``; None for no overrides.
 
     Raises:
         PipelineError: With every problem that was found.

@@ -55,7 +55,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _rendition_rules() -> Iterator[dict[str, Any]]:
-    """Yield the rules between a rendition's fields; ``pipeline_checks`` has the same in words."""
+    """Yield the rules between a rendition's fields; ``checks`` has the same in words."""
     yield _when({"fit": _one_of("cover", "contain", "fill", "outside")}, {"required": ["width", "height"]})
     yield _when({"gravity": _one_of("attention", "entropy", "focus")}, _must({"fit": _one_of("cover")}))
     compass = {"not": _one_of("center")}
@@ -85,7 +85,7 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
 
 
 def _watermark_rules() -> Iterator[dict[str, Any]]:
-    """Yield the rules between a watermark's fields; ``pipeline_checks`` has the same in words."""
+    """Yield the rules between a watermark's fields; ``checks`` has the same in words."""
     yield {"oneOf": [{"required": ["image"]}, {"required": ["text"]}]}
     yield {"dependentRequired": {"font": ["text"]}}
     default = Watermark()

@@ -1,0 +1,34 @@
+"""What is in the wheel that people install, built from the source distribution as an index has both."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+PACKAGE = PROJECT / "src" / "renditions"
+NOT_NEEDED = ("__pycache__", ".terraform")
+
+
+def files_of(package: Path) -> Iterator[str]:
+    """Yield the files of a package, those of the linked Terraform module too."""
+    for folder, folders, files in os.walk(package, followlinks=True):
+        folders[:] = [name for name in folders if name not in NOT_NEEDED]
+        yield from ((Path(folder) / file).relative_to(package.parent).as_posix() for file in files)
+
+
+def test_a_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
+    """Presets, the page and the Terraform module too, though not the module's tests."""
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "build", "--quiet", "--out-dir", tmp_path, PROJECT], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name for name in archive.namelist() if name.startswith("renditions/")}
+    module = "renditions/deploy/module/"
+    expected = {name for name in files_of(PACKAGE) if not name.startswith(f"{module}tests/")}
+    assert {f"{module}main.tf", "renditions/pipeline_file/presets/web.toml"} <= expected
+    assert inside == expected
