@@ -117,7 +117,7 @@ def test_the_platform_s_other_uses(home: Path, tmp_path: Path) -> None:
     folder = copy_example("platform", tmp_path / "platform")
     (folder / "inbox").mkdir()
     shutil.copy(home / "Pictures" / "photo.jpg", folder / "inbox")
-    ended = follow("platform", home, folder, "For whom")
+    ended = follow("platform", home, folder, "The pipeline files")
     assert ended.code == 1, ended.err
     social = folder / "processed-social" / "photo.jpg"
     assert size_of(social / "face.png") == ("PNG", (256, 256))
