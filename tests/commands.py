@@ -17,7 +17,7 @@ RENDITIONS = Path(sys.executable).with_name("renditions")
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command came to."""
+    """The result of a command."""
 
     code: int
     out: str

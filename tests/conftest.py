@@ -1,4 +1,4 @@
-"""What tests anywhere may ask for."""
+"""Fixtures and options for all tests."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from hypothesis import settings
 import skips
 from contract.cloud import environment_of, run_moto
 
-# What fails once fails again, and on any machine; HYPOTHESIS_PROFILE=exploring looks for what is new.
+# Failures are reproducible on any machine; HYPOTHESIS_PROFILE=exploring draws new examples.
 settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("exploring", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let ``make test-servers`` say which server stands for AWS."""
+    """Let ``make test-servers`` choose the server that stands for AWS."""
     parser.addoption("--endpoint", help="the URL of a server that stands for AWS, in place of moto's")
     parser.addoption("--emulator", help="the program that stands for Lambda, see servers/emulator.py")
 
@@ -38,7 +38,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def aws(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Have every AWS call, of this process and of those it starts, go to moto's server, or to another."""
+    """Send every AWS call of this process and its children to moto's server, or to another."""
     endpoint = request.config.getoption("--endpoint")
     server = nullcontext(environment_of(endpoint)) if endpoint else run_moto()
     with server as environment, pytest.MonkeyPatch.context() as patch:

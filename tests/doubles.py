@@ -1,7 +1,8 @@
-"""The core's ports in memory. They keep every promise of ``ports`` but lasting.
+"""The core's ports in memory.
 
-All three are deterministic and safe for many threads. Nothing in them ever fails by itself; what a
-test wants to break it wraps.
+They keep every promise of ``ports`` except durability. All three are
+deterministic and safe for many threads. They never fail by themselves; a test wraps the one that it wants
+to break.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ MAX_KEY_BYTES = 1024
 
 
 class MemoryStore:
-    """A store whose rules are S3's: any key of 1 to 1,024 bytes, an ETag that is a hash of the content."""
+    """A store with S3's rules: any key of 1 to 1,024 bytes, an ETag that is a hash of the content."""
 
     def __init__(self) -> None:
         self._objects: dict[str, tuple[StoredObject, bytes]] = {}
@@ -68,7 +69,7 @@ class MemoryStore:
     def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
         there = self.head(key)
         if there is None or there.etag != condition.etag:
-            raise Conflict(f"{key!r} isn't what it was")
+            raise Conflict(f"{key!r} changed since it was read")
         return there
 
     def delete(self, key: str, condition: IfMatch) -> None:
@@ -82,7 +83,7 @@ class MemoryStore:
 
 
 class MemoryCatalog:
-    """A catalog of records as they are, and one owner for each claimed key."""
+    """A catalog of records, with one owner for each claimed key."""
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
@@ -167,7 +168,7 @@ class MemoryCatalog:
 
 
 class MemoryNotifier:
-    """A notifier that keeps what it was given, in order."""
+    """A notifier that keeps its notices, in order."""
 
     def __init__(self) -> None:
         self.sent: list[Notice] = []

@@ -1,4 +1,4 @@
-"""A renderer that only hashes, and what it makes."""
+"""A renderer that only hashes, and its results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def hash_render(
 
 
 def expected_output(content: bytes, recipe: Rendition) -> bytes:
-    """Return what :func:`hash_render` makes of this content."""
+    """Return the result of :func:`hash_render` for this content."""
     return output_of(content, recipe.fingerprint())
 
 

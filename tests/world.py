@@ -1,6 +1,6 @@
 """A small world for the core: in-memory ports, a renderer that only hashes, a clock that is set by hand.
 
-Every call to a port is a *step*; a step can be made to crash the caller or to let somebody else work.
+Every call to a port is a *step*; a test can crash the caller at a step or let another task run there.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class World:
     gone: set[str] = field(default_factory=set)
 
     def clock(self) -> datetime:
-        """Return the time, which passes a millisecond with each look."""
+        """Return the time, which advances a millisecond with each call."""
         self.now += timedelta(milliseconds=1)
         return self.now
 
@@ -139,7 +139,7 @@ class World:
         )
 
     def plan(self) -> list[tuple[str, str]]:
-        """Return (name, action) of everything that is to be done."""
+        """Return (name, action) of everything that sync would do."""
         return [
             (difference.name, difference.action)
             for difference in self.differences()
@@ -162,11 +162,11 @@ class World:
         raise AssertionError(f"never settles: {self.plan()}")
 
     def check_promise(self) -> None:
-        """Assert that there is exactly what the pipeline declares, and that the records say so."""
+        """Assert that outputs and records are exactly as the pipeline declares."""
         promise.check(self.pipeline, self.source, self.output, self.catalog, self.notifier.sent)
 
     def content(self, key: str) -> bytes:
-        """Return what the output store holds under the key."""
+        """Return the object in the output store under the key."""
         got = self.output.get(key)
         assert got
         return got[1]

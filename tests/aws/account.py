@@ -1,4 +1,4 @@
-"""All that a pipeline has on AWS, on moto's server."""
+"""All parts of a pipeline on AWS, on moto's server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VISIBILITY_SECONDS = 2
 
 
 class Account:
-    """Two buckets, a table, a topic with a queue behind it, and a queue that S3 tells of pictures."""
+    """Two buckets, a table, a topic with a queue behind it, and a queue for S3's notifications."""
 
     def __init__(self, name: str) -> None:
         self.source, self.output = self._make_bucket(f"{name}-in"), self._make_bucket(f"{name}-out")
@@ -51,7 +51,7 @@ class Account:
         return S3Store(CLIENTS.s3, S3Place(name, ""))
 
     def upload(self, key: str, content: bytes, **options: str) -> None:
-        """Put a picture, as any client would."""
+        """Upload a picture."""
         CLIENTS.s3.put_object(Bucket=f"{self.table}-in", Key=key, Body=content, **options)
 
     def read_outputs(self) -> dict[str, bytes]:
@@ -69,7 +69,7 @@ class Account:
         return {record.name: record.status for record in self.catalog.list()}
 
     def take_notices(self) -> list[dict[str, Any]]:
-        """Return each notice, and have them no more."""
+        """Return all notices and delete them."""
         found = []
         while messages := self.notices.receive(wait_seconds=1):
             found += [json.loads(message.body) for message in messages]
@@ -77,11 +77,11 @@ class Account:
         return found
 
     def read_notices(self) -> list[tuple[str, str]]:
-        """Return each notice's picture and event, in the pictures' order, and have them no more."""
+        """Return each notice's picture and event, in the pictures' order, and delete the notices."""
         return sorted((item["image_name"], item["event"]) for item in self.take_notices())
 
     def environ(self) -> dict[str, str]:
-        """Return what tells a pipeline of the account."""
+        """Return the environment that points a pipeline at this account."""
         return {
             "SOURCE_BUCKET": f"{self.table}-in",
             "OUTPUT_BUCKET": f"{self.table}-out",
@@ -91,7 +91,7 @@ class Account:
 
 
 def make_queue(name: str, visibility_seconds: int) -> tuple[str, str]:
-    """Return the URLs of a queue and of the one that it moves to what was delivered three times."""
+    """Return the URLs of a queue and of its dead-letter queue, used after three deliveries."""
     dead = str(CLIENTS.sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"])
     attributes = {
         "VisibilityTimeout": str(visibility_seconds),

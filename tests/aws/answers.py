@@ -1,4 +1,4 @@
-"""A server on this machine that gives prepared answers: for what no test server says by itself."""
+"""A local server with prepared answers, for answers that no test server gives by itself."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from renditions.aws.clients import Clients
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server says once."""
+    """One answer of the server."""
 
     status: int
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     announced_bytes: int | None = None
-    """The length that is announced, if the connection is to be cut before its end."""
+    """The length that is announced, if the connection will be cut before its end."""
 
 
 @contextmanager
 def answering(answers: Sequence[Answer]) -> Iterator[tuple[Clients, list[str]]]:
-    """Yield clients whose requests get these answers, the last one again and again; and the requests."""
+    """Yield clients whose requests get these answers, the last one repeatedly, and the requests."""
     seen: list[str] = []
     with ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(answers, seen)) as server:
         server.daemon_threads = True
@@ -63,6 +63,6 @@ def _make_handler(answers: Sequence[Answer], seen: list[str]) -> type[BaseHTTPRe
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - http.server calls them so
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler

@@ -1,8 +1,8 @@
-"""What stands between a queue and a function on AWS: Lambda's event source mapping.
+"""A stand-in for Lambda's event source mapping, which connects a queue to a function.
 
-It takes messages in batches, calls the function, and deletes what the function reports no failure of. What is
-not deleted comes again after the queue's visibility timeout, and the queue itself moves to its dead letters
-what was delivered too often.
+It takes messages in batches, calls the function, and deletes the messages that the function doesn't report
+as failed. SQS redelivers the others after the visibility timeout, and moves messages that were delivered
+too often to the dead-letter queue.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
@@ -21,7 +21,7 @@ from serverless.runtime_api import Ended
 
 @dataclass
 class Poller:
-    """Hands a queue's messages to a function."""
+    """Passes a queue's messages to a function."""
 
     url: str
     call: Callable[[Any], Ended]
@@ -29,10 +29,10 @@ class Poller:
     answers: list[Ended] = field(default_factory=list)
     """What the function answered, in order."""
     deliveries: int = 0
-    """How many messages were handed over, counting each time."""
+    """How many messages the function got, counting each delivery."""
 
     def poll(self, wait_seconds: int = 1) -> bool:
-        """Hand over one batch; tell whether there was one."""
+        """Pass one batch to the function; return whether there was one."""
         queue = Queue(CLIENTS.sqs, self.url)
         messages = queue.receive(MAX_BATCH, wait_seconds)
         if not messages:
@@ -45,7 +45,7 @@ class Poller:
         return True
 
     def drain(self, limit_seconds: float = 90.0) -> None:
-        """Hand over everything, until nothing is left that would come again."""
+        """Pass all messages to the function until none would be redelivered."""
         deadline = time.monotonic() + limit_seconds
         while count_messages(self.url):
             self.poll()

@@ -1,4 +1,4 @@
-"""A proxy before a server: a bad network, and a server that is asked too much."""
+"""A proxy before a server: a bad network and an overloaded server."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 Fault = Literal["slow down", "error", "gateway", "reset", "lost", "cut", "late"]
-"""What becomes of a request.
+"""What happens to a request.
 
-    slow down  refused with 503, as S3 does when it is asked too much
-    error      refused with 500, and no word
+    slow down refused with 503, as S3 does under load
+    error refused with 500, without a body
     gateway    refused with 502, and a page for people
     reset      the connection is reset before the server has seen it
     lost       the server does it; the connection is reset before its answer
@@ -41,7 +41,7 @@ OF_A_CONNECTION = frozenset({"connection", "transfer-encoding", "keep-alive", "c
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is seen of a request before it is forwarded."""
+    """The part of a request that is read before forwarding."""
 
     method: str
     path: str
@@ -50,7 +50,7 @@ class Request:
 
 
 class Proxy(ThreadingHTTPServer):
-    """Forwards to another server what is chosen to get through."""
+    """Forwards the chosen requests to another server."""
 
     daemon_threads = True
 
@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Proxy
 
     def handle_one(self) -> None:
-        """Have one request meet its fate."""
+        """Handle one request as chosen."""
         fault = self.server.choose(Request(self.command, self.path, self.headers.get("X-Amz-Target", "")))
         if fault == "reset":  # before its content is read
             self.reset()
@@ -111,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def reset(self) -> None:
-        """Let the other side see that its peer reset the connection."""
+        """Reset the connection."""
         self.close_connection = True
         # Without lingering, closing sends a reset.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -120,12 +120,12 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one  # noqa: N815 - http.server calls them so
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def proxied(target: str, choose: Callable[[Request], Fault | None]) -> Iterator[str]:
-    """Yield the URL of a proxy to ``target``; ``choose`` is asked, in many threads, what a request meets."""
+    """Yield the URL of a proxy to ``target``; many threads call ``choose`` for the fate of a request."""
     with Proxy(urlsplit(target).netloc, choose) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -1,4 +1,4 @@
-"""What is DynamoDB's own: the items, the claims among them, its limits, and what its errors become."""
+"""DynamoDB's own: items, claims, limits, and the translation of its errors."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def cancelled(*reasons: dict[str, Any]) -> Answer:
 
 
 @pytest.mark.parametrize("key_name", ["image_name", "image_id"])
-def test_an_item_is_what_people_query(tmp_path: Path, key_name: str) -> None:
+def test_an_item_has_the_attributes_that_people_query(tmp_path: Path, key_name: str) -> None:
     table = make_table(name_of(tmp_path / key_name), key_name)
     DynamoCatalog(CLIENTS.dynamodb, table, key_name).write(FULL)
     item = CLIENTS.dynamodb.get_item(TableName=table, Key={key_name: {"S": FULL.name}})["Item"]
@@ -91,7 +91,7 @@ def test_an_item_is_what_people_query(tmp_path: Path, key_name: str) -> None:
     assert item["renditions"]["M"]["small"]["M"]["size_bytes"] == {"N": "10"}
 
 
-def test_the_index_by_status_answers_people_too(catalog: DynamoCatalog, table: str) -> None:
+def test_the_index_by_status_has_the_attributes_that_people_query(catalog: DynamoCatalog, table: str) -> None:
     catalog.write(FULL)
     catalog.write(make_record("b.jpg"))
     (row,) = CLIENTS.dynamodb.query(
@@ -105,7 +105,7 @@ def test_the_index_by_status_answers_people_too(catalog: DynamoCatalog, table: s
     assert set(SHOWN) <= row.keys() <= {*SHOWN, KEY, "status", "timestamp"}
 
 
-def test_the_order_is_kept_though_a_map_has_none() -> None:
+def test_the_order_of_outputs_survives_a_dynamodb_map() -> None:
     record = replace(
         FULL,
         outputs=tuple(Output(name, f"{name}.jpg", "o", "s", "f", "jpeg", 1) for name in "zay"),
@@ -117,16 +117,16 @@ def test_the_order_is_kept_though_a_map_has_none() -> None:
     assert item_to_record(item, KEY) == record
 
 
-def test_every_attribute_is_a_name_that_the_key_can_not_have() -> None:
+def test_the_key_can_not_have_the_name_of_another_attribute() -> None:
     full = replace(FULL, original=replace(FULL.original, frames=2) if FULL.original else None, revision=1)
     assert record_to_item(full, KEY).keys() - {KEY} == ATTRIBUTES - {"owner", "output_key"}
 
 
-def test_as_many_renditions_are_allowed_as_can_be_claimed() -> None:
+def test_the_limit_of_renditions_is_the_limit_of_claims() -> None:
     assert MOST_IN_DYNAMODB == MAX_CLAIMS
 
 
-def test_claims_are_items_that_no_listing_shows(catalog: DynamoCatalog, table: str) -> None:
+def test_listings_do_not_show_claims(catalog: DynamoCatalog, table: str) -> None:
     first = catalog.write(make_record(outputs=("k",), pending_keys=("l",)))
     assert count_items(table) == 3
     assert names(catalog) == ["a.jpg"]
@@ -136,7 +136,7 @@ def test_claims_are_items_that_no_listing_shows(catalog: DynamoCatalog, table: s
 
 
 @pytest.mark.parametrize("name", [CLAIM + "k", "", "é" * 513, "\udcff"])
-def test_a_name_that_can_be_none_is_refused(catalog: DynamoCatalog, name: str) -> None:
+def test_an_invalid_name_is_refused(catalog: DynamoCatalog, name: str) -> None:
     catalog.write(make_record(outputs=("k",)))
     with pytest.raises(CatalogRefused, match="expected a name"):
         catalog.get(name)
@@ -147,7 +147,7 @@ def test_a_name_that_can_be_none_is_refused(catalog: DynamoCatalog, name: str) -
 def test_a_record_of_the_most_renditions_with_the_longest_keys_fits(catalog: DynamoCatalog) -> None:
     """Every output's key changes, all renditions have long names, and half have an error too.
 
-    The camera wrote as much as is kept, everything was analysed, and the history is full.
+    The EXIF data, the analysis and the history are as long as they can be.
     """
     text = "é" * MAX_CHARACTERS
     analysis = Analysis(
@@ -210,10 +210,10 @@ def test_a_record_of_many_keys_can_be_deleted(catalog: DynamoCatalog, table: str
     assert count_items(table) == 0
 
 
-def test_freeing_many_keys_can_end_half_way(
+def test_a_crash_while_freeing_many_keys_is_recovered(
     catalog: DynamoCatalog, hoarder: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the record lists is what it claims, at each step, and it is looked at again."""
+    """At each step the record lists exactly its claims, and the picture is processed again."""
     transact, count = catalog._transact, iter(range(2))
 
     def transact_once(*args: Any) -> None:
@@ -228,7 +228,7 @@ def test_freeing_many_keys_can_end_half_way(
     left = catalog.get("a.jpg")
     assert left
     assert left.goal == ""
-    with pytest.raises(Conflict):  # who read it before would take freed keys for claimed ones
+    with pytest.raises(Conflict):  # a worker that read it before would take freed keys for claimed ones
         catalog.write(hoarder)
     assert len(left.claimed_keys()) == 27 - 10
     for key in map(str, range(0, 27, 3)):
@@ -247,7 +247,7 @@ def test_a_record_that_is_too_large_is_refused(catalog: DynamoCatalog) -> None:
         catalog.write(replace(make_record(), reason="x" * 410_000))
 
 
-def test_what_is_no_record_is_told(catalog: DynamoCatalog, table: str) -> None:
+def test_an_item_that_is_no_record_is_an_error(catalog: DynamoCatalog, table: str) -> None:
     CLIENTS.dynamodb.put_item(TableName=table, Item={KEY: {"S": "a.jpg"}, "kind": {"S": "picture"}})
     with pytest.raises(CatalogRefused, match="can't read an item as a record"):
         catalog.get("a.jpg")
@@ -269,7 +269,7 @@ def read(record: Record) -> Answer:
     return ok(Item=record_to_item(record, KEY))
 
 
-def test_a_write_whose_answer_got_lost_is_known_as_ours(stored: Record) -> None:
+def test_a_repeated_write_recognises_its_own_revision(stored: Record) -> None:
     ours = record_to_item(replace(stored, revision=8), KEY)
     lost, refused = Answer(500, "{}"), refusal("ConditionalCheckFailedException", Item=ours)
     with answering([read(stored), lost, refused]) as (clients, seen):
@@ -277,12 +277,12 @@ def test_a_write_whose_answer_got_lost_is_known_as_ours(stored: Record) -> None:
     assert len(seen) == 3
 
 
-def test_a_write_that_another_one_came_before_is_a_conflict(stored: Record) -> None:
+def test_a_write_after_another_one_is_a_conflict(stored: Record) -> None:
     ours = record_to_item(replace(stored, revision=8), KEY)
     theirs = record_to_item(replace(stored, revision=8, reason="theirs"), KEY)
     for answers in (
         [Answer(500, "{}"), refusal("ConditionalCheckFailedException", Item=theirs)],
-        [refusal("ConditionalCheckFailedException", Item=ours)],  # ours by its looks, but written once only
+        [refusal("ConditionalCheckFailedException", Item=ours)],  # looks like ours, but was written only once
     ):
         with answering([read(stored), *answers]) as (clients, _), pytest.raises(Conflict):
             DynamoCatalog(clients.dynamodb, "table", KEY).write(stored)
@@ -295,7 +295,7 @@ def moved(stored: Record) -> Record:
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_who_meets_another_transaction_tries_again(stored: Record, moved: Record) -> None:
+def test_a_write_that_meets_another_transaction_is_retried(stored: Record, moved: Record) -> None:
     met = [cancelled({"Code": "None"}, PASSING), cancelled({"Code": "ThrottlingError"}, {"Code": "None"})]
     with answering([read(stored), *met, ok()]) as (clients, seen):
         assert DynamoCatalog(clients.dynamodb, "table", KEY).write(moved).revision == 8
@@ -307,7 +307,7 @@ def test_who_meets_another_transaction_tries_again(stored: Record, moved: Record
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_who_meets_others_again_and_again_fails_for_now(stored: Record, moved: Record) -> None:
+def test_a_write_that_always_meets_transactions_fails_retryably(stored: Record, moved: Record) -> None:
     for record, answer in ((moved, cancelled(PASSING)), (stored, refusal("TransactionConflictException"))):
         with answering([read(stored), answer]) as (clients, _), pytest.raises(CatalogFailed) as failure:
             DynamoCatalog(clients.dynamodb, "table", KEY).write(record)
@@ -322,7 +322,7 @@ def test_the_records_own_condition_comes_before_a_taken_key(stored: Record, move
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_what_an_answer_leaves_out_is_asked_for_again(stored: Record) -> None:
+def test_unprocessed_keys_are_read_again(stored: Record) -> None:
     other = replace(stored, name="b.jpg")
     rows = [{KEY: {"S": name}, "kind": {"S": "picture"}} for name in ("a.jpg", "b.jpg", "gone.jpg")]
     left = {"table": {"Keys": [{KEY: {"S": "b.jpg"}}]}}
@@ -337,14 +337,14 @@ def test_what_an_answer_leaves_out_is_asked_for_again(stored: Record) -> None:
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_what_is_never_read_is_a_failure(stored: Record) -> None:
+def test_keys_that_are_never_read_are_a_failure(stored: Record) -> None:
     left = {"table": {"Keys": [{KEY: {"S": "b.jpg"}}]}}
     rows = ok(Items=[{KEY: {"S": "b.jpg"}}], Responses={}, UnprocessedKeys=left)
     with answering([rows]) as (clients, _), pytest.raises(CatalogFailed, match="1 records were not read"):
         list(DynamoCatalog(clients.dynamodb, "table", KEY).list())
 
 
-def test_a_record_that_changed_since_the_index_was_read_is_passed_over(stored: Record) -> None:
+def test_query_skips_a_record_that_changed_after_the_index_was_read(stored: Record) -> None:
     row = {KEY: {"S": "a.jpg"}, "status": {"S": "done"}, "timestamp": {"S": "2020-01-01T00:00:00.000000Z"}}
     found = ok(Responses={"table": [record_to_item(stored, KEY)]}, UnprocessedKeys={})
     with answering([ok(Items=[row]), found]) as (clients, _):
@@ -361,7 +361,7 @@ def test_a_record_that_changed_since_the_index_was_read_is_passed_over(stored: R
     ],
     ids=lambda value: value.body[:70] if isinstance(value, Answer) else "",
 )
-def test_what_dynamodb_says_becomes_what_it_means(answer: Answer, error: type[Exception]) -> None:
+def test_errors_of_dynamodb_become_our_errors(answer: Answer, error: type[Exception]) -> None:
     with answering([answer]) as (clients, _), pytest.raises(error, match="dynamodb:table") as raised:
         DynamoCatalog(clients.dynamodb, "table", KEY).get("a.jpg")
     assert type(raised.value) is error

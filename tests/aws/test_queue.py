@@ -1,7 +1,7 @@
 """From an upload to its renditions through a queue: by the built bundle, and by workers.
 
-The bundle is in AWS's own runtime client. S3's notifications, the queue and its dead letters are moto's;
-``poller`` stands for what calls a function on AWS.
+The bundle is in AWS's own runtime client. S3's notifications, the queue and its dead-letter queue are moto's;
+``poller`` stands for Lambda's event source mapping.
 """
 
 from __future__ import annotations
@@ -93,13 +93,13 @@ def running(code: Path, account: Account, runtime: Path, log: Path, **more: str)
 
 
 def results(*functions: Lambda) -> Counter[tuple[str, str]]:
-    """Return how often each picture ended in which way, by the functions' logs."""
+    """Return how often each picture had each outcome, by the functions' logs."""
     lines = [line for function in functions for line in function.log_lines() if "Result" in line]
     return Counter((line["key"], line["Result"]) for line in lines)
 
 
 def read_local(folder: Path) -> dict[str, bytes]:
-    """Return what a local run of the same pipeline gives."""
+    """Return the outputs of a local run of the same pipeline."""
     text = PIPELINE.partition("[[notify]]")[0]
     (folder / "local.toml").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
@@ -110,10 +110,10 @@ def read_local(folder: Path) -> dict[str, bytes]:
             if ".renditions" not in path.parts}  # fmt: skip
 
 
-def test_an_upload_ends_in_the_same_bytes_as_a_local_run(
+def test_an_upload_gives_the_same_bytes_as_a_local_run(
     code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
 ) -> None:
-    """Outputs, record and notice are there; a removed picture takes its outputs along."""
+    """It leaves outputs, record and notice; deleting the picture deletes its outputs."""
     names = ["photo.jpg", "2026/ü b+c.jpg", "a/b.jpg"]
     for number, name in enumerate(names):
         draw(tmp_path / "inbox" / name, seed=number)
@@ -133,10 +133,10 @@ def test_an_upload_ends_in_the_same_bytes_as_a_local_run(
     assert count_messages(account.dead) == 0
 
 
-def test_of_ten_each_comes_to_what_it_should_and_nothing_is_done_twice(
+def test_each_of_ten_messages_has_its_own_outcome_and_runs_once(
     code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
 ) -> None:
-    """Seven done, one rejected, one without effect since it is gone, one throttled and done the next time."""
+    """Seven done, one rejected, one already deleted, one throttled and done the next time."""
     names = [f"{number}.jpg" for number in range(10)]
     for number, name in enumerate(names):
         draw(tmp_path / name, seed=number)
@@ -178,7 +178,7 @@ def test_of_ten_each_comes_to_what_it_should_and_nothing_is_done_twice(
     assert count_messages(account.dead) == 0
 
 
-def test_the_same_event_fifty_times_is_one_processing(
+def test_fifty_copies_of_an_event_process_the_picture_once(
     code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
 ) -> None:
     """From eight threads, each with a function of its own, as Lambda scales."""
@@ -218,7 +218,7 @@ def test_the_same_event_fifty_times_is_one_processing(
 
 @contextmanager
 def working(folder: Path, account: Account, number: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker until the context is left; what it tells and says is in two files of the folder."""
+    """Run a worker until the context is left; its stdout and stderr are in two files of the folder."""
     with (folder / f"told{number}").open("wb") as told, (folder / f"said{number}").open("wb") as said:
         worker = subprocess.Popen(
             [RENDITIONS, "worker", "--json", "--workers", "1", "--queue", account.pictures],

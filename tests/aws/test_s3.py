@@ -1,4 +1,4 @@
-"""What is S3's own: keys, versions, encryption, headers, archives, and what its errors become."""
+"""S3's own: keys, versions, encryption, headers, archives, and the translation of its errors."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def xml_error(status: int, code: str, extra: str = "") -> Answer:
 
 
 @pytest.mark.parametrize("key", ODD_KEYS.values(), ids=ODD_KEYS)
-def test_keys_that_no_folder_could_hold_are_kept_exactly(store: S3Store, key: str) -> None:
+def test_keys_that_no_folder_can_hold_are_kept_unchanged(store: S3Store, key: str) -> None:
     stored = store.put(key, b"odd", IfAbsent(), "image/jpeg")
     assert stored.key == key
     assert store.head(key) == stored
@@ -62,7 +62,7 @@ def test_keys_that_no_folder_could_hold_are_kept_exactly(store: S3Store, key: st
     assert keys(store) == []
 
 
-def test_such_keys_are_told_apart_and_listed_in_their_order(store: S3Store) -> None:
+def test_unusual_keys_are_distinct_and_listed_in_order(store: S3Store) -> None:
     odd = [key for key in ODD_KEYS.values() if "\x01" not in key]
     odd += ["a/b.jpg", "b.jpg", "a/b", "a", "a b", "a+b", "a%20b", "a\x01\x1f\x7fb.jpg"]
     for key in odd:
@@ -80,7 +80,7 @@ def test_a_key_that_s3_can_not_hold_is_refused(store: S3Store, key: str) -> None
         store.put(key, b"", IfAbsent(), "image/jpeg")
 
 
-def test_the_prefix_counts_and_what_is_beside_it_is_not_seen(bucket: str) -> None:
+def test_objects_outside_the_prefix_are_invisible(bucket: str) -> None:
     whole, below = S3Store(CLIENTS.s3, S3Place(bucket, "")), S3Store(CLIENTS.s3, S3Place(bucket, "in/"))
     put(whole, "in/")  # what a console makes when it makes a folder
     put(whole, "in/a.jpg")
@@ -91,7 +91,7 @@ def test_the_prefix_counts_and_what_is_beside_it_is_not_seen(bucket: str) -> Non
         below.head("x" * 1022)
 
 
-def test_a_folder_marker_is_no_picture(store: S3Store) -> None:
+def test_a_folder_marker_is_not_listed(store: S3Store) -> None:
     put(store, "2026/", b"")
     assert keys(store) == ["2026/"]
     assert not Source(store="s3://bucket", match=("*",)).matches("2026/")
@@ -121,7 +121,7 @@ def test_in_a_versioned_bucket_the_newest_version_counts(store: S3Store, bucket:
 
 
 @pytest.mark.parametrize("algorithm", ["AES256", "aws:kms"])
-def test_an_encrypted_bucket_is_like_any_other(store: S3Store, bucket: str, algorithm: str) -> None:
+def test_an_encrypted_bucket_works_like_any_other(store: S3Store, bucket: str, algorithm: str) -> None:
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
     CLIENTS.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
     stored = put(store, "a", b"one")
@@ -130,7 +130,7 @@ def test_an_encrypted_bucket_is_like_any_other(store: S3Store, bucket: str, algo
     store.delete("a", IfMatch(put(store, "a", b"two").etag))
 
 
-def test_what_was_uploaded_in_parts_has_a_plain_etag_too(store: S3Store, bucket: str) -> None:
+def test_a_multipart_upload_has_a_plain_etag(store: S3Store, bucket: str) -> None:
     target = {"Bucket": bucket, "Key": "a"}
     upload = CLIENTS.s3.create_multipart_upload(**target)["UploadId"]
     parts = [b"x" * 5 * 2**20, b"y"]
@@ -154,7 +154,7 @@ def test_what_was_uploaded_in_parts_has_a_plain_etag_too(store: S3Store, bucket:
 
 
 @pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
-def test_an_archived_object_is_rejected_with_what_to_do(
+def test_an_archived_object_is_rejected_with_instructions(
     store: S3Store, bucket: str, storage_class: str
 ) -> None:
     CLIENTS.s3.put_object(Bucket=bucket, Key="a.jpg", Body=b"old", StorageClass=storage_class)
@@ -163,8 +163,8 @@ def test_an_archived_object_is_rejected_with_what_to_do(
         store.get("a.jpg")
 
 
-def test_a_bucket_that_is_gone_is_no_bucket_without_pictures() -> None:
-    store = S3Store(CLIENTS.s3, S3Place("nobody-has-this-one", "in/"))
+def test_a_missing_bucket_is_an_error_and_not_empty() -> None:
+    store = S3Store(CLIENTS.s3, S3Place("no-such-bucket-here", "in/"))
     for use in (
         lambda: store.head("a"),
         lambda: store.get("a"),
@@ -200,7 +200,7 @@ def test_a_throttled_call_is_sent_again() -> None:
     ],
     ids=lambda value: value.body[:40] if isinstance(value, Answer) else "",
 )
-def test_what_s3_says_becomes_what_it_means(answer: Answer, error: type[Exception]) -> None:
+def test_errors_of_s3_become_our_errors(answer: Answer, error: type[Exception]) -> None:
     with answering([answer]) as (clients, _), pytest.raises(error) as raised:
         S3Store(clients.s3, S3Place("bucket", "in/")).get("a")
     assert type(raised.value) is error
@@ -217,8 +217,8 @@ def test_a_condition_that_does_not_hold_is_a_conflict(answer: Answer, condition:
 
 
 @pytest.mark.parametrize("status", [409, 412])
-def test_what_is_written_just_before_a_deletion_stays(status: int) -> None:
-    """S3 looks at the condition itself, whatever we saw."""
+def test_a_write_just_before_a_deletion_is_kept(status: int) -> None:
+    """S3 checks the condition itself, independent of our earlier check."""
     there = Answer(200, "", {"ETag": '"e1"'})
     with answering([there, xml_error(status, "PreconditionFailed")]) as (clients, seen):
         with pytest.raises(Conflict):
@@ -226,7 +226,7 @@ def test_what_is_written_just_before_a_deletion_stays(status: int) -> None:
         assert seen == ["HEAD /bucket/a", "DELETE /bucket/a"]
 
 
-def test_a_server_that_can_not_be_reached_may_be_later() -> None:
+def test_an_unreachable_server_is_a_retryable_failure() -> None:
     with answering([Answer(200)]) as (clients, _):
         client = clients.s3
     with pytest.raises(StoreFailed) as failure:
@@ -234,14 +234,14 @@ def test_a_server_that_can_not_be_reached_may_be_later() -> None:
     assert type(failure.value) is StoreFailed
 
 
-def test_without_credentials_nothing_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_not_retryable(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(StoreRefused, match="credentials"):
         S3Store(Clients().s3, S3Place("bucket", "")).head("a")
 
 
-def test_without_a_region_the_call_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_region_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
     with pytest.raises(UsageError, match="AWS_REGION"):
@@ -253,7 +253,7 @@ def test_presigned_urls_are_of_the_fourth_signature_version() -> None:
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
 
 
-def test_what_botocore_tries_again_can_pass() -> None:
+def test_errors_that_botocore_retries_are_retryable() -> None:
     codes = (
         ThrottledRetryableChecker._THROTTLED_ERROR_CODES + TransientRetryableChecker._TRANSIENT_ERROR_CODES
     )

@@ -1,4 +1,4 @@
-"""Signed addresses: where they lead, and for how long one is given."""
+"""Signed URLs: their hosts, and how long one is reused."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ def open_signer(monkeypatch: pytest.MonkeyPatch, bucket: str = "my-bucket", **en
         ("cn-north-1", "https://my-bucket.s3.cn-north-1.amazonaws.com.cn"),
     ],
 )
-def test_on_aws_they_lead_to_the_bucket_s_own_region(
+def test_signed_urls_on_aws_use_the_bucket_s_region(
     monkeypatch: pytest.MonkeyPatch, region: str, origin: str
 ) -> None:
-    """The global address leads from a young bucket elsewhere by a redirect, and an upload doesn't follow."""
+    """The global host of a new bucket answers with a redirect, which an upload doesn't follow."""
     signer = open_signer(monkeypatch, AWS_REGION=region)
     assert signer.origin == origin
     assert signer.sign_download("a b.jpg", 60).startswith(f"{origin}/in/a%20b.jpg?")
     assert signer.sign_upload("a.jpg", "image/jpeg", 9, 60)[0] == f"{origin}/"
 
 
-def test_a_bucket_with_dots_has_no_certificate_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signed_urls_of_a_bucket_with_dots_use_the_path_style(monkeypatch: pytest.MonkeyPatch) -> None:
     assert open_signer(monkeypatch, "my.bucket").origin == "https://s3.eu-central-1.amazonaws.com"
 
 
-def test_another_endpoint_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signed_urls_keep_a_custom_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     signer = open_signer(monkeypatch, AWS_ENDPOINT_URL="http://storage.example:9000")
     assert signer.origin == "http://storage.example:9000"
     assert signer.sign_download("a.jpg", 60).startswith("http://storage.example:9000/my-bucket/in/a.jpg?")
 
 
-def test_an_address_says_for_how_long_and_under_which_name_it_is_saved(
+def test_a_signed_url_has_its_expiry_and_file_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     signer = open_signer(monkeypatch)
@@ -76,7 +76,7 @@ def test_without_credentials_nothing_is_signed(monkeypatch: pytest.MonkeyPatch) 
         _ = signer.origin
 
 
-def test_one_address_is_given_for_half_of_its_time_and_another_for_another_content() -> None:
+def test_a_signed_url_is_reused_for_half_of_its_life() -> None:
     signed: list[tuple[str, int, str | None]] = []
 
     def sign(key: str, seconds: int, file_name: str | None) -> str:
@@ -95,7 +95,7 @@ def test_one_address_is_given_for_half_of_its_time_and_another_for_another_conte
     assert links.original(record) == "a/a.jpg 4"
 
 
-def test_the_preview_is_the_smallest_that_a_browser_shows() -> None:
+def test_the_preview_is_the_smallest_rendition_that_browsers_show() -> None:
     sizes = {"pdf": None, "webp": 300, "jpeg": 200, "tiff": 100}
     outputs = tuple(Output(name, name, "e", "s", "f", name, 1, width, width) for name, width in sizes.items())
     found = find_preview(Record("a.jpg", "done", NOW, outputs=outputs))

@@ -1,4 +1,4 @@
-"""A queue, taken from as Lambda takes from it."""
+"""A queue, read as Lambda reads it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_message_is_received_once_and_is_gone_when_it_is_deleted(url: str) -> 
     }
 
 
-def test_a_message_that_is_given_back_comes_again_and_counts(url: str) -> None:
+def test_a_returned_message_is_redelivered_and_counted(url: str) -> None:
     queue = Queue(CLIENTS.sqs, url)
     CLIENTS.sqs.send_message(QueueUrl=url, MessageBody="one")
     (first,) = queue.receive(limit=1, wait_seconds=5)
@@ -62,7 +62,7 @@ def test_a_message_that_is_given_back_comes_again_and_counts(url: str) -> None:
     assert (first.id, first.deliveries, second.deliveries) == (second.id, 1, 2)
 
 
-def test_a_message_reads_as_lambda_would_hand_it_over(url: str) -> None:
+def test_a_message_has_the_shape_of_a_lambda_record(url: str) -> None:
     CLIENTS.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(EVENT))
     (received,) = Queue(CLIENTS.sqs, url).receive(wait_seconds=5)
     (message,) = decode({"Records": [received.to_record()]}).messages
@@ -77,7 +77,7 @@ def test_a_missing_queue_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize(("code", "ours", "error"), [("ReceiptHandleIsInvalid", True, QueueRefused),
                                                       ("InternalError", False, QueueFailed)])  # fmt: skip
-def test_what_fails_of_a_batch_is_seen(code: str, ours: bool, error: type[Exception]) -> None:
+def test_a_partly_failed_batch_is_an_error(code: str, ours: bool, error: type[Exception]) -> None:
     failed = {"Id": "0", "SenderFault": ours, "Code": code}
     with answering([Answer(200, json.dumps({"Failed": [failed], "Successful": []}))]) as (clients, _):
         queue = Queue(clients.sqs, "http://queue")

@@ -65,7 +65,7 @@ def test_the_file_that_ran_in_a_folder_gives_the_same_bytes_on_aws(folder: Path,
     assert "nothing to do" in run(folder, "plan").out.lower()
 
 
-def test_what_can_not_be_made_is_told_and_what_goes_takes_its_outputs_along(
+def test_sync_on_aws_reports_rejected_pictures_and_deletes_outputs_of_deleted_ones(
     folder: Path, account: Account
 ) -> None:
     picture = (folder / "inbox/photo.jpg").read_bytes()
@@ -96,9 +96,7 @@ def test_a_bucket_can_not_be_watched(folder: Path, account: Account) -> None:
     assert "only a source in a folder can be watched" in ended.err
 
 
-def test_without_the_extra_its_name_is_told(
-    folder: Path, account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_extra_is_named(folder: Path, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [name for name in sys.modules if name.startswith("renditions.aws.")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "botocore.config", None)

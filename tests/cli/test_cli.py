@@ -1,4 +1,4 @@
-"""The commands as a person types them: what they print, where, and with which exit code."""
+"""The commands as a person types them: output, messages and exit codes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def outputs(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def test_the_thumbnail_preset_does_what_it_promises(tmp_path: Path) -> None:
+def test_thumbnail_preset_makes_a_thumbnail_and_a_record(tmp_path: Path) -> None:
     """A 1920×1080 JPEG gives thumb_photo.jpg of 200×113 and a record with the attributes people query."""
     assert run(tmp_path, "init", "--preset", "thumbnail").code == 0
     draw(tmp_path / "inbox" / "photo.jpg", 1920, 1080)
@@ -54,7 +54,7 @@ def test_the_thumbnail_preset_does_what_it_promises(tmp_path: Path) -> None:
     assert record["timestamp"].endswith("Z")
 
 
-def test_plan_says_in_advance_what_sync_then_does(tmp_path: Path) -> None:
+def test_plan_lists_exactly_what_sync_then_does(tmp_path: Path) -> None:
     """New, same, changed recipe, removed rendition, deleted picture, replaced picture."""
     large = '[renditions.large]\nwidth = 300\nformat = "webp"\n'
     write_pipeline(tmp_path, THUMB + large)
@@ -70,7 +70,7 @@ def test_plan_says_in_advance_what_sync_then_does(tmp_path: Path) -> None:
             assert all(made.keys() == {"key"} for made in item["make"].values())
         return [(item["name"], item["action"], list(item["make"]), item["delete"]) for item in told.data]
 
-    time.sleep(1.1)  # files that were just written are waited for
+    time.sleep(1.1)  # sync waits for files that were just written
     assert plan() == [
         ("one.jpg", "create", ["thumb", "large"], []),
         ("two.jpg", "create", ["thumb", "large"], []),
@@ -81,7 +81,7 @@ def test_plan_says_in_advance_what_sync_then_does(tmp_path: Path) -> None:
 
     assert plan() == []
     again = run(tmp_path, "sync")
-    assert (again.code, again.out) == (0, "Nothing to do: 2 pictures looked at, 2 done.\n")
+    assert (again.code, again.out) == (0, "Nothing to do: 2 pictures checked, 2 done.\n")
     assert outputs(tmp_path) == first
 
     write_pipeline(tmp_path, THUMB + large.replace('"webp"', '"webp"\nquality = 40'))
@@ -108,7 +108,7 @@ def test_plan_says_in_advance_what_sync_then_does(tmp_path: Path) -> None:
     assert [record["image_name"] for record in run(tmp_path, "list", "--json").data] == ["two.jpg"]
 
 
-def test_what_is_found_out_is_shown_and_a_change_makes_nothing_anew(tmp_path: Path) -> None:
+def test_show_prints_the_analysis_and_changing_it_keeps_renditions(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB)
     exif = Image.Exif()
     exif[0x0110] = "Pinhole [bold]9[/]"
@@ -137,7 +137,7 @@ def test_what_is_found_out_is_shown_and_a_change_makes_nothing_anew(tmp_path: Pa
     assert "expected an aspect ratio of at least 0.5, found 0.1875: 60 by 320" in refused
 
 
-def test_bad_pictures_are_rejected_with_a_reason_and_hold_up_no_other(tmp_path: Path) -> None:
+def test_bad_pictures_are_rejected_with_a_reason_and_block_no_other(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB, '[accept]\nmax_pixels = "1 MP"\n')
     inbox = tmp_path / "inbox"
     (inbox / "empty.jpg").write_bytes(b"")
@@ -190,7 +190,7 @@ def test_two_pictures_never_share_an_output(tmp_path: Path, template: str) -> No
     assert sorted(outputs(tmp_path)) == [f"{name}/thumb.jpg" for name in names]
 
 
-def test_keys_of_any_form_are_kept_as_they_are(folder: Path) -> None:
+def test_unusual_keys_are_kept_unchanged(folder: Path) -> None:
     names = ["with space.jpg", "plus+.jpg", "50%.jpg", "#1.jpg", "ü/名.jpg", "a?b&c='d'.JPG", "[x] {y}.jpg"]
     for name in names:
         draw(folder / "inbox" / name)
@@ -199,7 +199,7 @@ def test_keys_of_any_form_are_kept_as_they_are(folder: Path) -> None:
     assert made == set(names)
 
 
-def test_a_wrong_pipeline_file_is_told_whole_with_exit_code_2(folder: Path) -> None:
+def test_an_invalid_pipeline_file_reports_all_problems_with_exit_code_2(folder: Path) -> None:
     write_pipeline(folder, '[renditions.thumb]\nwidht = 200\nquality = 400\nformat = "jpg"\n')
     for command in ("check", "plan", "sync"):
         ended = run(folder, command)
@@ -223,14 +223,14 @@ def test_a_wrong_pipeline_file_is_told_whole_with_exit_code_2(folder: Path) -> N
         (["init", "-p", "new.toml", "--preset", "thumbnial"], "did you mean 'thumbnail'?"),
     ],
 )
-def test_wrong_usage_is_told_with_exit_code_2(folder: Path, arguments: list[str], told: str) -> None:
+def test_wrong_usage_is_reported_with_exit_code_2(folder: Path, arguments: list[str], told: str) -> None:
     ended = run(folder, *arguments)
     assert ended.code == 2
     assert told in ended.err
     assert ended.out == ""
 
 
-def test_a_source_folder_that_is_missing_loses_nothing(folder: Path) -> None:
+def test_sync_with_a_missing_source_folder_deletes_nothing(folder: Path) -> None:
     draw(folder / "inbox" / "photo.jpg")
     run(folder, "sync")
     (folder / "inbox").rename(folder / "elsewhere")
@@ -246,8 +246,8 @@ def test_the_file_can_be_named_before_or_after_the_command(folder: Path) -> None
     assert run(folder, "plan", "-p", "other.toml").code == 0
 
 
-def test_focus_chooses_what_stays_when_a_picture_is_cut(folder: Path) -> None:
-    """A picture that is black above and white below: its square is of whichever is chosen."""
+def test_focus_sets_the_point_that_a_cut_keeps(folder: Path) -> None:
+    """A picture that is black above and white below: its square shows the chosen part."""
     write_pipeline(folder, '[renditions.cut]\nwidth = 20\nheight = 20\nfit = "cover"\ngravity = "focus"\n')
     picture = Image.new("L", (20, 60), "black")
     picture.paste("white", (0, 30, 20, 60))
@@ -276,8 +276,8 @@ def test_retry_tries_named_and_rejected_pictures_again(folder: Path) -> None:
     assert run(folder, "retry", "text.jpg").code == 1
     after = run(folder, "show", "text.jpg", "--json").data
     assert after["timestamp"] > before["timestamp"]
-    assert "1 to be tried again" in run(folder, "retry", "--status", "rejected").err
-    assert "0 to be tried again" in run(folder, "retry").err
+    assert "1 will be tried again" in run(folder, "retry", "--status", "rejected").err
+    assert "0 will be tried again" in run(folder, "retry").err
 
 
 def test_notices_are_logged_once(folder: Path) -> None:
@@ -294,7 +294,7 @@ def test_the_schema_is_json(folder: Path) -> None:
     assert run(folder, "schema").data["$schema"].startswith("https://json-schema.org/")
 
 
-def test_check_shows_what_is_declared(folder: Path) -> None:
+def test_check_prints_the_declared_renditions(folder: Path) -> None:
     ended = run(folder, "check")
     assert ended.code == 0
     assert "folder/thumb_photo.jpg" in ended.out
@@ -327,7 +327,7 @@ def test_ctrl_c_stops_cleanly_and_the_next_sync_continues(folder: Path) -> None:
     assert len(outputs(folder)) == 120
 
 
-def test_watch_takes_what_lands_changes_and_goes(folder: Path) -> None:
+def test_watch_processes_new_changed_and_deleted_pictures(folder: Path) -> None:
     draw(folder / "inbox" / "first.jpg")
     command = subprocess.Popen(
         [RENDITIONS, "watch", "--json"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

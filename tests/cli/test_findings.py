@@ -1,4 +1,4 @@
-"""What is found out about a picture, as a person reads it."""
+"""The analysis of a picture, as the command line prints it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def told(analysis: Analysis) -> dict[str, str]:
     return {finding.name: finding.text for finding in describe(analysis)}
 
 
-def test_nothing_found_is_nothing_told() -> None:
+def test_an_empty_analysis_prints_nothing() -> None:
     assert told(Analysis()) == {}
 
 
@@ -29,20 +29,20 @@ def test_nothing_found_is_nothing_told() -> None:
         (Exif(exposure_seconds=30.0), "exposure", "30 s"),
     ],
 )  # fmt: skip
-def test_exif_is_told_as_photographers_write_it(exif: Exif, name: str, text: str) -> None:
+def test_exif_is_printed_as_photographers_write_it(exif: Exif, name: str, text: str) -> None:
     assert told(Analysis(exif=exif)) == {name: text}
 
 
-def test_a_position_has_its_directions() -> None:
+def test_a_position_is_printed_with_its_directions() -> None:
     there = Analysis(position=Position(-33.85678, 151.215297, 12.0))
     assert told(there) == {"position": "33.856780° S, 151.215297° E, 12 m"}
     assert told(Analysis(position=Position(0.5, -0.5))) == {"position": "0.500000° N, 0.500000° W"}
 
 
-def test_colours_come_with_a_swatch() -> None:
+def test_colours_are_printed_with_a_swatch() -> None:
     (finding,) = describe(Analysis(colours=(DominantColour("#336699", 0.425),)))
     assert finding == Finding("colour", "#336699 42%", "#336699")
 
 
-def test_nothing_transparent_is_told_too() -> None:
+def test_missing_transparency_is_printed() -> None:
     assert told(Analysis(transparency=False, sharpness=0.0)) == {"sharpness": "0.0", "transparency": "no"}

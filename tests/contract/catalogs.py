@@ -1,4 +1,4 @@
-"""Every implementation of ``Catalog`` that the contract suite runs on. A further one is one entry here."""
+"""Every implementation of ``Catalog`` that the contract suite runs on. Add a further one as an entry here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_memory(_: Path) -> Iterator[Catalog]:
 
 
 def open_sqlite(folder: Path) -> AbstractContextManager[Catalog]:
-    """Open a catalog in a file that isn't made yet."""
+    """Open a catalog in a file that doesn't exist yet."""
     return SqliteCatalog(folder / "catalog.db")
 
 
@@ -47,13 +47,12 @@ CATALOGS: Mapping[str, Callable[[Path], AbstractContextManager[Catalog]]] = {
     "sqlite": open_sqlite,
     "dynamodb": open_dynamodb,
 }
-"""What opens an empty catalog, given an empty folder."""
+"""The functions that open an empty catalog, given an empty folder."""
 
 SHARED_CATALOGS: Mapping[str, Callable[[Path], AbstractContextManager[Catalog]]] = {"sqlite": open_sqlite}
 """Those that another process can open too, by the same call.
 
-DynamoDB knows no processes, only requests: there the races of threads say all that those of processes
-would.
+DynamoDB knows no processes, only requests: there, races of threads show the same as races of processes.
 """
 
 
@@ -90,7 +89,7 @@ def write_one(catalog: Catalog, records: Sequence[Record], number: int) -> Recor
 
 
 def write_each(folder: Path, which: str, number: int) -> list[int]:
-    """Write sixty records anew; return the numbers of those that nobody else had written."""
+    """Create sixty records; return the numbers of those that no other caller had created."""
     with SHARED_CATALOGS[which](folder) as catalog:
         return take_rounds(
             range(60),
@@ -99,7 +98,7 @@ def write_each(folder: Path, which: str, number: int) -> list[int]:
 
 
 def claim_each(folder: Path, which: str, number: int) -> list[int]:
-    """Claim sixty keys, each for a record of one's own; return the numbers of those that were free."""
+    """Claim sixty keys, each for its own record; return the numbers of those that were free."""
     with SHARED_CATALOGS[which](folder) as catalog:
         return take_rounds(
             range(60),

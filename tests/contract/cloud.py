@@ -1,8 +1,8 @@
 """moto's server, which stands for AWS in the tests, and the clients that reach it.
 
-Each request to it has the place to itself (see ``serve_moto``), since moto's own handlers get in each
-other's way where AWS's don't. So the races of the contract suites show that we put the right conditions
-into our requests, not that a server holds them.
+It handles one request at a time (see ``serve_moto``), since moto's own handlers conflict where AWS's don't.
+So the races of the contract suites show that we put the right conditions into our requests, not that a
+server holds them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from renditions.aws.clients import Clients
 from renditions.aws.table import table_schema
 
 REGION = "eu-west-1"
-ACCESS_KEY = SECRET_KEY = "testing"  # noqa: S105 - nobody's
+ACCESS_KEY = SECRET_KEY = "testing"  # noqa: S105 - for moto
 CLIENTS = Clients()
-"""Made when they are first used, with the server running: the environment says where it is."""
+"""Created on first use, when the server runs and the environment has its URL."""
 
 
 @contextmanager
 def run_moto(way_seconds: float = 0.0) -> Iterator[dict[str, str]]:
-    """Run the server, so far away; yield the environment by which any AWS program talks to it alone."""
+    """Run the server with this latency; yield the environment that points AWS programs at it."""
     script = Path(__file__).with_name("serve_moto.py")
     command = [sys.executable, "-W", "ignore", str(script), str(way_seconds)]
     small_pages = os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": "20"}
@@ -39,7 +39,7 @@ def run_moto(way_seconds: float = 0.0) -> Iterator[dict[str, str]]:
 
 
 def environment_of(endpoint: str) -> dict[str, str]:
-    """Return the environment by which any AWS program talks to this server alone."""
+    """Return the environment that points AWS programs at this server."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
@@ -67,5 +67,5 @@ def scaled(which: str, count: int) -> int:
 
 
 def name_of(folder: Path) -> str:
-    """Return a name for a bucket or table that nobody has who was given another folder."""
+    """Return a name for a bucket or table that is unique to this folder."""
     return f"t-{hashlib.sha256(str(folder).encode()).hexdigest()[:32]}"

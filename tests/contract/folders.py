@@ -1,4 +1,4 @@
-"""What the tests of folders share: the ways to use a store, and looks at the disk and the process."""
+"""Helpers for tests of folders: ways to use a store, and to inspect the disk and the process."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _barrier: Barrier | None = None
 
 
 def race_threads(step: Callable[[int], object]) -> list[int]:
-    """Have eight threads take the step at once; return the numbers of those that nothing refused."""
+    """Have eight threads take the step at once; return the numbers of those that succeeded."""
     barrier = threading.Barrier(THREADS)
 
     def run(number: int) -> bool:
@@ -40,7 +40,7 @@ def race_processes(run: Callable[[Path, str, int], list[int]], folder: Path, whi
 
 
 def take_rounds(rounds: range, step: Callable[[int], object]) -> list[int]:
-    """Take the step in each round; return the rounds in which nothing refused it."""
+    """Take the step in each round; return the rounds in which it succeeded."""
     return [number for number in rounds if _wins(step, number)]
 
 

@@ -1,10 +1,10 @@
 """moto's server on a free port of this machine, which it prints; one request at a time.
 
-With an argument, each request is so many seconds on its way first, however many of them are.
+The argument is the latency of each request in seconds, for any number of them.
 
-AWS promises that each request happens as a whole. moto promises it only if no two are in work at once:
-of 800 conditional steps from several threads, it loses some. Only who waits for a message of a queue lets
-the others by.
+AWS promises that each request is atomic. moto promises it only without concurrent requests: of 800
+conditional steps from several threads, it loses some. Only a request that waits for a message of a queue
+lets others pass.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Serialised:
         return self._answer(environ, start_response)
 
     def _transact(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        """Do a transaction once, and answer whoever sends it again as the first time.
+        """Do a transaction once, and give a repeated request the same answer.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         """
@@ -70,7 +70,7 @@ class Serialised:
             return list(self._application(environ, start_response))
 
     def _poll(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        """Ask again and again without waiting, so that others have their turn between."""
+        """Poll without waiting, so that other requests have their turn in between."""
         request = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
         end = time.monotonic() + request.get("WaitTimeSeconds", 0)
         content = json.dumps(request | {"WaitTimeSeconds": 0}).encode()
@@ -93,7 +93,7 @@ class AnyPath(RegexConverter):
 
 
 def keep_policies_of_queues() -> None:
-    """Have a queue's policy stay when something else is set, and have one on who sends it dead letters."""
+    """Keep a queue's policy when another attribute is set, and support a redrive allow policy."""
     queue: Any = Queue
     queue.BASE_ATTRIBUTES.append("RedriveAllowPolicy")
     queue.redrive_allow_policy = None

@@ -1,4 +1,4 @@
-"""Every implementation of ``Store`` that the contract suite runs on. A further one is one entry here."""
+"""Every implementation of ``Store`` that the contract suite runs on. Add a further one as an entry here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from renditions.model.pipeline import S3Place
 
 
 def open_folder(folder: Path) -> Store:
-    """Open a store in a folder that isn't made yet."""
+    """Open a store in a folder that doesn't exist yet."""
     return FolderStore(folder / "store", create=True)
 
 
@@ -33,19 +33,19 @@ STORES: Mapping[str, Callable[[Path], Store]] = {
     "folder": open_folder,
     "s3": open_s3,
 }
-"""What opens an empty store, given an empty folder."""
+"""The functions that open an empty store, given an empty folder."""
 
 SHARED_STORES: Mapping[str, Callable[[Path], Store]] = {"folder": open_folder}
 """Those that another process can open too, by the same call.
 
-S3 knows no processes, only requests: there the races of threads say all that those of processes would.
+S3 knows no processes, only requests: there, races of threads show the same as races of processes.
 """
 
 
 def put(
     store: Store, key: str, content: bytes = b"content", condition: Condition | None = None
 ) -> StoredObject:
-    """Write an object; without a condition, whatever is there."""
+    """Write an object; without a condition, over any existing one."""
     if condition is None:
         there = store.head(key)
         condition = IfMatch(there.etag) if there else IfAbsent()
@@ -63,7 +63,7 @@ def put_number(store: Store, key: str, condition: Condition, number: int) -> Sto
 
 
 def put_each(folder: Path, which: str, number: int) -> list[int]:
-    """Put sixty objects where none is; return the numbers of those that were."""
+    """Create sixty objects; return the numbers of those that didn't exist."""
     store = SHARED_STORES[which](folder)
     return take_rounds(
         range(60),
@@ -72,7 +72,7 @@ def put_each(folder: Path, which: str, number: int) -> list[int]:
 
 
 def count_up(folder: Path, which: str, number: int) -> list[int]:
-    """Add one to the number in the object, forty times, each on the condition that nobody else did."""
+    """Increment the number in the object forty times, each on the condition that no other caller did."""
     store = SHARED_STORES[which](folder)
 
     def step(_: int) -> None:

@@ -1,4 +1,4 @@
-"""What every catalog promises: see ``renditions.core.ports.Catalog``."""
+"""The contract of every catalog: see ``renditions.core.ports.Catalog``."""
 
 from __future__ import annotations
 
@@ -198,12 +198,12 @@ def test_a_write_over_a_record_that_is_gone_is_refused(catalog: Catalog) -> None
     assert catalog.get("a.jpg") is None
 
 
-def test_a_deleted_record_is_gone_and_can_be_written_anew(catalog: Catalog) -> None:
+def test_a_deleted_record_can_be_written_again(catalog: Catalog) -> None:
     first = catalog.write(make_record())
     catalog.delete(first)
     assert catalog.get("a.jpg") is None
     assert list(catalog.list()) == list(catalog.query()) == []
-    assert catalog.write(make_record()).revision != first.revision, "whoever held the first one lost it"
+    assert catalog.write(make_record()).revision != first.revision, "the holder of the first one lost it"
 
 
 def test_deleting_an_older_revision_is_refused(catalog: Catalog) -> None:
@@ -247,7 +247,7 @@ def test_a_refused_write_changes_nothing(catalog: Catalog) -> None:
 
 
 def test_an_older_revision_is_refused_before_a_taken_key(catalog: Catalog) -> None:
-    """Who lost the record must look again, whatever else is wrong."""
+    """A caller that lost the record must read it again, even if another condition fails too."""
     catalog.write(make_record("a.jpg", outputs=("k",)))
     catalog.write(make_record("b.jpg"))
     with pytest.raises(Conflict):
@@ -283,7 +283,7 @@ def test_deleting_frees_the_keys(catalog: Catalog) -> None:
     catalog.write(make_record("b.jpg", outputs=("l",), pending_keys=("k",)))
 
 
-def test_names_and_keys_are_told_apart_by_their_bytes(catalog: Catalog) -> None:
+def test_names_and_keys_are_compared_by_their_bytes(catalog: Catalog) -> None:
     alike = ["a", "A", "a ", "é", "e\u0301", "\uff41"]
     for name in alike:
         catalog.write(make_record(name, outputs=(f"out/{name}",)))
@@ -325,8 +325,8 @@ def test_query_gives_each_of_many_records_of_one_moment_once(which: str, catalog
     assert sorted(found) == sorted(f"{number}" for number in range(count))
 
 
-def test_query_goes_on_from_any_place(which: str, catalog: Catalog) -> None:
-    """Also from one in the middle of a moment, and from one whose record is gone or never was."""
+def test_query_continues_from_any_place(which: str, catalog: Catalog) -> None:
+    """Also from a place in the middle of a moment, and from one whose record is gone or never existed."""
     for number in range(scaled(which, 60)):
         status: Status = "failed" if number % 2 else "done"
         moment = NOW + timedelta(microseconds=number // 7)
@@ -360,7 +360,7 @@ PREFIXES = ("", "a", "a/", "a%", "a_", "a*", "é", "\uffff", "🖼", "\U0010ffff
 
 
 def test_query_of_a_prefix_gives_only_those_whose_names_begin_with_it(catalog: Catalog) -> None:
-    """Whatever characters are in it; also of one status and from a place on."""
+    """With any characters in it; also of one status and from a given place."""
     some = ("a", "a/b", "a/c", "a%b", "a_b", "A/b", "a*b", "aé", "é", "éa", "\uffffx", "🖼", "🖼\U0010ffffx")
     for number, name in enumerate((*some, "\U0010ffff", "\U0010ffffa")):
         status: Status = "failed" if number % 3 else "done"
@@ -386,11 +386,11 @@ def test_query_finds_all_of_a_prefix_among_many(which: str, catalog: Catalog) ->
     assert len(list(catalog.query("done", None, "often/"))) == count - len(rare)
 
 
-def test_an_empty_catalog_comes_to_nothing(catalog: Catalog) -> None:
+def test_the_totals_of_an_empty_catalog_are_zero(catalog: Catalog) -> None:
     assert catalog.count() == dict.fromkeys(STATUSES, Totals())
 
 
-def test_what_the_records_come_to_is_counted_by_status(catalog: Catalog) -> None:
+def test_totals_are_counted_by_status(catalog: Catalog) -> None:
     full = catalog.write(FULL)
     catalog.write(make_record("a", outputs=("x", "y")))
     catalog.write(replace(make_record("b", outputs=("z",)), original=Original(7)))
@@ -414,7 +414,7 @@ def test_what_the_records_come_to_is_counted_by_status(catalog: Catalog) -> None
 @pytest.mark.parametrize("which", CATALOGS)
 @settings(deadline=None, max_examples=10)
 @given(written=st.lists(st.tuples(st.sampled_from("ab"), records, st.booleans()), max_size=5))
-def test_whatever_is_written_and_deleted_the_totals_are_those_of_the_records(
+def test_totals_match_the_records_after_any_writes_and_deletions(
     which: str, written: list[tuple[str, Record, bool]]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, CATALOGS[which](Path(folder)) as catalog:
@@ -524,7 +524,7 @@ def test_writing_or_deleting_one_revision_only_one_thread_wins(catalog: Catalog)
 
 @pytest.mark.parametrize("which", SHARED_CATALOGS)
 def test_one_of_several_processes_wins_a_revision(which: str, tmp_path: Path) -> None:
-    """They also meet in making the catalog."""
+    """They also create the catalog at the same time."""
     assert sorted(race_processes(write_each, tmp_path, which)) == list(range(60))
     with SHARED_CATALOGS[which](tmp_path) as catalog:
         assert len(names(catalog)) == 60
@@ -538,7 +538,7 @@ def test_one_of_several_processes_wins_a_key(which: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("which", SHARED_CATALOGS)
-def test_what_is_written_is_there_when_it_is_opened_again(which: str, tmp_path: Path) -> None:
+def test_records_survive_reopening_the_catalog(which: str, tmp_path: Path) -> None:
     with SHARED_CATALOGS[which](tmp_path) as catalog:
         written = catalog.write(FULL)
     with SHARED_CATALOGS[which](tmp_path) as catalog:

@@ -1,4 +1,4 @@
-"""What every store promises: see ``renditions.core.ports.Store``."""
+"""The contract of every store: see ``renditions.core.ports.Store``."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def test_an_empty_store_has_nothing(store: Store) -> None:
     store.delete("a/b", IfMatch("0"))
 
 
-def test_what_is_put_is_what_head_get_and_list_find(store: Store) -> None:
+def test_head_get_and_list_find_an_object_that_was_put(store: Store) -> None:
     stored = put(store, "a/b.jpg", b"\x00\xff content")
-    assert (stored.key, stored.size_bytes, stored.at_rest) == ("a/b.jpg", 10, True)
+    assert (stored.key, stored.size_bytes, stored.complete) == ("a/b.jpg", 10, True)
     assert store.head("a/b.jpg") == stored
     assert store.get("a/b.jpg") == (stored, b"\x00\xff content")
     assert list(store.list()) == [stored]
@@ -74,14 +74,14 @@ def test_an_object_may_be_empty(store: Store) -> None:
     assert store.get("a") == (stored, b"")
 
 
-def test_a_folder_is_no_object(store: Store) -> None:
+def test_a_folder_is_not_an_object(store: Store) -> None:
     put(store, "a/b/c")
     assert store.head("a/b") is None
     assert store.get("a") is None
     assert keys(store) == ["a/b/c"]
 
 
-def test_below_an_object_there_is_none(store: Store) -> None:
+def test_no_object_can_be_below_another(store: Store) -> None:
     put(store, "a")
     assert store.head("a/b") is None
     assert store.get("a/b") is None
@@ -149,7 +149,7 @@ def test_a_key_can_be_used_again_after_delete(store: Store) -> None:
 
 
 @pytest.mark.parametrize("key", ODD_KEYS.values(), ids=ODD_KEYS)
-def test_odd_keys_are_kept_exactly(store: Store, key: str) -> None:
+def test_unusual_keys_are_kept_exactly(store: Store, key: str) -> None:
     stored = put(store, key, b"odd")
     assert stored.key == key
     assert store.get(key) == (stored, b"odd")
@@ -158,7 +158,7 @@ def test_odd_keys_are_kept_exactly(store: Store, key: str) -> None:
     assert keys(store) == []
 
 
-def test_keys_that_look_alike_are_apart(store: Store) -> None:
+def test_keys_that_look_alike_are_distinct(store: Store) -> None:
     alike = sorted(ODD_KEYS.values(), key=str.encode)
     for key in alike:
         put(store, key, key.encode())
@@ -170,7 +170,7 @@ def test_keys_that_look_alike_are_apart(store: Store) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "\udcff", "x" * 5000], ids=["empty", "not unicode", "too long"])
-def test_what_can_be_no_key_is_refused(store: Store, key: str) -> None:
+def test_an_invalid_key_is_refused(store: Store, key: str) -> None:
     with pytest.raises(KeyRefused):
         store.put(key, b"", IfAbsent(), "image/jpeg")
     with pytest.raises(KeyRefused):
@@ -205,7 +205,7 @@ def test_list_sees_many_objects(which: str, store: Store) -> None:
 
 
 def test_list_while_others_write_and_delete(which: str, store: Store) -> None:
-    """What stays is listed once and in order, whatever happens around it."""
+    """Objects that stay are listed once and in order during other changes."""
     stay = [f"{letter}/{number}" for letter in "abc" for number in range(20)]
     for key in stay:
         put(store, key)
@@ -228,7 +228,7 @@ def test_list_while_others_write_and_delete(which: str, store: Store) -> None:
         thread.join()
 
 
-def test_a_listing_survives_what_it_lists(store: Store) -> None:
+def test_deleting_listed_objects_does_not_break_a_listing(store: Store) -> None:
     for number in range(10):
         put(store, f"{number}/a")
     seen = []
@@ -260,7 +260,7 @@ def test_one_of_many_threads_wins_if_match(store: Store) -> None:
 
 
 def test_deleting_and_putting_in_one_folder_at_once(which: str, store: Store) -> None:
-    """A folder that one thread empties isn't pulled away from under another's new object."""
+    """A folder that one thread empties isn't removed under another thread's new object."""
 
     def step(thread: int) -> None:
         for _ in range(scaled(which, 20)):

@@ -40,7 +40,7 @@ def test_a_new_picture_gets_its_outputs_its_record_and_its_notice(world: World) 
     world.check_promise()
 
 
-def test_a_second_hint_finds_the_work_done(world: World) -> None:
+def test_a_second_hint_does_nothing(world: World) -> None:
     world.upload(NAME, b"one")
     world.processor().process(NAME)
     steps = Steps()
@@ -58,8 +58,8 @@ def test_without_notices_a_picture_costs_two_catalog_writes(world: World) -> Non
     assert steps.names.count("MemoryCatalog.write") == 2
 
 
-def test_what_a_first_look_found_of_a_picture_stays_when_a_later_one_needs_no_pixels(world: World) -> None:
-    """As when only Base64 is made again: the renderer then looks at no header."""
+def test_measurements_are_kept_when_later_processing_needs_no_pixels(world: World) -> None:
+    """As when only Base64 is made again: the renderer then reads no header."""
     world.upload(NAME, b"one")
     world.processor(render=lambda *args: replace(hash_render(*args), original=SEEN)).process(NAME)
     both = {**world.pipeline.renditions, "text": Rendition(width=9)}
@@ -100,7 +100,7 @@ def test_a_picture_with_a_focus_is_cut_around_it_and_keeps_it_when_it_is_replace
     assert {output.rendition: output.fingerprint for output in record.outputs}["square"] != first["square"]
 
 
-def test_a_rendition_on_demand_is_made_once_it_is_asked_for_and_then_kept_true(world: World) -> None:
+def test_a_rendition_on_demand_is_made_on_request_and_then_updated(world: World) -> None:
     zoom = Rendition(width=9, on_demand=True)
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
     world.upload(NAME, b"one")
@@ -117,7 +117,7 @@ def test_a_rendition_on_demand_is_made_once_it_is_asked_for_and_then_kept_true(w
     world.check_promise()
 
 
-def test_a_record_tells_what_happened_to_its_picture_and_forgets_the_oldest(world: World) -> None:
+def test_a_record_keeps_the_newest_events_of_its_picture(world: World) -> None:
     world.upload(NAME, b"one")
     world.processor().process(NAME)
     world.upload(NAME, b"bad")
@@ -175,7 +175,7 @@ def test_only_the_rendition_whose_recipe_changed_is_made_again(world: World) -> 
     world.check_promise()
 
 
-def test_a_removed_rendition_goes_without_the_picture_being_read(world: World) -> None:
+def test_removing_a_rendition_deletes_it_without_reading_the_picture(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle()
     world.pipeline = make_pipeline(thumb=Rendition(width=200))
@@ -185,8 +185,8 @@ def test_a_removed_rendition_goes_without_the_picture_being_read(world: World) -
     world.check_promise()
 
 
-def test_outputs_move_below_what_was_a_file_and_back(world: World, tmp_path: Path) -> None:
-    """In a folder a file can't lie below another: what is in the way goes first, its own or another's."""
+def test_an_output_key_can_move_below_an_old_output_and_back(world: World, tmp_path: Path) -> None:
+    """In a folder a file can't lie below another, so an old output in the way is deleted first."""
     world.output = FolderStore(tmp_path, create=True)
     flat = Rendition(width=200, key="{stem}.{ext}")
     deep = Rendition(width=200, key="{stem}.{ext}/thumb.{ext}")
@@ -205,7 +205,7 @@ def test_outputs_move_below_what_was_a_file_and_back(world: World, tmp_path: Pat
     world.check_promise()
 
 
-def test_changed_rules_are_applied_without_making_what_is_right(world: World) -> None:
+def test_changed_rules_do_not_remake_valid_renditions(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle()
     world.pipeline = replace(world.pipeline, accept=Accept(min_width=3))
@@ -220,7 +220,7 @@ def test_changed_rules_are_applied_without_making_what_is_right(world: World) ->
     world.check_promise()
 
 
-def test_what_is_newly_asked_about_is_found_out_without_making_what_is_right(world: World) -> None:
+def test_changed_analysis_does_not_remake_valid_renditions(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle()
     before = world.catalog.get(NAME)
@@ -241,7 +241,7 @@ def test_what_is_newly_asked_about_is_found_out_without_making_what_is_right(wor
     world.check_promise()
 
 
-def test_a_rendition_made_anew_keeps_what_was_found_out(world: World) -> None:
+def test_remaking_a_rendition_keeps_the_analysis(world: World) -> None:
     world.pipeline = replace(world.pipeline, analyze=Analyze(transparency=True))
     world.upload(NAME, b"one")
     world.settle()
@@ -262,7 +262,7 @@ def test_a_file_over_the_byte_limit_is_rejected_without_being_read(world: World)
     assert "MemoryStore.get" not in steps.names
 
 
-def test_a_failure_is_tried_three_times_then_given_up_and_told(world: World) -> None:
+def test_a_failure_is_tried_three_times_then_given_up_with_a_notice(world: World) -> None:
     world.upload(NAME, b"one")
     results = []
     for _ in range(3):
@@ -277,7 +277,7 @@ def test_a_failure_is_tried_three_times_then_given_up_and_told(world: World) -> 
     assert world.processor().process(NAME).result == "unchanged"
 
 
-def test_a_replaced_picture_is_tried_afresh_after_one_was_given_up(world: World) -> None:
+def test_a_replaced_picture_is_tried_again_after_the_old_one_was_given_up(world: World) -> None:
     world.upload(NAME, b"one")
     broken = world.processor(output=world.break_writes(3))
     for _ in range(3):
@@ -287,7 +287,7 @@ def test_a_replaced_picture_is_tried_afresh_after_one_was_given_up(world: World)
     world.check_promise()
 
 
-def test_a_failure_that_trying_again_cannot_help_is_given_up_at_once(world: World) -> None:
+def test_a_permanent_failure_is_given_up_at_once(world: World) -> None:
     class DeniedError(StoreFailed):
         retryable = False
 
@@ -299,7 +299,7 @@ def test_a_failure_that_trying_again_cannot_help_is_given_up_at_once(world: Worl
     assert (outcome.result, outcome.again_after is not None) == ("failed", False)
 
 
-def test_a_time_limit_leaves_the_old_outputs_where_they_are(world: World) -> None:
+def test_a_timeout_keeps_the_old_outputs(world: World) -> None:
     def render(*args: object) -> Rendering:
         raise RenderTimedOut("took longer than 60 s")
 
@@ -314,7 +314,7 @@ def test_a_time_limit_leaves_the_old_outputs_where_they_are(world: World) -> Non
     world.check_promise()
 
 
-def test_one_rendition_that_cannot_be_made_holds_up_no_other(world: World) -> None:
+def test_an_impossible_rendition_does_not_block_the_others(world: World) -> None:
     world.upload(NAME, b"half")
     outcome = world.processor().process(NAME)
     assert (outcome.result, outcome.reason) == ("rejected", "large: too half")
@@ -323,10 +323,10 @@ def test_one_rendition_that_cannot_be_made_holds_up_no_other(world: World) -> No
     world.check_promise()
 
 
-def test_a_notice_that_cannot_be_sent_is_owed_until_it_is(world: World) -> None:
+def test_an_undelivered_notice_is_sent_later(world: World) -> None:
     class Deaf:
         def send(self, notice: Notice) -> None:
-            raise NotifyFailed("nobody answers")
+            raise NotifyFailed("no answer")
 
     world.upload(NAME, b"one")
     outcome = world.processor(notifiers={LOG.target: Deaf()}).process(NAME)
@@ -337,10 +337,10 @@ def test_a_notice_that_cannot_be_sent_is_owed_until_it_is(world: World) -> None:
     world.check_promise()
 
 
-def test_a_notice_nobody_wants_any_more_is_dropped(world: World) -> None:
+def test_a_notice_without_a_target_is_dropped(world: World) -> None:
     class Deaf:
         def send(self, notice: Notice) -> None:
-            raise NotifyFailed("nobody answers")
+            raise NotifyFailed("no answer")
 
     world.upload(NAME, b"one")
     world.processor(notifiers={LOG.target: Deaf()}).process(NAME)
@@ -349,7 +349,7 @@ def test_a_notice_nobody_wants_any_more_is_dropped(world: World) -> None:
     assert list(world.catalog.list())[0].owed == ()  # noqa: RUF015 - the only one
 
 
-def test_a_living_owners_lease_is_waited_for_and_a_dead_ones_is_not(world: World) -> None:
+def test_only_the_lease_of_a_living_owner_blocks(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle("other")
     record = world.catalog.get(NAME)
@@ -394,7 +394,7 @@ def test_the_later_of_two_pictures_with_one_key_is_rejected_naming_the_earlier(w
     world.check_promise()
 
 
-def test_a_blocked_picture_is_made_once_its_key_is_free(world: World) -> None:
+def test_a_blocked_picture_is_processed_once_its_key_is_free(world: World) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"))
     world.upload("a/photo.jpg", b"a")
     world.upload("b/photo.jpg", b"b")
@@ -419,11 +419,11 @@ def test_a_picture_whose_own_renditions_collide_is_rejected(world: World) -> Non
     assert record.reason == "one and two would both write 'photo.jpg'"
 
 
-def test_an_object_in_no_record_is_replaced_with_a_warning(
+def test_an_object_without_a_record_is_replaced_with_a_warning(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.upload(NAME, b"one")
-    world.output.put(f"{NAME}/thumb.jpg", b"somebody's", IfAbsent(), "image/jpeg")
+    world.output.put(f"{NAME}/thumb.jpg", b"foreign", IfAbsent(), "image/jpeg")
     assert world.processor().process(NAME).result == "done"
     assert "replaced a/photo.jpg/thumb.jpg, which was there and in no record" in caplog.text
     world.check_promise()
@@ -439,10 +439,10 @@ def test_a_catalog_that_fails_raises_and_leaves_no_output_unclaimed(world: World
     world.check_promise()
 
 
-def test_a_picture_whose_output_the_store_can_not_hold_is_rejected_and_goes_like_any_other(
+def test_a_picture_with_an_invalid_output_key_is_rejected_and_can_be_deleted(
     world: World, tmp_path: Path
 ) -> None:
-    """What can't be there needs no deleting."""
+    """An output that can't exist needs no deletion."""
     world.output = FolderStore(tmp_path / "out", create=True)
     world.upload("a//b.jpg", b"one")
     world.settle()
@@ -455,8 +455,8 @@ def test_a_picture_whose_output_the_store_can_not_hold_is_rejected_and_goes_like
     world.check_promise()
 
 
-def test_what_failed_is_told_though_the_lease_is_lost_by_then(world: World) -> None:
-    """The source fails at the second look, after somebody wrote the record."""
+def test_a_failure_is_returned_even_if_the_lease_was_lost(world: World) -> None:
+    """The source fails at the second read, after another process wrote the record."""
 
     class Failing(MemoryStore):
         looks = 0
@@ -480,7 +480,7 @@ def test_what_failed_is_told_though_the_lease_is_lost_by_then(world: World) -> N
     world.check_promise()
 
 
-def test_two_pictures_are_worked_on_at_once(world: World) -> None:
+def test_two_pictures_are_processed_at_once(world: World) -> None:
     """Each render waits for the other one to have begun."""
     world.upload("one.jpg", b"1")
     world.upload("two.jpg", b"2")

@@ -66,7 +66,7 @@ def test_each_kind_of_difference_is_planned_and_then_closed(world: World) -> Non
     world.check_promise()
 
 
-def test_what_failed_gets_another_pass(world: World) -> None:
+def test_a_failed_picture_gets_another_pass(world: World) -> None:
     for number in range(5):
         world.upload(f"{number}.jpg", b"x%d" % number)
     summary = run_sync(world, output=world.break_writes(2))
@@ -75,14 +75,14 @@ def test_what_failed_gets_another_pass(world: World) -> None:
     world.check_promise()
 
 
-def test_what_keeps_failing_is_given_up_and_retried_on_demand(world: World) -> None:
+def test_a_picture_that_always_fails_is_given_up_until_retry(world: World) -> None:
     world.upload("photo.jpg", b"x")
     summary = run_sync(world, output=world.break_writes(99))
     assert summary.results == {"failed": 1}
     assert not summary.all_done
     again = run_sync(world)
     assert (again.results, again.standing) == ({}, {"failed": 1})
-    assert not again.all_done, "as long as a picture stands failed, not all is as declared"
+    assert not again.all_done, "while a picture is failed, not everything is up to date"
     record = world.catalog.get("photo.jpg")
     assert record
     assert reopen(world.catalog, record)
@@ -90,7 +90,7 @@ def test_what_keeps_failing_is_given_up_and_retried_on_demand(world: World) -> N
     world.check_promise()
 
 
-def test_rejected_pictures_hold_up_no_other_and_are_not_tried_again(world: World) -> None:
+def test_rejected_pictures_block_no_other_and_are_not_retried(world: World) -> None:
     world.upload("a.jpg", b"bad")
     world.upload("b.jpg", b"good")
     assert run_sync(world).results == {"rejected": 1, "done": 1}
@@ -100,7 +100,7 @@ def test_rejected_pictures_hold_up_no_other_and_are_not_tried_again(world: World
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_of_pictures_that_share_a_key_the_first_by_name_has_it(world: World, threads: int) -> None:
+def test_the_first_picture_by_name_gets_a_shared_key(world: World, threads: int) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{stem}.jpg"))
     for name in ("a/photo.jpg", "b/photo.jpg", "c/photo.jpg", "d/photo.png"):
         world.upload(name, name.encode())
@@ -140,10 +140,10 @@ def test_a_file_that_is_still_being_written_waits_and_loses_nothing(world: World
     class Busy:
         def head(self, key: str) -> StoredObject | None:
             found = real_head(key)
-            return found and replace(found, at_rest=False)
+            return found and replace(found, complete=False)
 
         def list(self, after: str) -> Iterator[StoredObject]:
-            return (replace(found, at_rest=False) for found in world.source.list(after))
+            return (replace(found, complete=False) for found in world.source.list(after))
 
     world.upload("photo.jpg", b"two")
     assert world.processor(source=Busy()).process("photo.jpg").result == "waiting"
@@ -152,7 +152,7 @@ def test_a_file_that_is_still_being_written_waits_and_loses_nothing(world: World
     world.check_promise()
 
 
-def test_a_stopped_sync_ends_what_it_began_and_the_next_one_continues(world: World) -> None:
+def test_a_stopped_sync_finishes_pictures_in_progress(world: World) -> None:
     for number in range(30):
         world.upload(f"{number:02}.jpg", b"x%d" % number)
     stop = threading.Event()
@@ -188,7 +188,7 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size
 
 @settings(deadline=None, max_examples=60)
 @given(before=st.sets(names), after=st.sets(names))
-def test_plan_pairs_every_name_whatever_its_characters(before: set[str], after: set[str]) -> None:
+def test_plan_pairs_records_and_objects_of_any_name(before: set[str], after: set[str]) -> None:
     """The walk side by side misses no picture and no record, in the order of UTF-8 bytes."""
     world = World()
     for name in before:
@@ -249,11 +249,11 @@ class TestFollow:
 
         told = self.follow(world, late())
         assert sorted(told) == ["nothing.jpg unchanged", "photo.jpg done"]
-        assert self.full == 1, "everything is looked at once, at the start"
+        assert self.full == 1, "everything is checked once, at the start"
         world.check_promise()
 
-    def test_what_lands_just_before_the_hints_begin_is_not_missed(self, world: World) -> None:
-        """The first look at everything comes after the watcher stands, not before."""
+    def test_a_picture_that_lands_before_the_watch_starts_is_processed(self, world: World) -> None:
+        """The first full sync comes after the watch has begun, not before."""
 
         def late() -> Iterator[frozenset[str] | None]:
             world.upload("photo.jpg", b"x")
@@ -262,7 +262,7 @@ class TestFollow:
         self.follow(world, [], begin=late())
         world.check_promise()
 
-    def test_a_lost_hint_has_everything_looked_at(self, world: World) -> None:
+    def test_a_lost_hint_starts_a_full_sync(self, world: World) -> None:
         def late() -> Iterator[frozenset[str] | None]:
             world.upload("photo.jpg", b"x")
             yield None
@@ -271,9 +271,7 @@ class TestFollow:
         assert self.full == 2
         world.check_promise()
 
-    def test_more_hints_than_are_remembered_have_everything_looked_at(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_too_many_hints_start_a_full_sync(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(reconcile, "MOST_DUE", 5)
         for number in range(10):
             world.upload(f"{number}.jpg", b"%d" % number)
@@ -282,7 +280,7 @@ class TestFollow:
         world.check_promise()
 
 
-def test_differences_of_kept_pictures_are_yielded_too(world: World) -> None:
+def test_plan_yields_unchanged_pictures_too(world: World) -> None:
     world.upload("photo.jpg", b"x")
     run_sync(world)
     (difference,) = world.differences()
@@ -291,7 +289,7 @@ def test_differences_of_kept_pictures_are_yielded_too(world: World) -> None:
 
 
 def test_a_key_that_a_rejected_picture_gives_up_is_free_within_the_same_sync(world: World) -> None:
-    """The blocked one's name comes first, so only a further pass can give it the key."""
+    """The blocked picture's name comes first, so only a further pass can give it the key."""
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{name}"))
     world.upload("b/photo.jpg", b"earlier")
     run_sync(world)

@@ -1,4 +1,4 @@
-"""The demo: its table is true, its pictures are what they are said to be."""
+"""The demo: its table and its pictures are as documented."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder / "demo", ended.out
 
 
-def test_the_pictures_are_what_they_are_said_to_be(shown: tuple[Path, str]) -> None:
+def test_the_demo_pictures_have_their_documented_properties(shown: tuple[Path, str]) -> None:
     inbox = shown[0] / "inbox"
     with Image.open(inbox / "mountains.jpg") as picture:
         assert (picture.format, picture.size) == ("JPEG", (4000, 3000))
@@ -109,7 +109,7 @@ def test_preparing_again_changes_nothing(shown: tuple[Path, str]) -> None:
     assert state() == before
 
 
-def test_an_inbox_that_is_there_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_an_existing_inbox_is_used_unchanged(tmp_path: Path) -> None:
     draw(tmp_path / "inbox" / "mine.jpg")
     loaded = load(prepare(tmp_path, None))
     assert loaded.warnings == ()
@@ -142,7 +142,7 @@ def test_a_pipeline_file_that_a_person_wrote_is_never_overwritten(tmp_path: Path
     assert not (tmp_path / "inbox").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="can't be written to"):
         prepare(tmp_path / "file" / "demo", None)

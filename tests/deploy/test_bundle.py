@@ -1,4 +1,4 @@
-"""A bundle holds what its pipeline needs and nothing else, and the same input gives the same bytes."""
+"""A bundle has exactly what its pipeline needs, and the same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def build_from_index(pipeline: Pipeline, file: Path, target: Target, role: Role 
 
 
 def read_bill_schema() -> Draft7Validator:
-    """Return what CycloneDX says of its own format, as its library has it."""
+    """Return CycloneDX's schema of its format, from its library."""
     folder = files("cyclonedx.schema") / "_res"
     schemas = [
         json.loads((folder / f"{name}.SNAPSHOT.schema.json").read_text())
@@ -60,7 +60,7 @@ def read_bill_schema() -> Draft7Validator:
     return Draft7Validator(schemas[0], registry=registry)
 
 
-def test_for_base64_alone_it_is_small_and_has_no_compiled_file(tmp_path: Path) -> None:
+def test_a_bundle_for_base64_is_small_and_has_no_compiled_file(tmp_path: Path) -> None:
     bundle = build(preset("base64"), tmp_path / "bundle.zip", NOT_HERE)
     assert bundle.size_bytes == bundle.file.stat().st_size < 1_000_000
     inside = contents(bundle)
@@ -75,7 +75,7 @@ def test_for_base64_alone_it_is_small_and_has_no_compiled_file(tmp_path: Path) -
     )
 
 
-def test_it_holds_the_checked_pipeline(tmp_path: Path) -> None:
+def test_a_bundle_has_the_checked_pipeline(tmp_path: Path) -> None:
     pipeline = replace(preset("base64"), notify=preset("gallery").notify)
     bundle = build(pipeline, tmp_path / "bundle.zip", NOT_HERE)
     assert from_plain(json.loads(contents(bundle)["pipeline.json"])) == pipeline
@@ -126,7 +126,7 @@ def with_quality(pipeline: Pipeline, quality: int) -> Pipeline:
 
 
 def test_bytecode_is_not_checked_against_its_source(tmp_path: Path) -> None:
-    """PEP 552: flags 1 is hash-based and unchecked. It names the file as Lambda will have it."""
+    """PEP 552: flags 1 is hash-based and unchecked. It has the file's path on Lambda."""
     inside = contents(build(preset("base64"), tmp_path / "bundle.zip", HERE))
     compiled = {name: content for name, content in inside.items() if name.endswith(".pyc")}
     sources = {name for name in inside if name.endswith(".py")}
@@ -153,7 +153,7 @@ def test_entries_are_sorted_of_one_date_and_readable_by_all(tmp_path: Path) -> N
         ("gallery", ("pyvips", "pyvips-binary", "pillow-heif", "img2pdf")),
     ],
 )
-def test_it_has_the_libraries_that_the_pipeline_needs(name: str, libraries: tuple[str, ...]) -> None:
+def test_a_bundle_has_the_libraries_that_the_pipeline_needs(name: str, libraries: tuple[str, ...]) -> None:
     assert find_libraries(preset(name)) == libraries
 
 
@@ -162,7 +162,7 @@ def test_a_rule_about_pixels_needs_the_engine_too() -> None:
     assert find_libraries(pipeline) == ("pyvips", "pyvips-binary", "pypdfium2")
 
 
-def test_what_reads_dicom_is_in_it_where_that_is_accepted() -> None:
+def test_a_bundle_has_dicom_libraries_only_if_dicom_is_accepted() -> None:
     pipeline = replace(preset("square"), accept=Accept(formats=("jpeg", "dicom")))
     assert find_libraries(pipeline) == (
         *("pyvips", "pyvips-binary"),
@@ -170,7 +170,7 @@ def test_what_reads_dicom_is_in_it_where_that_is_accepted() -> None:
     )
 
 
-def test_of_a_wheel_only_what_is_needed_at_run_time_is_taken(tmp_path: Path) -> None:
+def test_only_run_time_files_of_a_wheel_are_bundled(tmp_path: Path) -> None:
     wheel = tmp_path / "thing-1.2-py3-none-any.whl"
     kept = [
         "thing/__init__.py",
@@ -210,7 +210,7 @@ def test_a_platform_without_wheels_is_refused_and_nothing_is_written(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_whole_engine_is_that_of_the_platform_and_fits(tmp_path: Path) -> None:
+def test_a_full_bundle_has_the_target_s_wheels_and_fits_lambda(tmp_path: Path) -> None:
     target = Target("arm64", "3.13")
     bundle = build_from_index(preset("thumbnail"), tmp_path / "bundle.zip", target)
     assert bundle.size_bytes < 40_000_000
@@ -234,7 +234,7 @@ def test_the_whole_engine_is_that_of_the_platform_and_fits(tmp_path: Path) -> No
     assert whole["hashes"][0]["content"] == hashlib.sha256(bundle.file.read_bytes()).hexdigest()
 
 
-def test_the_command_says_what_is_in_it_and_how_large_it_is(tmp_path: Path) -> None:
+def test_package_prints_the_content_and_size_of_the_bundle(tmp_path: Path) -> None:
     (tmp_path / "renditions.toml").write_text(read_preset("base64"))
     data = run(tmp_path, "package", "-o", "pictures.zip", "--sbom", "pictures.cdx.json", "--json").data
     assert json.loads((tmp_path / "pictures.cdx.json").read_text())["components"] == []
@@ -257,7 +257,7 @@ def test_a_bundle_is_shown_with_its_largest_part_first(capsys: pytest.CaptureFix
     ]
 
 
-def test_what_lambda_will_not_take_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_package_warns_if_a_bundle_is_too_large_for_lambda(capsys: pytest.CaptureFixture[str]) -> None:
     for size_bytes, unzipped_bytes in ((50_000_000, 250_000_000), (50_000_001, 1), (1, 250_000_001)):
         warn_of_size(Bundle(Path("b.zip"), size_bytes, unzipped_bytes, (), has_bytecode=True))
         is_taken = (size_bytes, unzipped_bytes) == (50_000_000, 250_000_000)

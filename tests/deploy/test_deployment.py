@@ -1,7 +1,7 @@
-"""deploy and destroy: what they write, what they have the program do, and what they never have it do.
+"""deploy and destroy: their files, and their calls of Terraform.
 
-The program is a script here that writes down how it was called and answers as Terraform does; what the real
-one makes of it all is in ``infra/applied.py``.
+Terraform is a script here that records its calls and answers as the real one; ``infra/applied.py`` runs the
+real one.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def calls(folder: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
-def test_without_either_program_it_is_said_and_nothing_is_written(
+def test_without_terraform_deploy_fails_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     (tmp_path / "renditions.toml").write_text(read_preset("base64"))
@@ -90,7 +90,7 @@ def test_without_either_program_it_is_said_and_nothing_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["renditions.toml"]
 
 
-def test_either_program_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deploy_uses_terraform_or_tofu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match="terraform or tofu"):
         find_program()
@@ -121,7 +121,7 @@ def test_nothing_is_applied_without_a_yes(folder: Path, command: tuple[str, ...]
     assert "apply" not in [call[0] for call in calls(folder)]
 
 
-def test_what_somebody_changed_in_main_tf_stays_and_the_rest_is_written_anew(folder: Path) -> None:
+def test_deploy_keeps_main_tf_and_rewrites_the_rest(folder: Path) -> None:
     pipeline = parse(read_preset("base64"), "base64", folder, {}).pipeline
     deployment = Deployment(folder / "new", "terraform")
     deployment.write(pipeline, TARGET)
@@ -140,7 +140,7 @@ def test_without_a_change_nothing_is_asked_or_applied(folder: Path) -> None:
     assert [call[0] for call in calls(folder)] == ["init", "plan", "output"]
 
 
-def test_what_the_program_fails_in_is_an_error(folder: Path) -> None:
+def test_a_failing_terraform_is_an_error(folder: Path) -> None:
     (folder / "deployment" / "plan-code").write_text("1")
     ended = run(folder, "deploy", "--yes")
     assert ended.code == 1
@@ -150,7 +150,7 @@ def test_what_the_program_fails_in_is_an_error(folder: Path) -> None:
     assert "terraform apply failed with exit code 1" in run(folder, "deploy", "--yes").err
 
 
-def test_destroy_leaves_what_holds_pictures_and_what_guards_it(folder: Path) -> None:
+def test_destroy_keeps_buckets_and_table(folder: Path) -> None:
     (folder / "deployment" / "main.tf").write_text("# mine")
     assert run(folder, "destroy", "--yes").code == 0
     _, _, plan, apply = calls(folder)
@@ -162,7 +162,7 @@ def test_destroy_leaves_what_holds_pictures_and_what_guards_it(folder: Path) -> 
     assert apply == ["apply", "-input=false", "deployment.tfplan"]
 
 
-def test_destroy_takes_pictures_only_when_told_to(folder: Path) -> None:
+def test_destroy_deletes_pictures_only_with_the_option(folder: Path) -> None:
     (folder / "deployment" / "main.tf").write_text("# mine")
     assert run(folder, "destroy", "--pictures", "--yes").code == 0
     _, _, shown, _, unlock, plan, apply = calls(folder)
@@ -195,7 +195,7 @@ def test_destroy_without_a_deployment_is_refused(folder: Path) -> None:
         (("s3://inn/uploads", "s3://out", "dynamodb:Shop"), ("uploads/", "", "Shop")),
     ],
 )
-def test_the_module_is_told_what_the_pipeline_says(
+def test_the_module_gets_the_pipeline_s_values(
     tmp_path: Path, stores: tuple[str, str, str], settings: tuple[str, str, str]
 ) -> None:
     source, output, catalog = stores
@@ -208,7 +208,7 @@ def test_the_module_is_told_what_the_pipeline_says(
     assert (told["table_key"], told["architecture"], told["python"]) == ("image_id", "arm64", "3.13")
 
 
-def test_what_is_written_calls_the_module_as_it_is() -> None:
+def test_main_tf_matches_the_module() -> None:
     """Every argument is a variable of the module, every output one of its outputs."""
     written = hcl2.loads(MAIN)
     ((called,),) = (block.values() for block in written["module"])

@@ -1,4 +1,4 @@
-"""That docs/errors.md lists every error's code with what the code says of it."""
+"""docs/errors.md lists every error class with its code and facts."""
 
 from __future__ import annotations
 

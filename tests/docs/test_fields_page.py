@@ -1,4 +1,4 @@
-"""That docs/fields.md shows every field of a rendition by a picture, made from lines that a file may have."""
+"""docs/fields.md shows every field of a rendition with a picture made from a valid pipeline file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_field_has_an_example_and_the_page_is_the_one_that_they_make() -> 
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_an_example_is_about_its_field_and_has_a_picture(field: str) -> None:
+def test_each_example_uses_its_field_and_has_a_picture(field: str) -> None:
     renditions = [parse_example(lines).renditions["thumb"] for lines in EXAMPLES[field].lines]
     assert len({getattr(rendition, field) for rendition in renditions}) == len(renditions) > 1
     with Image.open(DOCUMENTS / "images" / "fields" / f"{field}.webp") as picture:
@@ -42,7 +42,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_the_engine_still_draws_what_the_page_shows(originals: Path, field: str) -> None:
-    """By what an eye would see: the colours of blocks of 4 by 4 pixels, not bytes."""
+    """It compares the colours of blocks of 4 by 4 pixels, not bytes."""
     drawn = draw_example(originals, EXAMPLES[field])
     with Image.open(DOCUMENTS / "images" / "fields" / f"{field}.webp") as picture:
         assert picture.size == drawn.size

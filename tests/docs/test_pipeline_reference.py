@@ -1,4 +1,4 @@
-"""That docs/pipeline-file.md has every field with its default, and that its examples say what is so."""
+"""docs/pipeline-file.md has every field with its default, and its examples are true."""
 
 from __future__ import annotations
 

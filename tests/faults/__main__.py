@@ -1,6 +1,6 @@
 """``python -m faults``: many simulated histories, then each mutation of the core until it is caught.
 
-Every history follows from its number, so ``--first NUMBER --histories 1`` has one again. Exits 1 if the
+Every history follows from its number, so ``--first NUMBER --histories 1`` repeats one. Exits 1 if the
 promise was broken, or if a mutation was not caught.
 """
 
@@ -23,7 +23,7 @@ MOST_HISTORIES_OF_A_MUTATION = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What some histories came to."""
+    """The result of some histories."""
 
     histories: int
     calls: int
@@ -32,11 +32,13 @@ class Result:
 
 
 def main() -> int:
-    """Run what is asked for; return 1 if the simulator says what it should not, else 0."""
+    """Run the histories and mutations; return 1 on a broken promise or an uncaught mutation, else 0."""
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
     parser.add_argument("--histories", type=int, default=18_000, help="how many histories")
     parser.add_argument("--first", type=int, default=0, help="the first history's number")
-    parser.add_argument("--mutation", type=int, help="break the core in this way, and stop when it is seen")
+    parser.add_argument(
+        "--mutation", type=int, help="break the core in this way, and stop when the simulator notices"
+    )
     parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
@@ -77,7 +79,7 @@ def count_crash_points() -> int:
 
 
 def live(first: int, histories: int, mutation: int | None) -> Result:
-    """Live through histories until a promise is broken."""
+    """Run histories until a promise is broken."""
     if mutation is not None:
         apply(MUTATIONS[mutation])
     from faults.history import History  # noqa: PLC0415 - after the core was changed
@@ -94,7 +96,7 @@ def live(first: int, histories: int, mutation: int | None) -> Result:
 
 
 def live_apart(first: int, histories: int, mutation: int | None = None) -> Result:
-    """Do the same in a process of its own."""
+    """Do the same in another process."""
     command = [sys.executable, "-m", "faults", "--part", f"--first={first}", f"--histories={histories}"]
     if mutation is not None:
         command.append(f"--mutation={mutation}")

@@ -1,8 +1,8 @@
-"""The core's ports as a cloud keeps their promises: every call can fail, be lost, repeated or overtaken.
+"""The core's ports with a cloud's failures: every call can fail, be lost, repeated or overtaken.
 
-What is kept is in the memory ports. Around each of their calls another task may run, the call may fail
-before or after it was done, listings come in pages and see what happens meanwhile, an index lags behind,
-messages come late, twice and in any order.
+The memory ports hold the data. Around each of their calls another task may run, and the call may fail
+before or after it was done. Listings come in pages and see concurrent changes, an index lags behind, and
+messages arrive late, twice and in any order.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from renditions.model.record import Notice, Record, Status
 from renditions.model.rendering import Rendering
 
 PAGE = 3
-"""How many entries of a listing come with one call."""
+"""How many entries one call of a listing returns."""
 
 
 @dataclass
@@ -46,10 +46,10 @@ class CloudStore:
     scheduler: Scheduler
     kept: MemoryStore
     observer: Observer | None = None
-    """Is told what is done to outputs."""
+    """Sees every change of outputs."""
 
     def list(self, after: str = "") -> Iterator[StoredObject]:
-        """Page by page; each as things are then."""
+        """Page by page; each shows the state at its time."""
 
         def page_after(key: str) -> list[StoredObject]:
             return _page(found for found in self.kept.list() if found.key > key)
@@ -107,7 +107,7 @@ class CloudCatalog:
         answer: list[Record] = []
 
         def write() -> Record:
-            if not answer:  # a request that is sent again knows that it was done
+            if not answer:  # a repeated request finds that it was done
                 self.observer.see_before_write(self.scheduler.current, record)
                 answer.append(self.kept.write(record))
                 self._listed_from.setdefault(record.name, self.scheduler.now + self.lag_seconds())
@@ -160,7 +160,7 @@ class CloudNotifier:
 
 @dataclass
 class CloudRenderer:
-    """A pool of worker processes that only hash; they die and take too long."""
+    """A pool of worker processes that only hash; they can die or take too long."""
 
     scheduler: Scheduler
 
@@ -190,12 +190,12 @@ class CloudQueue:
     random: Random
     visibility_seconds: float = 400.0
     max_deliveries: int = 6
-    """After so many a message is a dead letter."""
+    """After this many deliveries a message goes to the dead-letter queue."""
     messages: list[Message] = field(default_factory=list)
-    dead_letters: list[str] = field(default_factory=list)
+    undelivered: list[str] = field(default_factory=list)
 
     def send(self, name: str, delay_seconds: float = 0.0) -> None:
-        """Put a message in; not a call of anybody's."""
+        """Put a message in, without counting as a call."""
         self.messages.append(Message(name, self.scheduler.now + delay_seconds))
 
     def receive(self, most: int) -> list[Message]:
@@ -209,7 +209,7 @@ class CloudQueue:
         self._call(delete)
 
     def give_back(self, message: Message, delay_seconds: float) -> None:
-        """Let it come again sooner than after its visibility timeout."""
+        """Redeliver it before its visibility timeout ends."""
 
         def give_back() -> None:
             message.visible_from = self.scheduler.now + delay_seconds
@@ -225,7 +225,7 @@ class CloudQueue:
             message.visible_from = now + self.visibility_seconds
             if message.deliveries > self.max_deliveries:
                 self.messages.remove(message)
-                self.dead_letters.append(message.name)
+                self.undelivered.append(message.name)
         return [message for message in some if message in self.messages]
 
     def _call(self, effect: Callable[[], Any]) -> Any:

@@ -1,7 +1,8 @@
-"""One history: people change pictures and the pipeline while workers run, break and die; then it calms down.
+"""One history: people change pictures and the pipeline while workers run, fail and die; then it calms down.
 
-Everything follows from its number: what is done, what breaks, who runs when. What it may meet is drawn
-first, so that some histories know only crashes, some only lost answers, and some everything at once.
+Its number determines everything: the actions, the failures, and which task runs when. It draws its kinds of
+failure first, so that some histories have only crashes, some only lost answers, and some everything at
+once.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from world import LOG, make_pipeline
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("a/1.jpg", "a/2.jpg", "b/1.jpg", "c.jpg", "d.png")
 CONTENTS = (b"one", b"two", b"bad", b"half", b"one that is longer")
-FOREIGN = {"a/0.jpg": b"somebody's", "z": b"another's"}
-"""What is in the output store and no business of ours."""
+FOREIGN = {"a/0.jpg": b"foreign", "z": b"another's"}
+"""An object in the output store that isn't ours."""
 
 _ON_DEMAND = Rendition(width=50, on_demand=True)
 _WIDE = Rendition(width=1200)
@@ -61,18 +62,18 @@ NOTIFY = (
     (Notify(on=("rejected", "failed"), to="log:"),),
     (LOG, Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:done")),
 )
-"""One of these holds for a whole history: who is told of what is no reason to tell it again."""
+"""One of these holds for a whole history: changed targets are no reason to send a notice again."""
 
 WRONG_SECONDS = 4000.0
-"""How far a clock is off that is simply wrong."""
+"""How far a wrong clock is off."""
 
 LONG_SECONDS = 3 * 3600.0
-"""Longer than any lease, pause and clock's error."""
+"""A time longer than any lease, pause and clock error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """How often what goes wrong, for each I/O call or message; and what the machines are like."""
+    """The probability of each failure per I/O call or message, and the properties of the machines."""
 
     die: float
     fail: float
@@ -84,14 +85,14 @@ class Weather:
     lag_seconds: float
     skew_seconds: float
     knows_dead: bool
-    """Whether workers know which others are dead, as on one machine."""
+    """Whether workers can see which others are dead, as on one machine."""
     queue_workers: int
     syncs: int
-    """How many whole syncs there are."""
+    """How many full syncs run."""
 
     @classmethod
     def draw(cls, random: Random) -> Weather:
-        """Return some weather: each trouble is left out of half of the histories."""
+        """Draw the failures of a history: each kind is left out of half of the histories."""
 
         def maybe(*values: float) -> float:
             return random.choice((0.0,) * len(values) + values)
@@ -152,7 +153,7 @@ class History:
         return self.scheduler.calls
 
     def run(self) -> None:
-        """Live through it, let it calm down, and check what is there."""
+        """Run it, let it calm down, and check the result."""
         with replaced_threads(self.scheduler):
             self.scheduler.start(Process("people"), self._be_people)
             for _ in range(self.weather.queue_workers):
@@ -167,7 +168,7 @@ class History:
         promise.check(self.pipeline, self.source, self.output, self.catalog, self.observer.sent, FOREIGN)
 
     def calm_down(self) -> None:
-        """Let all end, the leases of the dead run out, sync what is left, and retry what was given up."""
+        """Finish all tasks, let leases of dead workers expire, sync, and retry given-up pictures."""
         self.is_calm = True
         with replaced_threads(self.scheduler):
             self._drain()
@@ -185,15 +186,15 @@ class History:
             pass
 
     def start(self, body: Callable[[], object]) -> Task:
-        """Start a worker process that does this."""
+        """Start a worker process with this body."""
         return self.scheduler.start(self._new_process(), body)
 
     def use(self, pipeline: Pipeline) -> None:
-        """Have another pipeline from now on, for whatever is begun."""
+        """Use another pipeline for all work begun from now on."""
         self.pipeline = replace(pipeline, notify=self.notify)
 
     def process_quietly(self, name: str) -> None:
-        """Process a picture; that it fails is not this caller's business."""
+        """Process a picture, and ignore its failure."""
         with suppress(RenditionsError):
             self._process(self._processor(self.scheduler.current.process), name)
 
@@ -213,7 +214,7 @@ class History:
                 self._ask_for(record)
 
     def _ask_for(self, record: Record) -> None:
-        """Have a picture tried again, cut elsewhere or made into what is made on demand."""
+        """Retry a picture, set its focus, or request a rendition on demand."""
         if self.random.random() < 0.5:
             reopen(self.catalog, record)
         else:
@@ -243,7 +244,7 @@ class History:
             self.queue.send(name, self.random.choice((0.0, 0.5, 30.0)))
 
     def _work(self) -> None:
-        """Take hints from the queue and process them, until there are none for long."""
+        """Take hints from the queue and process them, until none came for a long time."""
         process = self.scheduler.current.process
         idle = 0
         processor = self._processor(process)
@@ -262,7 +263,7 @@ class History:
                 self.scheduler.sleep(self.random.choice((0.1, 20.0, 500.0)))
 
     def _answer(self, message: Message, processor: Processor) -> None:
-        """Process what a message hints at, and delete it unless it has to come again."""
+        """Process a message's picture, and delete the message unless it must be redelivered."""
         outcome = self._process(processor, message.name)
         if outcome.again_after is None:
             self.queue.delete(message)
@@ -279,7 +280,7 @@ class History:
         self._sync()
 
     def _sync(self) -> None:
-        """Look at everything with the real ``reconcile``, and process what differs."""
+        """Run the real ``sync`` over all pictures."""
         process = self.scheduler.current.process
         processor = self._processor(process)
 
@@ -303,12 +304,12 @@ class History:
                 raise
 
     def wait(self, seconds: float) -> bool:
-        """Stand for the event that stops a sync: never set, and slept on in simulated time."""
+        """Stand in for the event that stops a sync: never set; waiting takes simulated time."""
         self.scheduler.sleep(seconds)
         return False
 
     def is_set(self) -> bool:
-        """Tell that a sync isn't stopped."""
+        """Return that the sync isn't stopped."""
         return False
 
     def _processor(self, process: Process) -> Processor:

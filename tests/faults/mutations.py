@@ -1,6 +1,6 @@
-"""Ways to break the core, each of which the simulator must notice: it is proven able to fail.
+"""Ways to break the core. The simulator must notice each, which proves that it can fail.
 
-A mutation is an edit of a module's source text, made while the module is imported, in a process of its own.
+A mutation edits a module's source text while the module is imported, in its own process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Mutation:
     name: str
     module: str
     old: str
-    """What stands there; exactly once."""
+    """The original text; it occurs exactly once."""
     new: str
 
 
@@ -58,7 +58,7 @@ MUTATIONS = (
         "            for notice in tuple(owed):\n",
     ),
     Mutation(
-        "there is no second look",
+        "the picture is not checked a second time",
         "process",
         "            # And look again: the picture may have changed while we worked.\n",
         "            if result and not result.lease:\n"
@@ -88,7 +88,7 @@ MUTATIONS = (
         "                return None\n",
     ),
     Mutation(
-        "what was read need not be what was looked at",
+        "the content read may differ from the version checked",
         "process",
         "if got is None or got[0].etag != found.etag:",
         "if got is None:",
@@ -100,7 +100,7 @@ MUTATIONS = (
         "pending_keys=(), lease=lease",
     ),
     Mutation(
-        "a blocked picture is never looked at again",
+        "a blocked picture is never checked again",
         "difference",
         'case "rejected" if record.blocked_by is None:',
         'case "rejected":',
@@ -109,7 +109,7 @@ MUTATIONS = (
 
 
 def apply(mutation: Mutation) -> None:
-    """Import the module with the edit; whatever is imported later takes it as it is.
+    """Import the module with the edit; later imports get the edited module.
 
     Raises:
         ValueError: the text isn't there exactly once, or the module was imported before.
@@ -117,7 +117,7 @@ def apply(mutation: Mutation) -> None:
     """
     name = f"renditions.core.{mutation.module}"
     if name in sys.modules:
-        raise ValueError(f"expected {name} not to be imported yet")
+        raise ValueError(f"{name} was imported before")
     spec = importlib.util.find_spec(name)
     assert spec
     module = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""What must hold at every step on the way, whatever has happened."""
+"""The invariants that must hold at every step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from renditions.model.record import LONGEST_LEASE, Notice, Record
 
 @dataclass
 class Observer:
-    """Sees every change as it is made, and checks what must hold then, whatever has happened."""
+    """Sees every change as it is made, and checks the invariants."""
 
     output: MemoryStore
     catalog: MemoryCatalog
@@ -24,21 +24,21 @@ class Observer:
     knows_dead: Callable[[str], bool]
     """Whether a lease's owner is known to be dead."""
     is_strict: bool = True
-    """Whether clocks agree so well that nobody works under a lease that another has by then."""
+    """Whether clocks agree so well that no worker works under a lease that another has taken."""
     sent: list[Notice] = field(default_factory=list)
     _step: int = 0
     _decided_at: dict[Record, int] = field(default_factory=dict)
     """When each decided state was first in the catalog."""
     _contents: dict[str, bytes] = field(default_factory=dict)
-    """What pictures of each ETag are."""
+    """The content of pictures, by ETag."""
     _current: dict[str, str] = field(default_factory=dict)
     """The ETag that each picture has."""
     _ended_at: dict[tuple[str, str], int] = field(default_factory=dict)
-    """When a picture last ceased to have an ETag."""
+    """When each picture last lost an ETag."""
     _last_written: dict[Task, Record] = field(default_factory=dict)
 
     def see_source(self, name: str, etag: str | None, content: bytes = b"") -> None:
-        """Remember what a picture is from now on."""
+        """Remember a picture's content from now on."""
         self._step += 1
         if name in self._current:
             self._ended_at[name, self._current.pop(name)] = self._step
@@ -47,7 +47,7 @@ class Observer:
             self._contents[etag] = content
 
     def see_before_write(self, task: Task, record: Record) -> None:
-        """Check that a lease that can be is taken only after its time, by the taker's own clock."""
+        """Check that a lease is taken over only after its end, by the taker's own clock."""
         stored = self.catalog.get(record.name)
         if not (stored and stored.lease and record.lease and stored.revision == record.revision):
             return
@@ -57,7 +57,7 @@ class Observer:
         must(may, f"{taker} took a lease that held: {stored}")
 
     def see_write(self, task: Task, written: Record) -> None:
-        """Check that every output that the record names is there, and made of what it says."""
+        """Check that every output of the record exists, made from the recorded source and recipe."""
         self._step += 1
         self._last_written[task] = written
         self._decided_at.setdefault(truth(written), self._step)
@@ -65,7 +65,7 @@ class Observer:
             self._check_output(written, made.key)
 
     def see_put(self, task: Task, key: str) -> None:
-        """Check that a key is claimed when it is written, and is nobody's finished output."""
+        """Check that a key is claimed when it is written, and isn't a finished output."""
         held = self._last_written[task]
         owner = self.catalog.owner_of(key)
         record = self.catalog.get(owner) if owner else None
@@ -76,7 +76,7 @@ class Observer:
         must(owner == held.name or not has_lease, f"{key} was written and is {owner}'s, not {held.name}'s")
 
     def see_delete(self, task: Task, key: str) -> None:
-        """Check that an old output is deleted only once it was decided what comes in its place."""
+        """Check that an old output is deleted only once its replacement was recorded."""
         held = self._last_written[task]
         is_in_the_way = any(
             other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in held.claimed_keys()
@@ -88,12 +88,12 @@ class Observer:
             self._check_output(record, key)
 
     def see_notice(self, notice: Notice) -> None:
-        """Check that what is told is or was in the catalog."""
-        must(truth(notice.record) in self._decided_at, f"told before it was recorded: {notice}")
+        """Check that a notice's state is or was in the catalog."""
+        must(truth(notice.record) in self._decided_at, f"sent before it was recorded: {notice}")
         self.sent.append(notice)
 
     def see_outcome(self, outcome: Outcome) -> None:
-        """Check that what was done was looked at again: it was true at a moment after it was recorded."""
+        """Check that an outcome was true at a moment after it was recorded."""
         record = outcome.record
         if record is None or outcome.again_after is not None or outcome.result not in ("done", "rejected"):
             return

@@ -1,4 +1,4 @@
-"""The promise, as a model of a few lines: what is there once things have calmed down."""
+"""The promise, as a model of a few lines: the state once things have calmed down."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Broken(AssertionError):
 
 
 def expect(pipeline: Pipeline, found: StoredObject, content: bytes, wishes: Wishes) -> tuple[str, Keys]:
-    """Return a picture's status and its output keys by rendition, as they shall be if no other has them."""
+    """Return a picture's expected status and output keys by rendition, if no other picture has the keys."""
     keys = pipeline.output_keys(found.key, found.etag, wishes)
     too_large = len(content) > pipeline.accept.max_bytes
     if len(set(keys.values())) < len(keys) or too_large or content.startswith(b"bad"):
@@ -37,7 +37,7 @@ def check(
     sent: Iterable[Notice],
     foreign: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Check what is there once things have calmed down; ``foreign`` is in the output store since before."""
+    """Check the final state; ``foreign`` was in the output store before."""
     wanted = dict(foreign or {})
     pictures = [found for found in source.list() if pipeline.source.matches(found.key)]
     _same([record.name for record in catalog.list()], [found.key for found in pictures], "records")
@@ -54,7 +54,7 @@ def check(
             must(bool(taken & wants), f"what it needs is free: {record}")
             status, keys = "rejected", {}
         _same((record.etag, record.status), (found.etag, status), f"the state of {found.key}")
-        must(not (record.lease or record.pending_keys or record.owed), f"something is left to do: {record}")
+        must(not (record.lease or record.pending_keys or record.owed), f"work is left: {record}")
         _same({made.rendition: made.key for made in record.outputs}, keys, f"the outputs of {found.key}")
         recipes = pipeline.recipes(record.wishes)
         wanted |= {key: expected_output(got[1], recipes[rendition]) for rendition, key in keys.items()}
@@ -62,13 +62,13 @@ def check(
             there = output.head(made.key)
             must(there is not None and there.etag == made.etag, f"{made.key} isn't what the record says")
         tells = any(record.status in notify.on for notify in pipeline.notify)
-        must(not tells or truth(record) in told, f"nobody was told of {record}")
+        must(not tells or truth(record) in told, f"no notice was sent about {record}")
     objects = {found.key: got[1] for found in output.list() if (got := output.get(found.key))}
     _same(objects, wanted, "objects in the output store")
 
 
 def truth(record: Record) -> Record:
-    """Return the record without what changes while it is settled, and what somebody wishes since."""
+    """Return the record without the fields that change while it is settled, and without later wishes."""
     return replace(record, pending_keys=(), owed=(), lease=None, revision=0, wishes=NO_WISHES)
 
 

@@ -1,7 +1,7 @@
-"""Many workers in one thread, of which exactly one runs until its next I/O call: no chance but the seed's.
+"""Many workers in one thread; one at a time runs until its next I/O call, as the seed decides.
 
-A task is a greenlet. Wherever it calls a port it hands over to whoever drives the scheduler, who decides
-which task goes on, when, and what becomes of its call. Time is a number that the driver moves.
+A task is a greenlet. At each call of a port it hands control to the driver of the scheduler, which decides
+which task continues, when, and how its call ends. Time is a number that the driver advances.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from world import Crash
 
 
 class Fault(Enum):
-    """What becomes of one I/O call."""
+    """How one I/O call ends."""
 
     NONE = auto()
     FAIL = auto()
-    """It isn't done, and that is told."""
+    """It isn't done, and the caller gets an error."""
     REFUSE = auto()
-    """The same, until somebody changes something."""
+    """The same, but a retry won't help."""
     LOSE = auto()
     """It is done, but the answer is lost."""
     REPEAT = auto()
@@ -39,14 +39,14 @@ class Fault(Enum):
 
 @dataclass(eq=False, slots=True)
 class Process:
-    """A process of the operating system: what dies as a whole."""
+    """A process of the operating system, which dies as a whole."""
 
     owner: str
     skew_seconds: float = 0.0
     """How far its clock is ahead."""
     is_dead: bool = False
     asleep_until: float = 0.0
-    """It is stopped, with all that runs in it."""
+    """Whether it is stopped, with all its tasks."""
 
 
 @dataclass(eq=False, slots=True)
@@ -82,7 +82,7 @@ class Scheduler:
         return self._tasks[getcurrent()]
 
     def start(self, process: Process, body: Callable[[], object]) -> Task:
-        """Have a task run ``body`` in a process when its turn comes."""
+        """Start a task that runs ``body`` in a process when its turn comes."""
 
         def run(_: Fault) -> None:
             try:
@@ -96,13 +96,13 @@ class Scheduler:
         return task
 
     def call(self, effect: Callable[[], Any], failed: type[Failed], refused: type[Failed]) -> Any:
-        """Make the running task's I/O call, when its turn comes and as the driver wants it to end."""
+        """Make the running task's I/O call when its turn comes, and end it as the driver chose."""
         fault = self._hand_over("call")
         self.calls += 1
         try:
             return self._end_call(fault, effect, failed, refused)
         finally:
-            # A process is stopped between two calls: what it has sent is done meanwhile.
+            # A process is stopped between two calls: its sent requests are done meanwhile.
             if (seconds := self.current.process.asleep_until - self.now) > 0:
                 self.sleep(seconds)
 
@@ -126,22 +126,22 @@ class Scheduler:
         return effect() if fault is Fault.REPEAT else result
 
     def sleep(self, seconds: float) -> None:
-        """Have the running task do nothing for so long."""
+        """Let the running task sleep this long."""
         self.current.seconds = seconds
         self._hand_over("its turn")
 
     def wait_for_others(self) -> None:
-        """Have the running task wait until :meth:`wake`."""
+        """Let the running task wait until :meth:`wake`."""
         self._hand_over("others")
 
     def wake(self, task: Task) -> None:
-        """Let a task go on that waits for others."""
+        """Wake a task that waits for others."""
         if task.waits_for == "others":
             task.waits_for, task.seconds = "its turn", 0.0
             self._enqueue(task)
 
     def pop(self) -> Task:
-        """Take the task that is due first, and move the time on to it."""
+        """Take the task that is due first, and advance the time to it."""
         due, _, task = heappop(self.waiting)
         self.now = max(self.now, due)
         return task
@@ -153,7 +153,7 @@ class Scheduler:
         return entry[-1]
 
     def take_back(self, task: Task) -> None:
-        """Take this one out again, to let it go on at once."""
+        """Remove this task from the queue, to let it continue at once."""
         self.take(next(at for at, (_, _, other) in enumerate(self.waiting) if other is task))
 
     def resume(self, task: Task, fault: Fault = Fault.NONE) -> None:
@@ -186,7 +186,7 @@ class Scheduler:
         return fault
 
     def _bury(self, process: Process) -> None:
-        """End whatever still runs in a process that died."""
+        """End all tasks of a process that died."""
         for task in [task for task in self._tasks.values() if task.process is process]:
             self.wake(task)
 
@@ -198,14 +198,14 @@ class Threads:
     scheduler: Scheduler
 
     def __call__(self, threads: int, thread_name_prefix: str = "") -> Self:
-        """Open the pool; however many threads are asked for, that many are used at once anyway."""
+        """Open the pool. The requested number of threads doesn't matter."""
         return self
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is left: whoever uses a pool here waits for all that it began."""
+        """Do nothing: users of the pool wait for all their tasks."""
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         """Start a task that calls the function."""
@@ -234,7 +234,7 @@ class Threads:
 
 @dataclass
 class Done:
-    """What ``wait`` returns of which only the done ones are used."""
+    """The result of ``wait``; only ``done`` is used."""
 
     done: set[Future[Any]]
 

@@ -1,8 +1,9 @@
-"""``python -m faults.soak``: a server under way for an hour, with all that a day may bring; then a check.
+"""``python -m faults.soak``: runs a server for an hour under a realistic mix of events, then checks it.
 
-Pictures come, are replaced, broken, deleted and uploaded through the API; pages are asked for, and listened
-to; worker processes are killed. What the server holds is looked at sixty times. Exits 1 if there is ever more
-of anything, if something is left over, or if the promise doesn't hold. Needs Linux's ``/proc``.
+Pictures are added, replaced, damaged, deleted and uploaded through the API; clients request pages and
+listen to events; worker processes are killed. The resources that the server holds are measured sixty times.
+Exits 1 if any of them keeps growing, if something is left over, or if the promise doesn't hold. Needs
+Linux's ``/proc``.
 """
 
 from __future__ import annotations
@@ -45,18 +46,18 @@ ANALYSED = '[analyze]\ncolours = 3\nplaceholder = "thumbhash"\n'
 
 @dataclass
 class Traffic:
-    """What happens to a folder and its server, and what should be there after it."""
+    """The events of a folder and its server, and the expected state after them."""
 
     folder: Path
     port: int
     server: int
     chance: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - repeatable
     sound: dict[str, bool] = field(default_factory=dict)
-    """The pictures that are there, and whether each can be made."""
+    """The existing pictures, and whether each is valid."""
     done: Counter[str] = field(default_factory=Counter)
 
     def act(self) -> None:
-        """Do one thing, chosen at random."""
+        """Do one random action."""
         acts: dict[Callable[[], None], int] = {
             self.put: 10, self.break_one: 2, self.delete: 5, self.send: 2, self.ask: 4, self.listen: 1,
             self.kill_worker: 1,
@@ -83,7 +84,7 @@ class Traffic:
         self.sound[name] = True
 
     def break_one(self) -> None:
-        """Write what is no whole picture."""
+        """Write a damaged picture."""
         name = self._choose_name()
         path = self.folder / "inbox" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,16 +105,16 @@ class Traffic:
         self.sound[name] = True
 
     def ask(self) -> None:
-        """Ask for what the page asks for."""
+        """Make the requests of the page."""
         for path in ("stats", "pictures?limit=50", "plan", *self._some_rendition()):
             self._read(path)
 
     def listen(self) -> None:
-        """Listen to what happens for a moment, and go."""
+        """Listen to events for a moment."""
         self._read("events", 10)
 
     def kill_worker(self) -> None:
-        """Kill a worker process, whatever it is at."""
+        """Kill a worker process at any point."""
         if workers := find_children(self.server):
             with suppress(ProcessLookupError):
                 os.kill(self.chance.choice(workers), signal.SIGKILL)
@@ -141,7 +142,7 @@ class Traffic:
 
 
 def check_promise(parts: Parts, sound: dict[str, bool]) -> list[str]:
-    """Return what isn't as it should be once a sync has ended."""
+    """Return the mistakes in the state after a sync."""
     wrong = []
     outputs = set()
     records = {record.name: record for record in parts.catalog.list()}
@@ -153,7 +154,7 @@ def check_promise(parts: Parts, sound: dict[str, bool]) -> list[str]:
         if (record.status, len(record.outputs)) != (status, count) or (found and record.etag != found.etag):
             wrong.append(f"expected {name} {status} with {count} outputs, found {record}")
         if record.lease or record.pending_keys or record.owed:
-            wrong.append(f"something is left to do: {record}")
+            wrong.append(f"work is left: {record}")
         for made in record.outputs:
             outputs.add(made.key)
             there = parts.output.head(made.key)
@@ -164,7 +165,7 @@ def check_promise(parts: Parts, sound: dict[str, bool]) -> list[str]:
 
 
 def soak(folder: Path, seconds: float, looks: int = LOOKS) -> tuple[list[Vitals], list[str], Counter[str]]:
-    """Run a server for so long; return what was seen of it, what is wrong after it, and what was done."""
+    """Run a server; return its measurements, the mistakes after it, and the actions."""
     write_pipeline(folder, RENDERED, ANALYSED)
     temporary = folder / "temporary"
     temporary.mkdir()
@@ -197,9 +198,9 @@ def soak(folder: Path, seconds: float, looks: int = LOOKS) -> tuple[list[Vitals]
 
 
 def check_after(folder: Path, temporary: Path, sound: dict[str, bool]) -> list[str]:
-    """Let one sync follow; return what is wrong then."""
-    time.sleep(1.1)  # until every file is at rest
-    run(folder, "retry")  # what was given up because its worker was killed three times
+    """Run one sync; return the mistakes after it."""
+    time.sleep(1.1)  # until every file has stopped changing
+    run(folder, "retry")  # pictures given up because their worker was killed three times
     run(folder, "sync")
     loaded = load(folder / "renditions.toml")
     with open_parts(loaded.pipeline, loaded.directory, read_only=True) as parts:
@@ -209,7 +210,7 @@ def check_after(folder: Path, temporary: Path, sound: dict[str, bool]) -> list[s
 
 
 def main() -> int:
-    """Run a soak and print what came of it; return 1 if anything is wrong, else 0."""
+    """Run a soak and print its results; return 1 if anything is wrong, else 0."""
     parser = argparse.ArgumentParser(prog="python -m faults.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60, help="how long (default: 60)")
     arguments = parser.parse_args()

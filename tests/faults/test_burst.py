@@ -1,7 +1,7 @@
-"""More at once than can be worked off: what waits is bounded, the workers keep their pace, nothing is lost.
+"""More pictures at once than can be processed: memory is bounded, workers keep their pace, nothing is lost.
 
 ``make test-burst`` has 100,000 pictures come at once; here there are fewer. The hints, the watcher and the
-core are the real ones; the renderer does but hash.
+core are the real ones; the renderer only hashes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from world import World, make_pipeline
 
 BURST = int(os.environ.get("BURST", "4000"))
 FILES = BURST // 10
-"""How many come as files, each with its record in SQLite."""
+"""How many arrive as files, each with its record in SQLite."""
 MOST = BURST // 20
 THREADS = 4
 
@@ -40,7 +40,7 @@ def _most(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Observed(Hints):
-    """Hints of which is known how many were held at most, and that there were too many."""
+    """Hints that record their largest number, and whether there were too many."""
 
     most = 0
     were_too_many = False
@@ -52,7 +52,7 @@ class Observed(Hints):
 
 
 class Pace:
-    """A function to process names, and how many were in work at once."""
+    """A function that processes names and counts how many are in progress at once."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -80,7 +80,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_hints_are_names_until_they_are_too_many() -> None:
+def test_hints_keep_names_up_to_their_limit() -> None:
     hints = Hints()
     assert hints.take() == frozenset()
     names = frozenset(map(str, range(MOST)))
@@ -95,7 +95,7 @@ def test_hints_are_names_until_they_are_too_many() -> None:
     assert hints.take() is None
 
 
-def test_no_hint_of_many_threads_is_lost() -> None:
+def test_hints_of_many_threads_are_all_kept() -> None:
     hints = Hints()
     taken: set[str] = set()
 
@@ -111,8 +111,8 @@ def test_no_hint_of_many_threads_is_lost() -> None:
     assert taken == set(map(str, range(MOST)))
 
 
-def test_a_burst_is_worked_off_at_the_workers_pace_and_none_is_lost() -> None:
-    """Three threads upload, faster than is processed, and hint at each picture."""
+def test_a_burst_is_processed_completely_with_bounded_hints() -> None:
+    """Three threads upload faster than the workers process, with a hint for each picture."""
     world = World(make_pipeline(notify=(), thumb=Rendition(width=200)))
     hints, pace = Observed(), Pace(world.processor().process)
 
@@ -139,13 +139,13 @@ def test_a_burst_is_worked_off_at_the_workers_pace_and_none_is_lost() -> None:
         )  # fmt: skip
     assert hints.were_too_many
     assert hints.most <= MOST
-    assert pace.most <= 2 * THREADS, "a sync begins beside what is still in work"
+    assert pace.most <= 2 * THREADS, "a sync begins beside pictures still in progress"
     world.check_promise()
-    print(f"{BURST:,} hints, {hints.most:,} held at most, {pace.most} in work at most")
+    print(f"{BURST:,} hints, {hints.most:,} held at most, {pace.most} in progress at most")
 
 
-def test_files_that_come_while_a_sync_is_at_work_are_no_more_than_a_word(tmp_path: Path) -> None:
-    """The first sync is held up until more files have come than names are remembered; then all are made."""
+def test_files_that_arrive_during_a_sync_take_bounded_memory(tmp_path: Path) -> None:
+    """The first sync waits until more files have arrived than hints hold; then all are processed."""
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 200\n")
     (tmp_path / "inbox/first.jpg").write_bytes(b"first")
     begun, go, stop = threading.Event(), threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""A clock that jumps, on the real catalogs: nothing is lost, nothing done forever, no lease held forever."""
+"""A clock that jumps, on the real catalogs: nothing is lost, repeated forever or leased forever."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ NAME = "photo.jpg"
 
 @dataclass
 class Jumping:
-    """A world on a real catalog, whose one clock is set by hand; nobody knows who is dead."""
+    """A world on a real catalog with one manual clock, in which workers can't see which others are dead."""
 
     catalog: Catalog
     world: World = field(default_factory=World)
@@ -66,7 +66,7 @@ class Jumping:
         return [difference.name for difference in differences if difference.action != "keep"]
 
     def settle(self) -> None:
-        """Sync until nothing is left to do, with as much time as the longest lease may need."""
+        """Sync until no work is left, with enough time for the longest lease."""
         for _ in range(4):
             for name in self.todo():
                 self.processor("later").process(name)
@@ -83,7 +83,7 @@ def jumping(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Jumping]
 
 
 def render_after(act: Callable[[], object]) -> Callable[..., Rendering]:
-    """Return a renderer before which something happens."""
+    """Return a renderer that first calls a function."""
 
     def render(*args: Any) -> Rendering:
         act()
@@ -93,8 +93,8 @@ def render_after(act: Callable[[], object]) -> Callable[..., Rendering]:
 
 
 @jumps
-def test_a_jump_while_a_picture_is_in_work(jumping: Jumping, jump: timedelta) -> None:
-    """Another worker, by whose clock the lease may be over, comes meanwhile; both end."""
+def test_a_clock_jump_during_processing_loses_nothing(jumping: Jumping, jump: timedelta) -> None:
+    """Meanwhile another worker, by whose clock the lease may be over, takes the picture; both finish."""
     jumping.world.upload(NAME, b"one")
 
     def come_meanwhile() -> None:
@@ -106,7 +106,7 @@ def test_a_jump_while_a_picture_is_in_work(jumping: Jumping, jump: timedelta) ->
 
 
 @jumps
-def test_a_jump_while_a_picture_is_replaced(jumping: Jumping, jump: timedelta) -> None:
+def test_a_clock_jump_during_a_replacement_loses_nothing(jumping: Jumping, jump: timedelta) -> None:
     jumping.world.upload(NAME, b"one")
 
     def replace_picture() -> None:
@@ -118,8 +118,8 @@ def test_a_jump_while_a_picture_is_replaced(jumping: Jumping, jump: timedelta) -
 
 
 @jumps
-def test_whoever_holds_a_lease_dies_after_a_jump(jumping: Jumping, jump: timedelta) -> None:
-    """What it held is free once the longest lease is over by the new time, however far it jumped."""
+def test_a_worker_that_dies_after_a_clock_jump_frees_its_lease(jumping: Jumping, jump: timedelta) -> None:
+    """Its lease is free once the longest lease is over by the new time, after any jump."""
     jumping.world.upload(NAME, b"one")
 
     def die() -> None:
@@ -132,8 +132,8 @@ def test_whoever_holds_a_lease_dies_after_a_jump(jumping: Jumping, jump: timedel
 
 
 @jumps
-def test_a_jump_between_looks(jumping: Jumping, jump: timedelta) -> None:
-    """What was done stays done; what is replaced, deleted and new by then is found."""
+def test_a_clock_jump_between_syncs_loses_nothing(jumping: Jumping, jump: timedelta) -> None:
+    """Finished pictures stay finished; replaced, deleted and new ones are found."""
     world = jumping.world
     for name in (NAME, "replaced.jpg", "deleted.jpg"):
         world.upload(name, name.encode())
@@ -149,7 +149,7 @@ def test_a_jump_between_looks(jumping: Jumping, jump: timedelta) -> None:
 
 
 @jumps
-def test_a_jump_between_two_attempts(jumping: Jumping, jump: timedelta) -> None:
+def test_a_clock_jump_between_attempts_loses_nothing(jumping: Jumping, jump: timedelta) -> None:
     jumping.world.upload(NAME, b"one")
     outcome = jumping.processor("first", output=jumping.world.break_writes(1)).process(NAME)
     assert outcome.again_after is not None
@@ -157,7 +157,7 @@ def test_a_jump_between_two_attempts(jumping: Jumping, jump: timedelta) -> None:
     jumping.settle()
 
 
-def test_no_lease_lasts_longer_than_it_is_believed() -> None:
+def test_no_lease_is_longer_than_the_longest_believed_one() -> None:
     world = World(replace(make_pipeline(), limits=Limits(seconds=900)))
     assert world.processor()._leases.lasts + CLOCKS_DIFFER_AT_MOST <= LONGEST_LEASE
     longer = read_preset("thumbnail") + "[limits]\nseconds = 901\n"
@@ -189,15 +189,15 @@ SKEWED: dict[str, tuple[Callable[[Clients], object], Answer, type[Failed]]] = {
 
 
 @pytest.mark.parametrize("service", SKEWED)
-def test_what_aws_refuses_for_the_clock_is_tried_again(service: str) -> None:
-    """It isn't given up as what a person has to mend; a worker goes on asking its queue."""
+def test_requests_refused_for_a_wrong_clock_are_retryable(service: str) -> None:
+    """It isn't treated as permanent; a worker keeps asking its queue."""
     call, answer, error = SKEWED[service]
     with answering([answer]) as (clients, _), pytest.raises(error) as raised:
         call(clients)
     assert type(raised.value) is error
 
 
-def test_a_wrong_key_is_no_wrong_clock() -> None:
+def test_a_wrong_key_is_not_retryable() -> None:
     answer = signature_error("The request signature we calculated does not match the signature you provided.")
     with answering([answer]) as (clients, _), pytest.raises(CatalogRefused):
         DynamoCatalog(clients.dynamodb, "table").get("a")

@@ -107,7 +107,7 @@ def count_steps(scenario: Callable[[World], None]) -> int:
 
 
 def crash_everywhere(scenario: Callable[[World], None]) -> int:
-    """Have a worker die before and after each step, and recover each time; return how many times."""
+    """Kill a worker before and after each step, and recover each time; return how many times."""
     total = count_steps(scenario)
     for at in range(total):
         for steps in (Steps(at=at, before=crash), Steps(at=at, after=crash)):
@@ -127,7 +127,7 @@ def test_a_crash_at_any_step_is_recovered_from(scenario: Callable[[World], None]
 
 
 @each_scenario
-def test_another_worker_while_the_lease_holds_changes_nothing(scenario: Callable[[World], None]) -> None:
+def test_another_worker_changes_nothing_under_a_valid_lease(scenario: Callable[[World], None]) -> None:
     for at in range(count_steps(scenario)):
         world = World()
         scenario(world)
@@ -143,7 +143,7 @@ def test_another_worker_while_the_lease_holds_changes_nothing(scenario: Callable
 def test_a_worker_that_sleeps_past_its_lease_undoes_nothing(
     scenario: Callable[[World], None], then: str
 ) -> None:
-    """At each step the first worker pauses for an hour, in which another does all there is to do."""
+    """At each step the first worker pauses for an hour, in which another does all the work."""
     for at in range(count_steps(scenario)):
         world = World()
         scenario(world)

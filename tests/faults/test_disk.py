@@ -14,7 +14,7 @@ PICTURES = 4
 
 
 def can_mount() -> bool:
-    """Tell whether this user may mount in a namespace of their own."""
+    """Return whether this user may mount in an own namespace."""
     if shutil.which("unshare") is None:
         return False
     command = ["unshare", "-rm", "mount", "-t", "tmpfs", "x", "/mnt"]
@@ -54,10 +54,10 @@ def prepare(folder: Path, catalog: str) -> None:
     ],
     ids=["full", "read-only"],
 )
-def test_a_disk_that_can_not_be_written_loses_nothing_and_then_all_is_made(
+def test_a_full_or_read_only_disk_loses_nothing(
     tmp_path: Path, catalog: str, breaking: str, mending: str
 ) -> None:
-    """Half of the pictures come while it is broken, and one goes."""
+    """While it is broken, half of the pictures are added and one is deleted."""
     prepare(tmp_path, catalog)
     script = f"""
         mount -t tmpfs -o size=20m x disk

@@ -1,4 +1,4 @@
-"""What the simulator has found: each failure as a story of its own, told by hand."""
+"""Failures that the simulator has found, each as a test of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def crash() -> None:
 
 
 def find_step(world: World, *names: str) -> int:
-    """Return the number of the first of these calls in a row that processing the picture would make."""
+    """Return the number of the first of these consecutive calls in processing the picture."""
     steps = Steps()
     World.processor(world, steps=steps).process(NAME)
     return next(at for at in range(steps.count) if tuple(steps.names[at : at + len(names)]) == names)
@@ -37,8 +37,8 @@ def make_first() -> World:
     return world
 
 
-def test_a_worker_that_slept_through_its_record_s_end_does_not_take_the_next_one_for_its_own() -> None:
-    """The picture went and came back while it slept: the new record must not have the old one's revision."""
+def test_a_paused_worker_does_not_mistake_a_new_record_for_its_own() -> None:
+    """The picture was deleted and added again meanwhile: the new record must not have the old revision."""
     world = make_first()
     finish = find_step(make_first(), "MemoryCatalog.write", "MemoryStore.head")
 
@@ -58,7 +58,7 @@ def test_a_worker_that_slept_through_its_record_s_end_does_not_take_the_next_one
 
 
 def render_after(meanwhile: Callable[[], None]) -> Callable[..., Rendering]:
-    """Return a renderer that takes so long that something else happens."""
+    """Return a renderer during which a function is called."""
 
     def render(
         content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
@@ -70,7 +70,7 @@ def render_after(meanwhile: Callable[[], None]) -> Callable[..., Rendering]:
 
 
 class Deadly:
-    """A store; whoever changes it dies at once."""
+    """A store; its caller dies right after a change."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -88,7 +88,7 @@ class Deadly:
 
 
 def try_to_die(world: World, **changes: Any) -> None:
-    """Process the picture; who does it may die of it."""
+    """Process the picture; the worker may die."""
     try:
         world.processor("first", **{"output": Deadly(world.output), **changes}).process(NAME)  # type: ignore[arg-type]
     except Crash:
@@ -96,7 +96,7 @@ def try_to_die(world: World, **changes: Any) -> None:
 
 
 def test_a_worker_past_its_lease_does_not_overwrite_an_object_like_the_one_it_knew() -> None:
-    """Made anew with another recipe and back again, the output has the same ETag: no condition sees that."""
+    """Remade with another recipe and back, the output has the same ETag, so no condition notices."""
     world = World(pipeline=WIDE)
     world.upload(NAME, b"one")
     world.settle()
@@ -146,14 +146,14 @@ def test_a_worker_past_its_lease_does_not_delete_an_object_like_the_one_it_knew(
     world.check_promise()
 
 
-def test_who_dies_after_refusing_a_taken_key_leaves_no_lease() -> None:
-    """Where nobody is told, nothing is left to settle, and a lease would stay in the record for good."""
+def test_a_crash_after_refusing_a_taken_key_leaves_no_lease() -> None:
+    """Without notices nothing is left to settle, and a lease would stay in the record for ever."""
     key = "{name}"
     world = World(pipeline=make_pipeline(notify=(), thumb=Rendition(width=200, key=key)))
     world.upload("Z/photo.jpg", b"earlier")
     world.settle()
     world.upload(NAME, b"later")
-    refuse = 3  # look at the picture, look at its record, try to begin, refuse
+    refuse = 3  # read the picture, read its record, try to begin, refuse
     steps = Steps(at=refuse, after=crash)
     with pytest.raises(Crash):
         world.processor("first", steps).process(NAME)

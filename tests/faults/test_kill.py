@@ -1,4 +1,4 @@
-"""The real thing killed for real: nothing half-written, no orphan, nothing missing."""
+"""Real processes, really killed: nothing half-written, no orphan, nothing missing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def count_pictures(root: Path) -> int:
 
 
 def count_outputs(root: Path) -> int:
-    """Count while others write and remove: a file that is gone when it is counted counts as nothing."""
+    """Count files while others write and remove; a file that has just gone counts as nothing."""
     made = (file for _, _, files in os.walk(root / "processed") for file in files)
     return sum(file in ("a.jpg", "b.jpg") for file in made)
 

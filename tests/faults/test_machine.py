@@ -1,6 +1,6 @@
-"""The same cloud, driven by Hypothesis: it chooses who makes the next I/O call and what becomes of it.
+"""The same cloud, driven by Hypothesis: it chooses the task of the next I/O call and how the call ends.
 
-What fails is shrunk to the fewest steps.
+It shrinks failures to the fewest steps.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Cloud(RuleBasedStateMachine):
     @precondition(lambda self: self.scheduler.waiting)
     @rule(which=st.integers(0, 3), fault=faults)
     def meet(self, which: int, fault: Fault) -> None:
-        """One worker's next call becomes this."""
+        """One worker's next call ends like this."""
         task = self.scheduler.take(which)
         self.scheduler.resume(task, fault)
         if task.process.is_dead:
@@ -78,7 +78,7 @@ class Cloud(RuleBasedStateMachine):
     @precondition(lambda self: self.scheduler.waiting)
     @rule()
     def oversleep(self) -> None:
-        """All are stopped for an hour; what they have sent is done meanwhile."""
+        """All are stopped for an hour; their sent requests are done meanwhile."""
         tasks = [task for _, _, task in self.scheduler.waiting]
         for task in tasks:
             task.process.asleep_until = self.scheduler.now + HOUR_SECONDS

@@ -1,9 +1,9 @@
 """The parts on AWS behind a bad network: once it is calm and one sync has followed, the promise holds.
 
 S3, DynamoDB, SQS and SNS are moto's, behind a proxy that refuses, resets, cuts and delays by a seed. The
-worker, the stores, the catalog and the notices are the real ones; only the renderer does but hash. The seed
-decides what becomes of each request in turn; which request that is, its threads decide. ``make
-test-network`` has thirty pictures each for many seeds.
+worker, the stores, the catalog and the notices are the real ones; only the renderer is a hash. The seed
+decides how each request in turn ends; the threads decide which request that is. ``make test-network`` has
+thirty pictures each for many seeds.
 """
 
 from __future__ import annotations
@@ -53,19 +53,19 @@ LEASES_ARE_OVER = timedelta(hours=1)
 
 @dataclass
 class Weather:
-    """Decides by a seed what becomes of each request: spells of calm and of storm, until it is over."""
+    """Decides by a seed how each request ends, in periods with and without faults, until it is over."""
 
     chance: random.Random
     is_over: bool = False
     seen: Counter[tuple[str, Fault | None]] = field(default_factory=Counter)
     _left: int = 0
-    """How many requests the spell lasts."""
+    """How many requests the period lasts."""
     _share: float = 0.0
     """How many of its requests meet a fault."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def choose(self, request: Request) -> Fault | None:
-        """Return what becomes of the next request."""
+        """Return how the next request ends."""
         with self._lock:
             if self.is_over:
                 return None
@@ -85,7 +85,7 @@ class Place:
     account: Account
     parts: Parts
     ahead: timedelta = timedelta()
-    """How far the workers' clock is ahead: so that leases end without anybody waiting for it."""
+    """How far the workers' clock is ahead, so that leases end without a wait."""
 
     def __post_init__(self) -> None:
         self.processor = replace(self.parts.make_processor(hash_render, "worker"), clock=self.clock)
@@ -99,7 +99,7 @@ class Place:
 
     @contextmanager
     def working(self) -> Iterator[list[Outcome]]:
-        """Run a worker until the context is left; yield what it tells."""
+        """Run a worker until the context is left; yield its outcomes."""
         told: list[Outcome] = []
         stop = threading.Event()
         worker = Worker(
@@ -115,13 +115,13 @@ class Place:
         thread.start()
         try:
             yield told
-            assert thread.is_alive(), "it goes on whatever the network does"
+            assert thread.is_alive(), "it continues despite the network"
         finally:
             stop.set()
             thread.join()
 
     def check(self) -> None:
-        """Check, at the server itself, that there is all that should be and nothing else."""
+        """Check at the server itself that exactly the expected objects exist."""
         account = self.account
         promise.check(
             replace(self.parts.pipeline, notify=()), account.source, account.output, account.catalog, ()
@@ -171,7 +171,7 @@ def count_visible(url: str) -> int:
 
 
 def change_pictures(account: Account, chance: random.Random, names: list[str]) -> None:
-    """Replace some pictures and delete some; tell the queue to look at everything, too."""
+    """Replace some pictures and delete some; send a tick to the queue, too."""
     for number, name in enumerate(chance.sample(names, len(names) // 2)):
         if number % 3:
             account.upload(name, chance.choice((b"", b"bad", b"half")) + b"new " + name.encode())
@@ -181,10 +181,10 @@ def change_pictures(account: Account, chance: random.Random, names: list[str]) -
 
 
 @pytest.mark.parametrize("weather", SEEDS, indirect=True)
-def test_after_a_bad_network_one_sync_makes_it_all_true(
+def test_one_sync_after_a_bad_network_brings_everything_up_to_date(
     place: Place, weather: Weather, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Pictures come, and half of them are replaced or deleted while their work is under way."""
+    """Pictures are added, and half of them are replaced or deleted while they are processed."""
     account, chance = place.account, random.Random(weather.chance.random())  # noqa: S311 - as above
     names = [f"{number % 3}/ü {number:02}.jpg" for number in range(PICTURES)]
     for name in names:
@@ -243,8 +243,8 @@ CALLS: dict[str, tuple[Callable[[Clients], object], str, type[Failed]]] = {
 
 
 @pytest.mark.parametrize("what", CALLS)
-def test_half_an_answer_is_none_and_may_be_whole_the_next_time(what: str) -> None:
-    """It isn't taken for one that says nothing: no such record, no messages, nothing refused."""
+def test_an_incomplete_answer_is_a_retryable_failure(what: str) -> None:
+    """It isn't mistaken for an empty one: no such record, no messages, nothing refused."""
     call, body, error = CALLS[what]
     checksum = {"x-amz-crc32": str(crc32(body.encode()))}  # DynamoDB's
     half = Answer(200, body[: len(body) // 2], checksum, announced_bytes=len(body))
@@ -253,7 +253,7 @@ def test_half_an_answer_is_none_and_may_be_whole_the_next_time(what: str) -> Non
     assert type(raised.value) is error
 
 
-def test_a_page_from_something_in_between_is_no_answer() -> None:
+def test_a_proxy_s_page_is_not_taken_for_an_answer() -> None:
     call, _, error = CALLS["a listing of objects"]
     with answering([Answer(200, BAD_GATEWAY.decode())]) as (clients, _), pytest.raises(error) as raised:
         call(clients)

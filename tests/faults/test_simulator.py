@@ -1,4 +1,4 @@
-"""A short version of ``make faults``: whatever the weather, the promise holds once it has calmed down."""
+"""A short version of ``make faults``: after any failures, the promise holds once it has calmed down."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def test_a_history_follows_from_its_number() -> None:
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_each_mutation_is_still_one_of_the_core(mutation: Mutation) -> None:
+def test_each_mutation_applies_to_the_core(mutation: Mutation) -> None:
     compile(edit(mutation), mutation.module, "exec")
 
 
 @pytest.mark.parametrize("name", ["a lease is not checked", "keys are not claimed before they are written"])
-def test_the_simulator_can_fail(name: str) -> None:
+def test_the_simulator_catches_a_mutation(name: str) -> None:
     number = next(number for number, mutation in enumerate(MUTATIONS) if mutation.name == name)
     assert "Broken" in live_apart(0, 100, number).failure

@@ -1,4 +1,4 @@
-"""A few seconds of ``make soak``, and that it is able to fail."""
+"""A few seconds of ``make soak``, and proof that it can fail."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ SEEN = Vitals(
 )
 
 
-def test_what_stays_as_it_is_or_was_more_at_first_has_not_grown() -> None:
+def test_constant_or_falling_values_do_not_count_as_growth() -> None:
     table, grown = compare_quarters([*[replace(SEEN, server_mb=200)] * 15, *[SEEN] * 45])
     assert grown == []
     assert "| server mb | 80.0 | 80.0 | 200.0 | 80.0 | 80.0 |" in table
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Vitals)])
-def test_what_grows_is_seen(name: str) -> None:
-    """Of each thing that is looked at: by a third in an hour, and some."""
+def test_growth_is_detected(name: str) -> None:
+    """Each measurement grows by a third in an hour, and some more."""
     before = getattr(SEEN, name)
     taken = [replace(SEEN, **{name: before * (1 + number / 120) + number}) for number in range(60)]
     _, grown = compare_quarters(taken)
@@ -39,15 +39,15 @@ def test_what_grows_is_seen(name: str) -> None:
     assert name in MAY_GROW
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the soak looks at processes in Linux's /proc")
-def test_some_seconds_of_it_leave_nothing_over(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="the soak reads processes in Linux's /proc")
+def test_a_short_soak_leaves_nothing_behind(tmp_path: Path) -> None:
     taken, wrong, done = soak(tmp_path, seconds=3, looks=4)
     assert wrong == []
     assert len(taken) == 4
     assert taken[-1].handles > 0
     assert done["put"] > 0
-    left = tmp_path / "processed/nobody's.jpg"
+    left = tmp_path / "processed/foreign.jpg"
     left.write_bytes(b"x")
     found = check_after(tmp_path, tmp_path / "temporary", {"missing.jpg": True})
     assert any("missing.jpg" in each for each in found)
-    assert "nobody's.jpg is in no record" in found
+    assert "foreign.jpg is in no record" in found

@@ -1,4 +1,4 @@
-"""What a running server holds, looked at from outside (Linux), and whether it holds ever more."""
+"""The resources of a running server, measured from outside (Linux), and whether they grow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """What is held at one moment."""
+    """The resources at one moment."""
 
     server_mb: float
     """Resident memory of the process that holds the catalog."""
@@ -32,7 +32,7 @@ class Vitals:
     temporary_files: int
     """In the folder that the environment names for such files."""
     leases: int
-    """Records that somebody holds."""
+    """Records under a lease."""
 
 
 MAY_GROW: Mapping[str, tuple[float, float]] = {
@@ -45,14 +45,13 @@ MAY_GROW: Mapping[str, tuple[float, float]] = {
     "temporary_files": (0.0, 2.0),
     "leases": (0.0, 3.0),
 }
-"""By how much the median of the last quarter may be above that of the second: a share, and so much more.
-
-Workers are killed at random, so how many there are differs, and how old; a picture in work has a lease.
+"""By how much the median of the last quarter may exceed that of the second: a share and an absolute part.
+Workers are killed at random, so their number and age differ; a picture in progress has a lease.
 """
 
 
 def look(server: int, folder: Path, temporary: Path, catalog: Catalog) -> Vitals:
-    """Return what the server of this process id holds, with its pipeline in ``folder``."""
+    """Return the resources of the server with this process id and its pipeline in ``folder``."""
     workers = find_children(server)
     pids = [server, *workers]
     state = [*folder.glob("*-owners/*"), *folder.glob("*/.renditions/**/*")]
@@ -93,7 +92,7 @@ def _count(folder: str) -> int:
 
 
 def compare_quarters(taken: Sequence[Vitals]) -> tuple[str, list[str]]:
-    """Return a Markdown table of what was seen, and what there was ever more of.
+    """Return a Markdown table of the measurements, and those that grew.
 
     The first quarter is for warming up; the median of the last one is held against that of the second.
     """

@@ -1,6 +1,6 @@
-"""``python -m fuzz``: many damaged files through the worker processes, and a table of what became of them.
+"""``python -m fuzz``: sends many damaged files through the worker processes and prints a table of results.
 
-Every file follows from its number, so ``--first NUMBER --files 1`` has one again. Those that broke a
+Every file follows from its number, so ``--first NUMBER --files 1`` repeats one. Those that broke a
 promise, took too long or cost a worker are kept in a folder. Exits 1 on a broken promise.
 """
 

@@ -1,7 +1,7 @@
-"""Ways to damage a file, from blind to those that know what it is made of.
+"""Ways to damage a file, from blind ones to those that know its format.
 
 Each takes the file and a generator of random numbers, and returns another file. The same generator gives
-the same file, so that a number is enough to have one again.
+the same file, so that a number is enough to repeat one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MAX_INFLATED_BYTES = 10_000_000
 
 
 def damaged(seeds: dict[str, bytes], random: Random) -> tuple[str, bytes]:
-    """Return a seed's name and what became of it after one to four kinds of damage."""
+    """Return a seed's name and its content after one to four kinds of damage."""
     names = sorted(seeds)
     name = random.choice(names)
     content = seeds[name]
@@ -33,7 +33,7 @@ def damaged(seeds: dict[str, bytes], random: Random) -> tuple[str, bytes]:
             content = _spoil_inflated(content, random)
         else:
             content = random.choice(_KINDS)(content, random)[:_MAX_FILE_BYTES]
-    # Otherwise hardly any damage gets past the first look at a PNG.
+    # Otherwise hardly any damaged PNG gets past the first check.
     if content.startswith(_PNG_SIGNATURE) and random.random() < 0.8:
         content = with_right_checksums(content)
     return name, content
@@ -115,7 +115,7 @@ def _exchange_parts(content: bytes, random: Random) -> bytes:
 
 
 def _spoil_inflated(content: bytes, random: Random) -> bytes:
-    """Damage a PNG's pixels below their compression, so that every checksum is right."""
+    """Damage a PNG's pixels below their compression, with valid checksums."""
     parts = [(start, end) for start, end in png_chunks(content) if content[start + 4 : start + 8] == b"IDAT"]
     if not parts:
         return _flip_bits(content, random)

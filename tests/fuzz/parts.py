@@ -1,4 +1,4 @@
-"""Where the parts of a file begin and end, as far as it can be followed: what formats are made of.
+"""Where the parts of a file begin and end, as far as they can be parsed.
 
 Each function yields the spans of JPEG's segments (ITU-T T.81, B.1.1), PNG's chunks, RIFF's chunks, ISO
 boxes (ISO/IEC 14496-12, 4.2), GIF's blocks, TIFF's directory entries, DICOM's elements (PS3.5, 7.1), SVG's
@@ -20,7 +20,7 @@ _CHUNK_FRAME = 12
 
 
 def spans(content: bytes) -> list[tuple[int, int]]:
-    """Return the parts of a file of any format here; none where it has none that can be told."""
+    """Return the parts of a file of any of these formats; none if it can't be parsed."""
     walks: tuple[tuple[int, bytes, Callable[[bytes], Spans]], ...] = (
         (0, b"\xff\xd8", _jpeg_segments),
         (0, b"\x89PNG", png_chunks),
@@ -111,7 +111,7 @@ def _tiff_entries(content: bytes) -> Spans:
 
 
 def _dicom_elements(content: bytes) -> Spans:
-    """Yield each element of explicit type with its tag; of a sequence of no told length, its items' too."""
+    """Yield each element of explicit type with its tag, also in sequences of undefined length."""
     at = 132
     while at + 8 <= len(content):
         is_item = content[at : at + 2] == b"\xfe\xff"

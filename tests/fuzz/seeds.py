@@ -1,4 +1,4 @@
-"""Sound pictures of every kind that is read, for the fuzzer to damage."""
+"""Valid pictures of every kind that is read, for the fuzzer to damage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from imaging.dicoms import dicom, items, ramp
 from imaging.pictures import encoded, heic, interlaced_png, photo, rgb_png
 
 _CREATED = time.gmtime(0)
-"""What PDF files say that they were made at: the same each time."""
+"""The creation time in PDF files: the same each time."""
 _DATED = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 _SRGB = _DATED[:24] + bytes(12) + _DATED[36:]
 """Without the time of its creation (ICC.1:2022, section 7.2.8), so that it is the same each time."""
@@ -39,8 +39,8 @@ def seeds() -> dict[str, bytes]:
 def _exif() -> Image.Exif:
     exif = Image.Exif()
     exif[0x112] = 6
-    exif[0x13B] = "somebody"
-    exif[0x8298] = "somebody's rights"
+    exif[0x13B] = "an artist"
+    exif[0x8298] = "an owner's rights"
     exif.get_ifd(0x8825)[1] = "N"
     return exif
 

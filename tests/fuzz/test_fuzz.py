@@ -1,4 +1,4 @@
-"""A small slice of what ``make fuzz`` does at length."""
+"""A small part of ``make fuzz``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_no_damaged_file_breaks_a_promise() -> None:
     assert min(kinds["made"], kinds["rejected"]) > FILES // 20, "both sides of the line are reached"
 
 
-def test_a_number_is_enough_to_have_a_file_again() -> None:
+def test_the_same_number_gives_the_same_file() -> None:
     assert file_of(17) == file_of(17)
     assert len({file_of(number)[1] for number in range(50)}) > 40
 

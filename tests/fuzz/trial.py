@@ -1,4 +1,4 @@
-"""One damaged file through the pool of worker processes, and what the answer must be."""
+"""Rendering of one damaged file in the pool of worker processes, and the check of the answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LIMITS = Limits(memory=800_000_000)
 SECONDS = float(LIMITS.seconds)
 """The time limit of one picture."""
 MEMORY_BYTES = LIMITS.memory + 200_000_000
-"""The most that a worker process may ever hold, since it is looked at from time to time."""
+"""The most memory that a worker process may ever hold, since it is measured only from time to time."""
 ACCEPT = Accept(formats=tuple(SOURCE_FORMATS), max_pixels=30_000_000)
 ANALYZE = Analyze(
     exif=True,
@@ -43,7 +43,7 @@ ANALYZE = Analyze(
     transparency=True,
 )
 MAX_ANALYSIS_CHARACTERS = 3_000
-"""How long the JSON of what is found out may be: records stay small, whatever a file tells."""
+"""How long the JSON of an analysis may be: records stay small for any file."""
 RECIPES = (
     {"thumb": Rendition(width=48, height=48), "tiny": Rendition(width=16, format="avif", effort=0)},
     {"cover": Rendition(width=32, height=24, fit="cover", gravity="attention", format="webp", effort=0)},
@@ -54,12 +54,12 @@ RECIPES = (
     {"own": Rendition(width=24, format="auto", animation="keep", metadata="all")},
     {"moving": Rendition(width=24, format="webp", effort=0, animation="keep", metadata="copyright")},
 )
-"""What is made of the files in turn."""
+"""The recipes for the files in turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one file."""
+    """The result of one file."""
 
     seed: str
     content: bytes
@@ -68,7 +68,7 @@ class Verdict:
     seconds: float
     message: str = ""
     broken_promise: str = ""
-    """What must not be, in words; empty where all is as it must be."""
+    """The broken promises, in words; empty if there are none."""
 
 
 def file_of(number: int) -> tuple[str, bytes]:
@@ -89,7 +89,7 @@ def try_file(pool: RenderPool, number: int) -> Verdict:
     except WorkerDied as error:
         kind, message = "worker died", str(error)
     except Failed as error:
-        # The pool's word for an exception that nobody expected: a bug.
+        # The pool's message for an unexpected exception: a bug.
         kind, message, broken = "failed", "", f"a failure that isn't time or a worker's death: {error}"
     else:
         kind, message = _kind_of(rendering)
@@ -111,7 +111,7 @@ def _kind_of(rendering: Rendering) -> tuple[str, str]:
 
 
 def _find_fault(rendering: Rendering, recipes: dict[str, Rendition]) -> str:
-    """Return what is wrong with an answer, in words; nothing where it keeps its promises."""
+    """Return the broken promises of an answer, in words."""
     if rendering.original.format == "dicom" and SECRET in repr(rendering):
         return "the patient's name in an answer"
     if rendering.rejected is not None:
@@ -129,13 +129,13 @@ def _find_fault(rendering: Rendering, recipes: dict[str, Rendition]) -> str:
         except Exception as error:  # noqa: BLE001 - whatever another decoder says of it
             return f"{name}: {made.format} that doesn't decode: {error}"
         if size != (made.width, made.height) or not _is_promised(original, recipe, size):
-            return f"{name}: {size} of {original}, told as {made.width} by {made.height}"
+            return f"{name}: {size} of {original}, reported as {made.width} by {made.height}"
     return ""
 
 
 def _find_fault_in(analysis: Analysis | None) -> str:
     if analysis is None:
-        return "a picture that nothing was found out of"
+        return "a picture without an analysis"
     try:
         told = json.dumps(analysis.to_item(), allow_nan=False)
     except ValueError as error:
@@ -144,7 +144,7 @@ def _find_fault_in(analysis: Analysis | None) -> str:
 
 
 def _is_promised(original: tuple[int, int], recipe: Rendition, size: tuple[int, int]) -> bool:
-    """Tell whether the size is what the recipe asks of such a picture, give or take a rounding."""
+    """Return whether the size is what the recipe asks of such a picture, give or take rounding."""
     box = recipe.width or 0, recipe.height or original[1]
     if recipe.fit == "cover":
         return all(side <= limit for side, limit in zip(size, box, strict=True))

@@ -1,4 +1,4 @@
-"""DICOM to test with: data sets made by pydicom, of a patient whose every element says so."""
+"""DICOM test data, made by pydicom, in which every element about the patient has a marker."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from renditions.model.recipe import Rendition
 
 ACCEPT = Accept(formats=("dicom", "png"))
 PNG = Rendition(format="png")
-SECRET = "ZZYZX"  # noqa: S105 - a name that nobody has
-"""What is in everything that tells of the patient, and may be in nothing that is made of the file."""
+SECRET = "ZZYZX"  # noqa: S105 - not a real name
+"""The marker in every element about the patient; no output may have it."""
 
 
 def dicom(
@@ -79,7 +79,7 @@ def items(**elements: Any) -> Items:
 
 
 def _patient() -> Dataset:
-    """Return a data set in which elements of every kind, the private and the nested too, tell of somebody."""
+    """Return a data set in which elements of every kind, private and nested too, are about the patient."""
     data = Dataset()
     data.SOPClassUID = SecondaryCaptureImageStorage
     data.SOPInstanceUID = UID("2.25.1")

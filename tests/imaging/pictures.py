@@ -26,7 +26,7 @@ BEST: dict[str, dict[str, Any]] = {
     "webp": {"lossless": True},
     "avif": {"quality": 97, "subsampling": "4:4:4"},
 }
-"""What Pillow needs to lose as little as it can."""
+"""Pillow's options for the least loss."""
 
 STORED_AS = {
     1: None,
@@ -38,7 +38,7 @@ STORED_AS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""How an upright picture is turned so that its orientation tag turns it back."""
+"""The rotation of an upright picture that its orientation tag reverts."""
 
 Pixels = NDArray[np.int16]
 
@@ -78,7 +78,7 @@ def heic(picture: Image.Image, **options: Any) -> bytes:
 
 
 def stored(picture: Image.Image, file_format: str, orientation: int) -> bytes:
-    """Return the upright picture as a file that says that it was stored in this orientation."""
+    """Return the upright picture as a file stored in this orientation."""
     how = STORED_AS[orientation]
     exif = Image.Exif()
     exif[0x112] = orientation
@@ -118,7 +118,7 @@ def shown(content: bytes, recipe: Rendition) -> Image.Image:
 
 
 def png_chunk(name: bytes, data: bytes) -> bytes:
-    """Return a chunk of PNG with its right checksum."""
+    """Return a PNG chunk with a valid checksum."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 

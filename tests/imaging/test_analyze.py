@@ -1,4 +1,4 @@
-"""What is found out about a picture, held to what Pillow, numpy and other people's packages find."""
+"""The analysis of a picture, compared with Pillow, numpy and other packages."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ ALL = Analyze(
 THUMB = {"thumb": Rendition(width=40)}
 
 
-def looked_at(content: bytes, analyze: Analyze, accept: Accept | None = None) -> Rendering:
-    """Return what becomes of a picture that only is to be looked at."""
+def analyzed(content: bytes, analyze: Analyze, accept: Accept | None = None) -> Rendering:
+    """Return the rendering of a picture that is only analyzed."""
     return render(content, accept or Accept(), {}, analyze)
 
 
 def found_in(content: bytes, analyze: Analyze = ALL) -> Analysis:
-    """Return what is found out of a picture; fail with the reason if it is rejected."""
-    result = looked_at(content, analyze)
+    """Return the analysis of a picture; fail with the reason if it is rejected."""
+    result = analyzed(content, analyze)
     assert result.rejected is None, result.rejected
     assert result.original.analysis
     return result.original.analysis
 
 
 def scene(width: int = 640, height: int = 480, seed: int = 5) -> Image.Image:
-    """Return a picture with what photographs have: large shapes, fine grain and edges."""
+    """Return a picture with the features of a photo: large shapes, fine grain and edges."""
     rng = np.random.default_rng(seed)
     total = np.zeros((height, width, 3))
     for cells in (3, 9, 30, 120):
@@ -110,7 +110,7 @@ SMALL = {
 
 @pytest.mark.parametrize("is_translucent", [False, True])
 @pytest.mark.parametrize("picture", SMALL.values(), ids=SMALL)
-def test_a_thumbhash_is_the_one_of_another_implementation(
+def test_a_thumbhash_equals_that_of_another_implementation(
     picture: Image.Image, *, is_translucent: bool
 ) -> None:
     rgba = small(translucent(picture) if is_translucent else picture)
@@ -125,7 +125,7 @@ def test_a_thumbhash_of_one_colour_shows_that_colour() -> None:
 
 
 @pytest.mark.parametrize("picture", SMALL.values(), ids=SMALL)
-def test_a_blurhash_is_the_one_of_another_implementation(picture: Image.Image) -> None:
+def test_a_blurhash_equals_that_of_another_implementation(picture: Image.Image) -> None:
     across, down = (3, 4) if picture.height > picture.width else (4, 3)
     theirs = blurhash.encode(np.asarray(picture.convert("RGB")), across, down)
     assert make_blurhash(small(picture)) == theirs
@@ -154,27 +154,27 @@ def test_a_placeholder_of_a_file_shows_the_picture(source_format: str) -> None:
 
 
 @pytest.mark.parametrize("placeholder", ["thumbhash", "blurhash"])
-def test_only_the_placeholder_that_is_asked_for_is_made(placeholder: Any) -> None:
+def test_only_the_declared_placeholder_is_made(placeholder: Any) -> None:
     item = found_in(encoded(photo(), "png"), Analyze(placeholder=placeholder)).to_item()
     assert list(item) == [placeholder]
 
 
 @pytest.mark.parametrize("orientation", STORED_AS)
-def test_a_picture_stored_otherwise_is_the_picture_as_displayed(orientation: int) -> None:
+def test_analysis_uses_the_picture_as_displayed(orientation: int) -> None:
     upright = scene(320, 240)
     turned = found_in(stored(upright, "png", orientation))
     assert turned.to_item() == found_in(encoded(upright, "png")).to_item()
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_perceptual_hash_is_the_one_of_imagehash(seed: int) -> None:
+def test_a_perceptual_hash_equals_that_of_imagehash(seed: int) -> None:
     picture = scene(500, 400, seed)
     told = found_in(encoded(picture, "png")).perceptual_hash
     assert told == f"{int(told or '', 16):016x}"
     assert bits_apart(told, phash(picture)) <= 4
 
 
-def test_copies_have_near_hashes_and_other_pictures_far_ones() -> None:
+def test_hashes_of_copies_are_near_and_of_other_pictures_far() -> None:
     picture = scene(400, 300)
     copies = [
         encoded(picture.resize((200, 150)), "jpeg", quality=50),
@@ -187,8 +187,8 @@ def test_copies_have_near_hashes_and_other_pictures_far_ones() -> None:
     assert min(bits_apart(own, other) for other in others) >= 16
 
 
-def test_one_colour_alone_has_one_frequency() -> None:
-    """What cancels out is no noise: only the mean is above the median."""
+def test_the_hash_of_one_colour_has_one_bit() -> None:
+    """Frequencies that cancel out are exactly zero: only the mean is above the median."""
     for colour in ("teal", "#808080", "white"):
         found = found_in(encoded(Image.new("RGB", (70, 50), colour), "png"))
         assert found.perceptual_hash == "8000000000000000"
@@ -232,7 +232,7 @@ def test_a_blurred_picture_breaks_the_rule_on_sharpness() -> None:
     assert kept.original.analysis is None, "the rule alone records nothing"
 
 
-def test_four_colours_are_told_with_their_shares() -> None:
+def test_four_colours_are_found_with_their_shares() -> None:
     shares = dict.fromkeys(("#ff0000", "#00ff00", "#0000ff", "#ffff00"), pytest.approx(0.25, abs=0.01))
     for source in (encoded(quarters(), "png"), encoded(quarters(1200, 800), "png")):
         told = found_in(source).colours
@@ -262,7 +262,7 @@ def test_grey_pictures_have_grey_colours() -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(st.lists(st.tuples(*[st.integers(0, 255)] * 3), max_size=60), st.integers(1, 10))
-def test_colours_are_no_more_than_asked_for_and_their_shares_are_one(
+def test_colours_are_at_most_as_many_as_declared_and_sum_to_one(
     pixels: list[tuple[int, int, int]], most: int
 ) -> None:
     told = find_colours(pixels, most)
@@ -281,7 +281,7 @@ def test_an_opaque_picture_with_alpha_has_no_transparency(source_format: str, si
 
 
 def test_one_transparent_pixel_of_many_is_found() -> None:
-    """It is lost in any smaller level: each pixel is looked at."""
+    """A smaller level would lose it, so each pixel is checked."""
     picture = scene(700, 450).convert("RGBA")
     picture.putpixel((699, 449), (0, 0, 0, 254))
     for source_format in ("png", "webp"):
@@ -294,7 +294,7 @@ def test_one_transparent_pixel_of_many_is_found() -> None:
     assert found_in(encoded(photo(), "jpeg"), Analyze(transparency=True)).transparency is False
 
 
-def test_an_animation_is_told_by_its_first_frame() -> None:
+def test_analysis_uses_the_first_frame_of_an_animation() -> None:
     frames = [quarters(), Image.new("RGB", (120, 80), "black")]
     source = encoded(frames[0], "webp", save_all=True, append_images=frames[1:], lossless=True)
     for recipes in ({}, {"it": Rendition(format="webp", animation="keep")}):
@@ -303,7 +303,7 @@ def test_an_animation_is_told_by_its_first_frame() -> None:
         assert result.original.analysis == found_in(encoded(frames[0], "webp"), Analyze(colours=1))
 
 
-def test_what_is_made_does_not_depend_on_what_is_found_out() -> None:
+def test_analysis_does_not_change_renditions() -> None:
     source = encoded(scene(1280, 960), "jpeg", quality=90)
     recipes = {"large": Rendition(width=1200), "text": Rendition(format="base64")}
     with_it, without = render(source, Accept(), recipes, ALL), render(source, Accept(), recipes)
@@ -311,29 +311,29 @@ def test_what_is_made_does_not_depend_on_what_is_found_out() -> None:
     assert without.original.analysis is None
 
 
-def test_a_base64_rendition_alone_is_looked_at_when_asked() -> None:
+def test_analysis_works_with_only_a_base64_rendition() -> None:
     result = render(encoded(photo(), "png"), Accept(), {"text": Rendition(format="base64")}, ALL)
     assert result.original.analysis
     assert result.original.width == 320
     assert list(result.made) == ["text"]
 
 
-def test_a_damaged_picture_is_rejected_when_it_only_is_looked_at() -> None:
+def test_analysis_alone_rejects_a_damaged_picture() -> None:
     source = encoded(photo(), "jpeg")
-    result = looked_at(source[: len(source) // 2], ALL)
+    result = analyzed(source[: len(source) // 2], ALL)
     assert result.rejected
     assert result.original.analysis is None
 
 
-def test_a_drawing_is_looked_at_as_it_is_drawn() -> None:
+def test_analysis_of_a_drawing_uses_its_pixels() -> None:
     source = b"""<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10">
         <rect x="10" width="10" height="10" fill="#336699"/></svg>"""
-    result = looked_at(source, Analyze(colours=3, transparency=True), Accept(formats=("svg",)))
+    result = analyzed(source, Analyze(colours=3, transparency=True), Accept(formats=("svg",)))
     assert result.original.analysis == Analysis(colours=(DominantColour("#336699", 1.0),), transparency=True)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (2, 3)])
-def test_the_smallest_pictures_have_all_of_it(size: tuple[int, int]) -> None:
+def test_the_smallest_pictures_have_a_full_analysis(size: tuple[int, int]) -> None:
     item = found_in(encoded(Image.new("RGB", size, "teal"), "png"), ALL).to_item()
     assert item.keys() == {"colours", "thumbhash", "perceptual_hash", "sharpness", "transparency"}
     assert found_in(encoded(Image.new("RGB", size, "teal"), "png"), Analyze(placeholder="blurhash")).blurhash

@@ -49,7 +49,7 @@ def frames_of(content: bytes) -> tuple[list[Image.Image], list[int], int]:
 
 @pytest.mark.parametrize("source_format", ["gif", "webp"])
 @pytest.mark.parametrize("output_format", ["gif", "webp", "auto"])
-def test_every_frame_is_kept_with_its_time(source_format: Any, output_format: Any) -> None:
+def test_an_animation_keeps_every_frame_with_its_delay(source_format: Any, output_format: Any) -> None:
     made = rendered(
         animated(source_format, 0), Rendition(format=output_format, width=80, animation="keep", quality=95)
     )
@@ -64,7 +64,7 @@ def test_every_frame_is_kept_with_its_time(source_format: Any, output_format: An
 
 @pytest.mark.parametrize("source_format", ["gif", "webp"])
 @pytest.mark.parametrize("output_format", ["gif", "webp"])
-def test_it_runs_as_often_as_before(source_format: Any, output_format: Any) -> None:
+def test_an_animation_keeps_its_loop_count(source_format: Any, output_format: Any) -> None:
     source = animated(source_format, 3)
     _, _, wanted = frames_of(source)
     made = rendered(source, Rendition(format=output_format, animation="keep", width=40))
@@ -82,7 +82,7 @@ def test_it_runs_as_often_as_before(source_format: Any, output_format: Any) -> N
     ],
     ids=["webp", "gif", "png can't", "jpeg can't"],
 )
-def test_the_first_frame_stands_for_it(source_format: str, recipe: Rendition) -> None:
+def test_a_still_rendition_shows_the_first_frame(source_format: str, recipe: Rendition) -> None:
     picture = opened(rendered(animated(source_format, 0), recipe).content)
     assert getattr(picture, "n_frames", 1) == 1
     assert difference(picture, FRAMES[0].resize((80, 60), Image.Resampling.LANCZOS)) < 14

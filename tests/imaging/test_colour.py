@@ -1,4 +1,4 @@
-"""Colours come out as sRGB, whatever they came in as."""
+"""Colours of any profile come out as sRGB."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def managed(picture: Image.Image, profile: bytes) -> Image.Image:
-    """Return what LittleCMS, driven by Pillow, makes of the picture in sRGB."""
+    """Return the picture in sRGB, converted by LittleCMS through Pillow."""
     converted = ImageCms.profileToProfile(
         picture,
         ImageCms.getOpenProfile(io.BytesIO(profile)),
@@ -95,20 +95,20 @@ def test_alpha_is_kept_through_a_profile() -> None:
 
 
 @pytest.mark.parametrize("profile", [b"no profile at all" * 20, WIDE_GAMUT[:200], b""])
-def test_a_profile_that_says_nothing_is_passed_over(profile: bytes) -> None:
+def test_an_unusable_profile_is_ignored(profile: bytes) -> None:
     source = encoded(photo(), "jpeg", **BEST["jpeg"], icc_profile=profile)
     assert difference(shown(source, PNG), opened(source)) < 0.5
 
 
-def test_a_colour_profile_in_a_grey_picture_is_passed_over() -> None:
+def test_a_colour_profile_in_a_grey_picture_is_ignored() -> None:
     source = encoded(photo().convert("L"), "jpeg", quality=97, icc_profile=WIDE_GAMUT)
     made = shown(source, PNG)
     assert made.mode == "L"
     assert difference(made, opened(source), "L") < 0.5
 
 
-def test_cmyk_without_a_profile_is_close_to_what_it_shows() -> None:
-    """Adobe's inverted CMYK, as Pillow writes it: light stays light, and each ink its own hue."""
+def test_cmyk_without_a_profile_keeps_its_hues() -> None:
+    """Adobe's inverted CMYK, as Pillow writes it: light stays light, and each ink keeps its hue."""
     colours = {"white": (0, 0, 0, 0), "black": (0, 0, 0, 255), "cyan": (255, 0, 0, 0)}
     colours |= {"magenta": (0, 255, 0, 0), "yellow": (0, 0, 255, 0)}
     found = {}
@@ -150,7 +150,7 @@ def test_float_tiff_is_read_as_grey_of_0_to_255() -> None:
 
 
 def test_lab_tiff_is_read_or_rejected() -> None:
-    """8-bit L*a*b* of this layout isn't read by libvips: it is refused with a reason, not shown wrong."""
+    """8-bit L*a*b* of this layout isn't read by libvips: it is rejected with a reason."""
     lab = ImageCms.profileToProfile(
         photo(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
@@ -189,14 +189,14 @@ KEPT_OR_NOT: tuple[Any, ...] = ("keep", "srgb")
 
 
 @pytest.mark.parametrize("output_format", PROFILED)
-def test_a_kept_profile_comes_with_the_colours_that_it_is_about(output_format: Any) -> None:
+def test_a_kept_profile_keeps_its_colours(output_format: Any) -> None:
     source = encoded(photo(), "png", icc_profile=WIDE_GAMUT)
     made = shown(source, Rendition(format=output_format, profile="keep", width=160))
     assert made.info["icc_profile"] == WIDE_GAMUT
     assert difference(made, photo().resize((160, 120), Image.Resampling.LANCZOS)) < 4
 
 
-def test_a_picture_whose_profiles_differ_between_renditions_has_each_as_declared() -> None:
+def test_renditions_of_one_picture_can_have_different_profiles() -> None:
     source = encoded(photo(), "png", icc_profile=WIDE_GAMUT)
     recipes = {
         "kept": Rendition(format="png", profile="keep"),
@@ -209,12 +209,12 @@ def test_a_picture_whose_profiles_differ_between_renditions_has_each_as_declared
     assert [picture.info.get("icc_profile") for picture in made.values()] == [WIDE_GAMUT, None, WIDE_GAMUT]
 
 
-def test_grey_stays_as_it_is_too() -> None:
+def test_a_kept_grey_profile_keeps_its_greys() -> None:
     grey = shown(encoded(photo().convert("L"), "png", icc_profile=WIDE_GAMUT), replace(PNG, profile="keep"))
     assert np.array_equal(pixels(grey, "L"), pixels(photo().convert("L"), "L"))
 
 
-def test_cmyk_becomes_srgb_whatever_is_kept() -> None:
+def test_cmyk_becomes_srgb_under_any_policy() -> None:
     source = encoded(photo().convert("CMYK"), "jpeg", quality=95)
     kept, converted = (shown(source, Rendition(quality=95, profile=profile)) for profile in KEPT_OR_NOT)
     assert kept.mode == "RGB"

@@ -59,7 +59,7 @@ def test_a_png_with_any_wrong_byte_is_rejected(cut_into: str) -> None:
 
 @pytest.mark.parametrize("kind", FILES)
 def test_a_file_with_a_hole_is_rejected_or_whole(kind: str) -> None:
-    """Noise over a tenth of the file: refused wherever the format lets the decoder see it."""
+    """Noise over a tenth of the file: rejected wherever the format makes damage visible."""
     whole = FILES[kind]
     noise = np.random.default_rng(1).bytes(len(whole) // 10)
     results = [
@@ -73,7 +73,7 @@ def test_a_file_with_a_hole_is_rejected_or_whole(kind: str) -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(sorted(FILES)), st.data())
-def test_no_damage_raises(kind: str, data: st.DataObject) -> None:
+def test_damaged_files_never_raise(kind: str, data: st.DataObject) -> None:
     """Flipped, inserted and removed bytes: a result every time, and nothing made of a rejected picture."""
     content = bytearray(FILES[kind])
     for _ in range(data.draw(st.integers(1, 4))):
@@ -92,7 +92,7 @@ def test_no_damage_raises(kind: str, data: st.DataObject) -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\x00", b""]), st.binary())
-def test_no_bytes_raise(start: bytes, rest: bytes) -> None:
+def test_random_bytes_never_raise(start: bytes, rest: bytes) -> None:
     assert render(start + rest, Accept(), RECIPES).rejected
 
 
@@ -121,28 +121,28 @@ def _with_odd_scan_parameters(jpeg: bytes) -> bytes:
     ],
     ids=["stray bytes", "scan parameters", "both", "trailer", "fill bytes"],
 )
-def test_a_jpeg_against_the_letter_but_whole_is_read(spoil: Any) -> None:
+def test_a_jpeg_with_harmless_warnings_is_read(spoil: Any) -> None:
     """What cameras are known to write: libjpeg warns of it, and every pixel is there."""
     source = FILES["jpeg"]
     assert difference(shown(spoil(source), Rendition(format="png")), opened(source)) < 0.5
 
 
 @pytest.mark.parametrize("spoil", [_with_stray_bytes, _with_odd_scan_parameters])
-def test_a_jpeg_against_the_letter_and_damaged_is_rejected(spoil: Any) -> None:
-    """A fault that is forgiven hides none that isn't."""
+def test_a_damaged_jpeg_with_harmless_warnings_is_rejected(spoil: Any) -> None:
+    """A tolerated fault doesn't hide another one."""
     source = spoil(FILES["jpeg"])
     assert render(source[: len(source) // 2], Accept(), RECIPES).rejected
 
 
-def test_an_unknown_png_chunk_and_a_broken_profile_are_no_damage() -> None:
+def test_an_unknown_png_chunk_or_a_broken_profile_is_accepted() -> None:
     source = FILES["png"]
     extra = png_chunk(b"prVt", b"private") + png_chunk(b"iCCP", b"x\x00\x00not a deflated profile")
     made = shown(source[:33] + extra + source[33:], Rendition(format="png"))
     assert difference(made, photo()) == 0
 
 
-def test_a_reason_that_quotes_the_file_is_printable_and_of_this_file_alone() -> None:
-    """What is no UTF-8 and what controls terminals comes from files: neither raises nor passes."""
+def test_a_reason_that_quotes_a_file_is_printable() -> None:
+    """Invalid UTF-8 and control characters come from files: they neither raise nor reach the reason."""
     exif = Image.Exif()
     exif[0x112] = 6
     turned = encoded(photo(), "avif", exif=exif)
@@ -154,7 +154,7 @@ def test_a_reason_that_quotes_the_file_is_printable_and_of_this_file_alone() -> 
 
 
 def _png_of(data: bytes) -> bytes:
-    """Return a PNG of 96 by 64 of this compressed data, every chunk with its right checksum."""
+    """Return a PNG of 96 by 64 of this compressed data, every chunk with a valid checksum."""
     header = struct.pack(">IIBBBBB", 96, 64, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, chunk) for name, chunk in chunks)
@@ -183,7 +183,7 @@ def test_a_png_whose_chunk_has_a_wrong_checksum_is_rejected(name: bytes) -> None
     ids=["wrong checksum", "no checksum", "a row too few", "no such filter"],
 )
 def test_a_png_whose_inflated_data_is_wrong_is_rejected(data: bytes) -> None:
-    """Behind chunks whose own checksums are right."""
+    """In chunks with valid checksums."""
     assert render(_png_of(zlib.compress(_ROWS)), Accept(), RECIPES).rejected is None
     assert render(_png_of(data), Accept(), RECIPES).rejected
 
@@ -230,7 +230,7 @@ _TIFF_PIXELS = {
 
 @pytest.mark.parametrize("compression", _TIFF_PIXELS)
 def test_a_compressed_tiff_with_a_hole_in_a_strip_is_rejected(compression: str) -> None:
-    """Of deflated data the checksum tells, which libtiff doesn't read; of the others its warnings."""
+    """Deflated data has a checksum, which libtiff ignores; others cause its warnings."""
     picture = _TIFF_PIXELS[compression]
     kind = {"deflate": "tiff_adobe_deflate"}.get(compression, compression)
     for order in ("sound", "unsound"):
@@ -258,7 +258,7 @@ def test_a_heic_without_a_size_is_rejected() -> None:
     assert render(source, Accept(), RECIPES).rejected == reason
 
 
-def test_a_tiff_with_a_directory_against_the_letter_but_whole_is_read() -> None:
+def test_a_tiff_with_an_unordered_directory_is_read() -> None:
     """What scanners are known to write: libtiff warns of the order, and every pixel is there."""
     source = encoded(photo(), "tiff", compression="packbits")
     at = int.from_bytes(source[4:8], "little") + 2

@@ -1,4 +1,4 @@
-"""DICOM in, with numpy and the standard's own formulas for the truth."""
+"""DICOM input, compared with numpy and the standard's own formulas."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from renditions.model.recipe import Rendition
 COLOURS = np.asarray(photo(64, 48))
 
 
-def test_a_file_is_told_by_its_content_and_described() -> None:
+def test_dicom_is_identified_by_its_content_and_described() -> None:
     result = render(dicom(ramp(0, 255, "u1")), ACCEPT, {"it": PNG})
     assert (result.original.format, result.original.frames) == ("dicom", 1)
     assert (result.original.width, result.original.height) == (256, 16)
@@ -31,23 +31,23 @@ def test_a_file_is_told_by_its_content_and_described() -> None:
     )
 
 
-def test_eight_bits_without_a_window_stay_as_they_are() -> None:
+def test_eight_bits_without_a_window_are_unchanged() -> None:
     assert row(dicom(ramp(20, 90, "u1"))) == list(range(20, 91))
 
 
-def test_dark_is_stored_as_light_in_monochrome1() -> None:
+def test_monochrome1_is_inverted() -> None:
     inverted = row(dicom(ramp(0, 255, "u1"), PhotometricInterpretation="MONOCHROME1"))
     assert inverted == list(range(255, -1, -1))
 
 
 @pytest.mark.parametrize(("low", "high", "kind"), [(300, 1400, "u2"), (-1000, 800, "i2"), (-90, 60, "i1")])
-def test_without_a_window_the_values_that_are_there_are_the_range(low: int, high: int, kind: str) -> None:
+def test_without_a_window_the_existing_values_are_the_range(low: int, high: int, kind: str) -> None:
     content = dicom(ramp(low, high, kind), RescaleSlope=2, RescaleIntercept=-1024)
     expected = np.rint(np.linspace(0, 255, high - low + 1))
     assert np.abs(np.array(row(content)) - expected).max() <= 1
 
 
-def test_padding_is_no_part_of_the_range() -> None:
+def test_padding_values_do_not_count_for_the_range() -> None:
     values = ramp(100, 300, "i2")
     values[8:] = -2000
     assert row(dicom(values, PixelPaddingValue=-2000)) == row(dicom(ramp(100, 300, "i2")))
@@ -79,7 +79,7 @@ def test_a_window_of_one_value_is_a_threshold() -> None:
     assert row(dicom(ramp(0, 9, "u1"), WindowCenter=5, WindowWidth=1)) == [0] * 5 + [255] * 5
 
 
-def test_a_modality_lut_says_what_values_mean() -> None:
+def test_a_modality_lut_is_applied() -> None:
     meant = np.array([0, 3000, 1000, 4000], "u2").tobytes()
     table = items(LUTDescriptor=[4, 10, 16], ModalityLUTType="US", LUTData=meant)
     content = dicom(ramp(10, 13, "u1"), ModalityLUTSequence=table, WindowCenter=2000, WindowWidth=4000)
@@ -101,20 +101,20 @@ def test_an_enhanced_file_has_a_window_for_each_frame() -> None:
     assert [int((page == 0).sum()) for page in pages] == [20, 50]
 
 
-def test_unused_bits_say_nothing() -> None:
-    """Of 16 bits 12 are used; what other programs left above them is cut off."""
+def test_unused_bits_are_ignored() -> None:
+    """12 of 16 bits are used; bits that other programs left above them are cut off."""
     values = ramp(0, 4095, "u2")
     assert row(dicom(values | 0xF000, BitsStored=12)) == row(dicom(values, BitsStored=12))
 
 
-def test_one_bit_a_pixel() -> None:
+def test_one_bit_per_pixel_is_read() -> None:
     bits = np.tile(np.array([0b01010101], "u1"), (16, 2))
     content = dicom(bits, BitsAllocated=1, BitsStored=1, Columns=16, PixelRepresentation=0)
     assert row(content) == [255, 0] * 8
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_a_palette_gives_colours(bits: int) -> None:
+def test_a_dicom_palette_is_applied(bits: int) -> None:
     tables: dict[str, Any] = {
         f"{name}PaletteColorLookupTable{part}": value
         for name, levels in (("Red", (255, 0, 0)), ("Green", (0, 255, 0)), ("Blue", (0, 51, 255)))
@@ -127,7 +127,7 @@ def test_a_palette_gives_colours(bits: int) -> None:
     assert pixels(shown(content))[0].tolist() == [[255, 0, 0], [0, 255, 51], [0, 0, 255]]
 
 
-def test_colours_are_those_of_the_file_in_either_order() -> None:
+def test_colours_by_pixel_and_by_plane_are_read() -> None:
     planes = np.ascontiguousarray(COLOURS.transpose(2, 0, 1)).reshape(COLOURS.shape)
     for content in (dicom(COLOURS), dicom(planes, PlanarConfiguration=1)):
         assert (pixels(shown(content)) == COLOURS).all()
@@ -141,7 +141,7 @@ def test_ybr_becomes_rgb() -> None:
     assert np.abs(pixels(shown(content)) - COLOURS).max() <= 3
 
 
-def test_jpeg_inside_is_decoded_with_its_own_metadata_left_behind() -> None:
+def test_a_jpeg_in_dicom_is_decoded_without_its_metadata() -> None:
     exif = Image.Exif()
     exif[0x13B] = SECRET
     exif[0x112] = 6
@@ -153,7 +153,7 @@ def test_jpeg_inside_is_decoded_with_its_own_metadata_left_behind() -> None:
     assert np.abs(pixels(opened(made)) - COLOURS).mean() < 1
 
 
-def test_rle_and_jpeg_2000_inside_are_decoded_as_they_were() -> None:
+def test_rle_and_jpeg_2000_in_dicom_are_decoded_exactly() -> None:
     assert (pixels(shown(as_runs(dicom(COLOURS)))) == COLOURS).all()
     inside = encoded(photo(64, 48), "jpeg2000", irreversible=False, no_jp2=True)
     content = dicom(COLOURS, syntax=JPEG2000Lossless, encoded=[inside], PhotometricInterpretation="RGB")
@@ -169,7 +169,7 @@ def test_a_window_of_another_program_s_file_is_applied() -> None:
 
 
 @pytest.mark.parametrize("how", ["RLE", "bigendian", "expb", "implicit", "jp2klossless", "padded"])
-def test_one_picture_looks_the_same_however_it_is_written(how: str) -> None:
+def test_one_picture_gives_the_same_pixels_in_every_transfer_syntax(how: str) -> None:
     assert shown(sample(f"MR_small_{how}.dcm")).tobytes() == shown(sample("MR_small.dcm")).tobytes()
 
 
@@ -178,12 +178,12 @@ def test_one_picture_looks_the_same_however_it_is_written(how: str) -> None:
     ["SC_rgb_rle.dcm", "SC_rgb_rle_16bit.dcm", "SC_ybr_full_422_uncompressed.dcm", "SC_rgb_gdcm_KY.dcm",
      "SC_rgb_dcmtk_+eb+cy+n1.dcm", "SC_rgb_dcmtk_+eb+cy+s4.dcm", "SC_rgb_jpeg_dcmtk.dcm"],
 )  # fmt: skip
-def test_one_chart_has_the_same_colours_however_it_is_written(name: str) -> None:
+def test_one_chart_gives_the_same_colours_in_every_transfer_syntax(name: str) -> None:
     assert difference(shown(sample(name)), shown(sample("SC_rgb_dcmtk_+eb+cr.dcm"))) < 3
 
 
 def test_a_jpeg_of_rgb_is_not_taken_for_ycbcr() -> None:
-    """Its segment that says so is damaged; the data set says it too."""
+    """Its segment with the colour space is damaged, but the data set has it too."""
     assert pixels(shown(sample("SC_rgb_jpeg.dcm")))[0, 0].tolist() == [244, 244, 244]
 
 
@@ -204,7 +204,7 @@ def test_a_jpeg_of_rgb_is_not_taken_for_ycbcr() -> None:
         ),
     ],
 )
-def test_pixels_become_square_and_none_is_lost(elements: dict[str, Any], size: tuple[int, int]) -> None:
+def test_pixels_that_are_not_square_become_square(elements: dict[str, Any], size: tuple[int, int]) -> None:
     content = dicom(np.full((30, 40), 200, "u1"), **elements)
     picture = shown(content)
     assert picture.size == size
@@ -212,7 +212,7 @@ def test_pixels_become_square_and_none_is_lost(elements: dict[str, Any], size: t
     assert render(content, ACCEPT, {}).original.width == size[0]
 
 
-def test_frames_are_chosen_as_pages_are() -> None:
+def test_dicom_frames_are_chosen_like_pages() -> None:
     frames = np.stack([np.full((20, 30), value, "u1") for value in (10, 20, 30, 40)])
     content = dicom(frames)
     assert render(content, ACCEPT, {}).original.frames == 4
@@ -239,7 +239,7 @@ def test_frames_are_chosen_as_pages_are() -> None:
         (np.stack([ramp(0, 99, "u1"), ramp(100, 199, "u1")]), {}),
     ],
 )
-def test_runs_become_the_values_that_they_were_made_of(values: Any, elements: dict[str, Any]) -> None:
+def test_rle_runs_decode_to_their_values(values: Any, elements: dict[str, Any]) -> None:
     raw = dicom(values, **elements)
     for page in ("1", "2") if values.ndim == 3 and values.shape[-1] != 3 else ("1",):
         recipe = replace(PNG, pages=page)

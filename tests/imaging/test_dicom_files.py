@@ -1,4 +1,4 @@
-"""What DICOM files may not do: tell of the patient, lie about their size, or break anything."""
+"""DICOM files can't reveal the patient, lie about their size, or break anything."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ EVERYTHING = Analyze(
     Rendition(format="avif", metadata="all"),
     Rendition(format="pdf", metadata="all"),
 ])  # fmt: skip
-def test_nothing_of_the_patient_is_in_what_is_made(
+def test_no_output_has_anything_of_the_patient(
     recipe: Rendition, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither in a rendition nor in what is kept, logged or printed of the picture."""
+    """Neither in a rendition nor in the record, the log or the output."""
     caplog.set_level(logging.DEBUG)
     content = dicom(ramp(0, 255, "u1"))
     assert content.count(SECRET.encode()) > 15
@@ -64,16 +64,16 @@ def test_nothing_of_the_patient_is_in_what_is_made(
     assert SECRET not in f"{caplog.text}{told.out}{told.err}{json.dumps(result.original.analysis.to_item())}"
 
 
-def test_the_file_itself_is_never_passed_on_as_text() -> None:
+def test_a_dicom_is_never_copied_as_base64() -> None:
     content = dicom(ramp(0, 255, "u1"))
-    reason = "expected a picture whose file tells of nobody, found dicom"
+    reason = "expected a format without personal data, found dicom"
     alone = render(content, ACCEPT, {"text": Rendition(format="base64")})
     assert (alone.made, alone.errors) == ({}, {"text": reason})
     both = render(content, ACCEPT, {"text": Rendition(format="base64", data_uri=True), "it": PNG})
     assert (set(both.made), both.errors) == ({"it"}, {"text": reason})
 
 
-def test_pixels_that_tell_of_the_patient_are_refused_unless_allowed() -> None:
+def test_pixels_that_identify_the_patient_are_rejected_unless_allowed() -> None:
     content = dicom(ramp(0, 255, "u1"), BurnedInAnnotation="YES")
     assert refusal(content) == "expected pixels that don't tell whom they show, found BurnedInAnnotation YES"
     assert row(content=dicom(ramp(0, 255, "u1"), BurnedInAnnotation="NO"))[:3] == [0, 1, 2]
@@ -103,7 +103,7 @@ def test_pixels_that_tell_of_the_patient_are_refused_unless_allowed() -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_can_t_be_so_is_refused_with_the_reason(content: bytes, reason: str) -> None:
+def test_contradictory_dicom_is_rejected_with_the_reason(content: bytes, reason: str) -> None:
     assert reason in refusal(content)
 
 
@@ -118,11 +118,11 @@ def test_what_can_t_be_so_is_refused_with_the_reason(content: bytes, reason: str
         ("badVR.dcm", "expected a DICOM header, found damaged data"),
     ],
 )
-def test_what_isn_t_read_is_refused_by_its_name(name: str, reason: str) -> None:
+def test_an_unsupported_transfer_syntax_is_rejected_by_its_name(name: str, reason: str) -> None:
     assert reason in refusal(sample(name))
 
 
-def test_limits_are_held_before_anything_is_decoded() -> None:
+def test_dicom_limits_are_checked_before_decoding() -> None:
     content = dicom(np.zeros((3, 100, 100), "u1"))
     assert refusal(content, replace(ACCEPT, max_pixels=9_999)) == (
         "expected at most 9,999 pixels, found 10,000: 100 by 100"
@@ -134,8 +134,8 @@ def test_limits_are_held_before_anything_is_decoded() -> None:
     assert refused == "expected at most 2 pages, found 3"
 
 
-def test_runs_beyond_the_last_pixel_are_left_alone() -> None:
-    """50 MB of runs are 3 GB of pixels, of which the file says that it has four."""
+def test_rle_runs_beyond_the_last_pixel_are_ignored() -> None:
+    """50 MB of runs are 3 GB of pixels, but the file declares only four."""
     header = struct.pack("<16L", 1, 64, *[0] * 14)
     content = dicom(np.zeros((2, 2), "u1"), syntax=RLELossless, encoded=[header + b"\x81\x40" * 10_000_000])
     tracemalloc.start()
@@ -146,7 +146,7 @@ def test_runs_beyond_the_last_pixel_are_left_alone() -> None:
         tracemalloc.stop()
 
 
-def test_of_many_frames_only_the_wanted_ones_are_held() -> None:
+def test_only_the_wanted_frames_are_in_memory() -> None:
     """Neither a header nor a frame takes a copy of all the pixels: a document of 500 would take 1,000."""
     content = dicom(np.zeros((200, 100, 1000), "u1"))
     render(content, ACCEPT, {"it": PNG})
@@ -158,12 +158,12 @@ def test_of_many_frames_only_the_wanted_ones_are_held() -> None:
         tracemalloc.stop()
 
 
-def test_values_without_end_are_refused_before_they_are_read() -> None:
+def test_a_huge_element_is_rejected_before_it_is_read() -> None:
     centers = dicom(ramp(0, 9, "u1"), WindowCenter=[1] * 3000, WindowWidth=1)
     assert "expected at most 4,096 bytes in an element" in refusal(centers)
 
 
-def test_what_is_nested_without_end_is_refused() -> None:
+def test_endless_nesting_is_rejected() -> None:
     content = dicom(ramp(0, 9, "u1"))
     deep = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 100_000
     at = content.index(b"\x08\x00\x50\x00SH")  # AccessionNumber: elements are in order
@@ -179,7 +179,7 @@ def test_without_pydicom_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 @settings(deadline=None, max_examples=200)
 @given(st.data())
-def test_a_damaged_file_is_made_or_refused_and_its_patient_never_told(data: st.DataObject) -> None:
+def test_a_damaged_dicom_never_reveals_its_patient(data: st.DataObject) -> None:
     content = bytearray(data.draw(st.sampled_from(SEEDS)))
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(128, len(content) - 1))

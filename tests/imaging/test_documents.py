@@ -22,7 +22,7 @@ from renditions.model.recipe import Rendition
 from renditions.model.record import Original
 
 PAGES = [photo(90, 60).rotate(90 * turn) for turn in range(4)]
-"""Of one size, each told from the others by its colours."""
+"""Pages of one size with different colours."""
 
 
 def tiff(pages: list[Image.Image], **options: Any) -> bytes:
@@ -52,7 +52,7 @@ def test_a_tiffs_chosen_pages_become_a_tiff_in_that_order(
     assert worst < (8 if compression == "jpeg" else 0.01)
 
 
-def test_one_chosen_page_becomes_any_format_and_several_renditions_choose_on_their_own() -> None:
+def test_renditions_choose_their_own_pages_in_any_format() -> None:
     recipes = {
         "cover": Rendition(format="png"),
         "third": Rendition(format="png", pages="3"),
@@ -80,7 +80,7 @@ def test_pages_become_the_pages_of_a_pdf_as_pdfium_reads_it() -> None:
     assert (made.width, made.height) == sizes[0]
 
 
-def test_a_pdf_of_pages_is_compressed_and_keeps_max_bytes() -> None:
+def test_a_pdf_of_several_pages_is_compressed_within_max_bytes() -> None:
     source = tiff([photo(300, 200)] * 3)
     whole = rendered(source, Rendition(format="pdf", pages="all"))
     assert len(whole.content) < len(source) / 8
@@ -107,14 +107,14 @@ def test_a_tiff_of_pages_of_several_sizes_is_refused_or_made_of_one_size() -> No
     assert [page.size for page in frames(rendered(source, boxed).content)] == [(50, 50)] * 2
 
 
-def test_pages_that_a_document_hasnt_are_refused_and_other_renditions_made() -> None:
+def test_missing_pages_fail_only_their_rendition() -> None:
     recipes = {"fifth": Rendition(pages="5"), "first": Rendition()}
     result = render(tiff(PAGES), Accept(), recipes)
     assert result.errors == {"fifth": "expected pages 5, found 4 in all"}
     assert list(result.made) == ["first"]
 
 
-def test_a_still_picture_has_one_page_and_an_animations_frames_are_none() -> None:
+def test_pictures_and_animations_have_one_page() -> None:
     assert difference(shown(encoded(photo(), "png"), Rendition(format="tiff", pages="all")), photo()) == 0
     animated = encoded(PAGES[0], "gif", save_all=True, append_images=PAGES[1:])
     assert len(frames(rendered(animated, Rendition(format="tiff", pages="all")).content)) == 1
@@ -217,7 +217,7 @@ def test_a_pdfs_page_is_drawn_as_large_as_it_is_needed(recipe: Rendition, size: 
     assert difference(made, corner(*size)) < 0.5
 
 
-def test_a_pdf_becomes_a_jpeg_by_itself_and_is_recorded_in_points() -> None:
+def test_auto_makes_a_jpeg_of_a_pdf_and_records_points() -> None:
     source = pdf(LANDSCAPE, "/MediaBox [0 0 50 50]")
     result = render(
         source, PDF, {"it": Rendition(format="auto", key="{key}"), "raw": Rendition(format="base64")}
@@ -258,14 +258,14 @@ def test_chosen_pages_of_a_pdf_become_a_document_of_the_sizes_that_they_need() -
     assert [page.size for page in frames(result.made["scan"].content)] == [(90, 90)] * 2
 
 
-def test_what_is_filled_in_and_remarked_is_drawn() -> None:
-    """An annotation with its own appearance, and a form's field, as a reader shows them."""
+def test_form_fields_and_annotations_are_drawn() -> None:
+    """An annotation with its own appearance, and a form field, as a PDF reader shows them."""
     appearance = "<< /Type /Annot /Subtype /Square /Rect [150 50 200 100] /IC [0 0 1] /C [0 0 1] /F 4 >>"
     made = opened(rendered(pdf(f"{LANDSCAPE} /Annots [{appearance}]"), Rendition(format="png"), PDF).content)
     assert made.getpixel((175, 25)) == (0, 0, 255)
 
 
-def test_the_first_of_a_hundred_thousand_pages_is_drawn_and_all_are_refused() -> None:
+def test_of_a_huge_document_the_first_page_is_drawn_but_not_all() -> None:
     source = pdf(LANDSCAPE, kids="4 0 R " * 100_000, count=100_000)
     recipes = {"cover": Rendition(format="png")}
     assert render(source, PDF, recipes).original.frames == 100_000
@@ -306,7 +306,7 @@ def test_a_hostile_or_damaged_pdf_is_rejected_with_the_reason(content: bytes, re
 
 
 def test_a_page_of_a_million_points_is_drawn_small() -> None:
-    """It is no danger: it never has more pixels than are asked for."""
+    """It is harmless: it is drawn with only the needed pixels."""
     made = rendered(pdf("/MediaBox [0 0 1000000 1000000]"), Rendition(width=100), PDF)
     assert (made.width, made.height) == (100, 100)
 
@@ -329,7 +329,7 @@ def test_without_pdfium_a_pdf_fails_and_says_what_to_install(monkeypatch: pytest
 
 @settings(deadline=None, max_examples=60)
 @given(st.data())
-def test_no_damage_to_a_pdf_raises(data: st.DataObject) -> None:
+def test_a_damaged_pdf_never_raises(data: st.DataObject) -> None:
     content = bytearray(pdf(LANDSCAPE, LANDSCAPE))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(8, len(content) - 1))] = data.draw(st.integers(0, 255))

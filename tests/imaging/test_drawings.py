@@ -1,4 +1,4 @@
-"""SVG in: drawn as large as it is needed, and refused where it could reach out or never end."""
+"""SVG input: drawn in the needed size, and rejected if it has external references or never ends."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def refusal(content: bytes) -> str:
     ],
 )
 def test_a_drawing_is_drawn_as_large_as_it_is_needed(recipe: Rendition, size: tuple[int, int]) -> None:
-    """Sharp at any size: nothing of it was ever small."""
+    """Sharp at any size: it is never drawn small and enlarged."""
     made = shown(svg(CROSS), recipe)
     assert made.size == size
     if recipe.fit != "fill":
@@ -92,7 +92,7 @@ def test_several_sizes_are_drawn_once_and_recorded() -> None:
         ('viewBox="-5 -5 1000000 1000"', (1_000_000, 1_000), (1000, 1)),
     ],
 )
-def test_size_and_proportions_are_the_drawings_own(
+def test_a_drawing_keeps_its_own_size_and_proportions(
     attributes: str, natural: tuple[int, int], at_a_thousand: tuple[int, int]
 ) -> None:
     result = render(svg(CROSS, attributes), SVG, {"it": Rendition(format="png", width=1000)})
@@ -101,7 +101,7 @@ def test_size_and_proportions_are_the_drawings_own(
     assert (result.made["it"].width, result.made["it"].height) == at_a_thousand
 
 
-def test_a_drawing_on_a_colour_and_on_its_side() -> None:
+def test_a_drawing_can_have_a_background_and_a_rotation() -> None:
     made = shown(svg(CROSS), Rendition(format="png", width=60, rotate=90, background="#00ff00"))
     assert difference(made, cross(80, 60).transpose(Image.Transpose.ROTATE_270), "RGBA") == 0
     flat = shown(svg(CROSS), Rendition(width=80, background="#00ff00"))
@@ -181,7 +181,7 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
         (b"<?xml version='1.0'?><html><svg/></html>", "expected an svg element, found 'html'"),
     ],
 )  # fmt: skip
-def test_what_reaches_out_or_never_ends_is_refused_with_the_reason(content: bytes, reason: str) -> None:
+def test_drawings_with_external_references_or_without_end_are_rejected(content: bytes, reason: str) -> None:
     assert reason in refusal(content)
 
 
@@ -201,13 +201,13 @@ def test_what_reaches_out_or_never_ends_is_refused_with_the_reason(content: byte
         b"\xef\xbb\xbf" + svg(CROSS),
     ],
 )
-def test_what_only_looks_like_it_is_drawn(content: bytes) -> None:
+def test_harmless_references_are_drawn(content: bytes) -> None:
     assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
 
 
 @pytest.fixture
 def listener() -> Iterator[tuple[str, list[str]]]:
-    """Yield a server's address, and what was asked of it."""
+    """Yield a server's URL, and the requests that it got."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -227,8 +227,8 @@ def listener() -> Iterator[tuple[str, list[str]]]:
     server.server_close()
 
 
-def test_the_loader_itself_fetches_nothing_either(listener: tuple[str, list[str]], tmp_path: Path) -> None:
-    """What the reading through might miss: librsvg, given bytes without a place, has nowhere to look."""
+def test_librsvg_itself_loads_no_external_reference(listener: tuple[str, list[str]], tmp_path: Path) -> None:
+    """References that our check might miss: librsvg, given bytes without a base URL, can't load any."""
     from renditions.imaging.vips import load  # noqa: PLC0415
 
     url, asked = listener
@@ -246,7 +246,7 @@ def test_a_drawing_is_accepted_only_when_asked_for() -> None:
     assert result.rejected == "expected jpeg, png, webp, avif, gif, tiff, heic, found svg"
 
 
-def test_a_compressed_drawing_is_no_svg() -> None:
+def test_a_compressed_drawing_is_rejected() -> None:
     import gzip  # noqa: PLC0415
 
     assert "found gzip" in refusal(gzip.compress(svg(CROSS)))
@@ -254,7 +254,7 @@ def test_a_compressed_drawing_is_no_svg() -> None:
 
 @settings(deadline=None, max_examples=80)
 @given(st.data())
-def test_no_damage_to_a_drawing_raises(data: st.DataObject) -> None:
+def test_a_damaged_drawing_never_raises(data: st.DataObject) -> None:
     content = bytearray(
         svg(f'<defs><g id="g">{CROSS}</g></defs><use href="#g"/><style>g{{fill:red}}</style>')
     )

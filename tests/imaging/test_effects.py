@@ -1,4 +1,4 @@
-"""Turning, pixel ratio and colour adjustments, against Pillow and numpy."""
+"""Rotation, pixel ratio and colour adjustments, compared with Pillow and numpy."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_picture_is_rotated_clockwise_and_then_mirrored(rotate: Any, flip: Any
     assert difference(made, wanted) == 0
 
 
-def test_turned_renditions_share_levels_and_keep_their_own_boxes() -> None:
+def test_rotated_renditions_share_levels_and_keep_their_own_boxes() -> None:
     turns: Any = {str(rotate): rotate for rotate in ROTATIONS}
     recipes = {
         name: Rendition(rotate=rotate, width=80, height=60, fit="cover", format="png")
@@ -83,7 +83,7 @@ def test_pixel_ratio_multiplies_both_sides() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
-def test_adjustments_are_what_their_formulas_say_and_leave_alpha(mode: str) -> None:
+def test_adjustments_follow_their_formulas_and_keep_alpha(mode: str) -> None:
     source = photo(50, 40).convert(mode)
     if mode.endswith("A"):
         source.putalpha(Image.linear_gradient("L").resize((50, 40)))
@@ -119,7 +119,7 @@ def test_new_fields_at_their_default_change_no_fingerprint() -> None:
 
 @pytest.mark.parametrize("amount", [0.0, 0.5, 1.5, 3.0])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
-def test_tones_are_what_their_formulas_say(amount: float, mode: str) -> None:
+def test_tones_follow_their_formulas(amount: float, mode: str) -> None:
     source = photo(50, 40).convert(mode)
     colours = pixels(source)
     grey = (colours @ [0.2126, 0.7152, 0.0722])[..., None]
@@ -171,7 +171,7 @@ def gaussian(values: Any, sigma: float) -> Any:
 @pytest.mark.parametrize("sigma", [0.4, 0.5, 1.7, 2.5, 7.9, 8.0, 21.3])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_blur_is_a_gaussian(sigma: float, mode: str) -> None:
-    """And as bright as before: libvips' faster ways are not."""
+    """It keeps the brightness, unlike libvips' faster ways."""
     source = quarters(130, 91).convert(mode)
     wanted = gaussian(pixels(source).astype(float), sigma)
     made = pixels(shown(encoded(source, "png"), Rendition(blur=sigma, format="png")))
@@ -186,7 +186,7 @@ def test_blur_grows_with_the_pixel_ratio() -> None:
 
 
 @pytest.mark.parametrize("options", [{"blur": 3.0}, {"pixelate": 8}, {"sharpen": 1.0}])
-def test_what_mixes_neighbours_lets_no_hidden_colour_through(options: Any) -> None:
+def test_blur_and_sharpen_ignore_hidden_colours(options: Any) -> None:
     """Green, beside transparent pixels that would be red."""
     source = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
     source.paste((0, 200, 0, 255), (0, 0, 18, 40))
@@ -197,7 +197,7 @@ def test_what_mixes_neighbours_lets_no_hidden_colour_through(options: Any) -> No
 
 
 def test_sharpening_steepens_edges_without_haloes() -> None:
-    """On both sides of an edge no pixel goes beyond it by more than an eye forgives; greys stay grey."""
+    """On both sides of an edge no pixel exceeds it visibly; greys stay grey."""
     edge = np.clip((np.arange(60) - 28) * 33 + 60, 60, 190)
     source = Image.fromarray(edge.astype("uint8")[None].repeat(20, 0))
     for sigma in (0.5, 1.0, 3.0, 10.0):

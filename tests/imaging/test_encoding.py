@@ -1,4 +1,4 @@
-"""What a file is besides its pixels: metadata, profile, and how its format stores it."""
+"""A file besides its pixels: metadata, profile, and the options of its format."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IPTC = b"\x1c\x02\x74\x00\x02me" + b"\x1c\x02\x5a\x00\x06Berlin"
 
 
 def told() -> bytes:
-    """Return a JPEG that lies on its side and says much of itself."""
+    """Return a JPEG with an orientation and all kinds of metadata."""
     exif = Image.Exif()
     exif[0x8298], exif[0x013B], exif[0x010F], exif[0x0112] = "me (c) 2020", "Ann", "Camera", 6
     exif.get_ifd(GPS)[1] = "N"
@@ -37,7 +37,7 @@ def xmp_of(picture: Image.Image) -> str:
 
 
 @pytest.mark.parametrize("output_format", [*EXIF_FORMATS, "tiff"])
-def test_nothing_is_told_by_default(output_format: Any) -> None:
+def test_metadata_is_removed_by_default(output_format: Any) -> None:
     picture = opened(rendered(told(), Rendition(format=output_format, width=60)).content)
     assert not {0x8298, 0x013B, 0x010F, GPS} & set(picture.getexif())
     assert "reserved" not in xmp_of(picture)
@@ -65,7 +65,7 @@ def test_all_keeps_everything_but_the_orientation(output_format: Any) -> None:
     assert picture.size == (240, 320)
 
 
-def test_iptc_rights_are_told_apart_from_the_rest() -> None:
+def test_copyright_keeps_only_the_rights_of_iptc() -> None:
     block = b"Photoshop 3.0\x008BIM\x04\x04\0\0" + len(IPTC).to_bytes(4, "big") + IPTC
     kept = _iptc_rights(block)
     assert b"me" in kept
@@ -74,7 +74,7 @@ def test_iptc_rights_are_told_apart_from_the_rest() -> None:
 
 
 @pytest.mark.parametrize("output_format", ["jpeg", "png"])
-def test_progressive_files_say_so(output_format: Any) -> None:
+def test_progressive_files_are_progressive(output_format: Any) -> None:
     content = rendered(told(), Rendition(format=output_format, progressive=True)).content
     info = Image.open(io.BytesIO(content)).info
     assert info.get("progressive") or info.get("interlace")

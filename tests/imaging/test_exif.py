@@ -1,4 +1,4 @@
-"""What a camera wrote of its picture, written here by Pillow, and what nobody's camera would write."""
+"""EXIF as cameras write it, written here by Pillow, and invalid EXIF."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def found_in(content: bytes, analyze: Analyze) -> Analysis | None:
 
 
 @pytest.mark.parametrize("source_format", ["jpeg", "png", "webp", "avif", "tiff", "heic"])
-def test_each_format_tells_what_the_camera_wrote(source_format: str) -> None:
+def test_exif_is_read_from_each_format(source_format: str) -> None:
     told = block(CAMERA, SHOT, PLACE)
     if source_format == "heic":
         source = heic(photo(), exif=told)
@@ -70,7 +70,7 @@ def test_each_format_tells_what_the_camera_wrote(source_format: str) -> None:
     assert found_in(source, Analyze(exif=True, position=True)) == Analysis(exif=TOLD, position=SYDNEY)
 
 
-def test_the_position_is_told_only_when_it_is_asked_for() -> None:
+def test_the_position_is_recorded_only_if_declared() -> None:
     source = encoded(photo(), "jpeg", exif=block(CAMERA, SHOT, PLACE))
     assert found_in(source, Analyze(exif=True)) == Analysis(exif=TOLD)
     assert found_in(source, Analyze(position=True)) == Analysis(position=SYDNEY)
@@ -78,7 +78,7 @@ def test_the_position_is_told_only_when_it_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("source_format", ["jpeg", "png", "gif", "tiff"])
-def test_a_picture_without_exif_tells_nothing(source_format: str) -> None:
+def test_a_picture_without_exif_has_no_exif_analysis(source_format: str) -> None:
     assert found_in(encoded(photo(), source_format), Analyze(exif=True, position=True)) is None
 
 
@@ -94,7 +94,7 @@ def test_a_picture_without_exif_tells_nothing(source_format: str) -> None:
         ("    :  :     :  :  ", None, None),
     ],
 )
-def test_only_a_time_that_can_be_is_told(moment: str, offset: str | None, taken: str | None) -> None:
+def test_only_a_valid_time_is_recorded(moment: str, offset: str | None, taken: str | None) -> None:
     shot = {0x9003: moment} | ({0x9011: offset} if offset else {})
     assert find_exif(read_tags(block(shot=shot))) == (Exif(taken=taken) if taken else None)
 
@@ -130,16 +130,16 @@ def test_a_text_is_cleaned_and_bounded(raw: str, text: str | None) -> None:
         {1: "S", 2: PLACE[2]},
     ],
 )
-def test_a_position_that_cannot_be_is_none(place: dict[int, Any]) -> None:
+def test_an_impossible_position_is_not_recorded(place: dict[int, Any]) -> None:
     assert find_position(read_tags(block(place=place))) is None
 
 
-def test_numbers_that_are_none_are_left_out() -> None:
+def test_invalid_numbers_are_left_out() -> None:
     shot = {0x829A: IFDRational(0, 0), 0x829D: IFDRational(0, 1), 0x8827: 0, 0x920A: IFDRational(35, 1)}
     assert find_exif(read_tags(block(shot=shot))) == Exif(focal_length_mm=35.0)
 
 
-def test_directories_that_point_at_themselves_end() -> None:
+def test_exif_directories_that_point_at_themselves_end() -> None:
     pointers = [struct.pack("<HHII", tag, 4, 1, 8) for tag in (0x8769, 0x8825)]
     tiff = b"II*\0\10\0\0\0" + b"\2\0" + b"".join(pointers) + bytes(4)
     assert find_exif(read_tags(tiff)) is None
@@ -151,7 +151,9 @@ WHOLE = block(CAMERA, SHOT, PLACE)
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda data: b"MM\0*" + data), st.data())
 @example(b"II*\0" + b"\xff" * 100, None)
-def test_no_bytes_break_it_and_what_they_tell_is_small(noise: bytes, data: st.DataObject | None) -> None:
+def test_any_exif_bytes_are_read_without_errors_and_within_bounds(
+    noise: bytes, data: st.DataObject | None
+) -> None:
     """Noise alone, and noise written somewhere into a sound block."""
     at = data.draw(st.integers(0, len(WHOLE))) if data else 20
     for hostile in (noise, WHOLE[:at] + noise + WHOLE[at + len(noise) :], WHOLE[:at]):
@@ -162,7 +164,7 @@ def test_no_bytes_break_it_and_what_they_tell_is_small(noise: bytes, data: st.Da
         assert Analysis.from_item(json.loads(text)) == analysis
 
 
-def test_a_block_of_entries_without_end_is_read_only_so_far() -> None:
+def test_an_endless_exif_block_is_read_up_to_a_limit() -> None:
     entries = b"".join(struct.pack("<HHII", tag, 2, 2**32 - 1, 8) for tag in range(60_000))
     tags = read_tags(b"II*\0\10\0\0\0" + struct.pack("<H", 60_000) + entries)
     assert sum(len(value.raw) for value in tags.main.values()) < 200_000

@@ -64,7 +64,7 @@ def test_formats_without_loss_keep_every_pixel(output_format: Any) -> None:
 
 
 @pytest.mark.parametrize("output_format", ["jpeg", "webp", "avif", "pdf"])
-def test_quality_costs_bytes(output_format: Any) -> None:
+def test_a_higher_quality_gives_a_larger_file(output_format: Any) -> None:
     source = encoded(photo(), "png")
     sizes = [
         len(rendered(source, Rendition(format=output_format, quality=quality)).content)
@@ -74,7 +74,7 @@ def test_quality_costs_bytes(output_format: Any) -> None:
     assert sizes[0] < sizes[2]
 
 
-def test_jpeg_halves_its_colours_both_ways() -> None:
+def test_jpeg_chroma_is_halved_in_both_directions() -> None:
     """4:2:0 at any quality: the first component is sampled 2 by 2, the others 1 by 1."""
     picture = Image.open(io.BytesIO(rendered(encoded(photo(), "png"), Rendition(quality=95)).content))
     assert [layer[1:3] for layer in picture.layer] == [(2, 2), (1, 1), (1, 1)]  # type: ignore[attr-defined]

@@ -38,7 +38,7 @@ from renditions.model.recipe import Fit, Gravity, Rendition
         ((3, 1), Rendition(width=2), (2, 1), (2, 1)),
     ],
 )
-def test_plan_follows_the_words_of_object_fit(
+def test_sizes_follow_object_fit(
     source: tuple[int, int], recipe: Rendition, resized: tuple[int, int], output: tuple[int, int]
 ) -> None:
     found = plan(Size(*source), recipe)
@@ -71,8 +71,10 @@ sides = st.integers(1, 120)
 
 
 @given(st.integers(1, 100_000), st.integers(1, 100_000), recipes)
-def test_plan_keeps_its_promises(width: int, height: int, recipe: Rendition) -> None:
-    """Whatever the numbers: boxes are kept, nothing grows unasked, and a cut or pad lies within."""
+def test_any_plan_keeps_its_box_and_never_enlarges_unasked(
+    width: int, height: int, recipe: Rendition
+) -> None:
+    """For any numbers, boxes are kept, nothing is enlarged unasked, and a cut or pad lies within."""
     source = Size(width, height)
     found = plan(source, recipe)
     if not recipe.enlarge:
@@ -110,7 +112,7 @@ def test_a_rendition_has_the_planned_size(width: int, height: int, recipe: Rendi
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 @pytest.mark.parametrize(("width", "height"), [(120, 80), (600, 100), (77, 399), (61, 20), (30, 90)])
-def test_an_enlarged_picture_is_where_pillow_has_it(width: int, height: int, mode: str) -> None:
+def test_an_enlarged_picture_equals_pillow_s(width: int, height: int, mode: str) -> None:
     """A ramp, in which half a pixel beside it would show; also where one side grows and one shrinks."""
     across, down = np.arange(60) * 4, np.arange(40) * 6
     ramp = Image.fromarray(((across + down[:, None]) // 2).astype("uint8")).convert(mode)

@@ -58,7 +58,7 @@ def test_a_gif_whose_frame_has_too_few_pixels_is_rejected(spoil: Callable[[bytes
 
 
 @pytest.mark.parametrize("picture", [photo(40, 30), photo(500, 300).convert("1"), Image.new("RGB", (1, 1))])
-def test_every_code_of_a_sound_gif_is_followed(picture: Image.Image) -> None:
+def test_every_code_of_a_valid_gif_is_counted(picture: Image.Image) -> None:
     """Few and many colours, tables that fill up and are cleared, frames that are parts of the whole."""
     options = {"save_all": True, "append_images": [picture.rotate(90), picture.rotate(3)]}
     content = encoded(picture, "gif", **options)

@@ -85,8 +85,8 @@ def oriented(exif_orientation: int) -> bytes:
 
 
 @pytest.mark.parametrize("quarter_turns", range(4))
-def test_the_containers_turn_is_applied_exactly_once(quarter_turns: int) -> None:
-    """Anticlockwise, as ISO/IEC 23008-12 (6.5.10) has it, though EXIF says of itself that it is turned."""
+def test_the_container_s_rotation_is_applied_exactly_once(quarter_turns: int) -> None:
+    """Anticlockwise, as ISO/IEC 23008-12 (6.5.10) has it, although EXIF also has an orientation."""
     source = with_property(oriented(3), b"irot", quarter_turns)
     stored = shown(with_property(source, b"irot", 0), PNG)
     assert difference(stored, quarters().rotate(180)) < 3
@@ -108,7 +108,7 @@ def test_the_containers_mirror_is_applied_exactly_once(axis: int, method: Image.
     assert difference(made, stored.transpose(method)) < 3
 
 
-def test_a_heics_profile_is_followed() -> None:
+def test_a_heic_s_colour_profile_is_applied() -> None:
     """The same numbers in a profile of swapped primaries are other colours, as they are for Pillow."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     red, blue = srgb.index(b"rXYZ"), srgb.index(b"bXYZ")
@@ -121,7 +121,7 @@ def test_a_heics_profile_is_followed() -> None:
     assert np.abs(made[70, 10] - (255, 0, 0)).max() < 12
 
 
-def test_rights_are_kept_of_a_heics_metadata() -> None:
+def test_a_heic_s_copyright_metadata_is_kept() -> None:
     exif = Image.Exif()
     exif[0x8298], exif[0x10F] = "2026 Ann", "Camera"
     source = photo()
@@ -147,7 +147,7 @@ def test_a_heic_that_claims_ten_thousand_megapixels_is_rejected_by_its_header() 
 
 
 @pytest.mark.parametrize("size", [(640, 480), (5_000, 5_000), (160, 120), (8, 8)])
-def test_a_heic_of_another_size_than_it_says_is_rejected(size: tuple[int, int]) -> None:
+def test_a_heic_with_a_false_size_is_rejected(size: tuple[int, int]) -> None:
     result = render(with_size(heic(photo()), *size), Accept(), {"it": PNG})
     assert result.rejected
     assert "size" in result.rejected
@@ -155,7 +155,7 @@ def test_a_heic_of_another_size_than_it_says_is_rejected(size: tuple[int, int]) 
 
 @settings(deadline=None, max_examples=60)
 @given(st.data())
-def test_no_damage_to_a_heic_raises(data: st.DataObject) -> None:
+def test_a_damaged_heic_never_raises(data: st.DataObject) -> None:
     content = bytearray(HEIC)
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
@@ -172,7 +172,7 @@ def test_without_pillow_heif_a_heic_fails_and_says_what_to_install(monkeypatch: 
         render(HEIC, Accept(), {"it": PNG})
 
 
-def test_an_animated_png_is_its_first_frame() -> None:
+def test_an_animated_png_becomes_its_first_frame() -> None:
     """Its animation is in chunks that a still PNG's reader doesn't know: it counts as one frame."""
     first, second = photo(), photo().rotate(180)
     source = encoded(first, "png", save_all=True, append_images=[second], duration=100)
@@ -193,8 +193,8 @@ def test_an_animated_png_that_claims_a_billion_frames_costs_one() -> None:
     assert difference(shown(source[:33] + control + source[33:], PNG), photo()) == 0
 
 
-def test_loaders_off_the_list_are_blocked(tmp_path: Path) -> None:
-    """In libvips itself, whoever asks for one: those that read files, and those of other formats."""
+def test_unlisted_loaders_are_blocked(tmp_path: Path) -> None:
+    """In libvips itself, for any caller: those that read files, and those of other formats."""
     file = tmp_path / "picture"
     file.write_bytes(encoded(photo(), "png"))
     for name, arguments in {"pngload": (), "csvload": (), "matrixload": (), "rawload": (1, 1, 1)}.items():

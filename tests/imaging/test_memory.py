@@ -1,4 +1,4 @@
-"""What needs more memory than one picture may take is refused before a pixel is decoded."""
+"""A picture that needs more memory than allowed is refused before a pixel is decoded."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def one_colour_png(side: int) -> bytes:
     return rgb_png(side, side, b"").replace(png_chunk(b"IDAT", zlib.compress(b"")), png_chunk(b"IDAT", data))
 
 
-def test_a_bomb_within_the_allowed_pixels_is_refused_by_its_header() -> None:
-    """900 megapixels that are let in: as a whole they would take 2.7 GB."""
+def test_a_picture_that_needs_too_much_memory_is_refused_by_its_header() -> None:
+    """900 megapixels within max_pixels: as a whole they would take 2.7 GB."""
     result = render(rgb_png(30_000, 30_000, b""), Accept(max_pixels=1_000_000_000), WHOLE)
     assert result.rejected == (
         "expected at most 2,000,000,000 bytes of memory for a picture, "
@@ -33,8 +33,8 @@ def test_a_bomb_within_the_allowed_pixels_is_refused_by_its_header() -> None:
     assert result.original.width == 30_000
 
 
-def test_a_picture_that_is_only_needed_small_may_be_larger_than_the_memory() -> None:
-    """It is decoded in rows: 27 MB of pixels, of which a few are held."""
+def test_a_large_picture_is_accepted_if_only_small_renditions_need_it() -> None:
+    """It is decoded in rows: 27 MB of pixels, with only a few in memory."""
     source = one_colour_png(3_000)
     limits = Limits(memory=20_000_000)
     assert render(source, Accept(), THUMB, limits=limits).made
@@ -42,7 +42,7 @@ def test_a_picture_that_is_only_needed_small_may_be_larger_than_the_memory() -> 
 
 
 @pytest.mark.parametrize(("source_format", "needed"), [("gif", 4), ("avif", 3), ("heic", 3)])
-def test_decoders_that_hold_the_whole_picture_count_it(source_format: str, needed: int) -> None:
+def test_decoders_that_hold_the_whole_picture_need_memory_for_it(source_format: str, needed: int) -> None:
     source = heic(photo(200, 100)) if source_format == "heic" else encoded(photo(200, 100), source_format)
     result = render(source, Accept(), {"thumb": Rendition(width=1)}, limits=Limits(memory=needed * 20_000))
     assert "expected at most" in (result.rejected or "")

@@ -35,7 +35,7 @@ def test_boxes_and_crops_are_those_of_the_upright_picture(orientation: int) -> N
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 255])
-def test_an_orientation_that_doesnt_exist_is_none(orientation: int) -> None:
+def test_an_invalid_orientation_is_ignored(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x112] = orientation
     source = encoded(photo(120, 80), "jpeg", **BEST["jpeg"], exif=exif.tobytes())

@@ -1,4 +1,4 @@
-"""A copy of the source in place of a larger rendition: only where it is right, and telling nothing."""
+"""A copy of the source in place of a larger rendition: only if allowed, and without its metadata."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def talkative_jpeg(**options: Any) -> bytes:
-    """Return a small JPEG that tells its secret in EXIF, XMP, a comment and behind its end."""
+    """Return a small JPEG with a secret in EXIF, XMP, a comment and after its end."""
     exif = Image.Exif()
     exif[0x010E] = SECRET.decode()
     told = {"exif": exif, "xmp": b"<x>" + SECRET + b"</x>", "comment": SECRET, "quality": 30}
@@ -28,7 +28,7 @@ def talkative_jpeg(**options: Any) -> bytes:
 
 
 def talkative_png(**options: Any) -> bytes:
-    """Return a well-packed PNG that tells its secret in a text and in EXIF."""
+    """Return a well-packed PNG with a secret in a text and in EXIF."""
     text, exif = PngImagePlugin.PngInfo(), Image.Exif()
     text.add_text("Comment", SECRET.decode())
     exif[0x010E] = SECRET.decode()
@@ -37,14 +37,14 @@ def talkative_png(**options: Any) -> bytes:
 
 
 def copied(content: bytes, output_format: Any, **options: Any) -> bytes:
-    """Return what is made of a picture whose rendition comes out larger."""
+    """Return the rendition of a picture whose own encoding would be larger."""
     quality = {} if output_format in ("png", "auto") else {"quality": 100}
     recipe = Rendition(key="{key}", format=output_format, skip_if_larger=True, **{**quality, **options})
     return rendered(content, recipe).content
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_a_jpeg_is_copied_to_the_last_pixel_and_tells_nothing(progressive: bool) -> None:
+def test_a_copied_jpeg_keeps_its_pixels_and_loses_its_metadata(progressive: bool) -> None:
     source = talkative_jpeg(progressive=progressive)
     assert SECRET in source
     copy = copied(source, "jpeg")
@@ -53,7 +53,7 @@ def test_a_jpeg_is_copied_to_the_last_pixel_and_tells_nothing(progressive: bool)
     assert np.array_equal(pixels(opened(copy)), pixels(opened(source)))
 
 
-def test_a_png_is_copied_to_the_last_pixel_and_tells_nothing() -> None:
+def test_a_copied_png_keeps_its_pixels_and_loses_its_metadata() -> None:
     source = talkative_png()
     assert SECRET in source
     copy = copied(source, "png")
@@ -77,7 +77,7 @@ def test_a_webp_without_metadata_is_copied_whole_and_one_with_is_not() -> None:
     assert SECRET not in copied(told, "webp")
 
 
-def test_a_copy_keeps_metadata_where_all_is_declared() -> None:
+def test_a_copy_keeps_metadata_if_all_is_declared() -> None:
     copy = copied(talkative_jpeg(), "jpeg", metadata="all")
     assert opened(copy).getexif()[0x010E] == SECRET.decode()
     assert copy.endswith(b"\xff\xd9")
@@ -90,7 +90,7 @@ def test_a_copy_keeps_metadata_where_all_is_declared() -> None:
         {"metadata": "copyright"}, {"chroma": "444"}, {"width": 400, "height": 400, "fit": "contain"},
     ],
 )  # fmt: skip
-def test_what_is_declared_is_not_left_undone(options: dict[str, Any]) -> None:
+def test_a_source_is_not_copied_if_a_change_is_declared(options: dict[str, Any]) -> None:
     source = encoded(photo(), "jpeg", quality=10)
     recipe = Rendition(quality=100, **options)
     assert copied(source, "jpeg", **options) == rendered(source, recipe).content
@@ -103,7 +103,7 @@ def test_a_picture_on_its_side_or_of_another_format_is_not_copied() -> None:
     assert opened(copied(encoded(photo(), "webp", quality=5), "jpeg")).format == "JPEG"
 
 
-def test_colours_are_as_the_policy_says() -> None:
+def test_a_copy_follows_the_declared_profile_policy() -> None:
     profiled, cmyk = (
         encoded(photo(), "jpeg", quality=10, icc_profile=SRGB),
         encoded(photo().convert("CMYK"), "jpeg", quality=10),
@@ -128,7 +128,7 @@ SOURCES = (
 
 @settings(deadline=None, max_examples=100)
 @given(at=st.integers(2, 3000), size=st.integers(0, 12), filler=st.binary(max_size=12))
-def test_damaged_files_are_followed_to_an_end(at: int, size: int, filler: bytes) -> None:
+def test_copying_a_damaged_file_ends(at: int, size: int, filler: bytes) -> None:
     for source, copy in SOURCES:
         damaged = source[:at] + filler + source[at + size :]
         found = copy(damaged, keeps_metadata=False, keeps_profile=False)

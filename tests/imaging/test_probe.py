@@ -1,4 +1,4 @@
-"""What a file is, and whether it is accepted: told from its first bytes and its header alone."""
+"""A file's format and its acceptance, from its first bytes and its header alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RECIPES = {"thumb": Rendition(width=20)}
 
 
 @pytest.mark.parametrize("source_format", INPUT_FORMATS)
-def test_each_format_is_told_by_its_content(source_format: str) -> None:
+def test_each_format_is_identified_by_its_content(source_format: str) -> None:
     assert sniff(encoded(photo(20, 10), source_format)) == source_format
 
 
@@ -119,7 +119,7 @@ def test_a_picture_too_large_or_of_another_shape_is_rejected(accept: Accept, rea
         ((1000, 500), False),
     ],
 )
-def test_a_shape_is_held_to_whole_pixels(size: tuple[int, int], *, is_accepted: bool) -> None:
+def test_an_aspect_ratio_allows_rounding_to_whole_pixels(size: tuple[int, int], *, is_accepted: bool) -> None:
     """1366 by 768 is what 16:9 is called on many screens, though it is a little wider."""
     accept = Accept(min_aspect_ratio=16 / 9, max_aspect_ratio=16 / 9)
     assert (render(encoded(Image.new("L", size), "png"), accept, {}).rejected is None) is is_accepted
@@ -156,7 +156,7 @@ def test_limits_themselves_are_allowed() -> None:
     assert render(source, accept, RECIPES).rejected is None
 
 
-def test_a_bomb_is_rejected_by_its_header() -> None:
+def test_a_decompression_bomb_is_rejected_by_its_header() -> None:
     """A few bytes that claim 2,500 megapixels: nothing is decoded, and its size is in the answer."""
     bomb = rgb_png(50_000, 50_000, bytes(1_000))
     result = render(bomb, Accept(), RECIPES)

@@ -62,7 +62,7 @@ def test_noise_shows_less_where_there_is_texture() -> None:
     assert like.score(noisy(8, slice(160, None))) > like.score(noisy(8, slice(0, 160)))
 
 
-def test_colours_that_nobody_sees_do_not_count() -> None:
+def test_colours_of_transparent_pixels_do_not_count() -> None:
     hidden = [Image.new("RGBA", (40, 40), (*colour, 0)) for colour in ((255, 0, 0), (0, 0, 255))]
     assert Likeness(loaded(hidden[0])).score(loaded(hidden[1])) == 100
 
@@ -114,7 +114,7 @@ def test_the_search_holds_the_target_in_few_trials(
 
 @pytest.mark.parametrize("output_format", LOSSY)
 @pytest.mark.parametrize("target", [60, 85])
-def test_a_file_is_as_near_as_declared(output_format: Any, target: float) -> None:
+def test_auto_quality_reaches_its_target(output_format: Any, target: float) -> None:
     recipe = Rendition(format=output_format, width=200, quality="auto", target=target)
     content = rendered(encoded(textured(), "png"), recipe).content
     assert target <= score_of(content, recipe, textured()) < target + 10
@@ -135,7 +135,7 @@ def test_an_unreachable_target_gives_the_highest_quality() -> None:
     assert max(tables.quantization[0]) == 1
 
 
-def test_auto_takes_less_than_a_fixed_quality_of_the_same_score() -> None:
+def test_auto_needs_fewer_bytes_than_a_fixed_quality_of_the_same_score() -> None:
     source = encoded(textured(), "png")
     fixed = rendered(source, Rendition(width=200)).content
     reached = score_of(fixed, Rendition(width=200), textured())
@@ -169,7 +169,7 @@ def test_all_frames_have_the_quality_that_was_found_for_the_middle_one() -> None
     assert animation.n_frames == 3
 
 
-def test_auto_says_nothing_to_a_format_without_quality() -> None:
+def test_auto_has_no_effect_on_formats_without_quality() -> None:
     source = encoded(photo(), "png")
     kept = Rendition(key="{key}", format="auto", quality="auto")
     assert rendered(source, kept).content == rendered(source, Rendition(key="{key}", format="auto")).content

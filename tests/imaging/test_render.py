@@ -22,7 +22,7 @@ CORNERS = {"northwest": "red", "northeast": "lime", "southwest": "blue", "southe
 
 
 @pytest.mark.parametrize(("gravity", "colour"), CORNERS.items())
-def test_cover_keeps_what_gravity_says(gravity: Any, colour: str) -> None:
+def test_cover_keeps_the_part_that_gravity_names(gravity: Any, colour: str) -> None:
     """Cut to half its width or height, two corners are left; the one that gravity names is in its place."""
     for width, height in ((40, 80), (120, 20)):
         recipe = Rendition(width=width, height=height, fit="cover", gravity=gravity, format="png")
@@ -43,7 +43,7 @@ def test_cover_keeps_what_gravity_says(gravity: Any, colour: str) -> None:
     ],
 )
 def test_contain_puts_the_picture_where_gravity_says(gravity: Any, corner: tuple[int, int]) -> None:
-    """A picture that isn't enlarged lies on the whole box, in the colour that is named."""
+    """A picture that isn't enlarged is padded to the whole box in the declared colour."""
     recipe = Rendition(
         width=160, height=140, fit="contain", gravity=gravity, background="#102030", format="png"
     )
@@ -119,7 +119,7 @@ def test_transparency_is_kept_where_the_format_has_it() -> None:
 
 
 def test_colours_under_transparency_dont_bleed() -> None:
-    """Alpha is premultiplied around the resize: no trace of the green that nobody sees."""
+    """Alpha is premultiplied around the resize: no trace of the invisible green."""
     source = Image.new("RGBA", (100, 100), (0, 255, 0, 0))
     source.paste((255, 0, 0, 255), (0, 0, 50, 100))
     made = pixels(shown(encoded(source, "png"), Rendition(width=33, format="png")), "RGBA")

@@ -157,7 +157,7 @@ def test_borders_like_the_corner_are_trimmed(colour: Any, mode: str, file_format
     assert difference(opened(made.content), photo(60, 40).convert(mode)) == 0
 
 
-def test_what_is_transparent_is_trimmed_whatever_its_colour() -> None:
+def test_transparent_borders_are_trimmed_in_any_colour() -> None:
     picture = framed("#10203000", "RGBA")
     picture.paste((200, 0, 0, 0), (0, 70, 100, 90))
     assert shown(encoded(picture, "png"), Rendition(trim=0, format="png")).size == (60, 40)
@@ -165,7 +165,7 @@ def test_what_is_transparent_is_trimmed_whatever_its_colour() -> None:
 
 @given(st.integers(0, 2**32), st.integers(0, 255), st.sampled_from(["RGB", "L"]))
 @settings(deadline=None, max_examples=60)
-def test_trim_is_what_numpy_finds(seed: int, tolerance: int, mode: str) -> None:
+def test_trim_equals_the_result_of_numpy(seed: int, tolerance: int, mode: str) -> None:
     """Rows and columns at the edges, in which nothing differs from the corner by more than that."""
     random = np.random.default_rng(seed)
     values = np.full((17, 13, len(mode)), 90)
@@ -185,7 +185,7 @@ def test_trim_is_what_numpy_finds(seed: int, tolerance: int, mode: str) -> None:
     assert difference(made, wanted) == 0
 
 
-def test_trim_forgives_what_jpeg_loses_and_tells_the_size_that_is_left() -> None:
+def test_trim_tolerates_jpeg_noise_and_returns_the_remaining_size() -> None:
     content = encoded(framed("white").resize((1000, 900), Image.Resampling.NEAREST), "jpeg", quality=85)
     made = rendered(content, Rendition(trim=30, width=300))
     assert (made.width, made.height) == opened(made.content).size
@@ -205,7 +205,7 @@ def test_a_picture_of_one_colour_stays_whole() -> None:
         ((25, 50), (50, 20)), ((60, 90), (190, 40)),
     ],
 )  # fmt: skip
-def test_the_focus_is_in_the_middle_as_far_as_possible(
+def test_the_focus_is_centered_as_far_as_possible(
     focus: tuple[float, float], offset: tuple[int, int]
 ) -> None:
     found = centre(Size(100, 60), Size(400, 100), Focus(x=focus[0], y=focus[1]))

@@ -1,4 +1,4 @@
-"""Watermarks, against numpy: where they are, how much they cover, and that no machine changes them."""
+"""Watermarks, compared with numpy: place, opacity, and the same bytes on any machine."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_opacity_and_the_marks_own_alpha_multiply(mark: tuple[int, ...], opacity
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_transparency_is_covered_as_porter_and_duff_say(mode: str) -> None:
+def test_a_watermark_over_transparency_follows_porter_and_duff(mode: str) -> None:
     source = photo(64, 64).convert("RGBA")
     source.putalpha(Image.linear_gradient("L").resize((64, 64)))
     source = source.convert(mode)
@@ -132,7 +132,7 @@ def test_tiles_fill_the_picture_and_one_of_them_is_where_it_would_be_alone() -> 
         gravity=st.sampled_from([gravity for gravity, _, _ in GRAVITIES]),
     ),
 )  # fmt: skip
-def test_no_size_is_too_small_and_the_picture_keeps_its_own(
+def test_a_watermark_never_changes_the_picture_s_size(
     width: int, height: int, mark_width: int, mark_height: int, options: dict[str, Any]
 ) -> None:
     source = photo(width, height)
@@ -185,7 +185,7 @@ def test_a_mark_may_have_any_format_of_pictures(file_format: str) -> None:
 
 def test_no_metadata_of_a_mark_gets_into_the_picture() -> None:
     exif = Image.Exif()
-    exif[ExifTags.Base.Artist] = "Somebody Else"
+    exif[ExifTags.Base.Artist] = "Another Artist"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     mark = Attachment("logo.jpg", encoded(photo(9, 9), "jpeg", exif=exif, icc_profile=profile))
     made = opened(
@@ -219,7 +219,7 @@ sys.stdout.buffer.write(made.made["it"].content)
 
 
 def test_a_text_is_the_same_without_any_font_of_the_machine(tmp_path: Path) -> None:
-    """Whatever HOME and fontconfig's variables say; and nothing is said on stderr."""
+    """For any HOME and fontconfig variables, and without output on stderr."""
     source = encoded(photo(400, 200), "png")
     config = tmp_path / "config" / "fontconfig"
     config.mkdir(parents=True)
@@ -243,7 +243,7 @@ def test_a_text_is_the_same_without_any_font_of_the_machine(tmp_path: Path) -> N
     assert {each.stderr for each in drawn} == {b""}
 
 
-def test_two_fonts_of_one_family_are_told_apart() -> None:
+def test_two_fonts_of_one_family_are_distinct() -> None:
     """Regular and italic, both called Open Sans; the same file again gives the same bytes."""
     italic = Attachment("i.ttf", (ROOT / "files" / "OpenSans-Italic[wdth,wght].ttf").read_bytes())
     source = Image.new("RGB", (300, 60), "white")
@@ -252,8 +252,8 @@ def test_two_fonts_of_one_family_are_told_apart() -> None:
     assert difference(drawn[0], drawn[1]) > 1
 
 
-def test_characters_are_found_as_another_library_finds_them() -> None:
-    """Against FreeType by way of Pillow, which draws the same box for whatever is missing."""
+def test_missing_characters_are_found_as_by_freetype() -> None:
+    """Against FreeType by way of Pillow, which draws the same box for all missing ones."""
     font = ImageFont.truetype(io.BytesIO(default_font()), 24, layout_engine=ImageFont.Layout.BASIC)
     box = bytes(font.getmask("\U0001f600"))
     letters = [*range(0x21, 0x7F), *range(0xC0, 0x250), *range(0x391, 0x3CA), *range(0x400, 0x530), 0x65E5]

@@ -1,7 +1,7 @@
-"""The module really applied, on moto's server, for each trigger: ``make test-infra``.
+"""The module applied to moto's server, for each trigger: ``make test-infra``.
 
-A poller that acts as Lambda's takes what S3 told the queue to the bundle that was applied. What moto itself
-forgets, so that a second plan finds it changed, is told apart by name.
+A poller like Lambda's passes the queue's messages from S3 to the applied bundle. Attributes that moto
+forgets, so that a second plan finds them changed, are listed by name.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ provider "aws" {
 
 FORGOTTEN = {
     ("aws_lambda_function", "logging_config"): "moto keeps none",
-    ("aws_s3_bucket_notification", "eventbridge"): "moto keeps it, and doesn't tell of it",
+    ("aws_s3_bucket_notification", "eventbridge"): "moto keeps it, but doesn't return it",
     ("aws_sqs_queue", "redrive_policy"): "moto gives it back with blanks in it",
 }
-"""What a second plan finds changed on moto though nobody changed it, and why."""
+"""The attributes that a second plan finds changed on moto without a change, and why."""
 
 OUTPUTS = "".join(
     f'\noutput "{name}" {{\n  value = module.renditions.{name}\n}}\n'
@@ -60,14 +60,14 @@ JWT = """{
     jwt    = { issuer = "https://tokens.example.com/", audiences = ["pictures"] }
   }"""
 IAM = '{ bundle = "${path.module}/api.zip" }'
-"""What somebody writes into main.tf to have the API, with tokens and with signatures."""
+"""The lines of main.tf for the API, with tokens and with signatures."""
 PAGE = ("GET /", "GET /docs", "GET /login", "GET /static/{proxy+}")
-"""The page's own files, with nothing of anybody's pictures in them: all that is had without either."""
+"""The page's own files, which have nothing of the pictures: all that is served without either."""
 
 
 @dataclass
 class Applied:
-    """One deployment, and what AWS' own poller would know of it."""
+    """One deployment, and the data that AWS's own poller needs."""
 
     deployment: Deployment
     outputs: dict[str, Any]
@@ -78,7 +78,7 @@ class Applied:
         return configuration
 
     def environment(self, runtime: Path, suffix: str = "") -> dict[str, str]:
-        """Return what the applied function has, and how AWS is reached here."""
+        """Return the applied function's environment, and that for reaching moto."""
         return {
             **self.function(suffix)["Environment"]["Variables"],
             **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
@@ -133,7 +133,7 @@ def open_lambda() -> Any:
 
 
 def write_root(folder: Path, trigger: str, api: str = "null") -> None:
-    """Write what somebody made of the main.tf that deploy writes."""
+    """Write a main.tf as a user would change it."""
     folder.mkdir()
     own = f'trigger       = "{trigger}"\n  api           = {api}\n  keep_pictures ='
     (folder / "main.tf").write_text(MAIN.replace("keep_pictures =", own, 1) + OUTPUTS)
@@ -162,7 +162,7 @@ def switch_polling_off(function: str) -> None:
 
 @contextmanager
 def without_conditions() -> Iterator[None]:
-    """Take the buckets' policies away meanwhile: moto sees no conditions, and so denies TLS too."""
+    """Remove the buckets' policies meanwhile: moto sees no conditions, and so denies TLS too."""
     names = [bucket["Name"] for bucket in CLIENTS.s3.list_buckets()["Buckets"]]
     policies = {name: CLIENTS.s3.get_bucket_policy(Bucket=name)["Policy"] for name in names}
     for name, policy in policies.items():
@@ -183,7 +183,7 @@ def poll(function: Lambda, queue: Queue) -> None:
 
 
 def subscribe(topic: str) -> str:
-    """Return the URL of a queue that hears of the topic's notices."""
+    """Return the URL of a queue that is subscribed to the topic."""
     queue = CLIENTS.sqs.create_queue(QueueName="heard")["QueueUrl"]
     found = CLIENTS.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
     CLIENTS.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=found["Attributes"]["QueueArn"])
@@ -205,10 +205,8 @@ def exists(bucket: str) -> bool:
 
 
 @pytest.mark.parametrize("trigger", ["sqs", "eventbridge"])
-def test_applied_used_applied_again_changed_and_destroyed(
-    tmp_path: Path, runtime: Path, trigger: str
-) -> None:
-    """One apply is enough; only a changed pipeline changes something, the function; pictures stay last."""
+def test_the_module_can_be_applied_changed_and_destroyed(tmp_path: Path, runtime: Path, trigger: str) -> None:
+    """One apply is enough; a changed pipeline changes only the function; pictures are kept until the end."""
     write_root(tmp_path / "deployment", trigger)
     applied = apply(Deployment(tmp_path / "deployment", find_program()), read_preset("thumbnail"))
     assert applied.drift() == set()
@@ -245,7 +243,7 @@ def test_applied_used_applied_again_changed_and_destroyed(
 
 
 @pytest.mark.parametrize(("api", "authorization"), [(JWT, "JWT"), (IAM, "AWS_IAM")])
-def test_the_api_is_there_when_it_is_asked_for_and_open_to_nobody(
+def test_the_api_is_created_on_request_and_needs_authorization(
     tmp_path: Path, runtime: Path, api: str, authorization: str
 ) -> None:
     """Every route but the page's own files has its authorizer; a picture goes up through its function."""
@@ -292,8 +290,8 @@ def test_the_api_is_there_when_it_is_asked_for_and_open_to_nobody(
     assert open_lambda().list_functions()["Functions"] == []
 
 
-def test_from_the_command_line_without_a_queue(tmp_path: Path, runtime: Path) -> None:
-    """Deploy says where to upload; destroy takes the pictures only when told to."""
+def test_deploy_and_destroy_work_without_a_queue(tmp_path: Path, runtime: Path) -> None:
+    """Deploy prints the upload URL; destroy deletes the pictures only with the option."""
 
     def run(*arguments: str) -> str:
         ended = subprocess.run(

@@ -33,12 +33,12 @@ class Call:
     status: int
 
     def permissions(self) -> set[Permission]:
-        """Return what whoever makes this call must be allowed.
+        """Return the permissions that this call needs.
 
         https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 
         Raises:
-            AssertionError: It isn't known here.
+        AssertionError: The call isn't known here.
 
         """
         match self.service:

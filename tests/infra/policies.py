@@ -1,4 +1,4 @@
-"""What a policy allows, held to what is needed: both ways."""
+"""Comparison of a policy with the needed permissions, in both directions."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ NOT_OUR_CALLS = {
     ("Log", "logs:PutLogEvents"): "Lambda writes a function's log with its role",
     ("ApiLog", "logs:CreateLogStream"): "Lambda writes a function's log with its role",
     ("ApiLog", "logs:PutLogEvents"): "Lambda writes a function's log with its role",
-    ("ConsoleLog", "logs:CreateLogGroup"): "in the console nobody else makes the log's group",
+    ("ConsoleLog", "logs:CreateLogGroup"): "in the console nothing else creates the log group",
     ("ConsoleLog", "logs:CreateLogStream"): "Lambda writes a function's log with its role",
     ("ConsoleLog", "logs:PutLogEvents"): "Lambda writes a function's log with its role",
     ("Queue", "sqs:ReceiveMessage"): "Lambda takes a function's messages with its role",
     ("Queue", "sqs:DeleteMessage"): "Lambda deletes a function's messages with its role",
-    ("Queue", "sqs:GetQueueAttributes"): "Lambda looks at a function's queue with its role",
+    ("Queue", "sqs:GetQueueAttributes"): "Lambda reads a function's queue with its role",
     ("DeadLetters", "sqs:SendMessage"): "Lambda sends what failed there with the function's role",
-    ("Pictures", "s3:PutObject"): "whoever holds a signed form uploads with the signer's permission",
+    ("Pictures", "s3:PutObject"): "an upload by a signed form uses the signer's permission",
 }
-"""What is needed though no call of ours needs it, by purpose and action, and why."""
+"""The permissions that are needed without a call of ours, by purpose and action, and why."""
 
 
 def find_lacking(policy: Policy, needed: Collection[Permission]) -> set[str]:
-    """Return what is needed and not allowed."""
+    """Return the permissions that are needed but not allowed."""
     allowed = [
         (action, resource)
         for statement in policy.values()
@@ -50,7 +50,7 @@ def find_lacking(policy: Policy, needed: Collection[Permission]) -> set[str]:
 
 
 def find_excess(policy: Policy, needed: Collection[Permission]) -> set[str]:
-    """Return what is allowed and not needed, statement by statement."""
+    """Return the permissions that are allowed but not needed, by statement."""
     return {
         f"{action} on {resource} in {purpose}"
         for purpose, statement in policy.items()
@@ -71,5 +71,5 @@ def without(policy: Policy, purpose: str, action: str) -> Policy:
 
 
 def with_more(policy: Policy, purpose: str, action: str) -> Policy:
-    """Return the policy with one action more in one statement."""
+    """Return the policy with one more action in one statement."""
     return {**policy, purpose: {**policy[purpose], "actions": [*policy[purpose]["actions"], action]}}

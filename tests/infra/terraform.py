@@ -25,7 +25,7 @@ needs_terraform = pytest.mark.skipif(
 
 
 def run_terraform(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run it in this directory; what it said is in the result, whatever came of it."""
+    """Run it in this directory; return its output and exit code, also if it failed."""
     program = find_terraform()
     assert program
     environment = {

@@ -1,4 +1,4 @@
-"""The Terraform module, held to what the code expects and to what it promises, without any cloud."""
+"""The Terraform module matches the code and its README, checked without any cloud."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def test_the_function_gets_the_variables_that_the_code_reads_and_no_others() -> 
     assert read_by_code
 
 
-def test_what_the_schedule_says_is_a_tick() -> None:
+def test_the_schedule_s_message_is_a_tick() -> None:
     text = resources()["aws_scheduler_schedule", "reconcile"]["target"][0]["input"]
     event = dict(re.findall(r'([\w-]+) *= *"([^"]+)"', text))
     assert decode(event) == Incoming("event", (Message("", (SyncRequest(),)),)), text
 
 
-def test_the_table_is_the_one_that_the_catalog_wants() -> None:
+def test_the_table_has_the_catalog_s_key_and_indexes() -> None:
     """Its key, its attributes and its indexes, with what is in them."""
     table = resources()["aws_dynamodb_table", "this"]
     key = "${var.table.key}"
@@ -82,7 +82,7 @@ def test_a_notification_waits_for_its_permission() -> None:
     assert set(waits_for) == {"${aws_sqs_queue_policy.this}", "${aws_lambda_permission.uploads}"}
 
 
-def test_a_message_comes_as_often_as_a_picture_is_tried_and_not_before_a_dead_calls_lease_ran_out() -> None:
+def test_the_queue_s_deliveries_and_timeout_fit_tries_and_leases() -> None:
     text = (MODULE / "trigger.tf").read_text()
     deliveries = int(re.findall(r"deliveries += (\d+)", text)[0])
     assert deliveries == MAX_ATTEMPTS + 2
@@ -102,7 +102,7 @@ def test_the_zip_s_content_decides_whether_the_function_changes() -> None:
 
 
 def test_no_policy_allows_a_star() -> None:
-    """Neither as an action nor as a whole resource; only what is denied is told by a star."""
+    """Neither as an action nor as a whole resource; only Deny statements have stars."""
     text = "".join(file.read_text() for file in MODULE.glob("*.tf"))
     allowing = [line for line in text.splitlines() if re.search(r'"[a-z0-9]+:\*"|= "\*"|\["\*"\]', line)]
     assert {line.split("=")[0].strip() for line in allowing} <= {"Action", "Principal"}
@@ -122,10 +122,10 @@ GRANTED = {
     },
     ("aws_s3_bucket_policy", "this"): {"s3:*", "aws:SecureTransport"},
 }
-"""What AWS' own services may do to hand something on, what is denied, and the conditions of both."""
+"""The permissions of AWS's own services, the denied actions, and the conditions of both."""
 
 
-def test_whoever_hands_something_on_may_do_that_and_nothing_else() -> None:
+def test_aws_services_have_only_the_permissions_they_need() -> None:
     """The functions' own policies are held to the calls that they make."""
     named = {
         resource: {":".join(action) for action in re.findall(r"\b([a-z0-9]+):([A-Z]\w+|\*(?=\"))", str(body))}
@@ -134,13 +134,13 @@ def test_whoever_hands_something_on_may_do_that_and_nothing_else() -> None:
     assert {resource: actions for resource, actions in named.items() if actions} == GRANTED
 
 
-def test_every_resource_that_a_statement_names_is_the_module_s_own() -> None:
+def test_policies_name_only_the_module_s_own_resources() -> None:
     named = set(re.findall(r"\b(aws_\w+)\.(\w+)", (MODULE / "main.tf").read_text()))
     known = set(resources()) | {("aws_caller_identity", "current"), ("aws_partition", "current")}
     assert named <= known
 
 
-def test_only_the_page_s_own_files_are_had_without_a_token_and_the_function_lets_no_others_through() -> None:
+def test_only_the_page_s_files_are_served_without_a_token() -> None:
     routes = resources()["aws_apigatewayv2_route", "page"]
     keys = set(re.findall(r'"GET (/[^"]*)"', str(routes["for_each"]).replace("\\", "")))
     assert keys == {*OPEN_PATHS, f"{OPEN_FOLDER}{{proxy+}}"} - {"/health"}

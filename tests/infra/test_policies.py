@@ -1,4 +1,4 @@
-"""Terraform's own view of the module, and its policies held to every AWS call of every example, both ways."""
+"""Terraform's own tests of the module, and its policies compared with every AWS call of every example."""
 
 from __future__ import annotations
 
@@ -41,9 +41,12 @@ MORE = (
 )
 
 NOT_HELD = {
-    ("ListOutputs", "s3:ListBucket"): "to whoever may not list, S3 says of a missing key 403, and moto 404",
+    (
+        "ListOutputs",
+        "s3:ListBucket",
+    ): "without permission to list, S3 answers 403 for a missing key, and moto 404",
 }
-"""What moto doesn't miss of a policy, and why."""
+"""The permissions that moto doesn't check, and why."""
 
 
 @dataclass
@@ -89,7 +92,7 @@ def cloud() -> Iterator[Clients]:
 
 
 def make_environment(cloud: Clients, outputs: Mapping[str, Any], prefix: str) -> dict[str, str]:
-    """Make everything anew that the outputs name; return what tells a function of it."""
+    """Create everything that the outputs name; return a function's environment."""
     reset = urllib.request.Request(f"{cloud.s3.meta.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310
     urllib.request.urlopen(reset, timeout=30).close()  # noqa: S310
     for bucket in (outputs["input_bucket"], outputs["output_bucket"]):
@@ -137,7 +140,7 @@ def told(environ: Mapping[str, str], names: Sequence[str], event: str = "ObjectC
 
 
 def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> set[Permission]:
-    """Have every example work on pictures that come, change and go; return what that needed."""
+    """Run every example on new, changed and deleted pictures; return the permissions that this needed."""
     draw(folder / "photo.jpg", 700, 400)
     bucket, prefix = environ["SOURCE_BUCKET"], environ["SOURCE_PREFIX"]
     with recorded() as calls:
@@ -170,7 +173,7 @@ def event_loop() -> Iterator[None]:
 
 
 def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> set[Permission]:
-    """Make every call of the API; return what that needed."""
+    """Make every call of the API; return the permissions that this needed."""
     draw(folder / "photo.jpg", 700, 400)
     with recorded() as calls, event_loop():
         answer = open_gateway(write_bundle(folder, "thumbnail", *more), environ)
@@ -213,7 +216,7 @@ CASES = [
 
 @needs_terraform
 @pytest.mark.parametrize(("run", "output", "work", "notices"), CASES, ids=[f"{case[0]}" for case in CASES])
-def test_what_is_allowed_is_what_is_needed(
+def test_the_policy_allows_exactly_the_needed_actions(
     runs: Mapping[str, Mapping[str, Any]],
     cloud: Clients,
     tmp_path: Path,
@@ -237,18 +240,18 @@ def test_what_is_allowed_is_what_is_needed(
 
 @dataclass
 class Held:
-    """A server that holds whoever has a role's credentials to its policy, as far as that is about S3."""
+    """A server that enforces a role's policy for calls with its credentials, for S3."""
 
     cloud: Clients
-    """Whose holder is asked nothing."""
+    """The credentials without any check."""
     iam: Any
     sts: Any
     patch: pytest.MonkeyPatch
 
     def hold(self, policy: Policy) -> None:
-        """Have this process be the role, with this policy.
+        """Take the role with this policy in this process.
 
-        Services other than S3 the server can hold to no resource: they are allowed as a whole.
+        The server can't check resources of services other than S3, so they are allowed as a whole.
         """
         statements = [
             {"Action": one["actions"], "Resource": one["resources"]}
@@ -303,7 +306,7 @@ def held() -> Iterator[tuple[Held, Mapping[str, str]]]:
 def test_a_server_that_holds_s3_to_the_policy_shows_that_each_action_is_needed(
     runs: Mapping[str, Mapping[str, Any]], held: tuple[Held, Mapping[str, str]], tmp_path: Path
 ) -> None:
-    """With the whole policy a picture comes and goes and is found by a tick; without an action it doesn't."""
+    """The whole policy lets pictures be processed, deleted and found by a tick; less doesn't."""
     outputs = runs["by_default_a_queue_stands_between"]
     policy: Policy = outputs["policy"]
     server, environment = held
@@ -311,7 +314,7 @@ def test_a_server_that_holds_s3_to_the_policy_shows_that_each_action_is_needed(
     bundle = write_bundle(tmp_path, "base64")
 
     def work(policy: Policy) -> tuple[Any, ...]:
-        """Return what the function answered, or that it failed, and what was in the output bucket."""
+        """Return the function's answer, or that it failed, and the content of the output bucket."""
         server.let_go(environment)
         environ = make_environment(server.cloud, outputs, "")
         body = (tmp_path / "photo.jpg").read_bytes()

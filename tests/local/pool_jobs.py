@@ -1,4 +1,4 @@
-"""What the workers of the pool's tests are told to do: functions in the place of ``render``."""
+"""The jobs of the workers in the pool's tests: functions in the place of ``render``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from renditions.model.rendering import Rendered, Rendering
 def act(  # noqa: C901, PLR0912 - a list of things to do, no logic
     content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, *, limits: Limits
 ) -> Rendering:
-    """Do what the content says: a word, and what it needs."""
+    """Do the job in the content: a word and its arguments."""
     word, _, rest = content.partition(b" ")
     match word.decode(errors="replace"):
         case "exit":
@@ -71,4 +71,4 @@ def echo(
 
 not_callable = None
 _kept: list[bytes] = []
-"""What stays in a worker's memory."""
+"""Data that stays in a worker's memory."""

@@ -1,4 +1,4 @@
-"""What a folder store does beyond the contract: paths, links, the disk, dying."""
+"""A folder store beyond the contract: paths, links, the disk, crashes."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_link_to_the_folder_is_followed_once(root: Path, outside: Path, tmp_pa
     assert keys(store) == ["a"]
 
 
-def test_looking_leaves_nothing_in_the_folder(root: Path) -> None:
+def test_reading_creates_nothing_in_the_folder(root: Path) -> None:
     (root / "a").write_bytes(b"")
     store = FolderStore(root)
     keys(store)
@@ -144,32 +144,32 @@ def test_an_etag_stays_when_the_file_is_moved_or_its_mode_changes(root: Path) ->
     assert found.etag == stored.etag
 
 
-def test_odd_times_end_no_listing(root: Path) -> None:
+def test_unusual_file_times_do_not_break_a_listing(root: Path) -> None:
     for name, second in (("a", -5), ("b", 2**33)):
         (root / name).write_bytes(b"")
         os.utime(root / name, (second, second))
     assert keys(FolderStore(root)) == ["a", "b"]
 
 
-def test_a_file_is_at_rest_once_it_was_left_alone(root: Path) -> None:
+def test_a_file_is_complete_once_it_has_stopped_changing(root: Path) -> None:
     file = root / "a"
     file.write_bytes(b"")
     os.utime(file, (0, 0))  # the time of content can be set back, as cp -p does; this must not help
     found = FolderStore(root, rest_seconds=3600).head("a")
     assert found
-    assert not found.at_rest
+    assert not found.complete
     for _ in range(500):
         found = FolderStore(root, rest_seconds=0.05).head("a")
         assert found
-        if found.at_rest:
+        if found.complete:
             break
         time.sleep(0.01)
-    assert found.at_rest
-    assert [found.at_rest for found in FolderStore(root, rest_seconds=3600).list()] == [False]
+    assert found.complete
+    assert [found.complete for found in FolderStore(root, rest_seconds=3600).list()] == [False]
 
 
-def test_what_is_put_is_at_rest_for_a_store_that_waits_for_none(root: Path) -> None:
-    assert put(FolderStore(root), "a").at_rest
+def test_without_a_waiting_time_every_file_is_complete(root: Path) -> None:
+    assert put(FolderStore(root), "a").complete
 
 
 def test_content_and_etag_belong_together_while_the_file_is_replaced(root: Path) -> None:
@@ -196,7 +196,7 @@ def test_content_and_etag_belong_together_while_the_file_is_replaced(root: Path)
         assert etags[pair[0].etag] == pair[1]
 
 
-def test_a_file_that_grows_while_it_is_read_is_never_given_in_part(root: Path) -> None:
+def test_a_growing_file_is_never_returned_in_part(root: Path) -> None:
     store = FolderStore(root)
     stop = threading.Event()
 
@@ -213,7 +213,7 @@ def test_a_file_that_grows_while_it_is_read_is_never_given_in_part(root: Path) -
             try:
                 got = store.get("a")
             except StoreFailed as error:
-                assert "changed each" in str(error)  # noqa: PT017 - either outcome is right
+                assert "changed each" in str(error)  # noqa: PT017 - either outcome is allowed
             else:
                 assert got
                 assert got[0].size_bytes == len(got[1])
@@ -225,7 +225,7 @@ def test_a_file_that_grows_while_it_is_read_is_never_given_in_part(root: Path) -
 # Listing
 
 
-def test_the_working_folder_is_never_listed_and_not_warned_of(
+def test_the_working_folder_is_skipped_without_a_warning(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = FolderStore(root)
@@ -274,8 +274,8 @@ def test_delete_removes_the_folders_that_it_empties_but_no_other(root: Path) -> 
     assert names_in(root) == [".renditions"]
 
 
-def test_deleting_again_removes_folders_that_were_left_empty(root: Path) -> None:
-    """Who died between removing the file and its folders tries again, and then they go."""
+def test_deleting_again_removes_empty_folders(root: Path) -> None:
+    """A process that died between removing the file and its folders is repeated, and removes them then."""
     (root / "a" / "b").mkdir(parents=True)
     FolderStore(root).delete("a/b/c", IfMatch("0"))
     assert names_in(root) == [".renditions"]
@@ -300,7 +300,7 @@ def test_a_refused_write_leaves_no_folders(root: Path) -> None:
     assert names_in(root) == [".renditions"]
 
 
-def test_a_living_writers_file_is_not_swept_and_a_dead_ones_is(root: Path) -> None:
+def test_only_unfinished_files_of_dead_writers_are_removed(root: Path) -> None:
     put(FolderStore(root), "a")
     work = root / ".renditions"
     (work / "dead.part").write_bytes(b"half a pict")

@@ -46,7 +46,7 @@ def holder(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             os.kill(int(child), signal.SIGKILL)
 
 
-def test_an_owner_is_there_while_its_context_is_entered(tmp_path: Path) -> None:
+def test_an_owner_lives_while_its_context_is_open(tmp_path: Path) -> None:
     with Owner(tmp_path) as owner:
         assert not owner.is_gone(owner.id)
         assert not Owner(tmp_path).is_gone(owner.id)
@@ -54,21 +54,21 @@ def test_an_owner_is_there_while_its_context_is_entered(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_each_owner_is_another(tmp_path: Path) -> None:
+def test_each_owner_has_its_own_id(tmp_path: Path) -> None:
     with Owner(tmp_path) as first:
         with Owner(tmp_path) as second:
             assert first.id != second.id
         assert (first.is_gone(second.id), second.is_gone(first.id)) == (True, False)
 
 
-def test_asking_needs_no_entering_and_no_folder(tmp_path: Path) -> None:
+def test_is_gone_needs_no_open_context_and_no_folder(tmp_path: Path) -> None:
     owner = Owner(tmp_path / "owners")
     assert owner.is_gone(owner.id)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_living_process_is_not_gone_and_a_killed_one_is(tmp_path: Path) -> None:
-    """Also while a program that it started goes on living."""
+    """Also while a program that it started still runs."""
     with holder(tmp_path) as (process, owner_id):
         assert not Owner(tmp_path).is_gone(owner_id)
         process.kill()
@@ -77,7 +77,7 @@ def test_a_living_process_is_not_gone_and_a_killed_one_is(tmp_path: Path) -> Non
         assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_the_files_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path) -> None:
+def test_only_lock_files_of_dead_owners_are_removed(tmp_path: Path) -> None:
     with holder(tmp_path) as (dead, _), holder(tmp_path) as (_, living_id):
         dead.kill()
         dead.wait()
@@ -86,7 +86,7 @@ def test_the_files_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: 
             assert not owner.is_gone(living_id)
 
 
-def test_owners_of_other_places_are_not_said_to_be_gone(tmp_path: Path) -> None:
+def test_owners_of_other_machines_are_never_gone(tmp_path: Path) -> None:
     here = Owner(tmp_path / "here")
     place, own = here.id.split(":")
     elsewhere = Owner(tmp_path / "elsewhere")
@@ -95,7 +95,7 @@ def test_owners_of_other_places_are_not_said_to_be_gone(tmp_path: Path) -> None:
     assert here.is_gone(f"{place}:{'0' * 32}")
 
 
-def test_a_folder_has_one_name_whatever_way_leads_to_it(
+def test_owner_ids_do_not_depend_on_the_path_to_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
@@ -106,15 +106,15 @@ def test_a_folder_has_one_name_whatever_way_leads_to_it(
     assert Owner(Path("owners")).is_gone(owner.id)
 
 
-def test_who_asks_of_a_dead_owner_is_not_taken_for_it(tmp_path: Path) -> None:
+def test_checking_a_dead_owner_does_not_make_it_look_alive(tmp_path: Path) -> None:
     dead = Owner(tmp_path)
     file = tmp_path / f"{dead.id.partition(':')[2]}.lock"
     with file.open("wb") as asking:
-        fcntl.flock(asking, fcntl.LOCK_SH)  # as another that asks at the same moment
+        fcntl.flock(asking, fcntl.LOCK_SH)  # as another process that checks at the same moment
         assert Owner(tmp_path).is_gone(dead.id)
 
 
-def test_many_may_enter_ask_and_sweep_at_once(tmp_path: Path) -> None:
+def test_owners_can_enter_check_and_clean_up_at_once(tmp_path: Path) -> None:
     def live(_: int) -> bool:
         with Owner(tmp_path) as owner, Owner(tmp_path) as other:
             return owner.is_gone(other.id) or other.is_gone(owner.id)
@@ -124,8 +124,10 @@ def test_many_may_enter_ask_and_sweep_at_once(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_swept_stays_locked_until_it_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else its owner, that made it a moment ago, could lock it in between and hold a file without a name."""
+def test_a_lock_file_stays_locked_until_it_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the owner that has just created it could lock it in between and hold a file without a name."""
     (tmp_path / "made-but-not-locked-yet.lock").touch()
     seen = []
 

@@ -48,7 +48,7 @@ def worker_of(rendering: Rendering) -> int:
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether the process is there and no zombie."""
+    """Return whether the process exists and isn't a zombie."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -145,7 +145,7 @@ def test_a_worker_that_died_while_idle_is_replaced_unnoticed(pool: RenderPool) -
     assert worker_of(run(pool, b"x")) != worker
 
 
-def test_limits_that_nearly_hit_never_hit_the_next_picture() -> None:
+def test_a_time_limit_never_kills_the_next_picture() -> None:
     """Each picture takes about as long as the limit; whichever wins, no worker is lost to another's."""
     ends = []
     with RenderPool(1, 0.03, "local.pool_jobs:act") as pool:
@@ -158,7 +158,7 @@ def test_limits_that_nearly_hit_never_hit_the_next_picture() -> None:
     assert set(ends) <= {"made", "RenderTimedOut"}
 
 
-needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @needs_proc
@@ -166,15 +166,15 @@ def test_a_picture_that_takes_too_much_memory_is_rejected_and_its_worker_replace
     with RenderPool(1, LIMIT_SECONDS, "local.pool_jobs:act", Limits(memory=200_000_000)) as pool:
         refused = run(pool, b"enlarge 5000000000")
         assert refused.rejected == (
-            "expected at most 200,000,000 bytes of memory for a picture, found that it takes more"
+            "the picture needs more than 200,000,000 bytes of memory ([limits] memory)"
         )
         assert (refused.made, refused.original) == ({}, Original(18))
         assert run(pool, b"hold 50000000").made
 
 
 @needs_proc
-def test_what_earlier_pictures_left_behind_is_not_held_against_a_picture() -> None:
-    """Both together are too much, so the second one is tried in a new worker."""
+def test_memory_left_by_earlier_pictures_does_not_reject_a_picture() -> None:
+    """Both together are too much, so the pool retries the second one in a new worker."""
     with RenderPool(1, LIMIT_SECONDS, "local.pool_jobs:act", Limits(memory=200_000_000)) as pool:
         run(pool, b"keep 120000000")
         assert run(pool, b"hold 120000000").made["a"].content == b"held 120000000"
@@ -182,7 +182,7 @@ def test_what_earlier_pictures_left_behind_is_not_held_against_a_picture() -> No
 
 @needs_proc
 def test_a_real_picture_that_takes_too_much_memory_is_rejected() -> None:
-    """Its decoder holds more of a progressive JPEG than can be told from the header."""
+    """Its decoder holds more of a progressive JPEG than the header shows."""
     target = io.BytesIO()
     Image.new("RGB", (8000, 6000), "red").save(target, "JPEG", progressive=True)
     for memory, is_rejected in ((120_000_000, True), (Limits().memory, False)):
@@ -223,14 +223,14 @@ def test_a_result_that_cannot_be_sent_is_a_failure(pool: RenderPool) -> None:
         ("local.pool_jobs:not_callable", "'NoneType' object is not callable"),
     ],
 )
-def test_a_renderer_that_cannot_be_had_is_a_failure(render: str, message: str) -> None:
+def test_a_renderer_that_cannot_be_imported_is_a_failure(render: str, message: str) -> None:
     with RenderPool(1, LIMIT_SECONDS, render) as pool:
         for _ in range(2):
             with pytest.raises(Failed, match=message):
                 run(pool, b"x")
 
 
-def test_an_interpreter_that_cannot_be_started_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_cannot_be_started_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     with RenderPool(1, LIMIT_SECONDS, "local.pool_jobs:act") as pool:
         with monkeypatch.context() as patched:
             patched.setattr(sys, "executable", "/no/such/python")
@@ -267,7 +267,7 @@ def test_closing_lets_a_running_picture_end_and_then_the_workers(tmp_path: Path)
     worker = worker_of(run(pool, b"x"))
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(run, pool, f"touch {tmp_path / 'end'} 0.3".encode())
-        wait_until((tmp_path / "end.began").exists, "it is in work")
+        wait_until((tmp_path / "end.began").exists, "it is being processed")
         pool.close()
         assert worker_of(running.result()) == worker
     assert not is_running(worker)
@@ -280,7 +280,7 @@ def test_an_exception_in_the_context_kills_the_workers(tmp_path: Path) -> None:
         with suppress(LookupError), RenderPool(2, LIMIT_SECONDS, "local.pool_jobs:act") as pool:
             worker = worker_of(run(pool, b"x"))
             running = thread.submit(run, pool, f"touch {tmp_path / 'end'} 3600".encode())
-            wait_until((tmp_path / "end.began").exists, "it is in work")
+            wait_until((tmp_path / "end.began").exists, "it is being processed")
             raise LookupError
         assert isinstance(running.exception(), WorkerDied)
     assert not is_running(worker)
@@ -355,7 +355,9 @@ def test_a_signal_to_every_process_lets_running_pictures_end(tmp_path: Path, num
     ends = [tmp_path / f"{name}.end" for name in "abc"]
     ignore = f"import signal; signal.signal({int(number)}, signal.SIG_IGN)\n"
     with started_parent(*(f"touch {end} 0.5" for end in ends), before=ignore) as (parent, workers):
-        wait_until(lambda: all(end.with_suffix(".began").exists() for end in ends), "they are in work")
+        wait_until(
+            lambda: all(end.with_suffix(".began").exists() for end in ends), "they are being processed"
+        )
         os.killpg(parent.pid, number)
         for worker in workers:
             os.kill(worker, number)
@@ -364,7 +366,7 @@ def test_a_signal_to_every_process_lets_running_pictures_end(tmp_path: Path, num
     assert all(end.exists() for end in ends)
 
 
-def test_nothing_that_a_worker_prints_comes_between_the_data() -> None:
+def test_output_of_a_worker_does_not_reach_stdout() -> None:
     program = """
         from renditions.local.pool import RenderPool
         from renditions.model.pipeline import Accept

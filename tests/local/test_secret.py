@@ -1,4 +1,4 @@
-"""The secret that outlives the server."""
+"""The secret that survives a restart of the server."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def test_a_secret_stays_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
     assert keep_secret(tmp_path / "another") != secret
 
 
-def test_all_who_ask_at_once_have_the_same_one(tmp_path: Path) -> None:
+def test_simultaneous_callers_get_the_same_secret(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         for number in range(50):
             assert len(set(threads.map(keep_secret, [tmp_path / str(number)] * 8))) == 1
 
 
-def test_what_a_crash_left_of_one_is_drawn_anew(tmp_path: Path) -> None:
+def test_an_incomplete_secret_is_replaced(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_bytes(b"half")
     secret = keep_secret(file)
@@ -35,7 +35,7 @@ def test_what_a_crash_left_of_one_is_drawn_anew(tmp_path: Path) -> None:
     assert keep_secret(file) == secret == file.read_bytes()
 
 
-def test_a_file_that_cannot_be_one_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_secret_file_is_a_failure(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="Is a directory"):
         keep_secret(tmp_path)
     link = tmp_path / "link"

@@ -1,4 +1,4 @@
-"""What the SQLite catalog does beyond the contract: its file, versions, damage, other processes."""
+"""The SQLite catalog beyond the contract: its file, versions, damage, other processes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ USES: dict[str, Callable[[SqliteCatalog], object]] = {
 each_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
 
-def test_the_file_says_what_it_is(catalog: SqliteCatalog, path: Path) -> None:
+def test_the_file_has_the_application_id(catalog: SqliteCatalog, path: Path) -> None:
     assert execute(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert execute(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
     assert execute(path, "PRAGMA journal_mode") == [("wal",)]
@@ -76,7 +76,7 @@ def test_a_catalog_of_a_newer_version_is_left_alone(path: Path) -> None:
 
 
 def test_a_catalog_of_the_first_version_gets_its_totals(path: Path) -> None:
-    """They are those of the records that there are, to the microsecond."""
+    """They match the existing records, to the microsecond."""
     ended = NOW + timedelta(seconds=59, microseconds=999_999)
     history = (Event(NOW, "processing"), Event(ended, "done"), Event(NOW + timedelta(hours=30), "done"))
     with SqliteCatalog(path) as catalog:
@@ -95,7 +95,7 @@ def test_a_catalog_of_the_first_version_gets_its_totals(path: Path) -> None:
         assert catalog.count() == counted
 
 
-def test_many_names_of_a_prefix_are_found_as_few_are(
+def test_frequent_and_rare_prefixes_give_the_same_answer(
     catalog: SqliteCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(40):
@@ -130,7 +130,7 @@ def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
 
 
 @each_use
-def test_damage_is_named_together_with_what_can_be_done(
+def test_a_damaged_file_is_reported_with_instructions(
     path: Path, use: Callable[[SqliteCatalog], object]
 ) -> None:
     with SqliteCatalog(path) as catalog:
@@ -234,7 +234,7 @@ def test_a_writer_that_never_ends_is_an_error(path: Path, monkeypatch: pytest.Mo
         catalog.write(make_record())
 
 
-def test_a_listing_that_pauses_holds_nothing(catalog: SqliteCatalog, path: Path) -> None:
+def test_a_paused_listing_holds_no_lock(catalog: SqliteCatalog, path: Path) -> None:
     for number in range(10):
         catalog.write(make_record(f"{number}"))
     listing, query = catalog.list(), catalog.query()

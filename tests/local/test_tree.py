@@ -1,4 +1,4 @@
-"""Whatever the key, and whatever is planted in it: a folder store stays in its folder."""
+"""A folder store stays in its folder, for any key and any planted link."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_folder_where_a_file_is_needed_fails_until_it_goes(root: Path) -> None
     assert keys(store) == ["a/b"]
 
 
-def test_names_that_are_not_utf_8_are_passed_over_with_a_warning(
+def test_names_that_are_not_utf_8_are_skipped_with_a_warning(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in (b"a.jpg", b"\xff.jpg", b"z.jpg"):
@@ -150,7 +150,7 @@ def test_nothing_leaves_the_folder_while_a_folder_and_a_link_change_places(root:
     thread.start()
     try:
         for number in range(500):
-            with suppress(StoreFailed, Conflict):  # depends on what is there at the moment
+            with suppress(StoreFailed, Conflict):  # depends on the state at that moment
                 store.put(f"a/{number}", b"", IfAbsent(), "image/jpeg")
             assert store.get("a/secret.jpg") is None
             assert "a/secret.jpg" not in keys(store)

@@ -1,4 +1,4 @@
-"""Whatever happens in a folder comes out as a key, or as the word to look at everything."""
+"""Every change in a folder is reported as a key, or as a request to check everything."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Watched:
         self.hints = watch_keys(root, self.stop, TICK_SECONDS)
 
     def collect(self, *wanted: str) -> set[str]:
-        """Return all that comes until all that is wanted has come; ``*`` is None."""
+        """Return the reported keys once all wanted ones were reported; ``*`` is None."""
         found: set[str] = set()
         deadline = time.monotonic() + 10
         while not found >= set(wanted):
@@ -40,7 +40,7 @@ class Watched:
         return found
 
     def collect_until_quiet(self) -> set[str]:
-        """Return all that comes until a file that is made now has come."""
+        """Return the keys reported until that of a file created now."""
         (self.root / "last").touch()
         return self.collect("last") - {"last"}
 
@@ -52,13 +52,13 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
         (root / folder).mkdir(parents=True)
         (root / folder / "a.jpg").touch()
     watched = Watched(root)
-    assert next(watched.hints) is None, "it has begun: from now on all is told"
+    assert next(watched.hints) is None, "it has begun: from now on all changes are reported"
     yield watched
     watched.stop.set()
-    assert set(watched.hints) <= {frozenset()}, "it ends when it is told to"
+    assert set(watched.hints) <= {frozenset()}, "it ends on request"
 
 
-def test_files_that_are_made_changed_and_removed_are_told(watched: Watched) -> None:
+def test_created_changed_and_removed_files_are_reported(watched: Watched) -> None:
     picture = watched.root / "old" / "new.jpg"
     picture.touch()
     assert watched.collect("old/new.jpg") == {"old/new.jpg"}
@@ -68,7 +68,7 @@ def test_files_that_are_made_changed_and_removed_are_told(watched: Watched) -> N
     assert watched.collect("old/new.jpg") == {"old/new.jpg"}
 
 
-def test_a_file_that_is_renamed_is_told_by_both_names(watched: Watched) -> None:
+def test_a_renamed_file_is_reported_under_both_names(watched: Watched) -> None:
     (watched.root / "old" / "a.jpg").rename(watched.root / "b.jpg")
     assert watched.collect("old/a.jpg", "b.jpg") == {"old/a.jpg", "b.jpg"}
 
@@ -83,7 +83,7 @@ def test_no_name_is_dropped(watched: Watched, key: str) -> None:
     assert watched.collect(key) == {key}
 
 
-def test_the_stores_own_folder_is_not_told(watched: Watched) -> None:
+def test_changes_in_the_working_folder_are_not_reported(watched: Watched) -> None:
     (watched.root / ".renditions").mkdir()
     assert watched.collect_until_quiet() == set()
     (watched.root / ".renditions" / "x.part").touch()
@@ -91,8 +91,8 @@ def test_the_stores_own_folder_is_not_told(watched: Watched) -> None:
     assert watched.collect_until_quiet() == set()
 
 
-def test_what_is_in_a_folder_that_is_moved_in_is_told(watched: Watched, tmp_path: Path) -> None:
-    """Also what is made in it later."""
+def test_files_of_a_folder_that_is_moved_in_are_reported(watched: Watched, tmp_path: Path) -> None:
+    """Also files created in it later."""
     (tmp_path / "outside" / "deep").mkdir(parents=True)
     (tmp_path / "outside" / "deep" / "a.jpg").touch()
     (tmp_path / "outside").rename(watched.root / "inside")
@@ -101,8 +101,8 @@ def test_what_is_in_a_folder_that_is_moved_in_is_told(watched: Watched, tmp_path
     assert watched.collect("inside/deep/b.jpg") == {"inside/deep/b.jpg"}
 
 
-def test_files_in_folders_that_are_made_quickly_are_all_told(watched: Watched) -> None:
-    """A folder is watched only a moment after it was made; what is in it by then isn't lost."""
+def test_files_in_quickly_created_folders_are_reported(watched: Watched) -> None:
+    """The watch of a new folder begins a moment late; files created before that are reported too."""
     wanted = []
     for number in range(50):
         folder = watched.root / f"{number}" / "deep"
@@ -113,14 +113,12 @@ def test_files_in_folders_that_are_made_quickly_are_all_told(watched: Watched) -
 
 
 @pytest.mark.parametrize("name", ["old", "2024.summer"])
-def test_a_folder_that_is_moved_away_means_to_look_at_everything(
-    watched: Watched, tmp_path: Path, name: str
-) -> None:
+def test_moving_a_folder_away_asks_to_check_everything(watched: Watched, tmp_path: Path, name: str) -> None:
     (watched.root / name).rename(tmp_path / "outside")
     assert EVERYTHING in watched.collect(EVERYTHING)
 
 
-def test_a_folder_that_is_renamed_means_to_look_at_everything(watched: Watched) -> None:
+def test_renaming_a_folder_asks_to_check_everything(watched: Watched) -> None:
     (watched.root / "old").rename(watched.root / "new")
     watched.collect(EVERYTHING)
     (watched.root / "new" / "deep" / "b.jpg").touch()
@@ -129,21 +127,19 @@ def test_a_folder_that_is_renamed_means_to_look_at_everything(watched: Watched) 
     watched.collect(EVERYTHING)
 
 
-def test_a_folder_that_is_replaced_at_once_means_to_look_at_everything(
-    watched: Watched, tmp_path: Path
-) -> None:
+def test_replacing_a_folder_asks_to_check_everything(watched: Watched, tmp_path: Path) -> None:
     (watched.root / "old").rename(tmp_path / "outside")
     (watched.root / "old").mkdir()
     watched.collect(EVERYTHING)
 
 
-def test_a_folder_that_is_removed_with_all_in_it_means_to_look_at_everything(watched: Watched) -> None:
+def test_removing_a_folder_asks_to_check_everything(watched: Watched) -> None:
     shutil.rmtree(watched.root / "old")
     watched.collect(EVERYTHING)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file systems refuse such names")
-def test_a_name_that_is_not_utf_8_means_to_look_at_everything(
+def test_a_name_that_is_not_utf_8_asks_to_check_everything(
     watched: Watched, caplog: pytest.LogCaptureFixture
 ) -> None:
     """That ends the events of ``watchfiles``; the watch goes on."""
@@ -154,7 +150,7 @@ def test_a_name_that_is_not_utf_8_means_to_look_at_everything(
     assert watched.collect_until_quiet() == set()
 
 
-def test_a_link_to_a_folder_is_told_as_a_file(watched: Watched, tmp_path: Path) -> None:
+def test_a_link_to_a_folder_is_reported_as_a_file(watched: Watched, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "a.jpg").touch()
     (watched.root / "link").symlink_to(tmp_path / "outside")
@@ -181,7 +177,7 @@ def test_another_folder_in_the_place_of_the_root_is_watched_from_then_on(
 
 
 def test_a_root_that_goes_away_is_a_failure(watched: Watched, tmp_path: Path) -> None:
-    """It isn't taken for an empty one."""
+    """It isn't mistaken for an empty folder."""
     watched.root.rename(tmp_path / "elsewhere")
     with pytest.raises(StoreFailed, match=r"can't be watched: No such file"):
         watched.collect("never")
@@ -196,8 +192,8 @@ def test_a_root_that_is_missing_or_a_file_is_a_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is that of inotify")
-def test_a_system_that_cannot_watch_more_says_what_to_raise(tmp_path: Path) -> None:
-    """Here it is the process's number of open files that forbids another watcher."""
+def test_a_reached_watch_limit_names_the_setting_to_raise(tmp_path: Path) -> None:
+    """Here the process's limit of open files forbids another watcher."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest_free = os.dup(0)
     os.close(lowest_free)

@@ -1,4 +1,4 @@
-"""Every recorded event gives exactly the changes that the table says; any key survives each envelope.
+"""Every recorded event decodes to the changes in the table; any key survives each envelope.
 
 The files in ``events`` are written after the examples on the AWS pages that ``origins.json`` names.
 """
@@ -97,7 +97,7 @@ def load(name: str) -> Any:
     return json.loads((EVENTS / f"{name}.json").read_text())
 
 
-def test_each_file_is_in_the_table_and_says_where_it_comes_from() -> None:
+def test_each_event_file_is_in_the_table_and_names_its_source() -> None:
     origins = load("origins")
     assert {path.stem for path in EVENTS.glob("*.json")} - {"origins"} == set(TABLE)
     assert {name.removesuffix(".json") for name in origins} == set(TABLE)
@@ -105,7 +105,7 @@ def test_each_file_is_in_the_table_and_says_where_it_comes_from() -> None:
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_a_recorded_event_gives_exactly_its_changes(name: str) -> None:
+def test_a_recorded_event_decodes_to_exactly_its_changes(name: str) -> None:
     assert decode(load(name)) == TABLE[name]
 
 
@@ -177,12 +177,12 @@ JSON = st.recursive(
 
 @settings(deadline=None, max_examples=50)
 @given(JSON)
-def test_whatever_comes_is_reported_and_never_raises(value: Any) -> None:
+def test_decoding_any_value_reports_and_never_raises(value: Any) -> None:
     for put_in in ENVELOPES:
         assert decode(put_in(value)).messages
 
 
-def test_a_message_that_is_no_message_does_not_hold_up_the_others() -> None:
+def test_an_invalid_message_does_not_block_the_others() -> None:
     batch = load("s3-in-sqs")
     batch["Records"][1] = {"eventSource": "aws:sqs", "messageId": SECOND}
     batch["Records"][2]["body"] = '{"Records": [' * 100_000 + "0" + "]}" * 100_000
@@ -195,13 +195,13 @@ def test_a_message_that_is_no_message_does_not_hold_up_the_others() -> None:
     assert third.contents == (Unknown("something nested too deeply"),)
 
 
-def test_a_key_that_is_no_utf8_is_reported() -> None:
+def test_a_key_that_is_not_utf8_is_reported() -> None:
     put = load("s3-put")
     put["Records"][0]["s3"]["object"]["key"] = "a%FF.jpg"
     assert decode(put) == event(Unknown("the key 'a%FF.jpg', which is no URL-encoded UTF-8"))
 
 
-def test_what_is_unknown_is_described_in_short() -> None:
+def test_an_unknown_message_is_described_briefly() -> None:
     (message,) = decode({"long": "x" * 1000}).messages
     (unknown,) = message.contents
     assert isinstance(unknown, Unknown)

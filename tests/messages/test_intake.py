@@ -1,4 +1,4 @@
-"""What messages ask for, and a reconcile that is spread over a queue."""
+"""Reading messages, and a reconcile over a queue."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEYS = st.text(st.characters(codec="utf-8"), min_size=1)
 
 
 def read(bodies: list[str]) -> list[Content]:
-    """Return what the function reads of these messages."""
+    """Return the tasks that the function reads from these messages."""
     messages = decode(
         {"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": body} for body in bodies]}
     ).messages
@@ -50,28 +50,28 @@ def make_world() -> World:
         (Change("photos", "in/a/b.jpg", "removed", "Object Deleted"), Picture("a/b.jpg", "Object Deleted")),
         (Change("other", "in/a.jpg", "created", "x"), Refused("expected an object in s3://photos/in/, found s3://other/in/a.jpg")),
         (Change("photos", "a.jpg", "created", "x"), Refused("expected an object in s3://photos/in/, found s3://photos/a.jpg")),
-        (Unknown("42"), Refused("expected news of S3 objects, found 42")),
+        (Unknown("42"), Refused("expected a message about S3 objects, found 42")),
         (SyncRequest("m"), SyncRequest("m")),
         (Ignored("s3:TestEvent"), Ignored("s3:TestEvent")),
     ],
 )  # fmt: skip
-def test_what_a_message_asks_of_this_pipeline(content: Content, task: object) -> None:
+def test_read_task_accepts_only_messages_for_this_pipeline(content: Content, task: object) -> None:
     assert read_task(content, PLACE) == task
 
 
 @given(KEYS)
-def test_our_own_messages_carry_any_key_and_name(key: str) -> None:
+def test_our_own_messages_can_carry_any_key_and_name(key: str) -> None:
     assert read([encode_change("photos", key)]) == [Change("photos", key, "created", "Picture differs")]
     assert read([encode_sync(key)]) == [SyncRequest(key)]
 
 
-def test_a_notice_in_the_queue_is_no_change() -> None:
+def test_a_notice_in_the_queue_is_not_read_as_a_change() -> None:
     notice = json.dumps({"source": "renditions", "detail-type": "Picture done", "detail": {"a": 1}})
     odd = json.dumps({"source": "renditions", "detail-type": "Reconcile", "detail": 1})
     assert read([notice, odd]) == [Ignored("Picture done"), Unknown(odd)]
 
 
-def test_each_picture_that_differs_is_sent_once_ten_at_a_time() -> None:
+def test_fan_out_sends_each_differing_picture_once_in_batches_of_ten() -> None:
     world = make_world()
     world.processor().process(NAMES[3])
     batches: list[list[str]] = []
@@ -82,7 +82,7 @@ def test_each_picture_that_differs_is_sent_once_ten_at_a_time() -> None:
     assert [task.name for task in tasks if isinstance(task, Picture)] == NAMES[:3] + NAMES[4:]
 
 
-def test_nothing_is_sent_where_nothing_differs() -> None:
+def test_fan_out_sends_nothing_when_nothing_differs() -> None:
     world = make_world()
     world.settle()
     sent: list[str] = []
@@ -91,8 +91,8 @@ def test_nothing_is_sent_where_nothing_differs() -> None:
 
 
 @pytest.mark.parametrize("each", [1, 2, 9, 10, 11, 25, 26])
-def test_where_time_runs_out_the_next_one_continues_and_all_end(each: int) -> None:
-    """However few are looked at in one go: nothing is left out, nothing comes twice."""
+def test_fan_out_continues_in_another_call_when_time_runs_out(each: int) -> None:
+    """With any number of checked names in one call, each picture is sent exactly once."""
     world = make_world()
     found: list[str] = []
     todo = [SyncRequest()]
@@ -114,7 +114,7 @@ def test_where_time_runs_out_the_next_one_continues_and_all_end(each: int) -> No
     assert found == NAMES
 
 
-def test_a_queue_that_fails_is_no_end_of_the_plan() -> None:
+def test_a_failed_send_raises_and_is_not_the_end_of_the_plan() -> None:
     def send(_: object) -> None:
         raise StoreFailed("throttled")
 

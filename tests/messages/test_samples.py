@@ -1,4 +1,4 @@
-"""The events that AWS itself hands out to try functions with are understood.
+"""The sample events of AWS are decoded.
 
 They come from the package index: ``sam local generate-event`` of the AWS SAM CLI makes them from templates.
 """
@@ -28,7 +28,7 @@ TASK = "dGFza2lkZ29lc2hlcmUK"
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """Return what makes an event: its file's name, and what to set in it."""
+    """Return the template of an event: its file's name, and the values to set."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
     ended = subprocess.run([*command, "--dest", folder, WHEEL], capture_output=True, text=True, check=False)
@@ -49,7 +49,7 @@ def event(content: Content) -> Incoming:
     return Incoming("event", (Message("", (content,)),))
 
 
-def test_they_are_understood(samples: Callable[..., Any]) -> None:
+def test_sample_events_of_aws_are_decoded(samples: Callable[..., Any]) -> None:
     put = samples("s3/S3Put", bucket="a-bucket", key=quote(KEY))
     removed = Change("a-bucket", KEY, "removed", "ObjectRemoved:Delete")
     task = Change("a-bucket", KEY, "created", "batch job")

@@ -44,7 +44,7 @@ def world() -> World:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """Make a queue that moves to another what was delivered three times."""
+    """Make a queue with a dead-letter queue for messages that were delivered three times."""
     return make_queue(name_of(tmp_path), 30)[0]
 
 
@@ -68,7 +68,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 def working(
     queue: Queue, world: World, process: Process | None = None, times: Times = QUICK
 ) -> Iterator[list[Outcome]]:
-    """Run a worker of two threads until the context is left; yield what it tells."""
+    """Run a worker of two threads until the context is left; yield its outcomes."""
     told: list[Outcome] = []
     stop = threading.Event()
     worker = Worker(
@@ -83,7 +83,7 @@ def working(
         thread.join()
 
 
-def test_what_is_done_or_rejected_is_deleted(world: World, url: str) -> None:
+def test_messages_of_done_or_rejected_pictures_are_deleted(world: World, url: str) -> None:
     world.upload("first.jpg", b"1")
     world.upload("bad.jpg", b"bad")
     send_pictures(url, "first.jpg", "bad.jpg", "missing.jpg")
@@ -94,7 +94,7 @@ def test_what_is_done_or_rejected_is_deleted(world: World, url: str) -> None:
     world.check_promise()
 
 
-def test_what_failed_comes_again_until_it_is_done(world: World, url: str) -> None:
+def test_a_failed_message_is_redelivered_until_it_is_done(world: World, url: str) -> None:
     world.upload("first.jpg", b"1")
     send_pictures(url, "first.jpg")
     process = world.processor(output=world.break_writes(1)).process
@@ -104,10 +104,10 @@ def test_what_failed_comes_again_until_it_is_done(world: World, url: str) -> Non
     world.check_promise()
 
 
-def test_what_fails_again_and_again_ends_among_the_dead_letters(
+def test_a_message_that_always_fails_ends_in_the_dead_letter_queue(
     world: World, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Also where it fails in a way that nobody foresaw; the others have nothing to do with it."""
+    """Also after an unexpected exception, which doesn't affect the others."""
     world.upload("second.jpg", b"2")
     calls: list[str] = []
 
@@ -125,12 +125,12 @@ def test_what_fails_again_and_again_ends_among_the_dead_letters(
     assert count_messages(url) == 0
 
 
-def test_what_fails_pauses_longer_each_time() -> None:
+def test_pauses_grow_with_each_failed_delivery() -> None:
     assert [Times().pause_after(deliveries) for deliveries in (1, 2, 3, 6, 5000)] == [30, 60, 120, 900, 900]
     assert [Times().silence_after(attempt) for attempt in (0, 1, 5, 6, 5000)] == [1, 2, 32, 60, 60]
 
 
-def test_what_failed_stays_hidden_for_a_while(world: World, url: str) -> None:
+def test_a_failed_message_stays_hidden_for_a_while(world: World, url: str) -> None:
     world.upload("first.jpg", b"1")
     send_pictures(url, "first.jpg")
     process = world.processor(output=world.break_writes(1)).process
@@ -140,8 +140,8 @@ def test_what_failed_stays_hidden_for_a_while(world: World, url: str) -> None:
     assert count_messages(url) == 1
 
 
-def test_what_somebody_else_holds_stays_hidden_until_they_can_no_more(world: World, url: str) -> None:
-    """However often it may be delivered: of a worker that was killed, the lease outlasts the pauses."""
+def test_a_message_of_a_leased_picture_stays_hidden_until_the_lease_ends(world: World, url: str) -> None:
+    """The lease of a killed worker outlasts the pauses, so an earlier redelivery is in vain."""
     world.upload("first.jpg", b"1")
     until = datetime.now(UTC) + timedelta(seconds=4)
     leased = Record("first.jpg", "processing", world.now, lease=Lease("killed", until))
@@ -158,7 +158,7 @@ def test_what_somebody_else_holds_stays_hidden_until_they_can_no_more(world: Wor
     world.check_promise()
 
 
-def test_a_long_picture_stays_hidden_from_others(world: World, url: str) -> None:
+def test_the_message_of_a_slow_picture_stays_hidden(world: World, url: str) -> None:
     """It takes three times as long as its message is hidden for at a time."""
     send_pictures(url, "slow.jpg")
     begun, over = threading.Event(), threading.Event()
@@ -177,7 +177,7 @@ def test_a_long_picture_stays_hidden_from_others(world: World, url: str) -> None
     assert len(told) == 1
 
 
-def test_what_a_killed_worker_held_comes_again(world: World, url: str) -> None:
+def test_messages_of_a_killed_worker_are_redelivered(world: World, url: str) -> None:
     send_pictures(url, "first.jpg")
     (taken,) = Queue(CLIENTS.sqs, url).receive(hide_seconds=1)
     world.upload("first.jpg", b"1")
@@ -187,7 +187,7 @@ def test_what_a_killed_worker_held_comes_again(world: World, url: str) -> None:
     world.check_promise()
 
 
-def test_unknown_messages_are_reported_and_do_not_come_again(
+def test_unknown_messages_are_reported_and_deleted(
     world: World, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     send(
@@ -197,13 +197,13 @@ def test_unknown_messages_are_reported_and_do_not_come_again(
         wait_until(lambda: count_messages(url) == 0)
     assert told == []
     assert sorted(record.getMessage() for record in caplog.records if record.levelno == logging.ERROR) == [
+        "expected a message about S3 objects, found not JSON",
         "expected an object in s3://photos/in/, found s3://other/a.jpg",
-        "expected news of S3 objects, found not JSON",
     ]
     assert count_messages(f"{url}-dead") == 0
 
 
-def test_a_tick_is_spread_over_the_queue(world: World, url: str) -> None:
+def test_a_tick_sends_one_message_for_each_differing_picture(world: World, url: str) -> None:
     for number in range(25):
         world.upload(f"{number:02}.jpg", b"%d" % number)
     send(url, encode_sync(""))
@@ -212,7 +212,7 @@ def test_a_tick_is_spread_over_the_queue(world: World, url: str) -> None:
     world.check_promise()
 
 
-def test_no_more_is_taken_than_is_in_work_and_a_stop_ends_it(world: World, url: str) -> None:
+def test_a_worker_takes_only_messages_that_it_processes_and_stops_when_told(world: World, url: str) -> None:
     names = [f"{number}.jpg" for number in range(6)]
     send_pictures(url, *names)
     stop, go = threading.Event(), threading.Event()
@@ -239,7 +239,7 @@ def test_no_more_is_taken_than_is_in_work_and_a_stop_ends_it(world: World, url: 
 
 
 class Away:
-    """A queue whose first requests of each kind don't get through."""
+    """A queue whose first requests of each kind fail."""
 
     def __init__(self, queue: Queue, times: int, error: type[QueueFailed] = QueueFailed) -> None:
         self._queue = queue
@@ -256,7 +256,7 @@ class Away:
         return step
 
 
-def test_a_queue_that_is_away_for_a_while_is_waited_for(
+def test_a_worker_waits_for_an_unreachable_queue(
     world: World, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.upload("first.jpg", b"1")
@@ -266,11 +266,11 @@ def test_a_queue_that_is_away_for_a_while_is_waited_for(
         wait_until(lambda: count_messages(url) == 0)
     messages = [record.getMessage() for record in caplog.records]
     assert "receive: no route to the queue; trying again in 1 seconds" in messages
-    assert "delete: no route to the queue; the message comes again" in messages
+    assert "delete: no route to the queue; the message will be redelivered" in messages
     world.check_promise()
 
 
-def test_a_refused_queue_ends_the_worker_after_what_is_in_work(world: World, url: str) -> None:
+def test_a_refused_queue_ends_the_worker_after_the_pictures_in_progress(world: World, url: str) -> None:
     class Refusing(Queue):
         calls = 0
 
@@ -300,7 +300,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
     return made
 
 
-def test_the_command_works_until_it_is_told_to_stop(tmp_path: Path, account: Account, url: str) -> None:
+def test_the_worker_command_runs_until_it_is_stopped(tmp_path: Path, account: Account, url: str) -> None:
     account.upload("photo.jpg", (tmp_path / "photo.jpg").read_bytes())
     send(url, encode_change(f"{account.table}-in", "photo.jpg"))
     with subprocess.Popen(
@@ -317,7 +317,7 @@ def test_the_command_works_until_it_is_told_to_stop(tmp_path: Path, account: Acc
     assert list(account.read_outputs()) == ["thumb_photo.jpg"]
 
 
-def test_the_command_needs_a_bucket_and_a_queue(tmp_path: Path, account: Account, url: str) -> None:
+def test_the_worker_command_needs_a_bucket_and_a_queue(tmp_path: Path, account: Account, url: str) -> None:
     missing = run(tmp_path, "worker", "--queue", f"{url}-not")
     assert missing.code == 1
     assert f"{url}-not" in missing.err

@@ -1,4 +1,4 @@
-"""What follows from a pipeline: which keys match, where outputs go, what changes a fingerprint."""
+"""A pipeline's matching keys, output keys and fingerprints."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_every_field_but_the_key_changes_the_fingerprint() -> None:
 def test_a_picture_s_focus_goes_with_it_when_it_is_cut_turned_and_mirrored(
     point: Focus, rotate: Any, flip: Any, crop: Region | None
 ) -> None:
-    """Against a picture of 100 by 100 points of which one is marked, turned by numpy."""
+    """Compared with numpy, which rotates a picture of 100 by 100 points with one marked."""
     recipe = Rendition(gravity="focus", rotate=rotate, flip=flip, crop=crop).focused_on(point)
     marked = np.zeros((100, 100))
     x, y = (min(int(value), 99) for value in (point.x, point.y))
@@ -159,7 +159,7 @@ def test_a_focus_makes_only_those_renditions_again_that_are_cut_around_it() -> N
     assert pipeline.goal_of("a.jpg", "1") != pipeline.goal_of("a.jpg", "1", focused)
 
 
-def test_a_rendition_on_demand_is_wanted_of_the_pictures_that_it_was_asked_of() -> None:
+def test_a_rendition_on_demand_is_wanted_only_for_requested_pictures() -> None:
     pipeline = make(thumb=Rendition(), zoom=Rendition(width=9, on_demand=True))
     asked = Wishes(demanded=("zoom", "no longer declared"))
     assert pipeline.output_keys("a.jpg", "1").keys() == pipeline.fingerprints().keys() == {"thumb"}
@@ -211,7 +211,7 @@ def test_a_store_is_a_folder_beside_the_file_or_a_bucket() -> None:
     assert parse_store("s3://bucket/a/b/", directory) == S3Place("bucket", "a/b/")
 
 
-def test_a_notice_target_gives_no_password_away() -> None:
+def test_a_notice_target_is_shown_without_its_password() -> None:
     notify = Notify(on=("done",), to="mailto://me:secret@mail.example")
     assert "secret" not in notify.target
     assert notify.target != replace(notify, to="log:").target

@@ -34,7 +34,7 @@ def bus(tmp_path: Path, queue: str) -> str:
     return name
 
 
-def test_an_event_of_a_bus_is_chosen_by_what_it_tells(bus: str, queue: str) -> None:
+def test_a_bus_rule_selects_events_by_their_fields(bus: str, queue: str) -> None:
     notifier = open_notifier(f"events:{bus}", Shared())
     notifier.send(Notice("done", make_record("other.jpg")))
     notifier.send(REJECTED)
@@ -45,8 +45,8 @@ def test_an_event_of_a_bus_is_chosen_by_what_it_tells(bus: str, queue: str) -> N
 
 
 def test_a_missing_bus_is_named_and_not_tried_again() -> None:
-    with pytest.raises(NotifyRefused, match="nobody") as refusal:
-        open_notifier("events:nobody", Shared()).send(REJECTED)
+    with pytest.raises(NotifyRefused, match="missing") as refusal:
+        open_notifier("events:missing", Shared()).send(REJECTED)
     assert not refusal.value.retryable
 
 
@@ -54,7 +54,7 @@ def test_a_missing_bus_is_named_and_not_tried_again() -> None:
     ("code", "error"), [("ThrottlingException", NotifyFailed), ("InternalFailure", NotifyFailed),
                         ("AccessDeniedException", NotifyRefused)],
 )  # fmt: skip
-def test_an_event_that_is_refused_in_an_answer_of_success_is_seen(code: str, error: type[Exception]) -> None:
+def test_an_entry_refused_in_a_successful_answer_is_an_error(code: str, error: type[Exception]) -> None:
     body = json.dumps({"FailedEntryCount": 1, "Entries": [{"ErrorCode": code, "ErrorMessage": "words"}]})
     with answering([Answer(200, body)]) as (clients, _), pytest.raises(error, match="words") as raised:
         EventBridgeNotifier(clients.events, "default").send(REJECTED)

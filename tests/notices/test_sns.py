@@ -25,7 +25,7 @@ from renditions.notices.sns import SnsNotifier, open_notifier
 
 pytestmark = pytest.mark.usefixtures("aws")
 
-ARN = "arn:aws:sns:eu-west-1:123456789012:nobody"
+ARN = "arn:aws:sns:eu-west-1:123456789012:missing"
 PUBLISHED = "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>"
 
 
@@ -48,7 +48,7 @@ def read_request(send: Callable[[SnsNotifier], None]) -> dict[str, Any]:
     return sent[0]
 
 
-def test_programs_get_the_record_without_what_is_the_catalogs_own(topic: str, queue: str) -> None:
+def test_programs_get_the_record_without_internal_attributes(topic: str, queue: str) -> None:
     open_notifier(f"sns:{topic}", Shared()).send(REJECTED)
     item = read_one(queue)
     assert item["event"] == item["status"] == "rejected"
@@ -87,7 +87,7 @@ def test_a_text_message_is_cut_between_characters() -> None:
 
 
 def test_a_missing_topic_is_named_and_not_tried_again() -> None:
-    with pytest.raises(NotifyRefused, match="nobody") as refusal:
+    with pytest.raises(NotifyRefused, match="missing") as refusal:
         open_notifier(f"sns:{ARN}", Shared()).send(REJECTED)
     assert not refusal.value.retryable
 

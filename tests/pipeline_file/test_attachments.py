@@ -47,7 +47,7 @@ def made_at(folder: Path) -> dict[str, int]:
 
 
 def stale(folder: Path) -> list[str]:
-    """Return the renditions of the one picture that are to be made."""
+    """Return the renditions of the one picture that sync would make."""
     (planned,) = run(folder, "plan", "--json").data
     return list(planned["make"])
 
@@ -82,7 +82,7 @@ def test_a_file_is_read_with_the_pipeline_file(tmp_path: Path) -> None:
         ('{image = "text", font = "it.ttf"}', "font", "a text with a font", "none"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_file_is_told_with_its_place(
+def test_a_problem_with_a_named_file_has_its_place(
     tmp_path: Path, watermark: str, place: str, expected: str, found: str
 ) -> None:
     (tmp_path / "text").write_text("no picture")
@@ -99,12 +99,12 @@ def test_what_is_wrong_with_a_file_is_told_with_its_place(
     assert problem.found.startswith(found)
 
 
-def test_an_object_of_the_source_is_looked_up_when_the_work_begins(tmp_path: Path) -> None:
+def test_a_watermark_of_the_source_is_read_when_the_command_starts(tmp_path: Path) -> None:
     draw(tmp_path / "logo.png", 20, 20)
     store = MemoryStore()
     pipeline = read('{image = "source:.logo.png"}', tmp_path)
     for content, message in (
-        (None, "expected an object of the source, found none of the key '.logo.png'"),
+        (None, "expected the key of an object in the source, found '.logo.png', which isn't there"),
         (b"text", r"expected a picture \(jpeg, .*\), found bytes of no known format"),
     ):
         if content:
@@ -142,11 +142,11 @@ def test_a_changed_logo_makes_its_renditions_again_and_no_others(tmp_path: Path)
     assert stale(tmp_path) == ["of-source"]
 
 
-def test_a_logo_that_is_missing_in_the_source_stops_before_anything_is_done(tmp_path: Path) -> None:
+def test_a_missing_logo_stops_the_command_before_any_change(tmp_path: Path) -> None:
     write_pipeline(tmp_path, '[renditions.one]\nwatermark = {image = "source:.logo.png"}')
     draw(tmp_path / "inbox" / "photo.jpg")
     for command in ("plan", "sync", "watch"):
         ended = run(tmp_path, command)
         assert (ended.code, ended.out) == (2, "")
-        assert "found none of the key '.logo.png'" in " ".join(ended.err.split())
+        assert "found '.logo.png', which isn't there" in " ".join(ended.err.split())
     assert made_at(tmp_path) == {}

@@ -1,4 +1,4 @@
-"""The finer rules of a pipeline file: templates, sizes, places, and files beyond any measure."""
+"""The finer rules of a pipeline file: templates, sizes, places, and extreme files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIRECTORY = Path("/pictures")
 def find_problems(
     text: str, directory: Path = DIRECTORY, environ: dict[str, str] | None = None
 ) -> tuple[Problem, ...]:
-    """Return what the loader finds wrong: nothing, where it takes the file."""
+    """Return the loader's problems; none if it accepts the file."""
     try:
         parse(text, "p.toml", directory, environ or {})
     except PipelineError as error:
@@ -34,7 +34,7 @@ def schema_accepts(text: str) -> bool:
 @pytest.mark.parametrize(
     "key", ["{key}.{ext}", "{{{dir}}}{name}", "{{width}}/{key}", "x{dir}{name}", "..{name}"]
 )
-def test_a_sound_template_is_one_for_loader_and_schema(key: str) -> None:
+def test_loader_and_schema_accept_a_valid_template(key: str) -> None:
     text = f'{ONE}key = "{key}"'
     assert find_problems(text) == ()
     assert schema_accepts(text)
@@ -47,7 +47,7 @@ def test_a_sound_template_is_one_for_loader_and_schema(key: str) -> None:
         "{dir}{nam}", "{dir", "dir}", "{}", "{dir:}", "{dir!r}", "{dir.x}", "{ dir }", "{key}\\n",
     ],
 )  # fmt: skip
-def test_a_faulty_template_is_none_for_loader_and_schema(key: str) -> None:
+def test_loader_and_schema_refuse_an_invalid_template(key: str) -> None:
     text = f'{ONE}key = "{key}"'
     assert [problem.place for problem in find_problems(text)] == ["renditions.a.key"]
     assert not schema_accepts(text)
@@ -61,7 +61,7 @@ def test_a_faulty_template_is_none_for_loader_and_schema(key: str) -> None:
         ("{dir}/{name}", "{dir} is empty or ends with its own slash"),
     ],
 )
-def test_a_template_problem_says_which_fault_it_is(key: str, message: str) -> None:
+def test_a_template_problem_names_the_fault(key: str, message: str) -> None:
     (problem,) = find_problems(f'{ONE}key = "{key}"')
     assert message in str(problem)
 
@@ -76,7 +76,7 @@ def test_auto_needs_a_key_because_the_default_one_has_ext_in_it() -> None:
     "fields",
     ['background = "#fff\\n"', 'key = "{key}\\n"', '[renditions."b\\n"]', '[catalog]\nkey = "id\\n"'],
 )
-def test_a_line_break_at_the_end_of_a_text_is_seen(fields: str) -> None:
+def test_a_line_break_at_the_end_of_a_text_is_refused(fields: str) -> None:
     assert len(find_problems(ONE + fields)) == 1
     assert not schema_accepts(ONE + fields)
 
@@ -84,7 +84,7 @@ def test_a_line_break_at_the_end_of_a_text_is_seen(fields: str) -> None:
 @pytest.mark.parametrize(
     ("size", "count"), [("0.001 kB", 1), ("0.001 KiB", 1), ("4 KiB", 4096), ("4.029 kB", 4029)]
 )
-def test_a_size_is_never_nothing(size: str, count: int) -> None:
+def test_a_size_of_zero_is_refused(size: str, count: int) -> None:
     text = f'{ONE}[accept]\nmax_bytes = "{size}"'
     assert parse(text, "p.toml", DIRECTORY, {}).pipeline.accept.max_bytes == count
     assert schema_accepts(text)
@@ -94,7 +94,7 @@ def test_a_size_is_never_nothing(size: str, count: int) -> None:
     "size",
     ['"0.0001 kB"', '"1.5 B"', '"0.0 MB"', '"50 mb"', '"50"', '"5 MB\\n"', '"5 KB"', "true", "1.5", "0"],
 )
-def test_a_size_of_parts_of_a_byte_or_in_other_units_is_none(size: str) -> None:
+def test_a_size_with_fractions_or_other_units_is_refused(size: str) -> None:
     text = f"{ONE}[accept]\nmax_bytes = {size}"
     assert [problem.place for problem in find_problems(text)] == ["accept.max_bytes"]
     assert not schema_accepts(text)
@@ -115,7 +115,7 @@ def test_an_aspect_ratio_is_a_number_or_a_proportion(ratio: str, number: float) 
     "ratio",
     ['"16:0"', '"0:9"', '"16"', '"16/9"', '"-1:1"', '"1:1\\n"', '"1000:1"', "0", "-1", "1001", "true"],
 )
-def test_what_is_no_proportion_is_no_aspect_ratio(ratio: str) -> None:
+def test_an_invalid_aspect_ratio_is_refused(ratio: str) -> None:
     text = f"{ONE}[accept]\nmin_aspect_ratio = {ratio}"
     (problem,) = find_problems(text)
     assert problem.place == "accept.min_aspect_ratio"
@@ -145,7 +145,7 @@ BEYOND_A_SCHEMA = {
 
 
 @pytest.mark.parametrize(("text", "place"), BEYOND_A_SCHEMA.values(), ids=BEYOND_A_SCHEMA)
-def test_the_loader_alone_refuses_what_no_schema_can_tell(text: str, place: str) -> None:
+def test_the_loader_refuses_what_the_schema_can_not_express(text: str, place: str) -> None:
     assert [problem.place for problem in find_problems(text)] == [place]
     assert schema_accepts(text)
 
@@ -159,24 +159,24 @@ def test_the_loader_alone_refuses_what_no_schema_can_tell(text: str, place: str)
         ONE.replace('"in"', '"s3://one/a"').replace('"out"', '"s3://one/ab"'),
     ],
 )
-def test_what_only_looks_alike_is_accepted(text: str) -> None:
+def test_similar_but_distinct_places_are_accepted(text: str) -> None:
     assert find_problems(text) == ()
 
 
-def test_a_link_into_the_source_is_seen_through(tmp_path: Path) -> None:
+def test_an_output_that_links_into_the_source_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "out").symlink_to("in")
     assert [problem.place for problem in find_problems(ONE, tmp_path)] == ["output.store"]
 
 
-def test_a_circle_of_links_is_told_or_resolved(tmp_path: Path) -> None:
+def test_a_circle_of_links_is_reported_or_resolved(tmp_path: Path) -> None:
     """Older Pythons refuse to resolve it, newer ones find a place: neither is a crash."""
     (tmp_path / "in").symlink_to("out")
     (tmp_path / "out").symlink_to("in")
     assert {problem.place for problem in find_problems(ONE, tmp_path)} <= {"", "output.store"}
 
 
-def test_a_loop_that_the_environment_makes_is_seen() -> None:
+def test_an_output_in_the_source_by_environment_is_refused() -> None:
     (problem,) = find_problems(ONE, environ={"SOURCE_BUCKET": "same", "OUTPUT_BUCKET": "same"})
     assert "loop" in problem.expected
 
@@ -194,18 +194,18 @@ def test_a_loop_that_the_environment_makes_is_seen() -> None:
         ('"a\\nb.c" = 1', "renditions.a.'a\\nb.c': expected one of key, on_demand"),
     ],
 )
-def test_what_was_found_is_shown_as_the_file_has_it_and_short(fields: str, message: str) -> None:
+def test_a_problem_quotes_the_found_value_briefly(fields: str, message: str) -> None:
     (problem,) = find_problems(ONE + fields)
     assert message in str(problem)
     assert len(str(problem)) < 800
 
 
 @pytest.mark.parametrize("text", ["x = " + "[" * 5000, "x = " + "9" * 5000, "a." * 5000 + "b = 1", '"', "\0"])
-def test_a_monstrous_file_is_a_pipeline_error(text: str) -> None:
+def test_an_extreme_file_is_a_pipeline_error(text: str) -> None:
     assert find_problems(text)
 
 
-def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "p.toml"
     path.write_text(ONE, "utf-8-sig")
     assert load(path).pipeline.source.store == "in"

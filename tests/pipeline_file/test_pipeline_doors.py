@@ -1,4 +1,4 @@
-"""Whatever is in a pipeline file: a pipeline, or errors that name the file and the place."""
+"""Any pipeline file gives a pipeline, or errors that name the file and the place."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def changed_files(draw: Any) -> bytes:
 
 
 def check_told(error: PipelineError, file: str) -> None:
-    """Check that every problem is a line that begins with the file and says what was expected and found."""
+    """Check that every problem is one line with the file, the expected and the found value."""
     assert error.problems
     assert error.file == file
     for problem in error.problems:
@@ -56,8 +56,8 @@ def check_told(error: PipelineError, file: str) -> None:
 @example(b"a = " + b"[" * 100_000)
 @example(b"a = 1" + b"0" * 5_000)
 @example(b"a." * 5_000 + b"b = 1")
-def test_a_file_changed_anywhere_is_read_or_told_of(content: bytes) -> None:
-    """What is read can be opened, too, or is refused for what it names."""
+def test_a_randomly_changed_file_is_read_or_reported(content: bytes) -> None:
+    """A file that is read can also be opened, or is refused for a name in it."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "renditions.toml"
         file.write_bytes(content)
@@ -70,7 +70,7 @@ def test_a_file_changed_anywhere_is_read_or_told_of(content: bytes) -> None:
             with open_parts(loaded.pipeline, loaded.directory, read_only=True):
                 pass
         except RenditionsError as error:
-            assert str(error)  # noqa: PT017 - either outcome is right
+            assert str(error)  # noqa: PT017 - either outcome is allowed
 
 
 VALUES = st.recursive(
@@ -100,8 +100,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 
 @settings(deadline=None, max_examples=120)
 @given(st.sampled_from(sorted(FIELDS)), st.data())
-def test_any_value_in_any_field_is_taken_or_told_of_with_its_place(table: str, data: Any) -> None:
-    """Also those of TOML that JSON hasn't: times, and numbers that are none."""
+def test_any_value_in_any_field_is_accepted_or_reported_with_its_place(table: str, data: Any) -> None:
+    """Also TOML values that JSON lacks: times, infinity and NaN."""
     fields = {
         name: data.draw(VALUES) for name in data.draw(st.sets(st.sampled_from(FIELDS[table]), min_size=1))
     }
@@ -127,7 +127,7 @@ VARIABLES = ("SOURCE_BUCKET", "SOURCE_PREFIX", "OUTPUT_BUCKET", "OUTPUT_PREFIX",
 
 @settings(deadline=None, max_examples=100)
 @given(st.dictionaries(st.sampled_from(VARIABLES), TEXTS), st.sampled_from(PRESETS))
-def test_any_environment_is_taken_or_told_of(environ: dict[str, str], text: str) -> None:
+def test_any_environment_is_accepted_or_reported(environ: dict[str, str], text: str) -> None:
     try:
         parse(text, "renditions.toml", HERE, environ)
     except PipelineError as error:

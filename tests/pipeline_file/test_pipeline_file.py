@@ -1,4 +1,4 @@
-"""Pipeline files: what is accepted, what is told of what isn't, and that the schema agrees."""
+"""Pipeline files: accepted ones, the problems of others, and the schema's agreement."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ GOOD_FILES = {
     "the least": pipeline_text(),
     "S3": pipeline_text(source="s3://photos-in/uploads/", output="s3://photos-out"),
     "one bucket, two prefixes": pipeline_text(source="s3://photos/in/", output="s3://photos/out/"),
-    "one bucket, told apart by the key": pipeline_text(
+    "one bucket, distinct by the key": pipeline_text(
         'key = "made/{dir}{name}.{ext}"', "s3://photos/in/", "s3://photos/"
     ),
     "all template fields": pipeline_text(
@@ -188,13 +188,13 @@ BAD_FILES = {
     "annotations without DICOM": (
         pipeline_text(more="[accept]\nburned_in_annotation = true"), "accept.burned_in_annotation",
     ),
-    "DICOM as it is": (
+    "DICOM copied as Base64": (
         pipeline_text('format = "base64"', more='[accept]\nformats = ["jpeg", "dicom"]'),
         "renditions.one.format",
     ),
     "format twice": (pipeline_text(more='[accept]\nformats = ["png", "png"]'), "accept.formats"),
     "several pages in a JPEG": (pipeline_text('pages = "1-2"'), "renditions.one.pages"),
-    "all pages in what isn't known": (
+    "all pages in an unknown format": (
         pipeline_text('pages = "all"\nformat = "auto"\nkey = "{key}"'), "renditions.one.pages",
     ),
     "page 0": (pipeline_text('pages = "0"'), "renditions.one.pages"),
@@ -295,24 +295,24 @@ def test_the_schema_is_a_schema() -> None:
 
 
 @pytest.mark.parametrize("text", GOOD_FILES.values(), ids=GOOD_FILES)
-def test_loader_and_schema_both_accept_what_is_right(text: str) -> None:
+def test_loader_and_schema_accept_valid_files(text: str) -> None:
     assert read(text).pipeline.renditions
     assert schema_accepts(text)
 
 
 @pytest.mark.parametrize(("text", "place"), BAD_FILES.values(), ids=BAD_FILES)
-def test_loader_and_schema_both_refuse_what_is_wrong(text: str, place: str) -> None:
+def test_loader_and_schema_refuse_invalid_files(text: str, place: str) -> None:
     assert place in problems(text)
     assert not schema_accepts(text)
 
 
 @pytest.mark.parametrize(("text", "place"), BEYOND_A_SCHEMA.values(), ids=BEYOND_A_SCHEMA)
-def test_the_loader_alone_refuses_what_no_schema_can_tell(text: str, place: str) -> None:
+def test_the_loader_refuses_what_the_schema_can_not_express(text: str, place: str) -> None:
     assert place in problems(text)
     assert schema_accepts(text)
 
 
-def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
+def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
     text = pipeline_text(
         'widht = 3\nfit = "coverr"\nquality = "high"', output="./inbox", more="[acept]\n[renditions.two]\n"
     )
@@ -344,14 +344,14 @@ def test_sizes_are_numbers(size: str, number: int) -> None:
     assert read(pipeline_text(more=f'[accept]\nmax_bytes = "{size}"')).pipeline.accept.max_bytes == number
 
 
-def test_toml_that_is_none_is_told_with_its_line() -> None:
+def test_invalid_toml_is_reported_with_its_line() -> None:
     ((place, (expected, found)),) = problems("[source\nstore = 1").items()
     assert place == "line 1, column 8"
     assert expected == "TOML"
     assert "'[source'" in found
 
 
-def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+def test_unreadable_files_are_reported(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="expected a pipeline file"):
         load(tmp_path / "none.toml")
     (tmp_path / "latin.toml").write_bytes(b"# \xe9\n")
@@ -359,7 +359,7 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
         load(tmp_path / "latin.toml")
 
 
-def test_a_template_that_lets_pictures_share_an_output_is_warned_of() -> None:
+def test_a_template_that_lets_pictures_share_an_output_gets_a_warning() -> None:
     (warning,) = read(pipeline_text('key = "{dir}{stem}.jpg"')).warnings
     assert "photo.jpg and photo.png" in warning
     (warning,) = read(pipeline_text('key = "thumb_{name}"')).warnings
@@ -367,7 +367,7 @@ def test_a_template_that_lets_pictures_share_an_output_is_warned_of() -> None:
     assert read(pipeline_text('key = "{dir}thumb_{name}"')).warnings == ()
 
 
-def test_an_accepted_drawing_that_no_pattern_takes_is_warned_of() -> None:
+def test_an_accepted_format_without_a_pattern_gets_a_warning() -> None:
     accept = '[accept]\nformats = ["jpeg", "svg"]'
     (warning,) = read(pipeline_text(more=accept)).warnings
     assert "source.match has no pattern such as '*.svg'" in warning
@@ -375,7 +375,7 @@ def test_an_accepted_drawing_that_no_pattern_takes_is_warned_of() -> None:
     assert read(matched).warnings == ()
 
 
-def test_a_format_whose_library_is_missing_is_told_when_it_is_asked_for(
+def test_a_format_without_its_library_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
@@ -393,7 +393,7 @@ class TestEnvironment:
         assert pipeline.output.store == "s3://to-there/"
         assert pipeline.catalog.store == "dynamodb:Records"
 
-    def test_prefixes_and_the_key_are_taken_too(self) -> None:
+    def test_variables_replace_prefixes_and_the_key(self) -> None:
         environ = {"SOURCE_BUCKET": "here", "SOURCE_PREFIX": "in/", "OUTPUT_BUCKET": "there",
                    "OUTPUT_PREFIX": "processed/", "TABLE_KEY": "image_id"}  # fmt: skip
         pipeline = read(pipeline_text(), environ).pipeline
@@ -405,7 +405,7 @@ class TestEnvironment:
     def test_a_folder_has_no_prefix(self) -> None:
         assert read(pipeline_text(), {"SOURCE_PREFIX": "in/"}).pipeline.source.store == "./inbox"
 
-    def test_a_key_that_something_else_in_a_record_has_is_refused(self) -> None:
+    def test_a_catalog_key_that_a_record_already_uses_is_refused(self) -> None:
         assert "catalog.key" in problems(pipeline_text(), {"TABLE_KEY": "status"})
         assert "TABLE_KEY" in problems(pipeline_text(), {"TABLE_KEY": "image id"})
 
@@ -431,7 +431,7 @@ def test_stores_are_parsed_into_places() -> None:
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_each_preset_is_right_and_warns_of_nothing(name: str) -> None:
+def test_each_preset_is_valid_without_warnings(name: str) -> None:
     assert read(read_preset(name)).warnings == ()
     assert schema_accepts(read_preset(name))
 
@@ -453,7 +453,7 @@ values = st.recursive(
 @settings(deadline=None, max_examples=120)
 @given(data=st.data())
 def test_loader_and_schema_agree_on_files_changed_at_random(data: Any) -> None:
-    """Any value at any place: an error with a place or a pipeline, and the schema says the same."""
+    """Any value at any place gives a pipeline or an error with its place, and the schema agrees."""
     document = copy.deepcopy(tomllib.loads(GOOD))
     for _ in range(data.draw(st.integers(1, 3))):
         table: Any = document
@@ -475,7 +475,7 @@ def test_loader_and_schema_agree_on_files_changed_at_random(data: Any) -> None:
     try:
         check(document, "renditions.toml", HERE, {})
     except PipelineError as error:
-        assert error.problems  # noqa: PT017 - either outcome is right
+        assert error.problems  # noqa: PT017 - either outcome is allowed
         if accepted:
             beyond = (
                 "a key of its own", "a key that is no folder", "outputs that can't land",

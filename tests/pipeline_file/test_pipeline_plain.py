@@ -1,4 +1,4 @@
-"""A checked pipeline survives the way into a bundle and back, and needs no validator on it."""
+"""A checked pipeline survives the way into a bundle and back without a validator."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PIPELINES = st.builds(
 
 @settings(deadline=None)
 @given(PIPELINES)
-def test_any_pipeline_survives(pipeline: Pipeline) -> None:
+def test_any_pipeline_survives_the_bundle(pipeline: Pipeline) -> None:
     again = from_plain(json.loads(json.dumps(to_plain(pipeline))))
     assert again == pipeline
     assert again.fingerprints() == pipeline.fingerprints()
@@ -54,7 +54,7 @@ def test_any_pipeline_survives(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_each_preset_survives(name: str) -> None:
+def test_each_preset_survives_the_bundle(name: str) -> None:
     pipeline = parse(read_preset(name), name, Path(), {}).pipeline
     assert from_plain(json.loads(json.dumps(to_plain(pipeline)))) == pipeline
 
@@ -73,7 +73,7 @@ def test_only_what_differs_from_the_defaults_is_kept() -> None:
     }
 
 
-def test_reading_it_back_needs_the_standard_library_alone() -> None:
+def test_reading_a_bundled_pipeline_needs_only_the_standard_library() -> None:
     code = (
         "import sys; from renditions.pipeline_file import checks, environment, plain; "
         "print({'msgspec', 'pyvips', 'botocore', 'watchfiles'} & sys.modules.keys())"

@@ -1,4 +1,4 @@
-"""The presets: each is a sound pipeline for the laptop and makes what it is named after."""
+"""The presets: each is a valid pipeline for a laptop and makes the renditions in its name."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def read(name: str) -> Pipeline:
     return loaded.pipeline
 
 
-def test_these_presets_are_there() -> None:
+def test_all_documented_presets_exist() -> None:
     assert list(preset_names()) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_preset_is_sound_for_loader_and_schema(name: str) -> None:
+def test_loader_and_schema_accept_each_preset(name: str) -> None:
     pipeline = read(name)
     jsonschema.Draft202012Validator(json_schema()).validate(tomllib.loads(read_preset(name)))
     assert (pipeline.source.store, pipeline.output.store) == ("./inbox", "./processed")
@@ -38,8 +38,8 @@ def test_a_preset_is_sound_for_loader_and_schema(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_lines_for_aws_in_its_comments_are_sound(name: str) -> None:
-    """Each ``field = …  # on AWS: …`` with the comment's value instead is a sound pipeline too."""
+def test_the_aws_values_in_preset_comments_are_valid(name: str) -> None:
+    """Each ``field = …  # on AWS: …`` with the comment's value instead is a valid pipeline too."""
     text, count = re.subn(r'= "[^"]*" +# on AWS: ("[^"]*")', r"= \1", read_preset(name))
     pipeline = parse(text, name, Path("/pictures"), {}).pipeline
     assert count == 4
@@ -66,7 +66,7 @@ def test_base64_needs_no_pixels_and_writes_text_files() -> None:
     assert list(pipeline.output_keys("photo.jpg", "e").values()) == ["photo.jpg.txt"]
 
 
-def test_gallery_has_three_sizes_and_a_pdf_and_tells_of_everything() -> None:
+def test_gallery_has_three_sizes_a_pdf_and_notices() -> None:
     pipeline = read("gallery")
     made = {name: (rendition.width, rendition.format) for name, rendition in pipeline.renditions.items()}
     assert made["small"] == (300, "jpeg")
@@ -82,7 +82,7 @@ def test_web_has_each_width_in_each_format() -> None:
     assert made == {(width, format_) for width in (480, 960, 1600) for format_ in ("avif", "webp", "jpeg")}
 
 
-def test_shop_validates_converts_and_marks_what_is_large() -> None:
+def test_shop_validates_converts_and_watermarks_large_renditions() -> None:
     pipeline = read("shop")
     assert pipeline.accept.min_width
     assert {rendition.format for rendition in pipeline.renditions.values()} == {"jpeg", "webp"}

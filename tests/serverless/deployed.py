@@ -1,4 +1,4 @@
-"""A bundle where AWS would have it: a cloud on moto, and Lambda's own libraries beside it."""
+"""A deployed bundle: a cloud on moto, and Lambda's own libraries beside it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IN_LAMBDA = (
     "awslambdaric", "simplejson", "snapshot-restore-py",
     "botocore", "jmespath", "python-dateutil", "six", "urllib3",
 )  # fmt: skip
-"""The libraries that AWS's Python runtime brings along, of those that matter here."""
+"""The libraries of AWS's Python runtime that matter here."""
 
 
 def link_runtime(folder: Path) -> Path:
@@ -31,7 +31,7 @@ def link_runtime(folder: Path) -> Path:
 
 
 def make_cloud(name: str, key_name: str = "image_name") -> dict[str, str]:
-    """Make two buckets, a table and a topic; return what tells the function of them."""
+    """Make two buckets, a table and a topic; return the function's environment."""
     for bucket in (f"{name}-in", f"{name}-out"):
         CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     make_table(name, key_name)

@@ -1,4 +1,4 @@
-"""A Lambda Runtime API, as small as it can be, and AWS's own runtime client started on it.
+"""A minimal Lambda Runtime API, and AWS's own runtime client started on it.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -24,7 +24,7 @@ ARN = "arn:aws:lambda:eu-west-1:123456789012:function:pictures"
 
 @dataclass(frozen=True)
 class Ended:
-    """What the function answered: a value, or what it raised."""
+    """The function's answer: a value or its exception."""
 
     value: Any = None
     error: Any = None

@@ -1,6 +1,6 @@
 """The built bundle, unpacked as Lambda would, in AWS's own runtime client, with moto for the services.
 
-Nothing of this checkout is on its path: besides the bundle there is only what Lambda's runtime has.
+Nothing of this checkout is on its path: only the bundle and the libraries of Lambda's runtime.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def unpack(pipeline: str, folder: Path) -> Path:
     return folder / "task"
 
 
-def test_without_pixels_it_needs_nothing_but_lambdas_runtime(tmp_path: Path, environ: dict[str, str]) -> None:
+def test_a_bundle_without_pixels_needs_only_lambdas_runtime(tmp_path: Path, environ: dict[str, str]) -> None:
     code = unpack(PIPELINE, tmp_path)
     draw(tmp_path / "photo.jpg")
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
@@ -71,7 +71,7 @@ def test_without_pixels_it_needs_nothing_but_lambdas_runtime(tmp_path: Path, env
     assert {line["Result"] for line in lines if "Result" in line} == {"done", "rejected"}
 
 
-def test_with_the_engine_it_makes_the_same_bytes_as_here(tmp_path: Path, environ: dict[str, str]) -> None:
+def test_a_bundle_makes_the_same_bytes_as_a_local_run(tmp_path: Path, environ: dict[str, str]) -> None:
     pipeline = PIPELINE + '[renditions.thumb]\nwidth = 80\nformat = "webp"\n'
     code = unpack(pipeline, tmp_path)
     draw(tmp_path / "photo.jpg")
@@ -83,7 +83,7 @@ def test_with_the_engine_it_makes_the_same_bytes_as_here(tmp_path: Path, environ
     assert read(environ, "photo.jpg/thumb.webp") == made["thumb"].content
 
 
-def test_its_start_makes_the_clients_and_imports_no_library_that_the_first_call_may_not_need(
+def test_a_cold_start_creates_clients_and_imports_only_needed_libraries(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
     """Here, where everything that is installed could be imported; ``benchmarks.startup`` has the times."""
@@ -110,7 +110,7 @@ def test_its_start_makes_the_clients_and_imports_no_library_that_the_first_call_
         ({"OUTPUT_BUCKET": "Not A Bucket"}, 'OUTPUT_BUCKET: expected "s3://bucket/prefix/" or'),
     ],
 )
-def test_a_function_that_lacks_something_says_so_when_it_starts(
+def test_a_function_reports_missing_settings_at_its_start(
     tmp_path: Path, environ: dict[str, str], changes: dict[str, str], message: str
 ) -> None:
     with start(unpack(PIPELINE, tmp_path), tmp_path, environ | changes) as function:

@@ -1,6 +1,6 @@
-"""Whatever comes in as an event: the handler answers as documented, and the good of a batch is done.
+"""For any event, the handler answers as documented, and the valid messages of a batch are done.
 
-The handler, a store in a folder and a catalog in SQLite are the real ones; the renderer does but hash.
+The handler, a store in a folder and a catalog in SQLite are the real ones; the renderer only hashes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Call:
 
 @dataclass
 class Door:
-    """A function, what is behind it, and the names that were processed."""
+    """A function, its parts, and the names that it processed."""
 
     function: Function
     world: World
@@ -127,7 +127,7 @@ def changed_events(draw: Any) -> Any:
 
 
 def check_answer(handle: Callable[[], Any]) -> None:
-    """Call; check that the answer can be sent, or that something failed as it is documented."""
+    """Call the function; check that the answer can be sent, or that it failed as documented."""
     try:
         answer = handle()
     except Failed:
@@ -137,7 +137,7 @@ def check_answer(handle: Callable[[], Any]) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(changed_events() | VALUES)
-def test_whatever_comes_is_answered_or_fails_as_documented(event: Any) -> None:
+def test_any_event_is_answered_or_fails_as_documented(event: Any) -> None:
     with opened() as door:
         check_answer(lambda: door.function.handle(event, Call()))
 
@@ -146,8 +146,8 @@ def test_whatever_comes_is_answered_or_fails_as_documented(event: Any) -> None:
 @given(st.lists(changed_events() | VALUES | st.text(), max_size=3), st.integers(0, 3))
 @example([{"source": "renditions", "detail-type": "Reconcile", "detail": {"after": "\ud800"}}], 0)
 @example(["[" * 100_000, "9" * 5_000], 1)
-def test_in_a_batch_nothing_holds_up_a_good_message(bodies: list[Any], place: int) -> None:
-    """The good one is done and doesn't come again, whatever is before and behind it."""
+def test_no_message_of_a_batch_blocks_a_valid_one(bodies: list[Any], place: int) -> None:
+    """It is done and not redelivered, with any messages before and after it."""
     bodies.insert(place, notification(GOOD))
     number = str(bodies.index(notification(GOOD)))
     with opened() as door:
@@ -160,7 +160,7 @@ def test_in_a_batch_nothing_holds_up_a_good_message(bodies: list[Any], place: in
 
 
 @pytest.mark.parametrize("depth", [900, 980, 990, 1_000, 100_000])
-def test_what_is_nested_too_deeply_is_reported(depth: int) -> None:
+def test_a_too_deeply_nested_event_is_reported(depth: int) -> None:
     nested: Any = 0
     for _ in range(depth):
         nested = [nested]
@@ -172,7 +172,7 @@ def test_what_is_nested_too_deeply_is_reported(depth: int) -> None:
         assert door.processed == [GOOD]
 
 
-def test_a_key_that_is_no_text_is_reported_and_does_not_come_again(
+def test_a_key_that_is_no_text_is_reported_and_not_redelivered(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     event = copy.deepcopy(RECORDED["eventbridge-created"])
@@ -183,7 +183,7 @@ def test_a_key_that_is_no_text_is_reported_and_does_not_come_again(
     assert "expected a name of Unicode text" in caplog.text
 
 
-def test_the_folder_that_a_console_makes_of_the_prefix_is_no_picture() -> None:
+def test_a_folder_marker_of_the_console_is_no_picture() -> None:
     with opened(prefix="in/") as door:
         assert door.function.handle(batch(notification("in/")), Call()) == {"batchItemFailures": []}
         assert door.processed == []
@@ -194,10 +194,10 @@ def test_the_folder_that_a_console_makes_of_the_prefix_is_no_picture() -> None:
 @example("../../up.jpg", "{dir}thumb_{name}")
 @example("a//b\n\0\x7f.jpg", "{dir}thumb_{name}")
 @example("🌷" * 80 + "/" + "é" * 40, "{stem}.{format}")
-def test_any_key_ends_as_a_picture_that_is_done_or_rejected(key: str, template: str) -> None:
-    """Its record is found under that key and says what is there; when it goes, all goes.
+def test_a_picture_with_any_key_is_done_or_rejected(key: str, template: str) -> None:
+    """Its record is found under that key and matches the outputs; deleting it deletes them.
 
-    Unless it is none: what begins with a dot or ends with a slash.
+    Keys that begin with a dot or end with a slash are no pictures.
     """
     with opened(template) as door:
         door.world.upload(key, b"content")

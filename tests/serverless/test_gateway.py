@@ -39,7 +39,7 @@ def function(tmp_path: Path, environ: dict[str, str]) -> Iterator[Lambda]:  # no
 
 
 def make_call(version: str, method: str, path: str, body: Any = None, authorizer: Any = JWT) -> Any:
-    """Return what an HTTP API sends; the path comes decoded in both versions."""
+    """Return an HTTP API's event; the path is decoded in both versions."""
     call = load(f"api-call-{version}")
     del call["queryStringParameters"]
     call.pop("multiValueQueryStringParameters", None)
@@ -81,13 +81,13 @@ def post_form(url: str, fields: dict[str, str], content: bytes) -> int:
 
 
 def fetch(url: str) -> tuple[bytes, str | None]:
-    """Return what anybody reads there, and under which name it is to be saved."""
+    """Return the content at a URL, and the file name in its answer."""
     with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - moto's
         return answer.read(), answer.headers["Content-Disposition"]
 
 
 @pytest.mark.parametrize("version", ["2.0", "1.0"])
-def test_a_picture_goes_up_is_processed_shown_and_deleted_through_an_http_api(
+def test_an_http_api_uploads_processes_shows_and_deletes_a_picture(
     function: Lambda,
     environ: dict[str, str],  # noqa: F811 - a fixture
     tmp_path: Path,
@@ -126,12 +126,12 @@ def test_a_picture_goes_up_is_processed_shown_and_deleted_through_an_http_api(
 
 
 @pytest.mark.parametrize("version", ["2.0", "1.0"])
-def test_the_page_is_had_without_an_authorizer_and_nothing_else_is(
+def test_only_the_page_s_files_need_no_authorizer(
     function: Lambda,
     environ: dict[str, str],  # noqa: F811 - a fixture
     version: str,
 ) -> None:
-    """And it may take pictures from the buckets and send them there, but nowhere else."""
+    """Its content security policy allows the buckets and nothing else."""
 
     def ask(path: str, method: str = "GET") -> Any:
         return function.call(make_call(version, method, path, authorizer=None)).value
@@ -152,7 +152,7 @@ def test_the_page_is_had_without_an_authorizer_and_nothing_else_is(
         assert ask(path, "POST")["statusCode"] == 405
 
 
-def test_what_no_authorizer_let_through_is_refused_and_what_is_no_call_is_an_error(function: Lambda) -> None:
+def test_calls_without_an_authorizer_are_refused(function: Lambda) -> None:
     for version in ("2.0", "1.0"):
         refused = function.call(make_call(version, "GET", "/pictures", authorizer=None)).value
         assert (refused["statusCode"], read(refused)["title"]) == (401, "Unauthorized")
@@ -160,7 +160,7 @@ def test_what_no_authorizer_let_through_is_refused_and_what_is_no_call_is_an_err
     assert function.call({"Records": []}).error["errorType"] == "UsageError"
 
 
-def test_an_answer_that_lambda_would_not_take_says_so_instead() -> None:
+def test_an_answer_too_long_for_lambda_becomes_an_error() -> None:
     answer = {"statusCode": 200, "body": "x" * MOST_ANSWERED_BYTES, "isBase64Encoded": True}
     assert limit(answer) == answer
     longer = limit(answer | {"body": "x" * (MOST_ANSWERED_BYTES + 1)})

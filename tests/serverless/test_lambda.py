@@ -1,4 +1,4 @@
-"""The handler's answers, with ports in memory: what each origin is told, what is left for another time."""
+"""The handler's answers to each origin, with ports in memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PICTURES = ("first.jpg", "second.jpg", "third.jpg")
 
 @dataclass
 class Call:
-    """A context whose time is what the test says."""
+    """A context whose remaining time the test sets."""
 
     left_seconds: float | Callable[[], float] = 60.0
     function_name: str = "pictures"
@@ -96,8 +96,8 @@ def test_every_picture_of_every_message_is_processed(world: World) -> None:
     world.check_promise()
 
 
-def test_of_a_batch_only_what_failed_comes_again(world: World) -> None:
-    """One throttled write, one damaged picture, one that isn't there: only the first is worth another try."""
+def test_only_failed_messages_of_a_batch_are_redelivered(world: World) -> None:
+    """One throttled write, one damaged picture, one missing picture: only the first is retried."""
     world.upload("throttled.jpg", b"t")
     world.upload("bad.jpg", b"bad")
     function = make(world, output=world.break_writes(1))
@@ -125,7 +125,7 @@ def test_the_same_event_from_many_threads_is_processed_once(world: World) -> Non
     world.check_promise()
 
 
-def test_one_picture_in_many_messages_is_processed_once_and_answers_for_all(world: World) -> None:
+def test_a_picture_in_many_messages_is_processed_once(world: World) -> None:
     world.upload("first.jpg", b"1")
     calls: list[str] = []
 
@@ -140,13 +140,13 @@ def test_one_picture_in_many_messages_is_processed_once_and_answers_for_all(worl
     assert calls == ["first.jpg"]
 
 
-def test_a_given_up_picture_keeps_failing_until_it_is_among_the_dead_letters(world: World) -> None:
+def test_a_given_up_picture_fails_until_it_is_in_the_dead_letter_queue(world: World) -> None:
     world.upload("first.jpg", b"1")
     function = make(world, output=world.break_writes(3))
     assert [failures(function.handle(queue(put("first.jpg")), Call())) for _ in range(5)] == [["0"]] * 5
 
 
-def test_an_exception_that_nobody_foresaw_is_one_pictures_failure(
+def test_an_unexpected_exception_fails_only_its_picture(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.upload("second.jpg", b"2")
@@ -163,7 +163,7 @@ def test_an_exception_that_nobody_foresaw_is_one_pictures_failure(
     assert line["key"] == "first.jpg"
 
 
-def test_what_is_unknown_or_elsewhere_is_reported_and_does_not_come_again(
+def test_unknown_messages_are_reported_and_not_redelivered(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.upload("first.jpg", b"1")
@@ -173,14 +173,14 @@ def test_what_is_unknown_or_elsewhere_is_reported_and_does_not_come_again(
     world.check_promise()
     refused = [line["message"] for line in read_lines(capsys) if "RefusedMessages" in line]
     assert refused == [
-        'expected news of S3 objects, found {"hello": 1}',
+        'expected a message about S3 objects, found {"hello": 1}',
         "expected an object in s3://amzn-s3-demo-bucket/in/, found s3://other/first.jpg",
         "expected an object in s3://amzn-s3-demo-bucket/in/, found s3://amzn-s3-demo-bucket/out/a.jpg",
     ]
 
 
 @pytest.mark.parametrize("name", ["s3-put", "s3-in-sns", "eventbridge-created"])
-def test_of_a_direct_event_lambda_sees_an_exception_if_something_failed(world: World, name: str) -> None:
+def test_a_failed_direct_event_raises_an_exception(world: World, name: str) -> None:
     text = json.dumps(load(name)).replace("2026/red+flower+%281%29.jpg", "first.jpg")
     event = json.loads(text.replace("2026/red flower+(1).jpg", "first.jpg"))
     world.upload("first.jpg", b"1")
@@ -191,13 +191,13 @@ def test_of_a_direct_event_lambda_sees_an_exception_if_something_failed(world: W
     world.check_promise()
 
 
-def test_a_rejected_picture_is_no_failure_of_a_direct_event(world: World) -> None:
+def test_a_rejected_picture_does_not_fail_a_direct_event(world: World) -> None:
     world.upload("bad.jpg", b"bad")
     assert make(world).handle(put("bad.jpg"), Call()) == {"results": {"rejected": 1}}
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
-def test_a_batch_job_is_told_each_tasks_result(world: World, version: str) -> None:
+def test_a_batch_job_gets_each_tasks_result(world: World, version: str) -> None:
     job = load(f"batch-{version}")
     (task,) = job["tasks"]
     job["tasks"] = [
@@ -223,11 +223,15 @@ def test_a_batch_job_is_told_each_tasks_result(world: World, version: str) -> No
         ("bad.jpg", "PermanentFailure", "rejected: it is bad"),
         ("broken.jpg", "TemporaryFailure", "failed: throttled"),
         ("notes.txt", "Succeeded", "unchanged: there is no such picture"),
-        ("no key", "PermanentFailure", 'rejected: expected news of S3 objects, found {"taskId": "no key"}'),
+        (
+            "no key",
+            "PermanentFailure",
+            'rejected: expected a message about S3 objects, found {"taskId": "no key"}',
+        ),
     ]
 
 
-def test_without_time_for_one_more_the_rest_comes_again_untouched(world: World) -> None:
+def test_messages_without_time_left_are_redelivered_untouched(world: World) -> None:
     for name in PICTURES:
         world.upload(name, name.encode())
     left = iter([60.0, 60.0, 60.0, 0.9])
@@ -239,7 +243,7 @@ def test_without_time_for_one_more_the_rest_comes_again_untouched(world: World) 
     world.check_promise()
 
 
-def test_how_long_a_picture_took_decides_what_time_one_more_needs(world: World) -> None:
+def test_the_slowest_picture_decides_how_much_time_one_more_needs(world: World) -> None:
     function = make(world)
     for name in PICTURES[:2]:
         world.upload(name, name.encode())
@@ -252,10 +256,10 @@ def test_how_long_a_picture_took_decides_what_time_one_more_needs(world: World) 
     assert failures(answer) == []
 
 
-def test_a_picture_that_took_nearly_the_whole_time_does_not_keep_the_next_call_from_beginning(
+def test_a_very_slow_picture_does_not_stop_the_next_call(
     world: World,
 ) -> None:
-    """Else this function would begin nothing as long as it lives, and good pictures end as dead letters."""
+    """Else this function would begin no picture any more, and all would fail."""
     function = make(world)
     world.upload("first.jpg", b"1")
     function.pace.recent_seconds.append(59.9)
@@ -285,15 +289,15 @@ def test_a_sync_ends_in_time_and_the_next_one_continues(
     function = replace(make(world), threads=1)
     function.handle(load("schedule"), Call(lambda: 0.0 if list(world.catalog.list()) else 60.0))
     assert len(list(world.catalog.list())) == 1
-    assert read_lines(capsys)[-1]["message"] == "sync ended before everything was looked at"
+    assert read_lines(capsys)[-1]["message"] == "sync ended before all pictures were checked"
     function.handle(load("schedule"), Call())
     world.check_promise()
 
 
-def test_with_a_queue_a_tick_sends_what_differs_and_where_to_continue(
+def test_with_a_queue_a_tick_sends_differing_pictures_and_a_continuation(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The messages are then handled as any others; what needs nothing has none."""
+    """The messages are then handled like any others; unchanged pictures have none."""
     for picture in PICTURES:
         world.upload(picture, picture.encode())
     sent: list[str] = []
@@ -310,7 +314,7 @@ def test_with_a_queue_a_tick_sends_what_differs_and_where_to_continue(
     world.check_promise()
 
 
-def test_a_tick_that_breaks_comes_again_and_the_pictures_beside_it_do_not(world: World) -> None:
+def test_only_a_failed_tick_is_redelivered(world: World) -> None:
     def send(_: object) -> None:
         raise StoreFailed("throttled")
 
@@ -324,7 +328,7 @@ def test_a_tick_that_breaks_comes_again_and_the_pictures_beside_it_do_not(world:
     assert [record.name for record in world.catalog.list()] == ["first.jpg"]
 
 
-def test_each_picture_is_found_in_the_log_with_its_sizes_and_times(
+def test_the_log_has_each_picture_with_its_sizes_and_times(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.upload("first.jpg", b"123")
@@ -345,7 +349,7 @@ def test_each_picture_is_found_in_the_log_with_its_sizes_and_times(
 
 
 def test_the_log_line_is_a_metric(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """As CloudWatch's Embedded Metric Format has it: every named metric and dimension is a field."""
+    """By CloudWatch's Embedded Metric Format, every named metric and dimension is a field."""
     world.upload("first.jpg", b"123")
     make(world).handle(put("first.jpg"), Call())
     line = read_lines(capsys)[-1]
@@ -367,8 +371,8 @@ def test_a_line_break_in_a_key_stays_in_one_line(capsys: pytest.CaptureFixture[s
     assert json.loads(line)["message"] == "a\nb \u2028"
 
 
-def test_one_picture_is_read_and_one_is_written_while_another_is_rendered(world: World) -> None:
-    """With one core, three pictures in three places meet: nobody goes on before all of them are there."""
+def test_pictures_are_read_and_written_while_another_is_rendered(world: World) -> None:
+    """With one core, three pictures meet in three stages: none continues before all have arrived."""
     for name in PICTURES:
         world.upload(name, name.encode())
     meet = threading.Barrier(3, timeout=60)

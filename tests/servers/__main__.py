@@ -1,8 +1,8 @@
 """``make test-servers``: the contract suites on servers that are heavier and more real than moto.
 
 And a function at its time limit, in AWS's emulator of Lambda. Each is installed into ``build/servers``
-without root, started on the loopback with its data in a temporary folder, and stopped again. What can't be
-had here is said loudly at the end.
+without root, started on the loopback with its data in a temporary folder, and stopped again. Servers that
+can't be installed here are named at the end.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Server:
     start: Callable[[Path, Path], AbstractContextManager[str]]
     tests: tuple[str, ...]
     option: str = "--endpoint"
-    """By which the tests are told what ``start`` yields."""
+    """The option that passes the value of ``start`` to the tests."""
 
 
 SERVERS = (

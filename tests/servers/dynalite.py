@@ -14,7 +14,7 @@ def start_dynalite(cache: Path, folder: Path) -> Iterator[str]:
     """Start it with its data in the folder; yield its URL.
 
     Raises:
-        UnavailableError: There is no npm here, or no registry.
+        UnavailableError: npm is missing, or its registry can't be reached.
 
     """
     programs = install_npm("dynalite@4.0.0", cache / "dynalite")

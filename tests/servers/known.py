@@ -1,7 +1,7 @@
-"""A pytest plugin: what the servers can't do, or do otherwise than AWS, and how it shows.
+"""A pytest plugin: the known differences of the servers from AWS, and how tests fail by them.
 
-``--server NAME`` says which one stands for AWS. A test that fails in one of the ways below is expected to
-fail there; whoever fails otherwise fails.
+``--server NAME`` chooses the server that stands for AWS. A test that fails in one of the ways below is
+expected to fail there; any other failure counts.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
-# Of what a server can't do at all, no smaller example is to be looked for: that takes minutes.
+# Don't shrink examples of things that a server can't do at all: that takes minutes.
 settings.register_profile("servers", phases=(Phase.explicit, Phase.generate), report_multiple_bugs=False)
 settings.load_profile("servers")
 
 
 @dataclass(frozen=True)
 class Known:
-    """One thing that isn't as on AWS."""
+    """One difference from AWS."""
 
     test: str
-    """Which tests meet it."""
+    """The tests that meet it."""
     says: str
-    """What is in their exception then."""
+    """The text in their exception then."""
     reason: str
 
 
@@ -40,7 +40,7 @@ KNOWN: dict[str, list[Known]] = {
         Known(
             "test_one_of_many_threads_wins_if_match*",
             "PutObject: UnknownError: HTTP status UnknownError",
-            "who loses a race is answered with status 500, until botocore has tried often enough",
+            "the loser of a race gets status 500 until botocore gives up",
         ),
         Known(
             "test_in_a_versioned_bucket_the_newest_version_counts",
@@ -48,12 +48,12 @@ KNOWN: dict[str, list[Known]] = {
             "in a versioned bucket, If-Match never holds in this version of the gateway",
         ),
         Known(
-            "test_an_encrypted_bucket_is_like_any_other*",
+            "test_an_encrypted_bucket_works_like_any_other*",
             "(InvalidArgument) when calling the PutBucketEncryption",
             "no service that keeps keys is set up",
         ),
         Known(
-            "test_an_archived_object_is_rejected_with_what_to_do*",
+            "test_an_archived_object_is_rejected_with_instructions*",
             "(InvalidArgument) when calling the PutObject",
             "it has one storage class and no archive",
         ),

@@ -1,4 +1,4 @@
-"""What the servers need of this machine: packages without root, a free port, processes that end."""
+"""Helpers for servers on this machine: packages without root, free ports, processes that end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pathlib import Path
 
 
 class UnavailableError(Exception):
-    """A server can't be had here; the message is the reason."""
+    """A server can't be installed here; the message is the reason."""
 
 
 def install_debian(packages: Sequence[str], folder: Path) -> Path:
-    """Unpack the packages, and all that they need and this machine lacks, into the folder.
+    """Unpack the packages, and their dependencies that this machine lacks, into the folder.
 
     Raises:
-        UnavailableError: This is no Debian, or its package index can't be had.
+        UnavailableError: This is no Debian, or its package index can't be reached.
 
     """
     with _installing(folder, packages) as is_needed:
@@ -74,7 +74,7 @@ def install_wheel(requirement: str, folder: Path) -> Path:
 
 @contextmanager
 def _installing(folder: Path, wanted: Sequence[str]) -> Iterator[bool]:
-    """Yield whether the folder, which is empty then, has yet to get what is wanted."""
+    """Yield whether the folder still has to be filled; it is empty then."""
     mark = folder / "ready"
     if mark.exists() and mark.read_text() == "\n".join(wanted):
         yield False
@@ -94,7 +94,7 @@ def _find(program: str) -> str:
 
 
 def run(command: Sequence[str], environ: Mapping[str, str] | None = None, folder: Path | None = None) -> str:
-    """Run a step of an installation or a start and return what it says on stdout.
+    """Run a step of an installation or a start and return its stdout.
 
     Raises:
         UnavailableError: It failed; the message has its last words.
@@ -108,7 +108,7 @@ def run(command: Sequence[str], environ: Mapping[str, str] | None = None, folder
 
 
 def find_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
+    """Return a free port of the loopback."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
@@ -116,7 +116,7 @@ def find_port() -> int:
 
 @contextmanager
 def started(command: Sequence[str], environ: Mapping[str, str], log: Path) -> Iterator[None]:
-    """Run a server until the context is left; what it says is in the log."""
+    """Run a server until the context is left; its output goes into the log."""
     with log.open("wb") as output, subprocess.Popen(
         command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
     ) as process:  # fmt: skip
@@ -131,10 +131,10 @@ def started(command: Sequence[str], environ: Mapping[str, str], log: Path) -> It
 
 
 def await_port(port: int, log: Path, seconds: float = 60.0) -> None:
-    """Wait until somebody listens on the port.
+    """Wait until a process listens on the port.
 
     Raises:
-        UnavailableError: Nobody did in time; the message has the log's end.
+        UnavailableError: None did in time; the message has the log's end.
 
     """
     until = time.monotonic() + seconds
@@ -143,7 +143,7 @@ def await_port(port: int, log: Path, seconds: float = 60.0) -> None:
             return
         time.sleep(0.1)
     raise UnavailableError(
-        f"nobody listens after {seconds:.0f} s: " + " ".join(log.read_text().split()[-40:])
+        f"no process listens after {seconds:.0f} s: " + " ".join(log.read_text().split()[-40:])
     )
 
 

@@ -20,7 +20,7 @@ SETTINGS = """
 fsid = {cluster}
 mon_host = v2:127.0.0.1:{monitor_port}
 public_addr = 127.0.0.1
-# Nobody but this machine reaches it; the gateway asks for keys and encryption unless it is told not to.
+# Only this machine reaches it, so keys and encryption are switched off.
 auth_cluster_required = none
 auth_service_required = none
 auth_client_required = none

@@ -47,7 +47,7 @@ def upload(environ: dict[str, str], *files: Path) -> None:
 
 
 def batch(environ: dict[str, str], *names: str) -> Any:
-    """Return what a queue hands over, in which each message is called like its picture."""
+    """Return a queue's event, with each message's id the name of its picture."""
     records = []
     for name in names:
         told = {"bucket": {"name": environ["SOURCE_BUCKET"]}, "object": {"key": name}}
@@ -56,10 +56,10 @@ def batch(environ: dict[str, str], *names: str) -> Any:
     return {"Records": records}
 
 
-def test_a_call_that_never_ends_is_ended_and_the_next_one_works(
+def test_a_call_at_its_time_limit_is_ended_and_the_next_works(
     program: str, tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """The picture it was at stays begun, under a lease that runs out: its message comes again."""
+    """Its picture stays begun, under a lease that expires, and its message is redelivered."""
     code = unpack('[renditions.slow]\nformat = "avif"\neffort = 9\nlossless = true\n', tmp_path)
     noise = np.random.default_rng(1).integers(0, 256, (2000, 3000, 3), "uint8")
     Image.fromarray(noise).save(tmp_path / "slow.png")
@@ -78,7 +78,7 @@ def test_a_call_that_never_ends_is_ended_and_the_next_one_works(
     assert done.status == "done"
 
 
-def test_a_call_gives_back_what_it_has_no_time_for(
+def test_a_call_gives_back_messages_without_time_left(
     program: str, tmp_path: Path, environ: dict[str, str]
 ) -> None:
     """None of the calls runs into its limit, and in the end every picture is done."""

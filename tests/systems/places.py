@@ -1,4 +1,4 @@
-"""Where the examples are, and the pictures that their pages speak of."""
+"""The folders of the examples, and the pictures that their pages use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def copy_example(name: str, target: Path) -> Path:
 
 
 def read_module_call(name: str) -> dict[str, Any]:
-    """Return what the example's Terraform root gives the module."""
+    """Return the arguments that the example's Terraform root passes to the module."""
     (block,) = hcl2.loads((EXAMPLES / name / "main.tf").read_text())["module"]
     called: dict[str, Any] = _unquoted(block['"renditions"'])
     return called
@@ -51,7 +51,7 @@ def draw_photographs(folder: Path) -> None:
 
 
 def _unquoted(value: Any) -> Any:
-    """Return what python-hcl2 read, without the quotes that it leaves on."""
+    """Return python-hcl2's value without the quotes that it keeps."""
     match value:
         case dict():
             return {

@@ -1,4 +1,4 @@
-"""docs/console.md: the same steps as calls of the API, with the values that stand on the page."""
+"""docs/console.md: its steps as API calls, with the values on the page."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def environ(aws: None) -> dict[str, str]:
     return environ
 
 
-def test_the_steps_lead_to_the_first_picture(environ: dict[str, str], tmp_path: Path) -> None:
-    """The page's zip, role, function and trigger are taken by AWS's API, and the zip does its work."""
+def test_the_console_steps_process_the_first_picture(environ: dict[str, str], tmp_path: Path) -> None:
+    """AWS's API accepts the page's zip, role, function and trigger, and the zip works."""
     (commands,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     for command in re.findall(r"^renditions (.*)$", commands, re.MULTILINE):
         assert run(tmp_path, *command.split()).code == 0
@@ -132,7 +132,9 @@ def test_the_steps_lead_to_the_first_picture(environ: dict[str, str], tmp_path: 
     assert item["status"] == {"S": "done"}
 
 
-def test_its_policy_allows_what_is_needed_and_nothing_else(environ: dict[str, str], tmp_path: Path) -> None:
+def test_the_console_policy_allows_exactly_the_needed_actions(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
     (tmp_path / "pipeline.json").write_text(json.dumps(to_plain(parse_base64(tmp_path))))
     draw(tmp_path / "photo.jpg")
     bucket = environ["SOURCE_BUCKET"]

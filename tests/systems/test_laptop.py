@@ -1,4 +1,4 @@
-"""The examples on a laptop: the commands of their pages, as they stand there, and what the pages promise."""
+"""The examples on a laptop: the commands of their pages, and the promised results."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_platform(home: Path, tmp_path: Path) -> None:
     assert "sharpness" in ended.err
 
 
-def test_the_platform_s_other_uses(home: Path, tmp_path: Path) -> None:
+def test_the_other_pipelines_of_the_platform(home: Path, tmp_path: Path) -> None:
     """The commands of the page, and the shop's, on one picture."""
     folder = copy_example("platform", tmp_path / "platform")
     (folder / "inbox").mkdir()

@@ -1,6 +1,6 @@
 """The examples on AWS: each pipeline in a bundle, in AWS's own runtime client, with moto for the services.
 
-What tells the function of its buckets and its table is what the example's Terraform root says.
+The function's environment comes from the example's Terraform root.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def test_platform(aws: None, engine: Path, runtime: Path, photographs: Path, tmp
         ("medical", "scan.dcm", "preview.png", (240, 135)),
     ],
 )
-def test_the_platform_s_other_uses(
+def test_the_other_pipelines_of_the_platform(
     aws: None,
     engine: Path,
     runtime: Path,
@@ -225,7 +225,7 @@ def test_the_platform_s_other_uses(
     made: str,
     size: tuple[int, int],
 ) -> None:
-    """Each from its own file; nobody hears, reads or finds anything of a DICOM's patient."""
+    """Each from its own file; no notice, record or output has anything of a DICOM's patient."""
     code = put_pipeline(EXAMPLES / "platform" / f"{use}.toml", engine, tmp_path / "task")
     called = read_module_call("platform")
     system = run(code, runtime, tmp_path, called, photographs / picture, photographs / "named.dcm")
@@ -244,7 +244,7 @@ def query_of_the_page() -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_root_gives_the_module_what_it_knows_and_the_pipeline_needs(name: str) -> None:
+def test_an_example_s_terraform_matches_module_and_pipeline(name: str) -> None:
     called = read_module_call(name)
     variables = {
         key.strip('"'): body

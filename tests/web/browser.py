@@ -1,4 +1,4 @@
-"""A real browser, and the server as a person starts it."""
+"""A real browser, and the real server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 from commands import RENDITIONS
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-"""Debian's, or whichever is named: none is downloaded."""
+"""Debian's, or the one in the environment: none is downloaded."""
 
 _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -27,9 +27,10 @@ _FLAGS = (
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """Start the browser with a profile of its own."""
+    """Start the browser with a fresh profile."""
     with sync_playwright() as playwright:
-        # The rendering engine names fonts of its own in the environment; with none other, the browser dies.
+        # The rendering engine names fonts of its own in the environment; without any others, the browser
+        # crashes.
         environment: dict[str, str | float | bool] = {
             name: value for name, value in os.environ.items() if name != "FONTCONFIG_FILE"
         }
@@ -42,7 +43,7 @@ def open_browser() -> Iterator[Browser]:
 
 @contextmanager
 def served(directory: Path, *arguments: str) -> Iterator[str]:
-    """Run ``renditions serve`` in a folder; yield its address."""
+    """Run ``renditions serve`` in a folder; yield its URL."""
     port = find_port()
     address = f"http://127.0.0.1:{port}"
     process = start_server(directory, port, *arguments)
@@ -61,7 +62,7 @@ def start_server(directory: Path, port: int, *arguments: str) -> subprocess.Pope
 
 
 def find_port() -> int:
-    """Return a port that is free just now."""
+    """Return a free port."""
     with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

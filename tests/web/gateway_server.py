@@ -19,11 +19,11 @@ from urllib.parse import unquote
 
 from renditions.serverless.gateway import OPEN_FOLDER, OPEN_PATHS
 
-TOKEN = "the.right.token"  # noqa: S105 - nobody's
+TOKEN = "the.right.token"  # noqa: S105 - for tests
 
 
 class Gateway(HTTPServer):
-    """Hands one request after the other to the function, as one instance of it gets them."""
+    """Passes one request after the other to the function, as Lambda does for one instance."""
 
     def __init__(self, function: Callable[[Any, Any], Any]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -68,12 +68,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def run_gateway(function: Callable[[Any, Any], Any]) -> Iterator[str]:
-    """Run it; yield its address."""
+    """Run it; yield its URL."""
 
     def run() -> None:
         with closing(asyncio.new_event_loop()) as loop:  # the adapter's

@@ -1,4 +1,4 @@
-"""The API, on in-memory ports: what a program sees of it."""
+"""The API on in-memory ports, as a client sees it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def world() -> World:
 
 
 def void(_: object) -> None:
-    """Take what nobody asks for."""
+    """Ignore hints."""
 
 
 def open_service(world: World) -> Service:
@@ -91,7 +91,7 @@ def test_a_second_picture_of_the_name_gets_a_number_and_replaces_only_when_asked
     world.check_promise()
 
 
-def test_everything_that_is_wrong_with_a_file_is_told_at_once(client: TestClient) -> None:
+def test_an_upload_request_gets_all_its_errors_at_once(client: TestClient) -> None:
     answer = client.post("/uploads", json={"name": "a.exe", "type": "text/html", "size_bytes": 60_000_000})
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
@@ -107,13 +107,13 @@ def test_everything_that_is_wrong_with_a_file_is_told_at_once(client: TestClient
         (b'{"name": "\\ud800.jpg", "type": "image/jpeg", "size_bytes": 1}', 422),
     ],
 )  # fmt: skip
-def test_a_mistyped_request_gets_a_reason(client: TestClient, body: bytes, status: int) -> None:
+def test_an_invalid_request_gets_a_reason(client: TestClient, body: bytes, status: int) -> None:
     answer = client.post("/uploads", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == status
     assert answer.json()["detail"]
 
 
-def test_a_form_is_good_for_what_it_says_and_nothing_else(world: World, client: TestClient) -> None:
+def test_an_upload_must_match_its_form(world: World, client: TestClient) -> None:
     form = client.post("/uploads", json=FORM).json()
     fields, files = form["fields"], {"file": ("x", b"one")}
     for change in (
@@ -132,7 +132,7 @@ def test_a_form_is_good_for_what_it_says_and_nothing_else(world: World, client: 
     assert client.post(form["url"], data=fields, files=files).status_code == 409
 
 
-def test_a_file_over_the_limit_is_refused_whatever_it_said_before(world: World) -> None:
+def test_a_file_over_the_limit_is_refused_even_if_its_form_said_less(world: World) -> None:
     world.pipeline = type(world.pipeline)(
         **{**world.pipeline.__dict__, "accept": Accept(max_bytes=10)}  # a cached property isn't a field
     )
@@ -178,7 +178,7 @@ def test_a_wrong_query_gets_a_reason(client: TestClient, query: str) -> None:
     assert "expected" in answer.json()["detail"]
 
 
-def test_what_did_not_change_is_not_sent_again(client: TestClient) -> None:
+def test_an_unchanged_answer_is_304(client: TestClient) -> None:
     upload(client)
     for path in (
         "/pictures",
@@ -201,7 +201,7 @@ def test_what_did_not_change_is_not_sent_again(client: TestClient) -> None:
         ("lines=1-2", 200, slice(None)), ("bytes=0-1,4-5", 200, slice(None)), ("bytes=-0", 416, None),
     ],
 )  # fmt: skip
-def test_parts_of_a_rendition_can_be_had(
+def test_range_requests_return_parts_of_a_rendition(
     world: World, client: TestClient, asked: str, status: int, part: slice | None
 ) -> None:
     upload(client)
@@ -212,14 +212,14 @@ def test_parts_of_a_rendition_can_be_had(
         assert answer.content == whole[part]
 
 
-def test_an_address_with_the_etag_may_be_kept_for_ever_and_one_without_may_not(client: TestClient) -> None:
+def test_only_a_url_with_the_etag_may_be_cached_for_ever(client: TestClient) -> None:
     upload(client)
     etag = client.get("/pictures/a/photo.jpg").json()["renditions"]["thumb"]["etag"]
     assert "immutable" in client.get(f"/renditions/thumb/a/photo.jpg?v={etag}").headers["cache-control"]
     assert client.get("/renditions/thumb/a/photo.jpg").headers["cache-control"] == "no-cache"
 
 
-def test_a_deleted_picture_goes_with_all_that_was_made_of_it(world: World, client: TestClient) -> None:
+def test_deleting_a_picture_deletes_its_renditions_and_record(world: World, client: TestClient) -> None:
     upload(client)
     assert client.delete("/pictures/a/photo.jpg").status_code == 204
     assert client.delete("/pictures/a/photo.jpg").status_code == 404
@@ -227,7 +227,7 @@ def test_a_deleted_picture_goes_with_all_that_was_made_of_it(world: World, clien
     world.check_promise()
 
 
-def test_a_rendition_on_demand_is_made_when_it_is_first_asked_for(world: World) -> None:
+def test_the_first_request_makes_a_rendition_on_demand(world: World) -> None:
     zoom = Rendition(width=9, on_demand=True)
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
     with open_client(world) as client:
@@ -242,7 +242,7 @@ def test_a_rendition_on_demand_is_made_when_it_is_first_asked_for(world: World) 
             assert client.get(f"/i/{address}").status_code == status
 
 
-def test_a_picture_s_focus_is_set_and_taken_away(world: World, client: TestClient) -> None:
+def test_a_picture_s_focus_can_be_set_and_removed(world: World, client: TestClient) -> None:
     upload(client)
     address = "/pictures/a/photo.jpg/focus"
     assert client.put(address, json={"x": 30, "y": 40.5}).json()["focus"] == {"x": 30, "y": 40.5}
@@ -266,7 +266,7 @@ def test_a_rejected_picture_can_be_processed_again(world: World, client: TestCli
     assert client.get("/plan").json() == {"counts": {"keep": 1}, "differences": []}
 
 
-def test_a_plan_and_an_outcome_are_told_as_on_the_command_line(world: World, client: TestClient) -> None:
+def test_plan_and_outcome_have_the_json_of_the_command_line(world: World, client: TestClient) -> None:
     world.upload("photo.jpg", b"one")
     planned = client.get("/plan").json()
     assert planned["differences"] == [each.to_item() for each in world.differences()]
@@ -319,7 +319,7 @@ def test_no_header_breaks_the_server(client: TestClient, headers: dict[str, str]
     assert answer.status_code == status
 
 
-def test_a_method_that_there_is_not_is_answered_with_those_that_there_are(client: TestClient) -> None:
+def test_an_unknown_method_gets_the_allowed_methods(client: TestClient) -> None:
     for path, allowed in (
         ("/pictures/a.jpg", "DELETE, GET, HEAD"), ("/pictures/a.jpg/focus", "DELETE, PUT"),
         ("/retry", "POST"), ("/static/app.js", "GET, HEAD"),
@@ -336,7 +336,7 @@ def test_a_method_that_there_is_not_is_answered_with_those_that_there_are(client
         "/originals/a%00.jpg", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/nothing",
     ],
 )  # fmt: skip
-def test_what_is_not_there_is_not_found(client: TestClient, path: str) -> None:
+def test_missing_resources_are_answered_404(client: TestClient, path: str) -> None:
     upload(client)
     answer = client.get(path)
     assert answer.status_code == 404
@@ -358,7 +358,7 @@ def test_every_problem_has_a_code(error: Exception, status: int, code: str) -> N
     assert (answer.status_code, told["status"], told["code"]) == (status, status, code)
 
 
-def test_every_answer_says_how_it_may_be_used(client: TestClient) -> None:
+def test_every_answer_has_the_security_headers(client: TestClient) -> None:
     upload(client)
     for path in ("/", "/pictures", "/originals/a/photo.jpg", "/static/app.js", "/nothing"):
         headers = client.get(path).headers
@@ -366,8 +366,8 @@ def test_every_answer_says_how_it_may_be_used(client: TestClient) -> None:
         assert "default-src 'none'" in headers["content-security-policy"]
 
 
-def test_another_host_s_name_is_refused(client: TestClient) -> None:
-    """So that no page elsewhere reaches this server by a name that it lets resolve to this machine."""
+def test_a_request_for_another_host_is_refused(client: TestClient) -> None:
+    """Otherwise a page elsewhere could reach this server by a name that resolves to this machine."""
     assert client.get("/pictures", headers={"host": "evil.example"}).status_code == 421
 
 
@@ -375,12 +375,12 @@ def test_another_host_s_name_is_refused(client: TestClient) -> None:
     "headers",
     [{"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}],
 )
-def test_another_site_s_posts_are_refused(client: TestClient, headers: dict[str, str]) -> None:
+def test_posts_from_another_site_are_refused(client: TestClient, headers: dict[str, str]) -> None:
     assert client.post("/retry", json={}, headers=headers).status_code == 403
     assert client.post("/retry", json={}, headers={"origin": "http://testserver"}).status_code == 200
 
 
-def test_with_a_token_nothing_is_had_without_it(world: World) -> None:
+def test_with_a_token_set_every_request_needs_it(world: World) -> None:
     app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
     with TestClient(app, follow_redirects=False) as client:
         assert client.get("/health").status_code == 200
@@ -396,7 +396,7 @@ def test_with_a_token_nothing_is_had_without_it(world: World) -> None:
         assert client.get("/pictures").status_code == 200
 
 
-def test_who_guesses_tokens_may_soon_guess_no_more_and_who_knows_it_is_let_in(world: World) -> None:
+def test_wrong_tokens_are_limited_and_the_right_one_still_works(world: World) -> None:
     app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
     with TestClient(app, follow_redirects=False) as client:
         wrong = {"authorization": "Bearer wrong"}
@@ -407,7 +407,7 @@ def test_who_guesses_tokens_may_soon_guess_no_more_and_who_knows_it_is_let_in(wo
         assert client.get("/pictures", headers={"authorization": "Bearer right"}).status_code == 200
 
 
-def test_a_rate_is_for_each_address_and_each_span() -> None:
+def test_the_rate_limit_counts_per_address_and_time_span() -> None:
     now = 100.0
     rate = Rate(2, 10.0, clock_seconds=lambda: now)
     assert [rate.is_over("a") for _ in range(3)] == [False, False, True]
@@ -416,7 +416,7 @@ def test_a_rate_is_for_each_address_and_each_span() -> None:
     assert not rate.is_over("a")
 
 
-def test_a_full_gate_says_when_to_come_again() -> None:
+def test_a_request_over_the_limit_gets_retry_after() -> None:
     gate = Gate(2, "uploads")
     with gate.enter(), gate.enter():
         with pytest.raises(ApiError, match="at most 2 uploads at once") as refused, gate.enter():
@@ -426,7 +426,7 @@ def test_a_full_gate_says_when_to_come_again() -> None:
         pass
 
 
-def test_the_description_is_of_the_routes_that_there_are(client: TestClient) -> None:
+def test_the_openapi_document_lists_exactly_the_routes(client: TestClient) -> None:
     description = client.get("/openapi.json").json()
     assert description["openapi"].startswith("3.1")
     for path, operations in description["paths"].items():

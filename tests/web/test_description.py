@@ -1,4 +1,4 @@
-"""The OpenAPI document is true of the real server: a tester that reads it finds nothing to complain of.
+"""The OpenAPI document matches the real server: a property-based tester finds no difference.
 
 ``make test-api`` sends thousands of requests; here it is some hundreds.
 """
@@ -18,11 +18,11 @@ RENDITIONS = (
     "[renditions.thumb]\nwidth = 60\n[renditions.zoom]\nwidth = 90\nformat = 'webp'\non_demand = true\n"
 )
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "2"))
-"""How many requests each phase makes up for each operation, beside those for every edge of its schema."""
+"""How many requests each phase generates per operation, beside those for every edge of its schema."""
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
 
-def test_no_request_finds_the_description_wrong(tmp_path: Path) -> None:
+def test_generated_requests_get_answers_as_described(tmp_path: Path) -> None:
     write_pipeline(tmp_path, RENDITIONS)
     for number in range(3):
         draw(tmp_path / "inbox" / f"{number}.jpg", seed=number)

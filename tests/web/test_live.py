@@ -1,4 +1,4 @@
-"""Announcements: who listens hears what happens, in order, also after a lost connection."""
+"""Announcements reach listeners in order, also after a lost connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ async def take(events: AsyncIterator[str], count: int) -> list[str]:
     return [await asyncio.wait_for(anext(events), 5) for _ in range(count)]
 
 
-def test_a_listener_hears_what_is_told_from_another_thread() -> None:
+def test_a_listener_gets_announcements_of_another_thread() -> None:
     async def listen() -> list[str]:
         announcements = Announcements()
         announcements.tell({"name": "before"})
@@ -26,7 +26,7 @@ def test_a_listener_hears_what_is_told_from_another_thread() -> None:
     assert told == 'id: 2\nevent: picture\ndata: {"name": "after"}\n\n'
 
 
-def test_who_comes_back_hears_what_was_missed() -> None:
+def test_a_reconnecting_listener_gets_the_missed_announcements() -> None:
     async def listen() -> list[str]:
         announcements = Announcements()
         for number in range(5):
@@ -37,7 +37,7 @@ def test_who_comes_back_hears_what_was_missed() -> None:
     assert ("id: 4" in four, "id: 5" in five) == (True, True)
 
 
-def test_who_missed_too_much_or_knew_another_server_is_told_to_look_again() -> None:
+def test_a_listener_that_missed_too_much_gets_a_reset() -> None:
     async def listen(after: int) -> list[str]:
         announcements = Announcements()
         for number in range(MOST_KEPT + 5):

@@ -1,4 +1,4 @@
-"""Many uploads at once, and the server killed in the middle: each is answered, each becomes its renditions.
+"""Many uploads at once, with the server killed in the middle: each gets an answer and its renditions.
 
 ``make test-load`` sends 1,000 from 32 clients; here it is fewer.
 """
@@ -27,7 +27,7 @@ from web.browser import find_port, start_server, wait_for
 COUNT, CLIENTS = (int(os.environ.get(name, default)) for name, default in (("UPLOADS", 32), ("CLIENTS", 8)))
 ATTEMPTS = 600
 MOST_PEAK_BYTES = 300_000_000
-"""What the server may take at most while ``CLIENTS`` send files of about 2 MB."""
+"""The most memory that the server may take while ``CLIENTS`` send files of about 2 MB."""
 
 
 def make_pictures(folder: Path) -> list[bytes]:
@@ -61,7 +61,7 @@ def encode_form(fields: Mapping[str, str], content: bytes) -> tuple[dict[str, st
 
 
 def upload(port: int, name: str, content: bytes) -> None:
-    """Send a picture until it is taken, as a client does that knows of lost lines and of ``Retry-After``."""
+    """Send a picture until it is accepted: retry after lost connections and after ``Retry-After``."""
     asked = {"name": name, "type": "image/jpeg", "size_bytes": len(content), "replace": True}
     for _ in range(ATTEMPTS):
         try:
@@ -119,8 +119,8 @@ def running(folder: Path, port: int) -> Iterator[None]:
         server.wait()
 
 
-def test_a_form_that_was_made_before_a_restart_is_taken_after_it(tmp_path: Path) -> None:
-    """So a file whose answer was lost with the server comes once, though it is sent again."""
+def test_an_upload_form_stays_valid_after_a_restart(tmp_path: Path) -> None:
+    """So a file whose answer was lost with the server is stored once, although it is sent again."""
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 200\n")
     content, port = make_pictures(tmp_path)[0], find_port()
     asked = {"name": "a.jpg", "type": "image/jpeg", "size_bytes": len(content)}
@@ -133,7 +133,7 @@ def test_a_form_that_was_made_before_a_restart_is_taken_after_it(tmp_path: Path)
 
 
 @pytest.mark.parametrize("is_killed", [True] if COUNT < 100 else [False, True])
-def test_of_many_uploads_at_once_none_is_lost(tmp_path: Path, is_killed: bool) -> None:
+def test_many_simultaneous_uploads_lose_no_picture(tmp_path: Path, is_killed: bool) -> None:
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 200\n[renditions.b]\nwidth = 100\n")
     contents, names = make_pictures(tmp_path), [f"{number % 7}/{number}.jpg" for number in range(COUNT)]
     port = find_port()
@@ -166,8 +166,8 @@ def test_of_many_uploads_at_once_none_is_lost(tmp_path: Path, is_killed: bool) -
         server.wait(60)
 
 
-def test_a_server_whose_folder_went_away_ends_and_says_why(tmp_path: Path) -> None:
-    """It doesn't go on to take pictures that nobody would process."""
+def test_a_server_ends_with_a_reason_when_its_folder_is_removed(tmp_path: Path) -> None:
+    """It must not accept pictures that no follower would process."""
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 200\n")
     port = find_port()
     with (tmp_path / "said").open("wb") as said:

@@ -1,4 +1,4 @@
-"""The page in a real browser, over the server as a person starts it."""
+"""The page in a real browser, on the real server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is n
 RENDITIONS = "[renditions.thumb]\nwidth = 200\n[renditions.large]\nwidth = 300\nformat = 'webp'\n"
 MANY = 10_000
 MOST_FRAME_SECONDS = 0.1
-"""What scripts may take of a frame while somebody scrolls."""
+"""The part of a frame that scripts may take during scrolling."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Six pictures, and a text that is named like one."""
+    """Five pictures, and a text file with a picture's name."""
     folder = tmp_path_factory.mktemp("pictures")
     files = [folder / f"picture {number}.jpg" for number in range(6)]
     for number, file in enumerate(files):
@@ -69,9 +69,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     assert errors == []
 
 
-def test_six_pictures_dropped_are_six_results_and_what_is_refused_says_why(
-    page: Page, pictures: list[Path]
-) -> None:
+def test_six_dropped_files_show_five_results_and_one_reason(page: Page, pictures: list[Path]) -> None:
     page.set_input_files("#choose", pictures)
     expect(page.locator("#uploads li.good")).to_have_count(6, timeout=60_000)
     bad = page.locator("#uploads li.bad")
@@ -86,13 +84,13 @@ def test_six_pictures_dropped_are_six_results_and_what_is_refused_says_why(
     expect(page.locator(".tile")).to_have_count(1)
 
 
-def test_a_file_that_is_no_picture_by_name_is_refused_before_it_is_sent(page: Page, tmp_path: Path) -> None:
+def test_a_file_with_another_suffix_is_refused_before_it_is_sent(page: Page, tmp_path: Path) -> None:
     (tmp_path / "a.exe").write_bytes(b"MZ")
     page.set_input_files("#choose", tmp_path / "a.exe")
     expect(page.locator("#uploads li.bad")).to_contain_text("expected a name like")
 
 
-def test_a_lost_connection_in_the_middle_is_got_over(page: Page, tmp_path: Path) -> None:
+def test_an_upload_is_retried_after_a_lost_connection(page: Page, tmp_path: Path) -> None:
     draw(tmp_path / "lost.jpg", seed=50)
     lost: list[Route] = []
 
@@ -109,9 +107,7 @@ def test_a_lost_connection_in_the_middle_is_got_over(page: Page, tmp_path: Path)
     assert len(lost) == 2
 
 
-def test_a_picture_is_shown_with_all_that_was_made_of_it_by_the_keyboard_alone(
-    page: Page, tmp_path: Path
-) -> None:
+def test_the_keyboard_alone_opens_a_picture_with_all_its_renditions(page: Page, tmp_path: Path) -> None:
     draw(tmp_path / "keyboard.jpg", seed=51)
     page.set_input_files("#choose", tmp_path / "keyboard.jpg")
     expect(page.locator("#uploads li.good")).to_have_count(1, timeout=60_000)
@@ -129,7 +125,7 @@ def test_a_picture_is_shown_with_all_that_was_made_of_it_by_the_keyboard_alone(
     expect(dialog).to_be_hidden()
 
 
-def test_a_deleted_picture_goes_from_the_page(page: Page, tmp_path: Path) -> None:
+def test_a_deleted_picture_disappears_from_the_page(page: Page, tmp_path: Path) -> None:
     draw(tmp_path / "gone.jpg", seed=52)
     page.set_input_files("#choose", tmp_path / "gone.jpg")
     tile = page.locator(".tile", has_text="gone.jpg")
@@ -142,7 +138,7 @@ def test_a_deleted_picture_goes_from_the_page(page: Page, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1200])
-def test_no_serious_finding_for_accessibility(
+def test_the_accessibility_checker_finds_nothing_serious(
     browser: Browser, address: str, scheme: Any, width: int, pictures: list[Path]
 ) -> None:
     """In both themes, on a telephone and on a desk: the page, with a picture open, and the API's page."""
@@ -169,10 +165,10 @@ def test_no_serious_finding_for_accessibility(
 
 
 @pytest.mark.parametrize("colour", [(200, 80, 40), (10, 90, 250), (255, 255, 255)])
-def test_a_tile_has_its_picture_s_colour_before_the_picture_is_there(
+def test_a_tile_has_its_picture_s_colour_before_the_picture_loads(
     page: Page, colour: tuple[int, int, int]
 ) -> None:
-    """As far as the few bits of a placeholder tell it."""
+    """As far as the few bits of a placeholder allow."""
     plain = SmallPicture(9, 9, bytes((*colour, 255)) * 81)
     for analysis in ({"thumbhash": make_thumbhash(plain)}, {"blurhash": make_blurhash(plain)}):
         found = page.evaluate(
@@ -208,7 +204,7 @@ def find_percentile(values: list[float], share: float) -> float:
     return sorted(values)[int(share * len(values))]
 
 
-def test_ten_thousand_pictures_are_scrolled_quickly_with_only_those_seen_in_the_page(
+def test_the_gallery_scrolls_ten_thousand_pictures_with_only_visible_rows(
     browser: Browser,
 ) -> None:
     world = World()

@@ -1,4 +1,4 @@
-"""The page over the API as on AWS, in a real browser: moto's buckets, and a gateway of the tests' own."""
+"""The page in a real browser, over the API as on AWS: moto's buckets and the tests' own gateway."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class Time:
 
 @dataclass(frozen=True)
 class Site:
-    """What stands on AWS: the page's address, and the function that pictures start."""
+    """The deployment: the page's URL, and the function that pictures trigger."""
 
     address: str
     environ: dict[str, str]
     file: Path
 
     def notify(self, name: str) -> None:
-        """Do what the bucket's notification starts."""
+        """Call the function as the bucket's notification does."""
         bucket = {"bucket": {"name": self.environ["SOURCE_BUCKET"]}, "object": {"key": name}}
         record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": bucket}
         open_function(self.file, self.environ).handle({"Records": [record]}, Time())
@@ -90,7 +90,7 @@ def site(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def page(browser: Browser, site: Site) -> Iterator[Page]:
-    """Open the page, which asks for a token, and give it one."""
+    """Open the page and enter a token."""
     page = browser.new_page(viewport={"width": 1200, "height": 900})
     errors: list[Any] = []
     page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
@@ -104,10 +104,10 @@ def page(browser: Browser, site: Site) -> Iterator[Page]:
     assert errors == []
 
 
-def test_a_picture_goes_from_the_page_to_the_bucket_and_its_renditions_are_seen(
+def test_the_page_uploads_to_the_bucket_and_shows_the_renditions(
     page: Page, site: Site, tmp_path: Path
 ) -> None:
-    """No byte of it passes through the function, and what changed is found by asking."""
+    """No byte of it passes through the function, and the page finds changes by polling."""
     through: list[str] = []
     page.on("request", lambda request: through.append(request.url) if request.method == "POST" else None)
     draw(tmp_path / "photo.jpg", 640, 480)
@@ -130,7 +130,7 @@ def test_a_picture_goes_from_the_page_to_the_bucket_and_its_renditions_are_seen(
     assert Path(download.value.path()).read_bytes() == (tmp_path / "photo.jpg").read_bytes()
 
 
-def test_a_token_that_ran_out_is_asked_for_again(page: Page, site: Site) -> None:
+def test_the_page_asks_again_for_an_expired_token(page: Page, site: Site) -> None:
     page.evaluate("sessionStorage.setItem('token', 'an.older.token')")
     page.reload()
     page.wait_for_url("**/login")

@@ -1,4 +1,4 @@
-"""Every way of a picture onto the page, and what can go wrong on it, in a real browser."""
+"""Every way to upload on the page, and the failures on the way, in a real browser."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ GIVE = """([files, kind]) => {
       : new DragEvent(kind, { ...options, dataTransfer: data }),
   );
 }"""
-"""Does what a browser does when files are dragged, dropped or pasted."""
+"""Sends the events of dragging, dropping or pasting files."""
 
 UPLOAD_BYTES_PER_SECOND = 100_000
 MANY = 40
@@ -79,7 +79,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 def opened(
     browser: Browser, address: str, prepare: Callable[[Page], object] = lambda _: None
 ) -> Iterator[Page]:
-    """Open the page; nothing of it may fail."""
+    """Open the page; fail on any error in it."""
     page = browser.new_page(viewport={"width": 1000, "height": 800})
     errors: list[Any] = []
     page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
@@ -93,7 +93,7 @@ def opened(
 
 @contextmanager
 def answered(app: ASGIApp) -> Iterator[str]:
-    """Have the application answer at the address that this yields."""
+    """Serve the application; yield its URL."""
     port = find_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
@@ -126,7 +126,7 @@ def find_status(address: str, name: str) -> int:
         return error.code
 
 
-def test_many_dropped_at_once_all_become_renditions(page: Page, tmp_path: Path) -> None:
+def test_many_files_dropped_at_once_all_get_renditions(page: Page, tmp_path: Path) -> None:
     files = draw_some(tmp_path, "dropped", MANY)
     give(page, "dragenter", files[:1])
     expect(page.locator("#drop")).to_have_class("over")
@@ -138,14 +138,14 @@ def test_many_dropped_at_once_all_become_renditions(page: Page, tmp_path: Path) 
     expect(page.locator(".tile[data-status=done]", has_text=f"dropped {MANY - 1}.jpg")).to_have_count(1)
 
 
-def test_what_is_pasted_is_taken_and_text_is_not(page: Page, tmp_path: Path) -> None:
+def test_pasted_pictures_are_uploaded_and_pasted_text_is_ignored(page: Page, tmp_path: Path) -> None:
     give(page, "paste", [])
     expect(page.locator("#uploads")).to_be_hidden()
     give(page, "paste", draw_some(tmp_path, "pasted", 2))
     expect(page.locator("#uploads li.good")).to_have_count(2, timeout=60_000)
 
 
-def test_photographs_that_a_telephone_calls_alike_are_told_apart(page: Page, tmp_path: Path) -> None:
+def test_photos_with_the_same_name_get_different_names(page: Page, tmp_path: Path) -> None:
     camera = page.locator("#shoot")
     assert (camera.get_attribute("capture"), camera.get_attribute("accept")) == ("environment", "image/*")
     for number in range(2):
@@ -156,9 +156,7 @@ def test_photographs_that_a_telephone_calls_alike_are_told_apart(page: Page, tmp
         expect(page.locator(".tile", has=page.get_by_title(name, exact=True))).to_have_count(1)
 
 
-def test_an_upload_is_cancelled_in_the_middle_and_sent_when_it_is_tried_again(
-    page: Page, address: str, tmp_path: Path
-) -> None:
+def test_a_cancelled_upload_can_be_retried(page: Page, address: str, tmp_path: Path) -> None:
     draw(tmp_path / "slow.jpg", 900, 900, quality=100)
     with (tmp_path / "slow.jpg").open("ab") as file:
         file.write(bytes(1_000_000))
@@ -179,8 +177,8 @@ def test_an_upload_is_cancelled_in_the_middle_and_sent_when_it_is_tried_again(
     assert find_status(address, "slow.jpg") == 200
 
 
-def test_while_the_server_is_gone_the_page_waits_and_then_goes_on(browser: Browser, tmp_path: Path) -> None:
-    """What was given meanwhile is sent, once, and what happened meanwhile is seen."""
+def test_the_page_waits_while_the_server_is_down_and_then_continues(browser: Browser, tmp_path: Path) -> None:
+    """Files added meanwhile are sent once, and the page shows the changes it missed."""
     write_pipeline(tmp_path, RENDITIONS)
     port = find_port()
     server = start_server(tmp_path, port)
@@ -203,7 +201,7 @@ def test_while_the_server_is_gone_the_page_waits_and_then_goes_on(browser: Brows
         server.wait(60)
 
 
-def test_what_does_not_come_at_first_is_asked_for_again(browser: Browser) -> None:
+def test_the_page_repeats_requests_that_failed(browser: Browser) -> None:
     world = World()
     world.upload("a.jpg", b"one")
     service = open_service(world)
@@ -227,7 +225,7 @@ def test_what_does_not_come_at_first_is_asked_for_again(browser: Browser) -> Non
     assert len(lost) == 2
 
 
-def test_what_failed_is_tried_again_by_a_button(browser: Browser) -> None:
+def test_a_button_retries_failed_pictures(browser: Browser) -> None:
     world = World()
     world.upload("a.jpg", b"one")
     world.catalog.write(Record("a.jpg", "failed", world.clock(), reason="no space left on the device"))

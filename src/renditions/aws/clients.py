@@ -31,11 +31,11 @@ from renditions.errors import Failed, UsageError
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
-"""How long the other side may be silent."""
+"""How long a server may be silent."""
 ATTEMPTS = 4
-"""How often one call is sent, with growing random pauses, when it is throttled or gets lost."""
+"""How often one call is sent if it is throttled or lost, with growing random pauses."""
 CONNECTIONS = 64
-"""How many threads can be in calls of one client at once without making connections anew."""
+"""How many threads can call one client at once without opening new connections."""
 
 PASSING = frozenset(
     {
@@ -60,18 +60,18 @@ PASSING = frozenset(
         "TransactionInProgressException",
     }
 )
-"""What is said, mostly with a status of 400, of a call that came too early, not whole or by a wrong clock."""
+"""The error codes, mostly with status 400, of a call that was too early, incomplete or signed by a wrong
+clock."""
 _WRONG_CLOCK = ("Signature expired", "Signature not yet current")
-"""How a refused signature is explained, elsewhere than on S3, where not the key is wrong but the clock.
-
-A function that was frozen between signing and sending meets it too.
+"""The explanations of services other than S3 if the clock is wrong, not the key. A function that was frozen
+between signing and sending gets them too.
 """
 
 
 class Clients:
     """One client for each service, made when it is first asked for. Clients are safe for many threads.
 
-    Ask for them in one thread; raises ``UsageError`` where no region or no such profile is configured.
+    Ask for them in one thread. Raises ``UsageError`` if the region or the profile isn't configured.
     """
 
     def __init__(self) -> None:
@@ -79,16 +79,16 @@ class Clients:
 
     @cached_property
     def s3(self) -> Any:
-        """Amazon S3, or what speaks like it."""
+        """Amazon S3, or a compatible server."""
         # At other endpoints than AWS's own, botocore would sign URLs in the old way.
         return self._make("s3", signature_version="s3v4")
 
     @cached_property
     def signing_s3(self) -> Any:
-        """The same, for addresses that others follow.
+        """The same client, for signing URLs.
 
-        Of AWS's own buckets they name the region. The global ones that botocore would sign lead from a young
-        bucket to its region by a redirect, which no browser follows with an upload.
+        URLs of AWS's own buckets name the region. The global ones that botocore would sign redirect from a
+        new bucket to its region, and no browser follows a redirect with an upload.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
         """
         host = urlsplit(self.s3.meta.endpoint_url).hostname or ""
@@ -126,7 +126,7 @@ class Clients:
             **options,
         )
         try:
-            # botocore itself knows AWS_DEFAULT_REGION only, not the name that the other SDKs go by.
+            # botocore itself knows only AWS_DEFAULT_REGION, not the name that the other SDKs use.
             region = os.environ.get("AWS_REGION")
             client = self._session.create_client(service, region_name=region, config=config)
         except NoRegionError as error:
@@ -142,9 +142,8 @@ class Clients:
 def _refuse_cut(http_response: Any, model: Any, **_: Any) -> None:
     """Raise IncompleteReadError if the connection ended before the answer did.
 
-    Of half an answer in JSON botocore makes an empty one: no such record, no messages, nothing refused. Where
-    a checksum tells it, it asks again, but takes what the last attempt brought. What is read as a stream
-    it looks at itself.
+    botocore takes half an answer in JSON for an empty one: no such record, no messages, nothing refused. If
+    a checksum shows it, botocore asks again, but accepts the last attempt. It checks streams itself.
     """
     if model.has_streaming_output or model.http["method"] == "HEAD":
         return
@@ -155,18 +154,18 @@ def _refuse_cut(http_response: Any, model: Any, **_: Any) -> None:
 
 
 def error_code(error: ClientError) -> str:
-    """Return what AWS calls the error: ``NoSuchKey``, or the HTTP status where an answer has no body."""
+    """Return AWS's error code: ``NoSuchKey``, or the HTTP status if the answer has no body."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 @contextmanager
 def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Iterator[None]:
-    """Translate what AWS says.
+    """Translate AWS's errors.
 
     Args:
-        where: What was asked for, for the message.
-        passing: What to raise if the same call can succeed later by itself: throttled, not reached, broken.
-        lasting: What to raise if a person has to change something: no permission, no such bucket, ….
+        where: The thing that was asked for, for the message.
+        passing: The error to raise if the same call can succeed later: throttled, not reached, broken.
+        lasting: The error to raise if a person has to change something: no permission, no such bucket, ….
 
     """
     try:
@@ -176,7 +175,7 @@ def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Ite
         message = answer.get("Message") or f"HTTP status {error_code(error)}"
         text = f"{where}: {error.operation_name}: {error_code(error)}: {message}"
         raise (passing if _can_pass(error) else lasting)(text) from error
-    # The last one is about an answer that isn't the service's: a page of something in between, say.
+    # The last one means that the answer isn't the service's: a proxy's page, for example.
     except (HTTPClientError, BotoConnectionError, IncompleteReadError, ResponseParserError) as error:
         raise passing(f"{where}: {error}") from error
     except BotoCoreError as error:  # no credentials, a wrong parameter

@@ -1,8 +1,8 @@
 """A catalog in a DynamoDB table, which ``table`` describes.
 
-A write is one conditional request on the record's revision; where the claimed keys change, it is one
-transaction over the record and those claims. The record is read before, for what it claims so far. What
-was read can't be outdated: the condition is on its revision, and claims change only with the record.
+A write is one conditional request on the record's revision; if the claimed keys change, it is one
+transaction over the record and those claims. The catalog first reads the record for its present claims.
+They can't be outdated: the condition is on its revision, and claims change only with the record.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ from renditions.model.registry import Shared
 from renditions.model.totals import Totals
 
 MAX_NAME_BYTES = 1024
-"""What DynamoDB sorts by; S3's keys are no longer."""
+"""DynamoDB's limit for a sort key; S3's keys are no longer."""
 READ_AT_ONCE = 100
 """How many items one BatchGetItem can ask for."""
 ROWS_OF_INDEX = 500
-"""How many rows of an index one request brings where few may be needed."""
+"""How many rows of an index one request reads if few may be needed."""
 ATTEMPTS = 8
-"""How often a transaction that met another one, or a read that was cut short, is sent again."""
+"""How often a transaction that met another one, or an incomplete read, is sent again."""
 PAUSE_SECONDS = 0.025
 """The longest pause before the second attempt; it doubles with each further one."""
 
@@ -63,7 +63,7 @@ _PASSING_REASONS = frozenset(
         "RequestLimitExceeded",
     }
 )
-"""Why a transaction may be cancelled and yet succeed a moment later."""
+"""The reasons for a cancelled transaction that can succeed a moment later."""
 
 
 class DynamoCatalog:
@@ -74,7 +74,7 @@ class DynamoCatalog:
 
     Args:
         client: A DynamoDB client.
-        table: The table's name. It must be there.
+        table: The table's name. It must exist.
         key_name: Its partition key's name.
 
     """
@@ -162,8 +162,8 @@ class DynamoCatalog:
     ) -> Iterator[Record]:
         """See :meth:`Catalog.query <renditions.core.ports.Catalog.query>`.
 
-        No index has both times and names in order: rows are passed over until their names begin with the
-        prefix, some 4,000 of them a request, and only those records are read.
+        No index has both times and names in order, so it reads the rows by time, some 4,000 of them a
+        request, and then only those records whose names begin with the prefix.
         """
         last = (format_time(before[0]), before[1]) if before else None
         parts = [
@@ -176,14 +176,14 @@ class DynamoCatalog:
             found = self._read_all([name for _, name, _ in some])
             for timestamp, name, wanted in some:
                 record = found.get(name)
-                # One that has changed since is further up now, where this listing has been.
+                # One that has changed since is newer now, in a part that this listing has passed.
                 if record and (format_time(record.timestamp), record.status) == (timestamp, wanted):
                     yield record
 
     def count(self) -> Mapping[Status, Totals]:
         """See :meth:`Catalog.count <renditions.core.ports.Catalog.count>`.
 
-        The rows of an index are added up, some 4,000 of them a request. A record whose status changes
+        It adds up the rows of an index, some 4,000 of them a request. A record whose status changes
         meanwhile may be counted twice, or not at all.
         """
         return {
@@ -218,8 +218,8 @@ class DynamoCatalog:
     ) -> Iterator[Item]:
         """Yield the rows of an index's partition: names upwards, times downwards.
 
-        With a ``bound`` only those within it: (operator, attribute, value). With ``whole_pages`` each request
-        brings as many as it can, which is 1 MB.
+        With a ``bound`` only the rows within it: (operator, attribute, value). With ``whole_pages`` each
+        request reads as many as it can, which is 1 MB.
         """
         condition, names, values = "#attribute = :value", {"#attribute": attribute}, {":value": {"S": value}}
         if bound:
@@ -240,14 +240,14 @@ class DynamoCatalog:
                 yield from page["Items"]
 
     def _read(self, record: Record) -> Record | None:
-        """Return what is stored of the record; raise Conflict unless it has the record's revision."""
+        """Return the stored item of the record; raise Conflict unless it has the record's revision."""
         stored = self.get(record.name)
         if (stored.revision if stored else 0) != record.revision:
             raise _changed(record.name)
         return stored
 
     def _read_all(self, names: Sequence[str], on_unreadable: OnUnreadable | None = None) -> dict[str, Record]:
-        """Return the records of these names, as far as there are any that can be read."""
+        """Return the records of these names; missing and unreadable ones are left out."""
         keys = [self._key(name) for name in names]
         found: dict[str, Record] = {}
         for attempt in range(ATTEMPTS):
@@ -272,9 +272,9 @@ class DynamoCatalog:
         raise CatalogFailed(f"{self}: {len(keys)} records were not read in {ATTEMPTS} attempts")
 
     def _put_alone(self, name: str, put: dict[str, Any]) -> None:
-        """Write a record whose claims stay.
+        """Write a record whose claims stay the same.
 
-        When the answer to a write got lost, botocore writes again, and finds its own revision there:
+        If the answer to a write got lost, botocore writes again, and finds its own revision there:
 
             A  put if r7 → r8 …the answer is lost…   put if r7 → refused, and what is there is ours
 
@@ -299,7 +299,7 @@ class DynamoCatalog:
     def _transact(
         self, record: Record, operations: Sequence[dict[str, Any]], added: Sequence[str] = ()
     ) -> None:
-        """Do all of it or nothing; the first operation is the record's, then come the added claims."""
+        """Send one transaction; its first operation is the record's, then come the added claims."""
         with self._reported():
             for attempt in range(ATTEMPTS):
                 try:
@@ -317,10 +317,11 @@ class DynamoCatalog:
         raise CatalogFailed(f"{self}: {record.name!r} couldn't be written in {ATTEMPTS} attempts: {codes}")
 
     def _shed(self, stored: Record, freed: Sequence[str], room: int) -> tuple[int, Sequence[str]]:
-        """Free so many of the keys beforehand that the others fit into one transaction.
+        """Free keys beforehand until the others fit into one transaction.
 
-        Return those, and the revision that the stored record has then: without a new one, who read it
-        before would take for claimed what no longer is. Should it end here, it is looked at again.
+        Return the others, and the stored record's new revision. Without a new revision, a worker that read
+        the record earlier would believe that it still claims the freed keys. If the process ends here, the
+        picture is checked again.
         """
         while len(freed) > room:
             now, freed = set(freed[:MAX_CLAIMS]), freed[MAX_CLAIMS:]
@@ -387,7 +388,7 @@ def _only_at(revision: int) -> dict[str, Any]:
 def _refuse(
     name: str, codes: Sequence[str], reasons: Sequence[dict[str, Any]], added: Sequence[str]
 ) -> NoReturn:
-    """Raise what a condition that didn't hold means; the record's own comes first."""
+    """Raise the error of a condition that failed; the record's own comes first."""
     if codes[0] != "ConditionalCheckFailed":
         for key, code, reason in zip(added, codes[1:], reasons[1:], strict=False):
             if code == "ConditionalCheckFailed":
@@ -412,7 +413,7 @@ def _check_name(name: str) -> None:
 
 
 def _pause(attempt: int) -> None:
-    """Wait for a random time, so that those who met don't meet again."""
+    """Wait for a random time, so that callers that met don't meet again."""
     time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
 
 

@@ -24,19 +24,17 @@ MAX_KEY_BYTES = 1024
 _WRITER = "renditions-writer"
 """The metadata that names who wrote an object."""
 _MISSING = ("404", "NoSuchKey")
-"""How it is said that there is no such object; as a number where the answer has no body, or an XML that
-can't be read because of the key in it."""
+"""The error codes for a missing object; a number if the answer has no body, or XML that the key in it makes
+unreadable."""
 _CONDITION_FAILED = ("412", "409", "PreconditionFailed", "ConditionalRequestConflict")
 
 
 class S3Store:
     """A :class:`~renditions.core.ports.Store` in a bucket, for any number of threads, processes and machines.
 
-    An ETag is S3's own, without its quotes: 32 hexadecimal digits, and for what was uploaded in parts a
-    dash and their number.
-
-    A write whose answer got lost is sent again and may then find its own object: that is a ``Conflict``
-    like any other.
+    An ETag is S3's own, without its quotes: 32 hexadecimal digits, and for an object uploaded in parts, a
+    dash and their number. A write whose answer got lost is sent again and may then find its own object:
+    that is a ``Conflict`` like any other.
 
     Args:
         client: An S3 client.
@@ -65,10 +63,10 @@ class S3Store:
         )
         with self._reported():
             for page in pages:
-                if "IsTruncated" not in page:  # which every listing says of itself
+                if "IsTruncated" not in page:  # every listing has this element
                     raise StoreFailed(f"{self._place.spell()}: what answered didn't send a listing of S3")
                 for entry in page.get("Contents", ()):
-                    # The prefix itself may be an object: what consoles make when they make a folder.
+                    # The prefix itself may be an object: consoles create one for a folder.
                     if key := entry["Key"].removeprefix(self._place.prefix):
                         yield StoredObject(key, _etag(entry), entry["Size"])
 
@@ -109,7 +107,7 @@ class S3Store:
         self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
     ) -> StoredObject:
         """See :meth:`Store.put <renditions.core.ports.Store.put>`."""
-        # Without quotes, which S3 takes either way and some other servers only so.
+        # Without quotes: S3 accepts both, some other servers only this.
         only_if = {"IfMatch": condition.etag} if isinstance(condition, IfMatch) else {"IfNoneMatch": "*"}
         target = self._target(key)
         headers = self._headers | ({"Metadata": {_WRITER: writer}} if writer else {})
@@ -157,7 +155,7 @@ class S3Store:
                 )
             except ClientError as error:
                 if error_code(error) in (*_CONDITION_FAILED, *_MISSING):
-                    raise Conflict(f"{key!r} isn't what it was") from error
+                    raise Conflict(f"{key!r} changed since it was read") from error
                 raise
         return StoredObject(key, _etag(answer["CopyObjectResult"]), there["ContentLength"])
 
@@ -165,8 +163,8 @@ class S3Store:
         """See :meth:`Store.delete <renditions.core.ports.Store.delete>`.
 
         S3 checks the condition itself (since September 2025; it wants ``s3:GetObject`` for that). Some
-        other servers don't look at it, so it is looked at first: there, and only there, what is written
-        between that look and the deletion is lost.
+        other servers ignore it, so this method checks it first. There, and only there, a write between that
+        check and the deletion is lost.
         """
         there = self.head(key)
         if there is None:
@@ -188,13 +186,13 @@ class S3Store:
     def _confirm_missing(self, key: str) -> None:
         """Raise StoreRefused if it is the bucket that is missing.
 
-        An answer to HEAD has no body to tell the two apart, and a bucket that is gone must not look as
-        if its pictures were deleted.
+        An answer to HEAD has no body that names which is missing, and a missing bucket must not look as if
+        its pictures were deleted.
         """
         try:
             self._client.get_object(**self._target(key), Range="bytes=0-0")["Body"].close()
         except ClientError as error:
-            # A range of an empty object can't be; it came after the first look, as what there is now did.
+            # An empty object has no range; so it was replaced after the first read.
             if error_code(error) not in (*_MISSING, "InvalidRange"):
                 raise
 

@@ -1,4 +1,4 @@
-"""Signed addresses of a bucket: whoever has one may do one thing for some time, without credentials."""
+"""Signed URLs of a bucket: each allows its holder one action for some time, without credentials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from renditions.model.pipeline import S3Place
 
 
 class Signer:
-    """Signs for keys below a prefix. No request is made.
+    """Signs URLs of keys below a prefix, without a request.
 
     Args:
         client: An S3 client, see :attr:`Clients.signing_s3 <renditions.aws.clients.Clients.signing_s3>`.
@@ -26,12 +26,12 @@ class Signer:
 
     @property
     def origin(self) -> str:
-        """Return what its addresses begin with: scheme and host; raise StoreRefused without credentials."""
+        """Return the origin of its URLs: scheme and host. Raise StoreRefused without credentials."""
         address = urlsplit(self.sign_download("x", 1))
         return f"{address.scheme}://{address.netloc}"
 
     def sign_download(self, key: str, seconds: int, file_name: str | None = None) -> str:
-        """Return the address by which anybody may read one object; with a file name, to save it.
+        """Return a URL that allows reading one object; with a file name, browsers save it.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         """
@@ -49,7 +49,7 @@ class Signer:
     def sign_upload(
         self, key: str, content_type: str, max_bytes: int, seconds: int
     ) -> tuple[str, dict[str, str]]:
-        """Return the address and the form fields by which anybody may upload one object.
+        """Return the URL and the form fields that allow uploading one object.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
         """

@@ -1,7 +1,8 @@
-"""A queue of messages that tell of changes, taken as Lambda takes them.
+"""A queue of messages about changes, read as Lambda reads it.
 
-A message that was received is hidden from others for the queue's visibility time-out. It comes again
-unless it is deleted before, and ends among the dead letters after as many times as the queue allows.
+SQS hides a received message from other receivers for the queue's visibility timeout. It redelivers the
+message unless it is deleted before, and moves it to the dead-letter queue after as many deliveries as the
+queue allows.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from renditions.errors import QueueFailed, QueueRefused
 from renditions.model.registry import Shared
 
 MAX_BATCH = 10
-"""How many messages one request of SQS is about at most."""
+"""The most messages of one request to SQS."""
 LONGEST_WAIT_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that is ours until its visibility time-out."""
+    """A message that is ours until its visibility timeout."""
 
     id: str
     receipt: str
-    """By which this one delivery is deleted or kept hidden."""
+    """The handle that deletes this delivery or keeps it hidden."""
     body: str
     deliveries: int
-    """The how manieth delivery this is, from 1."""
+    """Which delivery attempt this is, starting at 1."""
 
     def to_record(self) -> dict[str, Any]:
         """Return the message as one of ``Records`` in the event that Lambda would hand to a function."""
@@ -53,7 +54,7 @@ class Queue:
         self._url = url
 
     def send(self, bodies: Sequence[str]) -> None:
-        """Put up to ten messages of some hundred kilobytes in all into the queue."""
+        """Put up to ten messages, of some hundred kilobytes in total, into the queue."""
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
         with self._reported():
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
@@ -67,7 +68,7 @@ class Queue:
     ) -> list[Received]:
         """Take up to ``limit`` (1 to 10) messages; wait up to 20 seconds for the first one.
 
-        They are hidden from others for ``hide_seconds``, or else the queue's own visibility time-out.
+        SQS hides them from others for ``hide_seconds``, or else for the queue's own visibility timeout.
         """
         hidden = {} if hide_seconds is None else {"VisibilityTimeout": hide_seconds}
         with self._reported():
@@ -89,7 +90,7 @@ class Queue:
         ]
 
     def delete(self, messages: Sequence[Received]) -> None:
-        """Delete up to ten messages: they are done."""
+        """Delete up to ten messages that are done."""
         entries = [
             {"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(messages)
         ]
@@ -98,7 +99,7 @@ class Queue:
         self._check(answer)
 
     def hide(self, messages: Sequence[Received], seconds: int) -> None:
-        """Keep up to ten messages hidden from others for so long from now; 0 gives them back."""
+        """Hide up to ten messages from others for this long from now; 0 gives them back."""
         entries = [
             {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
             for number, message in enumerate(messages)
@@ -108,7 +109,7 @@ class Queue:
         self._check(answer)
 
     def _check(self, answer: dict[str, Any]) -> None:
-        """Raise what is wrong with single messages though the request as a whole succeeded."""
+        """Raise an error if single messages failed although the request as a whole succeeded."""
         failed = answer.get("Failed", ())
         for entry in failed:
             can_pass = not entry["SenderFault"] or entry["Code"] in PASSING

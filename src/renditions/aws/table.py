@@ -4,16 +4,16 @@ A *record* is one item. It has the attributes of :meth:`Record.to_item
 <renditions.model.record.Record.to_item>`, numbers as numbers, and more: ``kind``, by which the records are
 listed, ``order``, since a DynamoDB map has none, and what :data:`BY_STATUS` has for the totals.
 
-A *claim* is an item too, because only an item can be written by one and refused to all others: see
-:func:`claim_key`. Its attribute ``owner`` is the name of the record that claims ``output_key``. As it
-has no attribute that an index is over, no query finds it.
+A *claim* is an item too, because only an item can be written by one writer and refused to all others: see
+:func:`claim_key`. Its attribute ``owner`` is the name of the record that claims ``output_key``. It has no
+attribute of an index, so no query finds it.
 
 Two indexes, both sparse and eventually consistent (by less than a second, as a rule):
 
 - :data:`BY_NAME` holds every record's name in order. Its one partition is written to when a record
   comes or goes, up to 1,000 times a second.
-- :data:`BY_STATUS` holds the records of each status by time, with what people ask for beside it. Its
-  partitions are four. ``processing`` is written to twice for each picture, so beyond 500 pictures a
+- :data:`BY_STATUS` holds the records of each status by time, with the attributes that lists show. It has
+  four partitions. ``processing`` is written to twice for each picture, so beyond 500 pictures a
   second DynamoDB throttles, and the workers slow down to that.
 """
 
@@ -30,10 +30,10 @@ BY_NAME = "by-name"
 BY_STATUS = "by-status"
 
 KIND = "picture"
-"""What the attribute ``kind`` says of every record."""
+"""The value of the attribute ``kind`` of every record."""
 
 CLAIM = "\0claim "
-"""What a claim's key begins with, and a name can't."""
+"""The start of a claim's key, with which no name can start."""
 
 BINDING = "\0binding"
 """The key of what the catalog belongs to; no name begins so."""
@@ -54,7 +54,7 @@ SHOWN = (
     "rendition_bytes",
     "processing_microseconds",
 )
-"""What an item of :data:`BY_STATUS` has for who queries it by hand, and for the totals."""
+"""The further attributes in :data:`BY_STATUS`, for manual queries and for the totals."""
 
 Item = dict[str, dict[str, Any]]
 """Attribute values in DynamoDB's own form: ``{"image_name": {"S": "a.jpg"}, …}``."""
@@ -97,7 +97,7 @@ def table_schema(key_name: str) -> dict[str, Any]:
 def claim_key(output_key: str) -> str:
     """Return the partition key of an output key's claim.
 
-    It is a hash, because whatever may be sorted by an index must have at most 1,024 bytes.
+    It is a hash, because a sort key of an index has at most 1,024 bytes.
     """
     return CLAIM + hashlib.sha256(output_key.encode()).hexdigest()
 
@@ -117,10 +117,10 @@ def record_to_item(record: Record, key_name: str) -> Item:
 
 
 def item_to_record(item: Item, key_name: str) -> Record:
-    """Return the record of which :func:`record_to_item` made the item.
+    """Return the record that :func:`record_to_item` turned into this item.
 
     Raises:
-        ValueError, LookupError, TypeError, AttributeError: it is none.
+        ValueError, LookupError, TypeError, AttributeError: it isn't a record's item.
 
     """
     fields = {name: _decode(value) for name, value in item.items()}
@@ -134,17 +134,17 @@ def item_to_record(item: Item, key_name: str) -> Record:
 
 
 def binding_to_item(binding: Binding) -> Item:
-    """Return the attributes of what the catalog belongs to, without the key."""
+    """Return the attributes of the binding, without the key."""
     return {name: _encode(value) for name, value in binding.to_item().items()}
 
 
 def item_to_binding(item: Item) -> Binding:
-    """Return the binding of which :func:`binding_to_item` made the item."""
+    """Return the binding that :func:`binding_to_item` turned into this item."""
     return Binding.from_item({name: _decode(value) for name, value in item.items()})
 
 
 def row_to_totals(row: Item) -> Totals:
-    """Return what the record comes to of which :data:`BY_STATUS` has this item."""
+    """Return the totals of one record from its item in :data:`BY_STATUS`."""
     size_bytes, count, rendition_bytes, microseconds = (
         int(row[name]["N"]) if name in row else 0
         for name in (

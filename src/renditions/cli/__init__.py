@@ -1,7 +1,7 @@
-"""The entry on a terminal: data on stdout, messages on stderr.
+"""The command line: data on stdout, messages on stderr.
 
-Exit codes: 0 everything is as declared; 1 some pictures were rejected or failed, or still wait;
-2 wrong usage, or the pipeline file is wrong; 130 stopped by Ctrl-C.
+Exit codes: 0 every rendition is up to date; 1 some pictures were rejected, failed or still wait; 2 wrong
+usage or an invalid pipeline file; 130 stopped by Ctrl-C.
 """
 
 from renditions.cli import deployment, packaging, services

@@ -1,4 +1,4 @@
-"""The commands: each reads its arguments, calls the runtime and shows what came of it."""
+"""The commands: each reads its arguments, calls the runtime and prints the result."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def main() -> None:
         display.messages.print(f"[red]error:[/] {escape(str(error))}")
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # Whoever read our output has seen enough (as `head` does); there is nobody left to tell.
+        # The reader of our output has closed it (as `head` does), so there is no reader for an error either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
@@ -86,7 +86,7 @@ def start(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Set up messages; remember a pipeline file that was named before the command."""
+    """Set up messages; remember a pipeline file given before the command."""
     del show_version
     logging.basicConfig(
         level=logging.WARNING, format="%(message)s", handlers=[display.MessageHandler()], force=True
@@ -96,14 +96,14 @@ def start(
 
 
 def chosen_file(context: typer.Context, file: Path | None) -> Path:
-    """Return the pipeline file that was named before or after the command, or the default."""
+    """Return the pipeline file given before or after the command, or the default."""
     named: Path | None = context.obj
     return file or named or DEFAULT_FILE
 
 
 @contextmanager
 def opened(context: typer.Context, file: Path | None, *, read_only: bool = False) -> Iterator[Parts]:
-    """Open the chosen pipeline's parts, telling its warnings."""
+    """Open the chosen pipeline's parts and print its warnings."""
     loaded = load(chosen_file(context, file), os.environ)
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
@@ -119,7 +119,7 @@ def init(
     ] = "thumbnail",
     file: FileOption = None,
 ) -> None:
-    """Write a pipeline file to begin with, and the folder that pictures land in."""
+    """Write a pipeline file from a preset, and create the folder for pictures."""
     path = chosen_file(context, file)
     text = read_preset(preset)
     try:
@@ -161,7 +161,7 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
     display.print_renditions(pipeline, example, keys)
-    display.messages.print(f"{escape(str(path))} is right.")
+    display.messages.print(f"{escape(str(path))} is valid.")
 
 
 @app.command()
@@ -183,7 +183,7 @@ def plan(context: typer.Context, file: FileOption = None, *, as_json: JsonOption
                 display.print_difference(console, difference)
         hidden = counts.total() - counts["keep"] - display.MOST_LINES
         if hidden > 0:
-            console.print(f"… and {hidden:,} more (all of them with --json)")
+            console.print(f"… and {hidden:,} more (--json prints all)")
         console.print(display.describe_plan(counts))
 
 
@@ -195,7 +195,7 @@ def sync(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Make every picture's renditions what the file declares."""
+    """Bring every picture's renditions up to date with the pipeline file."""
     with opened(context, file) as parts:
         _sync(parts, workers, as_json=as_json)
 
@@ -244,7 +244,7 @@ def stopping() -> Iterator[threading.Event]:
         if stop.is_set():
             os._exit(INTERRUPTED if number == signal.SIGINT else 128 + number)
         stop.set()
-        display.messages.print("stopping after the pictures that are in work (again to stop at once)")
+        display.messages.print("Finishing the pictures in progress. Press Ctrl-C again to stop now.")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -296,14 +296,14 @@ def list_records(
         display.print_records(itertools.islice(records, display.MOST_LINES))
         rest = sum(1 for _ in records)
         if rest:
-            display.messages.print(f"… and {rest:,} more (all of them with --json)")
+            display.messages.print(f"… and {rest:,} more (--json prints all)")
 
 
 @app.command()
 def retry(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(help="Which pictures; without any, all failed.")
+        list[str] | None, typer.Argument(help="The pictures; without names, all failed ones.")
     ] = None,
     status: Annotated[
         Literal["failed", "rejected"], typer.Option(help="Which ones, where none is named.")
@@ -318,34 +318,34 @@ def retry(
         records: Iterator[Record]
         records = iter([_find(parts, name) for name in names]) if names else parts.catalog.query(status)
         reopened = sum(reopen(parts.catalog, record) for record in records)
-        display.messages.print(f"{reopened:,} to be tried again")
+        display.messages.print(f"{reopened:,} will be tried again")
         _sync(parts, workers, as_json=as_json)
 
 
 @app.command()
 def focus(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Which picture.")],
+    name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],
     x: Annotated[
-        float | None, typer.Argument(min=0, max=100, help="How far from the left, in percent.")
+        float | None,
+        typer.Argument(min=0, max=100, help="The point's distance from the left edge, in percent."),
     ] = None,
     y: Annotated[
-        float | None, typer.Argument(min=0, max=100, help="How far from the top, in percent.")
+        float | None,
+        typer.Argument(min=0, max=100, help="The point's distance from the top edge, in percent."),
     ] = None,
     file: FileOption = None,
     workers: WorkersOption = WORKERS,
     *,
-    clear: Annotated[bool, typer.Option("--clear", help="Take the point away instead.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove the point instead.")] = False,
 ) -> None:
-    """Choose the point that stays when a picture is cut, for renditions with gravity = "focus"."""
+    """Set the point that renditions with gravity = "focus" keep when they cut a picture."""
     point = Focus(x=x, y=y) if x is not None and y is not None else None
     if clear == (x is not None) or (x is None) != (y is None):
         raise UsageError("focus: expected a name with X and Y, or a name with --clear")
     with opened(context, file) as parts:
         if not any(rendition.gravity == "focus" for rendition in parts.pipeline.renditions.values()):
-            display.messages.print(
-                '[yellow]no rendition has gravity = "focus": nothing will look different[/]'
-            )
+            display.messages.print('[yellow]No rendition has gravity = "focus", so nothing will change.[/]')
         record = _find(parts, name)
         if not wish(parts.catalog, record, replace(record.wishes, focus=point)):
             raise UsageError(f"{name!r} is being processed; try again shortly")
@@ -360,15 +360,15 @@ def schema() -> None:
 
 @app.command()
 def demo(
-    directory: Annotated[Path, typer.Argument(help="Where to put everything.")] = Path("demo"),
+    directory: Annotated[Path, typer.Argument(help="The folder to create.")] = Path("demo"),
     photos: Annotated[
-        Path | None, typer.Option(help="A folder of your own pictures, read and left as it is.")
+        Path | None, typer.Option(help="A folder of your own pictures. It is only read.")
     ] = None,
     workers: WorkersOption = WORKERS,
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the renditions of a few drawn pictures (or your own) and show what came of it."""
+    """Make the renditions of a few drawn pictures (or your own) and show the result."""
     if photos is not None and not photos.is_dir():
         raise UsageError(f"--photos: expected a folder, found {str(photos)!r}")
     loaded = load(prepare(directory, photos))

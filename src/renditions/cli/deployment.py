@@ -1,4 +1,4 @@
-"""The commands that bring a pipeline to AWS and take it away again."""
+"""The commands that deploy a pipeline to AWS and destroy the deployment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FolderOption = Annotated[
         "--folder", metavar="FOLDER", help="Terraform's folder (default: deployment, beside the file)."
     ),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", help="Apply what is shown without asking.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Apply the plan without asking.")]
 
 
 @app.command()
@@ -35,7 +35,7 @@ def deploy(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the bundle and have Terraform or OpenTofu make everything it needs on AWS."""
+    """Build the bundle and deploy it to AWS with Terraform or OpenTofu."""
     path = chosen_file(context, file)
     deployment = _open_deployment(path, folder)
     pipeline = load_for_lambda(path)
@@ -59,11 +59,11 @@ def destroy(
     folder: FolderOption = None,
     *,
     pictures: Annotated[
-        bool, typer.Option("--pictures", help="Delete pictures, renditions and records too.")
+        bool, typer.Option("--pictures", help="Also delete pictures, renditions and records.")
     ] = False,
     yes: YesOption = False,
 ) -> None:
-    """Undo what deploy made; buckets and table stay, with all that is in them, unless told otherwise."""
+    """Destroy the deployment. Buckets and the table are kept unless you pass --pictures."""
     deployment = _open_deployment(chosen_file(context, file), folder)
     if not deployment.plan_destruction(with_pictures=pictures):
         display.messages.print("There is nothing to destroy.")
@@ -74,7 +74,7 @@ def destroy(
     deployment.apply()
     if not pictures:
         display.messages.print(
-            "Pictures, renditions and records are still there: renditions deploy takes them up again, "
+            "Pictures, renditions and records are kept: renditions deploy uses them again, "
             "renditions destroy --pictures deletes them."
         )
 

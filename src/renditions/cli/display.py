@@ -1,4 +1,4 @@
-"""What the commands show: tables and progress for people, JSON for programs."""
+"""The output of the commands: tables and progress for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
 
 PIPE_COLUMNS = 160
-"""How wide tables are where there is no terminal to ask."""
+"""The width of tables without a terminal."""
 
 MOST_LINES = 40
-"""How many pictures a person is shown before only their number is told."""
+"""How many pictures a person sees before only the number of the others."""
 
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -55,14 +55,14 @@ class MessageHandler(logging.Handler):
     """Prints the program's log among the other messages, above a progress bar if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one line, and a traceback if there is one."""
+        """Print one line, with its traceback if it has one."""
         style = "red" if record.levelno >= logging.ERROR else "yellow"
         level = f"[{style}]{record.levelname.lower()}:[/] " if record.levelno >= logging.WARNING else ""
         messages.print(f"{level}{escape(self.format(record))}")
 
 
 def make_data_console() -> Console:
-    """Return the console for data; made late so that it sees where stdout goes now."""
+    """Return the console for data. It is created on each call because stdout may have changed."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PIPE_COLUMNS
@@ -75,7 +75,7 @@ def print_json(value: Any) -> None:
 
 
 def print_json_array(values: Iterable[Any]) -> None:
-    """Print a JSON array, an element a line, as its elements come."""
+    """Print a JSON array, one line for each element as it comes."""
     separator = "["
     for value in values:
         sys.stdout.write(f"{separator}\n  {json.dumps(value, ensure_ascii=False)}")
@@ -115,28 +115,28 @@ def print_difference(console: Console, difference: Difference) -> None:
 
 
 def describe_summary(summary: Summary) -> str:
-    """Return a sentence on what a sync came to."""
+    """Return a sentence that sums up a sync."""
     standing = summary.standing.total()
     if not summary.results and not summary.waiting and not summary.interrupted:
         kept = _count(standing, "picture")
-        text = f"Nothing to do: {kept} looked at, " + (_list_counts(summary.standing) or "none there")
+        text = f"Nothing to do: {kept} checked, " + (_list_counts(summary.standing) or "none there")
         return f"{text}."
     parts = [f"{_count(summary.results.total(), 'picture')} processed: {_list_counts(summary.results)}"]
     if standing:
         parts.append(f"{standing} needed nothing ({_list_counts(summary.standing)})")
     if summary.waiting:
-        parts.append(f"{summary.waiting} still waiting; the next sync takes them")
+        parts.append(f"{summary.waiting} still waiting; the next sync processes them")
     if summary.interrupted:
-        parts.append("stopped before the end; the next sync continues")
+        parts.append("stopped early; the next sync continues")
     return "; ".join(parts) + "."
 
 
 def describe_plan(counts: Counter[str]) -> str:
-    """Return a sentence on what a plan comes to."""
+    """Return a sentence that sums up a plan."""
     words = {"create": "to create", "update": "to update", "remove": "to remove",
              "settle": "to settle", "wait": "to wait for"}  # fmt: skip
     todo = [f"{counts[action]:,} {text}" for action, text in words.items() if counts[action]]
-    kept = f"{counts['keep']:,} as declared or decided"
+    kept = f"{counts['keep']:,} unchanged"
     return f"Plan: {', '.join(todo)}; {kept}." if todo else f"Nothing to do: {kept}."
 
 
@@ -147,7 +147,7 @@ def print_json_line(value: Any) -> None:
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """Print a line on what became of a picture."""
+    """Print a line about a picture's outcome."""
     style = STATUS_STYLES.get(outcome.result, "dim")
     made = ", ".join(output.key for output in outcome.record.outputs) if outcome.record else ""
     detail = outcome.reason if outcome.result in ("rejected", "failed") else made
@@ -159,7 +159,7 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 def print_trouble(outcome: Outcome) -> None:
-    """Print, as a message, what went wrong with a picture."""
+    """Print why a picture was rejected or failed, on stderr."""
     style = STATUS_STYLES.get(outcome.result, "red")
     messages.print(f"[{style}]{outcome.result}[/] {escape(outcome.name)}: {escape(outcome.reason or '')}")
 
@@ -175,7 +175,7 @@ def print_records(records: Iterable[Record]) -> None:
 
 
 def print_record(record: Record, key_name: str) -> None:
-    """Print all of one record that a person asks for."""
+    """Print one record for people."""
     console = make_data_console()
     style = STATUS_STYLES[record.status]
     console.print(f"[bold]{escape(record.name)}[/] is [{style}]{record.status}[/]", soft_wrap=True)
@@ -212,7 +212,7 @@ def print_record(record: Record, key_name: str) -> None:
 
 
 def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) -> None:
-    """Print what a pipeline declares, with the keys that an example picture's outputs would have."""
+    """Print what a pipeline declares, with the output keys of an example picture."""
     console = make_data_console()
     console.print(
         f"{escape(pipeline.source.store)} → {escape(pipeline.output.store)}, "
@@ -236,7 +236,7 @@ def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) 
 
 
 def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipeline: Pipeline) -> None:
-    """Print each file that was made, what it saved, and what was rejected and why.
+    """Print each file made, the bytes saved, and each rejected picture with its reason.
 
     ``records`` is called once for each pass over the catalog.
     """
@@ -284,7 +284,7 @@ def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipelin
 
 @contextmanager
 def show_progress(description: str, total: int | None, *, quiet: bool) -> Iterator[Progress]:
-    """Show a bar with rate and time left on stderr while the block runs; yields it with one task."""
+    """Show a bar with rate and time left on stderr while the block runs; yield it with one task."""
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -303,7 +303,7 @@ def show_progress(description: str, total: int | None, *, quiet: bool) -> Iterat
 
 
 class _RateColumn(ProgressColumn):
-    """Pictures a second."""
+    """Pictures per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed

@@ -1,4 +1,4 @@
-"""What was found out about a picture, in words for people."""
+"""The analysis of a picture, in words for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from renditions.model.record import Analysis, Exif, Position
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: a name, a text, and the colour of a swatch before it, if it is about one."""
+    """One line: a name, a text, and the colour of the swatch before it, if it has one."""
 
     name: str
     text: str
@@ -18,7 +18,7 @@ class Finding:
 
 
 def describe(analysis: Analysis) -> Iterator[Finding]:
-    """Yield what is known, line by line."""
+    """Yield the analysis, line by line."""
     if analysis.exif:
         yield from _describe_exif(analysis.exif)
     if analysis.position:
@@ -34,8 +34,8 @@ def describe(analysis: Analysis) -> Iterator[Finding]:
 
 def _describe_exif(exif: Exif) -> Iterator[Finding]:
     # Models often begin with their maker's name.
-    is_told = exif.make and exif.model and exif.model.lower().startswith(exif.make.lower())
-    if camera := " ".join(part for part in (None if is_told else exif.make, exif.model) if part):
+    included = exif.make and exif.model and exif.model.lower().startswith(exif.make.lower())
+    if camera := " ".join(part for part in (None if included else exif.make, exif.model) if part):
         yield Finding("camera", camera)
     if exif.lens:
         yield Finding("lens", exif.lens)

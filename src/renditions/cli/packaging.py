@@ -44,11 +44,15 @@ def package(  # noqa: PLR0913 - one for each option
     file: FileOption = None,
     *,
     is_api: Annotated[
-        bool, typer.Option("--api", help="For the function that answers the API, behind API Gateway.")
+        bool, typer.Option("--api", help="Build the function that serves the API behind API Gateway.")
     ] = False,
     bill: Annotated[
         Path | None,
-        typer.Option("--sbom", metavar="FILE", help="Also write what is in it, as CycloneDX, for scanners."),
+        typer.Option(
+            "--sbom",
+            metavar="FILE",
+            help="Also write the bundle's contents to this file, as CycloneDX, for scanners.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -80,12 +84,12 @@ def load_for_lambda(file: Path) -> Pipeline:
 
 
 def warn_of_size(bundle: Bundle) -> None:
-    """Say so where Lambda won't take the bundle, or not as it is."""
+    """Warn if Lambda won't accept the bundle, or only by way of a bucket."""
     if bundle.unzipped_bytes > MOST_UNZIPPED_BYTES or bundle.size_bytes > MOST_SENT_BYTES:
         display.messages.print(
             f"[yellow]warning:[/] {escape(str(bundle.file))} has {display.format_bytes(bundle.size_bytes)}, "
             f"{display.format_bytes(bundle.unzipped_bytes)} unzipped. Lambda takes "
-            f"{display.format_bytes(MOST_SENT_BYTES)}, more only by way of a bucket, and never more than "
+            f"{display.format_bytes(MOST_SENT_BYTES)}, more only from a bucket, and never more than "
             f"{display.format_bytes(MOST_UNZIPPED_BYTES)} unzipped. Fewer accepted formats make it smaller."
         )
 
@@ -107,5 +111,5 @@ def _print_bundle(bundle: Bundle, python: str) -> None:
     )
     if not bundle.has_bytecode:
         display.messages.print(
-            f"There is no python{python} here, so it goes without bytecode: cold starts take longer."
+            f"python{python} isn't installed here, so the bundle has no bytecode: cold starts take longer."
         )

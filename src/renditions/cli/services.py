@@ -1,4 +1,4 @@
-"""The commands that go on until they are stopped."""
+"""The commands that run until they are stopped."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def watch(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Sync, then keep every picture that lands in the folder in order, until Ctrl-C."""
+    """Sync, then process pictures as they land in the folder, until Ctrl-C."""
 
     def tell(outcome: Outcome) -> None:
         if outcome.again_after is not None or outcome.result == "unchanged":
@@ -55,15 +55,15 @@ def serve(
         str | None,
         typer.Option(
             envvar="RENDITIONS_TOKEN",
-            help="What everybody must send; made anew where others reach the address.",
+            help="Access token. Generated if the server is reachable from other machines.",
         ),
     ] = None,
     *,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Serve the demo's folder, made first if it isn't there.")
+        bool, typer.Option("--demo", help="Serve the demo's folder; create it first if it doesn't exist.")
     ] = False,
 ) -> None:
-    """Serve a page to drop pictures on, and the API under it, until Ctrl-C."""
+    """Serve a page for uploads and a gallery, and the API, until Ctrl-C."""
     from renditions.web.server import LOOPBACK, make_token  # noqa: PLC0415 - only here, an extra
     from renditions.web.server import serve as serve_parts  # noqa: PLC0415
 
@@ -82,14 +82,14 @@ def serve(
 def worker(
     context: typer.Context,
     queue: Annotated[
-        str, typer.Option(envvar="QUEUE_URL", help="The URL of the SQS queue that tells of pictures.")
+        str, typer.Option(envvar="QUEUE_URL", help="The URL of the SQS queue with messages about pictures.")
     ],
     file: FileOption = None,
     workers: WorkersOption = WORKERS,
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Do what a queue's messages ask for, as AWS Lambda would, until Ctrl-C or SIGTERM."""
+    """Process a queue's messages as AWS Lambda would, until Ctrl-C or SIGTERM."""
 
     def tell(outcome: Outcome) -> None:
         if outcome.result in ("unchanged", "waiting"):
@@ -105,6 +105,6 @@ def worker(
         place = parse_store(store, Path())
         if not isinstance(place, S3Place):
             raise UsageError(f"worker: expected a source in a bucket (or SOURCE_BUCKET), found {store!r}")
-        display.messages.print(f"taking from {escape(queue)} (Ctrl-C to stop)")
+        display.messages.print(f"taking messages from {escape(queue)} (Ctrl-C to stop)")
         threads = count_threads(workers)
         Worker(open_queue(queue, parts.shared), place, process, parts.plan, threads, tell).run(stop)

@@ -134,7 +134,7 @@ def compare(
         return Difference(
             name, "remove", "it is gone from the source", delete=record.sorted_keys(), record=record
         )
-    if not found.at_rest:
+    if not found.complete:
         return Difference(name, "wait", "it is still being written", record=record, again_after=RECHECK)
     keys = pipeline.output_keys(name, found.etag, record.wishes if record else NO_WISHES)
     if record is None:

@@ -28,7 +28,7 @@ class StoredObject:
     etag: str
     """Differs whenever the content may differ; hexadecimal or base64url characters and dashes only."""
     size_bytes: int
-    at_rest: bool = True
+    complete: bool = True
     """False while somebody may still be writing it."""
 
 

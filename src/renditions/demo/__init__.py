@@ -1,1 +1,1 @@
-"""What ``renditions demo`` starts with: drawn pictures and a pipeline file."""
+"""The content of ``renditions demo``: drawn pictures and a pipeline file."""

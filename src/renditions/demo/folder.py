@@ -1,4 +1,4 @@
-"""What ``renditions demo`` begins with: pictures to render and a pipeline file."""
+"""The demo's folder: pictures to render and a pipeline file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def prepare(directory: Path, photos: Path | None) -> Path:
     """Make the demo's folder and return its pipeline file.
 
     Without ``photos``, a handful of pictures are drawn into its ``inbox``, once. With it, that folder is
-    the source: it is read, and nothing in it is changed.
+    the source; it is only read.
 
     Raises:
         UsageError: The folder can't be made or written, or holds another pipeline file.
@@ -81,7 +81,7 @@ def _quote(text: str) -> str:
 
 
 def _write_once(file: Path, content: bytes) -> None:
-    """Write the file unless it is there, and never over what a person wrote."""
+    """Write the file unless it exists; never overwrite a user's file."""
     try:
         with file.open("xb") as new:
             new.write(content)

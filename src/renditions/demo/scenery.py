@@ -19,10 +19,10 @@ _CELL_PIXELS = 4
 
 
 def draw_pictures(directory: Path) -> list[Path]:
-    """Draw every picture into the folder, which is made, and return their paths.
+    """Create the folder, draw every picture into it and return their paths.
 
     Among them one that is stored sideways (EXIF orientation 6), one with transparency, an animation, a
-    damaged file and a text file that is named like a picture.
+    damaged file and a text file with a picture's name.
     """
     directory.mkdir(parents=True, exist_ok=True)
     mountains = _develop(_mountains(1280, 960).resize(3.125, kernel="linear"), seed=1)
@@ -37,7 +37,7 @@ def draw_pictures(directory: Path) -> list[Path]:
     _waves(320, 200, 10).gifsave(str(directory / "waves.gif"))
     whole = (directory / "sea.jpg").read_bytes()
     (directory / "half.jpg").write_bytes(whole[: len(whole) // 2])
-    (directory / "notes.jpg").write_text("This is a text that somebody named like a picture.\n")
+    (directory / "notes.jpg").write_text("This is a text file with a picture's name.\n")
     return sorted(directory.iterdir())
 
 
@@ -111,7 +111,7 @@ def _lighthouse(width: int, height: int) -> Any:
 
 
 def _leaf(side: int) -> Any:
-    """Draw a leaf on nothing: its alpha is soft at the edges."""
+    """Draw a leaf on a transparent background, with soft edges."""
     across, down = _places(side, side)
     along = (across + down) / 2
     aside = (across - down + (_sin(along * 3.1) - 0.5) * 0.10).abs()

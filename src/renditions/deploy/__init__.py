@@ -1,1 +1,1 @@
-"""What brings a pipeline to AWS."""
+"""Deployment of a pipeline to AWS."""

@@ -1,4 +1,4 @@
-"""What is in a bundle, for programs that look for flaws known of libraries: a software bill of materials.
+"""The software bill of materials of a bundle, for programs that look up known flaws of libraries.
 
 CycloneDX 1.6, JSON: https://cyclonedx.org/docs/1.6/json/
 """
@@ -22,10 +22,10 @@ COMPILED = re.compile(r"\.so(\.\d+)*$")
 
 
 def write_bill(bundle: Path, file: Path) -> None:
-    """Write the bill of a bundle; what stands in it is read from the zip, so the same zip has the same bill.
+    """Write the bill of a bundle. It is read from the zip, so the same zip has the same bill.
 
-    Libraries have their version, licence and package URL. Compiled files have their SHA-256 beside: what
-    was linked into libvips and the like isn't told by their wheels.
+    Libraries have their version, licence and package URL. Compiled files have their SHA-256 beside: wheels
+    don't list what was linked into libvips and the like.
 
     Raises:
         UsageError: The file can't be written.

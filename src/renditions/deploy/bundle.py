@@ -42,14 +42,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a function does."""
+    """The job of a function."""
 
     handler: str
     """The text of its ``lambda_function.py``."""
     left_out: tuple[str, ...] = ()
     """The packages that it doesn't use, beside ``LEFT_OUT``."""
     libraries: tuple[str, ...] = ()
-    """What it needs whatever the pipeline says."""
+    """The libraries that it needs for every pipeline."""
 
 
 PICTURES = Role(
@@ -69,11 +69,11 @@ lambda_handler = open_gateway(Path(__file__).with_name("pipeline.json"), os.envi
 
 MOST_SENT_BYTES = 50_000_000
 MOST_UNZIPPED_BYTES = 250_000_000
-"""What Lambda takes, without a detour through a bucket and at all.
+"""The largest bundles that Lambda accepts: zipped and sent directly, and unzipped.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest that a zip can hold."""
+"""The earliest time that a zip can hold."""
 
 _COMPILE = """
 import compileall, py_compile, sys
@@ -82,7 +82,7 @@ compileall.compile_dir(
     invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
 )
 """
-"""What the target's Python does. A file that it can't compile stays without bytecode."""
+"""The script that the target's Python runs. A file that it can't compile stays without bytecode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,12 @@ class Part:
     name: str
     files: int
     size_bytes: int
-    """In the zip."""
+    """Its size in the zip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A zip that was built."""
+    """A finished zip."""
 
     file: Path
     size_bytes: int
@@ -105,7 +105,7 @@ class Bundle:
     parts: tuple[Part, ...]
     """The largest first."""
     has_bytecode: bool
-    """Whether the target's own interpreter was at hand to compile for it."""
+    """Whether the target's own interpreter was installed here to compile bytecode."""
 
 
 def build(pipeline: Pipeline, file: Path, target: Target, role: Role = PICTURES) -> Bundle:
@@ -114,12 +114,12 @@ def build(pipeline: Pipeline, file: Path, target: Target, role: Role = PICTURES)
     Args:
         pipeline: A checked pipeline; its stores can still be named by the function's environment.
         file: The zip to write, whole or not at all.
-        target: What it is to run on.
+        target: The processor and Python that it runs on.
         role: What the function does with the pipeline.
 
     Raises:
         UsageError: The file can't be written, or a library isn't installed here.
-        Failed: A library can't be had for the target.
+        Failed: A library isn't available for the target.
 
     """
     libraries = (*role.libraries, *find_libraries(pipeline))
@@ -178,7 +178,7 @@ def _own_files(pipeline: Pipeline, role: Role) -> Iterator[File]:
 
 
 def _compile(files: Iterable[File], target: Target) -> Iterator[File]:
-    """Yield the bytecode of the files, if the target's Python is here.
+    """Yield the bytecode of the files, if the target's Python is installed.
 
     A function has no place to keep bytecode, so without this each cold start compiles everything. It
     isn't checked against its source at run time, so that it doesn't depend on the files' times.
@@ -202,7 +202,7 @@ def _compile(files: Iterable[File], target: Target) -> Iterator[File]:
 
 
 def _find_python(version: str) -> str | None:
-    """Return an interpreter of this version that is here, and works."""
+    """Return an installed and working interpreter of this version."""
     for python in (sys.executable, shutil.which(f"python{version}")):
         if python is None:
             continue

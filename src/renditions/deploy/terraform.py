@@ -1,7 +1,7 @@
-"""A deployment: a folder that Terraform or OpenTofu runs in, written once and then its owner's.
+"""A deployment: a folder that Terraform or OpenTofu runs in, written once; then it belongs to its owner.
 
 main.tf                     calls the module; written if it isn't there, then left alone
-pipeline.auto.tfvars.json   what the pipeline and its bundle say, written each time
+pipeline.auto.tfvars.json   values of the pipeline and its bundle, written each time
 module/                     the module of this version, written each time
 bundle.zip                  built each time; the same bytes unless something changed
 terraform.tfstate, …        Terraform's own
@@ -39,11 +39,11 @@ KEPT = (
     "aws_s3_bucket_lifecycle_configuration",
     "aws_dynamodb_table",
 )
-"""The types of what holds pictures, renditions and records, and of what guards them."""
+"""The types of the resources that hold pictures, renditions and records, and of those that protect them."""
 
 MAIN = """\
-# Written by `renditions deploy`, and yours from now on: what you change here stays. All that the module can
-# be told is in module/README.md.
+# Written by `renditions deploy`, and yours from now on: your changes here stay. module/README.md has all
+# inputs of the module.
 
 module "renditions" {
   source = "./module"
@@ -94,14 +94,14 @@ output "table" {
 class Deployment:
     """A deployment's folder, and the program that runs in it.
 
-    What the program says to people goes to stderr. Methods raise ``Failed`` where it ends with an error.
+    The program's messages go to stderr. Methods raise ``Failed`` if it ends with an error.
     """
 
     folder: Path
     program: str
 
     def write(self, pipeline: Pipeline, target: Target) -> None:
-        """Write what the program reads, all but the bundle.
+        """Write the files that the program reads, except the bundle.
 
         Raises:
             UsageError: A file can't be written.
@@ -124,7 +124,7 @@ class Deployment:
         return self._plan()
 
     def plan_destruction(self, *, with_pictures: bool) -> bool:
-        """Show what would be destroyed: all, or all but what holds pictures, renditions and records.
+        """Show what would be destroyed: everything, or all but pictures, renditions and records.
 
         Returns whether there is anything to destroy.
 
@@ -143,14 +143,14 @@ class Deployment:
         return bool(others) and self._plan("-destroy", *_as_targets(others))
 
     def unlock_pictures(self) -> None:
-        """Have buckets and table let themselves be destroyed, and plan to destroy everything."""
+        """Turn off the protection of buckets and table, and plan to destroy everything."""
         kept, _ = self._find_resources()
         if kept:
             self._run("apply", "-input=false", "-auto-approve", UNLOCKED, *_as_targets(kept))
         self._plan("-destroy", UNLOCKED)
 
     def apply(self) -> None:
-        """Do what was planned last."""
+        """Apply the last plan."""
         self._run("apply", "-input=false", PLAN)
 
     def read_outputs(self) -> Mapping[str, Any]:
@@ -158,7 +158,7 @@ class Deployment:
         return {name: output["value"] for name, output in json.loads(self._read("output", "-json")).items()}
 
     def _find_resources(self) -> tuple[list[str], list[str]]:
-        """Return the addresses of what is deployed: of the kept types, and of all others."""
+        """Return Terraform's addresses of the deployed resources: of the kept types, and of all others."""
         deployed = [line for line in self._read("state", "list").splitlines() if ".data." not in line]
         kept = [address for address in deployed if any(f".{kind}." in address for kind in KEPT)]
         return kept, [address for address in deployed if address not in kept]
@@ -187,7 +187,7 @@ class Deployment:
 
 
 def describe_pipeline(pipeline: Pipeline, target: Target) -> dict[str, str]:
-    """Return what the module has to know of a pipeline and its bundle: the variable ``pipeline``."""
+    """Return the values that the module needs of a pipeline and its bundle: the variable ``pipeline``."""
     source = parse_store(pipeline.source.store, Path())
     output = parse_store(pipeline.output.store, Path())
     kind, _, table = pipeline.catalog.store.partition(":")

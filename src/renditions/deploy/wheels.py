@@ -1,7 +1,8 @@
-"""Libraries for another platform, from wheels: no Docker, no compiler, whatever machine this is.
+"""Libraries for another platform, from wheels: no Docker, no compiler, on any machine.
 
 pip downloads them from the index that it is configured for, in exactly the versions that are installed
-here: what was tried on this machine is what is deployed, and the same installation gives the same files.
+here: the versions tested on this machine are the ones deployed, and the same installation gives the same
+    files.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from renditions.errors import Failed, UsageError
 Architecture = Literal["arm64", "x86_64"]
 
 GLIBC_MINORS = range(34, 16, -1)
-"""Of glibc 2.34, which Amazon Linux 2023 has, and of those before it, whose wheels run there too.
-https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html"""
+"""The platform tags of glibc 2.34, which Amazon Linux 2023 has, and of older ones, whose wheels run there
+too. https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html"""
 
 SOURCE_ONLY = "pyvips"
 """It has no wheels on PyPI. Its Python files are the same for every platform and come from here."""
@@ -35,12 +36,13 @@ BULK = re.compile(
     r"|/py\.typed$"
     r"|\.dist-info/(?!METADATA$|entry_points\.txt$|licenses/)"
 )
-"""What nothing needs at run time; licences stay, and entry points, by which libraries find one another."""
+"""Files that nothing needs at run time. Licences stay, and so do the entry points by which libraries find
+one another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a bundle is to run on."""
+    """The processor and Python that a bundle runs on."""
 
     architecture: Architecture
     python: str
@@ -64,10 +66,10 @@ class File:
 
 
 def collect_libraries(names: Sequence[str], target: Target) -> Iterator[File]:
-    """Yield the files of these libraries and of all that they need, without their bulk.
+    """Yield the files of these libraries and their dependencies, without unneeded files.
 
     Raises:
-        UsageError: One of them isn't installed here, so that its version isn't known.
+        UsageError: One of them isn't installed here, so its version isn't known.
         Failed: pip found no wheel of that version for the target, or no index.
 
     """
@@ -101,7 +103,7 @@ def _read_installed(library: Distribution) -> Iterator[File]:
 
 
 def _download(names: Sequence[str], target: Target, folder: Path) -> None:
-    """Have pip put the wheels of these libraries, and of all that they need, into the folder."""
+    """Have pip put the wheels of these libraries and their dependencies into the folder."""
     if importlib.util.find_spec("pip") is None:
         raise UsageError("this Python has no pip, which downloads the libraries: python -m ensurepip")
     constraints = folder / "installed.txt"
@@ -123,7 +125,7 @@ def _download(names: Sequence[str], target: Target, folder: Path) -> None:
 
 
 def _read_wheel(wheel: Path) -> Iterator[File]:
-    """Yield what installing a wheel would put into site-packages.
+    """Yield the files that installing a wheel would put into site-packages.
 
     https://packaging.python.org/en/latest/specifications/binary-distribution-format/
     """

@@ -1,1 +1,1 @@
-"""What keeps and moves things on one machine: folders, SQLite, lease owners, worker processes."""
+"""The parts on one machine: folders, SQLite, lease owners, worker processes."""

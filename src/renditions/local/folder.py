@@ -2,9 +2,9 @@
 
 Nothing outside the folder is ever reached, and only plain files are objects: see ``tree``.
 
-``.renditions`` in the folder is the store's own: there it writes before it renames, and there is the
-lock under which conditions are checked, so that they hold between processes too. It appears with the
-first write. File names that aren't UTF-8 can't be keys; ``list`` passes over them with a warning.
+``.renditions`` in the folder is the store's own: it holds unfinished files before they are renamed, and the
+lock under which the store checks conditions, so that they hold between processes too. It appears with the
+first write. File names that aren't UTF-8 can't be keys; ``list`` skips them with a warning.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ REST_SECONDS = 1.0
 """How long a file in the source folder must have been left alone to count as written."""
 
 READ_ATTEMPTS = 5
-"""How often a file that changes while it is read is read again."""
+"""How often the store reads a file that changes while it is read."""
 
 _WRITER = "user.renditions.writer"
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -53,10 +53,10 @@ class FolderStore:
 
     Args:
         root: The folder. If it is a link, the link is followed once, now.
-        rest_seconds: How long a file must have been left alone to be at rest.
-        create: Whether the folder may be missing: it is then an empty store, and made with the first
-            object. Otherwise everything raises ``StoreFailed`` while it is missing, so that a folder
-            that went away never looks like one whose pictures were deleted.
+        rest_seconds: How long a file must stay unchanged before it counts as complete.
+        create: Whether the folder may be missing: it is then an empty store, and the first write creates it.
+            Otherwise every call raises ``StoreFailed`` while it is missing, so that a missing folder never
+            looks like one whose pictures were deleted.
 
     An ETag is a file's size, modification time and inode. A file written in place and set back to
     the same size and time would pass as the same one.
@@ -118,7 +118,7 @@ class FolderStore:
         content_type: str,  # noqa: ARG002 - a folder has no place for it
         writer: str = "",
     ) -> StoredObject:
-        """See :meth:`Store.put <renditions.core.ports.Store.put>`. What it wrote survives a power failure."""
+        """See :meth:`Store.put <renditions.core.ports.Store.put>`. The object survives a power failure."""
         parts = parse_key(key)
         with (
             self._reported(key),
@@ -172,15 +172,15 @@ class FolderStore:
             _remove_empty(root, parts[:-1])
 
     def _describe(self, key: str, status: os.stat_result) -> StoredObject:
-        # By ctime, which nobody can set back; by the distance, because clocks can be.
-        at_rest = abs(time.time() - status.st_ctime) >= self._rest_seconds
-        return StoredObject(key, _etag(status), status.st_size, at_rest)
+        # By ctime, which no program can set back; by the absolute distance, because clocks can be set back.
+        complete = abs(time.time() - status.st_ctime) >= self._rest_seconds
+        return StoredObject(key, _etag(status), status.st_size, complete)
 
     def _open_root(self, *, make: bool = False) -> int:
-        """Open the folder anew, since another may have its name by now.
+        """Open the folder again, since another one may have its name by now.
 
         Raises:
-            _NotMade: it is missing, as it may be.
+            _NotMade: it is missing, and ``create`` allows that.
 
         """
         try:
@@ -198,7 +198,7 @@ class FolderStore:
         return os.open(self._root, OPEN_FOLDER)
 
     def _open_work(self, root: int) -> int:
-        """Open the working folder, and once clear it of what killed processes left there."""
+        """Open the working folder; the first time, remove the files of killed processes from it."""
         with suppress(FileExistsError):
             os.mkdir(WORK_FOLDER, dir_fd=root)
         try:
@@ -215,7 +215,7 @@ class FolderStore:
 
     @contextmanager
     def _reported(self, key: str | None = None) -> Iterator[None]:
-        """Translate what the operating system says."""
+        """Translate the operating system's errors."""
         path = self._root / key if key else self._root
         try:
             yield
@@ -230,7 +230,7 @@ class FolderStore:
 
 
 class _NotMade(Exception):
-    """The store's folder isn't made yet: there is nothing in it."""
+    """The store's folder doesn't exist yet, so it is empty."""
 
 
 def _etag(status: os.stat_result) -> str:
@@ -252,7 +252,7 @@ def _read_mark(file: int) -> str | None:
 
 
 def _check(root: int, parts: Sequence[bytes], key: str, condition: Condition) -> None:
-    """Raise what forbids the write."""
+    """Raise an error if something forbids the write."""
     etag = None
     with absence():
         status = read_status(root, parts)
@@ -284,7 +284,7 @@ def _make_root(root: Path) -> None:
 
 
 def _remove_empty(root: int, parts: Sequence[bytes]) -> None:
-    """Remove the folders on this path that are empty, the last one first."""
+    """Remove the empty folders on this path, the last one first."""
     for depth in range(len(parts), 0, -1):
         try:
             with closed(open_folder(root, parts[: depth - 1])) as parent:
@@ -312,12 +312,12 @@ def _locked(work: int) -> Iterator[None]:
 def _written(work: int, content: bytes) -> Iterator[tuple[bytes, int]]:
     """Write the content to a new file in the working folder; yield its name and descriptor.
 
-    Its writer keeps the file locked. One that can be locked is a dead writer's:
+    Its writer keeps the file locked. A file that can be locked is a dead writer's:
 
         A  [create, lock] write     …killed: the kernel unlocks…
         B                                                        [can be locked: remove]
 
-    What is in brackets happens under the store's lock, so no file is seen before it is locked.
+    The steps in brackets happen under the store's lock, so no process sees a file before it is locked.
     """
     name = f"{uuid.uuid4().hex}.part".encode()
     with _locked(work):
@@ -335,7 +335,7 @@ def _written(work: int, content: bytes) -> Iterator[tuple[bytes, int]]:
 
 
 def _sweep(work: int) -> None:
-    """Remove the unfinished files of processes that are no more."""
+    """Remove the unfinished files of processes that have ended."""
     with _locked(work):
         with os.scandir(work) as entries:
             names = [os.fsencode(entry.name) for entry in entries if entry.name.endswith(".part")]

@@ -1,8 +1,8 @@
-"""What ends a worker process that takes too long, or too much memory, over one picture.
+"""A guard that ends a worker process which takes too long, or too much memory, over one picture.
 
-Memory is looked at from outside rather than refused from inside (``RLIMIT_AS``, ``RLIMIT_DATA``): the
-imaging libraries reserve far more than they use, and where a reservation fails, several of them abort
-without a word, which can't be told from a bug.
+The guard measures memory from outside instead of limiting it from inside (``RLIMIT_AS``, ``RLIMIT_DATA``):
+the imaging libraries reserve far more than they use, and if a reservation fails, several of them abort
+without a message, which looks the same as a bug.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 LOOK_SECONDS = 0.02
-"""How often memory is looked at: a process can fill some 50 MB in that time."""
+"""How often memory is measured: a process can fill some 50 MB in that time."""
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -23,12 +23,12 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 class Guard:
     """Kills a process that exceeds a limit while the context is open.
 
-    Afterwards it has no more to do with the process, which may be at its next picture by then.
+    Afterwards it leaves the process alone, which may render its next picture by then.
 
     Args:
         process: The process.
         seconds: How long the context may stay open.
-        memory_bytes: How much the process may hold in memory; None for any. Only Linux tells.
+        memory_bytes: How much memory the process may hold; None for no limit. Only Linux reports it.
 
     """
 
@@ -36,7 +36,7 @@ class Guard:
         self, process: subprocess.Popen[bytes], seconds: float, memory_bytes: int | None = None
     ) -> None:
         self.exceeded: Literal["time", "memory"] | None = None
-        """Which limit it was killed for."""
+        """The limit that the process exceeded."""
         self.seconds = seconds
         self._process = process
         self._ends_at = time.monotonic() + seconds
@@ -67,7 +67,7 @@ class Guard:
 
 
 def resident_bytes(pid: int) -> int:
-    """Return how much memory a process holds, shared libraries too; 0 where the system doesn't tell.
+    """Return how much memory a process holds, with shared libraries; 0 if the system doesn't report it.
 
     The second number of ``/proc/PID/statm`` (Linux, proc(5)), in pages.
     """

@@ -1,6 +1,6 @@
-"""Who holds the leases on one machine, and whether they still live.
+"""The owners of leases on one machine, and whether they still live.
 
-A lease runs out by time; but the lease of a process that was killed can be free at once. Each process
+A lease expires by time, but the lease of a killed process is free at once. Each process
 keeps a file locked as long as it lives, and the kernel unlocks it however the process ends.
 """
 
@@ -21,7 +21,7 @@ from renditions.errors import Failed
 
 
 class Owner:
-    """One owner of leases: while the context is entered, no other process finds it gone.
+    """One owner of leases. Inside the context, other processes see that it lives.
 
     ``id`` is the text for ``Lease.owner``: the machine and the folder, hashed, then the owner's own.
     The lock belongs to an open descriptor, which new programs don't inherit, but which a child made
@@ -29,13 +29,13 @@ class Owner:
     ``spawn`` or ``forkserver``.
 
     Args:
-        directory: Where the lock files are, the same for all processes of this machine that share a
-            catalog. It is made when the context is entered.
+        directory: The folder of the lock files, the same for all processes of this machine that share a
+            catalog. Entering the context creates it.
 
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = Path(os.path.realpath(directory))  # one name, whatever way leads to it
+        self._directory = Path(os.path.realpath(directory))  # one name for the folder, by any path
         place = f"{socket.gethostname()}:{self._directory}"
         self._place = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()[:12]
         self._own = uuid.uuid4().hex
@@ -43,7 +43,7 @@ class Owner:
 
     @property
     def id(self) -> str:
-        """What this owner is called in a lease."""
+        """The name of this owner in a lease."""
         return f"{self._place}:{self._own}"
 
     def __enter__(self) -> Self:
@@ -61,9 +61,9 @@ class Owner:
             self._lock = None
 
     def is_gone(self, owner_id: str) -> bool:
-        """Tell whether no living process can be this owner.
+        """Return whether no living process can be this owner.
 
-        Owners of other machines and folders can't be told about: they are not said to be gone.
+        It can't know about owners of other machines and folders, and returns false for them.
         """
         match = re.fullmatch(rf"{self._place}:([0-9a-f]{{32}})", owner_id)
         if match is None:
@@ -82,7 +82,8 @@ class Owner:
 def _hold(path: Path) -> int:
     """Make the file and lock it; return its descriptor.
 
-    Whoever sweeps may see it before it is locked, and remove it. Then it is made again:
+    Another process that removes old files may see it before it is locked, and remove it. Then this one
+    makes it again:
 
         A  create                      lock: has no name left → create, lock
         B          not held: remove
@@ -98,10 +99,10 @@ def _hold(path: Path) -> int:
 
 
 def _is_held(path: Path) -> bool:
-    """Tell whether a process holds the file; a missing one is held by none."""
+    """Return whether a process holds the file; a missing one is held by none."""
     with suppress(FileNotFoundError), path.open("rb") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: many may ask at once
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: several processes may check at once
         except BlockingIOError:
             return True
     return False
@@ -110,7 +111,7 @@ def _is_held(path: Path) -> bool:
 def _remove_unheld(path: Path) -> None:
     with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        if os.fstat(file.fileno()).st_nlink:  # else another removed it, and the name may be anew in use
+        if os.fstat(file.fileno()).st_nlink:  # else it was removed; its name may be in use again
             path.unlink()
 
 

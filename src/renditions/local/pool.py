@@ -36,10 +36,10 @@ RENDER = "renditions.imaging.render:render"
 """The function that workers call, by name, so that only they import it."""
 
 START_SECONDS = 60.0
-"""How long a new worker may take until it can render; the pictures' own limit doesn't count that."""
+"""How long a new worker may take to start; this doesn't count towards a picture's limit."""
 
 CLOSE_SECONDS = 5.0
-"""How long an idle worker may take to end before it is killed."""
+"""How long an idle worker may take to end before the pool kills it."""
 
 _LIMITS = Limits()
 
@@ -49,15 +49,15 @@ log = logging.getLogger(__name__)
 class RenderPool:
     """A :class:`~renditions.core.ports.Renderer` whose calls, from any thread, run in worker processes.
 
-    A worker is started when it is first needed, and replaced when it was killed or died. Calls wait for
-    an idle one. Leaving the context closes the pool, leaving it by an exception terminates it.
+    The pool starts a worker when it first needs one, and replaces a worker that was killed or died. Calls
+    wait for an idle worker. Leaving the context closes the pool; leaving it by an exception terminates it.
 
     Args:
         workers: How many worker processes there are at most.
         seconds_per_picture: How long one call may take, from when a worker is ready for it.
         render: The function to call, as ``module:name``.
-        limits: What it is told about how much of a picture may be decoded, and how much memory a worker
-            may hold. Where the system doesn't tell that (macOS), only what is foreseen is held to it.
+        limits: How much of a picture the function may decode, and how much memory a worker may hold. If the
+            system doesn't report memory (macOS), only the estimate before decoding is checked.
 
     """
 
@@ -72,7 +72,7 @@ class RenderPool:
         self._render = render
         self._limits = limits
         self._count = workers
-        # The last one that was used comes first, so that no more are started than are needed.
+        # The last worker used comes first, so that the pool starts no more than it needs.
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(workers):
             self._idle.put(None)
@@ -92,7 +92,7 @@ class RenderPool:
         Raises:
             RenderTimedOut: It took longer than the limit; the worker was killed.
             WorkerDied: The worker ended while it held the picture.
-            Failed: The function raised what isn't one of ``errors``, or there is no worker to be had.
+            Failed: The function raised an error outside ``errors``, or no worker could be started.
             RenditionsError: The function raised this itself.
 
         """
@@ -108,7 +108,8 @@ class RenderPool:
                 try:
                     reply = worker.call(self._seconds, self._limits.memory, rules, content)
                 except _MemoryExceededError:
-                    # Unless it was new, what earlier pictures left behind may have been too much.
+                    # Unless the worker was new, memory that earlier pictures left behind may have been the
+                    # reason.
                     if worker.calls == 1:
                         reply = "made", _refuse(content, self._limits.memory)
                     self._discard(worker)
@@ -123,7 +124,7 @@ class RenderPool:
         return rendering
 
     def close(self) -> None:
-        """Let the pictures that are in work end, then the workers. Calls that come later fail."""
+        """Wait for the pictures in progress, then end the workers. Later calls fail."""
         with self._lock:
             self._closed = True
         for worker in [self._idle.get() for _ in range(self._count)]:
@@ -131,7 +132,7 @@ class RenderPool:
             self._idle.put(None)
 
     def terminate(self) -> None:
-        """Kill every worker. The calls that are in work raise ``WorkerDied``, later ones fail."""
+        """Kill every worker. Calls in progress raise ``WorkerDied``; later ones fail."""
         with self._lock:
             self._closed = True
             for worker in self._living:
@@ -163,12 +164,12 @@ class RenderPool:
 
 
 class _Worker:
-    """One process and our end of its socket; used by one thread at a time, but killed by any."""
+    """One process and our end of its socket. One thread at a time uses it, but any thread may kill it."""
 
     def __init__(self, render: str) -> None:
         self.calls = 0
-        """How many pictures it was given."""
-        # Connections only frame the messages; nobody but this worker ever holds its end.
+        """How many pictures it has got."""
+        # Connections only frame the messages; no process but this worker ever holds its end.
         self._connection, theirs = multiprocessing.Pipe()
         code = (
             "import sys; sys.path[:] = sys.argv[3:]; "
@@ -178,7 +179,7 @@ class _Worker:
             self._process = subprocess.Popen(  # noqa: S603 - our own code, no shell
                 [sys.executable, "-c", code, str(theirs.fileno()), render, *sys.path],
                 pass_fds=[theirs.fileno()],
-                stdin=subprocess.PIPE,  # nothing is ever written: its end tells that we are no more
+                stdin=subprocess.PIPE,  # nothing is ever written: its end means that the parent has ended
                 stdout=subprocess.DEVNULL,  # ours is for data
                 process_group=0,  # Ctrl-C goes to the terminal's whole group; what it means is ours to say
             )
@@ -202,7 +203,7 @@ class _Worker:
     def _exchange(self, guard: Guard, what: str, *messages: bytes) -> Any:
         """Send the messages and return the reply.
 
-        At a limit the guard kills the worker, which ends our writing or reading, whichever we are at.
+        At a limit the guard kills the worker, which ends our writing or reading.
         """
         try:
             with guard:
@@ -225,7 +226,7 @@ class _Worker:
         self._process.kill()
 
     def end(self, wait_seconds: float) -> None:
-        """Let go of the worker, which ends it, and kill it if it hasn't ended after that time."""
+        """Close the worker's input, which ends it, and kill it if it hasn't ended after that time."""
         self._connection.close()
         assert self._process.stdin  # noqa: S101 - it was made with one
         self._process.stdin.close()
@@ -241,7 +242,7 @@ class _MemoryExceededError(Exception):
 
 
 def _refuse(content: bytes, memory_bytes: int) -> Rendering:
-    reason = f"expected at most {memory_bytes:,} bytes of memory for a picture, found that it takes more"
+    reason = f"the picture needs more than {memory_bytes:,} bytes of memory ([limits] memory)"
     return Rendering(Original(len(content)), rejected=reason)
 
 
@@ -254,14 +255,14 @@ def _describe_end(exit_code: int) -> str:
 
 
 class _WorkerTraceback(Exception):
-    """What was raised in a worker, as text: the cause of what is raised here for it."""
+    """A worker's exception as text: the cause of the exception raised here."""
 
     def __str__(self) -> str:
         return f"in a worker:\n{self.args[0]}"
 
 
 def _wrap(error: Exception) -> tuple[Any, ...]:
-    """Return a reply that says what was raised."""
+    """Return a reply that describes an exception."""
     text = "".join(traceback.format_exception(error))
     if isinstance(error, RenditionsError):
         return ("refused", type(error), error.args, vars(error), text)
@@ -269,7 +270,7 @@ def _wrap(error: Exception) -> tuple[Any, ...]:
 
 
 def _unwrap(reply: tuple[Any, ...]) -> Any:
-    """Return what the worker's function returned, or raise what stands for what it raised."""
+    """Return the worker's result, or raise the equivalent of its exception."""
     match reply:
         case ("made", result):
             return result
@@ -285,7 +286,7 @@ def _unwrap(reply: tuple[Any, ...]) -> Any:
 
 
 def work(descriptor: int, render: str) -> None:
-    """Be a worker: render what comes through the socket until nobody holds its other end.
+    """Run as a worker: render the jobs from the socket until its other end is closed.
 
     The first reply says that it is ready. A job is two messages: the pickled rules and recipes, and the
     picture's bytes, which aren't copied that way.
@@ -301,7 +302,7 @@ def work(descriptor: int, render: str) -> None:
             module, _, name = render.partition(":")
             function = getattr(importlib.import_module(module), name)
             reply = pickle.dumps(("made", None))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
+        except Exception as error:  # noqa: BLE001 - the parent raises any error
             reply = pickle.dumps(_wrap(error))
         while True:
             connection.send_bytes(reply)
@@ -309,13 +310,13 @@ def work(descriptor: int, render: str) -> None:
             content = connection.recv_bytes()
             try:
                 reply = pickle.dumps(("made", function(content, accept, recipes, analyze, limits=limits)))
-            except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
+            except Exception as error:  # noqa: BLE001 - the parent raises any error
                 reply = pickle.dumps(_wrap(error))
     except (EOFError, ConnectionError):
         return
 
 
 def _end_with_parent() -> None:
-    """End this process, whatever it is at, once the parent closes our stdin or dies."""
+    """End this process at any point once the parent closes our stdin or dies."""
     os.read(0, 1)
     os._exit(0)

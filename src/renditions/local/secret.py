@@ -13,10 +13,9 @@ SECRET_BYTES = 32
 
 
 def keep_secret(path: Path) -> bytes:
-    """Return the secret in this file, which only its owner may read; draw one first if there is none.
+    """Return the secret in this file, which only its owner may read; create it first if it is missing.
 
-    All who ask have the same one, also those who ask at once. What a crash left of one that nobody had yet
-    is drawn anew.
+    All callers get the same one, even at the same time. An incomplete one, left by a crash, is replaced.
 
     Raises:
         Failed: the file can't be read or written.

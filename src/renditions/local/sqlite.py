@@ -80,9 +80,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("CREATE TABLE binding (id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, item TEXT NOT NULL)",),
 )
-"""What brings a catalog from each version to the next, each in one transaction.
-
-A catalog's version (``PRAGMA user_version``) is the number of migrations that it has seen.
+"""The migrations from each version to the next, each in one transaction. A catalog's version (``PRAGMA
+user_version``) is the number of its migrations.
 """
 
 BUSY_SECONDS = 30.0
@@ -91,14 +90,14 @@ BUSY_SECONDS = 30.0
 PAGE_ROWS = 200
 
 MOST_SORTED = 10_000
-"""How many names of a prefix are few."""
+"""Up to how many names a prefix counts as rare."""
 
 
 class SqliteCatalog:
     """A :class:`~renditions.core.ports.Catalog` in a file, open until closed; don't take it through a fork.
 
-    Names and keys are compared by their UTF-8 bytes. One that has no UTF-8 form (it came from a file
-    name that isn't UTF-8) raises ``CatalogFailed``.
+    Names and keys are compared by their UTF-8 bytes. A name without a UTF-8 form (from a file name that
+    isn't UTF-8) raises ``CatalogFailed``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -195,8 +194,8 @@ class SqliteCatalog:
     ) -> Iterator[Record]:
         """See :meth:`Catalog.query <renditions.core.ports.Catalog.query>`.
 
-        No index has both times and names in order. Few names of a prefix are found by name and then sorted;
-        of many the newest are soon met on the way back in time.
+        No index has both times and names in order. For a rare prefix it finds the names and sorts them; for
+        a frequent one it reads the records by time, newest first, and soon finds enough.
         """
         time, name = (format_time(before[0]), before[1]) if before else ("~", "")  # later than any time
         values = {"status": status, "begin": prefix, "end": _end_of(prefix), "most": PAGE_ROWS}
@@ -211,12 +210,12 @@ class SqliteCatalog:
         return bool(count == MOST_SORTED)
 
     def count(self) -> Mapping[Status, Totals]:
-        """See :meth:`Catalog.count <renditions.core.ports.Catalog.count>`. Every write keeps the sums."""
+        """See :meth:`Catalog.count <renditions.core.ports.Catalog.count>`. Every write updates the sums."""
         rows = self._read(f"SELECT status, {_SUMS} FROM totals")  # noqa: S608 - names of our own
         return dict.fromkeys(STATUSES, Totals()) | {status: Totals(*sums) for status, *sums in rows}
 
     def _take_out(self, db: sqlite3.Connection, record: Record) -> None:
-        """Take what is stored of the record out of the totals; raise Conflict if it has another revision."""
+        """Subtract the stored record from the totals; raise Conflict if it has another revision."""
         row = db.execute("SELECT revision, item FROM records WHERE name = ?", (record.name,)).fetchone()
         revision = row[0] if row else 0
         if revision != record.revision:
@@ -241,7 +240,7 @@ class SqliteCatalog:
             raise CatalogFailed(f"{self._path}: can't read a row as a record: {item!r}") from error
 
     def _prepare(self) -> None:
-        """Bring the file to the newest version, whichever other processes are at it too."""
+        """Migrate the file to the newest version, even if other processes do so at the same time."""
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
             try:
@@ -250,7 +249,7 @@ class SqliteCatalog:
                 self._db.execute("PRAGMA synchronous = FULL")
                 _migrate(self._db)
             except sqlite3.OperationalError as error:
-                # SQLite itself doesn't wait where two processes switch one file to WAL.
+                # SQLite itself doesn't wait if two processes switch one file to WAL.
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
@@ -275,7 +274,7 @@ class SqliteCatalog:
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
-        """Translate what SQLite says."""
+        """Translate SQLite's errors."""
         try:
             yield
         except UnicodeEncodeError as error:
@@ -308,12 +307,12 @@ _OF_STATUS = """SELECT item, timestamp, name FROM (
 _WHEN_DAMAGED = (
     ". Restore it from a backup, or move it and the -wal and -shm files beside it away: the next sync then "
     "begins a new catalog, makes every rendition and sends every notice again. Outputs of pictures that "
-    "were removed in the meantime are then known to nobody and stay"
+    "were removed in the meantime have no record then and stay"
 )
 
 
 def _end_of(prefix: str) -> str | bytes:
-    """Return what is above every text that begins with the prefix, by UTF-8 bytes."""
+    """Return an upper bound of all texts that begin with the prefix, by UTF-8 bytes."""
     stem = prefix.rstrip("\U0010ffff")
     if not stem:
         return b""  # in SQLite's order every BLOB is above every text
@@ -323,7 +322,7 @@ def _end_of(prefix: str) -> str | bytes:
 
 @contextmanager
 def _transact(db: sqlite3.Connection, kind: Literal["DEFERRED", "IMMEDIATE"] = "IMMEDIATE") -> Iterator[None]:
-    """Make the block one transaction; with IMMEDIATE nobody else writes during it."""
+    """Make the block one transaction; with IMMEDIATE no other process writes during it."""
     db.execute(f"BEGIN {kind}")
     try:
         yield
@@ -337,7 +336,7 @@ def _transact(db: sqlite3.Connection, kind: Literal["DEFERRED", "IMMEDIATE"] = "
 def _migrate(db: sqlite3.Connection) -> None:
     for version in range(_read_number(db, "PRAGMA user_version"), len(MIGRATIONS)):
         with _transact(db):
-            if _read_number(db, "PRAGMA user_version") == version:  # nobody else did it meanwhile
+            if _read_number(db, "PRAGMA user_version") == version:  # no other process did it meanwhile
                 for statement in MIGRATIONS[version]:
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {version + 1}")
@@ -356,7 +355,7 @@ def _add(db: sqlite3.Connection, status: Status, totals: Totals) -> None:
 
 
 def _move_claims(db: sqlite3.Connection, name: str, keys: frozenset[str]) -> None:
-    """Make these the keys that the record claims."""
+    """Replace the keys that the record claims."""
     held = {key for (key,) in db.execute("SELECT key FROM claims WHERE name = ?", (name,))}
     for key in sorted(keys - held):
         if row := db.execute("SELECT name FROM claims WHERE key = ?", (key,)).fetchone():

@@ -1,7 +1,7 @@
-"""Files below a folder, reached so that nothing outside it ever is.
+"""Access to files below a folder that never leads outside it.
 
-A path is opened folder by folder, each from the one above it and none through a link, so it doesn't
-matter who plants links meanwhile. Links, devices, sockets and the like are no objects.
+A path is opened folder by folder, each from the one above it and none through a link, so links that another
+process plants meanwhile have no effect. Links, devices, sockets and the like are no objects.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ log = logging.getLogger(__name__)
 WORK_FOLDER = b".renditions"
 """The store's own folder below its root: no key leads there."""
 MAX_NAME_BYTES = 255
-"""What the file systems of Linux and macOS hold (NAME_MAX)."""
+"""The longest name in the file systems of Linux and macOS (NAME_MAX)."""
 MAX_KEY_BYTES = 4095
 """Longer paths can't be opened by name (PATH_MAX)."""
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-"""How the system says that nothing has a path, or that it leads through a file or a link."""
+"""The error numbers for a path that doesn't exist, or that leads through a file or a link."""
 
 
 class absence:  # noqa: N801 - it reads as contextlib.suppress does
-    """Leaves the block where it turns out that nothing has a path."""
+    """Raised to leave the block if a path doesn't exist."""
 
     def __enter__(self) -> None:
         pass
@@ -76,11 +76,11 @@ def parse_key(key: str) -> tuple[bytes, ...]:
 
 
 def _is_work(name: bytes) -> bool:
-    return name.lower() == WORK_FOLDER  # macOS knows files by either case
+    return name.lower() == WORK_FOLDER  # macOS ignores the case of names
 
 
 def open_folder(root: int, parts: Sequence[bytes], *, make: bool = False) -> int:
-    """Open the folder of this path; with ``make``, make what is missing of it.
+    """Open the folder at this path; with ``make``, create missing folders.
 
     Raises:
         OSError: with an error number in ``ABSENT`` where the path ends or leads through a file or link.
@@ -98,7 +98,7 @@ def open_folder(root: int, parts: Sequence[bytes], *, make: bool = False) -> int
 
 
 def read_status(root: int, parts: Sequence[bytes]) -> os.stat_result:
-    """Return the status of whatever has this path; of a link, the link's own."""
+    """Return the status of the file at this path; for a link, the link's own."""
     with closed(open_folder(root, parts[:-1])) as folder:
         return os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
 
@@ -106,9 +106,8 @@ def read_status(root: int, parts: Sequence[bytes]) -> os.stat_result:
 def walk(root: int, shown: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Yield every file's key and status in the order of the keys' bytes.
 
-    A folder sorts as its name with a slash: then all below it comes just where its turn is. One
-    folder is open at a time, however deep they lie. ``shown`` is the root in warnings about names
-    that can't be keys.
+    A folder sorts as its name with a slash, so that its files come in their place. Only one folder is open
+    at a time, at any depth. ``shown`` is the root in warnings about names that can't be keys.
     """
     trail: list[tuple[tuple[bytes, ...], bytes]] = [((), b"")]  # folders, each with the last name seen
     with closing(_Names()) as names:
@@ -139,7 +138,7 @@ def _open_if_there(root: int, parts: Sequence[bytes]) -> int | None:
 
 
 def _read_file_status(folder: int, name: bytes) -> os.stat_result | None:
-    """Return the file's status; None if it is gone, or no plain file any more."""
+    """Return the file's status; None if it is gone or no longer a plain file."""
     with absence():
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         return status if stat.S_ISREG(status.st_mode) else None
@@ -147,7 +146,7 @@ def _read_file_status(folder: int, name: bytes) -> os.stat_result | None:
 
 
 def _scan(folder: int, parts: Sequence[bytes], shown: Path) -> Iterator[bytes]:
-    """Yield the names of the folder's files and, with a slash, of its folders, as far as they make keys."""
+    """Yield the names of the folder's files and, with a slash, of its folders, if they can be keys."""
     with os.scandir(folder) as entries:
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)
@@ -159,13 +158,13 @@ def _scan(folder: int, parts: Sequence[bytes], shown: Path) -> Iterator[bytes]:
             try:
                 parse_key(b"/".join((*parts, name)).decode(errors="surrogateescape"))
             except KeyRefused as refusal:
-                log.warning("%s: passed over: %s", shown, refusal)
+                log.warning("%s: skipped: %s", shown, refusal)
             else:
                 yield name + b"/" if is_folder else name
 
 
 class _Names:
-    """The names in the folders that a walk is in, sorted on disk so that they needn't be in memory."""
+    """The names in the folders of a walk, sorted on disk to save memory."""
 
     def __init__(self) -> None:
         # An empty name is SQLite's for a private temporary database, on disk once it is large.

@@ -1,4 +1,4 @@
-"""A folder's file events, as keys that something may have happened to."""
+"""A folder's file events, as keys that may have changed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterator[frozenset[str] | None]:
     """Yield the keys of files that were made, changed or removed below ``root``, until ``stop`` is set.
 
-    Yields an empty set at every tick in which nothing happened, and None where it can't be told which
-    keys are concerned: everything is then to be looked at. That is so at first, and whatever happens
-    from then on is told; and when a folder goes away or events were lost.
+    Yields an empty set at every tick without changes, and None if the keys are unknown, so that the caller
+    must check everything: at the start, after which it reports every change; when a folder goes away; and
+    when events were lost.
 
     Raises:
-        StoreFailed: The folder isn't there, or the system can't watch so many.
+        StoreFailed: The folder is missing, or the system can't watch so many.
 
     """
     real = Path(os.path.realpath(root))
@@ -44,7 +44,7 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
                     stop_event=stop,
                     rust_timeout=tick_ms,
                     yield_on_timeout=True,
-                    ignore_permission_denied=True,  # looking at them says so
+                    ignore_permission_denied=True,  # reading them reports the reason
                 )
             ) as batches:
                 for changes in batches:
@@ -56,7 +56,7 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
                         yield None
                     if folders.is_root_replaced():
                         break
-        except (OSError, RuntimeError) as error:  # what watchfiles raises
+        except (OSError, RuntimeError) as error:  # watchfiles raises this
             if not has_begun:
                 raise StoreFailed(
                     f"{root} can't be watched: {error}. If there are too many folders or watchers, "
@@ -66,7 +66,7 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
 
 
 class _Folders:
-    """The folders below a root: an event doesn't say whether what is gone was one."""
+    """The folders below a root: an event doesn't say whether a deleted path was a folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -83,11 +83,11 @@ class _Folders:
         return status.st_dev, status.st_ino
 
     def is_root_replaced(self) -> bool:
-        """Tell whether the root is another folder than it was; events still come from the old one."""
+        """Return whether the root is now another folder; events still come from the old one."""
         return self._identify() != self._identity
 
     def find_all(self) -> None:
-        """Get to know all folders there are."""
+        """Collect all existing folders."""
         for _ in self._walk(str(self._root)):
             pass
 
@@ -108,7 +108,7 @@ class _Folders:
         return None if is_lost else frozenset(filter(None, map(self._key, keys)))
 
     def _walk(self, folder: str) -> Iterator[str]:
-        """Get to know the folder and all below it; yield the files' paths."""
+        """Add the folder and all folders below it; yield the files' paths."""
         for parent, _, names in os.walk(folder):
             self._known.add(parent)
             for name in names:

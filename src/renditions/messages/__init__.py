@@ -1,1 +1,1 @@
-"""Messages about pictures: every shape of them, what they ask for, and a worker that does it."""
+"""Messages about pictures: their shapes, what they ask for, and a worker that processes them."""

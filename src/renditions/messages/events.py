@@ -1,11 +1,12 @@
 """Every shape of message that can carry news of S3 objects -> changes. Pure; nothing is fetched.
 
 Services wrap each other's messages: S3 -> SNS -> SQS -> Lambda is a notification in an SNS envelope in an
-SQS record in an event. Each envelope is taken off wherever it is met, so any nesting is understood, with
-raw delivery as without. A change is only a hint: what is done for it depends on the object as it is then.
+SQS record in an event. The decoder removes each envelope wherever it finds one, so it understands any
+nesting, with and without raw delivery. A change is only a hint: what happens depends on the object as it is
+then.
 
-A reconcile that is spread over a queue sends messages of its own: one for each picture that differs, and
-one that says where to continue. They have EventBridge's shape, with this package as their source.
+A reconcile over a queue sends its own messages: one for each picture that differs, and one that says where
+to continue. They have EventBridge's shape, with this package as their source.
 
 Keys are URL-encoded, with ``+`` for a blank, in S3's own notifications and in S3 Batch Operations, and
 not in EventBridge's events. (For Batch Operations, AWS's example decodes without the ``+``; what S3 sends
@@ -31,10 +32,11 @@ from urllib.parse import unquote_plus
 
 Kind = Literal["created", "removed"]
 Origin = Literal["queue", "batch job", "event"]
-"""Who waits for an answer: SQS (which messages failed), S3 Batch Operations (each task's result), nobody."""
+"""The service that waits for an answer: SQS (which messages failed), S3 Batch Operations (each task's
+result), or none."""
 
 _KINDS: dict[str, Kind] = {
-    # S3 notifications: what stands before the colon, or the whole name
+    # S3 notifications: the part before the colon, or the whole name
     "ObjectCreated": "created",
     "ObjectRestore:Completed": "created",
     "ObjectRemoved": "removed",
@@ -56,27 +58,27 @@ class Change:
     """As S3 has it, decoded."""
     kind: Kind
     event: str
-    """What the service called it: ``ObjectCreated:Put``, ``Object Deleted``, …"""
+    """The service's name for it: ``ObjectCreated:Put``, ``Object Deleted``, …"""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
-    """A schedule's tick: everything is to be looked at."""
+    """A schedule's tick: check every picture."""
 
     after: str = ""
-    """Everything above this name; see :func:`encode_sync`."""
+    """Only names above this one; see :func:`encode_sync`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A known message that asks for nothing: S3's test event, a tag that was set."""
+    """A known message that needs no work: S3's test event, a changed tag."""
 
     event: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What isn't known here; ``found`` describes it, shortened."""
+    """An unknown message; ``found`` describes it, shortened."""
 
     found: str
 
@@ -86,7 +88,7 @@ Content = Change | SyncRequest | Ignored | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is acknowledged as one: an SQS message, a task of a batch job, or else the whole event."""
+    """A unit that is acknowledged as one: an SQS message, a task of a batch job, or else the whole event."""
 
     id: str
     """``messageId`` or ``taskId``; empty for a whole event."""
@@ -102,7 +104,7 @@ class Incoming:
 
 
 def decode(event: Any) -> Incoming:
-    """Return what an event that Lambda hands over says. Never raises: see :class:`Unknown`."""
+    """Decode the event of a Lambda call. Never raises: see :class:`Unknown`."""
     match event:
         case {"Records": [{"eventSource": "aws:sqs"}, *_] as records}:
             return Incoming("queue", tuple(_decode_record(record) for record in records))
@@ -118,7 +120,7 @@ def encode_change(bucket: str, key: str) -> str:
 
 
 def encode_sync(after: str) -> str:
-    """Return a message that :func:`decode` reads as a tick that is about what is above this name."""
+    """Return a message that :func:`decode` reads as a tick for the names above this one."""
     return _encode("Reconcile", {"after": after})
 
 
@@ -144,7 +146,7 @@ def _decode_record(record: Any) -> Message:
 
 
 def _decode_task(task: Any) -> Message:
-    """Return what one task of S3 Batch Operations asks for; schema 1.0 has the bucket's ARN, 2.0 its name."""
+    """Decode one task of S3 Batch Operations. Schema 1.0 has the bucket's ARN, 2.0 its name."""
     match task:
         case {"taskId": str(identifier), "s3Key": str(key), "s3Bucket": str(bucket)}:
             pass
@@ -158,7 +160,7 @@ def _decode_task(task: Any) -> Message:
 
 
 def _parse(text: str) -> Iterator[Content]:
-    """Yield what a message's text says."""
+    """Decode the text of a message."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -168,7 +170,7 @@ def _parse(text: str) -> Iterator[Content]:
 
 
 def _unwrap(value: Any) -> Iterator[Content]:
-    """Yield what a message says, without its envelopes."""
+    """Decode a message, without its envelopes."""
     match value:
         case {"Records": [_, *_] as records}:
             for record in records:
@@ -231,7 +233,7 @@ def _read_own_message(name: str, message: Any) -> Content:
 
 
 def _make_change(bucket: str, encoded_key: str, kind: Kind, event: str) -> Content:
-    """Return the change of an object whose key came URL-encoded."""
+    """Return the change of an object with a URL-encoded key."""
     try:
         return Change(bucket, unquote_plus(encoded_key, errors="strict"), kind, event)
     except UnicodeDecodeError:
@@ -239,7 +241,7 @@ def _make_change(bucket: str, encoded_key: str, kind: Kind, event: str) -> Conte
 
 
 def _describe(value: Any) -> str:
-    """Return what somebody would recognise a value by."""
+    """Describe a value so that a reader recognises it."""
     try:
         text = value if isinstance(value, str) else json.dumps(value, default=str)
     except RecursionError:

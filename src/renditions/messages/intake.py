@@ -1,4 +1,4 @@
-"""What messages ask of one pipeline, and when they come again: the same for a function and for a worker."""
+"""What messages ask of one pipeline, and when they are redelivered: the same for functions and workers."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Picture:
 
     name: str
     event: str
-    """What the service called it; see :class:`~renditions.messages.events.Change`."""
+    """The service's name for it; see :class:`~renditions.messages.events.Change`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Nothing can be done with it, now or later: it is to be reported."""
+    """Nothing can be done with it, now or later: the caller must report it."""
 
     why: str
 
@@ -41,24 +41,24 @@ Task = Picture | SyncRequest | Ignored | Refused
 
 
 def read_task(content: Content, place: S3Place) -> Task:
-    """Return what one thing that a message said asks of the pipeline whose pictures land in ``place``."""
+    """Return what one part of a message asks of the pipeline whose pictures land in ``place``."""
     match content:
         case Change(_, text) | SyncRequest(text) if not _is_unicode(text):
             return Refused(f"expected a name of Unicode text, found {text!r}")
         case Change(place.bucket, place.prefix, _, event):
-            return Ignored(event)  # what consoles make where they make a folder
+            return Ignored(event)  # consoles create such an object for a folder
         case Change(bucket, key, _, event) if bucket == place.bucket and key.startswith(place.prefix):
             return Picture(key.removeprefix(place.prefix), event)
         case Change(bucket, key):
             return Refused(f"expected an object in {place.spell()}, found s3://{bucket}/{key}")
         case Unknown(found):
-            return Refused(f"expected news of S3 objects, found {found}")
+            return Refused(f"expected a message about S3 objects, found {found}")
         case _:
             return content
 
 
 def _is_unicode(text: str) -> bool:
-    """Tell whether a text can be encoded: JSON can name halves of a character."""
+    """Return whether a text can be encoded: JSON can have half a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -66,20 +66,20 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def comes_again(outcome: Outcome) -> bool:
-    """Tell whether the message has to be delivered again, until it ends among the dead letters."""
+def needs_redelivery(outcome: Outcome) -> bool:
+    """Return whether the message must be redelivered, until it ends in the dead-letter queue."""
     is_given_up = outcome.record is not None and outcome.record.status == "failed"
     return outcome.again_after is not None or outcome.result == "failed" or is_given_up
 
 
 @dataclass(frozen=True, slots=True)
 class FannedOut:
-    """How far a reconcile got that is spread over a queue."""
+    """How far a reconcile over a queue got."""
 
     sent: int
-    """How many pictures differ and have a message now."""
+    """How many pictures differ and got a message."""
     continues_after: str | None
-    """The last name that was looked at, if another message continues there."""
+    """The last name that was checked, if another message continues there."""
 
 
 def fan_out(
@@ -90,14 +90,14 @@ def fan_out(
 ) -> FannedOut:
     """Send a message for each picture that differs, and one that says where to continue if time runs out.
 
-    At least one name is looked at, so that each continuation comes further than the one before it. Should
-    it break on the way, beginning anew does no harm: whoever gets a message twice finds the work done.
+    It checks at least one name, so that each continuation gets further than the one before it. If it fails
+    on the way, a restart does no harm: the second delivery of a message finds the work done.
 
     Args:
         differences: The plan, in the order of the names.
         place: Where the pictures land.
         send: Puts up to ten messages into the queue.
-        has_time: Tells whether there is time to look at one more and to send ten messages.
+        has_time: Returns whether there is time to check one more name and to send ten messages.
 
     """
     bodies: list[str] = []

@@ -1,8 +1,9 @@
-"""A worker: takes the messages that a function would be started with, and does with them what it does.
+"""A worker: takes a queue's messages and processes them as the function on Lambda does.
 
-A message is hidden from others while it is worked on, for a short time that is renewed until its pictures
-are done: whatever a worker held that was killed comes again soon. What is done is deleted. What failed is
-left to come again, later each time, until the queue moves it to its dead letters.
+The worker hides a message from others while it processes it, for a short time that it renews until the
+pictures are done. So the messages of a killed worker are redelivered soon. The worker deletes messages that
+are done. A failed message is redelivered, later each time, until the queue moves it to its dead-letter
+queue.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from renditions.core.difference import Difference, Outcome, retry_pause
 from renditions.core.process import Process
 from renditions.errors import QueueFailed, RenditionsError
 from renditions.messages.events import SyncRequest, decode
-from renditions.messages.intake import Picture, Refused, Task, comes_again, fan_out, read_task
+from renditions.messages.intake import Picture, Refused, Task, fan_out, needs_redelivery, read_task
 from renditions.model.pipeline import S3Place
 
 if TYPE_CHECKING:
@@ -30,27 +31,27 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RENEW_AT_ONCE = 10
-"""How many messages one request is about: as many as SQS takes."""
+"""The most messages of one request: as many as SQS takes."""
 
 MOST_DOUBLINGS = 10
-"""How often a pause is doubled, before it is as long as it gets."""
+"""How often a pause doubles before it stays the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How long a worker waits for what, in seconds."""
+    """The times that a worker waits, in seconds."""
 
     poll: int = 5
-    """A request for a message to come; a stop may have to wait as long."""
+    """How long a request waits for a message; a stop may take as long."""
     hold: int = 120
-    """How long a message stays hidden while it is worked on, from when that was last renewed."""
+    """How long a message stays hidden while it is being processed, from the last renewal."""
     beat: float = 30.0
-    """How often it is renewed."""
+    """How often the worker renews that."""
     first_pause: int = 30
-    """How long a message stays hidden that failed once; twice as long with each further delivery."""
+    """How long a message stays hidden after it failed once; twice as long after each further delivery."""
     longest_pause: int = 900
     longest_silence: int = 60
-    """How long to wait at most before asking a queue again that couldn't be reached."""
+    """The longest wait before an unreachable queue is asked again."""
 
     def pause_after(self, deliveries: int) -> int:
         """Return how long to hide a message that failed at this delivery, from 1."""
@@ -62,7 +63,7 @@ class Times:
 
 
 class Held:
-    """The messages in work, kept hidden from others."""
+    """The messages in progress, kept hidden from other workers."""
 
     def __init__(self, queue: Queue, times: Times) -> None:
         self._queue = queue
@@ -76,13 +77,13 @@ class Held:
             self._messages[message.receipt] = message
 
     def drop(self, message: Received) -> None:
-        """Leave the message alone from now on; a renewal that is under way is waited for."""
+        """Stop renewing the message; wait for a renewal that has begun."""
         with self._lock:
             del self._messages[message.receipt]
 
     @contextmanager
     def renewed(self) -> Iterator[None]:
-        """Renew, in a thread of its own, until the context is left."""
+        """Renew in a separate thread until the context is left."""
         over = threading.Event()
         thread = threading.Thread(target=self._beat, args=(over,), name="renewals")
         thread.start()
@@ -100,12 +101,12 @@ class Held:
                     try:
                         self._queue.hide(messages[start : start + RENEW_AT_ONCE], self._times.hold)
                     except QueueFailed as error:
-                        log.warning("%s; messages in work may be delivered to others", error)
+                        log.warning("%s; other workers may get the messages in progress", error)
 
 
 @dataclass(frozen=True)
 class Worker:
-    """Works off a queue, several messages at a time; no more are taken than are in work."""
+    """Processes a queue's messages, several at a time. It takes only messages that it starts at once."""
 
     queue: Queue
     place: S3Place
@@ -113,21 +114,21 @@ class Worker:
     process: Process
     """Processes one name; called from several threads."""
     plan: Callable[[str], Iterator[Difference]]
-    """Makes a plan of everything above a name, for a schedule's tick."""
+    """Plans all names above one, for a schedule's tick."""
     threads: int
-    """How many messages are in work at once."""
+    """How many messages are processed at once."""
     on_outcome: Callable[[Outcome], None]
-    """Is told what became of each picture, in one thread at a time."""
+    """Gets the outcome of each picture, in one thread at a time."""
     times: Times = Times()
     _telling: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set, and then end what is in work.
+        """Work until ``stop`` is set, and then finish the messages in progress.
 
-        A queue that can't be reached is asked again, after growing pauses.
+        An unreachable queue is asked again after growing pauses.
 
         Raises:
-            QueueRefused: The queue can't be had until somebody changes something.
+            QueueRefused: The queue can't be used until a person changes something.
 
         """
         held = Held(self.queue, self.times)
@@ -144,7 +145,7 @@ class Worker:
                     running.add(executor.submit(self._handle, message, held, stop))
 
     def _receive(self, limit: int, stop: threading.Event) -> list[Received]:
-        """Return messages, none when it was time to stop meanwhile."""
+        """Return messages; none if ``stop`` was set meanwhile."""
         for attempt in itertools.count():
             try:
                 received = self.queue.receive(limit, self.times.poll, self.times.hold)
@@ -164,25 +165,25 @@ class Worker:
         return []
 
     def _handle(self, message: Received, held: Held, stop: threading.Event) -> None:
-        """Do what the message asks for; then delete it, or leave it to come again."""
+        """Do what the message asks for; then delete it, or have it redelivered."""
         (decoded,) = decode({"Records": [message.to_record()]}).messages
         outcomes = [self._work(read_task(content, self.place), stop) for content in decoded.contents]
         held.drop(message)
         try:
-            if any(map(comes_again, outcomes)):
+            if any(map(needs_redelivery, outcomes)):
                 pause = max(self.times.pause_after(message.deliveries), *map(_seconds_until_again, outcomes))
                 self.queue.hide([message], pause)
             else:
                 self.queue.delete([message])
         except QueueFailed as error:
-            log.warning("%s; the message comes again", error)
+            log.warning("%s; the message will be redelivered", error)
         with self._telling:
             for outcome in outcomes:
                 if outcome.name:
                     self.on_outcome(outcome)
 
     def _work(self, task: Task, stop: threading.Event) -> Outcome:
-        """Return what became of one thing that a message asks for."""
+        """Do one thing that a message asks for, and return its outcome."""
         try:
             match task:
                 case Picture(name):
@@ -194,7 +195,7 @@ class Worker:
         except RenditionsError as error:
             log.error("%s", error)  # noqa: TRY400 - it says what was expected and what was found
         except Exception:
-            # Whatever it is, the other messages have nothing to do with it.
+            # Any error: it doesn't concern the other messages.
             log.exception("%s failed unexpectedly", task)
         else:
             return Outcome("", "unchanged")
@@ -209,11 +210,11 @@ class Worker:
 def _seconds_until_again(outcome: Outcome) -> int:
     """Return how long the picture asks to wait, in whole seconds.
 
-    Where another worker holds it, that is until the lease ends. A message that comes earlier comes in vain,
-    and it only comes so often:
+    If another worker holds it, that is until the lease ends. An earlier redelivery would be in vain, and
+    the queue allows only a few:
 
         A  takes the lease …killed…                          the lease ends
-        B                    waits, waits, waits, dead-letter queue  :
+        B                    waits, waits, dead-letter queue         :
         C                    waits                                   : makes it
     """
     return math.ceil(outcome.again_after.total_seconds()) if outcome.again_after else 0

@@ -1,1 +1,1 @@
-"""One module for each kind of target that notices are sent to."""
+"""One module for each kind of notice target."""

@@ -44,7 +44,7 @@ class EventBridgeNotifier:
         }
         with reported(f"events:{self._bus}", passing=NotifyFailed, lasting=NotifyRefused):
             (result,) = self._client.put_events(Entries=[entry])["Entries"]
-        # The call as a whole succeeds though its one entry is refused.
+        # The call as a whole succeeds even if its one entry is refused.
         if code := result.get("ErrorCode"):
             can_pass = code in PASSING or code in ("InternalFailure", "InternalException")
             message = f"events:{self._bus}: {code}: {result.get('ErrorMessage', '')}"

@@ -14,7 +14,7 @@ class LogNotifier:
     """Writes each notice as a line of the program's log: the target ``log:``."""
 
     def send(self, notice: Notice) -> None:
-        """Log the notice: the picture, what became of it, and why or what was made."""
+        """Log the notice: the picture, its outcome, and the reason or the renditions."""
         record = notice.record
         if notice.event == "done":
             detail = ", ".join(output.key for output in record.outputs)

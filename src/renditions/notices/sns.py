@@ -53,7 +53,7 @@ def _sentence(notice: Notice) -> str:
 
 
 def _subject(notice: Notice) -> str:
-    """Return the e-mail's subject: printable ASCII, begun by a letter, digit or mark, on one line."""
+    """Return the e-mail's subject: one line of printable ASCII that starts with a letter, digit or mark."""
     what = f" is {notice.event}"
     name = "".join(sign if " " <= sign <= "~" else "?" for sign in notice.record.name).strip()
     longest = MAX_SUBJECT_LENGTH - len(what)

@@ -28,14 +28,14 @@ from renditions.model.pipeline import FolderPlace, parse_catalog, parse_store
 from renditions.runtime.parts import Parts
 
 TICK_SECONDS = 0.1
-"""How often a watch looks at what is due."""
+"""How often a watch checks for due pictures."""
 
 
 @contextmanager
 def open_workers(parts: Parts, workers: int) -> Iterator[Process]:
     """Start worker processes and yield a function that processes one name.
 
-    What breaks on the way of one picture comes back as its outcome.
+    An error of one picture becomes its outcome.
     """
     limits = parts.attached.limits
     with (
@@ -76,9 +76,9 @@ def watch(
     on_outcome: Callable[[Outcome], None],
     hints: Hints | None = None,
 ) -> None:
-    """Keep everything as declared until ``stop`` is set; see :func:`renditions.core.reconcile.follow`.
+    """Keep renditions up to date until ``stop``; see :func:`renditions.core.reconcile.follow`.
 
-    ``hints`` is where others add what they know to have happened.
+    Other threads add known changes to ``hints``.
 
     Raises:
         UsageError: the source is no folder.
@@ -104,10 +104,10 @@ def watch(
 
 
 def _take_hints(folder: Path, hints: Hints, stop: threading.Event) -> Generator[frozenset[str] | None]:
-    """Yield what happens in a folder, and what else is hinted at, until ``stop`` is set; set it at the end.
+    """Yield a folder's changes and all other hints until ``stop`` is set; set it at the end.
 
-    A thread of its own watches the folder: while whoever takes the hints is at work, what happens must go
-    where it is bounded.
+    A separate thread watches the folder, because changes must go into a bounded place while the caller is
+    busy.
     """
     seen = watch_keys(folder, stop, TICK_SECONDS)
 
@@ -115,7 +115,7 @@ def _take_hints(folder: Path, hints: Hints, stop: threading.Event) -> Generator[
         for names in some:
             hints.add(names)
 
-    note(islice(seen, 1))  # from then on all that happens is told
+    note(islice(seen, 1))  # from then on the watcher reports every change
     with ThreadPoolExecutor(1, thread_name_prefix="watcher") as executor:
         watching = executor.submit(note, seen)
         try:
@@ -128,14 +128,14 @@ def _take_hints(folder: Path, hints: Hints, stop: threading.Event) -> Generator[
 
 
 def find_secret(parts: Parts) -> bytes:
-    """Return what forms for uploads are signed with: the same after a restart, where it can be kept."""
+    """Return the key that signs upload forms: the same after a restart, if it can be kept."""
     file = parse_catalog(parts.pipeline.catalog.store, parts.directory)
     return keep_secret(file.with_name(f"{file.name}-secret")) if file else token_bytes(SECRET_BYTES)
 
 
 @contextmanager
 def _own(owners: Path | None) -> Iterator[str]:
-    """Yield who takes the leases."""
+    """Yield the owner of the leases."""
     if owners is None:
         yield uuid.uuid4().hex
         return
@@ -144,5 +144,5 @@ def _own(owners: Path | None) -> Iterator[str]:
 
 
 def count_threads(workers: int) -> int:
-    """Return how many pictures are in work at once: while some are rendered, others are read and written."""
+    """Return how many pictures are in progress at once: two more than are rendered."""
     return workers + 2

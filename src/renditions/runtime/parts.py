@@ -1,7 +1,7 @@
 """The parts that a pipeline names, opened in one place: on a laptop, in a worker and on Lambda.
 
-What opens each part stands in :mod:`renditions.model.backends`. Nothing here imports ``local`` or ``aws``
-by itself: a function has no folders, and a laptop may have no botocore.
+:mod:`renditions.model.backends` names the function that opens each part. Nothing here imports ``local`` or
+``aws`` by itself: a function has no folders, and a laptop may have no botocore.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class Parts:
     notifiers: Mapping[str, Notifier]
     """By ``Notify.target``."""
     shared: Shared
-    """What the parts have in common, for whatever else is opened beside them."""
+    """The values that all parts share, also for parts opened later."""
     owners: Path | None = None
     """The folder in which the lease owners of this machine hold their locks, where the catalog is a file."""
     is_gone: Callable[[str], bool] | None = None
-    """Tells of a lease's owner that it certainly works no more; None where leases end by their time alone."""
+    """Returns whether a lease's owner has certainly ended; None if leases end only by their time."""
 
     @cached_property
     def attached(self) -> Pipeline:
-        """The pipeline with the pictures that it takes from the source, as they were when first needed."""
+        """The pipeline with the watermark pictures that it takes from the source, read when first needed."""
         return attach(self.pipeline, self.source)
 
     def plan(self, after: str = "") -> Iterator[Difference]:
@@ -61,7 +61,7 @@ class Parts:
         )
 
     def make_processor(self, render: Renderer, owner: str) -> Processor:
-        """Return what processes pictures with these parts; ``owner`` takes the leases."""
+        """Return the processor of pictures with these parts; ``owner`` takes the leases."""
         return Processor(
             pipeline=self.attached,
             source=self.source,
@@ -80,9 +80,9 @@ def open_parts(pipeline: Pipeline, directory: Path, *, read_only: bool = False) 
     """Open the parts that a checked pipeline names.
 
     Args:
-        pipeline: What it says counts, whatever the environment says.
+        pipeline: Its stores count, also against the environment.
         directory: The folder that relative paths in it start from.
-        read_only: Whether a catalog that doesn't exist yet isn't made: an empty one stands for it.
+        read_only: Whether a missing catalog isn't created: an empty one takes its place.
 
     Raises:
         UsageError: A library that a part needs isn't installed, or AWS has no region or profile configured.
@@ -110,10 +110,10 @@ def open_parts(pipeline: Pipeline, directory: Path, *, read_only: bool = False) 
 
 
 def open_queue(url: str, shared: Shared) -> Queue:
-    """Return the queue of this URL; nothing is asked of it yet.
+    """Return the queue of this URL, without a request.
 
     Raises:
-        UsageError: What speaks with AWS isn't installed, or no region is configured.
+        UsageError: The library for AWS isn't installed, or no region is configured.
 
     """
     opened: Queue = _load_opener(Declared("queue", url, QUEUE, (QUEUE,)))(url, shared)
@@ -121,7 +121,7 @@ def open_queue(url: str, shared: Shared) -> Queue:
 
 
 def _load_opener(declared: Declared) -> Any:
-    """Import what opens a part; see :mod:`renditions.model.backends` for how it is called."""
+    """Import the function that opens a part; see :mod:`renditions.model.backends` for how it is called."""
     try:
         return resolve(declared.backend.opener)
     except ModuleNotFoundError as error:

@@ -1,1 +1,1 @@
-"""What runs on AWS Lambda: the functions' entries, their parts and their log lines."""
+"""The code on AWS Lambda: the functions' entry points, their parts and their log lines."""

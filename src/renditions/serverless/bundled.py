@@ -1,4 +1,4 @@
-"""A bundle's pipeline with its parts, opened: what every function on Lambda begins with."""
+"""A bundle's pipeline with its parts, opened: every function on Lambda starts with it."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _kept_open = ExitStack()
 
 @dataclass(frozen=True)
 class Bundled:
-    """What a function does its work with. Its functions may be called from many threads."""
+    """The parts of a function. Its functions may be called from many threads."""
 
     parts: Parts
     process: Process
     cores: int
     """How many pictures are rendered at once, in this process."""
     send: Callable[[Sequence[str]], None] | None
-    """Puts up to ten messages into the queue that starts the function, if one does."""
+    """Puts up to ten messages into the queue that triggers the function; None without a queue."""
 
 
 def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
@@ -46,14 +46,14 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
 
     Args:
         file: The checked pipeline in its bundle, see ``renditions.pipeline_file.plain``.
-        environ: What it says in place of the pipeline's own stores, see
-            ``renditions.pipeline_file.environment``; and in ``QUEUE_URL`` the queue that starts the function,
-            if one does.
+        environ: Its variables override the pipeline's own stores, see
+            ``renditions.pipeline_file.environment``; ``QUEUE_URL`` is the queue that triggers the function,
+            if there is one.
 
     Raises:
-        PipelineError: What the environment says is wrong or doesn't fit the pipeline, or a store, the catalog
+        PipelineError: A variable is invalid or doesn't fit the pipeline, or a store, the catalog
             or a notice target isn't one that a function can use.
-        UsageError: A picture of the source that the pipeline names isn't there.
+        UsageError: The source lacks a picture that the pipeline names.
 
     """
     pipeline, problems = override(from_plain(json.loads(file.read_text("utf-8"))), environ)
@@ -85,12 +85,12 @@ def find_bucket(url: str) -> S3Place:
 
 
 def _send(parts: Parts, url: str, bodies: Sequence[str]) -> None:
-    """Put messages into the queue. Its client is made when it is first needed: most calls need none."""
+    """Put messages into the queue. Its client is created on first use: most calls need none."""
     open_queue(url, parts.shared).send(bodies)
 
 
 def limit_to(cores: int, render: Renderer) -> Renderer:
-    """Return a renderer that works on so many pictures at once; the other threads read and write."""
+    """Return a renderer that renders this many pictures at once; the other threads read and write."""
     free = threading.BoundedSemaphore(cores)
 
     def render_one(

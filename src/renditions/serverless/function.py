@@ -1,13 +1,13 @@
-"""The entry on AWS Lambda: decode the event, process what it hints at, answer whoever asked.
+"""The entry on AWS Lambda: decode the event, process its pictures, answer the caller.
 
-Several pictures are in work at once, so that some are read and written while others are rendered. When
-the time left is too short for one more, the rest is given back untouched. What failed comes again: SQS
-is told which messages, S3 Batch Operations which tasks, and of any other event Lambda sees an exception.
+The function processes several pictures at once, so that some are read and written while others are
+rendered. When the time left is too short for one more, it gives the rest back untouched. Failed pictures
+are redelivered: the function tells SQS which messages and S3 Batch Operations which tasks failed, and
+raises an exception for any other event.
 
-Pictures are rendered in this process. What a hostile one can cost is this one call, at most its time
-limit: Lambda then starts the function anew, the messages come again, and the one that always kills the
-function ends in the dead-letter queue. ``limits.seconds`` says nothing here: the function's own time
-limit does.
+Pictures are rendered in this process. A hostile one costs this one call, at most its time limit: Lambda
+then starts the function again, SQS redelivers the messages, and the one that always kills the function ends
+in the dead-letter queue. ``limits.seconds`` has no effect here: the function's own time limit counts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from renditions.core.difference import RECHECK, Difference, Outcome, retry_pause
 from renditions.core.process import Process
 from renditions.errors import Failed
 from renditions.messages.events import Incoming, Message, SyncRequest, decode
-from renditions.messages.intake import Picture, Refused, Task, comes_again, fan_out, read_task
+from renditions.messages.intake import Picture, Refused, Task, fan_out, needs_redelivery, read_task
 from renditions.model.pipeline import S3Place
 from renditions.serverless.bundled import find_bucket, open_bundled
 from renditions.serverless.telemetry import Unit, log_to_stdout, metrics
@@ -36,25 +36,25 @@ from renditions.serverless.telemetry import Unit, log_to_stdout, metrics
 log = logging.getLogger(__name__)
 
 MARGIN_SECONDS = 1.0
-"""What is left of the time limit for the answer."""
+"""The time that is kept for the answer."""
 
 FAN_OUT_SECONDS = 5.0
-"""What is left of the time limit when a reconcile hands over to another call: for a page of each listing."""
+"""The time left when a reconcile hands over to another call: enough for a page of each listing."""
 
 EXTRA_THREADS = 2
 """How many pictures are read or written while one on each core is rendered."""
 
 MAX_RESULT_LENGTH = 1024
-"""The longest ``resultString`` that S3 Batch Operations take into their report, in characters."""
+"""The longest ``resultString`` in a report of S3 Batch Operations, in characters."""
 
 NOTHING = Outcome("", "unchanged")
-"""What becomes of a message that is about no picture of its own."""
+"""The outcome of a message that is about no single picture."""
 
 NOT_BEGUN = "there was no time left to begin it"
 
 
 class Context(Protocol):
-    """What is used of the context that Lambda hands over."""
+    """The part of Lambda's context that is used."""
 
     function_name: str
     aws_request_id: str
@@ -72,15 +72,14 @@ class Pace:
 
     @property
     def longest_seconds(self) -> float:
-        """What one more picture may take."""
+        """How long one more picture may take."""
         return max(self.recent_seconds)
 
 
 class Allowance:
     """The time that one call was given.
 
-    What comes in its first moment is always begun, however long another picture took: it can't be given
-    more time than that.
+    The first picture of a call is always begun, even if an earlier one took long: it can't get more time.
     """
 
     def __init__(self, context: Context, pace: Pace) -> None:
@@ -94,7 +93,7 @@ class Allowance:
         return self.context.get_remaining_time_in_millis() / 1000
 
     def allows_one_more(self) -> bool:
-        """Tell whether one more picture can be begun."""
+        """Return whether one more picture can be begun."""
         left_seconds = self.left_seconds
         needed_seconds = min(self._pace.longest_seconds, self._given_seconds - 2 * MARGIN_SECONDS)
         return left_seconds > max(needed_seconds, 0.0) + MARGIN_SECONDS
@@ -102,25 +101,25 @@ class Allowance:
 
 @dataclass(frozen=True)
 class Function:
-    """What one cold start makes and every call uses."""
+    """The objects that one cold start creates and every call uses."""
 
     place: S3Place
     """Where the pictures land."""
     process: Process
     """Processes one name; called from several threads."""
     plan: Callable[[str], Iterator[Difference]]
-    """Makes a fresh plan of everything above a name, for a schedule's tick."""
+    """Plans all names above one, for a schedule's tick."""
     threads: int
-    """How many pictures are in work at once."""
+    """How many pictures are processed at once."""
     send: Callable[[Sequence[str]], None] | None = None
     """Puts up to ten messages into the function's queue, if it has one."""
     pace: Pace = field(default_factory=Pace)
 
     def handle(self, event: Any, context: Context) -> Any:
-        """Process what the event hints at, and return the answer that its origin waits for.
+        """Process the event's pictures, and return the answer that its origin waits for.
 
         Raises:
-            Failed: The event is to be delivered again, because something in it failed.
+            Failed: A part of the event failed, so it must be redelivered.
 
         """
         allowance = Allowance(context, self.pace)
@@ -148,7 +147,7 @@ class Function:
     def _result_of(
         self, task: Task, outcomes: Mapping[str, Outcome], synced: Outcome, context: Context
     ) -> Outcome:
-        """Return what became of one thing that a message said; what isn't for this pipeline is reported."""
+        """Do one thing that a message asks for; report messages that aren't for this pipeline."""
         match task:
             case Picture(name):
                 return outcomes[name]
@@ -163,7 +162,7 @@ class Function:
                 return NOTHING
 
     def _work(self, name: str, event: str, allowance: Allowance) -> Outcome:
-        """Process one picture, unless the time left is too short; tell of it in the log."""
+        """Process one picture, unless the time left is too short; log both its start and its end."""
         if not allowance.allows_one_more():
             return Outcome(name, "waiting", NOT_BEGUN, RECHECK)
         about = {
@@ -182,7 +181,7 @@ class Function:
         try:
             outcome = self.process(name)
         except Exception as error:
-            # Whatever it is, the other pictures of the batch have nothing to do with it.
+            # Any error: it doesn't concern the other pictures of the batch.
             log.exception("%s failed unexpectedly", name, extra={"fields": about})
             outcome = Outcome(name, "failed", str(error), retry_pause(1))
         seconds = time.monotonic() - started
@@ -195,7 +194,7 @@ class Function:
         return outcome
 
     def _reconcile(self, after: str, allowance: Allowance) -> Outcome:
-        """Have every difference above the name closed: by messages to the queue, or else here and now."""
+        """Close every difference above the name: by messages to the queue, or without one in this call."""
         about = {"request_id": allowance.context.aws_request_id}
         try:
             if self.send:
@@ -203,7 +202,7 @@ class Function:
             else:
                 self._sync(after, allowance)
         except Exception as error:
-            # The pictures that came with the tick have nothing to do with it.
+            # It doesn't concern the pictures that came with the tick.
             log.exception("the sync failed unexpectedly", extra={"fields": about})
             return Outcome("the sync", "failed", str(error), retry_pause(1))
         return NOTHING
@@ -218,12 +217,12 @@ class Function:
         log.info(
             "%d pictures differ and were sent to the queue, %s",
             fanned.sent,
-            "everything was looked at" if fanned.continues_after is None else "another call continues",
+            "all pictures were checked" if fanned.continues_after is None else "another call continues",
             extra={"fields": {"after": after, "continues_after": fanned.continues_after}},
         )
 
     def _sync(self, after: str, allowance: Allowance) -> None:
-        """Close every difference, as far as the time goes; the next tick continues with what is left."""
+        """Close every difference that the time allows; the next tick continues with the rest."""
         stop = threading.Event()
 
         def plan() -> Iterator[Difference]:
@@ -241,13 +240,13 @@ class Function:
         )
         log.info(
             "sync %s",
-            "ended before everything was looked at" if summary.interrupted else "looked at everything",
+            "ended before all pictures were checked" if summary.interrupted else "checked all pictures",
             extra={"fields": {"results": dict(summary.results), "waiting": summary.waiting}},
         )
 
 
 def open_function(file: Path, environ: Mapping[str, str]) -> Function:
-    """Make what every call uses: once, while Lambda starts the function.
+    """Create the objects that every call uses: once, while Lambda starts the function.
 
     See :func:`renditions.serverless.bundled.open_bundled`.
     """
@@ -263,7 +262,7 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
 
 
 def _describe(outcome: Outcome, seconds: float, context: Context) -> dict[str, Any]:
-    """Return the log fields of an ended picture, which are also its metrics."""
+    """Return the log fields of a finished picture, which are also its metrics."""
     record = outcome.record
     worked = record is not None and outcome.result in ("done", "rejected")
     original = record.original if record and worked else None
@@ -293,7 +292,7 @@ def _describe(outcome: Outcome, seconds: float, context: Context) -> dict[str, A
 
 
 def _answer(incoming: Incoming, results: list[tuple[Message, list[Outcome]]], event: Any) -> Any:
-    """Return what the event's origin waits for."""
+    """Return the answer that the event's origin waits for."""
     match incoming.origin:
         case "queue":
             # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
@@ -301,7 +300,7 @@ def _answer(incoming: Incoming, results: list[tuple[Message, list[Outcome]]], ev
                 "batchItemFailures": [
                     {"itemIdentifier": message.id}
                     for message, outcomes in results
-                    if any(map(comes_again, outcomes))
+                    if any(map(needs_redelivery, outcomes))
                 ]
             }
         case "batch job":
@@ -314,13 +313,13 @@ def _answer(incoming: Incoming, results: list[tuple[Message, list[Outcome]]], ev
             }
         case _:
             outcomes = [outcome for _, some in results for outcome in some]
-            if failed := [outcome for outcome in outcomes if comes_again(outcome)]:
+            if failed := [outcome for outcome in outcomes if needs_redelivery(outcome)]:
                 raise Failed("; ".join(f"{outcome.name}: {outcome.reason}" for outcome in failed))
             return {"results": dict(Counter(outcome.result for outcome in outcomes))}
 
 
 def _task_result(task: str, outcome: Outcome) -> dict[str, str]:
-    code = "TemporaryFailure" if comes_again(outcome) else "Succeeded"
+    code = "TemporaryFailure" if needs_redelivery(outcome) else "Succeeded"
     if outcome.result == "rejected":
         code = "PermanentFailure"
     text = f"{outcome.result}: {outcome.reason}" if outcome.reason else outcome.result

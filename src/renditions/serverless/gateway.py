@@ -1,8 +1,8 @@
 """The API and the page on AWS Lambda, behind an HTTP API of API Gateway, with payloads of version 2.0 or 1.0.
 
-Only calls that an authorizer let through are answered, JWT, IAM, or a function's own, and the page's files,
-in which nothing is of anybody's pictures. Pictures go straight to the bucket, whose notification has them
-processed, and come straight from the buckets, by addresses that are signed.
+It answers only calls that an authorizer allowed (JWT, IAM, or a function), and calls for the page's own
+files, which contain no pictures. Uploads go straight to the bucket, whose notification starts processing,
+and downloads come straight from the buckets by signed URLs.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -36,7 +36,7 @@ OPEN_PATHS = ("/", "/docs", "/login", "/health")
 OPEN_FOLDER = "/static/"
 
 MOST_ANSWERED_BYTES = 6_000_000
-"""The largest answer that Lambda takes, encoded.
+"""The largest answer that Lambda accepts, encoded.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
@@ -61,7 +61,7 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
 
 
 def make_service(opened: Bundled, links: Links) -> Service:
-    """Return what the API works on: what is to be processed soon goes into the queue, if there is one."""
+    """Return the API's parts. Pictures to process soon go into the queue, if there is one."""
     send, place = opened.send, find_bucket(opened.parts.pipeline.source.store)
 
     def hint(name: str) -> None:
@@ -81,15 +81,15 @@ def make_service(opened: Bundled, links: Links) -> Service:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """Answers only what an authorizer of API Gateway let through, so that a missing one opens nothing.
+    """Answers only calls that an authorizer of API Gateway allowed, so that a missing one opens nothing.
 
-    The page's own files are open, and whether the function lives.
+    The page's own files and the health check are open.
     """
 
     app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or hand it on."""
+        """Refuse a request, or pass it on."""
         app: ASGIApp = self.app
         is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
         if not is_open and not scope["aws.event"]["requestContext"].get("authorizer"):
@@ -101,7 +101,7 @@ class Authorized:
 
 
 def limit(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer, or else that it is too long for Lambda, which would say nothing of the reason."""
+    """Return the answer, or an error if it is too long: Lambda itself wouldn't give the reason."""
     length = len(answer.get("body") or "")
     if length <= MOST_ANSWERED_BYTES:
         return answer

@@ -1,7 +1,7 @@
-"""Log lines in JSON, and metrics in them: what CloudWatch reads of a function's output.
+"""Log lines in JSON, with metrics in them, for CloudWatch.
 
-A line with ``_aws`` is a line of CloudWatch's Embedded Metric Format: the log is kept as it is, and metrics
-are made of the fields that ``_aws`` names, with no call to any service.
+A line with ``_aws`` is a line of CloudWatch's Embedded Metric Format: CloudWatch keeps the line and makes
+metrics of the fields that ``_aws`` names, without a call to any service.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -38,7 +38,7 @@ class JsonLines(logging.Handler):
 
 
 def log_to_stdout() -> None:
-    """Have everything that this package logs written as JSON, and nothing of it twice."""
+    """Write all log records of this package as JSON, each once."""
     logger = logging.getLogger("renditions")
     logger.handlers = [JsonLines()]
     logger.setLevel(logging.INFO)

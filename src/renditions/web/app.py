@@ -45,7 +45,7 @@ from renditions.web.service import Service
 from renditions.web.uploads import LocalUploads, Uploads
 
 FORM_OVERHEAD_BYTES = 20_000
-"""What a form adds to the file in it."""
+"""How many bytes a form may add to its file."""
 
 MOST_UPLOADS = 100
 """How many files are received at once; they are on disk until they are put into the store."""
@@ -54,13 +54,13 @@ MOST_IN_MEMORY = 4
 """How many of them are in memory at once."""
 
 MOST_PROCESSED = 8
-"""How many pictures are processed at once for somebody who waits."""
+"""How many pictures are processed at once for clients that wait."""
 
 SCRIPTABLE_TYPES = (
     *(each.media_type for each in SOURCE_FORMATS.values() if each.is_scriptable),
     "application/octet-stream",
 )
-"""Originals of these are only given as downloads."""
+"""Originals of these types are only served as downloads."""
 
 STATIC = resources.files("renditions.web") / "static"
 
@@ -87,9 +87,9 @@ def make_app(
 
     Args:
         service: The parts that it works on.
-        secret: What upload forms are signed with.
+        secret: The key that signs upload forms.
         hosts: The names that the server goes by.
-        token: What everybody must send; None where the server is reached only by those who may.
+        token: The access token; None if only permitted clients can reach the server.
 
     """
     api = _LocalApi(service, LocalUploads(service, secret), token)
@@ -102,12 +102,12 @@ def make_app(
 
 
 def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Callable[..., Any]:
-    """Return the same for whoever sees to it that only the right ones ask, with a token that they have.
+    """Return the same application for a caller that authorizes requests itself.
 
     Args:
         service: The parts that it works on.
-        uploads: What makes forms.
-        origins: Where else the page takes pictures from and sends them to.
+        uploads: Makes the forms.
+        origins: The other origins that the page reads pictures from and uploads them to.
 
     """
     log_in = Route("/login", _show("token.html"))
@@ -115,7 +115,7 @@ def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Call
 
 
 def _routes(api: _Api) -> list[BaseRoute]:
-    """Return the routes of what needs no connection that is held, and no upload to this server."""
+    """Return the routes that need neither a lasting connection nor an upload to this server."""
     return [
         Route("/", _show("index.html")),
         Route("/docs", _show("docs.html")),
@@ -158,7 +158,7 @@ class _Api:
     def __init__(self, service: Service, uploads: Uploads) -> None:
         self._service = service
         self._uploads = uploads
-        self._waiting = Gate(MOST_PROCESSED, "pictures that somebody waits for")
+        self._waiting = Gate(MOST_PROCESSED, "pictures that a client waits for")
 
     def describe(self, request: Request) -> Response:
         paths = {route.path.replace(":name", "") for route in request.app.routes}
@@ -237,7 +237,7 @@ class _Api:
         content, content_type, etag = pictures.read_rendition(
             self._service, parameters["rendition"], parameters["name"]
         )
-        # An address with the ETag in it never changes its content.
+        # The content of a URL with the ETag in it never changes.
         is_fixed = request.query_params.get("v") == etag
         declared = self._service.parts.pipeline.output.cache_control
         headers = {"Cache-Control": (declared or "max-age=31536000, immutable") if is_fixed else "no-cache"}
@@ -245,7 +245,7 @@ class _Api:
 
 
 class _LocalApi(_Api):
-    """What only a server that people reach directly has."""
+    """The endpoints of a server that clients reach directly."""
 
     def __init__(self, service: Service, uploads: LocalUploads, token: str | None) -> None:
         super().__init__(service, uploads)
@@ -304,12 +304,12 @@ class _LocalApi(_Api):
 
 
 async def _tell_health(_: Request) -> Response:
-    """Answer without a thread, of which all may be busy."""
+    """Answer without a thread, since all threads may be busy."""
     return JSONResponse({"status": "ok"})
 
 
 def _refuse_method(request: Request, error: Exception) -> Response:
-    """Answer with all methods of the path (RFC 9110, 15.5.6), of which each has a route of its own."""
+    """Answer with all methods of the path (RFC 9110, 15.5.6); each has its own route."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     path = next((route.path for route in routes if route.path_regex.match(request.url.path)), None)
     methods = {method for route in routes if route.path == path for method in route.methods or ()}
@@ -320,7 +320,7 @@ def _refuse_method(request: Request, error: Exception) -> Response:
 
 
 def _show(page: str) -> Callable[[Request], Response]:
-    """Return the endpoint of a page, which has no data in it."""
+    """Return the endpoint of a page that has no data in it."""
 
     def show(_: Request) -> Response:
         return HTMLResponse((STATIC / page).read_text("utf-8"), headers={"Cache-Control": "no-cache"})
@@ -329,7 +329,7 @@ def _show(page: str) -> Callable[[Request], Response]:
 
 
 def _tagged_json(request: Request, data: Any) -> Response:
-    """Return JSON with an ETag over it, or that nothing changed since the asker last had it."""
+    """Return JSON with its ETag, or 304 if the client already has this version."""
     body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
@@ -341,7 +341,7 @@ def _tagged_json(request: Request, data: Any) -> Response:
 def _content(
     request: Request, content: bytes, content_type: str, etag: str, headers: Mapping[str, str]
 ) -> Response:
-    """Return a file, a part of it (RFC 9110, 14), or that the asker has it already."""
+    """Return a file, a part of it (RFC 9110, 14), or 304 if the client already has it."""
     tag = f'"{etag}"'
     shown = {**headers, "ETag": tag, "Accept-Ranges": "bytes"}
     if tag in request.headers.get("if-none-match", ""):
@@ -364,7 +364,7 @@ def _content(
 
 
 def _parse_range(text: str, size_bytes: int) -> tuple[int, int] | None:
-    """Return the first and last byte of a single range; None for what may be ignored."""
+    """Return the first and last byte of a single range; None for a header that may be ignored."""
     unit, _, part = text.partition("=")
     first, dash, last = part.strip().partition("-")
     start, end = parse_number(first), parse_number(last)

@@ -1,4 +1,4 @@
-"""Who may ask. Plain ASGI, around everything else."""
+"""Access control, as plain ASGI around everything else."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from renditions.web.problems import problem
 COOKIE = "renditions_token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/login", "/health", "/static/")
-"""What needs no token: what is needed to get in, and a check that the server lives."""
+"""The paths that need no token: those of the login, and the health check."""
 
 MOST_CHANGES, CHANGES_SECONDS = 5_000, 10.0
-"""How many requests that change something one address may send."""
+"""How many requests that change something one network address may send."""
 
 MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS = 20, 60.0
-"""How many wrong tokens one address may try."""
+"""How many wrong tokens one network address may try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Guard:
     """Refuses requests that come for another host, from another site, or without the token.
 
     Args:
-        app: What is guarded.
-        hosts: The names that the server goes by; a page elsewhere whose name resolves to this machine
-            isn't among them.
-        token: What must be sent as ``Authorization: Bearer …`` or as the cookie; None where everybody
-            who reaches the server may use it.
+        app: The application behind it.
+        hosts: The server's own host names. So a page elsewhere whose name resolves to this machine is
+            refused.
+        token: The token in ``Authorization: Bearer …`` or in the cookie; None if every client that
+            reaches the server may use it.
 
     """
 
@@ -47,7 +47,7 @@ class Guard:
     wrong_tokens: Rate = field(default_factory=lambda: Rate(MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or hand it on."""
+        """Refuse a request, or pass it to the application."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -87,7 +87,7 @@ class Guard:
     def _check_token(
         self, token: str, scope: Scope, headers: Headers, address: str
     ) -> tuple[HTTPStatus, str] | None:
-        """Return why the request may not pass; an address that tried too many tokens may try none."""
+        """Return why the request is refused. An address that tried too many tokens may try none."""
         is_log_in = scope["path"] == "/login" and scope["method"] not in SAFE_METHODS
         given = _given_tokens(headers)
         is_known = any(is_token(text, token) for text in given)
@@ -114,17 +114,17 @@ def _given_tokens(headers: Headers) -> list[str]:
 
 
 def is_token(text: str, token: str | None) -> bool:
-    """Tell whether the text is the token, in a time that doesn't tell how much of it is."""
+    """Return whether the text is the token, in a time that doesn't depend on how much of it matches."""
     return token is not None and hmac.compare_digest(text.encode(), token.encode())
 
 
 def hosts_of(address: str, names: Iterable[str] = ()) -> frozenset[str]:
-    """Return what a server that listens on this address goes by."""
+    """Return the host names of a server that listens on this address."""
     return frozenset({address.strip("[]").lower(), "localhost", "127.0.0.1", "::1", *map(str.lower, names)})
 
 
 def _crosses_sites(headers: Headers, host: str) -> str | None:
-    """Return why a request that changes something is another site's; browsers say so in these headers."""
+    """Return why a request comes from another site, by the headers that browsers send."""
     site = headers.get("sec-fetch-site")
     if site not in (None, "same-origin", "none"):
         return f"expected a request from this site's own pages, found one that is {site}"

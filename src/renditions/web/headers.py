@@ -1,4 +1,4 @@
-"""What every answer says of how it may be used."""
+"""The security headers of every answer."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Adds headers to every answer that hasn't got them."""
+    """Adds headers to every answer that lacks them."""
 
     app: ASGIApp
     headers: Mapping[str, str]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the request on, and label its answer."""
+        """Pass the request on, and add headers to its answer."""
 
         async def send_labelled(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -30,7 +30,7 @@ class Labelled:
 
 
 def restrict(origins: Iterable[str] = ()) -> dict[str, str]:
-    """Return the headers by which browsers keep the page to its own files, and to these origins' pictures."""
+    """Return the headers that limit the page to its own files and these origins' pictures."""
     sources = " ".join(("'self'", *sorted(set(origins))))
     policy = (
         f"default-src 'none'; img-src {sources} data: blob:; style-src 'self'; script-src 'self'; "

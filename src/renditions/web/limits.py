@@ -1,4 +1,4 @@
-"""How much at once and how often: what is over it is refused for a moment, and waits with who asks."""
+"""Limits on concurrency and rate: a request over the limit is refused, and the client tries again."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from renditions.web.problems import ApiError
 
 
 class Gate:
-    """Lets so many in at once, for any number of threads.
+    """Limits how many callers are inside at once, for any number of threads.
 
     Args:
         most: How many.
-        what: What they are, as a refusal says it.
+        what: Their name in a refusal.
 
     """
 
@@ -29,7 +29,7 @@ class Gate:
 
     @contextmanager
     def enter(self) -> Iterator[None]:
-        """Be inside for a while; raise ApiError (503) when as many are already."""
+        """Enter for the length of the block; raise ApiError (503) if the limit is reached."""
         if not self._places.acquire(blocking=False):
             detail = f"the server handles at most {self._most} {self._what} at once; try again shortly"
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, detail)
@@ -41,17 +41,17 @@ class Gate:
 
 @dataclass(slots=True)
 class Rate:
-    """Counts what each address does in spans of time of one length. For one thread."""
+    """Counts the actions of each network address in spans of time of one length. For one thread."""
 
     most: int
     span_seconds: float
     clock_seconds: Callable[[], float] = time.monotonic
-    """One that never goes back."""
+    """A clock that never goes back."""
     _began: float = field(default=0.0, init=False)
     _counts: Counter[str] = field(default_factory=Counter, init=False)
 
     def is_over(self, who: str) -> bool:
-        """Count one more; tell whether that is more than this address may in this span."""
+        """Count one more action; return whether this address is now over its limit in this span."""
         now = self.clock_seconds()
         if now >= self._began + self.span_seconds:
             self._began = now

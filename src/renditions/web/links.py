@@ -1,4 +1,4 @@
-"""Where the bytes of pictures are had: the addresses that the API gives to the page and to programs."""
+"""The URLs of pictures' bytes that the API gives to the page and to programs."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.record import Output, Record
 
 LINK_SECONDS = 3600
-"""How long a signed address holds; one is given for half of that, so that browsers keep what they got."""
+"""How long a signed URL is valid. The same one is given for half of that, so that browsers can cache."""
 
 MOST_KEPT = 5_000
-"""How many signed addresses are kept; each has some 2 kB."""
+"""How many signed URLs are kept; each has some 2 kB."""
 
 
 class Links(Protocol):
-    """What knows the addresses."""
+    """Knows the URLs."""
 
     def original(self, record: Record) -> str:
-        """Return where the picture is had as it was uploaded."""
+        """Return the URL of the picture as it was uploaded."""
         ...
 
     def rendition(self, record: Record, output: Output) -> str:
-        """Return where one of its outputs is had."""
+        """Return the URL of one of its outputs."""
         ...
 
 
 class LocalLinks:
-    """Addresses of this server."""
+    """URLs of this server."""
 
     def original(self, record: Record) -> str:
         """See :meth:`Links.original`."""
         return f"/originals/{quote(record.name)}"
 
     def rendition(self, record: Record, output: Output) -> str:
-        """See :meth:`Links.rendition`. What is there may be kept for ever."""
+        """See :meth:`Links.rendition`. Its content may be cached for ever."""
         return f"/renditions/{quote(output.rendition, safe='')}/{quote(record.name)}?v={output.etag}"
 
 
 Sign = Callable[[str, int, str | None], str]
-"""Returns the address of a key for some seconds, from which it is saved under a name, if there is one."""
+"""Returns a URL of a key that is valid for some seconds; with a name, browsers save the file under it."""
 
 
 class BucketLinks:
-    """Signed addresses of buckets: an ``<img>`` can't send a token, and no byte passes through a function.
+    """Signed URLs of buckets: an ``<img>`` can't send a token, and no byte passes through a function.
 
-    An original is saved by whoever follows its address, not shown: it may carry script.
+    Browsers save an original instead of showing it, because it may contain script.
     """
 
     def __init__(
@@ -76,16 +76,16 @@ class BucketLinks:
         return self._output(output.key, output.etag, self._span())
 
     def _span(self) -> int:
-        """Count the spans for which one address is given."""
+        """Count the spans of time; one span has one URL."""
         return int(self._clock_seconds() // (LINK_SECONDS // 2))
 
 
 def find_preview(record: Record) -> Output | None:
-    """Return the smallest output that a browser shows, if there is one."""
+    """Return the smallest output that a browser can show, or None."""
     shown = [output for output in record.outputs if _is_shown(output.format) and output.width]
     return min(shown, key=lambda output: (output.width or 0) * (output.height or 0), default=None)
 
 
 def _is_shown(name: str) -> bool:
-    """Tell whether browsers show this format."""
+    """Return whether browsers show this format."""
     return name in OUTPUT_FORMATS and OUTPUT_FORMATS[name].browser_rank is not None

@@ -1,4 +1,4 @@
-"""What happened to pictures, told to whoever listens."""
+"""Events about pictures, streamed to listeners."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_KEPT = 1_000
-"""How many announcements are kept for those who lost their connection."""
+"""How many announcements are kept for clients that lost their connection."""
 
 KEEPALIVE_SECONDS = 15.0
-"""How often something is sent to those who hear nothing, so that no proxy takes the line for dead."""
+"""How often an idle connection gets a comment, so that no proxy closes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Something that happened to one picture."""
+    """One event about a picture."""
 
     number: int
     """Counts up from 1."""
@@ -41,7 +41,7 @@ class Announcements:
         self._closed = False
 
     def tell(self, item: dict[str, Any]) -> None:
-        """Announce it to everybody who listens."""
+        """Announce it to all listeners."""
         with self._lock:
             self._number += 1
             self._kept.append(Announcement(self._number, item))
@@ -53,14 +53,14 @@ class Announcements:
         self._wake()
 
     def after(self, number: int | None) -> list[Announcement]:
-        """Return those kept that came after this one; none for None."""
+        """Return the kept announcements after this one; none for None."""
         with self._lock:
             return [] if number is None else [each for each in self._kept if each.number > number]
 
     async def listen(self, after: int | None) -> AsyncIterator[str]:
         """Yield server-sent events from now on, or from after an announcement, until ``close``.
 
-        Those who missed more than is kept are told ``event: reset``: to ask for everything again.
+        A client that missed more than is kept gets ``event: reset``: it must reload everything.
         """
         news = asyncio.Event()
         self._listeners[news] = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The API's own description (OpenAPI 3.1), as ``/openapi.json`` gives it."""
+"""The API's description (OpenAPI 3.1), served at ``/openapi.json``."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _NAME = {
     "name": "name",
     "in": "path",
     "required": True,
-    "description": "The picture's name: its key in the source, slashes and all.",
+    "description": "The picture's name: its key in the source, with its slashes.",
     "schema": TEXT,
 }
 _BYTES = {
     "200": {"description": "Its bytes", "content": {"*/*": {}}},
-    "206": {"description": "A part of them", "content": {"*/*": {}}},
-    "304": {"description": "As the ETag said"},
+    "206": {"description": "A part of the bytes", "content": {"*/*": {}}},
+    "304": {"description": "Not changed since the given ETag"},
 }
 
 
 def describe_api(pipeline: Pipeline, paths: Container[str]) -> dict[str, Any]:
-    """Return the OpenAPI document of the API over this pipeline, as far as it has these paths."""
+    """Return the OpenAPI document of this pipeline's API, for the paths that it serves."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Renditions",
             "version": version("renditions"),
-            "description": "Pictures, and the renditions that the pipeline file declares of them.",
+            "description": "Pictures, and the renditions that the pipeline file declares.",
         },
         "paths": {path: item for path, item in _paths(pipeline).items() if path in paths},
         "components": {
@@ -59,10 +59,10 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/uploads": {
             "post": _operation(
                 "makeUpload",
-                "Ask for a form to upload one file with",
+                "Get a form to upload one file",
                 {
                     "201": _json(
-                        "The form: send its fields and then the file as `file` to its URL", "UploadForm"
+                        "The form: post its fields, then the file as `file`, to its URL", "UploadForm"
                     )
                 },
                 body=_body("UploadRequest"),
@@ -72,8 +72,8 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/uploads/file": {
             "post": _operation(
                 "sendUpload",
-                "Send the file with the fields of the form, and the file last",
-                {"204": {"description": "It is stored, and its renditions will be made"}},
+                "Upload a file: the form's fields, then the file",
+                {"204": {"description": "The picture is stored, and its renditions will be made"}},
                 body=_body("UploadFile", "multipart/form-data"),
                 problems=(400, 403, 409, 413, 422, 503),
             )
@@ -82,12 +82,17 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
             "get": _operation(
                 "listPictures",
                 "List pictures, newest first",
-                {"200": _json("One page", "PicturePage"), "304": {"description": "As the ETag said"}},
+                {
+                    "200": _json("One page", "PicturePage"),
+                    "304": {"description": "Not changed since the given ETag"},
+                },
                 parameters=[
-                    _query("status", {"enum": list(STATUSES)}, "Only those of this status."),
-                    _query("prefix", TEXT, "Only those whose names begin with it."),
+                    _query("status", {"enum": list(STATUSES)}, "Only pictures of this status."),
+                    _query("prefix", TEXT, "Only pictures whose names begin with this."),
                     _query(
-                        "cursor", {"type": "string", "pattern": CURSOR_PATTERN}, "`next` of the page before."
+                        "cursor",
+                        {"type": "string", "pattern": CURSOR_PATTERN},
+                        "`next` of the previous page.",
                     ),
                     _query(
                         "limit",
@@ -102,7 +107,10 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
             "get": _operation(
                 "showPicture",
                 "Show a picture's record",
-                {"200": _json("The record", "Picture"), "304": {"description": "As the ETag said"}},
+                {
+                    "200": _json("The record", "Picture"),
+                    "304": {"description": "Not changed since the given ETag"},
+                },
                 parameters=[_NAME],
                 problems=(404,),
             ),
@@ -118,10 +126,14 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
             "post": _operation(
                 "processPicture",
                 "Process a picture now",
-                {"200": _json("What became of it", "Outcome")},
+                {"200": _json("The outcome", "Outcome")},
                 parameters=[
                     _NAME,
-                    _query("again", {"enum": ["true", "false"]}, "Also if it was rejected or given up."),
+                    _query(
+                        "again",
+                        {"enum": ["true", "false"]},
+                        "Process it even if it was rejected or given up.",
+                    ),
                 ],
                 problems=(400, 403, 503),
             )
@@ -129,7 +141,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/pictures/{name}/focus": {
             "put": _operation(
                 "setFocus",
-                'Have the picture cut around a point, where a rendition says `gravity = "focus"`',
+                'Set the point that renditions with `gravity = "focus"` keep',
                 {"200": _json("The record", "Picture")},
                 parameters=[_NAME],
                 body=_body("Focus"),
@@ -137,7 +149,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
             ),
             "delete": _operation(
                 "clearFocus",
-                "Have the picture cut around its middle again",
+                "Remove the point: keep the center again",
                 {"200": _json("The record", "Picture")},
                 parameters=[_NAME],
                 problems=(403, 404, 409),
@@ -146,7 +158,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/originals/{name}": {
             "get": _operation(
                 "readOriginal",
-                "Read a picture as it was uploaded",
+                "Download a picture as it was uploaded",
                 _BYTES,
                 parameters=[_NAME],
                 problems=(404, 416),
@@ -155,12 +167,12 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/renditions/{rendition}/{name}": {
             "get": _operation(
                 "readRendition",
-                "Read a rendition that there is",
+                "Download an existing rendition",
                 _BYTES,
                 parameters=[
                     rendition,
                     _NAME,
-                    _query("v", TEXT, "Its ETag: what is answered may then be kept for ever."),
+                    _query("v", TEXT, "Its ETag: the answer may then be cached for ever."),
                 ],
                 problems=(404, 416),
             )
@@ -168,7 +180,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/i/{rendition}/{name}": {
             "get": _operation(
                 "demandRendition",
-                "Read a rendition; one with `on_demand` is made first if it isn't there yet",
+                "Download a rendition; one with `on_demand` is made first if it doesn't exist yet",
                 _BYTES,
                 parameters=[rendition, _NAME],
                 problems=(404, 416, 422, 503),
@@ -177,33 +189,36 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/retry": {
             "post": _operation(
                 "retry",
-                "Have failed (or rejected) pictures tried again",
+                "Retry all failed (or rejected) pictures",
                 {"200": _json("How many", "Retried")},
                 body=_body("RetryRequest", is_required=False),
                 problems=(400, 403, 413, 415, 422),
             )
         },
         "/plan": {
-            "get": _operation("showPlan", "Show what is to be done", {"200": _json("The plan", "Plan")})
+            "get": _operation("showPlan", "Show what a sync would do", {"200": _json("The plan", "Plan")})
         },
         "/stats": {
             "get": _operation(
                 "showStats",
                 "Count pictures and bytes",
-                {"200": _json("The totals", "Stats"), "304": {"description": "As the ETag said"}},
+                {
+                    "200": _json("The totals", "Stats"),
+                    "304": {"description": "Not changed since the given ETag"},
+                },
             )
         },
         "/events": {
             "get": _operation(
                 "listen",
-                "Hear what happens to pictures, until one of both sides ends it",
+                "Stream picture events until either side disconnects",
                 {"200": {"description": "Server-sent events", "content": {"text/event-stream": {}}}},
             )
         },
         "/health": {
             "get": _operation(
                 "health",
-                "Tell that the server lives",
+                "Check that the server is running",
                 {"200": {"description": "It does", "content": _any_json()}},
             )
         },

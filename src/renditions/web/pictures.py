@@ -1,4 +1,4 @@
-"""What the API says of pictures: their records, their renditions' bytes, and what can be done with them."""
+"""The API's view of pictures: their records, their renditions' bytes, and the actions on them."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ MOST_PLANNED = 1_000
 
 
 def picture_item(pipeline: Pipeline, links: Links, record: Record) -> dict[str, Any]:
-    """Return a record as the API lists it: its item, and where a small picture of it is had."""
+    """Return a record as the API lists it: its item, and the URL of a small rendition."""
     preview = find_preview(record)
     address = {"preview": links.rendition(record, preview)} if preview else {}
     return {"name": record.name, **record.to_item(pipeline.catalog.key), **address}
 
 
 def show_picture(service: Service, record: Record) -> dict[str, Any]:
-    """Return all that the API tells of a picture: also where its original and its renditions are had."""
+    """Return the whole item of a picture, with the URLs of its original and its renditions."""
     links = service.links
     renditions = {output.rendition: links.rendition(record, output) for output in record.outputs}
     addresses = {"original": links.original(record), "renditions": renditions}
@@ -64,14 +64,14 @@ def list_pictures(
 
 
 def get_picture(service: Service, name: str) -> Record:
-    """Return the record of this name, or raise what says that there is none."""
+    """Return the record of this name, or raise ApiError (404)."""
     if record := service.parts.catalog.get(name):
         return record
     raise ApiError(HTTPStatus.NOT_FOUND, f"there is no record of {name!r}")
 
 
 def process_picture(service: Service, name: str, *, again: bool) -> dict[str, Any]:
-    """Process a picture now and return what became of it; with ``again`` also one that was given up."""
+    """Process a picture now and return its outcome; with ``again`` also one that was given up."""
     if again and (record := service.parts.catalog.get(name)):
         reopen(service.parts.catalog, record)
     outcome = service.process(name)
@@ -80,7 +80,7 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
 
 
 def parse_focus(x: float, y: float) -> Focus:
-    """Return the point of these percents, or raise what is wrong with them."""
+    """Return the point at these percentages, or raise ApiError with what is wrong with them."""
     problems = [
         (name, f"expected 0 to 100, found {value}")
         for name, value in (("x", x), ("y", y))
@@ -92,14 +92,14 @@ def parse_focus(x: float, y: float) -> Focus:
 
 
 def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
-    """Have a picture cut around this point soon; return its record with it."""
+    """Set a picture's focus, to be processed soon; return its record."""
     _wish(service, name, lambda wishes: replace(wishes, focus=focus))
     service.hint(name)
     return get_picture(service, name)
 
 
 def demand(service: Service, rendition: str, name: str) -> None:
-    """Make a rendition that is declared with ``on_demand``, unless it is there; wait for it."""
+    """Make a rendition with ``on_demand`` unless it exists, and wait for it."""
     declared = service.parts.pipeline.renditions.get(rendition)
     if declared is None:
         names = ", ".join(service.parts.pipeline.renditions)
@@ -132,7 +132,7 @@ def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> No
 
 
 def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, Any]:
-    """Have every picture of these statuses tried again soon; return how many."""
+    """Retry every picture of these statuses soon; return how many."""
     count = 0
     for status in [_parse_status(status) for status in statuses]:
         for record in list(service.parts.catalog.query(status)):
@@ -177,7 +177,7 @@ def read_rendition(service: Service, rendition: str, name: str) -> tuple[bytes, 
 
 
 def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
-    """Return how many pictures each action is for, and the first of those that need one."""
+    """Return the number of pictures for each action, and the first pictures that need one."""
     counts: Counter[str] = Counter()
     listed: list[Mapping[str, Any]] = []
     for difference in differences:
@@ -203,7 +203,7 @@ def count_totals(service: Service) -> dict[str, Any]:
 
 
 def _head(service: Service, name: str) -> Any:
-    """Return what the source knows of the name; None too for what can't be a picture's name."""
+    """Return the source's object of this name; None if there is none or the name can't exist."""
     try:
         return service.parts.source.head(name) if service.parts.pipeline.source.matches(name) else None
     except KeyRefused:

@@ -35,12 +35,12 @@ They are written out because the names that Python has for a status change betwe
 
 
 class ApiError(Exception):
-    """A request that can't be done as it is.
+    """A request that can't be answered.
 
     Args:
         status: The HTTP status.
-        detail: What was expected and what was found.
-        errors: The same for each part of the request that is wrong: ``(part, detail)``.
+        detail: What is wrong.
+        errors: The same for each invalid part of the request: ``(part, detail)``.
 
     """
 
@@ -54,8 +54,8 @@ class ApiError(Exception):
 def problem_item(status: int, detail: str, code: str | None = None) -> dict[str, Any]:
     """Return the members of a problem document.
 
-    Its ``type`` is left out, so its title is the status's own phrase. Without a ``code`` it is the request
-    that is wrong, and the status tells how.
+    Its ``type`` is left out, so its title is the status's own phrase. Without a ``code`` the request itself
+    is invalid, and the status names the mistake.
     """
     known = HTTPStatus(status)
     code = code or REQUEST_CODES.get(known, RenditionsError.code)
@@ -69,7 +69,7 @@ def problem(status: int, detail: str, code: str | None = None, **members: Any) -
 
 
 def answer_error(_: Request, error: Exception) -> Response:
-    """Return the problem document of whatever an endpoint raised."""
+    """Return the problem document of an endpoint's exception."""
     match error:
         case ApiError(status=status, detail=detail, errors=errors):
             parts = [{"part": part, "detail": why} for part, why in errors]

@@ -1,4 +1,4 @@
-"""What requests say: bodies and queries, read and checked, however wrong they are."""
+"""Reading and checking the bodies and queries of requests."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MOST_LISTED = 200
 """The most pictures of one page of a list."""
 
 _MOST_WHOLE = 2**53
-"""Up to here a floating-point number holds every whole one."""
+"""A floating-point number holds every whole number up to this one."""
 
 _NUMBER = re.compile("[0-9]{1,18}")
 
 
 def limit_body(request: Request, limit_bytes: int) -> Callable[[], Any]:
-    """Return the request's body as it comes, which ends with an error once it is too long."""
+    """Yield the request's body as it comes; raise ApiError once it is too long."""
     declared = parse_number(request.headers.get("content-length", ""))
     if declared is not None and declared > limit_bytes:
         raise _too_long(limit_bytes)
@@ -50,10 +50,10 @@ def _too_long(limit_bytes: int) -> ApiError:
 
 
 async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[str, Any]:
-    """Return the object that is a request's JSON body; an empty one where there is none and needn't be.
+    """Return the object in a request's JSON body; an empty one if a body is optional and missing.
 
     Raises:
-        ApiError: it is another type, too long, no JSON or no object.
+        ApiError: the body has another type, is too long, or isn't a JSON object.
 
     """
     body = await Request(request.scope, limit_body(request, MOST_BODY_BYTES)).body()
@@ -75,7 +75,7 @@ async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[s
 def check_body(
     body: Mapping[str, Any], required: Mapping[str, type], optional: Mapping[str, Any]
 ) -> tuple[Any, ...]:
-    """Return the values of a JSON body, or raise everything that is wrong with it at once."""
+    """Return the values of a JSON body, or raise ApiError with all its mistakes."""
     types = {**required, **{name: type(default) for name, default in optional.items()}}
     values = {name: _read_number(value, types.get(name)) for name, value in body.items()}
     problems = [
@@ -92,7 +92,7 @@ def check_body(
 
 
 def _read_number(value: Any, kind: type | None) -> Any:
-    """Return a number as the kind that is wanted, since JSON doesn't tell 1 from 1.0; others as they are."""
+    """Return a number as the declared kind, since JSON has one for 1 and 1.0; other values unchanged."""
     match value, kind:
         case float(), type() if kind is int and value.is_integer():
             return int(value)
@@ -105,7 +105,7 @@ _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 
 
 def read_query(request: Request, name: str) -> str | None:
-    """Return a parameter of the query, or None if it isn't there; raise ApiError if it is there twice."""
+    """Return a query parameter, or None if it is missing; raise ApiError if it appears twice."""
     values = request.query_params.getlist(name)
     if len(values) > 1:
         raise _wrong_query(name, "one value", ", ".join(map(repr, values)))
@@ -113,7 +113,7 @@ def read_query(request: Request, name: str) -> str | None:
 
 
 def read_limit(request: Request) -> int:
-    """Return how many pictures are asked for; raise ApiError if that can't be had."""
+    """Return how many pictures the client asks for; raise ApiError if that isn't possible."""
     text = read_query(request, "limit")
     if text is None:
         return DEFAULT_LISTED
@@ -124,7 +124,7 @@ def read_limit(request: Request) -> int:
 
 
 def read_flag(request: Request, name: str) -> bool:
-    """Return a parameter of the query that is true or false, and false where it isn't there."""
+    """Return a query parameter that is true or false; false if it is missing."""
     text = read_query(request, name)
     if text not in (None, "true", "false"):
         raise _wrong_query(name, "true or false", repr(text))

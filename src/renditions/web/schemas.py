@@ -1,4 +1,4 @@
-"""The shapes of what the API takes and gives (JSON Schema, as OpenAPI 3.1 has it)."""
+"""The schemas of the API's requests and answers (JSON Schema, as in OpenAPI 3.1)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COUNT = {"type": "integer", "minimum": 0}
 
 
 def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
-    """Return the schemas of the API over this pipeline, by name."""
+    """Return the schemas of this pipeline's API, by name."""
     key = pipeline.catalog.key
     rendition = _object(
         {
@@ -70,12 +70,12 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             "history": _array(_object(event, ("timestamp", "status", "reason"))),
             "focus": _object(focus, ("x", "y")),
             "renditions": {"type": "object", "additionalProperties": rendition},
-            "preview": TEXT | {"description": "Where the smallest rendition that browsers show is had"},
+            "preview": TEXT | {"description": "The URL of the smallest rendition that browsers show"},
             "links": _object(
                 {"original": TEXT, "renditions": {"type": "object", "additionalProperties": TEXT}},
                 ("original", "renditions"),
             )
-            | {"description": "Where the bytes are had; in a picture's own record alone"},
+            | {"description": "The URLs of the bytes; only in a single picture's record"},
         },
         ("name", key, "status", "timestamp"),
     )
@@ -159,7 +159,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                 "rendition_bytes": _COUNT,
                 "replaced_bytes": {
                     **_COUNT,
-                    "description": "What would be sent if each rendition were its original",
+                    "description": "The bytes sent if originals were served instead of renditions",
                 },
                 "processing_seconds": {"type": "number", "minimum": 0},
             },
@@ -169,7 +169,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _describe_names(match: Sequence[str]) -> str:
-    """Return the pattern of the names that uploads may have, as far as a regular expression can tell it."""
+    """Return the pattern of the names that uploads may have, as far as a regular expression can say."""
     suffixes = [re.fullmatch(r"\*\.([a-z0-9]+)", each.lower()) for each in match]
     if None in suffixes:
         return f"^{NAME_PATTERN}$"

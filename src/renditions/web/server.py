@@ -1,4 +1,4 @@
-"""The server of ``renditions serve``: the application, and whoever keeps the folder in order beside it."""
+"""The server of ``renditions serve``: the application, and beside it the follower of the folder."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ SHUTDOWN_SECONDS = 5
 
 
 def make_token() -> str:
-    """Return a new token, for an address that others reach too."""
+    """Return a new token, for a server that other machines can reach."""
     return secrets.token_urlsafe(24)
 
 
 def serve(
     parts: Parts, *, host: str, port: int, token: str | None, workers: int, stop: threading.Event
 ) -> None:
-    """Serve the page and the API, and keep every picture in order, until ``stop`` is set.
+    """Serve the page and the API, and process new pictures, until ``stop`` is set.
 
     Raises:
-        UsageError: the address can't be listened on, or others reach it and there is no token.
-        Failed: the folder went away, or the catalog.
+        UsageError: the address can't be listened on, or other machines reach it and there is no token.
+        Failed: the folder or the catalog went away.
 
     """
     if token is None and host not in LOOPBACK:
@@ -80,10 +80,12 @@ def serve(
             following = executor.submit(
                 watch, parts, process, workers=workers, stop=stop, on_outcome=announce, hints=hints
             )
-            following.add_done_callback(lambda _: stop.set())  # nobody serves a folder that nobody follows
+            following.add_done_callback(
+                lambda _: stop.set()
+            )  # without the follower, nothing would process the folder
             try:
                 server.run()
-            except SystemExit as error:  # how uvicorn says that it couldn't start
+            except SystemExit as error:  # uvicorn's exit code when it couldn't start
                 raise UsageError(
                     f"can't listen on {host}:{port}: if another program uses the port, choose another --port"
                 ) from error
@@ -94,7 +96,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Ends when it is told to, and then the live connections first, which would never end by themselves."""
+    """A server that ends on request, live connections first, which would never end by themselves."""
 
     def __init__(self, config: uvicorn.Config, announcements: Announcements, stop: threading.Event) -> None:
         super().__init__(config)
@@ -102,11 +104,11 @@ class _Server(uvicorn.Server):
         self._stop = stop
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # as it is used
-        """Leave signals to whoever sets ``stop``."""
+        """Leave signals to the caller, which sets ``stop``."""
         return nullcontext()
 
     async def on_tick(self, counter: int) -> bool:
-        """Tell, ten times a second, whether to end."""
+        """Return whether to end; called ten times a second."""
         return self._stop.is_set() or await super().on_tick(counter)
 
     async def shutdown(self, sockets: object = None) -> None:

@@ -1,4 +1,4 @@
-"""What the API works on: one pipeline's parts, and how a picture is processed and announced."""
+"""The API's parts: those of one pipeline, and how it processes and announces a picture."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Service:
 
     parts: Parts
     process: Process
-    """Processes one name at once and returns what became of it."""
+    """Processes one name now and returns the outcome."""
     hint: Callable[[str], None]
-    """Says that something happened to a name, which is then processed soon."""
+    """Reports that something happened to a name, so that it is processed soon."""
     announcements: Announcements
     links: Links

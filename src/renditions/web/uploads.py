@@ -1,7 +1,7 @@
 """Uploads, in two steps as S3 has them: a form with conditions and a signature, then the file with it.
 
-``POST /uploads`` answers with what a presigned POST of S3 answers with, a URL and fields; the browser
-sends both forms alike. Nothing is kept between the steps: the fields hold all there is to check.
+``POST /uploads`` answers like a presigned POST of S3, with a URL and fields, so the browser sends both
+forms alike. The server keeps nothing between the steps: the fields have all that it must check.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ FORM_SECONDS = 15 * 60
 
 _PART = r"[^./\u0000-\u001f\u007f][^/\u0000-\u001f\u007f]*"
 NAME_PATTERN = rf"({_PART}/)*{_PART}"
-"""What an upload may be called: no control characters, no parts that are empty or begin with a dot."""
+"""The names that an upload may have: no control characters, no parts that are empty or begin with a dot."""
 
 MOST_NUMBERED = 1_000
-"""How many pictures of one name are told apart by a number."""
+"""How many pictures of one name can get a number each."""
 
 
 @dataclass(frozen=True, slots=True)
 class UploadForm:
-    """Where and with which fields one file may be sent."""
+    """The URL and the fields for one upload."""
 
     name: str
-    """What the picture will be called."""
+    """The picture's future name."""
     url: str
     fields: dict[str, str]
     expires_at_seconds: int
-    """Unix time."""
+    """Until when it is valid, in Unix time."""
 
     def to_item(self) -> dict[str, Any]:
         """Return it as the API shows it."""
@@ -57,13 +57,13 @@ class UploadForm:
 
 
 class Uploads(Protocol):
-    """What makes forms for uploads."""
+    """Makes forms for uploads."""
 
     def make_form(self, name: str, content_type: str, size_bytes: int, *, replace: bool) -> UploadForm:
         """Return a form for one file.
 
         Raises:
-            ApiError: such a file isn't accepted; every reason is told.
+            ApiError: such a file isn't accepted; the error has every reason.
 
         """
         ...
@@ -71,7 +71,7 @@ class Uploads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalUploads:
-    """Forms for uploads to this server, and the reception of what is sent with them."""
+    """Forms for uploads to this server, and the storage of the uploads."""
 
     service: Service
     secret: bytes
@@ -97,10 +97,10 @@ class LocalUploads:
         return UploadForm(name, "/uploads/file", fields, expires_at)
 
     def check_form(self, fields: dict[str, str]) -> dict[str, Any]:
-        """Return the form's conditions if they are this server's own, still hold, and are met.
+        """Return the conditions of a form that this server signed and that the upload meets.
 
         Raises:
-            ApiError: they aren't.
+            ApiError: the form isn't this server's, has expired, or isn't met.
 
         """
         policy = fields.get("policy", "")
@@ -119,7 +119,7 @@ class LocalUploads:
         return conditions
 
     def receive(self, conditions: dict[str, Any], content: bytes) -> StoredObject:
-        """Put the file into the source store, and have it processed."""
+        """Put the file into the source store, and report it for processing."""
         name, source = conditions["key"], self.service.parts.source
         if not 0 < len(content) <= conditions["max_bytes"]:
             detail = f"expected 1 to {conditions['max_bytes']:,} bytes, found {len(content):,}"
@@ -141,15 +141,15 @@ class LocalUploads:
 
 @dataclass(frozen=True, slots=True)
 class BucketUploads:
-    """Forms for uploads straight to the source's bucket: no byte of them passes through here.
+    """Forms for uploads straight to the source's bucket: no byte passes through this server.
 
-    A form can't be conditional on S3: of two that are made for one name at the same time, the file that
-    comes later replaces the other.
+    S3 can't make a form conditional: of two forms for one name at the same time, the later upload replaces
+    the other.
     """
 
     service: Service
     sign: Callable[[str, str, int, int], tuple[str, dict[str, str]]]
-    """Returns an address and fields for a key, a media type, the most bytes and the seconds it holds."""
+    """Returns a URL and fields for a key, a media type, the most bytes, and how many seconds it is valid."""
 
     def make_form(self, name: str, content_type: str, size_bytes: int, *, replace: bool) -> UploadForm:
         """See :meth:`Uploads.make_form`."""
@@ -160,7 +160,7 @@ class BucketUploads:
 
 
 def _accept_name(service: Service, name: str, content_type: str, size_bytes: int, *, replace: bool) -> str:
-    """Return what the picture will be called, or raise every reason why it isn't accepted."""
+    """Return the picture's future name, or raise ApiError with every reason why it isn't accepted."""
     problems = find_upload_problems(service, name, content_type, size_bytes)
     if problems:
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(why for _, why in problems), problems)
@@ -168,7 +168,7 @@ def _accept_name(service: Service, name: str, content_type: str, size_bytes: int
 
 
 def _free_name(service: Service, name: str) -> str:
-    """Return the name, or with a number before its suffix if there is such a picture already."""
+    """Return the name, with a number before its suffix if that picture already exists."""
     stem, suffix = posixpath.splitext(name)
     for number in range(2, MOST_NUMBERED):
         if service.parts.source.head(name) is None:
@@ -183,7 +183,7 @@ def _free_name(service: Service, name: str) -> str:
 def find_upload_problems(
     service: Service, name: str, content_type: str, size_bytes: int
 ) -> list[tuple[str, str]]:
-    """Return what is wrong with a file that somebody wants to upload: ``(part, detail)``."""
+    """Return what is wrong with a file that a client wants to upload: ``(part, detail)``."""
     pipeline, problems = service.parts.pipeline, []
     if why := _find_name_problem(service, name):
         problems.append(("name", f"{why}, found {name!r}"))

@@ -1,11 +1,11 @@
-// Calls to the API, and what is shown of sizes and names.
+// Calls to the API, and the formatting of sizes and names.
 
-// A refusal: the same again would be refused again. Any other error may pass.
+// A refusal: sending the same again won't help. Any other error may pass.
 export class Problem extends Error {}
 
 export const isPassing = (status) => status === 429 || status >= 500;
 
-// Where the server knows nobody by a cookie, the page keeps a token for as long as its tab is open.
+// Where the server sets no cookie, the page keeps a token until its tab is closed.
 export const TOKEN = 'token';
 
 export async function call(method, path, body) {
@@ -18,7 +18,7 @@ export async function call(method, path, body) {
   const response = await fetch(path, options);
   if (response.status === 401) {
     location.assign('/login');
-    return new Promise(() => {}); // this page goes
+    return new Promise(() => {}); // the browser leaves this page
   }
   if (!response.ok) {
     const { detail = `the server answered ${response.status}` } = await response.json();
@@ -29,7 +29,7 @@ export async function call(method, path, body) {
 
 const PAUSE_MS = 3000;
 
-// Asks until it is answered: the line may be cut, or the server busy, for a while.
+// Repeats a call until the server answers: the connection may be lost, or the server busy, for a while.
 export async function insist(ask) {
   for (;;) {
     try {

@@ -1,4 +1,4 @@
-// The page: what lands on it, what the server tells, and what is shown.
+// The page: dropped files, the server's events, and the gallery.
 
 import { call, formatBytes, formatSeconds, insist } from './api.js';
 import { Gallery } from './gallery.js';
@@ -6,7 +6,7 @@ import * as pictureView from './picture.js';
 import * as uploads from './uploads.js';
 
 const POLL_MS = 3000;
-const LOOKED_AT = 200;
+const POLLED = 200;
 
 const gallery = new Gallery(document.querySelector('#gallery'), (name) => pictureView.open(name));
 const connection = document.querySelector('#connection');
@@ -58,10 +58,10 @@ function tell({ name, picture }) {
   totalsDue ??= setTimeout(() => { totalsDue = null; showTotals(); }, 300);
 }
 
-// What is new among the newest pictures since the last look, the oldest of it first.
+// Returns what is new among the newest pictures since the last check, the oldest first.
 const seen = new Map();
 async function lookAgain() {
-  const { pictures, next } = await call('GET', `/pictures?limit=${LOOKED_AT}`);
+  const { pictures, next } = await call('GET', `/pictures?limit=${POLLED}`);
   const now = new Map(pictures.map((picture) => [picture.name, picture]));
   const oldest = next && pictures.at(-1).timestamp;
   const gone = [...seen.values()].filter(({ name, timestamp }) => !now.has(name) && (!oldest || timestamp > oldest));
@@ -72,7 +72,7 @@ async function lookAgain() {
   for (const picture of changed.reverse()) tell({ name: picture.name, picture });
 }
 
-// Live where the server can hold a connection; by asking again and again where it can't.
+// Listens to events where the server can hold a connection; polls where it can't.
 function listen() {
   const events = new EventSource('/events');
   let heard = false;

@@ -1,4 +1,4 @@
-// The pictures: only those rows that are seen are in the page, however many there are.
+// The gallery: only the visible rows are in the page, for any number of pictures.
 
 import { call, element, formatBytes, insist } from './api.js';
 import { averageColour } from './placeholder.js';
@@ -16,7 +16,7 @@ export class Gallery {
     this.show('');
     const redraw = () => { this.due ??= requestAnimationFrame(() => { this.due = null; this.draw(); }); };
     addEventListener('scroll', redraw, { passive: true });
-    // What is above the gallery moves it without a change of its own size.
+    // Content above the gallery moves it without changing its size.
     const sizes = new ResizeObserver(redraw);
     for (const each of [root, document.body]) sizes.observe(each);
   }

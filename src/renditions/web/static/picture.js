@@ -1,4 +1,4 @@
-// One picture: what was made of it, beside what it was.
+// One picture: its original beside its renditions.
 
 import { call, element, formatBytes, insist, path, shownRenditions } from './api.js';
 
@@ -18,7 +18,7 @@ async function show() {
   if (name === opened) draw(picture);
 }
 
-// What the server says of the picture that is just open.
+// The server's last answer about the open picture.
 export async function tell(name, picture) {
   if (name !== opened || !dialog.open) return;
   if (picture) await show();
@@ -33,7 +33,7 @@ function draw(picture) {
     ...(shown.length ? [compare(picture, shown.at(-1))] : []),
     table(picture),
     ...(shown.length ? [element('h3', {}, 'For a web page'), snippet(picture, shown)] : []),
-    ...(picture.history ? [element('h3', {}, 'What happened to it'), history(picture.history)] : []),
+    ...(picture.history ? [element('h3', {}, 'History'), history(picture.history)] : []),
     element('details', {}, element('summary', {}, 'Record'), element('pre', { tabindex: '0' }, JSON.stringify(picture, null, 2))),
     element(
       'div',
@@ -81,11 +81,11 @@ function table(picture) {
   return element('table', {}, element('thead', {}, element('tr', {}, ...heads.map(([text, kind]) => element('th', { scope: 'col', class: kind }, text)))), element('tbody', {}, original, ...rows));
 }
 
-// Whether it shows the whole picture, to the pixel by which a side is rounded: a browser chooses by width alone.
+// Whether it shows the whole picture, give or take one pixel of rounding: a browser chooses by width alone.
 const isWhole = (picture, { width, height }) => Math.abs(width * picture.original_height - height * picture.original_width)
   <= Math.max(picture.original_width, picture.original_height);
 
-// A <picture> element with what there is, by format, best first.
+// A <picture> element with the existing renditions, by format, best first.
 function snippet(picture, outputs) {
   const whole = outputs.filter((name) => isWhole(picture, picture.renditions[name]));
   const shown = whole.length ? whole : outputs;
@@ -127,7 +127,7 @@ function complain(error) {
 }
 
 async function remove(name) {
-  if (!confirm(`Delete ${name} and all that was made of it?`)) return;
+  if (!confirm(`Delete ${name} and its renditions?`)) return;
   try {
     await call('DELETE', `/pictures/${path(name)}`);
     dialog.close();

@@ -1,4 +1,4 @@
-// The colour of a picture before it is there: the average that its placeholder begins with.
+// The colour of a picture before it has loaded: the average at the start of its placeholder.
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~';
 

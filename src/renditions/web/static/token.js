@@ -1,4 +1,4 @@
-// Takes a token where the server knows nobody by a cookie.
+// Asks for a token where the server sets no cookie.
 
 import { TOKEN } from './api.js';
 

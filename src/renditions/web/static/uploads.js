@@ -1,4 +1,4 @@
-// Uploads: a few at a time, each with its progress, and tried again when the line comes back.
+// Uploads: a few at a time, each with its progress, and retried when the connection is back.
 
 import { call, element, formatBytes, formatSeconds, isPassing, Problem } from './api.js';
 
@@ -22,7 +22,7 @@ export function add(files) {
   next();
 }
 
-// What the server says of a picture that was uploaded here.
+// The server's last answer about a picture that was uploaded here.
 export function tell(name, picture) {
   named.get(name)?.end(picture);
 }
@@ -34,7 +34,7 @@ function next() {
   }
 }
 
-// What came of a picture: how long it took, and how small it became.
+// A picture's result: how long it took, and how small it became.
 function sum(picture) {
   const sizes = Object.values(picture.renditions ?? {}).map((output) => output.size_bytes).sort((one, other) => one - other);
   const seconds = workSeconds(picture.history ?? []);
@@ -71,7 +71,7 @@ class Upload {
         await this.deliver();
       } catch (error) {
         if (error.status !== 403 || this.cancelled) throw error;
-        await this.deliver(); // The form ran out, or the server that signed it was started again.
+        await this.deliver(); // The form expired, or the server that signed it was restarted.
       }
       this.progress.value = 1;
       this.button.hidden = true;
@@ -90,7 +90,7 @@ class Upload {
     await this.again(() => this.send(form));
   }
 
-  // Waits for the line to come back, longer each time; a refusal is no such thing.
+  // Waits for the connection to come back, longer each time. A refusal isn't retried.
   async again(step) {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -115,7 +115,7 @@ class Upload {
       };
       this.request.onload = () => {
         const { status } = this.request;
-        // That there is such a picture by now means that an earlier try arrived, whose answer was lost.
+        // If the picture already exists, an earlier try arrived and its answer was lost.
         if (status < 300 || (status === 409 && this.sent)) return resolve();
         let detail = `the server answered ${status}`;
         try { detail = JSON.parse(this.request.responseText).detail; } catch { /* S3 answers in XML */ }
