@@ -15,6 +15,7 @@ from renditions.aws.table import table_schema
 from renditions.core.difference import MAX_ATTEMPTS
 from renditions.core.process import LEASE_MARGIN
 from renditions.messages.events import Incoming, Message, SyncRequest, decode
+from renditions.model import backends
 from renditions.model.pipeline import CatalogPlace, Limits
 from renditions.pipeline_file import environment as pipeline_environment
 from renditions.serverless import bundled
@@ -34,7 +35,7 @@ def resources() -> dict[tuple[str, str], dict[str, Any]]:
 
 def test_the_function_gets_the_variables_that_the_code_reads_and_no_others() -> None:
     environment = resources()["aws_lambda_function", "this"]["environment"][0]["variables"]
-    sources = inspect.getsource(pipeline_environment) + inspect.getsource(bundled)
+    sources = "".join(inspect.getsource(module) for module in (pipeline_environment, backends, bundled))
     read_by_code = set(re.findall(r'"([A-Z_]{5,})"', sources))
     assert set(environment) == read_by_code
     assert read_by_code
