@@ -13,12 +13,12 @@
     ├── Failed                something around the picture broke
     │   ├── RenderTimedOut      a picture took longer than its time limit
     │   ├── WorkerDied          a worker process ended while it held a picture
-    │   ├── StoreFailed         a store couldn't do what it was asked
+    │   ├── StoreFailed         a call to a store failed
     │   │   └── StoreRefused      and won't until a person changes something
-    │   ├── CatalogFailed       the catalog couldn't do what it was asked
+    │   ├── CatalogFailed       a call to the catalog failed
     │   │   ├── CatalogTooNew     a newer version wrote it
     │   │   └── CatalogRefused    it won't until a person changes something
-    │   ├── QueueFailed         a queue couldn't do what it was asked
+    │   ├── QueueFailed         a call to a queue failed
     │   │   └── QueueRefused      and won't until a person changes something
     │   └── NotifyFailed        a notice couldn't be delivered
     │       └── NotifyRefused     and can't be until a person changes something
@@ -151,7 +151,7 @@ class WorkerDied(Failed):
 
 
 class StoreFailed(Failed):
-    """A store couldn't do what it was asked."""
+    """A call to a store failed."""
 
     code = "store-failed"
 
@@ -164,7 +164,7 @@ class StoreRefused(StoreFailed):
 
 
 class CatalogFailed(Failed):
-    """The catalog couldn't do what it was asked."""
+    """A call to the catalog failed."""
 
     code = "catalog-failed"
 
@@ -185,7 +185,7 @@ class CatalogRefused(CatalogFailed):
 
 
 class QueueFailed(Failed):
-    """A queue couldn't do what it was asked."""
+    """A call to a queue failed."""
 
     code = "queue-failed"
 

@@ -286,16 +286,16 @@ def test_of_a_huge_document_the_first_page_is_drawn_but_not_all() -> None:
             "expected at most 100,000,000 pixels, found 3,600,000,000: 60000 by 60000",
         ),
         (pdf(LANDSCAPE)[:300], "expected a PDF up to its %%EOF, found a truncated file"),
-        (b"%PDF-1.7\n" + bytes(2000) + b"%%EOF", "expected a sound PDF without a password"),
-        (pdf(), "expected a sound PDF without a password"),
-        (pdf(LANDSCAPE, count=9), "expected a sound PDF without a password, found: Failed to load page."),
+        (b"%PDF-1.7\n" + bytes(2000) + b"%%EOF", "expected a valid PDF without a password"),
+        (pdf(), "expected a valid PDF without a password"),
+        (pdf(LANDSCAPE, count=9), "expected a valid PDF without a password, found: Failed to load page."),
         (
             pdf(
                 LANDSCAPE,
                 trailer=f"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{'41' * 32}> /U <{'42' * 32}> >> "
                 "/ID [<00> <00>]",
             ),
-            "expected a sound PDF without a password, found: Failed to load document (PDFium: Incorrect pass",
+            "expected a valid PDF without a password, found: Failed to load document (PDFium: Incorrect pass",
         ),
     ],
 )  # fmt: skip

@@ -145,7 +145,7 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
             svg("<text>&x;</text>", before='<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>'),
             "expected a drawing without entities, found 'x'",
         ),
-        (svg('<image href="file:///etc/passwd"/>'), "needs nothing else, found 'file:///etc/passwd'"),
+        (svg('<image href="file:///etc/passwd"/>'), "without external references, found 'file:///etc/passwd'"),
         (svg('<image xlink:href="http://127.0.0.1/a.png"/>'), "found 'http://127.0.0.1/a.png'"),
         (svg('<use href="other.svg#a"/>'), "found 'other.svg#a'"),
         (svg('<feImage href="//host/a.png"/>'), "found '//host/a.png'"),

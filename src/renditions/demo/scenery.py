@@ -180,7 +180,7 @@ def _gradient(one: _Colour, other: _Colour, part: Any) -> Any:
 
 
 def _blend(one: Any, other: Any, part: Any) -> Any:
-    """Return the other (image or colour) where ``part`` is 1 and the one where it is 0."""
+    """Return ``other`` (image or colour) where ``part`` is 1, and ``one`` where it is 0."""
     # Computed at once: the next step uses it twice.
     return (one + (other - one) * part).cast("float").copy_memory()
 

@@ -1,1 +1,1 @@
-"""Pixels, and nothing of storage: one picture's bytes become its renditions."""
+"""Imaging: one picture's bytes become its renditions. It knows nothing about storage."""

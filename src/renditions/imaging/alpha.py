@@ -1,4 +1,4 @@
-"""Colours weighted by their alpha, for whatever mixes neighbouring pixels."""
+"""Colours weighted by their alpha, for operations that mix neighbouring pixels."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Callable
 from typing import Any
 
 _LOST_STEPS = 2
-"""How much of a constant a resize was seen to lose: whole numbers that don't sum up to one."""
+"""How much of a constant image a resize can lose, because its integer weights don't sum up to one."""
 
 
 def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:
-    """Return what ``mix`` makes of the image, in which a pixel counts as much as it is opaque.
+    """Apply ``mix`` to the image with each pixel weighted by its alpha.
 
-    Otherwise the colour that a transparent pixel happens to have would show at the edges.
+    Otherwise the hidden colours of transparent pixels would show at the edges.
     """
     if not image.hasalpha():
         return mix(image)
     multiplied, is_whole = image.premultiply(), image.format in ("uchar", "ushort")
     if is_whole:
-        # A quarter of floating point's work, and below what the encoders lose.
+        # A quarter of the work in floating point, with a smaller error than the encoders'.
         multiplied = multiplied.rint().cast(image.format)
     mixed = mix(multiplied).unpremultiply()
     return _restore_opaque(mixed.rint().cast(image.format)) if is_whole else mixed
 
 
 def _restore_opaque(image: Any) -> Any:
-    """Return the image with the alpha that the kernels' fixed-point weights took from opaque pixels."""
+    """Return the image with the alpha that fixed-point weights took from opaque pixels."""
     most, last = (255 if image.format == "uchar" else 65_535), image.bands - 1
     opaque = image[last] >= most - _LOST_STEPS
     return image.extract_band(0, n=last).bandjoin(opaque.ifthenelse(most, image[last]))

@@ -1,9 +1,9 @@
 """A decoded picture -> renditions, each resized from the smallest larger one that is large enough.
 
-Steps of two or more lose nothing that can be seen, and cost a fraction of starting from the whole picture
-each time. Every level is the whole of one region of the picture; renditions of another region (``crop``,
-``trim``) have a decode and levels of their own, since a small region needs a larger scale. Cuts to the box
-and padding are each rendition's own.
+Steps of two or more have no visible loss, and cost a fraction of starting from the whole picture each time.
+Every level is the whole of one region of the picture; renditions of another region (``crop``, ``trim``)
+have a decode and levels of their own, since a small region needs a larger scale. Cuts to the box and
+padding are each rendition's own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from renditions.model.record import Analysis
 from renditions.model.rendering import Rendered
 
 _STEP = Fraction(2)
-"""How much larger a level must be than what is made from it."""
+"""How much larger a level must be than the renditions made from it."""
 
 
 def make(
@@ -43,12 +43,12 @@ def make(
     max_pixels: int,
     limits: Limits,
 ) -> tuple[dict[str, Rendered], dict[str, str], Analysis | None]:
-    """Return what could be made, why the rest couldn't, and what the study found.
+    """Return the renditions, the reasons for missing ones, and the analysis.
 
     Raises:
         Undecodable: the picture is damaged.
-        NotAccepted: there are more pages, or more pixels in all of them, than may be decoded, they take more
-            memory than they may, or the study finds the picture not to be accepted.
+        NotAccepted: there are more pages, or more pixels in all of them, than may be decoded, they take too
+            much memory, or the analysis breaks a rule.
 
     """
     made: dict[str, Rendered] = {}
@@ -57,7 +57,7 @@ def make(
     study_task = plan_task("", study.level, header, whole, (header.page,)) if study.level else None
     analysis: Analysis | None = None
     finished: dict[str, dict[int, Frames]] = {}
-    # sRGB comes first: what the study refuses isn't rendered.
+    # sRGB comes first: a picture that the analysis rejects isn't rendered.
     for profile in get_args(Profile):
         alike = [task for task in tasks if task.recipe.profile == profile]
         animated = [task for task in alike if keeps_animation(task.recipe, header)]
@@ -69,7 +69,7 @@ def make(
         for part, size in bases.items():
             base = decode_still(content, *part, size, profile)
             if look and part == look.part:
-                analysis = study.look_at(content, header, base)
+                analysis = study.run(content, header, base)
             own = [task for task in still if task.part == part]
             _make_from(base, own, finished, made, errors)
         if animated:
@@ -123,7 +123,7 @@ def _make_from(
 
 
 def _find_level(levels: list[Frames], task: Task) -> Frames:
-    """Return the whole picture in the size that is needed, and keep it where others can start from it."""
+    """Return the whole picture in the needed size, and keep it if others can start from it."""
     base, size = levels[0], task.plan.resized
     for level in levels:
         if level.size == size:
@@ -171,7 +171,7 @@ def _build(pages: Sequence[Frames], task: Task, quality: int | None) -> bytes:
 def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) -> bytes:
     """Return the file of the best quality, below this one, that has no more than ``max_bytes``.
 
-    Files hardly ever grow with a lower quality, so bisection finds it; whatever it finds fits.
+    Files hardly ever grow with a lower quality, so bisection finds it; any result fits.
     """
     limit = task.recipe.max_bytes or found
     best = None

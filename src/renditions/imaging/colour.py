@@ -9,7 +9,7 @@ from renditions.imaging.vips import Error, GValue, Image
 
 _PROFILE = "icc-profile-data"
 _MAX_PROBED_BYTES = 65_536
-"""A larger profile is a table for a device, never sRGB."""
+"""A larger profile is a device's table, never sRGB."""
 _GREYS = ("b-w", "grey16")
 _RGBS = ("srgb", "rgb16")
 # Corners, greys and a few tones between: a profile that moves none of them is sRGB by another name.
@@ -44,13 +44,13 @@ def _follow_profile(image: Any) -> Any:
             "srgb", embedded=True, intent="relative", black_point_compensation=True
         )
     except Error:
-        # As browsers do: a profile that is broken or of another colour space says nothing.
+        # As browsers do: ignore a profile that is broken or of another colour space.
         return image
     return converted
 
 
 def _is_srgb(image: Any) -> bool:
-    """Tell whether the picture's profile leaves sRGB values as they are, give or take one."""
+    """Return whether the picture's profile leaves sRGB values unchanged, give or take one."""
     profile = image.get(_PROFILE)
     is_rgb = image.interpretation in _RGBS
     return is_rgb and len(profile) <= _MAX_PROBED_BYTES and _is_srgb_profile(profile)

@@ -1,8 +1,8 @@
 """Bytes -> upright pictures in 8-bit sRGB or grey, at the largest scale that is needed.
 
-The decoder itself shrinks where it can (JPEG by 2, 4 or 8; WebP to any size); what comes out of it is
-streamed into the first resize, and only the result is held in memory. Orientation and colour are dealt
-with there, on the fewest pixels that will do. Decoding is strict: what is damaged is refused.
+The decoder itself shrinks where it can (JPEG by 2, 4 or 8; WebP to any size); its output is streamed into
+the first resize, and only the result is held in memory. Orientation and colour are dealt with there, on the
+fewest pixels that will do. Decoding is strict: damaged files are rejected.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ SHRINKS = (8, 4, 2)
 _SCALED_HEADROOM = Fraction(5, 4)
 """The same where the decoder can shrink to any size, and so filters better."""
 _MAX_MISSED = Fraction(1, 4)
-"""How much of a pixel of the result its edges may miss those of the picture."""
+"""By how much of a result's pixel its edges may miss the picture's."""
 _GAP = 4
 """From which scale on libvips averages before Lanczos; its default of 2 shows and is no faster."""
 _MAX_HELD_BYTES = 48_000_000
 """Up to how many bytes a shrunk picture is decoded as a whole before its resize: faster than streaming."""
 _INSPECTED_SIDE = 2000
-"""The longer side, in pixels, of a drawing that is looked at: it has no full size."""
-_EXPECTED = "a whole and sound picture"
+"""The longer side, in pixels, of a drawing under analysis: it has no full size."""
+_EXPECTED = "a complete and valid picture"
 _Found = TypeVar("_Found")
 
 
@@ -60,7 +60,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """One picture at one size: its frames, of which a still picture has one."""
+    """One picture at one size: its frames; a still picture has one."""
 
     images: tuple[Any, ...]
     """libvips images in memory, upright, 8-bit sRGB or grey, perhaps with alpha."""
@@ -70,7 +70,7 @@ class Frames:
 
 
 def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
-    """Return what the header says of the picture, or of this page of a document; no pixel is decoded.
+    """Return the header of the picture, or of this page of a document, without decoding pixels.
 
     Raises:
         Undecodable: the header is damaged.
@@ -83,10 +83,8 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
 def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, profile: str) -> Frames:
     """Return this region of the first frame at this size, which must not exceed the region's own.
 
-    Both are those of the picture as displayed. What lies outside of the region is decoded all the same:
-    damage is refused wherever it is.
-
-    ``profile`` is a recipe's: what becomes of the colours.
+    Both are those of the picture as displayed. Parts outside of the region are decoded too, so damage
+    anywhere is rejected. ``profile`` is the recipe's colour policy.
 
     Raises:
         Undecodable: the picture is damaged.
@@ -100,7 +98,7 @@ def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, 
         image, extent = _load_shrunk(content, header, part, stored)
         image = resize(image, stored, extent)
         if header.orientation > 1:
-            # Turning needs the pixels in another order than they are decoded in.
+            # A rotation needs the pixels in another order than the decoder's.
             image = image.copy_memory().autorot()
         frames = Frames((to_8_bits(image, profile).copy_memory(),), size)
         _check_warnings(header)
@@ -110,7 +108,7 @@ def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, 
 
 
 def _check_data(content: bytes, header: Header, frames: int) -> None:
-    """Raise ``Undecodable`` if the data isn't sound by what the decoder doesn't look at."""
+    """Raise ``Undecodable`` if checks that the decoder skips find damage."""
     if check := SOURCE_FORMATS[header.format].check_data:
         find_code(check)(content, header, frames)
 
@@ -122,7 +120,7 @@ def _check_warnings(header: Header) -> None:
 
 
 def has_transparent_pixel(content: bytes, header: Header) -> bool:
-    """Tell whether any pixel of the first frame, at its full size, isn't opaque.
+    """Return whether any pixel of the first frame, at its full size, isn't opaque.
 
     Raises:
         Undecodable: the picture is damaged.
@@ -135,9 +133,9 @@ def has_transparent_pixel(content: bytes, header: Header) -> bool:
 
 
 def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found]) -> _Found:
-    """Return what ``look`` finds in the first frame: whole, upright, in sRGB, at its full size.
+    """Return the result of ``look`` for the first frame: whole, upright, in sRGB, at its full size.
 
-    A drawing is shown to it with a longer side of 2,000 pixels.
+    A drawing has a longer side of 2,000 pixels.
 
     Raises:
         Undecodable: the picture is damaged.
@@ -146,7 +144,7 @@ def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found])
     _check_data(content, header, 1)
 
     def decode(content: bytes) -> _Found:
-        # What is larger than 100 MB libvips keeps in a file meanwhile.
+        # libvips keeps images above 100 MB in a file meanwhile.
         if header.drawing:
             whole = region_of(header.grid, None)
             scale = Fraction(_INSPECTED_SIDE, max(whole.width, whole.height))
@@ -190,7 +188,7 @@ def _load_shrunk(
         access = "random" if held_bytes <= _MAX_HELD_BYTES or not is_whole else "sequential"
         image = _load(content, header, access=access, shrink=shrink)
         return _cut(image, part, shrink), (part.width / shrink, part.height / shrink)
-    # In sequence, what is below a part would never be decoded.
+    # In sequence, the rows below a part would never be decoded.
     access = "sequential" if is_whole else "random"
     if shrinks == "any" and header.frames == 1 and is_whole:
         scale = float(_SCALED_HEADROOM) * max(wanted.width / whole.width, wanted.height / whole.height)
@@ -226,11 +224,11 @@ def _shrunk_edges(begin: int, end: int, length: int, shrink: int) -> tuple[int, 
 
 
 def _can_shrink(whole: Size, part: Rectangle, wanted: Size, shrink: int) -> bool:
-    """Tell whether the decoder may shrink by this much without harm to the result.
+    """Return whether the decoder may shrink by this much without a visible error.
 
     A part's edges can lie between its shrunk pixels, and the columns and rows that don't fill a last one
-    are dropped. That moves the picture by half of what is missed: by no more than an eighth of a pixel of
-    the result, or it shows.
+    are dropped. That moves the picture by half of the missed part. More than an eighth of a result's pixel
+    would show.
     """
     missed_across = _missed(part.left, part.right, whole.width, shrink)
     missed_down = _missed(part.top, part.bottom, whole.height, shrink)
@@ -244,7 +242,7 @@ def _can_shrink(whole: Size, part: Rectangle, wanted: Size, shrink: int) -> bool
 
 
 def _missed(begin: int, end: int, length: int, shrink: int) -> int:
-    """Return by how many whole pixels both shrunk edges together miss the true ones."""
+    """Return by how many whole pixels both shrunk edges together miss the true edges."""
     near, far = _shrunk_edges(begin, end, length // shrink, shrink)
     return abs(near * shrink - begin) + abs(far * shrink - end)
 

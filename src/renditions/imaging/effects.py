@@ -1,4 +1,4 @@
-"""What is done to a resized picture's pixels before it is encoded."""
+"""The operations on a resized picture's pixels before encoding."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _MIDDLE = 127.5
 # Of full grayscale() and sepia() in the W3C's Filter Effects Module Level 1, rounded.
 _LUMINANCE = [[0.2126, 0.7152, 0.0722]]
 _MIN_AMPLITUDE = 0.01
-"""Where the blur's bell is cut off; libvips' default of 0.2 makes it a box."""
+"""Where the blur's bell curve is cut off; libvips' default of 0.2 would make it a box."""
 _MAX_SIGMA = 3
-"""How wide a blur is made at the picture's own size, as a standard deviation in pixels."""
+"""The widest blur at the picture's own size, as a standard deviation in pixels."""
 _MAX_SHARPENED = 10
-"""By how much of 255 sharpening makes a pixel lighter or darker at most: more is a halo."""
+"""The most that sharpening changes a pixel, of 255; more would be a halo."""
 _SEPIA = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
 
 
@@ -35,16 +35,16 @@ class Rgba(NamedTuple):
 
     @property
     def is_grey(self) -> bool:
-        """Tell whether a picture of one band can hold it."""
+        """Return whether a picture of one band can hold it."""
         return self.red == self.green == self.blue
 
     @property
     def is_light(self) -> bool:
-        """Tell whether its luminance is above middle grey."""
+        """Return whether its luminance is above middle grey."""
         return sum(weight * value for weight, value in zip(_LUMINANCE[0], self[:3], strict=True)) > _MIDDLE
 
     def on_white(self) -> Rgba:
-        """Return what is seen of it on white paper."""
+        """Return its look on white paper."""
         red, green, blue = (
             (value * self.alpha + 255 * (255 - self.alpha) + 127) // 255 for value in self[:3]
         )
@@ -52,7 +52,7 @@ class Rgba(NamedTuple):
 
 
 def parse_colour(text: str) -> Rgba:
-    """Return the colour of ``#rgb``, ``#rrggbb``, ``#rrggbbaa`` or a name that pipelines know."""
+    """Return the colour of ``#rgb``, ``#rrggbb``, ``#rrggbbaa`` or one of the names for pipeline files."""
     digits = _NAMED_COLOURS.get(text, text).removeprefix("#")
     if len(digits) == 3:
         digits = "".join(digit * 2 for digit in digits)
@@ -60,7 +60,7 @@ def parse_colour(text: str) -> Rgba:
 
 
 def lay(image: Any, colour: Rgba) -> Any:
-    """Return the image lying on the colour, which may be translucent: what shows through it is mixed."""
+    """Return the image on the colour. A translucent colour is mixed in and stays translucent."""
     if not image.hasalpha() or colour.alpha == 0:
         return image
     if colour.alpha == _OPAQUE:
@@ -105,20 +105,20 @@ def _values(colour: Rgba, bands: int) -> list[int]:
 
 
 def find_crop(image: Any, size: Size, interest: str) -> Offset:
-    """Return where to cut this size out: what draws the eye (``attention``) or holds most (``entropy``)."""
+    """Return the part of this size that draws the eye (``attention``) or has most detail (``entropy``)."""
     cut = image.smartcrop(size.width, size.height, interesting=interest)
-    # libvips keeps in these how far the upper left corner has moved.
+    # In these libvips keeps how far the upper left corner has moved.
     return Offset(-cut.xoffset, -cut.yoffset)
 
 
 def find_content(images: Sequence[Any], region: Rectangle, tolerance: int) -> Rectangle:
     """Return the region without the borders whose pixels are all like the first image's upper left one.
 
-    A pixel is like it if no colour differs by more than the tolerance, all weighted by their alpha. What no
-    border is left in stays whole. All images lose the same borders.
+    A pixel is like it if no colour differs by more than the tolerance, all weighted by their alpha. A
+    picture that is all border stays whole. All images lose the same borders.
     """
     parts = [
-        # As a picture without alpha: libvips would first lay it on a colour.
+        # As a picture without alpha: libvips would first flatten it.
         _premultiplied(image).crop(region.left, region.top, region.width, region.height)
         for image in images
     ]
@@ -153,7 +153,7 @@ def flip(image: Any, direction: Flip) -> Any:
 def tint(image: Any, colour: Rgba) -> Any:
     """Return the image in tones from black through the colour to white, each pixel in its own luminance.
 
-    The colour itself is where its own luminance is; between it and black or white, tones are mixed.
+    A pixel with the colour's own luminance becomes the colour; others are mixed with black or white.
     """
     middle = sum(weight * value for weight, value in zip(_LUMINANCE[0], colour[:3], strict=True))
     tones = bytes(
@@ -174,10 +174,10 @@ def blur(image: Any, sigma: float) -> Any:
 
 
 def _convolve(image: Any, sigma: float) -> Any:
-    """Return every band convolved with a Gaussian, a wide one on a smaller image: there it is as smooth."""
+    """Return every band convolved with a Gaussian; a wide one on a smaller image, equally smooth."""
     shrink = max(1, int(sigma / _MAX_SIGMA))
     small = image.shrink(shrink, shrink, ceil=True) if shrink > 1 else image
-    # libvips' integer precision makes the picture darker, by up to 3 %.
+    # libvips' integer precision makes the picture up to 3 % darker.
     soft = small.gaussblur(sigma / shrink, min_ampl=_MIN_AMPLITUDE, precision="float")
     if shrink > 1:
         soft = enlarge(soft, shrink, shrink, Size(image.width, image.height), "bilinear")
@@ -185,9 +185,9 @@ def _convolve(image: Any, sigma: float) -> Any:
 
 
 def sharpen(image: Any, sigma: float) -> Any:
-    """Return the image with the difference between its luminance and that luminance blurred added.
+    """Return the image sharpened by the difference of its luminance from its blurred luminance.
 
-    That is an unsharp mask; colours keep their hue, and what is added is bounded.
+    That is an unsharp mask. Colours keep their hue, and the addition is bounded.
     """
     grey = _luminance(image).copy(interpretation="b-w")
     alpha = image[image.bands - 1] if image.hasalpha() else None
@@ -200,7 +200,7 @@ def sharpen(image: Any, sigma: float) -> Any:
 def pixelate(image: Any, side: int) -> Any:
     """Return the image in squares of its mean colours, the first at the upper left.
 
-    In a square that sticks out at the right or below, the edge's pixels are repeated.
+    A square that exceeds the right or lower edge repeats the edge's pixels.
     """
     width, height = image.width, image.height
     return (
@@ -211,7 +211,7 @@ def pixelate(image: Any, side: int) -> Any:
 
 
 def round_corners(image: Any, recipe: Rendition) -> Any:
-    """Return the image with what lies outside of the declared corners transparent, softly at the edge."""
+    """Return the image with transparent corners as declared, with a soft edge."""
     width, height = image.width, image.height
     shorter = min(width, height) / 2
     if recipe.corners == "circle":
@@ -219,7 +219,7 @@ def round_corners(image: Any, recipe: Rendition) -> Any:
     else:
         radius = min(float(recipe.multiplied(recipe.corners)), shorter)
         inset_across, inset_down = width / 2 - radius, height / 2 - radius
-    # How far each pixel's middle is from the rectangle, or point, around which the radius is drawn.
+    # How far each pixel's middle is from the rectangle, or point, that the radius surrounds.
     across = (Image.xyz(width, 1)[0].linear(1, 0.5 - width / 2).abs() - inset_across).clamp(min=0, max=width)
     down = (Image.xyz(1, height)[1].linear(1, 0.5 - height / 2).abs() - inset_down).clamp(min=0, max=height)
     distance = ((across**2).replicate(1, height) + (down**2).replicate(width, 1)) ** 0.5

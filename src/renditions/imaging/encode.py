@@ -18,7 +18,7 @@ from renditions.model.recipe import Rendition
 def encode(frames: Frames, output_format: str, recipe: Rendition, quality: int | None) -> bytes:
     """Return the file; for JPEG the frames must be without alpha.
 
-    The quality matters only where the format has one.
+    The quality is used only by formats that have one.
 
     Raises:
         Unrenderable: the encoder can't make it.
@@ -29,9 +29,9 @@ def encode(frames: Frames, output_format: str, recipe: Rendition, quality: int |
 
 
 def encode_near(frames: Frames, output_format: str, recipe: Rendition) -> tuple[bytes, int]:
-    """Return the smallest file that is as near to the picture as the recipe's target, and its quality.
+    """Return the smallest file that reaches the recipe's target, and its quality.
 
-    Of an animation, the frame in the middle stands for all.
+    For an animation, the middle frame decides.
 
     Raises:
         Unrenderable: the encoder can't make it.

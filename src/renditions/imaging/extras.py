@@ -1,4 +1,4 @@
-"""The libraries that only some formats need, and that are installed as extras."""
+"""Libraries of single formats, which are installed as extras."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def import_extra(module: str, extra: str) -> Any:
 
 
 def is_installed(source_format: str) -> bool:
-    """Tell whether what pictures of this format need is there."""
+    """Return whether the library for this format is installed."""
     return all(find_spec(library.module) for library in SOURCE_FORMATS[source_format].libraries)

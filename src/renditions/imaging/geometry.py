@@ -13,7 +13,7 @@ from fractions import Fraction
 from renditions.model.recipe import Focus, Region, Rendition
 
 SMART_GRAVITIES = ("attention", "entropy")
-"""Gravities that only the pixels can tell; the plan has the centre in their place."""
+"""Gravities that depend on pixels; the plan has the centre in their place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class Size:
     height: int
 
     def transposed(self) -> Size:
-        """Return the size with width and height changed over."""
+        """Return the size with width and height swapped."""
         return Size(self.height, self.width)
 
     def covers(self, other: Size, times: Fraction = Fraction(1)) -> bool:
-        """Tell whether both sides are at least ``times`` those of the other."""
+        """Return whether both sides are at least ``times`` those of the other."""
         return self.width >= times * other.width and self.height >= times * other.height
 
 
@@ -67,16 +67,16 @@ class Rectangle:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is done with the upright picture, in this order: resize, rotate and flip, cut, pad, padding."""
+    """The operations on the upright picture, in this order: resize, rotate and flip, cut, pad, padding."""
 
     resized: Size
-    """The whole picture, resized and not yet turned: a size that renditions turned otherwise share."""
+    """The whole picture, resized but not yet rotated, a size that renditions with other rotations share."""
     fitted: Size
-    """The turned picture once it is cut or padded to the box."""
+    """The rotated picture after cutting or padding to the box."""
     crop_at: Offset | None = None
-    """Where ``fitted`` is cut out of the turned picture; None where nothing is cut off."""
+    """Where ``fitted`` is cut out of the rotated picture; None without a cut."""
     pad_at: Offset | None = None
-    """Where the turned picture is put on a canvas of ``fitted``; None where nothing is padded."""
+    """Where the rotated picture is put on a canvas of ``fitted``; None without padding."""
     padding: int = 0
     """How many pixels are then added on each side."""
 
@@ -124,7 +124,7 @@ def whole_for(grid: Size, part: Rectangle, wanted: Size) -> Size:
 
 
 def stored_at(part: Rectangle, displayed: Size, orientation: int) -> Rectangle:
-    """Return where a part of the upright picture is among the pixels as they are stored.
+    """Return a part of the upright picture in the coordinates of the stored pixels.
 
     ``orientation`` is EXIF's (CIPA DC-008, 4.6.4): from which corner the stored rows and columns run.
     """
@@ -140,7 +140,7 @@ def plan(source: Size, recipe: Rendition) -> Plan:
 
     Without ``enlarge`` no side grows: ``cover`` is then cut to what the picture has of the box, ``fill``
     is limited side by side, and ``contain`` still pads to the whole box. With one side only, the other
-    follows from the proportions. The box is that of the picture as turned.
+    follows from the proportions. The box is that of the rotated picture.
     """
     padding = recipe.multiplied(recipe.padding)
     if recipe.rotate not in (90, 270):
@@ -150,7 +150,7 @@ def plan(source: Size, recipe: Rendition) -> Plan:
 
 
 def _plan_turned(source: Size, recipe: Rendition) -> Plan:
-    """Return the plan for a picture of this size once it is turned."""
+    """Return the plan for a rotated picture of this size."""
     if recipe.width is None and recipe.height is None:
         return Plan(source, source)
     if recipe.width is None or recipe.height is None:
@@ -180,7 +180,7 @@ def _plan_box(source: Size, box: Size, recipe: Rendition) -> Plan:
 
 
 def _one_side_scale(source: Size, recipe: Rendition) -> Fraction:
-    """Return the scale that the one declared side asks for."""
+    """Return the scale for the one declared side."""
     if recipe.width is not None:
         return Fraction(recipe.multiplied(recipe.width), source.width)
     return Fraction(recipe.multiplied(recipe.height or source.height), source.height)

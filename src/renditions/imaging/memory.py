@@ -1,7 +1,7 @@
-"""How much memory a picture takes at least, told before any of its pixels are decoded.
+"""The least memory that a picture takes, estimated before any of its pixels are decoded.
 
-What it takes in all depends on the decoder, the encoder and what is made, and only shows while it happens;
-but what is certain to be held at once is enough to refuse most of what is too large at no cost.
+The actual amount depends on the decoder, the encoder and the renditions. But the certain part is enough to
+reject most pictures that are too large, at no cost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from renditions.imaging.probe import Header
 from renditions.model.formats import SOURCE_FORMATS
 
 _COLOURS = 3
-"""The most values of a pixel that are sure to be held; alpha may be dropped."""
+"""The most values per pixel that are certainly held; alpha may be dropped."""
 
 
 def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, limit_bytes: int) -> None:
@@ -22,8 +22,8 @@ def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, 
 
     Args:
         bases: The size that each page or still picture, or a part of it, is decoded to.
-        animated: The header of an animation of which every frame is decoded.
-        limit_bytes: What one picture may take.
+        animated: The header of an animation with all frames decoded.
+        limit_bytes: The most that one picture may take.
 
     """
     needs = [

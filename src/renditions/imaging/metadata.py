@@ -1,4 +1,4 @@
-"""What a file says about its picture: EXIF, XMP and IPTC, of which a recipe keeps all, the rights or none.
+"""The metadata of a file: EXIF, XMP and IPTC. A recipe keeps all of it, the rights or none.
 
 Names are those of EXIF 2.32 (4.6.4), XMP part 1 with its Dublin Core and rights schemas, and IPTC-IIM 4.2
 inside Photoshop's image resource blocks.
@@ -15,7 +15,7 @@ from renditions.model.recipe import Rendition
 
 _ORIENTATION = ("orientation", "exif-ifd0-Orientation")
 _PREVIEW = "jpeg-thumbnail-data"
-"""The whole picture as it was, in small: it would show what a crop has cut off."""
+"""The embedded thumbnail of the whole original, which would show parts that a crop has cut off."""
 _EXIF_RIGHTS = ("exif-ifd0-Copyright", "exif-ifd0-Artist")
 _XMP_RIGHTS = (
     "{http://purl.org/dc/elements/1.1/}rights",
@@ -30,20 +30,20 @@ _IPTC_RIGHTS = (80, 110, 116)
 
 
 def kept(recipe: Rendition) -> Any:
-    """Return which kinds of metadata the encoder writes."""
+    """Return the kinds of metadata that the encoder writes."""
     profile = Keep.ICC if recipe.profile == "keep" else Keep.NONE
     return profile if recipe.metadata == "none" else profile | Keep.EXIF | Keep.XMP | Keep.IPTC
 
 
 def select(image: Any, metadata: str) -> Any:
-    """Return the image with what the policy keeps of its metadata, and no orientation: it is upright."""
+    """Return the image with the metadata that the policy keeps, without the orientation: it is upright."""
     if metadata == "none":
         return image
     image = image.copy()
     rights = {name: _ascii(image.get(name)) for name in _EXIF_RIGHTS if image.get_typeof(name)}
     unwanted = [*_ORIENTATION, _PREVIEW]
     if metadata == "copyright":
-        # Without the block itself, the encoder writes a new one of the fields that are left.
+        # Without the block itself, the encoder writes a new one with the remaining fields.
         unwanted += [name for name in image.get_fields() if name.startswith("exif-")]
     for name in unwanted:
         image.remove(name)
@@ -74,7 +74,7 @@ def _ascii(field: str) -> str:
 
 
 def _xmp_rights(packet: bytes) -> bytes:
-    """Return an XMP packet of the statements on rights alone; empty if there are none or it isn't sound."""
+    """Return an XMP packet with only the statements on rights; empty if there are none or it is invalid."""
     packet = packet.strip(b"\0 \r\n")
     if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
         return b""

@@ -19,11 +19,11 @@ _HELD_BY_A_COPY = (
     "key", "format", "width", "height", "fit", "gravity", "background", "enlarge", "pixel_ratio", "quality",
     "target", "effort", "animation", "metadata", "profile", "max_bytes", "skip_if_larger",
 )  # fmt: skip
-"""The fields that a copy of the same size has as declared; every other changes what one sees or gets."""
+"""The fields that a copy of the same size fulfils; every other field changes the result."""
 
 
 def smaller(made: Rendered, content: bytes, header: Header, task: Task) -> Rendered:
-    """Return the source's file if it can stand for the rendition and is smaller, or else the rendition."""
+    """Return the source's file if it can replace the rendition and is smaller, or else the rendition."""
     if not task.recipe.skip_if_larger or len(made.content) <= len(content) or not _can_stand(header, task):
         return made
     copy = find_code(OUTPUT_FORMATS[task.format].copier or "")(

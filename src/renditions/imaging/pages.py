@@ -1,4 +1,4 @@
-"""Which pages of a document a rendition is made of."""
+"""The pages of a document that a rendition shows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from renditions.model.recipe import Rendition
 
 
 def choose_pages(recipe: Rendition, header: Header) -> tuple[int, ...]:
-    """Return the numbers, from 0, of the pages that the rendition is made of, in its own order, each once.
+    """Return the numbers, from 0, of the rendition's pages, in its own order, each once.
 
-    Of a range, those that the document has are taken; a picture that is no document has one page.
+    Missing pages of a range are left out; a picture that isn't a document has one page.
 
     Raises:
         Unrenderable: it has none of them.

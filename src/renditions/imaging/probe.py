@@ -1,4 +1,4 @@
-"""What a picture is and whether it is accepted, told from its content before any pixel is decoded.
+"""A picture's format and its acceptance, from its content, before any pixel is decoded.
 
 Pure Python: the numbers of :class:`Header` come from ``decode.read_header``. Signatures are those of the
 formats' own specifications.
@@ -46,7 +46,7 @@ _START_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a picture's header says of it."""
+    """The facts in a picture's header."""
 
     format: str
     stored: Size
@@ -56,20 +56,20 @@ class Header:
     frames: int
     """Frames of an animation, pages of a document, frames of a DICOM."""
     page: int = 0
-    """Which page of a document it is about."""
+    """The page of a document that it describes."""
     drawing: Size | None = None
     """The proportions of a drawing, on a finer grid than ``stored``; None for a picture of pixels.
 
-    It has no pixels of its own: it is drawn as large as it is needed.
+    A drawing has no pixels of its own: it is drawn in the needed size.
     """
     bands: int = 1
-    """Values of a pixel as they are decoded, at least."""
+    """The least number of values per decoded pixel."""
     is_annotated: bool = False
-    """Whether it says that its pixels tell whom they show."""
+    """Whether it declares that its pixels identify the patient."""
 
     @property
     def is_sideways(self) -> bool:
-        """Tell whether width and height change places when the picture is turned upright."""
+        """Return whether turning the picture upright swaps width and height."""
         return self.orientation >= 5
 
     @property
@@ -79,12 +79,12 @@ class Header:
 
     @property
     def grid(self) -> Size:
-        """What regions of the upright picture are measured on: its pixels, or a drawing's finer units."""
+        """The grid for regions of the upright picture: its pixels, or a drawing's finer units."""
         return self.drawing or self.displayed
 
 
 def sniff(content: bytes) -> str | None:
-    """Return the format's name by its first bytes, if only to say what was found; None if unknown."""
+    """Return the format's name by its first bytes, also of unsupported ones; None if unknown."""
     start = content[:_START_BYTES]
     found = [
         (match.end(), name, confirm)
@@ -99,11 +99,11 @@ def sniff(content: bytes) -> str | None:
 
 
 def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
-    """Return the format if the file as such keeps the rules.
+    """Return the format if the file's size and format pass the rules.
 
     Raises:
         NotAccepted: it is too large or of a format that isn't accepted.
-        Undecodable: it is empty, or no format that is known.
+        Undecodable: it is empty, or of an unknown format.
 
     """
     if not content:
@@ -121,10 +121,10 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
 def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mapping[str, Rendition]) -> None:
     """Raise ``NotAccepted`` if the picture's size breaks a rule; all frames that are decoded count.
 
-    How many pixels a drawing has depends on what is made of it, and is checked when that is planned.
+    A drawing's pixels depend on its renditions, and are checked when those are planned.
     """
     if header.is_annotated and not accept.burned_in_annotation:
-        raise NotAccepted("expected pixels that don't tell whom they show, found BurnedInAnnotation YES")
+        raise NotAccepted("expected pixels that don't identify the patient, found BurnedInAnnotation YES")
     width, height = header.displayed.width, header.displayed.height
     for side, length in (("width", width), ("height", height)):
         least, most = getattr(accept, f"min_{side}"), getattr(accept, f"max_{side}")
@@ -164,7 +164,7 @@ def check_animation(content: bytes, header: Header, accept: Accept) -> None:
 
 
 def _is_animated(content: bytes, header: Header) -> bool:
-    """Tell whether the file holds an animation, also one of which only the first frame is ever decoded."""
+    """Return whether the file holds an animation, even if only its first frame is ever decoded."""
     facts = SOURCE_FORMATS[header.format]
     if facts.find_animation:
         return bool(find_code(facts.find_animation)(content, header))
@@ -172,12 +172,12 @@ def _is_animated(content: bytes, header: Header) -> bool:
 
 
 def output_format(recipe: Rendition, source_format: str) -> str:
-    """Return the format that the rendition is really made in."""
+    """Return the rendition's actual format."""
     return SOURCE_FORMATS[source_format].auto if recipe.format == AUTO else recipe.format
 
 
 def keeps_animation(recipe: Rendition, header: Header) -> bool:
-    """Tell whether the rendition holds every frame of this picture."""
+    """Return whether the rendition keeps every frame of this picture."""
     return (
         recipe.animation == "keep"
         and header.frames > 1
@@ -189,8 +189,8 @@ def keeps_animation(recipe: Rendition, header: Header) -> bool:
 def check_end(content: bytes, format_found: str) -> None:
     """Raise ``Undecodable`` if the file stops before its format's own end mark.
 
-    Only for what the decoders don't see: they need neither PNG's last chunk nor GIF's trailer for the
-    pixels that came before.
+    Only for ends that decoders ignore: they need neither PNG's last chunk nor GIF's trailer for the pixels
+    before it.
     """
     if check := SOURCE_FORMATS[format_found].check_end:
         find_code(check)(content)

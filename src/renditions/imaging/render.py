@@ -1,6 +1,6 @@
 """One picture -> all of its renditions: decoded once, each made from the next larger one.
 
-Without recipes that need pixels nothing here imports the imaging library.
+Without recipes that need pixels, no function here imports the imaging library.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def render(
     *,
     limits: Limits = _LIMITS,
 ) -> Rendering:
-    """Check the picture against the rules, look at it and make each of the recipes, in this process.
+    """Check the picture against the rules, analyze it and render each recipe, in this process.
 
-    A picture that breaks a rule or is damaged gives ``Rendering.rejected``; a recipe that this sound
+    A picture that breaks a rule or is damaged gives ``Rendering.rejected``; a recipe that this valid
     picture can't become gives an entry in ``Rendering.errors``, and the others are made.
 
     Raises:
@@ -77,7 +77,7 @@ def _hold_file(
     holding = {name: recipe for name, recipe in recipes.items() if not recipe.needs_pixels}
     facts = SOURCE_FORMATS[source_format]
     if facts.is_private:
-        why = f"expected a picture whose file tells of nobody, found {source_format}"
+        why = f"expected a format without personal data, found {source_format}"
         return {}, dict.fromkeys(holding, why)
     made = {
         name: Rendered(

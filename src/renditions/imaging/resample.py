@@ -1,4 +1,4 @@
-"""Enlarging, in the same place: libvips' own resize would move the picture by half a pixel of the result."""
+"""Enlarging without a shift: libvips' own resize would move the picture by half a pixel of the result."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from renditions.imaging.vips import Interpolate
 
 
 def enlarge(image: Any, across: float, down: float, size: Size, interpolation: str) -> Any:
-    """Return the image, weighted by its alpha, with its sides multiplied: what is beyond the size is cut off.
+    """Return the image, weighted by its alpha, with its sides multiplied and cut to the size.
 
-    ``interpolation`` is ``"bilinear"`` or ``"bicubic"``. As elsewhere a pixel's middle is half a pixel from
-    its edges, so the first one's lands in the middle of the pixels that it becomes.
+    ``interpolation`` is ``"bilinear"`` or ``"bicubic"``. A pixel's middle is half a pixel from its edges,
+    so the first one's lands in the middle of its enlarged pixels.
     """
     return image.affine(
         [across, 0, 0, down],

@@ -10,12 +10,12 @@ from renditions.imaging.analysis.likeness import Likeness
 
 _HIGHEST = 100
 _USUAL_SLOPE = 0.04
-"""By what part of itself the loss of score falls with one step of quality, before two are known."""
+"""The assumed relative decrease of the loss with one step of quality, before two trials are known."""
 _LEAST_SLOPE = 0.01
 _LEAST_LOSS = 0.01
-"""Less counts as this, so that it has a logarithm."""
+"""The smallest loss, so that it has a logarithm."""
 _MAX_TRIALS = 4
-"""How often a picture is encoded, unless none of those was near enough."""
+"""How often a picture is encoded, unless no trial was near enough."""
 _WASTED_STEPS = 1
 """How much too high a quality may be without another trial."""
 
@@ -27,7 +27,7 @@ def encode_within(
     decode: Callable[[bytes], Any],
     usual_quality: int,
 ) -> tuple[bytes, int]:
-    """Return a file that scores at least ``target``, hardly larger than need be, and its quality.
+    """Return a file that scores at least ``target``, hardly larger than necessary, and its quality.
 
     The secant method on the logarithm of the loss (100 less the score), which falls with the quality nearly
     as a straight line: two or three trials as a rule. If no quality reaches the target it is the highest.

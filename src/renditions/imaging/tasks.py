@@ -1,4 +1,4 @@
-"""What is to be made of one picture: a task for each page of each rendition, and the sizes to decode to."""
+"""The tasks of one picture: one for each page of each rendition, and the sizes to decode to."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ class Task:
     format: str
     plan: Plan
     page: Header
-    """The page that it is made of; of a picture that has none, the picture's own header."""
+    """The header of its page; for a picture without pages, the picture's own."""
     region: Rectangle
-    """What is used of the upright page, on its grid."""
+    """The part of the upright page that is used, on its grid."""
     pages: tuple[int, ...]
-    """The numbers of all the pages that the rendition is made of."""
+    """The numbers of all pages of the rendition."""
 
     @property
     def part(self) -> tuple[Header, Rectangle]:
-        """What it shares a decode and levels with others of."""
+        """The key of tasks that share a decode and levels."""
         return self.page, self.region
 
 
 _PIXEL = Size(1, 1)
 _Trim = Callable[[Header, Rectangle, int, bool], Rectangle]
-"""Finds what is within the borders of a region of a page, or of all frames of an animation."""
+"""Finds the part within the borders of a region of a page, or of all frames of an animation."""
 
 
 def plan_tasks(
@@ -61,9 +61,9 @@ def plan_tasks(
     """Return the tasks, and why some renditions have none.
 
     Raises:
-        NotAccepted: more pages are wanted than may be decoded, or more pixels in all of them, or one that is
-            looked at for its borders takes more memory than it may.
-        Undecodable: a page's header is damaged, or a page that is looked at for its borders.
+        NotAccepted: more pages, or more pixels in all of them, are wanted than may be decoded, or trimming
+            a page takes too much memory.
+        Undecodable: a page's header is damaged, or a page to trim.
 
     """
     wanted: dict[str, tuple[int, ...]] = {}
@@ -139,7 +139,7 @@ def _trim(
 
 def _plan(page: Header, region: Rectangle, recipe: Rendition) -> Plan:
     if page.drawing and (recipe.width or recipe.height):
-        # It has no size that it could be enlarged from.
+        # A drawing has no own size to enlarge from.
         return plan(region.size, replace(recipe, enlarge=True))
     return plan(rescaled(region, page.grid, page.displayed).size, recipe)
 
@@ -147,7 +147,7 @@ def _plan(page: Header, region: Rectangle, recipe: Rendition) -> Plan:
 def plan_bases(tasks: list[Task], look: Task | None, max_pixels: int) -> dict[tuple[Header, Rectangle], Size]:
     """Return the size that each region of each page is decoded to, that of ``look`` first.
 
-    ``look`` is made for being looked at only, so that any size will do that is not smaller.
+    ``look`` is only for the analysis, so any size that isn't smaller will do.
 
     Raises:
         NotAccepted: a drawing would have more pixels in all than may be decoded.
@@ -168,10 +168,10 @@ def plan_bases(tasks: list[Task], look: Task | None, max_pixels: int) -> dict[tu
 
 
 def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
-    """Return the size to decode to: one of the region's own proportions that all can be made from.
+    """Return the size to decode to, in the region's own proportions, large enough for all.
 
-    It is the largest rendition's own, so that nothing is resized twice for that one, unless another is
-    nearly as large: a step that small would show, so both are made from something larger.
+    It is the largest rendition's own size, so that it isn't resized twice. If another rendition is nearly as
+    large, such a small step would show, so both are made from a larger size.
     """
     page, whole = part[0], part[1].size
     if page.drawing:

@@ -1,4 +1,4 @@
-"""Fonts: the one that comes along, and which characters a font file has. Pure Python.
+"""Fonts: the bundled one, and the characters that a font file has. Pure Python.
 
 The tables ``cmap`` are read as the OpenType specification has them: format 12 (all of Unicode) if there is
 one, else format 4 (its first plane).
@@ -38,7 +38,7 @@ def find_missing(font: bytes, text: str) -> str:
     try:
         found = set(_find_glyphs(_find_subtable(font), wanted))
     except (struct.error, IndexError) as error:
-        raise Undecodable(f"expected a sound font, found {error}") from error
+        raise Undecodable(f"expected a valid font, found {error}") from error
     return "".join(chr(code) for code in sorted(wanted - found))
 
 

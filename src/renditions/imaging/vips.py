@@ -1,8 +1,8 @@
 """libvips, set up once, and its errors translated: the one module that imports it.
 
-A loader that no format in the tables names can't be reached, whoever asks: it is blocked in libvips
-itself. One thread for each picture, because pictures are what runs in parallel; no operation cache,
-because no picture comes twice.
+Only the loaders that the format tables name can be used; libvips itself blocks all others. One thread for
+each picture, because pictures are what runs in parallel; no operation cache, because no picture comes
+twice.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def get_int(image: Any, name: str, default: int) -> int:
 
 
 class _Recorder(logging.Handler):
-    """Keeps what is logged."""
+    """Keeps log messages."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -85,8 +85,8 @@ def warnings_of_libraries() -> Iterator[list[str]]:
 
 @contextmanager
 def translated(refusal: type[Rejected], expected: str) -> Iterator[None]:
-    """Raise libvips' errors as ``refusal``, or as ``Failed`` where it is memory that was missing."""
-    pyvips.vips_lib.vips_error_clear()  # what an earlier picture left there without failing
+    """Raise libvips' errors as ``refusal``, or as ``Failed`` if memory was missing."""
+    pyvips.vips_lib.vips_error_clear()  # messages that an earlier picture left without failing
     try:
         yield
     except (Error, UnicodeDecodeError) as error:
@@ -99,8 +99,8 @@ def translated(refusal: type[Rejected], expected: str) -> Iterator[None]:
 def raise_if_warned(refusal: type[Rejected], expected: str) -> None:
     """Raise ``refusal`` if a library has warned since :func:`translated` began, though nothing failed.
 
-    libvips looks at the JPEG decoder's warnings before it asks for the next rows, so never at those of the
-    last ones. It remembers them for as long as the image is there.
+    libvips checks the JPEG decoder's warnings before it asks for the next rows, so never those of the last
+    rows. It keeps them as long as the image exists.
     """
     said: bytes = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer())
     if said:
@@ -108,15 +108,15 @@ def raise_if_warned(refusal: type[Rejected], expected: str) -> None:
 
 
 def _describe(error: pyvips.Error | UnicodeDecodeError) -> str:
-    """Return the libraries' own words. They quote files, so any bytes may be in them, not only UTF-8."""
+    """Return the libraries' own messages. They quote files, so they may have any bytes, not only UTF-8."""
     text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else error.detail
     return _tidy(text)
 
 
 def _tidy(text: str) -> str:
-    """Return what the libraries said in one printable line."""
-    # The first line only names the operation; what follows is the library's own word.
-    # "bad seek" is the HEIF reader's search for the end, and says nothing.
+    """Return the libraries' messages as one printable line."""
+    # The first line only names the operation; the next ones are the library's own message. "bad seek" is
+    # the HEIF reader's search for the end, and means nothing.
     lines = ["".join(filter(str.isprintable, line)).strip() for line in text.splitlines()]
     telling = dict.fromkeys(line for line in lines if line and "bad seek" not in line)
     return "; ".join(telling) or "damaged data"

@@ -1,7 +1,7 @@
 """Watermarks: a picture or a text over a finished rendition.
 
-A mark is read or drawn once in each worker and held; what is made of it for one size of a rendition is
-held too, since most renditions of a pipeline have one of a few sizes.
+Each worker reads or draws a mark once and keeps it, also in the size for a rendition, since most renditions
+of a pipeline have one of a few sizes.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from renditions.model.pipeline import Accept, Limits
 from renditions.model.recipe import Watermark
 
 _RULES = Accept(max_pixels=25_000_000)
-"""What a mark's picture must keep."""
+"""The limits of a mark's picture."""
 _OPAQUE = 255
 _PAPER, _INK = Rgba(255, 255, 255, 255), Rgba(0, 0, 0, 255)
 _TEXT_PIXELS = 64
 """The smallest font size that a text is drawn in; larger ones are this times a power of two."""
 _MAX_TEXT_PIXELS = 16_000_000
-"""From how many pixels on a drawn text is enlarged rather than drawn anew."""
+"""From how many pixels on a drawn text is enlarged instead of drawn again."""
 _WEIGHT = 700
-"""Bold, where the font can be: a variable one."""
+"""Bold, if the font is a variable one."""
 _OUTLINE = 1 / 9
-"""An outline's width, of the font size."""
+"""An outline's width, relative to the font size."""
 
 
 def draw(images: tuple[Any, ...], watermark: Watermark) -> tuple[Any, ...]:
@@ -100,7 +100,7 @@ def _find_whole(watermark: Watermark, canvas: Size) -> Any:
 def _read(picture: Attachment) -> Any:
     """Return a mark's picture with alpha, in memory."""
     content = picture.content
-    assert content is not None  # noqa: S101 - whoever starts the work looks them up
+    assert content is not None  # noqa: S101 - the entry points read them first
     try:
         picture_format = check_file(content, sniff(content), _RULES)
         check_end(content, picture_format)
@@ -110,7 +110,7 @@ def _read(picture: Attachment) -> Any:
         image = decode_still(content, header, whole, header.displayed, "srgb").images[0]
     except Rejected as error:
         raise Unrenderable(f"the watermark {picture.name!r}: {error}") from error
-    # Made anew from its pixels, so that no metadata of the mark gets into what it is drawn on.
+    # Rebuilt from its pixels, so that no metadata of the mark gets into the rendition.
     pixels, interpretation = image.write_to_memory(), image.interpretation
     image = Image.new_from_memory(pixels, image.width, image.height, image.bands, "uchar")
     image = image.copy(interpretation=interpretation)
@@ -136,7 +136,7 @@ def _write(text: str, font: Attachment | None, colour: str, font_pixels: int) ->
     radius = font_pixels * _OUTLINE
     margin = round(1.5 * radius)
     letters = letters.embed(margin, margin, letters.width + 2 * margin, letters.height + 2 * margin)
-    # Blurred and then cut off: letters grown by a soft edge.
+    # Blurred and then clipped: letters with a soft edge around them.
     grown = (letters.gaussblur(radius / 2, precision="float") * 3).cast("uchar")
     outline = _paint(grown, _INK if ink.is_light else _PAPER)
     mark = _over(_paint(letters, ink), outline)
@@ -144,7 +144,7 @@ def _write(text: str, font: Attachment | None, colour: str, font_pixels: int) ->
 
 
 def _paint(alpha: Any, colour: Rgba) -> Any:
-    """Return an image of one colour that shows as much as its alpha says."""
+    """Return an image of one colour with this alpha."""
     flat = alpha.new_from_image(list(colour[:3])).copy(interpretation="srgb")
     return flat.bandjoin(alpha)
 
@@ -156,7 +156,7 @@ def _fade(mark: Any, opacity: float) -> Any:
 
 
 def _repeat(mark: Any, at: Offset, gap: int, canvas: Size) -> Any:
-    """Return a canvas full of marks, of which one is where it would be alone."""
+    """Return a canvas full of marks, with one where it would be alone."""
     width, height = mark.width + gap, mark.height + gap
     cell = mark.embed(0, 0, width, height)
     left, top = -at.left % width, -at.top % height
@@ -177,7 +177,7 @@ def _over(top: Any, below: Any) -> Any:
 
 
 def _blend(image: Any, mark: Any, at: Offset) -> Any:
-    """Return the image with the mark over it; only the pixels below the mark are computed anew."""
+    """Return the image with the mark over it; only the pixels below the mark are computed again."""
     if image.bands < 3 <= mark.bands:
         image = image.colourspace("srgb")
     if mark.bands < 3 <= image.bands:

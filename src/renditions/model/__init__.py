@@ -1,1 +1,1 @@
-"""What a pipeline declares and what a catalog holds, as values: no input and no output."""
+"""The values that a pipeline declares and a catalog holds. Nothing here does I/O."""

@@ -1,4 +1,4 @@
-"""Which stores, catalogs and notifiers there are: one entry for each kind of URL.
+"""The registry of stores, catalogs and notifiers: one entry for each kind of URL.
 
 A new kind is one module with an opener, and one entry here. The checks of pipeline files, the runtime, the
 bundle and the function's environment all read these tables. Nothing that an entry names is imported before
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What is known of one kind of URL before it is opened."""
+    """The facts about one kind of URL before it is opened."""
 
     prefix: str
-    """What its URLs begin with; empty for paths."""
+    """The prefix of its URLs; empty for paths."""
     form: str
     """How a person writes it."""
     pattern: str
@@ -72,7 +72,7 @@ CATALOGS = (
 )
 """``opener(declared, directory, shared, *, read_only) -> AbstractContextManager[Catalog]``
 
-With ``read_only``, a catalog that doesn't exist yet isn't made: an empty one stands for it.
+With ``read_only``, a missing catalog isn't created: an empty one takes its place.
 """
 
 NOTIFIERS = (
@@ -104,7 +104,7 @@ QUEUE = Backend(
 
 
 OWNER = "renditions.local.owners:Owner"
-"""What tells whether a lease's owner still runs, where the catalog is a file: ``OWNER(folder)``"""
+"""The owner of leases if the catalog is a file, which can check other owners: ``OWNER(folder)``"""
 
 
 def spell_forms(table: Sequence[Backend]) -> str:

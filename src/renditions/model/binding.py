@@ -1,4 +1,4 @@
-"""What a catalog belongs to: its pipeline file, its source and output, and the generation in force.
+"""A catalog's binding: its pipeline file, its source and output, and the current generation.
 
 A catalog keeps one binding beside its records. A process that finds another pipeline file, another source or
 a newer generation there stops writing.
@@ -17,19 +17,19 @@ from renditions.model.record import format_time, parse_time
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a run held back instead of doing it, and why."""
+    """Work that a run held back, and the reason."""
 
     what: str
     """``removals`` or ``output``."""
     count: int
-    """How many pictures it is about."""
+    """How many pictures it concerns."""
     why: str
     since: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One catalog's place in the world."""
+    """The binding of one catalog."""
 
     catalog_id: str
     """Drawn at random when the catalog is made: the marks in its source and its outputs carry it."""
@@ -50,7 +50,7 @@ class Binding:
     former_outputs: tuple[str, ...] = ()
     """Output stores that this catalog used before, where objects may be left."""
     held: tuple[Held, ...] = ()
-    """What the last full run held back."""
+    """Work that the last full run held back."""
     schema: int = 1
     """The version of this form; a catalog with a higher one is refused."""
     revision: int = 0
@@ -63,7 +63,7 @@ class Binding:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Binding:
-        """Return the binding of which :meth:`to_item` made ``item``; unknown fields are left out."""
+        """Return the binding that :meth:`to_item` turned into ``item``, without unknown fields."""
         names = {field.name for field in dataclasses.fields(cls)}
         known = {name: value for name, value in item.items() if name in names}
         held = tuple(

@@ -1,4 +1,4 @@
-"""The types that a pipeline file's fields have: what each allows, said once, in annotations.
+"""The types of a pipeline file's fields: their limits and words, as annotations.
 
 ``pipeline_file`` reads files by them and ``pipeline_file.schema`` makes the JSON Schema from them. Only the
 standard library is needed here, so that a deployed function can do without the validator.
@@ -44,7 +44,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """An annotation: a text's regular expression, and in words what it means."""
+    """An annotation: a text's regular expression, and a description of it."""
 
     regex: str
     """It ends in ``(?!\\n)$``, since Python's ``$`` alone lets a line break follow."""
@@ -67,7 +67,7 @@ class Template:
 
     @property
     def expected(self) -> str:
-        """What such a template is, in words."""
+        """The description of such a template."""
         return "a key without empty parts, '.' and '..' ({dir} is empty or ends with its own slash)"
 
 
@@ -104,12 +104,12 @@ class NotEmpty:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that a recipe names, with its content: what decides an output's bytes, whatever it is called."""
+    """A file that a recipe names, with its content: the content decides the output's bytes, not the name."""
 
     name: str
-    """What the pipeline file calls it: a path, or ``source:KEY``."""
+    """Its name in the pipeline file: a path, or ``source:KEY``."""
     content: bytes | None = field(default=None, repr=False)
-    """None for an object of the source that wasn't looked up yet."""
+    """None for an object of the source that wasn't read yet."""
 
     @property
     def source_key(self) -> str | None:
@@ -120,7 +120,7 @@ class Attachment:
     def digest(self) -> str:
         """The SHA-256 of the content."""
         if self.content is None:
-            raise ValueError(f"{self.name} was not looked up yet")
+            raise ValueError(f"{self.name} was not read yet")
         return hashlib.sha256(self.content).hexdigest()
 
 
@@ -144,7 +144,7 @@ PageChoice = Annotated[
     ),
 ]
 SEVERAL_PAGES = r"^all$|[-,]"
-"""What a choice of pages that may be more than one has in it."""
+"""The characters of a choice that can be more than one page."""
 PictureFile = Annotated[
     Attachment,
     Pattern(
@@ -190,7 +190,7 @@ def unwrap(hint: Any) -> tuple[Any, list[Any]]:
 
 
 def matches(pattern: Pattern, text: str) -> bool:
-    """Tell whether the text has the pattern."""
+    """Return whether the text matches the pattern."""
     return re.search(pattern.regex, text) is not None
 
 

@@ -1,8 +1,8 @@
-"""The formats that pictures come in and renditions go out in: what is true of each, and where its code is.
+"""The input and output formats: the facts about each, and the names of its code.
 
-A format is one entry here and one file in ``renditions.imaging.formats``; whatever compares formats reads
-these tables. Code is named ``"module:function"``, of that package, and only imported where pixels are:
-nothing here needs an imaging library.
+A format is one entry here and one file in ``renditions.imaging.formats``; all code that compares formats
+reads these tables. Code is named ``"module:function"``, of that package, and only imported where pixels
+are: nothing here needs an imaging library.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ ShrinkOnLoad = Literal["none", "halves", "any", "drawn"]
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What only some formats need, and an extra installs."""
+    """A library of single formats, installed by an extra."""
 
     distribution: str
-    """What PyPI calls it."""
+    """Its name on PyPI."""
     module: str
-    """What Python imports."""
+    """Its name in an import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFormat:
-    """A format that pictures come in."""
+    """An input format."""
 
     name: str
     suffixes: tuple[str, ...]
     """Of file names, the usual one first."""
     media_type: str
     signature: bytes
-    """A regular expression of how files begin; of those that match, the one that reaches furthest counts."""
+    """A regular expression of the start of its files; if several formats match, the longest match counts."""
     confirm: str | None = None
-    """Tells (content) whether a file of this signature is of the format; None: it always is."""
+    """Returns whether (content) with this signature is of the format; None: always."""
     header: str
     """Returns the ``Header`` of (content, page), and decodes no pixel."""
     decoder: str
@@ -55,32 +55,32 @@ class SourceFormat:
     loader: str | None = None
     """libvips' loader for it; None where another library decodes."""
     check_end: str | None = None
-    """Raises ``Undecodable`` if (content) has no end mark; None: there is none, or the decoder sees to it."""
+    """Raises ``Undecodable`` if (content) has no end mark; None: there is none, or the decoder checks it."""
     check_data: str | None = None
-    """Raises ``Undecodable`` if (content, header, frames) has damage that the decoder doesn't see."""
+    """Raises ``Undecodable`` if (content, header, frames) has damage that the decoder misses."""
     find_animation: str | None = None
-    """Tells of (content, header) whether it is animated; None: by ``has_animation`` and its frames."""
+    """Returns whether (content, header) is animated; None: by ``has_animation`` and its frames."""
     tidy: str | None = None
-    """Returns (content) with a header by the letter, for a second try; None: there is none."""
+    """Returns (content) with a header that follows the standard, for a second try; None: there is none."""
     shrink_on_load: ShrinkOnLoad = "none"
     has_pages: bool = False
-    """Whether pages can be chosen of it."""
+    """Whether it has pages to choose."""
     has_animation: bool = False
     """Whether every frame of an animation can be decoded."""
     is_private: bool = False
-    """Whether its files tell of somebody: no rendition may hold one as it is."""
+    """Whether its files identify a person: no rendition may hold such a file unchanged."""
     is_scriptable: bool = False
-    """Whether a browser may run what is in a file: originals are then only given as downloads."""
+    """Whether a browser may run what is in a file: originals are then only served as downloads."""
     is_exif: bool = False
-    """Whether the file is itself of EXIF's structure."""
+    """Whether the file itself has EXIF's structure."""
     is_warning_damage: bool = False
     """Whether each warning of its decoder means lost pixels."""
     held_bytes_per_pixel: int = 0
-    """What its decoder holds of the whole picture, where it knows no part of one."""
+    """The bytes per pixel of the whole picture that its decoder holds, if it can't decode parts."""
     auto: str
-    """The output format that ``auto`` makes of it."""
+    """Its output format with ``auto``."""
     is_default: bool = True
-    """Whether it is accepted where the pipeline file doesn't say what is."""
+    """Whether it is accepted by default."""
     extra: str | None = None
     """The extra of this package that installs its libraries."""
     libraries: tuple[Library, ...] = ()
@@ -88,7 +88,7 @@ class SourceFormat:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A whole number that an encoder takes: its limits, both allowed, and the one that it gets unasked."""
+    """A whole number that an encoder takes: its limits, both allowed, and its default."""
 
     low: int
     high: int
@@ -97,7 +97,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFormat:
-    """A format that renditions go out in."""
+    """An output format."""
 
     name: str
     extension: str
@@ -111,19 +111,19 @@ class OutputFormat:
     max_side: int = 65_535
     """The longest side that the format, or its encoder here, can hold, in pixels."""
     holds_file: bool = False
-    """Whether it holds the picture's file as it is: nothing is decoded for it."""
+    """Whether it holds the picture's file unchanged: nothing is decoded for it."""
     has_transparency: bool = False
     has_animation: bool = False
     has_pages: bool = False
     quality: Scale | None = None
-    """None where the format has none."""
+    """None if the format has none."""
     searched: str | None = None
-    """The format whose quality ``quality = "auto"`` looks for: the one that the encoder writes."""
+    """The format whose quality ``quality = "auto"`` searches: the one that the encoder writes."""
     effort: Scale | None = None
-    """None where the encoder has no such choice."""
+    """None if the encoder has no such option."""
     has_lossless_choice: bool = False
     choices: tuple[str, ...] = ()
-    """The fields of a recipe that say something about this format and not about all."""
+    """The fields of a recipe that apply to this format but not to all."""
     browser_rank: int | None = None
     """Its place among the formats that browsers show, the smallest files first; None: they don't show it."""
     extra: str | None = None
@@ -131,7 +131,7 @@ class OutputFormat:
     libraries: tuple[Library, ...] = ()
 
     def effort_of(self, declared: int | None) -> int:
-        """Return what the encoder gets: the declared effort, or the default."""
+        """Return the encoder's effort: the declared one, or the default."""
         if self.effort is None:
             raise ValueError(f"{self.name} has no effort")
         return self.effort.default if declared is None else min(declared, self.effort.high)
@@ -263,7 +263,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             name="dicom",
             suffixes=("dcm",),
             media_type="application/dicom",
-            # What stands before its mark may be the beginning of a file of another format.
+            # The bytes before its mark may look like another format.
             signature=rb".{128}DICM",
             header="dicom:read_header",
             decoder="dicom_pixels:decode",
@@ -281,7 +281,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
         ),
     )
 }
-"""The formats that pictures come in, in the order in which they are listed to people."""
+"""The input formats, in the order of lists for people."""
 
 OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
     each.name: each
@@ -379,7 +379,7 @@ OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
         ),
     )
 }
-"""The formats that renditions go out in, in the order in which they are listed to people."""
+"""The output formats, in the order of lists for people."""
 
 DEFAULT_SOURCES = tuple(each.name for each in SOURCE_FORMATS.values() if each.is_default)
 DEFAULT_PATTERNS = tuple(

@@ -1,6 +1,6 @@
-"""What the user declares: the pipeline file as frozen dataclasses, and what follows from it.
+"""The pipeline file as frozen dataclasses, and the values that follow from it.
 
-The classes are the file's one description: each field's annotation carries its range and its sentence.
+The classes are the file's only description: each field's annotation has its range and its sentence.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class MaxRemovals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where pictures land."""
+    """The source of pictures."""
 
     store: Annotated[StoreUrl, _STORE]
     match: Annotated[
@@ -80,7 +80,7 @@ class Source:
     ] = MaxRemovals()
 
     def matches(self, key: str) -> bool:
-        """Tell whether an object of this key is a picture of this pipeline."""
+        """Return whether an object of this key is a picture of this pipeline."""
         if key.rpartition("/")[2].startswith(".") or key.endswith("/"):
             return False
         lower = key.lower()
@@ -89,13 +89,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
-    """What is accepted; anything else is rejected, with the reason."""
+    """The rules for accepted pictures; others are rejected with the reason."""
 
     formats: Annotated[
         tuple[SourceName, ...],
         NotEmpty(),
-        "The formats that are accepted, told by content, never by name; svg, pdf and dicom have to be "
-        "asked for.",
+        "The formats that are accepted, identified by content, never by name. Add svg, pdf and dicom to "
+        "accept them.",
     ] = DEFAULT_SOURCES
     max_bytes: Annotated[ByteCount, 'The largest file, in bytes or as "50 MB".'] = 50_000_000
     max_pixels: Annotated[
@@ -118,28 +118,29 @@ class Accept:
     animation: Annotated[bool, "Whether animated pictures are accepted."] = True
     burned_in_annotation: Annotated[
         bool,
-        "Whether DICOM is accepted of which BurnedInAnnotation says that its pixels tell whom they show.",
+        "Whether DICOM is accepted whose BurnedInAnnotation says that its pixels identify the patient.",
     ] = False
 
     def fingerprint(self) -> str:
-        """Return a hash over the rules: under other rules, every picture is looked at again."""
+        """Return a hash over the rules: a change has every picture checked again."""
         return hash_of(declared_in(self))
 
     @property
     def needs_header(self) -> bool:
-        """Tell whether there is a rule about more than the file's format and size."""
+        """Return whether a rule concerns more than the file's format and size."""
         about_the_file = {"formats", "max_bytes", "max_pixels"}
         return not declared_in(self).keys() <= about_the_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analyze:
-    """What is found out about each picture, and kept in its record."""
+    """The analysis of each picture, kept in its record."""
 
-    exif: Annotated[bool, "Camera, lens, time and exposure, as EXIF has them."] = False
-    position: Annotated[bool, "Where the picture was taken, as EXIF has it: GPS."] = False
+    exif: Annotated[bool, "Record camera, lens, time and exposure from EXIF."] = False
+    position: Annotated[bool, "Record where the picture was taken, from EXIF's GPS data."] = False
     colours: Annotated[
-        Annotated[int, Range(1, 10)] | None, "How many dominant colours: each as #rrggbb with its share."
+        Annotated[int, Range(1, 10)] | None,
+        "The most dominant colours to record, each as #rrggbb with its share.",
     ] = None
     placeholder: Annotated[
         Placeholder, "A blurred preview of some 30 bytes, to show while the picture loads."
@@ -149,14 +150,14 @@ class Analyze:
     ] = False
     sharpness: Annotated[
         bool,
-        "The variance of the Laplacian of luminance, at most 512 pixels on a side: some hundreds of a sharp "
-        "photograph, below 100 of a blurred one.",
+        "The variance of the Laplacian of luminance, at most 512 pixels on a side: some hundreds for a sharp "
+        "photo, below 100 for a blurred one.",
     ] = False
-    transparency: Annotated[bool, "Whether any pixel really is transparent."] = False
+    transparency: Annotated[bool, "Record whether any pixel is transparent."] = False
 
     @property
     def is_wanted(self) -> bool:
-        """Tell whether there is anything to find out."""
+        """Return whether any analysis is declared."""
         return bool(declared_in(self))
 
 
@@ -165,7 +166,7 @@ NO_ANALYSIS = Analyze()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one picture may cost."""
+    """The limits of one picture."""
 
     seconds: Annotated[
         Annotated[int, Range(1, 900)], "How long decoding and rendering one picture may take, in seconds."
@@ -182,7 +183,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputPlace:
-    """Where renditions go."""
+    """The store of the renditions."""
 
     store: Annotated[StoreUrl, _STORE]
     cache_control: Annotated[str | None, "The Cache-Control header that outputs are served with."] = None
@@ -213,35 +214,35 @@ class OutputPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogPlace:
-    """Where the records are."""
+    """The catalog of the records."""
 
     store: Annotated[CatalogUrl, _CATALOG] = "sqlite:renditions.db"
-    key: Annotated[CatalogKey, "What the picture's name is called in a record: the partition key's name."] = (
-        "image_name"
-    )
+    key: Annotated[
+        CatalogKey, "The attribute of a record that has the picture's name: the partition key."
+    ] = "image_name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
-    """Who hears of what."""
+    """One target of notices."""
 
-    on: Annotated[tuple[NoticeEvent, ...], NotEmpty(), "Which results are told."]
+    on: Annotated[tuple[NoticeEvent, ...], NotEmpty(), "The results that are reported."]
     to: Annotated[NotifyUrl, _TARGET]
 
     @property
     def target(self) -> str:
-        """What a record calls this entry by: a hash, because a URL may hold a password."""
+        """The name of this entry in a record: a hash, because a URL may hold a password."""
         return hash_of(self.to)[:12]
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What somebody asked of one picture, beyond what the pipeline declares for all."""
+    """A client's wishes for one picture, beyond the pipeline's declarations for all."""
 
     focus: Focus | None = None
-    """What stays in the middle of renditions with ``gravity = "focus"``."""
+    """The point to keep in the middle of renditions with ``gravity = "focus"``."""
     demanded: tuple[str, ...] = ()
-    """The renditions with ``on_demand`` that it was asked for."""
+    """The requested renditions with ``on_demand``."""
 
 
 NO_WISHES = Wishes()
@@ -266,12 +267,12 @@ class Pipeline:
 
     @cached_property
     def _fingerprints(self) -> dict[tuple[str | None, int | None], Mapping[str, str]]:
-        """By source format and engine, of pictures of which nothing is asked that isn't asked of all."""
+        """By source format and engine, for pictures without wishes."""
         return {}
 
     @cached_property
     def generation(self) -> str:
-        """A fingerprint over what the file declares, wherever its stores are and whoever is notified.
+        """A fingerprint over what the file declares, except its stores and its targets of notices.
 
         Two files of one generation make the same of every picture. The contents of ``source:KEY``
         attachments must have been looked up.
@@ -285,9 +286,10 @@ class Pipeline:
 
     @cached_property
     def rules(self) -> str:
-        """The fingerprint of what pictures are looked at for: ``[accept]``, ``[analyze]`` and ``[limits]``.
+        """The fingerprint of ``[accept]``, ``[analyze]`` and ``[limits]``.
 
-        Time limits don't count, since what took too long isn't rejected. Defaults leave no trace.
+        Time limits don't count, since a timeout doesn't reject a picture. Defaults don't change the
+        fingerprint.
         """
         accept, analyze = self.accept.fingerprint(), declared_in(self.analyze)
         limits = {name: value for name, value in declared_in(self.limits).items() if name != "seconds"}
@@ -295,7 +297,7 @@ class Pipeline:
         return hash_of([accept, *more]) if more else accept
 
     def recipes(self, wishes: Wishes = NO_WISHES) -> Mapping[str, Rendition]:
-        """Return the recipe of each rendition that a picture with these wishes is to have."""
+        """Return the recipe of each rendition that a picture with these wishes must have."""
         return {
             name: rendition.focused_on(wishes.focus)
             for name, rendition in self.renditions.items()
@@ -308,7 +310,7 @@ class Pipeline:
         """Return the fingerprint of each of :meth:`recipes`, for a picture of this format.
 
         Args:
-            wishes: What somebody asked of the picture.
+            wishes: The clients' wishes for the picture.
             source_format: The picture's format, once it was read.
             engine: The last revision that counts; None: all do.
 
@@ -345,9 +347,9 @@ class Pipeline:
     def goal_of(
         self, name: str, etag: str, wishes: Wishes = NO_WISHES, source_format: str | None = None
     ) -> str:
-        """Return a fingerprint over everything that is wanted of this picture as it is now.
+        """Return a fingerprint over everything wanted for this version of the picture.
 
-        A record that was decided for this goal needs no work, and any other does.
+        A record decided for this goal needs no work; any other does.
         """
         fingerprints = self.fingerprints(wishes, source_format, self.output.engine)
         keys = self.output_keys(name, etag, wishes)
@@ -361,7 +363,7 @@ def _numbers(revisions: Iterable[Revision], engine: int | None = None) -> list[i
 
 
 def template_values(name: str, etag: str) -> dict[str, str]:
-    """Return what the template fields that depend on the picture stand for."""
+    """Return the values of the template fields that depend on the picture."""
     base = name.rpartition("/")[2]
     stem, _, _ = base.rpartition(".")
     return {"dir": name[: len(name) - len(base)], "name": base, "stem": stem or base, "etag": etag}
@@ -374,7 +376,7 @@ class FolderPlace:
     path: Path
 
     def spell(self) -> str:
-        """Return what tells two places apart, ending in a slash."""
+        """Return a text that identifies the place; it ends with a slash."""
         return f"{self.path.resolve().as_posix().rstrip('/')}/"
 
 
@@ -386,7 +388,7 @@ class S3Place:
     prefix: str
 
     def spell(self) -> str:
-        """Return what tells two places apart."""
+        """Return a text that identifies the place."""
         return f"s3://{self.bucket}/{self.prefix}"
 
 

@@ -42,7 +42,7 @@ Chroma = Literal["420", "444"]
 Profile = Literal["srgb", "keep"]
 
 NOT_OF_THE_BYTES = ("key", "on_demand")
-"""The fields of a rendition that say nothing about what is in it."""
+"""The fields of a rendition that don't affect its content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Watermark:
     text: Annotated[Line | None, "A line of text, drawn with a thin outline of the opposite tone."] = None
     font: Annotated[
         FontFile | None,
-        "A TrueType or OpenType font file, relative to this file; without it Open Sans, which comes along.",
+        "A TrueType or OpenType font file, relative to this file; without it the bundled Open Sans.",
     ] = None
     colour: Annotated[Colour, "The text's colour."] = "white"
     size: Annotated[Annotated[float, Range(1, 100)], "The mark's width, in percent of the picture's."] = 25.0
@@ -79,28 +79,28 @@ class Watermark:
 class Region:
     """A part of a picture, in percent of its width and height; it ends within the picture."""
 
-    left: Annotated[Percent, "Where it begins, from the left."] = 0.0
-    top: Annotated[Percent, "Where it begins, from the top."] = 0.0
-    width: Annotated[Annotated[float, Range(0.01, 100)], "How wide it is."]
-    height: Annotated[Annotated[float, Range(0.01, 100)], "How high it is."]
+    left: Annotated[Percent, "The left edge, in percent of the picture's width."] = 0.0
+    top: Annotated[Percent, "The top edge, in percent of the picture's height."] = 0.0
+    width: Annotated[Annotated[float, Range(0.01, 100)], "The width, in percent of the picture's."]
+    height: Annotated[Annotated[float, Range(0.01, 100)], "The height, in percent of the picture's."]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Focus:
     """A point of a picture, in percent of its width and height."""
 
-    x: Annotated[Percent, "How far it is from the left."]
-    y: Annotated[Percent, "How far it is from the top."]
+    x: Annotated[Percent, "The distance from the left edge, in percent."]
+    y: Annotated[Percent, "The distance from the top edge, in percent."]
 
     def within(self, region: Region) -> Focus:
-        """Return where the point is in a part of the picture; beyond it, where the part is nearest."""
+        """Return the point's place in a part of the picture, or the part's nearest point."""
         return Focus(
             x=_bounded((self.x - region.left) / region.width),
             y=_bounded((self.y - region.top) / region.height),
         )
 
     def turned(self, rotate: Rotation, flip: Flip) -> Focus:
-        """Return where the point is once the picture was turned clockwise and then mirrored."""
+        """Return the point's place after the picture was rotated clockwise and then mirrored."""
         x, y = self.x, self.y
         for _ in range(rotate // 90):
             x, y = 100 - y, x
@@ -118,9 +118,9 @@ def _bounded(share: float) -> float:
 class Rendition:
     """One declared result, made from each picture.
 
-    The order of operations is fixed, whatever the order in the file: orient, crop, trim, rotate, flip,
-    resize, cut (cover), adjust (grayscale, sepia, brightness, contrast, saturation, gamma, negate), tint,
-    blur, sharpen, pixelate, pad (contain), corners, padding, watermark, flatten, encode.
+    The order of operations is fixed, in any order of the fields in the file: orient, crop, trim, rotate,
+    flip, resize, cut (cover), adjust (grayscale, sepia, brightness, contrast, saturation, gamma, negate),
+    tint, blur, sharpen, pixelate, pad (contain), corners, padding, watermark, flatten, encode.
     """
 
     key: Annotated[
@@ -144,56 +144,57 @@ class Rendition:
     ] = "inside"
     gravity: Annotated[
         Gravity,
-        "What stays when cover cuts, and where contain puts the picture. focus: the point that the picture's "
-        "record has, the center until it has one.",
+        "The part that cover keeps, and the place where contain puts the picture. focus: the point in the "
+        "picture's record, or the center without one.",
     ] = "center"
     focus: Annotated[
-        Focus | None, "What stays in the middle, as far as there is picture around it, when cover cuts."
+        Focus | None, "The point that cover keeps in the middle, as far as the picture reaches."
     ] = None
-    background: Annotated[Colour, "What padding and, where the format has none, transparency become."] = (
+    background: Annotated[Colour, "The colour of padding, and of transparency in formats without it."] = (
         "white"
     )
     enlarge: Annotated[bool, "Whether a picture smaller than the box is enlarged."] = False
     pixel_ratio: Annotated[
         Annotated[float, Range(1, 5)],
-        "What width, height, blur, pixelate, corners and padding are multiplied by, for dense screens.",
+        "The factor of width, height, blur, pixelate, corners and padding, for dense screens.",
     ] = 1.0
     crop: Annotated[
         Region | None, "The part of the upright picture that is used: left, top, width, height in percent."
     ] = None
     trim: Annotated[
         Annotated[int, Range(0, 255)] | None,
-        "Borders are cut off that differ from the upper left pixel by no more than this in any colour.",
+        "Cuts off borders that differ from the upper left pixel by at most this in each colour.",
     ] = None
-    rotate: Annotated[Rotation, "By how many degrees the picture is turned clockwise."] = 0
+    rotate: Annotated[Rotation, "How many degrees the picture is rotated clockwise."] = 0
     flip: Annotated[
-        Flip, "How the turned picture is mirrored: left to right (horizontal), top to bottom, or both."
+        Flip, "How the rotated picture is mirrored: left to right (horizontal), top to bottom, or both."
     ] = "none"
     grayscale: Annotated[bool, "Whether colours become greys of their luminance."] = False
-    sepia: Annotated[bool, "Whether colours become the browns of an old photograph."] = False
-    brightness: Annotated[Annotated[float, Range(0, 10)], "What every colour is multiplied by."] = 1.0
+    sepia: Annotated[bool, "Whether colours become the browns of an old photo."] = False
+    brightness: Annotated[Annotated[float, Range(0, 10)], "The factor of every colour."] = 1.0
     contrast: Annotated[
-        Annotated[float, Range(0, 10)], "What every colour's distance from middle grey is multiplied by."
+        Annotated[float, Range(0, 10)], "The factor of every colour's distance from middle grey."
     ] = 1.0
     saturation: Annotated[
-        Annotated[float, Range(0, 10)], "What every colour's distance from its grey is multiplied by."
+        Annotated[float, Range(0, 10)], "The factor of every colour's distance from its grey."
     ] = 1.0
     gamma: Annotated[
         Annotated[float, Range(0.1, 10)], "Above 1 makes middle tones lighter, below 1 darker."
     ] = 1.0
     negate: Annotated[bool, "Whether every colour becomes its opposite."] = False
     tint: Annotated[
-        OpaqueColour | None, "Colours become tones from black through this one to white, of their luminance."
+        OpaqueColour | None,
+        "Turns colours into tones from black through this colour to white, by their luminance.",
     ] = None
     blur: Annotated[
         Annotated[float, Range(0, 100)], "The standard deviation of a Gaussian blur, in pixels."
     ] = 0.0
     sharpen: Annotated[
         Annotated[float, Range(0, 10)],
-        "The standard deviation, in pixels, of the blur whose difference from the luminance is added to it.",
+        "The standard deviation of an unsharp mask on the luminance, in pixels.",
     ] = 0.0
     pixelate: Annotated[
-        Annotated[int, Range(1, 1000)], "The side of the squares of one colour that it becomes, in pixels."
+        Annotated[int, Range(1, 1000)], "The side of the squares of one colour, in pixels."
     ] = 1
     corners: Annotated[
         Annotated[int | Literal["circle"], RangeOr(0, 65_535, "circle")],
@@ -202,47 +203,47 @@ class Rendition:
     padding: Annotated[
         Annotated[int, Range(0, 10_000)], "How many pixels of the background are added on each side."
     ] = 0
-    watermark: Annotated[Watermark | None, "A picture or a text drawn over it."] = None
+    watermark: Annotated[Watermark | None, "A picture or a text drawn over the rendition."] = None
     quality: Annotated[
         Annotated[int | Literal["auto"], RangeOr(1, 100, "auto")] | None,
-        "1 to 100; without it 82 for JPEG and PDF, 80 for WebP, 60 for AVIF. auto: for each picture the "
-        "lowest that reaches the target.",
+        "1 to 100; the default is 82 for JPEG and PDF, 80 for WebP, 60 for AVIF. auto: the lowest that "
+        "reaches the target, for each picture.",
     ] = None
     target: Annotated[
         Annotated[float, Range(1, 99)],
-        'How near to the resized original quality = "auto" stays: 100 is the same, 80 looks the same side by '
+        'How near quality = "auto" stays to the resized original: 100 is the same, 80 looks the same side by '
         "side.",
     ] = 80.0
     effort: Annotated[
         Annotated[int, Range(0, 9)] | None,
-        "How hard the encoder tries: WebP 0 to 6 (4 without it), AVIF 0 to 9 (1 without it).",
+        "How hard the encoder tries: WebP 0 to 6 (default 4), AVIF 0 to 9 (default 1).",
     ] = None
     lossless: Annotated[bool, "Whether WebP or AVIF keep every pixel as it is."] = False
     animation: Annotated[
-        Animation, 'Whether an animated picture stays one ("keep", GIF and WebP) or gives its first frame.'
+        Animation, 'Whether the rendition keeps an animation ("keep", GIF and WebP) or shows its first frame.'
     ] = "first"
     pages: Annotated[
         PageChoice,
-        'The pages of a PDF or TIFF, or frames of a DICOM, that it is made of: "first", "all", or such as '
-        '"1-3,5". Several need pdf or tiff as the format.',
+        'The pages of a PDF or TIFF, or frames of a DICOM, to use: "first", "all", or a list such as '
+        '"1-3,5". Several need the format pdf or tiff.',
     ] = "first"
     metadata: Annotated[
         Metadata,
-        "What is kept of EXIF, XMP and IPTC. copyright: who made the picture and who has the rights, never "
-        "where it was taken. all: everything but the orientation, since the picture is upright.",
+        "The EXIF, XMP and IPTC data to keep. copyright: the creator and the rights, never the position. "
+        "all: everything except the orientation, since the picture is upright.",
     ] = "none"
     profile: Annotated[
         Profile,
-        "srgb: the colours become those of sRGB. keep: they stay as they are, with the ICC profile that "
-        "defines them; CMYK becomes sRGB all the same.",
+        "srgb: converts colours to sRGB. keep: keeps colours and their ICC profile; CMYK is still converted "
+        "to sRGB.",
     ] = "srgb"
     progressive: Annotated[bool, "Whether JPEG is progressive and PNG interlaced."] = False
     chroma: Annotated[
-        Chroma, "Whether JPEG and AVIF halve the resolution of colours (420) or keep it whole (444)."
+        Chroma, "Whether JPEG and AVIF halve the resolution of colours (420) or keep it (444)."
     ] = "420"
     palette: Annotated[
         Annotated[int, Range(2, 256)] | None,
-        "The most colours that a PNG may have; the encoder makes 2, 4, 16 or 256, whichever still fits.",
+        "The most colours of a PNG; the encoder uses the largest of 2, 4, 16 and 256 that fits.",
     ] = None
     data_uri: Annotated[bool, "Whether Base64 text is a data: URI (RFC 2397)."] = False
     max_bytes: Annotated[
@@ -251,17 +252,17 @@ class Rendition:
     ] = None
     skip_if_larger: Annotated[
         bool,
-        "Whether a file larger than the source's gives way to a copy of that, in JPEG, PNG and WebP, where "
-        "nothing declared would be missing from it.",
+        "Whether a rendition larger than the source is replaced by a copy of it, in JPEG, PNG and WebP, if "
+        "the copy has all that is declared.",
     ] = False
 
     @property
     def needs_pixels(self) -> bool:
-        """Tell whether the picture has to be decoded for it."""
+        """Return whether the picture must be decoded for it."""
         return self.format == AUTO or not OUTPUT_FORMATS[self.format].holds_file
 
     def focused_on(self, point: Focus | None) -> Rendition:
-        """Return what is made of a picture with this focus, a point of the whole upright picture."""
+        """Return the recipe for a picture with this focus, a point of the whole upright picture."""
         if self.gravity != "focus":
             return self
         if point and self.crop:
@@ -273,7 +274,7 @@ class Rendition:
         return int(pixels * Fraction(str(self.pixel_ratio)) + Fraction(1, 2))
 
     def fingerprint(self, raised: Sequence[int] = ()) -> str:
-        """Return a hash over what decides the output's bytes: the recipe, and the engine that makes it.
+        """Return a hash over all that decides the output's bytes: the recipe, and the engine that makes it.
 
         Fields at their default don't count, so that a new field with a default changes none.
 
@@ -287,7 +288,7 @@ class Rendition:
         return hash_of([1, fields, list(raised)] if raised else [1, fields])
 
     def key_template(self, name: str) -> str:
-        """Return ``key`` with everything in it that doesn't depend on the picture."""
+        """Return ``key`` with all fields filled in that don't depend on the picture."""
         constants: dict[str, str] = {"rendition": name, "key": "{dir}{name}"}
         if self.format != AUTO:
             constants |= {"format": self.format, "ext": OUTPUT_FORMATS[self.format].extension}
@@ -308,7 +309,7 @@ class Operation:
 
     name: str
     is_used: Callable[[Rendition], bool]
-    """Tells whether a recipe asks for it."""
+    """Returns whether a recipe asks for it."""
 
 
 _ADJUSTMENTS = ("grayscale", "sepia", "brightness", "contrast", "saturation", "gamma", "negate")

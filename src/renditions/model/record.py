@@ -1,7 +1,7 @@
-"""What the catalog holds of one picture.
+"""The catalog's record of one picture.
 
-A record's JSON form (:meth:`Record.to_item`) is one shape everywhere: what ``renditions show --json``
-prints, what SQLite keeps and what a DynamoDB item holds.
+A record's JSON form (:meth:`Record.to_item`) is the same everywhere: in the output of ``renditions show
+--json``, in SQLite and in a DynamoDB item.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ ATTRIBUTES = frozenset(
         "order", "owner", "output_key", "rendition_count", "rendition_bytes", "processing_microseconds",
     }
 )  # fmt: skip
-"""What a record's JSON form has beside the name; the last seven in DynamoDB alone."""
+"""The attributes of a record's JSON form beside the name; the last seven only in DynamoDB."""
 
 _INTERNAL = frozenset({"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules"})
 
 
 def format_time(moment: datetime) -> str:
-    """Return ISO 8601 in UTC with microseconds, whose text order is the order of time."""
+    """Return ISO 8601 in UTC with microseconds, which sorts as text in the order of time."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def parse_time(text: str) -> datetime:
-    """Return the moment that :func:`format_time` wrote."""
+    """Return the time that :func:`format_time` wrote."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Exif:
-    """What the camera wrote of the picture."""
+    """The camera's data in EXIF."""
 
     make: str | None = None
     model: str | None = None
@@ -77,7 +77,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class DominantColour:
-    """One of the few colours that the picture can be told in."""
+    """One of the picture's dominant colours."""
 
     colour: str
     """``#rrggbb``"""
@@ -87,7 +87,7 @@ class DominantColour:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What was found out about the picture, as far as it was asked for and is there."""
+    """The analysis of a picture: the declared fields that it has."""
 
     exif: Exif | None = None
     position: Position | None = None
@@ -103,7 +103,7 @@ class Analysis:
     unknown: Unknown = ()
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form; what isn't known is left out."""
+        """Return the JSON form without unknown fields."""
         item = dataclasses.asdict(self) | {"colours": [dataclasses.asdict(colour) for colour in self.colours]}
         return _without_empty(
             {name: _without_empty(part) if isinstance(part, dict) else part for name, part in item.items()},
@@ -112,7 +112,7 @@ class Analysis:
 
     @classmethod
     def from_item(cls, item: dict[str, Any]) -> Analysis:
-        """Return the analysis of which :meth:`to_item` made ``item``."""
+        """Return the analysis that :meth:`to_item` turned into ``item``."""
         exif, position = item.get("exif"), item.get("position")
         parts = {
             "exif": Exif(**_split_known(exif, Exif)[0]) if exif else None,
@@ -128,20 +128,20 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """What was found when the source object was read."""
+    """The facts found while reading the source object."""
 
     size_bytes: int
     format: str | None = None
-    """By content: ``jpeg``, ``png``, …; None where nothing known was recognised."""
+    """By content: ``jpeg``, ``png``, …; None if the format is unknown."""
     width: int | None = None
-    """Pixels as displayed, that is after EXIF orientation; None if no pixel was looked at."""
+    """Pixels as displayed, that is after EXIF orientation; None if the pixels weren't read."""
     height: int | None = None
     frames: int | None = None
     analysis: Analysis | None = None
-    """None where nothing was asked for or found, and of a picture that is rejected as a whole."""
+    """None if no analysis was declared or found, and for a rejected picture."""
 
     def completed_from(self, earlier: Original | None) -> Original:
-        """Return this with the dimensions that an earlier look at the same bytes found, if this took none."""
+        """Return this with the dimensions from an earlier reading of the same bytes, if it has none."""
         if self.width is not None or earlier is None:
             return self
         return dataclasses.replace(self, width=earlier.width, height=earlier.height, frames=earlier.frames)
@@ -178,7 +178,7 @@ class Output:
 
     @classmethod
     def from_item(cls, rendition: str, item: Mapping[str, Any]) -> Output:
-        """Return the output of which :meth:`to_item` made ``item``."""
+        """Return the output that :meth:`to_item` turned into ``item``."""
         known, unknown = _split_known(item, cls)
         return cls(rendition=rendition, **known, unknown=unknown)
 
@@ -203,7 +203,7 @@ class Retired:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Retired:
-        """Return the object of which :meth:`to_item` made ``item``."""
+        """Return the object that :meth:`to_item` turned into ``item``."""
         after = item.get("delete_after")
         return cls(item["key"], item["etag"], parse_time(after) if after else None, item.get("place", ""))
 
@@ -214,7 +214,7 @@ LONGEST_LEASE = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a picture, until a time."""
+    """The right to process a picture, until a time."""
 
     owner: str
     until: datetime
@@ -226,23 +226,23 @@ class OwedNotice:
 
     event: NoticeEvent
     target: str
-    """Which ``[[notify]]`` entry, by its fingerprint."""
+    """The fingerprint of the ``[[notify]]`` entry."""
 
 
 MOST_EVENTS = 12
-"""How many events a record keeps; with what is kept of each reason, it stays small."""
+"""How many events a record keeps; reasons are shortened too, so it stays small."""
 
 MOST_REASON_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a picture: it was begun, or decided."""
+    """An event in a picture's history: processing began, or its status was decided."""
 
     timestamp: datetime
     status: Status
     reason: str = ""
-    """Why it was begun, rejected or failed."""
+    """Why processing began, or why it was rejected or failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,24 +261,24 @@ class Record:
     reason: str | None = None
     """Why it was rejected or failed."""
     etag: str = ""
-    """The source object's ETag that the status is about."""
+    """The ETag of the source object for which the status was decided."""
     goal: str = ""
-    """A fingerprint over everything that was wanted of it: see ``Pipeline.goal_of``."""
+    """A fingerprint over everything wanted of it: see ``Pipeline.goal_of``."""
     rules: str = ""
-    """What the object of this ETag was looked at for, and found right: see ``Pipeline.rules``."""
+    """The rules that the object of this ETag was checked by and passed: see ``Pipeline.rules``."""
     original: Original | None = None
     wishes: Wishes = NO_WISHES
     """They stay when the picture is replaced."""
     outputs: tuple[Output, ...] = ()
     """In the order in which the pipeline declares them."""
     errors: tuple[tuple[str, str], ...] = ()
-    """(rendition, reason) of each rendition that couldn't be made though others could."""
+    """(rendition, reason) of each rendition that couldn't be made although others could."""
     pending_keys: tuple[str, ...] = ()
-    """Output keys that may hold something which is not in ``outputs`` (yet, or any more)."""
+    """Output keys that may hold an object that isn't in ``outputs`` (yet, or any more)."""
     attempts: int = 0
-    """How often it has failed since it was last wanted anew."""
+    """How often it has failed since its goal last changed."""
     blocked_by: str | None = None
-    """The picture that holds an output key which this one needs."""
+    """The picture that claims an output key which this one needs."""
     owed: tuple[OwedNotice, ...] = ()
     lease: Lease | None = None
     history: tuple[Event, ...] = ()
@@ -317,9 +317,9 @@ class Record:
         return tuple(sorted(self.claimed_keys()))
 
     def undeleted_keys(self) -> tuple[str, ...]:
-        """Return the output keys that a decided record still has to have deleted.
+        """Return the output keys that must still be deleted.
 
-        A failed picture keeps what may be there: it is the best there is until it can be made.
+        A failed picture keeps its old outputs: they are the best until new ones can be made.
         """
         return () if self.status == "failed" else self.pending_keys
 
@@ -330,7 +330,8 @@ class Record:
     def raised(self) -> Record:
         """Return the record under its next revision, as a catalog stores it.
 
-        A new record's is drawn at random. If each began with 1, a worker could take another's for its own:
+        A new record's is drawn at random. If each began with 1, a worker could mistake another worker's
+        record for its own:
 
             A  begin → r1      …paused past the lease…                            finish(r1) → done
             B                    begin → r2, picture gone: delete      begin → r1
@@ -339,9 +340,9 @@ class Record:
         return dataclasses.replace(self, revision=revision)
 
     def leased_at(self, now: datetime) -> bool:
-        """Tell whether somebody may still be working on it.
+        """Return whether another worker may still process it.
 
-        What ends later than any lease can was taken by a clock that was ahead of ours. Nobody waits for that:
+        A lease that ends later than any can was taken by a clock ahead of ours, and blocks no worker:
 
             A  take until 13:05, by a clock an hour ahead …killed…
             B                                          12:01 take
@@ -349,7 +350,7 @@ class Record:
         return self.lease is not None and now < self.lease.until <= now + LONGEST_LEASE
 
     def to_item(self, key_name: str = "image_name") -> dict[str, Any]:
-        """Return the JSON form; ``key_name`` is what the name is called in it.
+        """Return the JSON form; ``key_name`` is the attribute with the name.
 
         ``processed_*`` describe the first declared rendition; ``renditions`` has them all. Empty
         fields are left out.
@@ -400,7 +401,7 @@ class Record:
 
     @classmethod
     def from_item(cls, item: dict[str, Any], key_name: str = "image_name") -> Record:
-        """Return the record of which :meth:`to_item` made ``item``."""
+        """Return the record that :meth:`to_item` turned into ``item``."""
         original = None
         if "original_size_bytes" in item:
             original = Original(
@@ -451,13 +452,13 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is sent when a picture is done, rejected or failed."""
+    """The message about a picture that is done, rejected or failed."""
 
     event: NoticeEvent
     record: Record
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form: the event, and of the record what isn't the catalog's own affair."""
+        """Return the JSON form: the event, and the record without the catalog's internal attributes."""
         item = self.record.to_item()
         return {"event": self.event} | {name: item[name] for name in item if name not in _INTERNAL}
 
@@ -477,7 +478,7 @@ def _decode_unknown(unknown: Unknown) -> dict[str, Any]:
 
 
 def _without_empty(fields: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return the fields that hold something, without those in ``names``."""
+    """Return the fields that aren't empty, without those in ``names``."""
     return {
         name: value
         for name, value in fields.items()

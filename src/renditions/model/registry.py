@@ -1,4 +1,4 @@
-"""How a registry names code: a table can list what it never imports.
+"""How a registry names code without importing it.
 
 A registry is a table with one entry for each format, store, catalog or notifier. Its entries name functions
 as ``"module:function"``, so that checking a pipeline file imports neither libvips nor botocore.
@@ -25,7 +25,7 @@ def resolve(reference: str) -> Any:
 
 
 def is_installed(module: str) -> bool:
-    """Tell whether a top-level module is installed, without importing it."""
+    """Return whether a top-level module is installed, without importing it."""
     return find_spec(module) is not None
 
 

@@ -1,4 +1,4 @@
-"""What records come to together: how many there are, their bytes and the time that went into them."""
+"""Totals of records: their number, bytes and processing time."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from renditions.model.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over some records; whole numbers, so that what was added can be taken away again."""
+    """Sums over some records; whole numbers, so that additions can be undone exactly."""
 
     pictures: int = 0
     original_bytes: int = 0
     renditions: int = 0
     rendition_bytes: int = 0
     replaced_bytes: int = 0
-    """What would be sent if each rendition were its original."""
+    """The bytes sent if originals were served instead of renditions."""
     processing_microseconds: int = 0
-    """How long the pictures were in work, as far as their histories go back."""
+    """How long processing took, as far as the histories go back."""
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(
@@ -36,7 +36,7 @@ class Totals:
 
     @classmethod
     def of(cls, record: Record) -> Totals:
-        """Return what one record comes to."""
+        """Return the totals of one record."""
         size_bytes = record.original.size_bytes if record.original else 0
         return cls(
             pictures=1,
@@ -44,11 +44,11 @@ class Totals:
             renditions=len(record.outputs),
             rendition_bytes=sum(output.size_bytes for output in record.outputs),
             replaced_bytes=size_bytes * len(record.outputs),
-            processing_microseconds=_time_in_work(record) // timedelta(microseconds=1),
+            processing_microseconds=_processing_time(record) // timedelta(microseconds=1),
         )
 
 
-def _time_in_work(record: Record) -> timedelta:
+def _processing_time(record: Record) -> timedelta:
     time, begun = timedelta(), None
     for event in record.history:
         if event.status == "processing":

@@ -1,4 +1,4 @@
-"""The pictures that a pipeline's recipes take from the source: looked up once, before the work begins."""
+"""The pictures that a pipeline's recipes take from the source: read once, before processing begins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def attach(pipeline: Pipeline, source: Store) -> Pipeline:
     """Return the pipeline with the content of every ``source:KEY`` that it names.
 
     Raises:
-        UsageError: There is no such object, or it is no picture.
+        UsageError: There is no such object, or it isn't a picture.
         StoreFailed: The source can't be read.
 
     """
@@ -42,7 +42,7 @@ def _attach(watermark: Watermark, place: str, source: Store) -> Watermark:
 def _look_up(key: str, image: Attachment, place: str, source: Store) -> Attachment:
     try:
         found = source.get(key)
-    except Rejected as error:  # no key that it can hold, or in an archive
+    except Rejected as error:  # an invalid key, or an archived object
         raise UsageError(f"{place}.image: {key!r} can't be read from the source: {error}") from error
     if found is None:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""What can be wrong in a pipeline file though each of its values is right on its own."""
+"""The mistakes in a pipeline file whose values are valid one by one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ENCODER_CHOICES = {
     field: _formats_with(field)
     for field in ("profile", "skip_if_larger", "progressive", "chroma", "palette", "data_uri", "max_bytes")
 }
-"""The formats that each of these fields says something about."""
+"""The formats that each of these fields applies to."""
 
 PRIVATE_SOURCES = tuple(each.name for each in SOURCE_FORMATS.values() if each.is_private)
 PAGED_OUTPUTS = tuple(sorted(each.name for each in OUTPUT_FORMATS.values() if each.has_pages))
@@ -55,11 +55,11 @@ FILE_CHOICES = tuple(
 """What a format has no use for that holds the picture's file as it is."""
 
 MOST_IN_DYNAMODB = 99
-"""How many renditions a picture can have there: their keys are claimed in one transaction."""
+"""How many renditions a picture can have in DynamoDB: their keys are claimed in one transaction."""
 
 
 def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield what can't be right in one rendition, whatever the pictures."""
+    """Yield the mistakes in one rendition that don't depend on pictures."""
     yield from _check_template(rendition, place)
     yield from _check_box(rendition, place)
     yield from _check_points(rendition, place)
@@ -71,7 +71,7 @@ def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Proble
 
 
 def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Problem]:
-    """Yield what can't be right in one watermark; an object of the source may be still to be looked up."""
+    """Yield the mistakes in one watermark; an object of the source may not be read yet."""
     if (watermark.image is None) == (watermark.text is None):
         found = "neither" if watermark.text is None else "both"
         yield Problem(place, "either an image or a text", found)
@@ -104,7 +104,7 @@ def _check_glyphs(text: str, watermark: Watermark, place: str) -> Iterator[Probl
 
 
 def find_accept_problems(accept: Accept) -> Iterator[Problem]:
-    """Yield rules that say a thing twice or that no picture can keep."""
+    """Yield rules that are duplicates or that no picture can pass."""
     if twice := [name for name in SOURCE_FORMATS if accept.formats.count(name) > 1]:
         yield Problem("accept.formats", "each format once", f"{twice[0]!r} twice")
     missing = [name for name in accept.formats if not is_installed(name)]
@@ -126,7 +126,7 @@ def find_accept_problems(accept: Accept) -> Iterator[Problem]:
 
 
 def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
-    """Yield what the catalog can't hold."""
+    """Yield values that the catalog can't hold."""
     if pipeline.catalog.key in ATTRIBUTES:
         expected = "a name that nothing else in a record has"
         yield Problem("catalog.key", expected, repr(pipeline.catalog.key))
@@ -137,16 +137,16 @@ def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
 
 
 def find_copy_problems(pipeline: Pipeline) -> Iterator[Problem]:
-    """Yield renditions that would hold files as they are which tell of somebody."""
+    """Yield renditions that would copy files that identify a person."""
     private = [name for name in PRIVATE_SOURCES if name in pipeline.accept.formats]
     for name, rendition in pipeline.renditions.items() if private else ():
         if not rendition.needs_pixels:
-            expected = f"none that holds the file as it is where {private[0]} is accepted"
+            expected = f"none that copies the file unchanged where {private[0]} is accepted"
             yield Problem(f"renditions.{name}.format", expected, repr(rendition.format))
 
 
 def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
-    """Yield what can't be right between the tables; ``directory`` is where relative paths start."""
+    """Yield the mistakes between tables; relative paths start at ``directory``."""
     templates = {
         name: rendition.key_template(name)
         for name, rendition in pipeline.renditions.items()
@@ -158,7 +158,7 @@ def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Prob
         catalog = parse_catalog(pipeline.catalog.store, directory)
         catalog = catalog and catalog.resolve()
         spelled = source.spell(), output.spell()
-    except (RuntimeError, OSError) as error:  # no such user's home; a circle of links
+    except (RuntimeError, OSError) as error:  # the home of an unknown user, or a circle of links
         yield Problem("", "folders and files that can be found", str(error))
         return
     yield from _check_keys_apart(templates, pipeline.source, is_folder=isinstance(output, FolderPlace))
@@ -172,7 +172,7 @@ def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Prob
 
 
 def find_warnings(pipeline: Pipeline) -> Iterator[str]:
-    """Yield what is allowed and may surprise."""
+    """Yield warnings about allowed but surprising values."""
     for name in pipeline.accept.formats:
         facts = SOURCE_FORMATS[name]
         suffix = facts.suffixes[0]
@@ -185,12 +185,12 @@ def find_warnings(pipeline: Pipeline) -> Iterator[str]:
         pair = "a/photo.jpg and b/photo.jpg" if "dir" not in used else "photo.jpg and photo.png"
         yield (
             f"renditions.{name}.key: {rendition.key!r} can give two pictures one output, such as {pair}; "
-            "the later one is then rejected. {key}, or {dir} with {name}, tells them apart"
+            "the later one is then rejected. {key}, or {dir} with {name}, keeps them apart"
         )
 
 
 def explain_template(template: str, place: str) -> Problem:
-    """Return what is wrong with a text that is no key template."""
+    """Return the mistake in an invalid key template."""
     for token in re.findall(r"\{\{|\}\}|\{[^{}]*\}|[{}]", template):
         field = token[1:-1]
         if token in ("{", "}"):
@@ -204,7 +204,7 @@ def explain_template(template: str, place: str) -> Problem:
 
 
 def _check_template(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield the fields that this rendition can't fill in."""
+    """Yield the template fields that this rendition can't fill in."""
     for _, field in parse_template(rendition.key):
         if field in ("ext", "format") and rendition.format == AUTO:
             expected = '{name}, since the format that "auto" gives isn\'t known beforehand'
@@ -228,7 +228,7 @@ def _check_box(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_points(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield a crop that goes beyond the picture, and a focus that nothing is cut around."""
+    """Yield a crop that goes beyond the picture, and a focus without a cut."""
     for start, extent in (("left", "width"), ("top", "height")) if rendition.crop else ():
         begin, length = (Fraction(str(getattr(rendition.crop, name))) for name in (start, extent))
         if begin + length > 100:
@@ -243,7 +243,7 @@ def _check_points(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield what the format can't hold or has no use for."""
+    """Yield fields that the format can't hold or doesn't use."""
     if rendition.format == AUTO:
         yield from _check_auto(rendition, place)
         return
@@ -260,7 +260,7 @@ def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
     default = Rendition()
     for field in FILE_CHOICES if facts.holds_file else ():
         if field == "background" and rendition.background == "transparent":
-            continue  # told above
+            continue  # reported above
         if getattr(rendition, field) != getattr(default, field):
             value = getattr(rendition, field)
             found = "a table" if is_dataclass(value) else repr(value)
@@ -274,7 +274,7 @@ def _check_pages(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_sides(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield sides that the format can't hold, as they are declared or as they become."""
+    """Yield sides that the format can't hold, as declared or after multiplication and padding."""
     limit = OUTPUT_FORMATS[rendition.format].max_side
     expected = f"at most {limit:,} pixels with {rendition.format}"
     padding = 2 * rendition.multiplied(rendition.padding)
@@ -334,8 +334,8 @@ def _check_auto(rendition: Rendition, place: str) -> Iterator[Problem]:
 def _check_keys_apart(templates: dict[str, str], source: Source, *, is_folder: bool) -> Iterator[Problem]:
     """Yield renditions that would write the same key, or one below another's, of one picture.
 
-    Templates that differ can meet in a key as well (``{name}`` and ``{stem}.jpg``), so names of pictures
-    are tried.
+    Templates that differ can meet in a key as well (``{name}`` and ``{stem}.jpg``), so this tries names of
+    pictures.
     """
     told = set()
     for picture in _example_names(source):
@@ -366,8 +366,8 @@ def _example_names(source: Source) -> list[str]:
 def _check_loop(pipeline: Pipeline, templates: dict[str, str], source: str, output: str) -> Iterator[Problem]:
     """Yield outputs that could land in the source and so become pictures themselves.
 
-    A key begins with its template's text before the first field. If that and the source's place are not
-    the beginning of one another, no picture can lead from one into the other.
+    A key begins with its template's text before the first field. If neither that text nor the source's
+    place is the beginning of the other, no output can land in the source.
     """
     found = f"{pipeline.output.store!r} and {pipeline.source.store!r}"
     for name, template in templates.items():

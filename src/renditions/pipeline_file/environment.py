@@ -1,4 +1,4 @@
-"""What the environment says in place of a pipeline's fields: the same function, other buckets.
+"""Environment variables that override a pipeline's fields, for the same function with other buckets.
 
 Only the standard library is needed here, so that a deployed function can do without the validator.
 """
@@ -17,7 +17,7 @@ from renditions.model.pipeline import Notify, Pipeline
 
 @dataclass(frozen=True, slots=True)
 class _Override:
-    """One variable: the text that it stands for, of which type that is, and where it goes."""
+    """One variable: the place of its field, the field's type, and how it is set."""
 
     variable: str
     hint: Any
@@ -26,14 +26,14 @@ class _Override:
 
 
 def override(pipeline: Pipeline, environ: Mapping[str, str]) -> tuple[Pipeline, list[Problem]]:
-    """Return the pipeline with what the environment says, and what is wrong in that.
+    """Return the pipeline with the environment's values, and the problems in them.
 
-    An empty variable counts as unset, and what is wrong changes nothing.
+    An empty variable counts as unset, and an invalid one changes nothing.
 
     Args:
-        pipeline: A pipeline whose own fields are right.
-        environ: Where ``SOURCE_BUCKET``, ``SOURCE_PREFIX``, ``OUTPUT_BUCKET``, ``OUTPUT_PREFIX``,
-            ``TABLE_NAME``, ``TABLE_KEY`` and ``SNS_TOPIC_ARN`` are looked for.
+        pipeline: A pipeline whose own fields are valid.
+        environ: May have ``SOURCE_BUCKET``, ``SOURCE_PREFIX``, ``OUTPUT_BUCKET``, ``OUTPUT_PREFIX``,
+            ``TABLE_NAME``, ``TABLE_KEY`` and ``SNS_TOPIC_ARN``.
 
     """
     problems = []
@@ -49,7 +49,7 @@ def override(pipeline: Pipeline, environ: Mapping[str, str]) -> tuple[Pipeline, 
 
 
 def _in_bucket(bucket: str, store: str) -> str:
-    """Return the store's URL in another bucket; what was a folder becomes the whole bucket."""
+    """Return the store's URL in another bucket; a folder becomes the whole bucket."""
     prefix = store.removeprefix("s3://").partition("/")[2] if store.startswith("s3://") else ""
     return f"s3://{bucket}/{prefix}"
 

@@ -1,4 +1,4 @@
-"""How the annotations of ``model.pipeline`` are read: each field's type, its limits and its words."""
+"""Reading of the annotations in ``model``: each field's type, limits and description."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _EXAMPLES = {"B": '"50 MB"', "P": '"100 MP"'}
 
 
 def is_needed(marks: list[Any]) -> bool:
-    """Tell whether an array or table must have an element."""
+    """Return whether an array or table must have an element."""
     return any(isinstance(mark, NotEmpty) for mark in marks)
 
 
 def leaf_type(base: Any, marks: list[Any]) -> Any:
-    """Return the type by which msgspec checks a single value."""
+    """Return the type that msgspec checks a single value by."""
     for mark in marks:
         match mark:
             case Range(low, high):
@@ -55,7 +55,7 @@ def leaf_type(base: Any, marks: list[Any]) -> Any:
 
 
 def _quantity_regex(unit: str) -> str:
-    """Return what sizes look like: not zero, and with a fraction only of a larger unit, so at least 1."""
+    """Return the pattern of sizes: not zero, and with a fraction only of a larger unit, so at least 1."""
     factors = "Ki|Mi|Gi|k|M|G" if unit == "B" else "k|M|G"
     return (
         rf"^(?=[0-9.]*[1-9])([0-9]{{1,15}} ?{unit}|[0-9]{{1,15}}(\.[0-9]{{1,3}})? ?({factors}){unit})(?!\n)$"
@@ -63,7 +63,7 @@ def _quantity_regex(unit: str) -> str:
 
 
 def parse_value(value: Any, base: Any, marks: list[Any]) -> Any:
-    """Return what a pipeline holds of a value that :func:`leaf_type` lets through."""
+    """Return a pipeline's value for one that :func:`leaf_type` accepts."""
     for mark in marks:
         match mark:
             case Quantity():
@@ -76,7 +76,7 @@ def parse_value(value: Any, base: Any, marks: list[Any]) -> Any:
 
 
 def _parse_quantity(value: int | str) -> int:
-    """Return the number that a size such as ``50 MB`` stands for."""
+    """Return the number of a size such as ``50 MB``."""
     if isinstance(value, int):
         return value
     digits = value.rstrip("BPkKMGi ")
@@ -92,7 +92,7 @@ def _parse_duration(value: str) -> float:
 
 
 def _parse_proportion(value: float | str) -> float:
-    """Return the number that a proportion such as ``16:9`` stands for."""
+    """Return the number of a proportion such as ``16:9``."""
     if not isinstance(value, str):
         return float(value)
     across, _, down = value.partition(":")
@@ -107,7 +107,7 @@ def words_of(base: Any, marks: list[Any]) -> tuple[Any, ...]:
 
 
 def describe(base: Any, marks: list[Any]) -> str:
-    """Return in words what a value may be."""
+    """Return a description of the allowed values."""
     for mark in marks:
         match mark:
             case Range(low, high):
@@ -129,5 +129,5 @@ def describe(base: Any, marks: list[Any]) -> str:
 
 
 def is_required(spec: Field[Any]) -> bool:
-    """Tell whether a dataclass' field has no default."""
+    """Return whether a dataclass's field has no default."""
     return spec.default is MISSING and spec.default_factory is MISSING

@@ -1,7 +1,7 @@
 """A checked pipeline as plain data, for JSON, and back without a validator.
 
-This is how a pipeline gets into a function's bundle: it was checked when the bundle was built, and reading
-it there needs the standard library alone. People write TOML, see ``pipeline_file``.
+A function's bundle has its pipeline in this form: the build checks it, and reading it needs only the
+standard library. People write TOML, see ``pipeline_file``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from renditions.model.pipeline import Pipeline
 
 
 def to_plain(pipeline: Pipeline) -> dict[str, Any]:
-    """Return the pipeline as dicts, lists, texts (files' contents in Base64) and numbers.
-
-    Only what differs from the defaults is in it.
-    """
+    """Return the pipeline as dicts, lists, texts (files in Base64) and numbers, without defaults."""
     plain: dict[str, Any] = _to_plain(pipeline)
     return plain
 
@@ -35,7 +32,7 @@ def _to_plain(value: Any) -> Any:
 
 
 def from_plain(plain: Mapping[str, Any]) -> Pipeline:
-    """Return the pipeline of which :func:`to_plain` made this. Nothing is checked."""
+    """Return the pipeline that :func:`to_plain` turned into this, without checks."""
     pipeline: Pipeline = _from_plain(Pipeline, plain)
     return pipeline
 

@@ -1,7 +1,7 @@
-"""The door through which pipeline files come in: TOML -> a checked :class:`Pipeline`, or every problem in it.
+"""Reading of pipeline files: TOML -> a checked :class:`Pipeline`, or every problem in it.
 
-Types, ranges and patterns come from the annotations in ``model``; what concerns several fields at
-once is in ``checks``.
+Types, ranges and patterns come from the annotations in ``model``; rules between several fields are in
+``checks``.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ from renditions.pipeline_file.field_types import (
 )
 
 MAX_ATTACHMENT_BYTES = 10_000_000
-"""The largest file that a recipe may name: it goes to the workers with each picture."""
+"""The largest file that a recipe may name: workers get it with each picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedPipeline:
-    """A pipeline, and what else is known of its file."""
+    """A pipeline, and the facts about its file."""
 
     pipeline: Pipeline
     directory: Path
-    """The folder that relative paths in the file start from: the file's own."""
+    """The folder where relative paths in the file start: the file's own."""
     warnings: tuple[str, ...] = ()
 
 
@@ -59,7 +59,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline
 
     Args:
         path: The file.
-        environ: Where overrides are looked for, see ``environment``; None for no overrides.
+        environ: May have overrides, see ``environment``; None for no overrides.
 
     Raises:
         PipelineError: With every problem that was found.
@@ -77,16 +77,16 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline
 
 
 def parse(text: str, file: str, directory: Path, environ: Mapping[str, str]) -> LoadedPipeline:
-    """Check a pipeline file's text; ``file`` is what errors call it. See :func:`load`."""
+    """Check a pipeline file's text; ``file`` is its name in errors. See :func:`load`."""
     try:
         data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also for numbers and nesting beyond any measure
+    except (ValueError, RecursionError) as error:  # also for extreme numbers and nesting
         raise PipelineError(file, (_describe_syntax(str(error), text),)) from None
     return check(data, file, directory, environ)
 
 
 def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[str, str]) -> LoadedPipeline:
-    """Check what TOML (or JSON, which has the same values) says. See :func:`parse`."""
+    """Check the values of TOML (or JSON, which has the same). See :func:`parse`."""
     reader = _Reader(directory)
     values = reader.read_fields(Pipeline, data, "")
     pipeline: Pipeline | None = None
@@ -96,7 +96,7 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
         reader.problems += find_pipeline_problems(pipeline, directory)
         reader.problems += find_catalog_problems(pipeline)
         reader.problems += find_copy_problems(pipeline)
-    # What concerns several fields is checked among those that are right.
+    # Rules between several fields are checked for the valid ones.
     for name, rendition in values.get("renditions", {}).items():
         reader.problems += find_rendition_problems(rendition, f"renditions.{name}")
     reader.problems += find_accept_problems(values.get("accept", Accept()))
@@ -106,22 +106,22 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
 
 
 class _Reader:
-    """Reads values by their annotated types and collects what is wrong with them."""
+    """Reads values by their annotated types and collects problems."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.problems: list[Problem] = []
         self._order: dict[str, int] = {"": 0}
-        """The places in the file, numbered as they come."""
+        """The places in the file, numbered in their order."""
 
     def read_table(self, cls: Any, data: Any, place: str) -> Any:
-        """Return the dataclass that a table holds, or None if something in it is wrong."""
+        """Return the dataclass that a table holds, or None if a value in it is invalid."""
         before = len(self.problems)
         values = self.read_fields(cls, data, place)
         return cls(**values) if len(self.problems) == before else None
 
     def read_fields(self, cls: Any, data: Any, place: str) -> dict[str, Any]:
-        """Return the values in a table that are right."""
+        """Return the valid values in a table."""
         if not isinstance(data, dict):
             self._wrong(place, "a table", data)
             return {}
@@ -145,7 +145,7 @@ class _Reader:
         return {name: value for name, value in values.items() if value is not None}
 
     def read(self, hint: Any, value: Any, place: str) -> Any:
-        """Return the value that the type asks for, or None if it is wrong (TOML has no null)."""
+        """Return the value of the declared type, or None if it is invalid (TOML has no null)."""
         base, marks = unwrap(hint)
         if is_dataclass(base) and base is not Attachment:
             return self.read_table(base, value, place)
@@ -183,7 +183,7 @@ class _Reader:
                 )
                 return None
             return Attachment(name, path.read_bytes())
-        except (OSError, RuntimeError) as error:  # RuntimeError: no such user's home
+        except (OSError, RuntimeError) as error:  # RuntimeError: the home of an unknown user
             found = f"{name!r} ({getattr(error, 'strerror', None) or error})"
             self.problems.append(Problem(place, "a file that can be read", found))
             return None
@@ -210,7 +210,7 @@ class _Reader:
         return {name: table for name, table in read.items() if table is not None}
 
     def sort_problems(self) -> tuple[Problem, ...]:
-        """Return the problems in the file's order, and last what isn't in the file."""
+        """Return the problems in the file's order, those without a place in it last."""
 
         def rank(problem: Problem) -> int:
             place = problem.place
@@ -221,7 +221,7 @@ class _Reader:
         return tuple(sorted(self.problems, key=rank))
 
     def _enter(self, place: str, name: str | int) -> str:
-        """Return the place of what has this name, or number, there."""
+        """Return the place of a field or an element below another place."""
         if isinstance(name, int):
             at = f"{place}[{name}]"
         else:
@@ -265,7 +265,7 @@ def _suggest_choice(words: tuple[Any, ...], value: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    """Return a value as a person would recognise it from the file, shortened."""
+    """Return a value as it is in the file, shortened."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict | list) and value:
@@ -277,7 +277,7 @@ def _show(value: Any) -> str:
 
 
 def _describe_syntax(message: str, text: str) -> Problem:
-    """Return tomllib's finding as a problem whose place is the line and column."""
+    """Return tomllib's error as a problem with its line and column."""
     if match := re.fullmatch(r"(.*) \(at (line (\d+), column \d+)\)", message):
         reason, place, number = match[1], match[2], int(match[3])
         return Problem(place, "TOML", f"{_show(text.splitlines()[number - 1].strip())} ({reason})")

@@ -29,8 +29,8 @@ SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
 def json_schema() -> dict[str, Any]:
     """Return the pipeline file's JSON Schema (draft 2020-12).
 
-    It refuses what the loader refuses, but for what no schema can tell: that two renditions would
-    write one key, that an output would land in the source, or what is in another file.
+    It refuses what the loader refuses, except for rules that no schema can express: two renditions with one
+    key, an output in the source, or the content of another file.
     """
     schema = _table_schema(Pipeline)
     rendition = schema["properties"]["renditions"]["additionalProperties"]
@@ -94,7 +94,7 @@ def _watermark_rules() -> Iterator[dict[str, Any]]:
 
 
 def _format_rules(facts: OutputFormat) -> dict[str, Any]:
-    """Return what each field may be with this format."""
+    """Return the allowed values of each field with this format."""
     rules: dict[str, Any] = {
         "width": {"maximum": facts.max_side},
         "height": {"maximum": facts.max_side},

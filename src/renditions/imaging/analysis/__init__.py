@@ -1,1 +1,1 @@
-"""What is found out about a picture, and kept in its record."""
+"""The analysis of a picture, kept in its record."""

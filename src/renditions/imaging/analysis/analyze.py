@@ -1,4 +1,4 @@
-"""What is found out about a picture: from its smallest level that will do, so that it costs next to nothing.
+"""The analysis of a picture, from its smallest sufficient level, so that it costs next to nothing.
 
 All of it is about the first frame, upright and in sRGB. Grey is luma (Rec. 601) on white.
 """
@@ -26,9 +26,9 @@ from renditions.model.record import Analysis, DominantColour
 
 _SHARPNESS_SIDE = 512
 _SMALL_SIDE = 128
-"""In pixels, from which what needs no sharpness is made."""
+"""The side in pixels for everything that needs no sharpness."""
 _HEADROOM = 2
-"""How much larger than these the level must be: how a decoder shrinks would else be measured too."""
+"""How much larger the level must be, so that the decoder's own shrinking isn't measured."""
 _PICKED_SIDE = 48
 _PLACEHOLDER_SIDE = 32
 """Their highest frequency is the sixth."""
@@ -43,38 +43,38 @@ _EXIF = "exif-data"
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What is asked about a picture, and the rule that only its pixels can tell."""
+    """The declared analysis, and the rule that needs pixels."""
 
     analyze: Analyze
     min_sharpness: float | None
 
     @property
     def level(self) -> Rendition | None:
-        """The size in which the picture has to be looked at, as a recipe; None if nothing is asked."""
+        """The size that the analysis needs, as a recipe; None if nothing is declared."""
         side = _HEADROOM * self._side
         return Rendition(width=side, height=side) if side else None
 
     @property
     def _side(self) -> int:
-        """How many pixels on a side are looked at."""
+        """How many pixels on a side are analyzed."""
         if self.analyze.sharpness or self.min_sharpness is not None:
             return _SHARPNESS_SIDE
         return _SMALL_SIDE if self.analyze.is_wanted else 0
 
-    def look_at(self, content: bytes, header: Header, base: Frames) -> Analysis | None:
-        """Return what is found of what is asked, or None if that is nothing.
+    def run(self, content: bytes, header: Header, base: Frames) -> Analysis | None:
+        """Return the declared analysis, or None if it is empty.
 
         Args:
             content: The picture's file.
-            header: What its header says.
+            header: Its header.
             base: The whole first frame, at least as large as :attr:`level`.
 
         Raises:
-            NotAccepted: it is less sharp than the rule has it.
+            NotAccepted: it is less sharp than the rule allows.
             Undecodable: the picture is damaged.
 
         """
-        with translated(Undecodable, "a picture that can be looked at"):
+        with translated(Undecodable, "a picture that can be analyzed"):
             image = base.images[0]
             small = resize(image, _fit(image, self._side)).copy_memory()
             analyze, tags = self.analyze, self._read_tags(content, header, image)
@@ -99,7 +99,7 @@ class Study:
         return read_tags(bytes(image.get(_EXIF)) if image.get_typeof(_EXIF) else b"")
 
     def _check_sharpness(self, small: Any) -> float | None:
-        """Return the sharpness if it is to be recorded."""
+        """Return the sharpness if it must be recorded; check the rule."""
         if not self.analyze.sharpness and self.min_sharpness is None:
             return None
         sharpness = _measure_sharpness(small)
@@ -153,7 +153,7 @@ def _hash(small: Any) -> str:
     """
     values = _luma(resize(small, Size(_HASHED_SIDE, _HASHED_SIDE))).write_to_memory()
     sums = sum_cosines(bytes(values), _HASHED_SIDE, _HASHED_FREQUENCIES)
-    # Rounded, so that what cancels out is nothing at all.
+    # Rounded, so that frequencies that cancel out are exactly zero.
     frequencies = [round(value, 3) for row in sums for value in row]
     middle = median(frequencies)
     bits = "".join(str(int(value > middle)) for value in frequencies)
@@ -161,7 +161,7 @@ def _hash(small: Any) -> str:
 
 
 def _find_colours(image: Any, most: int) -> tuple[DominantColour, ...]:
-    """Return the dominant colours of pixels that are picked, not averaged: those are really there."""
+    """Return the dominant colours of picked, not averaged, pixels, so that the picture has them."""
     size = _fit(image, _PICKED_SIDE)
     picked = image.resize(
         size.width / image.width, vscale=size.height / image.height, kernel="nearest"
@@ -175,12 +175,12 @@ def _find_colours(image: Any, most: int) -> tuple[DominantColour, ...]:
 
 
 def _is_transparent(content: bytes, header: Header, base: Frames) -> bool:
-    """Tell whether any pixel is transparent; where the level doesn't tell, each pixel is looked at."""
+    """Return whether any pixel is transparent; if the level doesn't show it, check each pixel."""
     image = base.images[0]
     if not image.hasalpha():
         return False
     least = image[image.bands - 1].min()
     if header.drawing or base.size == header.displayed:
         return bool(least < _OPAQUE)
-    # Resizing makes 253 of 255 here and there.
+    # Resizing turns some values of 255 into 253.
     return bool(least < _NEARLY_OPAQUE) or has_transparent_pixel(content, header)

@@ -8,7 +8,7 @@ from operator import mul
 
 
 def sum_cosines(values: Sequence[float], width: int, count: int, *, phase: float = 0.5) -> list[list[float]]:
-    """Return how much of each of the ``count`` lowest frequencies is in the values, both ways.
+    """Return the ``count`` lowest frequencies of the values, in both directions.
 
     ``result[v][u]`` is the sum over all x and y of
     ``value(x, y) · cos(π u (x + phase) / width) · cos(π v (y + phase) / height)``: with a phase of one half

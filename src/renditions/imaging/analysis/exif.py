@@ -1,6 +1,6 @@
-"""What a camera wrote of a picture: some tags of EXIF 2.32 (CIPA DC-008), read from its TIFF 6.0 structure.
+"""The camera's data: some tags of EXIF 2.32 (CIPA DC-008), read from its TIFF 6.0 structure.
 
-Nothing in it is trusted: what isn't there, isn't of its type or can't be so is left out.
+Nothing in it is trusted: missing, mistyped and impossible values are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from renditions.model.record import Exif, Position
 MAX_CHARACTERS = 100
 """How long a text may be; the rest is cut off, so that records stay small."""
 _MAX_ENTRIES = 256
-"""How many entries of a directory are looked at; cameras write some 60."""
+"""How many entries of a directory are read; cameras write some 60."""
 _MAX_BYTES = 512
 """How much of a value is read: no tag of interest has more."""
 _ORDERS: Mapping[bytes, Literal["little", "big"]] = {b"II": "little", b"MM": "big"}
@@ -36,7 +36,7 @@ class _Value:
     order: Literal["little", "big"]
 
     def text(self) -> str | None:
-        """Return a text without what can't be shown, or None if there is none."""
+        """Return a text without unprintable characters, or None if it is empty."""
         if self.kind != _ASCII:
             return None
         raw = self.raw.partition(b"\0")[0]
@@ -48,7 +48,7 @@ class _Value:
         return " ".join(shown.split())[:MAX_CHARACTERS].strip() or None
 
     def numbers(self) -> list[float]:
-        """Return the numbers; nothing where one of them is none, as 0/0 is."""
+        """Return the numbers; none of them if one is invalid, such as 0/0."""
         if self.kind not in (_SHORT, _LONG, _RATIONAL):
             return []
         size = _SIZES[self.kind] // (2 if self.kind == _RATIONAL else 1)
@@ -106,7 +106,7 @@ def _read_directory(block: bytes, order: Literal["little", "big"], at: int) -> _
 
 
 def find_exif(tags: Tags) -> Exif | None:
-    """Return what the camera wrote, or None if that is nothing."""
+    """Return the camera's data, or None if there is none."""
     iso = _number(tags.exif, 0x8827)
     found = Exif(
         make=_text(tags.main, 0x010F),
@@ -122,7 +122,7 @@ def find_exif(tags: Tags) -> Exif | None:
 
 
 def find_position(tags: Tags) -> Position | None:
-    """Return where the picture was taken, or None if that isn't told."""
+    """Return where the picture was taken, or None if that isn't recorded."""
     latitude = _degrees(tags.gps, 0x0001, "NS", 90)
     longitude = _degrees(tags.gps, 0x0003, "EW", 180)
     if latitude is None or longitude is None:
@@ -147,7 +147,7 @@ def _number(directory: _Directory, tag: int) -> float | None:
 def _time(moment: str | None, offset: str | None) -> str | None:
     """Return ISO 8601 of EXIF's ``YYYY:MM:DD HH:MM:SS`` and ``±HH:MM``; a wrong offset counts as none."""
     try:
-        taken = datetime.strptime(moment or "", "%Y:%m:%d %H:%M:%S").isoformat()  # noqa: DTZ007 (told apart)
+        taken = datetime.strptime(moment or "", "%Y:%m:%d %H:%M:%S").isoformat()  # noqa: DTZ007 (the offset is separate)
     except ValueError:
         return None
     is_offset = offset and re.fullmatch(r"[+-](0\d|1[0-4]):[0-5]\d", offset)

@@ -1,10 +1,10 @@
 """How near an encoded picture looks to the original: a score, as SSIMULACRA2 would give it.
 
 The error's energy in windows of a picture is divided by the original's own variance there, since texture
-hides what shows on a plain sky (the contrast term of SSIM: Wang, Bovik, Sheikh and Simoncelli, 2004). This
-is done at a half and a quarter of the resolution, where errors are seen that count, on luma and, at a tenth,
-on both chromas (ITU-R BT.601). Over the windows the root of the mean square is taken, so that the worst
-places count more.
+hides errors that show on a plain sky (the contrast term of SSIM: Wang, Bovik, Sheikh and Simoncelli, 2004).
+This is done at a half and a quarter of the resolution, where visible errors appear, on luma and, at a
+tenth, on both chromas (ITU-R BT.601). Over the windows the root of the mean square is taken, so that the
+worst places count more.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _CHROMA_WEIGHT = 0.1
 _SCALES = 2
 _WINDOW = 4
 _UNSEEN_VARIANCE = 30.0
-"""What is hidden where the original is plain, in squared steps of 8 bits."""
+"""The error that is invisible where the original is plain, in squared steps of 8 bits."""
 _SCORE_LOSS = 104.0
-"""By which the root of the distance becomes a loss of score.
+"""The factor from the root of the distance to a loss of score.
 
 Fitted to SSIMULACRA2 of 19 photographs at 600 and 300 pixels, as JPEG, WebP and AVIF of four qualities each:
 between 75 and 90 the standard deviation from it is 2.
@@ -36,7 +36,7 @@ _SUM_OF_SQUARES = 3
 
 
 class Likeness:
-    """What pictures are compared with."""
+    """The original that pictures are compared with."""
 
     def __init__(self, original: Any) -> None:
         """Take an 8-bit image."""
@@ -54,7 +54,7 @@ class Likeness:
 
 
 def _planes(image: Any) -> Any:
-    """Return luma and the chromas at half the resolution; what is transparent lies on grey."""
+    """Return luma and the chromas at half the resolution; transparent parts lie on grey."""
     if image.interpretation != "srgb":
         image = image.colourspace("srgb")
     if image.hasalpha():

@@ -1,4 +1,4 @@
-"""The few colours that a picture can be told in.
+"""The dominant colours of a picture.
 
 The cloud of its colours is cut in two where it spreads most, across its longest axis at the mean, until
 there are as many parts as colours are wanted: Heckbert's median cut (1982) by variance, as Wan, Wong and
@@ -19,7 +19,7 @@ _Pixel = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some of the colours, and how often each of them is there."""
+    """Some of the colours, and how often each occurs."""
 
     colours: Sequence[_Pixel]
     times: Sequence[int]
@@ -71,7 +71,7 @@ def _measure(counted: Iterable[tuple[_Pixel, int]]) -> _Part:
 
 
 def _cut(part: _Part) -> tuple[_Part, _Part]:
-    """Return both halves, of which neither is empty, since the part spreads."""
+    """Return both halves. Neither is empty, since the part spreads."""
     band = part.spreads.index(max(part.spreads))
     counted = list(zip(part.colours, part.times, strict=True))
     below = [each for each in counted if each[0][band] * part.count <= part.sums[band]]

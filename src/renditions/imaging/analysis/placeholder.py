@@ -16,7 +16,7 @@ from renditions.imaging.analysis.cosines import sum_cosines
 
 _BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
 _NOTHING = 1e-9
-"""What at most is left of frequencies that aren't there."""
+"""The largest rounding error of frequencies that should be zero."""
 _LONG, _SHORT = 4, 3
 """BlurHash's frequencies along the longer and the shorter side: what its authors recommend."""
 
@@ -81,7 +81,7 @@ def make_thumbhash(picture: SmallPicture) -> str:
 def _split(picture: SmallPicture) -> list[list[float]]:
     """Return lightness, yellow against blue, red against green and alpha of each pixel, from 0 or -1 to 1.
 
-    What is transparent shows the average colour.
+    Transparent parts have the average colour.
     """
     *bands, alphas = ([value / 255 for value in band] for band in picture.bands())
     total = sum(alphas)
@@ -118,7 +118,7 @@ def _round(value: float) -> int:
 
 
 def make_blurhash(picture: SmallPicture) -> str:
-    """Return the BlurHash of an opaque picture; alpha isn't looked at."""
+    """Return the BlurHash of an opaque picture; alpha is ignored."""
     is_tall = picture.height > picture.width
     across, down = (_SHORT, _LONG) if is_tall else (_LONG, _SHORT)
     bands = [
@@ -147,7 +147,7 @@ def make_blurhash(picture: SmallPicture) -> str:
 
 
 def _linear(value: int) -> float:
-    """Return the light that a value of sRGB (IEC 61966-2-1) stands for, 0 to 1."""
+    """Return the linear light of an sRGB value (IEC 61966-2-1), 0 to 1."""
     share = value / 255
     return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
 
@@ -162,7 +162,7 @@ def _to_srgb(light: float) -> int:
 
 
 def _quantise(value: float) -> int:
-    """Return the place of a value from -1 to 1 among 19, which are closer to each other around 0."""
+    """Return the nearest of 19 steps for a value from -1 to 1; steps are closer together around 0."""
     return max(0, min(18, math.floor(math.copysign(math.sqrt(abs(value)), value) * 9 + 9.5)))
 
 

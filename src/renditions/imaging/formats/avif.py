@@ -1,4 +1,4 @@
-"""AVIF in and out (AV1 in an ISO base media file), by libheif. Of a sequence the primary picture is taken."""
+"""AVIF input and output (AV1 in an ISO base media file), by libheif. A sequence gives its primary picture."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from renditions.model.recipe import Rendition
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return what the header says; no pixel is decoded."""
+    """Return the header, without decoding pixels."""
     return load_header("avif", content, page)
 
 
 def is_animated(content: bytes, header: Header) -> bool:
-    """Tell whether the file holds a sequence, by its major brand if its frames aren't counted."""
+    """Return whether the file holds a sequence, by its major brand if its frames aren't counted."""
     return header.frames > 1 or content[8:12] == b"avis"
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
     """Return the file of an image, or of the frames or pages in it."""
-    # Without the choice libvips subsamples only below quality 90.
+    # By default libvips subsamples only below quality 90.
     options = {"subsample_mode": "off"} if recipe.chroma == "444" else {}
     return bytes(
         image.heifsave_buffer(

@@ -1,9 +1,10 @@
-"""DICOM in: what a data set says of its pixels, and never of whom they show (PS3.3, PS3.5 and PS3.10).
+"""DICOM input: a data set's description of its pixels, never of the patient (PS3.3, PS3.5 and PS3.10).
 
 Only the elements listed here are ever read: those of the patient, the institution and the manufacturer are
 skipped unseen, so that nothing of them can reach a rendition, a record, a notice or a log. That is more than
-the Basic Application Level Confidentiality Profile asks for (PS3.15, annex E), but for what is burned into
-the pixels, which only the file can tell of. pydicom's own words are dropped as well: they quote the file.
+the Basic Application Level Confidentiality Profile asks for (PS3.15, annex E), except for text in the
+pixels, which only the file's header can declare. pydicom's own messages are dropped too, since they quote
+the file.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from renditions.imaging.probe import Header
 
 LARGE_END_FIRST = "1.2.840.10008.1.2.2"
 RAW = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", LARGE_END_FIRST)
-"""The transfer syntaxes of pixels as they are; the first has implicit types, the others explicit ones."""
+"""The transfer syntaxes of raw pixels; the first has implicit types, the others explicit ones."""
 RLE = "1.2.840.10008.1.2.5"
 JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
@@ -52,9 +53,9 @@ _LONG_ELEMENTS = (
     "ExtendedOffsetTableLengths",
 )  # fmt: skip
 _MAX_SHORT_BYTES = 4096
-"""What any other element may have: millions of values would be millions of objects."""
+"""The most bytes of any other element: millions of values would be millions of objects."""
 _CHARACTER_SET = 0x00080005
-"""The one element that pydicom reads unasked."""
+"""The one element that pydicom always reads."""
 _PREAMBLE_BYTES = 132
 _LIBRARIES = ("pydicom", "pylibjpeg", "openjpeg")
 _MAX_PIXEL_RATIO = 100
@@ -64,47 +65,47 @@ _BYTES_PER_FRAGMENT = 8
 
 @dataclass(frozen=True, slots=True)
 class Dicom:
-    """A data set whose description of its pixels makes sense."""
+    """A data set with a valid description of its pixels."""
 
     content: bytes
     """The file."""
     start: int
-    """Where in it the pixels begin."""
+    """Where the pixels begin in it."""
     kind: str
     """Their element's type (VR)."""
     data: Any
-    """pydicom's ``Dataset``, of the elements above."""
+    """pydicom's ``Dataset`` with the elements above."""
     syntax: str
-    """How its pixels are written: the UID of the transfer syntax."""
+    """The encoding of its pixels: the UID of the transfer syntax."""
     colours: str
-    """What they mean: the photometric interpretation."""
+    """The meaning of the values: the photometric interpretation."""
     columns: int
     rows: int
     samples: int
-    """Values of a pixel."""
+    """Values per pixel."""
     bits: int
-    """Of a value, as it is kept: 1, 8 or 16."""
+    """Bits of a stored value: 1, 8 or 16."""
     bits_stored: int
-    """Of these, how many are used."""
+    """How many of these bits are used."""
     is_signed: bool
     frames: int
 
     def open_pixels(self) -> io.BytesIO:
-        """Return the file from its pixels on: none of them is copied before its frame is asked for."""
+        """Return the file from its pixels on; a frame is copied only when it is read."""
         source = io.BytesIO(self.content)
         source.seek(self.start)
         return source
 
     @property
     def offsets(self) -> tuple[bytes, bytes] | None:
-        """Where frames begin and how long they are, if it is told."""
+        """Where frames begin and how long they are, if the file has it."""
         found = self.data.get("ExtendedOffsetTable"), self.data.get("ExtendedOffsetTableLengths")
         return found if all(found) else None
 
     def find(self, frame: int, macro: str, element: str) -> Any:
         """Return the part of the data set that has this element for this frame, or None.
 
-        In enhanced data sets it is in a macro, of the frame's own or for all (PS3.3, C.7.6.16).
+        In enhanced data sets it is in a macro, either the frame's own or the shared one (PS3.3, C.7.6.16).
         """
         own, shared = self.data.get(PER_FRAME) or (), self.data.get(SHARED) or ()
         groups = [*([own[frame]] if frame < len(own) else []), *shared[:1]]
@@ -116,7 +117,7 @@ def read_header(content: bytes, page: int) -> Header:
     """Return how many frames there are, and a frame's size with its pixels made square.
 
     Raises:
-        Undecodable: it is damaged, has no pixels, or they are written in a way that isn't read.
+        Undecodable: it is damaged, has no pixels, or its transfer syntax isn't supported.
         Failed: pydicom isn't installed.
 
     """
@@ -134,9 +135,9 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def read(content: bytes) -> Dicom:
-    """Return the data set; to be called within :func:`guarded`."""
+    """Return the data set; call it within :func:`guarded`."""
     pydicom = library()
-    # Asked first: a deflated data set is inflated by pydicom whatever its size.
+    # Checked first: pydicom inflates a deflated data set of any size.
     source = io.BytesIO(content)
     source.seek(_PREAMBLE_BYTES)
     meta = pydicom.filereader.read_dataset(
@@ -190,7 +191,7 @@ def read(content: bytes) -> Dicom:
 
 
 def _check(dicom: Dicom, available: int) -> None:
-    """Raise ``Undecodable`` if these pixels can't be so, aren't read here, or aren't all in so many bytes."""
+    """Raise ``Undecodable`` if these pixels are contradictory, unsupported or incomplete."""
     samples = 3 if dicom.colours in COLOURS else 1
     if dicom.colours not in (*COLOURS, *GREYS, PALETTE):
         raise Undecodable("expected greys, a palette, RGB or YBR, found another photometric interpretation")
@@ -216,7 +217,7 @@ def _check(dicom: Dicom, available: int) -> None:
 def _square(dicom: Dicom) -> Size:
     """Return the size once a pixel that is wider than high, or higher than wide, is made square.
 
-    Only ever enlarged: no pixel is lost. Which element tells is the order of PS3.3, C.7.6.3.1.7.
+    It only enlarges, so no pixel is lost. The elements are tried in the order of PS3.3, C.7.6.3.1.7.
     """
     for macro, element in (
         ("", "PixelAspectRatio"),
@@ -249,7 +250,7 @@ def _text(data: Any, element: str) -> str:
 
 @cache
 def library() -> Any:
-    """Return pydicom, which says nothing: neither it nor its decoders may quote the file in a log."""
+    """Return pydicom with its log switched off: neither it nor its decoders may quote the file."""
     pydicom = import_extra("pydicom", "dicom")
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     for name in _LIBRARIES:
@@ -259,7 +260,7 @@ def library() -> Any:
 
 @contextmanager
 def guarded(expected: str) -> Iterator[None]:
-    """Raise whatever a damaged data set leads to as ``Undecodable``, without its words or a trace of them."""
+    """Raise any error of a damaged data set as ``Undecodable``, without its message and traceback."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -1,7 +1,7 @@
-"""A DICOM frame's pixels, as they are meant to be seen (PS3.3, C.7.6.3 and C.11; PS3.5, 8.2).
+"""A DICOM frame's pixels as a viewer shows them (PS3.3, C.7.6.3 and C.11; PS3.5, 8.2).
 
-What is stored becomes what was measured (modality LUT), of which a part is shown (window), dark or light
-first. It is all in one table for every value that can be stored, through which the pixels go once.
+Stored values become measured values (modality LUT), and a window selects the visible range, dark or light
+first. One table for all stored values does it in one pass over the pixels.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from renditions.imaging.probe import Header
 from renditions.imaging.resample import enlarge
 from renditions.imaging.vips import Image, load, raise_if_warned, translated
 
-_EXPECTED = "a whole and sound picture"
+_EXPECTED = "a complete and valid picture"
 _SIZ = b"\xff\x4f\xff\x51"
-"""How a codestream of JPEG 2000 begins: SOC and SIZ (ITU-T T.800, A.5.1)."""
+"""The start of a JPEG 2000 codestream: SOC and SIZ (ITU-T T.800, A.5.1)."""
 _NO_TRANSFORM = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
-"""Adobe's segment, which tells JPEG decoders that RGB is no YCbCr (ITU-T T.872, 6.5.3)."""
+"""Adobe's segment, which marks RGB as not YCbCr for JPEG decoders (ITU-T T.872, 6.5.3)."""
 
 
 def decode(content: bytes, header: Header, **_: Any) -> Any:
     """Return the frame as a libvips image of 8 bits, grey or sRGB, its pixels square, without any metadata.
 
     Raises:
-        Undecodable: it is damaged, or its pixels are not as many as the data set says.
+        Undecodable: it is damaged, or has another number of pixels than its data set says.
         Failed: pydicom isn't installed.
 
     """
@@ -107,7 +107,7 @@ def _read_jpeg(dicom: Dicom, frame: int) -> Any:
     """Return the values of a JPEG, decoded by the library for all others."""
     content = _encoded(dicom, frame)
     if dicom.colours == "RGB":
-        # What the file itself says goes before it.
+        # The file's own segment has priority.
         content = content[:2] + _NO_TRANSFORM + content[2:]
     image = load("jpeg", content, fail_on="warning")
     found = (image.width, image.height, image.bands)
@@ -155,7 +155,7 @@ def _unpack(segment: bytes, size: int) -> bytes:
 
 
 def _check_codestream(content: bytes, dicom: Dicom) -> None:
-    """Raise ``Undecodable`` if a JPEG 2000 is of another size than its data set says: it may be of any."""
+    """Raise ``Undecodable`` if a JPEG 2000 has another size than its data set says."""
     sides = [int.from_bytes(content[at : at + 4], "big") for at in (8, 12, 16, 20)]
     samples = int.from_bytes(content[40:42], "big")
     found = (sides[0] - sides[2], sides[1] - sides[3], samples)
@@ -168,7 +168,7 @@ def _describe(dicom: Dicom) -> str:
 
 
 def _stored_values(dicom: Dicom) -> Any:
-    """Return what each value of :func:`_read` stands for."""
+    """Return the grey or colour of each value of :func:`_read`."""
     count = 1 << max(dicom.bits, 8)
     return import_extra("numpy", "dicom").arange(count) - (count // 2 if dicom.is_signed else 0)
 
@@ -190,7 +190,7 @@ def _grey_table(dicom: Dicom, frame: int, stored: Any) -> Any:
 
 
 def _measure(dicom: Dicom, frame: int, values: Any) -> Any:
-    """Return the values after the modality LUT; they themselves if there is none (PS3.3, C.11.1)."""
+    """Return the values after the modality LUT; unchanged without one (PS3.3, C.11.1)."""
     for element in ("ModalityLUTSequence", "RescaleSlope"):
         part = dicom.find(frame, "PixelValueTransformationSequence", element)
         if part is not None:
@@ -219,7 +219,7 @@ def _first(value: Any) -> float:
 
 
 def _find_present(dicom: Dicom, stored: Any, values: Any) -> slice:
-    """Return the range of the values that the frame has, but for what pads it."""
+    """Return the range of the frame's values without padding."""
     numpy = import_extra("numpy", "dicom")
     counts = numpy.frombuffer(stored.hist_find().write_to_memory(), "u4")
     is_present = numpy.zeros(len(values), bool)
@@ -258,7 +258,7 @@ def _colour_table(dicom: Dicom) -> Any:
 
 
 def _table(tones: Any) -> Any:
-    """Return tones from 0 to 1, of one band or three, as an image of one row that ``maplut`` goes through."""
+    """Return tones from 0 to 1, of one band or three, as an image of one row: the table for ``maplut``."""
     numpy = import_extra("numpy", "dicom")
     if not numpy.isfinite(tones).all():
         raise Undecodable("expected a window and a scale of numbers, found others")

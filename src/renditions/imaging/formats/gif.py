@@ -1,6 +1,6 @@
-"""GIF in and out, and whether one is whole: its blocks up to the trailer, each frame's pixels.
+"""GIF input and output, and a check of its blocks and of each frame's pixels.
 
-GIF has no checksums, and its decoder leaves transparent what a frame's data doesn't reach. Blocks are those
+GIF has no checksums, and its decoder leaves missing pixels transparent. Blocks are those
 of GIF89a (appendix B of its specification), LZW is that of its appendix F.
 """
 
@@ -27,13 +27,13 @@ class _Frame:
 
     pixels: int
     code_bits: int
-    """Of a pixel's own code, without those for clearing and the end."""
+    """Bits of a pixel's own code, without those for clearing and the end."""
     start: int
     """Where its sub-blocks begin."""
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return what the header says; no pixel is decoded."""
+    """Return the header, without decoding pixels."""
     return load_header("gif", content, page)
 
 
@@ -47,10 +47,9 @@ def check_end(content: bytes) -> None:
 
 
 def check_data(content: bytes, _: Header, frames: int) -> None:
-    """Raise ``Undecodable`` if one of the first frames has data for fewer pixels than its own.
+    """Raise ``Undecodable`` if one of the first frames has data for too few pixels.
 
-    That is what most damage inside the data comes to, since codes then stand for other runs. The blocks
-    must be sound.
+    Most damage inside the data has this effect, since codes then mean other runs. The blocks must be valid.
     """
     for number, frame in enumerate(islice(_frames(content), frames), 1):
         found = _count_pixels(_join(content, frame.start), frame.code_bits, frame.pixels)
@@ -60,12 +59,12 @@ def check_data(content: bytes, _: Header, frames: int) -> None:
 
 def encode(image: Any, _: Rendition, __: int | None) -> bytes:
     """Return the file of an image, or of the frames or pages in it."""
-    # It has no place for any of it.
+    # The format has no place for metadata.
     return bytes(image.gifsave_buffer(keep="none"))
 
 
 def _frames(content: bytes) -> Iterator[_Frame]:
-    """Yield each image block up to the trailer; raise ``IndexError`` where the file ends before it."""
+    """Yield each image block up to the trailer; raise ``IndexError`` if the file ends before it."""
     at = 13 + _table_bytes(content[10])
     while content[at] != _TRAILER:
         start = at
@@ -100,10 +99,10 @@ def _table_bytes(flags: int) -> int:
 
 
 def _count_pixels(data: bytes, code_bits: int, enough: int) -> int:
-    """Return how many pixels the codes stand for, up to ``enough``, the end code or one that isn't defined.
+    """Return how many pixels the codes cover, up to ``enough``, the end code or an undefined one.
 
-    Each code but the first after a clearing defines the next: what the code before it stands for, and one
-    pixel more. So lengths can be followed without the pixels.
+    Each code except the first after a clearing defines the next: the run of the code before it, and one
+    pixel more. So it can count lengths without the pixels.
     """
     if code_bits > _MAX_CODE_BITS:
         return 0

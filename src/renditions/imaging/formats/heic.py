@@ -1,8 +1,8 @@
-"""HEIC in: the pictures of phones, decoded by libheif (ISO/IEC 23008-12, with HEVC inside).
+"""HEIC input: the pictures of phones, decoded by libheif (ISO/IEC 23008-12, with HEVC inside).
 
-Turning and mirroring are properties of the container, which libheif applies; what EXIF says of the
-orientation is then a remark on what was done. libheif refuses what is cut off and what is larger than
-its header says. HEVC itself has no checksums: other damage inside the picture can't be told.
+Turning and mirroring are properties of the container, which libheif applies; EXIF's orientation then only
+repeats it. libheif rejects files that are cut off or larger than their header says. HEVC itself has no
+checksums, so other damage inside the picture can't be detected.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from renditions.imaging.probe import Header
 from renditions.imaging.vips import GValue, Image
 
 _BLOBS = {"icc_profile": "icc-profile-data", "exif": "exif-data", "xmp": "xmp-data"}
-"""What libheif's and libvips' names for the same blocks are."""
+"""libheif's and libvips' names for the same blocks."""
 
 
 def read_header(content: bytes, _: int) -> Header:
-    """Return what the container says of its primary picture.
+    """Return the header of the container's primary picture.
 
     Raises:
         Undecodable: it is damaged.
@@ -45,7 +45,7 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
         Failed: pillow-heif isn't installed.
 
     """
-    with _translated("a whole and sound picture"):
+    with _translated("a complete and valid picture"):
         picture = _open(content)
         data = picture.data
         is_grey, has_alpha = picture.mode.startswith("L"), picture.mode.endswith(("A", "a"))
@@ -67,7 +67,7 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
 
 def _open(content: bytes) -> Any:
     pillow_heif = import_extra("pillow_heif", "heic")
-    # As in libvips: pictures are what runs in parallel.
+    # As in libvips: whole pictures run in parallel.
     pillow_heif.options.DECODE_THREADS = 1
     pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = False
     file = pillow_heif.open_heif(content, convert_hdr_to_8bit=True)

@@ -8,13 +8,13 @@ _STRUCTURAL = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
 
 
 def is_avif(content: bytes) -> bool:
-    """Tell whether AV1 is in it."""
+    """Return whether it contains AV1."""
     major, others = _read_brands(content)
     return major in _AVIF or (major in _STRUCTURAL and not others.isdisjoint(_AVIF))
 
 
 def is_heic(content: bytes) -> bool:
-    """Tell whether HEVC is in it: what only names its structure is taken for HEIC."""
+    """Return whether it contains HEVC; a file that only names its structure counts as HEIC."""
     major, _ = _read_brands(content)
     return major in _HEIC or (major in _STRUCTURAL and not is_avif(content))
 

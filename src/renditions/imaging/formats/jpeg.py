@@ -1,9 +1,9 @@
-"""JPEG in and out (ITU-T T.81), also as cameras write it against the letter though it is whole.
+"""JPEG input and output (ITU-T T.81), also of cameras that don't quite follow the standard.
 
 Strict decoding stops at any of libjpeg's warnings, because most of them mean damaged pixels. Those that
 can arise before the first scan don't: stray bytes between two segments, and spectral parameters that a
 sequential scan has no use for. :func:`tidied` removes their cause, so that a second strict decoding
-decides; nothing is forgiven within the pixels' own data.
+decides; damage in the pixels' own data is never tolerated.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ _SEQUENTIAL_FRAMES = (0xC0, 0xC1)
 _SEQUENTIAL_PARAMETERS = b"\x00\x3f\x00"
 """First and last coefficient and bit position: the only values that T.81, B.2.3 allows there."""
 _SMALL_JPEG = {"interlace": True, "optimize_scans": True, "trellis_quant": True, "quant_table": 2}
-"""What makes JPEG smallest at equal SSIMULACRA2 of all that the encoder (mozjpeg) offers.
-
-The table is the one that was tuned to MS-SSIM; an encoder without these choices ignores them.
+"""The encoder's (mozjpeg) options for the smallest JPEG at equal SSIMULACRA2. The table is tuned to
+MS-SSIM; an encoder without these options ignores them.
 """
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return what the header says; no pixel is decoded."""
+    """Return the header, without decoding pixels."""
     return load_header("jpeg", content, page)
 
 
 def tidied(content: bytes) -> bytes:
-    """Return the file with a header by the letter, or as it is where its header can't be followed."""
+    """Return the file with a header that follows the standard; unchanged if its header can't be parsed."""
     segments = [content[:2]]
     is_sequential = False
     at = 2
@@ -68,7 +67,7 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
 
 
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
-    """Return the JPEG up to its end mark; None if it is CMYK, profiled and not to be, or faulty."""
+    """Return the JPEG up to its end mark; None if it is CMYK, has an unwanted profile, or is damaged."""
     parts, at = [content[:2]], 2
     while len(segment := content[at : at + 10]) >= 2 and segment[0] == 0xFF:
         marker = segment[1]
@@ -90,7 +89,7 @@ def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile
 
 
 def _is_metadata(segment: bytes) -> bool:
-    """Tell whether a JPEG decodes to the same pixels without it: all but JFIF's and Adobe's own segments."""
+    """Return whether a JPEG needs no such segment for its pixels: all but JFIF's and Adobe's."""
     is_plain_jfif = segment[1] == 0xE0 and segment[4:9] == b"JFIF\0" and len(segment) == 18
     is_adobe = segment[1] == 0xEE and segment[4:9] == b"Adobe"
     return segment[1] == _COM or (segment[1] in _APPLICATION and not is_plain_jfif and not is_adobe)

@@ -1,4 +1,4 @@
-"""What formats have in common that libvips itself reads."""
+"""Shared code of the formats that libvips itself reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from renditions.model.formats import SOURCE_FORMATS
 
 
 def load_header(name: str, content: bytes, page: int = 0) -> Header:
-    """Return what the header of a file of this format says.
+    """Return the header of a file of this format.
 
     Raises:
         Undecodable: the header is damaged.
@@ -31,8 +31,8 @@ def load_header(name: str, content: bytes, page: int = 0) -> Header:
 
 
 def load_pixels(content: bytes, header: Header, **options: Any) -> Any:
-    """Return the lazy image of the header's page; decoding stops at what means lost pixels."""
-    # Other decoders' warnings tell of unknown tags and the like.
+    """Return the lazy image of the header's page; decoding stops at errors that mean lost pixels."""
+    # Other decoders' warnings are about unknown tags and the like.
     fail_on = "warning" if SOURCE_FORMATS[header.format].is_warning_damage else "error"
     return load(header.format, content, **{"fail_on": fail_on} | options | page_option(header.page))
 

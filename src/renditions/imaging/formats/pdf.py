@@ -1,4 +1,4 @@
-"""PDF in, drawn by PDFium as large as it is needed, on white paper (ISO 32000), and out, around JPEGs."""
+"""PDF input, drawn by PDFium on white paper (ISO 32000), and PDF output of JPEGs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from renditions.imaging.vips import Image
 
 _EXTRA = "pdf"
 _LOCK = threading.Lock()
-"""PDFium is not made for several threads."""
+"""PDFium doesn't support several threads."""
 _FINE_SIDE = 10_000
-"""The longer side, in pixels, of the size that tells a page's proportions."""
+"""The longer side, in pixels, of the grid for a page's proportions."""
 _WHITE = (255, 255, 255, 255)
 _END_BYTES = 1024
-"""Where readers look for the end mark: writers append to it."""
+"""Where readers search for the end mark, since writers append to it."""
 _POINTS_PER_INCH = 72
 
 
@@ -102,4 +102,4 @@ def _open(content: bytes) -> Iterator[Any]:
             with pdfium.PdfDocument(content) as document:
                 yield document
         except pdfium.PdfiumError as error:
-            raise Undecodable(f"expected a sound PDF without a password, found: {error}") from error
+            raise Undecodable(f"expected a valid PDF without a password, found: {error}") from error

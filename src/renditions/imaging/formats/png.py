@@ -1,4 +1,4 @@
-"""PNG in and out (ISO/IEC 15948), with the chunk by which an animated one is known."""
+"""PNG input and output (ISO/IEC 15948), with the chunk that marks an animation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PALETTE_DEPTHS = (1, 2, 4, 8)
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return what the header says; no pixel is decoded."""
+    """Return the header, without decoding pixels."""
     return load_header("png", content, page)
 
 
@@ -49,7 +49,7 @@ def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
 
 
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
-    """Return the PNG without the frames of an animation; None if it is profiled and not to be."""
+    """Return the PNG without the frames of an animation; None if it has an unwanted profile."""
     parts, at = [_SIGNATURE], len(_SIGNATURE)
     while at + 12 <= len(content):
         size, name = struct.unpack_from(">I4s", content, at)

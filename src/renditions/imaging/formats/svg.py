@@ -1,8 +1,8 @@
-"""SVG in, drawn by librsvg as large as it is needed, once it was found harmless.
+"""SVG input, drawn by librsvg in the needed size after a safety check.
 
-It is read through first (XML 1.0; SVG 2, chapters 5, 13 and 15), and refused before anything is drawn if
-it isn't one well-formed document, if it has entities, scripts or anything from outside of itself, or if it
-has too much to draw: elements count as often as they are referred to, embedded pictures by their pixels.
+The check reads the document (XML 1.0; SVG 2, chapters 5, 13 and 15) and rejects it before drawing if it
+isn't well-formed, if it has entities, scripts or external references, or if it has too much to draw:
+elements count as often as they are referred to, embedded pictures by their pixels.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
 def read_header(content: bytes, _: int) -> Header:
-    """Return what the drawing says of its size, in CSS pixels.
+    """Return the drawing's own size, in CSS pixels.
 
     Raises:
-        NotAccepted: it has what isn't allowed, or too much of it.
+        NotAccepted: it has forbidden or too many elements.
         Undecodable: it is damaged.
 
     """
@@ -74,7 +74,7 @@ def _fine_scale(stored: Size) -> float:
 
 @dataclass(slots=True)
 class _Part:
-    """An element with all that is in it."""
+    """An element with all its children."""
 
     name: str
     id: str | None = None
@@ -84,7 +84,7 @@ class _Part:
 
 
 class _Scanner:
-    """Reads a drawing through and refuses what isn't allowed."""
+    """Reads a drawing and rejects forbidden content."""
 
     def __init__(self) -> None:
         self._elements = 0
@@ -116,7 +116,7 @@ class _Scanner:
 
     def _read_instruction(self, target: str, _: str) -> None:
         if target == "xml-stylesheet":
-            raise NotAccepted("expected a drawing that needs nothing else, found an xml-stylesheet")
+            raise NotAccepted("expected a drawing without external references, found an xml-stylesheet")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         local = name.rpartition(":")[2]
@@ -130,7 +130,7 @@ class _Scanner:
         if local == "script":
             raise NotAccepted("expected a drawing without scripts, found one")
         if local == "include" and name != local:
-            raise NotAccepted(f"expected a drawing that needs nothing else, found an {name[:100]}")
+            raise NotAccepted(f"expected a drawing without external references, found an {name[:100]}")
         part = _Part(local, attributes.get("id"))
         for attribute, value in attributes.items():
             self._read_attribute(part, attribute.rpartition(":")[2], value)
@@ -167,10 +167,10 @@ class _Scanner:
         elif target[:5].lower() == "data:":
             self._measure_embedded(target[5:])
         else:
-            raise NotAccepted(f"expected a drawing that needs nothing else, found {target[:100]!r}")
+            raise NotAccepted(f"expected a drawing without external references, found {target[:100]!r}")
 
     def _measure_embedded(self, rest: str) -> None:
-        """Refuse an embedded picture of a format that isn't known, or too large with those before it."""
+        """Reject an embedded picture of an unknown format, or one that exceeds the limit of all together."""
         kind, _, text = rest.partition(",")
         data = unquote_to_bytes(text)
         if kind.lower().endswith(";base64"):
@@ -179,7 +179,7 @@ class _Scanner:
         source_format = sniff(data)
         if source_format not in _EMBEDDED:
             raise NotAccepted(f"expected embedded {', '.join(_EMBEDDED)}, found {source_format or 'none'}")
-        with translated(Undecodable, "a sound embedded picture"):
+        with translated(Undecodable, "a valid embedded picture"):
             image = load(source_format, data)
         self._embedded_pixels += image.width * image.height
         if self._embedded_pixels > MAX_EMBEDDED_PIXELS:
@@ -187,7 +187,7 @@ class _Scanner:
             raise NotAccepted(f"expected at most {MAX_EMBEDDED_PIXELS:,} embedded pixels, found {found}")
 
     def _count(self, part: _Part, within: tuple[str, ...]) -> int:
-        """Return how many elements are drawn for this one, those that it refers to among them."""
+        """Return how many elements are drawn for this one, with those that it refers to."""
         if len(within) > MAX_DEPTH:
             raise NotAccepted(f"expected references at most {MAX_DEPTH} deep, found more")
         total = part.elements
@@ -212,9 +212,9 @@ def _check_root(name: str, attributes: dict[str, str]) -> None:
 
 
 def _check_style(text: str) -> None:
-    """Refuse CSS that reaches out of the drawing."""
+    """Reject CSS with external references."""
     if "@import" in text.lower():
-        raise NotAccepted("expected a drawing that needs nothing else, found @import")
+        raise NotAccepted("expected a drawing without external references, found @import")
     for target in _URL.findall(text):
         if not target.startswith("#") and not target.lower().startswith("data:"):
-            raise NotAccepted(f"expected a drawing that needs nothing else, found {target[:100]!r}")
+            raise NotAccepted(f"expected a drawing without external references, found {target[:100]!r}")

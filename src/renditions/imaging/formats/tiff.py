@@ -1,4 +1,4 @@
-"""TIFF in and out, and the checksums of its data, which its decoder doesn't look at.
+"""TIFF input and output, and the checksums of its data, which its decoder ignores.
 
 Numbers are those of TIFF 6.0 (section 2 and the tags of sections 3 and 15) and of BigTIFF. Deflated data
 is a zlib stream (Adobe's TIFF Technical Note 3), which ends in a checksum over what it inflates to (RFC
@@ -28,7 +28,7 @@ _TAGS = (_COMPRESSION, *_OFFSETS, *_COUNTS)
 _SIZES = {3: 2, 4: 4, 16: 8}
 """Bytes of a value of the types SHORT, LONG and LONG8."""
 _PIECE_BYTES = 16_384
-"""What is inflated at once: 17 MB at most come of it."""
+"""How many bytes are inflated at once; they become at most 17 MB."""
 
 
 _MAX_VALUE_BYTES = 16
@@ -36,28 +36,28 @@ _MAX_VALUE_BYTES = 16
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return what the page's header says; no pixel is decoded."""
+    """Return the page's header, without decoding pixels."""
     return load_header("tiff", content, page)
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
     """Return the page, whose decoding stops at any of libtiff's warnings: they mean damaged pixels.
 
-    Unless its directory, which is read first, already makes libtiff warn. Many a whole file's does; but
-    one that can't be read to its end may have lost the palette.
+    Unless its directory, which is read first, already makes libtiff warn. Many valid files do that; but a
+    directory that can't be read to its end may have lost the palette.
     """
     options |= page_option(header.page)
     with warnings_of_libraries() as warnings:
         image = load("tiff", content, **options, fail_on="warning")
     if lost := [warning for warning in warnings if "IO error" in warning]:
-        raise Undecodable(f"expected a whole and sound picture, found: {lost[0]}")
+        raise Undecodable(f"expected a complete and valid picture, found: {lost[0]}")
     return load("tiff", content, **options, fail_on="error") if warnings else image
 
 
 def check_data(content: bytes, header: Header, _: int) -> None:
     """Raise ``Undecodable`` if the page's data is deflated and doesn't match its checksums.
 
-    What can't be followed is left to the decoder.
+    Parts that can't be parsed are left to the decoder.
     """
     fields = _read_directory(content, header.page)
     if fields.get(_COMPRESSION, [0])[0] not in _DEFLATE:
@@ -84,13 +84,13 @@ def _check_stream(data: bytes, most_bytes: int) -> None:
             if inflated > most_bytes:
                 raise Undecodable(f"expected at most {most_bytes:,} bytes in a strip, found more")
     except zlib.error as error:
-        raise Undecodable(f"expected sound deflated data, found: {error}") from error
+        raise Undecodable(f"expected valid deflated data, found: {error}") from error
     if not stream.eof:
         raise Undecodable("expected a deflated strip up to its checksum, found a truncated one")
 
 
 def _read_directory(content: bytes, page: int) -> dict[int, list[int]]:
-    """Return this page's compression and where its data is, as far as its directory can be followed."""
+    """Return this page's compression and the places of its data, if its directory can be parsed."""
     order: Literal["little", "big"] = "little" if content.startswith(b"II") else "big"
     is_big = content[2:4] in (b"+\0", b"\0+")
     entries_size, entry_size, offset_size = (8, 20, 8) if is_big else (2, 12, 4)

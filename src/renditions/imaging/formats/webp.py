@@ -1,4 +1,4 @@
-"""WebP in and out (RFC 9649)."""
+"""WebP input and output (RFC 9649)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from renditions.model.recipe import Rendition
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return what the header says; no pixel is decoded."""
+    """Return the header, without decoding pixels."""
     return load_header("webp", content, page)
 
 
