@@ -193,7 +193,7 @@ def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Not
             *(
                 ask("GET", path)
                 for path in (
-                    "/pictures", "/pictures/photo.jpg", "/originals/photo.jpg", "/plan", "/stats",
+                    "/pictures", "/pictures/photo.jpg", "/originals/photo.jpg", "/plan", "/stats", "/formats",
                     "/renditions/thumb/photo.jpg",
                 )
             ),

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from renditions.core.difference import Outcome
 from renditions.errors import Conflict, StoreFailed, Undecodable, UsageError
+from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Focus, Rendition
 from renditions.web.app import make_app
@@ -165,6 +166,14 @@ def test_pictures_are_listed_newest_first_in_pages_by_status_and_by_prefix(
     assert (totals["pictures"], totals["by_status"]["done"], totals["by_status"]["rejected"]) == (7, 6, 1)
 
 
+def test_the_page_gets_suffixes_types_and_the_order_of_formats(client: TestClient) -> None:
+    formats = client.get("/formats").json()
+    assert {"format": "heic", "suffixes": ["heic", "heif"], "type": "image/heic"} in formats["sources"]
+    assert [each["format"] for each in formats["sources"]] == list(SOURCE_FORMATS)
+    assert formats["shown"][0] == {"format": "avif", "type": "image/avif"}
+    assert formats["shown"][-1] == {"format": "jpeg", "type": "image/jpeg"}
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -184,6 +193,7 @@ def test_an_unchanged_answer_is_304(client: TestClient) -> None:
         "/pictures",
         "/pictures/a/photo.jpg",
         "/stats",
+        "/formats",
         "/renditions/thumb/a/photo.jpg",
         "/originals/a/photo.jpg",
     ):

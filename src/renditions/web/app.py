@@ -27,6 +27,7 @@ from renditions.errors import RenditionsError
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.recipe import Focus
 from renditions.web import pictures
+from renditions.web.formats import describe_formats
 from renditions.web.guard import COOKIE, Guard, is_token
 from renditions.web.headers import Labelled, restrict
 from renditions.web.limits import Gate
@@ -134,6 +135,7 @@ def _routes(api: _Api) -> list[BaseRoute]:
         Route("/retry", api.retry, methods=["POST"]),
         Route("/plan", api.show_plan),
         Route("/stats", api.show_stats),
+        Route("/formats", api.show_formats),
         Route("/health", _tell_health),
     ]
 
@@ -217,6 +219,9 @@ class _Api:
 
     def show_stats(self, request: Request) -> Response:
         return _tagged_json(request, pictures.count_totals(self._service))
+
+    def show_formats(self, request: Request) -> Response:
+        return _tagged_json(request, describe_formats())
 
     def read_original(self, request: Request) -> Response:
         name = request.path_params["name"]

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Protocol
 from urllib.parse import quote
 
-from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.record import Output, Record
+from renditions.web.formats import is_shown
 
 LINK_SECONDS = 3600
 """How long a signed URL is valid. The same one is given for half of that, so that browsers can cache."""
@@ -82,10 +82,5 @@ class BucketLinks:
 
 def find_preview(record: Record) -> Output | None:
     """Return the smallest output that a browser can show, or None."""
-    shown = [output for output in record.outputs if _is_shown(output.format) and output.width]
+    shown = [output for output in record.outputs if is_shown(output.format) and output.width]
     return min(shown, key=lambda output: (output.width or 0) * (output.height or 0), default=None)
-
-
-def _is_shown(name: str) -> bool:
-    """Return whether browsers show this format."""
-    return name in OUTPUT_FORMATS and OUTPUT_FORMATS[name].browser_rank is not None

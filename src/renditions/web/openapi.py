@@ -208,6 +208,13 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                 },
             )
         },
+        "/formats": {
+            "get": _operation(
+                "showFormats",
+                "Show which files can be pictures and which renditions browsers show",
+                {"200": _json("The formats", "Formats"), "304": {"description": "As the ETag said"}},
+            )
+        },
         "/events": {
             "get": _operation(
                 "listen",

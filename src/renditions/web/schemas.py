@@ -150,6 +150,18 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             },
             ("counts", "differences"),
         ),
+        "Formats": _object(
+            {
+                "sources": _array(
+                    _object(
+                        {"format": TEXT, "suffixes": _array(TEXT), "type": TEXT},
+                        ("format", "suffixes", "type"),
+                    )
+                ),
+                "shown": _array(_object({"format": TEXT, "type": TEXT}, ("format", "type"))),
+            },
+            ("sources", "shown"),
+        ),
         "Stats": _object(
             {
                 "pictures": _COUNT,

@@ -56,11 +56,16 @@ export function formatSeconds(seconds) {
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
 
-const SHOWN = new Set(['jpeg', 'png', 'webp', 'avif', 'gif']);
+// What the server knows of formats: of files to upload, and of renditions that a browser shows.
+let formats = null;
+export async function readFormats() {
+  formats ??= await call('GET', '/formats');
+  return formats;
+}
 
 // The renditions that a browser shows, the smallest first.
-export const shownRenditions = (picture) => Object.entries(picture.renditions ?? {})
-  .filter(([, output]) => SHOWN.has(output.format) && output.width)
+export const shownRenditions = (picture, shown) => Object.entries(picture.renditions ?? {})
+  .filter(([, output]) => shown.some(({ format }) => format === output.format) && output.width)
   .sort(([, one], [, other]) => one.width * one.height - other.width * other.height)
   .map(([name]) => name);
 

@@ -1,6 +1,6 @@
 // One picture: its original beside its renditions.
 
-import { call, element, formatBytes, insist, path, shownRenditions } from './api.js';
+import { call, element, formatBytes, insist, path, readFormats, shownRenditions } from './api.js';
 
 const dialog = document.querySelector('#picture');
 let opened = null;
@@ -14,8 +14,8 @@ export async function open(name) {
 // Its own record has more than a list's.
 async function show() {
   const name = opened;
-  const picture = await insist(() => call('GET', `/pictures/${path(name)}`));
-  if (name === opened) draw(picture);
+  const [picture, formats] = await Promise.all([insist(() => call('GET', `/pictures/${path(name)}`)), insist(readFormats)]);
+  if (name === opened) draw(picture, formats.shown);
 }
 
 // The server's last answer about the open picture.
@@ -25,14 +25,14 @@ export async function tell(name, picture) {
   else dialog.close();
 }
 
-function draw(picture) {
-  const shown = shownRenditions(picture);
+function draw(picture, formats) {
+  const shown = shownRenditions(picture, formats);
   dialog.replaceChildren(
     element('div', { class: 'bar' }, element('h2', { id: 'picture-title' }, picture.name), element('button', { type: 'button', onclick: () => dialog.close() }, 'Close')),
     ...(picture.reason ? [element('p', { class: 'reason' }, `${picture.status}: ${picture.reason}`)] : []),
     ...(shown.length ? [compare(picture, shown.at(-1))] : []),
     table(picture),
-    ...(shown.length ? [element('h3', {}, 'For a web page'), snippet(picture, shown)] : []),
+    ...(shown.length ? [element('h3', {}, 'For a web page'), snippet(picture, shown, formats)] : []),
     ...(picture.history ? [element('h3', {}, 'History'), history(picture.history)] : []),
     element('details', {}, element('summary', {}, 'Record'), element('pre', { tabindex: '0' }, JSON.stringify(picture, null, 2))),
     element(
@@ -86,18 +86,18 @@ const isWhole = (picture, { width, height }) => Math.abs(width * picture.origina
   <= Math.max(picture.original_width, picture.original_height);
 
 // A <picture> element with the existing renditions, by format, best first.
-function snippet(picture, outputs) {
+function snippet(picture, outputs, shownFormats) {
   const whole = outputs.filter((name) => isWhole(picture, picture.renditions[name]));
   const shown = whole.length ? whole : outputs;
-  const order = ['avif', 'webp', 'png', 'gif', 'jpeg'];
+  const types = new Map(shownFormats.map(({ format, type }) => [format, type]));
   const key = (name) => path(picture.renditions[name].key);
   const byFormat = Map.groupBy(shown, (name) => picture.renditions[name].format);
-  const formats = [...byFormat.keys()].sort((one, other) => order.indexOf(one) - order.indexOf(other));
+  const formats = [...types.keys()].filter((format) => byFormat.has(format));
   const set = (names) => names.map((name) => `${key(name)} ${picture.renditions[name].width}w`).join(', ');
   const last = formats.at(-1);
   const largest = byFormat.get(last).at(-1);
   const output = picture.renditions[largest];
-  const sources = formats.slice(0, -1).map((format) => `  <source type="image/${format}" srcset="${set(byFormat.get(format))}">\n`);
+  const sources = formats.slice(0, -1).map((format) => `  <source type="${types.get(format)}" srcset="${set(byFormat.get(format))}">\n`);
   const text = `<picture>\n${sources.join('')}  <img src="${key(largest)}" srcset="${set(byFormat.get(last))}"\n    width="${output.width}" height="${output.height}" loading="lazy" alt="">\n</picture>`;
   const button = element('button', { type: 'button', onclick: async () => { await navigator.clipboard.writeText(text); button.textContent = 'Copied'; } }, 'Copy');
   return element('div', {}, element('pre', { tabindex: '0' }, text), button);

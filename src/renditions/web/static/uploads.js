@@ -1,14 +1,9 @@
 // Uploads: a few at a time, each with its progress, and retried when the connection is back.
 
-import { call, element, formatBytes, formatSeconds, isPassing, Problem } from './api.js';
+import { call, element, formatBytes, formatSeconds, isPassing, Problem, readFormats } from './api.js';
 
 const AT_ONCE = 3;
 const ATTEMPTS = 6;
-const TYPES = {
-  jpg: 'image/jpeg', jpeg: 'image/jpeg', png: 'image/png', webp: 'image/webp', avif: 'image/avif', gif: 'image/gif',
-  tif: 'image/tiff', tiff: 'image/tiff', heic: 'image/heic', heif: 'image/heic', svg: 'image/svg+xml', pdf: 'application/pdf',
-  dcm: 'application/dicom',
-};
 
 const section = document.querySelector('#uploads');
 const list = section.querySelector('ul');
@@ -51,6 +46,13 @@ function workSeconds(history) {
   return begun && ended !== begun ? (new Date(ended.timestamp) - new Date(begun.timestamp)) / 1000 : null;
 }
 
+// What a browser doesn't know by the name, the server may.
+async function typeOf(name) {
+  const suffix = name.split('.').pop().toLowerCase();
+  const { sources } = await readFormats();
+  return sources.find(({ suffixes }) => suffixes.includes(suffix))?.type ?? '';
+}
+
 class Upload {
   constructor(file) {
     this.file = file;
@@ -82,9 +84,9 @@ class Upload {
   }
 
   async deliver() {
-    const suffix = this.file.name.split('.').pop().toLowerCase();
+    const type = this.file.type || await this.again(() => typeOf(this.file.name));
     const form = await this.again(() => call('POST', '/uploads', {
-      name: this.file.webkitRelativePath || this.file.name, type: this.file.type || TYPES[suffix] || '', size_bytes: this.file.size,
+      name: this.file.webkitRelativePath || this.file.name, type, size_bytes: this.file.size,
     }));
     named.set(form.name, this);
     await this.again(() => this.send(form));
