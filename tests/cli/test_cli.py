@@ -146,7 +146,7 @@ def test_bad_pictures_are_rejected_with_a_reason_and_block_no_other(tmp_path: Pa
     draw(inbox / "large.png", 1200, 1200)
     (inbox / "half.jpg").write_bytes((inbox / "good.jpg").read_bytes()[:3000])
     frames = [Image.new("P", (64, 48), number) for number in range(4)]
-    frames[0].save(inbox / "moving.gif", save_all=True, append_images=frames[1:], duration=50)
+    frames[0].save(inbox / "moving.webp", save_all=True, append_images=frames[1:], duration=50)
     assert run(tmp_path, "sync").code == 1
     records = {record["image_name"]: record for record in run(tmp_path, "list", "--json").data}
     assert {name: record["status"] for name, record in records.items()} == {
@@ -155,15 +155,15 @@ def test_bad_pictures_are_rejected_with_a_reason_and_block_no_other(tmp_path: Pa
         "half.jpg": "rejected",
         "large.png": "rejected",
         "good.jpg": "done",
-        "moving.gif": "done",
+        "moving.webp": "done",
     }
     assert "empty" in records["empty.jpg"]["reason"]
     assert "no known format" in records["text.jpg"]["reason"]
     assert "premature end" in records["half.jpg"]["reason"]
     assert "1,000,000" in records["large.png"]["reason"]
-    with Image.open(tmp_path / "processed" / "thumb_moving.gif") as one:
+    with Image.open(tmp_path / "processed" / "thumb_moving.webp") as one:
         assert one.format == "JPEG"
-    assert sorted(outputs(tmp_path)) == ["thumb_good.jpg", "thumb_moving.gif"]
+    assert sorted(outputs(tmp_path)) == ["thumb_good.jpg", "thumb_moving.webp"]
     rejected = run(tmp_path, "list", "--status", "rejected", "--json").data
     assert len(rejected) == 4
 

@@ -287,10 +287,6 @@ def test_one_transparent_pixel_of_many_is_found() -> None:
     for source_format in ("png", "webp"):
         source = encoded(picture, source_format)
         assert found_in(source, Analyze(transparency=True)).transparency is True
-    palette = Image.new("P", (900, 900), 3)
-    palette.putpixel((5, 5), 7)
-    source = encoded(palette, "gif", transparency=7)
-    assert found_in(source, Analyze(transparency=True)).transparency is True
     assert found_in(encoded(photo(), "jpeg"), Analyze(transparency=True)).transparency is False
 
 

@@ -91,7 +91,7 @@ def test_a_still_rendition_shows_the_first_frame(source_format: str, recipe: Ren
 @pytest.mark.parametrize("fit", ["cover", "contain", "fill", "inside", "outside"])
 def test_every_frame_is_cut_and_padded_alike(fit: Any) -> None:
     recipe = Rendition(format="webp", width=60, height=60, fit=fit, animation="keep", gravity="attention")
-    made = rendered(animated("gif", 0), recipe)
+    made = rendered(animated("webp", 0), recipe)
     frames, _, _ = frames_of(made.content)
     assert len(frames) == 4
     assert {frame.size for frame in frames} == {(made.width, made.height)}
@@ -99,7 +99,7 @@ def test_every_frame_is_cut_and_padded_alike(fit: Any) -> None:
 
 def test_kept_and_still_renditions_come_from_one_call() -> None:
     result = render(
-        animated("gif", 0),
+        animated("webp", 0),
         Accept(),
         {
             "still": Rendition(width=40),

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 
 from imaging.pictures import BEST, difference, encoded, opened, photo, pixels, shown
 from renditions.imaging.render import render
+from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 
@@ -170,8 +171,9 @@ def test_metadata_is_gone_from_every_output() -> None:
         photo(), "jpeg", exif=exif, icc_profile=WIDE_GAMUT, comment=b"SECRETCOMMENT", xmp=b"<SECRETXMP/>"
     )
     recipes = {
-        output_format: Rendition(format=output_format, width=90)
-        for output_format in ("jpeg", "png", "webp", "avif", "gif", "tiff", "pdf")
+        each.name: Rendition(format=each.name, width=90)
+        for each in OUTPUT_FORMATS.values()
+        if not each.holds_file
     }
     result = render(source, Accept(), recipes)
     assert list(result.made) == list(recipes)

@@ -16,6 +16,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
 from imaging.dicoms import ACCEPT, PNG, SECRET, as_runs, dicom, items, ramp, row, sample, shown
 from imaging.pictures import difference, encoded, opened, photo, pixels
 from renditions.imaging.render import render
+from renditions.model.formats import DEFAULT_SOURCES
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 
@@ -27,7 +28,7 @@ def test_dicom_is_identified_by_its_content_and_described() -> None:
     assert (result.original.format, result.original.frames) == ("dicom", 1)
     assert (result.original.width, result.original.height) == (256, 16)
     assert render(dicom(ramp(0, 255, "u1")), Accept(), {"it": PNG}).rejected == (
-        "expected jpeg, png, webp, avif, gif, tiff, heic, found dicom"
+        f"expected {', '.join(DEFAULT_SOURCES)}, found dicom"
     )
 
 

@@ -116,7 +116,7 @@ def test_missing_pages_fail_only_their_rendition() -> None:
 
 def test_pictures_and_animations_have_one_page() -> None:
     assert difference(shown(encoded(photo(), "png"), Rendition(format="tiff", pages="all")), photo()) == 0
-    animated = encoded(PAGES[0], "gif", save_all=True, append_images=PAGES[1:])
+    animated = encoded(PAGES[0], "webp", save_all=True, append_images=PAGES[1:])
     assert len(frames(rendered(animated, Rendition(format="tiff", pages="all")).content)) == 1
     assert render(animated, Accept(), {"it": Rendition(pages="2")}).errors
 
@@ -144,7 +144,7 @@ def test_the_pixels_of_all_chosen_pages_count() -> None:
 
 
 def test_more_frames_than_allowed_are_rejected_where_they_are_kept() -> None:
-    source = encoded(PAGES[0], "gif", save_all=True, append_images=PAGES[1:])
+    source = encoded(PAGES[0], "webp", save_all=True, append_images=PAGES[1:])
     keep = {"it": Rendition(format="webp", animation="keep")}
     assert (
         render(source, Accept(), keep, limits=Limits(frames=3)).rejected

@@ -1,4 +1,4 @@
-"""GIF alone: whether one is whole."""
+"""GIF alone: whether one is whole, and what its palette hides."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from renditions.imaging.formats.gif import check_data, check_end
 from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
 from renditions.imaging.render import render
-from renditions.model.pipeline import Accept
+from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
 
 RECIPES = {"thumb": Rendition(width=100, format="png"), "web": Rendition(format="webp")}
@@ -66,3 +66,12 @@ def test_every_code_of_a_valid_gif_is_counted(picture: Image.Image) -> None:
     check_data(content, HEADER, 99)
     ours = shown(encoded(picture, "png"), Rendition(format="gif"))
     check_data(encoded(ours, "gif"), HEADER, 1)
+
+
+def test_one_transparent_pixel_of_many_is_found() -> None:
+    palette = Image.new("P", (900, 900), 3)
+    palette.putpixel((5, 5), 7)
+    source = encoded(palette, "gif", transparency=7)
+    analysis = render(source, Accept(), {}, Analyze(transparency=True)).original.analysis
+    assert analysis
+    assert analysis.transparency is True

@@ -51,7 +51,7 @@ def test_decoders_that_hold_the_whole_picture_need_memory_for_it(source_format: 
 
 def test_frames_count_where_they_are_kept() -> None:
     frames = [photo(100, 80).rotate(angle) for angle in (0, 90, 180)]
-    source = encoded(frames[0], "gif", save_all=True, append_images=frames[1:])
+    source = encoded(frames[0], "webp", save_all=True, append_images=frames[1:])
     limits = Limits(memory=70_000)
     kept = render(source, Accept(), {"moving": Rendition(format="webp", animation="keep")}, limits=limits)
     assert "at least 72,000" in (kept.rejected or "")
