@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.environments import ROOT
 from benchmarks.report import Table, describe_machine, replace_section, to_markdown, to_text, today
 from benchmarks.worker import peak_bytes
+from renditions.core.comparison import Comparison
 from renditions.core.ports import StoredObject
 from renditions.core.reconcile import plan
 from renditions.local.folder import FolderStore
@@ -82,10 +83,11 @@ def _measure(work: Path) -> dict[str, object]:
     """Plan once, in this process."""
     now = datetime.now(UTC)
     with SqliteCatalog(work / "catalog.db") as catalog:
+        comparison = Comparison(_PIPELINE, catalog, FolderStore(work / "output", create=True))
         started = time.perf_counter()
         actions = Counter(
             difference.action
-            for difference in plan(_PIPELINE, FolderStore(work / "source"), catalog, clock=lambda: now)
+            for difference in plan(comparison, FolderStore(work / "source"), clock=lambda: now)
         )
         seconds = time.perf_counter() - started
     return {"actions": actions, "seconds": seconds, "peak_bytes": peak_bytes()}

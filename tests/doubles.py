@@ -27,6 +27,8 @@ class MemoryStore:
     def __init__(self) -> None:
         self._objects: dict[str, tuple[StoredObject, bytes]] = {}
         self._writers: dict[str, str] = {}
+        self.folders: set[str] = set()
+        """The folders that are there though nothing may be in them."""
         self._lock = threading.Lock()
 
     def list(
@@ -62,6 +64,9 @@ class MemoryStore:
             self._objects[key] = stored, content
             self._writers[key] = writer
         return stored
+
+    def has_folder(self, prefix: str) -> bool:
+        return prefix in self.folders
 
     def writer_of(self, key: str) -> str | None:
         return self._writers.get(key) or None

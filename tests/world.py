@@ -5,6 +5,7 @@ Every call to a port is a *step*; a test can crash the caller at a step or let a
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,10 +15,13 @@ from typing import Any
 from doubles import MemoryCatalog, MemoryNotifier, MemoryStore
 from faults import promise
 from hashing import expected_output, hash_render
+from renditions.core.ask import PLAIN, Ask
+from renditions.core.comparison import Comparison
 from renditions.core.difference import Outcome
+from renditions.core.guard import Guard
 from renditions.core.ports import IfAbsent, IfMatch, Store
-from renditions.core.process import Processor
-from renditions.core.reconcile import plan
+from renditions.core.process import Process, Processor
+from renditions.core.reconcile import ALLOWED, Run, plan
 from renditions.errors import StoreFailed
 from renditions.model.pipeline import Notify, OutputPlace, Pipeline, Source
 from renditions.model.recipe import Rendition
@@ -64,7 +68,7 @@ class Stepped:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._port, name)
 
-        def step(*args: Any) -> Any:
+        def step(*args: Any, **named: Any) -> Any:
             steps = self._steps
             number = steps.count
             steps.count += 1
@@ -72,7 +76,7 @@ class Stepped:
             if number == steps.at:
                 steps.before()
             try:
-                return method(*args)
+                return method(*args, **named)
             finally:
                 if number == steps.at:
                     steps.after()
@@ -91,6 +95,11 @@ class World:
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     gone: set[str] = field(default_factory=set)
+
+    @property
+    def known(self) -> int:
+        """How many pictures have a record."""
+        return sum(totals.pictures for totals in self.catalog.count().values())
 
     def clock(self) -> datetime:
         """Return the time, which advances a millisecond with each call."""
@@ -139,24 +148,43 @@ class World:
         )
 
     def plan(self) -> list[tuple[str, str]]:
-        """Return (name, action) of everything that sync would do."""
+        """Return (name, action) of everything that differs."""
         return [
             (difference.name, difference.action)
             for difference in self.differences()
             if difference.action != "keep"
         ]
 
-    def differences(self, after: str = "") -> Iterator[Any]:
+    def differences(self, after: str = "", ask: Ask = ALLOWED) -> Iterator[Any]:
         """Yield the plan."""
-        gone = self.gone.__contains__
-        return plan(self.pipeline, self.source, self.catalog, clock=self.clock, is_gone=gone, after=after)
+        comparison = Comparison(self.pipeline, self.catalog, self.output, self.gone.__contains__, ask)
+        return plan(comparison, self.source, clock=self.clock, after=after)
+
+    @property
+    def guard(self) -> Guard:
+        """What holds back removals, as the pipeline declares."""
+        return Guard(self.pipeline.source.max_removals, self.source.has_folder)
+
+    def run(self, process: Process | None = None, **changes: Any) -> Run:
+        """Return a run over everything."""
+        run = Run(
+            differences=lambda: self.differences(ask=changes.get("ask", PLAIN)),
+            process=process or self.processor().process,
+            guard=self.guard,
+            ask=PLAIN,
+            threads=3,
+            stop=threading.Event(),
+            on_outcome=lambda _: None,
+            clock=self.clock,
+        )
+        return replace(run, **changes)
 
     def settle(self, owner: str = "later", rounds: int = 6) -> list[Outcome]:
         """Sync until nothing is left to do."""
         outcomes = []
         for _ in range(rounds):
             todo = self.plan()
-            outcomes += [self.processor(owner).process(name) for name, _ in todo]
+            outcomes += [self.processor(owner).process(name, ALLOWED) for name, _ in todo]
             if not todo:
                 return outcomes
         raise AssertionError(f"never settles: {self.plan()}")

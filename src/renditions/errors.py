@@ -9,7 +9,8 @@
     │   ├── Archived            it must be restored before it can be read
     │   ├── Unrenderable        it is valid, but can't become what is declared
     │   ├── KeyRefused          its key can't exist in the store
-    │   └── KeyTaken            its output's key belongs to another picture
+    │   ├── KeyTaken            its output's key belongs to another picture
+    │   └── ForeignOutput       its output's key holds a file that Renditions didn't write
     ├── Failed                something around the picture broke
     │   ├── RenderTimedOut      a picture took longer than its time limit
     │   ├── WorkerDied          a worker process ended while it held a picture
@@ -22,6 +23,8 @@
     │   │   └── QueueRefused      and won't until a person changes something
     │   └── NotifyFailed        a notice couldn't be delivered
     │       └── NotifyRefused     and can't be until a person changes something
+    ├── BindingRefused        the catalog belongs to another pipeline file, source or deployment
+    ├── Superseded            a newer pipeline is in force: this process must not write any more
     └── Conflict              another process changed the record or object meanwhile: read it again
 
 Each class carries four facts: ``code``, a short name for programs that never changes; ``exit_code``
@@ -130,6 +133,20 @@ class KeyTaken(Rejected):
         self.owner = owner
 
 
+class ForeignOutput(Rejected):
+    """The output's key holds a file that Renditions didn't write."""
+
+    code = "foreign-output"
+    http_status = 409
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"{key} in the output store holds a file that Renditions didn't write. Move it away, or set "
+            "[output] overwrite = true"
+        )
+        self.key = key
+
+
 class Failed(RenditionsError):
     """Something around the picture broke."""
 
@@ -208,6 +225,22 @@ class NotifyRefused(NotifyFailed):
 
     code = "notice-refused"
     retryable = False
+
+
+class BindingRefused(RenditionsError):
+    """The catalog belongs to another pipeline file, another source or a deployment."""
+
+    code = "other-pipeline"
+    exit_code = 2
+    http_status = 409
+
+
+class Superseded(RenditionsError):
+    """Another version of the pipeline file is in force for this catalog."""
+
+    code = "superseded"
+    exit_code = 2
+    http_status = 503
 
 
 class Conflict(RenditionsError):

@@ -102,7 +102,7 @@ def test_plan_lists_exactly_what_sync_then_does(tmp_path: Path) -> None:
     (tmp_path / "inbox" / "one.jpg").unlink()
     draw(tmp_path / "inbox" / "two.jpg", seed=2)
     time.sleep(1.1)
-    assert plan() == [("one.jpg", "remove", [], ["thumb_one.jpg"]), ("two.jpg", "update", ["thumb"], [])]
+    assert plan() == [("two.jpg", "update", ["thumb"], []), ("one.jpg", "remove", [], ["thumb_one.jpg"])]
     assert run(tmp_path, "sync").code == 0
     assert list(outputs(tmp_path)) == ["thumb_two.jpg"]
     assert [record["image_name"] for record in run(tmp_path, "list", "--json").data] == ["two.jpg"]

@@ -42,6 +42,7 @@ from renditions.model.record import (
     OwedNotice,
     Position,
     Record,
+    Retired,
     Status,
 )
 from renditions.model.totals import Totals
@@ -73,7 +74,7 @@ FULL = Record(
     wishes=Wishes(Focus(x=33.3, y=100), ("large", "text")),
     outputs=(
         Output("small", "a/é 🖼.jpg/small.jpg", "o1", "e1", "f1", "jpeg", 10, 2, 1),
-        Output("text", "a/é 🖼.jpg/text.txt", "o2", "e1", "f2", "base64", 0),
+        Output("text", "a/é 🖼.jpg/text.txt", "o2", "e1", "f2", "base64", 0, sha256="ab", is_restored=True),
     ),
     errors=(("large", "too half"),),
     pending_keys=("b", "old/large.jpg"),
@@ -82,6 +83,13 @@ FULL = Record(
     owed=(OwedNotice("rejected", "t1"), OwedNotice("rejected", "t2")),
     lease=Lease("me", NOW + timedelta(minutes=5)),
     history=(Event(NOW, "processing", "it is new"), Event(NOW, "rejected")),
+    place="s3://out/é/",
+    headers="max-age=60",
+    generation=3,
+    retired=(Retired("old", "e0", NOW, "s3://former/"), Retired("undeclared", "e2")),
+    missing_since=NOW,
+    refused_keys=("not ours",),
+    removable_until=NOW,
 )
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

@@ -13,7 +13,8 @@ import pytest
 
 from doubles import MemoryStore
 from renditions.core.leases import reopen, wish
-from renditions.core.ports import IfAbsent, StoredObject
+from renditions.core.ports import IfAbsent, IfMatch, StoredObject
+from renditions.core.reconcile import ALLOWED
 from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
 from renditions.model.pipeline import NO_WISHES, Accept, Analyze, Notify, Wishes
@@ -419,13 +420,37 @@ def test_a_picture_whose_own_renditions_collide_is_rejected(world: World) -> Non
     assert record.reason == "one and two would both write 'photo.jpg'"
 
 
-def test_an_object_without_a_record_is_replaced_with_a_warning(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_foreign_file_under_an_output_key_is_refused_and_stays(world: World) -> None:
     world.upload(NAME, b"one")
-    world.output.put(f"{NAME}/thumb.jpg", b"foreign", IfAbsent(), "image/jpeg")
+    key = f"{NAME}/thumb.jpg"
+    world.output.put(key, b"not ours", IfAbsent(), "image/jpeg")
+    outcome = world.processor().process(NAME)
+    assert outcome.result == "rejected"
+    assert outcome.reason
+    assert key in outcome.reason
+    assert outcome.record
+    assert [made.rendition for made in outcome.record.outputs] == ["large"]
+    assert outcome.record.refused_keys == (key,)
+    world.remove(NAME)
+    assert world.processor().process(NAME, ALLOWED).result == "removed"
+    assert {found.key: world.content(found.key) for found in world.output.list()} == {key: b"not ours"}
+
+
+def test_a_foreign_file_that_is_moved_away_frees_its_key(world: World) -> None:
+    world.upload(NAME, b"one")
+    stored = world.output.put(f"{NAME}/thumb.jpg", b"not ours", IfAbsent(), "image/jpeg")
+    world.processor().process(NAME)
+    world.output.delete(f"{NAME}/thumb.jpg", IfMatch(stored.etag))
+    assert [difference.why for difference in world.differences()] == ["its key may be free now"]
     assert world.processor().process(NAME).result == "done"
-    assert "replaced a/photo.jpg/thumb.jpg, which was there and in no record" in caplog.text
+    world.check_promise()
+
+
+def test_a_foreign_file_is_replaced_where_that_is_declared(world: World) -> None:
+    world.pipeline = replace(world.pipeline, output=replace(world.pipeline.output, overwrite=True))
+    world.upload(NAME, b"one")
+    world.output.put(f"{NAME}/thumb.jpg", b"not ours", IfAbsent(), "image/jpeg")
+    assert world.processor().process(NAME).result == "done"
     world.check_promise()
 
 

@@ -6,16 +6,20 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renditions.core import reconcile
+from renditions.core.ask import PLAIN, Ask
+from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference, Outcome
+from renditions.core.guard import RemovalWindow
 from renditions.core.leases import reopen
 from renditions.core.ports import StoredObject
-from renditions.core.reconcile import Summary, follow, sync
+from renditions.core.reconcile import Following, Summary, follow, sync
 from renditions.errors import StoreFailed
 from renditions.model.recipe import Rendition
 from world import World, make_pipeline
@@ -31,14 +35,8 @@ def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "LONGEST_PAUSE", timedelta())
 
 
-def run_sync(world: World, stop: threading.Event | None = None, **changes: object) -> Summary:
-    return sync(
-        world.differences,
-        world.processor(**changes).process,  # type: ignore[arg-type]
-        threads=3,
-        stop=stop or threading.Event(),
-        on_outcome=lambda _: None,
-    )
+def run_sync(world: World, **changes: object) -> Summary:
+    return sync(world.run(world.processor(**changes).process))  # type: ignore[arg-type]
 
 
 def test_the_second_sync_does_nothing(world: World) -> None:
@@ -104,13 +102,7 @@ def test_the_first_picture_by_name_gets_a_shared_key(world: World, threads: int)
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{stem}.jpg"))
     for name in ("a/photo.jpg", "b/photo.jpg", "c/photo.jpg", "d/photo.png"):
         world.upload(name, name.encode())
-    sync(
-        world.differences,
-        world.processor().process,
-        threads=threads,
-        stop=threading.Event(),
-        on_outcome=lambda _: None,
-    )
+    sync(world.run(threads=threads))
     statuses = [(record.name, record.status, record.blocked_by) for record in world.catalog.list()]
     assert statuses == [
         ("a/photo.jpg", "done", None),
@@ -142,8 +134,8 @@ def test_a_file_that_is_still_being_written_waits_and_loses_nothing(world: World
             found = real_head(key)
             return found and replace(found, complete=False)
 
-        def list(self, after: str) -> Iterator[StoredObject]:
-            return (replace(found, complete=False) for found in world.source.list(after))
+        def list(self, *args: Any) -> Iterator[StoredObject]:
+            return (replace(found, complete=False) for found in world.source.list(*args))
 
     world.upload("photo.jpg", b"two")
     assert world.processor(source=Busy()).process("photo.jpg").result == "waiting"
@@ -158,12 +150,12 @@ def test_a_stopped_sync_finishes_pictures_in_progress(world: World) -> None:
     stop = threading.Event()
     processor = world.processor()
 
-    def process(name: str) -> Outcome:
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
         if name == "05.jpg":
             stop.set()
-        return processor.process(name)
+        return processor.process(name, ask)
 
-    summary = sync(world.differences, process, threads=2, stop=stop, on_outcome=lambda _: None)
+    summary = sync(world.run(process, threads=2, stop=stop))
     assert summary.interrupted
     assert 5 <= summary.results["done"] <= 8
     assert all(record.lease is None for record in world.catalog.list())
@@ -173,12 +165,13 @@ def test_a_stopped_sync_finishes_pictures_in_progress(world: World) -> None:
 
 def test_a_source_that_cannot_be_listed_never_looks_like_an_empty_one(world: World) -> None:
     class Away:
-        def list(self, after: str) -> Iterator[StoredObject]:
+        def list(self, *_: object) -> Iterator[StoredObject]:
             raise StoreFailed("the folder is away")
 
     world.upload("photo.jpg", b"x")
     run_sync(world)
-    differences = reconcile.plan(world.pipeline, Away(), world.catalog, clock=world.clock)  # type: ignore[arg-type]
+    comparison = Comparison(world.pipeline, world.catalog, world.output)
+    differences = reconcile.plan(comparison, Away(), clock=world.clock)  # type: ignore[arg-type]
     with pytest.raises(StoreFailed):
         list(differences)
 
@@ -231,14 +224,15 @@ class TestFollow:
             full.append(1)
             run_sync(world)
 
-        follow(
-            tick(),
-            world.processor().process,
-            sync_all,
+        following = Following(
+            process=world.processor().process,
+            sync_all=sync_all,
+            removals=RemovalWindow(world.guard, lambda: world.known),
             threads=2,
             monotonic_seconds=lambda: 0.0,
             on_outcome=lambda outcome: told.append(f"{outcome.name} {outcome.result}"),
         )
+        follow(tick(), following)
         self.full = len(full)
         return told
 

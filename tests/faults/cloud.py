@@ -18,7 +18,7 @@ from doubles import MemoryCatalog, MemoryStore
 from faults.observer import Observer
 from faults.scheduler import Scheduler
 from hashing import hash_render
-from renditions.core.ports import Condition, IfMatch, StoredObject
+from renditions.core.ports import Condition, IfMatch, OnUnreadable, Place, StoredObject
 from renditions.errors import (
     CatalogFailed,
     CatalogRefused,
@@ -30,10 +30,12 @@ from renditions.errors import (
     StoreRefused,
     WorkerDied,
 )
+from renditions.model.binding import Binding
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
 from renditions.model.record import Notice, Record, Status
 from renditions.model.rendering import Rendering
+from renditions.model.totals import Totals
 
 PAGE = 3
 """How many entries one call of a listing returns."""
@@ -48,11 +50,13 @@ class CloudStore:
     observer: Observer | None = None
     """Sees every change of outputs."""
 
-    def list(self, after: str = "") -> Iterator[StoredObject]:
-        """Page by page; each shows the state at its time."""
+    def list(
+        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+    ) -> Iterator[StoredObject]:
+        """Page by page; each as things are then."""
 
         def page_after(key: str) -> list[StoredObject]:
-            return _page(found for found in self.kept.list() if found.key > key)
+            return _page(self.kept.list(key, prefix))
 
         page: list[StoredObject] = self._call(partial(page_after, after))
         while page:
@@ -67,14 +71,27 @@ class CloudStore:
         got: tuple[StoredObject, bytes] | None = self._call(lambda: self.kept.get(key))
         return got
 
-    def put(self, key: str, content: bytes, condition: Condition, content_type: str) -> StoredObject:
+    def put(
+        self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
+    ) -> StoredObject:
         def put() -> StoredObject:
-            stored = self.kept.put(key, content, condition, content_type)
+            stored = self.kept.put(key, content, condition, content_type, writer)
             if self.observer:
                 self.observer.see_put(self.scheduler.current, key)
             return stored
 
         stored: StoredObject = self._call(put)
+        return stored
+
+    def has_folder(self, prefix: str) -> bool:
+        return False
+
+    def writer_of(self, key: str) -> str | None:
+        writer: str | None = self._call(lambda: self.kept.writer_of(key))
+        return writer
+
+    def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
+        stored: StoredObject | None = self._call(lambda: self.kept.rewrite_headers(key, condition))
         return stored
 
     def delete(self, key: str, condition: IfMatch) -> None:
@@ -128,20 +145,47 @@ class CloudCatalog:
 
         self._call(delete)
 
-    def list(self, after: str = "") -> Iterator[Record]:
+    def list(
+        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+    ) -> Iterator[Record]:
         def page_after(name: str) -> list[Record]:
             now = self.scheduler.now
-            records = (record for record in self.kept.list() if self._listed_from[record.name] <= now)
-            return _page(record for record in records if record.name > name)
+            records = self.kept.list(name, prefix)
+            return _page(record for record in records if self._listed_from[record.name] <= now)
 
         page: list[Record] = self._call(partial(page_after, after))
         while page:
             yield from page
             page = self._call(partial(page_after, page[-1].name))
 
-    def query(self, status: Status | None = None) -> Iterator[Record]:
+    def owner_of(self, key: str) -> str | None:
+        owner: str | None = self._call(lambda: self.kept.owner_of(key))
+        return owner
+
+    def read_binding(self) -> Binding | None:
+        binding: Binding | None = self._call(self.kept.read_binding)
+        return binding
+
+    def write_binding(self, binding: Binding) -> Binding:
+        answer: list[Binding] = []
+
+        def write() -> Binding:
+            if not answer:
+                answer.append(self.kept.write_binding(binding))
+            return answer[0]
+
+        written: Binding = self._call(write)
+        return written
+
+    def query(
+        self, status: Status | None = None, before: Place | None = None, prefix: str = ""
+    ) -> Iterator[Record]:
         """Not needed by the core."""
         raise NotImplementedError
+
+    def count(self) -> Mapping[Status, Totals]:
+        totals: Mapping[Status, Totals] = self._call(self.kept.count)
+        return totals
 
     def _call(self, effect: Callable[[], Any]) -> Any:
         return self.scheduler.call(effect, CatalogFailed, CatalogRefused)
@@ -179,6 +223,8 @@ class Message:
 
     name: str
     visible_from: float
+    is_removal: bool = False
+    """Whether it names a deletion."""
     deliveries: int = 0
 
 
@@ -194,9 +240,9 @@ class CloudQueue:
     messages: list[Message] = field(default_factory=list)
     undelivered: list[str] = field(default_factory=list)
 
-    def send(self, name: str, delay_seconds: float = 0.0) -> None:
-        """Put a message in, without counting as a call."""
-        self.messages.append(Message(name, self.scheduler.now + delay_seconds))
+    def send(self, name: str, delay_seconds: float = 0.0, *, is_removal: bool = False) -> None:
+        """Put a message in; this is no call of a worker."""
+        self.messages.append(Message(name, self.scheduler.now + delay_seconds, is_removal))
 
     def receive(self, most: int) -> list[Message]:
         return list(self._call(lambda: self._receive(most)))

@@ -21,10 +21,15 @@ from faults.cloud import CloudCatalog, CloudNotifier, CloudQueue, CloudRenderer,
 from faults.observer import Observer
 from faults.scheduler import Fault, Process, Scheduler, Task, Threads, drain
 from renditions.core import reconcile
+from renditions.core.ask import PLAIN, Ask
+from renditions.core.binding import Claimant, Standing, bind
+from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference, Outcome, retry_pause
+from renditions.core.guard import Guard
 from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfAbsent, IfMatch
 from renditions.core.process import Processor
+from renditions.core.reconcile import ALLOWED, Run
 from renditions.errors import RenditionsError
 from renditions.model.pipeline import Accept, Analyze, Notify, OutputPlace, Pipeline, Source, Wishes
 from renditions.model.recipe import Focus, Rendition
@@ -131,6 +136,8 @@ class History:
         self.source, self.output, self.catalog = MemoryStore(), MemoryStore(), MemoryCatalog()
         for key, content in FOREIGN.items():
             self.output.put(key, content, IfAbsent(), "")
+        claimant = Claimant("renditions.toml", "in", "out", "one")
+        self.standing = Standing(self.catalog, bind(self.catalog, claimant), claimant)
         clocks_agree = self.weather.skew_seconds < WRONG_SECONDS
         self.observer = Observer(self.output, self.catalog, self._time_of, self._is_gone, clocks_agree)
         self.queue = CloudQueue(self.scheduler, self.random)
@@ -235,13 +242,13 @@ class History:
         if there := self.source.head(name):
             self.source.delete(name, IfMatch(there.etag))
             self.observer.see_source(name, None)
-            self._hint(name)
+            self._hint(name, is_removal=True)
 
-    def _hint(self, name: str) -> None:
+    def _hint(self, name: str, *, is_removal: bool = False) -> None:
         if self.random.random() < self.weather.lose_hint:
             return
         for _ in range(self.random.choice((1, 1, 2))):
-            self.queue.send(name, self.random.choice((0.0, 0.5, 30.0)))
+            self.queue.send(name, self.random.choice((0.0, 0.5, 30.0)), is_removal=is_removal)
 
     def _work(self) -> None:
         """Take hints from the queue and process them, until none came for a long time."""
@@ -263,15 +270,15 @@ class History:
                 self.scheduler.sleep(self.random.choice((0.1, 20.0, 500.0)))
 
     def _answer(self, message: Message, processor: Processor) -> None:
-        """Process a message's picture, and delete the message unless it must be redelivered."""
-        outcome = self._process(processor, message.name)
+        """Process what a message hints at, and delete it unless it has to be redelivered."""
+        outcome = self._process(processor, message.name, ALLOWED if message.is_removal else PLAIN)
         if outcome.again_after is None:
             self.queue.delete(message)
         elif self.random.random() < 0.5:
             self.queue.give_back(message, self.random.choice((1.0, 50.0)))
 
-    def _process(self, processor: Processor, name: str) -> Outcome:
-        outcome = processor.process(name)
+    def _process(self, processor: Processor, name: str, ask: Ask = PLAIN) -> Outcome:
+        outcome = processor.process(name, ask)
         self.observer.see_outcome(outcome)
         return outcome
 
@@ -285,20 +292,29 @@ class History:
         processor = self._processor(process)
 
         def plan() -> Iterator[Difference]:
-            return reconcile.plan(
-                processor.pipeline, processor.source, processor.catalog,
-                clock=processor.clock, is_gone=self._is_gone,
-            )  # fmt: skip
+            comparison = Comparison(processor.pipeline, processor.catalog, processor.output, self._is_gone)
+            return reconcile.plan(comparison, processor.source, clock=processor.clock)
 
-        def work(name: str) -> Outcome:
+        def work(name: str, ask: Ask = PLAIN) -> Outcome:
             try:
-                return self._process(processor, name)
+                return self._process(processor, name, ask)
             except RenditionsError as error:
                 return Outcome(name, "failed", str(error), retry_pause(1) if error.retryable else None)
 
         stop: Any = self
         try:
-            reconcile.sync(plan, work, threads=2, stop=stop, on_outcome=lambda _: None)
+            reconcile.sync(
+                Run(
+                    differences=plan,
+                    process=work,
+                    guard=Guard(self.pipeline.source.max_removals),
+                    ask=PLAIN,
+                    threads=2,
+                    stop=stop,
+                    on_outcome=lambda _: None,
+                    clock=processor.clock,
+                )
+            )
         except RenditionsError:
             if self.is_calm:
                 raise
@@ -322,6 +338,7 @@ class History:
             owner=process.owner,
             clock=lambda: self._time_of(process),
             is_gone=self._is_gone,
+            standing=self.standing,
             **self._ports,
         )
 

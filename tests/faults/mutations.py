@@ -37,25 +37,30 @@ MUTATIONS = (
     ),
     Mutation(
         "the record is written before the outputs",
-        "process",
+        "update",
         "        errors = dict(rendering.errors)\n",
         "        errors = dict(rendering.errors)\n"
-        "        begun = self.catalog.write(replace(begun, status='done', rules=self.pipeline.rules))\n",
+        "        done = replace(record, status='done', rules=self.pipeline.rules)\n"
+        "        record = self.leases.catalog.write(done)\n"
+        "        begun = replace(begun, record=record)\n",
     ),
     Mutation(
         "notices are sent before the record is written",
         "process",
-        "        lease = begun.lease if pending or decided.owed else None\n",
-        "        lease = begun.lease if pending or decided.owed else None\n"
-        "        for notice in decided.owed:\n"
-        "            self.notifiers[notice.target].send(Notice(notice.event, decided))\n",
+        "                result = self._act(difference, held, ask, worked=worked)\n",
+        "                if not held and difference.action in ('create', 'update') and difference.found:\n"
+        "                    told = Record(name, 'done', self.clock(), etag=difference.found.etag)\n"
+        "                    for target, notifier in self.notifiers.items():\n"
+        "                        notifier.send(Notice('done', told))\n"
+        "                result = self._act(difference, held, ask, worked=worked)\n",
     ),
     Mutation(
         "notices are marked as sent before they are",
         "process",
-        "            for notice in leased.owed:\n",
+        "            owed, why_owed = self._send_notices(leased)\n",
+        "            told = leased\n"
         "            leased = self.catalog.write(replace(leased, owed=()))\n"
-        "            for notice in tuple(owed):\n",
+        "            owed, why_owed = self._send_notices(told)\n",
     ),
     Mutation(
         "the picture is not checked a second time",
@@ -66,15 +71,15 @@ MUTATIONS = (
     ),
     Mutation(
         "old outputs are deleted before the new ones are recorded",
-        "process",
+        "update",
         "            if _is_in_the_way(key, (difference.keys or {}).values()):\n",
         "            if True:\n",
     ),
     Mutation(
         "keys are not claimed before they are written",
-        "process",
-        "pending_keys=tuple(sorted(claimed - kept_keys))",
-        "pending_keys=()",
+        "update",
+        "self.leases.take(replace(fresh, pending_keys=pending))",
+        "self.leases.take(replace(fresh, pending_keys=()))",
     ),
     Mutation(
         "a record goes before its outputs",
@@ -88,14 +93,14 @@ MUTATIONS = (
         "                return None\n",
     ),
     Mutation(
-        "the content read may differ from the version checked",
-        "process",
+        "what was read need not be what was found",
+        "update",
         "if got is None or got[0].etag != found.etag:",
         "if got is None:",
     ),
     Mutation(
         "old outputs are not remembered",
-        "process",
+        "update",
         "pending_keys=pending, lease=lease",
         "pending_keys=(), lease=lease",
     ),

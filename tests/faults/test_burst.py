@@ -18,9 +18,11 @@ import pytest
 from commands import write_pipeline
 from hashing import hash_render
 from renditions.core import reconcile
+from renditions.core.ask import PLAIN, Ask
 from renditions.core.difference import Outcome
+from renditions.core.guard import RemovalWindow
 from renditions.core.process import Process, Processor
-from renditions.core.reconcile import Hints, follow, sync
+from renditions.core.reconcile import Following, Hints, follow, sync
 from renditions.model.recipe import Rendition
 from renditions.pipeline_file.reading import load
 from renditions.runtime.machine import count_threads, watch
@@ -51,6 +53,10 @@ class Observed(Hints):
         self.were_too_many = self.were_too_many or self._names is None
 
 
+def void(_: object) -> None:
+    """Take what isn't of interest."""
+
+
 class Pace:
     """A function that processes names and counts how many are in progress at once."""
 
@@ -61,12 +67,12 @@ class Pace:
         self.most = 0
         self.names: set[str] = set()
 
-    def __call__(self, name: str) -> Outcome:
+    def __call__(self, name: str, ask: Ask = PLAIN) -> Outcome:
         with self._lock:
             self._now += 1
             self.most = max(self.most, self._now)
         try:
-            return self._process(name)
+            return self._process(name, ask)
         finally:
             with self._lock:
                 self._now -= 1
@@ -122,7 +128,7 @@ def test_a_burst_is_processed_completely_with_bounded_hints() -> None:
             hints.add(frozenset({f"{number}.jpg"}))
 
     def sync_all() -> None:
-        sync(world.differences, pace, threads=THREADS, stop=threading.Event(), on_outcome=lambda _: None)
+        sync(world.run(pace, threads=THREADS))
 
     with ThreadPoolExecutor(3) as executor:
         uploads = [executor.submit(upload, first) for first in range(3)]
@@ -133,10 +139,10 @@ def test_a_burst_is_processed_completely_with_bounded_hints() -> None:
                 assert time.monotonic() < deadline, "some are lost"
                 yield hints.take()
 
-        follow(
-            take(), pace, sync_all, threads=THREADS, monotonic_seconds=time.monotonic,
-            on_outcome=lambda _: None,
-        )  # fmt: skip
+        following = Following(
+            pace, sync_all, RemovalWindow(world.guard, lambda: world.known), THREADS, time.monotonic, void
+        )
+        follow(take(), following)
     assert hints.were_too_many
     assert hints.most <= MOST
     assert pace.most <= 2 * THREADS, "a sync begins beside pictures still in progress"
@@ -157,15 +163,15 @@ def test_files_that_arrive_during_a_sync_take_bounded_memory(tmp_path: Path) -> 
             render=hash_render, notifiers={}, owner="watch", clock=World().clock,
         )  # fmt: skip
 
-        def process(name: str) -> Outcome:
+        def process(name: str, ask: Ask = PLAIN) -> Outcome:
             begun.set()
             assert go.wait(600)
-            return processor.process(name)
+            return processor.process(name, ask)
 
         pace = Pace(process)
         with ThreadPoolExecutor(1) as executor:
             watching = executor.submit(
-                watch, parts, pace, workers=2, stop=stop, on_outcome=lambda _: None, hints=hints
+                watch, parts, pace, World().guard, workers=2, stop=stop, on_outcome=void, hints=hints
             )
             try:
                 assert begun.wait(60)

@@ -19,10 +19,11 @@ from renditions.aws.clients import Clients
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.s3 import S3Store
 from renditions.aws.sqs import Queue
+from renditions.core.comparison import Comparison
 from renditions.core.leases import CLOCKS_DIFFER_AT_MOST
 from renditions.core.ports import Catalog
 from renditions.core.process import Processor
-from renditions.core.reconcile import plan
+from renditions.core.reconcile import ALLOWED, plan
 from renditions.errors import (
     CatalogFailed,
     CatalogRefused,
@@ -62,14 +63,15 @@ class Jumping:
 
     def todo(self) -> list[str]:
         world = self.world
-        differences = plan(world.pipeline, world.source, self.catalog, clock=world.clock)
+        comparison = Comparison(world.pipeline, self.catalog, world.output)
+        differences = plan(comparison, world.source, clock=world.clock)
         return [difference.name for difference in differences if difference.action != "keep"]
 
     def settle(self) -> None:
         """Sync until no work is left, with enough time for the longest lease."""
         for _ in range(4):
             for name in self.todo():
-                self.processor("later").process(name)
+                self.processor("later").process(name, ALLOWED)
             self.jump(LONGEST_LEASE / 2)
         assert self.todo() == []
         world = self.world

@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from renditions.core.leases import reopen
+from renditions.core.reconcile import ALLOWED
 from renditions.model.recipe import Rendition
 from world import Crash, Steps, World, make_pipeline
 
@@ -72,7 +73,7 @@ def key_taken(world: World) -> None:
 
 def failed(world: World) -> None:
     new(world)
-    world.processor(output=world.break_writes(99)).process(NAME)
+    world.processor(output=world.break_writes(99)).process(NAME, ALLOWED)
 
 
 def given_up(world: World) -> None:
@@ -86,7 +87,7 @@ def given_up(world: World) -> None:
 def lease_expired(world: World) -> None:
     replaced(world)
     with pytest.raises(Crash):
-        world.processor("expired", Steps(at=5, before=crash)).process(NAME)
+        world.processor("expired", Steps(at=5, before=crash)).process(NAME, ALLOWED)
     world.now += timedelta(hours=1)
 
 
@@ -102,7 +103,7 @@ def count_steps(scenario: Callable[[World], None]) -> int:
     world = World()
     scenario(world)
     steps = Steps()
-    world.processor(steps=steps).process(NAME)
+    world.processor(steps=steps).process(NAME, ALLOWED)
     return steps.count
 
 
@@ -114,7 +115,7 @@ def crash_everywhere(scenario: Callable[[World], None]) -> int:
             world = World()
             scenario(world)
             with pytest.raises(Crash):
-                world.processor("dead", steps).process(NAME)
+                world.processor("dead", steps).process(NAME, ALLOWED)
             world.gone.add("dead")
             world.settle()
             world.check_promise()
@@ -133,7 +134,7 @@ def test_another_worker_changes_nothing_under_a_valid_lease(scenario: Callable[[
         scenario(world)
         other = world.processor("other")
         steps = Steps(at=at, before=partial(other.process, NAME))
-        world.processor("first", steps).process(NAME)
+        world.processor("first", steps).process(NAME, ALLOWED)
         world.settle()
         world.check_promise()
 
@@ -160,7 +161,7 @@ def test_a_worker_that_sleeps_past_its_lease_undoes_nothing(
                 )
             world.settle("other")
 
-        world.processor("first", Steps(at=at, before=meanwhile)).process(NAME)
+        world.processor("first", Steps(at=at, before=meanwhile)).process(NAME, ALLOWED)
         world.settle()
         world.check_promise()
 
@@ -171,6 +172,6 @@ def test_a_picture_that_changes_at_any_step_ends_as_the_newest(scenario: Callabl
         world = World()
         scenario(world)
         steps = Steps(at=at, before=partial(world.upload, NAME, b"newest"))
-        world.processor(steps=steps).process(NAME)
+        world.processor(steps=steps).process(NAME, ALLOWED)
         world.settle()
         world.check_promise()

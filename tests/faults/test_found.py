@@ -10,6 +10,7 @@ import pytest
 
 from doubles import MemoryStore
 from renditions.core.ports import IfMatch
+from renditions.core.reconcile import ALLOWED
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendering
@@ -27,7 +28,7 @@ def crash() -> None:
 def find_step(world: World, *names: str) -> int:
     """Return the number of the first of these consecutive calls in processing the picture."""
     steps = Steps()
-    World.processor(world, steps=steps).process(NAME)
+    World.processor(world, steps=steps).process(NAME, ALLOWED)
     return next(at for at in range(steps.count) if tuple(steps.names[at : at + len(names)]) == names)
 
 
@@ -49,9 +50,9 @@ def test_a_paused_worker_does_not_mistake_a_new_record_for_its_own() -> None:
         world.upload(NAME, b"one")
         begin = find_step(make_first(), "MemoryCatalog.write", "MemoryStore.get")
         with pytest.raises(Crash):
-            world.processor("third", Steps(at=begin, after=crash)).process(NAME)
+            world.processor("third", Steps(at=begin, after=crash)).process(NAME, ALLOWED)
 
-    world.processor("first", Steps(at=finish, before=meanwhile)).process(NAME)
+    world.processor("first", Steps(at=finish, before=meanwhile)).process(NAME, ALLOWED)
     world.now += timedelta(hours=1)
     world.settle()
     world.check_promise()
@@ -90,7 +91,7 @@ class Deadly:
 def try_to_die(world: World, **changes: Any) -> None:
     """Process the picture; the worker may die."""
     try:
-        world.processor("first", **{"output": Deadly(world.output), **changes}).process(NAME)  # type: ignore[arg-type]
+        world.processor("first", **{"output": Deadly(world.output), **changes}).process(NAME, ALLOWED)  # type: ignore[arg-type]
     except Crash:
         world.gone.add("first")
 
@@ -153,10 +154,11 @@ def test_a_crash_after_refusing_a_taken_key_leaves_no_lease() -> None:
     world.upload("Z/photo.jpg", b"earlier")
     world.settle()
     world.upload(NAME, b"later")
-    refuse = 3  # read the picture, read its record, try to begin, refuse
+    # Read picture, record, output and claim; try to begin; is the owner's picture there? refuse
+    refuse = 6
     steps = Steps(at=refuse, after=crash)
     with pytest.raises(Crash):
-        world.processor("first", steps).process(NAME)
-    assert steps.names[-2:] == ["MemoryCatalog.write", "MemoryCatalog.write"]
+        world.processor("first", steps).process(NAME, ALLOWED)
+    assert steps.names[-3:] == ["MemoryCatalog.write", "MemoryStore.head", "MemoryCatalog.write"]
     world.settle()
     world.check_promise()

@@ -32,6 +32,8 @@ from renditions.aws.clients import Clients
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.s3 import S3Store
 from renditions.aws.sqs import Queue
+from renditions.core.binding import Start
+from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference, Outcome
 from renditions.core.leases import reopen
 from renditions.core.reconcile import plan, sync
@@ -41,6 +43,7 @@ from renditions.messages.worker import Times, Worker
 from renditions.model.pipeline import CatalogPlace, Notify, OutputPlace, Pipeline, S3Place, Source
 from renditions.model.recipe import Rendition
 from renditions.runtime.parts import Parts, open_parts, open_queue
+from world import World
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -88,14 +91,16 @@ class Place:
     """How far the workers' clock is ahead, so that leases end without a wait."""
 
     def __post_init__(self) -> None:
-        self.processor = replace(self.parts.make_processor(hash_render, "worker"), clock=self.clock)
+        standing = self.parts.bind(Start(sets_generation=True))
+        self.processor = replace(self.parts.make_processor(hash_render, "worker", standing), clock=self.clock)
 
     def clock(self) -> datetime:
         return datetime.now(UTC) + self.ahead
 
     def plan(self, after: str = "") -> Iterator[Difference]:
         parts = self.processor
-        return plan(parts.pipeline, parts.source, parts.catalog, clock=self.clock, after=after)
+        comparison = Comparison(parts.pipeline, parts.catalog, parts.output)
+        return plan(comparison, parts.source, clock=self.clock, after=after)
 
     @contextmanager
     def working(self) -> Iterator[list[Outcome]]:
@@ -201,13 +206,10 @@ def test_one_sync_after_a_bad_network_brings_everything_up_to_date(
     for record in account.catalog.list():
         if record.status == "failed":
             reopen(account.catalog, record)
-    sync(
-        place.plan,
-        place.processor.process,
-        threads=THREADS,
-        stop=threading.Event(),
-        on_outcome=lambda _: None,
+    run = World(place.processor.pipeline).run(
+        place.processor.process, differences=place.plan, threads=THREADS, clock=place.clock
     )
+    sync(run)
     place.check()
     faults = sum(count for (_, fault), count in weather.seen.items() if fault)
     print(f"{weather.seen.total():,} requests, {faults:,} faults, {len(told)} outcomes")

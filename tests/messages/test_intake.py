@@ -44,10 +44,13 @@ def make_world() -> World:
     return world
 
 
+REMOVED = Picture("a/b.jpg", "Object Deleted", is_removal=True)
+
+
 @pytest.mark.parametrize(
     ("content", "task"),
     [
-        (Change("photos", "in/a/b.jpg", "removed", "Object Deleted"), Picture("a/b.jpg", "Object Deleted")),
+        (Change("photos", "in/a/b.jpg", "removed", "Object Deleted"), REMOVED),
         (Change("other", "in/a.jpg", "created", "x"), Refused("expected an object in s3://photos/in/, found s3://other/in/a.jpg")),
         (Change("photos", "a.jpg", "created", "x"), Refused("expected an object in s3://photos/in/, found s3://photos/a.jpg")),
         (Unknown("42"), Refused("expected a message about S3 objects, found 42")),

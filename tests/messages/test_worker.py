@@ -21,6 +21,7 @@ from aws.account import Account, count_messages, make_queue
 from commands import RENDITIONS, draw, run
 from contract.cloud import CLIENTS, name_of
 from renditions.aws.sqs import Queue, Received
+from renditions.core.ask import PLAIN, Ask
 from renditions.core.difference import Outcome
 from renditions.core.process import Process
 from renditions.errors import QueueFailed, QueueRefused
@@ -111,11 +112,11 @@ def test_a_message_that_always_fails_ends_in_the_dead_letter_queue(
     world.upload("second.jpg", b"2")
     calls: list[str] = []
 
-    def process(name: str) -> Outcome:
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
         calls.append(name)
         if name == "first.jpg":
             raise ZeroDivisionError("oh")
-        return world.processor().process(name)
+        return world.processor().process(name, ask)
 
     send_pictures(url, "first.jpg", "second.jpg")
     with working(Queue(CLIENTS.sqs, url), world, process):
@@ -147,9 +148,9 @@ def test_a_message_of_a_leased_picture_stays_hidden_until_the_lease_ends(world: 
     leased = Record("first.jpg", "processing", world.now, lease=Lease("killed", until))
     world.catalog.write(leased)
 
-    def process(name: str) -> Outcome:
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
         world.now = datetime.now(UTC)
-        return replace(world.processor(), is_gone=None).process(name)
+        return replace(world.processor(), is_gone=None).process(name, ask)
 
     send_pictures(url, "first.jpg")
     with working(Queue(CLIENTS.sqs, url), world, process) as told:
@@ -163,7 +164,7 @@ def test_the_message_of_a_slow_picture_stays_hidden(world: World, url: str) -> N
     send_pictures(url, "slow.jpg")
     begun, over = threading.Event(), threading.Event()
 
-    def process(name: str) -> Outcome:
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
         begun.set()
         assert over.wait(60)
         return Outcome(name, "done")
@@ -219,7 +220,7 @@ def test_a_worker_takes_only_messages_that_it_processes_and_stops_when_told(worl
     begun = threading.Semaphore(0)
     told: list[Outcome] = []
 
-    def process(name: str) -> Outcome:
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
         begun.release()
         assert go.wait(60)
         return Outcome(name, "done")

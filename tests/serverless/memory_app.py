@@ -16,6 +16,7 @@ function = Function(
     S3Place("amzn-s3-demo-bucket", ""),
     world.processor(output=world.break_writes(1)).process,
     world.differences,
+    world.guard,
     threads=2,
 )
 lambda_handler = function.handle

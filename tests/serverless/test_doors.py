@@ -19,6 +19,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from renditions.core.ask import PLAIN, Ask
 from renditions.core.ports import Catalog
 from renditions.errors import Failed
 from renditions.local.folder import FolderStore
@@ -66,11 +67,11 @@ def opened(template: str = TEMPLATES[0], prefix: str = "") -> Iterator[Door]:
         processor = world.processor(catalog=catalog)
         processed: list[str] = []
 
-        def process(name: str) -> Any:
+        def process(name: str, ask: Ask = PLAIN) -> Any:
             processed.append(name)
-            return processor.process(name)
+            return processor.process(name, ask)
 
-        function = Function(S3Place(BUCKET, prefix), process, lambda after: iter(()), threads=1)
+        function = Function(S3Place(BUCKET, prefix), process, lambda after: iter(()), world.guard, threads=1)
         yield Door(function, world, catalog, processed)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from renditions.core.ask import PLAIN, Ask
 from renditions.core.difference import Outcome, retry_pause
 from renditions.errors import Failed, StoreFailed
 from renditions.model.pipeline import Accept, Analyze, S3Place
@@ -47,7 +48,7 @@ def world() -> World:
 
 def make(world: World, prefix: str = "", **changes: Any) -> Function:
     processor = world.processor(**changes)
-    return Function(S3Place(BUCKET, prefix), processor.process, world.differences, threads=2)
+    return Function(S3Place(BUCKET, prefix), processor.process, world.differences, world.guard, threads=2)
 
 
 @pytest.fixture(autouse=True)
@@ -129,11 +130,11 @@ def test_a_picture_in_many_messages_is_processed_once(world: World) -> None:
     world.upload("first.jpg", b"1")
     calls: list[str] = []
 
-    def process(name: str) -> Outcome:
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
         calls.append(name)
         return Outcome(name, "failed", "throttled", retry_pause(1))
 
-    function = Function(S3Place(BUCKET, ""), process, world.differences, threads=2)
+    function = Function(S3Place(BUCKET, ""), process, world.differences, world.guard, threads=2)
     removed = put("first.jpg")
     removed["Records"][0]["eventName"] = "ObjectRemoved:Delete"
     assert failures(function.handle(queue(put("first.jpg"), removed), Call())) == ["0", "1"]
@@ -151,12 +152,12 @@ def test_an_unexpected_exception_fails_only_its_picture(
 ) -> None:
     world.upload("second.jpg", b"2")
 
-    def process(name: str) -> Outcome:
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
         if name == "first.jpg":
             raise ZeroDivisionError("oh")
-        return world.processor().process(name)
+        return world.processor().process(name, ask)
 
-    function = Function(S3Place(BUCKET, ""), process, world.differences, threads=2)
+    function = Function(S3Place(BUCKET, ""), process, world.differences, world.guard, threads=2)
     assert failures(function.handle(queue(put("first.jpg"), put("second.jpg")), Call())) == ["0"]
     (line,) = [line for line in read_lines(capsys) if "exception" in line]
     assert "ZeroDivisionError: oh" in line["exception"]
@@ -206,12 +207,14 @@ def test_a_batch_job_gets_each_tasks_result(world: World, version: str) -> None:
     for name in ("first", "bad", "broken"):
         world.upload(f"{name}.jpg", name.encode())
 
-    def process(name: str) -> Outcome:
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
         if name == "broken.jpg":
             raise StoreFailed("throttled")
-        return world.processor().process(name)
+        return world.processor().process(name, ask)
 
-    answer = Function(S3Place(BUCKET, ""), process, world.differences, threads=2).handle(job, Call())
+    answer = Function(S3Place(BUCKET, ""), process, world.differences, world.guard, threads=2).handle(
+        job, Call()
+    )
     results = answer.pop("results")
     assert answer == {
         "invocationSchemaVersion": version,

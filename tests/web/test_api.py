@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
+from renditions.core.ask import PLAIN, Ask
 from renditions.core.difference import Outcome
 from renditions.errors import Conflict, StoreFailed, Undecodable, UsageError
 from renditions.model.formats import SOURCE_FORMATS
@@ -42,8 +43,8 @@ def void(_: object) -> None:
 
 
 def open_service(world: World) -> Service:
-    def process(name: str) -> Outcome:
-        return world.processor().process(name)
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
+        return world.processor().process(name, ask)
 
     return Service(
         parts=world.parts(),

@@ -143,6 +143,14 @@ class DynamoCatalog:
             found = self._read_all(some, on_unreadable)
             yield from (found[name] for name in some if name in found)
 
+    def owner_of(self, key: str) -> str | None:
+        """See :meth:`Catalog.owner_of <renditions.core.ports.Catalog.owner_of>`."""
+        with self._reported():
+            answer = self._client.get_item(
+                TableName=self._table, Key=self._key(claim_key(key)), ConsistentRead=True
+            )
+        return answer["Item"]["owner"]["S"] if "Item" in answer else None
+
     def read_binding(self) -> Binding | None:
         """See :meth:`Catalog.read_binding <renditions.core.ports.Catalog.read_binding>`."""
         with self._reported():

@@ -123,6 +123,10 @@ class S3Store:
                 raise
         return StoredObject(key, _etag(answer), len(content))
 
+    def has_folder(self, prefix: str) -> bool:  # noqa: ARG002
+        """Return False: a bucket has no folders."""
+        return False
+
     def writer_of(self, key: str) -> str | None:
         """See :meth:`Store.writer_of <renditions.core.ports.Store.writer_of>`: it is in the metadata."""
         with self._reported(key):

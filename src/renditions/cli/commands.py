@@ -20,6 +20,8 @@ import typer
 from rich.markup import escape
 
 from renditions.cli import display
+from renditions.core import reconcile
+from renditions.core.binding import FOLLOWS, Standing, Start
 from renditions.core.difference import Outcome
 from renditions.core.leases import reopen, wish
 from renditions.demo.folder import prepare
@@ -35,6 +37,7 @@ from renditions.runtime.machine import sync as sync_parts
 from renditions.runtime.parts import Parts, open_parts
 
 DEFAULT_FILE = Path("renditions.toml")
+HELD = 3
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -107,7 +110,7 @@ def opened(context: typer.Context, file: Path | None, *, read_only: bool = False
     loaded = load(chosen_file(context, file), os.environ)
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
-    with open_parts(loaded.pipeline, loaded.directory, read_only=read_only) as parts:
+    with open_parts(loaded.pipeline, loaded.directory, loaded.file, read_only=read_only) as parts:
         yield parts
 
 
@@ -168,7 +171,7 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
 def plan(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
     """Show what sync would do, and change nothing."""
     with opened(context, file, read_only=True) as parts:
-        differences = parts.plan()
+        differences = reconcile.preview(parts.plan, parts.preview_guard())
         if as_json:
             display.print_json_array(
                 difference.to_item() for difference in differences if difference.action != "keep"
@@ -197,11 +200,12 @@ def sync(
 ) -> None:
     """Bring every picture's renditions up to date with the pipeline file."""
     with opened(context, file) as parts:
-        _sync(parts, workers, as_json=as_json)
+        _sync(parts, parts.bind(Start(sets_generation=True)), workers, as_json=as_json)
 
 
-def _sync(parts: Parts, workers: int, *, as_json: bool) -> None:
+def _sync(parts: Parts, standing: Standing, workers: int, *, as_json: bool) -> None:
     """Sync with a progress bar, print the summary and exit with its code."""
+    guard = parts.make_guard(standing, is_attended=True)
     with stopping() as stop:
         total = sum(difference.action != "keep" for difference in parts.plan()) if _on_terminal() else None
         with display.show_progress("pictures", total, quiet=as_json) as progress:
@@ -219,14 +223,16 @@ def _sync(parts: Parts, workers: int, *, as_json: bool) -> None:
                     elif number == display.MOST_LINES + 1:
                         display.messages.print("… and more: renditions list --status rejected (or failed)")
 
-            with open_workers(parts, workers) as process:
-                summary = sync_parts(parts, process, workers=workers, stop=stop, on_outcome=tell)
+            with open_workers(parts, workers, standing) as process:
+                summary = sync_parts(parts, process, guard, workers=workers, stop=stop, on_outcome=tell)
     if as_json:
         display.print_json(display.summary_item(summary))
     else:
         display.make_data_console().print(display.describe_summary(summary), soft_wrap=True)
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
+    if summary.held:
+        raise typer.Exit(HELD)
     if not summary.all_done:
         raise typer.Exit(1)
 
@@ -319,7 +325,7 @@ def retry(
         records = iter([_find(parts, name) for name in names]) if names else parts.catalog.query(status)
         reopened = sum(reopen(parts.catalog, record) for record in records)
         display.messages.print(f"{reopened:,} will be tried again")
-        _sync(parts, workers, as_json=as_json)
+        _sync(parts, parts.bind(FOLLOWS), workers, as_json=as_json)
 
 
 @app.command()
@@ -349,7 +355,7 @@ def focus(
         record = _find(parts, name)
         if not wish(parts.catalog, record, replace(record.wishes, focus=point)):
             raise UsageError(f"{name!r} is being processed; try again shortly")
-        _sync(parts, workers, as_json=False)
+        _sync(parts, parts.bind(FOLLOWS), workers, as_json=False)
 
 
 @app.command()
@@ -372,14 +378,16 @@ def demo(
     if photos is not None and not photos.is_dir():
         raise UsageError(f"--photos: expected a folder, found {str(photos)!r}")
     loaded = load(prepare(directory, photos))
-    with open_parts(loaded.pipeline, loaded.directory) as parts, stopping() as stop:
+    with open_parts(loaded.pipeline, loaded.directory, loaded.file) as parts, stopping() as stop:
+        standing = parts.bind(Start(sets_generation=True))
         with (
             display.show_progress("pictures", None, quiet=as_json) as progress,
-            open_workers(parts, workers) as process,
+            open_workers(parts, workers, standing) as process,
         ):
             summary = sync_parts(
                 parts,
                 process,
+                parts.make_guard(standing, is_attended=True),
                 workers=workers,
                 stop=stop,
                 on_outcome=lambda _: progress.advance(progress.task_ids[0]),

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from renditions.cli import display
 from renditions.cli.commands import WORKERS, FileOption, JsonOption, WorkersOption, app, opened, stopping
+from renditions.core.binding import FOLLOWS, Start
 from renditions.core.difference import Outcome
 from renditions.demo.folder import prepare
 from renditions.errors import UsageError
@@ -39,9 +40,12 @@ def watch(
         else:
             display.print_outcome(outcome)
 
-    with opened(context, file) as parts, stopping() as stop, open_workers(parts, workers) as process:
-        display.messages.print(f"watching {escape(parts.pipeline.source.store)} (Ctrl-C to stop)")
-        machine.watch(parts, process, workers=workers, stop=stop, on_outcome=tell)
+    with opened(context, file) as parts, stopping() as stop:
+        standing = parts.bind(Start(sets_generation=True))
+        guard = parts.make_guard(standing, is_attended=False)
+        with open_workers(parts, workers, standing) as process:
+            display.messages.print(f"watching {escape(parts.pipeline.source.store)} (Ctrl-C to stop)")
+            machine.watch(parts, process, guard, workers=workers, stop=stop, on_outcome=tell)
 
 
 @app.command()
@@ -100,7 +104,11 @@ def worker(
             display.print_outcome(outcome)
 
     logging.getLogger("renditions.messages.worker").setLevel(logging.INFO)
-    with opened(context, file) as parts, stopping() as stop, open_workers(parts, workers) as process:
+    with (
+        opened(context, file) as parts,
+        stopping() as stop,
+        open_workers(parts, workers, parts.bind(FOLLOWS)) as process,
+    ):
         store = parts.pipeline.source.store
         place = parse_store(store, Path())
         if not isinstance(place, S3Place):

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from renditions.core.ask import PLAIN, Ask
 from renditions.core.ports import StoredObject
+from renditions.core.verify import UNVERIFIED, Verification
 from renditions.model.pipeline import NO_WISHES, Pipeline
-from renditions.model.record import Record
+from renditions.model.record import Output, Record, Retired
 
 IN_PROGRESS = "another process is working on it"
 
@@ -22,14 +24,17 @@ MAX_ATTEMPTS = 3
 RECHECK = timedelta(seconds=1)
 """When to check again what another process holds or writes."""
 
-Action = Literal["create", "update", "remove", "settle", "wait", "keep"]
+Action = Literal["create", "update", "remove", "hold", "settle", "wait", "unreadable", "keep"]
 """What is to be done.
 
     create    a picture that has no record
     update    a picture that differs from its record, or from what the pipeline wants now
-    remove    the picture is gone: so are its outputs, then its record
-    settle    decided, but an output is still to be deleted or a notice to be sent
-    wait      somebody is still writing it, or working on it
+    remove    the picture is gone: its outputs are deleted, then its record
+    hold      the picture is gone, and its removal waits for permission
+    settle    decided, but an output is still to be deleted, its headers to be rewritten, a notice to be
+              sent, or the record to be brought up to date
+    wait      another process is writing it or working on it
+    unreadable  a part of the source, or the picture's record, can't be read: nothing in it is touched
     keep      nothing
 """
 
@@ -53,6 +58,16 @@ class Difference:
     """The record that it was compared with."""
     again_after: timedelta | None = None
     """How long to wait before comparing again, where the action is ``wait``."""
+    refreshed: Mapping[str, Output] = field(default_factory=dict)
+    """Outputs, by rendition, that are right under another ETag than the record has."""
+    drift: Mapping[str, str] = field(default_factory=dict)
+    """Why outputs that the record names, by rendition, have to be made again though nothing else changed."""
+    is_restore: bool = False
+    """Whether it makes again only what was made before: the output store lost it, or is another one."""
+    is_partial: bool = False
+    """Whether something that differs is left alone, because the caller asked for some renditions only."""
+    warning: str | None = None
+    """What is wrong and isn't mended by itself."""
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form, the same on the command line and in the API.
@@ -66,7 +81,7 @@ class Difference:
             "why": self.why,
             "make": {rendition: {"key": keys[rendition]} for rendition in self.make},
             "delete": list(self.delete),
-        }
+        } | ({"warning": self.warning} if self.warning else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +89,7 @@ class Outcome:
     """What became of one picture that was processed."""
 
     name: str
-    result: Literal["done", "rejected", "failed", "removed", "unchanged", "waiting"]
+    result: Literal["done", "rejected", "failed", "removed", "held", "unreadable", "unchanged", "waiting"]
     reason: str | None = None
     again_after: timedelta | None = None
     """How long to wait before the next call; None where no further call is needed.
@@ -99,78 +114,183 @@ def retry_pause(attempts: int) -> timedelta:
     return timedelta(seconds=2**attempts)
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was looked up of one picture."""
+
+    name: str
+    """The picture's key."""
+    found: StoredObject | None
+    """The source object as it is now; None if it is gone or no longer matched."""
+    record: Record | None
+    """What the catalog holds of it."""
+    blocker: Record | None = None
+    """The record of ``record.blocked_by``, if that is set and has one."""
+    verification: Verification = UNVERIFIED
+    """What came of comparing the record's outputs with the store."""
+    is_key_free: bool = False
+    """Whether one of ``record.refused_keys`` holds nothing any more."""
+
+
 def compare(
-    pipeline: Pipeline,
-    name: str,
-    found: StoredObject | None,
-    record: Record | None,
-    *,
-    now: datetime,
-    is_gone: Callable[[str], bool] | None,
-    blocker: Record | None = None,
+    pipeline: Pipeline, seen: Seen, *, now: datetime, is_gone: Callable[[str], bool] | None, ask: Ask = PLAIN
 ) -> Difference:
-    """Return what is to be done for the picture ``name``.
+    """Return what is to be done for a picture.
 
     Args:
         pipeline: What is wanted.
-        name: The picture's key.
-        found: The source object as it is now; None if it is gone or no longer matched.
-        record: What the catalog holds of it.
+        seen: What is there.
         now: The time, for leases.
         is_gone: Tells of a lease's owner that it has ended for certain; None where a lease ends by its
             time alone.
-        blocker: The record of ``record.blocked_by``, if that is set and has one.
+        ask: What the caller asks for.
 
     """
+    name, found, record = seen.name, seen.found, seen.record
     if record and record.lease and record.leased_at(now):
         if is_gone is None:
             ends_after = record.lease.until - now
-            return Difference(name, "wait", IN_PROGRESS, record=record, again_after=ends_after)
+            return Difference(name, "wait", IN_PROGRESS, found=found, record=record, again_after=ends_after)
         if not is_gone(record.lease.owner):
-            return Difference(name, "wait", IN_PROGRESS, record=record, again_after=RECHECK)
+            return Difference(name, "wait", IN_PROGRESS, found=found, record=record, again_after=RECHECK)
     if found is None:
-        if record is None:
-            return Difference(name, "keep", "there is no such picture")
-        return Difference(
-            name, "remove", "it is gone from the source", delete=record.sorted_keys(), record=record
-        )
+        return _compare_missing(pipeline, name, record, now, ask)
     if not found.complete:
-        return Difference(name, "wait", "it is still being written", record=record, again_after=RECHECK)
+        why = "it is still being written"
+        return Difference(name, "wait", why, found=found, record=record, again_after=RECHECK)
     keys = pipeline.output_keys(name, found.etag, record.wishes if record else NO_WISHES)
     if record is None:
-        return Difference(name, "create", "it is new", make=tuple(keys), keys=keys, found=found)
-    if record.goal == pipeline.goal_of(name, found.etag, record.wishes, record.source_format) and (
-        why := _why_decided(record, keys, blocker)
-    ):
-        delete = record.undeleted_keys()
-        action: Action = "settle" if record.owed or delete else "keep"
-        return Difference(name, action, why, keys=keys, delete=delete, record=record)
+        make = tuple(rendition for rendition in keys if _is_asked_for(rendition, ask))
+        is_partial = len(make) < len(keys)
+        return Difference(
+            name, "create", "it is new", make=make, keys=keys, found=found, is_partial=is_partial
+        )
+    return _compare_known(pipeline, seen, found, record, keys, now, ask)
+
+
+def _compare_known(
+    pipeline: Pipeline,
+    seen: Seen,
+    found: StoredObject,
+    record: Record,
+    keys: Mapping[str, str],
+    now: datetime,
+    ask: Ask,
+) -> Difference:
+    """Return what is to be done for a picture that is there and has a record."""
+    is_moved = not is_in_place(pipeline, record)
+    mended, lasting = _split_drift(record, keys, seen.verification, ask)
+    warning = ", ".join(f"{rendition} {why} again" for rendition, why in lasting.items()) or None
+    has_goal = record.goal == pipeline.goal_of(seen.name, found.etag, record.wishes, record.source_format)
+    has_goal = has_goal and not is_moved
+    why_decided = _why_decided(seen, record, keys) if has_goal else None
+    if why_decided and not mended and not ask.is_forced:
+        settles = _is_unsettled(pipeline, record, now, ask) or bool(seen.verification.refreshed)
+        return Difference(
+            seen.name, "settle" if settles else "keep", why_decided, keys=keys,
+            delete=record.undeleted_keys(), found=found, record=record,
+            refreshed=seen.verification.refreshed, warning=warning,
+        )  # fmt: skip
+    there = record if not is_moved else replace(record, outputs=(), pending_keys=())
     stale = {
-        rendition: why
+        rendition: reason
         for rendition, key in keys.items()
-        if (why := _why_stale(pipeline, record, rendition, key, found.etag))
+        if (reason := _why_stale(pipeline, there, rendition, key, found.etag))
+        or (reason := "is to be made again" if ask.is_forced else mended.get(rendition))
     }
+    make = tuple(rendition for rendition in stale if _is_asked_for(rendition, ask))
+    is_partial = ask.renditions is not None and len(make) < len(stale)
     wanted = frozenset(keys.values())
+    why = _why_update(pipeline, record, found, {rendition: stale[rendition] for rendition in make})
+    return Difference(
+        seen.name,
+        "update" if make or not is_partial else "keep",
+        f"its outputs are in another place, {record.place}" if is_moved else why,
+        make=make,
+        keys=keys,
+        delete=() if is_partial else tuple(key for key in there.sorted_keys() if key not in wanted),
+        found=found,
+        record=record,
+        drift={rendition: mended[rendition] for rendition in make if rendition in mended},
+        is_restore=is_moved or (bool(why_decided) and not ask.is_forced),
+        is_partial=is_partial,
+        warning=warning,
+    )
+
+
+def is_in_place(pipeline: Pipeline, record: Record) -> bool:
+    """Tell whether the record's outputs lie in the pipeline's output store (0.1 recorded no place)."""
+    return record.place in ("", pipeline.output.store)
+
+
+def due_retired(record: Record, now: datetime, ask: Ask) -> tuple[Retired, ...]:
+    """Return the retired outputs that are to be deleted now."""
+    return tuple(
+        old
+        for old in record.retired
+        if (old.delete_after is None and not ask.keeps_undeclared)
+        or (old.delete_after is not None and old.delete_after <= now)
+    )
+
+
+def _compare_missing(
+    pipeline: Pipeline, name: str, record: Record | None, now: datetime, ask: Ask
+) -> Difference:
+    """Return what is to be done where there is no source object."""
+    if record is None:
+        return Difference(name, "keep", "there is no such picture")
+    if pipeline.source.on_delete == "keep" and ask.removal != "asked":
+        action: Action = "keep" if record.missing_since else "settle"
+        return Difference(name, action, "its source is missing, and its outputs are kept", record=record)
+    is_allowed = ask.removal != "no" or (record.removable_until is not None and now < record.removable_until)
     return Difference(
         name,
-        "update",
-        _why_update(pipeline, record, found, stale),
-        make=tuple(stale),
-        keys=keys,
-        delete=tuple(key for key in record.sorted_keys() if key not in wanted),
-        found=found,
+        "remove" if is_allowed else "hold",
+        "it is gone from the source",
+        delete=record.sorted_keys(),
         record=record,
     )
 
 
-def _why_decided(record: Record, keys: Mapping[str, str], blocker: Record | None) -> str | None:
+def _is_asked_for(rendition: str, ask: Ask) -> bool:
+    return ask.renditions is None or rendition in ask.renditions
+
+
+def _split_drift(
+    record: Record, keys: Mapping[str, str], verification: Verification, ask: Ask
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the drift that is mended, and the drift that is only reported because it came back."""
+    mended: dict[str, str] = {}
+    lasting: dict[str, str] = {}
+    for rendition, why in verification.drift.items():
+        made = record.find_output(rendition)
+        if made is None or rendition not in keys or record.status == "failed":
+            continue
+        (lasting if made.is_restored and not ask.is_retry else mended)[rendition] = why
+    return mended, lasting
+
+
+def _is_unsettled(pipeline: Pipeline, record: Record, now: datetime, ask: Ask) -> bool:
+    """Tell whether a decided record still has something to be done that needs no rendering."""
+    return bool(
+        record.owed
+        or record.undeleted_keys()
+        or record.missing_since
+        or due_retired(record, now, ask)
+        or (record.place and record.outputs and record.headers != pipeline.output.headers)
+    )
+
+
+def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | None:
     """Return why a record with the right goal needs no work, or None if it does."""
     match record.status:
         case "done":
             return "it is as declared"
+        case "rejected" if seen.is_key_free:
+            return None
         case "rejected" if record.blocked_by is None:
             return "it is rejected"
-        case "rejected" if blocker and not blocker.claimed_keys().isdisjoint(keys.values()):
+        case "rejected" if seen.blocker and not seen.blocker.claimed_keys().isdisjoint(keys.values()):
             return "it is rejected"
         case "failed" if record.attempts >= MAX_ATTEMPTS:
             return "it was given up"
@@ -205,7 +325,7 @@ def _why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: 
         return f"it failed, attempt {record.attempts + 1} of {MAX_ATTEMPTS}"
     if record.status in ("failed", "rejected") and not record.goal:
         return "it is to be tried again"
-    if record.blocked_by:
+    if record.blocked_by or (record.refused_keys and not stale.keys() - {name for name, _ in record.errors}):
         return "its key may be free now"
     if record.rules != pipeline.rules:
         return "[accept], [analyze] or [limits] changed"

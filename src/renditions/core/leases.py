@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from renditions.core.binding import Standing
 from renditions.core.ports import Catalog, Condition, IfAbsent, IfMatch, Store, StoredObject
-from renditions.errors import Conflict, KeyRefused, KeyTaken
+from renditions.core.verify import find
+from renditions.errors import Conflict, ForeignOutput, KeyTaken
 from renditions.model.pipeline import Wishes
 from renditions.model.record import Lease, Record
 
@@ -24,14 +26,6 @@ CLOCKS_DIFFER_AT_MOST = timedelta(minutes=1)
 
 ANSWER_LASTS = timedelta(seconds=5)
 """How long after it was asked for the catalog's word on a lease is taken."""
-
-
-def find(store: Store, key: str) -> StoredObject | None:
-    """Return what is there under the key; under one that the store can't hold there is nothing."""
-    try:
-        return store.head(key)
-    except KeyRefused:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +37,17 @@ class Leases:
     owner: str
     clock: Callable[[], datetime]
     lasts: timedelta
+    standing: Standing | None = None
+    """Whether this process' pipeline is in force; None where no catalog says so."""
+
+    @property
+    def writer(self) -> str:
+        """The mark that outputs are written with."""
+        return self.standing.catalog_id if self.standing else ""
+
+    def is_own(self, key: str) -> bool:
+        """Tell whether the object under the key carries this catalog's mark."""
+        return bool(self.writer) and self.output.writer_of(key) == self.writer
 
     def take(self, record: Record) -> Record:
         """Take the record's lease.
@@ -54,19 +59,32 @@ class Leases:
             B       get r7                              write(r7) → Conflict
         """
         until = self.clock() + self.lasts
-        return self.catalog.write(replace(record, lease=Lease(self.owner, until)))
+        generation = self.standing.number if self.standing else record.generation
+        return self.catalog.write(
+            replace(record, lease=Lease(self.owner, until), generation=max(generation, record.generation))
+        )
 
     def release(self, held: Record) -> Record:
         """Write the record and give its lease back."""
         return self.catalog.write(replace(held, lease=None))
 
     def put(
-        self, leased: Record, key: str, content: bytes, condition: Condition, content_type: str
-    ) -> tuple[StoredObject, bool]:
-        """Write an output on the condition that nobody wrote its key since the lease was taken.
+        self,
+        leased: Record,
+        key: str,
+        content: bytes,
+        condition: Condition,
+        content_type: str,
+        *,
+        may_replace: bool,
+    ) -> StoredObject:
+        """Write an output on the condition that no other process wrote its key under our lease.
 
-        Returns the stored object, and whether it replaced something that the condition didn't expect:
-        what a crash left, or what was there before the catalog.
+        What is there and wasn't expected is replaced if it is ours: a crash left it, or our own request wrote
+        it and the answer got lost. A file that isn't ours is replaced only with ``may_replace``.
+
+        Raises:
+            ForeignOutput: the key holds a file that Renditions didn't write.
 
         Had our lease run out while we worked, its next holder may have written already; our write
         must not undo that:
@@ -80,17 +98,17 @@ class Leases:
             A  take (object e1)      …paused…                             put if e1 → undoes C's
             B                 put if e1 → e2         C  put if e2 → e1
         """
-        replaced = False
         while True:
             if leased.lease and self.clock() + CLOCKS_DIFFER_AT_MOST > leased.lease.until:
                 self._confirm(leased)
             try:
-                return self.output.put(key, content, condition, content_type), replaced
+                return self.output.put(key, content, condition, content_type, self.writer)
             except Conflict:
                 there = self.output.head(key)
                 self._confirm(leased)
+                if there and not may_replace and not self.is_own(key):
+                    raise ForeignOutput(key) from None
                 condition = IfMatch(there.etag) if there else IfAbsent()
-                replaced = there is not None
 
     def delete(self, leased: Record, key: str) -> None:
         """Delete an object that is no output any more, unless somebody else wrote it meanwhile."""
@@ -124,11 +142,14 @@ class Leases:
         while True:
             current = self.catalog.get(name) or Record(name, "processing", self.clock())
             kept = tuple(output for output in current.outputs if output.key not in touched)
-            pending = (current.claimed_keys() | touched) - {output.key for output in kept}
+            retired = tuple(old for old in current.retired if old.place or old.key not in touched)
+            stays = {output.key for output in kept} | {old.key for old in retired}
+            pending = tuple(sorted((current.claimed_keys() | touched) - stays))
+            reopened = replace(
+                current, goal="", outputs=kept, pending_keys=pending, retired=retired, lease=None
+            )
             try:
-                self.catalog.write(
-                    replace(current, goal="", outputs=kept, pending_keys=tuple(sorted(pending)), lease=None)
-                )
+                self.catalog.write(reopened)
             except KeyTaken as taken:
                 touched.discard(taken.key)  # its owner writes it on conditions of its own
             except Conflict:
@@ -158,7 +179,7 @@ def reopen(catalog: Catalog, record: Record) -> bool:
 
 
 def wish(catalog: Catalog, record: Record, wishes: Wishes) -> bool:
-    """Have a picture made as somebody asks at the next sync; tell whether that was possible."""
+    """Keep what a person asked of a picture for the next sync; tell whether that was possible."""
     return _change(catalog, replace(record, wishes=wishes))
 
 

@@ -90,6 +90,10 @@ class Store(Protocol):
         """
         ...
 
+    def has_folder(self, prefix: str) -> bool:
+        """Tell whether there is a folder of this name, even an empty one; where there are none, no."""
+        ...
+
     def put(
         self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
     ) -> StoredObject:
@@ -164,6 +168,10 @@ class Catalog(Protocol):
         Those of one moment come by their names' UTF-8 bytes, downwards. With ``before``, only what comes
         after that place in this order is read. With ``prefix``, only records whose names begin with it are.
         """
+        ...
+
+    def owner_of(self, key: str) -> str | None:
+        """Return the name of the record that claims an output key."""
         ...
 
     def read_binding(self) -> Binding | None:

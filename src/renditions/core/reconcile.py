@@ -8,19 +8,24 @@ nothing asks for it.
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from renditions.core.difference import Difference, Outcome, compare
-from renditions.core.ports import Catalog, Store, StoredObject
+from renditions.core.ask import PLAIN, Ask
+from renditions.core.comparison import Comparison
+from renditions.core.difference import Difference, Outcome
+from renditions.core.guard import Census, Guard, RemovalWindow
+from renditions.core.ports import Store, StoredObject, Unreadable
 from renditions.core.process import Process
-from renditions.model.pipeline import Pipeline
-from renditions.model.record import Record, Status
+from renditions.core.verify import find
+from renditions.model.binding import Held
+from renditions.model.record import STATUSES, Record, Status
 
 MAX_PASSES = 4
 """How often one sync compares everything: again for what failed or waits, or may have got its key free."""
@@ -31,27 +36,92 @@ LONGEST_PAUSE = timedelta(seconds=4)
 SYNC_EVERY_SECONDS = 300.0
 """How often everything is looked at while following hints: for those that were never given."""
 
+ALLOWED = Ask(removal="allowed")
+"""What is asked for a picture whose removal is within the limits."""
+
 MOST_DUE = 10_000
 """How many hinted names are remembered; beyond that, everything is looked at instead."""
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which pictures a command is about; an empty one means all."""
+
+    names: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    """Each ends with a slash."""
+    status: Status | None = None
+    """Only pictures whose record has this status."""
+
+    @classmethod
+    def of(cls, names: Iterable[str], status: Status | None = None) -> Selection:
+        """Return what names and prefixes select: what ends with a slash is a prefix."""
+        given = sorted(set(names))
+        prefixes = tuple(each for each in given if each.endswith("/"))
+        return cls(tuple(each for each in given if not each.startswith(prefixes)), prefixes, status)
+
+    @property
+    def is_all(self) -> bool:
+        """Tell whether every picture is meant, whatever its status."""
+        return not (self.names or self.prefixes)
+
+
+EVERYTHING = Selection()
+
+
 def plan(
-    pipeline: Pipeline,
+    comparison: Comparison,
     source: Store,
-    catalog: Catalog,
     *,
     clock: Callable[[], datetime],
-    is_gone: Callable[[str], bool] | None = None,
     after: str = "",
+    selection: Selection = EVERYTHING,
 ) -> Iterator[Difference]:
     """Yield what is to be done for each picture and each record after ``after``, in their names' order.
 
-    Pictures of which nothing is to be done come too, with the action ``keep``. Nothing is changed.
+    Pictures of which nothing is to be done come too, with the action ``keep``; missing ones with ``hold``
+    until their removal is allowed; parts that can't be read with ``unreadable``. Nothing is changed.
     """
-    pictures = (found for found in source.list(after) if pipeline.source.matches(found.key))
-    for name, found, record in _join(pictures, catalog.list(after)):
-        blocker = catalog.get(record.blocked_by) if record and record.blocked_by else None
-        yield compare(pipeline, name, found, record, now=clock(), is_gone=is_gone, blocker=blocker)
+    catalog = comparison.catalog
+    if selection.is_all:
+        parts = [_plan_below("", after, comparison, source, clock)]
+    else:
+        parts = [_plan_below(prefix, after, comparison, source, clock) for prefix in selection.prefixes]
+        for name in selection.names:
+            found = find(source, name) if comparison.pipeline.source.matches(name) else None
+            parts.append(iter([comparison.compare(name, found, catalog.get(name), clock())]))
+    for difference in itertools.chain.from_iterable(parts):
+        status = difference.record.status if difference.record else None
+        if selection.status in (None, status):
+            yield difference
+
+
+def _plan_below(
+    prefix: str, after: str, comparison: Comparison, source: Store, clock: Callable[[], datetime]
+) -> Iterator[Difference]:
+    reported: list[Unreadable] = []  # a listing reports a part before it yields what is behind it
+    unreadable: list[Unreadable] = []
+    matches = comparison.pipeline.source.matches
+    listed = source.list(after, prefix, reported.append)
+    pictures = (found for found in listed if matches(found.key))
+    for name, found, record in _join(pictures, comparison.catalog.list(after, prefix, reported.append)):
+        yield from _report(reported, unreadable)
+        unreadable = [part for part in unreadable if name <= part.prefix or _is_within(name, part)]
+        if not any(_is_within(name, part) for part in unreadable):
+            yield comparison.compare(name, found, record, clock())
+    yield from _report(reported, unreadable)
+
+
+def _report(reported: list[Unreadable], unreadable: list[Unreadable]) -> Iterator[Difference]:
+    """Yield the parts that were just reported as unreadable, and remember them."""
+    for part in reported:
+        yield Difference(part.prefix, "unreadable", part.reason)
+    unreadable += reported
+    reported.clear()
+
+
+def _is_within(name: str, part: Unreadable) -> bool:
+    return name == part.prefix or (part.prefix.endswith("/") and name.startswith(part.prefix))
 
 
 def _join(
@@ -83,86 +153,195 @@ class Summary:
     """How many pictures needed nothing, by the status of their record."""
     waiting: int = 0
     """How many still had something to wait for at the end."""
+    unreadable: int = 0
+    """How many parts of the source, and records, couldn't be read."""
+    warnings: int = 0
+    """How many pictures have something wrong that isn't mended by itself."""
+    held: list[Held] = field(default_factory=list)
+    """What was held back, for a person to allow."""
     interrupted: bool = False
+
+    @property
+    def has_trouble(self) -> bool:
+        """Tell whether something failed, was rejected or still waits in this run."""
+        bad = self.results["rejected"] + self.results["failed"] + self.waiting
+        return bool(bad or self.unreadable or self.warnings)
 
     @property
     def all_done(self) -> bool:
         """Tell whether every picture now has all that is declared."""
-        bad: tuple[Status, ...] = ("rejected", "failed")
-        return not (
-            self.interrupted
-            or self.waiting
-            or any(self.results[status] or self.standing[status] for status in bad)
-        )
+        return not (self.interrupted or self.has_trouble or self.had_trouble or self.held)
+
+    @property
+    def had_trouble(self) -> bool:
+        """Tell whether something was rejected or failed in an earlier run, and still is."""
+        return bool(self.standing["rejected"] or self.standing["failed"])
 
 
-def sync(
-    differences: Callable[[], Iterator[Difference]],
-    process: Process,
-    *,
-    threads: int,
-    stop: threading.Event,
-    on_outcome: Callable[[Outcome], None],
-) -> Summary:
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a run is asked to do beyond closing every difference."""
+
+    ask: Ask = PLAIN
+    selection: Selection = EVERYTHING
+    allows_removals: bool = False
+    """Whether a person allows the removal of every picture that is missing now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One sync's parts: what differs, how one picture is processed, and what is held back."""
+
+    differences: Callable[[], Iterator[Difference]]
+    """Makes a fresh plan; called for each pass."""
+    process: Process
+    guard: Guard
+    ask: Ask
+    threads: int
+    """How many pictures are processed at once."""
+    stop: threading.Event
+    """Once set, no further picture is begun, and those in progress are finished."""
+    on_outcome: Callable[[Outcome], None]
+    """Receives each outcome, in the thread that syncs."""
+    clock: Callable[[], datetime]
+    allows_removals: bool = False
+    """Whether a person allows the removal of every picture that is missing now."""
+
+
+def sync(run: Run) -> Summary:
     """Close every difference, several at a time, in bounded memory.
 
-    Args:
-        differences: Makes a fresh plan; called once for each pass.
-        process: Processes one name; must not raise for what is about one picture.
-        threads: How many pictures are worked on at once.
-        stop: Once set, no further picture is begun, and those that were are ended.
-        on_outcome: Is told each outcome, in this thread.
-
+    Each pass first does everything but removals and, where no person attends, restorations. Then it is known
+    how many of those there are, and the guard decides.
     """
     summary = Summary()
     pause: timedelta | None = timedelta()
-    for number in range(MAX_PASSES):
-        if pause is None or stop.wait(pause.total_seconds()):
+    for _ in range(MAX_PASSES):
+        if pause is None or run.stop.wait(pause.total_seconds()):
             break
-        pause, blocked, freed = None, False, False
-        summary.waiting = 0
-        for ended in _run_pass(differences(), process, threads, stop):
-            if isinstance(ended, Outcome):
-                on_outcome(ended)
-                freed = freed or ended.result in ("removed", "done", "rejected")
-                if ended.again_after is not None:
-                    summary.waiting += 1
-                    pause = min(ended.again_after, pause or LONGEST_PAUSE)
-                else:
-                    summary.results[ended.result] += 1
-            elif ended.record:
-                blocked = blocked or ended.record.blocked_by is not None
-                if number == 0:
-                    summary.standing[ended.record.status] += 1
-        if blocked and freed:
-            pause = pause or timedelta()
-    summary.interrupted = stop.is_set()
+        ended = _Pass(run, summary)
+        ended.work()
+        pause = ended.pause
+    summary.interrupted = run.stop.is_set()
     return summary
 
 
-def _run_pass(
-    differences: Iterator[Difference],
-    process: Process,
-    threads: int,
-    stop: threading.Event,
-) -> Iterator[Outcome | Difference]:
+def preview(differences: Callable[[], Iterator[Difference]], guard: Guard) -> Iterator[Difference]:
+    """Yield what a sync would do, and last what it would remove or hold back, with the reason."""
+    census = guard.open_census()
+    for difference in differences():
+        census.see(difference)
+        if difference.action != "hold":
+            yield difference
+    census.end()
+    if not census.missing:
+        return
+    why_held = guard.judge_removals(census)
+    for difference in differences():
+        if difference.action == "hold":
+            yield replace(difference, why=why_held) if why_held else replace(difference, action="remove")
+
+
+class _Pass:
+    """One comparison of everything, and what is done about it."""
+
+    def __init__(self, run: Run, summary: Summary) -> None:
+        self._run = run
+        self._summary = summary
+        self._has_blocked = self._has_freed = False
+        self.pause: timedelta | None = None
+        """How long to wait before the next pass; None if none is needed."""
+
+    def work(self) -> None:
+        """Do everything that isn't held back."""
+        run, summary = self._run, self._summary
+        summary.waiting = summary.unreadable = summary.warnings = 0
+        summary.held = []
+        # What an earlier pass of this run decided needs nothing now, and isn't counted as standing.
+        summary.standing = Counter({status: -summary.results[status] for status in STATUSES})
+        census = run.guard.open_census()
+        for ended in _process_all(run, self._first_share(census), run.ask):
+            self._count(ended)
+        census.end()
+        if run.stop.is_set():
+            return
+        held_removals = None if run.allows_removals else run.guard.judge_removals(census)
+        self._finish_share("removals", census.missing, held_removals, "hold")
+        if not run.guard.is_attended:
+            held_restores = run.guard.judge_restores(census)
+            self._finish_share("output", census.restores, held_restores, "restore")
+        if self._has_blocked and self._has_freed:
+            self.pause = self.pause or timedelta()
+        summary.standing = +summary.standing
+
+    def _first_share(self, census: Census) -> Iterator[Difference]:
+        """Yield what is done at once, counting everything."""
+        for difference in self._run.differences():
+            census.see(difference)
+            if difference.action == "unreadable":
+                self._summary.unreadable += 1
+                self._run.on_outcome(Outcome(difference.name, "unreadable", difference.why))
+                continue
+            if difference.warning:
+                self._summary.warnings += 1
+                self._run.on_outcome(Outcome(difference.name, "waiting", difference.warning))
+            if self._is_deferred(difference) or difference.action == "hold":
+                continue
+            yield difference
+
+    def _is_deferred(self, difference: Difference) -> bool:
+        return difference.is_restore and not self._run.guard.is_attended
+
+    def _finish_share(self, what: str, count: int, why_held: str | None, kind: str) -> None:
+        """Do what the guard allows of the share that was put off."""
+        if not count:
+            return
+        if why_held:
+            self._summary.held.append(Held(what, count, why_held, self._run.clock()))
+            return
+        share = (
+            difference
+            for difference in self._run.differences()
+            if (difference.action == "hold" if kind == "hold" else self._is_deferred(difference))
+        )
+        ask = replace(self._run.ask, removal="allowed") if kind == "hold" else self._run.ask
+        for ended in _process_all(self._run, share, ask):
+            self._count(ended)
+
+    def _count(self, ended: Outcome | Difference) -> None:
+        summary = self._summary
+        if isinstance(ended, Difference):
+            if ended.record:
+                self._has_blocked = self._has_blocked or ended.record.blocked_by is not None
+                summary.standing[ended.record.status] += 1
+            return
+        self._run.on_outcome(ended)
+        self._has_freed = self._has_freed or ended.result in ("removed", "done", "rejected")
+        if ended.again_after is not None:
+            summary.waiting += 1
+            self.pause = min(ended.again_after, self.pause or LONGEST_PAUSE)
+        else:
+            summary.results[ended.result] += 1
+
+
+def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Iterator[Outcome | Difference]:
     """Process what differs, several at a time; yield outcomes as they come, and what needed nothing.
 
-    Two pictures that want the same output key are never in work together, so that it is always the
+    Two pictures that want the same output key are never in progress together, so that it is always the
     later one in the order of names that is refused.
     """
     running: dict[Future[Outcome], frozenset[str]] = {}
-    with ThreadPoolExecutor(threads, thread_name_prefix="picture") as executor:
+    with ThreadPoolExecutor(run.threads, thread_name_prefix="picture") as executor:
         for difference in differences:
-            if stop.is_set():
+            if run.stop.is_set():
                 break
             if difference.action == "keep":
                 yield difference
                 continue
             keys = frozenset((difference.keys or {}).values())
-            while len(running) >= threads or not all(keys.isdisjoint(other) for other in running.values()):
+            while len(running) >= run.threads or not all(map(keys.isdisjoint, running.values())):
                 yield from _take_ended(running)
-            running[executor.submit(process, difference.name)] = keys
+            running[executor.submit(run.process, difference.name, ask)] = keys
         while running:
             yield from _take_ended(running)
 
@@ -201,51 +380,56 @@ class Hints:
         return None if taken is None else frozenset(taken)
 
 
-def follow(
-    hints: Iterator[frozenset[str] | None],
-    process: Process,
-    sync_all: Callable[[], object],
-    *,
-    threads: int,
-    monotonic_seconds: Callable[[], float],
-    on_outcome: Callable[[Outcome], None],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What keeps every picture in order while hints come in."""
+
+    process: Process
+    sync_all: Callable[[], object]
+    """A whole sync: at first, where a hint says None, when more names are due than is good to remember,
+    and every ``SYNC_EVERY_SECONDS`` for whatever no hint reported."""
+    removals: RemovalWindow
+    """Limits the removals that hints imply."""
+    threads: int
+    """How many pictures are processed at once."""
+    monotonic_seconds: Callable[[], float]
+    """A clock that never goes back."""
+    on_outcome: Callable[[Outcome], None]
+    """Receives each outcome, in the thread that follows."""
+
+
+def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None:
     """Sync at the first hint, then process each name that is hinted at, until the hints end.
 
-    Args:
-        hints: Names that something happened to; None where that isn't known; empty at each tick.
-        process: Processes one name; must not raise for what is about one picture.
-        sync_all: A whole sync: at first, where a hint says None, when more names are due than is good
-            to remember, and every ``SYNC_EVERY_SECONDS`` for whatever no hint told of.
-        threads: How many pictures are worked on at once.
-        monotonic_seconds: A clock that never goes back.
-        on_outcome: Is told each outcome, in this thread.
-
+    ``hints`` yields names that something happened to; None where that isn't known; an empty set at each tick.
     """
-    # Only after the first hint is it sure that whatever gives them has begun to look: what lands
+    # Only after the first hint is it sure that the source of hints has begun to watch: what lands
     # between a sync and that moment would be seen by neither.
     synced_at = -math.inf
-    due: dict[str, float] = {}
-    running: dict[Future[Outcome], str] = {}
-    with ThreadPoolExecutor(threads, thread_name_prefix="picture") as executor:
+    due: dict[str, tuple[float, Ask]] = {}
+    running: dict[Future[Outcome], tuple[str, Ask]] = {}
+    with ThreadPoolExecutor(following.threads, thread_name_prefix="picture") as executor:
         for names in hints:
-            now = monotonic_seconds()
-            due.update(dict.fromkeys(names or (), now))
+            now = following.monotonic_seconds()
+            due.update(dict.fromkeys(names or (), (now, PLAIN)))
             for future in [future for future in running if future.done()]:
-                outcome = future.result()
-                del running[future]
-                on_outcome(outcome)
+                outcome, (name, ask) = future.result(), running.pop(future)
+                if outcome.result == "held" and ask is PLAIN and following.removals.allows_one_more(now):
+                    due[name] = now, ALLOWED
+                    continue
+                following.on_outcome(outcome)
                 if outcome.again_after is not None:
-                    due[outcome.name] = now + outcome.again_after.total_seconds()
+                    due[name] = now + outcome.again_after.total_seconds(), PLAIN
             if names is None or len(due) > MOST_DUE or now > synced_at + SYNC_EVERY_SECONDS:
                 due.clear()
-                sync_all()
-                synced_at = monotonic_seconds()
-            for name in [name for name, moment in due.items() if moment <= now]:
-                if len(running) >= threads:
+                following.sync_all()
+                synced_at = following.monotonic_seconds()
+            in_progress = {name for name, _ in running.values()}
+            for name in [name for name, (moment, _) in due.items() if moment <= now]:
+                if len(running) >= following.threads:
                     break
-                if name not in running.values():
-                    del due[name]
-                    running[executor.submit(process, name)] = name
+                if name not in in_progress:
+                    _, ask = due.pop(name)
+                    running[executor.submit(following.process, name, ask)] = name, ask
     for future in running:
-        on_outcome(future.result())
+        following.on_outcome(future.result())

@@ -136,6 +136,14 @@ class FolderStore:
                     os.fsync(folder)
             return self._describe(key, os.fstat(file))
 
+    def has_folder(self, prefix: str) -> bool:
+        """See :meth:`Store.has_folder <renditions.core.ports.Store.has_folder>`."""
+        parts = parse_key(prefix.rstrip("/"))
+        with self._reported(prefix), suppress(_NotMade), absence(), closed(self._open_root()) as root:
+            os.close(open_folder(root, parts))
+            return True
+        return False
+
     def writer_of(self, key: str) -> str | None:
         """See :meth:`Store.writer_of <renditions.core.ports.Store.writer_of>`."""
         parts = parse_key(key)

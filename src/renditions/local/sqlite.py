@@ -171,6 +171,11 @@ class SqliteCatalog:
                 else:
                     yield record
 
+    def owner_of(self, key: str) -> str | None:
+        """See :meth:`Catalog.owner_of <renditions.core.ports.Catalog.owner_of>`."""
+        rows = self._read("SELECT name FROM claims WHERE key = ?", [key])
+        return rows[0][0] if rows else None
+
     def read_binding(self) -> Binding | None:
         """See :meth:`Catalog.read_binding <renditions.core.ports.Catalog.read_binding>`."""
         rows = self._read("SELECT item FROM binding")

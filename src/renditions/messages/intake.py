@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from renditions.core.ask import PLAIN, Ask
 from renditions.core.difference import Difference, Outcome
+from renditions.core.reconcile import ALLOWED
 from renditions.messages.events import (
     Change,
     Content,
@@ -27,7 +29,14 @@ class Picture:
 
     name: str
     event: str
-    """The service's name for it; see :class:`~renditions.messages.events.Change`."""
+    """What the service called it; see :class:`~renditions.messages.events.Change`."""
+    is_removal: bool = False
+    """Whether it names a deletion: then a missing picture is taken for a deleted one."""
+
+    @property
+    def ask(self) -> Ask:
+        """What the message asks for its picture."""
+        return ALLOWED if self.is_removal else PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +55,9 @@ def read_task(content: Content, place: S3Place) -> Task:
         case Change(_, text) | SyncRequest(text) if not _is_unicode(text):
             return Refused(f"expected a name of Unicode text, found {text!r}")
         case Change(place.bucket, place.prefix, _, event):
-            return Ignored(event)  # consoles create such an object for a folder
-        case Change(bucket, key, _, event) if bucket == place.bucket and key.startswith(place.prefix):
-            return Picture(key.removeprefix(place.prefix), event)
+            return Ignored(event)  # what consoles make where they make a folder
+        case Change(bucket, key, kind, event) if bucket == place.bucket and key.startswith(place.prefix):
+            return Picture(key.removeprefix(place.prefix), event, kind == "removed")
         case Change(bucket, key):
             return Refused(f"expected an object in {place.spell()}, found s3://{bucket}/{key}")
         case Unknown(found):
@@ -103,7 +112,7 @@ def fan_out(
     bodies: list[str] = []
     sent = 0
     for difference in differences:
-        if difference.action != "keep":
+        if difference.action not in ("keep", "hold", "unreadable"):
             bodies.append(encode_change(place.bucket, place.prefix + difference.name))
             sent += 1
         if len(bodies) == SEND_AT_ONCE:

@@ -187,7 +187,7 @@ class Worker:
         try:
             match task:
                 case Picture(name):
-                    return self.process(name)
+                    return self.process(name, task.ask)
                 case SyncRequest(after):
                     self._fan_out(after, stop)
                 case Refused(why):

@@ -278,6 +278,7 @@ class Pipeline:
         attachments must have been looked up.
         """
         declared = {
+            "engine": self.output.engine or newest_engine(),
             "source": {name: value for name, value in declared_in(self.source).items() if name != "store"},
             "output": {name: value for name, value in declared_in(self.output).items() if name != "store"},
             "renditions": {name: [recipe.key, recipe] for name, recipe in self.renditions.items()},

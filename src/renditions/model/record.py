@@ -29,7 +29,7 @@ ATTRIBUTES = frozenset(
         "lease", "original_format", "original_frames", "original_height", "original_size_bytes",
         "original_width", "owed", "pending_keys", "processed_height", "processed_size_bytes",
         "processed_width", "reason", "renditions", "revision", "rules", "status", "timestamp", "kind",
-        "generation", "headers", "missing_since", "place", "removable_until", "retired",
+        "generation", "headers", "missing_since", "place", "refused_keys", "removable_until", "retired",
         "order", "owner", "output_key", "rendition_count", "rendition_bytes", "processing_microseconds",
     }
 )  # fmt: skip
@@ -292,6 +292,8 @@ class Record:
     retired: tuple[Retired, ...] = ()
     missing_since: datetime | None = None
     """When the picture was found to be gone from the source, while its record is kept."""
+    refused_keys: tuple[str, ...] = ()
+    """Output keys that it needs and that hold a file which isn't Renditions' own."""
     removable_until: datetime | None = None
     """Until when a person allows its removal, if it is still gone."""
     unknown: Unknown = ()
@@ -393,6 +395,7 @@ class Record:
             "headers": self.headers,
             "generation": self.generation or None,
             "retired": [old.to_item() for old in self.retired],
+            "refused_keys": list(self.refused_keys),
             "missing_since": format_time(self.missing_since) if self.missing_since else None,
             "removable_until": format_time(self.removable_until) if self.removable_until else None,
             "revision": self.revision,
@@ -442,6 +445,7 @@ class Record:
             place=item.get("place", ""),
             headers=item.get("headers", ""),
             generation=item.get("generation", 0),
+            refused_keys=tuple(item.get("refused_keys", ())),
             retired=tuple(map(Retired.from_item, item.get("retired", ()))),
             missing_since=parse_time(item["missing_since"]) if "missing_since" in item else None,
             removable_until=parse_time(item["removable_until"]) if "removable_until" in item else None,

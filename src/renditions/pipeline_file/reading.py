@@ -51,6 +51,8 @@ class LoadedPipeline:
     pipeline: Pipeline
     directory: Path
     """The folder where relative paths in the file start: the file's own."""
+    file: str = ""
+    """The file's name, without its folder."""
     warnings: tuple[str, ...] = ()
 
 
@@ -102,7 +104,7 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
     reader.problems += find_accept_problems(values.get("accept", Accept()))
     if reader.problems or pipeline is None:
         raise PipelineError(file, reader.sort_problems())
-    return LoadedPipeline(pipeline, directory, tuple(find_warnings(pipeline)))
+    return LoadedPipeline(pipeline, directory, Path(file).name, tuple(find_warnings(pipeline)))
 
 
 class _Reader:

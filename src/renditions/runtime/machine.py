@@ -16,37 +16,46 @@ from pathlib import Path
 from secrets import token_bytes
 
 from renditions.core import reconcile
+from renditions.core.ask import PLAIN, Ask
+from renditions.core.binding import Standing
 from renditions.core.difference import Outcome, retry_pause
+from renditions.core.guard import Guard, RemovalWindow
+from renditions.core.ports import Catalog
 from renditions.core.process import Process
-from renditions.core.reconcile import Hints, Summary
-from renditions.errors import RenditionsError, UsageError
+from renditions.core.reconcile import Following, Hints, Order, Run, Summary
+from renditions.errors import RenditionsError, Superseded, UsageError
 from renditions.local.owners import Owner
 from renditions.local.pool import RenderPool
 from renditions.local.secret import SECRET_BYTES, keep_secret
 from renditions.local.watch import watch_keys
 from renditions.model.pipeline import FolderPlace, parse_catalog, parse_store
-from renditions.runtime.parts import Parts
+from renditions.runtime.parts import Parts, now
+
+EVERYTHING_ONCE = Order()
 
 TICK_SECONDS = 0.1
 """How often a watch checks for due pictures."""
 
 
 @contextmanager
-def open_workers(parts: Parts, workers: int) -> Iterator[Process]:
+def open_workers(parts: Parts, workers: int, standing: Standing) -> Iterator[Process]:
     """Start worker processes and yield a function that processes one name.
 
-    An error of one picture becomes its outcome.
+    What breaks on the way of one picture comes back as its outcome. Only ``Superseded`` is raised: it is
+    about every picture.
     """
     limits = parts.attached.limits
     with (
         _own(parts.owners) as owner,
         RenderPool(workers, limits.seconds, limits=limits) as render,
     ):
-        processor = parts.make_processor(render, owner)
+        processor = parts.make_processor(render, owner, standing)
 
-        def process(name: str) -> Outcome:
+        def process(name: str, ask: Ask = PLAIN) -> Outcome:
             try:
-                return processor.process(name)
+                return processor.process(name, ask)
+            except Superseded:
+                raise
             except RenditionsError as error:
                 return Outcome(name, "failed", str(error), retry_pause(1) if error.retryable else None)
 
@@ -56,20 +65,33 @@ def open_workers(parts: Parts, workers: int) -> Iterator[Process]:
 def sync(
     parts: Parts,
     process: Process,
+    guard: Guard,
     *,
     workers: int,
     stop: threading.Event,
     on_outcome: Callable[[Outcome], None],
+    order: Order = EVERYTHING_ONCE,
 ) -> Summary:
     """Close every difference; see :func:`renditions.core.reconcile.sync`."""
     return reconcile.sync(
-        parts.plan, process, threads=count_threads(workers), stop=stop, on_outcome=on_outcome
+        Run(
+            differences=lambda: parts.plan(ask=order.ask, selection=order.selection),
+            process=process,
+            guard=guard,
+            ask=order.ask,
+            threads=count_threads(workers),
+            stop=stop,
+            on_outcome=on_outcome,
+            clock=now,
+            allows_removals=order.allows_removals,
+        )
     )
 
 
 def watch(
     parts: Parts,
     process: Process,
+    guard: Guard,
     *,
     workers: int,
     stop: threading.Event,
@@ -93,14 +115,15 @@ def watch(
         )
     hints = Hints() if hints is None else hints
     with closing(_take_hints(place.path, hints, stop)) as taken:
-        reconcile.follow(
-            taken,
-            process,
-            lambda: sync(parts, process, workers=workers, stop=stop, on_outcome=on_outcome),
+        following = Following(
+            process=process,
+            sync_all=lambda: sync(parts, process, guard, workers=workers, stop=stop, on_outcome=on_outcome),
+            removals=RemovalWindow(guard, lambda: count_pictures(parts.catalog)),
             threads=count_threads(workers),
             monotonic_seconds=time.monotonic,
             on_outcome=on_outcome,
         )
+        reconcile.follow(taken, following)
 
 
 def _take_hints(folder: Path, hints: Hints, stop: threading.Event) -> Generator[frozenset[str] | None]:
@@ -141,6 +164,11 @@ def _own(owners: Path | None) -> Iterator[str]:
         return
     with Owner(owners) as owner:
         yield owner.id
+
+
+def count_pictures(catalog: Catalog) -> int:
+    """Return how many pictures have a record."""
+    return sum(totals.pictures for totals in catalog.count().values())
 
 
 def count_threads(workers: int) -> int:

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from renditions.core import reconcile
+from renditions.core.ask import PLAIN, Ask
+from renditions.core.binding import Claimant, Standing, Start, bind
+from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference
+from renditions.core.guard import Guard
 from renditions.core.notify import Notifier
 from renditions.core.ports import Catalog, Renderer, Store
 from renditions.core.process import Processor
+from renditions.core.reconcile import EVERYTHING, Selection
 from renditions.errors import UsageError
 from renditions.model.backends import OWNER, QUEUE
 from renditions.model.pipeline import Pipeline, parse_catalog, parse_store
@@ -43,7 +48,9 @@ class Parts:
     notifiers: Mapping[str, Notifier]
     """By ``Notify.target``."""
     shared: Shared
-    """The values that all parts share, also for parts opened later."""
+    """What the parts have in common, for other parts that are opened beside them."""
+    file: str = ""
+    """The pipeline file's name; empty where it isn't known, as in a bundle."""
     owners: Path | None = None
     """The folder in which the lease owners of this machine hold their locks, where the catalog is a file."""
     is_gone: Callable[[str], bool] | None = None
@@ -54,14 +61,41 @@ class Parts:
         """The pipeline with the watermark pictures that it takes from the source, read when first needed."""
         return attach(self.pipeline, self.source)
 
-    def plan(self, after: str = "") -> Iterator[Difference]:
+    def plan(
+        self, after: str = "", *, ask: Ask = PLAIN, selection: Selection = EVERYTHING
+    ) -> Iterator[Difference]:
         """Yield what must be done for each picture; see :func:`renditions.core.reconcile.plan`."""
-        return reconcile.plan(
-            self.attached, self.source, self.catalog, clock=_now, is_gone=self.is_gone, after=after
+        comparison = Comparison(self.attached, self.catalog, self.output, self.is_gone, ask)
+        return reconcile.plan(comparison, self.source, clock=now, after=after, selection=selection)
+
+    def bind(self, start: Start) -> Standing:
+        """Agree with the catalog on what it belongs to; see :func:`renditions.core.binding.bind`."""
+        pipeline = self.attached
+        claimant = Claimant(
+            self.file, pipeline.source.store, pipeline.output.store, pipeline.generation, start
+        )
+        return Standing(self.catalog, bind(self.catalog, claimant), claimant)
+
+    def make_guard(self, standing: Standing, *, is_attended: bool) -> Guard:
+        """Return what holds back removals and restorations."""
+        return Guard(
+            self.pipeline.source.max_removals,
+            has_folder=self.source.has_folder,
+            is_attended=is_attended,
+            is_output_bound=standing.is_output_bound,
         )
 
-    def make_processor(self, render: Renderer, owner: str) -> Processor:
-        """Return the processor of pictures with these parts; ``owner`` takes the leases."""
+    def preview_guard(self) -> Guard:
+        """Return what would hold back removals, without a binding to the catalog."""
+        return Guard(self.pipeline.source.max_removals, has_folder=self.source.has_folder)
+
+    def open_place(self, place: str) -> Store:
+        """Open an output store that the catalog used before, as the pipeline file spelled it."""
+        former = replace(self.pipeline, output=replace(self.pipeline.output, store=place))
+        return _open_output(former, self.directory, self.shared)
+
+    def make_processor(self, render: Renderer, owner: str, standing: Standing) -> Processor:
+        """Return what processes pictures with these parts; ``owner`` takes the leases."""
         return Processor(
             pipeline=self.attached,
             source=self.source,
@@ -70,43 +104,55 @@ class Parts:
             render=render,
             notifiers=self.notifiers,
             owner=owner,
-            clock=_now,
+            clock=now,
             is_gone=self.is_gone,
+            standing=standing,
+            open_place=self.open_place,
         )
 
 
 @contextmanager
-def open_parts(pipeline: Pipeline, directory: Path, *, read_only: bool = False) -> Iterator[Parts]:
+def open_parts(
+    pipeline: Pipeline, directory: Path, file: str = "", *, read_only: bool = False
+) -> Iterator[Parts]:
     """Open the parts that a checked pipeline names.
 
     Args:
         pipeline: Its stores count, also against the environment.
         directory: The folder that relative paths in it start from.
-        read_only: Whether a missing catalog isn't created: an empty one takes its place.
+        file: The pipeline file's name, where it is known.
+        read_only: Whether a catalog that doesn't exist yet isn't made: an empty one stands for it.
 
     Raises:
         UsageError: A library that a part needs isn't installed, or AWS has no region or profile configured.
 
     """
     shared = Shared()
-    source, output, catalog, *targets = find_declared(pipeline)
-    file = parse_catalog(catalog.url, directory)
-    owners = file.with_name(f"{file.name}-owners") if file else None
+    source, _, catalog, *targets = find_declared(pipeline)
+    database = parse_catalog(catalog.url, directory)
+    owners = database.with_name(f"{database.name}-owners") if database else None
     with _load_opener(catalog)(pipeline.catalog, directory, shared, read_only=read_only) as opened:
         yield Parts(
             pipeline,
             directory,
             source=_load_opener(source)(parse_store(source.url, directory), None, shared),
-            output=_load_opener(output)(parse_store(output.url, directory), pipeline.output, shared),
+            output=_open_output(pipeline, directory, shared),
             catalog=opened,
             notifiers={
                 notify.target: _load_opener(target)(target.url, shared)
                 for notify, target in zip(pipeline.notify, targets, strict=True)
             },
             shared=shared,
+            file=file,
             owners=owners,
             is_gone=resolve(OWNER)(owners).is_gone if owners else None,
         )
+
+
+def _open_output(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
+    _, output, *_ = find_declared(pipeline)
+    store: Store = _load_opener(output)(parse_store(output.url, directory), pipeline.output, shared)
+    return store
 
 
 def open_queue(url: str, shared: Shared) -> Queue:
@@ -130,5 +176,6 @@ def _load_opener(declared: Declared) -> Any:
         raise UsageError(str(describe_missing(declared, error.name or ""))) from error
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """Return the time, in UTC."""
     return datetime.now(UTC)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from renditions.core.binding import Start
+from renditions.core.guard import Guard
 from renditions.core.ports import Renderer
 from renditions.core.process import Process
 from renditions.errors import PipelineError, UsageError
@@ -35,6 +37,8 @@ class Bundled:
 
     parts: Parts
     process: Process
+    guard: Guard
+    """What holds back removals and restorations of a schedule's tick."""
     cores: int
     """How many pictures are rendered at once, in this process."""
     send: Callable[[Sequence[str]], None] | None
@@ -63,12 +67,14 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
         raise PipelineError(file.name, tuple(problems))
     parts = _kept_open.enter_context(open_parts(pipeline, file.parent))
     cores = os.cpu_count() or 1
+    standing = parts.bind(Start(deployed_at=environ.get("DEPLOYED_AT", "")))
     processor = parts.make_processor(
-        limit_to(cores, partial(render, limits=pipeline.limits)), f"lambda-{uuid.uuid4().hex}"
+        limit_to(cores, partial(render, limits=pipeline.limits)), f"lambda-{uuid.uuid4().hex}", standing
     )
+    guard = parts.make_guard(standing, is_attended=False)
     url = environ.get("QUEUE_URL")
     send = partial(_send, parts, url) if url else None
-    return Bundled(parts, processor.process, cores, send)
+    return Bundled(parts, processor.process, guard, cores, send)
 
 
 def find_bucket(url: str) -> S3Place:

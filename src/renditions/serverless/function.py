@@ -24,12 +24,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from renditions.core import reconcile
+from renditions.core.ask import PLAIN, Ask
 from renditions.core.difference import RECHECK, Difference, Outcome, retry_pause
+from renditions.core.guard import Guard
 from renditions.core.process import Process
+from renditions.core.reconcile import Run
 from renditions.errors import Failed
 from renditions.messages.events import Incoming, Message, SyncRequest, decode
 from renditions.messages.intake import Picture, Refused, Task, fan_out, needs_redelivery, read_task
 from renditions.model.pipeline import S3Place
+from renditions.runtime.parts import now
 from renditions.serverless.bundled import find_bucket, open_bundled
 from renditions.serverless.telemetry import Unit, log_to_stdout, metrics
 
@@ -108,7 +112,8 @@ class Function:
     process: Process
     """Processes one name; called from several threads."""
     plan: Callable[[str], Iterator[Difference]]
-    """Plans all names above one, for a schedule's tick."""
+    """Makes a fresh plan of everything above a name, for a schedule's tick."""
+    guard: Guard
     threads: int
     """How many pictures are processed at once."""
     send: Callable[[Sequence[str]], None] | None = None
@@ -129,12 +134,12 @@ class Function:
             for message in incoming.messages
         ]
         tasks = [task for _, some in asked for task in some]
-        names: dict[str, str] = {}
+        pictures: dict[str, Picture] = {}
         for task in tasks:
-            if isinstance(task, Picture):
-                names.setdefault(task.name, task.event)
+            if isinstance(task, Picture) and (task.is_removal or task.name not in pictures):
+                pictures[task.name] = task
         with ThreadPoolExecutor(self.threads, thread_name_prefix="picture") as executor:
-            worked = executor.map(lambda name: self._work(name, names[name], allowance), names)
+            worked = executor.map(lambda picture: self._work(picture, allowance), pictures.values())
             outcomes = {outcome.name: outcome for outcome in worked}
         afters = [task.after for task in tasks if isinstance(task, SyncRequest)]
         synced = self._reconcile(min(afters), allowance) if afters else NOTHING
@@ -161,12 +166,13 @@ class Function:
             case _:
                 return NOTHING
 
-    def _work(self, name: str, event: str, allowance: Allowance) -> Outcome:
-        """Process one picture, unless the time left is too short; log both its start and its end."""
+    def _work(self, picture: Picture, allowance: Allowance) -> Outcome:
+        """Process one picture, unless the time left is too short; log it."""
+        name = picture.name
         if not allowance.allows_one_more():
             return Outcome(name, "waiting", NOT_BEGUN, RECHECK)
         about = {
-            "event": event,
+            "event": picture.event,
             "bucket": self.place.bucket,
             "key": self.place.prefix + name,
             "request_id": allowance.context.aws_request_id,
@@ -179,7 +185,7 @@ class Function:
         )
         started = time.monotonic()
         try:
-            outcome = self.process(name)
+            outcome = self.process(name, picture.ask)
         except Exception as error:
             # Any error: it doesn't concern the other pictures of the batch.
             log.exception("%s failed unexpectedly", name, extra={"fields": about})
@@ -231,12 +237,20 @@ class Function:
                     stop.set()
                 yield difference
 
+        def process(name: str, ask: Ask = PLAIN) -> Outcome:
+            return self._work(Picture(name, "sync", ask.removal == "allowed"), allowance)
+
         summary = reconcile.sync(
-            plan,
-            lambda name: self._work(name, "sync", allowance),
-            threads=self.threads,
-            stop=stop,
-            on_outcome=lambda _: None,
+            Run(
+                differences=plan,
+                process=process,
+                guard=self.guard,
+                ask=PLAIN,
+                threads=self.threads,
+                stop=stop,
+                on_outcome=lambda _: None,
+                clock=now,
+            )
         )
         log.info(
             "sync %s",
@@ -256,6 +270,7 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
         find_bucket(opened.parts.pipeline.source.store),
         opened.process,
         opened.parts.plan,
+        opened.guard,
         threads=opened.cores + EXTRA_THREADS,
         send=opened.send,
     )

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, get_args
 
+from renditions.core.ask import Ask, Verify
 from renditions.core.difference import Difference
 from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfMatch, Place
@@ -71,10 +72,14 @@ def get_picture(service: Service, name: str) -> Record:
 
 
 def process_picture(service: Service, name: str, *, again: bool) -> dict[str, Any]:
-    """Process a picture now and return its outcome; with ``again`` also one that was given up."""
-    if again and (record := service.parts.catalog.get(name)):
+    """Process a picture now and return what became of it.
+
+    With ``again`` also one that was given up, and any output that is missing or was replaced.
+    """
+    if again and (record := service.parts.catalog.get(name)) and record.status != "done":
         reopen(service.parts.catalog, record)
-    outcome = service.process(name)
+    verify: Verify = "quick" if again else "no"
+    outcome = service.process(name, Ask(removal="asked", verify=verify, is_retry=again))
     record = service.parts.catalog.get(name)
     return {**outcome.to_item(), "picture": show_picture(service, record) if record else None}
 
@@ -153,7 +158,7 @@ def delete_picture(service: Service, name: str) -> None:
         except Conflict:
             detail = f"{name!r} was replaced meanwhile, so it was not deleted"
             raise ApiError(HTTPStatus.CONFLICT, detail) from None
-    service.process(name)
+    service.process(name, Ask(removal="asked"))
 
 
 def read_original(service: Service, name: str) -> tuple[bytes, str, str]:

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 import uvicorn
 
+from renditions.core.ask import PLAIN, Ask
+from renditions.core.binding import Start
 from renditions.core.difference import Outcome
 from renditions.core.reconcile import Hints
 from renditions.errors import UsageError
@@ -51,10 +53,12 @@ def serve(
         item = picture_item(parts.pipeline, links, record) if record else None
         announcements.tell({**outcome.to_item(), "picture": item})
 
-    with open_workers(parts, workers) as process:
+    standing = parts.bind(Start(sets_generation=True))
+    guard = parts.make_guard(standing, is_attended=False)
+    with open_workers(parts, workers, standing) as process:
 
-        def process_and_announce(name: str) -> Outcome:
-            outcome = process(name)
+        def process_and_announce(name: str, ask: Ask = PLAIN) -> Outcome:
+            outcome = process(name, ask)
             announce(outcome)
             return outcome
 
@@ -78,7 +82,7 @@ def serve(
         server = _Server(config, announcements, stop)
         with ThreadPoolExecutor(1, thread_name_prefix="follower") as executor:
             following = executor.submit(
-                watch, parts, process, workers=workers, stop=stop, on_outcome=announce, hints=hints
+                watch, parts, process, guard, workers=workers, stop=stop, on_outcome=announce, hints=hints
             )
             following.add_done_callback(
                 lambda _: stop.set()

@@ -1,0 +1,36 @@
+"""How much one call may do for a picture, beyond making what is declared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Removal = Literal["no", "allowed", "asked"]
+"""Whether the outputs and the record of a missing picture may be removed.
+
+    no         a listing merely implies that it is gone: its removal is held back
+    allowed    an event names the deletion, or the guard found few enough of them
+    asked      a person names the picture; that counts with ``on_delete = "keep"`` too
+"""
+
+Verify = Literal["no", "quick", "content"]
+"""Whether outputs are compared with the store: not at all, by their ETags, or by hashing each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a caller asks for one picture."""
+
+    removal: Removal = "no"
+    verify: Verify = "no"
+    is_retry: bool = False
+    """Whether an output that is missing again after it was restored is restored once more."""
+    is_forced: bool = False
+    """Whether every output is made again."""
+    renditions: frozenset[str] | None = None
+    """The renditions to touch; None for all."""
+    keeps_undeclared: bool = False
+    """Whether outputs of renditions that are no longer declared stay until a person allows their removal."""
+
+
+PLAIN = Ask()

@@ -1,0 +1,186 @@
+"""What a catalog belongs to: agreed on before a run starts, and checked while it writes.
+
+A catalog belongs to one pipeline file, one source and one generation of the file. A person, or a deployment,
+sets the generation; every other process only follows it. A process that finds a newer one stops writing:
+
+    watch, old file     finish(record, generation 1)              take(record of generation 2) → Superseded
+    sync, new file                          bind → 2, finish(record, generation 2)
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from dataclasses import dataclass, replace
+
+from renditions.core.ports import Catalog
+from renditions.errors import BindingRefused, CatalogTooNew, Conflict, Superseded
+from renditions.model.binding import Binding
+from renditions.model.record import Record
+
+SCHEMA = 1
+"""The newest form of a binding that this version knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a process was started, and so what it may change about a catalog."""
+
+    sets_generation: bool = False
+    """Whether a person started it to apply the file: every other process only follows what is in force."""
+    deployed_at: str = ""
+    """When the bundle was deployed (ISO 8601); empty outside of deployments."""
+    rebinds: bool = False
+    """Whether another pipeline file or source may take the catalog over."""
+    takes_over: bool = False
+    """Whether a generation that a deployment set may be replaced from elsewhere."""
+
+
+FOLLOWS = Start()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """Who asks to work on a catalog, and with what."""
+
+    pipeline_file: str
+    """The file's name, without its folder; empty where it isn't known."""
+    source: str
+    output: str
+    """The stores, as the file spells them, after the environment."""
+    generation: str
+    """See ``Pipeline.generation``."""
+    start: Start = FOLLOWS
+
+
+class Standing:
+    """Whether this process may write to the catalog; for any number of threads."""
+
+    def __init__(self, catalog: Catalog, binding: Binding, claimant: Claimant) -> None:
+        self._catalog = catalog
+        self._binding = binding
+        self._generation = claimant.generation
+        self._output = claimant.output
+        self._lock = threading.Lock()
+
+    @property
+    def catalog_id(self) -> str:
+        """The mark that this catalog's outputs carry."""
+        return self._binding.catalog_id
+
+    @property
+    def number(self) -> int:
+        """The number of the generation in force, as far as this process knows."""
+        return self._binding.generation_number
+
+    @property
+    def is_output_bound(self) -> bool:
+        """Whether the pipeline's output store is the one that the catalog is bound to."""
+        return self._binding.output == self._output
+
+    def check(self, record: Record | None) -> None:
+        """Raise Superseded if a newer generation decided the record."""
+        if record and record.generation > self.number:
+            self.refresh()
+
+    def refresh(self) -> Binding:
+        """Read again which generation is in force.
+
+        Raises:
+            Superseded: It isn't this process' own.
+
+        """
+        binding = self._catalog.read_binding()
+        if binding is None or binding.generation != self._generation:
+            raise Superseded(
+                "Another version of the pipeline file is in force for this catalog. Nothing more is written "
+                "with this one. Start again, or run renditions sync, to apply this file"
+            )
+        with self._lock:
+            self._binding = binding
+        return binding
+
+
+def bind(catalog: Catalog, claimant: Claimant) -> Binding:
+    """Agree with the catalog on what it belongs to, and return that.
+
+    A catalog without a binding (a new one, or of version 0.1) takes what the claimant says.
+
+    Raises:
+        BindingRefused: The catalog belongs to another pipeline file, source or deployment.
+        Superseded: Another generation is in force, and the claimant doesn't set it.
+        CatalogTooNew: A newer version wrote the binding.
+
+    """
+    while True:
+        known = catalog.read_binding()
+        wanted = _agree(known, claimant)
+        if wanted == known:
+            return wanted
+        try:
+            return catalog.write_binding(wanted)
+        except Conflict:
+            continue  # another process bound it meanwhile: compare again
+
+
+def _agree(known: Binding | None, claimant: Claimant) -> Binding:
+    if known is None:
+        return Binding(
+            catalog_id=uuid.uuid4().hex,
+            pipeline_file=claimant.pipeline_file,
+            source=claimant.source,
+            output=claimant.output,
+            generation=claimant.generation,
+            deployed_at=claimant.start.deployed_at,
+        )
+    if known.schema > SCHEMA:
+        raise CatalogTooNew("A newer release of Renditions wrote this catalog. Upgrade this one")
+    wanted = _agree_on_file(known, claimant)
+    if claimant.generation == known.generation:
+        is_newer = claimant.start.deployed_at > known.deployed_at
+        wanted = replace(wanted, deployed_at=claimant.start.deployed_at) if is_newer else wanted
+    else:
+        wanted = _agree_on_generation(wanted, claimant)
+    if claimant.output != known.output and claimant.start.sets_generation:
+        former = dict.fromkeys((*known.former_outputs, known.output))
+        former.pop(claimant.output, None)
+        wanted = replace(wanted, output=claimant.output, former_outputs=tuple(former))
+    return wanted
+
+
+def _agree_on_file(known: Binding, claimant: Claimant) -> Binding:
+    for what, old, new in (
+        ("pipeline file", known.pipeline_file, claimant.pipeline_file),
+        ("source", known.source, claimant.source),
+    ):
+        if old and new and old != new and not claimant.start.rebinds:
+            raise BindingRefused(
+                f"This catalog belongs to the {what} {old!r}, not to {new!r}. Give each pipeline file a "
+                "catalog of its own ([catalog] store), or run renditions sync --rebind to hand this one over"
+            )
+    file = claimant.pipeline_file or known.pipeline_file
+    return replace(known, pipeline_file=file, source=claimant.source)
+
+
+def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
+    is_deployment = bool(claimant.start.deployed_at)
+    if is_deployment and claimant.start.deployed_at > known.deployed_at:
+        deployed_at = claimant.start.deployed_at
+    elif not claimant.start.sets_generation:
+        raise Superseded(
+            "Another version of the pipeline file is in force for this catalog. Run renditions sync (or "
+            "deploy) to apply this one"
+        )
+    elif known.deployed_at and not (claimant.start.takes_over or claimant.start.rebinds):
+        raise BindingRefused(
+            f"A deployment of {known.deployed_at} set the pipeline of this catalog, and this file differs "
+            "from it. Run renditions deploy, or renditions sync --take-over to replace it from here"
+        )
+    else:
+        deployed_at = ""
+    return replace(
+        known,
+        generation=claimant.generation,
+        generation_number=known.generation_number + 1,
+        deployed_at=deployed_at,
+    )

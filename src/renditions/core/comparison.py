@@ -1,0 +1,41 @@
+"""Look up everything that a comparison of one picture depends on, and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from renditions.core.ask import PLAIN, Ask
+from renditions.core.difference import Difference, Seen, compare, is_in_place
+from renditions.core.ports import Catalog, Store, StoredObject
+from renditions.core.verify import UNVERIFIED, Look, find, verify
+from renditions.model.pipeline import Pipeline
+from renditions.model.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Compares pictures of one pipeline with what is there; nothing is changed."""
+
+    pipeline: Pipeline
+    catalog: Catalog
+    output: Store
+    is_gone: Callable[[str], bool] | None = None
+    """Tells of a lease's owner that it has ended for certain; None where a lease ends by its time alone."""
+    ask: Ask = PLAIN
+    look_up: Look | None = None
+    """Finds outputs in a listing that was made before; otherwise each is looked up in the store."""
+
+    def compare(
+        self, name: str, found: StoredObject | None, record: Record | None, now: datetime
+    ) -> Difference:
+        """Return what is to be done for the picture ``name``."""
+        pipeline = self.pipeline
+        blocker = self.catalog.get(record.blocked_by) if record and record.blocked_by else None
+        is_key_free = bool(record and any(find(self.output, key) is None for key in record.refused_keys))
+        verification = UNVERIFIED
+        if record and found and record.status != "processing" and is_in_place(pipeline, record):
+            verification = verify(record, self.output, self.ask.verify, self.look_up)
+        seen = Seen(name, found, record, blocker, verification, is_key_free)
+        return compare(pipeline, seen, now=now, is_gone=self.is_gone, ask=self.ask)

@@ -1,0 +1,168 @@
+"""The removal guard: what a listing merely implies is not done without limit.
+
+A deletion that an event or a person names is an intent. A listing in which pictures are missing may as well
+mean an unmounted disk or a typo in a prefix. The guard counts a whole run before anything is removed, and
+holds removals back beyond a declared share. It treats missing outputs likewise in unattended runs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from renditions.core.difference import Difference
+from renditions.model.pipeline import MaxRemovals
+
+MANY = 20
+"""So many pictures, or outputs, don't all vanish by themselves."""
+
+WINDOW_SECONDS = 3600.0
+"""Over how long the removals that file events imply are counted together."""
+
+
+@dataclass(slots=True)
+class Folder:
+    """What was counted below one folder of the source."""
+
+    prefix: str
+    known: int = 0
+    found: int = 0
+
+
+@dataclass(slots=True)
+class Census:
+    """What one run sees; differences come in the order of their names."""
+
+    has_folder: Callable[[str], bool]
+    """Tells whether the source has a folder, even an empty one."""
+    known: int = 0
+    """Pictures with a record."""
+    found: int = 0
+    """Pictures in the source that have a record or get one."""
+    known_found: int = 0
+    """Pictures in the source that have a record."""
+    missing: int = 0
+    """Records whose picture is gone and may not be removed yet."""
+    outputs: int = 0
+    """Outputs that records name."""
+    outputs_lost: int = 0
+    """Outputs that aren't in the output store as the record describes them."""
+    restores: int = 0
+    """Pictures whose outputs have to be made again though the pictures stayed the same."""
+    emptied: str | None = None
+    """A folder that still exists and lost all of its many known pictures."""
+    _trail: list[Folder] = field(default_factory=list)
+
+    def see(self, difference: Difference) -> None:
+        """Count one picture."""
+        record, found = difference.record, difference.found is not None
+        self.found += found
+        self.known += record is not None
+        self.known_found += record is not None and found
+        self.missing += difference.action == "hold"
+        if record:
+            self.outputs += len(record.outputs)
+            self.outputs_lost += len(difference.drift)
+        self.restores += difference.is_restore
+        self._enter(difference.name)
+        for folder in self._trail[-1:]:
+            folder.known += record is not None
+            folder.found += found
+
+    def end(self) -> None:
+        """Count what is still open at the end of the run."""
+        while self._trail:
+            self._leave()
+
+    def _enter(self, name: str) -> None:
+        parent = name[: name.rfind("/") + 1]
+        while self._trail and not parent.startswith(self._trail[-1].prefix):
+            self._leave()
+        at = len(self._trail[-1].prefix) if self._trail else 0
+        while (end := parent.find("/", at)) >= 0:
+            at = end + 1
+            self._trail.append(Folder(parent[:at]))
+
+    def _leave(self) -> None:
+        folder = self._trail.pop()
+        if self._trail:
+            self._trail[-1].known += folder.known
+            self._trail[-1].found += folder.found
+        is_empty = folder.known >= MANY and not folder.found
+        if is_empty and self.emptied is None and self.has_folder(folder.prefix):
+            self.emptied = folder.prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Decides what of a run's removals and restorations is done, and what waits for a person."""
+
+    max_removals: MaxRemovals
+    has_folder: Callable[[str], bool] = lambda _: False
+    is_marker_missing: Callable[[], bool] = lambda: False
+    """Tells whether the source lacks the marker that the catalog expects there."""
+    is_attended: bool = True
+    """Whether a person started the run: missing outputs are then made again, however many."""
+    is_output_bound: bool = True
+    """Whether the output store is the one that a person agreed to."""
+    catalog_size: Callable[[], int] | None = None
+    """Counts the catalog's records, where a run sees only some of them."""
+
+    def open_census(self) -> Census:
+        """Return an empty census."""
+        return Census(self.has_folder)
+
+    def judge_removals(self, census: Census) -> str | None:
+        """Return why the missing pictures are not removed; None if they may be."""
+        known = self.catalog_size() if self.catalog_size else census.known
+        missing = census.missing
+        if not missing:
+            return None
+        if not census.found and known >= MANY and not self.catalog_size:
+            return f"the source has no matching picture at all, and {known:,} are known"
+        if census.emptied is not None:
+            return f"the folder {census.emptied} is there and has lost all of its pictures"
+        if self.is_marker_missing() and 2 * census.known_found < census.known:
+            return "the source lacks this catalog's marker: it may be another folder, or an unmounted disk"
+        if self.is_too_many(missing, known):
+            return (
+                f"{missing:,} of {known:,} pictures are gone: more than {self.max_removals.pictures}, and "
+                f"more than {self.max_removals.percent:g} %"
+            )
+        return None
+
+    def judge_restores(self, census: Census) -> str | None:
+        """Return why outputs are not made again; None if they may be."""
+        if self.is_attended or not census.restores:
+            return None
+        if not self.is_output_bound:
+            return "[output] store names another place, and no person has applied that yet"
+        if census.outputs_lost == census.outputs and census.outputs >= MANY:
+            return f"none of {census.outputs:,} known outputs is in the output store"
+        return None
+
+    def is_too_many(self, missing: int, known: int) -> bool:
+        """Tell whether so many missing pictures are more than may be removed without asking."""
+        limit = self.max_removals
+        return missing > limit.pictures and 100 * missing > limit.percent * known
+
+
+@dataclass(slots=True)
+class RemovalWindow:
+    """Limits the removals that file events imply, over the last hour."""
+
+    guard: Guard
+    catalog_size: Callable[[], int]
+    _removed_at: deque[float] = field(default_factory=deque)
+
+    def allows_one_more(self, now_seconds: float) -> bool:
+        """Tell whether another missing picture may be removed now, and count it if so."""
+        while self._removed_at and self._removed_at[0] <= now_seconds - WINDOW_SECONDS:
+            self._removed_at.popleft()
+        missing = len(self._removed_at) + 1
+        known = self.catalog_size() + len(self._removed_at)
+        if self.guard.is_too_many(missing, known) or self.guard.is_marker_missing():
+            return False
+        self._removed_at.append(now_seconds)
+        return True

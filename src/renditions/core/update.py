@@ -1,0 +1,314 @@
+"""Make what differs of one picture: claim the keys, render, write the outputs, finish the record.
+
+``process`` decides when; this is how. Each step leaves a state from which the next call continues.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from renditions.core.ask import Ask
+from renditions.core.difference import MAX_ATTEMPTS, Difference, is_in_place
+from renditions.core.leases import Leases
+from renditions.core.ports import IfAbsent, IfMatch, Renderer, Store, StoredObject
+from renditions.core.verify import find
+from renditions.errors import Failed, ForeignOutput, KeyTaken, Rejected
+from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.pipeline import NoticeEvent, Pipeline
+from renditions.model.record import Original, Output, OwedNotice, Record, Retired
+from renditions.model.rendering import Rendered, Rendering
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An update under way: its difference, and the record under our lease."""
+
+    record: Record
+    difference: Difference
+    found: StoredObject
+    claimed_before: frozenset[str]
+    """The keys that the record claimed before: what they hold is ours."""
+    foreign: Mapping[str, str] = field(default_factory=dict)
+    """By rendition, the keys that hold a file which isn't ours: they are neither claimed nor written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Updater:
+    """Makes what differs. Safe to call from many threads."""
+
+    pipeline: Pipeline
+    source: Store
+    output: Store
+    render: Renderer
+    leases: Leases
+    clock: Callable[[], datetime]
+
+    def begin(self, difference: Difference, found: StoredObject, ask: Ask) -> Begun:
+        """Take the lease and claim the keys; if another picture has one of them, reject this one.
+
+        The record is then ``processing``, or ``rejected`` (leased only if something is left to settle).
+
+        Raises:
+            KeyTaken: a key belongs to a picture that is gone from the source, and will be free.
+
+        """
+        now = self.clock()
+        old = self._in_place(difference.record or Record(difference.name, "processing", now), now)
+        before = old.claimed_keys()
+        keys = dict(difference.keys or {})
+        foreign = self._find_foreign(keys, before)
+        wanted = {rendition: key for rendition, key in keys.items() if rendition not in foreign}
+        fresh = self._freshen(old, difference, found, now)
+        retired = self._retire(old, wanted, now, ask)
+        stays = {output.key for output in fresh.outputs} | {old.key for old in retired if not old.place}
+        pending = tuple(sorted((before | frozenset(wanted.values())) - stays))
+        fresh = replace(fresh, retired=retired, refused_keys=tuple(sorted(foreign.values())))
+        try:
+            if len(set(keys.values())) < len(keys):
+                raise _own_keys_collide(keys)
+            begun = self.leases.take(replace(fresh, pending_keys=pending))
+        except Rejected as refusal:
+            if isinstance(refusal, KeyTaken) and self._is_about_to_go(refusal.owner):
+                raise
+            kept = {old.key for old in retired if not old.place}
+            refused = replace(fresh, outputs=(), pending_keys=tuple(sorted(before - kept)))
+            if isinstance(refusal, KeyTaken):
+                refused = replace(refused, blocked_by=refusal.owner)
+            decided = self.decide(refused, "rejected", str(refusal))
+            is_settled = not (decided.owed or decided.pending_keys)
+            begun = self.leases.release(decided) if is_settled else self.leases.take(decided)
+        return Begun(begun, difference, found, before, foreign)
+
+    def make(self, begun: Begun) -> Record:
+        """Render and write what is missing, and finish.
+
+        Returns the finished record, or the begun one if the picture changed before it was read.
+        """
+        record, difference, found = begun.record, begun.difference, begun.found
+        if found.size_bytes > self.pipeline.accept.max_bytes:
+            return self._finish(begun, self._refuse(record, _too_many_bytes(found, self.pipeline)))
+        to_make = [name for name in difference.make if name not in begun.foreign]
+        if not to_make and record.rules == self.pipeline.rules:
+            return self._finish(begun, self._conclude(begun, record, {}))
+        try:
+            got = self.source.get(record.name)
+        except Rejected as refusal:
+            return self._finish(begun, self._refuse(record, str(refusal)))
+        if got is None or got[0].etag != found.etag:
+            return record
+        wanted = self.pipeline.recipes(record.wishes)
+        recipes = {name: wanted[name] for name in to_make}
+        rendering = self.render(got[1], self.pipeline.accept, recipes, self.pipeline.analyze)
+        record = replace(record, original=rendering.original.completed_from(record.original))
+        # Only now is the format known, and so the revisions that count.
+        goal = self.pipeline.goal_of(record.name, record.etag, record.wishes, record.source_format)
+        record = replace(record, goal=goal)
+        if rendering.rejected is not None:
+            return self._finish(begun, self._refuse(record, rendering.rejected))
+        for key in difference.delete:
+            if _is_in_the_way(key, (difference.keys or {}).values()):
+                self.leases.delete(record, key)
+        return self._write(begun, record, rendering)
+
+    def _write(self, begun: Begun, record: Record, rendering: Rendering) -> Record:
+        """Write what was rendered, and finish."""
+        errors = dict(rendering.errors)
+        outputs = {output.rendition: output for output in record.outputs}
+        refused: set[str] = set()
+        for rendition, rendered in rendering.made.items():
+            try:
+                outputs[rendition] = self._write_output(begun, record, rendition, rendered)
+            except ForeignOutput as refusal:
+                refused.add(refusal.key)
+                errors[rendition] = str(refusal)
+            except Rejected as refusal:
+                errors[rendition] = str(refusal)
+        made = replace(
+            record,
+            rules=self.pipeline.rules,
+            outputs=tuple(outputs[name] for name in self.pipeline.renditions if name in outputs),
+            refused_keys=tuple(sorted({*record.refused_keys, *refused})),
+        )
+        return self._finish(begun, self._conclude(begun, made, errors))
+
+    def decide(self, record: Record, status: NoticeEvent, reason: str | None = None) -> Record:
+        """Return the record with its status, and owing the notices that the status calls for.
+
+        Notices of an earlier status that weren't sent yet are dropped: they would no longer be true.
+        """
+        now = self.clock()
+        return replace(
+            record.with_event(now, status, reason or ""),
+            status=status,
+            reason=reason,
+            timestamp=now,
+            attempts=record.attempts if status == "failed" else 0,
+            owed=tuple(
+                OwedNotice(status, notify.target) for notify in self.pipeline.notify if status in notify.on
+            ),
+        )
+
+    def fail(self, begun: Record, error: Failed) -> Record:
+        """Record that something around the picture broke; notices are owed once it is given up."""
+        attempts = begun.attempts + 1 if error.retryable else MAX_ATTEMPTS
+        failed = self.decide(replace(begun, attempts=attempts), "failed", str(error))
+        owed = failed.owed if attempts >= MAX_ATTEMPTS else ()
+        return self.leases.catalog.write(replace(failed, owed=owed, lease=None))
+
+    def _in_place(self, old: Record, now: datetime) -> Record:
+        """Return the record as it stands in the present output store, which may be another one by now.
+
+        Outputs in the former place are kept for a while, if that is declared; otherwise they stay there.
+        """
+        if is_in_place(self.pipeline, old):
+            return old
+        after = self._kept_until(now)
+        left = (Retired(made.key, made.etag, after, old.place) for made in old.outputs if after)
+        moved = tuple(replace(each, place=each.place or old.place) for each in old.retired)
+        return replace(old, outputs=(), pending_keys=(), retired=(*moved, *left))
+
+    def _is_about_to_go(self, owner: str) -> bool:
+        """Tell whether a picture that holds a key is gone, and its outputs are going to be removed."""
+        is_there = self.pipeline.source.matches(owner) and find(self.source, owner)
+        return not is_there and self.pipeline.source.on_delete == "remove"
+
+    def _kept_until(self, now: datetime) -> datetime | None:
+        seconds = self.pipeline.output.keep_replaced
+        return now + timedelta(seconds=seconds) if seconds else None
+
+    def _find_foreign(self, keys: Mapping[str, str], before: frozenset[str]) -> dict[str, str]:
+        """Return the keys, by rendition, that aren't claimed yet and hold a file which isn't ours."""
+        if self.pipeline.output.overwrite:
+            return {}
+        return {
+            rendition: key
+            for rendition, key in keys.items()
+            if key not in before and find(self.output, key) and self._is_foreign(key)
+        }
+
+    def _is_foreign(self, key: str) -> bool:
+        """Tell whether an object under a key that we don't claim is no picture's output either."""
+        return not self.leases.is_own(key) and self.leases.catalog.owner_of(key) is None
+
+    def _freshen(self, old: Record, difference: Difference, found: StoredObject, now: datetime) -> Record:
+        """Return the record in progress for the picture as it is now, with the outputs that stay."""
+        keys = difference.keys or {}
+        same_picture = old.etag == found.etag
+        source_format = old.source_format if same_picture else None
+        goal = self.pipeline.goal_of(difference.name, found.etag, old.wishes, source_format)
+        kept = tuple(
+            output
+            for output in old.outputs
+            if keys.get(output.rendition) == output.key and output.rendition not in difference.make
+        )
+        return replace(
+            old,
+            status="processing",
+            timestamp=now,
+            reason=None,
+            etag=found.etag,
+            goal=goal,
+            rules=old.rules if same_picture else "",
+            original=old.original if same_picture and old.original else Original(found.size_bytes),
+            outputs=kept,
+            errors=(),
+            attempts=old.attempts if old.goal == goal else 0,
+            blocked_by=None,
+            place=self.pipeline.output.store,
+            headers=old.headers if kept and old.place else self.pipeline.output.headers,
+            missing_since=None,
+            removable_until=None,
+        ).with_event(now, "processing", difference.why)
+
+    def _retire(self, old: Record, wanted: Mapping[str, str], now: datetime, ask: Ask) -> tuple[Retired, ...]:
+        """Return what stays in the output store for a while though it is no output any more."""
+        keys = frozenset(wanted.values())
+        kept = [each for each in old.retired if each.place or each.key not in keys]
+        after = self._kept_until(now)
+        for made in old.outputs:
+            is_held = ask.keeps_undeclared and made.rendition not in self.pipeline.renditions
+            if made.key not in keys and (after or is_held) and not _is_in_the_way(made.key, keys):
+                kept.append(Retired(made.key, made.etag, None if is_held else after))
+        return tuple(kept)
+
+    def _conclude(self, begun: Begun, record: Record, errors: Mapping[str, str]) -> Record:
+        """Return the record with everything made that can be, and why the rest can't."""
+        refused = {rendition: str(ForeignOutput(key)) for rendition, key in begun.foreign.items()}
+        failed = {**errors, **refused}
+        reason = "; ".join(f"{rendition}: {why}" for rendition, why in failed.items()) or None
+        concluded = replace(record, errors=tuple(failed.items()))
+        if begun.difference.is_partial:
+            concluded = replace(concluded, goal="")  # so that the rest is found to differ
+        return self.decide(concluded, "rejected" if failed else "done", reason)
+
+    def _write_output(self, begun: Begun, record: Record, rendition: str, rendered: Rendered) -> Output:
+        """Write one output; see :meth:`Leases.put`."""
+        difference = begun.difference
+        key = (difference.keys or {})[rendition]
+        old = difference.record.find_output(rendition) if difference.record else None
+        is_old_key = old and old.key == key and key in begun.claimed_before
+        stored = self.leases.put(
+            record,
+            key,
+            rendered.content,
+            IfMatch(old.etag) if old and is_old_key else IfAbsent(),
+            OUTPUT_FORMATS[rendered.format].content_type,
+            may_replace=key in begun.claimed_before or self.pipeline.output.overwrite,
+        )
+        return Output(
+            rendition=rendition,
+            key=key,
+            etag=stored.etag,
+            source_etag=record.etag,
+            fingerprint=self.pipeline.fingerprints(record.wishes, record.source_format)[rendition],
+            format=rendered.format,
+            size_bytes=stored.size_bytes,
+            width=rendered.width,
+            height=rendered.height,
+            sha256=hashlib.sha256(rendered.content).hexdigest(),
+            is_restored=rendition in difference.drift,
+        )
+
+    def _refuse(self, begun: Record, reason: str) -> Record:
+        """Return the record of a picture that has no outputs because it is rejected."""
+        pending = tuple(sorted({*(output.key for output in begun.outputs), *begun.pending_keys}))
+        return self.decide(replace(begun, outputs=(), pending_keys=pending), "rejected", reason)
+
+    def _finish(self, begun: Begun, decided: Record) -> Record:
+        """Write the decided record; keep the lease only if something is left to settle.
+
+        The condition is the revision that ``begin`` left. Whoever took the lease over has raised it:
+
+            A  begin → r8     …paused past the lease…      finish(r8) → Conflict: writes nothing
+            B                   begin → r9, finish → r10
+        """
+        kept = {output.key for output in decided.outputs} | set(decided.refused_keys)
+        held = {output.key for output in begun.record.outputs} | set(begun.record.pending_keys)
+        pending = tuple(sorted((held | set(decided.pending_keys)) - kept))
+        lease = begun.record.lease if pending or decided.owed else None
+        return self.leases.catalog.write(replace(decided, pending_keys=pending, lease=lease))
+
+
+def _is_in_the_way(key: str, wanted: Iterable[str]) -> bool:
+    """Tell whether a folder can't hold the key beside the wanted ones: one would be above the other."""
+    return any(other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in wanted)
+
+
+def _too_many_bytes(found: StoredObject, pipeline: Pipeline) -> str:
+    return f"expected at most {pipeline.accept.max_bytes:,} bytes, found {found.size_bytes:,}"
+
+
+def _own_keys_collide(keys: Mapping[str, str]) -> Rejected:
+    """Return the refusal of a picture of which two renditions would have one key."""
+    taken: dict[str, str] = {}
+    for rendition, key in keys.items():
+        if key in taken:
+            return Rejected(f"{taken[key]} and {rendition} would both write {key!r}")
+        taken[key] = rendition
+    raise AssertionError("no two keys are the same")

@@ -1,0 +1,94 @@
+"""Compare a record's outputs with the output store.
+
+A missing or replaced output is a difference like any other. The ETag is a quick check. Where it differs, the
+content's hash decides: a copied, restored or touched file is still the output that was written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from renditions.core.ask import Verify
+from renditions.core.ports import Store, StoredObject
+from renditions.errors import KeyRefused, Rejected
+from renditions.model.record import Output, Record
+
+MISSING = "is missing from the output store"
+REPLACED = "is not what was written"
+
+Look = Callable[[str], StoredObject | None]
+"""Returns what is under an output key: the store's own ``head``, or a listing that was made before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What came of comparing one record's outputs."""
+
+    drift: Mapping[str, str] = field(default_factory=dict)
+    """Why each rendition's output isn't the one that the record describes."""
+    refreshed: Mapping[str, Output] = field(default_factory=dict)
+    """The outputs that are right under another ETag, as the record should have them."""
+
+
+UNVERIFIED = Verification()
+
+
+def find(store: Store, key: str) -> StoredObject | None:
+    """Return what is there under the key; under one that the store can't hold there is nothing."""
+    try:
+        return store.head(key)
+    except KeyRefused:
+        return None
+
+
+def verify(record: Record, output: Store, how: Verify, look: Look | None = None) -> Verification:
+    """Compare each output of a record with what is in the store.
+
+    Args:
+        record: The record; it isn't in progress.
+        output: The output store.
+        how: ``quick`` reads an output only where its ETag differs, ``content`` reads each.
+        look: Where outputs are looked up, if not one by one in the store.
+
+    Raises:
+        StoreFailed: The store can't be read.
+
+    """
+    if how == "no":
+        return UNVERIFIED
+    drift: dict[str, str] = {}
+    refreshed: dict[str, Output] = {}
+    for made in record.outputs:
+        there = look(made.key) if look else find(output, made.key)
+        if there is None:
+            drift[made.rendition] = MISSING
+        elif there.etag != made.etag or how == "content":
+            right = _identify(made, there, output, how)
+            if right is None:
+                drift[made.rendition] = REPLACED
+            elif right != made:
+                refreshed[made.rendition] = right
+    return Verification(drift, refreshed)
+
+
+def _identify(made: Output, there: StoredObject, output: Store, how: Verify) -> Output | None:
+    """Return the output as it is now, or None if its content is another.
+
+    Version 0.1 recorded no hash: an output of the same size is accepted, and its hash recorded.
+    """
+    if made.size_bytes != there.size_bytes:
+        return None
+    if not made.sha256 and how == "quick" and there.etag == made.etag:
+        return made
+    try:
+        got = output.get(made.key)
+    except Rejected:
+        return None
+    if got is None:
+        return None
+    sha256 = hashlib.sha256(got[1]).hexdigest()
+    if made.sha256 not in ("", sha256):
+        return None
+    return replace(made, etag=got[0].etag, sha256=sha256)
