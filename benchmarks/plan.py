@@ -26,9 +26,10 @@ from renditions.core.ports import StoredObject
 from renditions.core.reconcile import plan
 from renditions.local.folder import FolderStore
 from renditions.local.sqlite import SqliteCatalog
+from renditions.model.original import Original
 from renditions.model.pipeline import OutputPlace, Pipeline, Source
 from renditions.model.recipe import Rendition
-from renditions.model.record import Original, Output, Record
+from renditions.model.record import Output, Record
 
 _COUNTS = (1_000, 10_000, 100_000)
 _FOLDER_PICTURES = 1_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from renditions.model.original import Analysis, Original
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
-from renditions.model.record import Analysis, Original
 from renditions.model.rendering import Rendered, Rendering
 
 

@@ -15,13 +15,13 @@ from typing import Any
 from doubles import MemoryCatalog, MemoryNotifier, MemoryStore
 from faults import promise
 from hashing import expected_output, hash_render
-from renditions.core.ask import PLAIN, Ask
+from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Outcome
 from renditions.core.guard import Guard
 from renditions.core.ports import IfAbsent, IfMatch, Store
 from renditions.core.process import Process, Processor
-from renditions.core.reconcile import ALLOWED, Run, plan
+from renditions.core.reconcile import Run, plan
 from renditions.errors import StoreFailed
 from renditions.model.pipeline import Notify, OutputPlace, Pipeline, Source
 from renditions.model.recipe import Rendition

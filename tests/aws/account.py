@@ -11,7 +11,7 @@ from contract.stores import keys
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.s3 import S3Store
 from renditions.aws.sqs import Queue
-from renditions.model.pipeline import S3Place
+from renditions.model.places import S3Place
 
 VISIBILITY_SECONDS = 2
 

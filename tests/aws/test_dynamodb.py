@@ -25,19 +25,8 @@ from renditions.aws.table import (
 )
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
 from renditions.imaging.analysis.exif import MAX_CHARACTERS
-from renditions.model.record import (
-    ATTRIBUTES,
-    MOST_EVENTS,
-    MOST_REASON_LENGTH,
-    Analysis,
-    DominantColour,
-    Event,
-    Exif,
-    Original,
-    Output,
-    Position,
-    Record,
-)
+from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
+from renditions.model.record import ATTRIBUTES, MOST_EVENTS, MOST_REASON_LENGTH, Event, Output, Record
 from renditions.pipeline_file.checks import MOST_IN_DYNAMODB
 
 pytestmark = pytest.mark.usefixtures("aws")

@@ -10,7 +10,7 @@ from contract.catalogs import NOW
 from renditions.aws.clients import Clients
 from renditions.aws.signing import Signer
 from renditions.errors import KeyRefused, StoreRefused
-from renditions.model.pipeline import S3Place
+from renditions.model.places import S3Place
 from renditions.model.record import Output, Record
 from renditions.web.links import LINK_SECONDS, BucketLinks, find_preview
 

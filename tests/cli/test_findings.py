@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from renditions.cli.findings import Finding, describe
-from renditions.model.record import Analysis, DominantColour, Exif, Position
+from renditions.model.original import Analysis, DominantColour, Exif, Position
 
 
 def told(analysis: Analysis) -> dict[str, str]:

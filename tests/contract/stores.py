@@ -12,7 +12,7 @@ from doubles import MemoryStore
 from renditions.aws.s3 import S3Store
 from renditions.core.ports import Condition, IfAbsent, IfMatch, Store, StoredObject
 from renditions.local.folder import FolderStore
-from renditions.model.pipeline import S3Place
+from renditions.model.places import S3Place
 
 
 def open_folder(folder: Path) -> Store:

@@ -28,23 +28,10 @@ from contract.cloud import scaled
 from contract.races import race_processes, race_threads
 from renditions.core.ports import Catalog
 from renditions.errors import Conflict, KeyTaken
+from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
 from renditions.model.pipeline import Wishes
 from renditions.model.recipe import Focus
-from renditions.model.record import (
-    STATUSES,
-    Analysis,
-    DominantColour,
-    Event,
-    Exif,
-    Lease,
-    Original,
-    Output,
-    OwedNotice,
-    Position,
-    Record,
-    Retired,
-    Status,
-)
+from renditions.model.record import STATUSES, Event, Lease, Output, OwedNotice, Record, Retired, Status
 from renditions.model.totals import Totals
 
 FULL = Record(

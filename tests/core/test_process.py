@@ -12,14 +12,15 @@ from typing import Any, NoReturn
 import pytest
 
 from doubles import MemoryStore
+from renditions.core.ask import ALLOWED
 from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfAbsent, IfMatch, StoredObject
-from renditions.core.reconcile import ALLOWED
 from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
+from renditions.model.original import Analysis, Original
 from renditions.model.pipeline import NO_WISHES, Accept, Analyze, Notify, Wishes
 from renditions.model.recipe import Focus, Rendition
-from renditions.model.record import LONGEST_LEASE, MOST_EVENTS, Analysis, Lease, Notice, Original, Record
+from renditions.model.record import LONGEST_LEASE, MOST_EVENTS, Lease, Notice, Record
 from renditions.model.rendering import Rendering
 from world import LOG, Steps, World, expected_output, hash_render, make_pipeline
 

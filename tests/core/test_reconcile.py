@@ -16,10 +16,11 @@ from renditions.core import reconcile
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference, Outcome
+from renditions.core.follow import Following, follow
 from renditions.core.guard import RemovalWindow
 from renditions.core.leases import reopen
 from renditions.core.ports import StoredObject
-from renditions.core.reconcile import Following, Summary, follow, sync
+from renditions.core.reconcile import Summary, sync
 from renditions.errors import StoreFailed
 from renditions.model.recipe import Rendition
 from world import World, make_pipeline
@@ -266,7 +267,7 @@ class TestFollow:
         world.check_promise()
 
     def test_too_many_hints_start_a_full_sync(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(reconcile, "MOST_DUE", 5)
+        monkeypatch.setattr("renditions.core.follow.MOST_DUE", 5)
         for number in range(10):
             world.upload(f"{number}.jpg", b"%d" % number)
         self.follow(world, [frozenset(f"{number}.jpg" for number in range(10))])

@@ -21,7 +21,7 @@ from faults.cloud import CloudCatalog, CloudNotifier, CloudQueue, CloudRenderer,
 from faults.observer import Observer
 from faults.scheduler import Fault, Process, Scheduler, Task, Threads, drain
 from renditions.core import reconcile
-from renditions.core.ask import PLAIN, Ask
+from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.binding import Claimant, Standing, bind
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference, Outcome, retry_pause
@@ -29,7 +29,7 @@ from renditions.core.guard import Guard
 from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfAbsent, IfMatch
 from renditions.core.process import Processor
-from renditions.core.reconcile import ALLOWED, Run
+from renditions.core.reconcile import Run
 from renditions.errors import RenditionsError
 from renditions.model.pipeline import Accept, Analyze, Notify, OutputPlace, Pipeline, Source, Wishes
 from renditions.model.recipe import Focus, Rendition

@@ -17,12 +17,12 @@ import pytest
 
 from commands import write_pipeline
 from hashing import hash_render
-from renditions.core import reconcile
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.difference import Outcome
+from renditions.core.follow import Following, Hints, follow
 from renditions.core.guard import RemovalWindow
 from renditions.core.process import Process, Processor
-from renditions.core.reconcile import Following, Hints, follow, sync
+from renditions.core.reconcile import sync
 from renditions.model.recipe import Rendition
 from renditions.pipeline_file.reading import load
 from renditions.runtime.machine import count_threads, watch
@@ -38,7 +38,7 @@ THREADS = 4
 
 @pytest.fixture(autouse=True)
 def _most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "MOST_DUE", MOST)
+    monkeypatch.setattr("renditions.core.follow.MOST_DUE", MOST)
 
 
 class Observed(Hints):

@@ -19,11 +19,12 @@ from renditions.aws.clients import Clients
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.s3 import S3Store
 from renditions.aws.sqs import Queue
+from renditions.core.ask import ALLOWED
 from renditions.core.comparison import Comparison
 from renditions.core.leases import CLOCKS_DIFFER_AT_MOST
 from renditions.core.ports import Catalog
 from renditions.core.process import Processor
-from renditions.core.reconcile import ALLOWED, plan
+from renditions.core.reconcile import plan
 from renditions.errors import (
     CatalogFailed,
     CatalogRefused,
@@ -32,7 +33,8 @@ from renditions.errors import (
     QueueFailed,
     StoreFailed,
 )
-from renditions.model.pipeline import Limits, S3Place
+from renditions.model.pipeline import Limits
+from renditions.model.places import S3Place
 from renditions.model.record import LONGEST_LEASE
 from renditions.model.rendering import Rendering
 from renditions.pipeline_file.reading import parse, read_preset

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
+from renditions.core.ask import ALLOWED
 from renditions.core.leases import reopen
-from renditions.core.reconcile import ALLOWED
 from renditions.model.recipe import Rendition
 from world import Crash, Steps, World, make_pipeline
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from doubles import MemoryStore
+from renditions.core.ask import ALLOWED
 from renditions.core.ports import IfMatch
-from renditions.core.reconcile import ALLOWED
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendering

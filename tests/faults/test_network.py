@@ -40,7 +40,8 @@ from renditions.core.reconcile import plan, sync
 from renditions.errors import CatalogFailed, Failed, QueueFailed, StoreFailed
 from renditions.messages.events import encode_sync
 from renditions.messages.worker import Times, Worker
-from renditions.model.pipeline import CatalogPlace, Notify, OutputPlace, Pipeline, S3Place, Source
+from renditions.model.pipeline import CatalogPlace, Notify, OutputPlace, Pipeline, Source
+from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
 from renditions.runtime.parts import Parts, open_parts, open_queue
 from world import World

@@ -20,9 +20,9 @@ from imaging.dicoms import SECRET
 from renditions.errors import Failed, RenderTimedOut, WorkerDied
 from renditions.local.pool import START_SECONDS, RenderPool
 from renditions.model.formats import SOURCE_FORMATS
+from renditions.model.original import Analysis
 from renditions.model.pipeline import Accept, Analyze, Limits
 from renditions.model.recipe import Rendition
-from renditions.model.record import Analysis
 from renditions.model.rendering import Rendered, Rendering
 
 MARGIN_SECONDS = START_SECONDS + 5.0

@@ -19,9 +19,9 @@ from imaging.pictures import INPUT_FORMATS, STORED_AS, encoded, photo, quarters,
 from renditions.imaging.analysis.palette import find_colours
 from renditions.imaging.analysis.placeholder import SmallPicture, make_blurhash, make_thumbhash
 from renditions.imaging.render import render
+from renditions.model.original import Analysis, DominantColour
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
-from renditions.model.record import Analysis, DominantColour
 from renditions.model.rendering import Rendering
 
 ALL = Analyze(

@@ -20,9 +20,9 @@ from imaging.pictures import encoded, photo
 from renditions.errors import Failed
 from renditions.imaging.formats import dicom as module
 from renditions.imaging.render import render
+from renditions.model.original import Original
 from renditions.model.pipeline import Analyze, Limits
 from renditions.model.recipe import Rendition
-from renditions.model.record import Original
 
 COLOURS = np.asarray(photo(64, 48))
 EVERYTHING = Analyze(

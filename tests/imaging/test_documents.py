@@ -17,9 +17,9 @@ from PIL import Image, ImageSequence
 from imaging.pictures import difference, encoded, opened, photo, rendered, shown
 from renditions.errors import Failed
 from renditions.imaging.render import render
+from renditions.model.original import Original
 from renditions.model.pipeline import Accept, Limits
 from renditions.model.recipe import Rendition
-from renditions.model.record import Original
 
 PAGES = [photo(90, 60).rotate(90 * turn) for turn in range(4)]
 """Pages of one size with different colours."""

@@ -17,9 +17,9 @@ from PIL import Image, ImageDraw
 from imaging.pictures import difference, encoded, opened, photo, rendered, rgb_png
 from renditions.imaging.render import render
 from renditions.model.formats import DEFAULT_SOURCES
+from renditions.model.original import Original
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
-from renditions.model.record import Original
 
 SVG = Accept(formats=("svg",))
 PNG = Rendition(format="png")

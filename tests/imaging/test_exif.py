@@ -15,8 +15,8 @@ from PIL.TiffImagePlugin import IFDRational
 from imaging.pictures import encoded, heic, photo
 from renditions.imaging.analysis.exif import MAX_CHARACTERS, find_exif, find_position, read_tags
 from renditions.imaging.render import render
+from renditions.model.original import Analysis, Exif, Position
 from renditions.model.pipeline import Accept, Analyze
-from renditions.model.record import Analysis, Exif, Position
 
 CAMERA = {0x010F: "Canon", 0x0110: "Canon EOS R5", 0x0112: 1}
 SHOT = {

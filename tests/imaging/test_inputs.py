@@ -29,9 +29,9 @@ from imaging.pictures import (
 from renditions.errors import Failed
 from renditions.imaging import vips
 from renditions.imaging.render import render
+from renditions.model.original import Original
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
-from renditions.model.record import Original
 
 PNG = Rendition(format="png")
 

@@ -11,9 +11,9 @@ from PIL import Image
 from imaging.pictures import INPUT_FORMATS, encoded, photo, rgb_png, stored
 from renditions.imaging.probe import sniff
 from renditions.imaging.render import render
+from renditions.model.original import Original
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
-from renditions.model.record import Original
 
 RECIPES = {"thumb": Rendition(width=20)}
 

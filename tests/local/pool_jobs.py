@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from renditions.errors import KeyTaken, Undecodable
+from renditions.model.original import Original
 from renditions.model.pipeline import Accept, Analyze, Limits
 from renditions.model.recipe import Rendition
-from renditions.model.record import Original
 from renditions.model.rendering import Rendered, Rendering
 
 

@@ -21,9 +21,9 @@ from PIL import Image
 
 from renditions.errors import Failed, KeyTaken, RenderTimedOut, RenditionsError, Undecodable, WorkerDied
 from renditions.local.pool import RenderPool
+from renditions.model.original import Original
 from renditions.model.pipeline import Accept, Limits
 from renditions.model.recipe import Rendition
-from renditions.model.record import Original
 from renditions.model.rendering import Rendering
 
 TESTS = str(Path(__file__).parents[1])

@@ -22,7 +22,8 @@ from contract.catalogs import NOW, make_record, names
 from renditions.errors import CatalogFailed, CatalogTooNew
 from renditions.local import sqlite as module
 from renditions.local.sqlite import APPLICATION_ID, MIGRATIONS, SqliteCatalog
-from renditions.model.record import Event, Original, Status
+from renditions.model.original import Original
+from renditions.model.record import Event, Status
 
 
 @pytest.fixture

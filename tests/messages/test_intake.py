@@ -21,7 +21,7 @@ from renditions.messages.events import (
     encode_sync,
 )
 from renditions.messages.intake import FannedOut, Picture, Refused, fan_out, read_task
-from renditions.model.pipeline import S3Place
+from renditions.model.places import S3Place
 from world import World
 
 PLACE = S3Place("photos", "in/")

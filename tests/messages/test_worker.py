@@ -27,7 +27,7 @@ from renditions.core.process import Process
 from renditions.errors import QueueFailed, QueueRefused
 from renditions.messages.events import encode_change, encode_sync
 from renditions.messages.worker import Times, Worker
-from renditions.model.pipeline import S3Place
+from renditions.model.places import S3Place
 from renditions.model.record import Lease, Record
 from renditions.pipeline_file.reading import read_preset
 from world import World

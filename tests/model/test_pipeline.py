@@ -12,19 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renditions.model.fields import Attachment, parse_template
-from renditions.model.pipeline import (
-    Accept,
-    Analyze,
-    FolderPlace,
-    Limits,
-    Notify,
-    OutputPlace,
-    Pipeline,
-    S3Place,
-    Source,
-    Wishes,
-    parse_store,
-)
+from renditions.model.pipeline import Accept, Analyze, Limits, Notify, OutputPlace, Pipeline, Source, Wishes
+from renditions.model.places import FolderPlace, S3Place, parse_store
 from renditions.model.recipe import NOT_OF_THE_BYTES, Focus, Region, Rendition, Watermark
 
 OTHER: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renditions.model.pipeline import S3Place
+from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
 from renditions.serverless.function import Function
 from renditions.serverless.telemetry import log_to_stdout

@@ -24,7 +24,8 @@ from renditions.core.ports import Catalog
 from renditions.errors import Failed
 from renditions.local.folder import FolderStore
 from renditions.local.sqlite import SqliteCatalog
-from renditions.model.pipeline import S3Place, Source
+from renditions.model.pipeline import Source
+from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
 from renditions.serverless.function import Function
 from world import World, make_pipeline

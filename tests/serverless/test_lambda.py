@@ -15,7 +15,8 @@ import pytest
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.difference import Outcome, retry_pause
 from renditions.errors import Failed, StoreFailed
-from renditions.model.pipeline import Accept, Analyze, S3Place
+from renditions.model.pipeline import Accept, Analyze
+from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendering
 from renditions.serverless.bundled import limit_to

@@ -38,8 +38,9 @@ from renditions.aws.table import (
 from renditions.core.ports import OnUnreadable, Place, Unreadable
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
 from renditions.model.binding import Binding
+from renditions.model.items import format_time
 from renditions.model.pipeline import CatalogPlace
-from renditions.model.record import STATUSES, Record, Status, format_time
+from renditions.model.record import STATUSES, Record, Status
 from renditions.model.registry import Shared
 from renditions.model.totals import Totals
 

@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 from renditions.aws.clients import Clients, error_code, reported
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject
 from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused
-from renditions.model.pipeline import OutputPlace, S3Place
+from renditions.model.pipeline import OutputPlace
+from renditions.model.places import S3Place
 from renditions.model.registry import Shared
 
 MAX_KEY_BYTES = 1024

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 from renditions.aws.clients import reported
 from renditions.aws.s3 import full_key
 from renditions.errors import StoreFailed, StoreRefused
-from renditions.model.pipeline import S3Place
+from renditions.model.places import S3Place
 
 
 class Signer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from renditions.model.record import Analysis, Exif, Position
+from renditions.model.original import Analysis, Exif, Position
 
 
 @dataclass(frozen=True, slots=True)

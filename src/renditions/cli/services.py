@@ -16,7 +16,7 @@ from renditions.core.difference import Outcome
 from renditions.demo.folder import prepare
 from renditions.errors import UsageError
 from renditions.messages.worker import Worker
-from renditions.model.pipeline import S3Place, parse_store
+from renditions.model.places import S3Place, parse_store
 from renditions.runtime import machine
 from renditions.runtime.machine import count_threads, open_workers
 from renditions.runtime.parts import open_queue

@@ -34,3 +34,6 @@ class Ask:
 
 
 PLAIN = Ask()
+
+ALLOWED = Ask(removal="allowed")
+"""What is asked for a picture whose removal is within the limits."""

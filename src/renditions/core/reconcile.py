@@ -9,7 +9,6 @@ nothing asks for it.
 from __future__ import annotations
 
 import itertools
-import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +19,7 @@ from datetime import datetime, timedelta
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference, Outcome
-from renditions.core.guard import Census, Guard, RemovalWindow
+from renditions.core.guard import Census, Guard
 from renditions.core.ports import Store, StoredObject, Unreadable
 from renditions.core.process import Process
 from renditions.core.verify import find
@@ -32,15 +31,6 @@ MAX_PASSES = 4
 
 LONGEST_PAUSE = timedelta(seconds=4)
 """How long a sync waits at most before another pass: it ends rather than wait for a long lease."""
-
-SYNC_EVERY_SECONDS = 300.0
-"""How often everything is looked at while following hints: for those that were never given."""
-
-ALLOWED = Ask(removal="allowed")
-"""What is asked for a picture whose removal is within the limits."""
-
-MOST_DUE = 10_000
-"""How many hinted names are remembered; beyond that, everything is looked at instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,85 +341,3 @@ def _take_ended(running: dict[Future[Outcome], frozenset[str]]) -> Iterator[Outc
     for future in wait(running, return_when=FIRST_COMPLETED).done:
         del running[future]
         yield future.result()
-
-
-class Hints:
-    """What happened since somebody last looked: names, or, when they are too many, the word to look at all.
-
-    For any number of threads. However long nobody looks, no more than ``MOST_DUE`` names are held.
-    """
-
-    def __init__(self) -> None:
-        self._names: set[str] | None = set()
-        self._lock = threading.Lock()
-
-    def add(self, names: frozenset[str] | None) -> None:
-        """Remember that something happened to these names; None: to whatever."""
-        with self._lock:
-            if names is None or self._names is None:
-                self._names = None
-                return
-            self._names |= names
-            if len(self._names) > MOST_DUE:
-                self._names = None
-
-    def take(self) -> frozenset[str] | None:
-        """Return the names that were added since the last call; None: everything is to be looked at."""
-        with self._lock:
-            taken, self._names = self._names, set()
-        return None if taken is None else frozenset(taken)
-
-
-@dataclass(frozen=True, slots=True)
-class Following:
-    """What keeps every picture in order while hints come in."""
-
-    process: Process
-    sync_all: Callable[[], object]
-    """A whole sync: at first, where a hint says None, when more names are due than is good to remember,
-    and every ``SYNC_EVERY_SECONDS`` for whatever no hint reported."""
-    removals: RemovalWindow
-    """Limits the removals that hints imply."""
-    threads: int
-    """How many pictures are processed at once."""
-    monotonic_seconds: Callable[[], float]
-    """A clock that never goes back."""
-    on_outcome: Callable[[Outcome], None]
-    """Receives each outcome, in the thread that follows."""
-
-
-def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None:
-    """Sync at the first hint, then process each name that is hinted at, until the hints end.
-
-    ``hints`` yields names that something happened to; None where that isn't known; an empty set at each tick.
-    """
-    # Only after the first hint is it sure that the source of hints has begun to watch: what lands
-    # between a sync and that moment would be seen by neither.
-    synced_at = -math.inf
-    due: dict[str, tuple[float, Ask]] = {}
-    running: dict[Future[Outcome], tuple[str, Ask]] = {}
-    with ThreadPoolExecutor(following.threads, thread_name_prefix="picture") as executor:
-        for names in hints:
-            now = following.monotonic_seconds()
-            due.update(dict.fromkeys(names or (), (now, PLAIN)))
-            for future in [future for future in running if future.done()]:
-                outcome, (name, ask) = future.result(), running.pop(future)
-                if outcome.result == "held" and ask is PLAIN and following.removals.allows_one_more(now):
-                    due[name] = now, ALLOWED
-                    continue
-                following.on_outcome(outcome)
-                if outcome.again_after is not None:
-                    due[name] = now + outcome.again_after.total_seconds(), PLAIN
-            if names is None or len(due) > MOST_DUE or now > synced_at + SYNC_EVERY_SECONDS:
-                due.clear()
-                following.sync_all()
-                synced_at = following.monotonic_seconds()
-            in_progress = {name for name, _ in running.values()}
-            for name in [name for name, (moment, _) in due.items() if moment <= now]:
-                if len(running) >= following.threads:
-                    break
-                if name not in in_progress:
-                    _, ask = due.pop(name)
-                    running[executor.submit(following.process, name, ask)] = name, ask
-    for future in running:
-        following.on_outcome(future.result())

@@ -18,8 +18,9 @@ from renditions.core.ports import IfAbsent, IfMatch, Renderer, Store, StoredObje
 from renditions.core.verify import find
 from renditions.errors import Failed, ForeignOutput, KeyTaken, Rejected
 from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.original import Original
 from renditions.model.pipeline import NoticeEvent, Pipeline
-from renditions.model.record import Original, Output, OwedNotice, Record, Retired
+from renditions.model.record import Output, OwedNotice, Record, Retired
 from renditions.model.rendering import Rendered, Rendering
 
 log = logging.getLogger(__name__)

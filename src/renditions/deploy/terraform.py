@@ -20,7 +20,8 @@ from typing import Any
 
 from renditions.deploy.wheels import Target
 from renditions.errors import Failed, UsageError
-from renditions.model.pipeline import Pipeline, S3Place, parse_store
+from renditions.model.pipeline import Pipeline
+from renditions.model.places import S3Place, parse_store
 
 MODULE = Path(__file__).with_name("module")
 PROGRAMS = ("terraform", "tofu")

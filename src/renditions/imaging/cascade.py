@@ -26,9 +26,9 @@ from renditions.imaging.steps import walk
 from renditions.imaging.tasks import Task, plan_bases, plan_task, plan_tasks
 from renditions.imaging.vips import translated
 from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.original import Analysis
 from renditions.model.pipeline import Limits
 from renditions.model.recipe import Profile, Rendition
-from renditions.model.record import Analysis
 from renditions.model.rendering import Rendered
 
 _STEP = Fraction(2)

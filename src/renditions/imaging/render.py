@@ -12,9 +12,9 @@ from renditions.errors import Failed, Rejected
 from renditions.imaging.probe import check_animation, check_end, check_file, check_header, sniff
 from renditions.imaging.registry import find_code
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
+from renditions.model.original import Original
 from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
 from renditions.model.recipe import Rendition
-from renditions.model.record import Original
 from renditions.model.rendering import Rendered, Rendering
 
 _LIMITS = Limits()

@@ -34,7 +34,8 @@ from renditions.local.tree import (
     read_status,
     walk,
 )
-from renditions.model.pipeline import FolderPlace, OutputPlace
+from renditions.model.pipeline import OutputPlace
+from renditions.model.places import FolderPlace
 from renditions.model.registry import Shared
 
 REST_SECONDS = 1.0

@@ -27,9 +27,9 @@ from typing import Any, Self
 
 from renditions.errors import Failed, RenderTimedOut, RenditionsError, WorkerDied
 from renditions.local.guard import Guard
+from renditions.model.original import Original
 from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
 from renditions.model.recipe import Rendition
-from renditions.model.record import Original
 from renditions.model.rendering import Rendering
 
 RENDER = "renditions.imaging.render:render"

@@ -19,8 +19,10 @@ from typing import Any, Literal, Self
 from renditions.core.ports import OnUnreadable, Place, Unreadable
 from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, KeyTaken, UsageError
 from renditions.model.binding import Binding
-from renditions.model.pipeline import CatalogPlace, parse_catalog
-from renditions.model.record import STATUSES, Record, Status, format_time
+from renditions.model.items import format_time
+from renditions.model.pipeline import CatalogPlace
+from renditions.model.places import parse_catalog
+from renditions.model.record import STATUSES, Record, Status
 from renditions.model.registry import Shared
 from renditions.model.totals import Totals
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from renditions.core.ask import PLAIN, Ask
+from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.difference import Difference, Outcome
-from renditions.core.reconcile import ALLOWED
 from renditions.messages.events import (
     Change,
     Content,
@@ -17,7 +16,7 @@ from renditions.messages.events import (
     encode_change,
     encode_sync,
 )
-from renditions.model.pipeline import S3Place
+from renditions.model.places import S3Place
 
 SEND_AT_ONCE = 10
 """How many messages are sent in one request: as many as SQS takes."""

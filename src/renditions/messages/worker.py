@@ -23,7 +23,7 @@ from renditions.core.process import Process
 from renditions.errors import QueueFailed, RenditionsError
 from renditions.messages.events import SyncRequest, decode
 from renditions.messages.intake import Picture, Refused, Task, fan_out, needs_redelivery, read_task
-from renditions.model.pipeline import S3Place
+from renditions.model.places import S3Place
 
 if TYPE_CHECKING:
     from renditions.aws.sqs import Queue, Received

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renditions.model.record import format_time, parse_time
+from renditions.model.items import format_time, parse_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,26 @@ A record's JSON form (:meth:`Record.to_item`) is the same everywhere: in the out
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
+from renditions.model.items import (
+    Unknown,
+    decode_unknown,
+    encode_unknown,
+    format_time,
+    parse_time,
+    split_known,
+    without_empty,
+)
+from renditions.model.original import Analysis, Original
 from renditions.model.pipeline import NO_WISHES, NoticeEvent, Wishes
 from renditions.model.recipe import Focus
 
 Status = Literal["processing", "done", "rejected", "failed"]
-Unknown = tuple[tuple[str, str], ...]
-"""(field, JSON text) of what a newer version wrote: it is kept and written back unchanged."""
-
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 ATTRIBUTES = frozenset(
@@ -36,115 +42,6 @@ ATTRIBUTES = frozenset(
 """The attributes of a record's JSON form beside the name; the last seven only in DynamoDB."""
 
 _INTERNAL = frozenset({"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules"})
-
-
-def format_time(moment: datetime) -> str:
-    """Return ISO 8601 in UTC with microseconds, which sorts as text in the order of time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def parse_time(text: str) -> datetime:
-    """Return the time that :func:`format_time` wrote."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Exif:
-    """The camera's data in EXIF."""
-
-    make: str | None = None
-    model: str | None = None
-    lens: str | None = None
-    taken: str | None = None
-    """When, by the camera's clock: ISO 8601, with the offset from UTC if the camera knew it."""
-    exposure_seconds: float | None = None
-    f_number: float | None = None
-    iso: int | None = None
-    focal_length_mm: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where the picture was taken, in WGS 84."""
-
-    latitude: float
-    """In degrees, north positive."""
-    longitude: float
-    """In degrees, east positive."""
-    altitude_m: float | None = None
-    """Above the sea."""
-
-
-@dataclass(frozen=True, slots=True)
-class DominantColour:
-    """One of the picture's dominant colours."""
-
-    colour: str
-    """``#rrggbb``"""
-    share: float
-    """Of the pixels that aren't transparent, 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """The analysis of a picture: the declared fields that it has."""
-
-    exif: Exif | None = None
-    position: Position | None = None
-    colours: tuple[DominantColour, ...] = ()
-    """The largest share first."""
-    thumbhash: str | None = None
-    """In Base64."""
-    blurhash: str | None = None
-    perceptual_hash: str | None = None
-    """64 bits in hexadecimal."""
-    sharpness: float | None = None
-    transparency: bool | None = None
-    unknown: Unknown = ()
-
-    def to_item(self) -> dict[str, Any]:
-        """Return the JSON form without unknown fields."""
-        item = dataclasses.asdict(self) | {"colours": [dataclasses.asdict(colour) for colour in self.colours]}
-        return _without_empty(
-            {name: _without_empty(part) if isinstance(part, dict) else part for name, part in item.items()},
-            "unknown",
-        ) | _decode_unknown(self.unknown)
-
-    @classmethod
-    def from_item(cls, item: dict[str, Any]) -> Analysis:
-        """Return the analysis that :meth:`to_item` turned into ``item``."""
-        exif, position = item.get("exif"), item.get("position")
-        parts = {
-            "exif": Exif(**_split_known(exif, Exif)[0]) if exif else None,
-            "position": Position(**_split_known(position, Position)[0]) if position else None,
-            "colours": tuple(
-                DominantColour(**_split_known(colour, DominantColour)[0])
-                for colour in item.get("colours", ())
-            ),
-        }
-        known, unknown = _split_known({**item, **parts}, cls)
-        return cls(**known, unknown=unknown)
-
-
-@dataclass(frozen=True, slots=True)
-class Original:
-    """The facts found while reading the source object."""
-
-    size_bytes: int
-    format: str | None = None
-    """By content: ``jpeg``, ``png``, …; None if the format is unknown."""
-    width: int | None = None
-    """Pixels as displayed, that is after EXIF orientation; None if the pixels weren't read."""
-    height: int | None = None
-    frames: int | None = None
-    analysis: Analysis | None = None
-    """None if no analysis was declared or found, and for a rejected picture."""
-
-    def completed_from(self, earlier: Original | None) -> Original:
-        """Return this with the dimensions from an earlier reading of the same bytes, if it has none."""
-        if self.width is not None or earlier is None:
-            return self
-        return dataclasses.replace(self, width=earlier.width, height=earlier.height, frames=earlier.frames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +71,12 @@ class Output:
         names = (field.name for field in dataclasses.fields(self))
         item = {name: getattr(self, name) for name in names if name not in ("rendition", "unknown")}
         item["is_restored"] = self.is_restored or None
-        return _without_empty(item) | _decode_unknown(self.unknown)
+        return without_empty(item) | decode_unknown(self.unknown)
 
     @classmethod
     def from_item(cls, rendition: str, item: Mapping[str, Any]) -> Output:
         """Return the output that :meth:`to_item` turned into ``item``."""
-        known, unknown = _split_known(item, cls)
+        known, unknown = split_known(item, cls)
         return cls(rendition=rendition, **known, unknown=unknown)
 
 
@@ -197,9 +94,7 @@ class Retired:
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""
         after = format_time(self.delete_after) if self.delete_after else None
-        return _without_empty(
-            {"key": self.key, "etag": self.etag, "delete_after": after, "place": self.place}
-        )
+        return without_empty({"key": self.key, "etag": self.etag, "delete_after": after, "place": self.place})
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Retired:
@@ -400,7 +295,7 @@ class Record:
             "removable_until": format_time(self.removable_until) if self.removable_until else None,
             "revision": self.revision,
         }
-        return _without_empty(item) | _decode_unknown(self.unknown)
+        return without_empty(item) | decode_unknown(self.unknown)
 
     @classmethod
     def from_item(cls, item: dict[str, Any], key_name: str = "image_name") -> Record:
@@ -449,7 +344,7 @@ class Record:
             retired=tuple(map(Retired.from_item, item.get("retired", ()))),
             missing_since=parse_time(item["missing_since"]) if "missing_since" in item else None,
             removable_until=parse_time(item["removable_until"]) if "removable_until" in item else None,
-            unknown=_encode_unknown(item, ATTRIBUTES | {key_name}),
+            unknown=encode_unknown(item, ATTRIBUTES | {key_name}),
             revision=item.get("revision", 0),
         )
 
@@ -465,26 +360,3 @@ class Notice:
         """Return the JSON form: the event, and the record without the catalog's internal attributes."""
         item = self.record.to_item()
         return {"event": self.event} | {name: item[name] for name in item if name not in _INTERNAL}
-
-
-def _split_known(item: Mapping[str, Any], cls: Any) -> tuple[dict[str, Any], Unknown]:
-    """Return the class' own fields, and the others as they are kept."""
-    names = frozenset(field.name for field in dataclasses.fields(cls)) - {"unknown"}
-    return {name: item[name] for name in item if name in names}, _encode_unknown(item, names)
-
-
-def _encode_unknown(item: Mapping[str, Any], known: Collection[str]) -> Unknown:
-    return tuple((name, json.dumps(value)) for name, value in item.items() if name not in known)
-
-
-def _decode_unknown(unknown: Unknown) -> dict[str, Any]:
-    return {name: json.loads(text) for name, text in unknown}
-
-
-def _without_empty(fields: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return the fields that aren't empty, without those in ``names``."""
-    return {
-        name: value
-        for name, value in fields.items()
-        if name not in names and value is not None and value not in ("", [], {})
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from renditions.model.record import Original
+from renditions.model.original import Original
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,8 @@ from renditions.imaging.probe import sniff
 from renditions.imaging.typeface import default_font, find_missing
 from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, parse_template
 from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
-from renditions.model.pipeline import (
-    Accept,
-    FolderPlace,
-    Pipeline,
-    Source,
-    parse_catalog,
-    parse_store,
-    template_values,
-)
+from renditions.model.pipeline import Accept, Pipeline, Source, template_values
+from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.recipe import Rendition, Watermark
 from renditions.model.record import ATTRIBUTES
 

@@ -19,16 +19,17 @@ from renditions.core import reconcile
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing
 from renditions.core.difference import Outcome, retry_pause
+from renditions.core.follow import Following, Hints, follow
 from renditions.core.guard import Guard, RemovalWindow
 from renditions.core.ports import Catalog
 from renditions.core.process import Process
-from renditions.core.reconcile import Following, Hints, Order, Run, Summary
+from renditions.core.reconcile import Order, Run, Summary
 from renditions.errors import RenditionsError, Superseded, UsageError
 from renditions.local.owners import Owner
 from renditions.local.pool import RenderPool
 from renditions.local.secret import SECRET_BYTES, keep_secret
 from renditions.local.watch import watch_keys
-from renditions.model.pipeline import FolderPlace, parse_catalog, parse_store
+from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.runtime.parts import Parts, now
 
 EVERYTHING_ONCE = Order()
@@ -123,7 +124,7 @@ def watch(
             monotonic_seconds=time.monotonic,
             on_outcome=on_outcome,
         )
-        reconcile.follow(taken, following)
+        follow(taken, following)
 
 
 def _take_hints(folder: Path, hints: Hints, stop: threading.Event) -> Generator[frozenset[str] | None]:

@@ -26,7 +26,8 @@ from renditions.core.process import Processor
 from renditions.core.reconcile import EVERYTHING, Selection
 from renditions.errors import UsageError
 from renditions.model.backends import OWNER, QUEUE
-from renditions.model.pipeline import Pipeline, parse_catalog, parse_store
+from renditions.model.pipeline import Pipeline
+from renditions.model.places import parse_catalog, parse_store
 from renditions.model.registry import Shared, resolve
 from renditions.pipeline_file.attachments import attach
 from renditions.pipeline_file.backend_checks import Declared, describe_missing, find_declared

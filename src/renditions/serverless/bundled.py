@@ -18,7 +18,8 @@ from renditions.core.ports import Renderer
 from renditions.core.process import Process
 from renditions.errors import PipelineError, UsageError
 from renditions.imaging.render import render
-from renditions.model.pipeline import Accept, Analyze, S3Place, parse_store
+from renditions.model.pipeline import Accept, Analyze
+from renditions.model.places import S3Place, parse_store
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendering
 from renditions.pipeline_file.backend_checks import find_lambda_problems

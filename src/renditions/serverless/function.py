@@ -32,7 +32,7 @@ from renditions.core.reconcile import Run
 from renditions.errors import Failed
 from renditions.messages.events import Incoming, Message, SyncRequest, decode
 from renditions.messages.intake import Picture, Refused, Task, fan_out, needs_redelivery, read_task
-from renditions.model.pipeline import S3Place
+from renditions.model.places import S3Place
 from renditions.runtime.parts import now
 from renditions.serverless.bundled import find_bucket, open_bundled
 from renditions.serverless.telemetry import Unit, log_to_stdout, metrics

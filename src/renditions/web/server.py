@@ -12,7 +12,7 @@ import uvicorn
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Start
 from renditions.core.difference import Outcome
-from renditions.core.reconcile import Hints
+from renditions.core.follow import Hints
 from renditions.errors import UsageError
 from renditions.runtime.machine import find_secret, open_workers, watch
 from renditions.runtime.parts import Parts

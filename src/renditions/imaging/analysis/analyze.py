@@ -20,9 +20,9 @@ from renditions.imaging.geometry import Size, plan
 from renditions.imaging.probe import Header
 from renditions.imaging.vips import Image, translated
 from renditions.model.formats import SOURCE_FORMATS
+from renditions.model.original import Analysis, DominantColour
 from renditions.model.pipeline import Analyze
 from renditions.model.recipe import Rendition
-from renditions.model.record import Analysis, DominantColour
 
 _SHARPNESS_SIDE = 512
 _SMALL_SIDE = 128

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from renditions.model.record import Exif, Position
+from renditions.model.original import Exif, Position
 
 MAX_CHARACTERS = 100
 """How long a text may be; the rest is cut off, so that records stay small."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import mul
 
-from renditions.model.record import DominantColour
+from renditions.model.original import DominantColour
 
 _Pixel = tuple[int, int, int]
 

@@ -1,0 +1,107 @@
+"""What was found when a source object was read."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from renditions.model.items import Unknown, decode_unknown, split_known, without_empty
+
+
+@dataclass(frozen=True, slots=True)
+class Exif:
+    """The camera's data in EXIF."""
+
+    make: str | None = None
+    model: str | None = None
+    lens: str | None = None
+    taken: str | None = None
+    """When, by the camera's clock: ISO 8601, with the offset from UTC if the camera knew it."""
+    exposure_seconds: float | None = None
+    f_number: float | None = None
+    iso: int | None = None
+    focal_length_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the picture was taken, in WGS 84."""
+
+    latitude: float
+    """In degrees, north positive."""
+    longitude: float
+    """In degrees, east positive."""
+    altitude_m: float | None = None
+    """Above the sea."""
+
+
+@dataclass(frozen=True, slots=True)
+class DominantColour:
+    """One of the picture's dominant colours."""
+
+    colour: str
+    """``#rrggbb``"""
+    share: float
+    """Of the pixels that aren't transparent, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The analysis of a picture: the declared fields that it has."""
+
+    exif: Exif | None = None
+    position: Position | None = None
+    colours: tuple[DominantColour, ...] = ()
+    """The largest share first."""
+    thumbhash: str | None = None
+    """In Base64."""
+    blurhash: str | None = None
+    perceptual_hash: str | None = None
+    """64 bits in hexadecimal."""
+    sharpness: float | None = None
+    transparency: bool | None = None
+    unknown: Unknown = ()
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form without unknown fields."""
+        item = dataclasses.asdict(self) | {"colours": [dataclasses.asdict(colour) for colour in self.colours]}
+        return without_empty(
+            {name: without_empty(part) if isinstance(part, dict) else part for name, part in item.items()},
+            "unknown",
+        ) | decode_unknown(self.unknown)
+
+    @classmethod
+    def from_item(cls, item: dict[str, Any]) -> Analysis:
+        """Return the analysis that :meth:`to_item` turned into ``item``."""
+        exif, position = item.get("exif"), item.get("position")
+        parts = {
+            "exif": Exif(**split_known(exif, Exif)[0]) if exif else None,
+            "position": Position(**split_known(position, Position)[0]) if position else None,
+            "colours": tuple(
+                DominantColour(**split_known(colour, DominantColour)[0]) for colour in item.get("colours", ())
+            ),
+        }
+        known, unknown = split_known({**item, **parts}, cls)
+        return cls(**known, unknown=unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The facts found while reading the source object."""
+
+    size_bytes: int
+    format: str | None = None
+    """By content: ``jpeg``, ``png``, …; None if the format is unknown."""
+    width: int | None = None
+    """Pixels as displayed, that is after EXIF orientation; None if the pixels weren't read."""
+    height: int | None = None
+    frames: int | None = None
+    analysis: Analysis | None = None
+    """None if no analysis was declared or found, and for a rejected picture."""
+
+    def completed_from(self, earlier: Original | None) -> Original:
+        """Return this with the dimensions from an earlier reading of the same bytes, if it has none."""
+        if self.width is not None or earlier is None:
+            return self
+        return dataclasses.replace(self, width=earlier.width, height=earlier.height, frames=earlier.frames)
