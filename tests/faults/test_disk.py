@@ -14,7 +14,7 @@ PICTURES = 4
 
 
 def can_mount() -> bool:
-    """Return whether this user may mount in an own namespace."""
+    """Return whether this user may mount in a mount namespace."""
     if shutil.which("unshare") is None:
         return False
     command = ["unshare", "-rm", "mount", "-t", "tmpfs", "x", "/mnt"]
