@@ -65,7 +65,7 @@ MUTATIONS = (
     Mutation(
         "the picture is not checked a second time",
         "process",
-        "            # And look again: the picture may have changed while we worked.\n",
+        "            # Check again: the picture may have changed while we worked.\n",
         "            if result and not result.lease:\n"
         "                return Outcome(name, _result(result), result.reason, record=result)\n",
     ),

@@ -1,1 +1,1 @@
-"""The reconciling core: what differs from what is declared, and how the difference is closed."""
+"""The reconciling core: it finds differences from the declared state and closes them."""

@@ -1,4 +1,4 @@
-"""How much one call may do for a picture, beyond making what is declared."""
+"""How much one call may do for a picture, beyond making the declared renditions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 Removal = Literal["no", "allowed", "asked"]
 """Whether the outputs and the record of a missing picture may be removed.
 
-    no         a listing merely implies that it is gone: its removal is held back
+    no         only a listing implies that it is gone: its removal is held back
     allowed    an event names the deletion, or the guard found few enough of them
     asked      a person names the picture; that counts with ``on_delete = "keep"`` too
 """
@@ -19,7 +19,7 @@ Verify = Literal["no", "quick", "content"]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a caller asks for one picture."""
+    """A caller's request for one picture."""
 
     removal: Removal = "no"
     verify: Verify = "no"

@@ -1,4 +1,4 @@
-"""What a catalog belongs to: agreed on before a run starts, and checked while it writes.
+"""The binding of a catalog: agreed on before a run starts, and checked while it writes.
 
 A catalog belongs to one pipeline file, one source and one generation of the file. A person, or a deployment,
 sets the generation; every other process only follows it. A process that finds a newer one stops writing:
@@ -27,7 +27,7 @@ class Start:
     """How a process was started, and so what it may change about a catalog."""
 
     sets_generation: bool = False
-    """Whether a person started it to apply the file: every other process only follows what is in force."""
+    """Whether a person started it to apply the file: other processes only follow the current generation."""
     deployed_at: str = ""
     """When the bundle was deployed (ISO 8601); empty outside of deployments."""
     rebinds: bool = False
@@ -41,10 +41,10 @@ FOLLOWS = Start()
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """Who asks to work on a catalog, and with what."""
+    """A process that wants to work on a catalog, with its pipeline file and stores."""
 
     pipeline_file: str
-    """The file's name, without its folder; empty where it isn't known."""
+    """The file's name, without its folder; empty if unknown."""
     source: str
     output: str
     """The stores, as the file spells them, after the environment."""
@@ -70,7 +70,7 @@ class Standing:
 
     @property
     def number(self) -> int:
-        """The number of the generation in force, as far as this process knows."""
+        """The number of the current generation, as far as this process knows."""
         return self._binding.generation_number
 
     @property
@@ -84,10 +84,10 @@ class Standing:
             self.refresh()
 
     def refresh(self) -> Binding:
-        """Read again which generation is in force.
+        """Read the current generation again.
 
         Raises:
-            Superseded: It isn't this process' own.
+            Superseded: It isn't this process's own.
 
         """
         binding = self._catalog.read_binding()
@@ -102,9 +102,9 @@ class Standing:
 
 
 def bind(catalog: Catalog, claimant: Claimant) -> Binding:
-    """Agree with the catalog on what it belongs to, and return that.
+    """Agree with the catalog on its binding, and return it.
 
-    A catalog without a binding (a new one, or of version 0.1) takes what the claimant says.
+    A catalog without a binding (a new one, or of version 0.1) takes the claimant's.
 
     Raises:
         BindingRefused: The catalog belongs to another pipeline file, source or deployment.

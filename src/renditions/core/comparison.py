@@ -1,4 +1,4 @@
-"""Look up everything that a comparison of one picture depends on, and compare."""
+"""The comparison of one picture, with everything that it reads."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from renditions.model.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Compares pictures of one pipeline with what is there; nothing is changed."""
+    """Compares pictures of one pipeline with their records and outputs; changes nothing."""
 
     pipeline: Pipeline
     catalog: Catalog
     output: Store
     is_gone: Callable[[str], bool] | None = None
-    """Tells of a lease's owner that it has ended for certain; None where a lease ends by its time alone."""
+    """Returns whether a lease's owner has certainly ended; None if a lease ends only by its time."""
     ask: Ask = PLAIN
     look_up: Look | None = None
-    """Finds outputs in a listing that was made before; otherwise each is looked up in the store."""
+    """Finds outputs in an earlier listing; without it, each is looked up in the store."""
 
     def compare(
         self, name: str, found: StoredObject | None, record: Record | None, now: datetime
     ) -> Difference:
-        """Return what is to be done for the picture ``name``."""
+        """Return the difference of the picture ``name``."""
         pipeline = self.pipeline
         blocker = self.catalog.get(record.blocked_by) if record and record.blocked_by else None
         is_key_free = bool(record and any(find(self.output, key) is None for key in record.refused_keys))

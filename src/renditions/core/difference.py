@@ -1,6 +1,6 @@
-"""The difference between what is wanted of one picture and what is there: pure, from what was looked at.
+"""The difference between the wanted and the actual state of one picture, as a pure function.
 
-``reconcile`` shows it and ``process`` closes it, so a plan and what is then done can't disagree.
+``reconcile`` shows it and ``process`` closes it, so a plan and the work that follows can't disagree.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from renditions.model.record import Output, Record, Retired
 IN_PROGRESS = "another process is working on it"
 
 MAX_ATTEMPTS = 3
-"""How often a picture is tried when something around it breaks, before it is given up as failed."""
+"""How often a picture is tried after failures around it, before it is given up as failed."""
 
 RECHECK = timedelta(seconds=1)
 """When to check again what another process holds or writes."""
 
 Action = Literal["create", "update", "remove", "hold", "settle", "wait", "unreadable", "keep"]
-"""What is to be done.
+"""The action for one picture.
 
     create    a picture that has no record
     update    a picture that differs from its record, or from what the pipeline wants now
@@ -41,7 +41,7 @@ Action = Literal["create", "update", "remove", "hold", "settle", "wait", "unread
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is to be done for one picture, and why."""
+    """The action for one picture, and its reason."""
 
     name: str
     action: Action
@@ -49,15 +49,15 @@ class Difference:
     make: tuple[str, ...] = ()
     """The renditions to make, in the pipeline's order."""
     keys: Mapping[str, str] | None = None
-    """Every rendition's output key; None where the picture is gone or not looked at."""
+    """Every rendition's output key; None if the picture is gone or wasn't checked."""
     delete: tuple[str, ...] = ()
     """The output keys to delete."""
     found: StoredObject | None = None
-    """The source object that it was compared with."""
+    """The source object that was compared."""
     record: Record | None = None
-    """The record that it was compared with."""
+    """The record that was compared."""
     again_after: timedelta | None = None
-    """How long to wait before comparing again, where the action is ``wait``."""
+    """How long to wait before comparing again, if the action is ``wait``."""
     refreshed: Mapping[str, Output] = field(default_factory=dict)
     """Outputs, by rendition, that are right under another ETag than the record has."""
     drift: Mapping[str, str] = field(default_factory=dict)
@@ -86,15 +86,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one picture that was processed."""
+    """The outcome of processing one picture."""
 
     name: str
     result: Literal["done", "rejected", "failed", "removed", "held", "unreadable", "unchanged", "waiting"]
     reason: str | None = None
     again_after: timedelta | None = None
-    """How long to wait before the next call; None where no further call is needed.
-
-    A further call is needed where the picture waits, has failed and isn't given up, or still owes a notice.
+    """How long to wait before the next call; None if no further call is needed. One is needed if the
+    picture waits, has failed and isn't given up, or still owes a notice.
     """
     record: Record | None = None
 
@@ -135,14 +134,13 @@ class Seen:
 def compare(
     pipeline: Pipeline, seen: Seen, *, now: datetime, is_gone: Callable[[str], bool] | None, ask: Ask = PLAIN
 ) -> Difference:
-    """Return what is to be done for a picture.
+    """Return the difference of a picture.
 
     Args:
-        pipeline: What is wanted.
+        pipeline: The declared state.
         seen: What is there.
         now: The time, for leases.
-        is_gone: Tells of a lease's owner that it has ended for certain; None where a lease ends by its
-            time alone.
+        is_gone: Returns whether a lease's owner has certainly ended; None if a lease ends only by its time.
         ask: What the caller asks for.
 
     """
@@ -177,7 +175,7 @@ def _compare_known(
     now: datetime,
     ask: Ask,
 ) -> Difference:
-    """Return what is to be done for a picture that is there and has a record."""
+    """Return the difference of an existing picture with a record."""
     is_moved = not is_in_place(pipeline, record)
     mended, lasting = _split_drift(record, keys, seen.verification, ask)
     warning = ", ".join(f"{rendition} {why} again" for rendition, why in lasting.items()) or None
@@ -196,7 +194,7 @@ def _compare_known(
         rendition: reason
         for rendition, key in keys.items()
         if (reason := _why_stale(pipeline, there, rendition, key, found.etag))
-        or (reason := "is to be made again" if ask.is_forced else mended.get(rendition))
+        or (reason := "will be made again" if ask.is_forced else mended.get(rendition))
     }
     make = tuple(rendition for rendition in stale if _is_asked_for(rendition, ask))
     is_partial = ask.renditions is not None and len(make) < len(stale)
@@ -219,12 +217,12 @@ def _compare_known(
 
 
 def is_in_place(pipeline: Pipeline, record: Record) -> bool:
-    """Tell whether the record's outputs lie in the pipeline's output store (0.1 recorded no place)."""
+    """Return whether the record's outputs lie in the pipeline's output store (0.1 recorded no place)."""
     return record.place in ("", pipeline.output.store)
 
 
 def due_retired(record: Record, now: datetime, ask: Ask) -> tuple[Retired, ...]:
-    """Return the retired outputs that are to be deleted now."""
+    """Return the retired outputs to delete now."""
     return tuple(
         old
         for old in record.retired
@@ -236,7 +234,7 @@ def due_retired(record: Record, now: datetime, ask: Ask) -> tuple[Retired, ...]:
 def _compare_missing(
     pipeline: Pipeline, name: str, record: Record | None, now: datetime, ask: Ask
 ) -> Difference:
-    """Return what is to be done where there is no source object."""
+    """Return the difference of a picture without a source object."""
     if record is None:
         return Difference(name, "keep", "there is no such picture")
     if pipeline.source.on_delete == "keep" and ask.removal != "asked":
@@ -271,7 +269,7 @@ def _split_drift(
 
 
 def _is_unsettled(pipeline: Pipeline, record: Record, now: datetime, ask: Ask) -> bool:
-    """Tell whether a decided record still has something to be done that needs no rendering."""
+    """Return whether a decided record has work left that needs no rendering."""
     return bool(
         record.owed
         or record.undeleted_keys()
@@ -285,7 +283,7 @@ def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | N
     """Return why a record with the right goal needs no work, or None if it does."""
     match record.status:
         case "done":
-            return "it is as declared"
+            return "it is up to date"
         case "rejected" if seen.is_key_free:
             return None
         case "rejected" if record.blocked_by is None:
@@ -299,7 +297,7 @@ def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | N
 
 
 def _why_stale(pipeline: Pipeline, record: Record, rendition: str, key: str, etag: str) -> str | None:
-    """Return why a rendition is to be made, or None if the record's output is right."""
+    """Return why a rendition must be made, or None if the record's output is valid."""
     output = record.find_output(rendition)
     if output is None:
         return "is not there"
@@ -324,7 +322,7 @@ def _why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: 
     if record.status == "failed" and record.goal:
         return f"it failed, attempt {record.attempts + 1} of {MAX_ATTEMPTS}"
     if record.status in ("failed", "rejected") and not record.goal:
-        return "it is to be tried again"
+        return "a retry was requested"
     if record.blocked_by or (record.refused_keys and not stale.keys() - {name for name, _ in record.errors}):
         return "its key may be free now"
     if record.rules != pipeline.rules:

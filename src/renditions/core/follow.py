@@ -14,16 +14,16 @@ from renditions.core.guard import RemovalWindow
 from renditions.core.process import Process
 
 SYNC_EVERY_SECONDS = 300.0
-"""How often everything is looked at while following hints: for those that were never given."""
+"""How often ``follow`` checks everything, for changes without hints."""
 
 MOST_DUE = 10_000
-"""How many hinted names are remembered; beyond that, everything is looked at instead."""
+"""How many hinted names are kept; beyond that, everything is checked instead."""
 
 
 class Hints:
-    """What happened since somebody last looked: names, or, when they are too many, the word to look at all.
+    """The hints since the last check: names, or a mark to check everything if there are too many.
 
-    For any number of threads. However long nobody looks, no more than ``MOST_DUE`` names are held.
+    For any number of threads. It holds at most ``MOST_DUE`` names.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Hints:
         self._lock = threading.Lock()
 
     def add(self, names: frozenset[str] | None) -> None:
-        """Remember that something happened to these names; None: to whatever."""
+        """Add names that may have changed; None: any picture may have changed."""
         with self._lock:
             if names is None or self._names is None:
                 self._names = None
@@ -41,7 +41,7 @@ class Hints:
                 self._names = None
 
     def take(self) -> frozenset[str] | None:
-        """Return the names that were added since the last call; None: everything is to be looked at."""
+        """Return the names added since the last call; None: check everything."""
         with self._lock:
             taken, self._names = self._names, set()
         return None if taken is None else frozenset(taken)
@@ -49,12 +49,12 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """What keeps every picture in order while hints come in."""
+    """Keeps every picture up to date while hints arrive."""
 
     process: Process
     sync_all: Callable[[], object]
-    """A whole sync: at first, where a hint says None, when more names are due than is good to remember,
-    and every ``SYNC_EVERY_SECONDS`` for whatever no hint reported."""
+    """A full sync: at first, if a hint is None, if too many names are due, and every ``SYNC_EVERY_SECONDS``
+    for changes without hints."""
     removals: RemovalWindow
     """Limits the removals that hints imply."""
     threads: int
@@ -68,10 +68,10 @@ class Following:
 def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None:
     """Sync at the first hint, then process each name that is hinted at, until the hints end.
 
-    ``hints`` yields names that something happened to; None where that isn't known; an empty set at each tick.
+    ``hints`` yields names that may have changed; None if they are unknown; an empty set at each tick.
     """
-    # Only after the first hint is it sure that the source of hints has begun to watch: what lands
-    # between a sync and that moment would be seen by neither.
+    # Only the first hint proves that the watcher has begun. An earlier sync would miss pictures that land
+    # between the sync and that moment.
     synced_at = -math.inf
     due: dict[str, tuple[float, Ask]] = {}
     running: dict[Future[Outcome], tuple[str, Ask]] = {}

@@ -1,4 +1,4 @@
-"""The removal guard: what a listing merely implies is not done without limit.
+"""The removal guard: it limits removals that only a listing implies.
 
 A deletion that an event or a person names is an intent. A listing in which pictures are missing may as well
 mean an unmounted disk or a typo in a prefix. The guard counts a whole run before anything is removed, and
@@ -15,15 +15,15 @@ from renditions.core.difference import Difference
 from renditions.model.pipeline import MaxRemovals
 
 MANY = 20
-"""So many pictures, or outputs, don't all vanish by themselves."""
+"""From how many pictures, or outputs, on the loss of all of them is suspicious."""
 
 WINDOW_SECONDS = 3600.0
-"""Over how long the removals that file events imply are counted together."""
+"""The period in which removals by file events are counted together."""
 
 
 @dataclass(slots=True)
 class Folder:
-    """What was counted below one folder of the source."""
+    """The counts below one folder of the source."""
 
     prefix: str
     known: int = 0
@@ -32,10 +32,10 @@ class Folder:
 
 @dataclass(slots=True)
 class Census:
-    """What one run sees; differences come in the order of their names."""
+    """The counts of one run; differences come in the order of their names."""
 
     has_folder: Callable[[str], bool]
-    """Tells whether the source has a folder, even an empty one."""
+    """Returns whether the source has a folder, even an empty one."""
     known: int = 0
     """Pictures with a record."""
     found: int = 0
@@ -49,7 +49,7 @@ class Census:
     outputs_lost: int = 0
     """Outputs that aren't in the output store as the record describes them."""
     restores: int = 0
-    """Pictures whose outputs have to be made again though the pictures stayed the same."""
+    """Unchanged pictures whose outputs must be made again."""
     emptied: str | None = None
     """A folder that still exists and lost all of its many known pictures."""
     _trail: list[Folder] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Census:
             folder.found += found
 
     def end(self) -> None:
-        """Count what is still open at the end of the run."""
+        """Count the folders that are still open at the end of the run."""
         while self._trail:
             self._leave()
 
@@ -96,18 +96,18 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Decides what of a run's removals and restorations is done, and what waits for a person."""
+    """Decides which removals and restorations of a run are done, and which wait for a person."""
 
     max_removals: MaxRemovals
     has_folder: Callable[[str], bool] = lambda _: False
     is_marker_missing: Callable[[], bool] = lambda: False
-    """Tells whether the source lacks the marker that the catalog expects there."""
+    """Returns whether the source lacks the marker that the catalog expects."""
     is_attended: bool = True
-    """Whether a person started the run: missing outputs are then made again, however many."""
+    """Whether a person started the run: any number of missing outputs is then made again."""
     is_output_bound: bool = True
     """Whether the output store is the one that a person agreed to."""
     catalog_size: Callable[[], int] | None = None
-    """Counts the catalog's records, where a run sees only some of them."""
+    """Counts the catalog's records, if a run sees only some of them."""
 
     def open_census(self) -> Census:
         """Return an empty census."""
@@ -143,7 +143,7 @@ class Guard:
         return None
 
     def is_too_many(self, missing: int, known: int) -> bool:
-        """Tell whether so many missing pictures are more than may be removed without asking."""
+        """Return whether more pictures are missing than may be removed without a person."""
         limit = self.max_removals
         return missing > limit.pictures and 100 * missing > limit.percent * known
 
@@ -157,7 +157,7 @@ class RemovalWindow:
     _removed_at: deque[float] = field(default_factory=deque)
 
     def allows_one_more(self, now_seconds: float) -> bool:
-        """Tell whether another missing picture may be removed now, and count it if so."""
+        """Return whether another missing picture may be removed now, and count it if so."""
         while self._removed_at and self._removed_at[0] <= now_seconds - WINDOW_SECONDS:
             self._removed_at.popleft()
         missing = len(self._removed_at) + 1

@@ -1,10 +1,10 @@
-"""What is done to a picture's record and outputs by whoever holds its lease, and what if it was lost.
+"""The writes of a worker that holds a picture's lease, and their protection after the lease is lost.
 
-A lease is a conditional write of the record; whoever takes it over raises the record's revision. But a
-worker may sleep past its lease without knowing, and then wake in the middle of its writes. Four things
-keep it from undoing its successor's work: it looks at its clock, outputs are written and deleted on
-conditions, the conditions are looked up before the lease is confirmed, and whoever finds the lease lost has
-everything that it may have touched looked at again.
+A lease is a conditional write of the record; a worker that takes it over raises the record's revision. But
+a worker may sleep past its lease without knowing, and then wake in the middle of its writes. Four things
+keep it from undoing its successor's work: it checks its clock; it writes and deletes outputs on conditions;
+it reads the conditions before it confirms the lease; and if it finds the lease lost, it has every key that
+it may have touched checked again.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from renditions.model.pipeline import Wishes
 from renditions.model.record import Lease, Record
 
 CLOCKS_DIFFER_AT_MOST = timedelta(minutes=1)
-"""How far the clocks of two machines are expected to be apart."""
+"""The largest expected difference between the clocks of two machines."""
 
 ANSWER_LASTS = timedelta(seconds=5)
-"""How long after it was asked for the catalog's word on a lease is taken."""
+"""How long after the request the catalog's answer about a lease counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leases:
-    """Takes leases for one owner and works under them; every method raises Conflict if one is lost."""
+    """Takes leases for one owner and works under them; every method raises Conflict if a lease is lost."""
 
     catalog: Catalog
     output: Store
@@ -46,14 +46,14 @@ class Leases:
         return self.standing.catalog_id if self.standing else ""
 
     def is_own(self, key: str) -> bool:
-        """Tell whether the object under the key carries this catalog's mark."""
+        """Return whether the object under the key carries this catalog's mark."""
         return bool(self.writer) and self.output.writer_of(key) == self.writer
 
     def take(self, record: Record) -> Record:
         """Take the record's lease.
 
-        Two that look at the same time read the same revision; the first write raises it, so the
-        second one's is refused, and it looks again:
+        Two workers that read at the same time get the same revision. The first write raises it, so the
+        second one is refused, and that worker reads again:
 
             A  get r7            write(r7) → r8, leased
             B       get r7                              write(r7) → Conflict
@@ -86,14 +86,14 @@ class Leases:
         Raises:
             ForeignOutput: the key holds a file that Renditions didn't write.
 
-        Had our lease run out while we worked, its next holder may have written already; our write
-        must not undo that:
+        If our lease ran out while we worked, its next holder may have written already, and our write must
+        not undo that:
 
             A  take (object e1)      …paused…                   put if e1 → Conflict
             B               take, put if e1 → e2, finish
 
-        The condition alone can't tell an object from one like it, so a lease that may have run out is
-        confirmed first:
+        The condition alone can't distinguish an object from an identical one, so a lease that may have run
+        out is confirmed first:
 
             A  take (object e1)      …paused…                             put if e1 → undoes C's
             B                 put if e1 → e2         C  put if e2 → e1
@@ -111,7 +111,7 @@ class Leases:
                 condition = IfMatch(there.etag) if there else IfAbsent()
 
     def delete(self, leased: Record, key: str) -> None:
-        """Delete an object that is no output any more, unless somebody else wrote it meanwhile."""
+        """Delete an object that is no output any more, unless another worker wrote it meanwhile."""
         while there := find(self.output, key):
             self._confirm(leased)
             try:
@@ -124,12 +124,12 @@ class Leases:
     def guard(self, leased: Record) -> Iterator[None]:
         """Reopen the record if its lease turns out to be lost after we worked under it.
 
-        Conditions can't tell a key that was never written from one that was written and deleted:
+        Conditions can't distinguish a key that was never written from one that was written and deleted:
 
             A  begin (no object)      …paused past the lease…            put if absent → an orphan
             B               begin, put, finish; picture gone: delete all
 
-        So whoever finds its lease lost has the keys that it may have touched claimed and made again.
+        So a worker that finds its lease lost has the keys that it may have touched claimed and made again.
         """
         try:
             yield
@@ -158,11 +158,10 @@ class Leases:
                 return
 
     def _confirm(self, held: Record) -> None:
-        """Raise Conflict if somebody took the lease over.
+        """Raise Conflict if another worker took the lease over.
 
-        Called after a look at an output and before the write that depends on it: whoever takes the
-        lease later also writes later, and then the condition doesn't hold. An answer that was long under
-        way says nothing of now.
+        Called after reading an output and before the write that depends on it: a worker that takes the lease
+        later also writes later, and then the condition fails. An answer that took long doesn't count.
         """
         is_outdated = True
         while is_outdated:
@@ -174,18 +173,18 @@ class Leases:
 
 
 def reopen(catalog: Catalog, record: Record) -> bool:
-    """Have a picture tried again at the next sync; tell whether that was possible."""
+    """Have a picture tried again at the next sync; return whether that was possible."""
     return _change(catalog, replace(record, goal="", attempts=0))
 
 
 def wish(catalog: Catalog, record: Record, wishes: Wishes) -> bool:
-    """Keep what a person asked of a picture for the next sync; tell whether that was possible."""
+    """Record a person's wishes for a picture, for the next sync; return whether that was possible."""
     return _change(catalog, replace(record, wishes=wishes))
 
 
 def _change(catalog: Catalog, record: Record) -> bool:
     try:
-        # Whoever works on it loses the lease by this write, and looks again.
+        # A worker that holds the lease loses it by this write, and reads the record again.
         catalog.write(replace(record, lease=None))
     except Conflict:
         return False

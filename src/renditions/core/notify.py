@@ -1,4 +1,4 @@
-"""What the core needs to send a notice. Each implementation is one module in ``renditions.notices``."""
+"""The port for sending notices. Each implementation is one module in ``renditions.notices``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from renditions.model.record import Notice
 
 
 class Notifier(Protocol):
-    """A target that notices can be sent to."""
+    """A target of notices."""
 
     def send(self, notice: Notice) -> None:
         """Deliver the notice; raise ``NotifyFailed`` unless it certainly was."""

@@ -2,7 +2,7 @@
 
 Everything in ``process`` and ``reconcile`` goes through these. Each has one contract suite in
 ``tests/contract`` that every implementation passes. Writes are conditional wherever two workers
-could meet; who loses gets :class:`~renditions.errors.Conflict` and looks again.
+could meet; the loser gets :class:`~renditions.errors.Conflict` and reads again.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from renditions.model.totals import Totals
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What a store knows of an object without reading it."""
+    """The metadata of an object, known without reading it."""
 
     key: str
     etag: str
     """Differs whenever the content may differ; hexadecimal or base64url characters and dashes only."""
     size_bytes: int
     complete: bool = True
-    """False while somebody may still be writing it."""
+    """False while another program may still write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +71,28 @@ class Store(Protocol):
     ) -> Iterator[StoredObject]:
         """Yield every object whose key is above ``after`` and begins with ``prefix``.
 
-        They come in the order of the keys' UTF-8 bytes, in memory that doesn't grow with their number. What
-        is added or removed meanwhile may or may not be seen. ``on_unreadable`` is called for each part that
-        can't be read, before anything behind it is yielded; without it such a part raises ``StoreFailed``.
+        They come in the order of the keys' UTF-8 bytes, in memory that doesn't grow with their number. It
+        may or may not see objects that are added or removed meanwhile. ``on_unreadable`` is called for each
+        part that can't be read, before anything behind it is yielded; without it such a part raises
+        ``StoreFailed``.
         """
         ...
 
     def head(self, key: str) -> StoredObject | None:
-        """Return what is known of the object, or None if there is none."""
+        """Return the object's metadata, or None if there is none."""
         ...
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
         """Return the object and its whole content, which belong together, or None if there is none.
 
         Raises:
-            Rejected: it is there and can't be read as things are, whoever tries again.
+            Rejected: it exists but can't be read, and a retry won't help.
 
         """
         ...
 
     def has_folder(self, prefix: str) -> bool:
-        """Tell whether there is a folder of this name, even an empty one; where there are none, no."""
+        """Return whether a folder of this name exists, even an empty one; false in stores without folders."""
         ...
 
     def put(
@@ -116,7 +117,7 @@ class Store(Protocol):
         ...
 
     def delete(self, key: str, condition: IfMatch) -> None:
-        """Remove the object; raise ``Conflict`` if another is there now. None there is no error."""
+        """Remove the object; raise ``Conflict`` if it was replaced. A missing object is no error."""
         ...
 
 
@@ -125,7 +126,7 @@ Place = tuple[datetime, str]
 
 
 class Catalog(Protocol):
-    """Records by name, and who claims which output key.
+    """Records by name, and the claims of output keys.
 
     Any method raises :class:`~renditions.errors.CatalogFailed` when the catalog itself fails.
     """
@@ -153,10 +154,10 @@ class Catalog(Protocol):
     ) -> Iterator[Record]:
         """Yield every record whose name is above ``after`` and begins with ``prefix``.
 
-        They come in the order of the names' UTF-8 bytes, in memory that doesn't grow with their number. What
-        is written meanwhile may or may not be seen, and writing meanwhile is allowed. ``on_unreadable`` is
-        called for each record that can't be read, before any behind it is yielded; without it such a record
-        raises ``CatalogFailed``.
+        They come in the order of the names' UTF-8 bytes, in memory that doesn't grow with their number.
+        Writing meanwhile is allowed; it may or may not see such records. ``on_unreadable`` is called for
+        each record that can't be read, before any behind it is yielded; without it such a record raises
+        ``CatalogFailed``.
         """
         ...
 
@@ -165,8 +166,8 @@ class Catalog(Protocol):
     ) -> Iterator[Record]:
         """Yield the records (of that status), newest timestamp first, in bounded memory as ``list`` does.
 
-        Those of one moment come by their names' UTF-8 bytes, downwards. With ``before``, only what comes
-        after that place in this order is read. With ``prefix``, only records whose names begin with it are.
+        Records of one moment are in descending order of their names' UTF-8 bytes. With ``before``, only
+        those after that place in this order; with ``prefix``, only those whose names begin with it.
         """
         ...
 
@@ -188,17 +189,17 @@ class Catalog(Protocol):
         ...
 
     def count(self) -> Mapping[Status, Totals]:
-        """Return what the records of every status come to, without reading them."""
+        """Return the totals of each status, without reading the records."""
         ...
 
 
 class Renderer(Protocol):
-    """What turns one picture's bytes into all of its renditions."""
+    """Turns one picture's bytes into all of its renditions."""
 
     def __call__(
         self, content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
     ) -> Rendering:
-        """Check the picture against the rules, find out what is asked for and make each of the recipes.
+        """Check the picture against the rules, analyze it, and render each recipe.
 
         Raises:
             Failed: something around the picture broke (time limit, worker); trying again may help.

@@ -1,20 +1,19 @@
-"""The heart: one picture, from what it is now to its outputs, its record and its notice.
+"""Processing of one picture, from its source object to its outputs, its record and its notices.
 
-A name is processed because something may have happened to it; nothing but a look at the store and
-the catalog decides what. Each step leaves a state from which the next call continues, whoever makes
-it and whatever died meanwhile:
+A name is processed because something may have happened to it; only the store and the catalog decide what.
+Each step leaves a state from which the next call continues, in any process and after any crash:
 
-    look      at the source object and its record
+    read      the source object and its record
     begin     take the record's lease, and claim every output key that is going to be written
     render    check and make what is missing
-    write     the outputs, each on the condition that nobody wrote it since
+    write     the outputs, each on the condition that no other worker wrote it
     finish    the record, with every output
-    look      again: if the picture changed meanwhile, begin again
-    settle    delete what is no output any more, send the notices, give the lease back
+    check     again: if the picture changed meanwhile, begin again
+    settle    delete old outputs, send the notices, give the lease back
 
 Two invariants carry it. Every object in the output store is claimed by a record from before it is
 written until after it is deleted, so nothing is orphaned. And a record's ``outputs`` never names an
-object that is about to be overwritten, so what it says is true.
+object that is about to be overwritten, so it is always true.
 """
 
 from __future__ import annotations
@@ -73,10 +72,10 @@ class Processor:
     notifiers: Mapping[str, Notifier]
     """By ``Notify.target``."""
     owner: str
-    """Who takes the leases."""
+    """The owner of the leases."""
     clock: Callable[[], datetime]
     is_gone: Callable[[str], bool] | None = None
-    """Tells of a lease's owner that it has ended for certain; None where a lease ends by its time alone."""
+    """Returns whether a lease's owner has certainly ended; None if a lease ends only by its time."""
 
     standing: Standing | None = None
     """Whether this pipeline is in force for the catalog; None where nothing is bound (in tests)."""
@@ -93,7 +92,7 @@ class Processor:
         return Updater(self.pipeline, self.source, self.output, self.render, self._leases, self.clock)
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
-        """Make the picture's outputs, record and notices what they should be.
+        """Bring the picture's outputs, record and notices up to date.
 
         Raises:
             Superseded: another version of the pipeline is in force; nothing was written.
@@ -111,12 +110,12 @@ class Processor:
                 continue
             except Failed:
                 if held:
-                    with suppress(Conflict):  # the lease may be lost, too; what failed is what counts
+                    with suppress(Conflict):  # the lease may be lost, too; the failure is what counts
                         self._leases.release(held)
                 raise
             if isinstance(result, Outcome):
                 return result
-            # And look again: the picture may have changed while we worked.
+            # Check again: the picture may have changed while we worked.
             held, worked = (result if result and result.lease else None), True
             ask = replace(ask, verify="no", is_forced=False)  # it was done: only what changed since counts
         if held:
@@ -137,7 +136,7 @@ class Processor:
     def _act(
         self, difference: Difference, held: Record | None, ask: Ask, *, worked: bool
     ) -> Outcome | Record | None:
-        """Do what is to be done; return the outcome, or else the record (None if removed) to look again."""
+        """Close the difference; return the outcome, or the record (None if removed) to check again."""
         record = difference.record
         match difference.action:
             case "create" | "update" if difference.found:
@@ -160,7 +159,7 @@ class Processor:
                 return Outcome(difference.name, "unchanged", why, record=record)
 
     def _update(self, difference: Difference, found: StoredObject, ask: Ask) -> Outcome | Record:
-        """Make what is missing and finish; the record has a lease if something is left to do."""
+        """Make missing outputs and finish; the record keeps a lease if work is left."""
         updater = self._updater
         try:
             begun = updater.begin(difference, found, ask)
@@ -179,7 +178,7 @@ class Processor:
         return failed
 
     def _remove(self, record: Record) -> Outcome | None:
-        """Delete the outputs of a picture that is gone, then its record; None to look again."""
+        """Delete the outputs of a picture that is gone, then its record; return None to check again."""
         keys = record.sorted_keys() if is_in_place(self.pipeline, record) else ()
         elsewhere = [(record.place, key) for key in record.sorted_keys() if key not in keys]
         elsewhere += [(old.place, old.key) for old in record.retired if old.place]

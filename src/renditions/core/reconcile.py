@@ -1,9 +1,9 @@
-"""Plan and sync: the difference between a whole source and its catalog, shown and closed.
+"""Plan shows the difference between a whole source and its catalog; sync closes it.
 
 ``plan`` walks the source and the catalog side by side, both in the order of their keys, and yields
-one :class:`~renditions.core.difference.Difference` a picture: pure data, in memory that doesn't grow with
-the number of pictures. ``sync`` hands the same differences to a processor, and comes back until
-nothing asks for it.
+one :class:`~renditions.core.difference.Difference` per picture: pure data, in memory that doesn't grow with
+the number of pictures. ``sync`` passes the same differences to a processor, and plans again until no
+picture needs it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from renditions.model.binding import Held
 from renditions.model.record import STATUSES, Record, Status
 
 MAX_PASSES = 4
-"""How often one sync compares everything: again for what failed or waits, or may have got its key free."""
+"""How often one sync compares everything: again for pictures that failed, wait, or may have got their key
+free."""
 
 LONGEST_PAUSE = timedelta(seconds=4)
-"""How long a sync waits at most before another pass: it ends rather than wait for a long lease."""
+"""The longest wait of a sync before another pass: it ends rather than wait for a long lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,14 @@ class Selection:
 
     @classmethod
     def of(cls, names: Iterable[str], status: Status | None = None) -> Selection:
-        """Return what names and prefixes select: what ends with a slash is a prefix."""
+        """Return the selection by names and prefixes; a prefix ends with a slash."""
         given = sorted(set(names))
         prefixes = tuple(each for each in given if each.endswith("/"))
         return cls(tuple(each for each in given if not each.startswith(prefixes)), prefixes, status)
 
     @property
     def is_all(self) -> bool:
-        """Tell whether every picture is meant, whatever its status."""
+        """Return whether it selects every picture of any status."""
         return not (self.names or self.prefixes)
 
 
@@ -67,9 +68,9 @@ def plan(
     after: str = "",
     selection: Selection = EVERYTHING,
 ) -> Iterator[Difference]:
-    """Yield what is to be done for each picture and each record after ``after``, in their names' order.
+    """Yield the difference of each picture and each record after ``after``, in their names' order.
 
-    Pictures of which nothing is to be done come too, with the action ``keep``; missing ones with ``hold``
+    Pictures that need no work have the action ``keep``; missing ones with ``hold``
     until their removal is allowed; parts that can't be read with ``unreadable``. Nothing is changed.
     """
     catalog = comparison.catalog
@@ -135,42 +136,42 @@ def _join(
 
 @dataclass(slots=True)
 class Summary:
-    """What a sync came to."""
+    """The result of a sync."""
 
     results: Counter[str] = field(default_factory=Counter)
-    """How many pictures ended as each ``Outcome.result``; a picture counts once, by its last one."""
+    """How many pictures had each ``Outcome.result``; a picture counts once, by its last one."""
     standing: Counter[Status] = field(default_factory=Counter)
     """How many pictures needed nothing, by the status of their record."""
     waiting: int = 0
-    """How many still had something to wait for at the end."""
+    """How many pictures still waited at the end."""
     unreadable: int = 0
     """How many parts of the source, and records, couldn't be read."""
     warnings: int = 0
-    """How many pictures have something wrong that isn't mended by itself."""
+    """How many pictures have a problem that a person must solve."""
     held: list[Held] = field(default_factory=list)
-    """What was held back, for a person to allow."""
+    """Work that was held back until a person allows it."""
     interrupted: bool = False
 
     @property
     def has_trouble(self) -> bool:
-        """Tell whether something failed, was rejected or still waits in this run."""
+        """Return whether a picture failed, was rejected or still waits in this run."""
         bad = self.results["rejected"] + self.results["failed"] + self.waiting
         return bool(bad or self.unreadable or self.warnings)
 
     @property
     def all_done(self) -> bool:
-        """Tell whether every picture now has all that is declared."""
+        """Return whether every picture is now up to date."""
         return not (self.interrupted or self.has_trouble or self.had_trouble or self.held)
 
     @property
     def had_trouble(self) -> bool:
-        """Tell whether something was rejected or failed in an earlier run, and still is."""
+        """Return whether a picture is still rejected or failed from an earlier run."""
         return bool(self.standing["rejected"] or self.standing["failed"])
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a run is asked to do beyond closing every difference."""
+    """The requests to a run beyond closing every difference."""
 
     ask: Ask = PLAIN
     selection: Selection = EVERYTHING
@@ -180,7 +181,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One sync's parts: what differs, how one picture is processed, and what is held back."""
+    """The parts of one sync: its plan, its processor and its guard."""
 
     differences: Callable[[], Iterator[Difference]]
     """Makes a fresh plan; called for each pass."""
@@ -201,8 +202,8 @@ class Run:
 def sync(run: Run) -> Summary:
     """Close every difference, several at a time, in bounded memory.
 
-    Each pass first does everything but removals and, where no person attends, restorations. Then it is known
-    how many of those there are, and the guard decides.
+    Each pass first does everything except removals and, in unattended runs, restorations. Then their number
+    is known, and the guard decides.
     """
     summary = Summary()
     pause: timedelta | None = timedelta()
@@ -217,7 +218,7 @@ def sync(run: Run) -> Summary:
 
 
 def preview(differences: Callable[[], Iterator[Difference]], guard: Guard) -> Iterator[Difference]:
-    """Yield what a sync would do, and last what it would remove or hold back, with the reason."""
+    """Yield the differences that a sync would close; removals and held-back ones come last."""
     census = guard.open_census()
     for difference in differences():
         census.see(difference)
@@ -233,7 +234,7 @@ def preview(differences: Callable[[], Iterator[Difference]], guard: Guard) -> It
 
 
 class _Pass:
-    """One comparison of everything, and what is done about it."""
+    """One comparison of everything, and the work that follows from it."""
 
     def __init__(self, run: Run, summary: Summary) -> None:
         self._run = run
@@ -247,7 +248,7 @@ class _Pass:
         run, summary = self._run, self._summary
         summary.waiting = summary.unreadable = summary.warnings = 0
         summary.held = []
-        # What an earlier pass of this run decided needs nothing now, and isn't counted as standing.
+        # Pictures decided in an earlier pass of this run need no work now, and don't count as standing.
         summary.standing = Counter({status: -summary.results[status] for status in STATUSES})
         census = run.guard.open_census()
         for ended in _process_all(run, self._first_share(census), run.ask):
@@ -265,7 +266,7 @@ class _Pass:
         summary.standing = +summary.standing
 
     def _first_share(self, census: Census) -> Iterator[Difference]:
-        """Yield what is done at once, counting everything."""
+        """Count everything, and yield the work to do at once."""
         for difference in self._run.differences():
             census.see(difference)
             if difference.action == "unreadable":
@@ -283,7 +284,7 @@ class _Pass:
         return difference.is_restore and not self._run.guard.is_attended
 
     def _finish_share(self, what: str, count: int, why_held: str | None, kind: str) -> None:
-        """Do what the guard allows of the share that was put off."""
+        """Do the postponed work that the guard allows."""
         if not count:
             return
         if why_held:
@@ -315,10 +316,10 @@ class _Pass:
 
 
 def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Iterator[Outcome | Difference]:
-    """Process what differs, several at a time; yield outcomes as they come, and what needed nothing.
+    """Process differing pictures, several at a time; yield outcomes as they come, and unchanged ones.
 
-    Two pictures that want the same output key are never in progress together, so that it is always the
-    later one in the order of names that is refused.
+    Two pictures that want the same output key are never in progress together, so that the later one in the
+    order of names is always the one refused.
     """
     running: dict[Future[Outcome], frozenset[str]] = {}
     with ThreadPoolExecutor(run.threads, thread_name_prefix="picture") as executor:

@@ -1,6 +1,6 @@
-"""Make what differs of one picture: claim the keys, render, write the outputs, finish the record.
+"""Update one picture: claim the keys, render, write the outputs, finish the record.
 
-``process`` decides when; this is how. Each step leaves a state from which the next call continues.
+``process`` decides when to call it. Each step leaves a state from which the next call continues.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An update under way: its difference, and the record under our lease."""
+    """An update in progress: its difference, and the record under our lease."""
 
     record: Record
     difference: Difference
     found: StoredObject
     claimed_before: frozenset[str]
-    """The keys that the record claimed before: what they hold is ours."""
+    """The keys that the record claimed before: their objects are ours."""
     foreign: Mapping[str, str] = field(default_factory=dict)
     """By rendition, the keys that hold a file which isn't ours: they are neither claimed nor written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Updater:
-    """Makes what differs. Safe to call from many threads."""
+    """Updates pictures. Safe to call from many threads."""
 
     pipeline: Pipeline
     source: Store
@@ -87,7 +87,7 @@ class Updater:
         return Begun(begun, difference, found, before, foreign)
 
     def make(self, begun: Begun) -> Record:
-        """Render and write what is missing, and finish.
+        """Render and write missing outputs, and finish.
 
         Returns the finished record, or the begun one if the picture changed before it was read.
         """
@@ -118,7 +118,7 @@ class Updater:
         return self._write(begun, record, rendering)
 
     def _write(self, begun: Begun, record: Record, rendering: Rendering) -> Record:
-        """Write what was rendered, and finish."""
+        """Write the rendered outputs, and finish."""
         errors = dict(rendering.errors)
         outputs = {output.rendition: output for output in record.outputs}
         refused: set[str] = set()
@@ -139,9 +139,9 @@ class Updater:
         return self._finish(begun, self._conclude(begun, made, errors))
 
     def decide(self, record: Record, status: NoticeEvent, reason: str | None = None) -> Record:
-        """Return the record with its status, and owing the notices that the status calls for.
+        """Return the record with its status and the notices that it owes for it.
 
-        Notices of an earlier status that weren't sent yet are dropped: they would no longer be true.
+        Unsent notices of an earlier status are dropped: they would no longer be true.
         """
         now = self.clock()
         return replace(
@@ -163,9 +163,9 @@ class Updater:
         return self.leases.catalog.write(replace(failed, owed=owed, lease=None))
 
     def _in_place(self, old: Record, now: datetime) -> Record:
-        """Return the record as it stands in the present output store, which may be another one by now.
+        """Return the record for the present output store, which may have changed.
 
-        Outputs in the former place are kept for a while, if that is declared; otherwise they stay there.
+        Outputs in the former store are kept for a while, if declared; otherwise they stay there.
         """
         if is_in_place(self.pipeline, old):
             return old
@@ -175,7 +175,7 @@ class Updater:
         return replace(old, outputs=(), pending_keys=(), retired=(*moved, *left))
 
     def _is_about_to_go(self, owner: str) -> bool:
-        """Tell whether a picture that holds a key is gone, and its outputs are going to be removed."""
+        """Return whether a picture that holds a key is gone and its outputs will be removed."""
         is_there = self.pipeline.source.matches(owner) and find(self.source, owner)
         return not is_there and self.pipeline.source.on_delete == "remove"
 
@@ -194,7 +194,7 @@ class Updater:
         }
 
     def _is_foreign(self, key: str) -> bool:
-        """Tell whether an object under a key that we don't claim is no picture's output either."""
+        """Return whether an object under an unclaimed key isn't a picture's output either."""
         return not self.leases.is_own(key) and self.leases.catalog.owner_of(key) is None
 
     def _freshen(self, old: Record, difference: Difference, found: StoredObject, now: datetime) -> Record:
@@ -228,7 +228,7 @@ class Updater:
         ).with_event(now, "processing", difference.why)
 
     def _retire(self, old: Record, wanted: Mapping[str, str], now: datetime, ask: Ask) -> tuple[Retired, ...]:
-        """Return what stays in the output store for a while though it is no output any more."""
+        """Return the objects that stay in the output store for a while although they are no outputs."""
         keys = frozenset(wanted.values())
         kept = [each for each in old.retired if each.place or each.key not in keys]
         after = self._kept_until(now)
@@ -239,13 +239,13 @@ class Updater:
         return tuple(kept)
 
     def _conclude(self, begun: Begun, record: Record, errors: Mapping[str, str]) -> Record:
-        """Return the record with everything made that can be, and why the rest can't."""
+        """Return the record with all possible outputs, and the reasons for missing ones."""
         refused = {rendition: str(ForeignOutput(key)) for rendition, key in begun.foreign.items()}
         failed = {**errors, **refused}
         reason = "; ".join(f"{rendition}: {why}" for rendition, why in failed.items()) or None
         concluded = replace(record, errors=tuple(failed.items()))
         if begun.difference.is_partial:
-            concluded = replace(concluded, goal="")  # so that the rest is found to differ
+            concluded = replace(concluded, goal="")  # so that the rest still differs
         return self.decide(concluded, "rejected" if failed else "done", reason)
 
     def _write_output(self, begun: Begun, record: Record, rendition: str, rendered: Rendered) -> Output:
@@ -284,7 +284,7 @@ class Updater:
     def _finish(self, begun: Begun, decided: Record) -> Record:
         """Write the decided record; keep the lease only if something is left to settle.
 
-        The condition is the revision that ``begin`` left. Whoever took the lease over has raised it:
+        The condition is the revision that ``begin`` left. A worker that took the lease over has raised it:
 
             A  begin → r8     …paused past the lease…      finish(r8) → Conflict: writes nothing
             B                   begin → r9, finish → r10
@@ -297,7 +297,7 @@ class Updater:
 
 
 def _is_in_the_way(key: str, wanted: Iterable[str]) -> bool:
-    """Tell whether a folder can't hold the key beside the wanted ones: one would be above the other."""
+    """Return whether a folder can't hold the key beside the wanted ones: one would be above the other."""
     return any(other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in wanted)
 
 
@@ -306,7 +306,7 @@ def _too_many_bytes(found: StoredObject, pipeline: Pipeline) -> str:
 
 
 def _own_keys_collide(keys: Mapping[str, str]) -> Rejected:
-    """Return the refusal of a picture of which two renditions would have one key."""
+    """Return the rejection of a picture with one key for two renditions."""
     taken: dict[str, str] = {}
     for rendition, key in keys.items():
         if key in taken:

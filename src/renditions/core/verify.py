@@ -19,24 +19,24 @@ MISSING = "is missing from the output store"
 REPLACED = "is not what was written"
 
 Look = Callable[[str], StoredObject | None]
-"""Returns what is under an output key: the store's own ``head``, or a listing that was made before."""
+"""Returns the object under an output key: the store's own ``head``, or an earlier listing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What came of comparing one record's outputs."""
+    """The result of comparing one record's outputs."""
 
     drift: Mapping[str, str] = field(default_factory=dict)
     """Why each rendition's output isn't the one that the record describes."""
     refreshed: Mapping[str, Output] = field(default_factory=dict)
-    """The outputs that are right under another ETag, as the record should have them."""
+    """The outputs that are valid under another ETag, as the record should have them."""
 
 
 UNVERIFIED = Verification()
 
 
 def find(store: Store, key: str) -> StoredObject | None:
-    """Return what is there under the key; under one that the store can't hold there is nothing."""
+    """Return the object under the key; None too for a key that the store can't hold."""
     try:
         return store.head(key)
     except KeyRefused:
@@ -44,13 +44,13 @@ def find(store: Store, key: str) -> StoredObject | None:
 
 
 def verify(record: Record, output: Store, how: Verify, look: Look | None = None) -> Verification:
-    """Compare each output of a record with what is in the store.
+    """Compare each output of a record with the store.
 
     Args:
         record: The record; it isn't in progress.
         output: The output store.
         how: ``quick`` reads an output only where its ETag differs, ``content`` reads each.
-        look: Where outputs are looked up, if not one by one in the store.
+        look: Looks up outputs; by default one by one in the store.
 
     Raises:
         StoreFailed: The store can't be read.
