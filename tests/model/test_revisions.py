@@ -111,7 +111,7 @@ def test_the_goal_of_a_picture_changes_only_with_its_own_format() -> None:
 
 
 @pytest.mark.usefixtures("raised")
-def test_an_output_lacks_the_revisions_since_it_was_made_up_to_the_engine_that_is_named() -> None:
+def test_an_output_lacks_newer_revisions_up_to_the_declared_engine() -> None:
     recipe = Rendition(format="webp", sharpen=1.0)
 
     def missed(engine: int | None, made_by: list[int]) -> list[int] | None:

@@ -99,7 +99,7 @@ def put_pipeline(file: Path, engine: Path, target: Path) -> Path:
 
 
 def run(code: Path, runtime: Path, folder: Path, called: dict[str, Any], *pictures: Path) -> System:
-    """Upload the pictures to the system of this Terraform root, and return what it made of them."""
+    """Upload the pictures to the system of this Terraform root, and return the results."""
     name = name_of(folder)
     key = called.get("table", {}).get("key", "image_name")
     environ = make_cloud(name, key) | {

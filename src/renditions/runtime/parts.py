@@ -70,7 +70,7 @@ class Parts:
         return reconcile.plan(comparison, self.source, clock=now, after=after, selection=selection)
 
     def bind(self, start: Start) -> Standing:
-        """Agree with the catalog on what it belongs to; see :func:`renditions.core.binding.bind`."""
+        """Agree with the catalog on its binding; see :func:`renditions.core.binding.bind`."""
         pipeline = self.attached
         claimant = Claimant(
             self.file, pipeline.source.store, pipeline.output.store, pipeline.generation, start
@@ -96,7 +96,7 @@ class Parts:
         return _open_output(former, self.directory, self.shared)
 
     def make_processor(self, render: Renderer, owner: str, standing: Standing) -> Processor:
-        """Return what processes pictures with these parts; ``owner`` takes the leases."""
+        """Return the processor of pictures with these parts; ``owner`` takes the leases."""
         return Processor(
             pipeline=self.attached,
             source=self.source,

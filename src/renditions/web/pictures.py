@@ -72,7 +72,7 @@ def get_picture(service: Service, name: str) -> Record:
 
 
 def process_picture(service: Service, name: str, *, again: bool) -> dict[str, Any]:
-    """Process a picture now and return what became of it.
+    """Process a picture now and return its outcome.
 
     With ``again`` also one that was given up, and any output that is missing or was replaced.
     """

@@ -25,7 +25,7 @@ class _Part:
     times: Sequence[int]
     count: int
     sums: tuple[int, ...]
-    """Of each band."""
+    """Sums of the values of each band."""
     spreads: tuple[int, ...]
     """In each band the sum of squared distances from the mean, times the count: whole numbers are exact."""
 
