@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, Place, StoredObject
 from renditions.errors import Conflict, KeyRefused, KeyTaken
-from renditions.model.binding import Binding
+from renditions.model.binding import Binding, HeldNotice
 from renditions.model.record import STATUSES, Notice, Record, Status
 from renditions.model.totals import Totals
 
@@ -177,9 +177,13 @@ class MemoryNotifier:
 
     def __init__(self) -> None:
         self.sent: list[Notice] = []
+        self.held: list[HeldNotice] = []
 
-    def send(self, notice: Notice) -> None:
-        self.sent.append(notice)
+    def send(self, notice: Notice | HeldNotice) -> None:
+        if isinstance(notice, HeldNotice):
+            self.held.append(notice)
+        else:
+            self.sent.append(notice)
 
 
 def _place(record: Record) -> Place:

@@ -17,6 +17,7 @@ from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfAbsent, IfMatch, StoredObject
 from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
+from renditions.model.binding import HeldNotice
 from renditions.model.original import Analysis, Original
 from renditions.model.pipeline import NO_WISHES, Accept, Analyze, Notify, Wishes
 from renditions.model.recipe import Focus, Rendition
@@ -327,7 +328,7 @@ def test_an_impossible_rendition_does_not_block_the_others(world: World) -> None
 
 def test_an_undelivered_notice_is_sent_later(world: World) -> None:
     class Deaf:
-        def send(self, notice: Notice) -> None:
+        def send(self, notice: Notice | HeldNotice) -> None:
             raise NotifyFailed("no answer")
 
     world.upload(NAME, b"one")
@@ -341,7 +342,7 @@ def test_an_undelivered_notice_is_sent_later(world: World) -> None:
 
 def test_a_notice_without_a_target_is_dropped(world: World) -> None:
     class Deaf:
-        def send(self, notice: Notice) -> None:
+        def send(self, notice: Notice | HeldNotice) -> None:
             raise NotifyFailed("no answer")
 
     world.upload(NAME, b"one")

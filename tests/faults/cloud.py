@@ -30,7 +30,7 @@ from renditions.errors import (
     StoreRefused,
     WorkerDied,
 )
-from renditions.model.binding import Binding
+from renditions.model.binding import Binding, HeldNotice
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
 from renditions.model.record import Notice, Record, Status
@@ -198,7 +198,9 @@ class CloudNotifier:
     scheduler: Scheduler
     observer: Observer
 
-    def send(self, notice: Notice) -> None:
+    def send(self, notice: Notice | HeldNotice) -> None:
+        if isinstance(notice, HeldNotice):
+            raise TypeError("no run of the simulator sends notices about held work")
         self.scheduler.call(lambda: self.observer.see_notice(notice), NotifyFailed, NotifyRefused)
 
 

@@ -12,7 +12,7 @@ from aws.answers import Answer, answering
 from contract.catalogs import make_record
 from contract.cloud import CLIENTS, name_of
 from contract.test_catalog import FULL
-from notices.receiving import DONE, REJECTED, read_one
+from notices.receiving import DONE, HELD, REJECTED, read_one
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.record import Notice
 from renditions.model.registry import Shared
@@ -28,7 +28,7 @@ def bus(tmp_path: Path, queue: str) -> str:
     """Make a bus whose events of ours come to the queue."""
     name = name_of(tmp_path)
     CLIENTS.events.create_event_bus(Name=name)
-    pattern = json.dumps({"source": ["renditions"], "detail-type": ["Picture rejected"]})
+    pattern = json.dumps({"source": ["renditions"], "detail-type": ["Picture rejected", "Removals held"]})
     CLIENTS.events.put_rule(Name=name, EventBusName=name, EventPattern=pattern)
     CLIENTS.events.put_targets(Rule=name, EventBusName=name, Targets=[{"Id": "1", "Arn": arn_of(queue)}])
     return name
@@ -66,3 +66,9 @@ def test_half_an_answer_fails_and_may_be_whole_the_next_time() -> None:
     with answering([half]) as (clients, _), pytest.raises(NotifyFailed) as raised:
         EventBridgeNotifier(clients.events, "default").send(DONE)
     assert type(raised.value) is NotifyFailed
+
+
+def test_held_work_is_an_event_of_its_own(bus: str, queue: str) -> None:
+    open_notifier(f"events:{bus}", Shared()).send(HELD)
+    event = read_one(queue)
+    assert (event["detail-type"], event["detail"]["count"]) == ("Removals held", 60)

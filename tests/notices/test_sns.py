@@ -16,7 +16,7 @@ from aws.proxy import BAD_GATEWAY
 from contract.catalogs import make_record
 from contract.cloud import CLIENTS, name_of
 from contract.test_catalog import FULL
-from notices.receiving import DONE, REJECTED, read_one
+from notices.receiving import DONE, HELD, REJECTED, read_one
 from renditions.aws.clients import Clients
 from renditions.errors import NotifyFailed, NotifyRefused
 from renditions.model.record import Notice
@@ -69,6 +69,14 @@ def test_people_get_sentences() -> None:
     assert message["sms"] == "2026/ü.jpg is done."
     assert message["email"] == "2026/ü.jpg is done.\n\nrendition 0: ü.jpg/small.jpg, 1 bytes"
     assert request["MessageAttributes"] == {"event": {"DataType": "String", "StringValue": "done"}}
+
+
+def test_people_get_a_sentence_about_held_work() -> None:
+    request = read_request(lambda notifier: notifier.send(HELD))
+    message = json.loads(request["Message"])
+    assert request["Subject"] == "Renditions: removals held"
+    assert message["sms"].startswith("The removal of 60 missing pictures is held back")
+    assert json.loads(message["default"])["event"] == "removals_held"
 
 
 def test_a_subject_is_one_line_of_a_hundred_characters_at_most() -> None:

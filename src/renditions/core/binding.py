@@ -9,14 +9,21 @@ sets the generation; every other process only follows it. A process that finds a
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from renditions.core.notify import Notifier
 from renditions.core.ports import Catalog
-from renditions.errors import BindingRefused, CatalogTooNew, Conflict, Superseded
-from renditions.model.binding import Binding
+from renditions.errors import BindingRefused, CatalogTooNew, Conflict, NotifyFailed, Superseded
+from renditions.model.binding import Binding, Held, HeldNotice
 from renditions.model.record import Record
+
+log = logging.getLogger(__name__)
+
+NO_NOTIFIERS: Mapping[str, Notifier] = {}
 
 SCHEMA = 1
 """The newest form of a binding that this version knows."""
@@ -184,3 +191,60 @@ def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
         generation_number=known.generation_number + 1,
         deployed_at=deployed_at,
     )
+
+
+def hold(catalog: Catalog, held: Sequence[Held], notifiers: Mapping[str, Notifier] = NO_NOTIFIERS) -> None:
+    """Store what a full run held back, and send one notice to each target about what wasn't held before.
+
+    A notice that can't be sent is still owed, and is sent by the next full run.
+
+    Args:
+        catalog: Its binding keeps what is held.
+        held: All that the run held back; nothing else is held any more.
+        notifiers: By their target; none where a person attends the run and reads its result.
+
+    """
+    targets = tuple(sorted(notifiers))
+    stored = _store_held(catalog, lambda known: tuple(_continue(known, each, targets) for each in held))
+    sent = {
+        (each.what, target)
+        for each in stored
+        for target in each.owed
+        if target in notifiers and _is_sent(notifiers[target], each)
+    }
+    if sent:
+        _store_held(
+            catalog,
+            lambda known: tuple(
+                replace(each, owed=tuple(target for target in each.owed if (each.what, target) not in sent))
+                for each in known
+            ),
+        )
+
+
+def _continue(known: tuple[Held, ...], held: Held, targets: tuple[str, ...]) -> Held:
+    """Return what is held now, since when it was first held."""
+    earlier = next((each for each in known if each.what == held.what), None)
+    return replace(held, since=earlier.since, owed=earlier.owed) if earlier else replace(held, owed=targets)
+
+
+def _is_sent(notifier: Notifier, held: Held) -> bool:
+    try:
+        notifier.send(HeldNotice(held))
+    except NotifyFailed as error:
+        log.warning("The notice about what is held back can't be sent: %s", error)
+        return False
+    return True
+
+
+def _store_held(catalog: Catalog, change: Callable[[tuple[Held, ...]], tuple[Held, ...]]) -> tuple[Held, ...]:
+    """Change what the binding says is held, and return that."""
+    while known := catalog.read_binding():
+        changed = replace(known, held=change(known.held))
+        if changed == known:
+            return known.held
+        try:
+            return catalog.write_binding(changed).held
+        except Conflict:
+            continue  # another process wrote the binding meanwhile: change the newer one
+    return ()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from renditions.model.binding import HeldNotice
 from renditions.model.record import Notice
 
 
 class Notifier(Protocol):
     """A target of notices."""
 
-    def send(self, notice: Notice) -> None:
+    def send(self, notice: Notice | HeldNotice) -> None:
         """Deliver the notice; raise ``NotifyFailed`` unless it certainly was."""
         ...

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from renditions.model.items import format_time, parse_time
 
@@ -25,6 +25,48 @@ class Held:
     """How many pictures it concerns."""
     why: str
     since: datetime
+    owed: tuple[str, ...] = ()
+    """The targets whose notice about it isn't sent yet, by their fingerprints."""
+
+    def describe(self) -> str:
+        """Return a sentence for people, without what to do about it."""
+        if self.what == "removals":
+            return f"The removal of {self.count:,} missing pictures is held back: {self.why}."
+        return f"The outputs of {self.count:,} pictures are not made again: {self.why}."
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"what": self.what, "count": self.count, "why": self.why, "since": format_time(self.since)}
+
+
+HeldEvent = Literal["removals_held", "output_held"]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldNotice:
+    """The message that a run began to hold something back; every target gets it, whatever its ``on``."""
+
+    held: Held
+
+    @property
+    def event(self) -> HeldEvent:
+        """Return the event's name."""
+        return "removals_held" if self.held.what == "removals" else "output_held"
+
+    @property
+    def timestamp(self) -> datetime:
+        """Return when it was first held."""
+        return self.held.since
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form: the event, how many pictures it concerns, why, and since when."""
+        held = self.held
+        return {
+            "event": self.event,
+            "count": held.count,
+            "why": held.why,
+            "since": format_time(held.since),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +100,7 @@ class Binding:
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""
-        held = [dataclasses.asdict(each) | {"since": format_time(each.since)} for each in self.held]
+        held = [each.to_item() | {"owed": list(each.owed)} for each in self.held]
         return dataclasses.asdict(self) | {"former_outputs": list(self.former_outputs), "held": held}
 
     @classmethod
@@ -67,7 +109,13 @@ class Binding:
         names = {field.name for field in dataclasses.fields(cls)}
         known = {name: value for name, value in item.items() if name in names}
         held = tuple(
-            Held(each["what"], each["count"], each["why"], parse_time(each["since"]))
+            Held(
+                each["what"],
+                each["count"],
+                each["why"],
+                parse_time(each["since"]),
+                tuple(each.get("owed", ())),
+            )
             for each in known.get("held", ())
         )
         return cls(**known | {"former_outputs": tuple(known.get("former_outputs", ())), "held": held})

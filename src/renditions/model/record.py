@@ -356,6 +356,11 @@ class Notice:
     event: NoticeEvent
     record: Record
 
+    @property
+    def timestamp(self) -> datetime:
+        """Return when the status was decided."""
+        return self.record.timestamp
+
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form: the event, and the record without the catalog's internal attributes."""
         item = self.record.to_item()

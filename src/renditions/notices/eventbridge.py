@@ -10,6 +10,7 @@ from typing import Any
 
 from renditions.aws.clients import PASSING, Clients, reported
 from renditions.errors import NotifyFailed, NotifyRefused
+from renditions.model.binding import HeldNotice
 from renditions.model.record import Notice
 from renditions.model.registry import Shared
 
@@ -20,8 +21,8 @@ SOURCE = "renditions"
 class EventBridgeNotifier:
     """A :class:`~renditions.core.notify.Notifier` that puts events on a bus: the target ``events:BUS``.
 
-    An event's ``source`` is ``renditions``, its ``detail-type`` ``Picture done``, ``Picture rejected`` or
-    ``Picture failed``.
+    An event's ``source`` is ``renditions``, its ``detail-type`` ``Picture done``, ``Picture rejected``,
+    ``Picture failed``, ``Removals held`` or ``Output held``.
 
     Args:
         client: An EventBridge client.
@@ -33,13 +34,13 @@ class EventBridgeNotifier:
         self._client = client
         self._bus = bus
 
-    def send(self, notice: Notice) -> None:
+    def send(self, notice: Notice | HeldNotice) -> None:
         """See :meth:`Notifier.send <renditions.core.notify.Notifier.send>`."""
         entry = {
             "Source": SOURCE,
-            "DetailType": f"Picture {notice.event}",
+            "DetailType": _name_type(notice),
             "Detail": json.dumps(notice.to_item()),
-            "Time": notice.record.timestamp,
+            "Time": notice.timestamp,
             "EventBusName": self._bus,
         }
         with reported(f"events:{self._bus}", passing=NotifyFailed, lasting=NotifyRefused):
@@ -49,6 +50,12 @@ class EventBridgeNotifier:
             can_pass = code in PASSING or code in ("InternalFailure", "InternalException")
             message = f"events:{self._bus}: {code}: {result.get('ErrorMessage', '')}"
             raise (NotifyFailed if can_pass else NotifyRefused)(message)
+
+
+def _name_type(notice: Notice | HeldNotice) -> str:
+    if isinstance(notice, HeldNotice):
+        return notice.event.replace("_", " ").capitalize()
+    return f"Picture {notice.event}"
 
 
 def open_notifier(target: str, shared: Shared) -> EventBridgeNotifier:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from renditions.model.binding import HeldNotice
 from renditions.model.record import Notice
 from renditions.model.registry import Shared
 
@@ -13,8 +14,11 @@ log = logging.getLogger("renditions.notices")
 class LogNotifier:
     """Writes each notice as a line of the program's log: the target ``log:``."""
 
-    def send(self, notice: Notice) -> None:
-        """Log the notice: the picture, its outcome, and the reason or the renditions."""
+    def send(self, notice: Notice | HeldNotice) -> None:
+        """Log the notice: the picture, its outcome, and the reason or the renditions; or what is held."""
+        if isinstance(notice, HeldNotice):
+            log.warning("%s", notice.held.describe())
+            return
         record = notice.record
         if notice.event == "done":
             detail = ", ".join(output.key for output in record.outputs)

@@ -11,6 +11,7 @@ from typing import Any
 
 from renditions.aws.clients import Clients, reported
 from renditions.errors import NotifyFailed, NotifyRefused
+from renditions.model.binding import HeldNotice
 from renditions.model.record import Notice
 from renditions.model.registry import Shared
 
@@ -22,14 +23,15 @@ MAX_SMS_BYTES = 1600
 class SnsNotifier:
     """A :class:`~renditions.core.notify.Notifier` that publishes to a topic: the target ``sns:ARN``.
 
-    The message attribute ``event`` is ``done``, ``rejected`` or ``failed``, for filter policies.
+    The message attribute ``event`` is ``done``, ``rejected``, ``failed``, ``removals_held`` or
+    ``output_held``, for filter policies.
     """
 
     def __init__(self, client: Any, topic: str) -> None:
         self._client = client
         self._topic = topic
 
-    def send(self, notice: Notice) -> None:
+    def send(self, notice: Notice | HeldNotice) -> None:
         """See :meth:`Notifier.send <renditions.core.notify.Notifier.send>`."""
         sentence = _sentence(notice)
         message = {
@@ -47,20 +49,26 @@ class SnsNotifier:
             )
 
 
-def _sentence(notice: Notice) -> str:
+def _sentence(notice: Notice | HeldNotice) -> str:
+    if isinstance(notice, HeldNotice):
+        return notice.held.describe()
     reason = notice.record.reason
     return f"{notice.record.name} is {notice.event}{f': {reason}' if reason else '.'}"
 
 
-def _subject(notice: Notice) -> str:
+def _subject(notice: Notice | HeldNotice) -> str:
     """Return the e-mail's subject: one line of printable ASCII that starts with a letter, digit or mark."""
+    if isinstance(notice, HeldNotice):
+        return f"Renditions: {notice.event.replace('_', ' ')}"
     what = f" is {notice.event}"
     name = "".join(sign if " " <= sign <= "~" else "?" for sign in notice.record.name).strip()
     longest = MAX_SUBJECT_LENGTH - len(what)
     return (name if len(name) <= longest else f"...{name[3 - longest :]}") + what
 
 
-def _output_lines(notice: Notice) -> list[str]:
+def _output_lines(notice: Notice | HeldNotice) -> list[str]:
+    if isinstance(notice, HeldNotice):
+        return []
     return [
         f"{output.rendition}: {output.key}, "
         + (f"{output.width}×{output.height}, " if output.width and output.height else "")
