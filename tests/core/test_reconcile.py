@@ -19,7 +19,7 @@ from renditions.core.difference import Difference, Outcome
 from renditions.core.follow import Following, follow
 from renditions.core.guard import RemovalWindow
 from renditions.core.leases import reopen
-from renditions.core.ports import StoredObject
+from renditions.core.ports import StoredObject, Unreadable
 from renditions.core.reconcile import Summary, sync
 from renditions.errors import StoreFailed
 from renditions.model.recipe import Rendition
@@ -294,3 +294,34 @@ def test_a_key_that_a_rejected_picture_gives_up_is_free_within_the_same_sync(wor
     run_sync(world)
     assert world.plan() == []
     world.check_promise()
+
+
+def test_nothing_below_an_unreadable_part_is_removed(world: World) -> None:
+    names = ("a.jpg", "b/1.jpg", "b/2.jpg", "b0.jpg", "c.jpg")
+    for name in names:
+        world.upload(name, name.encode())
+    run_sync(world)
+    for name in names:
+        world.remove(name)
+    reported: list[Outcome] = []
+
+    class HalfReadable:
+        def list(self, after: str, prefix: str, on_unreadable: Any) -> Iterator[StoredObject]:
+            on_unreadable(Unreadable("b/", "inbox/b/ can't be read"))
+            yield from world.source.list(after, prefix)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.source, name)
+
+    comparison = Comparison(world.pipeline, world.catalog, world.output)
+    source: Any = HalfReadable()
+    summary = sync(
+        world.run(
+            differences=lambda: reconcile.plan(comparison, source, clock=world.clock),
+            on_outcome=reported.append,
+        )
+    )
+    assert (summary.results, summary.unreadable) == ({"removed": 3}, 1)
+    assert summary.has_trouble
+    assert [each.name for each in reported if each.result == "unreadable"] == ["b/"]
+    assert [record.name for record in world.catalog.list()] == ["b/1.jpg", "b/2.jpg"]

@@ -39,6 +39,7 @@ from renditions.runtime.parts import Parts, open_parts
 DEFAULT_FILE = Path("renditions.toml")
 HELD = 3
 INTERRUPTED = 130
+_TROUBLES = ("rejected", "failed", "unreadable")
 
 app = typer.Typer(
     help="Every size, format and watermark of every picture, the moment it lands.",
@@ -215,7 +216,7 @@ def _sync(parts: Parts, standing: Standing, workers: int, *, as_json: bool) -> N
             def tell(outcome: Outcome) -> None:
                 if outcome.again_after is None:
                     progress.advance(progress.task_ids[0])
-                is_trouble = outcome.result in ("rejected", "failed") and outcome.result not in logged
+                is_trouble = outcome.result in _TROUBLES and outcome.result not in logged
                 if is_trouble and outcome.again_after is None:
                     number = next(troubles)
                     if number <= display.MOST_LINES:

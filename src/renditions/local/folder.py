@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject
+from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject, Unreadable
 from renditions.errors import Conflict, KeyRefused, StoreFailed
 from renditions.local.tree import (
     ABSENT,
@@ -71,14 +71,22 @@ class FolderStore:
         self._swept = False
 
     def list(
-        self,
-        after: str = "",
-        prefix: str = "",
-        on_unreadable: OnUnreadable | None = None,  # noqa: ARG002 - walk raises so far
+        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
     ) -> Iterator[StoredObject]:
         """See :meth:`Store.list <renditions.core.ports.Store.list>`."""
+
+        def enters(folder: str) -> bool:
+            is_behind = folder > after or after.startswith(folder)
+            return is_behind and (folder.startswith(prefix) or prefix.startswith(folder))
+
+        def report(folder: str, error: OSError) -> None:
+            reason = f"{self._root / folder}/ can't be read: {error.strerror}"
+            if on_unreadable is None:
+                raise StoreFailed(reason) from error
+            on_unreadable(Unreadable(folder, f"{reason}. Its pictures are unchanged"))
+
         with self._reported(), suppress(_NotMade), closed(self._open_root()) as root:
-            for key, status in walk(root, self._root):
+            for key, status in walk(root, self._root, enters=enters, on_unreadable=report):
                 if key > after and key.startswith(prefix):
                     yield self._describe(key, status)
 

@@ -11,7 +11,7 @@ import logging
 import os
 import sqlite3
 import stat
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -103,38 +103,51 @@ def read_status(root: int, parts: Sequence[bytes]) -> os.stat_result:
         return os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
 
 
-def walk(root: int, shown: Path) -> Iterator[tuple[str, os.stat_result]]:
+def walk(
+    root: int,
+    shown: Path,
+    *,
+    enters: Callable[[str], bool] = lambda _: True,
+    on_unreadable: Callable[[str, OSError], None],
+) -> Iterator[tuple[str, os.stat_result]]:
     """Yield every file's key and status in the order of the keys' bytes.
 
     A folder sorts as its name with a slash, so that its files come in their place. Only one folder is open
-    at a time, at any depth. ``shown`` is the root in warnings about names that can't be keys.
+    at a time, at any depth.
+
+    Args:
+        root: The folder's descriptor. If it can't be read itself, that is an ``OSError``.
+        shown: The root in warnings about names that can't be keys.
+        enters: Returns whether anything below a folder is wanted, given its path with a slash at its end.
+        on_unreadable: Receives such a path and the reason where a folder below the root can't be read. The
+            walk goes on behind it.
+
     """
     trail: list[tuple[tuple[bytes, ...], bytes]] = [((), b"")]  # folders, each with the last name seen
     with closing(_Names()) as names:
         while trail:
             parts, last = trail.pop()
-            folder = _open_if_there(root, parts)
-            if folder is None:
-                names.remove(len(parts))
-                continue
-            with closed(folder):
-                if not last:
-                    names.add(len(parts), _scan(folder, parts, shown))
-                with closing(names.after(len(parts), last)) as rest:
-                    for name in rest:
-                        if name.endswith(b"/"):
-                            trail += [(parts, name), ((*parts, name[:-1]), b"")]
-                            break
-                        if status := _read_file_status(folder, name):
-                            yield b"/".join((*parts, name)).decode(), status
-                    else:
-                        names.remove(len(parts))
-
-
-def _open_if_there(root: int, parts: Sequence[bytes]) -> int | None:
-    with absence():
-        return open_folder(root, parts)
-    return None
+            try:
+                with absence(), closed(open_folder(root, parts)) as folder:
+                    if not last:
+                        names.add(len(parts), _scan(folder, parts, shown))
+                    with closing(names.after(len(parts), last)) as rest:
+                        for name in rest:
+                            path = b"/".join((*parts, name))
+                            if name.endswith(b"/"):
+                                if enters(path.decode()):
+                                    trail += [(parts, name), ((*parts, name[:-1]), b"")]
+                                    break
+                            elif status := _read_file_status(folder, name):
+                                yield path.decode(), status
+                        else:
+                            names.remove(len(parts))
+                    continue
+            except OSError as error:
+                if not parts:
+                    raise
+                on_unreadable(b"/".join((*parts, b"")).decode(), error)
+            names.remove(len(parts))
 
 
 def _read_file_status(folder: int, name: bytes) -> os.stat_result | None:
@@ -176,8 +189,10 @@ class _Names:
 
     def add(self, depth: int, names: Iterator[bytes]) -> None:
         self._db.execute("BEGIN")
-        self._db.executemany("INSERT INTO names VALUES (?, ?)", ((depth, name) for name in names))
-        self._db.execute("COMMIT")
+        try:
+            self._db.executemany("INSERT INTO names VALUES (?, ?)", ((depth, name) for name in names))
+        finally:  # a folder that breaks off halfway is removed again by the walk
+            self._db.execute("COMMIT")
 
     def after(self, depth: int, last: bytes) -> Generator[bytes, None, None]:
         rows = self._db.execute(

@@ -1,0 +1,138 @@
+"""Sub-folders of a source that can't be read, with real permissions."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands import RENDITIONS, Ended, draw, write_pipeline
+from renditions.core.ports import Unreadable
+from renditions.errors import StoreFailed
+from renditions.local.folder import REST_SECONDS, FolderStore
+
+WITHOUT_OVERRIDE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+"""Makes permissions hold for root too (util-linux)."""
+
+
+def run_bound_by_permissions(directory: Path, *arguments: str) -> Ended:
+    """Run ``renditions`` as a user that permissions hold for."""
+    prefix: tuple[str, ...] = ()
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("unreadable folders are NOT tested: root can read everything, and has no setpriv")
+        prefix = WITHOUT_OVERRIDE
+    ended = subprocess.run(
+        [*prefix, RENDITIONS, *arguments], cwd=directory, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+@contextmanager
+def mode(folder: Path, bits: int) -> Iterator[None]:
+    """Give a folder other permissions for the block."""
+    before = folder.stat().st_mode
+    folder.chmod(bits)
+    try:
+        yield
+    finally:
+        folder.chmod(before)
+
+
+@pytest.mark.parametrize("bits", [0o000, 0o400], ids=["closed", "names only"])
+def test_an_unreadable_folder_keeps_its_pictures_and_the_rest_goes_on(tmp_path: Path, bits: int) -> None:
+    write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 40")
+    for name in ("a.jpg", "closed/b.jpg", "closed/deeper/c.jpg", "open/d.jpg"):
+        draw(tmp_path / "inbox" / name)
+    time.sleep(REST_SECONDS)
+    assert run_bound_by_permissions(tmp_path, "sync").code == 0
+    (tmp_path / "inbox/a.jpg").unlink()
+    draw(tmp_path / "inbox/z.jpg")
+    time.sleep(REST_SECONDS)
+    with mode(tmp_path / "inbox/closed", bits):
+        planned = run_bound_by_permissions(tmp_path, "plan", "--json")
+        ended = run_bound_by_permissions(tmp_path, "sync")
+    actions = {each["name"]: each["action"] for each in planned.data}
+    assert actions == {"closed/": "unreadable", "a.jpg": "remove", "z.jpg": "create"}
+    assert ended.code == 1
+    assert f"{tmp_path}/inbox/closed/ can't be read: Permission denied" in "".join(ended.err.split("\n"))
+    made = [path for path in (tmp_path / "processed").rglob("thumb.*") if path.is_file()]
+    assert len(made) == 4, "of b, c, d and z"
+    assert run_bound_by_permissions(tmp_path, "sync").out.startswith("Nothing to do")
+
+
+@pytest.fixture
+def fail_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Return a function that has the system refuse to open, or to describe, one name."""
+
+    def start(call: str, failing: str) -> None:
+        real = getattr(os, call)
+
+        def refuse(name: Any, *arguments: Any, **options: Any) -> Any:
+            if name == failing.encode():
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return real(name, *arguments, **options)
+
+        monkeypatch.setattr(os, call, refuse)
+
+    return start
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    for name in ("a.jpg", "b/1.jpg", "b/2.jpg", "b/c/3.jpg", "d.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    return FolderStore(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("call", "failing", "prefix", "found"),
+    [
+        ("open", "b", "b/", ["a.jpg", "d.jpg"]),
+        ("open", "c", "b/c/", ["a.jpg", "b/1.jpg", "b/2.jpg", "d.jpg"]),
+        ("stat", "2.jpg", "b/", ["a.jpg", "b/1.jpg", "d.jpg"]),
+    ],
+)
+def test_a_disk_error_is_reported_by_the_folder_that_has_it(
+    store: FolderStore,
+    fail_at: Callable[[str, str], None],
+    call: str,
+    failing: str,
+    prefix: str,
+    found: list[str],
+) -> None:
+    fail_at(call, failing)
+    reported: list[Unreadable] = []
+    assert [each.key for each in store.list(on_unreadable=reported.append)] == found
+    assert [each.prefix for each in reported] == [prefix]
+    assert f"/{prefix} can't be read: Input/output error" in reported[0].reason
+    with pytest.raises(StoreFailed, match=f"/{prefix} can't be read: Input/output error"):
+        list(store.list())
+
+
+@pytest.mark.parametrize(("after", "prefix"), [("b0", ""), ("", "a"), ("", "b0/"), ("d", "")])
+def test_a_part_that_is_not_listed_is_not_reported(
+    store: FolderStore, fail_at: Callable[[str, str], None], after: str, prefix: str
+) -> None:
+    fail_at("open", "b")
+    list(store.list(after, prefix))
+
+
+@pytest.mark.parametrize(("after", "prefix"), [("b", ""), ("b/2.jpg", ""), ("b/c/9", ""), ("", "b/c/3")])
+def test_a_part_that_is_listed_in_part_is_reported(
+    store: FolderStore, fail_at: Callable[[str, str], None], after: str, prefix: str
+) -> None:
+    fail_at("open", "b")
+    with pytest.raises(StoreFailed, match="/b/ can't be read"):
+        list(store.list(after, prefix))
