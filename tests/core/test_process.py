@@ -448,6 +448,16 @@ def test_a_foreign_file_that_is_moved_away_frees_its_key(world: World) -> None:
     world.check_promise()
 
 
+def test_declaring_overwrite_later_replaces_a_refused_file(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.output.put(f"{NAME}/thumb.jpg", b"not ours", IfAbsent(), "image/jpeg")
+    assert world.processor().process(NAME).result == "rejected"
+    world.pipeline = replace(world.pipeline, output=replace(world.pipeline.output, overwrite=True))
+    assert [difference.action for difference in world.differences()] == ["update"]
+    assert world.processor().process(NAME).result == "done"
+    world.check_promise()
+
+
 def test_a_foreign_file_is_replaced_where_that_is_declared(world: World) -> None:
     world.pipeline = replace(world.pipeline, output=replace(world.pipeline.output, overwrite=True))
     world.upload(NAME, b"one")

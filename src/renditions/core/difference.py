@@ -329,4 +329,5 @@ def _why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: 
         return "[accept], [analyze] or [limits] changed"
     if stale:
         return ", ".join(f"{rendition} {why}" for rendition, why in stale.items())
-    return "a rendition is no longer declared"
+    is_undeclared = any(made.rendition not in pipeline.renditions for made in record.outputs)
+    return "a rendition is no longer declared" if is_undeclared else "its record is out of date"
