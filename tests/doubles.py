@@ -27,6 +27,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._objects: dict[str, tuple[StoredObject, bytes]] = {}
         self._writers: dict[str, str] = {}
+        self._registered: dict[str, str] = {}
         self.folders: set[str] = set()
         """The folders that are there though nothing may be in them."""
         self._lock = threading.Lock()
@@ -85,6 +86,15 @@ class MemoryStore:
                 raise Conflict(f"{key!r} changed since it was read")
             self._objects.pop(key, None)
             self._writers.pop(key, None)
+
+    def purge(self, key: str) -> int:
+        return 0
+
+    def register(self, catalog_id: str, text: str) -> None:
+        self._registered[catalog_id] = text
+
+    def registered(self) -> Mapping[str, str]:
+        return dict(self._registered)
 
 
 class MemoryCatalog:

@@ -121,6 +121,25 @@ def test_in_a_versioned_bucket_the_newest_version_counts(store: S3Store, bucket:
     assert store.get("a") == (third, b"three")
 
 
+def test_purge_deletes_older_versions_and_delete_markers(store: S3Store, bucket: str) -> None:
+    CLIENTS.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    put(store, "a", b"one")
+    store.delete("a", IfMatch(put(store, "a", b"two").etag))
+    put(store, "ab", b"old")
+    stays = put(store, "ab", b"new")
+    assert store.purge("a") == 2
+    assert store.purge("ab") == 1
+    assert store.get("ab") == (stays, b"new")
+    left = CLIENTS.s3.list_object_versions(Bucket=bucket)
+    assert [entry["Key"] for entry in left["Versions"]] == ["ab"]
+    assert "DeleteMarkers" not in left
+
+
+def test_a_key_of_the_store_itself_is_refused(store: S3Store) -> None:
+    with pytest.raises(KeyRefused):
+        store.put(".renditions/catalogs/x.json", b"", IfAbsent(), "image/jpeg")
+
+
 @pytest.mark.parametrize("algorithm", ["AES256", "aws:kms"])
 def test_an_encrypted_bucket_works_like_any_other(store: S3Store, bucket: str, algorithm: str) -> None:
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}

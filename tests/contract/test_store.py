@@ -285,3 +285,24 @@ def test_no_update_of_several_processes_is_lost(which: str, tmp_path: Path) -> N
     got = store.get("counter")
     assert got
     assert int(got[1]) == len(winners) >= 40
+
+
+def test_registered_catalogs_are_found_and_not_listed(store: Store) -> None:
+    assert store.registered() == {}
+    put(store, "a/.renditions/b")
+    store.register("c1", '{"catalog": "é"}')
+    store.register("c2", "two")
+    store.register("c2", "two")
+    store.register("c1", "one")
+    assert store.registered() == {"c1": "one", "c2": "two"}
+    assert keys(store) == ["a/.renditions/b"]
+
+
+def test_purge_leaves_the_object_that_is_there(store: Store) -> None:
+    put(store, "a", b"one")
+    stored = put(store, "a", b"two")
+    put(store, "ab")
+    store.purge("a")
+    assert store.get("a") == (stored, b"two")
+    assert store.purge("nothing") == 0
+    assert keys(store) == ["a", "ab"]

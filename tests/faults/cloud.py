@@ -102,6 +102,17 @@ class CloudStore:
 
         self._call(delete)
 
+    def purge(self, key: str) -> int:
+        purged: int = self._call(lambda: self.kept.purge(key))
+        return purged
+
+    def register(self, catalog_id: str, text: str) -> None:
+        self._call(lambda: self.kept.register(catalog_id, text))
+
+    def registered(self) -> Mapping[str, str]:
+        registered: Mapping[str, str] = self._call(self.kept.registered)
+        return registered
+
     def _call(self, effect: Callable[[], Any]) -> Any:
         return self.scheduler.call(effect, StoreFailed, StoreRefused)
 

@@ -7,7 +7,7 @@ but directory buckets do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -22,6 +22,9 @@ from renditions.model.registry import Shared
 
 MAX_KEY_BYTES = 1024
 
+_OWN = ".renditions/"
+"""What the store's own keys begin with, below its prefix."""
+_CATALOGS = f"{_OWN}catalogs/"
 _WRITER = "renditions-writer"
 """The metadata that names who wrote an object."""
 _MISSING = ("404", "NoSuchKey")
@@ -68,7 +71,8 @@ class S3Store:
                     raise StoreFailed(f"{self._place.spell()}: what answered didn't send a listing of S3")
                 for entry in page.get("Contents", ()):
                     # The prefix itself may be an object: consoles create one for a folder.
-                    if key := entry["Key"].removeprefix(self._place.prefix):
+                    key = entry["Key"].removeprefix(self._place.prefix)
+                    if key and not key.startswith(_OWN):
                         yield StoredObject(key, _etag(entry), entry["Size"])
 
     def head(self, key: str) -> StoredObject | None:
@@ -185,7 +189,64 @@ class S3Store:
                 if error_code(error) not in _MISSING:
                     raise
 
+    def purge(self, key: str) -> int:
+        """See :meth:`Store.purge <renditions.core.ports.Store.purge>`.
+
+        Delete markers go last: without the newest one, an older version would be there again.
+        """
+        target = self._target(key)
+        pages = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=target["Bucket"], Prefix=target["Key"]
+        )
+        old: list[str] = []
+        markers: list[str] = []
+        with self._reported(key):
+            for page in pages:
+                for name, ids in (("Versions", old), ("DeleteMarkers", markers)):
+                    ids += [
+                        entry["VersionId"]
+                        for entry in page.get(name, ())
+                        if entry["Key"] == target["Key"] and not (name == "Versions" and entry["IsLatest"])
+                    ]
+                if page.get("NextKeyMarker") != target["Key"]:
+                    break  # of the keys that begin with this one, it is the first
+            for version in (*old, *markers):
+                self._client.delete_object(**target, VersionId=version)
+        return len(old)
+
+    def register(self, catalog_id: str, text: str) -> None:
+        """See :meth:`Store.register <renditions.core.ports.Store.register>`."""
+        key = self._place.prefix + _CATALOGS + f"{catalog_id}.json"
+        if self._read_own(key) != text:
+            with self._reported():
+                self._client.put_object(
+                    Bucket=self._place.bucket, Key=key, Body=text.encode(), ContentType="application/json"
+                )
+
+    def registered(self) -> Mapping[str, str]:
+        """See :meth:`Store.registered <renditions.core.ports.Store.registered>`."""
+        start = self._place.prefix + _CATALOGS
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._place.bucket, Prefix=start
+        )
+        with self._reported():
+            keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+        texts = {key.removeprefix(start).removesuffix(".json"): self._read_own(key) for key in keys}
+        return {catalog_id: text for catalog_id, text in texts.items() if text is not None}
+
+    def _read_own(self, key: str) -> str | None:
+        with self._reported():
+            try:
+                answer = self._client.get_object(Bucket=self._place.bucket, Key=key)
+                return str(answer["Body"].read().decode(errors="replace"))
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    return None
+                raise
+
     def _target(self, key: str) -> dict[str, str]:
+        if key.startswith(_OWN):
+            raise KeyRefused(f"expected a key outside the store's own folder, found {key!r}")
         return {"Bucket": self._place.bucket, "Key": full_key(self._place.prefix, key)}
 
     def _confirm_missing(self, key: str) -> None:

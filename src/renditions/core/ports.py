@@ -120,6 +120,18 @@ class Store(Protocol):
         """Remove the object; raise ``Conflict`` if it was replaced. A missing object is no error."""
         ...
 
+    def purge(self, key: str) -> int:
+        """Delete the older versions of an object; return how many. One that is there now stays."""
+        ...
+
+    def register(self, catalog_id: str, text: str) -> None:
+        """Keep that a catalog uses this store, with a text about it; ``list`` doesn't yield it."""
+        ...
+
+    def registered(self) -> Mapping[str, str]:
+        """Return the texts of :meth:`register`, by catalog id."""
+        ...
+
 
 Place = tuple[datetime, str]
 """A record's place in time: its timestamp and its name."""

@@ -2,9 +2,10 @@
 
 Nothing outside the folder is ever reached, and only plain files are objects: see ``tree``.
 
-``.renditions`` in the folder is the store's own: it holds unfinished files before they are renamed, and the
-lock under which the store checks conditions, so that they hold between processes too. It appears with the
-first write. File names that aren't UTF-8 can't be keys; ``list`` skips them with a warning.
+``.renditions`` in the folder is the store's own. It holds unfinished files before they are renamed, the lock
+under which the store checks conditions, so that they hold between processes too, and a file for each catalog
+that uses the store. It appears with the first write. File names that aren't UTF-8 can't be keys; ``list``
+skips them with a warning.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import stat
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject, Unreadable
 from renditions.errors import Conflict, KeyRefused, StoreFailed
+from renditions.local.registrations import read_registrations, write_registration
 from renditions.local.tree import (
     ABSENT,
     OPEN_FOLDER,
@@ -187,6 +189,26 @@ class FolderStore:
                     os.unlink(parts[-1], dir_fd=folder)
                     os.fsync(folder)
             _remove_empty(root, parts[:-1])
+
+    def purge(self, key: str) -> int:  # noqa: ARG002
+        """Return 0: a folder keeps no versions."""
+        return 0
+
+    def register(self, catalog_id: str, text: str) -> None:
+        """See :meth:`Store.register <renditions.core.ports.Store.register>`."""
+        with (
+            self._reported(),
+            closed(self._open_root(make=True)) as root,
+            closed(self._open_work(root)) as work,
+            _locked(work),
+        ):
+            write_registration(work, catalog_id, text)
+
+    def registered(self) -> Mapping[str, str]:
+        """See :meth:`Store.registered <renditions.core.ports.Store.registered>`."""
+        with self._reported(), suppress(_NotMade), closed(self._open_root()) as root:
+            return read_registrations(root)
+        return {}
 
     def _describe(self, key: str, status: os.stat_result) -> StoredObject:
         # By ctime, which no program can set back; by the absolute distance, because clocks can be set back.

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from renditions.core import reconcile
@@ -20,20 +22,24 @@ from renditions.core.binding import Claimant, Standing, Start, bind
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference
 from renditions.core.guard import Guard
+from renditions.core.neighbours import Registration
 from renditions.core.notify import Notifier
 from renditions.core.ports import Catalog, Renderer, Store
 from renditions.core.process import Processor
 from renditions.core.reconcile import EVERYTHING, Selection
-from renditions.errors import UsageError
+from renditions.errors import Failed, UsageError
 from renditions.model.backends import OWNER, QUEUE
+from renditions.model.binding import Binding
 from renditions.model.pipeline import Pipeline
-from renditions.model.places import parse_catalog, parse_store
+from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.registry import Shared, resolve
 from renditions.pipeline_file.attachments import attach
 from renditions.pipeline_file.backend_checks import Declared, describe_missing, find_declared
 
 if TYPE_CHECKING:
     from renditions.aws.sqs import Queue
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,30 @@ class Parts:
         claimant = Claimant(
             self.file, pipeline.source.store, pipeline.output.store, pipeline.generation, start
         )
-        return Standing(self.catalog, bind(self.catalog, claimant), claimant)
+        binding = bind(self.catalog, claimant)
+        if start.sets_generation:
+            self._register(binding)
+        return Standing(self.catalog, binding, claimant)
+
+    def describe(self) -> Registration:
+        """Return what this catalog says of itself in its output store."""
+        pipeline = self.pipeline
+        database = parse_catalog(pipeline.catalog.store, self.directory)
+        source = parse_store(pipeline.source.store, self.directory)
+        machine = f"//{gethostname()}"  # other machines have the same paths
+        return Registration(
+            catalog=f"sqlite:{machine}{database.resolve()}" if database else pipeline.catalog.store,
+            pipeline_file=self.file,
+            source=f"{machine if isinstance(source, FolderPlace) else ''}{source.spell()}",
+        )
+
+    def _register(self, binding: Binding) -> None:
+        try:
+            self.output.register(binding.catalog_id, self.describe().to_text())
+        except Failed as error:  # the pictures say so too, if it lasts
+            log.warning(
+                "%s. The output store doesn't list this catalog, so strays can't tell whose is what", error
+            )
 
     def make_guard(self, standing: Standing, *, is_attended: bool) -> Guard:
         """Return what holds back removals and restorations."""

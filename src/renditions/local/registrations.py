@@ -1,0 +1,48 @@
+"""The files in a folder that say which catalogs use it: ``.renditions/catalogs/CATALOG_ID.json``."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from renditions.local.tree import OPEN_FOLDER, WORK_FOLDER, absence, closed, open_folder
+
+_CATALOGS = b"catalogs"
+_SUFFIX = ".json"
+
+
+def write_registration(work: int, catalog_id: str, text: str) -> None:
+    """Write a catalog's file below the open working folder; the caller holds the store's lock."""
+    with suppress(FileExistsError):
+        os.mkdir(_CATALOGS, dir_fd=work)
+    with closed(os.open(_CATALOGS, OPEN_FOLDER, dir_fd=work)) as folder:
+        name = f"{catalog_id}{_SUFFIX}"
+        with suppress(FileNotFoundError):
+            if _read(folder, name) == text:
+                return
+        unfinished = f"{name}.part"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with os.fdopen(os.open(unfinished, flags, 0o666, dir_fd=folder), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+
+
+def read_registrations(root: int) -> dict[str, str]:
+    """Return the texts of the files, by catalog id."""
+    found: dict[str, str] = {}
+    with absence(), closed(open_folder(root, (WORK_FOLDER, _CATALOGS))) as folder:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.name.endswith(_SUFFIX))
+        for name in names:
+            with absence():
+                found[name.removesuffix(_SUFFIX)] = _read(folder, name)
+    return found
+
+
+def _read(folder: int, name: str) -> str:
+    file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    with os.fdopen(file, encoding="utf-8", errors="replace") as reader:
+        return reader.read()
