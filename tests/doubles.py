@@ -28,6 +28,10 @@ class MemoryStore:
         self._objects: dict[str, tuple[StoredObject, bytes]] = {}
         self._writers: dict[str, str] = {}
         self._registered: dict[str, str] = {}
+        self.headers = ""
+        """What objects are served with that are written from now on."""
+        self.headers_of: dict[str, str] = {}
+        """What each object is served with."""
         self.folders: set[str] = set()
         """The folders that are there though nothing may be in them."""
         self._lock = threading.Lock()
@@ -64,6 +68,7 @@ class MemoryStore:
             stored = StoredObject(key, etag, len(content))
             self._objects[key] = stored, content
             self._writers[key] = writer
+            self.headers_of[key] = self.headers
         return stored
 
     def has_folder(self, prefix: str) -> bool:
@@ -73,10 +78,12 @@ class MemoryStore:
         return self._writers.get(key) or None
 
     def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
-        there = self.head(key)
-        if there is None or there.etag != condition.etag:
-            raise Conflict(f"{key!r} changed since it was read")
-        return there
+        with self._lock:
+            there = self._objects.get(key)
+            if there is None or there[0].etag != condition.etag:
+                raise Conflict(f"{key!r} changed since it was read")
+            self.headers_of[key] = self.headers
+        return there[0]
 
     def delete(self, key: str, condition: IfMatch) -> None:
         _check_key(key)
@@ -86,6 +93,7 @@ class MemoryStore:
                 raise Conflict(f"{key!r} changed since it was read")
             self._objects.pop(key, None)
             self._writers.pop(key, None)
+            self.headers_of.pop(key, None)
 
     def purge(self, key: str) -> int:
         return 0

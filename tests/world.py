@@ -6,7 +6,7 @@ Every call to a port is a *step*; a test can crash the caller at a step or let a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from doubles import MemoryCatalog, MemoryNotifier, MemoryStore
 from faults import promise
 from hashing import expected_output, hash_render
 from renditions.core.ask import ALLOWED, PLAIN, Ask
+from renditions.core.binding import Claimant, Standing, Start, bind
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Outcome
 from renditions.core.guard import Guard
@@ -41,6 +42,9 @@ def make_pipeline(notify: tuple[Notify, ...] = (LOG,), **renditions: Rendition) 
         renditions=renditions or {"thumb": Rendition(width=200), "large": Rendition(width=1200)},
         notify=notify,
     )
+
+
+APPLIES = Start(sets_generation=True)
 
 
 class Crash(BaseException):
@@ -91,6 +95,10 @@ class World:
     pipeline: Pipeline = field(default_factory=make_pipeline)
     source: MemoryStore = field(default_factory=MemoryStore)
     output: Store = field(default_factory=MemoryStore)
+    former: dict[str, Store] = field(default_factory=dict)
+    """Output stores that were used before, by their place."""
+    standing: Standing | None = None
+    """Whether the pipeline is in force; None where nothing is bound, and outputs carry no mark."""
     catalog: MemoryCatalog = field(default_factory=MemoryCatalog)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,6 +124,25 @@ class World:
         if there := self.source.head(name):
             self.source.delete(name, IfMatch(there.etag))
 
+    def bind(self, start: Start = APPLIES) -> Standing:
+        """Bind the catalog to the pipeline as it is now, and work under that from now on."""
+        pipeline = self.pipeline
+        claimant = Claimant(
+            "renditions.toml", pipeline.source.store, pipeline.output.store, pipeline.generation, start
+        )
+        self.standing = Standing(self.catalog, bind(self.catalog, claimant), claimant)
+        return self.standing
+
+    def move_output(self, place: str) -> None:
+        """Change the output store to another one, or back to one that was used before."""
+        self.former[self.pipeline.output.store] = self.output
+        self.output = self.former.pop(place) if place in self.former else MemoryStore()
+        self.use_output(store=place)
+
+    def use_output(self, **changes: Any) -> None:
+        """Change fields of ``[output]``."""
+        self.pipeline = replace(self.pipeline, output=replace(self.pipeline.output, **changes))
+
     def processor(self, owner: str = "first", steps: Steps | None = None, **changes: Any) -> Processor:
         """Return a worker; with ``steps`` each of its calls to a port counts."""
         ports: dict[str, Any] = {"source": self.source, "output": self.output, "catalog": self.catalog}
@@ -130,6 +157,8 @@ class World:
             owner=owner,
             clock=self.clock,
             is_gone=self.gone.__contains__,
+            standing=self.standing,
+            open_place={**self.former, self.pipeline.output.store: self.output}.__getitem__,
             **ports,
         )
         return replace(processor, **changes)
@@ -198,6 +227,17 @@ class World:
         got = self.output.get(key)
         assert got
         return got[1]
+
+    def lose_outputs(self, keys: Iterable[str] | None = None) -> None:
+        """Have an outsider delete these outputs, or all."""
+        for found in list(self.output.list()):
+            if keys is None or found.key in keys:
+                self.output.delete(found.key, IfMatch(found.etag))
+
+    def overwrite(self, key: str, content: bytes) -> None:
+        """Have an outsider put an object into the output store."""
+        there = self.output.head(key)
+        self.output.put(key, content, IfMatch(there.etag) if there else IfAbsent(), "image/jpeg")
 
     def break_writes(self, times: int) -> Any:
         """Return an output store whose next ``times`` writes fail."""

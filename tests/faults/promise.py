@@ -69,7 +69,21 @@ def check(
 
 def truth(record: Record) -> Record:
     """Return the record without the fields that change while it is settled, and without later wishes."""
-    return replace(record, pending_keys=(), owed=(), lease=None, revision=0, wishes=NO_WISHES)
+    outputs = tuple(replace(made, etag="", sha256="") for made in record.outputs)
+    return replace(
+        record,
+        outputs=outputs,
+        pending_keys=(),
+        owed=(),
+        lease=None,
+        revision=0,
+        wishes=NO_WISHES,
+        headers="",
+        generation=0,
+        retired=(),
+        missing_since=None,
+        removable_until=None,
+    )
 
 
 def must(holds: bool, otherwise: str) -> None:

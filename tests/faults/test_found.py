@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from doubles import MemoryStore
-from renditions.core.ask import ALLOWED
+from doubles import MemoryCatalog, MemoryStore
+from renditions.core.ask import ALLOWED, Ask
+from renditions.core.binding import Claimant, Start, bind
 from renditions.core.ports import IfMatch
+from renditions.errors import NotifyFailed, StoreFailed, Superseded
+from renditions.model.binding import Binding
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
+from renditions.model.record import Record
 from renditions.model.rendering import Rendering
 from world import Crash, Steps, World, hash_render, make_pipeline
 
@@ -162,3 +167,153 @@ def test_a_crash_after_refusing_a_taken_key_leaves_no_lease() -> None:
     assert steps.names[-3:] == ["MemoryCatalog.write", "MemoryStore.head", "MemoryCatalog.write"]
     world.settle()
     world.check_promise()
+
+
+ONLY_THUMB = Ask(renditions=frozenset({"thumb"}))
+
+
+def make_done(**changes: Any) -> World:
+    world = World(**changes)
+    world.bind()
+    world.upload(NAME, b"one")
+    world.settle()
+    return world
+
+
+def keep_deleted(world: World) -> None:
+    source = replace(world.pipeline.source, on_delete="keep")
+    world.pipeline = replace(world.pipeline, source=source)
+
+
+def get(world: World) -> Record:
+    record = world.catalog.get(NAME)
+    assert record
+    return record
+
+
+def list_keys(world: World) -> list[str]:
+    return [found.key for found in world.output.list()]
+
+
+def test_an_interrupted_picture_that_is_gone_keeps_its_outputs_where_that_is_declared() -> None:
+    """They were taken for what must be deleted, and the record for one that is decided."""
+    world = make_done()
+    keep_deleted(world)
+    world.upload(NAME, b"two")
+    with pytest.raises(Crash):
+        world.processor("dead", render=render_after(crash)).process(NAME)
+    world.gone.add("dead")
+    world.remove(NAME)
+    assert world.processor().process(NAME).result == "unchanged"
+    assert len(list_keys(world)) == 2
+    assert world.plan() == []
+
+
+def test_an_undelivered_notice_about_a_picture_that_is_gone_and_kept_is_sent_later() -> None:
+    class Away:
+        def send(self, notice: Any) -> None:
+            raise NotifyFailed("no answer")
+
+    world = World()
+    keep_deleted(world)
+    world.upload(NAME, b"one")
+    away: Any = dict.fromkeys((notify.target for notify in world.pipeline.notify), Away())
+    world.processor(notifiers=away).process(NAME)
+    world.remove(NAME)
+    world.processor(notifiers=away).process(NAME)
+    world.settle()
+    assert [notice.record.name for notice in world.notifier.sent] == [NAME]
+
+
+def test_a_partial_run_leaves_other_renditions_under_their_keys() -> None:
+    """Their keys had changed as well: the old outputs were deleted, and nothing was made for them."""
+    world = make_done()
+    moved = {
+        name: replace(recipe, key=f"{name}/{{name}}") for name, recipe in world.pipeline.renditions.items()
+    }
+    world.pipeline = replace(world.pipeline, renditions=moved)
+    world.processor().process(NAME, ONLY_THUMB)
+    assert list_keys(world) == [f"{NAME}/large.jpg", "thumb/photo.jpg"]
+    world.settle()
+    world.check_promise()
+
+
+def test_a_partial_run_leaves_undeclared_renditions() -> None:
+    world = make_done()
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(width=9)})
+    world.processor().process(NAME, ONLY_THUMB)
+    assert list_keys(world) == [f"{NAME}/large.jpg", f"{NAME}/thumb.jpg"]
+    assert world.plan() == [(NAME, "update")]
+    world.settle()
+    world.check_promise()
+
+
+def test_a_partial_run_sends_its_notice_and_leaves_nothing_pending() -> None:
+    world = World()
+    world.upload(NAME, b"one")
+    world.processor().process(NAME, ONLY_THUMB)
+    record = get(world)
+    assert (record.owed, record.pending_keys, record.lease) == ((), (), None)
+    assert [notice.event for notice in world.notifier.sent] == ["done"]
+
+
+def test_a_store_that_is_used_again_keeps_the_outputs_that_are_written_there_now() -> None:
+    """What was left there is due by then, under the same keys."""
+    world = make_done()
+    world.use_output(keep_replaced=3600.0)
+    for place in ("elsewhere", "out"):
+        world.move_output(place)
+        world.settle()
+    world.now += timedelta(hours=2)
+    world.settle()
+    world.check_promise()
+
+
+def test_a_removal_that_fails_in_a_former_store_is_continued_later() -> None:
+    world = make_done()
+    world.move_output("elsewhere")
+    world.remove(NAME)
+    former, left = world.former["out"], [1]
+
+    class Full:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(former, name)
+
+        def delete(self, key: str, condition: IfMatch) -> None:
+            former.delete(key, condition)
+            if left.pop():
+                left.append(0)
+                raise StoreFailed("no answer")
+            left.append(0)
+
+    store: Any = Full()
+    assert world.processor(open_place=lambda _: store).process(NAME, ALLOWED).result == "failed"
+    assert world.processor(open_place=lambda _: store).process(NAME, ALLOWED).result == "removed"
+    assert list(former.list()) == []
+
+
+def test_a_picture_that_waits_for_a_key_of_a_picture_that_is_gone_holds_no_lease() -> None:
+    """The key was free at its first round, in which it was replaced."""
+    world = World(pipeline=make_pipeline(thumb=Rendition(width=200, key="{etag}")))
+    world.upload("Z/photo.jpg", b"two")
+    world.settle()
+    world.remove("Z/photo.jpg")
+    world.upload(NAME, b"one")
+    processor = world.processor(render=render_after(lambda: world.upload(NAME, b"two")))
+    assert processor.process(NAME).result == "waiting"
+    assert get(world).lease is None
+    world.settle()
+    world.check_promise()
+
+
+def test_a_function_deployed_before_a_take_over_does_not_undo_it() -> None:
+    catalog = MemoryCatalog()
+
+    def claim(generation: str, start: Start) -> Binding:
+        return bind(catalog, Claimant("a.toml", "in", "out", generation, start))
+
+    claim("deployed", Start(deployed_at="2026-01-01"))
+    claim("taken", Start(sets_generation=True, takes_over=True))
+    with pytest.raises(Superseded):
+        claim("deployed", Start(deployed_at="2026-01-01"))
+    assert claim("newer", Start(deployed_at="2026-01-02")).generation == "newer"

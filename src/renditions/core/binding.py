@@ -139,13 +139,14 @@ def _agree(known: Binding | None, claimant: Claimant) -> Binding:
             output=claimant.output,
             generation=claimant.generation,
             deployed_at=claimant.start.deployed_at,
+            is_deployed=bool(claimant.start.deployed_at),
         )
     if known.schema > SCHEMA:
         raise CatalogTooNew("A newer release of Renditions wrote this catalog. Upgrade this one")
     wanted = _agree_on_file(known, claimant)
     if claimant.generation == known.generation:
-        is_newer = claimant.start.deployed_at > known.deployed_at
-        wanted = replace(wanted, deployed_at=claimant.start.deployed_at) if is_newer else wanted
+        if claimant.start.deployed_at > known.deployed_at:
+            wanted = replace(wanted, deployed_at=claimant.start.deployed_at, is_deployed=True)
     else:
         wanted = _agree_on_generation(wanted, claimant)
     if claimant.output != known.output and claimant.start.sets_generation:
@@ -170,26 +171,25 @@ def _agree_on_file(known: Binding, claimant: Claimant) -> Binding:
 
 
 def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
-    is_deployment = bool(claimant.start.deployed_at)
-    if is_deployment and claimant.start.deployed_at > known.deployed_at:
-        deployed_at = claimant.start.deployed_at
-    elif not claimant.start.sets_generation:
+    is_newer_deployment = claimant.start.deployed_at > known.deployed_at
+    if not (is_newer_deployment or claimant.start.sets_generation):
         raise Superseded(
             "Another version of the pipeline file is in force for this catalog. Run renditions sync (or "
             "deploy) to apply this one"
         )
-    elif known.deployed_at and not (claimant.start.takes_over or claimant.start.rebinds):
+    may_replace = is_newer_deployment or claimant.start.takes_over or claimant.start.rebinds
+    if known.is_deployed and not may_replace:
         raise BindingRefused(
             f"A deployment of {known.deployed_at} set the pipeline of this catalog, and this file differs "
             "from it. Run renditions deploy, or renditions sync --take-over to replace it from here"
         )
-    else:
-        deployed_at = ""
     return replace(
         known,
         generation=claimant.generation,
         generation_number=known.generation_number + 1,
-        deployed_at=deployed_at,
+        # A person's take-over keeps the time: a function deployed before it must not undo it.
+        deployed_at=max(claimant.start.deployed_at, known.deployed_at),
+        is_deployed=is_newer_deployment,
     )
 
 

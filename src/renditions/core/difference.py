@@ -69,6 +69,10 @@ class Difference:
     warning: str | None = None
     """What is wrong and isn't mended by itself."""
 
+    def refresh(self, outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+        """Return the outputs as verification found them."""
+        return tuple(self.refreshed.get(made.rendition, made) for made in outputs)
+
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form, the same on the command line and in the API.
 
@@ -128,7 +132,7 @@ class Seen:
     verification: Verification = UNVERIFIED
     """What came of comparing the record's outputs with the store."""
     is_key_free: bool = False
-    """Whether one of ``record.refused_keys`` holds nothing any more."""
+    """Whether one of ``record.refused_keys`` holds nothing any more, or may be overwritten now."""
 
 
 def compare(
@@ -197,12 +201,13 @@ def _compare_known(
         or (reason := "will be made again" if ask.is_forced else mended.get(rendition))
     }
     make = tuple(rendition for rendition in stale if _is_asked_for(rendition, ask))
-    is_partial = ask.renditions is not None and len(make) < len(stale)
+    is_undeclared_left = any(made.rendition not in keys for made in there.outputs)
+    is_partial = ask.renditions is not None and (len(make) < len(stale) or is_undeclared_left)
     wanted = frozenset(keys.values())
     why = _why_update(pipeline, record, found, {rendition: stale[rendition] for rendition in make})
     return Difference(
         seen.name,
-        "update" if make or not is_partial else "keep",
+        "update" if make or not is_partial else _settle_or_keep(pipeline, there, now, ask),
         f"its outputs are in another place, {record.place}" if is_moved else why,
         make=make,
         keys=keys,
@@ -212,6 +217,7 @@ def _compare_known(
         drift={rendition: mended[rendition] for rendition in make if rendition in mended},
         is_restore=is_moved or (bool(why_decided) and not ask.is_forced),
         is_partial=is_partial,
+        refreshed=seen.verification.refreshed,
         warning=warning,
     )
 
@@ -238,7 +244,8 @@ def _compare_missing(
     if record is None:
         return Difference(name, "keep", "there is no such picture")
     if pipeline.source.on_delete == "keep" and ask.removal != "asked":
-        action: Action = "keep" if record.missing_since else "settle"
+        is_noted = record.missing_since and not (record.is_decided and _is_owing(record))
+        action: Action = "keep" if is_noted else "settle"
         return Difference(name, action, "its source is missing, and its outputs are kept", record=record)
     is_allowed = ask.removal != "no" or (record.removable_until is not None and now < record.removable_until)
     return Difference(
@@ -271,12 +278,20 @@ def _split_drift(
 def _is_unsettled(pipeline: Pipeline, record: Record, now: datetime, ask: Ask) -> bool:
     """Return whether a decided record has work left that needs no rendering."""
     return bool(
-        record.owed
-        or record.undeleted_keys()
+        _is_owing(record)
         or record.missing_since
         or due_retired(record, now, ask)
         or (record.place and record.outputs and record.headers != pipeline.output.headers)
     )
+
+
+def _is_owing(record: Record) -> bool:
+    return bool(record.owed or record.undeleted_keys())
+
+
+def _settle_or_keep(pipeline: Pipeline, record: Record, now: datetime, ask: Ask) -> Action:
+    """Return what is done for a picture whose requested renditions are all there."""
+    return "settle" if record.is_decided and _is_unsettled(pipeline, record, now, ask) else "keep"
 
 
 def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | None:

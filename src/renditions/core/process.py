@@ -39,11 +39,11 @@ from renditions.core.difference import (
 from renditions.core.leases import Leases
 from renditions.core.notify import Notifier
 from renditions.core.ports import Catalog, IfMatch, Renderer, Store, StoredObject
-from renditions.core.update import Updater
+from renditions.core.update import Updater, leave_place
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyTaken
 from renditions.model.pipeline import NoticeEvent, Pipeline
-from renditions.model.record import Notice, Output, OwedNotice, Record
+from renditions.model.record import Notice, Output, OwedNotice, Record, Retired
 
 LEASE_MARGIN = timedelta(minutes=5)
 """How much longer than the time limit for rendering a lease lasts: for the stores and the queue."""
@@ -140,7 +140,7 @@ class Processor:
         record = difference.record
         match difference.action:
             case "create" | "update" if difference.found:
-                return self._update(difference, difference.found, ask)
+                return self._update(difference, difference.found, held, ask)
             case "remove" if record:
                 return self._remove(record)
             case "settle" if record:
@@ -158,14 +158,17 @@ class Processor:
                 why = difference.warning or difference.why
                 return Outcome(difference.name, "unchanged", why, record=record)
 
-    def _update(self, difference: Difference, found: StoredObject, ask: Ask) -> Outcome | Record:
+    def _update(
+        self, difference: Difference, found: StoredObject, held: Record | None, ask: Ask
+    ) -> Outcome | Record:
         """Make missing outputs and finish; the record keeps a lease if work is left."""
         updater = self._updater
         try:
             begun = updater.begin(difference, found, ask)
         except KeyTaken as taken:  # by a picture that is gone, and whose removal is still to come
             why = f"its output {taken.key} still belongs to {taken.owner}, which is gone from the source"
-            return Outcome(difference.name, "waiting", why, RECHECK, difference.record)
+            record = self._leases.release(held) if held else difference.record
+            return Outcome(difference.name, "waiting", why, RECHECK, record)
         if begun.record.status == "rejected":
             return begun.record
         with self._leases.guard(begun.record):
@@ -179,9 +182,9 @@ class Processor:
 
     def _remove(self, record: Record) -> Outcome | None:
         """Delete the outputs of a picture that is gone, then its record; return None to check again."""
-        keys = record.sorted_keys() if is_in_place(self.pipeline, record) else ()
-        elsewhere = [(record.place, key) for key in record.sorted_keys() if key not in keys]
-        elsewhere += [(old.place, old.key) for old in record.retired if old.place]
+        if not is_in_place(self.pipeline, record):
+            record = leave_place(record, self.clock())
+        keys = record.sorted_keys()
         leased = self._leases.take(
             replace(record, status="processing", goal="", outputs=(), pending_keys=keys)
         )
@@ -189,8 +192,8 @@ class Processor:
             try:
                 for key in leased.pending_keys:
                     self._leases.delete(leased, key)
-                for place, key in elsewhere:
-                    self._delete_in(place, leased, key)
+                for old in leased.retired:
+                    self._delete_left(leased, old)
             except Failed as error:
                 record = self._leases.release(replace(leased, reason=str(error)))
                 pause = retry_pause(1) if error.retryable else None
@@ -200,10 +203,19 @@ class Processor:
             return None
         return Outcome(record.name, "removed")
 
-    def _delete_in(self, place: str, leased: Record, key: str) -> None:
-        """Delete an object in an output store that the catalog used before."""
-        if self.open_place:
-            replace(self._leases, output=self.open_place(place)).delete(leased, key)
+    def _delete_left(self, leased: Record, old: Retired) -> None:
+        """Delete what was left in an output store that the catalog used before.
+
+        Its key may be another catalog's by now, so only what proves to be ours is deleted. Where that store
+        is in use again, another picture may claim the key.
+        """
+        is_used = old.place == self.pipeline.output.store and self.catalog.owner_of(old.key) is not None
+        if is_used or not (old.place and self.open_place):
+            return
+        leases = replace(self._leases, output=self.open_place(old.place))
+        there = find(leases.output, old.key)
+        if there and (there.etag == old.etag or leases.is_own(old.key)):
+            leases.delete(leased, old.key)
 
     def _settle(
         self, difference: Difference, record: Record, held: Record | None, ask: Ask, *, worked: bool
@@ -215,16 +227,15 @@ class Processor:
         """
         now = self.clock()
         missing_since = None if difference.found else (record.missing_since or now)
-        outputs = tuple(difference.refreshed.get(made.rendition, made) for made in record.outputs)
-        current = replace(record, outputs=outputs, missing_since=missing_since)
+        current = replace(record, outputs=difference.refresh(record.outputs), missing_since=missing_since)
         due = due_retired(record, now, ask) if difference.found else ()
         rewrites = bool(difference.found and record.place and record.headers != self.pipeline.output.headers)
-        if not (record.owed or record.undeleted_keys() or due or rewrites):
-            written = self._leases.release(replace(current, lease=held.lease if held else None))
-            return Outcome(
-                record.name, _result(record) if worked else "unchanged", difference.why, None, written
-            )
-        leased = held or self._leases.take(current)
+        has_work = record.owed or record.undeleted_keys() or due or rewrites
+        if not (record.is_decided and has_work):
+            written = self._leases.release(current)
+            result = _result(record) if worked and record.is_decided else "unchanged"
+            return Outcome(record.name, result, difference.why, None, written)
+        leased = replace(current, lease=held.lease) if held else self._leases.take(current)
         trouble: str | None = None
         pending, retired = list(leased.pending_keys), list(leased.retired)
         with self._leases.guard(leased):
@@ -234,7 +245,7 @@ class Processor:
                     pending.remove(key)
                 for old in due:
                     if old.place:
-                        self._delete_in(old.place, leased, old.key)
+                        self._delete_left(leased, old)
                     else:
                         self._leases.delete(leased, old.key)
                     retired.remove(old)

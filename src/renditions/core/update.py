@@ -60,13 +60,18 @@ class Updater:
 
         """
         now = self.clock()
-        old = self._in_place(difference.record or Record(difference.name, "processing", now), now)
+        known = difference.record or Record(difference.name, "processing", now)
+        known = replace(known, outputs=difference.refresh(known.outputs))
+        old = self._in_place(known, now)
         before = old.claimed_keys()
         keys = dict(difference.keys or {})
+        if difference.is_partial:
+            keys = {rendition: keys[rendition] for rendition in difference.make}
         foreign = self._find_foreign(keys, before)
         wanted = {rendition: key for rendition, key in keys.items() if rendition not in foreign}
         fresh = self._freshen(old, difference, found, now)
-        retired = self._retire(old, wanted, now, ask)
+        dropped = tuple(made for made in old.outputs if made not in fresh.outputs)
+        retired = self._retire(replace(old, outputs=dropped), wanted, now, ask)
         stays = {output.key for output in fresh.outputs} | {old.key for old in retired if not old.place}
         pending = tuple(sorted((before | frozenset(wanted.values())) - stays))
         fresh = replace(fresh, retired=retired, refused_keys=tuple(sorted(foreign.values())))
@@ -133,7 +138,7 @@ class Updater:
         made = replace(
             record,
             rules=self.pipeline.rules,
-            outputs=tuple(outputs[name] for name in self.pipeline.renditions if name in outputs),
+            outputs=tuple(sorted(outputs.values(), key=self._order_of)),
             refused_keys=tuple(sorted({*record.refused_keys, *refused})),
         )
         return self._finish(begun, self._conclude(begun, made, errors))
@@ -169,10 +174,12 @@ class Updater:
         """
         if is_in_place(self.pipeline, old):
             return old
-        after = self._kept_until(now)
-        left = (Retired(made.key, made.etag, after, old.place) for made in old.outputs if after)
-        moved = tuple(replace(each, place=each.place or old.place) for each in old.retired)
-        return replace(old, outputs=(), pending_keys=(), retired=(*moved, *left))
+        return leave_place(old, self._kept_until(now))
+
+    def _order_of(self, made: Output) -> int:
+        """Return an output's place in the pipeline; what is no longer declared comes last."""
+        names = tuple(self.pipeline.renditions)
+        return names.index(made.rendition) if made.rendition in names else len(names)
 
     def _is_about_to_go(self, owner: str) -> bool:
         """Return whether a picture that holds a key is gone and its outputs will be removed."""
@@ -203,10 +210,15 @@ class Updater:
         same_picture = old.etag == found.etag
         source_format = old.source_format if same_picture else None
         goal = self.pipeline.goal_of(difference.name, found.etag, old.wishes, source_format)
+        made_keys = {keys[rendition] for rendition in difference.make}
         kept = tuple(
             output
             for output in old.outputs
-            if keys.get(output.rendition) == output.key and output.rendition not in difference.make
+            if output.rendition not in difference.make
+            and (
+                keys.get(output.rendition) == output.key
+                or (difference.is_partial and output.key not in made_keys)
+            )
         )
         return replace(
             old,
@@ -230,7 +242,8 @@ class Updater:
     def _retire(self, old: Record, wanted: Mapping[str, str], now: datetime, ask: Ask) -> tuple[Retired, ...]:
         """Return the objects that stay in the output store for a while although they are no outputs."""
         keys = frozenset(wanted.values())
-        kept = [each for each in old.retired if each.place or each.key not in keys]
+        here = ("", self.pipeline.output.store)
+        kept = [each for each in old.retired if each.place not in here or each.key not in keys]
         after = self._kept_until(now)
         for made in old.outputs:
             is_held = ask.keeps_undeclared and made.rendition not in self.pipeline.renditions
@@ -294,6 +307,19 @@ class Updater:
         pending = tuple(sorted((held | set(decided.pending_keys)) - kept))
         lease = begun.record.lease if pending or decided.owed else None
         return self.leases.catalog.write(replace(decided, pending_keys=pending, lease=lease))
+
+
+def leave_place(record: Record, until: datetime | None) -> Record:
+    """Return the record as it stands in another output store than its own.
+
+    What is left behind is deleted at ``until``; None: it stays, and is forgotten.
+    """
+    behind = [*record.retired]
+    if until:
+        behind += [Retired(made.key, made.etag, until, record.place) for made in record.outputs]
+        behind += [Retired(key, "", until, record.place) for key in record.pending_keys]
+    retired = tuple(replace(old, place=old.place or record.place) for old in behind)
+    return replace(record, outputs=(), pending_keys=(), retired=retired)
 
 
 def _is_in_the_way(key: str, wanted: Iterable[str]) -> bool:

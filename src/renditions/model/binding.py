@@ -86,7 +86,9 @@ class Binding:
     generation_number: int = 1
     """How often the generation has changed; a higher one supersedes a lower one."""
     deployed_at: str = ""
-    """The deployment time (ISO 8601) that set the generation; empty where a person did."""
+    """The time of the newest deployment (ISO 8601) that the catalog knows; empty before the first."""
+    is_deployed: bool = False
+    """Whether that deployment set the generation in force; otherwise a person did."""
     has_marker: bool = False
     """Whether the source has this catalog's marker."""
     former_outputs: tuple[str, ...] = ()

@@ -100,7 +100,8 @@ class Retired:
     def from_item(cls, item: Mapping[str, Any]) -> Retired:
         """Return the object that :meth:`to_item` turned into ``item``."""
         after = item.get("delete_after")
-        return cls(item["key"], item["etag"], parse_time(after) if after else None, item.get("place", ""))
+        time = parse_time(after) if after else None
+        return cls(item["key"], item.get("etag", ""), time, item.get("place", ""))
 
 
 LONGEST_LEASE = timedelta(minutes=30)
@@ -195,6 +196,11 @@ class Record:
     revision: int = 0
 
     @property
+    def is_decided(self) -> bool:
+        """Return whether its status is a result; otherwise it is in progress, or was interrupted."""
+        return self.status != "processing"
+
+    @property
     def source_format(self) -> str | None:
         """The picture's format, once it was read."""
         return self.original.format if self.original else None
@@ -216,9 +222,9 @@ class Record:
     def undeleted_keys(self) -> tuple[str, ...]:
         """Return the output keys that must still be deleted.
 
-        A failed picture keeps its old outputs: they are the best until new ones can be made.
+        A failed or interrupted picture keeps its old outputs: they are the best until new ones can be made.
         """
-        return () if self.status == "failed" else self.pending_keys
+        return () if self.status in ("failed", "processing") else self.pending_keys
 
     def find_output(self, rendition: str) -> Output | None:
         """Return the output of that rendition."""

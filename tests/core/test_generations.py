@@ -1,0 +1,186 @@
+"""What a catalog belongs to, and whose generation is in force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doubles import MemoryCatalog
+from renditions.core.binding import Claimant, Standing, Start, bind
+from renditions.errors import BindingRefused, CatalogTooNew, Conflict, Superseded
+from renditions.model.binding import Binding
+from renditions.model.recipe import Rendition
+from world import APPLIES, World, make_pipeline
+
+NAME = "a/photo.jpg"
+FOLLOWS = Start()
+
+
+def claim(generation: str = "one", start: Start = APPLIES, **changes: Any) -> Claimant:
+    stores: dict[str, Any] = {"pipeline_file": "a.toml", "source": "in", "output": "out", **changes}
+    return Claimant(**stores, generation=generation, start=start)
+
+
+def deploy(at: str) -> Start:
+    return Start(deployed_at=at)
+
+
+@pytest.fixture
+def catalog() -> MemoryCatalog:
+    catalog = MemoryCatalog()
+    bind(catalog, claim())
+    return catalog
+
+
+def test_a_catalog_without_a_binding_takes_the_first_claim() -> None:
+    catalog = MemoryCatalog()
+    bound = bind(catalog, claim(start=FOLLOWS))
+    assert (bound.pipeline_file, bound.source, bound.output) == ("a.toml", "in", "out")
+    assert (bound.generation, bound.generation_number) == ("one", 1)
+    assert len(bound.catalog_id) == 32
+    assert catalog.read_binding() == bound
+
+
+@pytest.mark.parametrize("changes", [{"pipeline_file": "b.toml"}, {"source": "in2"}])
+def test_another_file_or_source_is_refused_until_a_person_rebinds(
+    catalog: MemoryCatalog, changes: dict[str, Any]
+) -> None:
+    known = catalog.read_binding()
+    with pytest.raises(BindingRefused, match=r"--rebind"):
+        bind(catalog, claim(**changes))
+    assert catalog.read_binding() == known
+    bound = bind(catalog, claim(start=Start(sets_generation=True, rebinds=True), **changes))
+    assert {"pipeline_file": bound.pipeline_file, "source": bound.source}.items() >= changes.items()
+
+
+def test_a_file_whose_name_is_not_known_is_no_other_file(catalog: MemoryCatalog) -> None:
+    assert bind(catalog, claim(pipeline_file="")).pipeline_file == "a.toml"
+
+
+@pytest.mark.parametrize("start", [FOLLOWS, APPLIES, deploy("2026-01-01")])
+def test_equal_generations_never_supersede_each_other(catalog: MemoryCatalog, start: Start) -> None:
+    assert bind(catalog, claim(start=start)).generation_number == 1
+
+
+def test_only_a_person_or_a_deployment_sets_the_generation(catalog: MemoryCatalog) -> None:
+    with pytest.raises(Superseded):
+        bind(catalog, claim("two", FOLLOWS))
+    bound = bind(catalog, claim("two"))
+    assert (bound.generation, bound.generation_number) == ("two", 2)
+    with pytest.raises(Superseded):
+        bind(catalog, claim("one", FOLLOWS))
+    assert bind(catalog, claim("one")).generation_number == 3, "an older file is a generation like any other"
+
+
+def test_a_newer_deployment_sets_the_generation_and_an_older_one_does_not(catalog: MemoryCatalog) -> None:
+    bound = bind(catalog, claim("two", deploy("2026-01-02")))
+    assert (bound.generation, bound.deployed_at) == ("two", "2026-01-02")
+    with pytest.raises(Superseded):
+        bind(catalog, claim("old", deploy("2026-01-01")))
+    assert bind(catalog, claim("one", deploy("2026-01-03"))).generation == "one", "a rollback is the newest"
+
+
+def test_a_deployed_generation_is_replaced_from_elsewhere_only_by_taking_over(catalog: MemoryCatalog) -> None:
+    bind(catalog, claim("two", deploy("2026-01-02")))
+    with pytest.raises(BindingRefused, match=r"--take-over"):
+        bind(catalog, claim("three"))
+    bind(catalog, claim("three", Start(sets_generation=True, takes_over=True)))
+    assert bind(catalog, claim("four")).generation == "four", "a person set the generation in force"
+
+
+def test_another_output_is_taken_from_a_person_only_and_the_former_one_is_remembered(
+    catalog: MemoryCatalog,
+) -> None:
+    unattended = claim(start=FOLLOWS, output="out2")
+    standing = Standing(catalog, bind(catalog, unattended), unattended)
+    was_bound = standing.is_output_bound
+    bound = bind(catalog, claim(output="out2"))
+    assert (bound.output, bound.former_outputs) == ("out2", ("out",))
+    assert standing.refresh() == bound
+    assert (was_bound, standing.is_output_bound) == (False, True)
+    assert bind(catalog, claim(output="out")).former_outputs == ("out2",)
+
+
+def test_a_binding_of_a_newer_release_is_refused() -> None:
+    catalog = MemoryCatalog()
+    catalog.write_binding(Binding("id", "a.toml", "in", "out", "one", schema=2))
+    with pytest.raises(CatalogTooNew):
+        bind(catalog, claim())
+
+
+def test_two_that_bind_at_once_agree() -> None:
+    """The second finds the first one's binding when its own is refused, and compares again."""
+    catalog = MemoryCatalog()
+
+    class Raced:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(catalog, name)
+
+        def write_binding(self, binding: Binding) -> Binding:
+            if catalog.read_binding() is None:
+                bind(catalog, claim())
+                raise Conflict("another process was faster")
+            return catalog.write_binding(binding)
+
+    raced: Any = Raced()
+    assert bind(raced, claim("two")).generation_number == 2
+
+
+def test_a_superseded_process_stops_before_it_writes_and_leaves_no_lease() -> None:
+    world = World()
+    world.bind()
+    world.upload(NAME, b"one")
+    world.upload("b.jpg", b"two")
+    old = world.processor("old")
+    world.pipeline = make_pipeline(thumb=Rendition(width=77))
+    world.bind()
+    assert world.processor("new").process(NAME).result == "done"
+    before = world.catalog.get(NAME)
+    with pytest.raises(Superseded):
+        old.process(NAME)
+    assert world.catalog.get(NAME) == before
+    assert old.process("b.jpg").result == "done", "it can't know before it meets the newer generation"
+    world.settle()
+    assert all(record.lease is None for record in world.catalog.list())
+    world.check_promise()
+
+
+def test_a_process_that_is_superseded_while_it_renders_does_not_overwrite_the_newer_result() -> None:
+    world = World()
+    world.bind()
+    world.upload(NAME, b"one")
+    old = world.processor("old")
+    render = old.render
+
+    def supersede(*args: Any) -> Any:
+        world.gone.add("old")
+        world.pipeline = make_pipeline(thumb=Rendition(width=77))
+        world.bind()
+        world.processor("new").process(NAME)
+        return render(*args)
+
+    object.__setattr__(old, "render", supersede)
+    with pytest.raises(Superseded):
+        old.process(NAME)
+    world.settle()
+    world.check_promise()
+
+
+def test_a_process_of_an_equal_generation_goes_on_under_its_new_number() -> None:
+    """The file was changed, applied, changed back and applied: the first process is right again."""
+    world = World()
+    world.bind()
+    world.upload(NAME, b"one")
+    first, pipeline = world.processor("first"), world.pipeline
+    world.pipeline = make_pipeline(thumb=Rendition(width=77))
+    world.bind()
+    world.pipeline = pipeline
+    world.bind()
+    world.processor("third").process(NAME)
+    world.upload(NAME, b"two")
+    assert first.process(NAME).result == "done"
+    record = world.catalog.get(NAME)
+    assert record
+    assert record.generation == 3
+    world.check_promise()

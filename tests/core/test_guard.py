@@ -1,0 +1,223 @@
+"""The removal guard: what a run may remove, and make again, without a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from renditions.core import reconcile
+from renditions.core.ask import Ask
+from renditions.core.guard import Guard, RemovalWindow
+from renditions.core.reconcile import Summary, preview, sync
+from renditions.model.pipeline import MaxRemovals
+from world import World
+
+HOUR_SECONDS = 3600.0
+QUICK = Ask(verify="quick")
+
+
+@pytest.fixture(autouse=True)
+def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "LONGEST_PAUSE", timedelta())
+
+
+def make_world(pictures: int, folder: str = "", world: World | None = None) -> World:
+    """Return a world with so many pictures, each with its outputs."""
+    world = world or World()
+    for number in range(pictures):
+        world.upload(f"{folder}{number:03}.jpg", b"%d" % number)
+    sync(world.run())
+    return world
+
+
+def remove(world: World, names: Iterator[str] | list[str]) -> None:
+    for name in list(names):
+        world.remove(name)
+
+
+def list_names(world: World) -> list[str]:
+    return [found.key for found in world.source.list()]
+
+
+def why_held(summary: Summary) -> list[tuple[str, int, str]]:
+    return [(held.what, held.count, held.why) for held in summary.held]
+
+
+@pytest.mark.parametrize(("missing", "is_held"), [(50, False), (51, True)])
+def test_sync_holds_the_removal_of_more_than_fifty_pictures_and_a_third(missing: int, is_held: bool) -> None:
+    world = make_world(120)
+    remove(world, list_names(world)[:missing])
+    summary = sync(world.run())
+    assert world.known == (120 if is_held else 120 - missing)
+    assert bool(summary.held) == is_held
+    assert summary.all_done != is_held
+
+
+def test_sync_removes_many_pictures_that_are_a_small_share_of_the_catalog() -> None:
+    world = make_world(200)
+    remove(world, list_names(world)[:55])
+    assert not sync(world.run()).held
+    assert world.known == 145
+
+
+def test_the_limits_are_declared() -> None:
+    world = make_world(10)
+    world.pipeline = replace(
+        world.pipeline, source=replace(world.pipeline.source, max_removals=MaxRemovals(pictures=1))
+    )
+    remove(world, list_names(world)[:4])
+    assert why_held(sync(world.run())) == [
+        ("removals", 4, "4 of 10 pictures are gone: more than 1, and more than 30 %")
+    ]
+
+
+def test_an_empty_source_removes_nothing_while_twenty_pictures_are_known() -> None:
+    world = make_world(20)
+    remove(world, list_names(world))
+    assert why_held(sync(world.run())) == [
+        ("removals", 20, "the source has no matching picture at all, and 20 are known")
+    ]
+    assert world.known == 20
+    assert len(list(world.output.list())) == 40
+
+
+def test_the_last_nineteen_pictures_are_removed() -> None:
+    world = make_world(19)
+    remove(world, list_names(world))
+    assert not sync(world.run()).held
+    assert world.known == 0
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_that_still_exists_and_lost_all_of_its_pictures_is_held(exists: bool) -> None:
+    world = make_world(20, "a/b/", make_world(100, "c/"))
+    remove(world, [name for name in list_names(world) if name.startswith("a/")])
+    if exists:
+        world.source.folders.add("a/")
+    held = why_held(sync(world.run()))
+    assert world.known == (120 if exists else 100)
+    assert held == (
+        [("removals", 20, "the folder a/ is there and has lost all of its pictures")] if exists else []
+    )
+
+
+def test_a_held_run_does_everything_else() -> None:
+    world = make_world(20)
+    remove(world, list_names(world))
+    world.upload("new.jpg", b"new")
+    world.pipeline = replace(
+        world.pipeline, source=replace(world.pipeline.source, max_removals=MaxRemovals(pictures=0))
+    )
+    summary = sync(world.run())
+    assert (summary.results, len(summary.held)) == ({"done": 1}, 1)
+    assert world.known == 21
+
+
+def test_a_person_allows_the_removal_of_what_is_missing() -> None:
+    world = make_world(20)
+    remove(world, list_names(world))
+    assert not sync(world.run(allows_removals=True)).held
+    assert world.known == 0
+
+
+def test_a_stored_permission_is_used_by_a_later_run_until_it_ends() -> None:
+    world = make_world(30)
+    remove(world, list_names(world))
+    for record in list(world.catalog.list())[:10]:
+        world.catalog.write(replace(record, removable_until=world.now + timedelta(days=1)))
+    for record in list(world.catalog.list())[10:15]:
+        world.catalog.write(replace(record, removable_until=world.now - timedelta(days=1)))
+    summary = sync(world.run())
+    assert world.known == 20
+    assert [held.count for held in summary.held] == [20]
+
+
+def test_a_permission_ends_when_the_picture_comes_back() -> None:
+    world = make_world(1)
+    (record,) = world.catalog.list()
+    world.remove(record.name)
+    world.catalog.write(replace(record, removable_until=world.now + timedelta(days=1)))
+    world.upload(record.name, b"back")
+    sync(world.run())
+    (record,) = world.catalog.list()
+    assert (record.status, record.removable_until) == ("done", None)
+
+
+@pytest.mark.parametrize(("there", "is_held"), [(9, True), (10, False)])
+def test_without_the_marker_removals_are_held_unless_half_of_the_pictures_are_there(
+    there: int, is_held: bool
+) -> None:
+    world = make_world(20)
+    remove(world, list_names(world)[there:])
+    guard = replace(world.guard, is_marker_missing=lambda: True)
+    held = why_held(sync(world.run(guard=guard)))
+    assert bool(held) == is_held
+    assert all("marker" in why for _, _, why in held)
+
+
+def test_plan_says_what_sync_would_hold() -> None:
+    world = make_world(20)
+    assert [difference.action for difference in preview(world.differences, world.guard)] == ["keep"] * 20
+    remove(world, list_names(world)[:3])
+    plans = list(preview(lambda: world.differences(ask=Ask()), world.guard))
+    assert [difference.action for difference in plans[-3:]] == ["remove"] * 3
+    remove(world, list_names(world))
+    plans = list(preview(lambda: world.differences(ask=Ask()), world.guard))
+    assert {(difference.action, difference.why) for difference in plans} == {
+        ("hold", "the source has no matching picture at all, and 20 are known")
+    }
+
+
+def test_file_events_remove_no_more_than_the_limits_allow_in_an_hour() -> None:
+    known = [100]
+    window = RemovalWindow(Guard(MaxRemovals(pictures=10, percent=0.0)), lambda: known[0])
+
+    def remove_at(seconds: float) -> bool:
+        is_allowed = window.allows_one_more(seconds)
+        known[0] -= is_allowed
+        return is_allowed
+
+    assert [remove_at(float(second)) for second in range(12)] == [True] * 10 + [False] * 2
+    assert known[0] == 90
+    assert not remove_at(HOUR_SECONDS - 1)
+    assert remove_at(HOUR_SECONDS), "the first is an hour ago"
+    assert not remove_at(HOUR_SECONDS), "the others aren't"
+
+
+def test_file_events_remove_nothing_while_the_marker_is_missing() -> None:
+    guard = Guard(MaxRemovals(), is_marker_missing=lambda: True)
+    assert not RemovalWindow(guard, lambda: 100).allows_one_more(0.0)
+
+
+@pytest.mark.parametrize(("is_attended", "made"), [(True, 40), (False, 0)])
+def test_an_empty_output_store_is_filled_again_only_when_a_person_attends(
+    is_attended: bool, made: int
+) -> None:
+    world = make_world(20)
+    world.lose_outputs()
+    guard = replace(world.guard, is_attended=is_attended)
+    summary = sync(world.run(ask=QUICK, guard=guard))
+    assert len(list(world.output.list())) == made
+    assert [held.what for held in summary.held] == ([] if is_attended else ["output"])
+
+
+def test_an_unattended_run_restores_some_lost_outputs() -> None:
+    world = make_world(20)
+    keys = [found.key for found in world.output.list()]
+    world.lose_outputs(keys[:-1])
+    summary = sync(world.run(ask=QUICK, guard=replace(world.guard, is_attended=False)))
+    assert not summary.held
+    assert len(list(world.output.list())) == 40
+
+
+def test_an_unattended_run_holds_old_pictures_in_another_place_and_makes_new_ones_there() -> None:
+    world = make_world(3)
+    world.move_output("elsewhere")
+    world.upload("new.jpg", b"new")
+    guard = replace(world.guard, is_attended=False, is_output_bound=False)
+    summary = sync(world.run(guard=guard))
+    assert [(held.what, held.count) for held in summary.held] == [("output", 3)]
+    assert [found.key for found in world.output.list()] == ["new.jpg/large.jpg", "new.jpg/thumb.jpg"]

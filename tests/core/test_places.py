@@ -1,0 +1,287 @@
+"""Where outputs lie and for how long, on in-memory ports: headers, kept replacements, moved stores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from doubles import MemoryStore
+from renditions.core.ask import ALLOWED, PLAIN, Ask
+from renditions.core.leases import wish
+from renditions.core.ports import IfAbsent, IfMatch
+from renditions.model.pipeline import Wishes
+from renditions.model.recipe import Focus, Rendition
+from renditions.model.record import Record
+from world import Steps, World, expected_output, make_pipeline
+
+NAME = "a/photo.jpg"
+WEEK = timedelta(days=7)
+KEPT = Ask(keeps_undeclared=True)
+ASKED = Ask(removal="asked")
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.bind()
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    return world
+
+
+def get(world: World) -> Record:
+    record = world.catalog.get(NAME)
+    assert record
+    return record
+
+
+def list_keys(world: World) -> list[str]:
+    return [found.key for found in world.output.list()]
+
+
+def use(world: World, **renditions: Rendition) -> None:
+    """Declare other renditions."""
+    world.pipeline = replace(world.pipeline, renditions=renditions)
+
+
+THUMB, LARGE = Rendition(width=200), Rendition(width=1200)
+MOVED = Rendition(width=200, key="moved/{name}")
+
+
+class TestHeaders:
+    """``cache_control``."""
+
+    def change(self, world: World, headers: str) -> MemoryStore:
+        world.use_output(cache_control=headers)
+        output: Any = world.output
+        output.headers = headers
+        return output  # type: ignore[no-any-return]
+
+    def test_changed_headers_are_rewritten_without_rendering_and_without_a_notice(self, world: World) -> None:
+        output = self.change(world, "max-age=60")
+        sent, steps = len(world.notifier.sent), Steps()
+        (difference,) = world.differences()
+        assert difference.action == "settle"
+        outcome = world.processor(steps=steps, render=None).process(NAME)
+        assert outcome.result == "done"
+        assert set(output.headers_of.values()) == {"max-age=60"}
+        assert "MemoryStore.get" not in steps.names
+        assert len(world.notifier.sent) == sent
+        assert world.plan() == []
+        world.check_promise()
+
+    def test_outputs_that_stay_beside_a_new_one_get_the_changed_headers_too(self, world: World) -> None:
+        output = self.change(world, "max-age=60")
+        use(world, thumb=Rendition(width=99), large=LARGE)
+        world.settle()
+        assert set(output.headers_of.values()) == {"max-age=60"}
+        world.check_promise()
+
+    def test_an_output_that_was_replaced_keeps_its_headers_and_is_found_by_verification(
+        self, world: World
+    ) -> None:
+        world.overwrite(f"{NAME}/thumb.jpg", b"rubbish")
+        self.change(world, "max-age=60")
+        world.processor().process(NAME)
+        assert world.content(f"{NAME}/thumb.jpg") == b"rubbish"
+        world.processor().process(NAME, Ask(verify="quick"))
+        assert world.plan() == []
+        world.check_promise()
+
+
+class TestKeepReplaced:
+    """``keep_replaced``."""
+
+    def test_a_replaced_output_stays_for_its_time_and_is_then_deleted(self, world: World) -> None:
+        world.use_output(keep_replaced=WEEK.total_seconds())
+        use(world, thumb=MOVED, large=LARGE)
+        world.settle()
+        assert f"{NAME}/thumb.jpg" in list_keys(world)
+        assert [old.key for old in get(world).retired] == [f"{NAME}/thumb.jpg"]
+        assert world.catalog.owner_of(f"{NAME}/thumb.jpg") == NAME, "no other picture may write there"
+        world.now += WEEK
+        assert world.plan() == [(NAME, "settle")]
+        world.settle()
+        assert f"{NAME}/thumb.jpg" not in list_keys(world)
+        world.check_promise()
+
+    def test_a_key_that_is_wanted_again_is_an_output_and_not_deleted_later(self, world: World) -> None:
+        world.use_output(keep_replaced=WEEK.total_seconds())
+        use(world, thumb=MOVED, large=LARGE)
+        world.settle()
+        use(world, thumb=THUMB, large=LARGE)
+        world.settle()
+        assert [old.key for old in get(world).retired] == ["moved/photo.jpg"]
+        world.now += WEEK
+        world.settle()
+        world.check_promise()
+
+    def test_undeclared_renditions_are_kept_until_a_person_allows_their_removal(self, world: World) -> None:
+        use(world, large=LARGE)
+        world.processor().process(NAME, KEPT)
+        assert f"{NAME}/thumb.jpg" in list_keys(world)
+        assert world.processor().process(NAME, KEPT).result == "unchanged"
+        world.processor().process(NAME, PLAIN)
+        assert f"{NAME}/thumb.jpg" not in list_keys(world)
+        world.check_promise()
+
+    def test_removing_the_picture_deletes_what_was_kept_of_it(self, world: World) -> None:
+        world.use_output(keep_replaced=WEEK.total_seconds())
+        use(world, thumb=MOVED, large=LARGE)
+        world.settle()
+        world.remove(NAME)
+        world.settle()
+        assert list_keys(world) == []
+        world.check_promise()
+
+
+class TestMovedStore:
+    """Another ``[output] store``."""
+
+    def test_every_output_is_made_in_the_new_place_and_the_old_ones_are_left(self, world: World) -> None:
+        world.move_output("elsewhere")
+        (difference,) = world.differences()
+        assert (difference.action, difference.make, difference.is_restore) == (
+            "update",
+            ("thumb", "large"),
+            True,
+        )
+        world.settle()
+        world.check_promise()
+        assert len(list(world.former["out"].list())) == 2
+        assert get(world).retired == ()
+
+    def test_the_old_ones_are_deleted_after_their_time(self, world: World) -> None:
+        world.use_output(keep_replaced=WEEK.total_seconds())
+        world.move_output("elsewhere")
+        world.settle()
+        assert len(list(world.former["out"].list())) == 2
+        world.now += WEEK
+        world.settle()
+        assert list(world.former["out"].list()) == []
+        world.check_promise()
+
+    def test_removing_a_picture_deletes_its_outputs_in_the_former_place(self, world: World) -> None:
+        world.move_output("elsewhere")
+        world.remove(NAME)
+        assert world.processor().process(NAME, ALLOWED).result == "removed"
+        assert list(world.former["out"].list()) == []
+
+    def test_what_another_catalog_wrote_in_a_former_place_is_not_deleted(self, world: World) -> None:
+        world.use_output(keep_replaced=WEEK.total_seconds())
+        world.move_output("elsewhere")
+        world.settle()
+        former = world.former["out"]
+        there = former.head(f"{NAME}/thumb.jpg")
+        assert there
+        former.put(there.key, b"another's", IfMatch(there.etag), "image/jpeg", "another catalog")
+        world.now += WEEK
+        world.settle()
+        assert [found.key for found in former.list()] == [there.key]
+
+
+class TestOnDelete:
+    """``on_delete = "keep"``."""
+
+    @pytest.fixture
+    def world(self, world: World) -> World:
+        world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, on_delete="keep"))
+        return world
+
+    def test_outputs_and_record_stay_when_the_source_is_gone(self, world: World) -> None:
+        world.remove(NAME)
+        assert world.processor().process(NAME, ALLOWED).result == "unchanged"
+        assert get(world).missing_since is not None
+        assert len(list_keys(world)) == 2
+        assert world.plan() == []
+
+    def test_a_changed_recipe_leaves_them_as_they_are(self, world: World) -> None:
+        world.remove(NAME)
+        world.settle()
+        use(world, thumb=Rendition(width=7))
+        assert world.plan() == []
+        assert len(list_keys(world)) == 2
+
+    def test_a_picture_that_comes_back_is_no_longer_missing(self, world: World) -> None:
+        world.remove(NAME)
+        world.settle()
+        world.upload(NAME, b"one")
+        world.settle()
+        assert get(world).missing_since is None
+        world.check_promise()
+
+    def test_a_person_may_still_remove_it(self, world: World) -> None:
+        world.remove(NAME)
+        assert world.processor().process(NAME, ASKED).result == "removed"
+        assert list_keys(world) == []
+
+
+class TestPartialRuns:
+    """``Ask.renditions``."""
+
+    ask = Ask(renditions=frozenset({"thumb"}))
+
+    def test_only_what_was_asked_for_is_made_and_a_full_run_makes_the_rest(self, world: World) -> None:
+        world.upload("b.jpg", b"two")
+        world.processor().process("b.jpg", self.ask)
+        assert [key for key in list_keys(world) if key.startswith("b")] == ["b.jpg/thumb.jpg"]
+        assert world.plan() == [("b.jpg", "update")]
+        world.settle()
+        world.check_promise()
+
+    def test_nothing_is_done_where_only_other_renditions_differ(self, world: World) -> None:
+        use(world, thumb=THUMB, large=Rendition(width=9))
+        before = world.content(f"{NAME}/large.jpg")
+        assert world.processor().process(NAME, self.ask).result == "unchanged"
+        assert world.content(f"{NAME}/large.jpg") == before
+
+    def test_focus_is_applied_to_what_was_asked_for(self, world: World) -> None:
+        square = Rendition(width=9, height=9, fit="cover", gravity="focus")
+        use(world, thumb=square, large=square)
+        world.settle()
+        assert wish(world.catalog, get(world), Wishes(Focus(x=1, y=2)))
+        world.processor().process(NAME, self.ask)
+        focused = square.focused_on(Focus(x=1, y=2))
+        assert world.content(f"{NAME}/thumb.jpg") == expected_output(b"one", focused)
+        assert world.content(f"{NAME}/large.jpg") != expected_output(b"one", focused)
+
+
+def test_a_foreign_object_is_refused_even_where_it_appears_after_the_first_look(world: World) -> None:
+    world.upload("b.jpg", b"two")
+
+    def intrude() -> None:
+        world.output.put("b.jpg/large.jpg", b"not ours", IfAbsent(), "image/jpeg")
+
+    steps = Steps()
+    probe = World()
+    probe.bind()
+    probe.upload("b.jpg", b"two")
+    probe.processor(steps=steps).process("b.jpg")
+    at = steps.names.index("MemoryStore.put")
+    outcome = world.processor(steps=Steps(at=at, before=intrude)).process("b.jpg")
+    assert outcome.result == "rejected"
+    assert get_refused(world, "b.jpg") == ("b.jpg/large.jpg",)
+    world.remove("b.jpg")
+    world.settle()
+    assert world.content("b.jpg/large.jpg") == b"not ours"
+
+
+def get_refused(world: World, name: str) -> tuple[str, ...]:
+    record = world.catalog.get(name)
+    assert record
+    assert not set(record.refused_keys) & record.claimed_keys()
+    return record.refused_keys
+
+
+def test_an_object_with_the_catalogs_own_mark_is_taken_back(world: World) -> None:
+    """A catalog restored from yesterday meets today's outputs."""
+    restored = World(source=world.source, output=world.output, pipeline=make_pipeline())
+    binding = world.catalog.read_binding()
+    assert binding
+    restored.catalog.write_binding(replace(binding, revision=0))
+    restored.bind()
+    assert restored.processor().process(NAME).result == "done"
+    restored.check_promise()

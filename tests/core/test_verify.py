@@ -1,0 +1,196 @@
+"""Outputs that outsiders deleted or replaced, on in-memory ports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from doubles import MemoryStore
+from renditions.core.ask import PLAIN, Ask
+from renditions.core.ports import StoredObject
+from renditions.core.verify import MISSING, REPLACED
+from renditions.model.record import Output, Record
+from world import World, expected_output
+
+NAME = "photo.jpg"
+THUMB = f"{NAME}/thumb.jpg"
+LARGE = f"{NAME}/large.jpg"
+QUICK = Ask(verify="quick")
+CONTENT = Ask(verify="content")
+RETRY = Ask(verify="quick", is_retry=True)
+
+
+class Touched:
+    """An output store in which each object got another ETag, as after a copy."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.reads = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def head(self, key: str) -> StoredObject | None:
+        found = self._store.head(key)
+        return found and replace(found, etag=f"{found.etag}-copied")
+
+    def get(self, key: str) -> tuple[StoredObject, bytes] | None:
+        self.reads += 1
+        got = self._store.get(key)
+        return got and (replace(got[0], etag=f"{got[0].etag}-copied"), got[1])
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.bind()
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    return world
+
+
+def get(world: World) -> Record:
+    record = world.catalog.get(NAME)
+    assert record
+    return record
+
+
+def change_outputs(world: World, **changes: Any) -> None:
+    """Write the record again with other fields in its outputs."""
+    record = get(world)
+    outputs = tuple(replace(made, **changes) for made in record.outputs)
+    world.catalog.write(replace(record, outputs=outputs))
+
+
+def find(world: World, rendition: str = "thumb") -> Output:
+    made = get(world).find_output(rendition)
+    assert made
+    return made
+
+
+def test_without_verification_the_record_is_believed(world: World) -> None:
+    world.lose_outputs()
+    assert world.processor().process(NAME, PLAIN).result == "unchanged"
+    assert list(world.output.list()) == []
+
+
+def test_a_missing_output_is_a_difference_and_is_made_again(world: World) -> None:
+    world.lose_outputs([THUMB])
+    (difference,) = world.differences(ask=QUICK)
+    assert (difference.action, difference.make) == ("update", ("thumb",))
+    assert difference.why == f"thumb {MISSING}"
+    assert difference.is_restore
+    assert world.processor().process(NAME, QUICK).result == "done"
+    assert (find(world).is_restored, find(world, "large").is_restored) == (True, False)
+    world.check_promise()
+
+
+def test_a_replaced_output_is_made_again(world: World) -> None:
+    world.overwrite(LARGE, b"rubbish")
+    (difference,) = world.differences(ask=QUICK)
+    assert difference.why == f"large {REPLACED}"
+    world.processor().process(NAME, QUICK)
+    world.check_promise()
+
+
+def test_only_content_verification_finds_rubbish_of_the_same_size_and_etag(world: World) -> None:
+    rubbish = b"x" * find(world).size_bytes
+    world.overwrite(THUMB, rubbish)
+    there = world.output.head(THUMB)
+    assert there
+    record = get(world)
+    outputs = tuple(
+        replace(made, etag=there.etag) if made.rendition == "thumb" else made for made in record.outputs
+    )
+    world.catalog.write(replace(record, outputs=outputs))
+    assert world.processor().process(NAME, QUICK).result == "unchanged"
+    assert world.processor().process(NAME, CONTENT).result == "done"
+    world.check_promise()
+
+
+def test_an_output_under_another_etag_is_kept_and_its_etag_recorded(world: World) -> None:
+    before = find(world)
+    touched: Any = Touched(world.output)  # type: ignore[arg-type]
+    outcome = world.processor(output=touched).process(NAME, QUICK)
+    assert outcome.result == "unchanged"
+    assert find(world) == replace(before, etag=f"{before.etag}-copied")
+    assert touched.reads == 2
+    world.processor(output=touched).process(NAME, QUICK)
+    assert touched.reads == 2, "the recorded ETag is right now"
+
+
+def test_a_record_of_version_0_1_accepts_an_output_of_the_same_size_and_records_its_hash(
+    world: World,
+) -> None:
+    right = find(world)
+    change_outputs(world, sha256="", etag="as-0.1-wrote-it")
+    assert world.processor().process(NAME, QUICK).result == "unchanged"
+    assert find(world) == right
+    change_outputs(world, sha256="", etag="as-0.1-wrote-it")
+    world.overwrite(THUMB, b"of another size")
+    assert world.processor().process(NAME, QUICK).result == "done"
+    world.check_promise()
+
+
+def test_an_output_that_is_missing_again_after_it_was_restored_is_only_reported(world: World) -> None:
+    for _ in range(2):
+        world.lose_outputs([THUMB])
+        outcome = world.processor().process(NAME, QUICK)
+    assert (outcome.result, outcome.reason) == ("unchanged", f"thumb {MISSING} again")
+    (difference,) = world.differences(ask=QUICK)
+    assert (difference.action, difference.warning) == ("keep", f"thumb {MISSING} again")
+    assert world.processor().process(NAME, RETRY).result == "done"
+    world.check_promise()
+
+
+def test_a_restored_output_of_a_changed_picture_may_be_restored_once_more(world: World) -> None:
+    world.lose_outputs()
+    world.processor().process(NAME, QUICK)
+    world.upload(NAME, b"two")
+    world.settle()
+    world.lose_outputs()
+    assert world.processor().process(NAME, QUICK).result == "done"
+    world.check_promise()
+
+
+def test_a_forced_picture_has_every_output_made_again_once(world: World) -> None:
+    made: list[str] = []
+    processor = world.processor()
+    render = processor.render
+
+    def count(content: bytes, accept: Any, recipes: Any, analyze: Any) -> Any:
+        made.extend(recipes)
+        return render(content, accept, recipes, analyze)
+
+    assert replace(processor, render=count).process(NAME, Ask(is_forced=True)).result == "done"
+    assert sorted(made) == ["large", "thumb"]
+    world.check_promise()
+
+
+def test_a_failed_picture_keeps_its_outputs_unverified(world: World) -> None:
+    world.upload(NAME, b"two")
+    for _ in range(3):
+        world.processor(output=world.break_writes(99)).process(NAME)
+    world.lose_outputs()
+    assert world.processor().process(NAME, QUICK).result == "unchanged"
+
+
+def test_an_output_that_changes_while_it_is_verified_is_compared_again(world: World) -> None:
+    """Another worker replaces the output after the record was read and before the store is."""
+    other = world.processor("other")
+
+    class Late:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.output, name)
+
+        def head(self, key: str) -> StoredObject | None:
+            if world.content(key) == expected_output(b"one", world.pipeline.renditions["large"]):
+                world.upload(NAME, b"two")
+                other.process(NAME)
+            return world.output.head(key)
+
+    world.processor("first", output=Late()).process(NAME, QUICK)
+    assert not any(made.is_restored for made in get(world).outputs)
+    world.check_promise()
