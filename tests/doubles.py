@@ -162,7 +162,11 @@ class MemoryCatalog:
         return self._owners.get(key)
 
     def query(
-        self, status: Status | None = None, before: Place | None = None, prefix: str = ""
+        self,
+        status: Status | None = None,
+        before: Place | None = None,
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,
     ) -> Iterator[Record]:
         with self._lock:
             records = [record for record in self._records.values() if status in (None, record.status)]

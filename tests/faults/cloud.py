@@ -189,7 +189,11 @@ class CloudCatalog:
         return written
 
     def query(
-        self, status: Status | None = None, before: Place | None = None, prefix: str = ""
+        self,
+        status: Status | None = None,
+        before: Place | None = None,
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,
     ) -> Iterator[Record]:
         """Not needed by the core."""
         raise NotImplementedError

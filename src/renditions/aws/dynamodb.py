@@ -167,7 +167,11 @@ class DynamoCatalog:
         return written
 
     def query(
-        self, status: Status | None = None, before: Place | None = None, prefix: str = ""
+        self,
+        status: Status | None = None,
+        before: Place | None = None,
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,
     ) -> Iterator[Record]:
         """See :meth:`Catalog.query <renditions.core.ports.Catalog.query>`.
 
@@ -182,7 +186,7 @@ class DynamoCatalog:
         merged = heapq.merge(*parts, key=lambda row: row[:2], reverse=True)
         rows = (row for row in merged if row[1].startswith(prefix))
         while some := list(islice(rows, READ_AT_ONCE)):
-            found = self._read_all([name for _, name, _ in some])
+            found = self._read_all([name for _, name, _ in some], on_unreadable)
             for timestamp, name, wanted in some:
                 record = found.get(name)
                 # One that has changed since is newer now, in a part that this listing has passed.

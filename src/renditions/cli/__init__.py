@@ -1,10 +1,10 @@
 """The command line: data on stdout, messages on stderr.
 
-Exit codes: 0 every rendition is up to date; 1 some pictures were rejected, failed or still wait; 2 wrong
-usage or an invalid pipeline file; 130 stopped by Ctrl-C.
+Exit codes: 0 all well in this run; 1 a picture failed, was rejected or still waits; 2 wrong usage, pipeline
+file or binding; 3 work is held back; 4 ``plan --exit-code`` found work to do; 130 stopped by Ctrl-C.
 """
 
-from renditions.cli import deployment, packaging, services
+from renditions.cli import deployment, packaging, services, syncing
 from renditions.cli.commands import main
 
-__all__ = ["deployment", "main", "packaging", "services"]
+__all__ = ["deployment", "main", "packaging", "services", "syncing"]

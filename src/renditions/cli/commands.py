@@ -8,26 +8,21 @@ import os
 import signal
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from renditions.cli import display
-from renditions.core import reconcile
-from renditions.core.binding import FOLLOWS, Standing, Start
-from renditions.core.difference import Outcome
-from renditions.core.leases import reopen, wish
+from renditions.core.binding import Start
+from renditions.core.reconcile import Selection
 from renditions.demo.folder import prepare
 from renditions.errors import PipelineError, RenditionsError, UsageError
 from renditions.model.pipeline import Wishes
-from renditions.model.recipe import Focus
 from renditions.model.record import Record, Status
 from renditions.pipeline_file.backend_checks import find_missing_libraries
 from renditions.pipeline_file.reading import load, preset_names, read_preset
@@ -37,9 +32,7 @@ from renditions.runtime.machine import sync as sync_parts
 from renditions.runtime.parts import Parts, open_parts
 
 DEFAULT_FILE = Path("renditions.toml")
-HELD = 3
 INTERRUPTED = 130
-_TROUBLES = ("rejected", "failed", "unreadable")
 
 app = typer.Typer(
     help="Every size, format and watermark of every picture, the moment it lands.",
@@ -168,80 +161,6 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
     display.messages.print(f"{escape(str(path))} is valid.")
 
 
-@app.command()
-def plan(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
-    """Show what sync would do, and change nothing."""
-    with opened(context, file, read_only=True) as parts:
-        differences = reconcile.preview(parts.plan, parts.preview_guard())
-        if as_json:
-            display.print_json_array(
-                difference.to_item() for difference in differences if difference.action != "keep"
-            )
-            return
-        console = display.make_data_console()
-        counts: Counter[str] = Counter()
-        for difference in differences:
-            counts[difference.action] += 1
-            shown = counts.total() - counts["keep"]
-            if difference.action != "keep" and shown <= display.MOST_LINES:
-                display.print_difference(console, difference)
-        hidden = counts.total() - counts["keep"] - display.MOST_LINES
-        if hidden > 0:
-            console.print(f"… and {hidden:,} more (--json prints all)")
-        console.print(display.describe_plan(counts))
-
-
-@app.command()
-def sync(
-    context: typer.Context,
-    file: FileOption = None,
-    workers: WorkersOption = WORKERS,
-    *,
-    as_json: JsonOption = False,
-) -> None:
-    """Bring every picture's renditions up to date with the pipeline file."""
-    with opened(context, file) as parts:
-        _sync(parts, parts.bind(Start(sets_generation=True)), workers, as_json=as_json)
-
-
-def _sync(parts: Parts, standing: Standing, workers: int, *, as_json: bool) -> None:
-    """Sync with a progress bar, print the summary and exit with its code."""
-    guard = parts.make_guard(standing, is_attended=True)
-    with stopping() as stop:
-        total = sum(difference.action != "keep" for difference in parts.plan()) if _on_terminal() else None
-        with display.show_progress("pictures", total, quiet=as_json) as progress:
-            troubles = itertools.count(1)
-            logged = {event for notify in parts.pipeline.notify if notify.to == "log:" for event in notify.on}
-
-            def tell(outcome: Outcome) -> None:
-                if outcome.again_after is None:
-                    progress.advance(progress.task_ids[0])
-                is_trouble = outcome.result in _TROUBLES and outcome.result not in logged
-                if is_trouble and outcome.again_after is None:
-                    number = next(troubles)
-                    if number <= display.MOST_LINES:
-                        display.print_trouble(outcome)
-                    elif number == display.MOST_LINES + 1:
-                        display.messages.print("… and more: renditions list --status rejected (or failed)")
-
-            with open_workers(parts, workers, standing) as process:
-                summary = sync_parts(parts, process, guard, workers=workers, stop=stop, on_outcome=tell)
-    if as_json:
-        display.print_json(display.summary_item(summary))
-    else:
-        display.make_data_console().print(display.describe_summary(summary), soft_wrap=True)
-    if summary.interrupted:
-        raise typer.Exit(INTERRUPTED)
-    if summary.held:
-        raise typer.Exit(HELD)
-    if not summary.all_done:
-        raise typer.Exit(1)
-
-
-def _on_terminal() -> bool:
-    return display.messages.is_terminal
-
-
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
     """Yield an event that the first Ctrl-C (or SIGTERM) sets; the second one ends the program at once."""
@@ -271,7 +190,7 @@ def show(
 ) -> None:
     """Show the record of one picture."""
     with opened(context, file, read_only=True) as parts:
-        record = _find(parts, name)
+        record = find_record(parts, name)
         key_name = parts.pipeline.catalog.key
         if as_json:
             display.print_json(record.to_item(key_name))
@@ -279,7 +198,8 @@ def show(
             display.print_record(record, key_name)
 
 
-def _find(parts: Parts, name: str) -> Record:
+def find_record(parts: Parts, name: str) -> Record:
+    """Return the picture's record; raise UsageError if there is none."""
     record = parts.catalog.get(name)
     if record is None:
         raise UsageError(f"there is no record of {name!r} (see: renditions list)")
@@ -289,6 +209,12 @@ def _find(parts: Parts, name: str) -> Record:
 @app.command("list")
 def list_records(
     context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME|PREFIX/]…", help="Only these pictures; a trailing slash means all below a folder."
+        ),
+    ] = None,
     status: Annotated[Status | None, typer.Option(help="Only pictures with this status.")] = None,
     file: FileOption = None,
     *,
@@ -296,7 +222,7 @@ def list_records(
 ) -> None:
     """List the pictures' records, newest first."""
     with opened(context, file, read_only=True) as parts:
-        records = parts.catalog.query(status)
+        records = _select_records(parts, Selection.of(names or (), status))
         if as_json:
             display.print_json_array(record.to_item(parts.pipeline.catalog.key) for record in records)
             return
@@ -306,57 +232,15 @@ def list_records(
             display.messages.print(f"… and {rest:,} more (--json prints all)")
 
 
-@app.command()
-def retry(
-    context: typer.Context,
-    names: Annotated[
-        list[str] | None, typer.Argument(help="The pictures; without names, all failed ones.")
-    ] = None,
-    status: Annotated[
-        Literal["failed", "rejected"], typer.Option(help="Which ones, where none is named.")
-    ] = "failed",
-    file: FileOption = None,
-    workers: WorkersOption = WORKERS,
-    *,
-    as_json: JsonOption = False,
-) -> None:
-    """Try failed (or rejected, or named) pictures again."""
-    with opened(context, file) as parts:
-        records: Iterator[Record]
-        records = iter([_find(parts, name) for name in names]) if names else parts.catalog.query(status)
-        reopened = sum(reopen(parts.catalog, record) for record in records)
-        display.messages.print(f"{reopened:,} will be tried again")
-        _sync(parts, parts.bind(FOLLOWS), workers, as_json=as_json)
-
-
-@app.command()
-def focus(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],
-    x: Annotated[
-        float | None,
-        typer.Argument(min=0, max=100, help="The point's distance from the left edge, in percent."),
-    ] = None,
-    y: Annotated[
-        float | None,
-        typer.Argument(min=0, max=100, help="The point's distance from the top edge, in percent."),
-    ] = None,
-    file: FileOption = None,
-    workers: WorkersOption = WORKERS,
-    *,
-    clear: Annotated[bool, typer.Option("--clear", help="Remove the point instead.")] = False,
-) -> None:
-    """Set the point that renditions with gravity = "focus" keep when they cut a picture."""
-    point = Focus(x=x, y=y) if x is not None and y is not None else None
-    if clear == (x is not None) or (x is None) != (y is None):
-        raise UsageError("focus: expected a name with X and Y, or a name with --clear")
-    with opened(context, file) as parts:
-        if not any(rendition.gravity == "focus" for rendition in parts.pipeline.renditions.values()):
-            display.messages.print('[yellow]No rendition has gravity = "focus", so nothing will change.[/]')
-        record = _find(parts, name)
-        if not wish(parts.catalog, record, replace(record.wishes, focus=point)):
-            raise UsageError(f"{name!r} is being processed; try again shortly")
-        _sync(parts, parts.bind(FOLLOWS), workers, as_json=False)
+def _select_records(parts: Parts, selection: Selection) -> Iterator[Record]:
+    """Yield the selected records; report those that can't be read and leave them out."""
+    for record in [find_record(parts, name) for name in selection.names]:
+        if selection.status in (None, record.status):
+            yield record
+    for prefix in ("",) if selection.is_all else selection.prefixes:
+        yield from parts.catalog.query(
+            selection.status, prefix=prefix, on_unreadable=display.print_unreadable
+        )
 
 
 @app.command()

@@ -29,6 +29,7 @@ from rich.text import Text
 
 from renditions.cli.findings import describe
 from renditions.core.difference import Action, Difference, Outcome
+from renditions.core.ports import Unreadable
 from renditions.core.reconcile import Summary
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
@@ -47,6 +48,8 @@ ACTION_SIGNS: dict[Action, str] = {
     "remove": "[red]-[/]",
     "settle": "[blue]>[/]",
     "wait": "[dim]…[/]",
+    "hold": "[magenta]![/]",
+    "unreadable": "[red]?[/]",
 }
 STATUS_STYLES = {"done": "green", "rejected": "yellow", "failed": "red", "processing": "blue"}
 
@@ -98,9 +101,43 @@ def summary_item(summary: Summary) -> dict[str, Any]:
         "processed": dict(summary.results),
         "as_declared": dict(summary.standing),
         "waiting": summary.waiting,
+        "unreadable": summary.unreadable,
+        "held": [{"what": held.what, "count": held.count, "why": held.why} for held in summary.held],
         "interrupted": summary.interrupted,
         "all_done": summary.all_done,
     }
+
+
+HOW_TO_ALLOW = {
+    "removals": "If they are gone on purpose: renditions sync --allow-removals",
+    "output": "To have them made again: renditions sync",
+}
+
+
+def print_held(what: str, count: int, why: str) -> None:
+    """Print what is held back, why, and how to allow it."""
+    held = "the removal of" if what == "removals" else "making again the outputs of"
+    concerned = f"{held} {_count(count, 'picture')}"
+    messages.print(f"[magenta]held back:[/] {concerned}, because {escape(why)}. {HOW_TO_ALLOW[what]}")
+
+
+def print_unreadable(part: Unreadable) -> None:
+    """Print which record or part of the source can't be read, and why."""
+    messages.print(f"[red]unreadable[/] {escape(part.prefix)}: {escape(part.reason)}")
+
+
+def print_plan(differences: Iterable[Difference], counts: Counter[str]) -> None:
+    """Print a plan as it comes, and a sentence that sums up its ``counts`` at the end."""
+    console = make_data_console()
+    hidden = 0
+    for number, difference in enumerate(differences):
+        if number < MOST_LINES:
+            print_difference(console, difference)
+        else:
+            hidden += 1
+    if hidden:
+        console.print(f"… and {hidden:,} more (--json prints all)")
+    console.print(describe_plan(counts))
 
 
 def print_difference(console: Console, difference: Difference) -> None:
@@ -117,15 +154,19 @@ def print_difference(console: Console, difference: Difference) -> None:
 def describe_summary(summary: Summary) -> str:
     """Return a sentence that sums up a sync."""
     standing = summary.standing.total()
-    if not summary.results and not summary.waiting and not summary.interrupted:
+    held = sum(each.count for each in summary.held)
+    if not (summary.results or summary.waiting or summary.interrupted or held):
         kept = _count(standing, "picture")
         text = f"Nothing to do: {kept} checked, " + (_list_counts(summary.standing) or "none there")
         return f"{text}."
-    parts = [f"{_count(summary.results.total(), 'picture')} processed: {_list_counts(summary.results)}"]
+    processed = f"{_count(summary.results.total(), 'picture')} processed"
+    parts = [": ".join(filter(None, (processed, _list_counts(summary.results))))]
     if standing:
         parts.append(f"{standing} needed nothing ({_list_counts(summary.standing)})")
     if summary.waiting:
         parts.append(f"{summary.waiting} still waiting; the next sync processes them")
+    if held:
+        parts.append(f"{held:,} held back")
     if summary.interrupted:
         parts.append("stopped early; the next sync continues")
     return "; ".join(parts) + "."
@@ -134,7 +175,8 @@ def describe_summary(summary: Summary) -> str:
 def describe_plan(counts: Counter[str]) -> str:
     """Return a sentence that sums up a plan."""
     words = {"create": "to create", "update": "to update", "remove": "to remove",
-             "settle": "to settle", "wait": "to wait for"}  # fmt: skip
+             "settle": "to settle", "wait": "to wait for", "hold": "held back",
+             "unreadable": "that can't be read"}  # fmt: skip
     todo = [f"{counts[action]:,} {text}" for action, text in words.items() if counts[action]]
     kept = f"{counts['keep']:,} unchanged"
     return f"Plan: {', '.join(todo)}; {kept}." if todo else f"Nothing to do: {kept}."
@@ -158,10 +200,28 @@ def print_outcome(outcome: Outcome) -> None:
     console.file.flush()
 
 
-def print_trouble(outcome: Outcome) -> None:
-    """Print why a picture was rejected or failed, on stderr."""
-    style = STATUS_STYLES.get(outcome.result, "red")
-    messages.print(f"[{style}]{outcome.result}[/] {escape(outcome.name)}: {escape(outcome.reason or '')}")
+class Troubles:
+    """Prints on stderr which pictures were rejected, failed or can't be read, each once, up to a limit."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._logged = {event for notify in pipeline.notify if notify.to == "log:" for event in notify.on}
+        self._printed: set[str] = set()
+        self._has_more = False
+
+    def print(self, outcome: Outcome) -> None:
+        """Print the outcome if it is trouble, and final."""
+        is_trouble = outcome.result in ("rejected", "failed", "unreadable", "waiting")
+        if not is_trouble or outcome.again_after is not None or outcome.result in self._logged:
+            return
+        if outcome.name in self._printed or self._has_more:
+            return
+        if len(self._printed) == MOST_LINES:
+            self._has_more = True
+            messages.print("… and more: renditions list --status rejected (or failed)")
+            return
+        self._printed.add(outcome.name)
+        style = STATUS_STYLES.get(outcome.result, "red")
+        messages.print(f"[{style}]{outcome.result}[/] {escape(outcome.name)}: {escape(outcome.reason or '')}")
 
 
 def print_records(records: Iterable[Record]) -> None:

@@ -130,6 +130,11 @@ def bind(catalog: Catalog, claimant: Claimant) -> Binding:
             continue  # another process bound it meanwhile: compare again
 
 
+def check_binding(catalog: Catalog, claimant: Claimant) -> None:
+    """Raise what :func:`bind` would raise, and change nothing."""
+    _agree(catalog.read_binding(), claimant)
+
+
 def _agree(known: Binding | None, claimant: Claimant) -> Binding:
     if known is None:
         return Binding(

@@ -243,6 +243,8 @@ def _compare_missing(
     """Return the difference of a picture without a source object."""
     if record is None:
         return Difference(name, "keep", "there is no such picture")
+    if ask.renditions is not None:
+        return Difference(name, "keep", "it is gone, and only some renditions are asked for", record=record)
     if pipeline.source.on_delete == "keep" and ask.removal != "asked":
         is_noted = record.missing_since and not (record.is_decided and _is_owing(record))
         action: Action = "keep" if is_noted else "settle"

@@ -138,6 +138,10 @@ class Guard:
             return None
         if not self.is_output_bound:
             return "[output] store names another place, and no person has applied that yet"
+        return self.describe_loss(census)
+
+    def describe_loss(self, census: Census) -> str | None:
+        """Return a clause that says that the output store lost everything; None if it didn't."""
         if census.outputs_lost == census.outputs and census.outputs >= MANY:
             return f"none of {census.outputs:,} known outputs is in the output store"
         return None

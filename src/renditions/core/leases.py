@@ -182,6 +182,11 @@ def wish(catalog: Catalog, record: Record, wishes: Wishes) -> bool:
     return _change(catalog, replace(record, wishes=wishes))
 
 
+def permit_removal(catalog: Catalog, record: Record, until: datetime) -> bool:
+    """Store a person's permission to remove a missing picture; return whether that was possible."""
+    return _change(catalog, replace(record, removable_until=until))
+
+
 def _change(catalog: Catalog, record: Record) -> bool:
     try:
         # A worker that holds the lease loses it by this write, and reads the record again.

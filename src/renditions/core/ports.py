@@ -174,12 +174,17 @@ class Catalog(Protocol):
         ...
 
     def query(
-        self, status: Status | None = None, before: Place | None = None, prefix: str = ""
+        self,
+        status: Status | None = None,
+        before: Place | None = None,
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,
     ) -> Iterator[Record]:
         """Yield the records (of that status), newest timestamp first, in bounded memory as ``list`` does.
 
         Records of one moment are in descending order of their names' UTF-8 bytes. With ``before``, only
         those after that place in this order; with ``prefix``, only those whose names begin with it.
+        ``on_unreadable`` is called as in ``list``.
         """
         ...
 

@@ -8,7 +8,6 @@ picture needs it.
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +19,7 @@ from renditions.core.ask import PLAIN, Ask
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference, Outcome
 from renditions.core.guard import Census, Guard
-from renditions.core.ports import Store, StoredObject, Unreadable
+from renditions.core.ports import Catalog, Store, StoredObject, Unreadable
 from renditions.core.process import Process
 from renditions.core.verify import find
 from renditions.model.binding import Held
@@ -56,6 +55,10 @@ class Selection:
         """Return whether it selects every picture of any status."""
         return not (self.names or self.prefixes)
 
+    def has(self, record: Record | None) -> bool:
+        """Return whether the status of this record is selected."""
+        return self.status is None or (record is not None and record.status == self.status)
+
 
 EVERYTHING = Selection()
 
@@ -73,22 +76,25 @@ def plan(
     Pictures that need no work have the action ``keep``; missing ones with ``hold``
     until their removal is allowed; parts that can't be read with ``unreadable``. Nothing is changed.
     """
-    catalog = comparison.catalog
-    if selection.is_all:
-        parts = [_plan_below("", after, comparison, source, clock)]
-    else:
-        parts = [_plan_below(prefix, after, comparison, source, clock) for prefix in selection.prefixes]
-        for name in selection.names:
-            found = find(source, name) if comparison.pipeline.source.matches(name) else None
-            parts.append(iter([comparison.compare(name, found, catalog.get(name), clock())]))
-    for difference in itertools.chain.from_iterable(parts):
-        status = difference.record.status if difference.record else None
-        if selection.status in (None, status):
-            yield difference
+    prefixes = ("",) if selection.is_all else selection.prefixes
+    for prefix in prefixes:
+        yield from _plan_below(prefix, after, comparison, source, clock, selection)
+    # A person who names a missing picture intends its removal.
+    named = replace(comparison, ask=_allow(comparison.ask))
+    for name in selection.names:
+        found = find(source, name) if comparison.pipeline.source.matches(name) else None
+        record = comparison.catalog.get(name)
+        if selection.has(record):
+            yield named.compare(name, found, record, clock())
 
 
 def _plan_below(
-    prefix: str, after: str, comparison: Comparison, source: Store, clock: Callable[[], datetime]
+    prefix: str,
+    after: str,
+    comparison: Comparison,
+    source: Store,
+    clock: Callable[[], datetime],
+    selection: Selection,
 ) -> Iterator[Difference]:
     reported: list[Unreadable] = []  # a listing reports a part before it yields what is behind it
     unreadable: list[Unreadable] = []
@@ -98,7 +104,7 @@ def _plan_below(
     for name, found, record in _join(pictures, comparison.catalog.list(after, prefix, reported.append)):
         yield from _report(reported, unreadable)
         unreadable = [part for part in unreadable if name <= part.prefix or _is_within(name, part)]
-        if not any(_is_within(name, part) for part in unreadable):
+        if selection.has(record) and not any(_is_within(name, part) for part in unreadable):
             yield comparison.compare(name, found, record, clock())
     yield from _report(reported, unreadable)
 
@@ -134,6 +140,11 @@ def _join(
             found, record = next(pictures, None), next(records, None)
 
 
+def count_pictures(catalog: Catalog) -> int:
+    """Return how many pictures have a record."""
+    return sum(totals.pictures for totals in catalog.count().values())
+
+
 @dataclass(slots=True)
 class Summary:
     """The result of a sync."""
@@ -150,6 +161,8 @@ class Summary:
     """How many pictures have a problem that a person must solve."""
     held: list[Held] = field(default_factory=list)
     """Work that was held back until a person allows it."""
+    remarks: list[str] = field(default_factory=list)
+    """Facts that a person should know, though nothing is left to do."""
     interrupted: bool = False
 
     @property
@@ -175,8 +188,15 @@ class Order:
 
     ask: Ask = PLAIN
     selection: Selection = EVERYTHING
-    allows_removals: bool = False
-    """Whether a person allows the removal of every picture that is missing now."""
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether the run compares every picture."""
+        return self.selection == EVERYTHING
+
+    def limit(self, guard: Guard, catalog: Catalog) -> Guard:
+        """Return the guard for this order: where a run sees only some pictures, the catalog counts them."""
+        return guard if self.is_full else replace(guard, catalog_size=lambda: count_pictures(catalog))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +215,6 @@ class Run:
     on_outcome: Callable[[Outcome], None]
     """Receives each outcome, in the thread that syncs."""
     clock: Callable[[], datetime]
-    allows_removals: bool = False
-    """Whether a person allows the removal of every picture that is missing now."""
 
 
 def sync(run: Run) -> Summary:
@@ -256,9 +274,11 @@ class _Pass:
         census.end()
         if run.stop.is_set():
             return
-        held_removals = None if run.allows_removals else run.guard.judge_removals(census)
-        self._finish_share("removals", census.missing, held_removals, "hold")
-        if not run.guard.is_attended:
+        self._finish_share("removals", census.missing, run.guard.judge_removals(census), "hold")
+        if run.guard.is_attended:
+            lost = run.guard.describe_loss(census)
+            summary.remarks += [f"{lost}. They were made again."] if lost else []
+        else:
             held_restores = run.guard.judge_restores(census)
             self._finish_share("output", census.restores, held_restores, "restore")
         if self._has_blocked and self._has_freed:
@@ -295,7 +315,7 @@ class _Pass:
             for difference in self._run.differences()
             if (difference.action == "hold" if kind == "hold" else self._is_deferred(difference))
         )
-        ask = replace(self._run.ask, removal="allowed") if kind == "hold" else self._run.ask
+        ask = _allow(self._run.ask) if kind == "hold" else self._run.ask
         for ended in _process_all(self._run, share, ask):
             self._count(ended)
 
@@ -315,6 +335,11 @@ class _Pass:
             summary.results[ended.result] += 1
 
 
+def _allow(ask: Ask) -> Ask:
+    """Return the same ask, which also allows the removal of a missing picture."""
+    return replace(ask, removal="allowed") if ask.removal == "no" else ask
+
+
 def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Iterator[Outcome | Difference]:
     """Process differing pictures, several at a time; yield outcomes as they come, and unchanged ones.
 
@@ -332,7 +357,8 @@ def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Itera
             keys = frozenset((difference.keys or {}).values())
             while len(running) >= run.threads or not all(map(keys.isdisjoint, running.values())):
                 yield from _take_ended(running)
-            running[executor.submit(run.process, difference.name, ask)] = keys
+            asked = _allow(ask) if difference.action == "remove" else ask
+            running[executor.submit(run.process, difference.name, asked)] = keys
         while running:
             yield from _take_ended(running)
 

@@ -164,14 +164,7 @@ class SqliteCatalog:
         last = after
         while rows := self._read(_LIST, [last, prefix, _end_of(prefix), PAGE_ROWS]):
             for item, last in rows:
-                try:
-                    record = self._parse(item)
-                except CatalogFailed as error:
-                    if on_unreadable is None:
-                        raise
-                    on_unreadable(Unreadable(last, str(error)))
-                else:
-                    yield record
+                yield from self._parse_listed(last, item, on_unreadable)
 
     def owner_of(self, key: str) -> str | None:
         """See :meth:`Catalog.owner_of <renditions.core.ports.Catalog.owner_of>`."""
@@ -197,7 +190,11 @@ class SqliteCatalog:
         return written
 
     def query(
-        self, status: Status | None = None, before: Place | None = None, prefix: str = ""
+        self,
+        status: Status | None = None,
+        before: Place | None = None,
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,
     ) -> Iterator[Record]:
         """See :meth:`Catalog.query <renditions.core.ports.Catalog.query>`.
 
@@ -210,7 +207,7 @@ class SqliteCatalog:
         select = by_time if not prefix or self._has_many(values) else _OF_FEW_NAMES
         while rows := self._read(select, values | {"time": time, "name": name}):
             for item, time, name in rows:  # noqa: B007 - where the next page begins
-                yield self._parse(item)
+                yield from self._parse_listed(name, item, on_unreadable)
 
     def _has_many(self, values: Mapping[str, Any]) -> bool:
         ((count,),) = self._read(_COUNT, {**values, "most": MOST_SORTED})
@@ -239,6 +236,17 @@ class SqliteCatalog:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._reported(), self._lock, _transact(self._db):
             yield self._db
+
+    def _parse_listed(self, name: str, item: str, on_unreadable: OnUnreadable | None) -> Iterator[Record]:
+        """Yield the record of a listed row, or report that it can't be read."""
+        try:
+            record = self._parse(item)
+        except CatalogFailed as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(Unreadable(name, str(error)))
+        else:
+            yield record
 
     def _parse(self, item: str) -> Record:
         try:

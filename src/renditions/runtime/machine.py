@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from secrets import token_bytes
@@ -21,9 +22,9 @@ from renditions.core.binding import Standing
 from renditions.core.difference import Outcome, retry_pause
 from renditions.core.follow import Following, Hints, follow
 from renditions.core.guard import Guard, RemovalWindow
-from renditions.core.ports import Catalog
+from renditions.core.leases import permit_removal
 from renditions.core.process import Process
-from renditions.core.reconcile import Order, Run, Summary
+from renditions.core.reconcile import Order, Run, Selection, Summary, count_pictures
 from renditions.errors import RenditionsError, Superseded, UsageError
 from renditions.local.owners import Owner
 from renditions.local.pool import RenderPool
@@ -33,6 +34,9 @@ from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.runtime.parts import Parts, now
 
 EVERYTHING_ONCE = Order()
+
+PERMISSION_LASTS = timedelta(days=1)
+"""How long a person's permission to remove missing pictures counts."""
 
 TICK_SECONDS = 0.1
 """How often a watch checks for due pictures."""
@@ -78,15 +82,24 @@ def sync(
         Run(
             differences=lambda: parts.plan(ask=order.ask, selection=order.selection),
             process=process,
-            guard=guard,
+            guard=order.limit(guard, parts.catalog),
             ask=order.ask,
             threads=count_threads(workers),
             stop=stop,
             on_outcome=on_outcome,
             clock=now,
-            allows_removals=order.allows_removals,
         )
     )
+
+
+def allow_removals(parts: Parts, selection: Selection) -> int:
+    """Store a person's permission to remove the pictures that are missing now, and return their number.
+
+    Every process acts on it for a day, also a function elsewhere. Pictures that vanish later aren't covered.
+    """
+    until = now() + PERMISSION_LASTS
+    missing = (each.record for each in parts.plan(selection=selection) if each.action == "hold")
+    return sum(permit_removal(parts.catalog, record, until) for record in missing if record)
 
 
 def watch(
@@ -115,10 +128,13 @@ def watch(
             "use renditions sync, or renditions worker with a queue"
         )
     hints = Hints() if hints is None else hints
+    order = Order(Ask(verify=parts.default_verify(is_attended=False)))
     with closing(_take_hints(place.path, hints, stop)) as taken:
         following = Following(
             process=process,
-            sync_all=lambda: sync(parts, process, guard, workers=workers, stop=stop, on_outcome=on_outcome),
+            sync_all=lambda: sync(
+                parts, process, guard, workers=workers, stop=stop, on_outcome=on_outcome, order=order
+            ),
             removals=RemovalWindow(guard, lambda: count_pictures(parts.catalog)),
             threads=count_threads(workers),
             monotonic_seconds=time.monotonic,
@@ -165,11 +181,6 @@ def _own(owners: Path | None) -> Iterator[str]:
         return
     with Owner(owners) as owner:
         yield owner.id
-
-
-def count_pictures(catalog: Catalog) -> int:
-    """Return how many pictures have a record."""
-    return sum(totals.pictures for totals in catalog.count().values())
 
 
 def count_threads(workers: int) -> int:

@@ -17,8 +17,8 @@ from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from renditions.core import reconcile
-from renditions.core.ask import PLAIN, Ask
-from renditions.core.binding import Claimant, Standing, Start, bind
+from renditions.core.ask import PLAIN, Ask, Verify
+from renditions.core.binding import Claimant, Standing, Start, bind, check_binding
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference
 from renditions.core.guard import Guard
@@ -77,10 +77,7 @@ class Parts:
 
     def bind(self, start: Start) -> Standing:
         """Agree with the catalog on its binding; see :func:`renditions.core.binding.bind`."""
-        pipeline = self.attached
-        claimant = Claimant(
-            self.file, pipeline.source.store, pipeline.output.store, pipeline.generation, start
-        )
+        claimant = self._claimant(start)
         binding = bind(self.catalog, claimant)
         if start.sets_generation:
             self._register(binding)
@@ -105,6 +102,24 @@ class Parts:
             log.warning(
                 "%s. The output store doesn't list this catalog, so strays can't tell whose is what", error
             )
+
+    def check_binding(self, start: Start) -> None:
+        """Raise what ``bind`` would raise, and change nothing."""
+        check_binding(self.catalog, self._claimant(start))
+
+    def _claimant(self, start: Start) -> Claimant:
+        pipeline = self.attached
+        return Claimant(self.file, pipeline.source.store, pipeline.output.store, pipeline.generation, start)
+
+    def default_verify(self, *, is_attended: bool) -> Verify:
+        """Return how a full comparison checks outputs unless it is asked otherwise.
+
+        In a folder that is cheap. In a bucket it costs a request for each output: a person asks for it, and
+        unattended runs do it only with ``[output] verify = "always"``.
+        """
+        wanted = "schedule" if is_attended else self.pipeline.output.verify
+        is_cheap = isinstance(parse_store(self.pipeline.output.store, self.directory), FolderPlace)
+        return "quick" if wanted == "always" or (wanted == "schedule" and is_cheap) else "no"
 
     def make_guard(self, standing: Standing, *, is_attended: bool) -> Guard:
         """Return what holds back removals and restorations."""

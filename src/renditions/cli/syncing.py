@@ -1,0 +1,349 @@
+"""The commands that compare pictures with what is declared, and close the differences."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import typer
+
+from renditions.cli import display
+from renditions.cli.commands import (
+    INTERRUPTED,
+    WORKERS,
+    FileOption,
+    JsonOption,
+    WorkersOption,
+    app,
+    find_record,
+    opened,
+    stopping,
+)
+from renditions.core import reconcile
+from renditions.core.ask import PLAIN, Ask, Verify
+from renditions.core.binding import FOLLOWS, Standing, Start
+from renditions.core.difference import Difference, Outcome
+from renditions.core.leases import reopen, wish
+from renditions.core.reconcile import Order, Selection, Summary
+from renditions.core.verify import find
+from renditions.errors import UsageError
+from renditions.model.recipe import Focus
+from renditions.model.record import Record, Status
+from renditions.runtime.machine import allow_removals, open_workers
+from renditions.runtime.machine import sync as sync_parts
+from renditions.runtime.parts import Parts
+
+TROUBLE = 1
+HELD = 3
+TO_DO = 4
+
+NamesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME|PREFIX/]…", help="Only these pictures; a trailing slash means all below a folder."
+    ),
+]
+RenditionOption = Annotated[
+    list[str] | None, typer.Option("--rendition", help="Only this rendition; repeat it for more.")
+]
+StatusOption = Annotated[
+    Status | None, typer.Option("--status", help="Only pictures whose record has this status.")
+]
+VerifyOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--verify/--no-verify",
+        help="Check that outputs are there and unchanged (default: where they are in a folder).",
+    ),
+]
+VerifyContentOption = Annotated[
+    bool, typer.Option("--verify-content", help="Read every output and compare its hash.")
+]
+RebindOption = Annotated[
+    bool, typer.Option("--rebind", help="Hand the catalog over to this pipeline file and source.")
+]
+TakeOverOption = Annotated[
+    bool, typer.Option("--take-over", help="Replace the pipeline that a deployment set.")
+]
+UnattendedOption = Annotated[
+    bool,
+    typer.Option(
+        "--unattended",
+        help="No person reads the result (cron, units, containers): hold back what is unusual.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a sync runs and reports."""
+
+    workers: int
+    as_json: bool = False
+    is_attended: bool = True
+    is_strict: bool = False
+    """Whether what was rejected or failed in earlier runs counts too."""
+
+
+@app.command()
+def plan(  # noqa: PLR0913 - one for each option
+    context: typer.Context,
+    names: NamesArgument = None,
+    file: FileOption = None,
+    rendition: RenditionOption = None,
+    status: StatusOption = None,
+    *,
+    verify: VerifyOption = None,
+    verify_content: VerifyContentOption = False,
+    rebind: RebindOption = False,
+    take_over: TakeOverOption = False,
+    exit_code: Annotated[
+        bool,
+        typer.Option("--exit-code", help="Exit with 4 if there is something to do, 3 if it is held back."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what sync would do, and change nothing."""
+    start = Start(sets_generation=True, rebinds=rebind, takes_over=take_over)
+    with opened(context, file, read_only=True) as parts:
+        parts.check_binding(start)
+        how = _choose_verify(parts, verify, is_content=verify_content, is_attended=True)
+        order = make_order(parts, names, Ask(verify=how), rendition, status)
+        guard = order.limit(parts.preview_guard(), parts.catalog)
+        counts: Counter[str] = Counter()
+        held: list[str] = []
+        differences = reconcile.preview(lambda: parts.plan(ask=order.ask, selection=order.selection), guard)
+
+        def count() -> Iterator[Difference]:
+            for difference in differences:
+                counts[difference.action] += 1
+                if difference.action == "hold" and not held:
+                    held.append(difference.why)
+                if difference.action != "keep":
+                    yield difference
+
+        if as_json:
+            display.print_json_array(difference.to_item() for difference in count())
+        else:
+            display.print_plan(count(), counts)
+        for why in held:
+            display.print_held("removals", counts["hold"], why)
+    if exit_code:
+        raise typer.Exit(_plan_exit_code(counts))
+
+
+@app.command()
+def sync(  # noqa: PLR0913 - one for each option
+    context: typer.Context,
+    names: NamesArgument = None,
+    file: FileOption = None,
+    workers: WorkersOption = WORKERS,
+    rendition: RenditionOption = None,
+    status: StatusOption = None,
+    *,
+    verify: VerifyOption = None,
+    verify_content: VerifyContentOption = False,
+    removals: Annotated[
+        bool,
+        typer.Option(
+            "--allow-removals",
+            help="Allow for a day that the renditions of all pictures that are missing now are removed.",
+        ),
+    ] = False,
+    rebind: RebindOption = False,
+    take_over: TakeOverOption = False,
+    unattended: UnattendedOption = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 also for what failed in earlier runs.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring every picture's renditions up to date with the pipeline file."""
+    start = make_start(unattended=unattended, rebind=rebind, take_over=take_over)
+    if unattended and removals:
+        raise UsageError("--allow-removals is a person's permission: use it without --unattended")
+    with opened(context, file) as parts:
+        how = _choose_verify(parts, verify, is_content=verify_content, is_attended=not unattended)
+        order = make_order(parts, names, Ask(verify=how), rendition, status)
+        standing = parts.bind(start)
+        if removals:
+            allowed = allow_removals(parts, order.selection)
+            display.messages.print(f"Removals allowed for a day: {allowed:,}")
+        run(parts, standing, order, Manner(workers, as_json, not unattended, strict))
+
+
+@app.command()
+def retry(  # noqa: PLR0913 - one for each option
+    context: typer.Context,
+    names: NamesArgument = None,
+    status: Annotated[
+        Literal["failed", "rejected"] | None,
+        typer.Option(help="Which ones (default: failed, where none is named)."),
+    ] = None,
+    file: FileOption = None,
+    workers: WorkersOption = WORKERS,
+    rendition: RenditionOption = None,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make all outputs of the named pictures again.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check named pictures and make again what is missing or wrong; without names, try failed ones again."""
+    if force and not names:
+        raise UsageError("retry --force: name the pictures whose outputs will be made again")
+    with opened(context, file) as parts:
+        ask = Ask(verify="quick", is_retry=True, is_forced=force)
+        order = make_order(parts, names, ask, rendition, status if names else status or "failed")
+        standing = parts.bind(FOLLOWS)
+        reopened = sum(reopen(parts.catalog, record) for record in _find_undone(parts, order.selection))
+        if reopened or not names:
+            display.messages.print(f"{reopened:,} will be tried again")
+        run(parts, standing, order, Manner(workers, as_json))
+
+
+@app.command()
+def focus(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],
+    x: Annotated[
+        float | None,
+        typer.Argument(min=0, max=100, help="The point's distance from the left edge, in percent."),
+    ] = None,
+    y: Annotated[
+        float | None,
+        typer.Argument(min=0, max=100, help="The point's distance from the top edge, in percent."),
+    ] = None,
+    file: FileOption = None,
+    workers: WorkersOption = WORKERS,
+    *,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove the point instead.")] = False,
+) -> None:
+    """Set the point that renditions with gravity = "focus" keep when they cut a picture."""
+    point = Focus(x=x, y=y) if x is not None and y is not None else None
+    if clear == (x is not None) or (x is None) != (y is None):
+        raise UsageError("focus: expected a name with X and Y, or a name with --clear")
+    with opened(context, file) as parts:
+        if not any(each.gravity == "focus" for each in parts.pipeline.renditions.values()):
+            display.messages.print('[yellow]No rendition has gravity = "focus", so nothing will change.[/]')
+        record = find_record(parts, name)
+        standing = parts.bind(FOLLOWS)
+        if not wish(parts.catalog, record, replace(record.wishes, focus=point)):
+            raise UsageError(f"{name!r} is being processed; try again shortly")
+        run(parts, standing, Order(selection=Selection((name,))), Manner(workers))
+
+
+def make_start(*, unattended: bool, rebind: bool = False, take_over: bool = False) -> Start:
+    """Return what a command that applies the pipeline file may change about its catalog."""
+    if unattended and (rebind or take_over):
+        raise UsageError("--rebind and --take-over are a person's decision: use them without --unattended")
+    return Start(sets_generation=not unattended, rebinds=rebind, takes_over=take_over)
+
+
+def make_order(
+    parts: Parts,
+    names: list[str] | None,
+    ask: Ask = PLAIN,
+    renditions: list[str] | None = None,
+    status: Status | None = None,
+) -> Order:
+    """Return what a command was asked to do.
+
+    Raises:
+        UsageError: A picture or a rendition of this name isn't known.
+
+    """
+    selection = Selection.of(names or (), status)
+    for name in selection.names:
+        is_there = parts.pipeline.source.matches(name) and find(parts.source, name)
+        if not is_there and parts.catalog.get(name) is None:
+            raise UsageError(
+                f"there is no picture {name!r}, and no record of one. Check the name with renditions list; "
+                "a trailing slash selects all pictures below a folder"
+            )
+    for each in renditions or ():
+        if each not in parts.pipeline.renditions:
+            declared = ", ".join(parts.pipeline.renditions)
+            raise UsageError(f"--rendition: expected one of {declared}, found {each!r}")
+    return Order(replace(ask, renditions=frozenset(renditions) if renditions else None), selection)
+
+
+def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
+    """Sync with a progress bar, print the summary and exit with its code."""
+    guard = parts.make_guard(standing, is_attended=manner.is_attended)
+    troubles = display.Troubles(parts.pipeline)
+    with (
+        stopping() as stop,
+        display.show_progress("pictures", _count_work(parts, order), quiet=manner.as_json) as progress,
+        open_workers(parts, manner.workers, standing) as process,
+    ):
+
+        def tell(outcome: Outcome) -> None:
+            if outcome.again_after is None:
+                progress.advance(progress.task_ids[0])
+            troubles.print(outcome)
+
+        summary = sync_parts(
+            parts, process, guard, workers=manner.workers, stop=stop, on_outcome=tell, order=order
+        )
+    for remark in summary.remarks:
+        display.messages.print(f"[yellow]{remark}[/]")
+    for held in summary.held:
+        display.print_held(held.what, held.count, held.why)
+    if manner.as_json:
+        display.print_json(display.summary_item(summary))
+    else:
+        display.make_data_console().print(display.describe_summary(summary), soft_wrap=True)
+    if code := _sync_exit_code(summary, is_strict=manner.is_strict):
+        raise typer.Exit(code)
+
+
+def _count_work(parts: Parts, order: Order) -> int | None:
+    """Return how many pictures differ, for a progress bar on a terminal."""
+    if not display.messages.is_terminal:
+        return None
+    verify: Verify = "no" if order.ask.verify == "content" else order.ask.verify  # reading all twice is slow
+    differences = parts.plan(ask=replace(order.ask, verify=verify), selection=order.selection)
+    return sum(difference.action != "keep" for difference in differences)
+
+
+def _find_undone(parts: Parts, selection: Selection) -> Iterator[Record]:
+    """Yield the selected records that were rejected or failed."""
+    statuses: tuple[Status, ...] = (selection.status,) if selection.status else ("failed", "rejected")
+    for name in selection.names:
+        record = parts.catalog.get(name)
+        if record and record.status in statuses:
+            yield record
+    prefixes = ("",) if selection.is_all else selection.prefixes
+    for status, prefix in itertools.product(statuses, prefixes):
+        yield from parts.catalog.query(status, prefix=prefix)
+
+
+def _choose_verify(parts: Parts, verify: bool | None, *, is_content: bool, is_attended: bool) -> Verify:
+    """Return how outputs are checked: as the options say, or else by default."""
+    if is_content and verify is False:
+        raise UsageError("--verify-content and --no-verify exclude each other")
+    if is_content:
+        return "content"
+    if verify is None:
+        return parts.default_verify(is_attended=is_attended)
+    return "quick" if verify else "no"
+
+
+def _sync_exit_code(summary: Summary, *, is_strict: bool) -> int:
+    if summary.interrupted:
+        return INTERRUPTED
+    if summary.held:
+        return HELD
+    return TROUBLE if summary.has_trouble or (is_strict and summary.had_trouble) else 0
+
+
+def _plan_exit_code(counts: Counter[str]) -> int:
+    if counts["hold"]:
+        return HELD
+    if counts.total() - counts["keep"] - counts["unreadable"]:
+        return TO_DO
+    return TROUBLE if counts["unreadable"] else 0
