@@ -88,12 +88,15 @@ class Difference:
         } | ({"warning": self.warning} if self.warning else {})
 
 
+Result = Literal["done", "rejected", "failed", "removed", "held", "unreadable", "unchanged", "waiting"]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The outcome of processing one picture."""
 
     name: str
-    result: Literal["done", "rejected", "failed", "removed", "held", "unreadable", "unchanged", "waiting"]
+    result: Result
     reason: str | None = None
     again_after: timedelta | None = None
     """How long to wait before the next call; None if no further call is needed. One is needed if the

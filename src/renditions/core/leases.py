@@ -24,6 +24,9 @@ from renditions.model.record import Lease, Record
 CLOCKS_DIFFER_AT_MOST = timedelta(minutes=1)
 """The largest expected difference between the clocks of two machines."""
 
+PERMISSION_LASTS = timedelta(days=1)
+"""How long a person's permission to remove missing pictures counts."""
+
 ANSWER_LASTS = timedelta(seconds=5)
 """How long after the request the catalog's answer about a lease counts."""
 

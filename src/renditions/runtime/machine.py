@@ -11,18 +11,17 @@ import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
-from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from secrets import token_bytes
 
 from renditions.core import reconcile
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.binding import Standing
+from renditions.core.binding import Standing, hold
 from renditions.core.difference import Outcome, retry_pause
 from renditions.core.follow import Following, Hints, follow
 from renditions.core.guard import Guard, RemovalWindow
-from renditions.core.leases import permit_removal
+from renditions.core.leases import PERMISSION_LASTS, permit_removal
 from renditions.core.process import Process
 from renditions.core.reconcile import Order, Run, Selection, Summary, count_pictures
 from renditions.errors import RenditionsError, Superseded, UsageError
@@ -34,9 +33,6 @@ from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.runtime.parts import Parts, now
 
 EVERYTHING_ONCE = Order()
-
-PERMISSION_LASTS = timedelta(days=1)
-"""How long a person's permission to remove missing pictures counts."""
 
 TICK_SECONDS = 0.1
 """How often a watch checks for due pictures."""
@@ -129,12 +125,16 @@ def watch(
         )
     hints = Hints() if hints is None else hints
     order = Order(Ask(verify=parts.default_verify(is_attended=False)))
+
+    def sync_all() -> None:
+        summary = sync(parts, process, guard, workers=workers, stop=stop, on_outcome=on_outcome, order=order)
+        if not summary.interrupted:
+            hold(parts.catalog, summary.held, parts.notifiers)
+
     with closing(_take_hints(place.path, hints, stop)) as taken:
         following = Following(
             process=process,
-            sync_all=lambda: sync(
-                parts, process, guard, workers=workers, stop=stop, on_outcome=on_outcome, order=order
-            ),
+            sync_all=sync_all,
             removals=RemovalWindow(guard, lambda: count_pictures(parts.catalog)),
             threads=count_threads(workers),
             monotonic_seconds=time.monotonic,

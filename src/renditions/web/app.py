@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from renditions.core.ports import StoredObject
+from renditions.core.reconcile import preview
 from renditions.errors import RenditionsError
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.recipe import Focus
@@ -134,7 +135,9 @@ def _routes(api: _Api) -> list[BaseRoute]:
         Route("/renditions/{rendition}/{name:name}", api.read_rendition),
         Route("/retry", api.retry, methods=["POST"]),
         Route("/plan", api.show_plan),
+        Route("/removals/allow", api.allow_removals, methods=["POST"]),
         Route("/stats", api.show_stats),
+        Route("/status", api.show_status),
         Route("/formats", api.show_formats),
         Route("/health", _tell_health),
     ]
@@ -167,6 +170,7 @@ class _Api:
         return JSONResponse(describe_api(self._service.parts.pipeline, paths))
 
     async def make_upload(self, request: Request) -> Response:
+        self._service.insist_writable()
         body = await read_json(request)
         name, content_type, size_bytes, replace = check_body(
             body, {"name": str, "type": str, "size_bytes": int}, {"replace": False}
@@ -214,8 +218,16 @@ class _Api:
         (statuses,) = check_body(body, {}, {"statuses": ["failed"]})
         return JSONResponse(await run_in_threadpool(pictures.retry_pictures, self._service, statuses))
 
+    async def allow_removals(self, request: Request) -> Response:
+        (count,) = check_body(await read_json(request), {"count": int}, {})
+        return JSONResponse(await run_in_threadpool(pictures.allow_removals, self._service, count))
+
     def show_plan(self, _: Request) -> Response:
-        return JSONResponse(pictures.describe_plan(self._service.parts.plan()))
+        parts = self._service.parts
+        return JSONResponse(pictures.describe_plan(preview(parts.plan, parts.preview_guard())))
+
+    def show_status(self, request: Request) -> Response:
+        return _tagged_json(request, pictures.describe_status(self._service))
 
     def show_stats(self, request: Request) -> Response:
         return _tagged_json(request, pictures.count_totals(self._service))
@@ -234,14 +246,15 @@ class _Api:
     def demand_rendition(self, request: Request) -> Response:
         parameters = request.path_params
         with self._waiting.enter():
-            pictures.demand(self._service, parameters["rendition"], parameters["name"])
-        return self.read_rendition(request)
+            content = pictures.demand(self._service, parameters["rendition"], parameters["name"])
+        return self._answer_rendition(request, *content)
 
     def read_rendition(self, request: Request) -> Response:
         parameters = request.path_params
-        content, content_type, etag = pictures.read_rendition(
-            self._service, parameters["rendition"], parameters["name"]
-        )
+        content = pictures.read_rendition(self._service, parameters["rendition"], parameters["name"])
+        return self._answer_rendition(request, *content)
+
+    def _answer_rendition(self, request: Request, content: bytes, content_type: str, etag: str) -> Response:
         # The content of a URL with the ETag in it never changes.
         is_fixed = request.query_params.get("v") == etag
         declared = self._service.parts.pipeline.output.cache_control
@@ -276,6 +289,7 @@ class _LocalApi(_Api):
         return response
 
     async def receive_upload(self, request: Request) -> Response:
+        self._service.insist_writable()
         limit = self._service.parts.pipeline.accept.max_bytes + FORM_OVERHEAD_BYTES
         limited = Request(request.scope, limit_body(request, limit))
         with self._receiving.enter():

@@ -132,7 +132,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                     _query(
                         "again",
                         {"enum": ["true", "false"]},
-                        "Process it even if it was rejected or given up.",
+                        "Also if it was rejected or given up; missing and replaced outputs are made again.",
                     ),
                 ],
                 problems=(400, 403, 503),
@@ -180,7 +180,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/i/{rendition}/{name}": {
             "get": _operation(
                 "demandRendition",
-                "Download a rendition; one with `on_demand` is made first if it doesn't exist yet",
+                "Download a rendition; it is made first if it doesn't exist",
                 _BYTES,
                 parameters=[rendition, _NAME],
                 problems=(404, 416, 422, 503),
@@ -193,6 +193,25 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                 {"200": _json("How many", "Retried")},
                 body=_body("RetryRequest", is_required=False),
                 problems=(400, 403, 413, 415, 422),
+            )
+        },
+        "/removals/allow": {
+            "post": _operation(
+                "allowRemovals",
+                "Allow the removal of missing pictures that is held back",
+                {"200": _json("How many", "Allowed")},
+                body=_body("AllowRequest"),
+                problems=(400, 403, 409, 413, 415, 422),
+            )
+        },
+        "/status": {
+            "get": _operation(
+                "showStatus",
+                "Count pictures by status, and show what is held back",
+                {
+                    "200": _json("The status", "Status"),
+                    "304": {"description": "Not changed since the given ETag"},
+                },
             )
         },
         "/plan": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 import time
@@ -12,11 +13,13 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, get_args
 
-from renditions.core.ask import Ask, Verify
+from renditions.core.ask import Ask
+from renditions.core.binding import hold
 from renditions.core.difference import Difference
-from renditions.core.leases import reopen, wish
+from renditions.core.leases import PERMISSION_LASTS, permit_removal, reopen, wish
 from renditions.core.ports import IfMatch, Place
 from renditions.errors import Conflict, KeyRefused
+from renditions.model.binding import Held
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Pipeline, Wishes
 from renditions.model.recipe import Focus
@@ -30,8 +33,12 @@ CURSOR_PATTERN = r"^([0-9]{1,17})\.([\s\S]+)$"
 """A picture's place in a list: its time in microseconds of Unix time, and its name."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RESTORE = Ask(verify="quick", is_retry=True)
 _MOST_TRIES = 50
 _PAUSE_SECONDS = 0.1
+
+Content = tuple[bytes, str, str]
+"""The content of a file, its media type and its ETag."""
 
 MOST_PLANNED = 1_000
 """The most differences that a plan lists; it counts all."""
@@ -78,8 +85,8 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
     """
     if again and (record := service.parts.catalog.get(name)) and record.status != "done":
         reopen(service.parts.catalog, record)
-    verify: Verify = "quick" if again else "no"
-    outcome = service.process(name, Ask(removal="asked", verify=verify, is_retry=again))
+    ask = Ask(removal="asked", verify="content" if again else "no", is_retry=again)
+    outcome = service.process(name, ask)
     record = service.parts.catalog.get(name)
     return {**outcome.to_item(), "picture": show_picture(service, record) if record else None}
 
@@ -103,8 +110,8 @@ def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
     return get_picture(service, name)
 
 
-def demand(service: Service, rendition: str, name: str) -> None:
-    """Make a rendition with ``on_demand`` unless it exists, and wait for it."""
+def demand(service: Service, rendition: str, name: str) -> Content:
+    """Return a declared rendition; make it first if it is missing or was replaced."""
     declared = service.parts.pipeline.renditions.get(rendition)
     if declared is None:
         names = ", ".join(service.parts.pipeline.renditions)
@@ -112,15 +119,15 @@ def demand(service: Service, rendition: str, name: str) -> None:
     record = service.parts.catalog.get(name) or service.process(name).record
     if record is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
-    if record.find_output(rendition):
-        return
+    if content := _read_output(service, record, rendition):
+        return content
     if declared.on_demand and rendition not in record.wishes.demanded:
         _wish(service, name, lambda wishes: replace(wishes, demanded=(*wishes.demanded, rendition)))
     for _ in range(_MOST_TRIES):
-        outcome = service.process(name)
+        outcome = service.process(name, _RESTORE)
         record = outcome.record
-        if record and record.find_output(rendition):
-            return
+        if record and (content := _read_output(service, record, rendition)):
+            return content
         if outcome.again_after is None:
             why = (record and record.reason) or outcome.reason
             raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{name!r} can't become {rendition!r}: {why}")
@@ -150,6 +157,8 @@ def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, An
 def delete_picture(service: Service, name: str) -> None:
     """Delete a picture from the source, and with it its renditions and its record."""
     there = _head(service, name)
+    if there:
+        service.insist_writable()
     if there is None and service.parts.catalog.get(name) is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
     if there:
@@ -161,7 +170,7 @@ def delete_picture(service: Service, name: str) -> None:
     service.process(name, Ask(removal="asked"))
 
 
-def read_original(service: Service, name: str) -> tuple[bytes, str, str]:
+def read_original(service: Service, name: str) -> Content:
     """Return a picture's own content, its media type and its ETag."""
     got = service.parts.source.get(name) if _head(service, name) else None
     if got is None:
@@ -172,13 +181,58 @@ def read_original(service: Service, name: str) -> tuple[bytes, str, str]:
     return got[1], facts.content_type if facts else "application/octet-stream", got[0].etag
 
 
-def read_rendition(service: Service, rendition: str, name: str) -> tuple[bytes, str, str]:
-    """Return one rendition's content, its media type and its ETag."""
-    output = get_picture(service, name).find_output(rendition)
+def read_rendition(service: Service, rendition: str, name: str) -> Content:
+    """Return one rendition as it was made."""
+    if content := _read_output(service, get_picture(service, name), rendition):
+        return content
+    raise ApiError(HTTPStatus.NOT_FOUND, f"there is no rendition {rendition!r} of {name!r}")
+
+
+def _read_output(service: Service, record: Record, rendition: str) -> Content | None:
+    """Return a rendition; None if it is missing, or if another file was put in its place."""
+    output = record.find_output(rendition)
     got = service.parts.output.get(output.key) if output else None
     if output is None or got is None:
-        raise ApiError(HTTPStatus.NOT_FOUND, f"there is no rendition {rendition!r} of {name!r}")
-    return got[1], OUTPUT_FORMATS[output.format].content_type, got[0].etag
+        return None
+    stored, content = got
+    is_own = stored.etag == output.etag or hashlib.sha256(content).hexdigest() == output.sha256
+    return (content, OUTPUT_FORMATS[output.format].content_type, stored.etag) if is_own else None
+
+
+def describe_status(service: Service) -> dict[str, Any]:
+    """Return the number of pictures by status, what is held back, and whether the source is read-only."""
+    counted = service.parts.catalog.count()
+    binding = service.parts.catalog.read_binding()
+    return {
+        "by_status": {status: counted[status].pictures for status in STATUSES},
+        "held": [held.to_item() | {"summary": held.describe()} for held in (binding.held if binding else ())],
+        "read_only": service.parts.pipeline.source.read_only,
+    }
+
+
+def allow_removals(service: Service, count: int) -> dict[str, Any]:
+    """Permit the removal of the missing pictures for a day, and have them removed; return how many.
+
+    ``count`` is what the person saw. If more are missing by now, nothing is permitted.
+    """
+    catalog, now = service.parts.catalog, datetime.now(UTC)
+    binding = catalog.read_binding()
+    others = [held for held in (binding.held if binding else ()) if held.what != "removals"]
+    missing = sum(each.action == "hold" for each in service.parts.plan())
+    if missing > count:
+        hold(
+            catalog,
+            [*others, Held("removals", missing, f"{missing:,} pictures are gone from the source", now)],
+        )
+        detail = f"expected {missing:,}, the number of pictures that are missing now, found {count:,}"
+        raise ApiError(HTTPStatus.CONFLICT, detail, [("count", detail)])
+    hold(catalog, others)
+    allowed = 0
+    for each in service.parts.plan():
+        if each.action == "hold" and each.record:
+            allowed += permit_removal(catalog, each.record, now + PERMISSION_LASTS)
+            service.hint(each.name)
+    return {"allowed": allowed}
 
 
 def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from renditions.core.difference import Action
+from renditions.core.difference import Action, Result
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import STATUSES
@@ -122,12 +122,37 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
         "Outcome": _object(
             {
                 "name": TEXT,
-                "result": {"enum": ["done", "rejected", "failed", "removed", "unchanged", "waiting"]},
+                "result": {"enum": list(get_args(Result))},
                 "reason": {"type": ["string", "null"]},
                 "renditions": keys_by_rendition,
                 "picture": {"anyOf": [ref("Picture"), {"type": "null"}]},
             },
             ("name", "result", "reason", "renditions", "picture"),
+        ),
+        "AllowRequest": _object(
+            {"count": _COUNT | {"description": "The number of missing pictures, as /status shows it"}},
+            ("count",),
+            is_closed=True,
+        ),
+        "Allowed": _object({"allowed": _COUNT}, ("allowed",)),
+        "Status": _object(
+            {
+                "by_status": {"type": "object", "additionalProperties": _COUNT},
+                "held": _array(
+                    _object(
+                        {
+                            "what": {"enum": ["removals", "output"]},
+                            "count": _COUNT,
+                            "why": TEXT,
+                            "since": _TIME,
+                            "summary": TEXT,
+                        },
+                        ("what", "count", "why", "since"),
+                    )
+                ),
+                "read_only": {"type": "boolean", "description": "Whether uploads and deletions are refused"},
+            },
+            ("by_status", "held", "read_only"),
         ),
         "Focus": _object(focus, ("x", "y"), is_closed=True),
         "RetryRequest": _object({"statuses": _array({"enum": list(STATUSES)})}, (), is_closed=True),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from renditions.core.process import Process
 from renditions.runtime.parts import Parts
 from renditions.web.links import Links
 from renditions.web.live import Announcements
+from renditions.web.problems import ApiError
 
 
 @dataclass(frozen=True)
@@ -22,3 +24,12 @@ class Service:
     """Reports that something happened to a name, so that it is processed soon."""
     announcements: Announcements
     links: Links
+
+    def insist_writable(self) -> None:
+        """Raise ApiError (403) if pictures can't be uploaded and deleted, because the source is read-only."""
+        if self.parts.pipeline.source.read_only:
+            detail = (
+                "The source is read-only ([source] read_only): pictures can't be uploaded or deleted here. "
+                "Add or delete the files in the source itself"
+            )
+            raise ApiError(HTTPStatus.FORBIDDEN, detail)

@@ -3,6 +3,7 @@
 import { call, formatBytes, formatSeconds, insist } from './api.js';
 import { Gallery } from './gallery.js';
 import * as pictureView from './picture.js';
+import * as status from './status.js';
 import * as uploads from './uploads.js';
 
 const POLL_MS = 3000;
@@ -55,7 +56,7 @@ function tell({ name, picture }) {
   gallery.update(name, picture);
   uploads.tell(name, picture);
   pictureView.tell(name, picture);
-  totalsDue ??= setTimeout(() => { totalsDue = null; showTotals(); }, 300);
+  totalsDue ??= setTimeout(() => { totalsDue = null; showTotals(); status.show(); }, 300);
 }
 
 // Returns what is new among the newest pictures since the last check, the oldest first.
@@ -95,4 +96,5 @@ function poll() {
 }
 
 showTotals();
+status.show();
 listen();

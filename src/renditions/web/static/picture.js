@@ -1,6 +1,7 @@
 // One picture: its original beside its renditions.
 
 import { call, element, formatBytes, insist, path, readFormats, shownRenditions } from './api.js';
+import { canDelete } from './status.js';
 
 const dialog = document.querySelector('#picture');
 let opened = null;
@@ -40,7 +41,7 @@ function draw(picture, formats) {
       { class: 'actions' },
       element('button', { type: 'button', onclick: () => act('POST', `/pictures/${path(picture.name)}/process?again=true`) }, picture.status === 'done' ? 'Process again' : 'Try again'),
       element('a', { class: 'button', href: picture.links.original, download: '' }, 'Download the original'),
-      element('button', { type: 'button', onclick: () => remove(picture.name) }, 'Delete'),
+      ...(canDelete() ? [element('button', { type: 'button', onclick: () => remove(picture.name) }, 'Delete')] : []),
     ),
   );
 }
