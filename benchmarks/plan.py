@@ -1,8 +1,9 @@
 """``python -m benchmarks.plan``: what it costs to compare a source with its catalog.
 
 For 1,000, 10,000 and 100,000 pictures (empty files: a plan reads no pixel) with their records, and the
-same again without, ``reconcile.plan`` runs to its end in a fresh process. Time is to grow with the
-pictures, memory is not. The results go into ``docs/performance.md``.
+same again without, ``reconcile.plan`` runs to its end in a fresh process; with records also while it
+verifies four outputs of each picture. Time must grow with the pictures, and memory must not. The results go
+into ``docs/performance.md``.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchmarks.environments import ROOT
 from benchmarks.report import Table, describe_machine, replace_section, to_markdown, to_text, today
 from benchmarks.worker import peak_bytes
+from renditions.core.ask import Ask, Verify
 from renditions.core.comparison import Comparison
 from renditions.core.ports import StoredObject
 from renditions.core.reconcile import plan
@@ -44,28 +47,33 @@ _PIPELINE = Pipeline(
 def main() -> None:
     """Measure each size, print the table, and write it into the document."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.plan", description=__doc__)
+    parser.add_argument("--counts", type=int, nargs="+", default=_COUNTS, help="how many pictures")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
-    folder = parser.parse_args().measure
-    if folder:
-        print(json.dumps(_measure(folder)))
+    parser.add_argument("--verify", choices=("no", "quick"), default="no", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.measure:
+        print(json.dumps(_measure(asked.measure, asked.verify)))
         return
-    table: Table = [["pictures", "records", "found", "seconds", "µs per picture", "peak memory, MB"]]
-    for count in _COUNTS:
+    table: Table = [
+        ["pictures", "records", "verify", "found", "seconds", "µs per picture", "peak memory, MB"]
+    ]
+    for count in asked.counts:
         # A file system in memory, so that neither building nor planning measures the disk.
         with tempfile.TemporaryDirectory(dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as name:
             work = Path(name)
             _make_pictures(work / "source", count)
-            for recorded in (0, count):
-                if recorded:
+            for recorded, verify in ((0, "no"), (count, "no"), (count, "quick")):
+                if recorded and verify == "no":
                     _make_records(work)
-                table.append(_row(work, count, recorded))
+                table.append(_row(work, count, recorded, verify))
                 print(to_text([table[0], table[-1]]) if len(table) == 2 else to_text(table[-1:]), flush=True)
     text = f"`python -m benchmarks.plan`, {today()}, on {describe_machine()}.\n\n{to_markdown(table)}"
-    replace_section("plan", text)
+    if asked.counts == _COUNTS:
+        replace_section("plan", text)
 
 
-def _row(work: Path, count: int, recorded: int) -> list[str]:
-    command = [sys.executable, "-m", "benchmarks.plan", "--measure", str(work)]
+def _row(work: Path, count: int, recorded: int, verify: str) -> list[str]:
+    command = [sys.executable, "-m", "benchmarks.plan", "--measure", str(work), "--verify", verify]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     answer = json.loads(done.stdout)
     found = ", ".join(f"{number:,} {action}" for action, number in answer["actions"].items())
@@ -73,6 +81,7 @@ def _row(work: Path, count: int, recorded: int) -> list[str]:
     return [
         f"{count:,}",
         f"{recorded:,}",
+        verify,
         found,
         f"{seconds:.2f}",
         f"{1e6 * seconds / count:.0f}",
@@ -80,11 +89,12 @@ def _row(work: Path, count: int, recorded: int) -> list[str]:
     ]
 
 
-def _measure(work: Path) -> dict[str, object]:
+def _measure(work: Path, verify: Verify) -> dict[str, object]:
     """Plan once, in this process."""
     now = datetime.now(UTC)
     with SqliteCatalog(work / "catalog.db") as catalog:
-        comparison = Comparison(_PIPELINE, catalog, FolderStore(work / "output", create=True))
+        output = FolderStore(work / "output", create=True)
+        comparison = Comparison(_PIPELINE, catalog, output, ask=Ask(verify=verify))
         started = time.perf_counter()
         actions = Counter(
             difference.action
@@ -105,14 +115,23 @@ def _make_pictures(source: Path, count: int) -> None:
 
 
 def _make_records(work: Path) -> None:
+    """Write the records, and an empty file for each output."""
     now = datetime.now(UTC)
+    output = FolderStore(work / "output", create=True)
     with SqliteCatalog(work / "catalog.db") as catalog:
         for found in FolderStore(work / "source").list():
-            catalog.write(_record(found, now))
+            made = {}
+            for key in _PIPELINE.output_keys(found.key, found.etag).values():
+                path = work / "output" / key
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+                stored = output.head(key)
+                made[key] = stored.etag if stored else ""
+            catalog.write(_record(found, made, now))
 
 
-def _record(found: StoredObject, now: datetime) -> Record:
-    """Return the record of a picture of which everything is made."""
+def _record(found: StoredObject, made: Mapping[str, str], now: datetime) -> Record:
+    """Return the record of a picture of which everything is made; ``made`` has the outputs' ETags."""
     keys, fingerprints = _PIPELINE.output_keys(found.key, found.etag), _PIPELINE.fingerprints()
     return Record(
         name=found.key,
@@ -123,7 +142,7 @@ def _record(found: StoredObject, now: datetime) -> Record:
         rules=_PIPELINE.rules,
         original=Original(4_000_000, "jpeg", 4000, 3000, 1),
         outputs=tuple(
-            Output(name, key, "0-0-0", found.etag, fingerprints[name], "jpeg", 100_000, 1200, 900)
+            Output(name, key, made[key], found.etag, fingerprints[name], "jpeg", 0, 1200, 900)
             for name, key in keys.items()
         ),
     )
