@@ -175,5 +175,5 @@ def test_losing_every_output_is_said_and_made_good(folder: Path) -> None:
     assert not outputs(folder)
     ended = run(folder, "sync")
     assert ended.code == 0
-    assert "none of 24 known outputs" in ended.err
+    assert "None of 24 known outputs is in the output store: they were made again." in ended.err
     assert len(outputs(folder)) == 24

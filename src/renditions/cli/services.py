@@ -11,7 +11,8 @@ from rich.markup import escape
 
 from renditions.cli import display
 from renditions.cli.commands import WORKERS, FileOption, JsonOption, WorkersOption, app, opened, stopping
-from renditions.core.binding import FOLLOWS, Start
+from renditions.cli.syncing import UnattendedOption, make_start
+from renditions.core.binding import FOLLOWS
 from renditions.core.difference import Outcome
 from renditions.demo.folder import prepare
 from renditions.errors import UsageError
@@ -28,6 +29,7 @@ def watch(
     file: FileOption = None,
     workers: WorkersOption = WORKERS,
     *,
+    unattended: UnattendedOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Sync, then process pictures as they land in the folder, until Ctrl-C."""
@@ -41,7 +43,7 @@ def watch(
             display.print_outcome(outcome)
 
     with opened(context, file) as parts, stopping() as stop:
-        standing = parts.bind(Start(sets_generation=True))
+        standing = parts.bind(make_start(unattended=unattended))
         guard = parts.make_guard(standing, is_attended=False)
         with open_workers(parts, workers, standing) as process:
             display.messages.print(f"watching {escape(parts.pipeline.source.store)} (Ctrl-C to stop)")
@@ -49,7 +51,7 @@ def watch(
 
 
 @app.command()
-def serve(
+def serve(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     file: FileOption = None,
     workers: WorkersOption = WORKERS,
@@ -63,6 +65,7 @@ def serve(
         ),
     ] = None,
     *,
+    unattended: UnattendedOption = False,
     demo: Annotated[
         bool, typer.Option("--demo", help="Serve the demo's folder; create it first if it doesn't exist.")
     ] = False,
@@ -79,7 +82,8 @@ def serve(
         display.messages.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
         if token:
             display.messages.print(f"token: {escape(token)}")
-        serve_parts(parts, host=host, port=port, token=token, workers=workers, stop=stop)
+        start = make_start(unattended=unattended)
+        serve_parts(parts, start, host=host, port=port, token=token, workers=workers, stop=stop)
 
 
 @app.command()

@@ -24,7 +24,7 @@ from renditions.cli.commands import (
 )
 from renditions.core import reconcile
 from renditions.core.ask import PLAIN, Ask, Verify
-from renditions.core.binding import FOLLOWS, Standing, Start
+from renditions.core.binding import FOLLOWS, Standing, Start, hold
 from renditions.core.difference import Difference, Outcome
 from renditions.core.leases import reopen, wish
 from renditions.core.reconcile import Order, Selection, Summary
@@ -289,6 +289,8 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
         summary = sync_parts(
             parts, process, guard, workers=manner.workers, stop=stop, on_outcome=tell, order=order
         )
+    if order.is_full and not summary.interrupted:
+        hold(parts.catalog, summary.held, {} if manner.is_attended else parts.notifiers)
     for remark in summary.remarks:
         display.messages.print(f"[yellow]{remark}[/]")
     for held in summary.held:

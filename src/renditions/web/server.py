@@ -33,7 +33,14 @@ def make_token() -> str:
 
 
 def serve(
-    parts: Parts, *, host: str, port: int, token: str | None, workers: int, stop: threading.Event
+    parts: Parts,
+    start: Start,
+    *,
+    host: str,
+    port: int,
+    token: str | None,
+    workers: int,
+    stop: threading.Event,
 ) -> None:
     """Serve the page and the API, and process new pictures, until ``stop`` is set.
 
@@ -53,7 +60,7 @@ def serve(
         item = picture_item(parts.pipeline, links, record) if record else None
         announcements.tell({**outcome.to_item(), "picture": item})
 
-    standing = parts.bind(Start(sets_generation=True))
+    standing = parts.bind(start)
     guard = parts.make_guard(standing, is_attended=False)
     with open_workers(parts, workers, standing) as process:
 

@@ -1,0 +1,68 @@
+"""The command that shows a catalog's binding, and what is held back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+from rich.markup import escape
+
+from renditions.cli import display
+from renditions.cli.commands import FileOption, JsonOption, app, opened
+from renditions.model.binding import Binding
+from renditions.model.items import format_time
+from renditions.model.pipeline import Pipeline
+from renditions.model.record import Status
+
+
+@app.command()
+def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
+    """Show how many pictures have which status, what is held back, and what the catalog belongs to."""
+    with opened(context, file, read_only=True) as parts:
+        counts = {name: totals.pictures for name, totals in parts.catalog.count().items()}
+        binding = parts.catalog.read_binding()
+        if as_json:
+            display.print_json({"counts": counts} | _binding_item(binding))
+        else:
+            _print_status(counts, binding, parts.pipeline)
+
+
+def _binding_item(binding: Binding | None) -> dict[str, Any]:
+    """Return the JSON form of what a catalog belongs to; ``held`` only where no run has bound it yet."""
+    if binding is None:
+        return {"held": []}
+    return {
+        "held": [held.to_item() for held in binding.held],
+        "pipeline_file": binding.pipeline_file,
+        "source": binding.source,
+        "output": binding.output,
+        "generation": binding.generation_number,
+        "deployed_at": binding.deployed_at or None,
+        "former_outputs": list(binding.former_outputs),
+    }
+
+
+def _print_status(counts: Mapping[Status, int], binding: Binding | None, pipeline: Pipeline) -> None:
+    console = display.make_data_console()
+
+    def say(name: str, text: str) -> None:
+        console.print(f"[dim]{name:<14}[/] {escape(text)}", soft_wrap=True)
+
+    say("pictures", ", ".join(f"{number:,} {name}" for name, number in counts.items() if number) or "none")
+    if binding is None:
+        say("catalog", "no run has used it yet (renditions sync)")
+        return
+    for held in binding.held:
+        say("held back", f"{held.describe()} {display.HOW_TO_ALLOW[held.what]}")
+        say("", f"since {format_time(held.since)}")
+    say("pipeline file", binding.pipeline_file or "unknown")
+    setter = f"deployed at {binding.deployed_at}" if binding.deployed_at else "set by a person"
+    say("generation", f"{binding.generation_number}, {setter}")
+    say("source", binding.source)
+    say("output", binding.output)
+    if binding.output != pipeline.output.store:
+        say("", f"the pipeline file names {pipeline.output.store}; renditions sync applies it")
+    for place in binding.former_outputs:
+        say("former output", place)
+        say("", f"to delete what is left there: renditions strays --store {place} --delete /")

@@ -1,0 +1,191 @@
+"""What is held back, exit codes, and what a catalog belongs to, as a person meets them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from commands import RENDITIONS, draw, run, write_pipeline
+
+THUMB = '[renditions.thumb]\nwidth = 40\nkey = "{name}"\n'
+MANY = 24
+
+
+def fill(folder: Path, renditions: str = THUMB, more: str = "") -> None:
+    """Make a folder with 24 pictures and their renditions."""
+    write_pipeline(folder, renditions, more)
+    for number in range(MANY):
+        draw(folder / "inbox" / f"{number:02}.jpg", 64, 48, seed=number)
+    assert run(folder, "sync").code == 0
+
+
+def count_outputs(folder: Path) -> int:
+    return len(list((folder / "processed").glob("*.jpg")))
+
+
+def empty_source(folder: Path) -> None:
+    for path in (folder / "inbox").glob("*.jpg"):
+        path.unlink()
+
+
+def test_a_source_that_lost_everything_is_held_back_until_it_is_allowed(tmp_path: Path) -> None:
+    fill(tmp_path)
+    empty_source(tmp_path)
+    draw(tmp_path / "inbox" / "note.txt.png")
+    (tmp_path / "inbox" / "note.txt.png").unlink()
+    planned = run(tmp_path, "plan", "--exit-code")
+    assert planned.code == 3
+    assert f"{MANY} held back" in planned.out
+    held = run(tmp_path, "sync")
+    assert held.code == 3
+    assert "the source has no matching picture at all, and 24 are known" in held.err
+    assert "renditions sync --allow-removals" in held.err
+    assert count_outputs(tmp_path) == MANY
+    status = run(tmp_path, "status", "--json").data
+    assert status["counts"]["done"] == MANY
+    assert [(each["what"], each["count"]) for each in status["held"]] == [("removals", MANY)]
+    assert "held back" in run(tmp_path, "status").out
+    allowed = run(tmp_path, "sync", "--allow-removals")
+    assert allowed.code == 0
+    assert f"Removals allowed for a day: {MANY}" in allowed.err
+    assert count_outputs(tmp_path) == 0
+    assert run(tmp_path, "status", "--json").data["held"] == []
+
+
+def test_what_is_held_keeps_its_time_and_is_cleared_when_pictures_return(tmp_path: Path) -> None:
+    fill(tmp_path)
+    shutil.copytree(tmp_path / "inbox", tmp_path / "copy")
+    empty_source(tmp_path)
+    assert run(tmp_path, "sync").code == 3
+    first = run(tmp_path, "status", "--json").data["held"]
+    assert run(tmp_path, "sync").code == 3
+    assert run(tmp_path, "status", "--json").data["held"][0]["since"] == first[0]["since"]
+    shutil.copytree(tmp_path / "copy", tmp_path / "inbox", dirs_exist_ok=True)
+    assert run(tmp_path, "sync").code == 0
+    assert run(tmp_path, "status", "--json").data["held"] == []
+    assert count_outputs(tmp_path) == MANY
+
+
+def test_everything_else_is_done_while_removals_are_held(tmp_path: Path) -> None:
+    fill(tmp_path, more="")
+    file = tmp_path / "renditions.toml"
+    file.write_text(
+        file.read_text().replace("[source]", "[source]\nmax_removals = { pictures = 5, percent = 10 }")
+    )
+    for number in range(6):
+        (tmp_path / "inbox" / f"{number:02}.jpg").unlink()
+    draw(tmp_path / "inbox" / "new.jpg")
+    held = run(tmp_path, "sync", "--json")
+    assert held.code == 3
+    assert held.data["held"][0]["count"] == 6
+    assert held.data["processed"]["done"] == 1
+    assert "6 of 24 pictures are gone: more than 5, and more than 10 %" in held.err
+    assert count_outputs(tmp_path) == MANY + 1
+
+
+def test_exit_codes_of_sync_count_this_run_and_strict_counts_earlier_ones(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB)
+    draw(tmp_path / "inbox" / "good.jpg")
+    (tmp_path / "inbox" / "text.jpg").write_text("no picture")
+    assert run(tmp_path, "sync").code == 1
+    assert run(tmp_path, "sync").code == 0
+    assert run(tmp_path, "sync", "--strict").code == 1
+
+
+def test_plan_exits_with_4_if_there_is_something_to_do(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB)
+    draw(tmp_path / "inbox" / "good.jpg")
+    assert run(tmp_path, "plan").code == 0
+    assert run(tmp_path, "plan", "--exit-code").code == 4
+    assert run(tmp_path, "sync").code == 0
+    assert run(tmp_path, "plan", "--exit-code").code == 0
+
+
+def test_a_second_pipeline_file_on_one_catalog_is_refused(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB)
+    draw(tmp_path / "inbox" / "good.jpg")
+    assert run(tmp_path, "sync").code == 0
+    text = (tmp_path / "renditions.toml").read_text()
+    (tmp_path / "other.toml").write_text(text.replace("width = 40", "width = 50"))
+    for command in ("plan", "sync"):
+        refused = run(tmp_path, command, "-p", "other.toml")
+        assert refused.code == 2
+        assert "belongs to the pipeline file 'renditions.toml', not to 'other.toml'" in refused.err
+        assert "--rebind" in refused.err
+    assert run(tmp_path, "sync", "-p", "other.toml", "--rebind").code == 0
+    assert run(tmp_path, "sync").code == 2
+
+
+def test_unattended_runs_follow_the_file_in_force_and_never_set_it(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB)
+    draw(tmp_path / "inbox" / "good.jpg")
+    assert run(tmp_path, "sync", "--unattended").code == 0
+    write_pipeline(tmp_path, THUMB.replace("40", "50"))
+    refused = run(tmp_path, "sync", "--unattended")
+    assert refused.code == 2
+    assert "Another version of the pipeline file is in force" in refused.err
+    assert run(tmp_path, "sync").code == 0
+    assert run(tmp_path, "sync", "--unattended").code == 0
+    for option in ("--rebind", "--take-over", "--allow-removals"):
+        assert run(tmp_path, "sync", "--unattended", option).code == 2
+
+
+@pytest.mark.parametrize("command", ["watch", "sync"])
+def test_a_watch_with_an_old_file_stops_after_a_sync_with_a_new_one(tmp_path: Path, command: str) -> None:
+    """Two checkouts of one project share a catalog: the older one doesn't undo the newer one's work."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder, width in ((old, 40), (new, 50)):
+        folder.mkdir()
+        (folder / "renditions.toml").write_text(
+            f'[source]\nstore = "{tmp_path}/inbox"\n[output]\nstore = "{tmp_path}/processed"\n'
+            f'[catalog]\nstore = "sqlite:{tmp_path}/shared.db"\n[renditions.thumb]\nwidth = {width}\n'
+        )
+    (tmp_path / "inbox").mkdir()
+    draw(tmp_path / "inbox" / "a.jpg")
+    assert run(old, "sync").code == 0
+    if command == "sync":
+        assert run(new, "sync").code == 0
+        assert run(old, "sync", "--unattended").code == 2
+        return
+    watching = subprocess.Popen(
+        [RENDITIONS, "watch", "--json"], cwd=old, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert watching.stdout
+        draw(tmp_path / "inbox" / "b.jpg")
+        assert json.loads(watching.stdout.readline())["name"] == "b.jpg"
+        assert run(new, "sync").code == 0
+        draw(tmp_path / "inbox" / "a.jpg", seed=5)
+        _, err = watching.communicate(timeout=60)
+    finally:
+        if watching.poll() is None:
+            watching.send_signal(signal.SIGKILL)
+            watching.communicate()
+    assert watching.returncode == 2
+    assert "Another version of the pipeline file is in force" in err
+    time.sleep(1.1)
+    assert run(new, "sync").code == 0
+    assert run(new, "show", "a.jpg", "--json").data["processed_width"] == 50
+
+
+def test_status_names_former_outputs_and_how_to_delete_them(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB)
+    assert "no run has used it yet" in run(tmp_path, "status").out
+    draw(tmp_path / "inbox" / "good.jpg")
+    assert run(tmp_path, "sync").code == 0
+    file = tmp_path / "renditions.toml"
+    file.write_text(file.read_text().replace("./processed", "./elsewhere"))
+    assert run(tmp_path, "sync").code == 0
+    shown = run(tmp_path, "status").out
+    assert "renditions strays --store ./processed --delete /" in shown
+    status = run(tmp_path, "status", "--json").data
+    assert (status["pipeline_file"], status["output"], status["generation"]) == (
+        "renditions.toml", "./elsewhere", 1,
+    )  # fmt: skip
+    assert status["former_outputs"] == ["./processed"]

@@ -1,0 +1,137 @@
+"""Commands touch the pictures that they name, and no others."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from commands import draw, run, write_pipeline
+
+TWO = "[renditions.thumb]\nwidth = 200\n[renditions.large]\nwidth = 300\n"
+NAMES = ("cats/a.jpg", "cats/b.jpg", "dogs/c.jpg", "e.jpg")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_pipeline(tmp_path, TWO)
+    for number, name in enumerate(NAMES):
+        draw(tmp_path / "inbox" / name, seed=number)
+    return tmp_path
+
+
+@pytest.fixture
+def synced(folder: Path) -> Path:
+    assert run(folder, "sync").code == 0
+    return folder
+
+
+def listed(folder: Path, *arguments: str) -> list[str]:
+    return sorted(record["image_name"] for record in run(folder, "list", "--json", *arguments).data)
+
+
+def outputs(folder: Path) -> dict[str, int]:
+    root = folder / "processed"
+    return {
+        path.relative_to(root).as_posix(): path.stat().st_ino
+        for path in root.rglob("*.jpg")
+        if path.is_file()
+    }
+
+
+def test_plan_sync_and_list_take_names_and_prefixes(folder: Path) -> None:
+    assert [item["name"] for item in run(folder, "plan", "--json", "cats/", "e.jpg").data] == [
+        "cats/a.jpg", "cats/b.jpg", "e.jpg",
+    ]  # fmt: skip
+    assert run(folder, "sync", "cats/a.jpg").code == 0
+    assert listed(folder) == ["cats/a.jpg"]
+    assert run(folder, "sync", "dogs/", "e.jpg").code == 0
+    assert listed(folder) == ["cats/a.jpg", "dogs/c.jpg", "e.jpg"]
+    assert listed(folder, "cats/") == ["cats/a.jpg"]
+    assert listed(folder, "e.jpg", "dogs/") == ["dogs/c.jpg", "e.jpg"]
+    assert listed(folder, "e.jpg", "--status", "failed") == []
+
+
+@pytest.mark.parametrize("command", ["plan", "sync", "retry"])
+def test_an_unknown_picture_or_rendition_is_wrong_usage(synced: Path, command: str) -> None:
+    unknown = run(synced, command, "nothing.jpg")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "there is no picture 'nothing.jpg'" in unknown.err
+    assert "expected one of thumb, large" in run(synced, command, "e.jpg", "--rendition", "small").err
+
+
+def test_one_rendition_can_be_made_alone_and_the_rest_follows(folder: Path) -> None:
+    assert run(folder, "sync", "e.jpg", "--rendition", "thumb").code == 0
+    assert list(outputs(folder)) == ["e.jpg/thumb.jpg"]
+    assert [list(item["make"]) for item in run(folder, "plan", "--json", "e.jpg").data] == [["large"]]
+    assert run(folder, "sync", "e.jpg").code == 0
+    assert sorted(outputs(folder)) == ["e.jpg/large.jpg", "e.jpg/thumb.jpg"]
+
+
+def test_status_selects_by_the_record(synced: Path) -> None:
+    (synced / "inbox" / "text.jpg").write_text("no picture")
+    assert run(synced, "sync").code == 1
+    write_pipeline(synced, TWO.replace("200", "100"))
+    planned = run(synced, "plan", "--json", "--status", "rejected").data
+    assert [item["name"] for item in planned] == ["text.jpg"]
+    assert len(run(synced, "plan", "--json", "--status", "done").data) == len(NAMES)
+
+
+def test_a_named_picture_that_is_gone_is_removed_without_asking(synced: Path) -> None:
+    (synced / "inbox" / "e.jpg").unlink()
+    (synced / "inbox" / "dogs" / "c.jpg").unlink()
+    assert run(synced, "sync", "e.jpg", "--json").data["processed"] == {"removed": 1}
+    assert listed(synced) == ["cats/a.jpg", "cats/b.jpg", "dogs/c.jpg"]
+
+
+def test_retry_makes_missing_and_wrong_outputs_of_its_picture_again(synced: Path) -> None:
+    before = outputs(synced)
+    for name in ("cats/a.jpg", "cats/b.jpg"):
+        (synced / "processed" / name / "thumb.jpg").unlink()
+    assert run(synced, "retry", "cats/a.jpg").code == 0
+    after = outputs(synced)
+    assert before.keys() - after.keys() == {"cats/b.jpg/thumb.jpg"}
+    assert {key for key in after if after[key] != before[key]} == {"cats/a.jpg/thumb.jpg"}
+    (synced / "processed/e.jpg/thumb.jpg").write_bytes(b"rubbish")
+    assert run(synced, "retry", "e.jpg").code == 0
+    assert (synced / "processed/e.jpg/thumb.jpg").stat().st_size > 100
+
+
+def test_forced_retry_makes_all_outputs_of_its_picture_again(synced: Path) -> None:
+    before = outputs(synced)
+    assert run(synced, "retry", "e.jpg", "--force").code == 0
+    after = outputs(synced)
+    assert {key for key in after if after[key] != before[key]} == {"e.jpg/thumb.jpg", "e.jpg/large.jpg"}
+    assert run(synced, "retry", "--force").code == 2
+
+
+def test_retry_without_names_leaves_all_but_failed_pictures_alone(folder: Path) -> None:
+    (folder / "inbox" / "text.jpg").write_text("no picture")
+    assert run(folder, "sync", "text.jpg").code == 1
+    assert run(folder, "retry").code == 0
+    assert listed(folder) == ["text.jpg"]
+    assert run(folder, "retry", "--status", "rejected").code == 1
+    assert listed(folder) == ["text.jpg"]
+
+
+def test_focus_processes_its_picture_only(folder: Path) -> None:
+    write_pipeline(folder, '[renditions.cut]\nwidth = 20\nheight = 20\nfit = "cover"\ngravity = "focus"\n')
+    assert run(folder, "sync", "e.jpg").code == 0
+    assert run(folder, "focus", "e.jpg", "10", "10").code == 0
+    assert listed(folder) == ["e.jpg"]
+
+
+def test_records_that_cant_be_read_are_reported_and_skipped(synced: Path) -> None:
+    with sqlite3.connect(synced / "renditions.db") as db:
+        db.execute("UPDATE records SET item = '{}' WHERE name = 'e.jpg'")
+    ended = run(synced, "list", "--json")
+    assert (ended.code, len(ended.data)) == (0, 3)
+    assert "e.jpg" in ended.err
+    assert run(synced, "list", "cats/").code == 0
+    assert ("e.jpg", "unreadable") in {
+        (item["name"], item["action"]) for item in run(synced, "plan", "--json").data
+    }
+    draw(synced / "inbox" / "new.jpg")
+    assert run(synced, "sync").code == 1
+    assert "new.jpg" in listed(synced)
