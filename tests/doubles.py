@@ -15,6 +15,7 @@ from dataclasses import replace
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, Place, StoredObject
 from renditions.errors import Conflict, KeyRefused, KeyTaken
 from renditions.model.binding import Binding, HeldNotice
+from renditions.model.folding import EXACT, Folding
 from renditions.model.record import STATUSES, Notice, Record, Status
 from renditions.model.totals import Totals
 
@@ -22,9 +23,13 @@ MAX_KEY_BYTES = 1024
 
 
 class MemoryStore:
-    """A store with S3's rules: any key of 1 to 1,024 bytes, an ETag that is a hash of the content."""
+    """A store with S3's rules: any key of 1 to 1,024 bytes, an ETag that is a hash of the content.
 
-    def __init__(self) -> None:
+    With a ``folding`` it compares keys as some folders do, and keeps the first spelling.
+    """
+
+    def __init__(self, folding: Folding = EXACT) -> None:
+        self._folding = folding
         self._objects: dict[str, tuple[StoredObject, bytes]] = {}
         self._writers: dict[str, str] = {}
         self._registered: dict[str, str] = {}
@@ -40,7 +45,8 @@ class MemoryStore:
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
     ) -> Iterator[StoredObject]:
         with self._lock:
-            keys = [key for key in self._objects if key > after and key.startswith(prefix)]
+            keys = [there.key for there, _ in self._objects.values()]
+        keys = [key for key in keys if key > after and key.startswith(prefix)]
         keys.sort(key=str.encode)
         for key in keys:
             if found := self.head(key):
@@ -53,7 +59,7 @@ class MemoryStore:
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
         _check_key(key)
         with self._lock:
-            return self._objects.get(key)
+            return self._objects.get(self._folding(key))
 
     def put(
         self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
@@ -61,39 +67,45 @@ class MemoryStore:
         _check_key(key)
         etag = hashlib.sha256(content).hexdigest()[:32]
         with self._lock:
-            there = self._objects.get(key)
+            folded = self._folding(key)
+            there = self._objects.get(folded)
             expected = condition.etag if isinstance(condition, IfMatch) else None
             if (there[0].etag if there else None) != expected:
                 raise Conflict(f"{key!r} changed since it was read")
-            stored = StoredObject(key, etag, len(content))
-            self._objects[key] = stored, content
-            self._writers[key] = writer
-            self.headers_of[key] = self.headers
+            stored = StoredObject(there[0].key if there else key, etag, len(content))
+            self._objects[folded] = stored, content
+            self._writers[folded] = writer
+            self.headers_of[folded] = self.headers
         return stored
+
+    def folding(self) -> Folding:
+        return self._folding
 
     def has_folder(self, prefix: str) -> bool:
         return prefix in self.folders
 
     def writer_of(self, key: str) -> str | None:
-        return self._writers.get(key) or None
+        return self._writers.get(self._folding(key)) or None
 
     def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
         with self._lock:
-            there = self._objects.get(key)
+            folded = self._folding(key)
+            there = self._objects.get(folded)
             if there is None or there[0].etag != condition.etag:
                 raise Conflict(f"{key!r} changed since it was read")
-            self.headers_of[key] = self.headers
+            self.headers_of[folded] = self.headers
         return there[0]
 
     def delete(self, key: str, condition: IfMatch) -> None:
         _check_key(key)
         with self._lock:
-            there = self._objects.get(key)
+            folded = self._folding(key)
+            there = self._objects.get(folded)
             if there and there[0].etag != condition.etag:
                 raise Conflict(f"{key!r} changed since it was read")
-            self._objects.pop(key, None)
-            self._writers.pop(key, None)
-            self.headers_of.pop(key, None)
+            self._objects.pop(folded, None)
+            self._writers.pop(folded, None)
+            self.headers_of.pop(folded, None)
 
     def purge(self, key: str) -> int:
         return 0
@@ -108,7 +120,8 @@ class MemoryStore:
 class MemoryCatalog:
     """A catalog of records, with one owner for each claimed key."""
 
-    def __init__(self) -> None:
+    def __init__(self, folding: Folding = EXACT) -> None:
+        self._folding = folding
         self._records: dict[str, Record] = {}
         self._owners: dict[str, str] = {}
         self._binding: Binding | None = None
@@ -123,10 +136,10 @@ class MemoryCatalog:
         with self._lock:
             self._check_revision(record)
             for key in sorted(keys):
-                if (owner := self._owners.get(key, record.name)) != record.name:
+                if (owner := self._owners.get(self._folding(key), record.name)) != record.name:
                     raise KeyTaken(key, owner)
             self._release_claims(record.name)
-            self._owners |= dict.fromkeys(keys, record.name)
+            self._owners |= dict.fromkeys(map(self._folding, keys), record.name)
             written = record.raised()
             self._records[record.name] = written
         return written
@@ -159,7 +172,7 @@ class MemoryCatalog:
 
     def owner_of(self, key: str) -> str | None:
         """Return the picture that claims an output key."""
-        return self._owners.get(key)
+        return self._owners.get(self._folding(key))
 
     def query(
         self,
@@ -190,7 +203,7 @@ class MemoryCatalog:
 
     def _release_claims(self, name: str) -> None:
         stored = self._records.get(name)
-        for key in stored.claimed_keys() if stored else ():
+        for key in set(map(self._folding, stored.claimed_keys() if stored else ())):
             del self._owners[key]
 
 

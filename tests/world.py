@@ -205,6 +205,7 @@ class World:
             stop=threading.Event(),
             on_outcome=lambda _: None,
             clock=self.clock,
+            folding=self.output.folding,
         )
         return replace(run, **changes)
 

@@ -91,7 +91,7 @@ def test_a_catalog_of_the_first_version_gets_its_totals(path: Path) -> None:
             )
         counted = catalog.count()
         assert counted["done"].processing_microseconds == 3 * 59_999_999
-    execute(path, "DROP TABLE totals", "DROP TABLE binding", "PRAGMA user_version = 1")
+    execute(path, "DROP TABLE totals", "DROP TABLE binding", "DROP TABLE folding", "PRAGMA user_version = 1")
     with SqliteCatalog(path) as catalog:
         assert catalog.count() == counted
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import groupby, islice, takewhile
@@ -38,6 +38,7 @@ from renditions.aws.table import (
 from renditions.core.ports import OnUnreadable, Place, Unreadable
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
 from renditions.model.binding import Binding
+from renditions.model.folding import Folding
 from renditions.model.items import format_time
 from renditions.model.pipeline import CatalogPlace
 from renditions.model.record import STATUSES, Record, Status
@@ -431,9 +432,9 @@ def _pause(attempt: int) -> None:
 
 
 def open_catalog(
-    declared: CatalogPlace, _: Path, shared: Shared, *, read_only: bool
+    declared: CatalogPlace, _: Path, shared: Shared, *, read_only: bool, folding: Callable[[], Folding]
 ) -> AbstractContextManager[DynamoCatalog]:
     """Return the catalog of ``dynamodb:TABLE``, which must be there."""
-    del read_only
+    del read_only, folding
     table = declared.store.removeprefix("dynamodb:")
     return nullcontext(DynamoCatalog(shared.get(Clients).dynamodb, table, declared.key))

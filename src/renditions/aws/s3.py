@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from renditions.aws.clients import Clients, error_code, reported
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject
 from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused
+from renditions.model.folding import EXACT, Folding
 from renditions.model.pipeline import OutputPlace
 from renditions.model.places import S3Place
 from renditions.model.registry import Shared
@@ -107,6 +108,10 @@ class S3Store:
                     raise self._archived(key, error) from error
                 raise
         return StoredObject(key, _etag(answer), len(content)), content
+
+    def folding(self) -> Folding:
+        """Return that every difference between keys counts."""
+        return EXACT
 
     def put(
         self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""

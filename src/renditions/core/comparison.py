@@ -10,6 +10,7 @@ from renditions.core.ask import PLAIN, Ask
 from renditions.core.difference import Difference, Seen, compare, is_in_place
 from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.verify import UNVERIFIED, Look, find, verify
+from renditions.model.folding import EXACT
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
 
@@ -38,5 +39,6 @@ class Comparison:
         verification = UNVERIFIED
         if record and found and record.status != "processing" and is_in_place(pipeline, record):
             verification = verify(record, self.output, self.ask.verify, self.look_up)
-        seen = Seen(name, found, record, blocker, verification, is_key_free)
+        folding = self.output.folding() if blocker else EXACT
+        seen = Seen(name, found, record, folding, blocker, verification, is_key_free)
         return compare(pipeline, seen, now=now, is_gone=self.is_gone, ask=self.ask)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.ports import StoredObject
 from renditions.core.verify import UNVERIFIED, Verification
+from renditions.model.folding import EXACT, Folding
 from renditions.model.pipeline import NO_WISHES, Pipeline
 from renditions.model.record import Output, Record, Retired
 
@@ -130,6 +131,8 @@ class Seen:
     """The source object as it is now; None if it is gone or no longer matched."""
     record: Record | None
     """What the catalog holds of it."""
+    folding: Folding = EXACT
+    """How the output store compares keys."""
     blocker: Record | None = None
     """The record of ``record.blocked_by``, if that is set and has one."""
     verification: Verification = UNVERIFIED
@@ -308,7 +311,9 @@ def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | N
             return None
         case "rejected" if record.blocked_by is None:
             return "it is rejected"
-        case "rejected" if seen.blocker and not seen.blocker.claimed_keys().isdisjoint(keys.values()):
+        case "rejected" if seen.blocker and not seen.folding.are_apart(
+            seen.blocker.claimed_keys(), keys.values()
+        ):
             return "it is rejected"
         case "failed" if record.attempts >= MAX_ATTEMPTS:
             return "it was given up"

@@ -114,7 +114,13 @@ class Leases:
                 condition = IfMatch(there.etag) if there else IfAbsent()
 
     def delete(self, leased: Record, key: str) -> None:
-        """Delete an object that is no output any more, unless another worker wrote it meanwhile."""
+        """Delete an object that is no output any more, unless another worker wrote it meanwhile.
+
+        A folder that ignores case may know the object by the name of a present output: then it stays.
+        """
+        folding = self.output.folding()
+        if any(made.key != key and folding(made.key) == folding(key) for made in leased.outputs):
+            return
         while there := find(self.output, key):
             self._confirm(leased)
             try:

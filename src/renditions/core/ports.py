@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from renditions.model.binding import Binding
+from renditions.model.folding import Folding
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
 from renditions.model.record import Record, Status
@@ -93,6 +94,10 @@ class Store(Protocol):
 
     def has_folder(self, prefix: str) -> bool:
         """Return whether a folder of this name exists, even an empty one; false in stores without folders."""
+        ...
+
+    def folding(self) -> Folding:
+        """Return how keys are compared: two with one folded form are one object."""
         ...
 
     def put(

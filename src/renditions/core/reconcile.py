@@ -23,6 +23,7 @@ from renditions.core.ports import Catalog, Store, StoredObject, Unreadable
 from renditions.core.process import Process
 from renditions.core.verify import find
 from renditions.model.binding import Held
+from renditions.model.folding import EXACT, Folding
 from renditions.model.record import STATUSES, Record, Status
 
 MAX_PASSES = 4
@@ -215,6 +216,8 @@ class Run:
     on_outcome: Callable[[Outcome], None]
     """Receives each outcome, in the thread that syncs."""
     clock: Callable[[], datetime]
+    folding: Callable[[], Folding] = lambda: EXACT
+    """Returns how the output store compares keys."""
 
 
 def sync(run: Run) -> Summary:
@@ -346,6 +349,7 @@ def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Itera
     Two pictures that want the same output key are never in progress together, so that the later one in the
     order of names is always the one refused.
     """
+    folding = run.folding()
     running: dict[Future[Outcome], frozenset[str]] = {}
     with ThreadPoolExecutor(run.threads, thread_name_prefix="picture") as executor:
         for difference in differences:
@@ -354,7 +358,7 @@ def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Itera
             if difference.action == "keep":
                 yield difference
                 continue
-            keys = frozenset((difference.keys or {}).values())
+            keys = frozenset(map(folding, (difference.keys or {}).values()))
             while len(running) >= run.threads or not all(map(keys.isdisjoint, running.values())):
                 yield from _take_ended(running)
             asked = _allow(ask) if difference.action == "remove" else ask

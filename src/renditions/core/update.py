@@ -17,6 +17,7 @@ from renditions.core.leases import Leases
 from renditions.core.ports import IfAbsent, IfMatch, Renderer, Store, StoredObject
 from renditions.core.verify import find
 from renditions.errors import Failed, ForeignOutput, KeyTaken, Rejected
+from renditions.model.folding import Folding
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.original import Original
 from renditions.model.pipeline import NoticeEvent, Pipeline
@@ -34,7 +35,7 @@ class Begun:
     difference: Difference
     found: StoredObject
     claimed_before: frozenset[str]
-    """The keys that the record claimed before: their objects are ours."""
+    """The keys that the record claimed before, folded: their objects are ours."""
     foreign: Mapping[str, str] = field(default_factory=dict)
     """By rendition, the keys that hold a file which isn't ours: they are neither claimed nor written."""
 
@@ -63,11 +64,12 @@ class Updater:
         known = difference.record or Record(difference.name, "processing", now)
         known = replace(known, outputs=difference.refresh(known.outputs))
         old = self._in_place(known, now)
+        folding = self.output.folding()
         before = old.claimed_keys()
         keys = dict(difference.keys or {})
         if difference.is_partial:
             keys = {rendition: keys[rendition] for rendition in difference.make}
-        foreign = self._find_foreign(keys, before)
+        foreign = self._find_foreign(keys, frozenset(map(folding, before)), folding)
         wanted = {rendition: key for rendition, key in keys.items() if rendition not in foreign}
         fresh = self._freshen(old, difference, found, now)
         dropped = tuple(made for made in old.outputs if made not in fresh.outputs)
@@ -76,8 +78,8 @@ class Updater:
         pending = tuple(sorted((before | frozenset(wanted.values())) - stays))
         fresh = replace(fresh, retired=retired, refused_keys=tuple(sorted(foreign.values())))
         try:
-            if len(set(keys.values())) < len(keys):
-                raise _own_keys_collide(keys)
+            if len(set(map(folding, keys.values()))) < len(keys):
+                raise _own_keys_collide(keys, folding)
             begun = self.leases.take(replace(fresh, pending_keys=pending))
         except Rejected as refusal:
             if isinstance(refusal, KeyTaken) and self._is_about_to_go(refusal.owner):
@@ -89,7 +91,7 @@ class Updater:
             decided = self.decide(refused, "rejected", str(refusal))
             is_settled = not (decided.owed or decided.pending_keys)
             begun = self.leases.release(decided) if is_settled else self.leases.take(decided)
-        return Begun(begun, difference, found, before, foreign)
+        return Begun(begun, difference, found, frozenset(map(folding, before)), foreign)
 
     def make(self, begun: Begun) -> Record:
         """Render and write missing outputs, and finish.
@@ -190,14 +192,16 @@ class Updater:
         seconds = self.pipeline.output.keep_replaced
         return now + timedelta(seconds=seconds) if seconds else None
 
-    def _find_foreign(self, keys: Mapping[str, str], before: frozenset[str]) -> dict[str, str]:
+    def _find_foreign(
+        self, keys: Mapping[str, str], before: frozenset[str], folding: Folding
+    ) -> dict[str, str]:
         """Return the keys, by rendition, that aren't claimed yet and hold a file which isn't ours."""
         if self.pipeline.output.overwrite:
             return {}
         return {
             rendition: key
             for rendition, key in keys.items()
-            if key not in before and find(self.output, key) and self._is_foreign(key)
+            if folding(key) not in before and find(self.output, key) and self._is_foreign(key)
         }
 
     def _is_foreign(self, key: str) -> bool:
@@ -266,14 +270,14 @@ class Updater:
         difference = begun.difference
         key = (difference.keys or {})[rendition]
         old = difference.record.find_output(rendition) if difference.record else None
-        is_old_key = old and old.key == key and key in begun.claimed_before
+        was_claimed = self.output.folding()(key) in begun.claimed_before
         stored = self.leases.put(
             record,
             key,
             rendered.content,
-            IfMatch(old.etag) if old and is_old_key else IfAbsent(),
+            IfMatch(old.etag) if old and old.key == key and was_claimed else IfAbsent(),
             OUTPUT_FORMATS[rendered.format].content_type,
-            may_replace=key in begun.claimed_before or self.pipeline.output.overwrite,
+            may_replace=was_claimed or self.pipeline.output.overwrite,
         )
         return Output(
             rendition=rendition,
@@ -331,11 +335,12 @@ def _too_many_bytes(found: StoredObject, pipeline: Pipeline) -> str:
     return f"expected at most {pipeline.accept.max_bytes:,} bytes, found {found.size_bytes:,}"
 
 
-def _own_keys_collide(keys: Mapping[str, str]) -> Rejected:
+def _own_keys_collide(keys: Mapping[str, str], folding: Folding) -> Rejected:
     """Return the rejection of a picture with one key for two renditions."""
     taken: dict[str, str] = {}
     for rendition, key in keys.items():
-        if key in taken:
-            return Rejected(f"{taken[key]} and {rendition} would both write {key!r}")
-        taken[key] = rendition
+        folded = folding(key)
+        if folded in taken:
+            return Rejected(f"{taken[folded]} and {rendition} would both write {key!r}")
+        taken[folded] = rendition
     raise AssertionError("no two keys are the same")

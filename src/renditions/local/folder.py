@@ -24,6 +24,7 @@ from pathlib import Path
 
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject, Unreadable
 from renditions.errors import Conflict, KeyRefused, StoreFailed
+from renditions.local.probe import probe_folding
 from renditions.local.registrations import read_registrations, write_registration
 from renditions.local.tree import (
     ABSENT,
@@ -36,6 +37,7 @@ from renditions.local.tree import (
     read_status,
     walk,
 )
+from renditions.model.folding import EXACT, Folding
 from renditions.model.pipeline import OutputPlace
 from renditions.model.places import FolderPlace
 from renditions.model.registry import Shared
@@ -71,6 +73,7 @@ class FolderStore:
         self._rest_seconds = rest_seconds
         self._create = create
         self._swept = False
+        self._folding: Folding | None = None
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
@@ -154,6 +157,16 @@ class FolderStore:
             os.close(open_folder(root, parts))
             return True
         return False
+
+    def folding(self) -> Folding:
+        """See :meth:`Store.folding <renditions.core.ports.Store.folding>`. The first call makes probes."""
+        if self._folding is None:
+            try:
+                with closed(self._open_root(make=True)) as root, closed(self._open_work(root)) as work:
+                    self._folding = probe_folding(work)
+            except OSError:
+                return EXACT  # nothing can be written there now, so nothing collides
+        return self._folding
 
     def writer_of(self, key: str) -> str | None:
         """See :meth:`Store.writer_of <renditions.core.ports.Store.writer_of>`."""

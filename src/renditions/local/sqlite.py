@@ -10,15 +10,17 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from renditions.core.ports import OnUnreadable, Place, Unreadable
-from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, KeyTaken, UsageError
+from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, UsageError
+from renditions.local.claims import move_claims, rebuild_claims
 from renditions.model.binding import Binding
+from renditions.model.folding import EXACT, Folding
 from renditions.model.items import format_time
 from renditions.model.pipeline import CatalogPlace
 from renditions.model.places import parse_catalog
@@ -81,6 +83,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             GROUP BY status""",
     ),
     ("CREATE TABLE binding (id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, item TEXT NOT NULL)",),
+    ("CREATE TABLE folding (id INTEGER PRIMARY KEY, name TEXT NOT NULL)",),
 )
 """The migrations from each version to the next, each in one transaction. A catalog's version (``PRAGMA
 user_version``) is the number of its migrations.
@@ -100,10 +103,17 @@ class SqliteCatalog:
 
     Names and keys are compared by their UTF-8 bytes. A name without a UTF-8 form (from a file name that
     isn't UTF-8) raises ``CatalogFailed``.
+
+    Args:
+        path: The file; it is made if it is missing.
+        folding: Returns how the output store compares keys, when claims are first needed.
+
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, folding: Callable[[], Folding] = lambda: EXACT) -> None:
         self._path = path
+        self._find_folding = folding
+        self._folding: Folding | None = None
         self._lock = threading.Lock()
         with self._reported():
             self._db = sqlite3.connect(
@@ -133,28 +143,18 @@ class SqliteCatalog:
 
     def write(self, record: Record) -> Record:
         """See :meth:`Catalog.write <renditions.core.ports.Catalog.write>`."""
-        written = record.raised()
-        row = (
-            written.name,
-            written.revision,
-            written.status,
-            format_time(written.timestamp),
-            json.dumps(written.to_item(), separators=(",", ":")),
-        )
+        folding = self._fold()
         with self._transaction() as db:
             self._take_out(db, record)
-            _move_claims(db, record.name, record.claimed_keys())
-            db.execute(
-                "REPLACE INTO records (name, revision, status, timestamp, item) VALUES (?, ?, ?, ?, ?)", row
-            )
-            _add(db, written.status, Totals.of(written))
-        return written
+            move_claims(db, record.name, record.claimed_keys(), folding)
+            return _store(db, record)
 
     def delete(self, record: Record) -> None:
         """See :meth:`Catalog.delete <renditions.core.ports.Catalog.delete>`."""
+        folding = self._fold()
         with self._transaction() as db:
             self._take_out(db, record)
-            _move_claims(db, record.name, frozenset())
+            move_claims(db, record.name, frozenset(), folding)
             db.execute("DELETE FROM records WHERE name = ?", (record.name,))
 
     def list(
@@ -168,7 +168,7 @@ class SqliteCatalog:
 
     def owner_of(self, key: str) -> str | None:
         """See :meth:`Catalog.owner_of <renditions.core.ports.Catalog.owner_of>`."""
-        rows = self._read("SELECT name FROM claims WHERE key = ?", [key])
+        rows = self._read("SELECT name FROM claims WHERE key = ?", [self._fold()(key)])
         return rows[0][0] if rows else None
 
     def read_binding(self) -> Binding | None:
@@ -217,6 +217,19 @@ class SqliteCatalog:
         """See :meth:`Catalog.count <renditions.core.ports.Catalog.count>`. Every write updates the sums."""
         rows = self._read(f"SELECT status, {_SUMS} FROM totals")  # noqa: S608 - names of our own
         return dict.fromkeys(STATUSES, Totals()) | {status: Totals(*sums) for status, *sums in rows}
+
+    def _fold(self) -> Folding:
+        """Return how claims are compared; rebuild them if they are stored in another way."""
+        if self._folding is None:
+            folding = self._find_folding()
+            rows = self._read("SELECT name FROM folding")
+            if folding.name != (rows[0][0] if rows else EXACT.name):
+                with self._transaction() as db:
+                    for loser in rebuild_claims(db, folding, self._parse):
+                        self._take_out(db, loser)
+                        _store(db, loser)
+            self._folding = folding
+        return self._folding
 
     def _take_out(self, db: sqlite3.Connection, record: Record) -> None:
         """Subtract the stored record from the totals; raise Conflict if it has another revision."""
@@ -362,6 +375,21 @@ def _read_number(db: sqlite3.Connection, select: str) -> int:
     return int(number)
 
 
+def _store(db: sqlite3.Connection, record: Record) -> Record:
+    """Write the record under its next revision, which it returns, and add it to the totals."""
+    written = record.raised()
+    row = (
+        written.name,
+        written.revision,
+        written.status,
+        format_time(written.timestamp),
+        json.dumps(written.to_item(), separators=(",", ":")),
+    )
+    db.execute("REPLACE INTO records (name, revision, status, timestamp, item) VALUES (?, ?, ?, ?, ?)", row)
+    _add(db, written.status, Totals.of(written))
+    return written
+
+
 def _add(db: sqlite3.Connection, status: Status, totals: Totals) -> None:
     sums = astuple(totals)
     marks = ", ".join("?" * (1 + len(sums)))
@@ -369,20 +397,12 @@ def _add(db: sqlite3.Connection, status: Status, totals: Totals) -> None:
     db.execute(f"{insert} ON CONFLICT (status) DO UPDATE SET {_ADDED}", (status, *sums))
 
 
-def _move_claims(db: sqlite3.Connection, name: str, keys: frozenset[str]) -> None:
-    """Replace the keys that the record claims."""
-    held = {key for (key,) in db.execute("SELECT key FROM claims WHERE name = ?", (name,))}
-    for key in sorted(keys - held):
-        if row := db.execute("SELECT name FROM claims WHERE key = ?", (key,)).fetchone():
-            raise KeyTaken(key, row[0])
-        db.execute("INSERT INTO claims (key, name) VALUES (?, ?)", (key, name))
-    db.executemany("DELETE FROM claims WHERE key = ?", [(key,) for key in held - keys])
-
-
-def open_catalog(declared: CatalogPlace, directory: Path, _: Shared, *, read_only: bool) -> SqliteCatalog:
+def open_catalog(
+    declared: CatalogPlace, directory: Path, _: Shared, *, read_only: bool, folding: Callable[[], Folding]
+) -> SqliteCatalog:
     """Return the catalog of ``sqlite:FILE``; with ``read_only`` an empty one where there is no file."""
     path = parse_catalog(declared.store, directory)
     if path is None:
         raise UsageError(f"catalog.store: expected sqlite:FILE, found {declared.store!r}")
     is_missing = read_only and not path.exists()
-    return SqliteCatalog(Path(":memory:") if is_missing else path)
+    return SqliteCatalog(Path(":memory:") if is_missing else path, folding)

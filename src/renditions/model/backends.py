@@ -70,9 +70,10 @@ CATALOGS = (
         modules=("botocore",),
     ),
 )
-"""``opener(declared, directory, shared, *, read_only) -> AbstractContextManager[Catalog]``
+"""``opener(declared, directory, shared, *, read_only, folding) -> AbstractContextManager[Catalog]``
 
-With ``read_only``, a missing catalog isn't created: an empty one takes its place.
+With ``read_only``, a missing catalog isn't created: an empty one takes its place. ``folding`` returns
+how the output store compares keys.
 """
 
 NOTIFIERS = (

@@ -84,6 +84,7 @@ def sync(
             stop=stop,
             on_outcome=on_outcome,
             clock=now,
+            folding=parts.output.folding,
         )
     )
 

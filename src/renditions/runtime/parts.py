@@ -176,12 +176,15 @@ def open_parts(
     source, _, catalog, *targets = find_declared(pipeline)
     database = parse_catalog(catalog.url, directory)
     owners = database.with_name(f"{database.name}-owners") if database else None
-    with _load_opener(catalog)(pipeline.catalog, directory, shared, read_only=read_only) as opened:
+    place = _open_output(pipeline, directory, shared)
+    with _load_opener(catalog)(
+        pipeline.catalog, directory, shared, read_only=read_only, folding=place.folding
+    ) as opened:
         yield Parts(
             pipeline,
             directory,
             source=_load_opener(source)(parse_store(source.url, directory), None, shared),
-            output=_open_output(pipeline, directory, shared),
+            output=place,
             catalog=opened,
             notifiers={
                 notify.target: _load_opener(target)(target.url, shared)

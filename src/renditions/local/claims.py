@@ -1,0 +1,85 @@
+"""The claims table of a SQLite catalog: which picture has which output key.
+
+Keys are compared as the output store does. A catalog can be taken from one disk to another, and version 0.1
+knew no folding: the table is then rebuilt.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from renditions.errors import CatalogFailed, KeyTaken
+from renditions.model.folding import Folding
+from renditions.model.record import Record
+
+PAGE_ROWS = 200
+
+
+def move_claims(db: sqlite3.Connection, name: str, keys: frozenset[str], folding: Folding) -> None:
+    """Replace the keys that the record claims.
+
+    Raises:
+        KeyTaken: Another record claims one of them.
+
+    """
+    held = {key for (key,) in db.execute("SELECT key FROM claims WHERE name = ?", (name,))}
+    wanted = {folding(key): key for key in sorted(keys)}
+    for folded, key in wanted.items():
+        if folded in held:
+            continue
+        if row := db.execute("SELECT name FROM claims WHERE key = ?", (folded,)).fetchone():
+            raise KeyTaken(key, row[0])
+        db.execute("INSERT INTO claims (key, name) VALUES (?, ?)", (folded, name))
+    db.executemany("DELETE FROM claims WHERE key = ?", [(key,) for key in held - wanted.keys()])
+
+
+def rebuild_claims(
+    db: sqlite3.Connection, folding: Folding, parse: Callable[[str], Record]
+) -> Iterator[Record]:
+    """Fold all claims; yield the records that lose a key, without it and to be processed again.
+
+    Of two records that claim one folded key, the first by name keeps it. The caller has a transaction open,
+    and takes all records before it ends.
+    """
+    db.execute("CREATE TEMP TABLE folded (key TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID")
+    last = ""
+    page = "SELECT name, item FROM records WHERE name > ? ORDER BY name LIMIT ?"
+    while rows := db.execute(page, (last, PAGE_ROWS)).fetchall():
+        for last, item in rows:
+            try:
+                record = parse(item)
+            except CatalogFailed:  # a damaged row keeps what it claims
+                own = db.execute("SELECT key FROM claims WHERE name = ?", (last,)).fetchall()
+                _claim(db, last, frozenset(key for (key,) in own), folding)
+            else:
+                if lost := _claim(db, last, record.claimed_keys(), folding):
+                    yield _without(record, lost)
+    db.execute("DELETE FROM claims")
+    db.execute("INSERT INTO claims (key, name) SELECT key, name FROM folded")
+    db.execute("DROP TABLE folded")
+    db.execute("REPLACE INTO folding (id, name) VALUES (1, ?)", (folding.name,))
+
+
+def _claim(db: sqlite3.Connection, name: str, keys: frozenset[str], folding: Folding) -> frozenset[str]:
+    """Claim the keys that no earlier record has; return the others."""
+    lost = set()
+    for key in keys:
+        db.execute("INSERT OR IGNORE INTO folded VALUES (?, ?)", (folding(key), name))
+        (owner,) = db.execute("SELECT name FROM folded WHERE key = ?", (folding(key),)).fetchone()
+        if owner != name:
+            lost.add(key)
+    return frozenset(lost)
+
+
+def _without(record: Record, lost: frozenset[str]) -> Record:
+    return replace(
+        record,
+        goal="",
+        attempts=0,
+        lease=None,
+        outputs=tuple(output for output in record.outputs if output.key not in lost),
+        pending_keys=tuple(key for key in record.pending_keys if key not in lost),
+        retired=tuple(old for old in record.retired if old.place or old.key not in lost),
+    )

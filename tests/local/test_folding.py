@@ -1,0 +1,179 @@
+"""Output folders that ignore case or Unicode form: in memory, and on a real exFAT disk."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import unicodedata
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from commands import draw, run, write_pipeline
+from contract.catalogs import make_record
+from doubles import MemoryCatalog, MemoryStore
+from renditions.core.reconcile import sync
+from renditions.errors import KeyTaken
+from renditions.local.folder import REST_SECONDS, FolderStore
+from renditions.local.sqlite import SqliteCatalog
+from renditions.model.folding import EXACT, Folding
+from renditions.model.recipe import Rendition
+from world import World, make_pipeline
+
+IGNORES_CASE = Folding(ignores_case=True)
+IGNORES_FORM = Folding(ignores_form=True)
+IGNORES_BOTH = Folding(ignores_case=True, ignores_form=True)
+COMPOSED, DECOMPOSED = "Été.jpg", unicodedata.normalize("NFD", "Été.jpg")
+
+
+@pytest.mark.parametrize(
+    ("folding", "one", "other", "are_one"),
+    [
+        (EXACT, "A.jpg", "a.jpg", False),
+        (EXACT, COMPOSED, DECOMPOSED, False),
+        (IGNORES_CASE, "A.jpg", "a.jpg", True),
+        (IGNORES_CASE, COMPOSED, DECOMPOSED, False),
+        (IGNORES_FORM, COMPOSED, DECOMPOSED, True),
+        (IGNORES_FORM, "A.jpg", "a.jpg", False),
+        (IGNORES_BOTH, COMPOSED.upper(), DECOMPOSED.lower(), True),
+        (IGNORES_BOTH, "a.jpg", "b.jpg", False),
+    ],
+)
+def test_keys_are_folded_as_the_folder_compares_names(
+    folding: Folding, one: str, other: str, *, are_one: bool
+) -> None:
+    assert (folding(one) == folding(other)) is are_one
+    assert folding.are_apart([one], [other]) is not are_one
+
+
+def make_world() -> World:
+    return World(
+        pipeline=make_pipeline(thumb=Rendition(width=200, key="{key}")),
+        output=MemoryStore(IGNORES_CASE),
+        catalog=MemoryCatalog(IGNORES_CASE),
+    )
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_of_two_names_that_are_one_file_the_later_one_is_rejected(threads: int) -> None:
+    world = make_world()
+    for name in ("IMG_1.jpg", "img_1.jpg", "other.jpg"):
+        world.upload(name, name.encode())
+    sync(world.run(threads=threads))
+    records = {record.name: record for record in world.catalog.list()}
+    assert {name: record.status for name, record in records.items()} == {
+        "IMG_1.jpg": "done",
+        "img_1.jpg": "rejected",
+        "other.jpg": "done",
+    }
+    assert records["img_1.jpg"].blocked_by == "IMG_1.jpg"
+    assert "'IMG_1.jpg'" in (records["img_1.jpg"].reason or "")
+    assert sync(world.run()).results == {}, "a later sync has nothing to do"
+
+
+def test_deleting_the_rejected_picture_leaves_the_others_output() -> None:
+    world = make_world()
+    for name in ("IMG_1.jpg", "img_1.jpg"):
+        world.upload(name, name.encode())
+    sync(world.run())
+    world.remove("img_1.jpg")
+    assert sync(world.run()).results == {"removed": 1}
+    assert world.output.head("IMG_1.jpg")
+    world.check_promise()
+
+
+def test_a_key_that_changes_its_case_only_keeps_its_file() -> None:
+    world = make_world()
+    world.upload("a.jpg", b"a")
+    sync(world.run())
+    world.pipeline = make_pipeline(thumb=Rendition(width=200, key="A.jpg"))
+    sync(world.run())
+    assert [found.key for found in world.output.list()] == ["a.jpg"]
+    assert sync(world.run()).results == {}
+    assert not world.output.writer_of("a.jpg")
+
+
+def test_two_renditions_of_one_picture_in_one_file_are_rejected() -> None:
+    world = make_world()
+    world.pipeline = make_pipeline(
+        thumb=Rendition(width=20, key="A/{key}"), large=Rendition(width=90, key="a/{key}")
+    )
+    world.upload("a.jpg", b"a")
+    sync(world.run())
+    (record,) = world.catalog.list()
+    assert (record.status, record.reason) == ("rejected", "thumb and large would both write 'a/a.jpg'")
+
+
+def test_claims_are_rebuilt_when_a_catalog_comes_to_a_folder_that_ignores_case(tmp_path: Path) -> None:
+    path = tmp_path / "renditions.db"
+    with SqliteCatalog(path) as catalog:
+        first = catalog.write(make_record("A.jpg", outputs=("A.jpg", "A2.jpg")))
+        second = catalog.write(make_record("a.jpg", outputs=("a.jpg", "b.jpg")))
+        assert catalog.owner_of("a.jpg") == "a.jpg"
+    for _ in range(2):
+        with SqliteCatalog(path, lambda: IGNORES_CASE) as catalog:
+            assert catalog.owner_of("a.JPG") == "A.jpg"
+            assert catalog.get("A.jpg") == first
+            reopened = catalog.get("a.jpg")
+            assert reopened
+            assert (reopened.goal, reopened.revision) == ("", second.revision + 1)
+            assert reopened.claimed_keys() == {"b.jpg"}
+            with pytest.raises(KeyTaken) as taken:
+                catalog.write(replace(reopened, pending_keys=("a.jpg",)))
+            assert (taken.value.key, taken.value.owner) == ("a.jpg", "A.jpg")
+    with SqliteCatalog(path) as catalog:
+        assert (catalog.owner_of("A2.jpg"), catalog.owner_of("a2.jpg")) == ("A.jpg", None)
+        catalog.write(make_record("c.jpg", outputs=("a.jpg",)))
+
+
+def test_this_folder_is_probed_once_and_has_no_leftover_files(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "out", create=True)
+    assert store.folding() == store.folding()
+    assert not list(store.list())
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["lock"]
+
+
+@contextmanager
+def mounted_exfat(folder: Path) -> Iterator[Path]:
+    """Yield an empty exFAT disk."""
+    disk, image = folder / "exfat", folder / "exfat.image"
+    disk.mkdir()
+    with image.open("wb") as file:
+        file.truncate(32 << 20)
+    with ExitStack() as stack:
+        try:
+            call("mkfs.exfat", image)
+            device = call("losetup", "--find", "--show", image).strip()
+            stack.callback(call, "losetup", "--detach", device)
+            call("mount.exfat-fuse", device, disk)
+            stack.callback(call, "umount", disk)
+        except (FileNotFoundError, subprocess.CalledProcessError):
+            pytest.skip("output folders on exFAT are NOT tested: exFAT can't be mounted here")
+        yield disk
+
+
+def call(*command: str | Path) -> str:
+    """Run a command of the system; return what it prints."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_on_exfat_two_pictures_never_share_an_output(tmp_path: Path) -> None:
+    with mounted_exfat(tmp_path) as disk:
+        assert FolderStore(disk).folding().ignores_case
+        write_pipeline(tmp_path, '[renditions.thumb]\nwidth = 40\nkey = "{key}"')
+        file = tmp_path / "renditions.toml"
+        file.write_text(file.read_text().replace("./processed", "./exfat/out"))
+        draw(tmp_path / "inbox/IMG_1.jpg", seed=1)
+        draw(tmp_path / "inbox/img_1.jpg", seed=2)
+        time.sleep(REST_SECONDS)
+        first = run(tmp_path, "sync")
+        assert first.code == 1
+        assert "'IMG_1.jpg'" in first.err
+        shown = (disk / "out/IMG_1.jpg").read_bytes()
+        (tmp_path / "inbox/img_1.jpg").unlink()
+        assert run(tmp_path, "sync").code == 0
+        assert (disk / "out/IMG_1.jpg").read_bytes() == shown
+        assert run(tmp_path, "sync").out.startswith("Nothing to do")
