@@ -21,8 +21,8 @@ from contract.folders import USES, limited, names_in, open_descriptors
 from contract.stores import keys, put
 from renditions.core.ports import IfAbsent, IfMatch
 from renditions.errors import Conflict, StoreFailed
-from renditions.local import folder as folder_module
 from renditions.local.folder import FolderStore
+from renditions.local.work import written
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ def test_a_writer_keeps_its_unfinished_file_locked(root: Path) -> None:
     put(FolderStore(root), "a")
     work = os.open(root / ".renditions", os.O_RDONLY)
     try:
-        with folder_module._written(work, b"content") as (part, _):
+        with written(work, b"content") as (part, _):
             put(FolderStore(root), "b")
             assert (root / ".renditions" / os.fsdecode(part)).read_bytes() == b"content"
         assert names_in(root / ".renditions") == ["lock"]

@@ -11,13 +11,11 @@ skips them with a warning.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sqlite3
 import stat
 import sys
 import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +26,7 @@ from renditions.local.probe import probe_folding
 from renditions.local.registrations import read_registrations, write_registration
 from renditions.local.tree import (
     ABSENT,
+    OPEN_FILE,
     OPEN_FOLDER,
     WORK_FOLDER,
     absence,
@@ -37,6 +36,7 @@ from renditions.local.tree import (
     read_status,
     walk,
 )
+from renditions.local.work import locked, sweep, written
 from renditions.model.folding import EXACT, Folding
 from renditions.model.pipeline import OutputPlace
 from renditions.model.places import FolderPlace
@@ -49,7 +49,6 @@ READ_ATTEMPTS = 5
 """How often the store reads a file that changes while it is read."""
 
 _WRITER = "user.renditions.writer"
-_OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _FOLDER_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno.EPERM)
 
 
@@ -110,7 +109,7 @@ class FolderStore:
             if not stat.S_ISREG(read_status(root, parts).st_mode):
                 return None
             with closed(open_folder(root, parts[:-1])) as folder:
-                file = os.open(parts[-1], _OPEN_FILE, dir_fd=folder)
+                file = os.open(parts[-1], OPEN_FILE, dir_fd=folder)
             with open(file, "rb") as reader:  # noqa: PTH123 - a descriptor has no path
                 for _ in range(READ_ATTEMPTS):
                     before = os.fstat(file)
@@ -138,11 +137,11 @@ class FolderStore:
             self._reported(key),
             closed(self._open_root(make=True)) as root,
             closed(self._open_work(root)) as work,
-            _written(work, content) as (part, file),
+            written(work, content) as (part, file),
         ):
             if writer:
                 _mark(file, writer)
-            with _locked(work):
+            with locked(work):
                 _check(root, parts, key, condition)
                 folder = _make_folders(root, parts[:-1], key)
                 with closed(folder):
@@ -173,7 +172,7 @@ class FolderStore:
         parts = parse_key(key)
         with self._reported(key), suppress(_NotMade), absence(), closed(self._open_root()) as root:
             with closed(open_folder(root, parts[:-1])) as folder:
-                file = os.open(parts[-1], _OPEN_FILE, dir_fd=folder)
+                file = os.open(parts[-1], OPEN_FILE, dir_fd=folder)
             with closed(file):
                 return _read_mark(file)
         return None
@@ -190,7 +189,7 @@ class FolderStore:
             suppress(_NotMade),
             closed(self._open_root()) as root,
             closed(self._open_work(root)) as work,
-            _locked(work),
+            locked(work),
         ):
             with absence():
                 status = read_status(root, parts)
@@ -213,7 +212,7 @@ class FolderStore:
             self._reported(),
             closed(self._open_root(make=True)) as root,
             closed(self._open_work(root)) as work,
-            _locked(work),
+            locked(work),
         ):
             write_registration(work, catalog_id, text)
 
@@ -261,7 +260,7 @@ class FolderStore:
                 f"{where} is not a folder: temporary files are kept under this name, so move it away"
             ) from None
         if not self._swept:
-            _sweep(work)
+            sweep(work)
             self._swept = True
         return work
 
@@ -346,58 +345,6 @@ def _remove_empty(root: int, parts: Sequence[bytes]) -> None:
                 return
             if error.errno not in ABSENT:
                 raise
-
-
-@contextmanager
-def _locked(work: int) -> Iterator[None]:
-    """Hold the store's lock, against threads and processes alike."""
-    with closed(os.open(b"lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666, dir_fd=work)) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            # Closing isn't enough if another thread forked meanwhile: the child has the lock open too.
-            fcntl.flock(lock, fcntl.LOCK_UN)
-
-
-@contextmanager
-def _written(work: int, content: bytes) -> Iterator[tuple[bytes, int]]:
-    """Write the content to a new file in the working folder; yield its name and descriptor.
-
-    Its writer keeps the file locked. A file that can be locked is a dead writer's:
-
-        A  [create, lock] write     …killed: the kernel unlocks…
-        B                                                        [can be locked: remove]
-
-    The steps in brackets happen under the store's lock, so no process sees a file before it is locked.
-    """
-    name = f"{uuid.uuid4().hex}.part".encode()
-    with _locked(work):
-        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=work)
-        fcntl.flock(file, fcntl.LOCK_EX)
-    with os.fdopen(file, "wb") as writer:
-        try:
-            writer.write(content)
-            writer.flush()
-            os.fsync(file)
-            yield name, file
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=work)
-
-
-def _sweep(work: int) -> None:
-    """Remove the unfinished files of processes that have ended."""
-    with _locked(work):
-        with os.scandir(work) as entries:
-            names = [os.fsencode(entry.name) for entry in entries if entry.name.endswith(".part")]
-        for name in names:
-            with suppress(FileNotFoundError), closed(os.open(name, _OPEN_FILE, dir_fd=work)) as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                os.unlink(name, dir_fd=work)
 
 
 def open_store(place: FolderPlace, output: OutputPlace | None, _: Shared) -> FolderStore:

@@ -25,6 +25,7 @@ MAX_NAME_BYTES = 255
 """The longest name in the file systems of Linux and macOS (NAME_MAX)."""
 MAX_KEY_BYTES = 4095
 """Longer paths can't be opened by name (PATH_MAX)."""
+OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The error numbers for a path that doesn't exist, or that leads through a file or a link."""
