@@ -24,6 +24,7 @@
     │   └── NotifyFailed        a notice couldn't be delivered
     │       └── NotifyRefused     and can't be until a person changes something
     ├── BindingRefused        the catalog belongs to another pipeline file, source or deployment
+    ├── CatalogLost           the catalog is empty, and the outputs are there: adopt them first
     ├── Superseded            a newer pipeline is in force: this process must not write any more
     └── Conflict              another process changed the record or object meanwhile: read it again
 
@@ -232,6 +233,14 @@ class BindingRefused(RenditionsError):
 
     code = "other-pipeline"
     exit_code = 2
+    http_status = 409
+
+
+class CatalogLost(RenditionsError):
+    """The catalog is empty, and most wanted outputs are files that it doesn't know."""
+
+    code = "catalog-lost"
+    exit_code = 3
     http_status = 409
 
 

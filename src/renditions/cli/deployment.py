@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
 from renditions.cli.packaging import ArchitectureOption, PythonOption, load_for_lambda, warn_of_size
+from renditions.cli.questions import ask
 from renditions.deploy.bundle import build
 from renditions.deploy.terraform import BUNDLE, Deployment, find_program
 from renditions.deploy.wheels import Target
@@ -43,7 +43,7 @@ def deploy(
     deployment.write(pipeline, target)
     warn_of_size(build(pipeline, deployment.folder / BUNDLE, target))
     if deployment.plan():
-        _ask("Apply this?", yes=yes)
+        ask("Apply this?", yes=yes)
         deployment.apply()
     outputs = deployment.read_outputs()
     if as_json:
@@ -68,7 +68,7 @@ def destroy(
     if not deployment.plan_destruction(with_pictures=pictures):
         display.messages.print("There is nothing to destroy.")
         return
-    _ask("Destroy this, with every picture, rendition and record?" if pictures else "Destroy this?", yes=yes)
+    ask("Destroy this, with every picture, rendition and record?" if pictures else "Destroy this?", yes=yes)
     if pictures:
         deployment.unlock_pictures()
     deployment.apply()
@@ -81,13 +81,3 @@ def destroy(
 
 def _open_deployment(file: Path, folder: Path | None) -> Deployment:
     return Deployment((folder or file.parent / "deployment").absolute(), find_program())
-
-
-def _ask(question: str, *, yes: bool) -> None:
-    """End the program, with exit code 1, unless the answer is yes."""
-    if yes:
-        return
-    display.messages.print(f"{question} (y/N) ", end="")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        display.messages.print("Nothing was changed.")
-        raise typer.Exit(1)

@@ -153,6 +153,12 @@ def sync(  # noqa: PLR0913 - one for each option
             help="Allow for a day that the renditions of all pictures that are missing now are removed.",
         ),
     ] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt", help="After the catalog was lost: take over the outputs that prove to be its own."
+        ),
+    ] = False,
     rebind: RebindOption = False,
     take_over: TakeOverOption = False,
     unattended: UnattendedOption = False,
@@ -163,11 +169,13 @@ def sync(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Bring every picture's renditions up to date with the pipeline file."""
     start = make_start(unattended=unattended, rebind=rebind, take_over=take_over)
-    if unattended and removals:
-        raise UsageError("--allow-removals is a person's permission: use it without --unattended")
+    if unattended and (removals or adopt):
+        raise UsageError(
+            "--allow-removals and --adopt are a person's decision: use them without --unattended"
+        )
     with opened(context, file) as parts:
         how = _choose_verify(parts, verify, is_content=verify_content, is_attended=not unattended)
-        order = make_order(parts, names, Ask(verify=how), rendition, status)
+        order = make_order(parts, names, Ask(verify=how, adopts=adopt), rendition, status)
         standing = parts.bind(start)
         if removals:
             allowed = allow_removals(parts, order.selection)

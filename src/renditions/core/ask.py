@@ -29,6 +29,10 @@ class Ask:
     """Whether every output is made again."""
     renditions: frozenset[str] | None = None
     """The renditions to touch; None for all."""
+    ignores_source: bool = False
+    """Whether the picture counts as gone though it is there: it is forgotten, and its source is read-only."""
+    adopts: bool = False
+    """Whether foreign outputs that prove to be this catalog's are taken over."""
     keeps_undeclared: bool = False
     """Whether outputs of renditions that are no longer declared stay until a person allows their removal."""
 

@@ -35,7 +35,9 @@ class Comparison:
         pipeline = self.pipeline
         blocker = self.catalog.get(record.blocked_by) if record and record.blocked_by else None
         refused = record.refused_keys if record else ()
-        is_key_free = any(pipeline.output.overwrite or find(self.output, key) is None for key in refused)
+        is_key_free = any(
+            self.ask.adopts or pipeline.output.overwrite or find(self.output, key) is None for key in refused
+        )
         verification = UNVERIFIED
         if record and found and record.status != "processing" and is_in_place(pipeline, record):
             verification = verify(record, self.output, self.ask.verify, self.look_up)

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from renditions.core.adopt import Adopter
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing
 from renditions.core.comparison import Comparison
@@ -37,6 +38,7 @@ from renditions.core.difference import (
     retry_pause,
 )
 from renditions.core.leases import Leases
+from renditions.core.neighbours import Neighbours
 from renditions.core.notify import Notifier
 from renditions.core.ports import Catalog, IfMatch, Renderer, Store, StoredObject
 from renditions.core.update import Updater, leave_place
@@ -81,6 +83,8 @@ class Processor:
     """Whether this pipeline is in force for the catalog; None where nothing is bound (in tests)."""
     open_place: Callable[[str], Store] | None = None
     """Opens an output store that the catalog used before, as the pipeline file spelled it."""
+    read_neighbours: Callable[[], Neighbours] | None = None
+    """Reads which catalogs use the output store; None where nothing can be adopted."""
 
     @property
     def _leases(self) -> Leases:
@@ -117,7 +121,9 @@ class Processor:
                 return result
             # Check again: the picture may have changed while we worked.
             held, worked = (result if result and result.lease else None), True
-            ask = replace(ask, verify="no", is_forced=False)  # it was done: only what changed since counts
+            ask = replace(
+                ask, verify="no", is_forced=False, adopts=False
+            )  # it was done: only what changed since counts
         if held:
             with suppress(Conflict):
                 self._leases.release(held)
@@ -125,7 +131,8 @@ class Processor:
 
     def _look(self, name: str, held: Record | None, ask: Ask) -> Difference:
         """Compare the picture as it is now with its record."""
-        found = find(self.source, name) if self.pipeline.source.matches(name) else None
+        is_sought = self.pipeline.source.matches(name) and not ask.ignores_source
+        found = find(self.source, name) if is_sought else None
         # While we hold the lease no other process writes the record: ours is the newest.
         record = replace(held, lease=None) if held else self.catalog.get(name)
         if self.standing:
@@ -164,7 +171,7 @@ class Processor:
         """Make missing outputs and finish; the record keeps a lease if work is left."""
         updater = self._updater
         try:
-            begun = updater.begin(difference, found, ask)
+            begun = updater.begin(difference, found, ask, self._prove(difference, found, ask))
         except KeyTaken as taken:  # by a picture that is gone, and whose removal is still to come
             why = f"its output {taken.key} still belongs to {taken.owner}, which is gone from the source"
             record = self._leases.release(held) if held else difference.record
@@ -179,6 +186,14 @@ class Processor:
         if failed.attempts < MAX_ATTEMPTS:
             return Outcome(failed.name, "failed", failed.reason, retry_pause(failed.attempts), failed)
         return failed
+
+    def _prove(self, difference: Difference, found: StoredObject, ask: Ask) -> Mapping[str, str]:
+        """Return which foreign outputs are taken over; see :meth:`Adopter.prove`."""
+        if not ask.adopts or self.read_neighbours is None:
+            return {}
+        neighbours = self.read_neighbours()
+        adopter = Adopter(self.pipeline, self.source, self.output, self.catalog, self.render, neighbours)
+        return adopter.prove(difference, found)
 
     def _remove(self, record: Record) -> Outcome | None:
         """Delete the outputs of a picture that is gone, then its record; return None to check again."""

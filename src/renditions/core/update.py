@@ -38,6 +38,8 @@ class Begun:
     """The keys that the record claimed before, folded: their objects are ours."""
     foreign: Mapping[str, str] = field(default_factory=dict)
     """By rendition, the keys that hold a file which isn't ours: they are neither claimed nor written."""
+    proven: Mapping[str, str] = field(default_factory=dict)
+    """By key, the ETag of an object that is taken over: what replaced it since is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,9 @@ class Updater:
     leases: Leases
     clock: Callable[[], datetime]
 
-    def begin(self, difference: Difference, found: StoredObject, ask: Ask) -> Begun:
+    def begin(
+        self, difference: Difference, found: StoredObject, ask: Ask, proven: Mapping[str, str]
+    ) -> Begun:
         """Take the lease and claim the keys; if another picture has one of them, reject this one.
 
         The record is then ``processing``, or ``rejected`` (leased only if something is left to settle).
@@ -69,7 +73,7 @@ class Updater:
         keys = dict(difference.keys or {})
         if difference.is_partial:
             keys = {rendition: keys[rendition] for rendition in difference.make}
-        foreign = self._find_foreign(keys, frozenset(map(folding, before)), folding)
+        foreign = self._find_foreign(keys, frozenset(map(folding, before | proven.keys())), folding)
         wanted = {rendition: key for rendition, key in keys.items() if rendition not in foreign}
         fresh = self._freshen(old, difference, found, now)
         dropped = tuple(made for made in old.outputs if made not in fresh.outputs)
@@ -91,7 +95,7 @@ class Updater:
             decided = self.decide(refused, "rejected", str(refusal))
             is_settled = not (decided.owed or decided.pending_keys)
             begun = self.leases.release(decided) if is_settled else self.leases.take(decided)
-        return Begun(begun, difference, found, frozenset(map(folding, before)), foreign)
+        return Begun(begun, difference, found, frozenset(map(folding, before)), foreign, proven)
 
     def make(self, begun: Begun) -> Record:
         """Render and write missing outputs, and finish.
@@ -271,11 +275,13 @@ class Updater:
         key = (difference.keys or {})[rendition]
         old = difference.record.find_output(rendition) if difference.record else None
         was_claimed = self.output.folding()(key) in begun.claimed_before
+        is_known = old and old.key == key and was_claimed
+        expected = old.etag if old and is_known else begun.proven.get(key)
         stored = self.leases.put(
             record,
             key,
             rendered.content,
-            IfMatch(old.etag) if old and old.key == key and was_claimed else IfAbsent(),
+            IfMatch(expected) if expected else IfAbsent(),
             OUTPUT_FORMATS[rendered.format].content_type,
             may_replace=was_claimed or self.pipeline.output.overwrite,
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 from secrets import token_bytes
 
 from renditions.core import reconcile
+from renditions.core.adopt import check_not_lost
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing, hold
 from renditions.core.difference import Outcome, retry_pause
@@ -73,7 +74,16 @@ def sync(
     on_outcome: Callable[[Outcome], None],
     order: Order = EVERYTHING_ONCE,
 ) -> Summary:
-    """Close every difference; see :func:`renditions.core.reconcile.sync`."""
+    """Close every difference; see :func:`renditions.core.reconcile.sync`.
+
+    Raises:
+        CatalogLost: a person started it, and most outputs are there though no record names them.
+
+    """
+    if guard.is_attended and not (order.ask.adopts or parts.pipeline.output.overwrite):
+        binding = parts.catalog.read_binding()
+        catalog_id = binding.catalog_id if binding else ""
+        check_not_lost(parts.catalog, parts.output, catalog_id, lambda: parts.plan(selection=order.selection))
     return reconcile.sync(
         Run(
             differences=lambda: parts.plan(ask=order.ask, selection=order.selection),

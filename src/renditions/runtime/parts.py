@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from renditions.core.binding import Claimant, Standing, Start, bind, check_bindi
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference
 from renditions.core.guard import Guard
-from renditions.core.neighbours import Registration
+from renditions.core.neighbours import Neighbours, Registration
 from renditions.core.notify import Notifier
 from renditions.core.ports import Catalog, Renderer, Store
 from renditions.core.process import Processor
@@ -95,6 +95,11 @@ class Parts:
             source=f"{machine if isinstance(source, FolderPlace) else ''}{source.spell()}",
         )
 
+    def read_neighbours(self, store: Store) -> Neighbours:
+        """Read which catalogs use one of this catalog's output stores."""
+        binding = self.catalog.read_binding()
+        return Neighbours.read(store, binding.catalog_id if binding else "", self.describe())
+
     def _register(self, binding: Binding) -> None:
         try:
             self.output.register(binding.catalog_id, self.describe().to_text())
@@ -153,6 +158,7 @@ class Parts:
             is_gone=self.is_gone,
             standing=standing,
             open_place=self.open_place,
+            read_neighbours=cache(partial(self.read_neighbours, self.output)),
         )
 
 

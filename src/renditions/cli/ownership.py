@@ -1,0 +1,183 @@
+"""The commands about what belongs to a catalog: strays, and forgetting a picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+from rich.markup import escape
+
+from renditions.cli import display
+from renditions.cli.commands import FileOption, JsonOption, app, opened
+from renditions.cli.questions import ask
+from renditions.core.binding import FOLLOWS
+from renditions.core.forget import Reach, Report
+from renditions.core.forget import forget as forget_picture
+from renditions.core.leases import Leases
+from renditions.core.ports import Store
+from renditions.core.process import Process
+from renditions.core.reconcile import Selection
+from renditions.core.strays import Stray, delete_stray, list_strays
+from renditions.errors import UsageError
+from renditions.runtime.machine import open_workers
+from renditions.runtime.parts import Parts, now
+
+YesOption = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+LEASE = timedelta(minutes=5)
+
+
+@app.command()
+def strays(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY|PREFIX/]...", help="Which ones; all without any.")
+    ] = None,
+    file: FileOption = None,
+    store: Annotated[
+        str | None, typer.Option(metavar="URL", help="An output store that this catalog used before.")
+    ] = None,
+    *,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete those that prove to be ours.")] = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List what lies in the output store and belongs to no picture."""
+    if delete and not names:
+        raise UsageError("strays --delete: name what to delete; a prefix ends with a slash")
+    selection = Selection.of(names or ())
+    with opened(context, file, read_only=not delete) as parts:
+        place = _Place(parts, store)
+        if delete:
+            _delete(place, selection, yes=yes, as_json=as_json)
+        elif as_json:
+            display.print_json_array(
+                stray.to_item() for stray in place.list(selection) if stray.whose != "another's"
+            )
+        else:
+            _print(place.list(selection))
+
+
+class _Place:
+    """One output store, with what is needed to tell whose its objects are."""
+
+    def __init__(self, parts: Parts, url: str | None) -> None:
+        binding = parts.catalog.read_binding()
+        former = binding.former_outputs if binding else ()
+        self.parts = parts
+        self.url = url or parts.pipeline.output.store
+        self.is_present = self.url == parts.pipeline.output.store
+        if not self.is_present and self.url not in former:
+            known = ", ".join(former) or "none"
+            raise UsageError(f"--store: this catalog never used {self.url!r}. Stores used before: {known}")
+        self.store = parts.output if self.is_present else parts.open_place(self.url)
+        self.neighbours = parts.read_neighbours(self.store)
+
+    def list(self, selection: Selection) -> Iterator[Stray]:
+        """Yield the strays, and what is another catalog's."""
+        return list_strays(self.store, self.neighbours, self._is_claimed, selection)
+
+    def _is_claimed(self, key: str) -> bool:
+        name = self.parts.catalog.owner_of(key)
+        record = self.parts.catalog.get(name) if name else None
+        if self.is_present or record is None:
+            return name is not None
+        # Claims are of the present store; a record may still have its outputs in the former one.
+        is_there = record.place in ("", self.url)
+        return is_there or any((old.key, old.place) == (key, self.url) for old in record.retired)
+
+
+def _print(found: Iterator[Stray]) -> None:
+    """Print the strays for people, and how many there are."""
+    console = display.make_data_console()
+    counts: Counter[str] = Counter()
+    for stray in found:
+        counts[stray.whose] += 1
+        if stray.whose != "another's" and counts.total() - counts["another's"] <= display.MOST_LINES:
+            size = display.format_bytes(stray.found.size_bytes)
+            console.print(f"{stray.whose:8} {size:>8}  {escape(stray.found.key)}", soft_wrap=True)
+    shown = counts.total() - counts["another's"]
+    if shown > display.MOST_LINES:
+        console.print(f"… and {shown - display.MOST_LINES:,} more (--json prints all)")
+    theirs = counts["another's"]
+    others = f". {theirs:,} objects belong to other catalogs" if theirs else ""
+    display.messages.print(
+        f"{shown:,} strays: {counts['ours']:,} ours, {counts['unknown']:,} unknown{others}"
+    )
+
+
+def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) -> None:
+    """Ask, and delete the strays that are this catalog's."""
+    standing = place.parts.bind(FOLLOWS)
+    place.neighbours = place.parts.read_neighbours(place.store)
+    counts = Counter(stray.whose for stray in place.list(selection))
+    if counts["ours"]:
+        ask(f"Delete {counts['ours']:,} strays of this catalog from {escape(place.url)}?", yes=yes)
+    leases = Leases(place.parts.catalog, place.store, uuid4().hex, now, LEASE, standing)
+    left = 0
+
+    def work() -> Iterator[dict[str, Any]]:
+        nonlocal left
+        for stray in place.list(selection):
+            why = delete_stray(stray, leases, now, claims=place.is_present)
+            left += why is not None
+            yield stray.to_item() | {"deleted": why is None} | ({"why": why} if why else {})
+
+    if as_json:
+        display.print_json_array(work())
+    else:
+        for item in work():
+            sign, why = ("-", "") if item["deleted"] else ("=", f"  [dim]{escape(item['why'])}[/]")
+            display.make_data_console().print(f"{sign} {escape(item['key'])}{why}", soft_wrap=True)
+        display.messages.print(f"{counts.total() - left:,} deleted, {left:,} left")
+    if left:
+        raise typer.Exit(1)
+
+
+@app.command()
+def forget(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The picture's key, relative to the source.")],
+    file: FileOption = None,
+    *,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a picture, its renditions, its record and every version of them."""
+    with opened(context, file) as parts:
+        if not parts.pipeline.source.matches(name) and parts.catalog.get(name) is None:
+            raise UsageError(f"{name!r} is no picture: no pattern in [source] match has it")
+        ask(f"Delete {escape(name)} with everything made of it? This can't be undone.", yes=yes)
+        standing = parts.bind(FOLLOWS)
+        with open_workers(parts, 1, standing) as process:
+            report = forget_picture(name, _reach(parts, process))
+    if not report.removed and not report.left:
+        raise UsageError(f"there is nothing of {name!r}, neither a picture nor a record nor outputs")
+    if as_json:
+        display.print_json(report.to_item())
+    else:
+        _print_report(report)
+    if report.left:
+        raise typer.Exit(1)
+
+
+def _reach(parts: Parts, process: Process) -> Reach:
+    binding = parts.catalog.read_binding()
+    outputs: dict[str, Store] = {parts.pipeline.output.store: parts.output}
+    for place in binding.former_outputs if binding else ():
+        outputs.setdefault(place, parts.open_place(place))
+    return Reach(parts.pipeline, parts.source, parts.catalog, outputs, process, parts.read_neighbours)
+
+
+def _print_report(report: Report) -> None:
+    console = display.make_data_console()
+    for trace in report.removed:
+        console.print(f"removed {escape(trace.what)}: {escape(trace.where)}", soft_wrap=True)
+    for trace in report.left:
+        console.print(
+            f"[yellow]left[/] {escape(trace.what)}: {escape(trace.where)}: {escape(trace.why)}",
+            soft_wrap=True,
+        )

@@ -1,0 +1,19 @@
+"""Questions to the person at the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from renditions.cli import display
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """End the program, with exit code 1, unless the answer is yes."""
+    if yes:
+        return
+    display.messages.print(f"{question} (y/N) ", end="")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        display.messages.print("Nothing was changed.")
+        raise typer.Exit(1)

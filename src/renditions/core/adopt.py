@@ -1,0 +1,104 @@
+"""Adoption: take over outputs that an earlier catalog of this place wrote, after its records were lost.
+
+Nothing is claimed before it is proven to be ours: a claimed key counts as ours, is overwritten, and is
+deleted with its picture. The proof is a mark of an earlier catalog with the same URL and source. Where an
+object has no mark (an old version, a file system without extended attributes), it must equal a fresh
+rendering, and no other catalog may use the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from renditions.core.difference import Difference
+from renditions.core.neighbours import Neighbours
+from renditions.core.ports import Catalog, Renderer, Store, StoredObject
+from renditions.core.verify import find
+from renditions.errors import CatalogLost, Rejected
+from renditions.model.pipeline import NO_WISHES, Pipeline
+
+SAMPLE = 1_000
+"""How many wanted keys are checked at most to find out whether a catalog was lost."""
+
+
+def check_not_lost(
+    catalog: Catalog, output: Store, catalog_id: str, differences: Callable[[], Iterable[Difference]]
+) -> None:
+    """Raise CatalogLost if the catalog is empty, and most wanted keys hold files that it didn't write.
+
+    For a catalog with records, this costs one read.
+    """
+    if next(iter(catalog.list()), None) or next(iter(output.list()), None) is None:
+        return
+    checked = foreign = 0
+    for difference in differences():
+        for key in (difference.keys or {}).values():
+            checked += 1
+            foreign += find(output, key) is not None and output.writer_of(key) != catalog_id
+        if checked >= SAMPLE:
+            break
+    if 2 * foreign > checked:
+        raise CatalogLost(
+            f"The catalog is empty, and {foreign:,} of {checked:,} output keys hold files that it doesn't "
+            "know. Nothing was written. If its records were lost, run renditions sync --adopt: it takes "
+            "over what proves to be this catalog's. Otherwise choose another [output] store"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Adopter:
+    """Proves of single pictures which foreign outputs are ours. Safe to call from many threads."""
+
+    pipeline: Pipeline
+    source: Store
+    output: Store
+    catalog: Catalog
+    render: Renderer
+    neighbours: Neighbours
+
+    def prove(self, difference: Difference, found: StoredObject) -> dict[str, str]:
+        """Return the ETags, by key, of the objects that may be claimed and replaced.
+
+        The ETag is read before the mark, and the write depends on it: what is put there meanwhile is refused.
+
+        Raises:
+            Failed: the picture couldn't be rendered because something around it broke.
+
+        """
+        record = difference.record
+        claimed = record.claimed_keys() if record else frozenset()
+        proven: dict[str, str] = {}
+        unmarked: dict[str, StoredObject] = {}
+        for rendition, key in (difference.keys or {}).items():
+            there = None if key in claimed else find(self.output, key)
+            if there is None or self.catalog.owner_of(key):
+                continue
+            writer = self.output.writer_of(key)
+            if writer in self.neighbours.own:
+                proven[key] = there.etag
+            elif writer is None and not self.neighbours.others:
+                unmarked[rendition] = there
+        return proven | self._prove_equal(difference, found, unmarked)
+
+    def _prove_equal(
+        self, difference: Difference, found: StoredObject, unmarked: Mapping[str, StoredObject]
+    ) -> dict[str, str]:
+        """Return the ETags, by key, of the objects that equal what would be written."""
+        if not unmarked or found.size_bytes > self.pipeline.accept.max_bytes:
+            return {}
+        try:
+            got = self.source.get(difference.name)
+        except Rejected:
+            return {}  # the update that follows says why
+        if got is None or got[0].etag != found.etag:
+            return {}
+        recipes = self.pipeline.recipes(difference.record.wishes if difference.record else NO_WISHES)
+        wanted = {rendition: recipes[rendition] for rendition in unmarked}
+        made = self.render(got[1], self.pipeline.accept, wanted, self.pipeline.analyze).made
+        proven: dict[str, str] = {}
+        for rendition, there in unmarked.items():
+            written = self.output.get(there.key) if rendition in made else None
+            if written and written[0].etag == there.etag and written[1] == made[rendition].content:
+                proven[there.key] = there.etag
+        return proven

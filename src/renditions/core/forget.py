@@ -1,0 +1,188 @@
+"""Forget one picture: delete it, with everything that was made of it or is known of it.
+
+It is for people's right to be forgotten, so it reports what it removed and what it couldn't. It can be run
+again, and continues where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from renditions.core.ask import Ask
+from renditions.core.neighbours import Neighbours
+from renditions.core.ports import Catalog, IfMatch, Store
+from renditions.core.process import Process
+from renditions.core.verify import find
+from renditions.errors import Conflict, Failed, KeyRefused
+from renditions.model.pipeline import NO_WISHES, Pipeline, Wishes
+from renditions.model.record import Record
+
+MAX_ATTEMPTS = 5
+"""How often a picture that another process is working on is tried."""
+
+FORGOTTEN = Ask(removal="asked", ignores_source=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Something that was removed, or that is left."""
+
+    what: str
+    where: str
+    why: str = ""
+    """Why it is left."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of everything that there was of one picture."""
+
+    name: str
+    removed: list[Trace] = field(default_factory=list)
+    left: list[Trace] = field(default_factory=list)
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where there may be something of a picture."""
+
+    pipeline: Pipeline
+    source: Store
+    catalog: Catalog
+    outputs: Mapping[str, Store]
+    """The output stores, as the pipeline file spells them: the present one, and those used before."""
+    process: Process
+    read_neighbours: Callable[[Store], Neighbours]
+    """Reads which catalogs use an output store."""
+    pause: Callable[[float], object] = time.sleep
+
+
+def forget(name: str, reach: Reach) -> Report:
+    """Delete a picture, its record and its outputs, wherever they are."""
+    report = Report(name)
+    record = reach.catalog.get(name)
+    keys = sorted(_find_keys(name, record, reach))
+    there = {place: list(_look(place, store, keys, report)) for place, store in reach.outputs.items()}
+    _forget_source(name, reach, report)
+    if record:
+        _forget_record(name, reach, report)
+    for place, store in reach.outputs.items():
+        try:
+            _sweep((place, store), there[place], reach, report)
+            _purge((place, store), [key for key in keys if _is_free(name, key, reach)], report)
+        except Failed as error:
+            report.left.append(Trace("outputs", place, str(error)))
+    return report
+
+
+def _find_keys(name: str, record: Record | None, reach: Reach) -> set[str]:
+    """Return every output key that this picture has, or had as far as that is known."""
+    etag = record.etag if record else ""
+    if not etag and (found := find(reach.source, name)):
+        etag = found.etag
+    focus = record.wishes.focus if record else NO_WISHES.focus
+    wishes = Wishes(focus, demanded=tuple(reach.pipeline.renditions))
+    keys = set(reach.pipeline.output_keys(name, etag, wishes).values())
+    if record:
+        keys |= record.claimed_keys() | {old.key for old in record.retired}
+    return {key for key in keys if _is_free(name, key, reach)}
+
+
+def _is_free(name: str, key: str, reach: Reach) -> bool:
+    return reach.catalog.owner_of(key) in (None, name)
+
+
+def _look(place: str, store: Store, keys: list[str], report: Report) -> Iterator[str]:
+    """Yield the keys that hold something."""
+    try:
+        for key in keys:
+            if find(store, key):
+                yield key
+    except Failed as error:
+        report.left.append(Trace("outputs", place, str(error)))
+
+
+def _forget_source(name: str, reach: Reach, report: Report) -> None:
+    place = reach.pipeline.source.store
+    where = _join(place, name)
+    try:
+        is_there = find(reach.source, name) is not None
+        if reach.pipeline.source.read_only:
+            if is_there:
+                why = "the source is read-only. Delete it there, or the next sync makes its outputs again"
+                report.left.append(Trace("picture", where, why))
+            return
+        while there := find(reach.source, name):
+            try:
+                reach.source.delete(name, IfMatch(there.etag))
+            except Conflict:
+                continue  # it was replaced meanwhile: that one goes too
+        if is_there:
+            report.removed.append(Trace("picture", where))
+        _purge((place, reach.source), [name], report)
+    except Failed as error:
+        report.left.append(Trace("picture", where, str(error)))
+
+
+def _forget_record(name: str, reach: Reach, report: Report) -> None:
+    """Delete the outputs that the record names, then the record with what people set."""
+    outcome = reach.process(name, FORGOTTEN)
+    for _ in range(MAX_ATTEMPTS):
+        if outcome.again_after is None:
+            break
+        reach.pause(outcome.again_after.total_seconds())
+        outcome = reach.process(name, FORGOTTEN)
+    trace = Trace("record", reach.pipeline.catalog.store, outcome.reason or outcome.result)
+    if reach.catalog.get(name) is None:
+        report.removed.append(Trace(trace.what, trace.where))
+    else:
+        report.left.append(trace)
+
+
+def _sweep(at: tuple[str, Store], keys: list[str], reach: Reach, report: Report) -> None:
+    """Delete what no record names any more and proves to be this catalog's; report each key."""
+    place, store = at
+    own = reach.read_neighbours(store).own
+    for key in keys:
+        there = find(store, key)
+        where = _join(place, key)
+        why = None
+        if there and reach.catalog.owner_of(key):
+            why = "a record still claims it"
+        elif there and store.writer_of(key) not in own:
+            why = "nothing proves that this catalog wrote it"
+        if why:
+            report.left.append(Trace("output", where, why))
+            continue
+        try:
+            if there:
+                store.delete(key, IfMatch(there.etag))
+        except Conflict:
+            report.left.append(Trace("output", where, "it was written again meanwhile"))
+        else:
+            report.removed.append(Trace("output", where))
+
+
+def _purge(at: tuple[str, Store], keys: list[str], report: Report) -> None:
+    """Delete older versions, which versioned buckets keep."""
+    place, store = at
+    for key in keys:
+        where = _join(place, key)
+        try:
+            if count := store.purge(key):
+                report.removed.append(Trace(f"{count:,} older versions", where))
+        except KeyRefused:
+            continue  # the store can't have anything under such a key
+        except Failed as error:
+            report.left.append(Trace("older versions", where, str(error)))
+
+
+def _join(place: str, key: str) -> str:
+    return f"{place.rstrip('/')}/{key}"

@@ -1,0 +1,103 @@
+"""Strays: objects of an output store that no record claims, and the deletion of this catalog's own.
+
+Renditions leaves none by itself. They come from lost records, a changed output store, or other programs. What
+another catalog wrote is no stray. A file without a mark, such as a page of a website, is never deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import uuid4
+
+from renditions.core.leases import Leases
+from renditions.core.neighbours import Neighbours
+from renditions.core.ports import IfMatch, Store, StoredObject
+from renditions.core.reconcile import Selection
+from renditions.core.verify import find
+from renditions.errors import Conflict, KeyTaken
+from renditions.model.record import Record
+
+Whose = Literal["ours", "another's", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """One object that no record of this catalog claims."""
+
+    found: StoredObject
+    whose: Whose
+    """``ours`` if its mark proves that; ``another's`` if it names another catalog that uses the place."""
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"key": self.found.key, "size_bytes": self.found.size_bytes, "whose": self.whose}
+
+
+def list_strays(
+    store: Store,
+    neighbours: Neighbours,
+    is_claimed: Callable[[str], bool],
+    selection: Selection,
+) -> Iterator[Stray]:
+    """Yield what no record claims, and what is another catalog's, in memory that doesn't grow.
+
+    Args:
+        store: An output store that the catalog uses, or used before.
+        neighbours: The catalogs that use it.
+        is_claimed: Whether a record claims the key in this store.
+        selection: Which keys are listed.
+
+    """
+    for found in _list(store, selection):
+        if not is_claimed(found.key):
+            yield Stray(found, _tell_whose(store.writer_of(found.key), neighbours))
+
+
+def _list(store: Store, selection: Selection) -> Iterator[StoredObject]:
+    if selection.is_all:
+        yield from store.list()
+    for prefix in selection.prefixes:
+        yield from store.list(prefix=prefix)
+    for key in selection.names:
+        if found := find(store, key):
+            yield found
+
+
+def _tell_whose(writer: str | None, neighbours: Neighbours) -> Whose:
+    if writer in neighbours.own:
+        return "ours"
+    return "another's" if writer in neighbours.others else "unknown"
+
+
+def delete_stray(
+    stray: Stray, leases: Leases, clock: Callable[[], datetime], *, claims: bool = True
+) -> str | None:
+    """Delete a stray that is this catalog's; return why not, if it stays.
+
+    The key is claimed first, by a record of its own, as if it were an output of a picture that is gone. A
+    sync that wants the same key would otherwise lose what it writes there:
+
+        strays   no record claims k                                 delete k if e1 → deletes sync's output
+        sync                          claim k, put e1 (same bytes)
+
+    A record that a crash leaves is removed, with the object, like that of any missing picture. Nothing writes
+    to a store that was used before: there, no claim is needed.
+    """
+    if stray.whose != "ours":
+        return "nothing proves that this catalog wrote it"
+    key = stray.found.key
+    record = Record(f".strays/{uuid4().hex}", "processing", clock(), pending_keys=(key,) if claims else ())
+    try:
+        leased = leases.take(record)
+    except KeyTaken as taken:
+        return f"by now it is an output of {taken.owner}"
+    why_not = None
+    try:
+        leases.output.delete(key, IfMatch(stray.found.etag))
+    except Conflict:
+        why_not = "it was written again meanwhile"
+    leases.catalog.delete(leased)
+    return why_not

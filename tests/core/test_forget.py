@@ -1,0 +1,125 @@
+"""Forgetting one picture: what is removed, and what is reported as left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from doubles import MemoryStore
+from renditions.core.ask import ALLOWED
+from renditions.core.binding import Claimant, Standing, Start, bind
+from renditions.core.forget import Reach, Report, forget
+from renditions.core.neighbours import Neighbours
+from renditions.core.ports import IfAbsent, Store
+from renditions.core.process import Processor
+from renditions.errors import StoreFailed
+from renditions.model.recipe import Rendition
+from world import World, make_pipeline
+
+NAME = "photo.jpg"
+KEY = f"{NAME}/thumb.jpg"
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
+    world.upload(NAME, b"one")
+    world.upload("other.jpg", b"two")
+    for name in (NAME, "other.jpg"):
+        processor(world).process(name)
+    return world
+
+
+def processor(world: World) -> Processor:
+    claimant = Claimant("", "in", "out", "generation", Start(sets_generation=True))
+    standing = Standing(world.catalog, bind(world.catalog, claimant), claimant)
+    return world.processor(standing=standing)
+
+
+def run(world: World, former: Mapping[str, Store] | None = None, pauses: list[float] | None = None) -> Report:
+    """Forget the picture."""
+    worker = processor(world)
+    assert worker.standing
+    own = Neighbours(frozenset({worker.standing.catalog_id}), {})
+    reach = Reach(
+        world.pipeline, world.source, world.catalog, {"out": world.output, **(former or {})}, worker.process,
+        lambda _: own, (pauses if pauses is not None else []).append,
+    )  # fmt: skip
+    return forget(NAME, reach)
+
+
+def test_the_picture_its_outputs_and_its_record_go(world: World) -> None:
+    report = run(world)
+    assert [(trace.what, trace.where) for trace in report.removed] == [
+        ("picture", "in/photo.jpg"), ("record", "sqlite:renditions.db"), ("output", f"out/{KEY}"),
+    ]  # fmt: skip
+    assert not report.left
+    assert [found.key for found in world.source.list()] == ["other.jpg"]
+    assert [found.key for found in world.output.list()] == ["other.jpg/thumb.jpg"]
+    assert [record.name for record in world.catalog.list()] == ["other.jpg"]
+
+
+def test_it_works_again_and_when_the_source_is_gone_and_under_keep(world: World) -> None:
+    world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, on_delete="keep"))
+    world.remove(NAME)
+    processor(world).process(NAME, ALLOWED)
+    assert world.output.head(KEY)
+    assert [trace.what for trace in run(world).removed] == ["record", "output"]
+    assert run(world) == Report(NAME)
+
+
+def test_outputs_in_a_former_place_go_if_they_are_proven(world: World) -> None:
+    worker = processor(world)
+    assert worker.standing
+    former, foreign = MemoryStore(), MemoryStore()
+    former.put(KEY, b"old", IfAbsent(), "image/jpeg", worker.standing.catalog_id)
+    foreign.put(KEY, b"a website's", IfAbsent(), "image/jpeg")
+    report = run(world, {"old": former, "site": foreign})
+    assert [(trace.where, trace.why) for trace in report.left] == [
+        (f"site/{KEY}", "nothing proves that this catalog wrote it")
+    ]
+    assert former.head(KEY) is None
+    assert foreign.head(KEY)
+
+
+def test_a_store_that_fails_is_reported_and_the_rest_goes_on(world: World) -> None:
+    class Failing(MemoryStore):
+        def head(self, key: str) -> None:
+            raise StoreFailed("the bucket is gone")
+
+    report = run(world, {"lost": Failing()})
+    assert world.catalog.get(NAME) is None
+    assert {(trace.where, trace.why) for trace in report.left} == {("lost", "the bucket is gone")}
+
+
+def test_a_read_only_source_keeps_the_picture(world: World) -> None:
+    world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, read_only=True))
+    report = run(world)
+    assert [trace.what for trace in report.removed] == ["record", "output"]
+    assert [trace.what for trace in report.left] == ["picture"]
+    assert world.source.head(NAME)
+    assert world.catalog.get(NAME) is None
+    assert world.output.head(KEY) is None
+
+
+def test_a_picture_in_progress_is_waited_for_and_then_reported(world: World) -> None:
+    record = world.catalog.get(NAME)
+    assert record
+    worker = replace(processor(world), owner="another")
+    worker._leases.take(record)
+    pauses: list[float] = []
+    report = run(world, pauses=pauses)
+    assert pauses
+    assert [trace.what for trace in report.left] == ["record", "output"]
+    assert world.output.head(KEY)
+
+
+def test_an_output_key_of_another_picture_is_not_touched(world: World) -> None:
+    there = world.output.head("other.jpg/thumb.jpg")
+    assert there
+    world.pipeline = make_pipeline((), thumb=Rendition(width=200, key="other.jpg/thumb.jpg"))
+    world.remove(NAME)
+    run(world)
+    assert world.output.head("other.jpg/thumb.jpg") == there

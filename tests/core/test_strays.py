@@ -1,0 +1,108 @@
+"""Strays in the output store: listing them, and deleting this catalog's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from renditions.core.leases import Leases
+from renditions.core.neighbours import Neighbours
+from renditions.core.ports import IfAbsent, IfMatch
+from renditions.core.reconcile import EVERYTHING, Selection
+from renditions.core.strays import Stray, delete_stray, list_strays
+from renditions.model.record import Record
+from world import Crash, Stepped, Steps, World
+
+NEIGHBOURS = Neighbours(frozenset({"us", "before"}), {"them": None})
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    for key, writer in {
+        "a/ours.jpg": "us", "a/predecessor.jpg": "before", "b/theirs.jpg": "them", "index.html": "",
+        "b/lost.jpg": "somebody",
+    }.items():  # fmt: skip
+        world.output.put(key, key.encode(), IfAbsent(), "image/jpeg", writer)
+    return world
+
+
+def strays(world: World, selection: Selection = EVERYTHING) -> dict[str, Stray]:
+    """Return the strays by key."""
+
+    def is_claimed(key: str) -> bool:
+        return world.catalog.owner_of(key) is not None
+
+    return {stray.found.key: stray for stray in list_strays(world.output, NEIGHBOURS, is_claimed, selection)}
+
+
+def leases(world: World) -> Leases:
+    return Leases(world.catalog, world.output, "strays", world.clock, timedelta(minutes=5))
+
+
+def test_a_mark_tells_whose_a_stray_is(world: World) -> None:
+    assert {key: stray.whose for key, stray in strays(world).items()} == {
+        "a/ours.jpg": "ours", "a/predecessor.jpg": "ours", "b/lost.jpg": "unknown",
+        "b/theirs.jpg": "another's", "index.html": "unknown",
+    }  # fmt: skip
+
+
+def test_claimed_outputs_are_no_strays(world: World) -> None:
+    world.upload("photo.jpg", b"one")
+    world.processor().process("photo.jpg")
+    assert "photo.jpg/thumb.jpg" not in strays(world)
+    assert len(strays(world)) == 5
+
+
+def test_names_and_prefixes_select_strays(world: World) -> None:
+    assert list(strays(world, Selection.of(["a/", "index.html", "nothing.jpg"]))) == [
+        "a/ours.jpg", "a/predecessor.jpg", "index.html",
+    ]  # fmt: skip
+
+
+def test_only_own_strays_are_deleted(world: World) -> None:
+    refused = {key: delete_stray(stray, leases(world), world.clock) for key, stray in strays(world).items()}
+    assert [key for key, why in refused.items() if why is None] == ["a/ours.jpg", "a/predecessor.jpg"]
+    assert [found.key for found in world.output.list()] == ["b/lost.jpg", "b/theirs.jpg", "index.html"]
+    assert not list(world.catalog.list())
+
+
+def test_a_stray_that_became_an_output_meanwhile_stays(world: World) -> None:
+    stray = strays(world)["a/ours.jpg"]
+    claimed = Record("photo.jpg", "processing", world.now, pending_keys=("a/ours.jpg",))
+    world.catalog.write(claimed)
+    assert "an output of photo.jpg" in (delete_stray(stray, leases(world), world.clock) or "")
+    assert world.output.head("a/ours.jpg")
+
+
+def test_a_stray_that_was_replaced_meanwhile_stays(world: World) -> None:
+    stray = strays(world)["a/ours.jpg"]
+    world.output.delete("a/ours.jpg", IfMatch(stray.found.etag))
+    world.output.put("a/ours.jpg", b"other", IfAbsent(), "image/jpeg")
+    assert "written again" in (delete_stray(stray, leases(world), world.clock) or "")
+    assert world.content("a/ours.jpg") == b"other"
+    assert not list(world.catalog.list())
+
+
+def test_a_crash_while_deleting_leaves_nothing_behind(world: World) -> None:
+    stray = strays(world)["a/ours.jpg"]
+
+    steps = Steps()
+
+    def crash() -> None:
+        raise Crash
+
+    steps.before = crash
+    steps.at = 1  # the claim is the first step, the deletion the second
+    ports = {
+        name: Stepped(port, steps) for name, port in (("catalog", world.catalog), ("output", world.output))
+    }
+    with pytest.raises(Crash):
+        delete_stray(stray, replace(leases(world), **ports), world.clock)  # type: ignore[arg-type]
+    assert steps.names == ["MemoryCatalog.write", "MemoryStore.delete"]
+    world.now += timedelta(hours=1)
+    world.settle()
+    assert not world.output.head("a/ours.jpg")
+    assert not list(world.catalog.list())
