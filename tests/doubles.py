@@ -160,6 +160,23 @@ class MemoryCatalog:
             if record := self.get(name):
                 yield record
 
+    @property
+    def records(self) -> Mapping[str, Record]:
+        """All records, by name."""
+        return self._records
+
+    @property
+    def owners(self) -> Mapping[str, str]:
+        """Who claims each key."""
+        return self._owners
+
+    def replace_all(
+        self, records: Mapping[str, Record], owners: Mapping[str, str], binding: Binding | None
+    ) -> None:
+        """Put other contents in the place of all, as restoring a backup does."""
+        with self._lock:
+            self._records, self._owners, self._binding = dict(records), dict(owners), binding
+
     def read_binding(self) -> Binding | None:
         return self._binding
 

@@ -105,6 +105,10 @@ class World:
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     gone: set[str] = field(default_factory=set)
+    ask: Ask = ALLOWED
+    """What :meth:`plan` and :meth:`settle` ask for."""
+    foreign: dict[str, bytes] = field(default_factory=dict)
+    """Objects in the output store that must stay as they are."""
 
     @property
     def known(self) -> int:
@@ -149,7 +153,9 @@ class World:
         """Return a worker; with ``steps`` each of its calls to a port counts."""
         ports: dict[str, Any] = {"source": self.source, "output": self.output, "catalog": self.catalog}
         notifier: Any = self.notifier
+        places: dict[str, Any] = {**self.former, self.pipeline.output.store: self.output}
         if steps:
+            places = {place: Stepped(store, steps) for place, store in places.items()}
             ports = {name: Stepped(port, steps) for name, port in ports.items()}
             notifier = Stepped(notifier, steps)
         processor = Processor(
@@ -160,7 +166,7 @@ class World:
             clock=self.clock,
             is_gone=self.gone.__contains__,
             standing=self.standing,
-            open_place={**self.former, self.pipeline.output.store: self.output}.__getitem__,
+            open_place=places.__getitem__,
             **ports,
         )
         return replace(processor, **changes)
@@ -182,7 +188,7 @@ class World:
         """Return (name, action) of everything that differs."""
         return [
             (difference.name, difference.action)
-            for difference in self.differences()
+            for difference in self.differences(ask=self.ask)
             if difference.action != "keep"
         ]
 
@@ -216,14 +222,14 @@ class World:
         outcomes = []
         for _ in range(rounds):
             todo = self.plan()
-            outcomes += [self.processor(owner).process(name, ALLOWED) for name, _ in todo]
+            outcomes += [self.processor(owner).process(name, self.ask) for name, _ in todo]
             if not todo:
                 return outcomes
         raise AssertionError(f"never settles: {self.plan()}")
 
     def check_promise(self) -> None:
         """Assert that outputs and records are exactly as the pipeline declares."""
-        promise.check(self.pipeline, self.source, self.output, self.catalog, self.notifier.sent)
+        promise.check(self.pipeline, self.source, self.output, self.catalog, self.notifier.sent, self.foreign)
 
     def content(self, key: str) -> bytes:
         """Return the object in the output store under the key."""
@@ -241,6 +247,19 @@ class World:
         """Have an outsider put an object into the output store."""
         there = self.output.head(key)
         self.output.put(key, content, IfMatch(there.etag) if there else IfAbsent(), "image/jpeg")
+
+    def no_rewrites(self) -> Any:
+        """Return an output store that can't change headers."""
+        world = self
+
+        class Fixed:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(world.output, name)
+
+            def rewrite_headers(self, *_: Any) -> Any:
+                raise StoreFailed("not allowed")
+
+        return Fixed()
 
     def break_writes(self, times: int) -> Any:
         """Return an output store whose next ``times`` writes fail."""

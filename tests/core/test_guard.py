@@ -11,6 +11,7 @@ import pytest
 from renditions.core import reconcile
 from renditions.core.ask import Ask
 from renditions.core.guard import Guard, RemovalWindow
+from renditions.core.leases import permit_removal
 from renditions.core.reconcile import Summary, preview, sync
 from renditions.model.pipeline import MaxRemovals
 from world import World
@@ -119,7 +120,10 @@ def test_a_held_run_does_everything_else() -> None:
 def test_a_person_allows_the_removal_of_what_is_missing() -> None:
     world = make_world(20)
     remove(world, list_names(world))
-    assert not sync(world.run(allows_removals=True)).held
+    assert sync(world.run()).held
+    for record in list(world.catalog.list()):
+        permit_removal(world.catalog, record, world.now + timedelta(days=1))
+    assert not sync(world.run()).held
     assert world.known == 0
 
 

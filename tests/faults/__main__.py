@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from faults.mutations import MUTATIONS, apply
 
 PROCESSES = 2
-MOST_HISTORIES_OF_A_MUTATION = 4_000
+MOST_HISTORIES_OF_A_MUTATION = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Result:
 def main() -> int:
     """Run the histories and mutations; return 1 on a broken promise or an uncaught mutation, else 0."""
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
-    parser.add_argument("--histories", type=int, default=18_000, help="how many histories")
+    parser.add_argument("--histories", type=int, default=20_000, help="how many histories")
     parser.add_argument("--first", type=int, default=0, help="the first history's number")
     parser.add_argument(
         "--mutation", type=int, help="break the core in this way, and stop when the simulator notices"

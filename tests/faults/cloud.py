@@ -16,6 +16,7 @@ from typing import Any
 
 from doubles import MemoryCatalog, MemoryStore
 from faults.observer import Observer
+from faults.outsiders import Outsiders
 from faults.scheduler import Scheduler
 from hashing import hash_render
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, Place, StoredObject
@@ -49,6 +50,10 @@ class CloudStore:
     kept: MemoryStore
     observer: Observer | None = None
     """Sees every change of outputs."""
+    headers: str = ""
+    """What objects are served with that are written through it."""
+    outsiders: Outsiders | None = None
+    """Who hides objects."""
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
@@ -56,7 +61,8 @@ class CloudStore:
         """Page by page; each as things are then."""
 
         def page_after(key: str) -> list[StoredObject]:
-            return _page(self.kept.list(key, prefix))
+            objects = self.kept.list(key, prefix)
+            return _page(found for found in objects if not self._hides(found.key, in_listing=True))
 
         page: list[StoredObject] = self._call(partial(page_after, after))
         while page:
@@ -64,17 +70,23 @@ class CloudStore:
             page = self._call(partial(page_after, page[-1].key))
 
     def head(self, key: str) -> StoredObject | None:
-        found: StoredObject | None = self._call(lambda: self.kept.head(key))
+        found: StoredObject | None = self._call(lambda: None if self._hides(key) else self.kept.head(key))
         return found
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
-        got: tuple[StoredObject, bytes] | None = self._call(lambda: self.kept.get(key))
+        got: tuple[StoredObject, bytes] | None = self._call(
+            lambda: None if self._hides(key) else self.kept.get(key)
+        )
         return got
+
+    def _hides(self, key: str, *, in_listing: bool = False) -> bool:
+        return self.outsiders is not None and self.outsiders.hides(key, in_listing=in_listing)
 
     def put(
         self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
     ) -> StoredObject:
         def put() -> StoredObject:
+            self.kept.headers = self.headers
             stored = self.kept.put(key, content, condition, content_type, writer)
             if self.observer:
                 self.observer.see_put(self.scheduler.current, key)
@@ -91,7 +103,11 @@ class CloudStore:
         return writer
 
     def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
-        stored: StoredObject | None = self._call(lambda: self.kept.rewrite_headers(key, condition))
+        def rewrite() -> StoredObject | None:
+            self.kept.headers = self.headers
+            return self.kept.rewrite_headers(key, condition)
+
+        stored: StoredObject | None = self._call(rewrite)
         return stored
 
     def delete(self, key: str, condition: IfMatch) -> None:
@@ -151,6 +167,7 @@ class CloudCatalog:
         def delete() -> None:
             if not answer:
                 self.kept.delete(record)
+                self.observer.see_removal(self.scheduler.current, record)
                 answer.append(record)
                 self._listed_from.pop(record.name, None)
 
@@ -162,7 +179,7 @@ class CloudCatalog:
         def page_after(name: str) -> list[Record]:
             now = self.scheduler.now
             records = self.kept.list(name, prefix)
-            return _page(record for record in records if self._listed_from[record.name] <= now)
+            return _page(record for record in records if self._listed_from.get(record.name, now) <= now)
 
         page: list[Record] = self._call(partial(page_after, after))
         while page:

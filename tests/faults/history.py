@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -19,107 +19,39 @@ from doubles import MemoryCatalog, MemoryStore
 from faults import promise
 from faults.cloud import CloudCatalog, CloudNotifier, CloudQueue, CloudRenderer, CloudStore, Message
 from faults.observer import Observer
+from faults.outsiders import Outsiders
 from faults.scheduler import Fault, Process, Scheduler, Task, Threads, drain
+from faults.weather import (
+    ATTENDED,
+    CONTENTS,
+    EPOCH,
+    FOREIGN,
+    LIMITS,
+    LONG_SECONDS,
+    NAMES,
+    NOTIFY,
+    PIPELINES,
+    READY,
+    WRONG_SECONDS,
+    Weather,
+)
 from renditions.core import reconcile
 from renditions.core.ask import ALLOWED, PLAIN, Ask
-from renditions.core.binding import Claimant, Standing, bind
+from renditions.core.binding import FOLLOWS, Claimant, Standing, Start, bind
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference, Outcome, retry_pause
 from renditions.core.guard import Guard
-from renditions.core.leases import reopen, wish
+from renditions.core.leases import permit_removal, reopen, wish
 from renditions.core.ports import IfAbsent, IfMatch
 from renditions.core.process import Processor
 from renditions.core.reconcile import Run
-from renditions.errors import RenditionsError
-from renditions.model.pipeline import Accept, Analyze, Notify, OutputPlace, Pipeline, Source, Wishes
-from renditions.model.recipe import Focus, Rendition
+from renditions.errors import RenditionsError, Superseded
+from renditions.model.pipeline import (
+    Pipeline,
+    Wishes,
+)
+from renditions.model.recipe import Focus
 from renditions.model.record import Record
-from world import LOG, make_pipeline
-
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-NAMES = ("a/1.jpg", "a/2.jpg", "b/1.jpg", "c.jpg", "d.png")
-CONTENTS = (b"one", b"two", b"bad", b"half", b"one that is longer")
-FOREIGN = {"a/0.jpg": b"foreign", "z": b"another's"}
-"""An object in the output store that isn't ours."""
-
-_ON_DEMAND = Rendition(width=50, on_demand=True)
-_WIDE = Rendition(width=1200)
-PIPELINES = (
-    make_pipeline(),
-    make_pipeline(thumb=Rendition(width=100), large=_WIDE),
-    make_pipeline(thumb=Rendition(width=200), large=Rendition(width=900), extra=Rendition(width=50)),
-    make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"), large=_WIDE),
-    make_pipeline(thumb=Rendition(width=200, key="{etag}/{dir}{name}")),
-    make_pipeline(thumb=Rendition(width=9, height=9, fit="cover", gravity="focus"), extra=_ON_DEMAND),
-    make_pipeline(large=Rendition(width=1200, key="{stem}.jpg")),
-    replace(make_pipeline(), accept=Accept(max_bytes=5)),
-    replace(make_pipeline(), analyze=Analyze(transparency=True)),
-    replace(make_pipeline(), source=Source(store="in", match=("a/*", "*.png"))),
-    Pipeline(
-        source=Source(store="in"),
-        output=OutputPlace(store="out"),
-        renditions={"same": Rendition(width=9, key="{stem}"), "thumb": Rendition(width=200, key="{name}")},
-    ),
-)
-NOTIFY = (
-    (),
-    (LOG,),
-    (Notify(on=("rejected", "failed"), to="log:"),),
-    (LOG, Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:done")),
-)
-"""One of these holds for a whole history: changed targets are no reason to send a notice again."""
-
-WRONG_SECONDS = 4000.0
-"""How far a wrong clock is off."""
-
-LONG_SECONDS = 3 * 3600.0
-"""A time longer than any lease, pause and clock error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Weather:
-    """The probability of each failure per I/O call or message, and the properties of the machines."""
-
-    die: float
-    fail: float
-    refuse: float
-    lose: float
-    repeat: float
-    oversleep: float
-    lose_hint: float
-    lag_seconds: float
-    skew_seconds: float
-    knows_dead: bool
-    """Whether workers can see which others are dead, as on one machine."""
-    queue_workers: int
-    syncs: int
-    """How many full syncs run."""
-
-    @classmethod
-    def draw(cls, random: Random) -> Weather:
-        """Draw the failures of a history: each kind is left out of half of the histories."""
-
-        def maybe(*values: float) -> float:
-            return random.choice((0.0,) * len(values) + values)
-
-        knows_dead = random.random() < 0.3
-        weather = cls(
-            die=maybe(0.004, 0.03),
-            fail=maybe(0.01, 0.1),
-            refuse=maybe(0.002, 0.01),
-            lose=maybe(0.01, 0.05),
-            repeat=maybe(0.02, 0.1),
-            oversleep=maybe(0.005, 0.03),
-            lose_hint=maybe(0.1, 0.5),
-            lag_seconds=maybe(1.0, 60.0),
-            skew_seconds=maybe(1.0, 25.0),
-            knows_dead=knows_dead,
-            queue_workers=random.randint(1, 3),
-            syncs=random.randint(0, 2),
-        )
-        if random.random() < 0.15:
-            return replace(weather, die=0.0, fail=0.0, refuse=0.0, lose=0.0, skew_seconds=WRONG_SECONDS)
-        return weather
 
 
 class History:
@@ -130,22 +62,26 @@ class History:
         self.weather = Weather.draw(self.random)
         self.names = self.random.sample(NAMES, self.random.choice((1, 2, 5)))
         self.notify = self.random.choice(NOTIFY)
-        self.use(self.random.choice(PIPELINES))
         self.scheduler = Scheduler(self._latency_seconds)
         self.dead: set[str] = set()
         self.source, self.output, self.catalog = MemoryStore(), MemoryStore(), MemoryCatalog()
         for key, content in FOREIGN.items():
             self.output.put(key, content, IfAbsent(), "")
-        claimant = Claimant("renditions.toml", "in", "out", "one")
-        self.standing = Standing(self.catalog, bind(self.catalog, claimant), claimant)
-        clocks_agree = self.weather.skew_seconds < WRONG_SECONDS
-        self.observer = Observer(self.output, self.catalog, self._time_of, self._is_gone, clocks_agree)
+        weather = self.weather
+        is_strict = weather.skew_seconds < WRONG_SECONDS and not (weather.outsider or weather.restore)
+        self.observer = Observer(
+            self.output, self.catalog, self._time_of, self._is_gone, is_strict,
+            known=len(self.names), limits=LIMITS,
+        )  # fmt: skip
+        self.outsiders = Outsiders(
+            self.random, self.source, self.output, self.catalog, self.observer, dict(FOREIGN)
+        )
+        self.use(self.random.choice(PIPELINES))
         self.queue = CloudQueue(self.scheduler, self.random)
         self.is_calm = is_calm
-        self._processes = 0
+        self._processes = self._in_progress = self._restarts = 0
         self._ports: dict[str, Any] = {
-            "source": CloudStore(self.scheduler, self.source),
-            "output": CloudStore(self.scheduler, self.output, self.observer),
+            "source": CloudStore(self.scheduler, self.source, outsiders=self.outsiders),
             "catalog": CloudCatalog(
                 self.scheduler,
                 self.catalog,
@@ -172,21 +108,39 @@ class History:
                     self.dead.add(task.process.owner)
                     self.start(self._work)
         self.calm_down()
-        promise.check(self.pipeline, self.source, self.output, self.catalog, self.observer.sent, FOREIGN)
+        self.check()
+
+    def check(self) -> None:
+        """Check the promise."""
+        promise.check(
+            self.pipeline, self.source, self.output, self.catalog, self.observer.sent,
+            self.outsiders.foreign, may_stray=self.outsiders.has_strays,
+        )  # fmt: skip
 
     def calm_down(self) -> None:
-        """Finish all tasks, let leases of dead workers expire, sync, and retry given-up pictures."""
+        """Finish all tasks, let leases of dead workers expire, sync, and retry given-up pictures.
+
+        A person attends the syncs: they verify, retry and may remove.
+        """
         self.is_calm = True
         with replaced_threads(self.scheduler):
             self._drain()
-            self.scheduler.now += LONG_SECONDS
-            self.start(self._sync)
-            self._drain()
-            for record in list(self.catalog.list()):
-                if record.status == "failed":
-                    reopen(self.catalog, record)
-            self.start(self._sync)
-            self._drain()
+            self.outsiders.show_source()
+            for _ in range(3):
+                self.scheduler.now += LONG_SECONDS
+                self._permit_removals()
+                self.start(partial(self._sync, ATTENDED))
+                self._drain()
+                for record in list(self.catalog.list()):
+                    if record.status == "failed":
+                        reopen(self.catalog, record)
+
+    def _permit_removals(self) -> None:
+        """Have a person allow the removal of every picture that is missing now."""
+        until = EPOCH + timedelta(seconds=self.scheduler.now + LONG_SECONDS)
+        for record in list(self.catalog.list()):
+            if not (self.source.head(record.name) and self.pipeline.source.matches(record.name)):
+                permit_removal(self.catalog, record, until)
 
     def _drain(self) -> None:
         for _ in drain(self.scheduler):
@@ -198,7 +152,12 @@ class History:
 
     def use(self, pipeline: Pipeline) -> None:
         """Use another pipeline for all work begun from now on."""
-        self.pipeline = replace(pipeline, notify=self.notify)
+        self.pipeline = READY[id(pipeline), self.notify]
+        bound = bind(self.catalog, self._claim(Start(sets_generation=True)))
+        self.observer.newest[bound.generation] = bound.generation_number
+
+    def _claim(self, start: Start = FOLLOWS) -> Claimant:
+        return Claimant("renditions.toml", "in", "out", self.pipeline.generation, start)
 
     def process_quietly(self, name: str) -> None:
         """Process a picture, and ignore its failure."""
@@ -209,6 +168,8 @@ class History:
         """Upload, replace and delete pictures, and now and then change the pipeline."""
         for _ in range(self.random.randint(2, 12)):
             self.scheduler.sleep(self.random.expovariate(1) * self.random.choice((0.01, 1.0, 100.0, 1000.0)))
+            if self._be_outsiders():
+                continue
             what = self.random.random()
             name = self.random.choice(self.names)
             if what < 0.65:
@@ -219,6 +180,38 @@ class History:
                 self.use(self.random.choice(PIPELINES))
             elif record := self.catalog.get(name):
                 self._ask_for(record)
+
+    def _be_outsiders(self) -> bool:
+        """Do something behind the workers' backs, now and then; return whether it was done."""
+        draw, weather, outsiders = self.random.random(), self.weather, self.outsiders
+        if draw < weather.vanish:
+            outsiders.change_source(self.names)
+        elif self._in_progress:
+            # A worker that has just seen a free key can't see what an outsider puts there before it is
+            # claimed, if the worker then dies. That is stated, and left out here.
+            return False
+        elif draw < weather.vanish + weather.outsider:
+            if self.random.random() < 0.6:
+                outsiders.change_output()
+            else:
+                name = self.random.choice(self.names)
+                etag = getattr(self.source.head(name), "etag", "none")
+                outsiders.add_foreign(self.pipeline.output_keys(name, etag).values())
+        elif draw < weather.vanish + weather.outsider + weather.restore:
+            self._change_catalog()
+        else:
+            return False
+        return True
+
+    def _change_catalog(self) -> None:
+        """Keep, restore or lose the catalog; then every worker is started again."""
+        if self.random.random() < 0.1:
+            self.outsiders.lose_catalog()
+        elif not self.outsiders.restore_catalog():
+            return
+        self._restarts += 1
+        self.observer.newest.clear()
+        self.use(self.random.choice(PIPELINES))
 
     def _ask_for(self, record: Record) -> None:
         """Retry a picture, set its focus, or request a rendition on demand."""
@@ -254,16 +247,18 @@ class History:
         """Take hints from the queue and process them, until none came for a long time."""
         process = self.scheduler.current.process
         idle = 0
-        processor = self._processor(process)
+        processor, started = self._processor(process), self._restarts
         while idle < 4:
             messages: list[Message] = []
             try:
                 messages = self.queue.receive(3)
                 idle = 0 if messages else idle + 1
-                if self.random.random() < 0.3:
-                    processor = self._processor(process)
                 for message in messages:
+                    if self.random.random() < 0.2 or started != self._restarts:
+                        processor, started = self._processor(process), self._restarts
                     self._answer(message, processor)
+            except Superseded:
+                processor = self._processor(process)
             except RenditionsError:
                 idle += 1
             if not messages:
@@ -278,26 +273,39 @@ class History:
             self.queue.give_back(message, self.random.choice((1.0, 50.0)))
 
     def _process(self, processor: Processor, name: str, ask: Ask = PLAIN) -> Outcome:
-        outcome = processor.process(name, ask)
+        task = self.scheduler.current
+        self.observer.asks[task] = ask
+        self._in_progress += 1
+        try:
+            outcome = processor.process(name, ask)
+        finally:
+            self._in_progress -= 1
         self.observer.see_outcome(outcome)
         return outcome
 
     def _sync_some_time(self) -> None:
         self.scheduler.sleep(self.random.choice((1.0, 100.0, 1000.0)))
-        self._sync()
+        self._sync(self.random.choice((PLAIN, Ask(verify="quick"), Ask(verify="content"))))
 
-    def _sync(self) -> None:
+    def _sync(self, ask: Ask) -> None:
         """Run the real ``sync`` over all pictures."""
         process = self.scheduler.current.process
-        processor = self._processor(process)
+        processor, started = self._processor(process), self._restarts
 
         def plan() -> Iterator[Difference]:
-            comparison = Comparison(processor.pipeline, processor.catalog, processor.output, self._is_gone)
+            comparison = Comparison(
+                processor.pipeline, processor.catalog, processor.output, self._is_gone, ask
+            )
             return reconcile.plan(comparison, processor.source, clock=processor.clock)
 
         def work(name: str, ask: Ask = PLAIN) -> Outcome:
+            self.observer.syncing.add(self.scheduler.current)
+            if started != self._restarts:
+                raise Superseded("it was started again")
             try:
                 return self._process(processor, name, ask)
+            except Superseded:
+                raise
             except RenditionsError as error:
                 return Outcome(name, "failed", str(error), retry_pause(1) if error.retryable else None)
 
@@ -307,8 +315,8 @@ class History:
                 Run(
                     differences=plan,
                     process=work,
-                    guard=Guard(self.pipeline.source.max_removals),
-                    ask=PLAIN,
+                    guard=Guard(LIMITS),
+                    ask=ask,
                     threads=2,
                     stop=stop,
                     on_outcome=lambda _: None,
@@ -329,6 +337,10 @@ class History:
         return False
 
     def _processor(self, process: Process) -> Processor:
+        binding = self.catalog.read_binding()
+        assert binding
+        self.observer.generation_of[process] = binding.generation
+        output = CloudStore(self.scheduler, self.output, self.observer, self.pipeline.output.headers)
         return Processor(
             pipeline=self.pipeline,
             render=CloudRenderer(self.scheduler),
@@ -338,7 +350,8 @@ class History:
             owner=process.owner,
             clock=lambda: self._time_of(process),
             is_gone=self._is_gone,
-            standing=self.standing,
+            standing=Standing(self._ports["catalog"], binding, self._claim()),
+            output=output,
             **self._ports,
         )
 

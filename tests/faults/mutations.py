@@ -110,6 +110,60 @@ MUTATIONS = (
         'case "rejected" if record.blocked_by is None:',
         'case "rejected":',
     ),
+    Mutation(
+        "the removal guard ignores the share",
+        "guard",
+        "return missing > limit.pictures and 100 * missing > limit.percent * known",
+        "return False",
+    ),
+    Mutation(
+        "a removal is done that should be held",
+        "difference",
+        '"remove" if is_allowed else "hold",',
+        '"remove",',
+    ),
+    Mutation(
+        "a foreign key is claimed, and deleted with the picture",
+        "update",
+        "for rendition, key in keys.items() if rendition not in foreign}",
+        "for rendition, key in keys.items()}",
+    ),
+    Mutation(
+        "a foreign output is not looked for",
+        "update",
+        "and find(self.output, key) and self._is_foreign(key)",
+        "and False",
+    ),
+    Mutation(
+        "the generation is not checked",
+        "binding",
+        "if record and record.generation > self.number:",
+        "if False:",
+    ),
+    Mutation(
+        "verification believes the record",
+        "verify",
+        '    if how == "no":\n',
+        "    if True:\n",
+    ),
+    Mutation(
+        "the mark is not checked on a conflict",
+        "leases",
+        "if there and not may_replace and not self.is_own(key):",
+        "if there and not may_replace:",
+    ),
+    Mutation(
+        "changed headers are not rewritten",
+        "process",
+        "                if rewrites:\n",
+        "                if False:\n",
+    ),
+    Mutation(
+        "kept replacements are forgotten",
+        "update",
+        "fresh = replace(fresh, retired=retired, refused",
+        "fresh = replace(fresh, retired=(), refused",
+    ),
 )
 
 

@@ -10,7 +10,9 @@ from doubles import MemoryCatalog, MemoryStore
 from faults.promise import must, truth
 from faults.scheduler import Process, Task
 from hashing import output_of
+from renditions.core.ask import Ask
 from renditions.core.difference import Outcome
+from renditions.model.pipeline import MaxRemovals
 from renditions.model.record import LONGEST_LEASE, Notice, Record
 
 
@@ -25,7 +27,22 @@ class Observer:
     """Whether a lease's owner is known to be dead."""
     is_strict: bool = True
     """Whether clocks agree so well that no worker works under a lease that another has taken."""
+    known: int = 0
+    """How many pictures there can be."""
+    limits: MaxRemovals = field(default_factory=MaxRemovals)
+    """What a listing may remove."""
+    generation_of: dict[Process, str] = field(default_factory=dict)
+    """The generation that each process works with."""
+    newest: dict[str, int] = field(default_factory=dict)
+    """The last number of each generation that was in force."""
+    asks: dict[Task, Ask] = field(default_factory=dict)
+    """What each task was asked for."""
     sent: list[Notice] = field(default_factory=list)
+    syncing: set[Task] = field(default_factory=set)
+    """The tasks that process pictures for a sync."""
+    hidden: frozenset[str] = frozenset()
+    """The pictures that are there, and that the source doesn't show."""
+    _removed_wrongly: int = 0
     _step: int = 0
     _decided_at: dict[Record, int] = field(default_factory=dict)
     """When each decided state was first in the catalog."""
@@ -49,12 +66,37 @@ class Observer:
     def see_before_write(self, task: Task, record: Record) -> None:
         """Check that a lease is taken over only after its end, by the taker's own clock."""
         stored = self.catalog.get(record.name)
+        self._check_generation(task, stored, record)
         if not (stored and stored.lease and record.lease and stored.revision == record.revision):
             return
         lease, taker, now = stored.lease, record.lease.owner, self.clock(task.process)
         is_held = lease.until - LONGEST_LEASE <= now < lease.until
         may = lease.owner == taker or self.knows_dead(lease.owner) or not is_held
         must(may, f"{taker} took a lease that held: {stored}")
+
+    def _check_generation(self, task: Task, stored: Record | None, record: Record) -> None:
+        """Check that no older generation overwrites what a newer one decided; it may reopen it."""
+        is_reopening = not record.goal and record.lease is None
+        own = self.generation_of.get(task.process)
+        if stored and stored.revision == record.revision and own and not is_reopening:
+            must(stored.generation <= self.newest.get(own, 0), f"a superseded worker writes over {stored}")
+
+    def see_hidden(self, names: frozenset[str]) -> None:
+        """Count the wrong removals from now on: the source hides these pictures."""
+        self.hidden = names & self._current.keys()
+        self._removed_wrongly = 0
+
+    def see_removal(self, task: Task, record: Record) -> None:
+        """Check that a record is removed only with permission, and that listings remove few."""
+        ask = self.asks[task]
+        must(
+            ask.removal != "no" or record.removable_until is not None, f"removed without permission: {record}"
+        )
+        if ask.removal == "allowed" and record.name in self.hidden:
+            self._removed_wrongly += task in self.syncing
+            wrong, limits = self._removed_wrongly, self.limits
+            is_few = wrong <= limits.pictures or 100 * wrong <= limits.percent * self.known
+            must(is_few, f"{wrong} pictures were removed that are there")
 
     def see_write(self, task: Task, written: Record) -> None:
         """Check that every output of the record exists, made from the recorded source and recipe."""

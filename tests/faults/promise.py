@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from hashing import expected_output
@@ -17,16 +17,18 @@ class Broken(AssertionError):
     """The promise doesn't hold."""
 
 
-def expect(pipeline: Pipeline, found: StoredObject, content: bytes, wishes: Wishes) -> tuple[str, Keys]:
+def expect(
+    pipeline: Pipeline, found: StoredObject, content: bytes, wishes: Wishes, foreign: Collection[str] = ()
+) -> tuple[str, Keys]:
     """Return a picture's expected status and output keys by rendition, if no other picture has the keys."""
     keys = pipeline.output_keys(found.key, found.etag, wishes)
     too_large = len(content) > pipeline.accept.max_bytes
     if len(set(keys.values())) < len(keys) or too_large or content.startswith(b"bad"):
         return "rejected", {}
-    if content.startswith(b"half") and "large" in keys:
-        del keys["large"]
-        return "rejected", keys
-    return "done", keys
+    can = {name: key for name, key in keys.items() if key not in foreign}
+    if content.startswith(b"half"):
+        can.pop("large", None)
+    return "done" if can == keys else "rejected", can
 
 
 def check(
@@ -36,8 +38,21 @@ def check(
     catalog: Catalog,
     sent: Iterable[Notice],
     foreign: Mapping[str, bytes] | None = None,
+    *,
+    may_stray: bool = False,
 ) -> None:
-    """Check the final state; ``foreign`` was in the output store before."""
+    """Check the final state.
+
+    Args:
+        pipeline: What is declared.
+        source: The pictures.
+        output: Their outputs.
+        catalog: Their records.
+        sent: All notices.
+        foreign: What is in the output store and isn't Renditions' own.
+        may_stray: Whether outputs that carry the catalog's mark may be left unclaimed.
+
+    """
     wanted = dict(foreign or {})
     pictures = [found for found in source.list() if pipeline.source.matches(found.key)]
     _same([record.name for record in catalog.list()], [found.key for found in pictures], "records")
@@ -46,7 +61,7 @@ def check(
         record, got = catalog.get(found.key), source.get(found.key)
         assert record
         assert got
-        status, keys = expect(pipeline, found, got[1], record.wishes)
+        status, keys = expect(pipeline, found, got[1], record.wishes, foreign or ())
         if record.blocked_by:
             blocker = catalog.get(record.blocked_by)
             taken = {made.key for made in blocker.outputs} if blocker else set()
@@ -54,16 +69,25 @@ def check(
             must(bool(taken & wants), f"what it needs is free: {record}")
             status, keys = "rejected", {}
         _same((record.etag, record.status), (found.etag, status), f"the state of {found.key}")
-        must(not (record.lease or record.pending_keys or record.owed), f"work is left: {record}")
+        is_left = record.lease or record.pending_keys or record.owed or record.retired
+        must(not is_left, f"work is left: {record}")
         _same({made.rendition: made.key for made in record.outputs}, keys, f"the outputs of {found.key}")
         recipes = pipeline.recipes(record.wishes)
         wanted |= {key: expected_output(got[1], recipes[rendition]) for rendition, key in keys.items()}
         for made in record.outputs:
             there = output.head(made.key)
             must(there is not None and there.etag == made.etag, f"{made.key} isn't what the record says")
+            headers = getattr(output, "headers_of", {}).get(made.key, pipeline.output.headers)
+            must(headers == pipeline.output.headers, f"{made.key} is served with {headers}: {record}")
         tells = any(record.status in notify.on for notify in pipeline.notify)
         must(not tells or truth(record) in told, f"no notice was sent about {record}")
     objects = {found.key: got[1] for found in output.list() if (got := output.get(found.key))}
+    if may_stray:
+        binding = catalog.read_binding()
+        own = binding.catalog_id if binding else ""
+        for key in objects.keys() - wanted.keys():
+            must(output.writer_of(key) == own and not catalog.owner_of(key), f"{key} is no stray of ours")
+            del objects[key]
     _same(objects, wanted, "objects in the output store")
 
 

@@ -317,3 +317,33 @@ def test_a_function_deployed_before_a_take_over_does_not_undo_it() -> None:
     with pytest.raises(Superseded):
         claim("deployed", Start(deployed_at="2026-01-01"))
     assert claim("newer", Start(deployed_at="2026-01-02")).generation == "newer"
+
+
+def test_a_refused_key_is_no_reason_to_delete_an_output_before_its_replacement_is_recorded() -> None:
+    """A folder couldn't hold both keys; but nothing is written under the refused one."""
+    world = make_done()
+    world.overwrite(NAME, b"not ours")
+    renditions = {"thumb": Rendition(width=9, key="{dir}{name}"), "small": Rendition(width=3, key="small")}
+    world.pipeline = replace(world.pipeline, renditions=renditions)
+    with pytest.raises(Crash):
+        world.processor("dead", output=Deadly(world.output)).process(NAME)  # type: ignore[arg-type]
+    assert f"{NAME}/large.jpg" in list_keys(world)
+    assert "small" in list_keys(world)
+
+
+def test_headers_that_are_changed_and_changed_back_reach_every_output() -> None:
+    """One output was written in between, beside another that kept the headers of before."""
+    world = make_done()
+    output: Any = world.output
+
+    def use(headers: str | None, width: int) -> None:
+        world.use_output(cache_control=headers)
+        output.headers = headers or ""
+        thumb, large = Rendition(width=width), world.pipeline.renditions["large"]
+        world.pipeline = replace(world.pipeline, renditions={"thumb": thumb, "large": large})
+
+    use("max-age=60", 7)
+    world.processor(output=world.no_rewrites()).process(NAME)
+    use(None, 7)
+    world.settle()
+    assert set(output.headers_of.values()) == {""}

@@ -11,9 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from faults.history import CONTENTS, FOREIGN, NAMES, PIPELINES, History
-from faults.promise import check
+from faults.history import History
 from faults.scheduler import Fault
+from faults.weather import CONTENTS, NAMES, PIPELINES
 from renditions.model.pipeline import Pipeline
 
 HOUR_SECONDS = 3600.0
@@ -90,9 +90,7 @@ class Cloud(RuleBasedStateMachine):
     def teardown(self) -> None:
         history = self.history
         history.calm_down()
-        check(
-            history.pipeline, history.source, history.output, history.catalog, history.observer.sent, FOREIGN
-        )
+        history.check()
 
 
 TestCloud = Cloud.TestCase

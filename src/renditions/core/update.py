@@ -26,6 +26,9 @@ from renditions.model.rendering import Rendered, Rendering
 
 log = logging.getLogger(__name__)
 
+MIXED = "(mixed)"
+"""Stands for a record's headers where its outputs were written with different ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
@@ -123,8 +126,9 @@ class Updater:
         record = replace(record, goal=goal)
         if rendering.rejected is not None:
             return self._finish(begun, self._refuse(record, rendering.rejected))
+        written = [key for name, key in (difference.keys or {}).items() if name not in begun.foreign]
         for key in difference.delete:
-            if _is_in_the_way(key, (difference.keys or {}).values()):
+            if _is_in_the_way(key, written):
                 self.leases.delete(record, key)
         return self._write(begun, record, rendering)
 
@@ -242,10 +246,15 @@ class Updater:
             attempts=old.attempts if old.goal == goal else 0,
             blocked_by=None,
             place=self.pipeline.output.store,
-            headers=old.headers if kept and old.place else self.pipeline.output.headers,
+            headers=self._headers_of(old, kept),
             missing_since=None,
             removable_until=None,
         ).with_event(now, "processing", difference.why)
+
+    def _headers_of(self, old: Record, kept: tuple[Output, ...]) -> str:
+        """Return the headers that all outputs have once the others are written, or that they differ."""
+        present = self.pipeline.output.headers
+        return MIXED if kept and old.place and old.headers != present else present
 
     def _retire(self, old: Record, wanted: Mapping[str, str], now: datetime, ask: Ask) -> tuple[Retired, ...]:
         """Return the objects that stay in the output store for a while although they are no outputs."""

@@ -1,0 +1,111 @@
+"""What happens to a pipeline from outside: outputs are deleted, replaced and added, the source vanishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from doubles import MemoryCatalog, MemoryStore
+from faults.observer import Observer
+from renditions.core.ports import IfAbsent, IfMatch
+from renditions.model.binding import Binding
+from renditions.model.record import Record
+
+RUBBISH = b"an outsider's"
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A catalog as it was."""
+
+    records: Mapping[str, Record]
+    owners: Mapping[str, str]
+    binding: Binding | None
+
+
+@dataclass
+class Outsiders:
+    """Changes the stores and the catalog behind the workers' backs."""
+
+    random: Random
+    source: MemoryStore
+    output: MemoryStore
+    catalog: MemoryCatalog
+    observer: Observer
+    foreign: dict[str, bytes] = field(default_factory=dict)
+    """The objects in the output store that aren't Renditions' own, and must stay as they are."""
+    hidden: frozenset[str] = frozenset()
+    """Pictures that the source doesn't show."""
+    is_listing_only: bool = False
+    """Whether only listings leave them out."""
+    has_strays: bool = False
+    """Whether the catalog was restored: it may have forgotten outputs of its own."""
+    _backup: Backup | None = None
+
+    def hides(self, key: str, *, in_listing: bool = False) -> bool:
+        """Return whether the source leaves out a picture."""
+        return key in self.hidden and (in_listing or not self.is_listing_only)
+
+    def change_output(self) -> None:
+        """Delete or replace any object in the output store that no worker is about to claim."""
+        keys = [found.key for found in self.output.list()]
+        if not keys:
+            return
+        key = self.random.choice(keys)
+        there = self.output.head(key)
+        assert there
+        if key in self.foreign or self.random.random() < 0.5:
+            self.output.delete(key, IfMatch(there.etag))
+            self.foreign.pop(key, None)
+        else:
+            self.output.put(key, RUBBISH, IfMatch(there.etag), "")
+            if self.catalog.owner_of(key) is None:
+                self.foreign[key] = RUBBISH
+
+    def add_foreign(self, keys: Iterable[str]) -> None:
+        """Put an object under a key that a rendition may need, and that isn't claimed yet."""
+        free = [key for key in keys if self.output.head(key) is None and self.catalog.owner_of(key) is None]
+        if free:
+            key = self.random.choice(free)
+            self.foreign[key] = key.encode()
+            self.output.put(key, self.foreign[key], IfAbsent(), "")
+
+    def change_source(self, names: list[str]) -> None:
+        """Hide all pictures, some, or none; the disk is unmounted and mounted again."""
+        how_many = self.random.choice((0, 0, len(names), self.random.randint(0, len(names))))
+        self.hidden = frozenset(self.random.sample(names, how_many))
+        self.is_listing_only = self.random.random() < 0.3
+        self.observer.see_hidden(self.hidden)
+
+    def show_source(self) -> None:
+        """Show every picture again."""
+        self.hidden = frozenset()
+        self.observer.see_hidden(self.hidden)
+
+    def restore_catalog(self) -> bool:
+        """Keep a backup of the catalog, or restore the last one; return whether that was done."""
+        if self._backup is None or self.random.random() < 0.5:
+            self._backup = Backup(
+                dict(self.catalog.records), dict(self.catalog.owners), self.catalog.read_binding()
+            )
+            return False
+        self.catalog.replace_all(self._backup.records, self._backup.owners, self._backup.binding)
+        self.has_strays = True
+        own = self._backup.binding.catalog_id if self._backup.binding else ""
+        for key, content in self._contents().items():
+            if self.catalog.owner_of(key):
+                self.foreign.pop(key, None)  # the catalog can't know that this is another's by now
+            elif self.output.writer_of(key) != own:
+                self.foreign[key] = content
+        return True
+
+    def lose_catalog(self) -> None:
+        """Lose the catalog: nothing in the output store is known to be ours any more."""
+        self.catalog.replace_all({}, {}, None)
+        self._backup = None
+        self.foreign |= self._contents()
+        self.has_strays = False
+
+    def _contents(self) -> dict[str, bytes]:
+        return {found.key: got[1] for found in self.output.list() if (got := self.output.get(found.key))}

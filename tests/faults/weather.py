@@ -1,0 +1,122 @@
+"""What a history may draw: its pictures, pipelines and targets, and how often each thing goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from random import Random
+
+from renditions.core.ask import Ask
+from renditions.model.pipeline import Accept, Analyze, MaxRemovals, Notify, OutputPlace, Pipeline, Source
+from renditions.model.recipe import Rendition
+from world import LOG, make_pipeline
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+NAMES = ("a/1.jpg", "a/2.jpg", "b/1.jpg", "c.jpg", "d.png")
+CONTENTS = (b"one", b"two", b"bad", b"half", b"one that is longer")
+FOREIGN = {"a/0.jpg": b"foreign", "z": b"another's"}
+"""An object in the output store that isn't ours."""
+
+_KEPT = OutputPlace(store="out", keep_replaced=3600.0)
+_CACHED = OutputPlace(store="out", cache_control="max-age=60")
+_ON_DEMAND = Rendition(width=50, on_demand=True)
+_WIDE = Rendition(width=1200)
+PIPELINES = (
+    make_pipeline(),
+    make_pipeline(thumb=Rendition(width=100), large=_WIDE),
+    make_pipeline(thumb=Rendition(width=200), large=Rendition(width=900), extra=Rendition(width=50)),
+    make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"), large=_WIDE),
+    make_pipeline(thumb=Rendition(width=200, key="{etag}/{dir}{name}")),
+    make_pipeline(thumb=Rendition(width=9, height=9, fit="cover", gravity="focus"), extra=_ON_DEMAND),
+    make_pipeline(large=Rendition(width=1200, key="{stem}.jpg")),
+    replace(make_pipeline(), accept=Accept(max_bytes=5)),
+    replace(make_pipeline(), analyze=Analyze(transparency=True)),
+    replace(make_pipeline(), source=Source(store="in", match=("a/*", "*.png"))),
+    replace(make_pipeline(), output=_CACHED),
+    replace(make_pipeline(thumb=Rendition(width=100), large=_WIDE), output=_CACHED),
+    replace(make_pipeline(), output=_KEPT),
+    replace(make_pipeline(thumb=Rendition(width=9, key="{etag}/{name}")), output=_KEPT),
+    Pipeline(
+        source=Source(store="in"),
+        output=OutputPlace(store="out"),
+        renditions={"same": Rendition(width=9, key="{stem}"), "thumb": Rendition(width=200, key="{name}")},
+    ),
+)
+NOTIFY = (
+    (),
+    (LOG,),
+    (Notify(on=("rejected", "failed"), to="log:"),),
+    (LOG, Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:done")),
+)
+"""One of these holds for a whole history: changed targets are no reason to send a notice again."""
+
+READY = {
+    (id(pipeline), notify): replace(pipeline, notify=notify) for pipeline in PIPELINES for notify in NOTIFY
+}
+"""Each pipeline with each notify, so that their fingerprints are computed once."""
+
+WRONG_SECONDS = 4000.0
+"""How far a wrong clock is off."""
+
+LIMITS = MaxRemovals(pictures=0, percent=40.0)
+"""What a listing may remove of these few pictures."""
+
+ATTENDED = Ask(verify="quick", is_retry=True)
+
+LONG_SECONDS = 3 * 3600.0
+"""A time longer than any lease, pause and clock error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """The probability of each failure per I/O call or message, and the properties of the machines."""
+
+    die: float
+    fail: float
+    refuse: float
+    lose: float
+    repeat: float
+    oversleep: float
+    lose_hint: float
+    lag_seconds: float
+    skew_seconds: float
+    knows_dead: bool
+    """Whether workers can see which others are dead, as on one machine."""
+    queue_workers: int
+    syncs: int
+    """How many full syncs run."""
+    outsider: float
+    """The probability that what happens next is an outsider's doing."""
+    vanish: float
+    """The probability that the source hides or shows pictures."""
+    restore: float
+    """The probability that the catalog is kept, restored or lost."""
+
+    @classmethod
+    def draw(cls, random: Random) -> Weather:
+        """Draw the failures of a history: each kind is left out of half of the histories."""
+
+        def maybe(*values: float) -> float:
+            return random.choice((0.0,) * len(values) + values)
+
+        knows_dead = random.random() < 0.3
+        weather = cls(
+            die=maybe(0.004, 0.03),
+            fail=maybe(0.01, 0.1),
+            refuse=maybe(0.002, 0.01),
+            lose=maybe(0.01, 0.05),
+            repeat=maybe(0.02, 0.1),
+            oversleep=maybe(0.005, 0.03),
+            lose_hint=maybe(0.1, 0.5),
+            lag_seconds=maybe(1.0, 60.0),
+            skew_seconds=maybe(1.0, 25.0),
+            knows_dead=knows_dead,
+            queue_workers=random.randint(1, 3),
+            syncs=random.randint(0, 2),
+            outsider=maybe(0.2),
+            vanish=random.choice((0.0, 0.0, 0.3)),
+            restore=random.choice((0.0, 0.0, 0.0, 0.2)),
+        )
+        if random.random() < 0.15:
+            return replace(weather, die=0.0, fail=0.0, refuse=0.0, lose=0.0, skew_seconds=WRONG_SECONDS)
+        return weather
