@@ -32,6 +32,7 @@ from renditions.errors import (
     WorkerDied,
 )
 from renditions.model.binding import Binding, HeldNotice
+from renditions.model.folding import Folding
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
 from renditions.model.record import Notice, Record, Status
@@ -97,6 +98,9 @@ class CloudStore:
 
     def has_folder(self, prefix: str) -> bool:
         return False
+
+    def folding(self) -> Folding:
+        return self.kept.folding()
 
     def writer_of(self, key: str) -> str | None:
         writer: str | None = self._call(lambda: self.kept.writer_of(key))

@@ -72,7 +72,7 @@ MUTATIONS = (
     Mutation(
         "old outputs are deleted before the new ones are recorded",
         "update",
-        "            if _is_in_the_way(key, (difference.keys or {}).values()):\n",
+        "            if _is_in_the_way(key, written):\n",
         "            if True:\n",
     ),
     Mutation(
