@@ -89,6 +89,15 @@ def test_a_picture_that_always_fails_is_given_up_until_retry(world: World) -> No
     world.check_promise()
 
 
+def test_a_forced_run_makes_each_output_once_though_one_picture_fails(world: World) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        world.upload(name, name.encode())
+    run_sync(world)
+    process = world.processor(output=world.break_writes(1)).process
+    summary = sync(world.run(process, ask=Ask(is_forced=True)))
+    assert (summary.results, summary.waiting) == ({"done": 2}, 1)
+
+
 def test_rejected_pictures_block_no_other_and_are_not_retried(world: World) -> None:
     world.upload("a.jpg", b"bad")
     world.upload("b.jpg", b"good")

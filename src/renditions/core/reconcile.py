@@ -228,7 +228,8 @@ def sync(run: Run) -> Summary:
     """
     summary = Summary()
     pause: timedelta | None = timedelta()
-    for _ in range(MAX_PASSES):
+    passes = 1 if run.ask.is_forced else MAX_PASSES  # a second one would make everything again
+    for _ in range(passes):
         if pause is None or run.stop.wait(pause.total_seconds()):
             break
         ended = _Pass(run, summary)
