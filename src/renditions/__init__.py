@@ -1,1 +1,1 @@
-"""Every size, format and watermark of every picture, the moment it lands."""
+"""Make the declared sizes, formats and watermarks of each picture as soon as it arrives."""

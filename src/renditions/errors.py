@@ -39,7 +39,7 @@ from dataclasses import dataclass
 
 
 class RenditionsError(Exception):
-    """Anything that this package raises on purpose."""
+    """Any error that this package raises."""
 
     code = "error"
     exit_code = 1

@@ -117,7 +117,9 @@ def test_a_raised_revision_of_tiff_makes_tiffs_again_and_nothing_else(
     }
 
 
-def test_a_named_engine_puts_that_off(upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_engine_postpones_newer_revisions(
+    upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(revisions, "REVISIONS", (TIFF,))
     upgraded.world.pipeline = pinned(upgraded.world.pipeline)
     assert upgraded.whys == {}

@@ -246,7 +246,7 @@ def test_the_file_can_be_named_before_or_after_the_command(folder: Path) -> None
     assert run(folder, "plan", "-p", "other.toml").code == 0
 
 
-def test_focus_sets_the_point_that_a_cut_keeps(folder: Path) -> None:
+def test_the_focus_command_sets_the_point_that_cropping_keeps(folder: Path) -> None:
     """A picture that is black above and white below: its square shows the chosen part."""
     write_pipeline(folder, '[renditions.cut]\nwidth = 20\nheight = 20\nfit = "cover"\ngravity = "focus"\n')
     picture = Image.new("L", (20, 60), "black")

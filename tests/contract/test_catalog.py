@@ -432,7 +432,9 @@ def test_times_of_other_zones_are_in_one_order(catalog: Catalog) -> None:
     assert [record.name for record in catalog.query()] == ["utc", "zone"]
 
 
-def test_writing_and_deleting_while_listing(which: str, catalog: Catalog) -> None:
+def test_a_listing_has_each_remaining_record_once_despite_writes_and_deletions(
+    which: str, catalog: Catalog
+) -> None:
     """Each record that stays is listed once, and nothing that is written waits for the listing."""
     count = scaled(which, 500)
     for number in range(count):
@@ -449,7 +451,7 @@ def test_writing_and_deleting_while_listing(which: str, catalog: Catalog) -> Non
     assert seen == sorted(set(seen))
 
 
-def test_writing_while_querying(which: str, catalog: Catalog) -> None:
+def test_a_query_has_each_record_once_despite_writes(which: str, catalog: Catalog) -> None:
     count = scaled(which, 500)
     for number in range(count):
         catalog.write(make_record(f"{number:03}", timestamp=NOW + timedelta(seconds=number)))
@@ -502,7 +504,7 @@ def test_one_of_many_threads_wins_a_key(catalog: Catalog) -> None:
         assert [name for name in names(catalog) if name.startswith(f"{key} ")] == [tries[winners[0]].name]
 
 
-def test_writing_or_deleting_one_revision_only_one_thread_wins(catalog: Catalog) -> None:
+def test_only_one_thread_can_write_or_delete_a_revision(catalog: Catalog) -> None:
     for _ in range(10):
         record = catalog.write(catalog.get("a.jpg") or make_record(outputs=("k",)))
 

@@ -97,14 +97,14 @@ def test_an_etag_is_plain_and_differs_with_the_content(store: Store) -> None:
     assert store.get("a") == (second, b"two")
 
 
-def test_if_absent_is_refused_where_something_is(store: Store) -> None:
+def test_if_absent_is_refused_if_the_object_exists(store: Store) -> None:
     first = put(store, "a", b"one", IfAbsent())
     with pytest.raises(Conflict):
         put(store, "a", b"two", IfAbsent())
     assert store.get("a") == (first, b"one")
 
 
-def test_if_match_is_refused_where_something_else_is(store: Store) -> None:
+def test_if_match_is_refused_if_the_object_was_replaced(store: Store) -> None:
     first = put(store, "a", b"one")
     second = put(store, "a", b"two", IfMatch(first.etag))
     with pytest.raises(Conflict):
@@ -112,7 +112,7 @@ def test_if_match_is_refused_where_something_else_is(store: Store) -> None:
     assert store.get("a") == (second, b"two")
 
 
-def test_if_match_is_refused_where_nothing_is(store: Store) -> None:
+def test_if_match_is_refused_if_the_object_is_missing(store: Store) -> None:
     with pytest.raises(Conflict):
         put(store, "a/b", b"one", IfMatch("0"))
     assert keys(store) == []
@@ -134,7 +134,7 @@ def test_deleting_again_is_no_error(store: Store) -> None:
     assert keys(store) == []
 
 
-def test_delete_is_refused_where_something_else_is(store: Store) -> None:
+def test_delete_is_refused_if_the_object_was_replaced(store: Store) -> None:
     first = put(store, "a", b"one")
     second = put(store, "a", b"two")
     with pytest.raises(Conflict):
@@ -204,7 +204,9 @@ def test_list_sees_many_objects(which: str, store: Store) -> None:
     assert [found.key for found in store.list(many[1])] == sorted(many)[sorted(many).index(many[1]) + 1 :]
 
 
-def test_list_while_others_write_and_delete(which: str, store: Store) -> None:
+def test_a_listing_has_each_remaining_object_once_despite_writes_and_deletions(
+    which: str, store: Store
+) -> None:
     """Objects that stay are listed once and in order during other changes."""
     stay = [f"{letter}/{number}" for letter in "abc" for number in range(20)]
     for key in stay:
@@ -259,7 +261,7 @@ def test_one_of_many_threads_wins_if_match(store: Store) -> None:
         there = got[0]
 
 
-def test_deleting_and_putting_in_one_folder_at_once(which: str, store: Store) -> None:
+def test_concurrent_deletes_and_puts_in_one_folder_lose_no_object(which: str, store: Store) -> None:
     """A folder that one thread empties isn't removed under another thread's new object."""
 
     def step(thread: int) -> None:

@@ -82,7 +82,7 @@ def test_a_notice_about_held_work_is_sent_later_if_it_fails() -> None:
     assert (len(broken.delivered.held), len(working.held)) == (1, 1)
 
 
-def test_a_binding_keeps_what_is_held_in_its_json_form() -> None:
+def test_a_binding_keeps_held_work_when_it_is_stored_as_json() -> None:
     catalog = open_catalog()
     hold(catalog, [REMOVALS, OUTPUT], {"one": BrokenNotifier(9)})
     assert Binding.from_item(read(catalog).to_item()) == read(catalog)

@@ -88,7 +88,7 @@ def test_a_fix_for_an_operation_remakes_the_renditions_that_use_it(
     assert engine.made == [("sharp",)]
 
 
-def test_a_new_picture_is_done_once_whatever_revisions_there_are(
+def test_a_new_picture_is_not_stale_under_any_revision(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upgrade(world, monkeypatch)
@@ -97,7 +97,7 @@ def test_a_new_picture_is_done_once_whatever_revisions_there_are(
     assert "new.tif" not in whys(world)
 
 
-def test_a_named_engine_leaves_what_there_is_and_later_only_that_is_made_again(
+def test_only_outputs_older_than_a_revision_are_made_again_when_it_is_allowed(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is made meanwhile is made by the newer engine, and known to be."""
@@ -119,4 +119,4 @@ def test_a_named_engine_leaves_what_there_is_and_later_only_that_is_made_again(
 def test_a_recipe_that_changed_is_no_older_engine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     upgrade(world, monkeypatch)
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(format="png", width=9)})
-    assert whys(world)[PAGE] == "thumb is of another recipe"
+    assert whys(world)[PAGE] == "thumb was made with another recipe"

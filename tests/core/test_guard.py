@@ -79,7 +79,7 @@ def test_an_empty_source_removes_nothing_while_twenty_pictures_are_known() -> No
     world = make_world(20)
     remove(world, list_names(world))
     assert why_held(sync(world.run())) == [
-        ("removals", 20, "the source has no matching picture at all, and 20 are known")
+        ("removals", 20, "the source has no matching picture, but the catalog has 20 records")
     ]
     assert world.known == 20
     assert len(list(world.output.list())) == 40
@@ -101,7 +101,7 @@ def test_a_folder_that_still_exists_and_lost_all_of_its_pictures_is_held(exists:
     held = why_held(sync(world.run()))
     assert world.known == (120 if exists else 100)
     assert held == (
-        [("removals", 20, "the folder a/ is there and has lost all of its pictures")] if exists else []
+        [("removals", 20, "the folder a/ exists, but all of its pictures are gone")] if exists else []
     )
 
 
@@ -171,7 +171,7 @@ def test_plan_says_what_sync_would_hold() -> None:
     remove(world, list_names(world))
     plans = list(preview(lambda: world.differences(ask=Ask()), world.guard))
     assert {(difference.action, difference.why) for difference in plans} == {
-        ("hold", "the source has no matching picture at all, and 20 are known")
+        ("hold", "the source has no matching picture, but the catalog has 20 records")
     }
 
 

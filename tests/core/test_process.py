@@ -138,7 +138,7 @@ def test_a_record_keeps_the_newest_events_of_its_picture(world: World) -> None:
     assert len(record.history[0].reason) < 1000
 
 
-def test_a_hint_about_nothing_does_nothing(world: World) -> None:
+def test_a_hint_about_a_missing_picture_does_nothing(world: World) -> None:
     assert world.processor().process("nothing.jpg").result == "unchanged"
     assert list(world.catalog.list()) == []
 

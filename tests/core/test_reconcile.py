@@ -134,7 +134,7 @@ def test_one_sync_frees_a_key_and_gives_it_to_the_next(world: World) -> None:
     world.check_promise()
 
 
-def test_a_file_that_is_still_being_written_waits_and_loses_nothing(world: World) -> None:
+def test_a_picture_keeps_its_outputs_while_its_file_is_still_being_written(world: World) -> None:
     world.upload("photo.jpg", b"one")
     run_sync(world)
     real_head = world.source.head

@@ -91,7 +91,7 @@ def test_the_same_input_gives_the_same_bytes_with_bytecode_too(tmp_path: Path) -
     assert {path.name for path in tmp_path.iterdir()} == {"one.zip", "two.zip"}
 
 
-def test_neither_folder_nor_day_nor_a_touched_file_changes_it_and_what_is_declared_does(
+def test_a_bundle_changes_only_with_what_is_declared(
     tmp_path: Path,
 ) -> None:
     """As Terraform sees it: the function is updated when, and only when, something in it changed."""
@@ -136,7 +136,7 @@ def test_bytecode_is_not_checked_against_its_source(tmp_path: Path) -> None:
     assert b"/var/task/lambda_function.py" in entry
 
 
-def test_entries_are_sorted_of_one_date_and_readable_by_all(tmp_path: Path) -> None:
+def test_bundle_entries_are_sorted_have_one_date_and_are_readable_by_all(tmp_path: Path) -> None:
     with zipfile.ZipFile(build(preset("base64"), tmp_path / "bundle.zip", NOT_HERE).file) as archive:
         entries = archive.infolist()
     assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)

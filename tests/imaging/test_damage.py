@@ -190,7 +190,7 @@ def test_a_png_whose_inflated_data_is_wrong_is_rejected(data: bytes) -> None:
 
 @pytest.mark.parametrize("lossless", [True, False])
 @pytest.mark.parametrize("missing", [2, 20, 300])
-def test_a_webp_cut_off_behind_sizes_that_fit_is_rejected(lossless: bool, missing: int) -> None:
+def test_a_truncated_webp_whose_sizes_were_adjusted_is_rejected(lossless: bool, missing: int) -> None:
     whole = encoded(photo(), "webp", lossless=lossless)
     chunk = whole[12 : len(whole) - missing]
     data = chunk[8:] + bytes(len(chunk) % 2)
@@ -200,7 +200,7 @@ def test_a_webp_cut_off_behind_sizes_that_fit_is_rejected(lossless: bool, missin
 
 
 @pytest.mark.parametrize("missing", [1, 10, 300])
-def test_an_avif_cut_off_behind_sizes_that_fit_is_rejected(missing: int) -> None:
+def test_a_truncated_avif_whose_sizes_were_adjusted_is_rejected(missing: int) -> None:
     cut = FILES["avif"][:-missing]
     at = cut.index(b"mdat") - 4
     assert render(cut[:at] + (len(cut) - at).to_bytes(4, "big") + cut[at + 4 :], Accept(), RECIPES).rejected

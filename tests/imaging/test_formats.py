@@ -33,7 +33,7 @@ TOLERANCE = {"jpeg": 2.5, "webp": 2.5, "avif": 2.5, "gif": 9.0, "png": 0.7, "tif
 
 @pytest.mark.parametrize("source_format", INPUT_FORMATS)
 @pytest.mark.parametrize("output_format", TOLERANCE)
-def test_each_format_becomes_each_format(source_format: Any, output_format: Any) -> None:
+def test_each_input_format_is_converted_to_each_output_format(source_format: Any, output_format: Any) -> None:
     source = encoded(photo(), source_format)
     made = rendered(source, Rendition(format=output_format, width=120, quality=90))
     picture = opened(made.content)

@@ -152,7 +152,7 @@ def test_a_grey_picture_and_one_with_alpha_have_their_quality_found() -> None:
             assert opened(rendered(encoded(picture, "png"), recipe).content).size == picture.size
 
 
-def test_the_largest_size_holds_for_a_found_quality_too() -> None:
+def test_max_bytes_is_kept_with_an_automatic_quality_too() -> None:
     source = encoded(textured(), "png")
     for output_format in ("jpeg", "pdf"):
         free: Any = Rendition(format=output_format, quality="auto", target=85)

@@ -200,7 +200,7 @@ def test_base64_is_the_files_own_bytes() -> None:
     assert render(source, Accept(), {"text": Rendition(format="base64")}).original.width is None
 
 
-def test_base64_alone_still_keeps_the_rules() -> None:
+def test_a_picture_for_base64_alone_is_still_checked_against_the_rules() -> None:
     recipes = {"text": Rendition(format="base64")}
     assert render(b"words", Accept(), recipes).rejected
     assert render(encoded(photo(), "png"), Accept(max_bytes=10), recipes).rejected

@@ -110,7 +110,7 @@ def test_a_mark_on_transparency_is_there_before_it_is_flattened() -> None:
     assert pixels(shown(clear, recipe))[90, 90] == pytest.approx((127, 127, 127), abs=3)
 
 
-def test_tiles_fill_the_picture_and_one_of_them_is_where_it_would_be_alone() -> None:
+def test_tiles_fill_the_picture_and_one_is_at_the_place_of_a_single_mark() -> None:
     source = Image.new("RGB", (200, 100), "white")
     options: dict[str, Any] = {"image": logo(40, 20, 0, 0, 0), "size": 10.0, "opacity": 100.0}
     alone, tiled = marked(source, **options), marked(source, tile=True, gap=15.0, **options)

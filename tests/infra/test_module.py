@@ -102,7 +102,7 @@ def test_the_zip_s_content_decides_whether_the_function_changes() -> None:
     assert function["handler"] == '"lambda_function.lambda_handler"'
 
 
-def test_no_policy_allows_a_star() -> None:
+def test_no_policy_allows_a_wildcard() -> None:
     """Neither as an action nor as a whole resource; only Deny statements have stars."""
     text = "".join(file.read_text() for file in MODULE.glob("*.tf"))
     allowing = [line for line in text.splitlines() if re.search(r'"[a-z0-9]+:\*"|= "\*"|\["\*"\]', line)]

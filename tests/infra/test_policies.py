@@ -350,7 +350,7 @@ def test_a_server_that_holds_s3_to_the_policy_shows_that_each_action_is_needed(
 
 
 @needs_terraform
-def test_terraform_finds_the_module_formatted_valid_and_as_its_own_tests_say(
+def test_the_module_is_formatted_valid_and_passes_its_own_tests(
     runs: Mapping[str, Mapping[str, Any]],
 ) -> None:
     assert {case[0] for case in CASES} <= runs.keys()

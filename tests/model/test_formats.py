@@ -33,7 +33,7 @@ def test_the_code_that_an_entry_names_is_there(entry: SourceFormat | OutputForma
     assert all(callable(find_code(name)) for name in code_of(entry))
 
 
-def test_each_file_of_code_belongs_to_a_format_that_names_it() -> None:
+def test_each_module_in_formats_is_used_by_a_format() -> None:
     folder = Path(next(iter(renditions.imaging.formats.__path__)))
     files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     named = {name.partition(":")[0] for entry in ENTRIES for name in code_of(entry)}
@@ -52,7 +52,7 @@ def test_no_two_formats_share_a_suffix_or_a_media_type() -> None:
     assert (len(set(suffixes)), len(set(types))) == (len(suffixes), len(types))
 
 
-def test_what_a_format_has_as_source_and_as_output_is_the_same() -> None:
+def test_a_format_has_the_same_media_type_and_suffix_as_source_and_output() -> None:
     for name in SOURCE_FORMATS.keys() & OUTPUT_FORMATS.keys():
         assert OUTPUT_FORMATS[name].content_type == SOURCE_FORMATS[name].media_type
         assert OUTPUT_FORMATS[name].extension == SOURCE_FORMATS[name].suffixes[0]

@@ -36,7 +36,7 @@ def numbers(recipe: Rendition, source_format: str | None) -> list[int]:
     return [each.number for each in revisions_of(recipe, source_format)]
 
 
-def test_revisions_are_numbered_without_a_gap_and_name_what_there_is() -> None:
+def test_revisions_are_numbered_without_a_gap_and_name_existing_formats_and_operations() -> None:
     assert [each.number for each in REVISIONS] == list(
         range(FIRST_ENGINE + 1, FIRST_ENGINE + 1 + len(REVISIONS))
     )

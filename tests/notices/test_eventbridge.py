@@ -61,7 +61,7 @@ def test_an_entry_refused_in_a_successful_answer_is_an_error(code: str, error: t
     assert type(raised.value) is error
 
 
-def test_half_an_answer_fails_and_may_be_whole_the_next_time() -> None:
+def test_an_incomplete_answer_of_eventbridge_is_a_retryable_failure() -> None:
     half = Answer(200, PUT[: len(PUT) // 2], announced_bytes=len(PUT))
     with answering([half]) as (clients, _), pytest.raises(NotifyFailed) as raised:
         EventBridgeNotifier(clients.events, "default").send(DONE)

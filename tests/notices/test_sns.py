@@ -108,7 +108,7 @@ def test_a_missing_topic_is_named_and_not_tried_again() -> None:
     ],
     ids=["half an answer", "a page from something in between"],
 )
-def test_what_is_no_whole_answer_of_sns_fails_and_may_succeed_later(answer: Answer) -> None:
+def test_an_incomplete_or_foreign_answer_is_a_retryable_failure(answer: Answer) -> None:
     with answering([answer]) as (clients, _), pytest.raises(NotifyFailed) as raised:
         SnsNotifier(clients.sns, ARN).send(DONE)
     assert type(raised.value) is NotifyFailed

@@ -58,10 +58,10 @@ def test_loader_and_schema_refuse_an_invalid_template(key: str) -> None:
     [
         ("{dir}{nam}", "did you mean {name}?), found {nam}"),
         ("{dir", "expected braces in pairs"),
-        ("{dir}/{name}", "{dir} is empty or ends with its own slash"),
+        ("{dir}/{name}", "{dir} is empty or already ends with a slash"),
     ],
 )
-def test_a_template_problem_names_the_fault(key: str, message: str) -> None:
+def test_a_malformed_key_template_gets_a_specific_message(key: str, message: str) -> None:
     (problem,) = find_problems(f'{ONE}key = "{key}"')
     assert message in str(problem)
 

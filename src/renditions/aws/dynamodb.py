@@ -331,11 +331,11 @@ class DynamoCatalog:
         raise CatalogFailed(f"{self}: {record.name!r} couldn't be written in {ATTEMPTS} attempts: {codes}")
 
     def _shed(self, stored: Record, freed: Sequence[str], room: int) -> tuple[int, Sequence[str]]:
-        """Free keys beforehand until the others fit into one transaction.
+        """Free keys in transactions of their own until the remaining ones fit into one transaction.
 
-        Return the others, and the stored record's new revision. Without a new revision, a worker that read
-        the record earlier would believe that it still claims the freed keys. If the process ends here, the
-        picture is checked again.
+        Return the stored record's new revision and the remaining keys. Without a new revision, a worker that
+        read the record earlier would believe that it still claims the freed keys. If the process ends here,
+        the picture is checked again.
         """
         while len(freed) > room:
             now, freed = set(freed[:MAX_CLAIMS]), freed[MAX_CLAIMS:]
@@ -427,7 +427,7 @@ def _check_name(name: str) -> None:
 
 
 def _pause(attempt: int) -> None:
-    """Wait for a random time, so that callers that met don't meet again."""
+    """Wait for a random time, so that callers that collided don't collide again."""
     time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
 
 

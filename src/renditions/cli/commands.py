@@ -35,7 +35,7 @@ DEFAULT_FILE = Path("renditions.toml")
 INTERRUPTED = 130
 
 app = typer.Typer(
-    help="Every size, format and watermark of every picture, the moment it lands.",
+    help="Make the declared sizes, formats and watermarks of each picture as soon as it arrives.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,

@@ -183,7 +183,7 @@ def describe_plan(counts: Counter[str]) -> str:
 
 
 def print_json_line(value: Any) -> None:
-    """Print one JSON value on one line, at once."""
+    """Print one JSON value on one line, and flush it."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
@@ -227,7 +227,7 @@ class Troubles:
 def print_records(records: Iterable[Record]) -> None:
     """Print a table of records."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("picture", "status", "original", "renditions", "made of it", "when / why"):
+    for heading in ("picture", "status", "original", "renditions", "total size", "when / why"):
         table.add_column(heading, overflow="fold")
     for record in records:
         table.add_row(*_record_cells(record))

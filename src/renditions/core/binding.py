@@ -61,7 +61,7 @@ class Claimant:
 
 
 class Standing:
-    """Whether this process may write to the catalog; for any number of threads."""
+    """Decides whether this process may write to the catalog. Threads may share it."""
 
     def __init__(self, catalog: Catalog, binding: Binding, claimant: Claimant) -> None:
         self._catalog = catalog

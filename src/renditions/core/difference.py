@@ -325,16 +325,16 @@ def _why_stale(pipeline: Pipeline, record: Record, rendition: str, key: str, eta
     """Return why a rendition must be made, or None if the record's output is valid."""
     output = record.find_output(rendition)
     if output is None:
-        return "is not there"
+        return "is missing"
     if output.source_etag != etag:
-        return "is of an older picture"
+        return "was made from an older picture"
     missed = pipeline.revisions_since(output.fingerprint, rendition, record.wishes, record.source_format)
     if missed is None:
-        return "is of another recipe"
+        return "was made with another recipe"
     if missed:
         return f"was made by an older engine ({', '.join(revision.name for revision in missed)})"
     if output.key != key:
-        return "is under another key"
+        return "is stored under another key"
     return None
 
 

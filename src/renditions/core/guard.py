@@ -32,7 +32,7 @@ class Folder:
 
 @dataclass(slots=True)
 class Census:
-    """The counts of one run; differences come in the order of their names."""
+    """The counts of one run. ``see`` must get the differences in the order of their names."""
 
     has_folder: Callable[[str], bool]
     """Returns whether the source has a folder, even an empty one."""
@@ -120,9 +120,9 @@ class Guard:
         if not missing:
             return None
         if not census.found and known >= MANY and not self.catalog_size:
-            return f"the source has no matching picture at all, and {known:,} are known"
+            return f"the source has no matching picture, but the catalog has {known:,} records"
         if census.emptied is not None:
-            return f"the folder {census.emptied} is there and has lost all of its pictures"
+            return f"the folder {census.emptied} exists, but all of its pictures are gone"
         if self.is_marker_missing() and 2 * census.known_found < census.known:
             return "the source lacks this catalog's marker: it may be another folder, or an unmounted disk"
         if self.is_too_many(missing, known):

@@ -81,10 +81,10 @@ class Leases:
         *,
         may_replace: bool,
     ) -> StoredObject:
-        """Write an output on the condition that no other process wrote its key under our lease.
+        """Write an output, unless another process wrote its key under our lease.
 
-        What is there and wasn't expected is replaced if it is ours: a crash left it, or our own request wrote
-        it and the answer got lost. A file that isn't ours is replaced only with ``may_replace``.
+        An unexpected file at the key is replaced if Renditions wrote it: a crash left it there, or our own
+        request wrote it and the answer got lost. Any other file is replaced only with ``may_replace``.
 
         Raises:
             ForeignOutput: the key holds a file that Renditions didn't write.

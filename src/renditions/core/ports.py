@@ -126,7 +126,7 @@ class Store(Protocol):
         ...
 
     def purge(self, key: str) -> int:
-        """Delete the older versions of an object; return how many. One that is there now stays."""
+        """Delete the older versions of an object and keep the current one; return how many were deleted."""
         ...
 
     def register(self, catalog_id: str, text: str) -> None:

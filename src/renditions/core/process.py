@@ -58,7 +58,7 @@ class Process(Protocol):
     """Processes one picture: :meth:`Processor.process`, or what wraps it. Safe to call from many threads."""
 
     def __call__(self, name: str, ask: Ask = PLAIN) -> Outcome:
-        """Make the picture's outputs, record and notices what they should be, and return what was done."""
+        """Bring the picture's outputs, record and notices up to date; return what was done."""
         ...
 
 
@@ -300,5 +300,5 @@ class Processor:
 def _result(record: Record) -> NoticeEvent:
     """Return a decided record's status."""
     if record.status == "processing":
-        raise AssertionError(f"{record.name!r} is not decided")
+        raise AssertionError(f"expected a finished record of {record.name!r}, found one in progress")
     return record.status

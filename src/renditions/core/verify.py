@@ -16,7 +16,7 @@ from renditions.errors import KeyRefused, Rejected
 from renditions.model.record import Output, Record
 
 MISSING = "is missing from the output store"
-REPLACED = "is not what was written"
+REPLACED = "was changed or replaced"
 
 Look = Callable[[str], StoredObject | None]
 """Returns the object under an output key: the store's own ``head``, or an earlier listing."""

@@ -103,9 +103,9 @@ def _make_from(
     made: dict[str, Rendered],
     errors: dict[str, str],
 ) -> None:
-    """Make one page's part of the renditions, the largest first: the smaller find a level to start from.
+    """Make one page of each rendition, the largest first, so that smaller ones can start from a larger one.
 
-    ``finished`` keeps the pages of those that need more.
+    ``finished`` collects the pages of renditions that still need other pages.
     """
     levels = [base]
     for task in sorted(tasks, key=lambda task: -_area(task.plan.resized)):
@@ -148,7 +148,7 @@ def _encode(pages: Sequence[Frames], task: Task) -> Rendered:
 
 
 def _build_as_declared(pages: Sequence[Frames], task: Task) -> tuple[bytes, int | None]:
-    """Return the file and its quality, of several the highest; None where the format has none."""
+    """Return the file and its quality: None if the format has none, the highest one of several pages."""
     facts, declared = OUTPUT_FORMATS[task.format], task.recipe.quality
     if facts.quality is None:
         return _build(pages, task, None), None

@@ -106,7 +106,10 @@ def _span(length: int, start_percent: float, percent: float) -> tuple[int, int]:
 
 
 def rescaled(part: Rectangle, grid: Size, other: Size) -> Rectangle:
-    """Return a part of a picture on another grid: at the nearest edges, and at least one wide and high."""
+    """Convert a part of a picture to the pixel grid of another size.
+
+    Edges are rounded to the nearest pixel. The part stays at least one pixel wide and high.
+    """
     if grid == other:
         return part
     across, down = Fraction(other.width, grid.width), Fraction(other.height, grid.height)

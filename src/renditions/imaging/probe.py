@@ -1,4 +1,4 @@
-"""A picture's format and its acceptance, from its content, before any pixel is decoded.
+"""Identify a picture's format and check the rules for accepting it, before decoding any pixel.
 
 Pure Python: the numbers of :class:`Header` come from ``decode.read_header``. Signatures are those of the
 formats' own specifications.

@@ -1,4 +1,4 @@
-"""What is done to a picture between resizing and encoding, in the order of ``OPERATIONS``."""
+"""The operations on a picture between resizing and encoding."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Images = tuple[Any, ...]
 
 
 def walk(images: Images, task: Task) -> Images:
-    """Return the resized images with every operation done to them that the recipe asks for."""
+    """Apply the recipe's operations to the resized images, in the order of ``OPERATIONS``."""
     for operation in OPERATIONS:
         if operation.name in _STEPS and operation.is_used(task.recipe):
             images = _STEPS[operation.name](images, task)
@@ -43,7 +43,7 @@ def _each(step: Callable[[Any, Task], Any]) -> Callable[[Images, Task], Images]:
 
 
 def _cut(images: Images, task: Task) -> Images:
-    """Cut off what is beyond the box, of all frames what the first one tells."""
+    """Crop every frame to the box; smart gravity chooses its place in the first frame."""
     at, fitted = task.plan.crop_at, task.plan.fitted
     if at is None:
         return images

@@ -156,7 +156,7 @@ def _fade(mark: Any, opacity: float) -> Any:
 
 
 def _repeat(mark: Any, at: Offset, gap: int, canvas: Size) -> Any:
-    """Return a canvas full of marks, with one where it would be alone."""
+    """Return a canvas tiled with the mark; one tile is at ``at``, where a single mark would be."""
     width, height = mark.width + gap, mark.height + gap
     cell = mark.embed(0, 0, width, height)
     left, top = -at.left % width, -at.top % height

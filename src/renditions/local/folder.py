@@ -303,7 +303,7 @@ def _read_mark(file: int) -> str | None:
 
 
 def _check(root: int, parts: Sequence[bytes], key: str, condition: Condition) -> None:
-    """Raise an error if something forbids the write."""
+    """Raise an error if the condition doesn't hold or the key isn't a plain file."""
     etag = None
     with absence():
         status = read_status(root, parts)

@@ -68,7 +68,7 @@ class Template:
     @property
     def expected(self) -> str:
         """The description of such a template."""
-        return "a key without empty parts, '.' and '..' ({dir} is empty or ends with its own slash)"
+        return "a key without empty parts, '.' or '..' ({dir} is empty or already ends with a slash)"
 
 
 @dataclass(frozen=True, slots=True)

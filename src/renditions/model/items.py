@@ -23,18 +23,18 @@ def parse_time(text: str) -> datetime:
 
 
 def split_known(item: Mapping[str, Any], cls: Any) -> tuple[dict[str, Any], Unknown]:
-    """Return the class' own fields, and the others as they are kept."""
+    """Return the class' own fields, and the others encoded as JSON texts."""
     names = frozenset(field.name for field in dataclasses.fields(cls)) - {"unknown"}
     return {name: item[name] for name in item if name in names}, encode_unknown(item, names)
 
 
 def encode_unknown(item: Mapping[str, Any], known: Collection[str]) -> Unknown:
-    """Return the fields that this version doesn't know, as they are kept."""
+    """Return the fields that this version doesn't know, encoded as JSON texts."""
     return tuple((name, json.dumps(value)) for name, value in item.items() if name not in known)
 
 
 def decode_unknown(unknown: Unknown) -> dict[str, Any]:
-    """Return the fields that were kept, as they are written back."""
+    """Return the decoded fields that :func:`encode_unknown` kept."""
     return {name: json.loads(text) for name, text in unknown}
 
 

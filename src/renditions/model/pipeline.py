@@ -224,7 +224,7 @@ class CatalogPlace:
 class Notify:
     """One target of notices."""
 
-    on: Annotated[tuple[NoticeEvent, ...], NotEmpty(), "The results that are reported."]
+    on: Annotated[tuple[NoticeEvent, ...], NotEmpty(), "The results that send a notice."]
     to: Annotated[NotifyUrl, _TARGET]
 
     @property

@@ -145,8 +145,8 @@ class Event:
 class Record:
     """The catalog's row for one source object.
 
-    ``revision`` counts the writes and makes each of them conditional: a catalog takes a record only
-    if the stored one still has the revision that this one was read with (0: there is none yet).
+    ``revision`` counts the writes. A catalog stores a record only if the stored one still has the same
+    revision: nothing else wrote it since it was read. 0 means that no record is stored yet.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""What has changed in the engine since version 0.1, so that only what a change concerns is made again.
+"""The changes of the engine since version 0.1. Each remakes only the outputs that depend on it.
 
-Upgrading a library is no revision: it doesn't remake ten million pictures by surprise.
+An upgraded library is no revision. Otherwise an upgrade would remake every output of a large catalog.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from renditions.model.recipe import OPERATIONS, Rendition
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A change on purpose: outputs that depend on it and were made before it are stale."""
+    """A deliberate change of the engine. Outputs that depend on it and were made before it are stale."""
 
     number: int
     kind: Literal["source", "output", "operation"]

@@ -290,7 +290,9 @@ def _check_encoding(rendition: Rendition, place: str) -> Iterator[Problem]:
     if rendition.quality is not None and facts.quality is None:
         yield Problem(f"{place}.quality", f"no quality with {name}, which has none", str(rendition.quality))
     if rendition.lossless and not facts.has_lossless_choice:
-        yield Problem(f"{place}.lossless", f"{_LOSSLESS_CHOICE} for the choice, not {name}", "true")
+        yield Problem(
+            f"{place}.lossless", f"false, or the format {_LOSSLESS_CHOICE} instead of {name}", "true"
+        )
     if rendition.lossless and rendition.quality is not None:
         yield Problem(f"{place}.quality", "none beside lossless = true", str(rendition.quality))
     if rendition.effort is not None and (facts.effort is None or rendition.effort > facts.effort.high):
@@ -318,17 +320,19 @@ def _check_encoder_choices(rendition: Rendition, place: str) -> Iterator[Problem
 
 def _check_auto(rendition: Rendition, place: str) -> Iterator[Problem]:
     if rendition.lossless:
-        yield Problem(f"{place}.lossless", f'{_LOSSLESS_CHOICE} for the choice, not "{AUTO}"', "true")
+        yield Problem(
+            f"{place}.lossless", f'false, or the format {_LOSSLESS_CHOICE} instead of "{AUTO}"', "true"
+        )
     if rendition.effort is not None:
-        expected = f'{_EFFORT_CHOICE} for the choice, not "{AUTO}"'
+        expected = f'no effort, or the format {_EFFORT_CHOICE} instead of "{AUTO}"'
         yield Problem(f"{place}.effort", expected, str(rendition.effort))
 
 
 def _check_keys_apart(templates: dict[str, str], source: Source, *, is_folder: bool) -> Iterator[Problem]:
-    """Yield renditions that would write the same key, or one below another's, of one picture.
+    """Yield renditions whose keys collide: two are the same, or one is a folder of the other.
 
-    Templates that differ can meet in a key as well (``{name}`` and ``{stem}.jpg``), so this tries names of
-    pictures.
+    Different templates can give the same key (``{name}`` and ``{stem}.jpg``), so this compares the keys of
+    example pictures.
     """
     told = set()
     for picture in _example_names(source):

@@ -43,8 +43,8 @@ TICK_SECONDS = 0.1
 def open_workers(parts: Parts, workers: int, standing: Standing) -> Iterator[Process]:
     """Start worker processes and yield a function that processes one name.
 
-    What breaks on the way of one picture comes back as its outcome. Only ``Superseded`` is raised: it is
-    about every picture.
+    An error with one picture is returned as its outcome. Only ``Superseded`` is raised, because it concerns
+    every picture.
     """
     limits = parts.attached.limits
     with (

@@ -54,7 +54,7 @@ MAX_RESULT_LENGTH = 1024
 NOTHING = Outcome("", "unchanged")
 """The outcome of a message that is about no single picture."""
 
-NOT_BEGUN = "there was no time left to begin it"
+NOT_BEGUN = "the call had too little time left to process it"
 
 
 class Context(Protocol):
@@ -70,7 +70,7 @@ class Context(Protocol):
 
 @dataclass
 class Pace:
-    """How long one picture has taken, of the last hundred since the cold start."""
+    """The processing times of the last hundred pictures since the cold start."""
 
     recent_seconds: deque[float] = field(default_factory=lambda: deque([0.0], maxlen=100))
 
@@ -97,7 +97,7 @@ class Allowance:
         return self.context.get_remaining_time_in_millis() / 1000
 
     def allows_one_more(self) -> bool:
-        """Return whether one more picture can be begun."""
+        """Return whether enough time is left to process one more picture."""
         left_seconds = self.left_seconds
         needed_seconds = min(self._pace.longest_seconds, self._given_seconds - 2 * MARGIN_SECONDS)
         return left_seconds > max(needed_seconds, 0.0) + MARGIN_SECONDS

@@ -88,9 +88,9 @@ def make_app(
     """Return the ASGI application.
 
     Args:
-        service: The parts that it works on.
+        service: The parts and functions that answer the requests.
         secret: The key that signs upload forms.
-        hosts: The names that the server goes by.
+        hosts: The host names that requests may use.
         token: The access token; None if only permitted clients can reach the server.
 
     """
@@ -107,8 +107,8 @@ def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Call
     """Return the same application for a caller that authorizes requests itself.
 
     Args:
-        service: The parts that it works on.
-        uploads: Makes the forms.
+        service: The parts and functions that answer the requests.
+        uploads: Makes the upload forms.
         origins: The other origins that the page reads pictures from and uploads them to.
 
     """

@@ -15,7 +15,7 @@ from renditions.web.problems import ApiError
 
 @dataclass(frozen=True)
 class Service:
-    """What is behind the API. Its functions may be called from many threads."""
+    """The parts and functions that answer the API's requests. Any thread may call the functions."""
 
     parts: Parts
     process: Process

@@ -161,7 +161,10 @@ def _hash(small: Any) -> str:
 
 
 def _find_colours(image: Any, most: int) -> tuple[DominantColour, ...]:
-    """Return the dominant colours of picked, not averaged, pixels, so that the picture has them."""
+    """Return the dominant colours.
+
+    They come from single pixels of the picture: a mean of pixels at an edge is a colour that it lacks.
+    """
     size = _fit(image, _PICKED_SIDE)
     picked = image.resize(
         size.width / image.width, vscale=size.height / image.height, kernel="nearest"
@@ -175,7 +178,7 @@ def _find_colours(image: Any, most: int) -> tuple[DominantColour, ...]:
 
 
 def _is_transparent(content: bytes, header: Header, base: Frames) -> bool:
-    """Return whether any pixel is transparent; if the level doesn't show it, check each pixel."""
+    """Return whether any pixel is transparent; if the resized picture doesn't show it, check each pixel."""
     image = base.images[0]
     if not image.hasalpha():
         return False

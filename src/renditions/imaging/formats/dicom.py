@@ -148,7 +148,7 @@ def read(content: bytes) -> Dicom:
     )
     syntax = str(meta.get("TransferSyntaxUID", ""))
     if syntax not in (*RAW, RLE, *JPEG, *JPEG_2000):
-        name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown one",))[0]
+        name = pydicom.uid.UID_dictionary.get(syntax, ("an unknown transfer syntax",))[0]
         raise Undecodable(f"expected pixels that are raw, RLE, JPEG or JPEG 2000, found {name}")
     tags = {name: pydicom.datadict.tag_for_keyword(name) for name in _ELEMENTS}
     short = {_CHARACTER_SET, *(tag for name, tag in tags.items() if name not in _LONG_ELEMENTS)}

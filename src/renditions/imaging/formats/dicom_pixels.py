@@ -200,7 +200,10 @@ def _measure(dicom: Dicom, frame: int, values: Any) -> Any:
 
 
 def _apply_window(measured: Any, part: Any) -> Any:
-    """Return the share of a window's width that each value reaches: its first one (PS3.3, C.11.2.1.2)."""
+    """Return each value's position in the first window: 0 at its lower end, 1 at its upper end.
+
+    The formulas are those of PS3.3, C.11.2.1.2.
+    """
     numpy = import_extra("numpy", "dicom")
     center, width = (_first(part.get(element)) for element in ("WindowCenter", "WindowWidth"))
     match str(part.get("VOILUTFunction") or "LINEAR").strip().upper():

@@ -178,7 +178,9 @@ class _Scanner:
                 data = base64.b64decode(data)
         source_format = sniff(data)
         if source_format not in _EMBEDDED:
-            raise NotAccepted(f"expected embedded {', '.join(_EMBEDDED)}, found {source_format or 'none'}")
+            raise NotAccepted(
+                f"expected embedded {', '.join(_EMBEDDED)}, found {source_format or 'an unknown format'}"
+            )
         with translated(Undecodable, "a valid embedded picture"):
             image = load(source_format, data)
         self._embedded_pixels += image.width * image.height
