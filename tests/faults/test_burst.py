@@ -18,6 +18,7 @@ import pytest
 from commands import write_pipeline
 from hashing import hash_render
 from renditions.core.ask import PLAIN, Ask
+from renditions.core.binding import Start
 from renditions.core.difference import Outcome
 from renditions.core.follow import Following, Hints, follow
 from renditions.core.guard import RemovalWindow
@@ -27,6 +28,7 @@ from renditions.model.recipe import Rendition
 from renditions.pipeline_file.reading import load
 from renditions.runtime.machine import count_threads, watch
 from renditions.runtime.parts import open_parts
+from renditions.runtime.reload import Session
 from world import World, make_pipeline
 
 BURST = int(os.environ.get("BURST", "4000"))
@@ -169,10 +171,9 @@ def test_files_that_arrive_during_a_sync_take_bounded_memory(tmp_path: Path) -> 
             return processor.process(name, ask)
 
         pace = Pace(process)
+        session = Session(parts, parts.bind(Start(sets_generation=True)), stop)
         with ThreadPoolExecutor(1) as executor:
-            watching = executor.submit(
-                watch, parts, pace, World().guard, workers=2, stop=stop, on_outcome=void, hints=hints
-            )
+            watching = executor.submit(watch, session, pace, workers=2, on_outcome=void, hints=hints)
             try:
                 assert begun.wait(60)
                 for number in range(FILES):

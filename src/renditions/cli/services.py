@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,17 +12,28 @@ import typer
 from rich.markup import escape
 
 from renditions.cli import display
-from renditions.cli.commands import WORKERS, FileOption, JsonOption, WorkersOption, app, opened, stopping
+from renditions.cli.commands import (
+    WORKERS,
+    FileOption,
+    JsonOption,
+    WorkersOption,
+    app,
+    chosen_file,
+    opened,
+    stopping,
+)
 from renditions.cli.syncing import UnattendedOption, make_start
 from renditions.core.binding import FOLLOWS
 from renditions.core.difference import Outcome
 from renditions.demo.folder import prepare
-from renditions.errors import UsageError
+from renditions.errors import Superseded, UsageError
 from renditions.messages.worker import Worker
 from renditions.model.places import S3Place, parse_store
+from renditions.pipeline_file.reading import load
 from renditions.runtime import machine
 from renditions.runtime.machine import count_threads, open_workers
 from renditions.runtime.parts import open_queue
+from renditions.runtime.reload import PipelineFile, Session, run_reloading
 
 
 @app.command()
@@ -42,12 +55,28 @@ def watch(
         else:
             display.print_outcome(outcome)
 
-    with opened(context, file) as parts, stopping() as stop:
-        standing = parts.bind(make_start(unattended=unattended))
-        guard = parts.make_guard(standing, is_attended=False)
-        with open_workers(parts, workers, standing) as process:
+    def run(session: Session) -> None:
+        parts = session.parts
+        if session.standing is None:
+            raise Superseded(
+                "Another version of the pipeline file is in force for this catalog, so this watch ends. Run "
+                "renditions sync to apply this one"
+            )
+        with open_workers(parts, workers, session.standing) as process:
             display.messages.print(f"watching {escape(parts.pipeline.source.store)} (Ctrl-C to stop)")
-            machine.watch(parts, process, guard, workers=workers, stop=stop, on_outcome=tell)
+            machine.watch(session, process, workers=workers, on_outcome=tell)
+
+    _run(chosen_file(context, file), run, unattended=unattended)
+
+
+def _run(path: Path, run: Callable[[Session], None], *, unattended: bool) -> None:
+    """Run with the pipeline file until Ctrl-C, and again with each new version of it."""
+    loaded = load(path, os.environ)
+    for warning in loaded.warnings:
+        display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
+    with stopping() as stop:
+        file = PipelineFile(path, os.environ, make_start(unattended=unattended))
+        run_reloading(file, loaded, stop, run)
 
 
 @app.command()
@@ -71,19 +100,22 @@ def serve(  # noqa: PLR0913 - one for each option
     ] = False,
 ) -> None:
     """Serve a page for uploads and a gallery, and the API, until Ctrl-C."""
-    from renditions.web.server import LOOPBACK, make_token  # noqa: PLC0415 - only here, an extra
-    from renditions.web.server import serve as serve_parts  # noqa: PLC0415
+    from renditions.web.server import LOOPBACK, make_token, open_listener  # noqa: PLC0415 - only here, an extra
+    from renditions.web.server import serve as serve_session  # noqa: PLC0415
 
     if demo:
         file = prepare(Path("demo"), None)
     if host not in LOOPBACK:
         token = token or make_token()
-    with opened(context, file) as parts, stopping() as stop:
+    with open_listener(host, port) as listener:
         display.messages.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
         if token:
             display.messages.print(f"token: {escape(token)}")
-        start = make_start(unattended=unattended)
-        serve_parts(parts, start, host=host, port=port, token=token, workers=workers, stop=stop)
+        _run(
+            chosen_file(context, file),
+            lambda session: serve_session(session, listener, host=host, token=token, workers=workers),
+            unattended=unattended,
+        )
 
 
 @app.command()

@@ -20,7 +20,7 @@ class Held:
     """Work that a run held back, and the reason."""
 
     what: str
-    """``removals`` or ``output``."""
+    """``removals``, ``renditions`` (outputs of those that are no longer declared) or ``output``."""
     count: int
     """How many pictures it concerns."""
     why: str
@@ -32,6 +32,8 @@ class Held:
         """Return a sentence for people, without what to do about it."""
         if self.what == "removals":
             return f"The removal of {self.count:,} missing pictures is held back: {self.why}."
+        if self.what == "renditions":
+            return f"The outputs of {self.count:,} pictures are kept though no longer declared: {self.why}."
         return f"The outputs of {self.count:,} pictures are not made again: {self.why}."
 
     def to_item(self) -> dict[str, Any]:
@@ -51,7 +53,7 @@ class HeldNotice:
     @property
     def event(self) -> HeldEvent:
         """Return the event's name."""
-        return "removals_held" if self.held.what == "removals" else "output_held"
+        return "output_held" if self.held.what == "output" else "removals_held"
 
     @property
     def timestamp(self) -> datetime:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from secrets import token_bytes
@@ -23,6 +24,7 @@ from renditions.core.difference import Outcome, retry_pause
 from renditions.core.follow import Following, Hints, follow
 from renditions.core.guard import Guard, RemovalWindow
 from renditions.core.leases import PERMISSION_LASTS, permit_removal
+from renditions.core.ports import Catalog
 from renditions.core.process import Process
 from renditions.core.reconcile import Order, Run, Selection, Summary, count_pictures
 from renditions.errors import RenditionsError, Superseded, UsageError
@@ -30,8 +32,10 @@ from renditions.local.owners import Owner
 from renditions.local.pool import RenderPool
 from renditions.local.secret import SECRET_BYTES, keep_secret
 from renditions.local.watch import watch_keys
+from renditions.model.binding import Held
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.runtime.parts import Parts, now
+from renditions.runtime.reload import Session
 
 EVERYTHING_ONCE = Order()
 
@@ -110,23 +114,25 @@ def allow_removals(parts: Parts, selection: Selection) -> int:
 
 
 def watch(
-    parts: Parts,
+    session: Session,
     process: Process,
-    guard: Guard,
     *,
     workers: int,
-    stop: threading.Event,
     on_outcome: Callable[[Outcome], None],
     hints: Hints | None = None,
 ) -> None:
-    """Keep renditions up to date until ``stop``; see :func:`renditions.core.reconcile.follow`.
+    """Keep renditions up to date until the session ends; see :func:`renditions.core.follow.follow`.
 
     Other threads add known changes to ``hints``.
 
     Raises:
         UsageError: the source is no folder.
+        Superseded: another version of the pipeline file is in force.
 
     """
+    parts, stop, standing = session.parts, session.ended, session.standing
+    if standing is None:
+        raise Superseded("Another version of the pipeline file is in force for this catalog")
     store = parts.pipeline.source.store
     place = parse_store(store, parts.directory)
     if not isinstance(place, FolderPlace):
@@ -135,12 +141,22 @@ def watch(
             "use renditions sync, or renditions worker with a queue"
         )
     hints = Hints() if hints is None else hints
-    order = Order(Ask(verify=parts.default_verify(is_attended=False)))
+    guard = parts.make_guard(standing, is_attended=False)
+    dropped = count_dropped(parts.catalog, session.dropped)
+    keeps = guard.is_too_many(dropped, count_pictures(parts.catalog))
+    order = Order(Ask(verify=parts.default_verify(is_attended=False), keeps_undeclared=keeps))
+
+    def keep_and_process(name: str, ask: Ask = PLAIN) -> Outcome:
+        return process(name, replace(ask, keeps_undeclared=True))
+
+    process = keep_and_process if keeps else process
 
     def sync_all() -> None:
+        standing.refresh()
         summary = sync(parts, process, guard, workers=workers, stop=stop, on_outcome=on_outcome, order=order)
         if not summary.interrupted:
-            hold(parts.catalog, summary.held, parts.notifiers)
+            kept = [Held("renditions", dropped, "more than [source] max_removals", now())] if keeps else []
+            hold(parts.catalog, [*summary.held, *kept], parts.notifiers)
 
     with closing(_take_hints(place.path, hints, stop)) as taken:
         following = Following(
@@ -176,6 +192,13 @@ def _take_hints(folder: Path, hints: Hints, stop: threading.Event) -> Generator[
         finally:
             stop.set()
         watching.result()
+
+
+def count_dropped(catalog: Catalog, renditions: frozenset[str]) -> int:
+    """Return how many pictures have outputs of these renditions."""
+    if not renditions:
+        return 0
+    return sum(any(made.rendition in renditions for made in record.outputs) for record in catalog.list())
 
 
 def find_secret(parts: Parts) -> bytes:

@@ -27,7 +27,7 @@ from renditions.model.record import STATUSES, Record, Status
 from renditions.model.totals import Totals
 from renditions.web.links import Links, find_preview
 from renditions.web.problems import ApiError
-from renditions.web.service import Service
+from renditions.web.service import SUPERSEDED, Service
 
 CURSOR_PATTERN = r"^([0-9]{1,17})\.([\s\S]+)$"
 """A picture's place in a list: its time in microseconds of Unix time, and its name."""
@@ -83,6 +83,7 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
 
     With ``again`` also one that was given up, and any output that is missing or was replaced.
     """
+    service.insist_in_force()
     if again and (record := service.parts.catalog.get(name)) and record.status != "done":
         reopen(service.parts.catalog, record)
     ask = Ask(removal="asked", verify="content" if again else "no", is_retry=again)
@@ -136,6 +137,7 @@ def demand(service: Service, rendition: str, name: str) -> Content:
 
 
 def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> None:
+    service.insist_in_force()
     for _ in range(_MOST_TRIES):
         record = get_picture(service, name)
         if wish(service.parts.catalog, record, change(record.wishes)):
@@ -145,6 +147,7 @@ def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> No
 
 def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, Any]:
     """Retry every picture of these statuses soon; return how many."""
+    service.insist_in_force()
     count = 0
     for status in [_parse_status(status) for status in statuses]:
         for record in list(service.parts.catalog.query(status)):
@@ -156,6 +159,7 @@ def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, An
 
 def delete_picture(service: Service, name: str) -> None:
     """Delete a picture from the source, and with it its renditions and its record."""
+    service.insist_in_force()
     there = _head(service, name)
     if there:
         service.insist_writable()
@@ -206,7 +210,8 @@ def describe_status(service: Service) -> dict[str, Any]:
     return {
         "by_status": {status: counted[status].pictures for status in STATUSES},
         "held": [held.to_item() | {"summary": held.describe()} for held in (binding.held if binding else ())],
-        "read_only": service.parts.pipeline.source.read_only,
+        "read_only": service.parts.pipeline.source.read_only or service.is_superseded,
+        "superseded": SUPERSEDED if service.is_superseded else None,
     }
 
 
@@ -215,6 +220,7 @@ def allow_removals(service: Service, count: int) -> dict[str, Any]:
 
     ``count`` is what the person saw. If more are missing by now, nothing is permitted.
     """
+    service.insist_in_force()
     catalog, now = service.parts.catalog, datetime.now(UTC)
     binding = catalog.read_binding()
     others = [held for held in (binding.held if binding else ()) if held.what != "removals"]

@@ -141,7 +141,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                 "held": _array(
                     _object(
                         {
-                            "what": {"enum": ["removals", "output"]},
+                            "what": {"enum": ["removals", "renditions", "output"]},
                             "count": _COUNT,
                             "why": TEXT,
                             "since": _TIME,
@@ -150,9 +150,10 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                         ("what", "count", "why", "since"),
                     )
                 ),
+                "superseded": {"type": ["string", "null"]},
                 "read_only": {"type": "boolean", "description": "Whether uploads and deletions are refused"},
             },
-            ("by_status", "held", "read_only"),
+            ("by_status", "held", "read_only", "superseded"),
         ),
         "Focus": _object(focus, ("x", "y"), is_closed=True),
         "RetryRequest": _object({"statuses": _array({"enum": list(STATUSES)})}, (), is_closed=True),

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import uvicorn
 
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.binding import Start
 from renditions.core.difference import Outcome
 from renditions.core.follow import Hints
-from renditions.errors import UsageError
+from renditions.core.process import Process
+from renditions.errors import Superseded, UsageError
 from renditions.runtime.machine import find_secret, open_workers, watch
-from renditions.runtime.parts import Parts
+from renditions.runtime.reload import Session
 from renditions.web.app import make_app
 from renditions.web.guard import hosts_of
 from renditions.web.links import LocalLinks
 from renditions.web.live import Announcements
 from renditions.web.pictures import picture_item
-from renditions.web.service import Service
+from renditions.web.service import SUPERSEDED, Service
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SHUTDOWN_SECONDS = 5
@@ -32,25 +34,36 @@ def make_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-def serve(
-    parts: Parts,
-    start: Start,
-    *,
-    host: str,
-    port: int,
-    token: str | None,
-    workers: int,
-    stop: threading.Event,
-) -> None:
-    """Serve the page and the API, and process new pictures, until ``stop`` is set.
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; it outlives the sessions, so that no request is refused between two.
 
     Raises:
-        UsageError: the address can't be listened on, or other machines reach it and there is no token.
+        UsageError: the address can't be listened on.
+
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise UsageError(
+            f"can't listen on {host}:{port}: if another program uses the port, choose another --port"
+        ) from error
+
+
+def serve(session: Session, listener: socket.socket, *, host: str, token: str | None, workers: int) -> None:
+    """Serve the page and the API, and process new pictures, until the session ends.
+
+    Without standing the page and the API can only be read.
+
+    Raises:
+        UsageError: other machines reach it, and there is no token.
+        Superseded: another version of the pipeline file is in force by now.
         Failed: the folder or the catalog went away.
 
     """
     if token is None and host not in LOOPBACK:
         raise UsageError(f"other machines can reach {host!r}, so a token is needed: pass --token")
+    parts, stop = session.parts, session.ended
     announcements = Announcements()
     hints = Hints()
     links = LocalLinks()
@@ -60,9 +73,7 @@ def serve(
         item = picture_item(parts.pipeline, links, record) if record else None
         announcements.tell({**outcome.to_item(), "picture": item})
 
-    standing = parts.bind(start)
-    guard = parts.make_guard(standing, is_attended=False)
-    with open_workers(parts, workers, standing) as process:
+    with _open_process(session, workers) as process:
 
         def process_and_announce(name: str, ask: Ask = PLAIN) -> Outcome:
             outcome = process(name, ask)
@@ -75,12 +86,11 @@ def serve(
             hint=lambda name: hints.add(frozenset((name,))),
             announcements=announcements,
             links=links,
+            is_superseded=session.standing is None,
         )
         app = make_app(service, secret=find_secret(parts), hosts=hosts_of(host), token=token)
         config = uvicorn.Config(
             app,
-            host=host,
-            port=port,
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
@@ -88,22 +98,35 @@ def serve(
         )
         server = _Server(config, announcements, stop)
         with ThreadPoolExecutor(1, thread_name_prefix="follower") as executor:
-            following = executor.submit(
-                watch, parts, process, guard, workers=workers, stop=stop, on_outcome=announce, hints=hints
-            )
-            following.add_done_callback(
-                lambda _: stop.set()
-            )  # without the follower, nothing would process the folder
+            following = None
+            if session.standing:
+                following = executor.submit(
+                    watch, session, process, workers=workers, on_outcome=announce, hints=hints
+                )
+                # without the follower, nothing would process the folder
+                following.add_done_callback(lambda _: stop.set())
             try:
-                server.run()
-            except SystemExit as error:  # uvicorn's exit code when it couldn't start
-                raise UsageError(
-                    f"can't listen on {host}:{port}: if another program uses the port, choose another --port"
-                ) from error
+                server.run(sockets=[listener.dup()])
             finally:
                 stop.set()
                 announcements.close()
-        following.result()
+        if following:
+            following.result()
+
+
+@contextmanager
+def _open_process(session: Session, workers: int) -> Iterator[Process]:
+    """Yield what processes a picture; without standing it refuses to."""
+    if session.standing:
+        with open_workers(session.parts, workers, session.standing) as process:
+            yield process
+        return
+
+    def refuse(name: str, ask: Ask = PLAIN) -> Outcome:
+        del ask
+        raise Superseded(f"{name} is not processed. {SUPERSEDED}")
+
+    yield refuse
 
 
 class _Server(uvicorn.Server):

@@ -10,21 +10,21 @@ let isReadOnly = false;
 export const canDelete = () => !isReadOnly;
 
 export async function show() {
-  const { held, read_only: readOnly } = await insist(() => call('GET', '/status'));
+  const { held, read_only: readOnly, superseded } = await insist(() => call('GET', '/status'));
   isReadOnly = readOnly;
   document.querySelector('#drop').hidden = readOnly;
-  const shown = JSON.stringify(held);
+  const shown = JSON.stringify([held, superseded]);
   if (banner.dataset.shown === shown) return;
   banner.dataset.shown = shown;
-  banner.hidden = held.length === 0;
-  banner.replaceChildren(...held.map(describe));
+  banner.hidden = held.length === 0 && !superseded;
+  banner.replaceChildren(...(superseded ? [element('p', {}, `${superseded}.`)] : []), ...held.map(describe));
 }
 
 function describe({ what, count, summary, since }) {
   const time = element('time', { datetime: since }, new Date(since).toLocaleString());
   const line = element('p', {}, summary, ' Since ', time, '. ');
   if (what === 'removals') line.append(element('button', { type: 'button', onclick: () => allow(count) }, 'Allow these removals'));
-  else line.append('Run renditions sync to make them.');
+  else line.append(what === 'renditions' ? 'Run renditions sync to remove them.' : 'Run renditions sync to make them.');
   return line;
 }
 

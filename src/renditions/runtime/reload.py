@@ -1,0 +1,133 @@
+"""Run with a pipeline file, and again with each new version of it once the file has stopped changing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from renditions.core.binding import FOLLOWS, Standing, Start
+from renditions.errors import RenditionsError, Superseded
+from renditions.pipeline_file.reading import LoadedPipeline, load
+from renditions.runtime.parts import Parts, open_parts
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+SETTLED_SECONDS = 1.0
+"""How long a changed file must stay the same before it is read: an editor may write it in parts."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """The work with one version of the pipeline file."""
+
+    parts: Parts
+    standing: Standing | None
+    """None if another version is in force: then nothing may be written."""
+    ended: threading.Event
+    """Set once the work must end: it was stopped, or a new version of the file counts."""
+    dropped: frozenset[str] = frozenset()
+    """The renditions that the version before declared and this one doesn't."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineFile:
+    """A pipeline file that may change while it is used."""
+
+    path: Path
+    environ: Mapping[str, str]
+    start: Start
+    """How the process was started: a changed file is applied with the same rights."""
+
+    def read(self) -> bytes | None:
+        """Return the file's content; None if it can't be read."""
+        try:
+            return self.path.read_bytes()
+        except OSError:
+            return None
+
+    def wait_for_change(
+        self, known: bytes | None, stop: threading.Event, ended: threading.Event
+    ) -> LoadedPipeline | None:
+        """Set ``ended`` on ``stop``, or once a new valid version counts, and return that version.
+
+        An invalid version, or one that the catalog refuses, is reported once.
+        """
+        seen, since = known, time.monotonic()
+        while not ended.wait(POLL_SECONDS):
+            if stop.is_set():
+                break
+            content, moment = self.read(), time.monotonic()
+            if content != seen:
+                seen, since = content, moment
+            if seen in (None, known) or moment < since + SETTLED_SECONDS:
+                continue
+            known = seen
+            try:
+                loaded = self.apply(self.start)
+            except RenditionsError as error:
+                log.error("%s. The last valid version stays in use.", error)  # noqa: TRY400 - for people
+                continue
+            log.warning("%s changed, and the new version is applied.", self.path)
+            ended.set()
+            return loaded
+        ended.set()
+        return None
+
+    def apply(self, start: Start) -> LoadedPipeline:
+        """Load the file, and agree on it with its catalog."""
+        loaded = load(self.path, self.environ)
+        with open_parts(loaded.pipeline, loaded.directory, loaded.file) as parts:
+            parts.bind(start)
+        return loaded
+
+
+def run_reloading(
+    file: PipelineFile, loaded: LoadedPipeline, stop: threading.Event, run: Callable[[Session], None]
+) -> None:
+    """Call ``run`` with the file's open parts, and again for each new version, until ``stop``.
+
+    If another version is in force, the file is read again. If that isn't the one in force either, ``run``
+    gets a session without standing.
+    """
+    start, is_superseded, former = file.start, False, frozenset[str]()
+    while not stop.is_set():
+        content, ended = file.read(), threading.Event()
+        renditions = frozenset(loaded.pipeline.renditions)
+        with (
+            open_parts(loaded.pipeline, loaded.directory, loaded.file) as parts,
+            ThreadPoolExecutor(1, thread_name_prefix="pipeline-file") as executor,
+        ):
+            standing = None if is_superseded else parts.bind(start)
+            waiting = executor.submit(file.wait_for_change, content, stop, ended)
+            try:
+                run(Session(parts, standing, ended, former - renditions))
+            except Superseded:
+                if standing is None:
+                    raise
+                changed = _follow(file)
+                is_superseded = changed is None
+            else:
+                changed, is_superseded = None, False
+            finally:
+                ended.set()
+            applied = waiting.result()
+        if applied is None and changed is None and not is_superseded:
+            return
+        start = file.start if applied else FOLLOWS
+        is_superseded = is_superseded and applied is None
+        former, loaded = renditions, applied or changed or loaded
+
+
+def _follow(file: PipelineFile) -> LoadedPipeline | None:
+    """Return the file's version if it is the one in force."""
+    try:
+        return file.apply(FOLLOWS)
+    except RenditionsError as error:
+        log.warning("%s", error)
+        return None

@@ -1,0 +1,97 @@
+"""What ``watch`` and ``serve`` do when their file changes, or another version is applied elsewhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from commands import RENDITIONS, draw, run, write_pipeline
+from web.browser import served
+
+SMALL = "[renditions.thumb]\nwidth = 20\n"
+LARGE = "[renditions.thumb]\nwidth = 30\n"
+
+
+@contextmanager
+def watching(directory: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [str(RENDITIONS), "watch", "--workers", "1", "--json"]
+    with subprocess.Popen(command, cwd=directory, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if is_so():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never happened")
+
+
+def width(directory: Path, name: str = "photo.jpg") -> int | None:
+    ended = run(directory, "show", name, "--json")
+    made = ended.data.get("renditions", {}).get("thumb", {}) if ended.code == 0 else {}
+    found: int | None = made.get("width")
+    return found
+
+
+def read(address: str) -> Any:
+    with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - our own
+        return json.load(answer)
+
+
+def test_watch_applies_a_changed_file_and_keeps_the_last_valid_one(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, SMALL)
+    draw(tmp_path / "inbox" / "photo.jpg", 40, 30)
+    with watching(tmp_path) as process:
+        wait_until(lambda: width(tmp_path) == 20)
+        write_pipeline(tmp_path, "[renditions.thumb]\nwidth = -1\n")
+        time.sleep(2)
+        assert process.poll() is None
+        write_pipeline(tmp_path, LARGE)
+        wait_until(lambda: width(tmp_path) == 30)
+        process.terminate()
+        _, reported = process.communicate(timeout=60)
+    assert reported.count("The last valid version stays in use") == 1
+
+
+def test_watch_ends_when_a_file_from_elsewhere_is_in_force(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, SMALL)
+    draw(tmp_path / "inbox" / "photo.jpg", 40, 30)
+    with watching(tmp_path) as process:
+        wait_until(lambda: width(tmp_path) == 20)
+        apply_elsewhere(tmp_path)
+        draw(tmp_path / "inbox" / "photo.jpg", 44, 33, seed=2)
+        assert process.wait(60) == 2
+
+
+def apply_elsewhere(directory: Path) -> None:
+    """Sync with another file of the same name, on the same source, output and catalog."""
+    other = directory / "other"
+    other.mkdir()
+    write_pipeline(other, LARGE)
+    (other / "inbox").rmdir()
+    for name in ("inbox", "processed", "renditions.db"):
+        (other / name).symlink_to(directory / name)
+    assert run(other, "sync").code == 0
+    assert width(directory) == 30
+
+
+def test_serve_applies_a_changed_file_and_stays_reachable(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, SMALL)
+    draw(tmp_path / "inbox" / "photo.jpg", 40, 30)
+    with served(tmp_path) as address:
+        wait_until(lambda: width(tmp_path) == 20)
+        write_pipeline(tmp_path, LARGE)
+        wait_until(lambda: read(f"{address}/status")["superseded"] is None and width(tmp_path) == 30)
+        assert read(f"{address}/pictures/photo.jpg")["renditions"]["thumb"]["width"] == 30
