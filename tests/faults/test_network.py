@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zlib import crc32
 
@@ -32,13 +33,14 @@ from renditions.aws.clients import Clients
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.s3 import S3Store
 from renditions.aws.sqs import Queue
-from renditions.core.binding import Start
+from renditions.core.binding import Start, hold
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference, Outcome
 from renditions.core.leases import reopen
 from renditions.core.reconcile import plan, sync
 from renditions.errors import CatalogFailed, Failed, QueueFailed, StoreFailed
-from renditions.messages.events import encode_sync
+from renditions.messages.events import SyncRequest, encode_sync
+from renditions.messages.tick import Tick
 from renditions.messages.worker import Times, Worker
 from renditions.model.pipeline import CatalogPlace, Notify, OutputPlace, Pipeline, Source
 from renditions.model.places import S3Place
@@ -108,15 +110,11 @@ class Place:
         """Run a worker until the context is left; yield its outcomes."""
         told: list[Outcome] = []
         stop = threading.Event()
-        worker = Worker(
-            open_queue(self.account.pictures, self.parts.shared),
-            S3Place(f"{self.account.table}-in", ""),
-            self.processor.process,
-            self.plan,
-            THREADS,
-            told.append,
-            TIMES,
-        )
+        queue = open_queue(self.account.pictures, self.parts.shared)
+        place = S3Place(f"{self.account.table}-in", "")
+        guard = self.parts.preview_guard()
+        tick = Tick(self.plan, guard, place, queue.send, partial(hold, self.parts.catalog), self.clock)
+        worker = Worker(queue, place, self.processor.process, tick, THREADS, told.append, TIMES)
         thread = threading.Thread(target=worker.run, args=(stop,))
         thread.start()
         try:
@@ -183,7 +181,7 @@ def change_pictures(account: Account, chance: random.Random, names: list[str]) -
             account.upload(name, chance.choice((b"", b"bad", b"half")) + b"new " + name.encode())
         else:
             CLIENTS.s3.delete_object(Bucket=f"{account.table}-in", Key=name)
-    CLIENTS.sqs.send_message(QueueUrl=account.pictures, MessageBody=encode_sync(""))
+    CLIENTS.sqs.send_message(QueueUrl=account.pictures, MessageBody=encode_sync(SyncRequest()))
 
 
 @pytest.mark.parametrize("weather", SEEDS, indirect=True)

@@ -1,15 +1,13 @@
-"""Reading messages, and a reconcile over a queue."""
+"""Reading messages, and this package's own ones."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renditions.errors import StoreFailed
 from renditions.messages.events import (
     Change,
     Content,
@@ -20,12 +18,10 @@ from renditions.messages.events import (
     encode_change,
     encode_sync,
 )
-from renditions.messages.intake import FannedOut, Picture, Refused, fan_out, read_task
+from renditions.messages.intake import Picture, Refused, read_task
 from renditions.model.places import S3Place
-from world import World
 
 PLACE = S3Place("photos", "in/")
-NAMES = [f"{number:02}.jpg" for number in range(25)]
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1)
 
 
@@ -35,13 +31,6 @@ def read(bodies: list[str]) -> list[Content]:
         {"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": body} for body in bodies]}
     ).messages
     return [content for message in messages for content in message.contents]
-
-
-def make_world() -> World:
-    world = World()
-    for name in NAMES:
-        world.upload(name, name.encode())
-    return world
 
 
 REMOVED = Picture("a/b.jpg", "Object Deleted", is_removal=True)
@@ -65,61 +54,28 @@ def test_read_task_accepts_only_messages_for_this_pipeline(content: Content, tas
 @given(KEYS)
 def test_our_own_messages_can_carry_any_key_and_name(key: str) -> None:
     assert read([encode_change("photos", key)]) == [Change("photos", key, "created", "Picture differs")]
-    assert read([encode_sync(key)]) == [SyncRequest(key)]
+    assert read([encode_change("photos", key, is_removal=True)]) == [
+        Change("photos", key, "removed", "Picture is gone")
+    ]
+    for request in (
+        SyncRequest(key),
+        SyncRequest(key, {"known": 3, "missing": 0}),
+        SyncRequest(key, allowed={"removals": 3}),
+    ):
+        assert read([encode_sync(request)]) == [request]
+
+
+@pytest.mark.parametrize("counts", ["{}", '{"known": -1}', '{"known": "1"}', '{"known": true}', "[]", "1"])
+def test_odd_counts_are_taken_for_unknown(counts: str) -> None:
+    detail = f'{{"after": "a", "counts": {counts}, "allowed": {counts}}}'
+    body = f'{{"source": "renditions", "detail-type": "Reconcile", "detail": {detail}}}'
+    (request,) = read([body])
+    assert isinstance(request, SyncRequest)
+    assert not request.counts
+    assert request.allowed == {}
 
 
 def test_a_notice_in_the_queue_is_not_read_as_a_change() -> None:
     notice = json.dumps({"source": "renditions", "detail-type": "Picture done", "detail": {"a": 1}})
     odd = json.dumps({"source": "renditions", "detail-type": "Reconcile", "detail": 1})
     assert read([notice, odd]) == [Ignored("Picture done"), Unknown(odd)]
-
-
-def test_fan_out_sends_each_differing_picture_once_in_batches_of_ten() -> None:
-    world = make_world()
-    world.processor().process(NAMES[3])
-    batches: list[list[str]] = []
-    fanned = fan_out(world.differences(), PLACE, lambda some: batches.append([*some]), lambda: True)
-    assert fanned == FannedOut(24, None)
-    assert [len(batch) for batch in batches] == [10, 10, 4]
-    tasks = [read_task(content, PLACE) for batch in batches for content in read(batch)]
-    assert [task.name for task in tasks if isinstance(task, Picture)] == NAMES[:3] + NAMES[4:]
-
-
-def test_fan_out_sends_nothing_when_nothing_differs() -> None:
-    world = make_world()
-    world.settle()
-    sent: list[str] = []
-    assert fan_out(world.differences(), PLACE, sent.extend, lambda: True) == FannedOut(0, None)
-    assert sent == []
-
-
-@pytest.mark.parametrize("each", [1, 2, 9, 10, 11, 25, 26])
-def test_fan_out_continues_in_another_call_when_time_runs_out(each: int) -> None:
-    """With any number of checked names in one call, each picture is sent exactly once."""
-    world = make_world()
-    found: list[str] = []
-    todo = [SyncRequest()]
-    while todo:
-        left = iter(range(each))
-        bodies: list[str] = []
-
-        def send(some: list[str], bodies: list[str] = bodies) -> None:
-            assert len(some) <= 10
-            bodies += some
-
-        def has_time(left: Iterator[int] = left) -> bool:
-            return next(left, 0) + 1 < each
-
-        fan_out(world.differences(todo.pop().after), PLACE, send, has_time)  # type: ignore[arg-type]
-        tasks = [read_task(content, PLACE) for content in read(bodies)]
-        found += [task.name for task in tasks if isinstance(task, Picture)]
-        todo += [task for task in tasks if isinstance(task, SyncRequest)]
-    assert found == NAMES
-
-
-def test_a_failed_send_raises_and_is_not_the_end_of_the_plan() -> None:
-    def send(_: object) -> None:
-        raise StoreFailed("throttled")
-
-    with pytest.raises(StoreFailed):
-        fan_out(make_world().differences(), PLACE, send, lambda: True)

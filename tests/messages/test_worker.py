@@ -20,12 +20,13 @@ import pytest
 from aws.account import Account, count_messages, make_queue
 from commands import RENDITIONS, draw, run
 from contract.cloud import CLIENTS, name_of
+from messages.test_tick import make_tick
 from renditions.aws.sqs import Queue, Received
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.difference import Outcome
 from renditions.core.process import Process
 from renditions.errors import QueueFailed, QueueRefused
-from renditions.messages.events import encode_change, encode_sync
+from renditions.messages.events import SyncRequest, encode_change, encode_sync
 from renditions.messages.worker import Times, Worker
 from renditions.model.places import S3Place
 from renditions.model.record import Lease, Record
@@ -72,9 +73,8 @@ def working(
     """Run a worker of two threads until the context is left; yield its outcomes."""
     told: list[Outcome] = []
     stop = threading.Event()
-    worker = Worker(
-        queue, PLACE, process or world.processor().process, world.differences, 2, told.append, times
-    )
+    tick = make_tick(world, queue.send)
+    worker = Worker(queue, PLACE, process or world.processor().process, tick, 2, told.append, times)
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
     try:
@@ -207,7 +207,7 @@ def test_unknown_messages_are_reported_and_deleted(
 def test_a_tick_sends_one_message_for_each_differing_picture(world: World, url: str) -> None:
     for number in range(25):
         world.upload(f"{number:02}.jpg", b"%d" % number)
-    send(url, encode_sync(""))
+    send(url, encode_sync(SyncRequest()))
     with working(Queue(CLIENTS.sqs, url), world) as told:
         wait_until(lambda: len(told) == 25 and count_messages(url) == 0)
     world.check_promise()
@@ -225,7 +225,8 @@ def test_a_worker_takes_only_messages_that_it_processes_and_stops_when_told(worl
         assert go.wait(60)
         return Outcome(name, "done")
 
-    worker = Worker(Queue(CLIENTS.sqs, url), PLACE, process, world.differences, 2, told.append, QUICK)
+    queue = Queue(CLIENTS.sqs, url)
+    worker = Worker(queue, PLACE, process, make_tick(world, queue.send), 2, told.append, QUICK)
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
     assert begun.acquire(timeout=60)
@@ -284,7 +285,8 @@ def test_a_refused_queue_ends_the_worker_after_the_pictures_in_progress(world: W
     world.upload("first.jpg", b"1")
     send_pictures(url, "first.jpg")
     process = world.processor().process
-    worker = Worker(Refusing(CLIENTS.sqs, url), PLACE, process, world.differences, 2, lambda _: None, QUICK)
+    queue = Refusing(CLIENTS.sqs, url)
+    worker = Worker(queue, PLACE, process, make_tick(world, queue.send), 2, lambda _: None, QUICK)
     with pytest.raises(QueueRefused):
         worker.run(threading.Event())
     assert count_messages(url) == 0

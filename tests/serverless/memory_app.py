@@ -16,7 +16,8 @@ function = Function(
     S3Place("amzn-s3-demo-bucket", ""),
     world.processor(output=world.break_writes(1)).process,
     world.differences,
-    world.guard,
+    lambda: world.guard,
+    lambda held: None,
     threads=2,
 )
 lambda_handler = function.handle

@@ -72,7 +72,14 @@ def opened(template: str = TEMPLATES[0], prefix: str = "") -> Iterator[Door]:
             processed.append(name)
             return processor.process(name, ask)
 
-        function = Function(S3Place(BUCKET, prefix), process, lambda after: iter(()), world.guard, threads=1)
+        function = Function(
+            S3Place(BUCKET, prefix),
+            process,
+            lambda after: iter(()),
+            lambda: world.guard,
+            lambda held: None,
+            threads=1,
+        )
         yield Door(function, world, catalog, processed)
 
 
@@ -214,6 +221,8 @@ def test_a_picture_with_any_key_is_done_or_rejected(key: str, template: str) -> 
             (found.key, found.etag) for found in output.list()
         }
         door.world.remove(key)
-        assert door.function.handle(batch(notification(key)), Call()) == {"batchItemFailures": []}
+        deleted = notification(key)
+        deleted["Records"][0]["eventName"] = "ObjectRemoved:Delete"
+        assert door.function.handle(batch(deleted), Call()) == {"batchItemFailures": []}
         assert list(output.list()) == []
         assert list(door.catalog.list()) == []

@@ -7,13 +7,16 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from renditions.core.ask import PLAIN, Ask
+from renditions.core.binding import Claimant, Start, bind, hold
 from renditions.core.difference import Outcome, retry_pause
+from renditions.core.process import Process
 from renditions.errors import Failed, StoreFailed
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.places import S3Place
@@ -49,7 +52,12 @@ def world() -> World:
 
 def make(world: World, prefix: str = "", **changes: Any) -> Function:
     processor = world.processor(**changes)
-    return Function(S3Place(BUCKET, prefix), processor.process, world.differences, world.guard, threads=2)
+    return make_function(world, processor.process, prefix)
+
+
+def make_function(world: World, process: Process, prefix: str = "") -> Function:
+    keep = partial(hold, world.catalog)
+    return Function(S3Place(BUCKET, prefix), process, world.differences, lambda: world.guard, keep, threads=2)
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +143,7 @@ def test_a_picture_in_many_messages_is_processed_once(world: World) -> None:
         calls.append(name)
         return Outcome(name, "failed", "throttled", retry_pause(1))
 
-    function = Function(S3Place(BUCKET, ""), process, world.differences, world.guard, threads=2)
+    function = make_function(world, process)
     removed = put("first.jpg")
     removed["Records"][0]["eventName"] = "ObjectRemoved:Delete"
     assert failures(function.handle(queue(put("first.jpg"), removed), Call())) == ["0", "1"]
@@ -158,7 +166,7 @@ def test_an_unexpected_exception_fails_only_its_picture(
             raise ZeroDivisionError("oh")
         return world.processor().process(name, ask)
 
-    function = Function(S3Place(BUCKET, ""), process, world.differences, world.guard, threads=2)
+    function = make_function(world, process)
     assert failures(function.handle(queue(put("first.jpg"), put("second.jpg")), Call())) == ["0"]
     (line,) = [line for line in read_lines(capsys) if "exception" in line]
     assert "ZeroDivisionError: oh" in line["exception"]
@@ -213,9 +221,7 @@ def test_a_batch_job_gets_each_tasks_result(world: World, version: str) -> None:
             raise StoreFailed("throttled")
         return world.processor().process(name, ask)
 
-    answer = Function(S3Place(BUCKET, ""), process, world.differences, world.guard, threads=2).handle(
-        job, Call()
-    )
+    answer = make_function(world, process).handle(job, Call())
     results = answer.pop("results")
     assert answer == {
         "invocationSchemaVersion": version,
@@ -310,12 +316,36 @@ def test_with_a_queue_a_tick_sends_differing_pictures_and_a_continuation(
     assert function.handle(load("schedule-in-sqs"), Call(lambda: next(left))) == {"batchItemFailures": []}
     assert list(world.catalog.list()) == []
     assert len(sent) == 3
-    assert read_lines(capsys)[-1]["continues_after"] == "second.jpg"
+    assert read_lines(capsys)[-1]["next"]["after"] == "second.jpg"
     while sent:
         batch = queue(*map(json.loads, sent))
         sent.clear()
         assert function.handle(batch, Call()) == {"batchItemFailures": []}
     world.check_promise()
+
+
+@pytest.mark.parametrize("has_queue", [True, False])
+def test_a_tick_that_would_remove_most_pictures_removes_none_and_is_a_metric(
+    world: World, capsys: pytest.CaptureFixture[str], *, has_queue: bool
+) -> None:
+    bind(world.catalog, Claimant("", "in", "out", "1", Start(sets_generation=True)))
+    for number in range(30):
+        world.upload(f"{number}.jpg", b"1")
+    world.settle()
+    for number in range(30):
+        world.remove(f"{number}.jpg")
+    sent: list[str] = []
+    function = replace(
+        make(world), plan=partial(world.differences, ask=PLAIN), send=sent.extend if has_queue else None
+    )
+    assert function.handle(load("schedule-in-sqs"), Call()) == {"batchItemFailures": []}
+    assert sent == []
+    assert world.known == 30
+    (line,) = [line for line in read_lines(capsys) if "RemovalsHeld" in line]
+    assert (line["level"], line["RemovalsHeld"]) == ("ERROR", 30)
+    binding = world.catalog.read_binding()
+    assert binding
+    assert [(held.what, held.count) for held in binding.held] == [("removals", 30)]
 
 
 def test_only_a_failed_tick_is_redelivered(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,16 +24,17 @@ from renditions.cli.commands import (
     stopping,
 )
 from renditions.cli.syncing import UnattendedOption, make_start
-from renditions.core.binding import FOLLOWS
+from renditions.core.binding import FOLLOWS, hold
 from renditions.core.difference import Outcome
 from renditions.demo.folder import prepare
 from renditions.errors import Superseded, UsageError
+from renditions.messages.tick import Tick
 from renditions.messages.worker import Worker
 from renditions.model.places import S3Place, parse_store
 from renditions.pipeline_file.reading import load
 from renditions.runtime import machine
 from renditions.runtime.machine import count_threads, open_workers
-from renditions.runtime.parts import open_queue
+from renditions.runtime.parts import now, open_queue
 from renditions.runtime.reload import PipelineFile, Session, run_reloading
 
 
@@ -140,15 +142,17 @@ def worker(
             display.print_outcome(outcome)
 
     logging.getLogger("renditions.messages.worker").setLevel(logging.INFO)
-    with (
-        opened(context, file) as parts,
-        stopping() as stop,
-        open_workers(parts, workers, parts.bind(FOLLOWS)) as process,
-    ):
+    with opened(context, file) as parts, stopping() as stop:
         store = parts.pipeline.source.store
         place = parse_store(store, Path())
         if not isinstance(place, S3Place):
             raise UsageError(f"worker: expected a source in a bucket (or SOURCE_BUCKET), found {store!r}")
+        standing = parts.bind(FOLLOWS)
         display.messages.print(f"taking messages from {escape(queue)} (Ctrl-C to stop)")
-        threads = count_threads(workers)
-        Worker(open_queue(queue, parts.shared), place, process, parts.plan, threads, tell).run(stop)
+        taken = open_queue(queue, parts.shared)
+        guard = parts.make_guard(standing, is_attended=False)
+        tick = Tick(
+            parts.plan, guard, place, taken.send, partial(hold, parts.catalog, notifiers=parts.notifiers), now
+        )
+        with open_workers(parts, workers, standing) as process:
+            Worker(taken, place, process, tick, count_threads(workers), tell).run(stop)

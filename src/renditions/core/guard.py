@@ -8,8 +8,9 @@ holds removals back beyond a declared share. It treats missing outputs likewise 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from renditions.core.difference import Difference
 from renditions.model.pipeline import MaxRemovals
@@ -19,6 +20,10 @@ MANY = 20
 
 WINDOW_SECONDS = 3600.0
 """The period in which removals by file events are counted together."""
+
+
+COUNTED = ("known", "found", "known_found", "missing", "outputs", "outputs_lost", "restores")
+"""The fields of a census that are numbers."""
 
 
 @dataclass(slots=True)
@@ -53,6 +58,10 @@ class Census:
     emptied: str | None = None
     """A folder that still exists and lost all of its many known pictures."""
     _trail: list[Folder] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers with which another process can continue the count, if there are no folders."""
+        return {name: getattr(self, name) for name in COUNTED}
 
     def see(self, difference: Difference) -> None:
         """Count one picture."""
@@ -109,9 +118,12 @@ class Guard:
     catalog_size: Callable[[], int] | None = None
     """Counts the catalog's records, if a run sees only some of them."""
 
-    def open_census(self) -> Census:
-        """Return an empty census."""
-        return Census(self.has_folder)
+    def open_census(self, counts: Mapping[str, int] = MappingProxyType({})) -> Census:
+        """Return a census that continues from these numbers, see ``Census.counts``."""
+        census = Census(self.has_folder)
+        for name in COUNTED:
+            setattr(census, name, counts.get(name, 0))
+        return census
 
     def judge_removals(self, census: Census) -> str | None:
         """Return why the missing pictures are not removed; None if they may be."""

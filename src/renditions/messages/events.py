@@ -5,8 +5,9 @@ SQS record in an event. The decoder removes each envelope wherever it finds one,
 nesting, with and without raw delivery. A change is only a hint: what happens depends on the object as it is
 then.
 
-A reconcile over a queue sends its own messages: one for each picture that differs, and one that says where
-to continue. They have EventBridge's shape, with this package as their source.
+A reconcile over a queue sends its own messages: one for each picture that differs, and one that says how the
+next call continues, see :mod:`renditions.messages.tick`. They have EventBridge's shape, with this package as
+their source.
 
 Keys are URL-encoded, with ``+`` for a blank, in S3's own notifications and in S3 Batch Operations, and
 not in EventBridge's events. (For Batch Operations, AWS's example decodes without the ``+``; what S3 sends
@@ -26,7 +27,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import unquote_plus
 
@@ -63,10 +64,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
-    """A schedule's tick: check every picture."""
+    """A schedule's tick, or where an earlier call of it continues: check every picture."""
 
     after: str = ""
-    """Only names above this one; see :func:`encode_sync`."""
+    """Only names above this one."""
+    counts: Mapping[str, int] | None = None
+    """What the calls before counted, see ``Census.counts``; None where that isn't known."""
+    allowed: Mapping[str, int] = field(default_factory=dict)
+    """How many of what was put off, by ``Held.what``, are to be sent now that everything was counted; empty
+    while the counting goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +120,16 @@ def decode(event: Any) -> Incoming:
             return Incoming("event", (Message("", _collect(_unwrap(event))),))
 
 
-def encode_change(bucket: str, key: str) -> str:
-    """Return a message that :func:`decode` reads as a change of this object."""
-    return _encode("Picture differs", {"bucket": {"name": bucket}, "object": {"key": key}})
+def encode_change(bucket: str, key: str, *, is_removal: bool = False) -> str:
+    """Return a message that :func:`decode` reads as a change of this object, or as its removal."""
+    detail = {"bucket": {"name": bucket}, "object": {"key": key}}
+    return _encode("Picture is gone" if is_removal else "Picture differs", detail)
 
 
-def encode_sync(after: str) -> str:
-    """Return a message that :func:`decode` reads as a tick for the names above this one."""
-    return _encode("Reconcile", {"after": after})
+def encode_sync(request: SyncRequest) -> str:
+    """Return a message that :func:`decode` reads as this request."""
+    detail = {"after": request.after, "counts": request.counts, "allowed": request.allowed}
+    return _encode("Reconcile", {name: value for name, value in detail.items() if value is not None})
 
 
 def _encode(name: str, detail: Mapping[str, Any]) -> str:
@@ -220,16 +228,28 @@ def _read_bus_event(name: str, event: Any) -> Content:
 
 def _read_own_message(name: str, message: Any) -> Content:
     match name, message.get("detail", {}):
-        case "Reconcile", {"after": str(after)}:
-            return SyncRequest(after)
+        case "Reconcile", {"after": str(after), **rest}:
+            return SyncRequest(
+                after, _read_counts(rest.get("counts")), _read_counts(rest.get("allowed")) or {}
+            )
         case "Reconcile", {}:
             return SyncRequest()
         case "Picture differs", {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}:
             return Change(bucket, key, "created", name)
+        case "Picture is gone", {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}:
+            return Change(bucket, key, "removed", name)
         case _ if name.startswith("Picture "):  # a notice, in the wrong queue
             return Ignored(name)
         case _:
             return Unknown(_describe(message))
+
+
+def _read_counts(value: Any) -> dict[str, int] | None:
+    """Return numbers by name, or None if it is anything else."""
+    if not isinstance(value, dict):
+        return None
+    are_counts = all(type(number) is int and number >= 0 for number in value.values())
+    return value if are_counts else None
 
 
 def _make_change(bucket: str, encoded_key: str, kind: Kind, event: str) -> Content:

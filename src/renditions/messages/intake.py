@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from renditions.core.ask import ALLOWED, PLAIN, Ask
-from renditions.core.difference import Difference, Outcome
-from renditions.messages.events import (
-    Change,
-    Content,
-    Ignored,
-    SyncRequest,
-    Unknown,
-    encode_change,
-    encode_sync,
-)
+from renditions.core.difference import Outcome
+from renditions.messages.events import Change, Content, Ignored, SyncRequest, Unknown
 from renditions.model.places import S3Place
-
-SEND_AT_ONCE = 10
-"""How many messages are sent in one request: as many as SQS takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,48 +66,3 @@ def needs_redelivery(outcome: Outcome) -> bool:
     """Return whether the message must be redelivered, until it ends in the dead-letter queue."""
     is_given_up = outcome.record is not None and outcome.record.status == "failed"
     return outcome.again_after is not None or outcome.result == "failed" or is_given_up
-
-
-@dataclass(frozen=True, slots=True)
-class FannedOut:
-    """How far a reconcile over a queue got."""
-
-    sent: int
-    """How many pictures differ and got a message."""
-    continues_after: str | None
-    """The last name that was checked, if another message continues there."""
-
-
-def fan_out(
-    differences: Iterator[Difference],
-    place: S3Place,
-    send: Callable[[Sequence[str]], None],
-    has_time: Callable[[], bool],
-) -> FannedOut:
-    """Send a message for each picture that differs, and one that says where to continue if time runs out.
-
-    It checks at least one name, so that each continuation gets further than the one before it. If it fails
-    on the way, a restart does no harm: the second delivery of a message finds the work done.
-
-    Args:
-        differences: The plan, in the order of the names.
-        place: Where the pictures land.
-        send: Puts up to ten messages into the queue.
-        has_time: Returns whether there is time to check one more name and to send ten messages.
-
-    """
-    bodies: list[str] = []
-    sent = 0
-    for difference in differences:
-        if difference.action not in ("keep", "hold", "unreadable"):
-            bodies.append(encode_change(place.bucket, place.prefix + difference.name))
-            sent += 1
-        if len(bodies) == SEND_AT_ONCE:
-            send(bodies)
-            bodies = []
-        if not has_time():
-            send([*bodies, encode_sync(difference.name)])
-            return FannedOut(sent, difference.name)
-    if bodies:
-        send(bodies)
-    return FannedOut(sent, None)

@@ -18,11 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from renditions.core.difference import Difference, Outcome, retry_pause
+from renditions.core.difference import Outcome, retry_pause
 from renditions.core.process import Process
 from renditions.errors import QueueFailed, RenditionsError
 from renditions.messages.events import SyncRequest, decode
-from renditions.messages.intake import Picture, Refused, Task, fan_out, needs_redelivery, read_task
+from renditions.messages.intake import Picture, Refused, Task, needs_redelivery, read_task
+from renditions.messages.tick import Tick
 from renditions.model.places import S3Place
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ class Worker:
     """Where the pictures land."""
     process: Process
     """Processes one name; called from several threads."""
-    plan: Callable[[str], Iterator[Difference]]
-    """Plans all names above one, for a schedule's tick."""
+    tick: Tick
+    """Does what a schedule's tick asks for."""
     threads: int
     """How many messages are processed at once."""
     on_outcome: Callable[[Outcome], None]
@@ -188,8 +189,8 @@ class Worker:
             match task:
                 case Picture(name):
                     return self.process(name, task.ask)
-                case SyncRequest(after):
-                    self._fan_out(after, stop)
+                case SyncRequest():
+                    self._tick(task, stop)
                 case Refused(why):
                     log.error("%s", why)
         except RenditionsError as error:
@@ -201,10 +202,11 @@ class Worker:
             return Outcome("", "unchanged")
         return Outcome("", "failed", again_after=retry_pause(1))
 
-    def _fan_out(self, after: str, stop: threading.Event) -> None:
-        fanned = fan_out(self.plan(after), self.place, self.queue.send, lambda: not stop.is_set())
-        more = "" if fanned.continues_after is None else f", to be continued after {fanned.continues_after}"
-        log.info("%d pictures differ%s", fanned.sent, more)
+    def _tick(self, request: SyncRequest, stop: threading.Event) -> None:
+        ticked = self.tick.run(request, lambda: not stop.is_set())
+        log.info("%d pictures differ%s", ticked.sent, ", to be continued" if ticked.next else "")
+        for held in ticked.held:
+            log.error("%s held back for %d pictures: %s", held.what, held.count, held.why)
 
 
 def _seconds_until_again(outcome: Outcome) -> int:

@@ -9,15 +9,18 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
-from renditions.core.binding import Start
+from renditions.core.ask import PLAIN, Ask
+from renditions.core.binding import Standing, Start, hold
+from renditions.core.difference import Outcome
 from renditions.core.guard import Guard
 from renditions.core.ports import Renderer
-from renditions.core.process import Process
+from renditions.core.process import Processor
 from renditions.errors import PipelineError, UsageError
 from renditions.imaging.render import render
+from renditions.model.binding import Held
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.places import S3Place, parse_store
 from renditions.model.recipe import Rendition
@@ -37,13 +40,38 @@ class Bundled:
     """The parts of a function. Its functions may be called from many threads."""
 
     parts: Parts
-    process: Process
-    guard: Guard
-    """What holds back removals and restorations of a schedule's tick."""
     cores: int
     """How many pictures are rendered at once, in this process."""
+    start: Start
     send: Callable[[Sequence[str]], None] | None
     """Puts up to ten messages into the queue that triggers the function; None without a queue."""
+
+    def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
+        """Process one picture; see :meth:`Processor.process <renditions.core.process.Processor.process>`."""
+        return self._processor.process(name, ask)
+
+    def open_guard(self) -> Guard:
+        """Return what holds back removals and restorations of a schedule's tick."""
+        return self.parts.make_guard(self._standing, is_attended=False)
+
+    def keep_held(self, held: Sequence[Held]) -> None:
+        """Keep in the catalog what a whole run held back, and send notices about it."""
+        hold(self.parts.catalog, held, self.parts.notifiers)
+
+    @cached_property
+    def _standing(self) -> Standing:
+        """The catalog's agreement, made at the first call.
+
+        A function that can't get it must still start, to be able to answer. It asks again at each call.
+        """
+        return self.parts.bind(self.start)
+
+    @cached_property
+    def _processor(self) -> Processor:
+        limits = self.parts.pipeline.limits
+        return self.parts.make_processor(
+            limit_to(self.cores, partial(render, limits=limits)), f"lambda-{uuid.uuid4().hex}", self._standing
+        )
 
 
 def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
@@ -67,15 +95,13 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
     if problems:
         raise PipelineError(file.name, tuple(problems))
     parts = _kept_open.enter_context(open_parts(pipeline, file.parent))
-    cores = os.cpu_count() or 1
-    standing = parts.bind(Start(deployed_at=environ.get("DEPLOYED_AT", "")))
-    processor = parts.make_processor(
-        limit_to(cores, partial(render, limits=pipeline.limits)), f"lambda-{uuid.uuid4().hex}", standing
-    )
-    guard = parts.make_guard(standing, is_attended=False)
     url = environ.get("QUEUE_URL")
-    send = partial(_send, parts, url) if url else None
-    return Bundled(parts, processor.process, guard, cores, send)
+    return Bundled(
+        parts,
+        cores=os.cpu_count() or 1,
+        start=Start(deployed_at=environ.get("DEPLOYED_AT", "")),
+        send=partial(_send, parts, url) if url else None,
+    )
 
 
 def find_bucket(url: str) -> S3Place:

@@ -31,7 +31,9 @@ from renditions.core.process import Process
 from renditions.core.reconcile import Run
 from renditions.errors import Failed
 from renditions.messages.events import Incoming, Message, SyncRequest, decode
-from renditions.messages.intake import Picture, Refused, Task, fan_out, needs_redelivery, read_task
+from renditions.messages.intake import Picture, Refused, Task, needs_redelivery, read_task
+from renditions.messages.tick import Tick
+from renditions.model.binding import Held
 from renditions.model.places import S3Place
 from renditions.runtime.parts import now
 from renditions.serverless.bundled import find_bucket, open_bundled
@@ -113,7 +115,10 @@ class Function:
     """Processes one name; called from several threads."""
     plan: Callable[[str], Iterator[Difference]]
     """Makes a fresh plan of everything above a name, for a schedule's tick."""
-    guard: Guard
+    open_guard: Callable[[], Guard]
+    """Returns what holds back a tick's removals and restorations."""
+    keep_held: Callable[[Sequence[Held]], None]
+    """Keeps in the catalog what a whole run held back."""
     threads: int
     """How many pictures are processed at once."""
     send: Callable[[Sequence[str]], None] | None = None
@@ -141,8 +146,10 @@ class Function:
         with ThreadPoolExecutor(self.threads, thread_name_prefix="picture") as executor:
             worked = executor.map(lambda picture: self._work(picture, allowance), pictures.values())
             outcomes = {outcome.name: outcome for outcome in worked}
-        afters = [task.after for task in tasks if isinstance(task, SyncRequest)]
-        synced = self._reconcile(min(afters), allowance) if afters else NOTHING
+        synced: list[tuple[SyncRequest, Outcome]] = []
+        for task in tasks:
+            if isinstance(task, SyncRequest) and task not in [request for request, _ in synced]:
+                synced.append((task, self._reconcile(task, allowance)))
         results = [
             (message, [self._result_of(task, outcomes, synced, context) for task in some])
             for message, some in asked
@@ -150,14 +157,18 @@ class Function:
         return _answer(incoming, results, event)
 
     def _result_of(
-        self, task: Task, outcomes: Mapping[str, Outcome], synced: Outcome, context: Context
+        self,
+        task: Task,
+        outcomes: Mapping[str, Outcome],
+        synced: Sequence[tuple[SyncRequest, Outcome]],
+        context: Context,
     ) -> Outcome:
         """Do one thing that a message asks for; report messages that aren't for this pipeline."""
         match task:
             case Picture(name):
                 return outcomes[name]
             case SyncRequest():
-                return synced
+                return next(outcome for request, outcome in synced if request == task)
             case Refused(why):
                 fields = {"request_id": context.aws_request_id}
                 fields |= metrics({"FunctionName": context.function_name}, {"RefusedMessages": (1, "Count")})
@@ -199,33 +210,43 @@ class Function:
         )  # fmt: skip
         return outcome
 
-    def _reconcile(self, after: str, allowance: Allowance) -> Outcome:
-        """Close every difference above the name: by messages to the queue, or without one in this call."""
+    def _reconcile(self, request: SyncRequest, allowance: Allowance) -> Outcome:
+        """Close every difference that is asked for: by messages to the queue, or without one in this call."""
         about = {"request_id": allowance.context.aws_request_id}
         try:
             if self.send:
-                self._fan_out(after, self.send, allowance)
+                self._fan_out(request, self.send, allowance)
             else:
-                self._sync(after, allowance)
+                self._sync(request.after, allowance)
         except Exception as error:
             # It doesn't concern the pictures that came with the tick.
             log.exception("the sync failed unexpectedly", extra={"fields": about})
             return Outcome("the sync", "failed", str(error), retry_pause(1))
         return NOTHING
 
-    def _fan_out(self, after: str, send: Callable[[Sequence[str]], None], allowance: Allowance) -> None:
-        fanned = fan_out(
-            self.plan(after),
-            self.place,
-            send,
-            lambda: allowance.left_seconds > FAN_OUT_SECONDS,
-        )
+    def _fan_out(
+        self, request: SyncRequest, send: Callable[[Sequence[str]], None], allowance: Allowance
+    ) -> None:
+        tick = Tick(self.plan, self.open_guard(), self.place, send, self.keep_held, now)
+        ticked = tick.run(request, lambda: allowance.left_seconds > FAN_OUT_SECONDS)
         log.info(
             "%d pictures differ and were sent to the queue, %s",
-            fanned.sent,
-            "all pictures were checked" if fanned.continues_after is None else "another call continues",
-            extra={"fields": {"after": after, "continues_after": fanned.continues_after}},
+            ticked.sent,
+            "another call continues" if ticked.next else "all pictures were checked",
+            extra={
+                "fields": {"after": request.after, "next": ticked.next and dataclasses.asdict(ticked.next)}
+            },
         )
+        self._report_held(ticked.held, allowance.context)
+
+    def _report_held(self, held: Sequence[Held], context: Context) -> None:
+        for each in held:
+            name = "RemovalsHeld" if each.what == "removals" else "OutputsHeld"
+            fields = {"request_id": context.aws_request_id}
+            fields |= metrics({"FunctionName": context.function_name}, {name: (each.count, "Count")})
+            log.error(
+                "%s held back for %d pictures: %s", each.what, each.count, each.why, extra={"fields": fields}
+            )
 
     def _sync(self, after: str, allowance: Allowance) -> None:
         """Close every difference that the time allows; the next tick continues with the rest."""
@@ -244,7 +265,7 @@ class Function:
             Run(
                 differences=plan,
                 process=process,
-                guard=self.guard,
+                guard=self.open_guard(),
                 ask=PLAIN,
                 threads=self.threads,
                 stop=stop,
@@ -252,6 +273,9 @@ class Function:
                 clock=now,
             )
         )
+        if not summary.interrupted:
+            self.keep_held(summary.held)
+        self._report_held(summary.held, allowance.context)
         log.info(
             "sync %s",
             "ended before all pictures were checked" if summary.interrupted else "checked all pictures",
@@ -270,7 +294,8 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
         find_bucket(opened.parts.pipeline.source.store),
         opened.process,
         opened.parts.plan,
-        opened.guard,
+        opened.open_guard,
+        opened.keep_held,
         threads=opened.cores + EXTRA_THREADS,
         send=opened.send,
     )

@@ -1,0 +1,213 @@
+"""A schedule's tick over a queue: what is sent at once, what is put off, and what is held back."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from renditions.core.ask import PLAIN
+from renditions.core.binding import Claimant, Start, bind, hold
+from renditions.core.guard import Guard
+from renditions.errors import StoreFailed
+from renditions.messages.events import Content, SyncRequest, decode
+from renditions.messages.intake import Picture, read_task
+from renditions.messages.tick import Tick, Ticked
+from renditions.model.places import S3Place
+from world import World
+
+PLACE = S3Place("photos", "in/")
+NAMES = [f"{number:02}.jpg" for number in range(25)]
+EACH = [1, 2, 9, 10, 11, 25, 26]
+
+
+def read(bodies: Sequence[str]) -> list[Content]:
+    """Return what the function reads from these messages."""
+    messages = decode(
+        {"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": body} for body in bodies]}
+    ).messages
+    return [content for message in messages for content in message.contents]
+
+
+def make_world(count: int = 25) -> World:
+    world = World()
+    for number in range(count):
+        world.upload(f"{number:02}.jpg", b"%d" % number)
+    bind(world.catalog, Claimant("", "in", "out", "1", Start(sets_generation=True)))
+    return world
+
+
+def make_tick(world: World, send: Callable[[Sequence[str]], None]) -> Tick:
+    """Return a tick over the world, which nobody attends."""
+    guard = Guard(world.pipeline.source.max_removals, is_attended=False)
+    keep = partial(hold, world.catalog)
+    return Tick(partial(world.differences, ask=PLAIN), guard, PLACE, send, keep, world.clock)
+
+
+def run(
+    world: World, each: int = 1000, request: SyncRequest | None = None
+) -> tuple[list[Picture], list[Ticked]]:
+    """Run a tick to its end, with so many names in each call; return the pictures that it sent."""
+    todo = deque([request or SyncRequest()])
+    pictures: list[Picture] = []
+    calls: list[Ticked] = []
+    while todo:
+        left = iter(range(each))
+        bodies: list[str] = []
+
+        def send(some: Sequence[str], bodies: list[str] = bodies) -> None:
+            assert len(some) <= 11
+            bodies += some
+
+        def has_time(left: Iterator[int] = left) -> bool:
+            return next(left, 0) + 1 < each
+
+        calls.append(make_tick(world, send).run(todo.popleft(), has_time))
+        tasks = [read_task(content, PLACE) for content in read(bodies)]
+        pictures += [task for task in tasks if isinstance(task, Picture)]
+        todo += [task for task in tasks if isinstance(task, SyncRequest)]
+    return pictures, calls
+
+
+def process(world: World, pictures: Sequence[Picture]) -> None:
+    for picture in pictures:
+        world.processor().process(picture.name, picture.ask)
+
+
+def names(pictures: Sequence[Picture]) -> list[str]:
+    return [picture.name for picture in pictures]
+
+
+def test_a_tick_sends_each_differing_picture_once_in_batches_of_ten() -> None:
+    world = make_world()
+    world.processor().process(NAMES[3])
+    batches: list[list[str]] = []
+    ticked = make_tick(world, lambda some: batches.append([*some])).run(SyncRequest(), lambda: True)
+    assert ticked == Ticked(24)
+    assert [len(batch) for batch in batches] == [10, 10, 4]
+    assert names(run(world)[0]) == NAMES[:3] + NAMES[4:]
+
+
+def test_a_tick_sends_nothing_when_nothing_differs() -> None:
+    world = make_world()
+    world.settle()
+    assert run(world) == ([], [Ticked(0)])
+
+
+@pytest.mark.parametrize("each", EACH)
+def test_a_tick_continues_in_another_call_when_time_runs_out(each: int) -> None:
+    """With any number of checked names in one call, each picture is sent exactly once."""
+    assert names(run(make_world(), each)[0]) == NAMES
+
+
+@pytest.mark.parametrize("each", EACH)
+def test_a_tick_names_the_few_pictures_that_are_gone_once_everything_was_counted(each: int) -> None:
+    world = make_world()
+    world.settle()
+    for name in NAMES[::9]:
+        world.remove(name)
+    world.upload("late.jpg", b"late")
+    pictures, _ = run(world, each)
+    assert [(picture.name, picture.is_removal) for picture in pictures] == [
+        ("late.jpg", False),
+        *((name, True) for name in NAMES[::9]),
+    ]
+    process(world, pictures)
+    assert world.plan() == []
+    world.check_promise()
+
+
+@pytest.mark.parametrize("each", EACH)
+def test_a_tick_sends_no_removal_when_too_many_pictures_are_gone(each: int) -> None:
+    """It does everything else, and keeps in the catalog what is held back, since when, and why."""
+    world = make_world()
+    world.settle()
+    for name in NAMES:
+        world.remove(name)
+    pictures, calls = run(world, each)
+    assert pictures == []
+    binding = world.catalog.read_binding()
+    assert binding
+    (held,) = binding.held
+    assert calls[-1].held == (held,)
+    assert (held.what, held.count) == ("removals", 25)
+    assert held.why == "the source has no matching picture at all, and 25 are known"
+    run(world, each)
+    assert world.catalog.read_binding() == binding, "nothing new is written for what is known"
+    for number, name in enumerate(NAMES):
+        world.upload(name, b"%d" % number)
+    run(world, each)
+    settled = world.catalog.read_binding()
+    assert settled
+    assert settled.held == ()
+
+
+def test_a_tick_sends_removals_that_a_person_allowed() -> None:
+    world = make_world()
+    world.settle()
+    for name in NAMES:
+        world.remove(name)
+        record = world.catalog.get(name)
+        assert record
+        world.catalog.write(replace(record, removable_until=world.now + timedelta(days=1)))
+    pictures, calls = run(world, 10)
+    assert [(picture.name, picture.is_removal) for picture in pictures] == [(name, True) for name in NAMES]
+    assert calls[-1].held == ()
+
+
+def test_a_tick_counts_the_calls_before() -> None:
+    """Each call sees few missing pictures; all of them together are too many."""
+    world = make_world(99)
+    world.settle()
+    for number in range(60):
+        world.remove(f"{number:02}.jpg")
+    pictures, calls = run(world, 10)
+    assert pictures == []
+    assert calls[-1].held[0].why == "60 of 99 pictures are gone: more than 50, and more than 30 %"
+
+
+def test_what_goes_missing_after_the_count_waits_for_the_next_tick() -> None:
+    """The message that allows three removals may come late, or twice."""
+    world = make_world()
+    world.settle()
+    for name in NAMES:
+        world.remove(name)
+    pictures, _ = run(world, 10, SyncRequest(allowed={"removals": 3}))
+    assert names(pictures) == NAMES[:3]
+
+
+def test_a_continuation_without_counts_sends_what_differs_and_removes_nothing() -> None:
+    """Earlier versions sent only the name to continue after."""
+    world = make_world()
+    world.settle()
+    world.remove(NAMES[20])
+    world.upload("late.jpg", b"late")
+    (request,) = read(['{"source": "renditions", "detail-type": "Reconcile", "detail": {"after": "05.jpg"}}'])
+    assert request == SyncRequest("05.jpg")
+    assert names(run(world, 10, SyncRequest("05.jpg"))[0]) == ["late.jpg"]
+
+
+def test_a_tick_holds_outputs_back_that_would_all_have_to_be_made_again() -> None:
+    """Another output place was declared, and no person has applied that."""
+    world = make_world()
+    world.settle()
+    world.pipeline = replace(world.pipeline, output=replace(world.pipeline.output, store="elsewhere"))
+    world.upload("late.jpg", b"late")
+    moved = Guard(world.pipeline.source.max_removals, is_attended=False, is_output_bound=False)
+    sent: list[str] = []
+    ticked = replace(make_tick(world, sent.extend), guard=moved).run(SyncRequest(), lambda: True)
+    assert [(held.what, held.count) for held in ticked.held] == [("output", 25)]
+    assert len(sent) == 1
+    assert names(run(world)[0]) == ["late.jpg", *NAMES], "within its limits, the guard allows it"
+
+
+def test_a_failed_send_raises_and_is_not_the_end_of_the_plan() -> None:
+    def send(_: object) -> None:
+        raise StoreFailed("throttled")
+
+    with pytest.raises(StoreFailed):
+        make_tick(make_world(), send).run(SyncRequest(), lambda: True)
