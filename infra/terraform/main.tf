@@ -109,6 +109,17 @@ resource "aws_iam_role_policy" "this" {
   })
 }
 
+# When this bundle was first applied. It stays as long as the bundle is the same, so a second apply changes
+# nothing. A former bundle that is applied again has a new time: a rollback is the newest deployment.
+resource "terraform_data" "deployed" {
+  input            = plantimestamp()
+  triggers_replace = filebase64sha256(var.bundle)
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_116:the queue has a dead-letter queue, and without a queue the failure destination takes its place
   #checkov:skip=CKV_AWS_117:it talks to AWS' public endpoints alone; a network would need one for each
@@ -140,6 +151,7 @@ resource "aws_lambda_function" "this" {
       TABLE_NAME    = aws_dynamodb_table.this.name
       TABLE_KEY     = aws_dynamodb_table.this.hash_key
       SNS_TOPIC_ARN = aws_sns_topic.this.arn
+      DEPLOYED_AT   = terraform_data.deployed.output
       QUEUE_URL     = local.has_queue ? aws_sqs_queue.this["queue"].url : ""
     }
   }

@@ -18,6 +18,11 @@ locals {
         namespace   = "AWS/Lambda", metric = "Throttles", statistic = "Sum", threshold = 0
         dimensions  = { FunctionName = aws_lambda_function.this.function_name }
       }
+      superseded = {
+        description = "Another version of the pipeline is in force, and the function processes nothing"
+        namespace   = "Renditions", metric = "Superseded", statistic = "Sum", threshold = 0
+        dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      }
     },
     local.has_queue ? {
       age = {

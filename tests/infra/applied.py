@@ -229,7 +229,7 @@ def test_the_module_can_be_applied_changed_and_destroyed(tmp_path: Path, runtime
     checked = parse(changed, "test", tmp_path, {}).pipeline
     build_from_index(checked, applied.deployment.folder / BUNDLE, HERE)
     mapping = {("aws_lambda_event_source_mapping", "enabled")}  # switched off above
-    assert {kind for kind, _ in applied.drift() - mapping} == {"aws_lambda_function"}
+    assert {kind for kind, _ in applied.drift() - mapping} == {"aws_lambda_function", "terraform_data"}
     assert applied.deployment.plan_destruction(with_pictures=False)
     applied.deployment.apply()
     with without_conditions():

@@ -102,6 +102,16 @@ def test_the_zip_s_content_decides_whether_the_function_changes() -> None:
     assert function["handler"] == '"lambda_function.lambda_handler"'
 
 
+def test_the_deployment_s_time_changes_only_with_the_bundle() -> None:
+    function = resources()["aws_lambda_function", "this"]
+    variables = function["environment"][0]["variables"]
+    assert variables["DEPLOYED_AT"] == "${terraform_data.deployed.output}"
+    deployed = resources()["terraform_data", "deployed"]
+    assert deployed["input"] == "${plantimestamp()}"
+    assert deployed["triggers_replace"] == function["source_code_hash"]
+    assert deployed["lifecycle"][0]["ignore_changes"] == ["input"]
+
+
 def test_no_policy_allows_a_wildcard() -> None:
     """Neither as an action nor as a whole resource; only Deny statements have stars."""
     text = "".join(file.read_text() for file in MODULE.glob("*.tf"))

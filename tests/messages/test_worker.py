@@ -25,7 +25,7 @@ from renditions.aws.sqs import Queue, Received
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.difference import Outcome
 from renditions.core.process import Process
-from renditions.errors import QueueFailed, QueueRefused
+from renditions.errors import QueueFailed, QueueRefused, Superseded
 from renditions.messages.events import SyncRequest, encode_change, encode_sync
 from renditions.messages.worker import Times, Worker
 from renditions.model.places import S3Place
@@ -238,6 +238,19 @@ def test_a_worker_takes_only_messages_that_it_processes_and_stops_when_told(worl
     thread.join()
     assert len(told) == 2
     assert count_messages(url) == 4
+
+
+def test_a_superseded_worker_ends_and_gives_its_message_back(world: World, url: str) -> None:
+    send_pictures(url, "first.jpg")
+    queue = Queue(CLIENTS.sqs, url)
+
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
+        raise Superseded("another version is in force")
+
+    worker = Worker(queue, PLACE, process, make_tick(world, queue.send), 1, lambda _: None, QUICK)
+    with pytest.raises(Superseded):
+        worker.run(threading.Event())
+    assert len(queue.receive(wait_seconds=0)) == 1
 
 
 class Away:

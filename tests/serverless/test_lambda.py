@@ -17,7 +17,7 @@ from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Claimant, Start, bind, hold
 from renditions.core.difference import Outcome, retry_pause
 from renditions.core.process import Process
-from renditions.errors import Failed, StoreFailed
+from renditions.errors import Failed, StoreFailed, Superseded
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
@@ -346,6 +346,33 @@ def test_a_tick_that_would_remove_most_pictures_removes_none_and_is_a_metric(
     binding = world.catalog.read_binding()
     assert binding
     assert [(held.what, held.count) for held in binding.held] == [("removals", 30)]
+
+
+def refuse(name: str, ask: Ask = PLAIN) -> Outcome:
+    raise Superseded("another version is in force")
+
+
+def test_a_superseded_function_leaves_its_messages_in_the_queue(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """None of them loses an attempt, however often it comes."""
+    postponed: list[str] = []
+    function = replace(make_function(world, refuse), postpone=postponed.extend)
+    batch = queue(*(put(f"{number}.jpg") for number in range(12)), load("schedule"))
+    assert function.handle(batch, Call()) == {"batchItemFailures": []}
+    assert postponed == [record["body"] for record in batch["Records"]]
+    (line,) = [line for line in read_lines(capsys) if "Superseded" in line]
+    assert (line["level"], line["message"]) == ("ERROR", "another version is in force")
+
+
+def test_a_superseded_function_refuses_what_is_in_no_queue(world: World) -> None:
+    with pytest.raises(Superseded):
+        make_function(world, refuse).handle(queue(put("first.jpg")), Call())
+    postponed: list[str] = []
+    function = replace(make_function(world, refuse), postpone=postponed.extend)
+    with pytest.raises(Superseded):
+        function.handle(put("first.jpg"), Call())
+    assert postponed == []
 
 
 def test_only_a_failed_tick_is_redelivered(world: World) -> None:

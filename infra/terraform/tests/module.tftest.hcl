@@ -76,6 +76,11 @@ run "by_default_a_queue_stands_between" {
   }
 
   assert {
+    condition     = aws_cloudwatch_metric_alarm.this["superseded"].namespace == "Renditions"
+    error_message = "A function that another deployment superseded should raise an alarm."
+  }
+
+  assert {
     condition     = length(aws_s3_bucket.this) == 2 && alltrue([for bucket in aws_s3_bucket.this : !bucket.force_destroy])
     error_message = "Terraform should create two buckets and never delete their pictures."
   }

@@ -53,9 +53,15 @@ class Queue:
         self._client = client
         self._url = url
 
-    def send(self, bodies: Sequence[str]) -> None:
-        """Put up to ten messages, of some hundred kilobytes in total, into the queue."""
-        entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+    def send(self, bodies: Sequence[str], delay_seconds: int = 0) -> None:
+        """Put up to ten messages, of some hundred kilobytes in total, into the queue.
+
+        They can be received after ``delay_seconds``, which are at most 900.
+        """
+        entries = [
+            {"Id": str(number), "MessageBody": body, "DelaySeconds": delay_seconds}
+            for number, body in enumerate(bodies)
+        ]
         with self._reported():
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
         self._check(answer)

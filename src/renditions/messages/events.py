@@ -120,6 +120,13 @@ def decode(event: Any) -> Incoming:
             return Incoming("event", (Message("", _collect(_unwrap(event))),))
 
 
+def find_bodies(event: Any) -> list[str]:
+    """Return the bodies of the messages that SQS sent in this event; none if another service sent it."""
+    if decode(event).origin != "queue":
+        return []
+    return [record["body"] for record in event["Records"] if isinstance(record.get("body"), str)]
+
+
 def encode_change(bucket: str, key: str, *, is_removal: bool = False) -> str:
     """Return a message that :func:`decode` reads as a change of this object, or as its removal."""
     detail = {"bucket": {"name": bucket}, "object": {"key": key}}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from renditions.core.difference import Outcome, retry_pause
 from renditions.core.process import Process
-from renditions.errors import QueueFailed, RenditionsError
+from renditions.errors import QueueFailed, RenditionsError, Superseded
 from renditions.messages.events import SyncRequest, decode
 from renditions.messages.intake import Picture, Refused, Task, needs_redelivery, read_task
 from renditions.messages.tick import Tick
@@ -130,6 +130,7 @@ class Worker:
 
         Raises:
             QueueRefused: The queue can't be used until a person changes something.
+            Superseded: Another version of the pipeline file is in force; messages in progress are given back.
 
         """
         held = Held(self.queue, self.times)
@@ -168,7 +169,12 @@ class Worker:
     def _handle(self, message: Received, held: Held, stop: threading.Event) -> None:
         """Do what the message asks for; then delete it, or have it redelivered."""
         (decoded,) = decode({"Records": [message.to_record()]}).messages
-        outcomes = [self._work(read_task(content, self.place), stop) for content in decoded.contents]
+        try:
+            outcomes = [self._work(read_task(content, self.place), stop) for content in decoded.contents]
+        except Superseded:
+            held.drop(message)
+            self._give_back(message)
+            raise
         held.drop(message)
         try:
             if any(map(needs_redelivery, outcomes)):
@@ -183,6 +189,13 @@ class Worker:
                 if outcome.name:
                     self.on_outcome(outcome)
 
+    def _give_back(self, message: Received) -> None:
+        """Let another worker have the message at once."""
+        try:
+            self.queue.hide([message], 0)
+        except QueueFailed as error:
+            log.warning("%s; the message will be redelivered later", error)
+
     def _work(self, task: Task, stop: threading.Event) -> Outcome:
         """Do one thing that a message asks for, and return its outcome."""
         try:
@@ -193,6 +206,8 @@ class Worker:
                     self._tick(task, stop)
                 case Refused(why):
                     log.error("%s", why)
+        except Superseded:
+            raise
         except RenditionsError as error:
             log.error("%s", error)  # noqa: TRY400 - it says what was expected and what was found
         except Exception:

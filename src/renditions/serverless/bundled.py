@@ -31,6 +31,9 @@ from renditions.pipeline_file.environment import override
 from renditions.pipeline_file.plain import from_plain
 from renditions.runtime.parts import Parts, open_parts, open_queue
 
+POSTPONED_SECONDS = 300
+"""How long messages wait that a superseded function leaves in its queue."""
+
 _kept_open = ExitStack()
 """What stays open as long as the process lives: Lambda ends it without notice."""
 
@@ -45,6 +48,8 @@ class Bundled:
     start: Start
     send: Callable[[Sequence[str]], None] | None
     """Puts up to ten messages into the queue that triggers the function; None without a queue."""
+    postpone: Callable[[Sequence[str]], None] | None
+    """Does the same for messages that the function must see again later."""
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Process one picture; see :meth:`Processor.process <renditions.core.process.Processor.process>`."""
@@ -100,7 +105,8 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
         parts,
         cores=os.cpu_count() or 1,
         start=Start(deployed_at=environ.get("DEPLOYED_AT", "")),
-        send=partial(_send, parts, url) if url else None,
+        send=partial(_send, parts, url, 0) if url else None,
+        postpone=partial(_send, parts, url, POSTPONED_SECONDS) if url else None,
     )
 
 
@@ -117,9 +123,9 @@ def find_bucket(url: str) -> S3Place:
     return place
 
 
-def _send(parts: Parts, url: str, bodies: Sequence[str]) -> None:
+def _send(parts: Parts, url: str, delay_seconds: int, bodies: Sequence[str]) -> None:
     """Put messages into the queue. Its client is created on first use: most calls need none."""
-    open_queue(url, parts.shared).send(bodies)
+    open_queue(url, parts.shared).send(bodies, delay_seconds)
 
 
 def limit_to(cores: int, render: Renderer) -> Renderer:

@@ -29,10 +29,10 @@ from renditions.core.difference import RECHECK, Difference, Outcome, retry_pause
 from renditions.core.guard import Guard
 from renditions.core.process import Process
 from renditions.core.reconcile import Run
-from renditions.errors import Failed
-from renditions.messages.events import Incoming, Message, SyncRequest, decode
+from renditions.errors import BindingRefused, Failed, Superseded
+from renditions.messages.events import Incoming, Message, SyncRequest, decode, find_bodies
 from renditions.messages.intake import Picture, Refused, Task, needs_redelivery, read_task
-from renditions.messages.tick import Tick
+from renditions.messages.tick import SEND_AT_ONCE, Tick
 from renditions.model.binding import Held
 from renditions.model.places import S3Place
 from renditions.runtime.parts import now
@@ -52,6 +52,9 @@ EXTRA_THREADS = 2
 
 MAX_RESULT_LENGTH = 1024
 """The longest ``resultString`` in a report of S3 Batch Operations, in characters."""
+
+NOT_IN_FORCE = (Superseded, BindingRefused)
+"""What the catalog answers if this function must not write to it."""
 
 NOTHING = Outcome("", "unchanged")
 """The outcome of a message that is about no single picture."""
@@ -123,15 +126,35 @@ class Function:
     """How many pictures are processed at once."""
     send: Callable[[Sequence[str]], None] | None = None
     """Puts up to ten messages into the function's queue, if it has one."""
+    postpone: Callable[[Sequence[str]], None] | None = None
+    """Puts up to ten messages into that queue, for later."""
     pace: Pace = field(default_factory=Pace)
 
     def handle(self, event: Any, context: Context) -> Any:
         """Process the event's pictures, and return the answer that its origin waits for.
 
+        A superseded function leaves its messages in the queue, for the one that takes its place.
+
         Raises:
             Failed: A part of the event failed, so it must be redelivered.
+            Superseded, BindingRefused: The function is superseded, and the event is no queue's.
 
         """
+        try:
+            return self._handle(event, context)
+        except NOT_IN_FORCE as error:
+            fields = {"request_id": context.aws_request_id}
+            fields |= metrics({"FunctionName": context.function_name}, {"Superseded": (1, "Count")})
+            log.error("%s", error, extra={"fields": fields})  # noqa: TRY400 - the message is enough
+            bodies = find_bodies(event)
+            if not (self.postpone and bodies):
+                raise
+            # A message that is redelivered instead has an attempt less, and ends in the dead-letter queue.
+            for start in range(0, len(bodies), SEND_AT_ONCE):
+                self.postpone(bodies[start : start + SEND_AT_ONCE])
+            return {"batchItemFailures": []}
+
+    def _handle(self, event: Any, context: Context) -> Any:
         allowance = Allowance(context, self.pace)
         incoming = decode(event)
         asked = [
@@ -197,6 +220,8 @@ class Function:
         started = time.monotonic()
         try:
             outcome = self.process(name, picture.ask)
+        except NOT_IN_FORCE:
+            raise
         except Exception as error:
             # Any error: it doesn't concern the other pictures of the batch.
             log.exception("%s failed unexpectedly", name, extra={"fields": about})
@@ -218,6 +243,8 @@ class Function:
                 self._fan_out(request, self.send, allowance)
             else:
                 self._sync(request.after, allowance)
+        except NOT_IN_FORCE:
+            raise
         except Exception as error:
             # It doesn't concern the pictures that came with the tick.
             log.exception("the sync failed unexpectedly", extra={"fields": about})
@@ -298,6 +325,7 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
         opened.keep_held,
         threads=opened.cores + EXTRA_THREADS,
         send=opened.send,
+        postpone=opened.postpone,
     )
 
 
