@@ -42,7 +42,7 @@ def make_world(count: int = 25) -> World:
 
 
 def make_tick(world: World, send: Callable[[Sequence[str]], None]) -> Tick:
-    """Return a tick over the world, which nobody attends."""
+    """Return a tick over the world, as a function without a person runs it."""
     guard = Guard(world.pipeline.source.max_removals, is_attended=False)
     keep = partial(hold, world.catalog)
     return Tick(partial(world.differences, ask=PLAIN), guard, PLACE, send, keep, world.clock)

@@ -71,7 +71,7 @@ class SyncRequest:
     counts: Mapping[str, int] | None = None
     """What the calls before counted, see ``Census.counts``; None where that isn't known."""
     allowed: Mapping[str, int] = field(default_factory=dict)
-    """How many of what was put off, by ``Held.what``, are to be sent now that everything was counted; empty
+    """How many of what was put off, by ``Held.what``, will be sent, now that everything was counted; empty
     while the counting goes on."""
 
 
