@@ -28,6 +28,8 @@ class MemoryStore:
     With a ``folding`` it compares keys as some folders do, and keeps the first spelling.
     """
 
+    is_cheaper_to_list = False
+
     def __init__(self, folding: Folding = EXACT) -> None:
         self._folding = folding
         self._objects: dict[str, tuple[StoredObject, bytes]] = {}

@@ -48,6 +48,8 @@ class S3Store:
 
     """
 
+    is_cheaper_to_list = True
+
     def __init__(self, client: Any, place: S3Place, cache_control: str | None = None) -> None:
         self._client = client
         self._place = place

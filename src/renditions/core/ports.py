@@ -67,6 +67,11 @@ class Store(Protocol):
     :class:`~renditions.errors.KeyRefused` for a key that it can't hold.
     """
 
+    @property
+    def is_cheaper_to_list(self) -> bool:
+        """Whether one request lists many objects, so that looking each of them up costs far more."""
+        ...
+
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
     ) -> Iterator[StoredObject]:

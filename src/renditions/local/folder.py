@@ -67,6 +67,8 @@ class FolderStore:
 
     """
 
+    is_cheaper_to_list = False
+
     def __init__(self, root: Path, rest_seconds: float = 0.0, *, create: bool = False) -> None:
         self._root = Path(os.path.realpath(root))
         self._rest_seconds = rest_seconds

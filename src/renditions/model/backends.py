@@ -108,6 +108,10 @@ OWNER = "renditions.local.owners:Owner"
 """The owner of leases if the catalog is a file, which can check other owners: ``OWNER(folder)``"""
 
 
+LISTING = "renditions.local.listing:listed"
+"""Lists a store in which one request lists many objects: ``listed(store) -> AbstractContextManager[Look]``"""
+
+
 def spell_forms(table: Sequence[Backend]) -> str:
     """Return how a person can write the URLs of a table: ``"log:", "sns:ARN" or "events:BUS"``."""
     *others, last = (backend.form for backend in table)

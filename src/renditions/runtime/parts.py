@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property, partial
@@ -28,7 +28,7 @@ from renditions.core.ports import Catalog, Renderer, Store
 from renditions.core.process import Processor
 from renditions.core.reconcile import EVERYTHING, Selection
 from renditions.errors import Failed, UsageError
-from renditions.model.backends import OWNER, QUEUE
+from renditions.model.backends import LISTING, OWNER, QUEUE
 from renditions.model.binding import Binding
 from renditions.model.pipeline import Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
@@ -71,9 +71,16 @@ class Parts:
     def plan(
         self, after: str = "", *, ask: Ask = PLAIN, selection: Selection = EVERYTHING
     ) -> Iterator[Difference]:
-        """Yield what must be done for each picture; see :func:`renditions.core.reconcile.plan`."""
+        """Yield what must be done for each picture; see :func:`renditions.core.reconcile.plan`.
+
+        To verify all outputs in a bucket, it lists them first: one request for a thousand of them.
+        """
         comparison = Comparison(self.attached, self.catalog, self.output, self.is_gone, ask)
-        return reconcile.plan(comparison, self.source, clock=now, after=after, selection=selection)
+        with ExitStack() as stack:
+            if ask.verify != "no" and selection.is_all and self.output.is_cheaper_to_list:
+                look_up = stack.enter_context(resolve(LISTING)(self.output))
+                comparison = replace(comparison, look_up=look_up)
+            yield from reconcile.plan(comparison, self.source, clock=now, after=after, selection=selection)
 
     def bind(self, start: Start) -> Standing:
         """Agree with the catalog on its binding; see :func:`renditions.core.binding.bind`."""

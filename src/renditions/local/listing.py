@@ -1,0 +1,38 @@
+"""A listing of a store, kept in a temporary SQLite file: to look up millions of keys in bounded memory.
+
+One request lists a thousand objects of a bucket, and looks up one. So a plan that has to
+look up most of them lists them all beforehand.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from renditions.core.ports import Store, StoredObject
+from renditions.core.verify import Look
+
+_KEPT_IN_MEMORY_KB = 20_000
+"""How much of the file SQLite keeps in memory; an object takes about 150 bytes of it."""
+
+
+@contextmanager
+def listed(store: Store) -> Iterator[Look]:
+    """List the whole store, and yield a function that looks up keys in it, in one thread at a time.
+
+    What is written meanwhile is not seen.
+    """
+    # An empty name is a temporary file, which SQLite deletes with its connection.
+    with closing(sqlite3.connect("", check_same_thread=False)) as db:
+        db.execute(f"PRAGMA cache_size = -{_KEPT_IN_MEMORY_KB}")
+        db.execute("PRAGMA journal_mode = OFF")
+        db.execute("CREATE TABLE objects (key TEXT PRIMARY KEY, etag TEXT, size_bytes INT) WITHOUT ROWID")
+        rows = ((found.key, found.etag, found.size_bytes) for found in store.list())
+        db.executemany("INSERT INTO objects VALUES (?, ?, ?)", rows)
+
+        def look_up(key: str) -> StoredObject | None:
+            row = db.execute("SELECT etag, size_bytes FROM objects WHERE key = ?", (key,)).fetchone()
+            return StoredObject(key, *row) if row else None
+
+        yield look_up
