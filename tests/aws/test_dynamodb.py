@@ -13,7 +13,7 @@ from aws.answers import Answer, answering
 from contract.catalogs import NOW, make_record, names
 from contract.cloud import CLIENTS, make_table, name_of
 from contract.test_catalog import FULL
-from renditions.aws import dynamodb
+from renditions.aws import dynamodb, reading
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.table import (
     BY_STATUS,
@@ -25,10 +25,11 @@ from renditions.aws.table import (
 )
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
 from renditions.imaging.analysis.exif import MAX_CHARACTERS
+from renditions.model.backends import CATALOGS
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
 from renditions.model.record import ATTRIBUTES, MOST_EVENTS, MOST_REASON_LENGTH, Event, Output, Record
-from renditions.pipeline_file.checks import MOST_IN_DYNAMODB
 
+DYNAMODB = next(backend for backend in CATALOGS if backend.prefix == "dynamodb:")
 pytestmark = pytest.mark.usefixtures("aws")
 
 KEY = "image_name"
@@ -47,7 +48,7 @@ def catalog(table: str) -> DynamoCatalog:
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dynamodb, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(reading, "PAUSE_SECONDS", 0.0)
 
 
 def count_items(table: str) -> int:
@@ -108,11 +109,13 @@ def test_the_order_of_outputs_survives_a_dynamodb_map() -> None:
 
 def test_the_key_can_not_have_the_name_of_another_attribute() -> None:
     full = replace(FULL, original=replace(FULL.original, frames=2) if FULL.original else None, revision=1)
-    assert record_to_item(full, KEY).keys() - {KEY} == ATTRIBUTES - {"owner", "output_key"}
+    assert record_to_item(full, KEY).keys() - {KEY} == ATTRIBUTES | (
+        DYNAMODB.own_attributes - {"owner", "output_key"}
+    )
 
 
 def test_the_limit_of_renditions_is_the_limit_of_claims() -> None:
-    assert MOST_IN_DYNAMODB == MAX_CLAIMS
+    assert DYNAMODB.most_renditions == MAX_CLAIMS
 
 
 def test_listings_do_not_show_claims(catalog: DynamoCatalog, table: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from contract.cloud import CLIENTS, make_table, name_of
 from contract.races import take_rounds
 from doubles import MemoryCatalog
-from renditions.aws import dynamodb
+from renditions.aws import dynamodb, reading
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.core.ports import Catalog
 from renditions.local.sqlite import SqliteCatalog
@@ -37,7 +38,7 @@ def open_dynamodb(folder: Path) -> Iterator[Catalog]:
     """Open a catalog in a table that has the folder's name; make the table."""
     table = make_table(name_of(folder), "image_id")
     with pytest.MonkeyPatch.context() as patch:  # so that few records make many pages
-        patch.setattr(dynamodb, "ROWS_OF_INDEX", 10)
+        patch.setattr(reading, "ROWS_OF_INDEX", 10)
         patch.setattr(dynamodb, "READ_AT_ONCE", 7)
         yield DynamoCatalog(CLIENTS.dynamodb, table, "image_id")
 
@@ -54,6 +55,29 @@ SHARED_CATALOGS: Mapping[str, Callable[[Path], AbstractContextManager[Catalog]]]
 
 DynamoDB knows no processes, only requests: there, races of threads show the same as races of processes.
 """
+
+
+def damage_sqlite(folder: Path, name: str) -> None:
+    """Cut a row short."""
+    with closing(sqlite3.connect(folder / "catalog.db")) as db, db:
+        db.execute("UPDATE records SET item = substr(item, 1, 20) WHERE name = ?", (name,))
+
+
+def damage_dynamodb(folder: Path, name: str) -> None:
+    """Remove an attribute that every record has."""
+    CLIENTS.dynamodb.update_item(
+        TableName=name_of(folder),
+        Key={"image_id": {"S": name}},
+        UpdateExpression="REMOVE #order",
+        ExpressionAttributeNames={"#order": "order"},
+    )
+
+
+DAMAGING: Mapping[str, Callable[[Path, str], None]] = {
+    "sqlite": damage_sqlite,
+    "dynamodb": damage_dynamodb,
+}
+"""The functions that damage a record, given the catalog's folder; records in memory can't be damaged."""
 
 
 def make_record(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from contract.catalogs import (
     CATALOGS,
+    DAMAGING,
     NOW,
     SHARED_CATALOGS,
     claim_each,
@@ -26,8 +27,9 @@ from contract.catalogs import (
 )
 from contract.cloud import scaled
 from contract.races import race_processes, race_threads
-from renditions.core.ports import Catalog
-from renditions.errors import Conflict, KeyTaken
+from renditions.core.ports import Catalog, Unreadable
+from renditions.errors import CatalogFailed, Conflict, KeyTaken
+from renditions.model.binding import Binding, Held
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
 from renditions.model.pipeline import Wishes
 from renditions.model.recipe import Focus
@@ -542,3 +544,77 @@ def test_records_survive_reopening_the_catalog(which: str, tmp_path: Path) -> No
         assert list(catalog.list()) == [written]
         with pytest.raises(KeyTaken):
             catalog.write(make_record("b.jpg", outputs=(FULL.outputs[0].key,)))
+
+
+def test_the_owner_of_a_key_is_the_record_that_claims_it(catalog: Catalog) -> None:
+    first = catalog.write(make_record("a.jpg", outputs=("k",), pending_keys=("é",)))
+    assert [catalog.owner_of(key) for key in ("k", "é", "none", "a.jpg")] == ["a.jpg", "a.jpg", None, None]
+    catalog.delete(first)
+    assert catalog.owner_of("k") is None
+
+
+BINDING = Binding(
+    catalog_id="c",
+    pipeline_file="é.toml",
+    source="in",
+    output="out",
+    generation="g",
+    former_outputs=("former",),
+    held=(Held("removals", 3, "too many", NOW),),
+)
+
+
+def test_a_binding_is_read_as_it_was_written(catalog: Catalog) -> None:
+    assert catalog.read_binding() is None
+    written = catalog.write_binding(BINDING)
+    assert written == replace(BINDING, revision=1)
+    assert catalog.read_binding() == written
+    assert catalog.write_binding(replace(written, held=())) == replace(BINDING, held=(), revision=2)
+    assert list(catalog.list()) == list(catalog.query()) == [], "it is no record"
+
+
+def test_a_binding_of_an_older_revision_is_refused(catalog: Catalog) -> None:
+    first = catalog.write_binding(BINDING)
+    second = catalog.write_binding(first)
+    for revision in (0, first.revision, second.revision + 1):
+        with pytest.raises(Conflict):
+            catalog.write_binding(replace(first, revision=revision))
+    assert catalog.read_binding() == second
+
+
+def test_list_of_a_prefix_gives_only_those_whose_names_begin_with_it(catalog: Catalog) -> None:
+    some = ("a", "a/b", "a/c", "a%b", "a_b", "A/b", "é", "éa", "\uffffx", "🖼", "\U0010ffffa")
+    for name in some:
+        catalog.write(make_record(name))
+    for prefix in PREFIXES:
+        expected = sorted((name for name in some if name.startswith(prefix)), key=str.encode)
+        assert [record.name for record in catalog.list(prefix=prefix)] == expected
+        assert [record.name for record in catalog.list("a/b", prefix)] == [
+            name for name in expected if name > "a/b"
+        ]
+
+
+def test_fields_that_a_newer_version_wrote_survive_a_write_by_this_one(catalog: Catalog) -> None:
+    newer = {"new": {"a": [1, 2.5, "é", True]}, "other": "x"}
+    item = make_record(outputs=("k",)).to_item()
+    item["renditions"]["rendition 0"] |= newer
+    catalog.write(Record.from_item(item | newer))
+    stored = catalog.get("a.jpg")
+    assert stored
+    written = catalog.write(replace(stored, status="failed")).to_item()
+    assert catalog.get("a.jpg") == Record.from_item(written)
+    assert written.items() >= newer.items()
+    assert written["renditions"]["rendition 0"].items() >= newer.items()
+
+
+@pytest.mark.parametrize("which", DAMAGING)
+def test_a_damaged_record_is_reported_and_skipped(which: str, catalog: Catalog, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        catalog.write(make_record(name))
+    DAMAGING[which](tmp_path, "b.jpg")
+    unreadable: list[Unreadable] = []
+    assert [record.name for record in catalog.list("", "", unreadable.append)] == ["a.jpg", "c.jpg"]
+    assert [part.prefix for part in unreadable] == ["b.jpg"]
+    assert "can't read" in unreadable[0].reason
+    with pytest.raises(CatalogFailed):
+        list(catalog.list())

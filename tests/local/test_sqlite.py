@@ -22,6 +22,7 @@ from contract.catalogs import NOW, make_record, names
 from renditions.errors import CatalogFailed, CatalogTooNew
 from renditions.local import sqlite as module
 from renditions.local.sqlite import APPLICATION_ID, MIGRATIONS, SqliteCatalog
+from renditions.model.binding import Binding
 from renditions.model.original import Original
 from renditions.model.record import Event, Status
 
@@ -74,6 +75,20 @@ def test_a_catalog_of_a_newer_version_is_left_alone(path: Path) -> None:
     with pytest.raises(CatalogTooNew, match=r"catalog\.db: a newer release .* version 99"):
         SqliteCatalog(path)
     assert execute(path, "PRAGMA user_version") == [(99,)]
+
+
+def test_a_catalog_that_a_newer_version_migrated_meanwhile_is_not_written(path: Path) -> None:
+    with SqliteCatalog(path) as catalog:
+        first = catalog.write(make_record())
+        execute(path, "PRAGMA user_version = 99")
+        for write in (
+            lambda: catalog.write(first),
+            lambda: catalog.delete(first),
+            lambda: catalog.write_binding(Binding("c", "", "in", "out", "g")),
+        ):
+            with pytest.raises(CatalogTooNew):
+                write()
+        assert catalog.get("a.jpg") == first
 
 
 def test_a_catalog_of_the_first_version_gets_its_totals(path: Path) -> None:

@@ -8,18 +8,17 @@ They can't be outdated: the condition is on its revision, and claims change only
 from __future__ import annotations
 
 import heapq
-import random
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from itertools import groupby, islice, takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
-from renditions.aws.clients import Clients, error_code, reported
+from renditions.aws.clients import Clients, error_code
+from renditions.aws.reading import ATTEMPTS, READ_AT_ONCE, TableReader, pause
 from renditions.aws.table import (
     BINDING,
     BY_NAME,
@@ -27,15 +26,13 @@ from renditions.aws.table import (
     CLAIM,
     KIND,
     MAX_CLAIMS,
-    Item,
     binding_to_item,
     claim_key,
     item_to_binding,
-    item_to_record,
     record_to_item,
     row_to_totals,
 )
-from renditions.core.ports import OnUnreadable, Place, Unreadable
+from renditions.core.ports import OnUnreadable, Place
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
 from renditions.model.binding import Binding
 from renditions.model.folding import Folding
@@ -47,14 +44,6 @@ from renditions.model.totals import Totals
 
 MAX_NAME_BYTES = 1024
 """DynamoDB's limit for a sort key; S3's keys are no longer."""
-READ_AT_ONCE = 100
-"""How many items one BatchGetItem can ask for."""
-ROWS_OF_INDEX = 500
-"""How many rows of an index one request reads if few may be needed."""
-ATTEMPTS = 8
-"""How often a transaction that met another one, or an incomplete read, is sent again."""
-PAUSE_SECONDS = 0.025
-"""The longest pause before the second attempt; it doubles with each further one."""
 
 _PASSING_REASONS = frozenset(
     {
@@ -85,13 +74,13 @@ class DynamoCatalog:
         self._client = client
         self._table = table
         self._key_name = key_name
+        self._reader = TableReader(client, table, key_name)
 
     def get(self, name: str) -> Record | None:
         """See :meth:`Catalog.get <renditions.core.ports.Catalog.get>`."""
         _check_name(name)
-        with self._reported():
-            answer = self._client.get_item(TableName=self._table, Key=self._key(name), ConsistentRead=True)
-        return self._parse(answer["Item"]) if "Item" in answer else None
+        item = self._reader.find(name)
+        return self._reader.parse(item) if item else None
 
     def write(self, record: Record) -> Record:
         """See :meth:`Catalog.write <renditions.core.ports.Catalog.write>`.
@@ -128,7 +117,7 @@ class DynamoCatalog:
         if stored is None:
             raise _changed(record.name)
         revision, freed = self._shed(stored, sorted(stored.claimed_keys()), MAX_CLAIMS)
-        delete = {"TableName": self._table, "Key": self._key(record.name)} | _only_at(revision)
+        delete = {"TableName": self._table, "Key": self._reader.key(record.name)} | _only_at(revision)
         self._transact(record, [{"Delete": delete}, *map(self._unclaim, freed)])
 
     def list(
@@ -138,31 +127,27 @@ class DynamoCatalog:
         bound = (">", self._key_name, after) if after else None
         if prefix > after:
             bound = (">=", self._key_name, prefix)
-        rows = self._query_index(BY_NAME, "kind", KIND, bound)
+        rows = self._reader.query_index(BY_NAME, "kind", KIND, bound)
         found_names = (row[self._key_name]["S"] for row in rows)
         names = takewhile(lambda name: name.startswith(prefix), found_names)
         while some := list(islice(names, READ_AT_ONCE)):
-            found = self._read_all(some, on_unreadable)
+            found = self._reader.read_all(some, on_unreadable)
             yield from (found[name] for name in some if name in found)
 
     def owner_of(self, key: str) -> str | None:
         """See :meth:`Catalog.owner_of <renditions.core.ports.Catalog.owner_of>`."""
-        with self._reported():
-            answer = self._client.get_item(
-                TableName=self._table, Key=self._key(claim_key(key)), ConsistentRead=True
-            )
-        return answer["Item"]["owner"]["S"] if "Item" in answer else None
+        item = self._reader.find(claim_key(key))
+        return item["owner"]["S"] if item else None
 
     def read_binding(self) -> Binding | None:
         """See :meth:`Catalog.read_binding <renditions.core.ports.Catalog.read_binding>`."""
-        with self._reported():
-            answer = self._client.get_item(TableName=self._table, Key=self._key(BINDING), ConsistentRead=True)
-        return item_to_binding(answer["Item"]) if "Item" in answer else None
+        item = self._reader.find(BINDING)
+        return item_to_binding(item) if item else None
 
     def write_binding(self, binding: Binding) -> Binding:
         """See :meth:`Catalog.write_binding <renditions.core.ports.Catalog.write_binding>`."""
         written = replace(binding, revision=binding.revision + 1)
-        item = binding_to_item(written) | self._key(BINDING)
+        item = binding_to_item(written) | self._reader.key(BINDING)
         put = {"TableName": self._table, "Item": item} | _only_at(binding.revision)
         self._put_alone("the binding", put)
         return written
@@ -181,13 +166,13 @@ class DynamoCatalog:
         """
         last = (format_time(before[0]), before[1]) if before else None
         parts = [
-            self._query_status(each, last, whole_pages=bool(prefix))
+            self._reader.query_status(each, last, whole_pages=bool(prefix))
             for each in ((status,) if status else STATUSES)
         ]
         merged = heapq.merge(*parts, key=lambda row: row[:2], reverse=True)
         rows = (row for row in merged if row[1].startswith(prefix))
         while some := list(islice(rows, READ_AT_ONCE)):
-            found = self._read_all([name for _, name, _ in some], on_unreadable)
+            found = self._reader.read_all([name for _, name, _ in some], on_unreadable)
             for timestamp, name, wanted in some:
                 record = found.get(name)
                 # One that has changed since is newer now, in a part that this listing has passed.
@@ -202,56 +187,11 @@ class DynamoCatalog:
         """
         return {
             status: sum(
-                map(row_to_totals, self._query_index(BY_STATUS, "status", status, whole_pages=True)),
+                map(row_to_totals, self._reader.query_index(BY_STATUS, "status", status, whole_pages=True)),
                 Totals(),
             )
             for status in STATUSES
         }
-
-    def _query_status(
-        self, status: Status, before: tuple[str, str] | None, *, whole_pages: bool
-    ) -> Iterator[tuple[str, str, Status]]:
-        """Yield (timestamp, name, status) of the records of a status, newest first, names downwards."""
-        condition = ("<=", "timestamp", before[0]) if before else None
-        rows = self._query_index(BY_STATUS, "status", status, condition, whole_pages=whole_pages)
-        for timestamp, some in groupby(rows, lambda row: row["timestamp"]["S"]):
-            # The index has those of one moment in no order.
-            names = sorted((row[self._key_name]["S"] for row in some), reverse=True)
-            yield from (
-                (timestamp, name, status) for name in names if before is None or (timestamp, name) < before
-            )
-
-    def _query_index(
-        self,
-        index: str,
-        attribute: str,
-        value: str,
-        bound: tuple[str, str, str] | None = None,
-        *,
-        whole_pages: bool = False,
-    ) -> Iterator[Item]:
-        """Yield the rows of an index's partition: names upwards, times downwards.
-
-        With a ``bound`` only the rows within it: (operator, attribute, value). With ``whole_pages`` each
-        request reads as many as it can, which is 1 MB.
-        """
-        condition, names, values = "#attribute = :value", {"#attribute": attribute}, {":value": {"S": value}}
-        if bound:
-            operator, names["#sorted"], end = bound
-            condition += f" AND #sorted {operator} :end"
-            values[":end"] = {"S": end}
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName=index,
-            KeyConditionExpression=condition,
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=values,
-            ScanIndexForward=index == BY_NAME,
-            PaginationConfig={} if whole_pages else {"PageSize": ROWS_OF_INDEX},
-        )
-        with self._reported():
-            for page in pages:
-                yield from page["Items"]
 
     def _read(self, record: Record) -> Record | None:
         """Return the stored item of the record; raise Conflict unless it has the record's revision."""
@@ -259,31 +199,6 @@ class DynamoCatalog:
         if (stored.revision if stored else 0) != record.revision:
             raise _changed(record.name)
         return stored
-
-    def _read_all(self, names: Sequence[str], on_unreadable: OnUnreadable | None = None) -> dict[str, Record]:
-        """Return the records of these names; missing and unreadable ones are left out."""
-        keys = [self._key(name) for name in names]
-        found: dict[str, Record] = {}
-        for attempt in range(ATTEMPTS):
-            with self._reported():
-                answer = self._client.batch_get_item(
-                    RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
-                )
-            for item in answer["Responses"].get(self._table, ()):
-                try:
-                    record = self._parse(item)
-                except CatalogRefused as error:
-                    if on_unreadable is None:
-                        raise
-                    on_unreadable(Unreadable(item[self._key_name]["S"], str(error)))
-                else:
-                    found[record.name] = record
-            # An answer holds 16 MB at most, and what the table's capacity allows.
-            keys = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
-            if not keys:
-                return found
-            _pause(attempt)
-        raise CatalogFailed(f"{self}: {len(keys)} records were not read in {ATTEMPTS} attempts")
 
     def _put_alone(self, name: str, put: dict[str, Any]) -> None:
         """Write a record whose claims stay the same.
@@ -294,13 +209,13 @@ class DynamoCatalog:
 
         (A transaction isn't done twice: botocore gives it a token by which DynamoDB knows it.)
         """
-        with self._reported():
+        with self._reader.reported():
             for attempt in range(ATTEMPTS):
                 try:
                     self._client.put_item(**put)
                 except ClientError as error:
                     if error_code(error) == "TransactionConflictException":
-                        _pause(attempt)
+                        pause(attempt)
                         continue
                     if error_code(error) != "ConditionalCheckFailedException":
                         raise
@@ -314,7 +229,7 @@ class DynamoCatalog:
         self, record: Record, operations: Sequence[dict[str, Any]], added: Sequence[str] = ()
     ) -> None:
         """Send one transaction; its first operation is the record's, then come the added claims."""
-        with self._reported():
+        with self._reader.reported():
             for attempt in range(ATTEMPTS):
                 try:
                     self._client.transact_write_items(TransactItems=operations)
@@ -325,7 +240,7 @@ class DynamoCatalog:
                         _refuse(record.name, codes, reasons, added)
                     if not codes or not _PASSING_REASONS.issuperset(codes):
                         raise
-                    _pause(attempt)
+                    pause(attempt)
                 else:
                     return
         raise CatalogFailed(f"{self}: {record.name!r} couldn't be written in {ATTEMPTS} attempts: {codes}")
@@ -359,7 +274,7 @@ class DynamoCatalog:
         return {
             "Put": {
                 "TableName": self._table,
-                "Item": self._key(claim_key(key)) | {"owner": {"S": name}, "output_key": {"S": key}},
+                "Item": self._reader.key(claim_key(key)) | {"owner": {"S": name}, "output_key": {"S": key}},
                 "ConditionExpression": "attribute_not_exists(#owner)",
                 "ExpressionAttributeNames": {"#owner": "owner"},
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -367,22 +282,7 @@ class DynamoCatalog:
         }
 
     def _unclaim(self, key: str) -> dict[str, Any]:
-        return {"Delete": {"TableName": self._table, "Key": self._key(claim_key(key))}}
-
-    def _key(self, value: str) -> Item:
-        return {self._key_name: {"S": value}}
-
-    def _parse(self, item: Item) -> Record:
-        try:
-            return item_to_record(item, self._key_name)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CatalogRefused(f"{self}: can't read an item as a record: {item!r}") from error
-
-    def _reported(self) -> AbstractContextManager[None]:
-        return reported(str(self), passing=CatalogFailed, lasting=CatalogRefused)
-
-    def __str__(self) -> str:
-        return f"dynamodb:{self._table}"
+        return {"Delete": {"TableName": self._table, "Key": self._reader.key(claim_key(key))}}
 
 
 def _only_at(revision: int) -> dict[str, Any]:
@@ -424,11 +324,6 @@ def _check_name(name: str) -> None:
             f"expected a name of 1 to {MAX_NAME_BYTES:,} bytes that doesn't begin with {CLAIM!r}, "
             f"found {name!r}"
         )
-
-
-def _pause(attempt: int) -> None:
-    """Wait for a random time, so that callers that collided don't collide again."""
-    time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
 
 
 def open_catalog(

@@ -247,7 +247,9 @@ class SqliteCatalog:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Begin a write; refuse it if a newer release migrated the file since it was opened."""
         with self._reported(), self._lock, _transact(self._db):
+            self._refuse_newer(_read_number(self._db, "PRAGMA user_version"))
             yield self._db
 
     def _parse_listed(self, name: str, item: str, on_unreadable: OnUnreadable | None) -> Iterator[Record]:
@@ -294,6 +296,9 @@ class SqliteCatalog:
             raise CatalogFailed(
                 f"{self._path} is the database of another program: name another file as [catalog] store"
             )
+        self._refuse_newer(version)
+
+    def _refuse_newer(self, version: int) -> None:
         if version > len(MIGRATIONS):
             raise CatalogTooNew(
                 f"{self._path}: a newer release of Renditions wrote this catalog, version {version}, "

@@ -32,6 +32,10 @@ class Backend:
     """What a function's bundle must hold for it, by names on PyPI. botocore is part of Lambda's runtime."""
     variable: str | None = None
     """The environment variable that can name a target of this kind: it holds what follows the prefix."""
+    own_attributes: frozenset[str] = frozenset()
+    """Of a catalog: the attributes that it keeps beside those of a record."""
+    most_renditions: int | None = None
+    """Of a catalog: how many renditions a picture can have."""
 
 
 STORES = (
@@ -68,6 +72,18 @@ CATALOGS = (
         "renditions.aws.dynamodb:open_catalog",
         extra="aws",
         modules=("botocore",),
+        own_attributes=frozenset(
+            {
+                "kind",
+                "order",
+                "owner",
+                "output_key",
+                "rendition_count",
+                "rendition_bytes",
+                "processing_microseconds",
+            }
+        ),
+        most_renditions=99,  # their keys are claimed in one transaction of 100 items, one the record's
     ),
 )
 """``opener(declared, directory, shared, *, read_only, folding) -> AbstractContextManager[Catalog]``

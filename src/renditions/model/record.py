@@ -34,12 +34,11 @@ ATTRIBUTES = frozenset(
         "analysis", "attempts", "blocked_by", "demanded", "errors", "etag", "focus", "goal", "history",
         "lease", "original_format", "original_frames", "original_height", "original_size_bytes",
         "original_width", "owed", "pending_keys", "processed_height", "processed_size_bytes",
-        "processed_width", "reason", "renditions", "revision", "rules", "status", "timestamp", "kind",
+        "processed_width", "reason", "renditions", "revision", "rules", "status", "timestamp",
         "generation", "headers", "missing_since", "place", "refused_keys", "removable_until", "retired",
-        "order", "owner", "output_key", "rendition_count", "rendition_bytes", "processing_microseconds",
     }
 )  # fmt: skip
-"""The attributes of a record's JSON form beside the name; the last seven only in DynamoDB."""
+"""The attributes of a record's JSON form beside the name."""
 
 _INTERNAL = frozenset({"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules"})
 

@@ -13,6 +13,7 @@ from renditions.errors import Problem, Undecodable
 from renditions.imaging.extras import is_installed
 from renditions.imaging.probe import sniff
 from renditions.imaging.typeface import default_font, find_missing
+from renditions.model.backends import CATALOGS
 from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, parse_template
 from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.pipeline import Accept, Pipeline, Source, template_values
@@ -40,15 +41,15 @@ _ANIMATED = tuple(each.name for each in OUTPUT_FORMATS.values() if each.has_anim
 _EFFORT_CHOICE = " or ".join(each.name for each in OUTPUT_FORMATS.values() if each.effort)
 _LOSSLESS_CHOICE = " or ".join(each.name for each in OUTPUT_FORMATS.values() if each.has_lossless_choice)
 
+RESERVED_ATTRIBUTES = ATTRIBUTES.union(*(backend.own_attributes for backend in CATALOGS))
+"""What can't be the name of the attribute with a picture's name."""
+
 FILE_CHOICES = tuple(
     field.name
     for field in fields(Rendition)
     if field.name not in ("key", "format", "quality", "target", "effort", "lossless", *ENCODER_CHOICES)
 )
 """What a format has no use for that holds the picture's file as it is."""
-
-MOST_IN_DYNAMODB = 99
-"""How many renditions a picture can have in DynamoDB: their keys are claimed in one transaction."""
 
 
 def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Problem]:
@@ -120,13 +121,14 @@ def find_accept_problems(accept: Accept) -> Iterator[Problem]:
 
 def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
     """Yield values that the catalog can't hold."""
-    if pipeline.catalog.key in ATTRIBUTES:
+    if pipeline.catalog.key in RESERVED_ATTRIBUTES:
         expected = "a name that nothing else in a record has"
         yield Problem("catalog.key", expected, repr(pipeline.catalog.key))
     count = len(pipeline.renditions)
-    if pipeline.catalog.store.startswith("dynamodb:") and count > MOST_IN_DYNAMODB:
-        expected = f"at most {MOST_IN_DYNAMODB} with a catalog in DynamoDB"
-        yield Problem("renditions", expected, f"{count:,}")
+    for backend in CATALOGS:
+        most = backend.most_renditions
+        if most is not None and count > most and pipeline.catalog.store.startswith(backend.prefix):
+            yield Problem("renditions", f"at most {most} with a catalog {backend.form}", f"{count:,}")
 
 
 def find_copy_problems(pipeline: Pipeline) -> Iterator[Problem]:

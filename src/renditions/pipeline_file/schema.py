@@ -9,17 +9,17 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from renditions.model.backends import CATALOGS
 from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Attachment, Template, unwrap
 from renditions.model.formats import AUTO, OUTPUT_FORMATS, OutputFormat
 from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Rendition, Watermark
-from renditions.model.record import ATTRIBUTES
 from renditions.pipeline_file.checks import (
     ENCODER_CHOICES,
     FILE_CHOICES,
-    MOST_IN_DYNAMODB,
     PAGED_OUTPUTS,
     PRIVATE_SOURCES,
+    RESERVED_ATTRIBUTES,
 )
 from renditions.pipeline_file.field_types import NAME, is_needed, is_required, leaf_type
 
@@ -41,11 +41,17 @@ def json_schema() -> dict[str, Any]:
     schema["properties"]["accept"]["allOf"] = [
         _when({"burned_in_annotation": _one_of(True)}, _must(in_dicom))
     ]
-    schema["properties"]["catalog"]["properties"]["key"]["not"] = _one_of(*sorted(ATTRIBUTES))
-    in_dynamodb = {"catalog": _must({"store": {"pattern": "^dynamodb:"}})}
+    schema["properties"]["catalog"]["properties"]["key"]["not"] = _one_of(*sorted(RESERVED_ATTRIBUTES))
     copy = _must({"format": _one_of(*(each.name for each in OUTPUT_FORMATS.values() if each.holds_file))})
     schema["allOf"] = [
-        _when(in_dynamodb, {"properties": {"renditions": {"maxProperties": MOST_IN_DYNAMODB}}}),
+        *(
+            _when(
+                {"catalog": _must({"store": {"pattern": f"^{backend.prefix}"}})},
+                {"properties": {"renditions": {"maxProperties": backend.most_renditions}}},
+            )
+            for backend in CATALOGS
+            if backend.most_renditions is not None
+        ),
         _when(
             {"accept": _must(in_dicom)},
             {"properties": {"renditions": {"additionalProperties": {"not": copy}}}},

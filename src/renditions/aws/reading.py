@@ -1,0 +1,141 @@
+"""Reading a DynamoDB table: single items, items by their names, and the rows of the indexes."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import groupby
+from typing import Any
+
+from renditions.aws.clients import reported
+from renditions.aws.table import BY_NAME, BY_STATUS, Item, item_to_record
+from renditions.core.ports import OnUnreadable, Unreadable
+from renditions.errors import CatalogFailed, CatalogRefused
+from renditions.model.record import Record, Status
+
+READ_AT_ONCE = 100
+"""How many items one BatchGetItem can ask for."""
+ROWS_OF_INDEX = 500
+"""How many rows of an index one request reads if few may be needed."""
+ATTEMPTS = 8
+"""How often a transaction that met another one, or an incomplete read, is sent again."""
+PAUSE_SECONDS = 0.025
+"""The longest pause before the second attempt; it doubles with each further one."""
+
+
+class TableReader:
+    """Reads one table; for any number of threads.
+
+    Args:
+        client: A DynamoDB client.
+        table: The table's name.
+        key_name: Its partition key's name.
+
+    """
+
+    def __init__(self, client: Any, table: str, key_name: str) -> None:
+        self._client = client
+        self._table = table
+        self._key_name = key_name
+
+    def find(self, key: str) -> Item | None:
+        """Return the item of this key, consistently."""
+        with self.reported():
+            answer = self._client.get_item(TableName=self._table, Key=self.key(key), ConsistentRead=True)
+        item: Item | None = answer.get("Item")
+        return item
+
+    def query_status(
+        self, status: Status, before: tuple[str, str] | None, *, whole_pages: bool
+    ) -> Iterator[tuple[str, str, Status]]:
+        """Yield (timestamp, name, status) of the records of a status, newest first, names downwards."""
+        condition = ("<=", "timestamp", before[0]) if before else None
+        rows = self.query_index(BY_STATUS, "status", status, condition, whole_pages=whole_pages)
+        for timestamp, some in groupby(rows, lambda row: row["timestamp"]["S"]):
+            # The index has those of one moment in no order.
+            names = sorted((row[self._key_name]["S"] for row in some), reverse=True)
+            yield from (
+                (timestamp, name, status) for name in names if before is None or (timestamp, name) < before
+            )
+
+    def query_index(
+        self,
+        index: str,
+        attribute: str,
+        value: str,
+        bound: tuple[str, str, str] | None = None,
+        *,
+        whole_pages: bool = False,
+    ) -> Iterator[Item]:
+        """Yield the rows of an index's partition: names upwards, times downwards.
+
+        With a ``bound`` only the rows within it: (operator, attribute, value). With ``whole_pages`` each
+        request reads as many as it can, which is 1 MB.
+        """
+        condition, names, values = "#attribute = :value", {"#attribute": attribute}, {":value": {"S": value}}
+        if bound:
+            operator, names["#sorted"], end = bound
+            condition += f" AND #sorted {operator} :end"
+            values[":end"] = {"S": end}
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=index,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
+            ScanIndexForward=index == BY_NAME,
+            PaginationConfig={} if whole_pages else {"PageSize": ROWS_OF_INDEX},
+        )
+        with self.reported():
+            for page in pages:
+                yield from page["Items"]
+
+    def read_all(self, names: Sequence[str], on_unreadable: OnUnreadable | None = None) -> dict[str, Record]:
+        """Return the records of these names; missing and unreadable ones are left out."""
+        keys = [self.key(name) for name in names]
+        found: dict[str, Record] = {}
+        for attempt in range(ATTEMPTS):
+            with self.reported():
+                answer = self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
+                )
+            for item in answer["Responses"].get(self._table, ()):
+                try:
+                    record = self.parse(item)
+                except CatalogRefused as error:
+                    if on_unreadable is None:
+                        raise
+                    on_unreadable(Unreadable(item[self._key_name]["S"], str(error)))
+                else:
+                    found[record.name] = record
+            # An answer holds 16 MB at most, and what the table's capacity allows.
+            keys = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
+            if not keys:
+                return found
+            pause(attempt)
+        raise CatalogFailed(f"{self}: {len(keys)} records were not read in {ATTEMPTS} attempts")
+
+    def key(self, value: str) -> Item:
+        """Return the key attribute with this value."""
+        return {self._key_name: {"S": value}}
+
+    def parse(self, item: Item) -> Record:
+        """Return the record of an item; raise CatalogRefused if it is damaged."""
+        try:
+            return item_to_record(item, self._key_name)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise CatalogRefused(f"{self}: can't read an item as a record: {item!r}") from error
+
+    def reported(self) -> AbstractContextManager[None]:
+        """Translate AWS's errors."""
+        return reported(str(self), passing=CatalogFailed, lasting=CatalogRefused)
+
+    def __str__(self) -> str:
+        return f"dynamodb:{self._table}"
+
+
+def pause(attempt: int) -> None:
+    """Wait for a random time, so that callers that collided don't collide again."""
+    time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
