@@ -92,6 +92,7 @@ bench: setup
 	.venv/bin/python -m benchmarks.plan
 	.venv/bin/python -m benchmarks.startup
 	PYTHONPATH=tests .venv/bin/python -m benchmarks.throughput
+	PYTHONPATH=tests .venv/bin/python -m benchmarks.requests
 
 bench-quick: setup
 	.venv/bin/python -m benchmarks.imaging --quick

@@ -110,7 +110,7 @@ def today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def replace_section(name: str, text: str) -> None:
+def replace_section(name: str, text: str, file: Path = DOCUMENT) -> None:
     """Put the text between the document's two markers of that name.
 
     Raises:
@@ -118,12 +118,12 @@ def replace_section(name: str, text: str) -> None:
 
     """
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    document = DOCUMENT.read_text()
+    document = file.read_text()
     before, found_begin, rest = document.partition(begin)
     _, found_end, after = rest.partition(end)
     if not found_begin or not found_end:
-        raise ValueError(f"{DOCUMENT}: expected the markers {begin} and {end}, found none")
-    DOCUMENT.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}")
+        raise ValueError(f"{file}: expected the markers {begin} and {end}, found none")
+    file.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}")
 
 
 def _ratio(value: float | None) -> str:

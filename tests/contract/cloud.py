@@ -25,12 +25,12 @@ CLIENTS = Clients()
 
 
 @contextmanager
-def run_moto(way_seconds: float = 0.0) -> Iterator[dict[str, str]]:
-    """Run the server with this latency; yield the environment that points AWS programs at it."""
+def run_moto(way_seconds: float = 0.0, keys_of_page: int = 20) -> Iterator[dict[str, str]]:
+    """Run the server with this latency and pages of S3 listings; yield the environment that points at it."""
     script = Path(__file__).with_name("serve_moto.py")
     command = [sys.executable, "-W", "ignore", str(script), str(way_seconds)]
-    small_pages = os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": "20"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=small_pages) as server:
+    pages = os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": str(keys_of_page)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=pages) as server:
         try:
             assert server.stdout
             yield environment_of(f"http://127.0.0.1:{int(server.stdout.readline())}")
