@@ -50,7 +50,7 @@ def place(world: World, content: bytes, writer: str) -> None:
 
 
 def is_adopted(world: World) -> bool:
-    """Tell whether the output is claimed, right and carries our mark."""
+    """Return whether the output is claimed, right and carries our mark."""
     binding = world.catalog.read_binding()
     assert binding
     record = world.catalog.get(NAME)
@@ -93,7 +93,7 @@ def test_an_unmarked_output_is_taken_over_if_it_equals_a_fresh_rendering(world: 
         pytest.param(b"a website's file", "", {}, id="other bytes without a mark"),
         pytest.param(expected_output(b"one", THUMB), "", {"them": None}, id="equal, beside another catalog"),
         pytest.param(expected_output(b"one", THUMB), "them", {"them": None}, id="another catalog's"),
-        pytest.param(expected_output(b"one", THUMB), "nobody", {}, id="an unknown catalog's"),
+        pytest.param(expected_output(b"one", THUMB), "unknown", {}, id="an unknown catalog's"),
     ],
 )
 def test_what_is_not_proven_is_neither_claimed_nor_changed(

@@ -23,7 +23,7 @@ def world() -> World:
     world = World()
     for key, writer in {
         "a/ours.jpg": "us", "a/predecessor.jpg": "before", "b/theirs.jpg": "them", "index.html": "",
-        "b/lost.jpg": "somebody",
+        "b/lost.jpg": "unknown",
     }.items():  # fmt: skip
         world.output.put(key, key.encode(), IfAbsent(), "image/jpeg", writer)
     return world

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from doubles import MemoryCatalog, MemoryStore
 from faults.observer import Observer
@@ -55,6 +55,7 @@ class CloudStore:
     """What objects are served with that are written through it."""
     outsiders: Outsiders | None = None
     """Who hides objects."""
+    is_cheaper_to_list: ClassVar[bool] = False
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None

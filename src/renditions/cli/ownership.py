@@ -119,7 +119,7 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
     leases = Leases(place.parts.catalog, place.store, uuid4().hex, now, LEASE, standing)
     left = 0
 
-    def work() -> Iterator[dict[str, Any]]:
+    def delete_each() -> Iterator[dict[str, Any]]:
         nonlocal left
         for stray in place.list(selection):
             why = delete_stray(stray, leases, now, claims=place.is_present)
@@ -127,9 +127,9 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
             yield stray.to_item() | {"deleted": why is None} | ({"why": why} if why else {})
 
     if as_json:
-        display.print_json_array(work())
+        display.print_json_array(delete_each())
     else:
-        for item in work():
+        for item in delete_each():
             sign, why = ("-", "") if item["deleted"] else ("=", f"  [dim]{escape(item['why'])}[/]")
             display.make_data_console().print(f"{sign} {escape(item['key'])}{why}", soft_wrap=True)
         display.messages.print(f"{counts.total() - left:,} deleted, {left:,} left")
