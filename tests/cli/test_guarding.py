@@ -44,7 +44,7 @@ def test_a_source_that_lost_everything_is_held_back_until_it_is_allowed(tmp_path
     assert f"{MANY} held back" in planned.out
     held = run(tmp_path, "sync")
     assert held.code == 3
-    assert "the source has no matching picture at all, and 24 are known" in held.err
+    assert "the source has no matching picture, but the catalog has 24 records" in held.err
     assert "renditions sync --allow-removals" in held.err
     assert count_outputs(tmp_path) == MANY
     status = run(tmp_path, "status", "--json").data
