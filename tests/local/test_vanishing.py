@@ -1,0 +1,91 @@
+"""A watched folder whose pictures vanish, one by one or by unmounting: few are removed, the rest is held."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from renditions.local.folder import FolderStore
+from renditions.model.pipeline import Source
+from renditions.runtime import machine
+from world import World, make_pipeline
+
+MANY = 200
+MOST_REMOVED = 63
+"""Of 210 pictures: 30 %, which is more than the 50 that may always go."""
+
+
+@contextmanager
+def watching(root: Path) -> Iterator[World]:
+    """Watch a folder; yield the world once all of its pictures are done."""
+    pipeline = replace(make_pipeline(notify=()), source=Source(store=str(root)))
+    world = World(pipeline=pipeline, source=FolderStore(root))  # type: ignore[arg-type]
+    stop = threading.Event()
+
+    def watch() -> None:
+        process = world.processor().process
+        guard = replace(world.guard, is_attended=False)
+        machine.watch(
+            world.parts(), process, guard, workers=2, stop=stop, on_outcome=lambda _: None
+        )  # fmt: skip
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        wait_until(lambda: world.known == MANY + 10)
+        yield world
+    finally:
+        stop.set()
+        thread.join()
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def fill(root: Path) -> None:
+    for folder, count in (("many", MANY), ("few", 10)):
+        (root / folder).mkdir(parents=True)
+        for number in range(count):
+            (root / folder / f"{number}.jpg").write_bytes(b"%d" % number)
+
+
+def wait_for_another(root: Path, world: World) -> None:
+    """Add a picture and wait until it is done: by then the watch knows what happened before."""
+    (root / "last.jpg").write_bytes(b"last")
+    wait_until(lambda: world.catalog.get("last.jpg"))
+
+
+def test_a_watch_removes_few_pictures_of_a_deleted_folder_and_holds_the_rest(tmp_path: Path) -> None:
+    fill(tmp_path / "inbox")
+    with watching(tmp_path / "inbox") as world:
+        shutil.rmtree(tmp_path / "inbox/many")
+        wait_for_another(tmp_path / "inbox", world)
+        assert world.known >= MANY + 10 + 1 - MOST_REMOVED
+
+
+def test_a_watch_holds_everything_when_its_folder_is_unmounted(tmp_path: Path) -> None:
+    disk, inbox = tmp_path / "disk", tmp_path / "inbox"
+    fill(disk)
+    inbox.mkdir()
+    mounted = subprocess.run(["mount", "--bind", disk, inbox], check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a source that is unmounted is NOT tested: this user can't mount here")
+    try:
+        with watching(inbox) as world:
+            subprocess.run(["umount", inbox], check=True)
+            wait_for_another(inbox, world)
+            assert world.known == MANY + 10 + 1
+    finally:
+        subprocess.run(["umount", inbox], check=False, capture_output=True)
