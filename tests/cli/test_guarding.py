@@ -42,6 +42,7 @@ def test_a_source_that_lost_everything_is_held_back_until_it_is_allowed(tmp_path
     planned = run(tmp_path, "plan", "--exit-code")
     assert planned.code == 3
     assert f"{MANY} held back" in planned.out
+    assert "would delete 00.jpg" in planned.out
     held = run(tmp_path, "sync")
     assert held.code == 3
     assert "the source has no matching picture, but the catalog has 24 records" in held.err

@@ -144,7 +144,8 @@ def print_difference(console: Console, difference: Difference) -> None:
     """Print one line of a plan."""
     parts = [", ".join(difference.make)]
     if difference.delete:
-        parts.append(f"[red]deletes {escape(', '.join(difference.delete))}[/]")
+        verb = "would delete" if difference.action == "hold" else "deletes"
+        parts.append(f"[red]{verb} {escape(', '.join(difference.delete))}[/]")
     detail = "; ".join(part for part in parts if part)
     sign = ACTION_SIGNS.get(difference.action, " ")
     text = f"{sign} {escape(difference.name)}  [dim]{escape(difference.why)}[/]"
