@@ -6,7 +6,7 @@ locals {
   has_page  = try(var.api.jwt, null) != null
 
   api_statements = var.api == null ? {} : merge(
-    { for purpose in ["ListPictures", "WriteOutputs", "Records", "Notices"] : purpose => local.statements[purpose] },
+    { for purpose in ["ListPictures", "WriteOutputs", "ListOutputs", "Records", "Notices"] : purpose => local.statements[purpose] },
     { for purpose in ["NoticeEvents"] : purpose => local.statements[purpose] if var.notices.eventbridge },
     {
       # A client that uploads by a form of POST /uploads uses this function's permission.

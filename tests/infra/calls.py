@@ -62,6 +62,12 @@ class Call:
         if self.operation == "ListObjectsV2":
             yield Permission("s3:ListBucket", bucket)
             return
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+        if self.operation == "CopyObject":
+            source = self.parameters["CopySource"]
+            yield Permission("s3:GetObject", f"arn:aws:s3:::{source['Bucket']}/{source['Key']}")
+            yield Permission("s3:PutObject", f"{bucket}/{self.parameters['Key']}")
+            return
         action = {"HeadObject": "GetObject"}.get(self.operation, self.operation)
         assert action in ("GetObject", "PutObject", "DeleteObject"), self.operation
         target = f"{bucket}/{self.parameters['Key']}"

@@ -144,8 +144,10 @@ def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more
     draw(folder / "photo.jpg", 700, 400)
     bucket, prefix = environ["SOURCE_BUCKET"], environ["SOURCE_PREFIX"]
     with recorded() as calls:
-        for example in NAMES:
-            function = open_function(write_bundle(folder, example, *more), environ)
+        for number, example in enumerate(NAMES):
+            # Each is deployed after the one before, so that it is in force.
+            deployed = {**environ, "DEPLOYED_AT": f"2026-01-{number + 1:02}T00:00:00Z"}
+            function = open_function(write_bundle(folder, example, *more), deployed)
             photo = (folder / "photo.jpg").read_bytes()
             for name, content in (("photo.jpg", photo), ("broken.jpg", b"no picture")):
                 cloud.s3.put_object(Bucket=bucket, Key=prefix + name, Body=content)

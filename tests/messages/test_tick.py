@@ -135,7 +135,7 @@ def test_a_tick_sends_no_removal_when_too_many_pictures_are_gone(each: int) -> N
     (held,) = binding.held
     assert calls[-1].held == (held,)
     assert (held.what, held.count) == ("removals", 25)
-    assert held.why == "the source has no matching picture at all, and 25 are known"
+    assert held.why == "the source has no matching picture, but the catalog has 25 records"
     run(world, each)
     assert world.catalog.read_binding() == binding, "nothing new is written for what is known"
     for number, name in enumerate(NAMES):
