@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from renditions.core.binding import Start
 from renditions.local.folder import FolderStore
 from renditions.model.pipeline import Source
 from renditions.runtime import machine
+from renditions.runtime.reload import Session
 from world import World, make_pipeline
 
 MANY = 200
@@ -31,11 +33,9 @@ def watching(root: Path) -> Iterator[World]:
     stop = threading.Event()
 
     def watch() -> None:
-        process = world.processor().process
-        guard = replace(world.guard, is_attended=False)
-        machine.watch(
-            world.parts(), process, guard, workers=2, stop=stop, on_outcome=lambda _: None
-        )  # fmt: skip
+        parts, process = world.parts(), world.processor().process
+        session = Session(parts, parts.bind(Start(sets_generation=True)), stop)
+        machine.watch(session, process, workers=2, on_outcome=lambda _: None)
 
     thread = threading.Thread(target=watch)
     thread.start()
