@@ -244,14 +244,12 @@ class _Api:
         return _content(request, content, content_type, etag, headers)
 
     def demand_rendition(self, request: Request) -> Response:
-        parameters = request.path_params
         with self._waiting.enter():
-            content = pictures.demand(self._service, parameters["rendition"], parameters["name"])
+            content = pictures.demand(self._service, **request.path_params)
         return self._answer_rendition(request, *content)
 
     def read_rendition(self, request: Request) -> Response:
-        parameters = request.path_params
-        content = pictures.read_rendition(self._service, parameters["rendition"], parameters["name"])
+        content = pictures.read_rendition(self._service, **request.path_params)
         return self._answer_rendition(request, *content)
 
     def _answer_rendition(self, request: Request, content: bytes, content_type: str, etag: str) -> Response:
