@@ -21,7 +21,8 @@ import pytest
 from contract.catalogs import NOW, make_record, names
 from renditions.errors import CatalogFailed, CatalogTooNew
 from renditions.local import sqlite as module
-from renditions.local.sqlite import APPLICATION_ID, MIGRATIONS, SqliteCatalog
+from renditions.local.migrations import APPLICATION_ID, MIGRATIONS
+from renditions.local.sqlite import SqliteCatalog
 from renditions.model.binding import Binding
 from renditions.model.original import Original
 from renditions.model.record import Event, Status

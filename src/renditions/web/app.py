@@ -38,6 +38,7 @@ from renditions.web.requests import (
     check_body,
     limit_body,
     parse_number,
+    parse_range,
     read_flag,
     read_json,
     read_limit,
@@ -366,7 +367,7 @@ def _content(
     asked = request.headers.get("range")
     if asked is None or request.headers.get("if-range", tag) != tag:
         return Response(content, media_type=content_type, headers=shown)
-    part = _parse_range(asked, len(content))
+    part = parse_range(asked, len(content))
     if part is None:
         return Response(content, media_type=content_type, headers=shown)
     first, last = part
@@ -378,23 +379,3 @@ def _content(
         return response
     shown["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
     return Response(content[first : last + 1], HTTPStatus.PARTIAL_CONTENT, shown, content_type)
-
-
-def _parse_range(text: str, size_bytes: int) -> tuple[int, int] | None:
-    """Return the first and last byte of a single range; None for a header that may be ignored."""
-    unit, _, part = text.partition("=")
-    first, dash, last = part.strip().partition("-")
-    start, end = parse_number(first), parse_number(last)
-    is_plain = (start is not None or not first) and (end is not None or not last)
-    if unit.strip().lower() != "bytes" or not dash or not is_plain:
-        return None
-    match start, end:
-        case None, None:
-            return None
-        case None, int(count):
-            return (max(0, size_bytes - count), size_bytes - 1) if count else (size_bytes, size_bytes)
-        case int(start), None:
-            return start, size_bytes - 1
-        case int(start), int(end) if start <= end:
-            return start, min(end, size_bytes - 1)
-    return None

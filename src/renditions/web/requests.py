@@ -139,3 +139,23 @@ def parse_number(text: str) -> int | None:
 def _wrong_query(name: str, expected: str, found: str) -> ApiError:
     detail = f"expected {expected}, found {found}"
     return ApiError(HTTPStatus.BAD_REQUEST, detail, [(name, detail)])
+
+
+def parse_range(text: str, size_bytes: int) -> tuple[int, int] | None:
+    """Return the first and last byte of a single range; None for a header that may be ignored."""
+    unit, _, part = text.partition("=")
+    first, dash, last = part.strip().partition("-")
+    start, end = parse_number(first), parse_number(last)
+    is_plain = (start is not None or not first) and (end is not None or not last)
+    if unit.strip().lower() != "bytes" or not dash or not is_plain:
+        return None
+    match start, end:
+        case None, None:
+            return None
+        case None, int(count):
+            return (max(0, size_bytes - count), size_bytes - 1) if count else (size_bytes, size_bytes)
+        case int(start), None:
+            return start, size_bytes - 1
+        case int(start), int(end) if start <= end:
+            return start, min(end, size_bytes - 1)
+    return None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import uvicorn
 
@@ -89,14 +90,7 @@ def serve(session: Session, listener: socket.socket, *, host: str, token: str | 
             is_superseded=session.standing is None,
         )
         app = make_app(service, secret=find_secret(parts), hosts=hosts_of(host), token=token)
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            limit_concurrency=1_000,
-        )
-        server = _Server(config, announcements, stop)
+        server = _Server(_configure(app), announcements, stop)
         with ThreadPoolExecutor(1, thread_name_prefix="follower") as executor:
             following = None
             if session.standing:
@@ -112,6 +106,16 @@ def serve(session: Session, listener: socket.socket, *, host: str, token: str | 
                 announcements.close()
         if following:
             following.result()
+
+
+def _configure(app: Callable[..., Any]) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        limit_concurrency=1_000,
+    )
 
 
 @contextmanager
