@@ -126,8 +126,8 @@ class Parts:
     def default_verify(self, *, is_attended: bool) -> Verify:
         """Return how a full comparison checks outputs unless it is asked otherwise.
 
-        In a folder that is cheap. In a bucket it costs a request for each output: a person asks for it, and
-        unattended runs do it only with ``[output] verify = "always"``.
+        In a folder that is cheap. In a bucket it costs requests: a person asks for it, and unattended runs do
+        it only with ``[output] verify = "always"``.
         """
         wanted = "schedule" if is_attended else self.pipeline.output.verify
         is_cheap = isinstance(parse_store(self.pipeline.output.store, self.directory), FolderPlace)
