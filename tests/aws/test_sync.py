@@ -85,7 +85,8 @@ def test_sync_on_aws_reports_rejected_pictures_and_deletes_outputs_of_deleted_on
     ]
     CLIENTS.s3.delete_object(Bucket=f"{account.table}-in", Key="a//b.jpg")
     CLIENTS.s3.delete_object(Bucket=f"{account.table}-in", Key="damaged.jpg")
-    assert run(folder, "sync").code == 1
+    assert run(folder, "sync").code == 0
+    assert run(folder, "sync", "--strict").code == 1, "the archived picture is still rejected"
     assert account.read_outputs() == {}
     assert [item["image_name"] for item in run(folder, "list", "--json").data] == ["archived.jpg"]
 
