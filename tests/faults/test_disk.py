@@ -74,7 +74,7 @@ def test_a_full_or_read_only_disk_loses_nothing(
         {RENDITIONS} sync
         {RENDITIONS} list --json | grep -c '"status": "done"'
         find disk/processed -type f -not -path '*/.renditions/*' | wc -l
-        find disk/processed -path '*/.renditions/*' -type f -not -name '*lock*' -not -path '*/catalogs/*' | wc -l
+        find disk/processed/.renditions -type f -not -name '*lock*' -not -path '*/catalogs/*' | wc -l
     """
     last, done, outputs, leftovers = run_in_namespace(tmp_path, script)[-4:]
     assert last.startswith("Nothing to do")

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -33,7 +33,7 @@ from renditions.aws.clients import Clients
 from renditions.aws.dynamodb import DynamoCatalog
 from renditions.aws.s3 import S3Store
 from renditions.aws.sqs import Queue
-from renditions.core.binding import Start, hold
+from renditions.core.binding import Standing, Start, hold
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference, Outcome
 from renditions.core.leases import reopen
@@ -94,8 +94,15 @@ class Place:
     """How far the workers' clock is ahead, so that leases end without a wait."""
 
     def __post_init__(self) -> None:
-        standing = self.parts.bind(Start(sets_generation=True))
+        standing = self._bind()
         self.processor = replace(self.parts.make_processor(hash_render, "worker", standing), clock=self.clock)
+
+    def _bind(self) -> Standing:
+        """Bind as a worker does that is started again until the network lets it."""
+        for _ in range(20):
+            with suppress(Failed):
+                return self.parts.bind(Start(sets_generation=True))
+        raise AssertionError("20 starts failed")
 
     def clock(self) -> datetime:
         return datetime.now(UTC) + self.ahead
