@@ -65,7 +65,7 @@ class Source:
     ] = DEFAULT_PATTERNS
 
     read_only: Annotated[
-        bool, "Whether nothing in the source is ever written or deleted: no marker, no uploads, no deletions."
+        bool, "Whether nothing in the source is ever written or deleted: no uploads, no deletions."
     ] = False
     on_delete: Annotated[
         OnDelete,
