@@ -91,8 +91,6 @@ class Binding:
     """The time of the newest deployment (ISO 8601) that the catalog knows; empty before the first."""
     is_deployed: bool = False
     """Whether that deployment set the generation in force; otherwise a person did."""
-    has_marker: bool = False
-    """Whether the source has this catalog's marker."""
     former_outputs: tuple[str, ...] = ()
     """Output stores that this catalog used before, where objects may be left."""
     held: tuple[Held, ...] = ()

@@ -190,8 +190,8 @@ class OutputPlace:
     ] = False
     verify: Annotated[
         Verify,
-        "When unattended runs check that outputs are there and unchanged. schedule: when watch or serve "
-        "starts, and with each full comparison.",
+        "When unattended runs check that outputs are there and unchanged. schedule: in a folder, with each "
+        "full comparison. always: in a bucket too. A tick on AWS never checks.",
     ] = "schedule"
     keep_replaced: Annotated[
         Seconds | None,
