@@ -36,7 +36,7 @@ FIRST, SECOND, THIRD = (
 TASK = "dGFza2lkZ29lc2hlcmUK"
 PUT = Change(BUCKET, "2026/red flower (1).jpg", "created", "ObjectCreated:Put")
 TEST = Ignored("s3:TestEvent")
-CALL = Unknown("a call of an HTTP API, which the API's own function answers")
+CALL = Unknown("a call of an HTTP API, which belongs to the API's own function")
 
 
 def event(*contents: Content) -> Incoming:
@@ -198,7 +198,7 @@ def test_an_invalid_message_does_not_block_the_others() -> None:
 def test_a_key_that_is_not_utf8_is_reported() -> None:
     put = load("s3-put")
     put["Records"][0]["s3"]["object"]["key"] = "a%FF.jpg"
-    assert decode(put) == event(Unknown("the key 'a%FF.jpg', which is no URL-encoded UTF-8"))
+    assert decode(put) == event(Unknown("the key 'a%FF.jpg', which isn't URL-encoded UTF-8"))
 
 
 def test_an_unknown_message_is_described_briefly() -> None:

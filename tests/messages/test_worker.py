@@ -280,8 +280,8 @@ def test_a_worker_waits_for_an_unreachable_queue(
     with working(away, world, times=replace(QUICK, hold=1, beat=0.1)):
         wait_until(lambda: count_messages(url) == 0)
     messages = [record.getMessage() for record in caplog.records]
-    assert "receive: no route to the queue; trying again in 1 seconds" in messages
-    assert "delete: no route to the queue; the message will be redelivered" in messages
+    assert "receive: no route to the queue. Trying again in 1 seconds." in messages
+    assert "delete: no route to the queue. The queue will redeliver the message." in messages
     world.check_promise()
 
 

@@ -1,8 +1,8 @@
-"""AWS clients, and what their errors mean.
+"""AWS clients, and the translation of their errors.
 
-Credentials, region, profile and endpoints come from where every AWS program takes them: the
-environment (``AWS_REGION``, ``AWS_PROFILE``, ``AWS_ENDPOINT_URL``, …) and the shared files. botocore is
-used without boto3's layer on top, which makes the same calls and takes longer to import.
+botocore reads credentials, region, profile and endpoints as in every AWS program: from the environment
+(``AWS_REGION``, ``AWS_PROFILE``, ``AWS_ENDPOINT_URL``, …) and from the shared files. This module doesn't use
+boto3: it makes the same calls as botocore and takes longer to import.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from renditions.errors import Failed, UsageError
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
-"""How long a server may be silent."""
+"""How long a call waits while the server sends nothing."""
 ATTEMPTS = 4
-"""How often one call is sent if it is throttled or lost, with growing random pauses."""
+"""How often botocore sends one call that is throttled or lost. The pauses between are random and grow."""
 CONNECTIONS = 64
 """How many threads can call one client at once without opening new connections."""
 
@@ -60,18 +60,19 @@ PASSING = frozenset(
         "TransactionInProgressException",
     }
 )
-"""The error codes, mostly with status 400, of a call that was too early, incomplete or signed by a wrong
-clock."""
+"""Error codes after which the same call can succeed later; most of them come with status 400. The call was
+throttled, incomplete, or signed while the clock was wrong."""
 _WRONG_CLOCK = ("Signature expired", "Signature not yet current")
-"""The explanations of services other than S3 if the clock is wrong, not the key. A function that was frozen
-between signing and sending gets them too.
+"""How the messages of services other than S3 begin if the clock is wrong, not the key. A Lambda function that
+was frozen between signing and sending gets them too.
 """
 
 
 class Clients:
-    """One client for each service, made when it is first asked for. Clients are safe for many threads.
+    """One client for each service, created on first use.
 
-    Ask for them in one thread. Raises ``UsageError`` if the region or the profile isn't configured.
+    Many threads can use a client, but only one thread may read the properties that create it. They raise
+    ``UsageError`` if the region or the profile isn't configured.
     """
 
     def __init__(self) -> None:
@@ -80,15 +81,15 @@ class Clients:
     @cached_property
     def s3(self) -> Any:
         """Amazon S3, or a compatible server."""
-        # At other endpoints than AWS's own, botocore would sign URLs in the old way.
+        # Without this version, botocore signs URLs in the old way for every endpoint that isn't AWS's own.
         return self._make("s3", signature_version="s3v4")
 
     @cached_property
     def signing_s3(self) -> Any:
-        """The same client, for signing URLs.
+        """The S3 client that signs URLs.
 
-        URLs of AWS's own buckets name the region. The global ones that botocore would sign redirect from a
-        new bucket to its region, and no browser follows a redirect with an upload.
+        On AWS it signs URLs that name the region. By default botocore signs global URLs. For a new bucket,
+        these redirect to the region, and browsers don't follow a redirect when they upload.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
         """
         host = urlsplit(self.s3.meta.endpoint_url).hostname or ""
@@ -126,7 +127,7 @@ class Clients:
             **options,
         )
         try:
-            # botocore itself knows only AWS_DEFAULT_REGION, not the name that the other SDKs use.
+            # botocore itself reads only AWS_DEFAULT_REGION. The other SDKs read AWS_REGION.
             region = os.environ.get("AWS_REGION")
             client = self._session.create_client(service, region_name=region, config=config)
         except NoRegionError as error:
@@ -140,10 +141,11 @@ class Clients:
 
 
 def _refuse_cut(http_response: Any, model: Any, **_: Any) -> None:
-    """Raise IncompleteReadError if the connection ended before the answer did.
+    """Raise IncompleteReadError if the connection ended before the whole answer arrived.
 
-    botocore takes half an answer in JSON for an empty one: no such record, no messages, nothing refused. If
-    a checksum shows it, botocore asks again, but accepts the last attempt. It checks streams itself.
+    botocore reads half a JSON answer as an empty one: no such record, no messages, nothing refused. If a
+    checksum reveals the fault, botocore sends the call again, but it accepts the last answer in any case.
+    botocore checks streams itself, so this function leaves them out.
     """
     if model.has_streaming_output or model.http["method"] == "HEAD":
         return
@@ -154,18 +156,19 @@ def _refuse_cut(http_response: Any, model: Any, **_: Any) -> None:
 
 
 def error_code(error: ClientError) -> str:
-    """Return AWS's error code: ``NoSuchKey``, or the HTTP status if the answer has no body."""
+    """Return AWS's error code, for example ``NoSuchKey``; the HTTP status if the answer has no body."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 @contextmanager
 def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Iterator[None]:
-    """Translate AWS's errors.
+    """Translate the AWS errors that the ``with`` block raises.
 
     Args:
-        where: The thing that was asked for, for the message.
-        passing: The error to raise if the same call can succeed later: throttled, not reached, broken.
-        lasting: The error to raise if a person has to change something: no permission, no such bucket, ….
+        where: The bucket, table, topic, bus or queue of the call. The message begins with it.
+        passing: The error to raise if the same call can succeed later: the call was throttled, the service
+            wasn't reached, or the service failed.
+        lasting: The error to raise if a person has to change something: a permission, a missing bucket, ….
 
     """
     try:
@@ -175,7 +178,7 @@ def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Ite
         message = answer.get("Message") or f"HTTP status {error_code(error)}"
         text = f"{where}: {error.operation_name}: {error_code(error)}: {message}"
         raise (passing if _can_pass(error) else lasting)(text) from error
-    # The last one means that the answer isn't the service's: a proxy's page, for example.
+    # ResponseParserError means that something else than the service answered: a proxy, for example.
     except (HTTPClientError, BotoConnectionError, IncompleteReadError, ResponseParserError) as error:
         raise passing(f"{where}: {error}") from error
     except BotoCoreError as error:  # no credentials, a wrong parameter

@@ -1,8 +1,9 @@
-"""A catalog in a DynamoDB table, which ``table`` describes.
+"""A catalog in a DynamoDB table. The module ``table`` describes the items of the table.
 
-A write is one conditional request on the record's revision; if the claimed keys change, it is one
-transaction over the record and those claims. The catalog first reads the record for its present claims.
-They can't be outdated: the condition is on its revision, and claims change only with the record.
+A write is one request with a condition on the record's revision. If the claimed keys change, the write is one
+transaction over the record and those claims. The catalog first reads the record, to know its present claims.
+They can't be outdated, because claims change only together with the record, and the condition on the revision
+fails if the record changed.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from renditions.model.registry import Shared
 from renditions.model.totals import Totals
 
 MAX_NAME_BYTES = 1024
-"""DynamoDB's limit for a sort key; S3's keys are no longer."""
+"""DynamoDB's limit for a sort key. S3 has the same limit for its keys."""
 
 _PASSING_REASONS = frozenset(
     {
@@ -54,14 +55,15 @@ _PASSING_REASONS = frozenset(
         "RequestLimitExceeded",
     }
 )
-"""The reasons for a cancelled transaction that can succeed a moment later."""
+"""The cancellation reasons after which the same transaction can succeed a moment later."""
 
 
 class DynamoCatalog:
-    """A :class:`~renditions.core.ports.Catalog` in a table, for any threads, processes and machines.
+    """A :class:`~renditions.core.ports.Catalog` in a table.
 
-    ``get`` is consistent. ``list`` and ``query`` find the names in an index, which may lag behind by a
-    moment, and then read the records themselves, consistently.
+    Any number of threads, processes and machines can use the table at the same time. ``get`` reads
+    consistently. ``list`` and ``query`` find the names in an index, which may lag behind by a moment, and
+    then read the records consistently.
 
     Args:
         client: A DynamoDB client.
@@ -86,8 +88,8 @@ class DynamoCatalog:
         """See :meth:`Catalog.write <renditions.core.ports.Catalog.write>`.
 
         Raises:
-            CatalogRefused: it claims more than 99 new keys at once, or is larger than an item can be
-                (400 kB).
+            CatalogRefused: The record claims more than 99 new keys at once, or it is larger than DynamoDB
+                allows for an item (400 kB).
 
         """
         stored = self._read(record)
@@ -161,8 +163,8 @@ class DynamoCatalog:
     ) -> Iterator[Record]:
         """See :meth:`Catalog.query <renditions.core.ports.Catalog.query>`.
 
-        No index has both times and names in order, so it reads the rows by time, some 4,000 of them a
-        request, and then only those records whose names begin with the prefix.
+        No index is in the order of both times and names. So this method reads the rows by time, about 4,000
+        in each request, and then only the records whose names begin with the prefix.
         """
         last = (format_time(before[0]), before[1]) if before else None
         parts = [
@@ -175,15 +177,16 @@ class DynamoCatalog:
             found = self._reader.read_all([name for _, name, _ in some], on_unreadable)
             for timestamp, name, wanted in some:
                 record = found.get(name)
-                # One that has changed since is newer now, in a part that this listing has passed.
+                # A record that changed after the index was read is newer now: it belongs to the part of the
+                # list that was already returned.
                 if record and (format_time(record.timestamp), record.status) == (timestamp, wanted):
                     yield record
 
     def count(self) -> Mapping[Status, Totals]:
         """See :meth:`Catalog.count <renditions.core.ports.Catalog.count>`.
 
-        It adds up the rows of an index, some 4,000 of them a request. A record whose status changes
-        meanwhile may be counted twice, or not at all.
+        This method adds up the rows of an index, about 4,000 in each request. A record whose status changes
+        during the count may be counted twice, or not at all.
         """
         return {
             status: sum(
@@ -194,7 +197,7 @@ class DynamoCatalog:
         }
 
     def _read(self, record: Record) -> Record | None:
-        """Return the stored item of the record; raise Conflict unless it has the record's revision."""
+        """Return the record as the table has it; raise Conflict if its revision is another one."""
         stored = self.get(record.name)
         if (stored.revision if stored else 0) != record.revision:
             raise _changed(record.name)
@@ -203,11 +206,12 @@ class DynamoCatalog:
     def _put_alone(self, name: str, put: dict[str, Any]) -> None:
         """Write a record whose claims stay the same.
 
-        If the answer to a write got lost, botocore writes again, and finds its own revision there:
+        If the answer to a write got lost, botocore writes again. DynamoDB refuses the second write, because
+        the first one already raised the revision. The stored item then equals the item of this write:
 
-            A  put if r7 → r8 …the answer is lost…   put if r7 → refused, and what is there is ours
+            A  put if r7 → r8 …the answer is lost…   put if r7 → refused, and the stored item is our own
 
-        (A transaction isn't done twice: botocore gives it a token by which DynamoDB knows it.)
+        (Transactions don't need this: botocore gives each a token by which DynamoDB recognises the second.)
         """
         with self._reader.reported():
             for attempt in range(ATTEMPTS):
@@ -223,12 +227,15 @@ class DynamoCatalog:
                     if not (is_repeated and error.response.get("Item") == put["Item"]):
                         raise _changed(name) from error
                 return
-        raise CatalogFailed(f"{self}: {name!r} was in another transaction at each of {ATTEMPTS} attempts")
+        raise CatalogFailed(
+            f"{self}: can't write {name!r}: another transaction held it at each of {ATTEMPTS} attempts. "
+            "Try again later."
+        )
 
     def _transact(
         self, record: Record, operations: Sequence[dict[str, Any]], added: Sequence[str] = ()
     ) -> None:
-        """Send one transaction; its first operation is the record's, then come the added claims."""
+        """Send one transaction. Its first operation is on the record; the added claims follow."""
         with self._reader.reported():
             for attempt in range(ATTEMPTS):
                 try:
@@ -243,14 +250,17 @@ class DynamoCatalog:
                     pause(attempt)
                 else:
                     return
-        raise CatalogFailed(f"{self}: {record.name!r} couldn't be written in {ATTEMPTS} attempts: {codes}")
+        raise CatalogFailed(
+            f"{self}: can't write {record.name!r} in {ATTEMPTS} attempts ({', '.join(codes)}). "
+            "Try again later."
+        )
 
     def _shed(self, stored: Record, freed: Sequence[str], room: int) -> tuple[int, Sequence[str]]:
         """Free keys in transactions of their own until the remaining ones fit into one transaction.
 
-        Return the stored record's new revision and the remaining keys. Without a new revision, a worker that
-        read the record earlier would believe that it still claims the freed keys. If the process ends here,
-        the picture is checked again.
+        Return the stored record's new revision and the remaining keys. The revision must rise: otherwise a
+        worker that read the record earlier would believe that the record still claims the freed keys. The
+        goal is emptied, so that the picture is checked again if the process ends before the last write.
         """
         while len(freed) > room:
             now, freed = set(freed[:MAX_CLAIMS]), freed[MAX_CLAIMS:]
@@ -266,7 +276,7 @@ class DynamoCatalog:
         return stored.revision, freed
 
     def _put(self, record: Record, revision: int) -> dict[str, Any]:
-        """Return the arguments that write the record over the one of that revision."""
+        """Return the arguments that replace the stored record, if it has that revision."""
         item = record_to_item(record, self._key_name)
         return {"TableName": self._table, "Item": item} | _only_at(revision)
 
@@ -286,7 +296,7 @@ class DynamoCatalog:
 
 
 def _only_at(revision: int) -> dict[str, Any]:
-    """Return the condition that the stored record has this revision; 0 means that there is none."""
+    """Return the condition that the stored record has this revision; 0 stands for a missing record."""
     names = {"#revision": "revision"}
     if revision == 0:
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#revision)"}
@@ -302,7 +312,7 @@ def _only_at(revision: int) -> dict[str, Any]:
 def _refuse(
     name: str, codes: Sequence[str], reasons: Sequence[dict[str, Any]], added: Sequence[str]
 ) -> NoReturn:
-    """Raise the error of a condition that failed; the record's own comes first."""
+    """Raise the error of a condition that failed. If the record's own condition failed, raise its error."""
     if codes[0] != "ConditionalCheckFailed":
         for key, code, reason in zip(added, codes[1:], reasons[1:], strict=False):
             if code == "ConditionalCheckFailed":
@@ -329,7 +339,7 @@ def _check_name(name: str) -> None:
 def open_catalog(
     declared: CatalogPlace, _: Path, shared: Shared, *, read_only: bool, folding: Callable[[], Folding]
 ) -> AbstractContextManager[DynamoCatalog]:
-    """Return the catalog of ``dynamodb:TABLE``, which must be there."""
+    """Return the catalog in the table of ``dynamodb:TABLE``. The table must exist."""
     del read_only, folding
     table = declared.store.removeprefix("dynamodb:")
     return nullcontext(DynamoCatalog(shared.get(Clients).dynamodb, table, declared.key))

@@ -18,15 +18,15 @@ from renditions.model.record import Record, Status
 READ_AT_ONCE = 100
 """How many items one BatchGetItem can ask for."""
 ROWS_OF_INDEX = 500
-"""How many rows of an index one request reads if few may be needed."""
+"""How many rows of an index one request reads if the caller may stop early."""
 ATTEMPTS = 8
-"""How often a transaction that met another one, or an incomplete read, is sent again."""
+"""How often the catalog sends a transaction that conflicts with another, or a read that stays incomplete."""
 PAUSE_SECONDS = 0.025
-"""The longest pause before the second attempt; it doubles with each further one."""
+"""The longest pause before the second attempt. It doubles with each further attempt."""
 
 
 class TableReader:
-    """Reads one table; for any number of threads.
+    """Reads one table. Any number of threads can use it.
 
     Args:
         client: A DynamoDB client.
@@ -41,7 +41,7 @@ class TableReader:
         self._key_name = key_name
 
     def find(self, key: str) -> Item | None:
-        """Return the item of this key, consistently."""
+        """Return the item of this key, with a consistent read."""
         with self.reported():
             answer = self._client.get_item(TableName=self._table, Key=self.key(key), ConsistentRead=True)
         item: Item | None = answer.get("Item")
@@ -50,11 +50,14 @@ class TableReader:
     def query_status(
         self, status: Status, before: tuple[str, str] | None, *, whole_pages: bool
     ) -> Iterator[tuple[str, str, Status]]:
-        """Yield (timestamp, name, status) of the records of a status, newest first, names downwards."""
+        """Yield (timestamp, name, status) of the records of a status.
+
+        The newest come first. Records of the same moment come in descending order of their names.
+        """
         condition = ("<=", "timestamp", before[0]) if before else None
         rows = self.query_index(BY_STATUS, "status", status, condition, whole_pages=whole_pages)
         for timestamp, some in groupby(rows, lambda row: row["timestamp"]["S"]):
-            # The index has those of one moment in no order.
+            # The index doesn't order the rows of the same moment.
             names = sorted((row[self._key_name]["S"] for row in some), reverse=True)
             yield from (
                 (timestamp, name, status) for name in names if before is None or (timestamp, name) < before
@@ -69,10 +72,15 @@ class TableReader:
         *,
         whole_pages: bool = False,
     ) -> Iterator[Item]:
-        """Yield the rows of an index's partition: names upwards, times downwards.
+        """Yield the rows of an index's partition: by ascending name, or by descending time.
 
-        With a ``bound`` only the rows within it: (operator, attribute, value). With ``whole_pages`` each
-        request reads as many as it can, which is 1 MB.
+        Args:
+            index: :data:`BY_NAME` or :data:`BY_STATUS`.
+            attribute: The index's partition key.
+            value: The partition.
+            bound: A condition on the sort key: (operator, attribute, value). None yields all rows.
+            whole_pages: Whether each request reads as many rows as DynamoDB allows, which is 1 MB.
+
         """
         condition, names, values = "#attribute = :value", {"#attribute": attribute}, {":value": {"S": value}}
         if bound:
@@ -93,7 +101,7 @@ class TableReader:
                 yield from page["Items"]
 
     def read_all(self, names: Sequence[str], on_unreadable: OnUnreadable | None = None) -> dict[str, Record]:
-        """Return the records of these names; missing and unreadable ones are left out."""
+        """Return the records of these names, without the missing and the unreadable ones."""
         keys = [self.key(name) for name in names]
         found: dict[str, Record] = {}
         for attempt in range(ATTEMPTS):
@@ -110,12 +118,15 @@ class TableReader:
                     on_unreadable(Unreadable(item[self._key_name]["S"], str(error)))
                 else:
                     found[record.name] = record
-            # An answer holds 16 MB at most, and what the table's capacity allows.
+            # DynamoDB leaves keys out if the answer exceeds 16 MB or the table's capacity.
             keys = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
             if not keys:
                 return found
             pause(attempt)
-        raise CatalogFailed(f"{self}: {len(keys)} records were not read in {ATTEMPTS} attempts")
+        raise CatalogFailed(
+            f"{self}: can't read {len(keys)} records in {ATTEMPTS} attempts: "
+            "DynamoDB left them unprocessed. Try again later."
+        )
 
     def key(self, value: str) -> Item:
         """Return the key attribute with this value."""
@@ -129,7 +140,7 @@ class TableReader:
             raise CatalogRefused(f"{self}: can't read an item as a record: {item!r}") from error
 
     def reported(self) -> AbstractContextManager[None]:
-        """Translate AWS's errors."""
+        """Translate the AWS errors that the ``with`` block raises."""
         return reported(str(self), passing=CatalogFailed, lasting=CatalogRefused)
 
     def __str__(self) -> str:

@@ -1,8 +1,8 @@
 """A store in an S3 bucket, below a prefix.
 
-The bucket may be versioned (conditions then concern the newest version, and deleting leaves a marker)
-and encrypted in any way, where the caller may use the key. It must list in the order of keys, which all
-but directory buckets do.
+The bucket may be versioned: then conditions apply to the newest version, and deleting leaves a marker. It
+may be encrypted in any way, if the caller may use the encryption key. It must list its objects in the order
+of their keys. All buckets do so, except directory buckets.
 """
 
 from __future__ import annotations
@@ -24,27 +24,28 @@ from renditions.model.registry import Shared
 MAX_KEY_BYTES = 1024
 
 _OWN = ".renditions/"
-"""What the store's own keys begin with, below its prefix."""
+"""The start of the store's own keys, below its prefix."""
 _CATALOGS = f"{_OWN}catalogs/"
 _WRITER = "renditions-writer"
-"""The metadata that names who wrote an object."""
+"""The metadata field that names the writer of an object."""
 _MISSING = ("404", "NoSuchKey")
-"""The error codes for a missing object; a number if the answer has no body, or XML that the key in it makes
-unreadable."""
+"""The error codes for a missing object. botocore gives the number if the answer has no body, or if a
+character of the key makes the answer's XML unreadable."""
 _CONDITION_FAILED = ("412", "409", "PreconditionFailed", "ConditionalRequestConflict")
 
 
 class S3Store:
-    """A :class:`~renditions.core.ports.Store` in a bucket, for any number of threads, processes and machines.
+    """A :class:`~renditions.core.ports.Store` in a bucket.
 
-    An ETag is S3's own, without its quotes: 32 hexadecimal digits, and for an object uploaded in parts, a
-    dash and their number. A write whose answer got lost is sent again and may then find its own object:
-    that is a ``Conflict`` like any other.
+    Any number of threads, processes and machines can use the bucket at the same time. An ETag is S3's own,
+    without its quotes: 32 hexadecimal digits; for an object that was uploaded in parts, a dash and the number
+    of parts follow. If the answer to a write gets lost, botocore sends the write again. The second write may
+    find the object of the first one. It then raises ``Conflict``, like any other.
 
     Args:
         client: An S3 client.
-        place: The bucket and the prefix below which keys are.
-        cache_control: The ``Cache-Control`` header that objects are served with.
+        place: The bucket, and the prefix of all keys.
+        cache_control: The ``Cache-Control`` header with which S3 serves the objects.
 
     """
 
@@ -59,9 +60,9 @@ class S3Store:
         self,
         after: str = "",
         prefix: str = "",
-        on_unreadable: OnUnreadable | None = None,  # noqa: ARG002 - a bucket is read whole or not at all
+        on_unreadable: OnUnreadable | None = None,  # noqa: ARG002 - no part of a bucket can be unreadable
     ) -> Iterator[StoredObject]:
-        """See :meth:`Store.list <renditions.core.ports.Store.list>`. One page of 1,000 is in memory."""
+        """See :meth:`Store.list <renditions.core.ports.Store.list>`. Only 1,000 objects are in memory."""
         # botocore asks for percent-encoded keys by itself and decodes them: XML can't hold every character.
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._place.bucket,
@@ -71,7 +72,10 @@ class S3Store:
         with self._reported():
             for page in pages:
                 if "IsTruncated" not in page:  # every listing has this element
-                    raise StoreFailed(f"{self._place.spell()}: what answered didn't send a listing of S3")
+                    raise StoreFailed(
+                        f"{self._place.spell()}: can't list: the answer isn't a listing of S3. "
+                        "Check AWS_ENDPOINT_URL and any proxy."
+                    )
                 for entry in page.get("Contents", ()):
                     # The prefix itself may be an object: consoles create one for a folder.
                     key = entry["Key"].removeprefix(self._place.prefix)
@@ -95,7 +99,7 @@ class S3Store:
         """See :meth:`Store.get <renditions.core.ports.Store.get>`.
 
         Raises:
-            Archived: the object is in an archive, from which it must be restored first.
+            Archived: The object is in an archive. A person must restore it first.
 
         """
         target = self._target(key)
@@ -112,14 +116,14 @@ class S3Store:
         return StoredObject(key, _etag(answer), len(content)), content
 
     def folding(self) -> Folding:
-        """Return that every difference between keys counts."""
+        """Return the folding that treats any two different keys as different: S3 compares them exactly."""
         return EXACT
 
     def put(
         self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
     ) -> StoredObject:
         """See :meth:`Store.put <renditions.core.ports.Store.put>`."""
-        # Without quotes: S3 accepts both, some other servers only this.
+        # The ETag has no quotes: S3 accepts it with and without, some other servers only without.
         only_if = {"IfMatch": condition.etag} if isinstance(condition, IfMatch) else {"IfNoneMatch": "*"}
         target = self._target(key)
         headers = self._headers | ({"Metadata": {_WRITER: writer}} if writer else {})
@@ -154,7 +158,7 @@ class S3Store:
     def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
         """See :meth:`Store.rewrite_headers <renditions.core.ports.Store.rewrite_headers>`.
 
-        The object is copied onto itself, on condition of its ETag; its type and its metadata stay.
+        S3 copies the object onto itself if the object still has this ETag. Its type and its metadata stay.
         """
         target = self._target(key)
         with self._reported(key):
@@ -178,9 +182,9 @@ class S3Store:
     def delete(self, key: str, condition: IfMatch) -> None:
         """See :meth:`Store.delete <renditions.core.ports.Store.delete>`.
 
-        S3 checks the condition itself (since September 2025; it wants ``s3:GetObject`` for that). Some
-        other servers ignore it, so this method checks it first. There, and only there, a write between that
-        check and the deletion is lost.
+        S3 checks the condition itself (since September 2025; the caller needs ``s3:GetObject`` for it). Some
+        other servers ignore the condition, so this method first compares the ETag itself. Only on such a
+        server can the deletion destroy an object that was written between the comparison and the deletion.
         """
         there = self.head(key)
         if there is None:
@@ -199,7 +203,7 @@ class S3Store:
     def purge(self, key: str) -> int:
         """See :meth:`Store.purge <renditions.core.ports.Store.purge>`.
 
-        Delete markers go last: without the newest one, an older version would be there again.
+        Delete markers go last: without the newest marker, an older version would become visible again.
         """
         target = self._target(key)
         pages = self._client.get_paginator("list_object_versions").paginate(
@@ -216,7 +220,7 @@ class S3Store:
                         if entry["Key"] == target["Key"] and not (name == "Versions" and entry["IsLatest"])
                     ]
                 if page.get("NextKeyMarker") != target["Key"]:
-                    break  # of the keys that begin with this one, it is the first
+                    break  # this key is listed before all longer keys that begin with it
             for version in (*old, *markers):
                 self._client.delete_object(**target, VersionId=version)
         return len(old)
@@ -253,19 +257,19 @@ class S3Store:
 
     def _target(self, key: str) -> dict[str, str]:
         if key.startswith(_OWN):
-            raise KeyRefused(f"expected a key outside the store's own folder, found {key!r}")
+            raise KeyRefused(f"expected a key outside {_OWN}, the store's own folder, found {key!r}")
         return {"Bucket": self._place.bucket, "Key": full_key(self._place.prefix, key)}
 
     def _confirm_missing(self, key: str) -> None:
-        """Raise StoreRefused if it is the bucket that is missing.
+        """Raise StoreRefused if the bucket is missing, not only the object.
 
-        An answer to HEAD has no body that names which is missing, and a missing bucket must not look as if
-        its pictures were deleted.
+        The answer to HEAD has no body, so it doesn't say which of the two is missing. If the bucket is
+        missing, its pictures must not look deleted.
         """
         try:
             self._client.get_object(**self._target(key), Range="bytes=0-0")["Body"].close()
         except ClientError as error:
-            # An empty object has no range; so it was replaced after the first read.
+            # InvalidRange means that there is an empty object: it was written after the first read.
             if error_code(error) not in (*_MISSING, "InvalidRange"):
                 raise
 
@@ -286,10 +290,10 @@ def _etag(answer: dict[str, Any]) -> str:
 
 
 def full_key(prefix: str, key: str) -> str:
-    """Return the object's whole key.
+    """Return the object's whole key, with the prefix.
 
     Raises:
-        KeyRefused: S3 can't hold such a key.
+        KeyRefused: S3 doesn't accept such a key.
 
     """
     full = f"{prefix}{key}"
@@ -305,10 +309,10 @@ def full_key(prefix: str, key: str) -> str:
     for part in full.split("/"):
         depth += -1 if part == ".." else 1
         if depth < 0:
-            raise KeyRefused(f"expected a key that doesn't lead above its bucket, found {full!r}")
+            raise KeyRefused(f"expected a key whose '..' stay inside the bucket, found {full!r}")
     return full
 
 
 def open_store(place: S3Place, output: OutputPlace | None, shared: Shared) -> S3Store:
-    """Return the store of ``s3://bucket/prefix/``; ``output`` is None for a source."""
+    """Return the store at ``s3://bucket/prefix/``. For a source, ``output`` is None."""
     return S3Store(shared.get(Clients).s3, place, output.cache_control if output else None)

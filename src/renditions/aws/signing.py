@@ -1,4 +1,4 @@
-"""Signed URLs of a bucket: each allows its holder one action for some time, without credentials."""
+"""Signed URLs of a bucket. Each allows one action for a limited time, without credentials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from renditions.model.places import S3Place
 
 
 class Signer:
-    """Signs URLs of keys below a prefix, without a request.
+    """Signs URLs of objects below a prefix. Signing needs no request to S3.
 
     Args:
         client: An S3 client, see :attr:`Clients.signing_s3 <renditions.aws.clients.Clients.signing_s3>`.
@@ -26,12 +26,12 @@ class Signer:
 
     @property
     def origin(self) -> str:
-        """Return the origin of its URLs: scheme and host. Raise StoreRefused without credentials."""
+        """Return the scheme and host of the signed URLs; raise StoreRefused if there are no credentials."""
         address = urlsplit(self.sign_download("x", 1))
         return f"{address.scheme}://{address.netloc}"
 
     def sign_download(self, key: str, seconds: int, file_name: str | None = None) -> str:
-        """Return a URL that allows reading one object; with a file name, browsers save it.
+        """Return a URL that allows reading one object. If it has a file name, browsers save the object.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         """

@@ -1,8 +1,8 @@
-"""A queue of messages about changes, read as Lambda reads it.
+"""A queue of messages about changes. The worker reads it in the same way as Lambda.
 
-SQS hides a received message from other receivers for the queue's visibility timeout. It redelivers the
-message unless it is deleted before, and moves it to the dead-letter queue after as many deliveries as the
-queue allows.
+SQS hides a received message from other receivers for the queue's visibility timeout. If the receiver doesn't
+delete the message in that time, SQS redelivers it. After as many deliveries as the queue allows, SQS moves
+the message to the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from renditions.errors import QueueFailed, QueueRefused
 from renditions.model.registry import Shared
 
 MAX_BATCH = 10
-"""The most messages of one request to SQS."""
+"""How many messages one request to SQS can have."""
 LONGEST_WAIT_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that is ours until its visibility timeout."""
+    """A received message, hidden from other receivers until its visibility timeout."""
 
     id: str
     receipt: str
@@ -33,7 +33,7 @@ class Received:
     """Which delivery attempt this is, starting at 1."""
 
     def to_record(self) -> dict[str, Any]:
-        """Return the message as one of ``Records`` in the event that Lambda would hand to a function."""
+        """Return the message in the form that Lambda's event has in its ``Records``."""
         return {
             "messageId": self.id,
             "receiptHandle": self.receipt,
@@ -44,7 +44,7 @@ class Received:
 
 
 class Queue:
-    """A queue by its URL, for any number of threads.
+    """The queue at a URL. Any number of threads can use it.
 
     Its methods raise ``QueueFailed`` or ``QueueRefused``.
     """
@@ -54,9 +54,9 @@ class Queue:
         self._url = url
 
     def send(self, bodies: Sequence[str], delay_seconds: int = 0) -> None:
-        """Put up to ten messages, of some hundred kilobytes in total, into the queue.
+        """Put up to ten messages into the queue, of at most some hundred kilobytes in total.
 
-        They can be received after ``delay_seconds``, which are at most 900.
+        Receivers can get them after ``delay_seconds`` (at most 900).
         """
         entries = [
             {"Id": str(number), "MessageBody": body, "DelaySeconds": delay_seconds}
@@ -74,7 +74,8 @@ class Queue:
     ) -> list[Received]:
         """Take up to ``limit`` (1 to 10) messages; wait up to 20 seconds for the first one.
 
-        SQS hides them from others for ``hide_seconds``, or else for the queue's own visibility timeout.
+        SQS hides them from other receivers for ``hide_seconds``; without it, for the queue's own visibility
+        timeout.
         """
         hidden = {} if hide_seconds is None else {"VisibilityTimeout": hide_seconds}
         with self._reported():
@@ -96,7 +97,7 @@ class Queue:
         ]
 
     def delete(self, messages: Sequence[Received]) -> None:
-        """Delete up to ten messages that are done."""
+        """Delete up to ten messages from the queue."""
         entries = [
             {"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(messages)
         ]
@@ -105,7 +106,7 @@ class Queue:
         self._check(answer)
 
     def hide(self, messages: Sequence[Received], seconds: int) -> None:
-        """Hide up to ten messages from others for this long from now; 0 gives them back."""
+        """Hide up to ten messages from other receivers for this long, from now; 0 gives them back."""
         entries = [
             {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
             for number, message in enumerate(messages)
@@ -115,12 +116,12 @@ class Queue:
         self._check(answer)
 
     def _check(self, answer: dict[str, Any]) -> None:
-        """Raise an error if single messages failed although the request as a whole succeeded."""
+        """Raise an error if SQS refused single messages although the request as a whole succeeded."""
         failed = answer.get("Failed", ())
         for entry in failed:
             can_pass = not entry["SenderFault"] or entry["Code"] in PASSING
             why = f"{entry['Code']}: {entry.get('Message', '')}"
-            text = f"{self._url}: {len(failed)} messages were refused: {why}"
+            text = f"{self._url}: the queue refused {len(failed)} messages: {why}"
             raise (QueueFailed if can_pass else QueueRefused)(text)
 
     def _reported(self) -> AbstractContextManager[None]:

@@ -1,20 +1,21 @@
-"""The DynamoDB table: its keys and indexes, and how records and claims are items of it.
+"""The DynamoDB table: its keys, its indexes, and the items that hold records and claims.
 
 A *record* is one item. It has the attributes of :meth:`Record.to_item
-<renditions.model.record.Record.to_item>`, numbers as numbers, and more: ``kind``, by which the records are
-listed, ``order``, since a DynamoDB map has none, and what :data:`BY_STATUS` has for the totals.
+<renditions.model.record.Record.to_item>`, with numbers as numbers, and three kinds of further attributes:
+``kind``, by which the index lists the records; ``order``, because a DynamoDB map has no order; and the
+numbers that :data:`BY_STATUS` needs for the totals.
 
-A *claim* is an item too, because only an item can be written by one writer and refused to all others: see
-:func:`claim_key`. Its attribute ``owner`` is the name of the record that claims ``output_key``. It has no
-attribute of an index, so no query finds it.
+A *claim* is an item too, because only one writer can create an item; DynamoDB refuses it to all others. See
+:func:`claim_key`. Its attribute ``owner`` is the name of the record that claims ``output_key``. A claim has
+no attribute of an index, so no query finds it.
 
-Two indexes, both sparse and eventually consistent (by less than a second, as a rule):
+The table has two indexes. Both are sparse, and both follow the table with a delay, usually under a second:
 
-- :data:`BY_NAME` holds every record's name in order. Its one partition is written to when a record
-  comes or goes, up to 1,000 times a second.
+- :data:`BY_NAME` holds every record's name in order. It has one partition, which DynamoDB writes only when a
+  record is created or deleted, up to 1,000 times a second.
 - :data:`BY_STATUS` holds the records of each status by time, with the attributes that lists show. It has
-  four partitions. ``processing`` is written to twice for each picture, so beyond 500 pictures a
-  second DynamoDB throttles, and the workers slow down to that.
+  four partitions. DynamoDB writes the partition ``processing`` twice for each picture. So above 500 pictures
+  a second DynamoDB throttles, and the workers slow down to that rate.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ KIND = "picture"
 """The value of the attribute ``kind`` of every record."""
 
 CLAIM = "\0claim "
-"""The start of a claim's key, with which no name can start."""
+"""The start of every claim's key. No picture's name can start with it."""
 
 BINDING = "\0binding"
-"""The key of what the catalog belongs to; no name begins so."""
+"""The key of the binding's item. No picture's name can start with it."""
 
 MAX_CLAIMS = 99
-"""How many output keys can be claimed at once: a transaction has at most 100 items, one the record's."""
+"""How many output keys one transaction can claim: it has at most 100 items, and one is the record."""
 
 SHOWN = (
     "reason",
@@ -54,14 +55,14 @@ SHOWN = (
     "rendition_bytes",
     "processing_microseconds",
 )
-"""The further attributes in :data:`BY_STATUS`, for manual queries and for the totals."""
+"""The further attributes in :data:`BY_STATUS`. People's own queries and the totals use them."""
 
 Item = dict[str, dict[str, Any]]
 """Attribute values in DynamoDB's own form: ``{"image_name": {"S": "a.jpg"}, …}``."""
 
 
 def table_schema(key_name: str) -> dict[str, Any]:
-    """Return the arguments of ``CreateTable`` that say what the table's keys and indexes are.
+    """Return the arguments of ``CreateTable`` that define the table's keys and indexes.
 
     Args:
         key_name: The partition key's name, ``catalog.key`` of the pipeline file.
@@ -120,7 +121,7 @@ def item_to_record(item: Item, key_name: str) -> Record:
     """Return the record that :func:`record_to_item` turned into this item.
 
     Raises:
-        ValueError, LookupError, TypeError, AttributeError: it isn't a record's item.
+        ValueError, LookupError, TypeError, AttributeError: The item isn't a record's.
 
     """
     fields = {name: _decode(value) for name, value in item.items()}
@@ -144,7 +145,7 @@ def item_to_binding(item: Item) -> Binding:
 
 
 def row_to_totals(row: Item) -> Totals:
-    """Return the totals of one record from its item in :data:`BY_STATUS`."""
+    """Return the totals of one record from its row in :data:`BY_STATUS`."""
     size_bytes, count, rendition_bytes, microseconds = (
         int(row[name]["N"]) if name in row else 0
         for name in (
@@ -166,7 +167,7 @@ def _encode(value: Any) -> dict[str, Any]:
             return {"L": [_encode(element) for element in value]}
         case dict():
             return {"M": {name: _encode(element) for name, element in value.items()}}
-    raise TypeError(f"{value!r} has no place in a record")
+    raise TypeError(f"expected a value that a record's item can hold, found {value!r}")
 
 
 def _decode(attribute: dict[str, Any]) -> Any:
@@ -182,4 +183,4 @@ def _decode(attribute: dict[str, Any]) -> Any:
             return [_decode(element) for element in value]
         case "M":
             return {name: _decode(element) for name, element in value.items()}
-    raise TypeError(f"a record has no attribute of the type {kind}")
+    raise TypeError(f"expected an attribute of a type that records use, found the type {kind}")

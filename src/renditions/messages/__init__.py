@@ -1,1 +1,1 @@
-"""Messages about pictures: their shapes, what they ask for, and a worker that processes them."""
+"""Messages about pictures: how to decode them, what they ask for, and a worker that processes them."""

@@ -1,18 +1,18 @@
-"""Every shape of message that can carry news of S3 objects -> changes. Pure; nothing is fetched.
+"""Decodes every kind of message that reports changes of S3 objects. Decoding makes no requests.
 
-Services wrap each other's messages: S3 -> SNS -> SQS -> Lambda is a notification in an SNS envelope in an
-SQS record in an event. The decoder removes each envelope wherever it finds one, so it understands any
-nesting, with and without raw delivery. A change is only a hint: what happens depends on the object as it is
-then.
+Services wrap each other's messages. S3 -> SNS -> SQS -> Lambda, for example, gives an event that contains an
+SQS record, which contains an SNS envelope, which contains S3's notification. The decoder removes each
+envelope wherever it finds one, so it understands any nesting, with and without raw delivery. A change is only
+a hint: the worker then reads the object itself and acts on its state.
 
-A reconcile over a queue sends its own messages: one for each picture that differs, and one that says how the
-next call continues, see :mod:`renditions.messages.tick`. They have EventBridge's shape, with this package as
-their source.
+A reconcile over a queue sends its own messages: one for each picture that differs, and one that says where
+the next call continues, see :mod:`renditions.messages.tick`. They have the form of EventBridge's events, with
+this package as their source.
 
-Keys are URL-encoded, with ``+`` for a blank, in S3's own notifications and in S3 Batch Operations, and
-not in EventBridge's events. (For Batch Operations, AWS's example decodes without the ``+``; what S3 sends
-has it, see https://github.com/aws-powertools/powertools-lambda-python/pull/3572. A ``+`` of the key's own
-comes as ``%2B`` either way.)
+Keys are URL-encoded, with ``+`` for a space, in S3's own notifications and in S3 Batch Operations. In
+EventBridge's events they aren't encoded. (AWS's example for Batch Operations doesn't decode the ``+``, but S3
+sends it, see https://github.com/aws-powertools/powertools-lambda-python/pull/3572. If a key itself contains a
+``+``, both send it as ``%2B``.)
 
 Formats:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
@@ -33,11 +33,11 @@ from urllib.parse import unquote_plus
 
 Kind = Literal["created", "removed"]
 Origin = Literal["queue", "batch job", "event"]
-"""The service that waits for an answer: SQS (which messages failed), S3 Batch Operations (each task's
-result), or none."""
+"""The service that waits for an answer. A queue (SQS) needs the list of failed messages, a batch job (S3
+Batch Operations) needs each task's result, and any other event needs no answer."""
 
 _KINDS: dict[str, Kind] = {
-    # S3 notifications: the part before the colon, or the whole name
+    # S3's notifications: the event's name, or its part before the colon
     "ObjectCreated": "created",
     "ObjectRestore:Completed": "created",
     "ObjectRemoved": "removed",
@@ -52,11 +52,11 @@ _KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something happened to an object."""
+    """A change of an object."""
 
     bucket: str
     key: str
-    """As S3 has it, decoded."""
+    """The object's key in S3, not URL-encoded."""
     kind: Kind
     event: str
     """The service's name for it: ``ObjectCreated:Put``, ``Object Deleted``, …"""
@@ -64,20 +64,20 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
-    """A schedule's tick, or where an earlier call of it continues: check every picture."""
+    """A schedule's tick, or its continuation: a request to check every picture."""
 
     after: str = ""
-    """Only names above this one."""
+    """The call checks only the names after this one."""
     counts: Mapping[str, int] | None = None
-    """What the calls before counted, see ``Census.counts``; None where that isn't known."""
+    """The counts of the earlier calls, see ``Census.counts``; None if they aren't known."""
     allowed: Mapping[str, int] = field(default_factory=dict)
-    """How many of what was put off, by ``Held.what``, will be sent, now that everything was counted; empty
-    while the counting goes on."""
+    """How many of the postponed removals and outputs the call may send messages for, by ``Held.what``. Empty
+    until every picture has been counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A known message that needs no work: S3's test event, a changed tag."""
+    """A known message that needs no work, such as S3's test event or a changed tag."""
 
     event: str
 
@@ -94,23 +94,29 @@ Content = Change | SyncRequest | Ignored | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A unit that is acknowledged as one: an SQS message, a task of a batch job, or else the whole event."""
+    """The part of an event that succeeds or fails as a whole.
+
+    It is an SQS message, a task of a batch job, or the whole event of another service.
+    """
 
     id: str
-    """``messageId`` or ``taskId``; empty for a whole event."""
+    """``messageId`` or ``taskId``; empty if it is the whole event."""
     contents: tuple[Content, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A whole event."""
+    """A decoded event of a Lambda call."""
 
     origin: Origin
     messages: tuple[Message, ...]
 
 
 def decode(event: Any) -> Incoming:
-    """Decode the event of a Lambda call. Never raises: see :class:`Unknown`."""
+    """Decode the event of a Lambda call.
+
+    It never raises an error: it returns :class:`Unknown` for a part that it doesn't understand.
+    """
     match event:
         case {"Records": [{"eventSource": "aws:sqs"}, *_] as records}:
             return Incoming("queue", tuple(_decode_record(record) for record in records))
@@ -121,20 +127,20 @@ def decode(event: Any) -> Incoming:
 
 
 def find_bodies(event: Any) -> list[str]:
-    """Return the bodies of the messages that SQS sent in this event; none if another service sent it."""
+    """Return the bodies of the event's SQS messages; an empty list if another service sent the event."""
     if decode(event).origin != "queue":
         return []
     return [record["body"] for record in event["Records"] if isinstance(record.get("body"), str)]
 
 
 def encode_change(bucket: str, key: str, *, is_removal: bool = False) -> str:
-    """Return a message that :func:`decode` reads as a change of this object, or as its removal."""
+    """Return a message about a change or a removal of this object, for :func:`decode`."""
     detail = {"bucket": {"name": bucket}, "object": {"key": key}}
     return _encode("Picture is gone" if is_removal else "Picture differs", detail)
 
 
 def encode_sync(request: SyncRequest) -> str:
-    """Return a message that :func:`decode` reads as this request."""
+    """Return a message with this request, for :func:`decode`."""
     detail = {"after": request.after, "counts": request.counts, "allowed": request.allowed}
     return _encode("Reconcile", {name: value for name, value in detail.items() if value is not None})
 
@@ -161,7 +167,7 @@ def _decode_record(record: Any) -> Message:
 
 
 def _decode_task(task: Any) -> Message:
-    """Decode one task of S3 Batch Operations. Schema 1.0 has the bucket's ARN, 2.0 its name."""
+    """Decode one task of S3 Batch Operations. Schema 1.0 has the bucket's ARN, schema 2.0 its name."""
     match task:
         case {"taskId": str(identifier), "s3Key": str(key), "s3Bucket": str(bucket)}:
             pass
@@ -185,7 +191,7 @@ def _parse(text: str) -> Iterator[Content]:
 
 
 def _unwrap(value: Any) -> Iterator[Content]:
-    """Decode a message, without its envelopes."""
+    """Remove the envelopes of a message and decode its contents."""
     match value:
         case {"Records": [_, *_] as records}:
             for record in records:
@@ -207,7 +213,7 @@ def _unwrap(value: Any) -> Iterator[Content]:
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             yield Ignored("s3:TestEvent")
         case {"version": "1.0" | "2.0", "requestContext": {"apiId": _}}:
-            yield Unknown("a call of an HTTP API, which the API's own function answers")
+            yield Unknown("a call of an HTTP API, which belongs to the API's own function")
         case _:
             yield Unknown(_describe(value))
 
@@ -245,14 +251,14 @@ def _read_own_message(name: str, message: Any) -> Content:
             return Change(bucket, key, "created", name)
         case "Picture is gone", {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}:
             return Change(bucket, key, "removed", name)
-        case _ if name.startswith("Picture "):  # a notice, in the wrong queue
+        case _ if name.startswith("Picture "):  # a notice that was sent to the wrong queue
             return Ignored(name)
         case _:
             return Unknown(_describe(message))
 
 
 def _read_counts(value: Any) -> dict[str, int] | None:
-    """Return numbers by name, or None if it is anything else."""
+    """Return the value if it is a mapping of names to numbers from 0; otherwise None."""
     if not isinstance(value, dict):
         return None
     are_counts = all(type(number) is int and number >= 0 for number in value.values())
@@ -264,11 +270,11 @@ def _make_change(bucket: str, encoded_key: str, kind: Kind, event: str) -> Conte
     try:
         return Change(bucket, unquote_plus(encoded_key, errors="strict"), kind, event)
     except UnicodeDecodeError:
-        return Unknown(f"the key {encoded_key[:200]!r}, which is no URL-encoded UTF-8")
+        return Unknown(f"the key {encoded_key[:200]!r}, which isn't URL-encoded UTF-8")
 
 
 def _describe(value: Any) -> str:
-    """Describe a value so that a reader recognises it."""
+    """Return the value as text, at most 200 characters of it."""
     try:
         text = value if isinstance(value, str) else json.dumps(value, default=str)
     except RecursionError:

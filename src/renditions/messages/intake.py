@@ -1,4 +1,4 @@
-"""What messages ask of one pipeline, and when they are redelivered: the same for functions and workers."""
+"""Decides what a message asks for, and whether it needs redelivery. Functions and workers both use this."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from renditions.model.places import S3Place
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Something happened to a picture of this pipeline."""
+    """A change of a picture of this pipeline."""
 
     name: str
     event: str
-    """What the service called it; see :class:`~renditions.messages.events.Change`."""
+    """The service's name for the change; see :class:`~renditions.messages.events.Change`."""
     is_removal: bool = False
-    """Whether it names a deletion: then a missing picture is taken for a deleted one."""
+    """Whether the message reports a deletion. If so, the worker treats a missing picture as deleted."""
 
     @property
     def ask(self) -> Ask:
-        """What the message asks for its picture."""
+        """What the message allows the worker to do with the picture."""
         return ALLOWED if self.is_removal else PLAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Nothing can be done with it, now or later: the caller must report it."""
+    """A message that can't be processed, now or later. The caller must report it."""
 
     why: str
 
@@ -37,12 +37,12 @@ Task = Picture | SyncRequest | Ignored | Refused
 
 
 def read_task(content: Content, place: S3Place) -> Task:
-    """Return what one part of a message asks of the pipeline whose pictures land in ``place``."""
+    """Return what one part of a message asks for. ``place`` is where the pipeline's pictures are uploaded."""
     match content:
         case Change(_, text) | SyncRequest(text) if not _is_unicode(text):
             return Refused(f"expected a name of Unicode text, found {text!r}")
         case Change(place.bucket, place.prefix, _, event):
-            return Ignored(event)  # what consoles make where they make a folder
+            return Ignored(event)  # a console creates such an empty object for a folder
         case Change(bucket, key, kind, event) if bucket == place.bucket and key.startswith(place.prefix):
             return Picture(key.removeprefix(place.prefix), event, kind == "removed")
         case Change(bucket, key):
@@ -54,7 +54,7 @@ def read_task(content: Content, place: S3Place) -> Task:
 
 
 def _is_unicode(text: str) -> bool:
-    """Return whether a text can be encoded: JSON can have half a surrogate pair."""
+    """Return whether the text can be encoded. JSON allows half a surrogate pair, which can't."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -63,6 +63,6 @@ def _is_unicode(text: str) -> bool:
 
 
 def needs_redelivery(outcome: Outcome) -> bool:
-    """Return whether the message must be redelivered, until it ends in the dead-letter queue."""
+    """Return whether the queue must redeliver the message, or in the end move it to the dead-letter queue."""
     is_given_up = outcome.record is not None and outcome.record.status == "failed"
     return outcome.again_after is not None or outcome.result == "failed" or is_given_up

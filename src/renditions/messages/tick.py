@@ -1,15 +1,16 @@
-"""A schedule's tick over a queue: a reconcile in any number of calls, each started by a message of the last.
+"""A schedule's tick over a queue: a reconcile in several calls. Each call sends the message for the next.
 
-A listing only implies that a picture is gone, so the guard decides about removals, and it decides about a
-whole run. No call sees a whole run: the counts of each go on to the next in its message.
+A picture that is missing from a listing isn't surely deleted, so the guard decides about removals. It decides
+about a whole run. One call sees only a part of the run, so each call's message passes the counts on:
 
-    count    send a message for each picture that differs, except for those that the guard decides about:
-             removals, and outputs to make again although their picture stayed the same
-    judge    once everything was counted; what is held back is kept in the catalog, for a person to allow
-    finish   go over the plan again, and send a message for each of what was put off and is allowed
+    count    Send a message for each picture that differs. Postpone those that the guard decides about:
+             removals, and outputs to make again although their picture stayed the same.
+    judge    When every picture has been counted, let the guard decide. The catalog keeps the removals and
+             outputs that the guard holds back, so that a person can allow them.
+    finish   Go over the plan again, and send a message for each postponed picture that the guard allowed.
 
-What a message of the finish allows is limited to the number that was judged. If the source loses more
-meanwhile, or if the message is delivered a week later, the rest waits for the next tick.
+The finish sends at most as many messages as the guard allowed. If more pictures disappear in the meantime, or
+if the message arrives a week later, the other pictures wait for the next tick.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from renditions.model.binding import Held
 from renditions.model.places import S3Place
 
 SEND_AT_ONCE = 10
-"""How many messages are sent in one request: as many as SQS takes."""
+"""How many messages one request sends: as many as SQS accepts."""
 
 _NOTHING_TO_DO = ("keep", "hold", "unreadable")
 
@@ -35,38 +36,38 @@ Send = Callable[[Sequence[str]], None]
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """How far one call of a tick got."""
+    """The result of one call of a tick."""
 
     sent: int
-    """How many pictures got a message."""
+    """How many pictures this call sent a message for."""
     next: SyncRequest | None = None
-    """What another call was asked to do."""
+    """The request that this call sent to the next call; None if there is no next call."""
     held: tuple[Held, ...] = ()
-    """What the guard held back, where this call judged."""
+    """The removals and outputs that the guard held back; empty unless this call let the guard decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What a call of a tick needs."""
+    """Runs the calls of a schedule's tick."""
 
     plan: Callable[[str], Iterator[Difference]]
-    """Plans all names above one."""
+    """Plans the pictures whose names come after the given name."""
     guard: Guard
     place: S3Place
-    """Where the pictures land."""
+    """Where the pictures are uploaded."""
     send: Send
     keep_held: Callable[[Sequence[Held]], None]
-    """Keeps in the catalog what a whole run held back, and sends notices about it."""
+    """Stores in the catalog the removals and outputs that a whole run held back, and sends notices."""
     clock: Callable[[], datetime]
 
     def run(self, request: SyncRequest, has_time: Callable[[], bool]) -> Ticked:
-        """Do as much of the request as the time allows, and send what continues it.
+        """Do as much of the request as the time allows, and send a message that continues it.
 
-        It checks at least one name, so that each call gets further than the one before it. If it fails on
-        the way, a restart does no harm: the second delivery of a message finds the work done.
+        Each call checks at least one name, so it gets further than the call before. If a call fails, it can
+        run again: a picture whose message is delivered twice is already done the second time.
 
         Args:
-            request: The tick, or what an earlier call of it sent.
+            request: The tick, or the request that an earlier call sent.
             has_time: Returns whether there is time to check one more name and to send ten messages.
 
         """
@@ -74,7 +75,7 @@ class Tick:
 
     def _count(self, request: SyncRequest, has_time: Callable[[], bool]) -> Ticked:
         census = self.guard.open_census(request.counts or {})
-        # Before there were counts, a message said only where to continue: a part of a run can't be judged.
+        # Earlier versions sent no counts, only where to continue. The guard can't judge a part of a run.
         is_whole = request.counts is not None or not request.after
         batch = _Batch(self.send)
         for difference in self.plan(request.after):
@@ -87,7 +88,7 @@ class Tick:
         return self._judge(census, batch) if is_whole else batch.end()
 
     def _judge(self, census: Census, batch: _Batch) -> Ticked:
-        """Decide about what was put off, and send a message that allows what isn't held back."""
+        """Let the guard decide about the postponed pictures, and send a message with the allowed numbers."""
         held: list[Held] = []
         allowed: dict[str, int] = {}
         for what, count, why_held in (
@@ -120,14 +121,14 @@ class Tick:
 
 
 def _put_off_as(difference: Difference) -> str | None:
-    """Return what the guard calls a difference that it decides about."""
+    """Return the guard's name for a postponed difference; None if the guard doesn't decide about it."""
     if difference.action == "hold":
         return "removals"
     return "output" if difference.is_restore and difference.action not in _NOTHING_TO_DO else None
 
 
 class _Batch:
-    """Messages on their way into the queue, ten in each request."""
+    """Sends messages to the queue, ten in each request."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -135,7 +136,7 @@ class _Batch:
         self._sent = 0
 
     def add(self, body: str) -> None:
-        """Send a message for a picture, with the next ones."""
+        """Add a picture's message, and send a request when ten have come together."""
         self._bodies.append(body)
         self._sent += 1
         if len(self._bodies) == SEND_AT_ONCE:
@@ -143,7 +144,7 @@ class _Batch:
             self._bodies = []
 
     def end(self, following: SyncRequest | None = None) -> Ticked:
-        """Send what is left, and last the message that continues."""
+        """Send the remaining messages, and after them the message for the next call."""
         last = [encode_sync(following)] if following else []
         if self._bodies or last:
             self._send([*self._bodies, *last])

@@ -1,9 +1,9 @@
-"""A worker: takes a queue's messages and processes them as the function on Lambda does.
+"""A worker: takes messages from a queue and processes them like the function on Lambda.
 
-The worker hides a message from others while it processes it, for a short time that it renews until the
-pictures are done. So the messages of a killed worker are redelivered soon. The worker deletes messages that
-are done. A failed message is redelivered, later each time, until the queue moves it to its dead-letter
-queue.
+While the worker processes a message, it hides the message from other workers. It hides it for a short time,
+and renews that until the pictures are done. So the queue soon redelivers the messages of a killed worker. The
+worker deletes each message that is done. The queue redelivers a failed message, after a longer pause each
+time, until it moves the message to its dead-letter queue.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RENEW_AT_ONCE = 10
-"""The most messages of one request: as many as SQS takes."""
+"""How many messages one request renews: as many as SQS accepts."""
 
 MOST_DOUBLINGS = 10
 """How often a pause doubles before it stays the same."""
@@ -40,26 +40,26 @@ MOST_DOUBLINGS = 10
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The times that a worker waits, in seconds."""
+    """The worker's waiting times, in seconds."""
 
     poll: int = 5
-    """How long a request waits for a message; a stop may take as long."""
+    """How long a request waits for a message. Stopping the worker can take as long."""
     hold: int = 120
-    """How long a message stays hidden while it is being processed, from the last renewal."""
+    """How long a message in progress stays hidden after each renewal."""
     beat: float = 30.0
-    """How often the worker renews that."""
+    """The time between two renewals."""
     first_pause: int = 30
-    """How long a message stays hidden after it failed once; twice as long after each further delivery."""
+    """How long a message stays hidden after its first failure. Each further failure doubles the time."""
     longest_pause: int = 900
     longest_silence: int = 60
-    """The longest wait before an unreachable queue is asked again."""
+    """The longest wait before the worker calls an unreachable queue again."""
 
     def pause_after(self, deliveries: int) -> int:
-        """Return how long to hide a message that failed at this delivery, from 1."""
+        """Return how long to hide a message that failed at this delivery, counted from 1."""
         return int(min(self.first_pause * 2 ** min(deliveries - 1, MOST_DOUBLINGS), self.longest_pause))
 
     def silence_after(self, attempt: int) -> int:
-        """Return how long to wait after this failed attempt to reach the queue, from 0."""
+        """Return how long to wait after this failed attempt to reach the queue, counted from 0."""
         return int(min(2 ** min(attempt, MOST_DOUBLINGS), self.longest_silence))
 
 
@@ -84,7 +84,7 @@ class Held:
 
     @contextmanager
     def renewed(self) -> Iterator[None]:
-        """Renew in a separate thread until the context is left."""
+        """Renew the messages in a separate thread until the ``with`` block ends."""
         over = threading.Event()
         thread = threading.Thread(target=self._beat, args=(over,), name="renewals")
         thread.start()
@@ -102,35 +102,36 @@ class Held:
                     try:
                         self._queue.hide(messages[start : start + RENEW_AT_ONCE], self._times.hold)
                     except QueueFailed as error:
-                        log.warning("%s; other workers may get the messages in progress", error)
+                        log.warning("%s. Other workers may receive the messages in progress.", error)
 
 
 @dataclass(frozen=True)
 class Worker:
-    """Processes a queue's messages, several at a time. It takes only messages that it starts at once."""
+    """Processes a queue's messages, several at a time. It receives only as many as it can start at once."""
 
     queue: Queue
     place: S3Place
-    """Where the pictures land."""
+    """Where the pictures are uploaded."""
     process: Process
-    """Processes one name; called from several threads."""
+    """Processes the picture of one name. Several threads call it."""
     tick: Tick
-    """Does what a schedule's tick asks for."""
+    """Processes a schedule's tick."""
     threads: int
-    """How many messages are processed at once."""
+    """How many messages the worker processes at the same time."""
     on_outcome: Callable[[Outcome], None]
-    """Gets the outcome of each picture, in one thread at a time."""
+    """Receives the outcome of each picture. Only one thread at a time calls it."""
     times: Times = Times()
     _telling: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set, and then finish the messages in progress.
+        """Process messages until ``stop`` is set, and then finish the messages in progress.
 
-        An unreachable queue is asked again after growing pauses.
+        If the queue is unreachable, the worker tries again after growing pauses.
 
         Raises:
             QueueRefused: The queue can't be used until a person changes something.
-            Superseded: Another version of the pipeline file is in force; messages in progress are given back.
+            Superseded: Another version of the pipeline file is in force. The worker gives the messages in
+                progress back to the queue.
 
         """
         held = Held(self.queue, self.times)
@@ -147,7 +148,7 @@ class Worker:
                     running.add(executor.submit(self._handle, message, held, stop))
 
     def _receive(self, limit: int, stop: threading.Event) -> list[Received]:
-        """Return messages; none if ``stop`` was set meanwhile."""
+        """Return messages from the queue; an empty list if ``stop`` is set."""
         for attempt in itertools.count():
             try:
                 received = self.queue.receive(limit, self.times.poll, self.times.hold)
@@ -158,7 +159,7 @@ class Worker:
                 if not error.retryable:
                     raise
                 pause = self.times.silence_after(attempt)
-                log.warning("%s; trying again in %d seconds", error, pause)
+                log.warning("%s. Trying again in %d seconds.", error, pause)
                 stop.wait(pause)
             else:
                 return received
@@ -167,7 +168,7 @@ class Worker:
         return []
 
     def _handle(self, message: Received, held: Held, stop: threading.Event) -> None:
-        """Do what the message asks for; then delete it, or have it redelivered."""
+        """Process the message; then delete it, or let the queue redeliver it."""
         (decoded,) = decode({"Records": [message.to_record()]}).messages
         try:
             outcomes = [self._work(read_task(content, self.place), stop) for content in decoded.contents]
@@ -183,21 +184,21 @@ class Worker:
             else:
                 self.queue.delete([message])
         except QueueFailed as error:
-            log.warning("%s; the message will be redelivered", error)
+            log.warning("%s. The queue will redeliver the message.", error)
         with self._telling:
             for outcome in outcomes:
                 if outcome.name:
                     self.on_outcome(outcome)
 
     def _give_back(self, message: Received) -> None:
-        """Let another worker have the message at once."""
+        """Make the message visible, so that another worker can receive it at once."""
         try:
             self.queue.hide([message], 0)
         except QueueFailed as error:
-            log.warning("%s; the message will be redelivered later", error)
+            log.warning("%s. The queue will redeliver the message later.", error)
 
     def _work(self, task: Task, stop: threading.Event) -> Outcome:
-        """Do one thing that a message asks for, and return its outcome."""
+        """Do one task of a message, and return its outcome."""
         try:
             match task:
                 case Picture(name):
@@ -209,9 +210,9 @@ class Worker:
         except Superseded:
             raise
         except RenditionsError as error:
-            log.error("%s", error)  # noqa: TRY400 - it says what was expected and what was found
+            log.error("%s", error)  # noqa: TRY400 - the message says enough without a traceback
         except Exception:
-            # Any error: it doesn't concern the other messages.
+            # Catch any error, because the other messages must still be processed.
             log.exception("%s failed unexpectedly", task)
         else:
             return Outcome("", "unchanged")
@@ -219,16 +220,16 @@ class Worker:
 
     def _tick(self, request: SyncRequest, stop: threading.Event) -> None:
         ticked = self.tick.run(request, lambda: not stop.is_set())
-        log.info("%d pictures differ%s", ticked.sent, ", to be continued" if ticked.next else "")
+        log.info("%d pictures differ%s", ticked.sent, "; the check continues" if ticked.next else "")
         for held in ticked.held:
             log.error("%s held back for %d pictures: %s", held.what, held.count, held.why)
 
 
 def _seconds_until_again(outcome: Outcome) -> int:
-    """Return how long the picture asks to wait, in whole seconds.
+    """Return how many seconds to wait before the picture can be processed again.
 
-    If another worker holds it, that is until the lease ends. An earlier redelivery would be in vain, and
-    the queue allows only a few:
+    If another worker holds the picture, that is until its lease ends. An earlier redelivery would fail again,
+    and the queue allows only a few:
 
         A  takes the lease …killed…                          the lease ends
         B                    waits, waits, dead-letter queue         :

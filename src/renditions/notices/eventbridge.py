@@ -1,6 +1,6 @@
 """Notices through an EventBridge bus.
 
-Rules of the bus get :meth:`Notice.to_item <renditions.model.record.Notice.to_item>` as an event's detail.
+An event's detail is :meth:`Notice.to_item <renditions.model.record.Notice.to_item>`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from renditions.model.record import Notice
 from renditions.model.registry import Shared
 
 SOURCE = "renditions"
-"""The ``source`` of our events, by which rules of EventBridge choose them."""
+"""The ``source`` of every event. Rules of EventBridge select the events by it."""
 
 
 class EventBridgeNotifier:
@@ -45,7 +45,7 @@ class EventBridgeNotifier:
         }
         with reported(f"events:{self._bus}", passing=NotifyFailed, lasting=NotifyRefused):
             (result,) = self._client.put_events(Entries=[entry])["Entries"]
-        # The call as a whole succeeds even if its one entry is refused.
+        # The call as a whole succeeds even if EventBridge refuses its only entry.
         if code := result.get("ErrorCode"):
             can_pass = code in PASSING or code in ("InternalFailure", "InternalException")
             message = f"events:{self._bus}: {code}: {result.get('ErrorMessage', '')}"

@@ -15,7 +15,7 @@ class LogNotifier:
     """Writes each notice as a line of the program's log: the target ``log:``."""
 
     def send(self, notice: Notice | HeldNotice) -> None:
-        """Log the notice: the picture, its outcome, and the reason or the renditions; or what is held."""
+        """Log the picture, its outcome, and its renditions or the reason; or the held removals or outputs."""
         if isinstance(notice, HeldNotice):
             log.warning("%s", notice.held.describe())
             return

@@ -1,7 +1,7 @@
 """Notices through an SNS topic.
 
-Programs get :meth:`Notice.to_item <renditions.model.record.Notice.to_item>` as JSON. People who subscribed by
-e-mail or SMS get sentences.
+Programs receive :meth:`Notice.to_item <renditions.model.record.Notice.to_item>` as JSON. People who
+subscribed by e-mail or SMS receive sentences.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from renditions.model.record import Notice
 from renditions.model.registry import Shared
 
 MAX_SUBJECT_LENGTH = 100
-"""The longest subject that SNS takes, in characters; ASCII only."""
+"""The longest subject that SNS accepts, in characters. A subject is ASCII only."""
 MAX_SMS_BYTES = 1600
 
 
 class SnsNotifier:
     """A :class:`~renditions.core.notify.Notifier` that publishes to a topic: the target ``sns:ARN``.
 
-    The message attribute ``event`` is ``done``, ``rejected``, ``failed``, ``removals_held`` or
-    ``output_held``, for filter policies.
+    Each message has the attribute ``event``, for filter policies: ``done``, ``rejected``, ``failed``,
+    ``removals_held`` or ``output_held``.
     """
 
     def __init__(self, client: Any, topic: str) -> None:
