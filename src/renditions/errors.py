@@ -1,36 +1,36 @@
-"""The tree of errors, and what each means to a terminal, a client of the API and a program.
+"""The tree of errors, with an exit code, an HTTP status and a code for programs for each of them.
 
     RenditionsError
     ├── UsageError            the call is wrong: an unknown name, a missing argument
     ├── PipelineError         the pipeline file is wrong; carries every problem found in it
-    ├── Rejected              the picture can't become what is declared: trying again can't help
+    ├── Rejected              the declared renditions can't be made from the picture: don't try again
     │   ├── NotAccepted         it breaks a rule of [accept]
-    │   ├── Undecodable         it is damaged, or no picture
+    │   ├── Undecodable         it is damaged, or isn't a picture
     │   ├── Archived            it must be restored before it can be read
-    │   ├── Unrenderable        it is valid, but can't become what is declared
-    │   ├── KeyRefused          its key can't exist in the store
+    │   ├── Unrenderable        it is valid, but a rendition can't be made from it
+    │   ├── KeyRefused          the store can't hold an object with its key
     │   ├── KeyTaken            its output's key belongs to another picture
     │   └── ForeignOutput       its output's key holds a file that Renditions didn't write
-    ├── Failed                something around the picture broke
+    ├── Failed                something other than the picture failed
     │   ├── RenderTimedOut      a picture took longer than its time limit
-    │   ├── WorkerDied          a worker process ended while it held a picture
+    │   ├── WorkerDied          a worker process ended while it processed a picture
     │   ├── StoreFailed         a call to a store failed
-    │   │   └── StoreRefused      and won't until a person changes something
+    │   │   └── StoreRefused      it fails until a person changes something
     │   ├── CatalogFailed       a call to the catalog failed
-    │   │   ├── CatalogTooNew     a newer version wrote it
-    │   │   └── CatalogRefused    it won't until a person changes something
+    │   │   ├── CatalogTooNew     a newer version of Renditions wrote the catalog
+    │   │   └── CatalogRefused    it fails until a person changes something
     │   ├── QueueFailed         a call to a queue failed
-    │   │   └── QueueRefused      and won't until a person changes something
+    │   │   └── QueueRefused      it fails until a person changes something
     │   └── NotifyFailed        a notice couldn't be delivered
-    │       └── NotifyRefused     and can't be until a person changes something
+    │       └── NotifyRefused     it can't be delivered until a person changes something
     ├── BindingRefused        the catalog belongs to another pipeline file, source or deployment
-    ├── CatalogLost           the catalog is empty, and the outputs are there: adopt them first
+    ├── CatalogLost           the catalog is empty, but the outputs exist: adopt them first
     ├── Superseded            a newer pipeline is in force: this process must not write any more
     └── Conflict              another process changed the record or object meanwhile: read it again
 
 Each class carries four facts: ``code``, a short name for programs that never changes; ``exit_code``
 for a terminal; ``http_status`` for the API; and ``retryable``: whether the same call can succeed later
-with nothing changed by a person. ``docs/errors.md`` lists them, with the first line of each docstring.
+although no person changes anything. ``docs/errors.md`` lists them, with the first line of each docstring.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ class UsageError(RenditionsError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a pipeline file."""
+    """One fault in a pipeline file."""
 
     place: str
-    """Where: a dotted path such as ``renditions.thumb.width``; empty for the file as a whole."""
+    """The field's dotted path, such as ``renditions.thumb.width``; empty if the whole file is wrong."""
     expected: str
     found: str
 
@@ -72,7 +72,7 @@ class Problem:
 class PipelineError(RenditionsError):
     """The pipeline file can't be used.
 
-    ``problems`` has all of its faults, in the file's order.
+    ``problems`` lists every fault, in the order of the file.
     """
 
     code = "invalid-pipeline"
@@ -86,7 +86,7 @@ class PipelineError(RenditionsError):
 
 
 class Rejected(RenditionsError):
-    """The picture can't become what is declared, now or later."""
+    """The declared renditions can't be made from this picture, now or later."""
 
     code = "rejected"
     http_status = 422
@@ -99,7 +99,7 @@ class NotAccepted(Rejected):
 
 
 class Undecodable(Rejected):
-    """The file is damaged, or is no picture in a known format."""
+    """The file is damaged, or isn't a picture in a known format."""
 
     code = "source-unreadable"
 
@@ -111,7 +111,7 @@ class Archived(Rejected):
 
 
 class Unrenderable(Rejected):
-    """The picture is valid but can't become this rendition, by a limit of the format for example."""
+    """The picture is valid, but a rendition can't be made from it, for example because it is too wide."""
 
     code = "unrenderable"
 
@@ -129,7 +129,10 @@ class KeyTaken(Rejected):
     http_status = 409
 
     def __init__(self, key: str, owner: str) -> None:
-        super().__init__(f"the output {key!r} belongs to {owner!r}")
+        super().__init__(
+            f"the output key {key!r} belongs to {owner!r}. Rename one of the two pictures, or change the "
+            "rendition's key"
+        )
         self.key = key
         self.owner = owner
 
@@ -149,7 +152,7 @@ class ForeignOutput(Rejected):
 
 
 class Failed(RenditionsError):
-    """Something around the picture broke."""
+    """Something other than the picture failed: a store, the catalog, a queue or a worker."""
 
     code = "failed"
     http_status = 503
@@ -163,7 +166,7 @@ class RenderTimedOut(Failed):
 
 
 class WorkerDied(Failed):
-    """A worker process ended while it held a picture."""
+    """A worker process ended while it processed a picture."""
 
     code = "worker-died"
 
@@ -175,7 +178,7 @@ class StoreFailed(Failed):
 
 
 class StoreRefused(StoreFailed):
-    """A store refuses until a person changes something: no permission, no such bucket."""
+    """A store refuses the call until a person changes something: no permission, or no such bucket."""
 
     code = "store-refused"
     retryable = False
@@ -196,7 +199,7 @@ class CatalogTooNew(CatalogFailed):
 
 
 class CatalogRefused(CatalogFailed):
-    """The catalog refuses until a person changes something: no permission, no such table."""
+    """The catalog refuses the call until a person changes something: no permission, or no such table."""
 
     code = "catalog-refused"
     retryable = False
@@ -209,7 +212,7 @@ class QueueFailed(Failed):
 
 
 class QueueRefused(QueueFailed):
-    """A queue refuses until a person changes something: no permission, no such queue."""
+    """A queue refuses the call until a person changes something: no permission, or no such queue."""
 
     code = "queue-refused"
     retryable = False
@@ -222,7 +225,7 @@ class NotifyFailed(Failed):
 
 
 class NotifyRefused(NotifyFailed):
-    """A notice can't be delivered until a person changes something: no permission, no such topic."""
+    """A notice can't be delivered until a person changes something: no permission, or no such topic."""
 
     code = "notice-refused"
     retryable = False
@@ -237,7 +240,7 @@ class BindingRefused(RenditionsError):
 
 
 class CatalogLost(RenditionsError):
-    """The catalog is empty, and most wanted outputs are files that it doesn't know."""
+    """The catalog is empty, but most of the wanted output keys already hold files."""
 
     code = "catalog-lost"
     exit_code = 3
@@ -253,7 +256,7 @@ class Superseded(RenditionsError):
 
 
 class Conflict(RenditionsError):
-    """Another process changed the record or object since it was read."""
+    """Another process changed the record or object after this one read it."""
 
     code = "changed-meanwhile"
     http_status = 409

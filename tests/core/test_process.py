@@ -392,7 +392,10 @@ def test_the_later_of_two_pictures_with_one_key_is_rejected_naming_the_earlier(w
     record = world.catalog.get("b/photo.jpg")
     assert record
     assert record.status == "rejected"
-    assert record.reason == "the output 'thumb_photo.jpg' belongs to 'a/photo.jpg'"
+    assert record.reason == (
+        "the output key 'thumb_photo.jpg' belongs to 'a/photo.jpg'. Rename one of the two pictures, or "
+        "change the rendition's key"
+    )
     assert record.blocked_by == "a/photo.jpg"
     world.check_promise()
 

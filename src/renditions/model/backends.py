@@ -1,8 +1,8 @@
 """The registry of stores, catalogs and notifiers: one entry for each kind of URL.
 
-A new kind is one module with an opener, and one entry here. The checks of pipeline files, the runtime, the
-bundle and the function's environment all read these tables. Nothing that an entry names is imported before
-it is opened.
+To add a kind, write one module with an opener and add one entry here. The checks of pipeline files, the
+runtime, the bundle and the function's environment all read these tables. An entry's module is imported only
+when a URL of its kind is opened.
 """
 
 from __future__ import annotations
@@ -13,29 +13,32 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The facts about one kind of URL before it is opened."""
+    """One kind of URL: its pattern, its opener, and the facts that are known without opening it."""
 
     prefix: str
     """The prefix of its URLs; empty for paths."""
     form: str
-    """How a person writes it."""
+    """How a person writes such a URL: the text for messages."""
     pattern: str
-    """A regular expression of the whole URL, in the dialect that JSON Schema shares with Python."""
+    """A regular expression for the whole URL, in the dialect that JSON Schema shares with Python."""
     opener: str
-    """The ``"module:function"`` that opens it; the table says with what arguments."""
+    """The function that opens such a URL, as ``"module:function"``; its table says with which arguments."""
     extra: str | None = None
     """The extra of this package that it needs."""
     modules: tuple[str, ...] = ()
-    """The top-level modules that the extra brings."""
+    """The top-level modules that the extra installs."""
     runs_on_lambda: bool = True
     libraries: tuple[str, ...] = ()
-    """What a function's bundle must hold for it, by names on PyPI. botocore is part of Lambda's runtime."""
+    """The libraries that a function's bundle must contain for it, by their names on PyPI.
+
+    botocore isn't among them, since Lambda's runtime has it.
+    """
     variable: str | None = None
-    """The environment variable that can name a target of this kind: it holds what follows the prefix."""
+    """The environment variable that can name a target of this kind: its value is a URL without the prefix."""
     own_attributes: frozenset[str] = frozenset()
-    """Of a catalog: the attributes that it keeps beside those of a record."""
+    """For a catalog: the attributes that it stores in addition to those of a record."""
     most_renditions: int | None = None
-    """Of a catalog: how many renditions a picture can have."""
+    """For a catalog: how many renditions a picture can have. None: there is no limit."""
 
 
 STORES = (
@@ -55,7 +58,10 @@ STORES = (
         runs_on_lambda=False,
     ),
 )
-"""``opener(place, output, shared) -> Store``; ``output`` says how to write there, None for a source."""
+"""``opener(place, output, shared) -> Store``
+
+``output`` declares how outputs are written to the store. It is None for a source.
+"""
 
 CATALOGS = (
     Backend(
@@ -83,13 +89,13 @@ CATALOGS = (
                 "processing_microseconds",
             }
         ),
-        most_renditions=99,  # their keys are claimed in one transaction of 100 items, one the record's
+        most_renditions=99,  # a transaction has at most 100 items: the record, and one for each output key
     ),
 )
 """``opener(declared, directory, shared, *, read_only, folding) -> AbstractContextManager[Catalog]``
 
-With ``read_only``, a missing catalog isn't created: an empty one takes its place. ``folding`` returns
-how the output store compares keys.
+With ``read_only``, the opener doesn't create a missing catalog, but returns an empty one that isn't stored.
+``folding()`` returns how the output store compares keys.
 """
 
 NOTIFIERS = (
@@ -121,19 +127,25 @@ QUEUE = Backend(
 
 
 OWNER = "renditions.local.owners:Owner"
-"""The owner of leases if the catalog is a file, which can check other owners: ``OWNER(folder)``"""
+"""The class of lease owners for a catalog in a file: ``OWNER(folder)``. It can check if other owners live."""
 
 
 LISTING = "renditions.local.listing:listed"
-"""Lists a store in which one request lists many objects: ``listed(store) -> AbstractContextManager[Look]``"""
+"""``listed(store) -> AbstractContextManager[Look]``
+
+Lists a whole store, so that looking up a key needs no request. Use it where one request lists many objects.
+"""
 
 
 def spell_forms(table: Sequence[Backend]) -> str:
-    """Return how a person can write the URLs of a table: ``"log:", "sns:ARN" or "events:BUS"``."""
+    """Return a list for people of the URLs in a table, such as ``"log:", "sns:ARN" or "events:BUS"``."""
     *others, last = (backend.form for backend in table)
     return f"{', '.join(others)} or {last}" if others else last
 
 
 def join_patterns(table: Sequence[Backend]) -> str:
-    r"""Return a regular expression of every URL of a table; Python's ``$`` alone lets a ``\n`` follow."""
+    r"""Return a regular expression that matches any URL of a table.
+
+    It ends in ``(?!\n)$``, because Python's ``$`` alone also matches before a final ``\n``.
+    """
     return rf"^({'|'.join(backend.pattern for backend in table)})(?!\n)$"

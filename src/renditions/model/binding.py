@@ -20,16 +20,21 @@ class Held:
     """Work that a run held back, and the reason."""
 
     what: str
-    """``removals``, ``renditions`` (outputs of those that are no longer declared) or ``output``."""
+    """The kind of work, one of these:
+
+    removals      deleting the records and outputs of missing pictures
+    renditions    deleting the outputs of renditions that are no longer declared
+    output        making missing outputs again
+    """
     count: int
     """How many pictures it concerns."""
     why: str
     since: datetime
     owed: tuple[str, ...] = ()
-    """The targets whose notice about it isn't sent yet, by their fingerprints."""
+    """The fingerprints of the targets that must still get the notice about it."""
 
     def describe(self) -> str:
-        """Return a sentence for people, without what to do about it."""
+        """Return a sentence for people. It doesn't say what to do about it."""
         if self.what == "removals":
             return f"The removal of {self.count:,} missing pictures is held back: {self.why}."
         if self.what == "renditions":
@@ -46,7 +51,7 @@ HeldEvent = Literal["removals_held", "output_held"]
 
 @dataclass(frozen=True, slots=True)
 class HeldNotice:
-    """The message that a run began to hold something back; every target gets it, whatever its ``on``."""
+    """The notice that a run began to hold work back. Every target gets it, regardless of its ``on``."""
 
     held: Held
 
@@ -57,11 +62,11 @@ class HeldNotice:
 
     @property
     def timestamp(self) -> datetime:
-        """Return when it was first held."""
+        """Return when a run first held it back."""
         return self.held.since
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form: the event, how many pictures it concerns, why, and since when."""
+        """Return the JSON form: the event, the number of pictures, the reason and the start time."""
         held = self.held
         return {
             "event": self.event,
@@ -76,13 +81,16 @@ class Binding:
     """The binding of one catalog."""
 
     catalog_id: str
-    """Drawn at random when the catalog is made: the marks in its source and its outputs carry it."""
+    """A random id, chosen when the catalog gets its binding. Each of its outputs is marked with it."""
     pipeline_file: str
     """The pipeline file's name, without its folder."""
     source: str
-    """The source store as the file spells it, after the environment: a copied project stays valid."""
+    """The source store as the file spells it, or as an environment variable does that overrides the file.
+
+    A relative folder stays relative, so that a copied project stays valid.
+    """
     output: str
-    """The output store, likewise."""
+    """The output store, spelled in the same way."""
     generation: str
     """The fingerprint of the pipeline that a person or a deployment applied last."""
     generation_number: int = 1
@@ -92,13 +100,13 @@ class Binding:
     is_deployed: bool = False
     """Whether that deployment set the generation in force; otherwise a person did."""
     former_outputs: tuple[str, ...] = ()
-    """Output stores that this catalog used before, where objects may be left."""
+    """Output stores that this catalog used before, which may still hold its objects."""
     held: tuple[Held, ...] = ()
     """Work that the last full run held back."""
     schema: int = 1
     """The version of this form; a catalog with a higher one is refused."""
     revision: int = 0
-    """Counts the writes; each write is conditional on it (0: there is none yet)."""
+    """The number of writes so far; each write is conditional on it. 0: no binding is stored yet."""
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""

@@ -1,7 +1,7 @@
 """The types of a pipeline file's fields: their limits and words, as annotations.
 
-``pipeline_file`` reads files by them and ``pipeline_file.schema`` makes the JSON Schema from them. Only the
-standard library is needed here, so that a deployed function can do without the validator.
+``pipeline_file`` checks files against them, and ``pipeline_file.schema`` makes the JSON Schema from them.
+This module needs only the standard library, so a deployed function doesn't need msgspec.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """An annotation: a text's regular expression, and a description of it."""
+    """An annotation: a regular expression that a text must match, and its description for people."""
 
     regex: str
-    """It ends in ``(?!\\n)$``, since Python's ``$`` alone lets a line break follow."""
+    """It ends in ``(?!\\n)$``, because Python's ``$`` alone also matches before a final line break."""
     expected: str
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """An annotation: a key template of these fields, with no part that a key can't have."""
+    """An annotation: a key template with these fields, whose parts are all allowed in a key."""
 
     fields: tuple[str, ...]
 
     @property
     def regex(self) -> str:
-        """A regular expression of the whole template, in the dialect that JSON Schema shares with Python."""
+        """A regular expression for the whole template, in the dialect that JSON Schema shares with Python."""
         return (
             r"^(?!/)(?!.*(//|/$|\{dir\}(/|$)))(?!(.*(/|\{dir\}))?\.\.?(/|$))"
             rf"([^{{}}\x00-\x1f\x7f]|\{{\{{|\}}\}}|\{{({'|'.join(self.fields)})\}})+(?!\n)$"
@@ -67,13 +67,13 @@ class Template:
 
     @property
     def expected(self) -> str:
-        """The description of such a template."""
+        """The description of a valid template for people."""
         return "a key without empty parts, '.' or '..' ({dir} is empty or already ends with a slash)"
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """An annotation: a whole number that a file may also write with a unit, as ``"50 MB"``."""
+    """An annotation: a whole number that a file may also write with a unit, such as ``"50 MB"``."""
 
     unit: str
     """``B`` or ``P``; ``k``, ``M`` and ``G`` before it are powers of 1,000.
@@ -84,14 +84,14 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """An annotation: a number of seconds that a file writes with a unit, as ``"7 d"``."""
+    """An annotation: a number of seconds that a file writes with a unit, such as ``"7 d"``."""
 
     units: ClassVar[Mapping[str, int]] = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """An annotation: a number that a file may also write as the proportion of two, as ``"16:9"``."""
+    """An annotation: a number that a file may also write as a proportion, such as ``"16:9"``."""
 
     low: float
     high: float
@@ -104,23 +104,28 @@ class NotEmpty:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that a recipe names, with its content: the content decides the output's bytes, not the name."""
+    """A file that a recipe names, and its content. Outputs depend on the content, not on the name."""
 
     name: str
     """Its name in the pipeline file: a path, or ``source:KEY``."""
     content: bytes | None = field(default=None, repr=False)
-    """None for an object of the source that wasn't read yet."""
+    """None if it is an object of the source that hasn't been read yet."""
 
     @property
     def source_key(self) -> str | None:
-        """The key of an object of the source; None for a file."""
+        """The object's key if it is in the source store; None if it is a file."""
         return self.name.removeprefix(_IN_SOURCE) if self.name.startswith(_IN_SOURCE) else None
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the content."""
+        """The SHA-256 of the content, in hexadecimal.
+
+        Raises:
+            ValueError: The content hasn't been read yet.
+
+        """
         if self.content is None:
-            raise ValueError(f"{self.name} was not read yet")
+            raise ValueError(f"{self.name} hasn't been read yet")
         return hashlib.sha256(self.content).hexdigest()
 
 
@@ -144,7 +149,7 @@ PageChoice = Annotated[
     ),
 ]
 SEVERAL_PAGES = r"^all$|[-,]"
-"""The characters of a choice that can be more than one page."""
+"""A regular expression that matches a choice of pages if it can select more than one."""
 PictureFile = Annotated[
     Attachment,
     Pattern(
@@ -177,7 +182,7 @@ AspectRatio = Annotated[float, Proportion(0.001, 1000)]
 
 
 def unwrap(hint: Any) -> tuple[Any, list[Any]]:
-    """Return a type without ``Annotated`` and ``| None``, and the marks that it carried."""
+    """Return the type inside ``Annotated`` and ``| None``, and a list of its annotations."""
     marks: list[Any] = []
     while True:
         if get_origin(hint) is Annotated:
@@ -198,7 +203,7 @@ def parse_template(template: str) -> Iterator[tuple[str, str | None]]:
     """Yield a key template's (literal text, field name or None) pairs.
 
     Raises:
-        ValueError: a brace is alone, or a field has a format or a conversion.
+        ValueError: A brace has no partner, or a field has a format or a conversion.
 
     """
     for literal, name, spec, conversion in string.Formatter().parse(template):
@@ -208,7 +213,7 @@ def parse_template(template: str) -> Iterator[tuple[str, str | None]]:
 
 
 def declared_in(thing: Any) -> dict[str, Any]:
-    """Return the fields that differ from their defaults."""
+    """Return the values of the dataclass's fields that differ from their defaults, by name."""
     return {
         spec.name: getattr(thing, spec.name)
         for spec in fields(thing)

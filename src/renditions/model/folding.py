@@ -1,4 +1,4 @@
-"""How an output store compares keys: some folders ignore the case of names, or of Unicode forms."""
+"""How an output store compares keys: some folders ignore case, or the difference of Unicode forms."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """Maps all keys that are one file to one text.
+    """A function that returns the same text for all keys that name the same file.
 
-    It may map keys together that a file system keeps apart (``ß`` and ``ss`` on exFAT). A picture is then
-    rejected without need, but no output ever overwrites another picture's.
+    It may also return the same text for two keys that a file system keeps apart (``ß`` and ``ss`` on exFAT).
+    Renditions then rejects a picture without need, but never overwrites another picture's output.
     """
 
     ignores_case: bool = False
@@ -26,16 +26,16 @@ class Folding:
             key = unicodedata.normalize("NFC", key)
         if self.ignores_case:
             key = key.casefold()
-        # Folding the case can take a letter apart.
+        # casefold() can split a letter into several code points.
         return unicodedata.normalize("NFC", key) if self.ignores_form else key
 
     def are_apart(self, some: Iterable[str], others: Iterable[str]) -> bool:
-        """Return whether no key of the first ones is the same file as one of the others."""
+        """Return whether no key in ``some`` names the same file as a key in ``others``."""
         return set(map(self, some)).isdisjoint(map(self, others))
 
     @property
     def name(self) -> str:
-        """A short text that catalogs store."""
+        """A short text that identifies this folding; catalogs store it."""
         names = ["case"] * self.ignores_case + ["form"] * self.ignores_form
         return " and ".join(names)
 

@@ -1,8 +1,8 @@
-"""The input and output formats: the facts about each, and the names of its code.
+"""The input and output formats: the facts about each, and the names of its functions.
 
-A format is one entry here and one file in ``renditions.imaging.formats``; all code that compares formats
-reads these tables. Code is named ``"module:function"``, of that package, and only imported where pixels
-are: nothing here needs an imaging library.
+A format has one entry here and one module in ``renditions.imaging.formats``. Code that must distinguish
+formats reads these tables. An entry names the format's functions as ``"module:function"``, relative to that
+package. Only processes that decode pictures import them, so this module needs no imaging library.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Annotated, Literal
 from renditions.model.fields import OneOf
 
 AUTO = "auto"
-"""In place of an output format: the picture's own, or what ``SourceFormat.auto`` says."""
+"""In a recipe, instead of an output format: the format that ``SourceFormat.auto`` names for the picture."""
 
 ShrinkOnLoad = Literal["none", "halves", "any", "drawn"]
-"""What a decoder can make smaller while it decodes.
+"""How a decoder can make a picture smaller while it decodes it.
 
-    none      nothing
+    none      not at all
     halves    to a half, a quarter or an eighth
     any       to any size
-    drawn     it has no pixels of its own, and is drawn at any size
+    drawn     the file has no pixels, and is drawn at any size
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A library of single formats, installed by an extra."""
+    """A library that only some formats need. An extra installs it."""
 
     distribution: str
     """Its name on PyPI."""
@@ -38,47 +38,56 @@ class Library:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFormat:
-    """An input format."""
+    """An input format. A field that starts with ``f(…)`` names a function with these arguments."""
 
     name: str
     suffixes: tuple[str, ...]
-    """Of file names, the usual one first."""
+    """The suffixes of its file names, the usual one first."""
     media_type: str
     signature: bytes
-    """A regular expression of the start of its files; if several formats match, the longest match counts."""
+    """A regular expression for the start of its files; if several formats match, the longest match counts."""
     confirm: str | None = None
-    """Returns whether (content) with this signature is of the format; None: always."""
+    """f(content): returns whether a file with this signature has this format. None: it always has."""
     header: str
-    """Returns the ``Header`` of (content, page), and decodes no pixel."""
+    """f(content, page): returns the ``Header``, and decodes no pixel."""
     decoder: str
-    """Returns libvips' image of (content, header, **its options); if it is drawn: (content, header, size)."""
+    """f(content, header, **loader's options): returns libvips' image.
+
+    A drawn format's takes (content, header, size).
+    """
     loader: str | None = None
-    """libvips' loader for it; None where another library decodes."""
+    """The name of libvips' loader; None if another library decodes the format."""
     check_end: str | None = None
-    """Raises ``Undecodable`` if (content) has no end mark; None: there is none, or the decoder checks it."""
+    """f(content): raises ``Undecodable`` if the end mark is missing.
+
+    None: the format has no end mark, or the decoder checks it.
+    """
     check_data: str | None = None
-    """Raises ``Undecodable`` if (content, header, frames) has damage that the decoder misses."""
+    """f(content, header, frames): raises ``Undecodable`` if it finds damage that the decoder misses."""
     find_animation: str | None = None
-    """Returns whether (content, header) is animated; None: by ``has_animation`` and its frames."""
+    """f(content, header): returns whether the file is animated.
+
+    None: it is animated if the format ``has_animation`` and the file has several frames.
+    """
     tidy: str | None = None
-    """Returns (content) with a header that follows the standard, for a second try; None: there is none."""
+    """f(content): returns the file with a header that follows the standard, for a second try to decode it."""
     shrink_on_load: ShrinkOnLoad = "none"
     has_pages: bool = False
-    """Whether it has pages to choose."""
+    """Whether its files have pages that a recipe can choose from."""
     has_animation: bool = False
     """Whether every frame of an animation can be decoded."""
     is_private: bool = False
     """Whether its files identify a person: no rendition may hold such a file unchanged."""
     is_scriptable: bool = False
-    """Whether a browser may run what is in a file: originals are then only served as downloads."""
+    """Whether its files may contain code that a browser runs. Originals are then only served as downloads."""
     is_exif: bool = False
-    """Whether the file itself has EXIF's structure."""
+    """Whether the whole file has the structure of EXIF data."""
     is_warning_damage: bool = False
-    """Whether each warning of its decoder means lost pixels."""
+    """Whether each warning of its decoder means that pixels are lost."""
     held_bytes_per_pixel: int = 0
-    """The bytes per pixel of the whole picture that its decoder holds, if it can't decode parts."""
+    """How many bytes its decoder holds for each pixel of the whole picture; 0 if it can decode parts."""
     auto: str
-    """Its output format with ``auto``."""
+    """The output format for it if the recipe's format is ``auto``."""
     is_default: bool = True
     """Whether it is accepted by default."""
     extra: str | None = None
@@ -97,41 +106,47 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFormat:
-    """An output format."""
+    """An output format. A field that starts with ``f(…)`` names a function with these arguments."""
 
     name: str
     extension: str
     content_type: str
     encoder: str
-    """Returns the file of (image, recipe, quality); if it ``holds_file``: (content, media type, recipe)."""
+    """f(image, recipe, quality): returns the file.
+
+    If the format ``holds_file``, it takes (content, media type, recipe).
+    """
     binder: str | None = None
-    """Makes one file of the pages that the encoder made; None: the encoder takes them as one tall image."""
+    """f(files): joins the encoded pages in one file. None: the encoder takes all pages as one tall image."""
     copier: str | None = None
-    """Returns (content) without metadata, in place of a larger rendition; None: nothing is copied."""
+    """f(content): returns the source file without metadata, to replace a larger rendition.
+
+    None: the format never replaces a rendition by a copy.
+    """
     max_side: int = 65_535
     """The longest side that the format, or its encoder here, can hold, in pixels."""
     holds_file: bool = False
-    """Whether it holds the picture's file unchanged: nothing is decoded for it."""
+    """Whether an output contains the source file unchanged, so that nothing is decoded for it."""
     has_transparency: bool = False
     has_animation: bool = False
     has_pages: bool = False
     quality: Scale | None = None
-    """None if the format has none."""
+    """The range of ``quality``; None if the format has no quality."""
     searched: str | None = None
-    """The format whose quality ``quality = "auto"`` searches: the one that the encoder writes."""
+    """The format that the encoder writes. ``quality = "auto"`` searches the quality of that format."""
     effort: Scale | None = None
-    """None if the encoder has no such option."""
+    """The range of ``effort``; None if the encoder has no such option."""
     has_lossless_choice: bool = False
     choices: tuple[str, ...] = ()
     """The fields of a recipe that apply to this format but not to all."""
     browser_rank: int | None = None
-    """Its place among the formats that browsers show, the smallest files first; None: they don't show it."""
+    """Its rank among the formats that browsers show: 1 has the smallest files. None: they don't show it."""
     extra: str | None = None
     """The extra of this package that installs its libraries."""
     libraries: tuple[Library, ...] = ()
 
     def effort_of(self, declared: int | None) -> int:
-        """Return the encoder's effort: the declared one, or the default."""
+        """Return the encoder's effort: the declared one, limited to the highest, or the default."""
         if self.effort is None:
             raise ValueError(f"{self.name} has no effort")
         return self.effort.default if declared is None else min(declared, self.effort.high)
@@ -263,7 +278,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             name="dicom",
             suffixes=("dcm",),
             media_type="application/dicom",
-            # The bytes before its mark may look like another format.
+            # The 128 bytes before the mark DICM may look like another format.
             signature=rb".{128}DICM",
             header="dicom:read_header",
             decoder="dicom_pixels:decode",

@@ -1,4 +1,4 @@
-"""Pieces of the JSON forms of records: times, unknown fields, and fields that hold nothing."""
+"""Helpers for the JSON forms of records: times, unknown fields and empty fields."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 Unknown = tuple[tuple[str, str], ...]
-"""(field, JSON text) of what a newer version wrote: it is kept and written back unchanged."""
+"""Fields that a newer version wrote, as (name, JSON text). They are kept and written back unchanged."""
 
 
 def format_time(moment: datetime) -> str:
-    """Return ISO 8601 in UTC with microseconds, which sorts as text in the order of time."""
+    """Return the time in UTC as ISO 8601 with microseconds; sorted as texts, times are in order."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -23,18 +23,18 @@ def parse_time(text: str) -> datetime:
 
 
 def split_known(item: Mapping[str, Any], cls: Any) -> tuple[dict[str, Any], Unknown]:
-    """Return the class' own fields, and the others encoded as JSON texts."""
+    """Return the item's fields that the dataclass has, and the other fields encoded as JSON texts."""
     names = frozenset(field.name for field in dataclasses.fields(cls)) - {"unknown"}
     return {name: item[name] for name in item if name in names}, encode_unknown(item, names)
 
 
 def encode_unknown(item: Mapping[str, Any], known: Collection[str]) -> Unknown:
-    """Return the fields that this version doesn't know, encoded as JSON texts."""
+    """Return the item's fields that aren't in ``known``, encoded as JSON texts."""
     return tuple((name, json.dumps(value)) for name, value in item.items() if name not in known)
 
 
 def decode_unknown(unknown: Unknown) -> dict[str, Any]:
-    """Return the decoded fields that :func:`encode_unknown` kept."""
+    """Return the fields that :func:`encode_unknown` encoded."""
     return {name: json.loads(text) for name, text in unknown}
 
 

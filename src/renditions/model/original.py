@@ -1,4 +1,4 @@
-"""What was found when a source object was read."""
+"""The facts about a source object: its format and dimensions, and the analysis of its picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Exif:
     model: str | None = None
     lens: str | None = None
     taken: str | None = None
-    """When, by the camera's clock: ISO 8601, with the offset from UTC if the camera knew it."""
+    """When it was taken, by the camera's clock: ISO 8601, with the offset from UTC if EXIF has it."""
     exposure_seconds: float | None = None
     f_number: float | None = None
     iso: int | None = None
@@ -33,7 +33,7 @@ class Position:
     longitude: float
     """In degrees, east positive."""
     altitude_m: float | None = None
-    """Above the sea."""
+    """In metres above sea level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class DominantColour:
     colour: str
     """``#rrggbb``"""
     share: float
-    """Of the pixels that aren't transparent, 0 to 1."""
+    """Its share of the pixels that aren't transparent, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The analysis of a picture: the declared fields that it has."""
+    """The results of a picture's analysis. Fields that aren't declared, or weren't found, are empty."""
 
     exif: Exif | None = None
     position: Position | None = None
@@ -64,7 +64,7 @@ class Analysis:
     unknown: Unknown = ()
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form without unknown fields."""
+        """Return the JSON form without empty fields, but with those of a newer version."""
         item = dataclasses.asdict(self) | {"colours": [dataclasses.asdict(colour) for colour in self.colours]}
         return without_empty(
             {name: without_empty(part) if isinstance(part, dict) else part for name, part in item.items()},
@@ -88,20 +88,20 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The facts found while reading the source object."""
+    """The facts about one source object."""
 
     size_bytes: int
     format: str | None = None
-    """By content: ``jpeg``, ``png``, …; None if the format is unknown."""
+    """``jpeg``, ``png``, …, identified by the content; None if the format is unknown."""
     width: int | None = None
-    """Pixels as displayed, that is after EXIF orientation; None if the pixels weren't read."""
+    """In pixels as displayed, that is after EXIF orientation; None if the pixels weren't read."""
     height: int | None = None
     frames: int | None = None
     analysis: Analysis | None = None
     """None if no analysis was declared or found, and for a rejected picture."""
 
     def completed_from(self, earlier: Original | None) -> Original:
-        """Return this with the dimensions from an earlier reading of the same bytes, if it has none."""
+        """Return this; if it has no dimensions, with those of an earlier reading of the same bytes."""
         if self.width is not None or earlier is None:
             return self
         return dataclasses.replace(self, width=earlier.width, height=earlier.height, frames=earlier.frames)

@@ -1,6 +1,6 @@
 """The pipeline file as frozen dataclasses, and the values that follow from it.
 
-The classes are the file's only description: each field's annotation has its range and its sentence.
+Only these classes describe the file: the annotation of each field has its range and a sentence for people.
 """
 
 from __future__ import annotations
@@ -44,12 +44,14 @@ Placeholder = Literal["none", "thumbhash", "blurhash"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxRemovals:
-    """How many missing pictures are taken for deleted ones; beyond both, their removal is held back."""
+    """How many missing pictures a run removes. If more than both limits are missing, it removes none."""
 
     pictures: Annotated[
-        Annotated[int, Range(0, 1_000_000_000)], "So many missing pictures are removed in any case."
+        Annotated[int, Range(0, 1_000_000_000)], "This many missing pictures are removed in any case."
     ] = 50
-    percent: Annotated[Percent, "Up to this share of the catalog, missing pictures are removed."] = 30.0
+    percent: Annotated[
+        Percent, "Missing pictures are removed up to this share of the catalog, in percent."
+    ] = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,25 +62,25 @@ class Source:
     match: Annotated[
         tuple[str, ...],
         NotEmpty(),
-        "Shell patterns of the keys that are pictures, without regard to case; * crosses slashes. "
+        "Shell patterns for the keys of pictures. Case doesn't matter, and * also matches slashes. "
         "Names that start with a dot never match.",
     ] = DEFAULT_PATTERNS
 
     read_only: Annotated[
-        bool, "Whether nothing in the source is ever written or deleted: no uploads, no deletions."
+        bool, "Whether Renditions never writes or deletes an object of the source: no uploads, no deletions."
     ] = False
     on_delete: Annotated[
         OnDelete,
-        "What happens to the renditions of a picture that is gone from the source: remove deletes them with "
+        "What happens to the renditions of a picture that is gone from the source: remove deletes them and "
         "the record, keep leaves both.",
     ] = "remove"
     max_removals: Annotated[
         MaxRemovals,
-        "When missing pictures are removed without asking. Beyond it, removals wait for --allow-removals.",
+        "How many missing pictures are removed without permission. More removals wait for --allow-removals.",
     ] = MaxRemovals()
 
     def matches(self, key: str) -> bool:
-        """Return whether an object of this key is a picture of this pipeline."""
+        """Return whether an object with this key is a picture of this pipeline."""
         if key.rpartition("/")[2].startswith(".") or key.endswith("/"):
             return False
         lower = key.lower()
@@ -87,7 +89,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
-    """The rules for accepted pictures; others are rejected with the reason."""
+    """The rules for pictures. A picture that breaks one is rejected with the reason."""
 
     formats: Annotated[
         tuple[SourceName, ...],
@@ -116,16 +118,16 @@ class Accept:
     animation: Annotated[bool, "Whether animated pictures are accepted."] = True
     burned_in_annotation: Annotated[
         bool,
-        "Whether DICOM is accepted whose BurnedInAnnotation says that its pixels identify the patient.",
+        "Whether DICOM files are accepted if BurnedInAnnotation says that their pixels identify the patient.",
     ] = False
 
     def fingerprint(self) -> str:
-        """Return a hash over the rules: a change has every picture checked again."""
+        """Return a hash over the rules. When it changes, every picture is checked again."""
         return hash_of(declared_in(self))
 
     @property
     def needs_header(self) -> bool:
-        """Return whether a rule concerns more than the file's format and size."""
+        """Return whether a rule needs more than the file's format, bytes and pixel count."""
         about_the_file = {"formats", "max_bytes", "max_pixels"}
         return not declared_in(self).keys() <= about_the_file
 
@@ -138,18 +140,20 @@ class Analyze:
     position: Annotated[bool, "Record where the picture was taken, from EXIF's GPS data."] = False
     colours: Annotated[
         Annotated[int, Range(1, 10)] | None,
-        "The most dominant colours to record, each as #rrggbb with its share.",
+        "How many dominant colours to record at most, each as #rrggbb with its share of the pixels.",
     ] = None
     placeholder: Annotated[
-        Placeholder, "A blurred preview of some 30 bytes, to show while the picture loads."
+        Placeholder, "Record a blurred preview of about 30 bytes, to show while the picture loads."
     ] = "none"
     perceptual_hash: Annotated[
-        bool, "64 bits (pHash) that differ little between pictures that look alike, in hexadecimal."
+        bool,
+        "Record a perceptual hash (pHash): 64 bits in hexadecimal that differ little between pictures that "
+        "look alike.",
     ] = False
     sharpness: Annotated[
         bool,
-        "The variance of the Laplacian of luminance, at most 512 pixels on a side: some hundreds for a sharp "
-        "photo, below 100 for a blurred one.",
+        "Record the sharpness: the variance of the Laplacian of the luminance, measured at no more than 512 "
+        "pixels on a side. A sharp photo has some hundreds, a blurred one less than 100.",
     ] = False
     transparency: Annotated[bool, "Record whether any pixel is transparent."] = False
 
@@ -164,7 +168,7 @@ NO_ANALYSIS = Analyze()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits of one picture."""
+    """The limits for processing one picture."""
 
     seconds: Annotated[
         Annotated[int, Range(1, 900)], "How long decoding and rendering one picture may take, in seconds."
@@ -186,7 +190,7 @@ class OutputPlace:
     store: Annotated[StoreUrl, _STORE]
     cache_control: Annotated[str | None, "The Cache-Control header that outputs are served with."] = None
     overwrite: Annotated[
-        bool, "Whether an output may replace a file that Renditions didn't write, instead of being refused."
+        bool, "Whether an output may replace a file that Renditions didn't write. If not, it isn't written."
     ] = False
     verify: Annotated[
         Verify,
@@ -195,18 +199,18 @@ class OutputPlace:
     ] = "schedule"
     keep_replaced: Annotated[
         Seconds | None,
-        'How long outputs stay that are no longer declared, or lie under a former key or place, as "7 d". '
-        "Without it they are deleted at once; those in a former place stay.",
+        "How long to keep outputs that are no longer declared, or that have a former key or a former store, "
+        'such as "7 d". Without it, they are deleted at once, except those in a former store, which stay.',
     ] = None
     engine: Annotated[
         Annotated[int, Range(FIRST_ENGINE, newest_engine())] | None,
-        "The last engine revision that counts: what was made before later ones is left as it is. Without it "
+        "The last engine revision that counts: later ones don't cause outputs to be made again. Without it, "
         "all count.",
     ] = None
 
     @property
     def headers(self) -> str:
-        """What identifies the headers that outputs are served with; empty where none are declared."""
+        """A text that identifies the headers that outputs are served with; empty if none are declared."""
         return self.cache_control or ""
 
 
@@ -216,7 +220,7 @@ class CatalogPlace:
 
     store: Annotated[CatalogUrl, _CATALOG] = "sqlite:renditions.db"
     key: Annotated[
-        CatalogKey, "The attribute of a record that has the picture's name: the partition key."
+        CatalogKey, "The attribute that holds the picture's name in each record: the partition key."
     ] = "image_name"
 
 
@@ -235,12 +239,12 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """A client's wishes for one picture, beyond the pipeline's declarations for all."""
+    """The wishes of clients for one picture, in addition to the pipeline's declarations for all."""
 
     focus: Focus | None = None
     """The point to keep in the middle of renditions with ``gravity = "focus"``."""
     demanded: tuple[str, ...] = ()
-    """The requested renditions with ``on_demand``."""
+    """The names of the renditions with ``on_demand`` that clients requested."""
 
 
 NO_WISHES = Wishes()
@@ -265,15 +269,15 @@ class Pipeline:
 
     @cached_property
     def _fingerprints(self) -> dict[tuple[str | None, int | None], Mapping[str, str]]:
-        """By source format and engine, for pictures without wishes."""
+        """The known results of :meth:`fingerprints` without wishes, by source format and engine."""
         return {}
 
     @cached_property
     def generation(self) -> str:
-        """A fingerprint over what the file declares, except its stores and its targets of notices.
+        """A fingerprint over the whole file, except its stores, catalog and notice targets.
 
-        Two files of one generation make the same of every picture. The contents of ``source:KEY``
-        attachments must have been looked up.
+        Two files with the same generation make the same outputs from every picture. The contents of
+        ``source:KEY`` attachments must have been read before.
         """
         declared = {
             "engine": self.output.engine or newest_engine(),
@@ -287,8 +291,8 @@ class Pipeline:
     def rules(self) -> str:
         """The fingerprint of ``[accept]``, ``[analyze]`` and ``[limits]``.
 
-        Time limits don't count, since a timeout doesn't reject a picture. Defaults don't change the
-        fingerprint.
+        The time limit doesn't count, since a timeout doesn't reject a picture. Fields at their default don't
+        count either.
         """
         accept, analyze = self.accept.fingerprint(), declared_in(self.analyze)
         limits = {name: value for name, value in declared_in(self.limits).items() if name != "seconds"}
@@ -310,8 +314,8 @@ class Pipeline:
 
         Args:
             wishes: The clients' wishes for the picture.
-            source_format: The picture's format, once it was read.
-            engine: The last revision that counts; None: all do.
+            source_format: The picture's format; None if it wasn't read yet.
+            engine: The last revision that counts; None: all count.
 
         """
         known = self._fingerprints if wishes == NO_WISHES else {}
@@ -326,7 +330,7 @@ class Pipeline:
     def revisions_since(
         self, fingerprint: str, rendition: str, wishes: Wishes, source_format: str | None
     ) -> tuple[Revision, ...] | None:
-        """Return the revisions that count and that an output was made before; None: it has another recipe."""
+        """Return the revisions that are newer than an output and count; None: its recipe is another one."""
         if fingerprint == self.fingerprints(wishes, source_format)[rendition]:
             return ()
         recipe = self.recipes(wishes)[rendition]
@@ -346,9 +350,9 @@ class Pipeline:
     def goal_of(
         self, name: str, etag: str, wishes: Wishes = NO_WISHES, source_format: str | None = None
     ) -> str:
-        """Return a fingerprint over everything wanted for this version of the picture.
+        """Return a fingerprint over everything that must be made from this version of the picture.
 
-        A record decided for this goal needs no work; any other does.
+        A record that was decided for this goal needs no work. Any other record does.
         """
         fingerprints = self.fingerprints(wishes, source_format, self.output.engine)
         keys = self.output_keys(name, etag, wishes)
@@ -357,7 +361,7 @@ class Pipeline:
 
 
 def _numbers(revisions: Iterable[Revision], engine: int | None = None) -> list[int]:
-    """Return the numbers of the revisions, up to the engine's."""
+    """Return the numbers of the revisions up to ``engine``; None: of all."""
     return [each.number for each in revisions if engine is None or each.number <= engine]
 
 

@@ -39,6 +39,6 @@ def parse_store(url: str, directory: Path) -> FolderPlace | S3Place:
 
 
 def parse_catalog(url: str, directory: Path) -> Path | None:
-    """Return the file of a catalog that is one; it is relative to ``directory``."""
+    """Return the path of a catalog's file, relative to ``directory``; None if the catalog isn't a file."""
     kind, _, path = url.partition(":")
     return directory / Path(path).expanduser() if kind == "sqlite" else None

@@ -1,4 +1,4 @@
-"""One declared rendition: its fields, the operations that they ask for, and its fingerprint."""
+"""One declared rendition: its fields, the operations that they cause, and its fingerprint."""
 
 from __future__ import annotations
 
@@ -66,18 +66,19 @@ class Watermark:
         "How far the mark is from the edges, in percent of the picture's shorter side.",
     ] = 2.0
     opacity: Annotated[
-        Annotated[float, Range(1, 100)], "How much the mark covers, in percent: 100 hides what is below."
+        Annotated[float, Range(1, 100)],
+        "How opaque the mark is, in percent: 100 hides the picture below it.",
     ] = 60.0
     tile: Annotated[bool, "Whether the mark is repeated over the whole picture."] = False
     gap: Annotated[
         Annotated[float, Range(0, 100)],
-        "What is left between repeated marks, in percent of the picture's shorter side.",
+        "The distance between repeated marks, in percent of the picture's shorter side.",
     ] = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """A part of a picture, in percent of its width and height; it ends within the picture."""
+    """A part of a picture, in percent of its width and height. It lies within the picture."""
 
     left: Annotated[Percent, "The left edge, in percent of the picture's width."] = 0.0
     top: Annotated[Percent, "The top edge, in percent of the picture's height."] = 0.0
@@ -93,7 +94,7 @@ class Focus:
     y: Annotated[Percent, "The distance from the top edge, in percent."]
 
     def within(self, region: Region) -> Focus:
-        """Return the point's place in a part of the picture, or the part's nearest point."""
+        """Return the point relative to a part of the picture; if it is outside, the part's nearest point."""
         return Focus(
             x=_bounded((self.x - region.left) / region.width),
             y=_bounded((self.y - region.top) / region.height),
@@ -118,9 +119,10 @@ def _bounded(share: float) -> float:
 class Rendition:
     """One declared result, made from each picture.
 
-    The order of operations is fixed, in any order of the fields in the file: orient, crop, trim, rotate,
-    flip, resize, cut (cover), adjust (grayscale, sepia, brightness, contrast, saturation, gamma, negate),
-    tint, blur, sharpen, pixelate, pad (contain), corners, padding, watermark, flatten, encode.
+    The order of operations is fixed, and doesn't depend on the order of the fields in the file: orient,
+    crop, trim, rotate, flip, resize, cut (cover), adjust (grayscale, sepia, brightness, contrast,
+    saturation, gamma, negate), tint, blur, sharpen, pixelate, pad (contain), corners, padding, watermark,
+    flatten, encode.
     """
 
     key: Annotated[
@@ -139,13 +141,14 @@ class Rendition:
     height: Annotated[Side | None, "The box's height, in pixels."] = None
     fit: Annotated[
         Fit,
-        "How the picture goes into the box. inside: whole, at most that large. cover: fills it, the rest is "
-        "cut off. contain: whole, padded to it. fill: stretched. outside: whole, at least that large.",
+        "How the picture fits the box. inside: the whole picture, no larger than the box. cover: fills the "
+        "box; the rest is cut off. contain: the whole picture, padded to the box. fill: stretched to the "
+        "box. outside: the whole picture, no smaller than the box.",
     ] = "inside"
     gravity: Annotated[
         Gravity,
         "The part that cover keeps, and the place where contain puts the picture. focus: the point in the "
-        "picture's record, or the center without one.",
+        "picture's record, or the center if there is none.",
     ] = "center"
     focus: Annotated[
         Focus | None, "The point that cover keeps in the middle, as far as the picture reaches."
@@ -156,27 +159,28 @@ class Rendition:
     enlarge: Annotated[bool, "Whether a picture smaller than the box is enlarged."] = False
     pixel_ratio: Annotated[
         Annotated[float, Range(1, 5)],
-        "The factor of width, height, blur, pixelate, corners and padding, for dense screens.",
+        "A factor for width, height, blur, pixelate, corners and padding, for screens with many pixels.",
     ] = 1.0
     crop: Annotated[
         Region | None, "The part of the upright picture that is used: left, top, width, height in percent."
     ] = None
     trim: Annotated[
         Annotated[int, Range(0, 255)] | None,
-        "Cuts off borders that differ from the upper left pixel by at most this in each colour.",
+        "Cuts off borders whose pixels differ from the upper left pixel by at most this much in each colour.",
     ] = None
     rotate: Annotated[Rotation, "How many degrees the picture is rotated clockwise."] = 0
     flip: Annotated[
         Flip, "How the rotated picture is mirrored: left to right (horizontal), top to bottom, or both."
     ] = "none"
-    grayscale: Annotated[bool, "Whether colours become greys of their luminance."] = False
+    grayscale: Annotated[bool, "Whether colours become greys of the same luminance."] = False
     sepia: Annotated[bool, "Whether colours become the browns of an old photo."] = False
-    brightness: Annotated[Annotated[float, Range(0, 10)], "The factor of every colour."] = 1.0
+    brightness: Annotated[Annotated[float, Range(0, 10)], "Multiplies every colour by this factor."] = 1.0
     contrast: Annotated[
-        Annotated[float, Range(0, 10)], "The factor of every colour's distance from middle grey."
+        Annotated[float, Range(0, 10)], "Multiplies every colour's distance from middle grey by this factor."
     ] = 1.0
     saturation: Annotated[
-        Annotated[float, Range(0, 10)], "The factor of every colour's distance from its grey."
+        Annotated[float, Range(0, 10)],
+        "Multiplies every colour's distance from the grey of the same luminance by this factor.",
     ] = 1.0
     gamma: Annotated[
         Annotated[float, Range(0.1, 10)], "Above 1 makes middle tones lighter, below 1 darker."
@@ -194,7 +198,8 @@ class Rendition:
         "The standard deviation of an unsharp mask on the luminance, in pixels.",
     ] = 0.0
     pixelate: Annotated[
-        Annotated[int, Range(1, 1000)], "The side of the squares of one colour, in pixels."
+        Annotated[int, Range(1, 1000)],
+        "The side of the squares that each get a single colour, in pixels; 1 changes nothing.",
     ] = 1
     corners: Annotated[
         Annotated[int | Literal["circle"], RangeOr(0, 65_535, "circle")],
@@ -211,14 +216,14 @@ class Rendition:
     ] = None
     target: Annotated[
         Annotated[float, Range(1, 99)],
-        'How near quality = "auto" stays to the resized original: 100 is the same, 80 looks the same side by '
-        "side.",
+        'How similar the result of quality = "auto" is to the resized original: 100 is identical, 80 looks '
+        "identical side by side.",
     ] = 80.0
     effort: Annotated[
         Annotated[int, Range(0, 9)] | None,
         "How hard the encoder tries: WebP 0 to 6 (default 4), AVIF 0 to 9 (default 1).",
     ] = None
-    lossless: Annotated[bool, "Whether WebP or AVIF keep every pixel as it is."] = False
+    lossless: Annotated[bool, "Whether WebP or AVIF keep every pixel unchanged."] = False
     animation: Annotated[
         Animation, 'Whether the rendition keeps an animation ("keep", GIF and WebP) or shows its first frame.'
     ] = "first"
@@ -248,12 +253,13 @@ class Rendition:
     data_uri: Annotated[bool, "Whether Base64 text is a data: URI (RFC 2397)."] = False
     max_bytes: Annotated[
         ByteCount | None,
-        'The largest file, in bytes or as "100 kB": the best quality up to the declared one that fits.',
+        'The largest file, in bytes or as "100 kB". If the declared quality makes a larger file, the highest '
+        "quality that fits is used.",
     ] = None
     skip_if_larger: Annotated[
         bool,
-        "Whether a rendition larger than the source is replaced by a copy of it, in JPEG, PNG and WebP, if "
-        "the copy has all that is declared.",
+        "Whether a copy of the source replaces a rendition in JPEG, PNG or WebP that is larger than the "
+        "source. The copy must have everything that the recipe declares.",
     ] = False
 
     @property
@@ -274,21 +280,21 @@ class Rendition:
         return int(pixels * Fraction(str(self.pixel_ratio)) + Fraction(1, 2))
 
     def fingerprint(self, raised: Sequence[int] = ()) -> str:
-        """Return a hash over all that decides the output's bytes: the recipe, and the engine that makes it.
+        """Return a hash over everything that affects the output's bytes: the recipe and the engine.
 
-        Fields at their default don't count, so that a new field with a default changes none.
+        Fields at their default don't count. So a new field with a default changes no existing fingerprint.
 
         Args:
-            raised: The numbers of the revisions that this recipe's outputs depend on, see ``REVISIONS``.
+            raised: The numbers of the revisions that affect this recipe's outputs, see ``REVISIONS``.
 
         """
         declared = declared_in(self)
         fields = {name: declared[name] for name in declared if name not in NOT_OF_THE_BYTES}
-        # Without a raised revision it is what version 0.1 wrote into catalogs.
+        # Without revisions, the hash must stay the one that version 0.1 wrote into catalogs.
         return hash_of([1, fields, list(raised)] if raised else [1, fields])
 
     def key_template(self, name: str) -> str:
-        """Return ``key`` with all fields filled in that don't depend on the picture."""
+        """Fill in the fields of ``key`` that don't depend on the picture, and return the template."""
         constants: dict[str, str] = {"rendition": name, "key": "{dir}{name}"}
         if self.format != AUTO:
             constants |= {"format": self.format, "ext": OUTPUT_FORMATS[self.format].extension}
@@ -305,11 +311,11 @@ class Rendition:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """Something that is done to a picture."""
+    """One step in making a rendition."""
 
     name: str
     is_used: Callable[[Rendition], bool]
-    """Returns whether a recipe asks for it."""
+    """Returns whether a recipe needs this step."""
 
 
 _ADJUSTMENTS = ("grayscale", "sepia", "brightness", "contrast", "saturation", "gamma", "negate")
@@ -343,4 +349,4 @@ OPERATIONS = (
     Operation("flatten", _may_have_to_be_opaque),
     Operation("encode", _always),
 )
-"""All operations, in their order: each works on what the one before it left."""
+"""All operations, in their order. Each works on the result of the one before it."""

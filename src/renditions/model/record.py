@@ -38,7 +38,7 @@ ATTRIBUTES = frozenset(
         "generation", "headers", "missing_since", "place", "refused_keys", "removable_until", "retired",
     }
 )  # fmt: skip
-"""The attributes of a record's JSON form beside the name."""
+"""The attributes of a record's JSON form, except the name."""
 
 _INTERNAL = frozenset({"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules"})
 
@@ -54,15 +54,15 @@ class Output:
     source_etag: str
     """The ETag of the source object that it was made from."""
     fingerprint: str
-    """The recipe's fingerprint when it was made."""
+    """The fingerprint that its recipe had when it was made."""
     format: str
     size_bytes: int
     width: int | None = None
     height: int | None = None
     sha256: str = ""
-    """Of the content, in hexadecimal; empty in records of version 0.1."""
+    """The SHA-256 of its content, in hexadecimal; empty in records of version 0.1."""
     is_restored: bool = False
-    """Whether it was made again because it was missing or replaced: it is not made a second time for that."""
+    """Whether it was made again because it was missing or replaced. That is done only once."""
     unknown: Unknown = ()
 
     def to_item(self) -> dict[str, Any]:
@@ -81,14 +81,14 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """An object in the output store that is no output any more and isn't deleted yet."""
+    """An object in an output store that is no longer an output, but isn't deleted yet."""
 
     key: str
     etag: str
     delete_after: datetime | None = None
     """When it is deleted; None while its deletion is held back."""
     place: str = ""
-    """The output store that it lies in, as the pipeline file spelled it; empty for the present one."""
+    """The output store that holds it, as the pipeline file spelled it; empty if it is the current one."""
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -104,12 +104,16 @@ class Retired:
 
 
 LONGEST_LEASE = timedelta(minutes=30)
-"""No lease lasts longer: 15 minutes for the longest limit, five for the stores, one between two clocks."""
+"""No lease lasts longer than this.
+
+A lease needs 15 minutes for the longest time limit, five for calls to the stores, and one for the difference
+between two clocks.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to process a picture, until a time."""
+    """The right of one owner to process a picture, until a certain time."""
 
     owner: str
     until: datetime
@@ -125,7 +129,7 @@ class OwedNotice:
 
 
 MOST_EVENTS = 12
-"""How many events a record keeps; reasons are shortened too, so it stays small."""
+"""How many events a record keeps. Reasons are shortened too, so a record stays small."""
 
 MOST_REASON_LENGTH = 300
 
@@ -137,7 +141,7 @@ class Event:
     timestamp: datetime
     status: Status
     reason: str = ""
-    """Why processing began, or why it was rejected or failed."""
+    """Why processing began, or why the picture was rejected or failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,8 @@ class Record:
     """The catalog's row for one source object.
 
     ``revision`` counts the writes. A catalog stores a record only if the stored one still has the same
-    revision: nothing else wrote it since it was read. 0 means that no record is stored yet.
+    revision, that is, if no other process wrote it after this one read it. 0 means that no record is stored
+    yet.
     """
 
     name: str
@@ -158,12 +163,12 @@ class Record:
     etag: str = ""
     """The ETag of the source object for which the status was decided."""
     goal: str = ""
-    """A fingerprint over everything wanted of it: see ``Pipeline.goal_of``."""
+    """A fingerprint over everything that had to be made from it: see ``Pipeline.goal_of``."""
     rules: str = ""
-    """The rules that the object of this ETag was checked by and passed: see ``Pipeline.rules``."""
+    """The fingerprint of the rules that the object with this ETag passed: see ``Pipeline.rules``."""
     original: Original | None = None
     wishes: Wishes = NO_WISHES
-    """They stay when the picture is replaced."""
+    """The wishes of clients. They stay when the picture is replaced."""
     outputs: tuple[Output, ...] = ()
     """In the order in which the pipeline declares them."""
     errors: tuple[tuple[str, str], ...] = ()
@@ -171,26 +176,26 @@ class Record:
     pending_keys: tuple[str, ...] = ()
     """Output keys that may hold an object that isn't in ``outputs`` (yet, or any more)."""
     attempts: int = 0
-    """How often it has failed since its goal last changed."""
+    """How often processing has failed since the goal last changed."""
     blocked_by: str | None = None
     """The picture that claims an output key which this one needs."""
     owed: tuple[OwedNotice, ...] = ()
     lease: Lease | None = None
     history: tuple[Event, ...] = ()
-    """The newest events, the oldest of them first."""
+    """The newest events, in the order of time."""
     place: str = ""
-    """The output store that the outputs lie in, as the pipeline file spells it; empty in version 0.1."""
+    """The output store that holds the outputs, as the pipeline file spells it; empty in version 0.1."""
     headers: str = ""
     """The headers that the outputs were written with: see ``OutputPlace.headers``."""
     generation: int = 0
     """The number of the pipeline's generation that decided it: an older one must not write it."""
     retired: tuple[Retired, ...] = ()
     missing_since: datetime | None = None
-    """When the picture was found to be gone from the source, while its record is kept."""
+    """When a run first found that the picture is gone from the source, if the record is still kept."""
     refused_keys: tuple[str, ...] = ()
-    """Output keys that it needs and that hold a file which isn't Renditions' own."""
+    """Output keys that it needs, but that hold a file which Renditions didn't write."""
     removable_until: datetime | None = None
-    """Until when a person allows its removal, if it is still gone."""
+    """The end of a person's permission to remove the picture if it is still gone."""
     unknown: Unknown = ()
     revision: int = 0
 
@@ -201,7 +206,7 @@ class Record:
 
     @property
     def source_format(self) -> str | None:
-        """The picture's format, once it was read."""
+        """The picture's format; None if it wasn't read yet."""
         return self.original.format if self.original else None
 
     def with_event(self, timestamp: datetime, status: Status, reason: str) -> Record:
@@ -210,7 +215,7 @@ class Record:
         return dataclasses.replace(self, history=(*self.history, event)[-MOST_EVENTS:])
 
     def claimed_keys(self) -> frozenset[str]:
-        """Return every output key that no other record may have: its outputs' and the pending ones."""
+        """Return every output key that no other record may have: of outputs, pending and retired objects."""
         retired = (old.key for old in self.retired if not old.place)
         return frozenset((*(output.key for output in self.outputs), *self.pending_keys, *retired))
 
@@ -230,10 +235,10 @@ class Record:
         return next((output for output in self.outputs if output.rendition == rendition), None)
 
     def raised(self) -> Record:
-        """Return the record under its next revision, as a catalog stores it.
+        """Return the record with its next revision, for a catalog to store.
 
-        A new record's is drawn at random. If each began with 1, a worker could mistake another worker's
-        record for its own:
+        A new record begins with a random revision. If each began with 1, a worker could mistake another
+        worker's record for its own:
 
             A  begin → r1      …paused past the lease…                            finish(r1) → done
             B                    begin → r2, picture gone: delete      begin → r1
@@ -242,9 +247,10 @@ class Record:
         return dataclasses.replace(self, revision=revision)
 
     def leased_at(self, now: datetime) -> bool:
-        """Return whether another worker may still process it.
+        """Return whether a worker's lease is still valid at ``now``.
 
-        A lease that ends later than any can was taken by a clock ahead of ours, and blocks no worker:
+        If a lease ends later than ``LONGEST_LEASE`` allows, the clock of its worker was ahead of ours. Such a
+        lease blocks no worker:
 
             A  take until 13:05, by a clock an hour ahead …killed…
             B                                          12:01 take
@@ -252,10 +258,10 @@ class Record:
         return self.lease is not None and now < self.lease.until <= now + LONGEST_LEASE
 
     def to_item(self, key_name: str = "image_name") -> dict[str, Any]:
-        """Return the JSON form; ``key_name`` is the attribute with the name.
+        """Return the JSON form; ``key_name`` is the attribute that holds the name.
 
-        ``processed_*`` describe the first declared rendition; ``renditions`` has them all. Empty
-        fields are left out.
+        The ``processed_*`` fields describe the first declared rendition, and ``renditions`` has all of them.
+        The JSON form has no empty fields.
         """
         original = self.original or Original(0)
         first = self.outputs[0] if self.outputs else None
@@ -356,7 +362,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The message about a picture that is done, rejected or failed."""
+    """The message that a picture is done, rejected or failed."""
 
     event: NoticeEvent
     record: Record

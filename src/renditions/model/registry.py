@@ -30,16 +30,17 @@ def is_installed(module: str) -> bool:
 
 
 class Shared:
-    """What parts that are opened together have in common: one instance of each class.
+    """Objects that the parts of one pipeline share: one instance of each class.
 
-    Stores, a catalog and notifiers on AWS share one session in this way, and the runtime needn't know it.
+    In this way, the stores, the catalog and the notifiers on AWS share one session, and the runtime doesn't
+    need to know about it.
     """
 
     def __init__(self) -> None:
         self._instances: dict[type, Any] = {}
 
     def get(self, kind: type[T]) -> T:
-        """Return the instance of this class, made when it is first needed. Call this in one thread."""
+        """Return the instance of this class. The first call creates it; call this in one thread only."""
         if kind not in self._instances:
             self._instances[kind] = kind()
         instance: T = self._instances[kind]

@@ -14,9 +14,9 @@ class Rendered:
 
     content: bytes
     format: str
-    """The actual format, also if the recipe said ``auto``."""
+    """The actual format, even if the recipe says ``auto``."""
     width: int | None = None
-    """Pixels, of one frame or page; None if the pixels weren't read."""
+    """The width of one frame or page in pixels; None if the pixels weren't read."""
     height: int | None = None
 
 
@@ -27,6 +27,6 @@ class Rendering:
     original: Original
     made: Mapping[str, Rendered] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
-    """Why each rendition that isn't in ``made`` could not be made of this valid picture."""
+    """For each rendition that isn't in ``made``: the reason why it can't be made from this valid picture."""
     rejected: str | None = None
-    """Why the picture as a whole is rejected; nothing is made then."""
+    """Why the whole picture is rejected; ``made`` is then empty. None if it isn't rejected."""

@@ -1,6 +1,6 @@
-"""The changes of the engine since version 0.1. Each remakes only the outputs that depend on it.
+"""The changes of the engine since version 0.1. Only outputs that depend on a change are made again.
 
-An upgraded library is no revision. Otherwise an upgrade would remake every output of a large catalog.
+An upgraded library is no revision. Otherwise every output of a large catalog would be made again after it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class Revision:
     number: int
     kind: Literal["source", "output", "operation"]
     name: str
-    """Of a source format, an output format or an operation."""
+    """The name of the source format, the output format or the operation that changed."""
     why: str
-    """What is different now, in a sentence."""
+    """A sentence that says how outputs differ from earlier ones."""
 
 
 FIRST_ENGINE = 1
@@ -32,14 +32,14 @@ REVISIONS: tuple[Revision, ...] = ()
 
 
 def newest_engine() -> int:
-    """Return the number of the last revision: what this engine is called."""
+    """Return the number of this engine, which is the number of the last revision."""
     return REVISIONS[-1].number if REVISIONS else FIRST_ENGINE
 
 
 def revisions_of(recipe: Rendition, source_format: str | None) -> tuple[Revision, ...]:
-    """Return the revisions that outputs of this recipe, of pictures of this format, depend on.
+    """Return the revisions that affect outputs of this recipe from pictures of this format.
 
-    The format is known once the picture was read. Until then it has no output that could be stale.
+    ``source_format`` is None until the picture was read. Until then there is no output that could be stale.
     """
     own = SOURCE_FORMATS.get(source_format or "")
     output = own.auto if recipe.format == AUTO and own else recipe.format
@@ -48,6 +48,6 @@ def revisions_of(recipe: Rendition, source_format: str | None) -> tuple[Revision
         counted.add(("source", source_format or ""))
         counted |= {("operation", each.name) for each in OPERATIONS if each.is_used(recipe)}
         if output in OUTPUT_FORMATS and OUTPUT_FORMATS[output].searched:
-            # A PDF's pages are JPEGs.
+            # The pages of a PDF are encoded as JPEG.
             counted.add(("output", OUTPUT_FORMATS[output].searched or ""))
     return tuple(each for each in REVISIONS if (each.kind, each.name) in counted)

@@ -10,16 +10,16 @@ from renditions.model.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over some records; whole numbers, so that additions can be undone exactly."""
+    """Sums over some records. All are whole numbers, so that subtraction undoes an addition exactly."""
 
     pictures: int = 0
     original_bytes: int = 0
     renditions: int = 0
     rendition_bytes: int = 0
     replaced_bytes: int = 0
-    """The bytes sent if originals were served instead of renditions."""
+    """The bytes that would be sent if originals were served instead of renditions."""
     processing_microseconds: int = 0
-    """How long processing took, as far as the histories go back."""
+    """How long processing took, counted from the events that the records still keep."""
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(
