@@ -80,6 +80,12 @@ class MemoryStore:
             self.headers_of[folded] = self.headers
         return stored
 
+    def touch(self, key: str) -> None:
+        """Give the object another ETag and leave its content, as copying does in a folder."""
+        with self._lock:
+            stored, content = self._objects[self._folding(key)]
+            self._objects[self._folding(key)] = replace(stored, etag=f"{stored.etag}-1"), content
+
     def folding(self) -> Folding:
         return self._folding
 

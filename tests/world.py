@@ -18,6 +18,7 @@ from hashing import expected_output, hash_render
 from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.binding import Claimant, Standing, Start, bind
 from renditions.core.comparison import Comparison
+from renditions.core.content import Reader
 from renditions.core.difference import Outcome
 from renditions.core.guard import Guard
 from renditions.core.ports import IfAbsent, IfMatch, Store
@@ -194,7 +195,9 @@ class World:
 
     def differences(self, after: str = "", ask: Ask = ALLOWED) -> Iterator[Any]:
         """Yield the plan."""
-        comparison = Comparison(self.pipeline, self.catalog, self.output, self.gone.__contains__, ask)
+        comparison = Comparison(
+            self.pipeline, self.catalog, self.output, self.gone.__contains__, ask, reader=Reader(self.source)
+        )
         return plan(comparison, self.source, clock=self.clock, after=after)
 
     @property

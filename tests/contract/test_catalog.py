@@ -42,6 +42,7 @@ FULL = Record(
     timestamp=NOW,
     reason='large: it\'s too "half"\n',
     etag="e1",
+    sha256="0a" * 32,
     goal="g",
     rules="r",
     original=Original(

@@ -47,12 +47,12 @@ MUTATIONS = (
     Mutation(
         "notices are sent before the record is written",
         "process",
-        "                result = self._act(difference, held, ask, worked=worked)\n",
+        "                result = self._act(difference, held, ask, reader, worked=worked)\n",
         "                if not held and difference.action in ('create', 'update') and difference.found:\n"
         "                    told = Record(name, 'done', self.clock(), etag=difference.found.etag)\n"
         "                    for target, notifier in self.notifiers.items():\n"
         "                        notifier.send(Notice('done', told))\n"
-        "                result = self._act(difference, held, ask, worked=worked)\n",
+        "                result = self._act(difference, held, ask, reader, worked=worked)\n",
     ),
     Mutation(
         "notices are marked as sent before they are",
@@ -94,7 +94,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what was read need not be what was found",
-        "update",
+        "content",
         "if got is None or got[0].etag != found.etag:",
         "if got is None:",
     ),

@@ -19,6 +19,8 @@ from renditions.model.record import Output, Record, Retired
 
 IN_PROGRESS = "another process is working on it"
 
+TOUCHED = "its content is unchanged"
+
 MAX_ATTEMPTS = 3
 """How often a picture is tried after failures around it, before it is given up as failed."""
 
@@ -139,6 +141,8 @@ class Seen:
     """What came of comparing the record's outputs with the store."""
     is_key_free: bool = False
     """Whether one of ``record.refused_keys`` holds nothing any more, or may be overwritten now."""
+    is_touched: bool = False
+    """Whether the source object has another ETag than the stored record, and the same content."""
 
 
 def compare(
@@ -194,8 +198,10 @@ def _compare_known(
     why_decided = _why_decided(seen, record, keys) if has_goal else None
     if why_decided and not mended and not ask.is_forced:
         settles = _is_unsettled(pipeline, record, now, ask) or bool(seen.verification.refreshed)
+        settles = settles or seen.is_touched
+        why = TOUCHED if seen.is_touched else why_decided
         return Difference(
-            seen.name, "settle" if settles else "keep", why_decided, keys=keys,
+            seen.name, "settle" if settles else "keep", why, keys=keys,
             delete=record.undeleted_keys(), found=found, record=record,
             refreshed=seen.verification.refreshed, warning=warning,
         )  # fmt: skip

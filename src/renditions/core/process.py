@@ -28,6 +28,7 @@ from renditions.core.adopt import Adopter
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing
 from renditions.core.comparison import Comparison
+from renditions.core.content import Reader
 from renditions.core.difference import (
     MAX_ATTEMPTS,
     RECHECK,
@@ -91,9 +92,8 @@ class Processor:
         lasts = timedelta(seconds=self.pipeline.limits.seconds) + LEASE_MARGIN
         return Leases(self.catalog, self.output, self.owner, self.clock, lasts, self.standing)
 
-    @property
-    def _updater(self) -> Updater:
-        return Updater(self.pipeline, self.source, self.output, self.render, self._leases, self.clock)
+    def _updater(self, reader: Reader) -> Updater:
+        return Updater(self.pipeline, self.source, self.output, self.render, self._leases, self.clock, reader)
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Bring the picture's outputs, record and notices up to date.
@@ -105,10 +105,11 @@ class Processor:
         """
         held: Record | None = None
         worked = False
+        reader = Reader(self.source)
         for _ in range(MAX_ROUNDS):
             try:
-                difference = self._look(name, held, ask)
-                result = self._act(difference, held, ask, worked=worked)
+                difference = self._look(name, held, ask, reader)
+                result = self._act(difference, held, ask, reader, worked=worked)
             except Conflict:
                 held = None
                 continue
@@ -129,7 +130,7 @@ class Processor:
                 self._leases.release(held)
         return Outcome(name, "waiting", "it changes faster than it can be processed", RECHECK)
 
-    def _look(self, name: str, held: Record | None, ask: Ask) -> Difference:
+    def _look(self, name: str, held: Record | None, ask: Ask, reader: Reader) -> Difference:
         """Compare the picture as it is now with its record."""
         is_sought = self.pipeline.source.matches(name) and not ask.ignores_source
         found = find(self.source, name) if is_sought else None
@@ -137,17 +138,17 @@ class Processor:
         record = replace(held, lease=None) if held else self.catalog.get(name)
         if self.standing:
             self.standing.check(record)
-        comparison = Comparison(self.pipeline, self.catalog, self.output, self.is_gone, ask)
+        comparison = Comparison(self.pipeline, self.catalog, self.output, self.is_gone, ask, reader=reader)
         return comparison.compare(name, found, record, self.clock())
 
     def _act(
-        self, difference: Difference, held: Record | None, ask: Ask, *, worked: bool
+        self, difference: Difference, held: Record | None, ask: Ask, reader: Reader, *, worked: bool
     ) -> Outcome | Record | None:
         """Close the difference; return the outcome, or the record (None if removed) to check again."""
         record = difference.record
         match difference.action:
             case "create" | "update" if difference.found:
-                return self._update(difference, difference.found, held, ask)
+                return self._update(difference, difference.found, held, ask, reader)
             case "remove" if record:
                 return self._remove(record)
             case "settle" if record:
@@ -166,10 +167,10 @@ class Processor:
                 return Outcome(difference.name, "unchanged", why, record=record)
 
     def _update(
-        self, difference: Difference, found: StoredObject, held: Record | None, ask: Ask
+        self, difference: Difference, found: StoredObject, held: Record | None, ask: Ask, reader: Reader
     ) -> Outcome | Record:
         """Make missing outputs and finish; the record keeps a lease if work is left."""
-        updater = self._updater
+        updater = self._updater(reader)
         try:
             begun = updater.begin(difference, found, ask, self._prove(difference, found, ask))
         except KeyTaken as taken:  # by a picture that is gone, and whose removal is still to come

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from renditions.core.ask import Ask
+from renditions.core.content import Reader
 from renditions.core.difference import MAX_ATTEMPTS, Difference, is_in_place
 from renditions.core.leases import Leases
 from renditions.core.ports import IfAbsent, IfMatch, Renderer, Store, StoredObject
@@ -55,6 +56,7 @@ class Updater:
     render: Renderer
     leases: Leases
     clock: Callable[[], datetime]
+    reader: Reader
 
     def begin(
         self, difference: Difference, found: StoredObject, ask: Ask, proven: Mapping[str, str]
@@ -112,14 +114,15 @@ class Updater:
         if not to_make and record.rules == self.pipeline.rules:
             return self._finish(begun, self._conclude(begun, record, {}))
         try:
-            got = self.source.get(record.name)
+            content = self.reader.read(found)
         except Rejected as refusal:
             return self._finish(begun, self._refuse(record, str(refusal)))
-        if got is None or got[0].etag != found.etag:
+        if content is None:
             return record
+        record = replace(record, sha256=content.sha256)
         wanted = self.pipeline.recipes(record.wishes)
         recipes = {name: wanted[name] for name in to_make}
-        rendering = self.render(got[1], self.pipeline.accept, recipes, self.pipeline.analyze)
+        rendering = self.render(content.bytes, self.pipeline.accept, recipes, self.pipeline.analyze)
         record = replace(record, original=rendering.original.completed_from(record.original))
         # Only now is the format known, and so the revisions that count.
         goal = self.pipeline.goal_of(record.name, record.etag, record.wishes, record.source_format)
@@ -239,6 +242,7 @@ class Updater:
             reason=None,
             etag=found.etag,
             goal=goal,
+            sha256=old.sha256 if same_picture else "",
             rules=old.rules if same_picture else "",
             original=old.original if same_picture and old.original else Original(found.size_bytes),
             outputs=kept,

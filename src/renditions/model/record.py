@@ -36,6 +36,7 @@ ATTRIBUTES = frozenset(
         "original_width", "owed", "pending_keys", "processed_height", "processed_size_bytes",
         "processed_width", "reason", "renditions", "revision", "rules", "status", "timestamp",
         "generation", "headers", "missing_since", "place", "refused_keys", "removable_until", "retired",
+        "sha256",
     }
 )  # fmt: skip
 """The attributes of a record's JSON form, except the name."""
@@ -162,6 +163,8 @@ class Record:
     """Why it was rejected or failed."""
     etag: str = ""
     """The ETag of the source object for which the status was decided."""
+    sha256: str = ""
+    """Of the source object's content, in hexadecimal; empty until it was read, and in version 0.1."""
     goal: str = ""
     """A fingerprint over everything that had to be made from it: see ``Pipeline.goal_of``."""
     rules: str = ""
@@ -208,6 +211,14 @@ class Record:
     def source_format(self) -> str | None:
         """The picture's format; None if it wasn't read yet."""
         return self.original.format if self.original else None
+
+    def under(self, etag: str) -> Record:
+        """Return the record of the same content, whose source object has another ETag now."""
+        outputs = tuple(
+            dataclasses.replace(made, source_etag=etag) if made.source_etag == self.etag else made
+            for made in self.outputs
+        )
+        return dataclasses.replace(self, etag=etag, outputs=outputs)
 
     def with_event(self, timestamp: datetime, status: Status, reason: str) -> Record:
         """Return the record with one more event in its history."""
@@ -284,6 +295,7 @@ class Record:
             "renditions": {output.rendition: output.to_item() for output in self.outputs},
             "errors": dict(self.errors),
             "etag": self.etag,
+            "sha256": self.sha256,
             "goal": self.goal,
             "rules": self.rules,
             "attempts": self.attempts,
@@ -328,6 +340,7 @@ class Record:
             timestamp=parse_time(item["timestamp"]),
             reason=item.get("reason"),
             etag=item.get("etag", ""),
+            sha256=item.get("sha256", ""),
             goal=item.get("goal", ""),
             rules=item.get("rules", ""),
             original=original,

@@ -20,6 +20,7 @@ from renditions.core import reconcile
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import Claimant, Standing, Start, bind, check_binding
 from renditions.core.comparison import Comparison
+from renditions.core.content import Reader
 from renditions.core.difference import Difference
 from renditions.core.guard import Guard
 from renditions.core.neighbours import Neighbours, Registration
@@ -75,7 +76,9 @@ class Parts:
 
         To verify all outputs in a bucket, it lists them first: one request for a thousand of them.
         """
-        comparison = Comparison(self.attached, self.catalog, self.output, self.is_gone, ask)
+        comparison = Comparison(
+            self.attached, self.catalog, self.output, self.is_gone, ask, reader=Reader(self.source)
+        )
         with ExitStack() as stack:
             if ask.verify != "no" and selection.is_all and self.output.is_cheaper_to_list:
                 look_up = stack.enter_context(resolve(LISTING)(self.output))

@@ -1,0 +1,74 @@
+"""Read a source object, and tell its content by a hash.
+
+The ETag is a quick check. A copied, restored or touched picture has another one. So has an object that was
+uploaded again in parts. The SHA-256 of the content decides whether it is another picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+from renditions.core.ports import Store, StoredObject
+from renditions.errors import Failed, Rejected
+from renditions.model.record import Record
+
+
+@dataclass(frozen=True)
+class Content:
+    """The bytes of one source object."""
+
+    found: StoredObject
+    """The object that has these bytes."""
+    bytes: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the bytes, in hexadecimal."""
+        return hashlib.sha256(self.bytes).hexdigest()
+
+
+class Reader:
+    """Reads source objects, and keeps the last content, so that the next step needn't read it again.
+
+    Each caller uses one of its own: it is not safe for several threads.
+    """
+
+    def __init__(self, source: Store) -> None:
+        self._source = source
+        self._last: Content | None = None
+
+    def read(self, found: StoredObject) -> Content | None:
+        """Return the content of the object that was found; None if it is gone or changed since.
+
+        Raises:
+            Rejected: it exists but can't be read, and a retry won't help.
+            StoreFailed: the store failed.
+
+        """
+        if self._last is None or self._last.found != found:
+            self._last = None  # the next content may be large
+            got = self._source.get(found.key)
+            if got is None or got[0].etag != found.etag:
+                return None
+            self._last = Content(found, got[1])
+        return self._last
+
+    def identify(self, found: StoredObject) -> str:
+        """Return the SHA-256 of the object that was found; empty if it can't be read now.
+
+        The caller then goes on as if the content were new. It reads the object again, and reports why that
+        fails.
+        """
+        try:
+            content = self.read(found)
+        except (Failed, Rejected):
+            return ""
+        return content.sha256 if content else ""
+
+    def is_same(self, record: Record, found: StoredObject) -> bool:
+        """Return whether an object with another ETag has the content that the record was decided for."""
+        if not record.sha256 or record.original is None or record.original.size_bytes != found.size_bytes:
+            return False
+        return self.identify(found) == record.sha256

@@ -1,0 +1,139 @@
+"""Pictures whose ETag changed and whose content did not, on in-memory ports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from renditions.core.content import Reader
+from renditions.core.difference import TOUCHED
+from renditions.errors import StoreFailed
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
+from renditions.model.record import Record
+from world import World, make_pipeline
+
+NAME = "photo.jpg"
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.bind()
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    return world
+
+
+def get(world: World) -> Record:
+    record = world.catalog.get(NAME)
+    assert record
+    return record
+
+
+def never_render(*_: Any) -> Any:
+    raise AssertionError("rendered a picture whose content is unchanged")
+
+
+class Counting:
+    """A source that counts how often an object is read."""
+
+    def __init__(self, world: World) -> None:
+        self._source = world.source
+        self.reads = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def get(self, key: str) -> Any:
+        self.reads += 1
+        return self._source.get(key)
+
+
+def test_a_touched_picture_is_recognised_and_only_its_record_is_written(world: World) -> None:
+    before = get(world)
+    world.source.touch(NAME)
+    assert world.plan() == [(NAME, "settle")]
+    outcome = world.processor(render=never_render).process(NAME)
+    assert (outcome.result, outcome.reason) == ("unchanged", TOUCHED)
+    after = get(world)
+    found = world.source.head(NAME)
+    assert found
+    assert after.etag == found.etag != before.etag
+    assert {made.source_etag for made in after.outputs} == {found.etag}
+    assert [made.etag for made in after.outputs] == [made.etag for made in before.outputs]
+    assert after.history == before.history
+    assert world.plan() == []
+    assert len(world.notifier.sent) == 1
+
+
+def test_new_content_of_the_same_length_is_rendered(world: World) -> None:
+    world.upload(NAME, b"two")
+    assert world.plan() == [(NAME, "update")]
+    assert world.processor().process(NAME).result == "done"
+    world.check_promise()
+
+
+def test_a_rejected_picture_that_is_touched_stays_rejected_without_a_second_notice(world: World) -> None:
+    world.upload("bad.jpg", b"bad")
+    world.settle()
+    sent = len(world.notifier.sent)
+    world.source.touch("bad.jpg")
+    assert world.processor(render=never_render).process("bad.jpg").result == "unchanged"
+    assert len(world.notifier.sent) == sent
+    assert world.plan() == []
+
+
+def test_a_touched_picture_whose_recipe_changed_is_rendered_once(world: World) -> None:
+    world.source.touch(NAME)
+    world.pipeline = make_pipeline(thumb=Rendition(width=99), large=Rendition(width=1200))
+    world.bind()
+    assert [(each.make, each.why) for each in world.differences()] == [
+        (("thumb",), "thumb was made with another recipe")
+    ]
+    world.settle()
+    world.check_promise()
+
+
+def test_a_record_of_version_0_1_has_no_hash_and_its_touched_picture_is_rendered(world: World) -> None:
+    world.catalog.write(replace(get(world), sha256=""))
+    world.source.touch(NAME)
+    assert world.plan() == [(NAME, "update")]
+    world.settle()
+    assert get(world).sha256
+
+
+def test_a_touched_picture_that_cannot_be_read_is_reported_and_tried_again(world: World) -> None:
+    class Unreadable(Counting):
+        def get(self, key: str) -> Any:
+            raise StoreFailed("permission denied")
+
+    world.source.touch(NAME)
+    outcome = world.processor(source=Unreadable(world)).process(NAME)
+    assert (outcome.result, outcome.reason) == ("failed", "permission denied")
+    assert outcome.again_after
+
+
+def test_one_call_reads_a_changed_picture_once(world: World) -> None:
+    world.upload(NAME, b"two")
+    source = Counting(world)
+    world.processor(source=source).process(NAME)
+    assert source.reads == 1
+
+
+def test_a_picture_of_another_size_is_not_read_to_compare_it(world: World) -> None:
+    world.upload(NAME, b"longer")
+    source = Counting(world)
+    found = world.source.head(NAME)
+    assert found
+    assert not Reader(source).is_same(get(world), found)
+    assert source.reads == 0
+
+
+def test_changed_rules_have_a_touched_picture_checked_again(world: World) -> None:
+    world.source.touch(NAME)
+    world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=2))
+    world.bind()
+    assert world.processor().process(NAME).result == "rejected"
