@@ -1,9 +1,9 @@
-"""Adoption: take over outputs that an earlier catalog of this place wrote, after its records were lost.
+"""Adoption: after a catalog's records were lost, take over the outputs that it wrote.
 
-Nothing is claimed before it is proven to be ours: a claimed key counts as ours, is overwritten, and is
-deleted with its picture. The proof is a mark of an earlier catalog with the same URL and source. Where an
-object has no mark (an old version, a file system without extended attributes), it must equal a fresh
-rendering, and no other catalog may use the place.
+An object must be proven to be ours before its key is claimed, because Renditions overwrites the object under
+a claimed key, and deletes it with its picture. The proof is the mark of an earlier catalog with the same URL
+and source. An object without a mark (an old version wrote it, or the file system has no extended attributes)
+must equal a fresh rendering, and no other catalog may use the output store.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from renditions.errors import CatalogLost, Rejected
 from renditions.model.pipeline import NO_WISHES, Pipeline
 
 SAMPLE = 1_000
-"""How many wanted keys are checked at most to find out whether a catalog was lost."""
+"""The most wanted keys that are checked to find out whether a catalog was lost."""
 
 
 def check_not_lost(
     catalog: Catalog, output: Store, catalog_id: str, differences: Callable[[], Iterable[Difference]]
 ) -> None:
-    """Raise CatalogLost if the catalog is empty, and most wanted keys hold files that it didn't write.
+    """Raise CatalogLost if the catalog is empty, but most wanted keys hold files that it didn't write.
 
     For a catalog with records, this costs one read.
     """
@@ -40,15 +40,15 @@ def check_not_lost(
             break
     if 2 * foreign > checked:
         raise CatalogLost(
-            f"The catalog is empty, and {foreign:,} of {checked:,} output keys hold files that it doesn't "
-            "know. Nothing was written. If its records were lost, run renditions sync --adopt: it takes "
-            "over what proves to be this catalog's. Otherwise choose another [output] store"
+            f"The catalog is empty, but {foreign:,} of {checked:,} output keys hold files that it didn't "
+            "write. Nothing was changed. If its records were lost, run renditions sync --adopt: it takes "
+            "over the files that are proven to be this catalog's. Otherwise choose another [output] store"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Adopter:
-    """Proves of single pictures which foreign outputs are ours. Safe to call from many threads."""
+    """Proves, picture by picture, which foreign outputs are ours. Safe to call from many threads."""
 
     pipeline: Pipeline
     source: Store
@@ -60,10 +60,11 @@ class Adopter:
     def prove(self, difference: Difference, found: StoredObject) -> dict[str, str]:
         """Return the ETags, by key, of the objects that may be claimed and replaced.
 
-        The ETag is read before the mark, and the write depends on it: what is put there meanwhile is refused.
+        The ETag is read before the mark, and the later write is conditional on it. So an object that another
+        program puts there in between isn't overwritten.
 
         Raises:
-            Failed: the picture couldn't be rendered because something around it broke.
+            Failed: The picture couldn't be rendered, for a reason other than the picture.
 
         """
         record = difference.record
@@ -84,13 +85,13 @@ class Adopter:
     def _prove_equal(
         self, difference: Difference, found: StoredObject, unmarked: Mapping[str, StoredObject]
     ) -> dict[str, str]:
-        """Return the ETags, by key, of the objects that equal what would be written."""
+        """Return the ETags, by key, of the objects that equal a fresh rendering."""
         if not unmarked or found.size_bytes > self.pipeline.accept.max_bytes:
             return {}
         try:
             got = self.source.get(difference.name)
         except Rejected:
-            return {}  # the update that follows says why
+            return {}  # the update that follows rejects the picture with the reason
         if got is None or got[0].etag != found.etag:
             return {}
         recipes = self.pipeline.recipes(difference.record.wishes if difference.record else NO_WISHES)

@@ -30,9 +30,9 @@ class Ask:
     renditions: frozenset[str] | None = None
     """The renditions to touch; None for all."""
     ignores_source: bool = False
-    """Whether the picture counts as gone though it is there: it is forgotten, and its source is read-only."""
+    """Whether the picture counts as gone even if it is there: to forget it though its source is read-only."""
     adopts: bool = False
-    """Whether foreign outputs that prove to be this catalog's are taken over."""
+    """Whether foreign outputs that are proven to be this catalog's are taken over."""
     keeps_undeclared: bool = False
     """Whether outputs of renditions that are no longer declared stay until a person allows their removal."""
 
@@ -40,4 +40,4 @@ class Ask:
 PLAIN = Ask()
 
 ALLOWED = Ask(removal="allowed")
-"""What is asked for a picture whose removal is within the limits."""
+"""The request for a picture whose removal is within the limits."""

@@ -1,4 +1,4 @@
-"""The binding of a catalog: agreed on before a run starts, and checked while it writes.
+"""The binding of a catalog: a process agrees on it before a run, and checks it while it writes.
 
 A catalog belongs to one pipeline file, one source and one generation of the file. A person, or a deployment,
 sets the generation; every other process only follows it. A process that finds a newer one stops writing:
@@ -31,16 +31,16 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How a process was started, and so what it may change about a catalog."""
+    """How a process was started. This decides what it may change in the binding."""
 
     sets_generation: bool = False
-    """Whether a person started it to apply the file: other processes only follow the current generation."""
+    """Whether a person started it to apply the file. Other processes only follow the current generation."""
     deployed_at: str = ""
     """When the bundle was deployed (ISO 8601); empty outside of deployments."""
     rebinds: bool = False
-    """Whether another pipeline file or source may take the catalog over."""
+    """Whether it may take over the catalog of another pipeline file or source."""
     takes_over: bool = False
-    """Whether a generation that a deployment set may be replaced from elsewhere."""
+    """Whether it may replace a generation that a deployment set."""
 
 
 FOLLOWS = Start()
@@ -54,7 +54,7 @@ class Claimant:
     """The file's name, without its folder; empty if unknown."""
     source: str
     output: str
-    """The stores, as the file spells them, after the environment."""
+    """Both stores as the file spells them, or as environment variables do that override the file."""
     generation: str
     """See ``Pipeline.generation``."""
     start: Start = FOLLOWS
@@ -94,14 +94,14 @@ class Standing:
         """Read the current generation again.
 
         Raises:
-            Superseded: It isn't this process's own.
+            Superseded: The current generation isn't the one of this process.
 
         """
         binding = self._catalog.read_binding()
         if binding is None or binding.generation != self._generation:
             raise Superseded(
-                "Another version of the pipeline file is in force for this catalog. Nothing more is written "
-                "with this one. Start again, or run renditions sync, to apply this file"
+                "Another version of the pipeline file is in force for this catalog. This process writes "
+                "nothing more. Start it again, or run renditions sync, to apply this file"
             )
         with self._lock:
             self._binding = binding
@@ -111,7 +111,7 @@ class Standing:
 def bind(catalog: Catalog, claimant: Claimant) -> Binding:
     """Agree with the catalog on its binding, and return it.
 
-    A catalog without a binding (a new one, or of version 0.1) takes the claimant's.
+    A catalog without a binding (a new one, or one of version 0.1) gets the claimant's.
 
     Raises:
         BindingRefused: The catalog belongs to another pipeline file, source or deployment.
@@ -147,7 +147,7 @@ def _agree(known: Binding | None, claimant: Claimant) -> Binding:
             is_deployed=bool(claimant.start.deployed_at),
         )
     if known.schema > SCHEMA:
-        raise CatalogTooNew("A newer release of Renditions wrote this catalog. Upgrade this one")
+        raise CatalogTooNew("A newer version of Renditions wrote this catalog. Upgrade Renditions here")
     wanted = _agree_on_file(known, claimant)
     if claimant.generation == known.generation:
         if claimant.start.deployed_at > known.deployed_at:
@@ -199,14 +199,14 @@ def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
 
 
 def hold(catalog: Catalog, held: Sequence[Held], notifiers: Mapping[str, Notifier] = NO_NOTIFIERS) -> None:
-    """Store what a full run held back, and send one notice to each target about what wasn't held before.
+    """Store the work that a full run held back, and send notices of work that wasn't held before.
 
-    A notice that can't be sent is still owed, and is sent by the next full run.
+    Each target gets one notice. If it can't be sent, it stays owed, and the next full run sends it.
 
     Args:
-        catalog: Its binding keeps what is held.
-        held: All that the run held back; nothing else is held any more.
-        notifiers: By their target; none where a person attends the run and reads its result.
+        catalog: The catalog whose binding keeps the held work.
+        held: All work that the run held back. It replaces what the binding had.
+        notifiers: The notifiers by target; empty if a person attends the run and reads its result.
 
     """
     targets = tuple(sorted(notifiers))
@@ -228,7 +228,7 @@ def hold(catalog: Catalog, held: Sequence[Held], notifiers: Mapping[str, Notifie
 
 
 def _continue(known: tuple[Held, ...], held: Held, targets: tuple[str, ...]) -> Held:
-    """Return what is held now, since when it was first held."""
+    """Return ``held`` with the start time and the owed notices of an earlier run that held the same."""
     earlier = next((each for each in known if each.what == held.what), None)
     return replace(held, since=earlier.since, owed=earlier.owed) if earlier else replace(held, owed=targets)
 
@@ -237,13 +237,13 @@ def _is_sent(notifier: Notifier, held: Held) -> bool:
     try:
         notifier.send(HeldNotice(held))
     except NotifyFailed as error:
-        log.warning("The notice about what is held back can't be sent: %s", error)
+        log.warning("Can't send the notice about held-back work; the next full run tries again: %s", error)
         return False
     return True
 
 
 def _store_held(catalog: Catalog, change: Callable[[tuple[Held, ...]], tuple[Held, ...]]) -> tuple[Held, ...]:
-    """Change what the binding says is held, and return that."""
+    """Change the held work in the binding, and return it."""
     while known := catalog.read_binding():
         changed = replace(known, held=change(known.held))
         if changed == known:

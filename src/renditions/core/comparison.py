@@ -1,4 +1,4 @@
-"""The comparison of one picture, with everything that it reads."""
+"""The comparison of one picture with its record and outputs. It reads all that it needs."""
 
 from __future__ import annotations
 

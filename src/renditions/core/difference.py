@@ -22,23 +22,23 @@ IN_PROGRESS = "another process is working on it"
 TOUCHED = "its content is unchanged"
 
 MAX_ATTEMPTS = 3
-"""How often a picture is tried after failures around it, before it is given up as failed."""
+"""How many attempts a picture gets before it is given up as failed."""
 
 RECHECK = timedelta(seconds=1)
-"""When to check again what another process holds or writes."""
+"""How long to wait before checking a picture again that another process holds or writes."""
 
 Action = Literal["create", "update", "remove", "hold", "settle", "wait", "unreadable", "keep"]
 """The action for one picture.
 
-    create    a picture that has no record
-    update    a picture that differs from its record, or from what the pipeline wants now
+    create    the picture has no record
+    update    the picture differs from its record, or from the present pipeline
     remove    the picture is gone: its outputs are deleted, then its record
     hold      the picture is gone, and its removal waits for permission
-    settle    decided, but an output is still to be deleted, its headers to be rewritten, a notice to be
-              sent, or the record to be brought up to date
-    wait      another process is writing it or working on it
+    settle    the picture is decided, but work without rendering is left: an output must be deleted, its
+              headers rewritten, a notice sent, or the record updated
+    wait      another process is writing the picture or processing it
     unreadable  a part of the source, or the picture's record, can't be read: nothing in it is touched
-    keep      nothing
+    keep      nothing is left to do
 """
 
 
@@ -62,24 +62,24 @@ class Difference:
     again_after: timedelta | None = None
     """How long to wait before comparing again, if the action is ``wait``."""
     refreshed: Mapping[str, Output] = field(default_factory=dict)
-    """Outputs, by rendition, that are right under another ETag than the record has."""
+    """By rendition, outputs whose content is right although their ETag isn't the recorded one."""
     drift: Mapping[str, str] = field(default_factory=dict)
-    """Why outputs that the record names, by rendition, have to be made again though nothing else changed."""
+    """By rendition, why a recorded output must be made again although nothing else changed."""
     is_restore: bool = False
-    """Whether it makes again only what was made before: the output store lost it, or is another one."""
+    """Whether all of it was made before: the output store lost it, or is another one."""
     is_partial: bool = False
-    """Whether something that differs is left alone, because the caller asked for some renditions only."""
+    """Whether some differences remain, because the caller asked for only some renditions."""
     warning: str | None = None
-    """What is wrong and isn't mended by itself."""
+    """A problem that a person must solve."""
 
     def refresh(self, outputs: tuple[Output, ...]) -> tuple[Output, ...]:
-        """Return the outputs as verification found them."""
+        """Return the outputs with the ETags that verification found."""
         return tuple(self.refreshed.get(made.rendition, made) for made in outputs)
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form, the same on the command line and in the API.
 
-        ``make`` has an object for each rendition, by its name, as ``renditions`` of a record has.
+        ``make`` has an object for each rendition, by its name, like the ``renditions`` of a record.
         """
         keys = self.keys or {}
         return {
@@ -125,24 +125,24 @@ def retry_pause(attempts: int) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was looked up of one picture."""
+    """The facts about one picture that were looked up."""
 
     name: str
     """The picture's key."""
     found: StoredObject | None
-    """The source object as it is now; None if it is gone or no longer matched."""
+    """The source object as it is now; None if it is gone or no longer matches."""
     record: Record | None
-    """What the catalog holds of it."""
+    """Its record in the catalog."""
     folding: Folding = EXACT
     """How the output store compares keys."""
     blocker: Record | None = None
-    """The record of ``record.blocked_by``, if that is set and has one."""
+    """The record of the picture ``record.blocked_by``, if there is one."""
     verification: Verification = UNVERIFIED
-    """What came of comparing the record's outputs with the store."""
+    """The result of comparing the record's outputs with the store."""
     is_key_free: bool = False
-    """Whether one of ``record.refused_keys`` holds nothing any more, or may be overwritten now."""
+    """Whether one of ``record.refused_keys`` no longer holds an object, or may be overwritten now."""
     is_touched: bool = False
-    """Whether the source object has another ETag than the stored record, and the same content."""
+    """Whether the source object has another ETag than the stored record, but the same content."""
 
 
 def compare(
@@ -152,10 +152,10 @@ def compare(
 
     Args:
         pipeline: The declared state.
-        seen: What is there.
+        seen: The facts about the picture.
         now: The time, for leases.
         is_gone: Returns whether a lease's owner has certainly ended; None if a lease ends only by its time.
-        ask: What the caller asks for.
+        ask: The caller's request.
 
     """
     name, found, record = seen.name, seen.found, seen.record
@@ -220,7 +220,7 @@ def _compare_known(
     return Difference(
         seen.name,
         "update" if make or not is_partial else _settle_or_keep(pipeline, there, now, ask),
-        f"its outputs are in another place, {record.place}" if is_moved else why,
+        f"its outputs are in another output store, {record.place}" if is_moved else why,
         make=make,
         keys=keys,
         delete=() if is_partial else tuple(key for key in there.sorted_keys() if key not in wanted),
@@ -235,7 +235,7 @@ def _compare_known(
 
 
 def is_in_place(pipeline: Pipeline, record: Record) -> bool:
-    """Return whether the record's outputs lie in the pipeline's output store (0.1 recorded no place)."""
+    """Return whether the record's outputs are in the pipeline's output store (0.1 recorded no place)."""
     return record.place in ("", pipeline.output.store)
 
 
@@ -256,7 +256,7 @@ def _compare_missing(
     if record is None:
         return Difference(name, "keep", "there is no such picture")
     if ask.renditions is not None:
-        return Difference(name, "keep", "it is gone, and only some renditions are asked for", record=record)
+        return Difference(name, "keep", "it is gone, but only some renditions are requested", record=record)
     if pipeline.source.on_delete == "keep" and ask.removal != "asked":
         is_noted = record.missing_since and not (record.is_decided and _is_owing(record))
         action: Action = "keep" if is_noted else "settle"
@@ -278,7 +278,7 @@ def _is_asked_for(rendition: str, ask: Ask) -> bool:
 def _split_drift(
     record: Record, keys: Mapping[str, str], verification: Verification, ask: Ask
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the drift that is mended, and the drift that is only reported because it came back."""
+    """Return the drift to repair, and the drift to report only because it came back after a repair."""
     mended: dict[str, str] = {}
     lasting: dict[str, str] = {}
     for rendition, why in verification.drift.items():
@@ -304,7 +304,7 @@ def _is_owing(record: Record) -> bool:
 
 
 def _settle_or_keep(pipeline: Pipeline, record: Record, now: datetime, ask: Ask) -> Action:
-    """Return what is done for a picture whose requested renditions are all there."""
+    """Return the action for a picture whose requested renditions all exist."""
     return "settle" if record.is_decided and _is_unsettled(pipeline, record, now, ask) else "keep"
 
 

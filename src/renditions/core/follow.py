@@ -1,4 +1,4 @@
-"""Follow hints about pictures: process each name that something happened to, and sync now and then."""
+"""Follow hints about pictures: process each picture that a hint names, and sync now and then."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from renditions.core.guard import RemovalWindow
 from renditions.core.process import Process
 
 SYNC_EVERY_SECONDS = 300.0
-"""How often ``follow`` checks everything, for changes without hints."""
+"""The time between two full syncs of ``follow``, which find changes without hints."""
 
 MOST_DUE = 10_000
-"""How many hinted names are kept; beyond that, everything is checked instead."""
+"""How many names from hints are kept. If there are more, every picture is checked instead."""
 
 
 class Hints:
-    """The hints since the last check: names, or a mark to check everything if there are too many.
+    """The names from hints since the last check. Many threads may share it.
 
-    For any number of threads. It holds at most ``MOST_DUE`` names.
+    It holds at most ``MOST_DUE`` names. If there are more, it only remembers to check everything.
     """
 
     def __init__(self) -> None:
@@ -53,8 +53,11 @@ class Following:
 
     process: Process
     sync_all: Callable[[], object]
-    """A full sync: at first, if a hint is None, if too many names are due, and every ``SYNC_EVERY_SECONDS``
-    for changes without hints."""
+    """Runs a full sync.
+
+    It is called at the first hint, if a hint is None, if too many names are due, and every
+    ``SYNC_EVERY_SECONDS``.
+    """
     removals: RemovalWindow
     """Limits the removals that hints imply."""
     threads: int
@@ -66,11 +69,12 @@ class Following:
 
 
 def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None:
-    """Sync at the first hint, then process each name that is hinted at, until the hints end.
+    """Sync at the first hint, then process each picture that a hint names, until the hints end.
 
-    ``hints`` yields names that may have changed; None if they are unknown; an empty set at each tick.
+    ``hints`` yields the names of pictures that may have changed: None if any may have changed, an empty set
+    if none has.
     """
-    # Only the first hint proves that the watcher has begun. An earlier sync would miss pictures that land
+    # Only the first hint proves that the watcher has begun. An earlier sync would miss pictures that arrive
     # between the sync and that moment.
     synced_at = -math.inf
     due: dict[str, tuple[float, Ask]] = {}

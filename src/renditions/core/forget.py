@@ -1,7 +1,7 @@
-"""Forget one picture: delete it, with everything that was made of it or is known of it.
+"""Forget one picture: delete it, its outputs, its record and older versions of its objects.
 
-It is for people's right to be forgotten, so it reports what it removed and what it couldn't. It can be run
-again, and continues where it was.
+This serves people's right to be forgotten, so it reports everything that it removed and everything that is
+left. If it is interrupted, run it again: it continues.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from renditions.model.pipeline import NO_WISHES, Pipeline, Wishes
 from renditions.model.record import Record
 
 MAX_ATTEMPTS = 5
-"""How often a picture that another process is working on is tried."""
+"""How often to try again while another process is processing the picture."""
 
 FORGOTTEN = Ask(removal="asked", ignores_source=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Something that was removed, or that is left."""
+    """One object or record of a picture that was removed or is left."""
 
     what: str
     where: str
     why: str = ""
-    """Why it is left."""
+    """Why it is left; empty if it was removed."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What became of everything that there was of one picture."""
+    """The list of all that was removed of one picture, and of all that is left."""
 
     name: str
     removed: list[Trace] = field(default_factory=list)
@@ -51,13 +51,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Where there may be something of a picture."""
+    """Every place that may hold a part of a picture, and the functions that clear them."""
 
     pipeline: Pipeline
     source: Store
     catalog: Catalog
     outputs: Mapping[str, Store]
-    """The output stores, as the pipeline file spells them: the present one, and those used before."""
+    """The current output store and those used before, by their spelling in the pipeline file."""
     process: Process
     read_neighbours: Callable[[Store], Neighbours]
     """Reads which catalogs use an output store."""
@@ -65,7 +65,7 @@ class Reach:
 
 
 def forget(name: str, reach: Reach) -> Report:
-    """Delete a picture, its record and its outputs, wherever they are."""
+    """Delete a picture, its record and its outputs in every output store; return a report."""
     report = Report(name)
     record = reach.catalog.get(name)
     keys = sorted(_find_keys(name, record, reach))
@@ -83,7 +83,7 @@ def forget(name: str, reach: Reach) -> Report:
 
 
 def _find_keys(name: str, record: Record | None, reach: Reach) -> set[str]:
-    """Return every output key that this picture has, or had as far as that is known."""
+    """Return every output key that the picture has, or is known to have had."""
     etag = record.etag if record else ""
     if not etag and (found := find(reach.source, name)):
         etag = found.etag
@@ -100,7 +100,7 @@ def _is_free(name: str, key: str, reach: Reach) -> bool:
 
 
 def _look(place: str, store: Store, keys: list[str], report: Report) -> Iterator[str]:
-    """Yield the keys that hold something."""
+    """Yield the keys that hold an object in the store."""
     try:
         for key in keys:
             if find(store, key):
@@ -123,7 +123,7 @@ def _forget_source(name: str, reach: Reach, report: Report) -> None:
             try:
                 reach.source.delete(name, IfMatch(there.etag))
             except Conflict:
-                continue  # it was replaced meanwhile: that one goes too
+                continue  # another program replaced it meanwhile: delete the new object too
         if is_there:
             report.removed.append(Trace("picture", where))
         _purge((place, reach.source), [name], report)
@@ -132,7 +132,7 @@ def _forget_source(name: str, reach: Reach, report: Report) -> None:
 
 
 def _forget_record(name: str, reach: Reach, report: Report) -> None:
-    """Delete the outputs that the record names, then the record with what people set."""
+    """Delete the outputs that the record names, then the record itself."""
     outcome = reach.process(name, FORGOTTEN)
     for _ in range(MAX_ATTEMPTS):
         if outcome.again_after is None:
@@ -147,7 +147,7 @@ def _forget_record(name: str, reach: Reach, report: Report) -> None:
 
 
 def _sweep(at: tuple[str, Store], keys: list[str], reach: Reach, report: Report) -> None:
-    """Delete what no record names any more and proves to be this catalog's; report each key."""
+    """Delete the objects that no record claims and that carry this catalog's mark; report each key."""
     place, store = at
     own = reach.read_neighbours(store).own
     for key in keys:
@@ -179,7 +179,7 @@ def _purge(at: tuple[str, Store], keys: list[str], report: Report) -> None:
             if count := store.purge(key):
                 report.removed.append(Trace(f"{count:,} older versions", where))
         except KeyRefused:
-            continue  # the store can't have anything under such a key
+            continue  # the store can't hold an object under such a key
         except Failed as error:
             report.left.append(Trace("older versions", where, str(error)))
 

@@ -1,8 +1,9 @@
 """The removal guard: it limits removals that only a listing implies.
 
-A deletion that an event or a person names is an intent. A listing in which pictures are missing may as well
-mean an unmounted disk or a typo in a prefix. The guard counts a whole run before anything is removed, and
-holds removals back beyond a declared share. It treats missing outputs likewise in unattended runs.
+If an event or a person names a deleted picture, its removal is intended. If pictures are only missing from a
+listing, the cause may also be an unmounted disk, or a typo in a prefix. So the guard counts a whole run
+before anything is removed, and holds removals back if they exceed a declared share. In unattended runs it
+treats missing outputs in the same way.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from renditions.core.difference import Difference
 from renditions.model.pipeline import MaxRemovals
 
 MANY = 20
-"""From how many pictures, or outputs, on the loss of all of them is suspicious."""
+"""The number of pictures, or of outputs, from which the loss of all of them is suspicious."""
 
 WINDOW_SECONDS = 3600.0
-"""The period in which removals by file events are counted together."""
+"""The period over which removals are counted that file events imply."""
 
 
 COUNTED = ("known", "found", "known_found", "missing", "outputs", "outputs_lost", "restores")
@@ -48,7 +49,7 @@ class Census:
     known_found: int = 0
     """Pictures in the source that have a record."""
     missing: int = 0
-    """Records whose picture is gone and may not be removed yet."""
+    """Records that may not be removed yet although their picture is gone."""
     outputs: int = 0
     """Outputs that records name."""
     outputs_lost: int = 0
@@ -56,11 +57,11 @@ class Census:
     restores: int = 0
     """Unchanged pictures whose outputs must be made again."""
     emptied: str | None = None
-    """A folder that still exists and lost all of its many known pictures."""
+    """The first folder that still exists, but lost all of its known pictures (``MANY`` or more)."""
     _trail: list[Folder] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
-        """Return the numbers with which another process can continue the count, if there are no folders."""
+        """Return the numbers from which another process can continue, if the source has no folders."""
         return {name: getattr(self, name) for name in COUNTED}
 
     def see(self, difference: Difference) -> None:
@@ -112,9 +113,9 @@ class Guard:
     is_marker_missing: Callable[[], bool] = lambda: False
     """Returns whether the source lacks the marker that the catalog expects."""
     is_attended: bool = True
-    """Whether a person started the run: any number of missing outputs is then made again."""
+    """Whether a person started the run. If so, it makes missing outputs again, however many there are."""
     is_output_bound: bool = True
-    """Whether the output store is the one that a person agreed to."""
+    """Whether the output store is the one that a person applied last."""
     catalog_size: Callable[[], int] | None = None
     """Counts the catalog's records, if a run sees only some of them."""
 
@@ -149,7 +150,7 @@ class Guard:
         if self.is_attended or not census.restores:
             return None
         if not self.is_output_bound:
-            return "[output] store names another place, and no person has applied that yet"
+            return "[output] store names another store, and no person has applied that change yet"
         return self.describe_loss(census)
 
     def describe_loss(self, census: Census) -> str | None:
@@ -159,14 +160,14 @@ class Guard:
         return None
 
     def is_too_many(self, missing: int, known: int) -> bool:
-        """Return whether more pictures are missing than may be removed without a person."""
+        """Return whether more pictures are missing than may be removed without a person's permission."""
         limit = self.max_removals
         return missing > limit.pictures and 100 * missing > limit.percent * known
 
 
 @dataclass(slots=True)
 class RemovalWindow:
-    """Limits the removals that file events imply, over the last hour."""
+    """Limits how many removals file events may imply within an hour."""
 
     guard: Guard
     catalog_size: Callable[[], int]

@@ -1,10 +1,14 @@
 """The writes of a worker that holds a picture's lease, and their protection after the lease is lost.
 
-A lease is a conditional write of the record; a worker that takes it over raises the record's revision. But
-a worker may sleep past its lease without knowing, and then wake in the middle of its writes. Four things
-keep it from undoing its successor's work: it checks its clock; it writes and deletes outputs on conditions;
-it reads the conditions before it confirms the lease; and if it finds the lease lost, it has every key that
-it may have touched checked again.
+A worker takes a lease by a conditional write of the record. A worker that takes it over raises the record's
+revision. But a worker may sleep past the end of its lease without noticing, and then wake in the middle of
+its writes. Four rules keep it from undoing its successor's work:
+
+- It checks its clock before it writes.
+- It writes and deletes outputs on conditions.
+- It reads the objects for these conditions before it confirms the lease.
+- If it finds that the lease is lost, it reopens the record, so that every key that it may have touched is
+  checked again.
 """
 
 from __future__ import annotations
@@ -25,10 +29,10 @@ CLOCKS_DIFFER_AT_MOST = timedelta(minutes=1)
 """The largest expected difference between the clocks of two machines."""
 
 PERMISSION_LASTS = timedelta(days=1)
-"""How long a person's permission to remove missing pictures counts."""
+"""How long a person's permission to remove missing pictures is valid."""
 
 ANSWER_LASTS = timedelta(seconds=5)
-"""How long after the request the catalog's answer about a lease counts."""
+"""How long the catalog's answer about a lease is valid, counted from the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Leases:
     clock: Callable[[], datetime]
     lasts: timedelta
     standing: Standing | None = None
-    """Whether this process' pipeline is in force; None where no catalog says so."""
+    """Decides whether this process's pipeline is in force; None if the catalog has no binding (in tests)."""
 
     @property
     def writer(self) -> str:
@@ -81,13 +85,13 @@ class Leases:
         *,
         may_replace: bool,
     ) -> StoredObject:
-        """Write an output, unless another process wrote its key under our lease.
+        """Write an output, unless another worker took the lease over.
 
         An unexpected file at the key is replaced if Renditions wrote it: a crash left it there, or our own
         request wrote it and the answer got lost. Any other file is replaced only with ``may_replace``.
 
         Raises:
-            ForeignOutput: the key holds a file that Renditions didn't write.
+            ForeignOutput: The key holds a file that Renditions didn't write.
 
         If our lease ran out while we worked, its next holder may have written already, and our write must
         not undo that:
@@ -114,9 +118,9 @@ class Leases:
                 condition = IfMatch(there.etag) if there else IfAbsent()
 
     def delete(self, leased: Record, key: str) -> None:
-        """Delete an object that is no output any more, unless another worker wrote it meanwhile.
+        """Delete an object that is no longer an output, unless another worker took the lease over.
 
-        A folder that ignores case may know the object by the name of a present output: then it stays.
+        In a folder that ignores case, the key may name the same file as a current output. Then it stays.
         """
         folding = self.output.folding()
         if any(made.key != key and folding(made.key) == folding(key) for made in leased.outputs):
@@ -131,14 +135,15 @@ class Leases:
 
     @contextmanager
     def guard(self, leased: Record) -> Iterator[None]:
-        """Reopen the record if its lease turns out to be lost after we worked under it.
+        """Reopen the record if the lease was lost while we worked under it.
 
         Conditions can't distinguish a key that was never written from one that was written and deleted:
 
             A  begin (no object)      …paused past the lease…            put if absent → an orphan
             B               begin, put, finish; picture gone: delete all
 
-        So a worker that finds its lease lost has the keys that it may have touched claimed and made again.
+        So a worker that finds its lease lost reopens the record. Then the record claims all keys that the
+        worker may have touched, and their outputs are made again.
         """
         try:
             yield
@@ -160,7 +165,7 @@ class Leases:
             try:
                 self.catalog.write(reopened)
             except KeyTaken as taken:
-                touched.discard(taken.key)  # its owner writes it on conditions of its own
+                touched.discard(taken.key)  # another picture owns the key and writes it conditionally
             except Conflict:
                 continue
             else:
@@ -169,8 +174,9 @@ class Leases:
     def _confirm(self, held: Record) -> None:
         """Raise Conflict if another worker took the lease over.
 
-        Called after reading an output and before the write that depends on it: a worker that takes the lease
-        later also writes later, and then the condition fails. An answer that took long doesn't count.
+        Call this after reading an output and before the write that depends on it. A worker that takes the
+        lease later also writes later; if it then writes before us, our condition fails. If the catalog took
+        long to answer, it is asked again.
         """
         is_outdated = True
         while is_outdated:
@@ -182,17 +188,17 @@ class Leases:
 
 
 def reopen(catalog: Catalog, record: Record) -> bool:
-    """Have a picture tried again at the next sync; return whether that was possible."""
+    """Let the next sync try a picture again; return False if its record changed meanwhile."""
     return _change(catalog, replace(record, goal="", attempts=0))
 
 
 def wish(catalog: Catalog, record: Record, wishes: Wishes) -> bool:
-    """Record a person's wishes for a picture, for the next sync; return whether that was possible."""
+    """Store a person's wishes for a picture; return False if its record changed meanwhile."""
     return _change(catalog, replace(record, wishes=wishes))
 
 
 def permit_removal(catalog: Catalog, record: Record, until: datetime) -> bool:
-    """Store a person's permission to remove a missing picture; return whether that was possible."""
+    """Store a person's permission to remove a missing picture; return False if its record changed."""
     return _change(catalog, replace(record, removable_until=until))
 
 

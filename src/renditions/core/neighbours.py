@@ -1,7 +1,7 @@
-"""The catalogs that use one output store, and what each of them is.
+"""The catalogs that use one output store, and their registrations in it.
 
-Each registers when a person starts a run with it. Their outputs carry their ids as marks, so that strays,
-adoption and removal can tell this catalog's outputs from another's and from files that are no outputs.
+A catalog is registered when a person starts a run with it. Its outputs carry its id as a mark. So strays,
+adoption and removal can distinguish this catalog's outputs from another's, and from other files.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from renditions.core.ports import Store
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What a catalog says of itself in an output store that it uses."""
+    """A catalog's description of itself in an output store that it uses."""
 
     catalog: str
-    """Its URL, resolved: a file's is absolute and has the machine's name."""
+    """Its resolved URL: a file's path is absolute, with the machine's name."""
     pipeline_file: str
     source: str
-    """The source store, resolved likewise."""
+    """The source store, resolved in the same way."""
 
     def to_text(self) -> str:
         """Return the JSON form."""
@@ -29,7 +29,7 @@ class Registration:
 
     @classmethod
     def from_text(cls, text: str) -> Registration | None:
-        """Return what :meth:`to_text` turned into a text; None for any other text."""
+        """Return the registration that :meth:`to_text` wrote; None for any other text."""
         try:
             item = json.loads(text)
             return cls(**{field.name: str(item[field.name]) for field in fields(cls)})
@@ -39,19 +39,20 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The catalogs of one output store, seen from one of them."""
+    """The catalogs that use one output store: this catalog and the others."""
 
     own: frozenset[str]
-    """The ids that are this catalog's: its own, and those of predecessors, whose records are lost.
+    """This catalog's id, and the ids of its predecessors, whose records are lost.
 
-    Two catalogs can't be in one place, so an earlier one of the same URL and source is no more.
+    Two catalogs can't have the same URL. So a registration with this catalog's URL and source belongs to a
+    predecessor that no longer exists.
     """
     others: Mapping[str, Registration | None]
-    """The other catalogs; None for one whose registration can't be read."""
+    """The registrations of other catalogs, by id; None for one that can't be read."""
 
     @classmethod
     def read(cls, store: Store, catalog_id: str, us: Registration) -> Neighbours:
-        """Read who uses the store; ``catalog_id`` is this catalog's id, empty where it has none yet."""
+        """Read which catalogs use the store; ``catalog_id`` is this catalog's, empty if it has none yet."""
         found = {each: Registration.from_text(text) for each, text in store.registered().items()}
         own = {
             each

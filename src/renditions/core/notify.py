@@ -12,5 +12,5 @@ class Notifier(Protocol):
     """A target of notices."""
 
     def send(self, notice: Notice | HeldNotice) -> None:
-        """Deliver the notice; raise ``NotifyFailed`` unless it certainly was."""
+        """Deliver the notice; raise ``NotifyFailed`` if it may not have been delivered."""
         ...

@@ -1,8 +1,8 @@
-"""What the core needs of the outside: a store, a catalog, a renderer.
+"""The protocols of the parts that the core uses: a store, a catalog, a renderer.
 
-Everything in ``process`` and ``reconcile`` goes through these. Each has one contract suite in
-``tests/contract`` that every implementation passes. Writes are conditional wherever two workers
-could meet; the loser gets :class:`~renditions.errors.Conflict` and reads again.
+``process`` and ``reconcile`` do all their I/O through these. Each protocol has one contract suite in
+``tests/contract`` that every implementation passes. A write is conditional wherever two workers could write
+at the same time. The second one then gets :class:`~renditions.errors.Conflict` and reads again.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ class StoredObject:
 
     key: str
     etag: str
-    """Differs whenever the content may differ; hexadecimal or base64url characters and dashes only."""
+    """It differs whenever the content may differ. It has only hexadecimal or base64url digits and dashes."""
     size_bytes: int
     complete: bool = True
-    """False while another program may still write it."""
+    """False while another program may still be writing it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A part of a store, or a record, that can't be read: nothing is known of what is in it."""
+    """A part of a store, or a record, that can't be read. Nothing is known about its content."""
 
     prefix: str
-    """What the keys below it begin with; ends with a slash. Of a record: its name."""
+    """The prefix of the keys in this part, which ends with a slash; or the record's name."""
     reason: str
 
 
@@ -47,14 +47,14 @@ OnUnreadable = Callable[[Unreadable], None]
 
 @dataclass(frozen=True, slots=True)
 class IfMatch:
-    """Only if the object still has this ETag."""
+    """A condition: the object still has this ETag."""
 
     etag: str
 
 
 @dataclass(frozen=True, slots=True)
 class IfAbsent:
-    """Only if there is no object of this key."""
+    """A condition: there is no object with this key."""
 
 
 Condition = IfMatch | IfAbsent
@@ -69,18 +69,19 @@ class Store(Protocol):
 
     @property
     def is_cheaper_to_list(self) -> bool:
-        """Whether one request lists many objects, so that looking each of them up costs far more."""
+        """Whether one request lists many objects, so that looking up each object costs far more."""
         ...
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
     ) -> Iterator[StoredObject]:
-        """Yield every object whose key is above ``after`` and begins with ``prefix``.
+        """Yield every object whose key comes after ``after`` and begins with ``prefix``.
 
-        They come in the order of the keys' UTF-8 bytes, in memory that doesn't grow with their number. It
-        may or may not see objects that are added or removed meanwhile. ``on_unreadable`` is called for each
-        part that can't be read, before anything behind it is yielded; without it such a part raises
-        ``StoreFailed``.
+        Objects come in the order of their keys' UTF-8 bytes, in memory that doesn't grow with their number.
+        Objects that are added or removed meanwhile may or may not be among them.
+
+        ``on_unreadable`` is called for each part that can't be read, before an object after that part is
+        yielded. Without it, such a part raises ``StoreFailed``.
         """
         ...
 
@@ -89,10 +90,10 @@ class Store(Protocol):
         ...
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
-        """Return the object and its whole content, which belong together, or None if there is none.
+        """Return the object's metadata and content, both of one version, or None if there is none.
 
         Raises:
-            Rejected: it exists but can't be read, and a retry won't help.
+            Rejected: The object exists but can't be read, and a retry won't help.
 
         """
         ...
@@ -102,7 +103,7 @@ class Store(Protocol):
         ...
 
     def folding(self) -> Folding:
-        """Return how keys are compared: two with one folded form are one object."""
+        """Return how keys are compared: two keys with the same folded form name one object."""
         ...
 
     def put(
@@ -110,18 +111,18 @@ class Store(Protocol):
     ) -> StoredObject:
         """Write the object, whole or not at all; raise ``Conflict`` if the condition doesn't hold.
 
-        ``writer`` (a catalog's id) is kept with the object where the store can, see :meth:`writer_of`.
+        If the store can, it keeps ``writer`` (a catalog's id) with the object, see :meth:`writer_of`.
         """
         ...
 
     def writer_of(self, key: str) -> str | None:
-        """Return the ``writer`` that the object was put with; None where that isn't known."""
+        """Return the ``writer`` that the object was put with; None if that isn't known."""
         ...
 
     def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
-        """Serve the object with the store's present headers; its content stays.
+        """Replace the object's headers with the store's current ones, and keep its content.
 
-        Returns the object as it is then, or None where the store has no headers. Raises ``Conflict`` if the
+        Returns the object's new metadata, or None if the store has no headers. Raises ``Conflict`` if the
         condition doesn't hold.
         """
         ...
@@ -135,7 +136,7 @@ class Store(Protocol):
         ...
 
     def register(self, catalog_id: str, text: str) -> None:
-        """Keep that a catalog uses this store, with a text about it; ``list`` doesn't yield it."""
+        """Store a text about a catalog that uses this store; ``list`` doesn't yield it."""
         ...
 
     def registered(self) -> Mapping[str, str]:
@@ -144,7 +145,7 @@ class Store(Protocol):
 
 
 Place = tuple[datetime, str]
-"""A record's place in time: its timestamp and its name."""
+"""A record's place in the order of ``query``: its timestamp and its name."""
 
 
 class Catalog(Protocol):
@@ -154,15 +155,15 @@ class Catalog(Protocol):
     """
 
     def get(self, name: str) -> Record | None:
-        """Return the newest record of this name; a read after a write sees it."""
+        """Return the newest record with this name, or None; a read after a write sees that write."""
         ...
 
     def write(self, record: Record) -> Record:
         """Store the record and return it with its next revision, see :meth:`Record.raised`.
 
         Raises:
-            Conflict: the stored record's revision isn't ``record.revision`` (0: none is stored).
-            KeyTaken: another record claims one of ``record.claimed_keys()``; nothing was written.
+            Conflict: The stored record's revision isn't ``record.revision`` (0: none is stored).
+            KeyTaken: Another record claims one of ``record.claimed_keys()``; nothing was written.
 
         """
         ...
@@ -174,12 +175,13 @@ class Catalog(Protocol):
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
     ) -> Iterator[Record]:
-        """Yield every record whose name is above ``after`` and begins with ``prefix``.
+        """Yield every record whose name comes after ``after`` and begins with ``prefix``.
 
-        They come in the order of the names' UTF-8 bytes, in memory that doesn't grow with their number.
-        Writing meanwhile is allowed; it may or may not see such records. ``on_unreadable`` is called for
-        each record that can't be read, before any behind it is yielded; without it such a record raises
-        ``CatalogFailed``.
+        Records come in the order of their names' UTF-8 bytes, in memory that doesn't grow with their number.
+        Records that are written or deleted meanwhile may or may not be among them.
+
+        ``on_unreadable`` is called for each record that can't be read, before a record after it is yielded.
+        Without it, such a record raises ``CatalogFailed``.
         """
         ...
 
@@ -190,10 +192,10 @@ class Catalog(Protocol):
         prefix: str = "",
         on_unreadable: OnUnreadable | None = None,
     ) -> Iterator[Record]:
-        """Yield the records (of that status), newest timestamp first, in bounded memory as ``list`` does.
+        """Yield the records with this status (None: all), newest timestamp first, in bounded memory.
 
-        Records of one moment are in descending order of their names' UTF-8 bytes. With ``before``, only
-        those after that place in this order; with ``prefix``, only those whose names begin with it.
+        Records with the same timestamp come in descending order of their names' UTF-8 bytes. ``before``
+        selects only records that come after that place, and ``prefix`` only those whose names begin with it.
         ``on_unreadable`` is called as in ``list``.
         """
         ...
@@ -203,14 +205,14 @@ class Catalog(Protocol):
         ...
 
     def read_binding(self) -> Binding | None:
-        """Return what the catalog belongs to; None until that is first written."""
+        """Return the catalog's binding; None if none was written yet."""
         ...
 
     def write_binding(self, binding: Binding) -> Binding:
         """Store the binding and return it with its next revision.
 
         Raises:
-            Conflict: the stored binding's revision isn't ``binding.revision`` (0: none is stored).
+            Conflict: The stored binding's revision isn't ``binding.revision`` (0: none is stored).
 
         """
         ...
@@ -229,7 +231,7 @@ class Renderer(Protocol):
         """Check the picture against the rules, analyze it, and render each recipe.
 
         Raises:
-            Failed: something around the picture broke (time limit, worker); trying again may help.
+            Failed: Something other than the picture failed (time limit, worker). Trying again may help.
 
         """
         ...

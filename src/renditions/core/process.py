@@ -1,6 +1,6 @@
 """Processing of one picture, from its source object to its outputs, its record and its notices.
 
-A name is processed because something may have happened to it; only the store and the catalog decide what.
+A name is processed because its picture may have changed. Only the store and the catalog show whether it did.
 Each step leaves a state from which the next call continues, in any process and after any crash:
 
     read      the source object and its record
@@ -11,9 +11,9 @@ Each step leaves a state from which the next call continues, in any process and 
     check     again: if the picture changed meanwhile, begin again
     settle    delete old outputs, send the notices, give the lease back
 
-Two invariants carry it. Every object in the output store is claimed by a record from before it is
-written until after it is deleted, so nothing is orphaned. And a record's ``outputs`` never names an
-object that is about to be overwritten, so it is always true.
+Two rules always hold. A record claims every object in the output store from before it is written until after
+it is deleted, so no object is orphaned. And a record's ``outputs`` never names an object that is about to be
+overwritten, so it is always true.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ from renditions.model.pipeline import NoticeEvent, Pipeline
 from renditions.model.record import Notice, Output, OwedNotice, Record, Retired
 
 LEASE_MARGIN = timedelta(minutes=5)
-"""How much longer than the time limit for rendering a lease lasts: for the stores and the queue."""
+"""The time that a lease lasts beyond the time limit for rendering, for calls to the stores and the queue."""
 
 MAX_ROUNDS = 8
-"""How often one call begins again because the picture or its record changed under it."""
+"""How many rounds one call makes at most. A change of the picture or its record costs another round."""
 
 
 class Process(Protocol):
-    """Processes one picture: :meth:`Processor.process`, or what wraps it. Safe to call from many threads."""
+    """Processes one picture: :meth:`Processor.process`, or a wrapper. Safe to call from many threads."""
 
     def __call__(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Bring the picture's outputs, record and notices up to date; return what was done."""
@@ -73,7 +73,7 @@ class Processor:
     catalog: Catalog
     render: Renderer
     notifiers: Mapping[str, Notifier]
-    """By ``Notify.target``."""
+    """The notifiers, by ``Notify.target``."""
     owner: str
     """The owner of the leases."""
     clock: Callable[[], datetime]
@@ -81,11 +81,11 @@ class Processor:
     """Returns whether a lease's owner has certainly ended; None if a lease ends only by its time."""
 
     standing: Standing | None = None
-    """Whether this pipeline is in force for the catalog; None where nothing is bound (in tests)."""
+    """Decides whether this pipeline is in force for the catalog; None if it has no binding (in tests)."""
     open_place: Callable[[str], Store] | None = None
     """Opens an output store that the catalog used before, as the pipeline file spelled it."""
     read_neighbours: Callable[[], Neighbours] | None = None
-    """Reads which catalogs use the output store; None where nothing can be adopted."""
+    """Reads which catalogs use the output store; None if no output can be adopted."""
 
     @property
     def _leases(self) -> Leases:
@@ -99,8 +99,8 @@ class Processor:
         """Bring the picture's outputs, record and notices up to date.
 
         Raises:
-            Superseded: another version of the pipeline is in force; nothing was written.
-            Failed: a store or the catalog failed so that not even that could be recorded.
+            Superseded: Another version of the pipeline is in force; nothing was written.
+            Failed: A store or the catalog failed, and the failure couldn't be recorded.
 
         """
         held: Record | None = None
@@ -115,16 +115,15 @@ class Processor:
                 continue
             except Failed:
                 if held:
-                    with suppress(Conflict):  # the lease may be lost, too; the failure is what counts
+                    with suppress(Conflict):  # the lease may be lost too, but the caller needs the failure
                         self._leases.release(held)
                 raise
             if isinstance(result, Outcome):
                 return result
             # Check again: the picture may have changed while we worked.
             held, worked = (result if result and result.lease else None), True
-            ask = replace(
-                ask, verify="no", is_forced=False, adopts=False
-            )  # it was done: only what changed since counts
+            # These requests are done: from now on only a change of the picture counts.
+            ask = replace(ask, verify="no", is_forced=False, adopts=False)
         if held:
             with suppress(Conflict):
                 self._leases.release(held)
@@ -169,11 +168,11 @@ class Processor:
     def _update(
         self, difference: Difference, found: StoredObject, held: Record | None, ask: Ask, reader: Reader
     ) -> Outcome | Record:
-        """Make missing outputs and finish; the record keeps a lease if work is left."""
+        """Make missing outputs and finish the record, which keeps its lease if work is left."""
         updater = self._updater(reader)
         try:
             begun = updater.begin(difference, found, ask, self._prove(difference, found, ask))
-        except KeyTaken as taken:  # by a picture that is gone, and whose removal is still to come
+        except KeyTaken as taken:  # the owner is gone from the source, but not removed yet
             why = f"its output {taken.key} still belongs to {taken.owner}, which is gone from the source"
             record = self._leases.release(held) if held else difference.record
             return Outcome(difference.name, "waiting", why, RECHECK, record)
@@ -189,7 +188,7 @@ class Processor:
         return failed
 
     def _prove(self, difference: Difference, found: StoredObject, ask: Ask) -> Mapping[str, str]:
-        """Return which foreign outputs are taken over; see :meth:`Adopter.prove`."""
+        """Return the ETags, by key, of foreign outputs to take over; see :meth:`Adopter.prove`."""
         if not ask.adopts or self.read_neighbours is None:
             return {}
         neighbours = self.read_neighbours()
@@ -220,10 +219,10 @@ class Processor:
         return Outcome(record.name, "removed")
 
     def _delete_left(self, leased: Record, old: Retired) -> None:
-        """Delete what was left in an output store that the catalog used before.
+        """Delete an object that was left in an output store that the catalog used before.
 
-        Its key may be another catalog's by now, so only what proves to be ours is deleted. Where that store
-        is in use again, another picture may claim the key.
+        Another catalog may have written the key since, so the object is deleted only if it is proven to be
+        ours. If that store is in use again and a picture claims the key, the object stays.
         """
         is_used = old.place == self.pipeline.output.store and self.catalog.owner_of(old.key) is not None
         if is_used or not (old.place and self.open_place):
@@ -236,10 +235,10 @@ class Processor:
     def _settle(
         self, difference: Difference, record: Record, held: Record | None, ask: Ask, *, worked: bool
     ) -> Outcome:
-        """Do for a decided picture what needs no rendering, and bring its record up to date.
+        """Do the work that needs no rendering for a decided picture, and update its record.
 
-        Old outputs are deleted, changed headers rewritten and owed notices sent. A notice is sent at least
-        once: a process that dies between sending and writing has it sent again.
+        It deletes old outputs, rewrites changed headers and sends owed notices. A notice is sent at least
+        once: if a process dies after sending it and before writing the record, it is sent again.
         """
         now = self.clock()
         missing_since = None if difference.found else (record.missing_since or now)
@@ -278,7 +277,7 @@ class Processor:
         return Outcome(record.name, _result(written), trouble or written.reason, pause, written)
 
     def _send_notices(self, leased: Record) -> tuple[tuple[OwedNotice, ...], str | None]:
-        """Send what is owed; return what couldn't be sent, and why."""
+        """Send the owed notices; return those that couldn't be sent, and the reason."""
         owed, trouble = list(leased.owed), None
         for notice in leased.owed:
             try:
@@ -290,7 +289,7 @@ class Processor:
         return tuple(owed), trouble
 
     def _rewrite_headers(self, made: Output) -> Output:
-        """Have an output served with the present headers; one that was replaced is left to verification."""
+        """Rewrite an output's headers. An output that was replaced stays: verification handles it."""
         try:
             stored = self.output.rewrite_headers(made.key, IfMatch(made.etag))
         except Conflict:

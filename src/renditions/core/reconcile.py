@@ -27,16 +27,18 @@ from renditions.model.folding import EXACT, Folding
 from renditions.model.record import STATUSES, Record, Status
 
 MAX_PASSES = 4
-"""How often one sync compares everything: again for pictures that failed, wait, or may have got their key
-free."""
+"""How many passes one sync makes at most.
+
+Another pass is for pictures that failed, that wait, or whose output key may have become free.
+"""
 
 LONGEST_PAUSE = timedelta(seconds=4)
-"""The longest wait of a sync before another pass: it ends rather than wait for a long lease."""
+"""The longest time that a sync waits before another pass. It doesn't wait until a long lease ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which pictures a command is about; an empty one means all."""
+    """The pictures that a command processes. An empty selection means all."""
 
     names: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
@@ -46,7 +48,7 @@ class Selection:
 
     @classmethod
     def of(cls, names: Iterable[str], status: Status | None = None) -> Selection:
-        """Return the selection by names and prefixes; a prefix ends with a slash."""
+        """Return a selection of these names and prefixes; a prefix ends with a slash."""
         given = sorted(set(names))
         prefixes = tuple(each for each in given if each.endswith("/"))
         return cls(tuple(each for each in given if not each.startswith(prefixes)), prefixes, status)
@@ -72,10 +74,10 @@ def plan(
     after: str = "",
     selection: Selection = EVERYTHING,
 ) -> Iterator[Difference]:
-    """Yield the difference of each picture and each record after ``after``, in their names' order.
+    """Yield the difference of each picture and each record after ``after``, in the order of their names.
 
-    Pictures that need no work have the action ``keep``; missing ones with ``hold``
-    until their removal is allowed; parts that can't be read with ``unreadable``. Nothing is changed.
+    A picture that needs no work has the action ``keep``. A missing picture has ``hold`` until its removal is
+    allowed. A part of the source that can't be read has ``unreadable``. Nothing is changed.
     """
     prefixes = ("",) if selection.is_all else selection.prefixes
     for prefix in prefixes:
@@ -97,7 +99,7 @@ def _plan_below(
     clock: Callable[[], datetime],
     selection: Selection,
 ) -> Iterator[Difference]:
-    reported: list[Unreadable] = []  # a listing reports a part before it yields what is behind it
+    reported: list[Unreadable] = []  # a listing reports a part before it yields any key after that part
     unreadable: list[Unreadable] = []
     matches = comparison.pipeline.source.matches
     listed = source.list(after, prefix, reported.append)
@@ -128,7 +130,7 @@ def _join(
     """Merge two sequences that are each in the order of their UTF-8 names."""
     found, record = next(pictures, None), next(records, None)
     while found or record:
-        # Python's text order is that of code points, which is that of UTF-8 bytes.
+        # Python orders texts by code points, which gives the order of their UTF-8 bytes.
         if record is None or (found and found.key < record.name):
             assert found  # noqa: S101 - one of the two is there
             yield found.key, found, None
@@ -151,9 +153,9 @@ class Summary:
     """The result of a sync."""
 
     results: Counter[str] = field(default_factory=Counter)
-    """How many pictures had each ``Outcome.result``; a picture counts once, by its last one."""
+    """How many pictures had each ``Outcome.result``; a picture counts once, by its last result."""
     standing: Counter[Status] = field(default_factory=Counter)
-    """How many pictures needed nothing, by the status of their record."""
+    """How many pictures needed no work, by the status of their record."""
     waiting: int = 0
     """How many pictures still waited at the end."""
     unreadable: int = 0
@@ -163,12 +165,12 @@ class Summary:
     held: list[Held] = field(default_factory=list)
     """Work that was held back until a person allows it."""
     remarks: list[str] = field(default_factory=list)
-    """Facts that a person should know, though nothing is left to do."""
+    """Facts that a person should know, although nothing is left to do."""
     interrupted: bool = False
 
     @property
     def has_trouble(self) -> bool:
-        """Return whether a picture failed, was rejected or still waits in this run."""
+        """Return whether this run left a problem: a rejected, failed, waiting or unreadable picture."""
         bad = self.results["rejected"] + self.results["failed"] + self.waiting
         return bool(bad or self.unreadable or self.warnings)
 
@@ -185,7 +187,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The requests to a run beyond closing every difference."""
+    """The caller's request to one run: how to treat pictures, and which ones."""
 
     ask: Ask = PLAIN
     selection: Selection = EVERYTHING
@@ -196,7 +198,7 @@ class Order:
         return self.selection == EVERYTHING
 
     def limit(self, guard: Guard, catalog: Catalog) -> Guard:
-        """Return the guard for this order: where a run sees only some pictures, the catalog counts them."""
+        """Return the guard for this order. If the run sees only some pictures, it counts the catalog's."""
         return guard if self.is_full else replace(guard, catalog_size=lambda: count_pictures(catalog))
 
 
@@ -223,8 +225,8 @@ class Run:
 def sync(run: Run) -> Summary:
     """Close every difference, several at a time, in bounded memory.
 
-    Each pass first does everything except removals and, in unattended runs, restorations. Then their number
-    is known, and the guard decides.
+    Each pass first does everything except removals and, in unattended runs, restorations. Then their numbers
+    are known, and the guard decides about them.
     """
     summary = Summary()
     pause: timedelta | None = timedelta()
@@ -290,7 +292,7 @@ class _Pass:
         summary.standing = +summary.standing
 
     def _first_share(self, census: Census) -> Iterator[Difference]:
-        """Count everything, and yield the work to do at once."""
+        """Count every difference, and yield those to close now."""
         for difference in self._run.differences():
             census.see(difference)
             if difference.action == "unreadable":
@@ -340,15 +342,15 @@ class _Pass:
 
 
 def _allow(ask: Ask) -> Ask:
-    """Return the same ask, which also allows the removal of a missing picture."""
+    """Return the request, which now also allows the removal of a missing picture."""
     return replace(ask, removal="allowed") if ask.removal == "no" else ask
 
 
 def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Iterator[Outcome | Difference]:
-    """Process differing pictures, several at a time; yield outcomes as they come, and unchanged ones.
+    """Process the pictures that differ, several at a time; yield their outcomes, and the other differences.
 
-    Two pictures that want the same output key are never in progress together, so that the later one in the
-    order of names is always the one refused.
+    Two pictures that want the same output key are never in progress together. So it is always the later one,
+    in the order of names, that is refused.
     """
     folding = run.folding()
     running: dict[Future[Outcome], frozenset[str]] = {}
@@ -369,7 +371,7 @@ def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Itera
 
 
 def _take_ended(running: dict[Future[Outcome], frozenset[str]]) -> Iterator[Outcome]:
-    """Wait for at least one to end; take it out and yield its outcome."""
+    """Wait until at least one picture is processed; remove the processed ones and yield their outcomes."""
     for future in wait(running, return_when=FIRST_COMPLETED).done:
         del running[future]
         yield future.result()

@@ -1,7 +1,8 @@
-"""Strays: objects of an output store that no record claims, and the deletion of this catalog's own.
+"""List strays, which are objects of an output store that no record claims, and delete this catalog's own.
 
-Renditions leaves none by itself. They come from lost records, a changed output store, or other programs. What
-another catalog wrote is no stray. A file without a mark, such as a page of a website, is never deleted.
+Renditions leaves no strays. They come from lost records, a changed output store, or other programs. Only
+objects with this catalog's mark are deleted: never another catalog's output, nor a file without a mark, such
+as a page of a website.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Stray:
 
     found: StoredObject
     whose: Whose
-    """``ours`` if its mark proves that; ``another's`` if it names another catalog that uses the place."""
+    """``ours`` if its mark is this catalog's; ``another's`` if it is another's that uses the store."""
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -42,13 +43,13 @@ def list_strays(
     is_claimed: Callable[[str], bool],
     selection: Selection,
 ) -> Iterator[Stray]:
-    """Yield what no record claims, and what is another catalog's, in memory that doesn't grow.
+    """Yield the objects that no record of this catalog claims, in bounded memory.
 
     Args:
         store: An output store that the catalog uses, or used before.
         neighbours: The catalogs that use it.
-        is_claimed: Whether a record claims the key in this store.
-        selection: Which keys are listed.
+        is_claimed: Returns whether a record claims the key in this store.
+        selection: The keys to check.
 
     """
     for found in _list(store, selection):
@@ -75,16 +76,16 @@ def _tell_whose(writer: str | None, neighbours: Neighbours) -> Whose:
 def delete_stray(
     stray: Stray, leases: Leases, clock: Callable[[], datetime], *, claims: bool = True
 ) -> str | None:
-    """Delete a stray that is this catalog's; return why not, if it stays.
+    """Delete a stray of this catalog; return the reason if it stays.
 
-    The key is claimed first, by a record of its own, as if it were an output of a picture that is gone. A
-    sync that wants the same key would otherwise lose what it writes there:
+    First, a temporary record claims the key, as if the stray were an output of a picture that is gone.
+    Otherwise, a sync that wants the same key could lose the object that it writes there:
 
         strays   no record claims k                                 delete k if e1 → deletes sync's output
         sync                          claim k, put e1 (same bytes)
 
-    A record that a crash leaves is removed, with the object, like that of any missing picture. Nothing writes
-    to a store that was used before: there, no claim is needed.
+    If a crash leaves the temporary record, a sync removes it and the object, as for any missing picture. In a
+    store that was used before, no claim is needed, because nothing writes there.
     """
     if stray.whose != "ours":
         return "nothing proves that this catalog wrote it"
@@ -93,7 +94,7 @@ def delete_stray(
     try:
         leased = leases.take(record)
     except KeyTaken as taken:
-        return f"by now it is an output of {taken.owner}"
+        return f"it is now an output of {taken.owner}"
     why_not = None
     try:
         leases.output.delete(key, IfMatch(stray.found.etag))

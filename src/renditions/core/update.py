@@ -28,7 +28,7 @@ from renditions.model.rendering import Rendered, Rendering
 log = logging.getLogger(__name__)
 
 MIXED = "(mixed)"
-"""Stands for a record's headers where its outputs were written with different ones."""
+"""The value of a record's ``headers`` if its outputs were written with different ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Begun:
     difference: Difference
     found: StoredObject
     claimed_before: frozenset[str]
-    """The keys that the record claimed before, folded: their objects are ours."""
+    """The folded keys that the record claimed before. The objects under them are ours."""
     foreign: Mapping[str, str] = field(default_factory=dict)
-    """By rendition, the keys that hold a file which isn't ours: they are neither claimed nor written."""
+    """By rendition, the keys that hold a file which isn't ours. They are neither claimed nor written."""
     proven: Mapping[str, str] = field(default_factory=dict)
-    """By key, the ETag of an object that is taken over: what replaced it since is refused."""
+    """By key, the ETag of an object to take over. If it was replaced since, the write is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Updater:
         The record is then ``processing``, or ``rejected`` (leased only if something is left to settle).
 
         Raises:
-            KeyTaken: a key belongs to a picture that is gone from the source, and will be free.
+            KeyTaken: A key belongs to a picture that is gone from the source. It will become free.
 
         """
         now = self.clock()
@@ -124,7 +124,7 @@ class Updater:
         recipes = {name: wanted[name] for name in to_make}
         rendering = self.render(content.bytes, self.pipeline.accept, recipes, self.pipeline.analyze)
         record = replace(record, original=rendering.original.completed_from(record.original))
-        # Only now is the format known, and so the revisions that count.
+        # The format is known only now, and it decides which revisions count.
         goal = self.pipeline.goal_of(record.name, record.etag, record.wishes, record.source_format)
         record = replace(record, goal=goal)
         if rendering.rejected is not None:
@@ -174,23 +174,24 @@ class Updater:
         )
 
     def fail(self, begun: Record, error: Failed) -> Record:
-        """Record that something around the picture broke; notices are owed once it is given up."""
+        """Record a failure that isn't the picture's own. Notices are owed only when it is given up."""
         attempts = begun.attempts + 1 if error.retryable else MAX_ATTEMPTS
         failed = self.decide(replace(begun, attempts=attempts), "failed", str(error))
         owed = failed.owed if attempts >= MAX_ATTEMPTS else ()
         return self.leases.catalog.write(replace(failed, owed=owed, lease=None))
 
     def _in_place(self, old: Record, now: datetime) -> Record:
-        """Return the record for the present output store, which may have changed.
+        """Return the record for the current output store, which may have changed.
 
-        Outputs in the former store are kept for a while, if declared; otherwise they stay there.
+        Outputs in the former store are deleted after ``keep_replaced``, if it is declared. Otherwise they
+        stay there, and the record forgets them.
         """
         if is_in_place(self.pipeline, old):
             return old
         return leave_place(old, self._kept_until(now))
 
     def _order_of(self, made: Output) -> int:
-        """Return an output's place in the pipeline; what is no longer declared comes last."""
+        """Return an output's position in the pipeline; an output that isn't declared comes last."""
         names = tuple(self.pipeline.renditions)
         return names.index(made.rendition) if made.rendition in names else len(names)
 
@@ -216,7 +217,7 @@ class Updater:
         }
 
     def _is_foreign(self, key: str) -> bool:
-        """Return whether an object under an unclaimed key isn't a picture's output either."""
+        """Return whether the object under a key has neither our mark nor a record that claims it."""
         return not self.leases.is_own(key) and self.leases.catalog.owner_of(key) is None
 
     def _freshen(self, old: Record, difference: Difference, found: StoredObject, now: datetime) -> Record:
@@ -256,12 +257,12 @@ class Updater:
         ).with_event(now, "processing", difference.why)
 
     def _headers_of(self, old: Record, kept: tuple[Output, ...]) -> str:
-        """Return the headers that all outputs have once the others are written, or that they differ."""
+        """Return the headers that all outputs have after this update, or ``MIXED`` if they differ."""
         present = self.pipeline.output.headers
         return MIXED if kept and old.place and old.headers != present else present
 
     def _retire(self, old: Record, wanted: Mapping[str, str], now: datetime, ask: Ask) -> tuple[Retired, ...]:
-        """Return the objects that stay in the output store for a while although they are no outputs."""
+        """Return the objects that stay in the output store for a while after they were outputs."""
         keys = frozenset(wanted.values())
         here = ("", self.pipeline.output.store)
         kept = [each for each in old.retired if each.place not in here or each.key not in keys]
@@ -279,7 +280,7 @@ class Updater:
         reason = "; ".join(f"{rendition}: {why}" for rendition, why in failed.items()) or None
         concluded = replace(record, errors=tuple(failed.items()))
         if begun.difference.is_partial:
-            concluded = replace(concluded, goal="")  # so that the rest still differs
+            concluded = replace(concluded, goal="")  # so that the next run still finds the other differences
         return self.decide(concluded, "rejected" if failed else "done", reason)
 
     def _write_output(self, begun: Begun, record: Record, rendition: str, rendered: Rendered) -> Output:
@@ -333,9 +334,9 @@ class Updater:
 
 
 def leave_place(record: Record, until: datetime | None) -> Record:
-    """Return the record as it stands in another output store than its own.
+    """Return the record without outputs, for use with another output store.
 
-    What is left behind is deleted at ``until``; None: it stays, and is forgotten.
+    The objects in its former store are deleted at ``until``; None: they stay, and the record forgets them.
     """
     behind = [*record.retired]
     if until:
@@ -346,7 +347,7 @@ def leave_place(record: Record, until: datetime | None) -> Record:
 
 
 def _is_in_the_way(key: str, wanted: Iterable[str]) -> bool:
-    """Return whether a folder can't hold the key beside the wanted ones: one would be above the other."""
+    """Return whether a folder can't hold both the key and a wanted key, because one lies below the other."""
     return any(other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in wanted)
 
 
@@ -355,7 +356,7 @@ def _too_many_bytes(found: StoredObject, pipeline: Pipeline) -> str:
 
 
 def _own_keys_collide(keys: Mapping[str, str], folding: Folding) -> Rejected:
-    """Return the rejection of a picture with one key for two renditions."""
+    """Return the rejection of a picture for which two renditions have the same key."""
     taken: dict[str, str] = {}
     for rendition, key in keys.items():
         folded = folding(key)

@@ -29,14 +29,14 @@ class Verification:
     drift: Mapping[str, str] = field(default_factory=dict)
     """Why each rendition's output isn't the one that the record describes."""
     refreshed: Mapping[str, Output] = field(default_factory=dict)
-    """The outputs that are valid under another ETag, as the record should have them."""
+    """By rendition, the outputs whose content is right under a new ETag, in the form for the record."""
 
 
 UNVERIFIED = Verification()
 
 
 def find(store: Store, key: str) -> StoredObject | None:
-    """Return the object under the key; None too for a key that the store can't hold."""
+    """Return the object under the key; None if there is none, or if the store can't hold such a key."""
     try:
         return store.head(key)
     except KeyRefused:
@@ -47,7 +47,7 @@ def verify(record: Record, output: Store, how: Verify, look: Look | None = None)
     """Compare each output of a record with the store.
 
     Args:
-        record: The record; it isn't in progress.
+        record: The record of a picture that isn't in progress.
         output: The output store.
         how: ``quick`` reads an output only where its ETag differs, ``content`` reads each.
         look: Looks up outputs; by default one by one in the store.
@@ -74,9 +74,9 @@ def verify(record: Record, output: Store, how: Verify, look: Look | None = None)
 
 
 def _identify(made: Output, there: StoredObject, output: Store, how: Verify) -> Output | None:
-    """Return the output as it is now, or None if its content is another.
+    """Return the output with its current ETag and hash, or None if its content differs.
 
-    Version 0.1 recorded no hash: an output of the same size is accepted, and its hash recorded.
+    Version 0.1 recorded no hash. Without one, an output of the same size is accepted, and its hash recorded.
     """
     if made.size_bytes != there.size_bytes:
         return None
