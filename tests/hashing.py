@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from renditions.model.original import Analysis, Original
 from renditions.model.pipeline import Accept, Analyze
+from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered, Rendering
 
@@ -18,11 +19,15 @@ def hash_render(
     analysis = Analysis(transparency=False) if analyze.transparency else None
     original = Original(len(content), "jpeg", 4, 3, 1, analysis)
     if content.startswith(b"bad"):
-        return Rendering(original, rejected="it is bad")
+        return Rendering(original, rejected=Reason("it is bad", "source-unreadable"))
     made = {
         name: Rendered(expected_output(content, recipe), "jpeg", 2, 1) for name, recipe in recipes.items()
     }
-    errors = {"large": "too half"} if content.startswith(b"half") and "large" in made else {}
+    errors = (
+        {"large": Reason("too half", "unrenderable")}
+        if content.startswith(b"half") and "large" in made
+        else {}
+    )
     return Rendering(original, {name: made[name] for name in made if name not in errors}, errors)
 
 

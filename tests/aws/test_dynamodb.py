@@ -27,6 +27,7 @@ from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
 from renditions.imaging.analysis.exif import MAX_CHARACTERS
 from renditions.model.backends import CATALOGS
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
+from renditions.model.reason import Reason
 from renditions.model.record import ATTRIBUTES, MOST_EVENTS, MOST_REASON_LENGTH, Event, Output, Record
 
 DYNAMODB = next(backend for backend in CATALOGS if backend.prefix == "dynamodb:")
@@ -99,7 +100,7 @@ def test_the_order_of_outputs_survives_a_dynamodb_map() -> None:
     record = replace(
         FULL,
         outputs=tuple(Output(name, f"{name}.jpg", "o", "s", "f", "jpeg", 1) for name in "zay"),
-        errors=(("x", "1"), ("b", "2")),
+        errors=(("x", Reason("1", "unrenderable")), ("b", Reason("2"))),
     )
     item = record_to_item(record, KEY)
     for name in ("renditions", "errors"):
@@ -162,7 +163,7 @@ def test_a_record_of_the_most_renditions_with_the_longest_keys_fits(catalog: Dyn
     record = replace(
         made,
         pending_keys=keys_of("v2"),
-        errors=tuple((f"rendition {number}", "why " * 100) for number in range(50)),
+        errors=tuple((f"rendition {number}", Reason("why " * 100, "unrenderable")) for number in range(50)),
         reason="; ".join(["why " * 100] * 50),
         original=Original(10**12, "jpeg", 10**5, 10**5, 10**4, analysis),
         history=history,

@@ -338,7 +338,13 @@ def test_watch_processes_new_changed_and_deleted_pictures(folder: Path) -> None:
         draw(folder / "inbox" / "sub" / "second.jpg")
         told = json.loads(command.stdout.readline())
         made = {"thumb": {"key": "sub/thumb_second.jpg"}}
-        assert told == {"name": "sub/second.jpg", "result": "done", "reason": None, "renditions": made}
+        assert told == {
+            "name": "sub/second.jpg",
+            "result": "done",
+            "reason": None,
+            "code": None,
+            "renditions": made,
+        }
         (folder / "inbox" / "first.jpg").unlink()
         told = json.loads(command.stdout.readline())
         assert (told["name"], told["result"]) == ("first.jpg", "removed")

@@ -32,6 +32,7 @@ from renditions.errors import CatalogFailed, Conflict, KeyTaken
 from renditions.model.binding import Binding, Held
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
 from renditions.model.pipeline import Wishes
+from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
 from renditions.model.record import STATUSES, Event, Lease, Output, OwedNotice, Record, Retired, Status
 from renditions.model.totals import Totals
@@ -66,7 +67,8 @@ FULL = Record(
         Output("small", "a/é 🖼.jpg/small.jpg", "o1", "e1", "f1", "jpeg", 10, 2, 1),
         Output("text", "a/é 🖼.jpg/text.txt", "o2", "e1", "f2", "base64", 0, sha256="ab", is_restored=True),
     ),
-    errors=(("large", "too half"),),
+    code="unrenderable",
+    errors=(("large", Reason("too half", "unrenderable")), ("text", Reason("of version 0.1"))),
     pending_keys=("b", "old/large.jpg"),
     attempts=2,
     blocked_by="other.jpg",
@@ -94,6 +96,7 @@ outputs = st.lists(
     unique_by=(lambda output: output.rendition, lambda output: output.key),
 )
 measures = st.floats(-1e9, 1e9).filter(lambda value: not value or abs(value) > 1e-9)
+reasons = st.builds(Reason, texts, st.just("") | texts)
 analyses = st.builds(
     Analysis,
     exif=st.none() | st.builds(Exif, model=texts, f_number=st.none() | measures),
@@ -122,7 +125,8 @@ records = st.builds(
         st.lists(texts, max_size=2).map(tuple),
     ),
     outputs=outputs.map(tuple),
-    errors=st.dictionaries(texts, texts, max_size=2).map(lambda errors: tuple(errors.items())),
+    code=st.just("") | texts,
+    errors=st.dictionaries(texts, reasons, max_size=2).map(lambda errors: tuple(errors.items())),
     pending_keys=keys.map(tuple),
     attempts=st.integers(0, 3),
     blocked_by=st.none() | texts,

@@ -104,9 +104,9 @@ def try_file(pool: RenderPool, number: int) -> Verdict:
 
 def _kind_of(rendering: Rendering) -> tuple[str, str]:
     if rendering.rejected is not None:
-        return "rejected", rendering.rejected
+        return "rejected", rendering.rejected.text
     if rendering.errors:
-        return "partly made", "; ".join(rendering.errors.values())
+        return "partly made", "; ".join(map(str, rendering.errors.values()))
     return "made", ""
 
 
@@ -115,8 +115,8 @@ def _find_fault(rendering: Rendering, recipes: dict[str, Rendition]) -> str:
     if rendering.original.format == "dicom" and SECRET in repr(rendering):
         return "the patient's name in an answer"
     if rendering.rejected is not None:
-        is_reason = rendering.rejected.startswith("expected ")
-        return "" if is_reason and not rendering.made else f"refused as {rendering.rejected!r}"
+        is_reason = rendering.rejected.text.startswith("expected ")
+        return "" if is_reason and not rendering.made else f"refused as {rendering.rejected.text!r}"
     if set(rendering.made) | set(rendering.errors) != set(recipes):
         return f"{sorted(rendering.made)} and {sorted(rendering.errors)} of {sorted(recipes)}"
     if fault := _find_fault_in(rendering.original.analysis):

@@ -121,7 +121,7 @@ def refusal(content: bytes, accept: Accept = ACCEPT, limits: Limits | None = Non
     result = render(content, accept, {"it": PNG}, limits=limits or Limits())
     assert result.made == {}
     assert result.rejected is not None
-    return result.rejected
+    return result.rejected.text
 
 
 def sample(name: str) -> bytes:

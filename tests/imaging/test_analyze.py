@@ -225,7 +225,7 @@ def test_sharpness_depends_neither_on_resolution_nor_on_what_is_made() -> None:
 def test_a_blurred_picture_breaks_the_rule_on_sharpness() -> None:
     source = encoded(Image.new("RGB", (90, 90), "teal"), "png")
     result = render(source, Accept(min_sharpness=50), THUMB)
-    assert result.rejected == "expected a sharpness of at least 50, found 0"
+    assert str(result.rejected) == "expected a sharpness of at least 50, found 0"
     assert (dict(result.made), result.original.width, result.original.analysis) == ({}, 90, None)
     kept = render(encoded(scene(), "png"), Accept(min_sharpness=5), THUMB)
     assert kept.rejected is None

@@ -18,6 +18,7 @@ from imaging.pictures import difference, encoded, opened, photo, pixels
 from renditions.imaging.render import render
 from renditions.model.formats import DEFAULT_SOURCES
 from renditions.model.pipeline import Accept
+from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
 
 COLOURS = np.asarray(photo(64, 48))
@@ -27,7 +28,7 @@ def test_dicom_is_identified_by_its_content_and_described() -> None:
     result = render(dicom(ramp(0, 255, "u1")), ACCEPT, {"it": PNG})
     assert (result.original.format, result.original.frames) == ("dicom", 1)
     assert (result.original.width, result.original.height) == (256, 16)
-    assert render(dicom(ramp(0, 255, "u1")), Accept(), {"it": PNG}).rejected == (
+    assert str(render(dicom(ramp(0, 255, "u1")), Accept(), {"it": PNG}).rejected) == (
         f"expected {', '.join(DEFAULT_SOURCES)}, found dicom"
     )
 
@@ -224,7 +225,7 @@ def test_dicom_frames_are_chosen_like_pages() -> None:
     assert len(read) == 3
     read.close()
     assert render(content, ACCEPT, {"it": replace(PNG, pages="5")}).errors == {
-        "it": "expected pages 5, found 4 in all"
+        "it": Reason("expected pages 5, found 4 in all", "unrenderable")
     }
 
 

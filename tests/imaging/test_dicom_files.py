@@ -22,6 +22,7 @@ from renditions.imaging.formats import dicom as module
 from renditions.imaging.render import render
 from renditions.model.original import Original
 from renditions.model.pipeline import Analyze, Limits
+from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
 
 COLOURS = np.asarray(photo(64, 48))
@@ -66,7 +67,7 @@ def test_no_output_has_anything_of_the_patient(
 
 def test_a_dicom_is_never_copied_as_base64() -> None:
     content = dicom(ramp(0, 255, "u1"))
-    reason = "expected a format without personal data, found dicom"
+    reason = Reason("expected a format without personal data, found dicom", "unrenderable")
     alone = render(content, ACCEPT, {"text": Rendition(format="base64")})
     assert (alone.made, alone.errors) == ({}, {"text": reason})
     both = render(content, ACCEPT, {"text": Rendition(format="base64", data_uri=True), "it": PNG})
@@ -131,7 +132,7 @@ def test_dicom_limits_are_checked_before_decoding() -> None:
     assert "found 500,000: 5000 by 100" in refusal(stretched, replace(ACCEPT, max_pixels=20_000))
     every = {"it": Rendition(format="pdf", pages="all")}
     refused = render(content, ACCEPT, every, limits=Limits(pages=2)).rejected
-    assert refused == "expected at most 2 pages, found 3"
+    assert str(refused) == "expected at most 2 pages, found 3"
 
 
 def test_rle_runs_beyond_the_last_pixel_are_ignored() -> None:
@@ -189,7 +190,7 @@ def test_a_damaged_dicom_never_reveals_its_patient(data: st.DataObject) -> None:
     result = render(bytes(content), ACCEPT, {"it": replace(PNG, width=40)}, limits=Limits(seconds=5))
     assert SECRET not in f"{result.rejected}{result.errors}"
     if result.rejected is not None:
-        assert result.rejected.startswith("expected ")
+        assert result.rejected.text.startswith("expected ")
     for made in result.made.values():
         assert SECRET.encode() not in made.content
 

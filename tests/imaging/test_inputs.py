@@ -137,20 +137,22 @@ def test_a_truncated_heic_is_rejected_wherever_it_ends() -> None:
     for end in {len(whole) * part // 24 for part in range(24)} | {len(whole) - 1}:
         result = render(whole[:end], Accept(), {"it": PNG})
         assert result.rejected, f"cut at {end} of {len(whole)}"
-        assert "found" in result.rejected
+        assert "found" in str(result.rejected)
 
 
 def test_a_heic_that_claims_ten_thousand_megapixels_is_rejected_by_its_header() -> None:
     lie = with_size(heic(photo()), 100_000, 100_000)
     result = render(lie, Accept(), {"it": PNG})
-    assert result.rejected == ("expected at most 100,000,000 pixels, found 10,000,000,000: 100000 by 100000")
+    assert str(result.rejected) == (
+        "expected at most 100,000,000 pixels, found 10,000,000,000: 100000 by 100000"
+    )
 
 
 @pytest.mark.parametrize("size", [(640, 480), (5_000, 5_000), (160, 120), (8, 8)])
 def test_a_heic_with_a_false_size_is_rejected(size: tuple[int, int]) -> None:
     result = render(with_size(heic(photo()), *size), Accept(), {"it": PNG})
     assert result.rejected
-    assert "size" in result.rejected
+    assert "size" in str(result.rejected)
 
 
 @settings(deadline=None, max_examples=60)

@@ -26,7 +26,7 @@ def one_colour_png(side: int) -> bytes:
 def test_a_picture_that_needs_too_much_memory_is_refused_by_its_header() -> None:
     """900 megapixels within max_pixels: as a whole they would take 2.7 GB."""
     result = render(rgb_png(30_000, 30_000, b""), Accept(max_pixels=1_000_000_000), WHOLE)
-    assert result.rejected == (
+    assert str(result.rejected) == (
         "expected at most 2,000,000,000 bytes of memory for a picture, "
         "found that it takes at least 2,700,000,000"
     )
@@ -38,14 +38,14 @@ def test_a_large_picture_is_accepted_if_only_small_renditions_need_it() -> None:
     source = one_colour_png(3_000)
     limits = Limits(memory=20_000_000)
     assert render(source, Accept(), THUMB, limits=limits).made
-    assert "at least 27,000,000" in (render(source, Accept(), WHOLE, limits=limits).rejected or "")
+    assert "at least 27,000,000" in str(render(source, Accept(), WHOLE, limits=limits).rejected)
 
 
 @pytest.mark.parametrize(("source_format", "needed"), [("gif", 4), ("avif", 3), ("heic", 3)])
 def test_decoders_that_hold_the_whole_picture_need_memory_for_it(source_format: str, needed: int) -> None:
     source = heic(photo(200, 100)) if source_format == "heic" else encoded(photo(200, 100), source_format)
     result = render(source, Accept(), {"thumb": Rendition(width=1)}, limits=Limits(memory=needed * 20_000))
-    assert "expected at most" in (result.rejected or "")
+    assert "expected at most" in str(result.rejected)
     assert render(source, Accept(), {"thumb": Rendition(width=1)}, limits=Limits(memory=90_000)).made
 
 
@@ -54,5 +54,5 @@ def test_frames_count_where_they_are_kept() -> None:
     source = encoded(frames[0], "webp", save_all=True, append_images=frames[1:])
     limits = Limits(memory=70_000)
     kept = render(source, Accept(), {"moving": Rendition(format="webp", animation="keep")}, limits=limits)
-    assert "at least 72,000" in (kept.rejected or "")
+    assert "at least 72,000" in str(kept.rejected)
     assert render(source, Accept(), {"still": Rendition(format="webp", width=50)}, limits=limits).made

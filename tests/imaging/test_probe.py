@@ -85,8 +85,8 @@ def test_other_formats_are_named_too(content: bytes, name: str | None) -> None:
 def test_a_picture_that_breaks_a_rule_is_rejected_with_the_reason(
     content: bytes, accept: Accept, reason: str
 ) -> None:
-    assert render(content, accept, RECIPES).rejected == reason
-    assert render(content, accept, {}).rejected == reason
+    assert str(render(content, accept, RECIPES).rejected) == reason
+    assert str(render(content, accept, {}).rejected) == reason
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_a_picture_that_breaks_a_rule_is_rejected_with_the_reason(
 )
 def test_a_picture_too_large_or_of_another_shape_is_rejected(accept: Accept, reason: str) -> None:
     source = encoded(photo(), "png")
-    assert render(source, accept, RECIPES).rejected == reason
-    assert render(source, accept, {"text": Rendition(format="base64")}).rejected == reason
+    assert str(render(source, accept, RECIPES).rejected) == reason
+    assert str(render(source, accept, {"text": Rendition(format="base64")}).rejected) == reason
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_animated_pictures_are_refused_where_they_are_not_accepted(source_format
     frames = [photo(100, 80).rotate(angle) for angle in (0, 90, 180)]
     animated = encoded(frames[0], source_format, save_all=True, append_images=frames[1:])
     refused = render(animated, Accept(animation=False), RECIPES).rejected
-    assert refused == f"expected a picture without animation, found {found}"
+    assert str(refused) == f"expected a picture without animation, found {found}"
     assert render(animated, Accept(), RECIPES).rejected is None
     assert render(encoded(frames[0], source_format), Accept(animation=False), RECIPES).rejected is None
 
@@ -160,7 +160,7 @@ def test_a_decompression_bomb_is_rejected_by_its_header() -> None:
     """A few bytes that claim 2,500 megapixels: nothing is decoded, and its size is in the answer."""
     bomb = rgb_png(50_000, 50_000, bytes(1_000))
     result = render(bomb, Accept(), RECIPES)
-    assert result.rejected == "expected at most 100,000,000 pixels, found 2,500,000,000: 50000 by 50000"
+    assert str(result.rejected) == "expected at most 100,000,000 pixels, found 2,500,000,000: 50000 by 50000"
     assert result.original == Original(len(bomb), "png", 50_000, 50_000, 1)
 
 
@@ -173,7 +173,7 @@ def test_frames_count_only_where_they_are_kept() -> None:
     assert first.original.frames == 3
     for recipe in (Rendition(format="webp", animation="keep"), Rendition(format="auto", animation="keep")):
         kept = render(source, accept, {"a": recipe})
-        assert kept.rejected == "expected at most 8,000 pixels, found 24,000: 100 by 80 in 3 frames"
+        assert str(kept.rejected) == "expected at most 8,000 pixels, found 24,000: 100 by 80 in 3 frames"
     into_jpeg = render(source, accept, {"a": Rendition(animation="keep")})
     assert into_jpeg.rejected is None
 
@@ -184,7 +184,7 @@ def test_rules_hold_for_the_picture_as_displayed() -> None:
     exif[0x112] = 6
     source = encoded(photo(200, 100), "jpeg", exif=exif)
     result = render(source, Accept(min_width=150), {})
-    assert result.rejected == "expected a width of at least 150 pixels, found 100"
+    assert str(result.rejected) == "expected a width of at least 150 pixels, found 100"
     assert (result.original.width, result.original.height) == (100, 200)
 
 

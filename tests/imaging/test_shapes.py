@@ -327,7 +327,7 @@ def test_padding_lays_the_picture_on_its_background(mode: str, background: str) 
 
 def test_padding_that_the_format_cannot_hold_is_an_error_of_that_rendition() -> None:
     recipe = Rendition(padding=9000, format="webp")
-    assert "at most 16,383" in render(encoded(photo(), "png"), Accept(), {"it": recipe}).errors["it"]
+    assert "at most 16,383" in str(render(encoded(photo(), "png"), Accept(), {"it": recipe}).errors["it"])
 
 
 SQUARE = (

@@ -165,7 +165,7 @@ needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_picture_that_takes_too_much_memory_is_rejected_and_its_worker_replaced() -> None:
     with RenderPool(1, LIMIT_SECONDS, "local.pool_jobs:act", Limits(memory=200_000_000)) as pool:
         refused = run(pool, b"enlarge 5000000000")
-        assert refused.rejected == (
+        assert str(refused.rejected) == (
             "the picture needs more than 200,000,000 bytes of memory ([limits] memory)"
         )
         assert (refused.made, refused.original) == ({}, Original(18))

@@ -162,6 +162,7 @@ def test_pictures_are_listed_newest_first_in_pages_by_status_and_by_prefix(
     assert found == names[::-1]
     rejected = client.get("/pictures?status=rejected").json()["pictures"]
     assert [(picture["name"], picture["reason"]) for picture in rejected] == [("b/3.jpg", "it is bad")]
+    assert [picture["code"] for picture in rejected] == ["source-unreadable"]
     assert len(client.get("/pictures?prefix=a/").json()["pictures"]) == 4
     totals = client.get("/stats").json()
     assert (totals["pictures"], totals["by_status"]["done"], totals["by_status"]["rejected"]) == (7, 6, 1)
@@ -251,6 +252,7 @@ def test_the_first_request_makes_a_rendition_on_demand(world: World) -> None:
         upload(client, b"bad", name="a/bad.jpg")
         for address, status in (("zoom/a/bad.jpg", 422), ("zoom/none.jpg", 404), ("other/a/photo.jpg", 404)):
             assert client.get(f"/i/{address}").status_code == status
+        assert client.get("/i/zoom/a/bad.jpg").json()["code"] == "source-unreadable"
 
 
 def test_a_picture_s_focus_can_be_set_and_removed(world: World, client: TestClient) -> None:
@@ -293,7 +295,13 @@ def test_plan_and_outcome_have_the_json_of_the_command_line(world: World, client
     outcome = client.post("/pictures/photo.jpg/process").json()
     assert outcome.pop("picture")["status"] == "done"
     made = planned["differences"][0]["make"]
-    assert outcome == {"name": "photo.jpg", "result": "done", "reason": None, "renditions": made}
+    assert outcome == {
+        "name": "photo.jpg",
+        "result": "done",
+        "reason": None,
+        "code": None,
+        "renditions": made,
+    }
 
 
 @pytest.mark.parametrize(

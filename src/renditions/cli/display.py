@@ -268,7 +268,7 @@ def print_record(record: Record, key_name: str) -> None:
             format_bytes(output.size_bytes),
         )
     for rendition, reason in record.errors:
-        table.add_row(rendition, f"[yellow]{escape(reason)}[/]", "", "", "")
+        table.add_row(rendition, f"[yellow]{escape(reason.text)}[/]", "", "", "")
     console.print(table)
 
 

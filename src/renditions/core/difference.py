@@ -13,6 +13,7 @@ from typing import Any, Literal
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.ports import StoredObject
 from renditions.core.verify import UNVERIFIED, Verification
+from renditions.errors import RenditionsError
 from renditions.model.folding import EXACT, Folding
 from renditions.model.pipeline import NO_WISHES, Pipeline
 from renditions.model.record import Output, Record, Retired
@@ -106,6 +107,14 @@ class Outcome:
     picture waits, has failed and isn't given up, or still owes a notice.
     """
     record: Record | None = None
+    code: str = ""
+    """The code of the error that the picture was rejected or failed with: see ``Reason``."""
+
+    @classmethod
+    def failed(cls, name: str, error: RenditionsError, record: Record | None = None) -> Outcome:
+        """Return the outcome of a picture that this error stopped."""
+        pause = retry_pause(1) if error.retryable else None
+        return cls(name, "failed", str(error), pause, record, error.code)
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form, the same on the command line, in the API and in its events."""
@@ -114,6 +123,7 @@ class Outcome:
             "name": self.name,
             "result": self.result,
             "reason": self.reason,
+            "code": self.code or None,
             "renditions": {output.rendition: {"key": output.key} for output in outputs},
         }
 

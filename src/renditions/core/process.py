@@ -46,6 +46,7 @@ from renditions.core.update import Updater, leave_place
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyTaken
 from renditions.model.pipeline import NoticeEvent, Pipeline
+from renditions.model.reason import Reason
 from renditions.model.record import Notice, Output, OwedNotice, Record, Retired
 
 LEASE_MARGIN = timedelta(minutes=5)
@@ -161,7 +162,7 @@ class Processor:
             case _:
                 record = self._leases.release(held) if held else record
                 if record and worked:
-                    return Outcome(record.name, _result(record), record.reason, record=record)
+                    return _describe(record)
                 why = difference.warning or difference.why
                 return Outcome(difference.name, "unchanged", why, record=record)
 
@@ -184,7 +185,7 @@ class Processor:
             except Failed as error:
                 failed = updater.fail(begun.record, error)
         if failed.attempts < MAX_ATTEMPTS:
-            return Outcome(failed.name, "failed", failed.reason, retry_pause(failed.attempts), failed)
+            return _describe(failed, retry_pause(failed.attempts))
         return failed
 
     def _prove(self, difference: Difference, found: StoredObject, ask: Ask) -> Mapping[str, str]:
@@ -210,9 +211,8 @@ class Processor:
                 for old in leased.retired:
                     self._delete_left(leased, old)
             except Failed as error:
-                record = self._leases.release(replace(leased, reason=str(error)))
-                pause = retry_pause(1) if error.retryable else None
-                return Outcome(record.name, "failed", str(error), pause, record)
+                record = self._leases.release(replace(leased, reason=str(error), code=error.code))
+                return Outcome.failed(record.name, error, record)
             self.catalog.delete(leased)
         if find(self.source, record.name) and self.pipeline.source.matches(record.name):
             return None
@@ -251,7 +251,7 @@ class Processor:
             result = _result(record) if worked and record.is_decided else "unchanged"
             return Outcome(record.name, result, difference.why, None, written)
         leased = replace(current, lease=held.lease) if held else self._leases.take(current)
-        trouble: str | None = None
+        trouble: Reason | None = None
         pending, retired = list(leased.pending_keys), list(leased.retired)
         with self._leases.guard(leased):
             try:
@@ -268,24 +268,26 @@ class Processor:
                     outputs = tuple(self._rewrite_headers(made) for made in leased.outputs)
                     leased = replace(leased, outputs=outputs, headers=self.pipeline.output.headers)
             except Failed as error:
-                trouble = str(error)
+                trouble = Reason.of(error)
             owed, why_owed = self._send_notices(leased)
             settled = replace(leased, pending_keys=tuple(pending), retired=tuple(retired), owed=owed)
             written = self._leases.release(settled)
         trouble = trouble or why_owed
-        pause = retry_pause(1) if trouble else None
-        return Outcome(record.name, _result(written), trouble or written.reason, pause, written)
+        if trouble is None:
+            return _describe(written)
+        return Outcome(record.name, _result(written), trouble.text, retry_pause(1), written, trouble.code)
 
-    def _send_notices(self, leased: Record) -> tuple[tuple[OwedNotice, ...], str | None]:
+    def _send_notices(self, leased: Record) -> tuple[tuple[OwedNotice, ...], Reason | None]:
         """Send the owed notices; return those that couldn't be sent, and the reason."""
-        owed, trouble = list(leased.owed), None
+        owed = list(leased.owed)
+        trouble: Reason | None = None
         for notice in leased.owed:
             try:
                 if notifier := self.notifiers.get(notice.target):
                     notifier.send(Notice(notice.event, leased))
                 owed.remove(notice)
             except Failed as error:
-                trouble = str(error)
+                trouble = Reason.of(error)
         return tuple(owed), trouble
 
     def _rewrite_headers(self, made: Output) -> Output:
@@ -295,6 +297,11 @@ class Processor:
         except Conflict:
             return made
         return replace(made, etag=stored.etag) if stored else made
+
+
+def _describe(record: Record, again_after: timedelta | None = None) -> Outcome:
+    """Return the outcome that a decided record stands for."""
+    return Outcome(record.name, _result(record), record.reason, again_after, record, record.code)
 
 
 def _result(record: Record) -> NoticeEvent:

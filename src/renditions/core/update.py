@@ -17,11 +17,12 @@ from renditions.core.difference import MAX_ATTEMPTS, Difference, is_in_place
 from renditions.core.leases import Leases
 from renditions.core.ports import IfAbsent, IfMatch, Renderer, Store, StoredObject
 from renditions.core.verify import find
-from renditions.errors import Failed, ForeignOutput, KeyTaken, Rejected
+from renditions.errors import Failed, ForeignOutput, KeyTaken, NotAccepted, Rejected
 from renditions.model.folding import Folding
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.original import Original
 from renditions.model.pipeline import NoticeEvent, Pipeline
+from renditions.model.reason import Reason, common_code
 from renditions.model.record import Output, OwedNotice, Record, Retired
 from renditions.model.rendering import Rendered, Rendering
 
@@ -97,7 +98,7 @@ class Updater:
             refused = replace(fresh, outputs=(), pending_keys=tuple(sorted(before - kept)))
             if isinstance(refusal, KeyTaken):
                 refused = replace(refused, blocked_by=refusal.owner)
-            decided = self.decide(refused, "rejected", str(refusal))
+            decided = self.decide(refused, "rejected", Reason.of(refusal))
             is_settled = not (decided.owed or decided.pending_keys)
             begun = self.leases.release(decided) if is_settled else self.leases.take(decided)
         return Begun(begun, difference, found, frozenset(map(folding, before)), foreign, proven)
@@ -116,7 +117,7 @@ class Updater:
         try:
             content = self.reader.read(found)
         except Rejected as refusal:
-            return self._finish(begun, self._refuse(record, str(refusal)))
+            return self._finish(begun, self._refuse(record, Reason.of(refusal)))
         if content is None:
             return record
         record = replace(record, sha256=content.sha256)
@@ -145,9 +146,9 @@ class Updater:
                 outputs[rendition] = self._write_output(begun, record, rendition, rendered)
             except ForeignOutput as refusal:
                 refused.add(refusal.key)
-                errors[rendition] = str(refusal)
+                errors[rendition] = Reason.of(refusal)
             except Rejected as refusal:
-                errors[rendition] = str(refusal)
+                errors[rendition] = Reason.of(refusal)
         made = replace(
             record,
             rules=self.pipeline.rules,
@@ -156,16 +157,17 @@ class Updater:
         )
         return self._finish(begun, self._conclude(begun, made, errors))
 
-    def decide(self, record: Record, status: NoticeEvent, reason: str | None = None) -> Record:
+    def decide(self, record: Record, status: NoticeEvent, reason: Reason | None = None) -> Record:
         """Return the record with its status and the notices that it owes for it.
 
         Unsent notices of an earlier status are dropped: they would no longer be true.
         """
         now = self.clock()
         return replace(
-            record.with_event(now, status, reason or ""),
+            record.with_event(now, status, reason.text if reason else ""),
             status=status,
-            reason=reason,
+            reason=reason.text if reason else None,
+            code=reason.code if reason else "",
             timestamp=now,
             attempts=record.attempts if status == "failed" else 0,
             owed=tuple(
@@ -176,7 +178,7 @@ class Updater:
     def fail(self, begun: Record, error: Failed) -> Record:
         """Record a failure that isn't the picture's own. Notices are owed only when it is given up."""
         attempts = begun.attempts + 1 if error.retryable else MAX_ATTEMPTS
-        failed = self.decide(replace(begun, attempts=attempts), "failed", str(error))
+        failed = self.decide(replace(begun, attempts=attempts), "failed", Reason.of(error))
         owed = failed.owed if attempts >= MAX_ATTEMPTS else ()
         return self.leases.catalog.write(replace(failed, owed=owed, lease=None))
 
@@ -241,6 +243,7 @@ class Updater:
             status="processing",
             timestamp=now,
             reason=None,
+            code="",
             etag=found.etag,
             goal=goal,
             sha256=old.sha256 if same_picture else "",
@@ -273,11 +276,12 @@ class Updater:
                 kept.append(Retired(made.key, made.etag, None if is_held else after))
         return tuple(kept)
 
-    def _conclude(self, begun: Begun, record: Record, errors: Mapping[str, str]) -> Record:
+    def _conclude(self, begun: Begun, record: Record, errors: Mapping[str, Reason]) -> Record:
         """Return the record with all possible outputs, and the reasons for missing ones."""
-        refused = {rendition: str(ForeignOutput(key)) for rendition, key in begun.foreign.items()}
+        refused = {rendition: Reason.of(ForeignOutput(key)) for rendition, key in begun.foreign.items()}
         failed = {**errors, **refused}
-        reason = "; ".join(f"{rendition}: {why}" for rendition, why in failed.items()) or None
+        text = "; ".join(f"{rendition}: {why}" for rendition, why in failed.items())
+        reason = Reason(text, common_code(failed.values())) if failed else None
         concluded = replace(record, errors=tuple(failed.items()))
         if begun.difference.is_partial:
             concluded = replace(concluded, goal="")  # so that the next run still finds the other differences
@@ -313,7 +317,7 @@ class Updater:
             is_restored=rendition in difference.drift,
         )
 
-    def _refuse(self, begun: Record, reason: str) -> Record:
+    def _refuse(self, begun: Record, reason: Reason) -> Record:
         """Return the record of a picture that has no outputs because it is rejected."""
         pending = tuple(sorted({*(output.key for output in begun.outputs), *begun.pending_keys}))
         return self.decide(replace(begun, outputs=(), pending_keys=pending), "rejected", reason)
@@ -351,8 +355,9 @@ def _is_in_the_way(key: str, wanted: Iterable[str]) -> bool:
     return any(other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in wanted)
 
 
-def _too_many_bytes(found: StoredObject, pipeline: Pipeline) -> str:
-    return f"expected at most {pipeline.accept.max_bytes:,} bytes, found {found.size_bytes:,}"
+def _too_many_bytes(found: StoredObject, pipeline: Pipeline) -> Reason:
+    limit = pipeline.accept.max_bytes
+    return Reason.of(NotAccepted(f"expected at most {limit:,} bytes, found {found.size_bytes:,}"))
 
 
 def _own_keys_collide(keys: Mapping[str, str], folding: Folding) -> Rejected:

@@ -28,6 +28,7 @@ from renditions.imaging.vips import translated
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.original import Analysis
 from renditions.model.pipeline import Limits
+from renditions.model.reason import Reason
 from renditions.model.recipe import Profile, Rendition
 from renditions.model.rendering import Rendered
 
@@ -42,7 +43,7 @@ def make(
     study: Study,
     max_pixels: int,
     limits: Limits,
-) -> tuple[dict[str, Rendered], dict[str, str], Analysis | None]:
+) -> tuple[dict[str, Rendered], dict[str, Reason], Analysis | None]:
     """Return the renditions, the reasons for missing ones, and the analysis.
 
     Raises:
@@ -101,7 +102,7 @@ def _make_from(
     tasks: list[Task],
     finished: dict[str, dict[int, Frames]],
     made: dict[str, Rendered],
-    errors: dict[str, str],
+    errors: dict[str, Reason],
 ) -> None:
     """Make one page of each rendition, the largest first, so that smaller ones can start from a larger one.
 
@@ -119,7 +120,7 @@ def _make_from(
                 del finished[task.name]
                 made[task.name] = _encode([pages[page] for page in task.pages], task)
         except Unrenderable as error:
-            errors[task.name] = str(error)
+            errors[task.name] = Reason.of(error)
 
 
 def _find_level(levels: list[Frames], task: Task) -> Frames:

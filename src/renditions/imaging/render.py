@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from renditions.errors import Failed, Rejected
+from renditions.errors import Failed, Rejected, Unrenderable
 from renditions.imaging.probe import check_animation, check_end, check_file, check_header, sniff
 from renditions.imaging.registry import find_code
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.original import Original
 from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
+from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered, Rendering
 
@@ -62,7 +63,7 @@ def render(
         study = Study(analyze, accept.min_sharpness)
         pictures, errors, analysis = make(content, header, with_pixels, study, accept.max_pixels, limits)
     except Rejected as refusal:
-        return Rendering(original, rejected=str(refusal))
+        return Rendering(original, rejected=Reason.of(refusal))
     except MemoryError as error:
         raise Failed(f"expected enough memory for {len(content):,} bytes, found too little") from error
     made |= pictures
@@ -72,13 +73,13 @@ def render(
 
 def _hold_file(
     content: bytes, source_format: str, recipes: Mapping[str, Rendition]
-) -> tuple[dict[str, Rendered], dict[str, str]]:
+) -> tuple[dict[str, Rendered], dict[str, Reason]]:
     """Return the renditions that hold the picture's file, or why they may not."""
     holding = {name: recipe for name, recipe in recipes.items() if not recipe.needs_pixels}
     facts = SOURCE_FORMATS[source_format]
     if facts.is_private:
-        why = f"expected a format without personal data, found {source_format}"
-        return {}, dict.fromkeys(holding, why)
+        why = Unrenderable(f"expected a format without personal data, found {source_format}")
+        return {}, dict.fromkeys(holding, Reason.of(why))
     made = {
         name: Rendered(
             find_code(OUTPUT_FORMATS[recipe.format].encoder)(content, facts.media_type, recipe), recipe.format

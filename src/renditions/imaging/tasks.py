@@ -26,6 +26,7 @@ from renditions.imaging.pages import choose_pages
 from renditions.imaging.probe import Header, keeps_animation, output_format
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Limits
+from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
 
 
@@ -57,7 +58,7 @@ _Trim = Callable[[Header, Rectangle, int, bool], Rectangle]
 
 def plan_tasks(
     content: bytes, header: Header, recipes: Mapping[str, Rendition], max_pixels: int, limits: Limits
-) -> tuple[list[Task], dict[str, str]]:
+) -> tuple[list[Task], dict[str, Reason]]:
     """Return the tasks, and why some renditions have none.
 
     Raises:
@@ -67,12 +68,12 @@ def plan_tasks(
 
     """
     wanted: dict[str, tuple[int, ...]] = {}
-    errors: dict[str, str] = {}
+    errors: dict[str, Reason] = {}
     for name, recipe in recipes.items():
         try:
             wanted[name] = choose_pages(recipe, header)
         except Unrenderable as error:
-            errors[name] = str(error)
+            errors[name] = Reason.of(error)
     numbers = {page for chosen in wanted.values() for page in chosen}
     if len(numbers) > limits.pages:
         raise NotAccepted(f"expected at most {limits.pages:,} pages, found {len(numbers):,}")
@@ -91,7 +92,7 @@ def plan_tasks(
                 for page in (pages[number] for number in chosen)
             ]
         except Unrenderable as error:
-            errors[name] = str(error)
+            errors[name] = Reason.of(error)
     return tasks, errors
 
 

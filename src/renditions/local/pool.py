@@ -25,10 +25,11 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any, Self
 
-from renditions.errors import Failed, RenderTimedOut, RenditionsError, WorkerDied
+from renditions.errors import Failed, NotAccepted, RenderTimedOut, RenditionsError, WorkerDied
 from renditions.local.guard import Guard
 from renditions.model.original import Original
 from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
+from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendering
 
@@ -242,8 +243,8 @@ class _MemoryExceededError(Exception):
 
 
 def _refuse(content: bytes, memory_bytes: int) -> Rendering:
-    reason = f"the picture needs more than {memory_bytes:,} bytes of memory ([limits] memory)"
-    return Rendering(Original(len(content)), rejected=reason)
+    refusal = NotAccepted(f"the picture needs more than {memory_bytes:,} bytes of memory ([limits] memory)")
+    return Rendering(Original(len(content)), rejected=Reason.of(refusal))
 
 
 def _describe_end(exit_code: int) -> str:

@@ -24,6 +24,7 @@ from renditions.model.items import (
 )
 from renditions.model.original import Analysis, Original
 from renditions.model.pipeline import NO_WISHES, NoticeEvent, Wishes
+from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
 
 Status = Literal["processing", "done", "rejected", "failed"]
@@ -31,12 +32,12 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 ATTRIBUTES = frozenset(
     {
-        "analysis", "attempts", "blocked_by", "demanded", "errors", "etag", "focus", "goal", "history",
-        "lease", "original_format", "original_frames", "original_height", "original_size_bytes",
-        "original_width", "owed", "pending_keys", "processed_height", "processed_size_bytes",
-        "processed_width", "reason", "renditions", "revision", "rules", "status", "timestamp",
-        "generation", "headers", "missing_since", "place", "refused_keys", "removable_until", "retired",
-        "sha256",
+        "analysis", "attempts", "blocked_by", "code", "demanded", "error_codes", "errors", "etag",
+        "focus", "generation", "goal", "headers", "history", "lease", "missing_since", "original_format",
+        "original_frames", "original_height", "original_size_bytes", "original_width", "owed",
+        "pending_keys", "place", "processed_height", "processed_size_bytes", "processed_width", "reason",
+        "refused_keys", "removable_until", "renditions", "retired", "revision", "rules", "sha256",
+        "status", "timestamp",
     }
 )  # fmt: skip
 """The attributes of a record's JSON form, except the name."""
@@ -161,6 +162,8 @@ class Record:
     """When the status was last decided."""
     reason: str | None = None
     """Why it was rejected or failed."""
+    code: str = ""
+    """The reason's code: see ``Reason``."""
     etag: str = ""
     """The ETag of the source object for which the status was decided."""
     sha256: str = ""
@@ -174,7 +177,7 @@ class Record:
     """The wishes of clients. They stay when the picture is replaced."""
     outputs: tuple[Output, ...] = ()
     """In the order in which the pipeline declares them."""
-    errors: tuple[tuple[str, str], ...] = ()
+    errors: tuple[tuple[str, Reason], ...] = ()
     """(rendition, reason) of each rendition that couldn't be made although others could."""
     pending_keys: tuple[str, ...] = ()
     """Output keys that may hold an object that isn't in ``outputs`` (yet, or any more)."""
@@ -281,6 +284,7 @@ class Record:
             "status": self.status,
             "timestamp": format_time(self.timestamp),
             "reason": self.reason,
+            "code": self.code,
             "original_format": original.format,
             "original_width": original.width,
             "original_height": original.height,
@@ -293,7 +297,8 @@ class Record:
             "processed_height": first.height if first else None,
             "processed_size_bytes": first.size_bytes if first else None,
             "renditions": {output.rendition: output.to_item() for output in self.outputs},
-            "errors": dict(self.errors),
+            "errors": {rendition: reason.text for rendition, reason in self.errors},
+            "error_codes": {rendition: reason.code for rendition, reason in self.errors if reason.code},
             "etag": self.etag,
             "sha256": self.sha256,
             "goal": self.goal,
@@ -334,11 +339,13 @@ class Record:
                 analysis=Analysis.from_item(item["analysis"]) if "analysis" in item else None,
             )
         lease = item.get("lease")
+        codes = item.get("error_codes", {})
         return cls(
             name=item[key_name],
             status=item["status"],
             timestamp=parse_time(item["timestamp"]),
             reason=item.get("reason"),
+            code=item.get("code", ""),
             etag=item.get("etag", ""),
             sha256=item.get("sha256", ""),
             goal=item.get("goal", ""),
@@ -351,7 +358,10 @@ class Record:
             outputs=tuple(
                 Output.from_item(name, fields) for name, fields in item.get("renditions", {}).items()
             ),
-            errors=tuple(item.get("errors", {}).items()),
+            errors=tuple(
+                (rendition, Reason(text, codes.get(rendition, "")))
+                for rendition, text in item.get("errors", {}).items()
+            ),
             pending_keys=tuple(item.get("pending_keys", ())),
             attempts=item.get("attempts", 0),
             blocked_by=item.get("blocked_by"),

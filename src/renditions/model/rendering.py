@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from renditions.model.original import Original
+from renditions.model.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Rendering:
 
     original: Original
     made: Mapping[str, Rendered] = field(default_factory=dict)
-    errors: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, Reason] = field(default_factory=dict)
     """For each rendition that isn't in ``made``: the reason why it can't be made from this valid picture."""
-    rejected: str | None = None
+    rejected: Reason | None = None
     """Why the whole picture is rejected; ``made`` is then empty. None if it isn't rejected."""

@@ -20,7 +20,7 @@ from renditions.core import reconcile
 from renditions.core.adopt import check_not_lost
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing, hold
-from renditions.core.difference import Outcome, retry_pause
+from renditions.core.difference import Outcome
 from renditions.core.follow import Following, Hints, follow
 from renditions.core.guard import Guard, RemovalWindow
 from renditions.core.leases import PERMISSION_LASTS, permit_removal
@@ -63,7 +63,7 @@ def open_workers(parts: Parts, workers: int, standing: Standing) -> Iterator[Pro
             except Superseded:
                 raise
             except RenditionsError as error:
-                return Outcome(name, "failed", str(error), retry_pause(1) if error.retryable else None)
+                return Outcome.failed(name, error)
 
         yield process
 

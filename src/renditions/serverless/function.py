@@ -35,6 +35,7 @@ from renditions.messages.intake import Picture, Refused, Task, needs_redelivery,
 from renditions.messages.tick import SEND_AT_ONCE, Tick
 from renditions.model.binding import Held
 from renditions.model.places import S3Place
+from renditions.model.reason import Reason
 from renditions.runtime.parts import now
 from renditions.serverless.bundled import find_bucket, open_bundled
 from renditions.serverless.telemetry import Unit, log_to_stdout, metrics
@@ -225,7 +226,7 @@ class Function:
         except Exception as error:
             # Any error: it doesn't concern the other pictures of the batch.
             log.exception("%s failed unexpectedly", name, extra={"fields": about})
-            outcome = Outcome(name, "failed", str(error), retry_pause(1))
+            outcome = Outcome(name, "failed", str(error), retry_pause(1), code=Reason.of(error).code)
         seconds = time.monotonic() - started
         self.pace.recent_seconds.append(seconds)
         log.log(
@@ -248,7 +249,7 @@ class Function:
         except Exception as error:
             # It doesn't concern the pictures that came with the tick.
             log.exception("the sync failed unexpectedly", extra={"fields": about})
-            return Outcome("the sync", "failed", str(error), retry_pause(1))
+            return Outcome("the sync", "failed", str(error), retry_pause(1), code=Reason.of(error).code)
         return NOTHING
 
     def _fan_out(

@@ -22,6 +22,7 @@ from renditions.errors import Conflict, KeyRefused
 from renditions.model.binding import Held
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Pipeline, Wishes
+from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.totals import Totals
@@ -130,10 +131,18 @@ def demand(service: Service, rendition: str, name: str) -> Content:
         if record and (content := _read_output(service, record, rendition)):
             return content
         if outcome.again_after is None:
-            why = (record and record.reason) or outcome.reason
-            raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{name!r} can't become {rendition!r}: {why}")
+            why = _why_missing(record, rendition) or Reason(outcome.reason or outcome.result, outcome.code)
+            detail = f"{name!r} can't become {rendition!r}: {why}"
+            raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, code=why.code or None)
         time.sleep(_PAUSE_SECONDS)
     raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"{name!r} is being processed; try again shortly")
+
+
+def _why_missing(record: Record | None, rendition: str) -> Reason | None:
+    """Return the reason for which the picture has no such rendition, as far as its record says."""
+    if record is None or record.reason is None:
+        return None
+    return dict(record.errors).get(rendition) or Reason(record.reason, record.code)
 
 
 def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> None:

@@ -41,14 +41,18 @@ class ApiError(Exception):
         status: The HTTP status.
         detail: What is wrong.
         errors: The same for each invalid part of the request: ``(part, detail)``.
+        code: The code, if not the request is wrong but the picture.
 
     """
 
-    def __init__(self, status: HTTPStatus, detail: str, errors: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, status: HTTPStatus, detail: str, errors: Sequence[tuple[str, str]] = (), code: str | None = None
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
+        self.code = code
 
 
 def problem_item(status: int, detail: str, code: str | None = None) -> dict[str, Any]:
@@ -71,9 +75,9 @@ def problem(status: int, detail: str, code: str | None = None, **members: Any) -
 def answer_error(_: Request, error: Exception) -> Response:
     """Return the problem document of an endpoint's exception."""
     match error:
-        case ApiError(status=status, detail=detail, errors=errors):
+        case ApiError(status=status, detail=detail, errors=errors, code=code):
             parts = [{"part": part, "detail": why} for part, why in errors]
-            response = problem(status, detail, None, **({"errors": parts} if parts else {}))
+            response = problem(status, detail, code, **({"errors": parts} if parts else {}))
             if status == HTTPStatus.SERVICE_UNAVAILABLE:
                 response.headers["Retry-After"] = "1"
             return response

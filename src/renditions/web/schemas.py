@@ -15,6 +15,7 @@ from renditions.web.uploads import NAME_PATTERN
 TEXT = {"type": "string"}
 _TIME = {"type": "string", "format": "date-time"}
 _STATUS = {"enum": list(STATUSES)}
+_CODE = TEXT | {"description": "A stable short name of the error: docs/errors.md lists them"}
 _COUNT = {"type": "integer", "minimum": 0}
 
 
@@ -63,6 +64,9 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             "status": _STATUS,
             "timestamp": _TIME,
             "reason": TEXT,
+            "code": _CODE,
+            "errors": {"type": "object", "additionalProperties": TEXT},
+            "error_codes": {"type": "object", "additionalProperties": _CODE},
             "original_size_bytes": _COUNT,
             "original_width": _COUNT,
             "original_height": _COUNT,
@@ -84,7 +88,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             {
                 "title": TEXT,
                 "status": {"type": "integer"},
-                "code": TEXT | {"description": "A stable short name of the error: docs/errors.md lists them"},
+                "code": _CODE,
                 "detail": TEXT,
                 "errors": _array(_object({"part": TEXT, "detail": TEXT}, ("part", "detail"))),
             },
@@ -124,10 +128,11 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                 "name": TEXT,
                 "result": {"enum": list(get_args(Result))},
                 "reason": {"type": ["string", "null"]},
+                "code": _CODE | {"type": ["string", "null"]},
                 "renditions": keys_by_rendition,
                 "picture": {"anyOf": [ref("Picture"), {"type": "null"}]},
             },
-            ("name", "result", "reason", "renditions", "picture"),
+            ("name", "result", "reason", "code", "renditions", "picture"),
         ),
         "AllowRequest": _object(
             {"count": _COUNT | {"description": "The number of missing pictures, as /status shows it"}},

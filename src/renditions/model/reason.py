@@ -1,0 +1,32 @@
+"""Why a picture, or one of its renditions, could not be made: a text for people, a code for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from renditions.errors import Rejected, RenditionsError
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason in words, and the code of the error's class."""
+
+    text: str
+    code: str = ""
+    """See ``RenditionsError.code``; empty in records of version 0.1."""
+
+    @classmethod
+    def of(cls, error: Exception) -> Reason:
+        """Return the reason that an error gives; an unexpected one has the general code."""
+        return cls(str(error), error.code if isinstance(error, RenditionsError) else RenditionsError.code)
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
+
+
+def common_code(reasons: Iterable[Reason]) -> str:
+    """Return the code of reasons that have the same one; if they differ, the one of any rejection."""
+    codes = {reason.code for reason in reasons}
+    return codes.pop() if len(codes) == 1 else Rejected.code
