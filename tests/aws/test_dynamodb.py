@@ -14,7 +14,7 @@ from contract.catalogs import NOW, make_record, names
 from contract.cloud import CLIENTS, make_table, name_of
 from contract.test_catalog import FULL
 from renditions.aws import dynamodb, reading
-from renditions.aws.dynamodb import DynamoCatalog
+from renditions.aws.dynamodb import DynamoCatalog, open_catalog
 from renditions.aws.table import (
     BY_STATUS,
     CLAIM,
@@ -23,12 +23,15 @@ from renditions.aws.table import (
     item_to_record,
     record_to_item,
 )
-from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
+from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken, UsageError
 from renditions.imaging.analysis.exif import MAX_CHARACTERS
 from renditions.model.backends import CATALOGS
+from renditions.model.folding import EXACT, Folding
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
+from renditions.model.pipeline import CatalogPlace
 from renditions.model.reason import Reason
 from renditions.model.record import ATTRIBUTES, MOST_EVENTS, MOST_REASON_LENGTH, Event, Output, Record
+from renditions.model.registry import Shared
 
 DYNAMODB = next(backend for backend in CATALOGS if backend.prefix == "dynamodb:")
 pytestmark = pytest.mark.usefixtures("aws")
@@ -45,6 +48,32 @@ def table(tmp_path: Path) -> str:
 @pytest.fixture
 def catalog(table: str) -> DynamoCatalog:
     return DynamoCatalog(CLIENTS.dynamodb, table, KEY)
+
+
+def open_over(folding: Folding, *, read_only: bool) -> None:
+    declared = CatalogPlace(store="dynamodb:catalog")
+    with open_catalog(declared, Path(), Shared(), read_only=read_only, folding=lambda: folding):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("folding", "ignored"),
+    [
+        (Folding(ignores_case=True), "upper and lower case"),
+        (Folding(ignores_form=True), "Unicode forms"),
+        (Folding(ignores_case=True, ignores_form=True), "upper and lower case and Unicode forms"),
+    ],
+)
+def test_a_table_refuses_an_output_folder_that_ignores_differences_of_keys(
+    folding: Folding, ignored: str
+) -> None:
+    with pytest.raises(UsageError, match=f"the output folder ignores {ignored} in names"):
+        open_over(folding, read_only=False)
+
+
+def test_a_table_serves_stores_that_tell_all_keys_apart_and_reads_beside_any() -> None:
+    open_over(EXACT, read_only=False)
+    open_over(Folding(ignores_case=True), read_only=True)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from renditions.aws.table import (
     row_to_totals,
 )
 from renditions.core.ports import OnUnreadable, Place
-from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken
+from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken, UsageError
 from renditions.model.binding import Binding
 from renditions.model.folding import Folding
 from renditions.model.items import format_time
@@ -339,7 +339,18 @@ def _check_name(name: str) -> None:
 def open_catalog(
     declared: CatalogPlace, _: Path, shared: Shared, *, read_only: bool, folding: Callable[[], Folding]
 ) -> AbstractContextManager[DynamoCatalog]:
-    """Return the catalog in the table of ``dynamodb:TABLE``. The table must exist."""
-    del read_only, folding
+    """Return the catalog in the table of ``dynamodb:TABLE``. The table must exist.
+
+    Raises:
+        UsageError: The output store ignores differences between keys. A table's claims compare keys exactly.
+
+    """
+    # A read-only catalog claims no key, and the probes of a folder write to it.
+    if not read_only and (ignored := folding().describe()):
+        raise UsageError(
+            f"can't use {declared.store} as the catalog: the output folder ignores {ignored} in names, and a "
+            "table in DynamoDB doesn't, so two pictures could get one file. Use a catalog in SQLite, or "
+            "another output store"
+        )
     table = declared.store.removeprefix("dynamodb:")
     return nullcontext(DynamoCatalog(shared.get(Clients).dynamodb, table, declared.key))

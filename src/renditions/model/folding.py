@@ -33,6 +33,11 @@ class Folding:
         """Return whether no key in ``some`` names the same file as a key in ``others``."""
         return set(map(self, some)).isdisjoint(map(self, others))
 
+    def describe(self) -> str:
+        """Return in words which differences are ignored; empty if each one counts."""
+        words = ["upper and lower case"] * self.ignores_case + ["Unicode forms"] * self.ignores_form
+        return " and ".join(words)
+
     @property
     def name(self) -> str:
         """A short text that identifies this folding; catalogs store it."""
