@@ -10,6 +10,7 @@ from renditions.core.ask import PLAIN, Ask
 from renditions.core.content import Reader
 from renditions.core.difference import Difference, Seen, compare, is_in_place
 from renditions.core.ports import Catalog, Store, StoredObject
+from renditions.core.reuse import relabel
 from renditions.core.verify import UNVERIFIED, Look, find, verify
 from renditions.model.folding import EXACT
 from renditions.model.pipeline import Pipeline
@@ -38,6 +39,7 @@ class Comparison:
         pipeline = self.pipeline
         touched = self._recognise(found, record, now) if found and record else None
         record = touched or record
+        record = relabel(pipeline, record) if record else None
         blocker = self.catalog.get(record.blocked_by) if record and record.blocked_by else None
         refused = record.refused_keys if record else ()
         is_key_free = any(

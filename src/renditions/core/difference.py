@@ -70,6 +70,8 @@ class Difference:
     """Whether all of it was made before: the output store lost it, or is another one."""
     is_partial: bool = False
     """Whether some differences remain, because the caller asked for only some renditions."""
+    twin: Record | None = None
+    """The record of another picture with the same content; this one has no record yet."""
     warning: str | None = None
     """A problem that a person must solve."""
 

@@ -16,6 +16,7 @@ from renditions.core.content import Reader
 from renditions.core.difference import MAX_ATTEMPTS, Difference, is_in_place
 from renditions.core.leases import Leases
 from renditions.core.ports import IfAbsent, IfMatch, Renderer, Store, StoredObject
+from renditions.core.reuse import find_copies
 from renditions.core.verify import find
 from renditions.errors import Failed, ForeignOutput, KeyTaken, NotAccepted, Rejected
 from renditions.model.folding import Folding
@@ -45,6 +46,8 @@ class Begun:
     """By rendition, the keys that hold a file which isn't ours. They are neither claimed nor written."""
     proven: Mapping[str, str] = field(default_factory=dict)
     """By key, the ETag of an object to take over. If it was replaced since, the write is refused."""
+    may_copy: bool = True
+    """Whether a missing output may be a copy of another one; not if the caller wants all rendered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Updater:
 
         """
         now = self.clock()
-        known = difference.record or Record(difference.name, "processing", now)
+        known = difference.record or _new_record(difference, found, now)
         known = replace(known, outputs=difference.refresh(known.outputs))
         old = self._in_place(known, now)
         folding = self.output.folding()
@@ -101,7 +104,9 @@ class Updater:
             decided = self.decide(refused, "rejected", Reason.of(refusal))
             is_settled = not (decided.owed or decided.pending_keys)
             begun = self.leases.release(decided) if is_settled else self.leases.take(decided)
-        return Begun(begun, difference, found, frozenset(map(folding, before)), foreign, proven)
+        return Begun(
+            begun, difference, found, frozenset(map(folding, before)), foreign, proven, not ask.is_forced
+        )
 
     def make(self, begun: Begun) -> Record:
         """Render and write missing outputs, and finish.
@@ -114,30 +119,38 @@ class Updater:
         to_make = [name for name in difference.make if name not in begun.foreign]
         if not to_make and record.rules == self.pipeline.rules:
             return self._finish(begun, self._conclude(begun, record, {}))
+        copies = {}
+        if begun.may_copy:
+            copies = find_copies(self.pipeline, self.output, record, difference, to_make)
+        to_render = [name for name in to_make if name not in copies]
+        if not to_render and record.original and record.rules == self.pipeline.rules:
+            return self._write(begun, record, Rendering(record.original, copies))
         try:
             content = self.reader.read(found)
         except Rejected as refusal:
             return self._finish(begun, self._refuse(record, Reason.of(refusal)))
         if content is None:
             return record
-        record = replace(record, sha256=content.sha256)
         wanted = self.pipeline.recipes(record.wishes)
-        recipes = {name: wanted[name] for name in to_make}
+        recipes = {name: wanted[name] for name in to_render}
         rendering = self.render(content.bytes, self.pipeline.accept, recipes, self.pipeline.analyze)
-        record = replace(record, original=rendering.original.completed_from(record.original))
+        rendering = replace(rendering, made={**copies, **rendering.made})
+        original = rendering.original.completed_from(record.original)
+        record = replace(record, sha256=content.sha256, original=original)
         # The format is known only now, and it decides which revisions count.
         goal = self.pipeline.goal_of(record.name, record.etag, record.wishes, record.source_format)
         record = replace(record, goal=goal)
         if rendering.rejected is not None:
             return self._finish(begun, self._refuse(record, rendering.rejected))
-        written = [key for name, key in (difference.keys or {}).items() if name not in begun.foreign]
-        for key in difference.delete:
-            if _is_in_the_way(key, written):
-                self.leases.delete(record, key)
         return self._write(begun, record, rendering)
 
     def _write(self, begun: Begun, record: Record, rendering: Rendering) -> Record:
         """Write the rendered outputs, and finish."""
+        keys = begun.difference.keys or {}
+        written = [key for rendition, key in keys.items() if rendition not in begun.foreign]
+        for key in begun.difference.delete:
+            if _is_in_the_way(key, written):
+                self.leases.delete(record, key)
         errors = dict(rendering.errors)
         outputs = {output.rendition: output for output in record.outputs}
         refused: set[str] = set()
@@ -335,6 +348,16 @@ class Updater:
         pending = tuple(sorted((held | set(decided.pending_keys)) - kept))
         lease = begun.record.lease if pending or decided.owed else None
         return self.leases.catalog.write(replace(decided, pending_keys=pending, lease=lease))
+
+
+def _new_record(difference: Difference, found: StoredObject, now: datetime) -> Record:
+    """Return the first record of a picture, with what is known of its content."""
+    record = Record(difference.name, "processing", now)
+    if twin := difference.twin:
+        record = replace(
+            record, etag=found.etag, sha256=twin.sha256, original=twin.original, rules=twin.rules
+        )
+    return record
 
 
 def leave_place(record: Record, until: datetime | None) -> Record:

@@ -1,0 +1,86 @@
+"""Find outputs that already have the bytes of a missing rendition, so that it is copied and not rendered.
+
+A renamed picture, a renamed rendition and a changed key template ask for the same bytes under another key. An
+output has them if it was made from the same content with the same recipe. Its SHA-256 proves that the store
+still holds what was written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from renditions.core.difference import Difference, is_in_place
+from renditions.core.ports import Store
+from renditions.errors import KeyRefused, Rejected
+from renditions.model.pipeline import Pipeline
+from renditions.model.record import Output, Record
+from renditions.model.rendering import Rendered
+
+
+def relabel(pipeline: Pipeline, record: Record) -> Record:
+    """Return the record with the new names of renamed renditions; their keys and recipes are the same."""
+    if all(made.rendition in pipeline.renditions for made in record.outputs):
+        return record
+    keys = pipeline.output_keys(record.name, record.etag, record.wishes)
+    fingerprints = pipeline.fingerprints(record.wishes, record.source_format)
+    unmade = {
+        (key, fingerprints[rendition]): rendition
+        for rendition, key in keys.items()
+        if record.find_output(rendition) is None
+    }
+    return replace(
+        record,
+        outputs=tuple(
+            made
+            if made.rendition in keys
+            else replace(made, rendition=unmade.get((made.key, made.fingerprint), made.rendition))
+            for made in record.outputs
+        ),
+    )
+
+
+def find_copies(
+    pipeline: Pipeline, store: Store, record: Record, difference: Difference, missing: Iterable[str]
+) -> dict[str, Rendered]:
+    """Return, by rendition, what needn't be rendered.
+
+    Args:
+        pipeline: The declared state.
+        store: The output store; it may have lost some outputs.
+        record: The picture's record in progress.
+        difference: What the picture lacks, with its former record or that of a twin.
+        missing: The renditions to make.
+
+    Raises:
+        StoreFailed: The store can't be read.
+
+    """
+    if record.source_format is None:
+        return {}
+    fingerprints = pipeline.fingerprints(record.wishes, record.source_format)
+    copies: dict[str, Rendered] = {}
+    for made in _outputs_of_content(pipeline, record, difference):
+        alike = [each for each in missing if fingerprints[each] == made.fingerprint and each not in copies]
+        if alike and made.sha256 and (content := _read(made, store)):
+            copies |= dict.fromkeys(alike, Rendered(content, made.format, made.width, made.height))
+    return copies
+
+
+def _outputs_of_content(pipeline: Pipeline, record: Record, difference: Difference) -> Iterator[Output]:
+    """Yield the known outputs that were made from the picture's present content."""
+    for known, etag in ((difference.record, record.etag), (difference.twin, None)):
+        if known and is_in_place(pipeline, known):
+            for made in known.outputs:
+                if made.source_etag == (etag or known.etag) and made.rendition not in difference.drift:
+                    yield made
+
+
+def _read(made: Output, store: Store) -> bytes | None:
+    """Return the output's content, if it is still what was written."""
+    try:
+        got = store.get(made.key)
+    except (KeyRefused, Rejected):
+        return None
+    return got[1] if got and hashlib.sha256(got[1]).hexdigest() == made.sha256 else None

@@ -1,0 +1,126 @@
+"""Outputs that are copied instead of rendered, on in-memory ports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from renditions.core.ask import Ask
+from renditions.model.recipe import Focus, Rendition
+from renditions.model.record import Record
+from world import World, hash_render, make_pipeline
+
+NAME = "photo.jpg"
+THUMB = Rendition(width=200)
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(make_pipeline(thumb=replace(THUMB, key="{name}-small.jpg")))
+    world.bind()
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    return world
+
+
+def declare(world: World, **renditions: Any) -> None:
+    world.pipeline = make_pipeline(**renditions)
+    world.bind()
+
+
+def get(world: World) -> Record:
+    record = world.catalog.get(NAME)
+    assert record
+    return record
+
+
+def never_render(*_: Any) -> Any:
+    raise AssertionError("rendered what could be copied")
+
+
+def process_without_rendering(world: World) -> None:
+    assert world.processor(render=never_render).process(NAME).result == "done"
+    world.check_promise()
+
+
+def test_a_renamed_rendition_with_the_same_key_keeps_its_output(world: World) -> None:
+    before = get(world).outputs[0]
+    declare(world, small=replace(THUMB, key="{name}-small.jpg"))
+    process_without_rendering(world)
+    assert get(world).outputs == (replace(before, rendition="small"),)
+    assert [key for key, _ in world.plan()] == []
+
+
+def test_a_renamed_rendition_with_another_key_is_copied(world: World) -> None:
+    declare(world, small=replace(THUMB, key="{name}/small.jpg"))
+    process_without_rendering(world)
+    assert [found.key for found in world.output.list()] == [f"{NAME}/small.jpg"]
+
+
+def test_a_changed_key_is_copied_and_the_old_one_deleted(world: World) -> None:
+    before = world.content(f"{NAME}-small.jpg")
+    declare(world, thumb=replace(THUMB, key="new/{name}"))
+    process_without_rendering(world)
+    assert world.content(f"new/{NAME}") == before
+    assert world.output.head(f"{NAME}-small.jpg") is None
+
+
+def test_a_key_below_the_old_key_is_copied_before_the_old_one_goes(world: World) -> None:
+    declare(world, thumb=replace(THUMB, key="{name}-small.jpg/thumb.jpg"))
+    process_without_rendering(world)
+
+
+def test_a_second_rendition_with_the_same_recipe_is_copied(world: World) -> None:
+    declare(world, thumb=replace(THUMB, key="{name}-small.jpg"), again=replace(THUMB, key="again/{name}"))
+    process_without_rendering(world)
+
+
+def test_only_the_new_recipe_is_rendered_beside_a_copied_output(world: World) -> None:
+    rendered: list[str] = []
+
+    def render(content: bytes, accept: Any, recipes: Any, analyze: Any) -> Any:
+        rendered.extend(recipes)
+        return hash_render(content, accept, recipes, analyze)
+
+    declare(world, thumb=replace(THUMB, key="new/{name}"), large=Rendition(width=900))
+    assert world.processor(render=render).process(NAME).result == "done"
+    assert rendered == ["large"]
+    world.check_promise()
+
+
+@pytest.mark.parametrize("content", [None, b"rubbish"], ids=["missing", "replaced"])
+def test_an_output_that_was_lost_or_replaced_is_rendered_and_not_copied(
+    world: World, content: bytes | None
+) -> None:
+    if content is None:
+        world.lose_outputs()
+    else:
+        world.overwrite(f"{NAME}-small.jpg", content)
+    declare(world, thumb=replace(THUMB, key="new/{name}"))
+    assert world.processor().process(NAME).result == "done"
+    world.check_promise()
+
+
+def test_new_content_is_never_served_by_outputs_of_the_old_one(world: World) -> None:
+    world.upload(NAME, b"two")
+    declare(world, thumb=replace(THUMB, key="new/{name}"))
+    assert world.processor().process(NAME).result == "done"
+    world.check_promise()
+
+
+def test_force_renders_what_could_be_copied(world: World) -> None:
+    declare(world, thumb=replace(THUMB, key="new/{name}"))
+    with pytest.raises(AssertionError, match="could be copied"):
+        world.processor(render=never_render).process(NAME, Ask(is_forced=True))
+
+
+def test_a_focus_that_changes_the_recipe_is_rendered(world: World) -> None:
+    cover = Rendition(width=20, height=20, fit="cover", gravity="focus")
+    declare(world, thumb=replace(cover, key="{name}-small.jpg"))
+    world.settle()
+    record = get(world)
+    world.catalog.write(replace(record, wishes=replace(record.wishes, focus=Focus(x=1, y=2))))
+    assert world.processor().process(NAME).result == "done"
+    world.check_promise()
