@@ -65,6 +65,21 @@ def test_the_file_that_ran_in_a_folder_gives_the_same_bytes_on_aws(folder: Path,
     assert "nothing to do" in run(folder, "plan").out.lower()
 
 
+def test_a_bucket_has_its_pictures_chosen_as_a_folder_has(folder: Path, account: Account) -> None:
+    picture = (folder / "inbox/photo.jpg").read_bytes()
+    for name in ("a.jfif", "a//b.jpg", "@eaDir/x.jpg", "a/.hidden/y.jpg", "notes.txt", "folder/"):
+        account.upload(name, picture)
+    ended = run(folder, "sync", "--json")
+    assert ended.data["processed"] == {"done": 2}
+    assert (ended.data["unmatched"], ended.data["excluded"]) == (1, 2)
+    listed = {each["name"]: each["why"] for each in run(folder, "list", "--unmatched", "--json").data}
+    assert listed == {
+        "@eaDir/x.jpg": "it is excluded by '@eaDir/' in [source] exclude",
+        "a/.hidden/y.jpg": "it is excluded by '.*/' in [source] exclude",
+        "notes.txt": "it matches no pattern in [source] match",
+    }
+
+
 def test_sync_on_aws_reports_rejected_pictures_and_deletes_outputs_of_deleted_ones(
     folder: Path, account: Account
 ) -> None:

@@ -305,6 +305,16 @@ def test_a_key_that_a_rejected_picture_gives_up_is_free_within_the_same_sync(wor
     world.check_promise()
 
 
+def test_an_event_of_an_excluded_picture_makes_nothing(world: World) -> None:
+    world.upload("#recycle/a.jpg", b"x")
+    outcome = world.processor().process("#recycle/a.jpg")
+    assert (outcome.result, outcome.reason) == (
+        "unchanged",
+        "it is excluded by '#recycle/' in [source] exclude",
+    )
+    assert list(world.catalog.list()) == []
+
+
 def test_nothing_below_an_unreadable_part_is_removed(world: World) -> None:
     names = ("a.jpg", "b/1.jpg", "b/2.jpg", "b0.jpg", "c.jpg")
     for name in names:

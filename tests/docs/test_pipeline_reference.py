@@ -6,12 +6,12 @@ import json
 import re
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 from renditions.errors import PipelineError
-from renditions.model.fields import TEMPLATE_FIELDS
+from renditions.model.fields import TEMPLATE_FIELDS, Default, unwrap
 from renditions.model.pipeline import (
     Accept,
     Analyze,
@@ -62,7 +62,11 @@ def test_every_field_is_documented_with_its_default(heading: str) -> None:
     rows = rows_of(f"`{heading}`")
     assert rows.keys() == specs.keys()
     for name, (_, default, meaning) in rows.items():
-        if specs[name].default is MISSING:
+        marks = unwrap(get_type_hints(TABLES[heading], include_extras=True)[name])[1]
+        unwritten = [mark.value for mark in marks if isinstance(mark, Default)]
+        if unwritten:
+            assert json.loads(default.strip("`")) == list(unwritten[0])
+        elif specs[name].default is MISSING:
             assert default == "required"
         elif specs[name].default is not None:
             assert json.loads(default.strip("`")) == _plain(specs[name].default)

@@ -170,7 +170,11 @@ def test_pictures_are_listed_newest_first_in_pages_by_status_and_by_prefix(
 
 def test_the_page_gets_suffixes_types_and_the_order_of_formats(client: TestClient) -> None:
     formats = client.get("/formats").json()
-    assert {"format": "heic", "suffixes": ["heic", "heif"], "type": "image/heic"} in formats["sources"]
+    assert {
+        "format": "heic",
+        "suffixes": ["heic", "heif", "hif", "heics", "heifs"],
+        "type": "image/heic",
+    } in formats["sources"]
     assert [each["format"] for each in formats["sources"]] == list(SOURCE_FORMATS)
     assert formats["shown"][0] == {"format": "avif", "type": "image/avif"}
     assert formats["shown"][-1] == {"format": "jpeg", "type": "image/jpeg"}
@@ -320,6 +324,12 @@ def test_no_name_from_outside_becomes_a_path_or_a_header(world: World, client: T
         answer = client.get(f"/{path}/{quote(name, safe='')}")
         assert 400 <= answer.status_code < 500 or (name, path) == ("", "pictures")
     assert [found.key for found in world.source.list()] == []
+
+
+def test_an_upload_into_an_excluded_folder_is_refused_with_the_pattern(client: TestClient) -> None:
+    answer = client.post("/uploads", json={**FORM, "name": "@eaDir/a.jpg"})
+    assert answer.status_code == 422
+    assert "it is excluded by '@eaDir/' in [source] exclude" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import typer
 from rich.markup import escape
 
 from renditions.cli import display
+from renditions.cli.left_out import print_files
 from renditions.core.binding import Start
 from renditions.core.reconcile import Selection
 from renditions.demo.folder import prepare
@@ -218,10 +219,19 @@ def list_records(
     status: Annotated[Status | None, typer.Option(help="Only pictures with this status.")] = None,
     file: FileOption = None,
     *,
+    unmatched: Annotated[
+        bool,
+        typer.Option("--unmatched", help="List instead the files that are no pictures, and why they aren't."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the pictures' records, newest first."""
+    if unmatched and status:
+        raise UsageError("--unmatched and --status exclude each other: what is no picture has no status")
     with opened(context, file, read_only=True) as parts:
+        if unmatched:
+            print_files(parts, Selection.of(names or ()), as_json=as_json)
+            return
         records = _select_records(parts, Selection.of(names or (), status))
         if as_json:
             display.print_json_array(record.to_item(parts.pipeline.catalog.key) for record in records)

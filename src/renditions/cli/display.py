@@ -102,6 +102,8 @@ def summary_item(summary: Summary) -> dict[str, Any]:
         "as_declared": dict(summary.standing),
         "waiting": summary.waiting,
         "unreadable": summary.unreadable,
+        "unmatched": summary.left_out.unmatched,
+        "excluded": summary.left_out.excluded,
         "held": [{"what": held.what, "count": held.count, "why": held.why} for held in summary.held],
         "interrupted": summary.interrupted,
         "all_done": summary.all_done,

@@ -148,8 +148,9 @@ def forget(
 ) -> None:
     """Delete a picture, its renditions, its record and every version of them."""
     with opened(context, file) as parts:
-        if not parts.pipeline.source.matches(name) and parts.catalog.get(name) is None:
-            raise UsageError(f"{name!r} is no picture: no pattern in [source] match has it")
+        why_not = parts.pipeline.source.patterns.why_not(name)
+        if why_not and parts.catalog.get(name) is None:
+            raise UsageError(f"{name!r} is no picture: {why_not}")
         ask(f"Delete {escape(name)} with everything made of it? This can't be undone.", yes=yes)
         standing = parts.bind(FOLLOWS)
         with open_workers(parts, 1, standing) as process:

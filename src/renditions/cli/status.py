@@ -12,8 +12,8 @@ from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, opened
 from renditions.model.binding import Binding
 from renditions.model.items import format_time
-from renditions.model.pipeline import Pipeline
 from renditions.model.record import Status
+from renditions.runtime.parts import Parts
 
 
 @app.command()
@@ -23,9 +23,10 @@ def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOpti
         counts = {name: totals.pictures for name, totals in parts.catalog.count().items()}
         binding = parts.catalog.read_binding()
         if as_json:
-            display.print_json({"counts": counts} | _binding_item(binding))
+            item = {"counts": counts, "former_patterns": parts.keeps_former_patterns}
+            display.print_json(item | _binding_item(binding))
         else:
-            _print_status(counts, binding, parts.pipeline)
+            _print_status(counts, binding, parts)
 
 
 def _binding_item(binding: Binding | None) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def _binding_item(binding: Binding | None) -> dict[str, Any]:
     }
 
 
-def _print_status(counts: Mapping[Status, int], binding: Binding | None, pipeline: Pipeline) -> None:
+def _print_status(counts: Mapping[Status, int], binding: Binding | None, parts: Parts) -> None:
     console = display.make_data_console()
 
     def say(name: str, text: str) -> None:
@@ -53,6 +54,8 @@ def _print_status(counts: Mapping[Status, int], binding: Binding | None, pipelin
     if binding is None:
         say("catalog", "no run has used it yet (renditions sync)")
         return
+    if parts.keeps_former_patterns:
+        say("patterns", "the defaults of version 0.1, until [source] match or exclude is written")
     for held in binding.held:
         say("held back", f"{held.describe()} {display.HOW_TO_ALLOW[held.what]}")
         say("", f"since {format_time(held.since)}")
@@ -61,8 +64,9 @@ def _print_status(counts: Mapping[Status, int], binding: Binding | None, pipelin
     say("generation", f"{binding.generation_number}, {setter}")
     say("source", binding.source)
     say("output", binding.output)
-    if binding.output != pipeline.output.store:
-        say("", f"the pipeline file names {pipeline.output.store}; renditions sync applies it")
+    declared = parts.declared.output.store
+    if binding.output != declared:
+        say("", f"the pipeline file names {declared}; renditions sync applies it")
     for place in binding.former_outputs:
         say("former output", place)
         say("", f"to delete what is left there: renditions strays --store {place} --delete /")

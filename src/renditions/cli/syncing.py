@@ -22,11 +22,13 @@ from renditions.cli.commands import (
     opened,
     stopping,
 )
+from renditions.cli.left_out import print_counts
 from renditions.core import reconcile
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import FOLLOWS, Standing, Start, hold
 from renditions.core.difference import Difference, Outcome
 from renditions.core.leases import reopen, wish
+from renditions.core.left_out import LeftOut
 from renditions.core.reconcile import Order, Selection, Summary
 from renditions.core.verify import find
 from renditions.errors import UsageError
@@ -115,7 +117,10 @@ def plan(  # noqa: PLR0913 - one for each option
         guard = order.limit(parts.preview_guard(), parts.catalog)
         counts: Counter[str] = Counter()
         held: list[str] = []
-        differences = reconcile.preview(lambda: parts.plan(ask=order.ask, selection=order.selection), guard)
+        left_out = LeftOut()
+        differences = reconcile.preview(
+            lambda: parts.plan(ask=order.ask, selection=order.selection, left_out=left_out), guard
+        )
 
         def count() -> Iterator[Difference]:
             for difference in differences:
@@ -129,6 +134,7 @@ def plan(  # noqa: PLR0913 - one for each option
             display.print_json_array(difference.to_item() for difference in count())
         else:
             display.print_plan(count(), counts)
+        print_counts(left_out)
         for why in held:
             display.print_held("removals", counts["hold"], why)
     if exit_code:
@@ -266,8 +272,11 @@ def make_order(
     """
     selection = Selection.of(names or (), status)
     for name in selection.names:
-        is_there = parts.pipeline.source.matches(name) and find(parts.source, name)
-        if not is_there and parts.catalog.get(name) is None:
+        why_not = parts.pipeline.source.patterns.why_not(name)
+        is_there = find(parts.source, name)
+        if (why_not or not is_there) and parts.catalog.get(name) is None:
+            if why_not and is_there:
+                raise UsageError(f"{name!r} is no picture: {why_not}")
             raise UsageError(
                 f"there is no picture {name!r}, and no record of one. Check the name with renditions list; "
                 "a trailing slash selects all pictures below a folder"
@@ -307,6 +316,7 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
         display.print_json(display.summary_item(summary))
     else:
         display.make_data_console().print(display.describe_summary(summary), soft_wrap=True)
+    print_counts(summary.left_out)
     if code := _sync_exit_code(summary, is_strict=manner.is_strict):
         raise typer.Exit(code)
 

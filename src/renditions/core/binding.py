@@ -58,6 +58,8 @@ class Claimant:
     generation: str
     """See ``Pipeline.generation``."""
     start: Start = FOLLOWS
+    former_patterns: str = ""
+    """See ``Binding.former_patterns``."""
 
 
 class Standing:
@@ -145,10 +147,13 @@ def _agree(known: Binding | None, claimant: Claimant) -> Binding:
             generation=claimant.generation,
             deployed_at=claimant.start.deployed_at,
             is_deployed=bool(claimant.start.deployed_at),
+            former_patterns=claimant.former_patterns,
         )
     if known.schema > SCHEMA:
         raise CatalogTooNew("A newer version of Renditions wrote this catalog. Upgrade Renditions here")
     wanted = _agree_on_file(known, claimant)
+    if known.former_patterns is None:
+        wanted = replace(wanted, former_patterns=claimant.former_patterns)
     if claimant.generation == known.generation:
         if claimant.start.deployed_at > known.deployed_at:
             wanted = replace(wanted, deployed_at=claimant.start.deployed_at, is_deployed=True)
@@ -195,6 +200,7 @@ def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
         # A person's take-over keeps the time: a function deployed before it must not undo it.
         deployed_at=max(claimant.start.deployed_at, known.deployed_at),
         is_deployed=is_newer_deployment,
+        former_patterns=claimant.former_patterns,
     )
 
 

@@ -72,6 +72,8 @@ class Difference:
     """Whether some differences remain, because the caller asked for only some renditions."""
     twin: Record | None = None
     """The record of another picture with the same content; this one has no record yet."""
+    is_left_out: bool = False
+    """Whether the picture counts as gone because ``[source]`` no longer matches its name."""
     warning: str | None = None
     """A problem that a person must solve."""
 
@@ -265,21 +267,24 @@ def _compare_missing(
     pipeline: Pipeline, name: str, record: Record | None, now: datetime, ask: Ask
 ) -> Difference:
     """Return the difference of a picture without a source object."""
+    why_left_out = pipeline.source.patterns.why_not(name)
     if record is None:
-        return Difference(name, "keep", "there is no such picture")
+        return Difference(name, "keep", why_left_out or "there is no such picture")
     if ask.renditions is not None:
         return Difference(name, "keep", "it is gone, but only some renditions are requested", record=record)
     if pipeline.source.on_delete == "keep" and ask.removal != "asked":
         is_noted = record.missing_since and not (record.is_decided and _is_owing(record))
         action: Action = "keep" if is_noted else "settle"
-        return Difference(name, action, "its source is missing, and its outputs are kept", record=record)
+        why = f"{why_left_out or 'its source is missing'}, and its outputs are kept"
+        return Difference(name, action, why, record=record)
     is_allowed = ask.removal != "no" or (record.removable_until is not None and now < record.removable_until)
     return Difference(
         name,
         "remove" if is_allowed else "hold",
-        "it is gone from the source",
+        why_left_out or "it is gone from the source",
         delete=record.sorted_keys(),
         record=record,
+        is_left_out=why_left_out is not None,
     )
 
 

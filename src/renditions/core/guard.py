@@ -23,7 +23,7 @@ WINDOW_SECONDS = 3600.0
 """The period over which removals are counted that file events imply."""
 
 
-COUNTED = ("known", "found", "known_found", "missing", "outputs", "outputs_lost", "restores")
+COUNTED = ("known", "found", "known_found", "missing", "left_out", "outputs", "outputs_lost", "restores")
 """The fields of a census that are numbers."""
 
 
@@ -50,6 +50,8 @@ class Census:
     """Pictures in the source that have a record."""
     missing: int = 0
     """Records that may not be removed yet although their picture is gone."""
+    left_out: int = 0
+    """Those of them that a person left out, by the patterns of ``[source]``."""
     outputs: int = 0
     """Outputs that records name."""
     outputs_lost: int = 0
@@ -71,6 +73,7 @@ class Census:
         self.known += record is not None
         self.known_found += record is not None and found
         self.missing += difference.action == "hold"
+        self.left_out += difference.action == "hold" and difference.is_left_out
         if record:
             self.outputs += len(record.outputs)
             self.outputs_lost += len(difference.drift)
@@ -78,7 +81,7 @@ class Census:
         self._enter(difference.name)
         for folder in self._trail[-1:]:
             folder.known += record is not None
-            folder.found += found
+            folder.found += found or difference.is_left_out  # what is left out isn't suspiciously gone
 
     def end(self) -> None:
         """Count the folders that are still open at the end of the run."""
@@ -139,8 +142,9 @@ class Guard:
         if self.is_marker_missing() and 2 * census.known_found < census.known:
             return "the source lacks this catalog's marker: it may be another folder, or an unmounted disk"
         if self.is_too_many(missing, known):
+            gone = f"gone ({census.left_out:,} by the patterns of [source])" if census.left_out else "gone"
             return (
-                f"{missing:,} of {known:,} pictures are gone: more than {self.max_removals.pictures}, and "
+                f"{missing:,} of {known:,} pictures are {gone}: more than {self.max_removals.pictures}, and "
                 f"more than {self.max_removals.percent:g} %"
             )
         return None

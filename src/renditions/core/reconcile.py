@@ -19,6 +19,7 @@ from renditions.core.ask import PLAIN, Ask
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference, Outcome
 from renditions.core.guard import Census, Guard
+from renditions.core.left_out import LeftOut
 from renditions.core.ports import Catalog, Store, StoredObject, Unreadable
 from renditions.core.process import Process
 from renditions.core.verify import find
@@ -73,15 +74,18 @@ def plan(
     clock: Callable[[], datetime],
     after: str = "",
     selection: Selection = EVERYTHING,
+    left_out: LeftOut | None = None,
 ) -> Iterator[Difference]:
     """Yield the difference of each picture and each record after ``after``, in the order of their names.
 
     A picture that needs no work has the action ``keep``. A missing picture has ``hold`` until its removal is
     allowed. A part of the source that can't be read has ``unreadable``. Nothing is changed.
+    ``left_out`` gets its numbers at the end.
     """
+    counted = LeftOut()
     prefixes = ("",) if selection.is_all else selection.prefixes
     for prefix in prefixes:
-        yield from _plan_below(prefix, after, comparison, source, clock, selection)
+        yield from _plan_below(prefix, after, comparison, source, clock, selection, counted)
     # A person who names a missing picture intends its removal.
     named = replace(comparison, ask=_allow(comparison.ask))
     for name in selection.names:
@@ -89,6 +93,8 @@ def plan(
         record = comparison.catalog.get(name)
         if selection.has(record):
             yield named.compare(name, found, record, clock())
+    if left_out is not None:
+        left_out.unmatched, left_out.excluded = counted.unmatched, counted.excluded
 
 
 def _plan_below(
@@ -98,12 +104,13 @@ def _plan_below(
     source: Store,
     clock: Callable[[], datetime],
     selection: Selection,
+    counted: LeftOut,
 ) -> Iterator[Difference]:
     reported: list[Unreadable] = []  # a listing reports a part before it yields any key after that part
     unreadable: list[Unreadable] = []
-    matches = comparison.pipeline.source.matches
+    patterns = comparison.pipeline.source.patterns
     listed = source.list(after, prefix, reported.append)
-    pictures = (found for found in listed if matches(found.key))
+    pictures = (found for found in listed if counted.passes(found.key, patterns))
     for name, found, record in _join(pictures, comparison.catalog.list(after, prefix, reported.append)):
         yield from _report(reported, unreadable)
         unreadable = [part for part in unreadable if name <= part.prefix or _is_within(name, part)]
@@ -164,6 +171,8 @@ class Summary:
     """How many pictures have a problem that a person must solve."""
     held: list[Held] = field(default_factory=list)
     """Work that was held back until a person allows it."""
+    left_out: LeftOut = field(default_factory=LeftOut)
+    """What is in the source and is no picture."""
     remarks: list[str] = field(default_factory=list)
     """Facts that a person should know, although nothing is left to do."""
     interrupted: bool = False

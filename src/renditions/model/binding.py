@@ -103,6 +103,11 @@ class Binding:
     """Output stores that this catalog used before, which may still hold its objects."""
     held: tuple[Held, ...] = ()
     """Work that the last full run held back."""
+    former_patterns: str | None = None
+    """The fingerprint of the file's patterns under which the default patterns of version 0.1 still count.
+
+    Empty: the present defaults count. None: an older version made the catalog, and no newer one used it yet.
+    """
     schema: int = 1
     """The version of this form; a catalog with a higher one is refused."""
     revision: int = 0
@@ -112,6 +117,10 @@ class Binding:
         """Return the JSON form."""
         held = [each.to_item() | {"owed": list(each.owed)} for each in self.held]
         return dataclasses.asdict(self) | {"former_outputs": list(self.former_outputs), "held": held}
+
+    def keeps_former_patterns(self, fingerprint: str) -> bool:
+        """Return whether the default patterns of version 0.1 count for a file with these patterns."""
+        return self.former_patterns in (None, fingerprint)
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Binding:

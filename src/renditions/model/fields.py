@@ -103,6 +103,35 @@ class NotEmpty:
 
 
 @dataclass(frozen=True, slots=True)
+class Default:
+    """An annotation: what counts where a field isn't written. The field itself is then None."""
+
+    value: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """An annotation: a shell pattern of keys, in no form that can match nothing."""
+
+    never: tuple[tuple[str, str], ...]
+    """Regular expressions of the starts of such forms, each with what is expected instead."""
+
+    @property
+    def regex(self) -> str:
+        """A regular expression of the whole pattern, in the dialect that JSON Schema shares with Python."""
+        return rf"^{''.join(f'(?!{form})' for form, _ in self.never)}[^\x00-\x1f\x7f]+(?!\n)$"
+
+    @property
+    def expected(self) -> str:
+        """The description of such a pattern."""
+        return "a shell pattern of keys"
+
+    def explain(self, text: str) -> str:
+        """Return what is expected in place of this pattern, which is none."""
+        return next((expected for form, expected in self.never if re.match(form, text)), self.expected)
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """A file that a recipe names, and its content. Outputs depend on the content, not on the name."""
 
@@ -167,6 +196,31 @@ OpaqueColour = Annotated[
     Pattern(
         r"^(#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})|white|black)(?!\n)$",
         'a colour: "#rgb", "#rrggbb", "white" or "black"',
+    ),
+]
+_BRACES = (r".*\{[^}]*,[^}]*\}", "a pattern for each choice, since braces stand for themselves")
+MatchPattern = Annotated[
+    str,
+    Glob(
+        (
+            (r"!", "a pattern of what to take (what to leave out belongs in source.exclude)"),
+            (r".*/$", "a pattern of files, such as 'folder/*'"),
+            (
+                r"(.*/)?\.[^/]*$",
+                "a name that doesn't start with a dot, since those never match ('*.jpg' has one)",
+            ),
+            _BRACES,
+        )
+    ),
+]
+ExcludePattern = Annotated[
+    str,
+    Glob(
+        (
+            (r"!", "a pattern of what to leave out (it can't take anything back; write narrower patterns)"),
+            (r"/*$", "a pattern of a file or a folder"),
+            _BRACES,
+        )
     ),
 ]
 TEMPLATE_FIELDS = (

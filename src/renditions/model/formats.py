@@ -157,7 +157,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
     for each in (
         SourceFormat(
             name="jpeg",
-            suffixes=("jpg", "jpeg"),
+            suffixes=("jpg", "jpeg", "jpe", "jfif", "jfi", "jif"),
             media_type="image/jpeg",
             signature=rb"\xff\xd8\xff",
             header="jpeg:read_header",
@@ -170,7 +170,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
         ),
         SourceFormat(
             name="png",
-            suffixes=("png",),
+            suffixes=("png", "apng"),
             media_type="image/png",
             signature=rb"\x89PNG\r\n\x1a\n",
             header="png:read_header",
@@ -194,7 +194,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
         ),
         SourceFormat(
             name="avif",
-            suffixes=("avif",),
+            suffixes=("avif", "avifs"),
             media_type="image/avif",
             signature=rb".{4}ftyp",
             confirm="iso_media:is_avif",
@@ -234,7 +234,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
         ),
         SourceFormat(
             name="heic",
-            suffixes=("heic", "heif"),
+            suffixes=("heic", "heif", "hif", "heics", "heifs"),
             media_type="image/heic",
             signature=rb".{4}ftyp",
             confirm="iso_media:is_heic",
@@ -397,9 +397,6 @@ OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
 """The output formats, in the order of lists for people."""
 
 DEFAULT_SOURCES = tuple(each.name for each in SOURCE_FORMATS.values() if each.is_default)
-DEFAULT_PATTERNS = tuple(
-    f"*.{suffix}" for name in DEFAULT_SOURCES for suffix in SOURCE_FORMATS[name].suffixes
-)
 
 SourceName = Annotated[str, OneOf(tuple(SOURCE_FORMATS))]
 OutputName = Annotated[str, OneOf((*OUTPUT_FORMATS, AUTO))]

@@ -5,9 +5,8 @@ Only these classes describe the file: the annotation of each field has its range
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -17,6 +16,9 @@ from renditions.model.fields import (
     ByteCount,
     CatalogKey,
     CatalogUrl,
+    Default,
+    ExcludePattern,
+    MatchPattern,
     NotEmpty,
     NotifyUrl,
     Percent,
@@ -28,7 +30,8 @@ from renditions.model.fields import (
     declared_in,
     hash_of,
 )
-from renditions.model.formats import DEFAULT_PATTERNS, DEFAULT_SOURCES, SourceName
+from renditions.model.formats import DEFAULT_SOURCES, SourceName
+from renditions.model.patterns import DEFAULT_EXCLUDE, DEFAULT_MATCH, FORMER_DEFAULTS, Patterns
 from renditions.model.recipe import Focus, Rendition
 from renditions.model.revisions import FIRST_ENGINE, Revision, newest_engine, revisions_of
 
@@ -60,12 +63,18 @@ class Source:
 
     store: Annotated[StoreUrl, _STORE]
     match: Annotated[
-        tuple[str, ...],
+        tuple[MatchPattern, ...] | None,
         NotEmpty(),
+        Default(DEFAULT_MATCH),
         "Shell patterns for the keys of pictures. Case doesn't matter, and * also matches slashes. "
         "Names that start with a dot never match.",
-    ] = DEFAULT_PATTERNS
-
+    ] = None
+    exclude: Annotated[
+        tuple[ExcludePattern, ...] | None,
+        Default(DEFAULT_EXCLUDE),
+        "Shell patterns of files and folders (a slash at the end) that are left out, without regard to case. "
+        "A pattern with another slash is compared with the key from its start.",
+    ] = None
     read_only: Annotated[
         bool, "Whether Renditions never writes or deletes an object of the source: no uploads, no deletions."
     ] = False
@@ -79,12 +88,27 @@ class Source:
         "How many missing pictures are removed without permission. More removals wait for --allow-removals.",
     ] = MaxRemovals()
 
+    @property
+    def patterns(self) -> Patterns:
+        """What decides which keys are pictures, as written or by default."""
+        return Patterns(
+            DEFAULT_MATCH if self.match is None else self.match,
+            DEFAULT_EXCLUDE if self.exclude is None else self.exclude,
+        )
+
+    @property
+    def pattern_fingerprint(self) -> str:
+        """A hash over the patterns that the file has."""
+        return hash_of([self.match, self.exclude])
+
+    def with_former_defaults(self) -> Source:
+        """Return the same source with the default patterns of version 0.1."""
+        match = FORMER_DEFAULTS.match if self.match is None else self.match
+        return replace(self, match=match, exclude=FORMER_DEFAULTS.exclude)
+
     def matches(self, key: str) -> bool:
         """Return whether an object with this key is a picture of this pipeline."""
-        if key.rpartition("/")[2].startswith(".") or key.endswith("/"):
-            return False
-        lower = key.lower()
-        return any(fnmatch.fnmatchcase(lower, pattern.lower()) for pattern in self.match)
+        return self.patterns.why_not(key) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -357,7 +357,7 @@ def _check_keys_apart(templates: dict[str, str], source: Source, *, is_folder: b
 
 def _example_names(source: Source) -> list[str]:
     """Return names of pictures that the source could hold: one for each of its patterns."""
-    plain = [re.sub(r"\[!?(.)[^]]*\]", r"\1", pattern) for pattern in source.match]
+    plain = [re.sub(r"\[!?(.)[^]]*\]", r"\1", pattern) for pattern in source.patterns.match]
     names = [pattern.replace("*", "photo").replace("?", "0") for pattern in plain]
     return [name for name in ("photo.jpg", *names) if source.matches(name)] or ["photo.jpg"]
 

@@ -9,6 +9,7 @@ import msgspec
 
 from renditions.model.fields import (
     Duration,
+    Glob,
     NotEmpty,
     OneOf,
     Pattern,
@@ -41,7 +42,7 @@ def leaf_type(base: Any, marks: list[Any]) -> Any:
                 return Literal[words]
             case RangeOr(low, high, word):
                 return Annotated[int, msgspec.Meta(ge=low, le=high)] | Literal[word]
-            case Pattern(regex=regex) | Template(regex=regex):
+            case Pattern(regex=regex) | Template(regex=regex) | Glob(regex=regex):
                 return Annotated[str, msgspec.Meta(pattern=regex)]
             case Proportion(low, high):
                 number = Annotated[float, msgspec.Meta(ge=low, le=high)]
@@ -115,7 +116,7 @@ def describe(base: Any, marks: list[Any]) -> str:
                 return f"{kind} from {low:,g} to {high:,g}" if high < 1e6 else f"{kind} of at least {low:g}"
             case RangeOr(low, high, word):
                 return f"a whole number from {low:,} to {high:,} or {word!r}"
-            case Pattern(expected=expected) | Template(expected=expected):
+            case Pattern(expected=expected) | Template(expected=expected) | Glob(expected=expected):
                 return expected
             case Proportion(low, high):
                 return f'a number from {low:g} to {high:,g} or a proportion such as "16:9"'

@@ -18,7 +18,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from renditions.errors import PipelineError, Problem, UsageError
-from renditions.model.fields import Attachment, RangeOr, Template, matches, unwrap
+from renditions.model.fields import Attachment, Glob, RangeOr, Template, matches, unwrap
 from renditions.model.pipeline import Accept, Pipeline
 from renditions.pipeline_file.checks import (
     explain_template,
@@ -39,6 +39,7 @@ from renditions.pipeline_file.field_types import (
     parse_value,
     words_of,
 )
+from renditions.pipeline_file.pattern_checks import find_source_problems, find_source_warnings
 
 MAX_ATTACHMENT_BYTES = 10_000_000
 """The largest file that a recipe may name: workers get it with each picture."""
@@ -96,6 +97,7 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
         pipeline, problems = override(Pipeline(**values), environ)
         reader.problems += problems
         reader.problems += find_pipeline_problems(pipeline, directory)
+        reader.problems += find_source_problems(pipeline.source)
         reader.problems += find_catalog_problems(pipeline)
         reader.problems += find_copy_problems(pipeline)
     # Rules between several fields are checked for the valid ones.
@@ -104,7 +106,8 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
     reader.problems += find_accept_problems(values.get("accept", Accept()))
     if reader.problems or pipeline is None:
         raise PipelineError(file, reader.sort_problems())
-    return LoadedPipeline(pipeline, directory, Path(file).name, tuple(find_warnings(pipeline)))
+    warnings = (*find_source_warnings(pipeline.source), *find_warnings(pipeline))
+    return LoadedPipeline(pipeline, directory, Path(file).name, warnings)
 
 
 class _Reader:
@@ -164,6 +167,9 @@ class _Reader:
             if isinstance(value, str) and any(isinstance(mark, Template) for mark in marks):
                 self.problems.append(explain_template(value, place))
                 return None
+            glob = next((mark for mark in marks if isinstance(mark, Glob)), None)
+            if isinstance(value, str) and glob:
+                return self._wrong(place, glob.explain(value), value)
             return self._wrong(
                 place, describe(base, marks) + _suggest_choice(words_of(base, marks), value), value
             )

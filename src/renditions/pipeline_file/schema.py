@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from renditions.model.backends import CATALOGS
-from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Attachment, Template, unwrap
+from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Attachment, Default, Template, unwrap
 from renditions.model.formats import AUTO, OUTPUT_FORMATS, OutputFormat
 from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Rendition, Watermark
@@ -160,7 +160,8 @@ def _table_schema(cls: Any) -> dict[str, Any]:
 def _value_schema(hint: Any) -> dict[str, Any]:
     base, marks = unwrap(hint)
     text = next((mark for mark in marks if isinstance(mark, str)), None)
-    described = {"description": text} if text else {}
+    described: dict[str, Any] = {"description": text} if text else {}
+    described |= next(({"default": list(mark.value)} for mark in marks if isinstance(mark, Default)), {})
     if is_dataclass(base) and base is not Attachment:
         return _table_schema(base) | described
     if get_origin(base) is tuple:

@@ -24,6 +24,7 @@ from renditions.core.difference import Outcome
 from renditions.core.follow import Following, Hints, follow
 from renditions.core.guard import Guard, RemovalWindow
 from renditions.core.leases import PERMISSION_LASTS, permit_removal
+from renditions.core.left_out import LeftOut
 from renditions.core.ports import Catalog
 from renditions.core.process import Process
 from renditions.core.reconcile import Order, Run, Selection, Summary, count_pictures
@@ -88,9 +89,10 @@ def sync(
         binding = parts.catalog.read_binding()
         catalog_id = binding.catalog_id if binding else ""
         check_not_lost(parts.catalog, parts.output, catalog_id, lambda: parts.plan(selection=order.selection))
-    return reconcile.sync(
+    left_out = LeftOut()
+    summary = reconcile.sync(
         Run(
-            differences=lambda: parts.plan(ask=order.ask, selection=order.selection),
+            differences=lambda: parts.plan(ask=order.ask, selection=order.selection, left_out=left_out),
             process=process,
             guard=order.limit(guard, parts.catalog),
             ask=order.ask,
@@ -101,6 +103,8 @@ def sync(
             folding=parts.output.folding,
         )
     )
+    summary.left_out = left_out
+    return summary
 
 
 def allow_removals(parts: Parts, selection: Selection) -> int:

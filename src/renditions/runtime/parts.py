@@ -23,9 +23,10 @@ from renditions.core.comparison import Comparison
 from renditions.core.content import Reader
 from renditions.core.difference import Difference
 from renditions.core.guard import Guard
+from renditions.core.left_out import LeftOut
 from renditions.core.neighbours import Neighbours, Registration
 from renditions.core.notify import Notifier
-from renditions.core.ports import Catalog, Renderer, Store
+from renditions.core.ports import Catalog, Renderer, Store, Unreadable
 from renditions.core.process import Processor
 from renditions.core.reconcile import EVERYTHING, Selection
 from renditions.errors import Failed, UsageError
@@ -47,7 +48,8 @@ log = logging.getLogger(__name__)
 class Parts:
     """One pipeline's parts, open. Entry points hold them; they may be used from many threads."""
 
-    pipeline: Pipeline
+    declared: Pipeline
+    """The pipeline as the file and the environment have it."""
     directory: Path
     """The folder that relative paths in the pipeline start from."""
     source: Store
@@ -65,12 +67,40 @@ class Parts:
     """Returns whether a lease's owner has certainly ended; None if leases end only by their time."""
 
     @cached_property
+    def pipeline(self) -> Pipeline:
+        """The pipeline with the default patterns that count for its catalog, read when first needed."""
+        if not self.keeps_former_patterns:
+            return self.declared
+        return replace(self.declared, source=self.declared.source.with_former_defaults())
+
+    @cached_property
+    def keeps_former_patterns(self) -> bool:
+        """Whether the default patterns of version 0.1 count.
+
+        A catalog of that version keeps them until a person writes ``match`` or ``exclude``, so that an
+        upgrade removes no picture and adds none.
+        """
+        source = self.declared.source
+        if source.exclude is not None:
+            return False
+        if binding := self.catalog.read_binding():
+            return binding.keeps_former_patterns(source.pattern_fingerprint)
+        unreadable: list[Unreadable] = []  # 0.1 wrote no binding, but records
+        record = next(self.catalog.list(on_unreadable=unreadable.append), None)
+        return record is not None or bool(unreadable)
+
+    @cached_property
     def attached(self) -> Pipeline:
         """The pipeline with the watermark pictures that it takes from the source, read when first needed."""
         return attach(self.pipeline, self.source)
 
     def plan(
-        self, after: str = "", *, ask: Ask = PLAIN, selection: Selection = EVERYTHING
+        self,
+        after: str = "",
+        *,
+        ask: Ask = PLAIN,
+        selection: Selection = EVERYTHING,
+        left_out: LeftOut | None = None,
     ) -> Iterator[Difference]:
         """Yield what must be done for each picture; see :func:`renditions.core.reconcile.plan`.
 
@@ -83,7 +113,9 @@ class Parts:
             if ask.verify != "no" and selection.is_all and self.output.is_cheaper_to_list:
                 look_up = stack.enter_context(resolve(LISTING)(self.output))
                 comparison = replace(comparison, look_up=look_up)
-            yield from reconcile.plan(comparison, self.source, clock=now, after=after, selection=selection)
+            yield from reconcile.plan(
+                comparison, self.source, clock=now, after=after, selection=selection, left_out=left_out
+            )
 
     def bind(self, start: Start) -> Standing:
         """Agree with the catalog on its binding; see :func:`renditions.core.binding.bind`."""
@@ -124,7 +156,14 @@ class Parts:
 
     def _claimant(self, start: Start) -> Claimant:
         pipeline = self.attached
-        return Claimant(self.file, pipeline.source.store, pipeline.output.store, pipeline.generation, start)
+        return Claimant(
+            self.file,
+            pipeline.source.store,
+            pipeline.output.store,
+            pipeline.generation,
+            start,
+            self.declared.source.pattern_fingerprint if self.keeps_former_patterns else "",
+        )
 
     def default_verify(self, *, is_attended: bool) -> Verify:
         """Return how a full comparison checks outputs unless it is asked otherwise.

@@ -319,7 +319,7 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
     log_to_stdout()
     opened = open_bundled(file, environ)
     return Function(
-        find_bucket(opened.parts.pipeline.source.store),
+        find_bucket(opened.parts.declared.source.store),
         opened.process,
         opened.parts.plan,
         opened.open_guard,

@@ -44,7 +44,7 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
     """Return the function that answers API Gateway, with the parts that ``open_bundled`` opens."""
     log_to_stdout()
     opened = open_bundled(file, environ)
-    pipeline, clients = opened.parts.pipeline, opened.parts.shared.get(Clients)
+    pipeline, clients = opened.parts.declared, opened.parts.shared.get(Clients)
     source, output = (
         Signer(clients.signing_s3, find_bucket(place.store)) for place in (pipeline.source, pipeline.output)
     )
@@ -62,7 +62,7 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
 
 def make_service(opened: Bundled, links: Links) -> Service:
     """Return the API's parts. Pictures to process soon go into the queue, if there is one."""
-    send, place = opened.send, find_bucket(opened.parts.pipeline.source.store)
+    send, place = opened.send, find_bucket(opened.parts.declared.source.store)
 
     def hint(name: str) -> None:
         if send:

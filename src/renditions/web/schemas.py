@@ -96,7 +96,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
         ),
         "UploadRequest": _object(
             {
-                "name": {"type": "string", "pattern": _describe_names(pipeline.source.match)},
+                "name": {"type": "string", "pattern": _describe_names(pipeline.source.patterns.match)},
                 "type": {"enum": [SOURCE_FORMATS[each].media_type for each in pipeline.accept.formats]},
                 "size_bytes": {"type": "integer", "minimum": 1, "maximum": pipeline.accept.max_bytes},
                 "replace": {"type": "boolean", "default": False},

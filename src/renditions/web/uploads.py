@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from renditions.core.ports import IfAbsent, IfMatch, StoredObject
 from renditions.errors import Conflict, KeyRefused
 from renditions.model.formats import SOURCE_FORMATS
+from renditions.model.patterns import UNMATCHED
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
 
@@ -201,8 +202,11 @@ def _find_name_problem(service: Service, name: str) -> str | None:
     source = service.parts.pipeline.source
     if not re.fullmatch(NAME_PATTERN, name):
         return "expected a name without control characters and parts that are empty or begin with a dot"
-    if not source.matches(name):
-        return f"expected a name like {', '.join(source.match)}"
+    why = source.patterns.why_not(name)
+    if why == UNMATCHED:
+        return f"expected a name like {', '.join(source.patterns.match)}"
+    if why:
+        return f"expected the name of a picture ({why})"
     try:
         service.parts.source.head(name)
     except KeyRefused as refusal:

@@ -1,0 +1,49 @@
+"""The files of the source that are no pictures: how many, which, and why."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from rich.markup import escape
+
+from renditions.cli import display
+from renditions.core.left_out import LeftOut
+from renditions.core.reconcile import Selection
+from renditions.core.verify import find
+from renditions.runtime.parts import Parts
+
+
+def print_counts(left_out: LeftOut) -> None:
+    """Print how many files are no pictures, if there are any."""
+    parts = [f"{left_out.unmatched:,} without a matching pattern"] if left_out.unmatched else []
+    parts += [f"{left_out.excluded:,} excluded"] if left_out.excluded else []
+    if parts:
+        display.messages.print(f"Files left out: {', '.join(parts)} (renditions list --unmatched)")
+
+
+def print_files(parts: Parts, selection: Selection, *, as_json: bool) -> None:
+    """Print each of the selected files that is no picture, with the reason."""
+    found = _find(parts, selection)
+    if as_json:
+        display.print_json_array({"name": name, "why": why} for name, why in found)
+        return
+    console = display.make_data_console()
+    for name, why in itertools.islice(found, display.MOST_LINES):
+        console.print(f"{escape(name)}  [dim]{escape(why)}[/]", soft_wrap=True)
+    rest = sum(1 for _ in found)
+    if rest:
+        display.messages.print(f"… and {rest:,} more (--json prints all)")
+
+
+def _find(parts: Parts, selection: Selection) -> Iterator[tuple[str, str]]:
+    patterns = parts.pipeline.source.patterns
+    for name in selection.names:
+        why = patterns.why_not(name)
+        if why and find(parts.source, name):
+            yield name, why
+    for prefix in ("",) if selection.is_all else selection.prefixes:
+        for found in parts.source.list(prefix=prefix, on_unreadable=display.print_unreadable):
+            why = None if found.key.endswith("/") else patterns.why_not(found.key)
+            if why:
+                yield found.key, why

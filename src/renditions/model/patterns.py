@@ -1,0 +1,108 @@
+"""Which objects of a source are pictures: the patterns of ``[source] match`` and ``exclude``.
+
+Listings, events and uploads all ask :meth:`Patterns.why_not`, in folders and in buckets alike.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from renditions.model.formats import DEFAULT_SOURCES, SOURCE_FORMATS
+
+DEFAULT_MATCH = tuple(f"*.{suffix}" for name in DEFAULT_SOURCES for suffix in SOURCE_FORMATS[name].suffixes)
+
+DEFAULT_EXCLUDE = (
+    # Hidden folders: trash, thumbnails, versions and temporary files of systems and sync tools.
+    ".*/",
+    # Synology
+    "@eaDir/", "#recycle/", "#snapshot/", "@tmp/", "@sharesnap/", "SYNOPHOTO_THUMB*", "SYNOFILE_THUMB*",
+    # QNAP
+    "@Recycle/", "@Recently-Snapshot/", "@__thumb/", "@Transcode/",
+    # NetApp
+    "~snapshot/",
+    # Windows
+    "$RECYCLE.BIN/", "RECYCLER/", "System Volume Information/", "Thumbs.db", "ehthumbs.db", "desktop.ini",
+    # macOS
+    "__MACOSX/", "Network Trash Folder/", "Temporary Items/", "TheVolumeSettingsFolder/",
+    # Linux
+    "lost+found/",
+    # Downloads and copies in progress: browsers, Syncthing, Resilio Sync
+    "*.part", "*.crdownload", "*.tmp", "~syncthing~*", "*.!sync",
+)  # fmt: skip
+
+
+UNMATCHED = "it matches no pattern in [source] match"
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """The patterns that decide which keys are pictures."""
+
+    match: tuple[str, ...]
+    exclude: tuple[str, ...]
+
+    def why_not(self, key: str) -> str | None:
+        """Return why the object of this key is no picture; None if it is one."""
+        if key.endswith("/"):
+            return "it is a folder"
+        if key.rpartition("/")[2].startswith("."):
+            return "its name starts with a dot"
+        if excluded := find_exclusion(self.exclude, key):
+            return f"it is excluded by {excluded!r} in [source] exclude"
+        return None if _join(self.match).match(key.lower()) else UNMATCHED
+
+
+FORMER_DEFAULTS = Patterns(
+    ("*.jpg", "*.jpeg", "*.png", "*.webp", "*.avif", "*.gif", "*.tif", "*.tiff", "*.heic", "*.heif"), ()
+)
+"""The defaults of version 0.1. Its catalogs keep them, so that an upgrade changes no picture."""
+
+
+def find_exclusion(exclude: tuple[str, ...], path: str) -> str | None:
+    """Return the pattern that excludes a file, or a folder (with a slash at its end); None: none does.
+
+    A pattern that has no slash but at its end is compared with each part of the path, any other with the
+    path from its start. One that ends with a slash is compared only with folders.
+    """
+    folder = path[: path.rfind("/", 0, -1) + 1]
+    if folder and (found := _find_folder_exclusion(exclude, folder)):
+        return found
+    is_folder, whole = path.endswith("/"), path.lower().rstrip("/")
+    part = whole[len(folder) :]
+    for rule in _compile(exclude):
+        if (is_folder or not rule.is_folder) and rule.regex.match(whole if rule.is_anchored else part):
+            return rule.pattern
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _find_folder_exclusion(exclude: tuple[str, ...], folder: str) -> str | None:
+    """Return what :func:`find_exclusion` does; the files of one folder come together in a listing."""
+    return find_exclusion(exclude, folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One pattern of ``exclude``, ready to compare with paths in lower case."""
+
+    pattern: str
+    regex: re.Pattern[str]
+    is_folder: bool
+    is_anchored: bool
+
+
+@lru_cache(maxsize=64)
+def _compile(exclude: tuple[str, ...]) -> tuple[_Rule, ...]:
+    return tuple(
+        _Rule(each, _join((each.strip("/"),)), each.endswith("/"), is_anchored="/" in each[:-1])
+        for each in exclude
+    )
+
+
+@lru_cache(maxsize=1024)
+def _join(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Return one regular expression for shell patterns, of texts in lower case."""
+    return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns))

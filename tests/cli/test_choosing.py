@@ -1,0 +1,175 @@
+"""Which files become pictures, as a person meets it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from commands import draw, run, write_pipeline
+from renditions.model.patterns import DEFAULT_EXCLUDE
+
+THUMB = '[renditions.thumb]\nwidth = 40\nkey = "{key}"\n'
+FIXTURE = Path(__file__).parents[1] / "catalogs" / "0.1"
+
+
+def write_source(folder: Path, *lines: str) -> None:
+    """Write a pipeline file with more fields in ``[source]``."""
+    write_pipeline(folder, THUMB)
+    file = folder / "renditions.toml"
+    file.write_text(file.read_text().replace("[output]", "\n".join((*lines, "[output]"))))
+
+
+def planned(folder: Path) -> dict[str, str]:
+    """Return the action for each picture that needs one."""
+    return {each["name"]: each["action"] for each in run(folder, "plan", "--json").data}
+
+
+def test_folders_of_systems_and_nas_makers_are_counted_and_named_but_no_pictures(tmp_path: Path) -> None:
+    write_source(tmp_path)
+    for name in ("a.jpg", "@eaDir/a.jpg", "#recycle/b.jpg", ".thumbnails/a.jpg", "x/__MACOSX/c.jpg"):
+        draw(tmp_path / "inbox" / name)
+    (tmp_path / "inbox" / "notes.txt").write_text("x")
+    left_out = "Files left out: 1 without a matching pattern, 4 excluded (renditions list --unmatched)"
+    plan = run(tmp_path, "plan")
+    assert "Plan: 1 to" in plan.out
+    assert left_out in plan.err
+    synced = run(tmp_path, "sync", "--json")
+    assert synced.code == 0
+    assert synced.data["processed"] == {"done": 1}
+    assert (synced.data["unmatched"], synced.data["excluded"]) == (1, 4)
+    assert left_out in run(tmp_path, "sync").err
+    listed = {each["name"]: each["why"] for each in run(tmp_path, "list", "--unmatched", "--json").data}
+    assert listed == {
+        "#recycle/b.jpg": "it is excluded by '#recycle/' in [source] exclude",
+        ".thumbnails/a.jpg": "it is excluded by '.*/' in [source] exclude",
+        "@eaDir/a.jpg": "it is excluded by '@eaDir/' in [source] exclude",
+        "notes.txt": "it matches no pattern in [source] match",
+        "x/__MACOSX/c.jpg": "it is excluded by '__MACOSX/' in [source] exclude",
+    }
+    shown = run(tmp_path, "list", "--unmatched", "x/").out
+    assert shown == "x/__MACOSX/c.jpg  it is excluded by '__MACOSX/' in [source] exclude\n"
+    refused = run(tmp_path, "sync", "notes.txt")
+    assert refused.code == 2
+    assert "'notes.txt' is no picture: it matches no pattern in [source] match" in refused.err
+
+
+def test_nothing_is_said_of_left_out_files_where_there_are_none(tmp_path: Path) -> None:
+    write_source(tmp_path)
+    draw(tmp_path / "inbox" / "a.jpg")
+    assert "left out" not in run(tmp_path, "plan").err + run(tmp_path, "sync").err
+    assert run(tmp_path, "list", "--unmatched", "--json").data == []
+
+
+def test_a_new_exclusion_is_planned_with_its_reason_and_removes_its_pictures(tmp_path: Path) -> None:
+    write_source(tmp_path)
+    draw(tmp_path / "inbox" / "a.jpg")
+    for number in range(30):
+        draw(tmp_path / "inbox" / "drafts" / f"{number}.jpg", 64, 48)
+    assert run(tmp_path, "sync").code == 0
+    write_source(tmp_path, 'exclude = ["drafts/", ".*/"]')
+    plan = run(tmp_path, "plan").out
+    assert "it is excluded by 'drafts/' in [source] exclude: deletes drafts/0.jpg" in plan
+    assert "30 to remove" in plan
+    assert run(tmp_path, "sync").code == 0
+    assert [path.name for path in (tmp_path / "processed").rglob("*.jpg")] == ["a.jpg"]
+    assert (tmp_path / "inbox" / "drafts" / "0.jpg").exists()
+
+
+def test_a_new_exclusion_of_many_pictures_is_held_back(tmp_path: Path) -> None:
+    write_source(tmp_path, "max_removals = { pictures = 2, percent = 10 }")
+    for name in ("a.jpg", "drafts/a.jpg", "drafts/b.jpg", "drafts/c.jpg"):
+        draw(tmp_path / "inbox" / name)
+    assert run(tmp_path, "sync").code == 0
+    write_source(tmp_path, "max_removals = { pictures = 2, percent = 10 }", 'exclude = ["drafts/", ".*/"]')
+    held = run(tmp_path, "sync")
+    assert held.code == 3
+    assert "3 of 4 pictures are gone (3 by the patterns of [source]): more than 2" in held.err
+    assert len(list((tmp_path / "processed").rglob("*.jpg"))) == 4
+    assert run(tmp_path, "sync", "--allow-removals").code == 0
+    assert len(list((tmp_path / "processed").rglob("*.jpg"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('match = ["*.jpg", "!x"]', "source.match[1]: expected a pattern of what to take"),
+        ('match = ["/a/*.jpg"]', "source.match[0]: expected a pattern of a path below the folder"),
+        ('match = ["drafts/"]', "source.match[0]: expected a pattern of files"),
+        ('match = [".jpg"]', "source.match[0]: expected a name that doesn't start with a dot"),
+        ('match = ["./*.jpg"]', "source.match[0]: expected a pattern of a path below the folder"),
+        ('match = ["a//*.jpg"]', "source.match[0]: expected a pattern of a path below the folder"),
+        ('match = ["*.{jpg,png}"]', "source.match[0]: expected a pattern for each choice"),
+        ('match = ["[z-a].jpg"]', "source.match[0]: expected a range in brackets"),
+        ('match = ["@eaDir/*.jpg"]', "source.match[0]: expected a pattern that source.exclude leaves"),
+        ('match = [""]', "source.match[0]: expected a shell pattern of keys"),
+        ('exclude = ["!x"]', "source.exclude[0]: expected a pattern of what to leave out"),
+        ('exclude = ["/"]', "source.exclude[0]: expected a pattern of a file or a folder"),
+        ('exclude = [""]', "source.exclude[0]: expected a pattern of a file or a folder"),
+        ('exclude = ["../a"]', "source.exclude[0]: expected a pattern of a path below the folder"),
+        ('exclude = ["./a/"]', "source.exclude[0]: expected a pattern of a path below the folder"),
+    ],
+)
+def test_check_refuses_patterns_that_can_match_nothing(tmp_path: Path, line: str, expected: str) -> None:
+    write_source(tmp_path, line)
+    checked = run(tmp_path, "check")
+    assert checked.code == 2
+    assert expected in checked.err
+
+
+def test_check_warns_where_the_default_exclusions_are_replaced(tmp_path: Path) -> None:
+    write_source(tmp_path, 'exclude = ["drafts/"]')
+    checked = run(tmp_path, "check")
+    assert checked.code == 0
+    assert "source.exclude replaces the default patterns" in checked.err
+    write_source(tmp_path, 'exclude = ["drafts/", "@eaDir/"]')
+    assert "warning" not in run(tmp_path, "check").err
+
+
+def upgraded(folder: Path) -> Path:
+    """Return a project that version 0.1 left, with files that the present defaults choose differently."""
+    project = folder / "project"
+    shutil.copytree(FIXTURE, project)
+    draw(project / "source" / "@eaDir" / "thumb.jpg")
+    draw(project / "source" / ".hidden" / "a.jpg")
+    draw(project / "source" / "new.jfif", format="jpeg")
+    assert run(project, "sync").code in (0, 1)  # one of its pictures is broken
+    return project
+
+
+def test_an_upgrade_of_a_catalog_of_version_0_1_removes_and_adds_no_picture(tmp_path: Path) -> None:
+    project = upgraded(tmp_path)
+    names = {each["image_name"] for each in run(project, "list", "--json").data}
+    assert {"@eaDir/thumb.jpg", ".hidden/a.jpg"} <= names
+    assert "new.jfif" not in names
+    assert planned(project) == {}
+    assert "the defaults of version 0.1" in run(project, "status").out
+    assert run(project, "status", "--json").data["former_patterns"] is True
+
+
+def test_the_present_defaults_count_in_an_old_catalog_once_a_pattern_is_written(tmp_path: Path) -> None:
+    project = upgraded(tmp_path)
+    file = project / "renditions.toml"
+    text = file.read_text()
+    file.write_text(text.replace("[output]", f"exclude = {list(DEFAULT_EXCLUDE)!r}\n[output]"))
+    changed = {"@eaDir/thumb.jpg": "remove", ".hidden/a.jpg": "remove", "new.jfif": "create"}
+    assert planned(project) == changed
+    assert run(project, "sync").code == 0
+    assert run(project, "status", "--json").data["former_patterns"] is False
+    file.write_text(text)  # removing the line again doesn't bring the old defaults back
+    assert planned(project) == {}
+
+
+def test_a_pattern_that_was_written_before_the_upgrade_keeps_the_former_exclusions(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(FIXTURE, project)
+    file = project / "renditions.toml"
+    text = file.read_text()
+    written = text.replace("[output]", 'match = ["*.jpg", "*.png", "*.tif", "*.gif"]\n[output]')
+    file.write_text(written)
+    draw(project / "source" / "@eaDir" / "thumb.jpg")
+    assert "@eaDir/thumb.jpg" in planned(project)
+    assert run(project, "sync").code in (0, 1)
+    file.write_text(written.replace('"*.gif"', '"*.gif", "*.webp"'))
+    assert planned(project) == {"@eaDir/thumb.jpg": "remove"}
