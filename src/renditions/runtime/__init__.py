@@ -1,1 +1,1 @@
-"""The composition root: opens the parts that a pipeline names, for a laptop and for Lambda alike."""
+"""The composition root: opens the parts that a pipeline names, on a laptop and on Lambda."""

@@ -1,6 +1,6 @@
-"""A pipeline's work on one machine: worker processes, a watched folder, a secret kept beside the catalog.
+"""Runs a pipeline on one machine: starts worker processes, watches a folder, and keeps a secret in a file.
 
-No function on Lambda imports this.
+No function on Lambda imports this module.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ from renditions.runtime.reload import Session
 EVERYTHING_ONCE = Order()
 
 TICK_SECONDS = 0.1
-"""How often a watch checks for due pictures."""
+"""How often a watch checks whether pictures are due."""
 
 
 @contextmanager
 def open_workers(parts: Parts, workers: int, standing: Standing) -> Iterator[Process]:
-    """Start worker processes and yield a function that processes one name.
+    """Start worker processes and yield a function that processes the picture of one name.
 
-    An error with one picture is returned as its outcome. Only ``Superseded`` is raised, because it concerns
-    every picture.
+    The function returns an error with one picture as its outcome. It raises only ``Superseded``, because that
+    error concerns every picture.
     """
     limits = parts.attached.limits
     with (
@@ -79,10 +79,10 @@ def sync(
     on_outcome: Callable[[Outcome], None],
     order: Order = EVERYTHING_ONCE,
 ) -> Summary:
-    """Close every difference; see :func:`renditions.core.reconcile.sync`.
+    """Process every picture that differs; see :func:`renditions.core.reconcile.sync`.
 
     Raises:
-        CatalogLost: a person started it, and most outputs are there though no record names them.
+        CatalogLost: A person started the sync, and most outputs exist but have no record in the catalog.
 
     """
     if guard.is_attended and not (order.ask.adopts or parts.pipeline.output.overwrite):
@@ -110,7 +110,8 @@ def sync(
 def allow_removals(parts: Parts, selection: Selection) -> int:
     """Store a person's permission to remove the pictures that are missing now, and return their number.
 
-    Every process acts on it for a day, also a function elsewhere. Pictures that vanish later aren't covered.
+    The permission lasts a day. It holds for every process, also for a function on Lambda. It doesn't cover
+    pictures that disappear later.
     """
     until = now() + PERMISSION_LASTS
     missing = (each.record for each in parts.plan(selection=selection) if each.action == "hold")
@@ -130,8 +131,8 @@ def watch(
     Other threads add known changes to ``hints``.
 
     Raises:
-        UsageError: the source is no folder.
-        Superseded: another version of the pipeline file is in force.
+        UsageError: The source isn't a folder.
+        Superseded: Another version of the pipeline file is in force.
 
     """
     parts, stop, standing = session.parts, session.ended, session.standing
@@ -175,10 +176,10 @@ def watch(
 
 
 def _take_hints(folder: Path, hints: Hints, stop: threading.Event) -> Generator[frozenset[str] | None]:
-    """Yield a folder's changes and all other hints until ``stop`` is set; set it at the end.
+    """Yield the changes in a folder and all other hints until ``stop`` is set; set ``stop`` at the end.
 
-    A separate thread watches the folder, because changes must go into a bounded place while the caller is
-    busy.
+    A separate thread watches the folder. It collects the changes in ``hints``, whose size is limited, while
+    the caller is busy.
     """
     seen = watch_keys(folder, stop, TICK_SECONDS)
 
@@ -206,14 +207,14 @@ def count_dropped(catalog: Catalog, renditions: frozenset[str]) -> int:
 
 
 def find_secret(parts: Parts) -> bytes:
-    """Return the key that signs upload forms: the same after a restart, if it can be kept."""
+    """Return the key that signs upload forms. If the catalog is a file, the key survives a restart."""
     file = parse_catalog(parts.pipeline.catalog.store, parts.directory)
     return keep_secret(file.with_name(f"{file.name}-secret")) if file else token_bytes(SECRET_BYTES)
 
 
 @contextmanager
 def _own(owners: Path | None) -> Iterator[str]:
-    """Yield the owner of the leases."""
+    """Yield the id of a lease owner for this process."""
     if owners is None:
         yield uuid.uuid4().hex
         return
@@ -222,5 +223,5 @@ def _own(owners: Path | None) -> Iterator[str]:
 
 
 def count_threads(workers: int) -> int:
-    """Return how many pictures are in progress at once: two more than are rendered."""
+    """Return how many pictures to have in progress at once: two more than are being rendered."""
     return workers + 2

@@ -1,7 +1,7 @@
-"""The parts that a pipeline names, opened in one place: on a laptop, in a worker and on Lambda.
+"""Opens the parts that a pipeline names: on a laptop, in a worker and on Lambda.
 
-:mod:`renditions.model.backends` names the function that opens each part. Nothing here imports ``local`` or
-``aws`` by itself: a function has no folders, and a laptop may have no botocore.
+:mod:`renditions.model.backends` names the function that opens each part. This module doesn't import ``local``
+or ``aws`` directly, because a function on Lambda uses no folders, and a laptop may not have botocore.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Parts:
-    """One pipeline's parts, open. Entry points hold them; they may be used from many threads."""
+    """The open parts of one pipeline. Entry points hold them. Many threads may use them."""
 
     declared: Pipeline
     """The pipeline as the file and the environment have it."""
@@ -58,13 +58,14 @@ class Parts:
     notifiers: Mapping[str, Notifier]
     """By ``Notify.target``."""
     shared: Shared
-    """What the parts have in common, for other parts that are opened beside them."""
+    """Objects that several parts share, such as the AWS clients."""
     file: str = ""
-    """The pipeline file's name; empty where it isn't known, as in a bundle."""
+    """The pipeline file's name; empty if it isn't known, for example in a bundle."""
     owners: Path | None = None
-    """The folder in which the lease owners of this machine hold their locks, where the catalog is a file."""
+    """The folder in which the lease owners of this machine hold their locks; None unless the catalog is a
+    file."""
     is_gone: Callable[[str], bool] | None = None
-    """Returns whether a lease's owner has certainly ended; None if leases end only by their time."""
+    """Returns whether a lease's owner has certainly ended. None if only time can end a lease."""
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -91,7 +92,7 @@ class Parts:
 
     @cached_property
     def attached(self) -> Pipeline:
-        """The pipeline with the watermark pictures that it takes from the source, read when first needed."""
+        """The pipeline with its watermark pictures, which are read from the source on first use."""
         return attach(self.pipeline, self.source)
 
     def plan(
@@ -102,9 +103,9 @@ class Parts:
         selection: Selection = EVERYTHING,
         left_out: LeftOut | None = None,
     ) -> Iterator[Difference]:
-        """Yield what must be done for each picture; see :func:`renditions.core.reconcile.plan`.
+        """Yield the difference of each picture; see :func:`renditions.core.reconcile.plan`.
 
-        To verify all outputs in a bucket, it lists them first: one request for a thousand of them.
+        To verify all outputs in a bucket, this method lists them: one request for each thousand outputs.
         """
         comparison = Comparison(
             self.attached, self.catalog, self.output, self.is_gone, ask, reader=Reader(self.source)
@@ -126,11 +127,11 @@ class Parts:
         return Standing(self.catalog, binding, claimant)
 
     def describe(self) -> Registration:
-        """Return what this catalog says of itself in its output store."""
+        """Return the description of this catalog that goes into its output store."""
         pipeline = self.pipeline
         database = parse_catalog(pipeline.catalog.store, self.directory)
         source = parse_store(pipeline.source.store, self.directory)
-        machine = f"//{gethostname()}"  # other machines have the same paths
+        machine = f"//{gethostname()}"  # the same path on another machine is another file
         return Registration(
             catalog=f"sqlite:{machine}{database.resolve()}" if database else pipeline.catalog.store,
             pipeline_file=self.file,
@@ -145,13 +146,15 @@ class Parts:
     def _register(self, binding: Binding) -> None:
         try:
             self.output.register(binding.catalog_id, self.describe().to_text())
-        except Failed as error:  # the pictures say so too, if it lasts
+        except Failed as error:  # if the fault lasts, writing the pictures reports it too
             log.warning(
-                "%s. The output store doesn't list this catalog, so strays can't tell whose is what", error
+                "%s. The output store doesn't list this catalog, so 'renditions strays' with another catalog "
+                "reports its outputs as unknown.",
+                error,
             )
 
     def check_binding(self, start: Start) -> None:
-        """Raise what ``bind`` would raise, and change nothing."""
+        """Raise the error that ``bind`` would raise, without changing the catalog."""
         check_binding(self.catalog, self._claimant(start))
 
     def _claimant(self, start: Start) -> Claimant:
@@ -166,17 +169,17 @@ class Parts:
         )
 
     def default_verify(self, *, is_attended: bool) -> Verify:
-        """Return how a full comparison checks outputs unless it is asked otherwise.
+        """Return how a full comparison verifies outputs if the caller doesn't choose.
 
-        In a folder that is cheap. In a bucket it costs requests: a person asks for it, and unattended runs do
-        it only with ``[output] verify = "always"``.
+        Verifying costs little in a folder, but requests in a bucket. There a person must ask for it, or the
+        pipeline file must say ``[output] verify = "always"``, which applies to unattended runs.
         """
         wanted = "schedule" if is_attended else self.pipeline.output.verify
         is_cheap = isinstance(parse_store(self.pipeline.output.store, self.directory), FolderPlace)
         return "quick" if wanted == "always" or (wanted == "schedule" and is_cheap) else "no"
 
     def make_guard(self, standing: Standing, *, is_attended: bool) -> Guard:
-        """Return what holds back removals and restorations."""
+        """Return the guard that may hold back removals and restorations."""
         return Guard(
             self.pipeline.source.max_removals,
             has_folder=self.source.has_folder,
@@ -185,16 +188,16 @@ class Parts:
         )
 
     def preview_guard(self) -> Guard:
-        """Return what would hold back removals, without a binding to the catalog."""
+        """Return a guard for previews: it judges removals without a binding to the catalog."""
         return Guard(self.pipeline.source.max_removals, has_folder=self.source.has_folder)
 
     def open_place(self, place: str) -> Store:
-        """Open an output store that the catalog used before, as the pipeline file spelled it."""
+        """Open an earlier output store of the catalog; ``place`` is its spelling in the pipeline file."""
         former = replace(self.pipeline, output=replace(self.pipeline.output, store=place))
         return _open_output(former, self.directory, self.shared)
 
     def make_processor(self, render: Renderer, owner: str, standing: Standing) -> Processor:
-        """Return the processor of pictures with these parts; ``owner`` takes the leases."""
+        """Return a processor of pictures that uses these parts and takes leases in the name of ``owner``."""
         return Processor(
             pipeline=self.attached,
             source=self.source,
@@ -218,10 +221,10 @@ def open_parts(
     """Open the parts that a checked pipeline names.
 
     Args:
-        pipeline: Its stores count, also against the environment.
-        directory: The folder that relative paths in it start from.
-        file: The pipeline file's name, where it is known.
-        read_only: Whether a catalog that doesn't exist yet isn't made: an empty one stands for it.
+        pipeline: The pipeline. Its stores are used as they are; the environment no longer overrides them.
+        directory: The folder that relative paths in the pipeline start from.
+        file: The pipeline file's name, if it is known.
+        read_only: Whether to leave a missing catalog missing, and to use an empty one in its place.
 
     Raises:
         UsageError: A library that a part needs isn't installed, or AWS has no region or profile configured.
@@ -270,7 +273,7 @@ def open_queue(url: str, shared: Shared) -> Queue:
 
 
 def _load_opener(declared: Declared) -> Any:
-    """Import the function that opens a part; see :mod:`renditions.model.backends` for how it is called."""
+    """Import the function that opens a part; :mod:`renditions.model.backends` describes its arguments."""
     try:
         return resolve(declared.backend.opener)
     except ModuleNotFoundError as error:
@@ -280,5 +283,5 @@ def _load_opener(declared: Declared) -> Any:
 
 
 def now() -> datetime:
-    """Return the time, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)

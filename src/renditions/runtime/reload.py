@@ -1,4 +1,4 @@
-"""Run with a pipeline file, and again with each new version of it once the file has stopped changing."""
+"""Runs a command with a pipeline file, and again with each new version of the file."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 SETTLED_SECONDS = 1.0
-"""How long a changed file must stay the same before it is read: an editor may write it in parts."""
+"""How long a changed file must stay the same before it is applied. An editor may write it in parts."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """The work with one version of the pipeline file."""
+    """A run with one version of the pipeline file."""
 
     parts: Parts
     standing: Standing | None
-    """None if another version is in force: then nothing may be written."""
+    """None if another version is in force. The session must not write then."""
     ended: threading.Event
-    """Set once the work must end: it was stopped, or a new version of the file counts."""
+    """Is set when the session must end, because the user stopped it or a new version of the file applies."""
     dropped: frozenset[str] = frozenset()
-    """The renditions that the version before declared and this one doesn't."""
+    """The renditions that the previous version declared and this one doesn't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class PipelineFile:
     path: Path
     environ: Mapping[str, str]
     start: Start
-    """How the process was started: a changed file is applied with the same rights."""
+    """How the process was started. A changed file is applied with the same rights."""
 
     def read(self) -> bytes | None:
         """Return the file's content; None if it can't be read."""
@@ -54,9 +54,10 @@ class PipelineFile:
     def wait_for_change(
         self, known: bytes | None, stop: threading.Event, ended: threading.Event
     ) -> LoadedPipeline | None:
-        """Set ``ended`` on ``stop``, or once a new valid version counts, and return that version.
+        """Wait for a new valid version of the file, set ``ended``, and return that version.
 
-        An invalid version, or one that the catalog refuses, is reported once.
+        If ``stop`` is set first, set ``ended`` and return None. Log a version once if it is invalid or if the
+        catalog refuses it.
         """
         seen, since = known, time.monotonic()
         while not ended.wait(POLL_SECONDS):
@@ -73,14 +74,14 @@ class PipelineFile:
             except RenditionsError as error:
                 log.error("%s. The last valid version stays in use.", error)  # noqa: TRY400 - for people
                 continue
-            log.warning("%s changed, and the new version is applied.", self.path)
+            log.warning("%s changed. The new version applies from now on.", self.path)
             ended.set()
             return loaded
         ended.set()
         return None
 
     def apply(self, start: Start) -> LoadedPipeline:
-        """Load the file, and agree on it with its catalog."""
+        """Load the file, and bind its catalog to this version."""
         loaded = load(self.path, self.environ)
         with open_parts(loaded.pipeline, loaded.directory, loaded.file) as parts:
             parts.bind(start)
@@ -90,10 +91,10 @@ class PipelineFile:
 def run_reloading(
     file: PipelineFile, loaded: LoadedPipeline, stop: threading.Event, run: Callable[[Session], None]
 ) -> None:
-    """Call ``run`` with the file's open parts, and again for each new version, until ``stop``.
+    """Call ``run`` with the file's open parts, and again for each new version, until ``stop`` is set.
 
-    If another version is in force, the file is read again. If that isn't the one in force either, ``run``
-    gets a session without standing.
+    If another version is in force, this function reads the file again. If the file's version still isn't the
+    one in force, ``run`` gets a session without standing.
     """
     start, is_superseded, former = file.start, False, frozenset[str]()
     while not stop.is_set():
@@ -125,7 +126,7 @@ def run_reloading(
 
 
 def _follow(file: PipelineFile) -> LoadedPipeline | None:
-    """Return the file's version if it is the one in force."""
+    """Return the file's version if it is the one in force; otherwise None."""
     try:
         return file.apply(FOLLOWS)
     except RenditionsError as error:

@@ -1,4 +1,4 @@
-"""A bundle's pipeline with its parts, opened: every function on Lambda starts with it."""
+"""Opens a bundle's pipeline and its parts. Every function on Lambda starts with this."""
 
 from __future__ import annotations
 
@@ -32,42 +32,43 @@ from renditions.pipeline_file.plain import from_plain
 from renditions.runtime.parts import Parts, open_parts, open_queue
 
 POSTPONED_SECONDS = 300
-"""How long messages wait that a superseded function leaves in its queue."""
+"""How long the queue delays messages that a superseded function puts back."""
 
 _kept_open = ExitStack()
-"""What stays open as long as the process lives: Lambda ends it without notice."""
+"""Keeps the parts open until the process ends. Lambda ends it without notice, so nothing closes them."""
 
 
 @dataclass(frozen=True)
 class Bundled:
-    """The parts of a function. Its functions may be called from many threads."""
+    """The parts of a function on Lambda. Many threads may use them."""
 
     parts: Parts
     cores: int
-    """How many pictures are rendered at once, in this process."""
+    """How many pictures this process renders at once."""
     start: Start
     send: Callable[[Sequence[str]], None] | None
     """Puts up to ten messages into the queue that triggers the function; None without a queue."""
     postpone: Callable[[Sequence[str]], None] | None
-    """Does the same for messages that the function must see again later."""
+    """Puts up to ten messages back into that queue with a delay; None without a queue."""
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Process one picture; see :meth:`Processor.process <renditions.core.process.Processor.process>`."""
         return self._processor.process(name, ask)
 
     def open_guard(self) -> Guard:
-        """Return what holds back removals and restorations of a schedule's tick."""
+        """Return the guard that may hold back removals and restorations of a schedule's tick."""
         return self.parts.make_guard(self._standing, is_attended=False)
 
     def keep_held(self, held: Sequence[Held]) -> None:
-        """Keep in the catalog what a whole run held back, and send notices about it."""
+        """Store in the catalog the removals and outputs that a whole run held back, and send notices."""
         hold(self.parts.catalog, held, self.parts.notifiers)
 
     @cached_property
     def _standing(self) -> Standing:
-        """The catalog's agreement, made at the first call.
+        """The agreement with the catalog on its binding.
 
-        A function that can't get it must still start, to be able to answer. It asks again at each call.
+        The function makes it on the first call, not on start: if the catalog refuses, the function must
+        still run to answer with the reason. It then tries again at each call.
         """
         return self.parts.bind(self.start)
 
@@ -84,13 +85,13 @@ def open_bundled(file: Path, environ: Mapping[str, str]) -> Bundled:
 
     Args:
         file: The checked pipeline in its bundle, see ``renditions.pipeline_file.plain``.
-        environ: Its variables override the pipeline's own stores, see
-            ``renditions.pipeline_file.environment``; ``QUEUE_URL`` is the queue that triggers the function,
+        environ: The environment's variables. Some override the pipeline's own stores, see
+            ``renditions.pipeline_file.environment``. ``QUEUE_URL`` is the queue that triggers the function,
             if there is one.
 
     Raises:
-        PipelineError: A variable is invalid or doesn't fit the pipeline, or a store, the catalog
-            or a notice target isn't one that a function can use.
+        PipelineError: A variable is invalid or doesn't fit the pipeline, or a function can't use a store,
+            the catalog or a notice target of the pipeline.
         UsageError: The source lacks a picture that the pipeline names.
 
     """
@@ -114,7 +115,7 @@ def find_bucket(url: str) -> S3Place:
     """Return the place of a store that a function uses.
 
     Raises:
-        UsageError: It is no bucket.
+        UsageError: The store isn't a bucket.
 
     """
     place = parse_store(url, Path())
@@ -124,12 +125,15 @@ def find_bucket(url: str) -> S3Place:
 
 
 def _send(parts: Parts, url: str, delay_seconds: int, bodies: Sequence[str]) -> None:
-    """Put messages into the queue. Its client is created on first use: most calls need none."""
+    """Put messages into the queue. The client is created on first use, because most calls don't need it."""
     open_queue(url, parts.shared).send(bodies, delay_seconds)
 
 
 def limit_to(cores: int, render: Renderer) -> Renderer:
-    """Return a renderer that renders this many pictures at once; the other threads read and write."""
+    """Return a renderer that renders only this many pictures at once.
+
+    The other threads can read and write pictures meanwhile.
+    """
     free = threading.BoundedSemaphore(cores)
 
     def render_one(

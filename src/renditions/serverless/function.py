@@ -1,13 +1,14 @@
-"""The entry on AWS Lambda: decode the event, process its pictures, answer the caller.
+"""The entry point on AWS Lambda: decodes the event, processes its pictures, and answers the caller.
 
-The function processes several pictures at once, so that some are read and written while others are
-rendered. When the time left is too short for one more, it gives the rest back untouched. Failed pictures
-are redelivered: the function tells SQS which messages and S3 Batch Operations which tasks failed, and
-raises an exception for any other event.
+The function processes several pictures at once, so that it reads and writes some while it renders others. If
+the time left is too short for one more picture, the function gives the other pictures back unprocessed. If
+pictures fail, it reports the failed messages to SQS, or the failed tasks to S3 Batch Operations, so that they
+are redelivered. For any other event it raises an exception.
 
-Pictures are rendered in this process. A hostile one costs this one call, at most its time limit: Lambda
-then starts the function again, SQS redelivers the messages, and the one that always kills the function ends
-in the dead-letter queue. ``limits.seconds`` has no effect here: the function's own time limit counts.
+The function renders pictures in its own process. A hostile picture can crash or block one call, at most until
+the function's time limit. Lambda then starts the function again, and SQS redelivers the messages. A message
+that kills the function each time ends in the dead-letter queue. ``limits.seconds`` has no effect here; the
+function's own time limit applies.
 """
 
 from __future__ import annotations
@@ -43,34 +44,34 @@ from renditions.serverless.telemetry import Unit, log_to_stdout, metrics
 log = logging.getLogger(__name__)
 
 MARGIN_SECONDS = 1.0
-"""The time that is kept for the answer."""
+"""The time that the function reserves for its answer."""
 
 FAN_OUT_SECONDS = 5.0
-"""The time left when a reconcile hands over to another call: enough for a page of each listing."""
+"""How much time is left when a reconcile hands over to another call. It is enough to list one more page."""
 
 EXTRA_THREADS = 2
-"""How many pictures are read or written while one on each core is rendered."""
+"""How many pictures the function reads or writes while each core renders one."""
 
 MAX_RESULT_LENGTH = 1024
 """The longest ``resultString`` in a report of S3 Batch Operations, in characters."""
 
 NOT_IN_FORCE = (Superseded, BindingRefused)
-"""What the catalog answers if this function must not write to it."""
+"""The errors that the catalog raises if this function must not write to it."""
 
 NOTHING = Outcome("", "unchanged")
-"""The outcome of a message that is about no single picture."""
+"""The outcome of a message that isn't about one picture."""
 
 NOT_BEGUN = "the call had too little time left to process it"
 
 
 class Context(Protocol):
-    """The part of Lambda's context that is used."""
+    """The part of Lambda's context that the function uses."""
 
     function_name: str
     aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the time until this call is ended."""
+        """Return the time until Lambda ends this call."""
         ...
 
 
@@ -82,14 +83,14 @@ class Pace:
 
     @property
     def longest_seconds(self) -> float:
-        """How long one more picture may take."""
+        """The longest of these times: how long the next picture may take."""
         return max(self.recent_seconds)
 
 
 class Allowance:
-    """The time that one call was given.
+    """The time that one call has.
 
-    The first picture of a call is always begun, even if an earlier one took long: it can't get more time.
+    A call always starts its first picture, even if an earlier picture took long: no call has more time.
     """
 
     def __init__(self, context: Context, pace: Pace) -> None:
@@ -99,7 +100,7 @@ class Allowance:
 
     @property
     def left_seconds(self) -> float:
-        """The time until the call is ended."""
+        """The time until Lambda ends the call."""
         return self.context.get_remaining_time_in_millis() / 1000
 
     def allows_one_more(self) -> bool:
@@ -114,31 +115,32 @@ class Function:
     """The objects that one cold start creates and every call uses."""
 
     place: S3Place
-    """Where the pictures land."""
+    """Where the pictures are uploaded."""
     process: Process
-    """Processes one name; called from several threads."""
+    """Processes the picture of one name. Several threads call it."""
     plan: Callable[[str], Iterator[Difference]]
-    """Makes a fresh plan of everything above a name, for a schedule's tick."""
+    """Makes a new plan for the pictures whose names come after the given name, for a schedule's tick."""
     open_guard: Callable[[], Guard]
-    """Returns what holds back a tick's removals and restorations."""
+    """Returns the guard that may hold back a tick's removals and restorations."""
     keep_held: Callable[[Sequence[Held]], None]
-    """Keeps in the catalog what a whole run held back."""
+    """Stores in the catalog the removals and outputs that a whole run held back."""
     threads: int
-    """How many pictures are processed at once."""
+    """How many pictures the function processes at the same time."""
     send: Callable[[Sequence[str]], None] | None = None
-    """Puts up to ten messages into the function's queue, if it has one."""
+    """Puts up to ten messages into the function's queue; None without a queue."""
     postpone: Callable[[Sequence[str]], None] | None = None
-    """Puts up to ten messages into that queue, for later."""
+    """Puts up to ten messages into that queue with a delay; None without a queue."""
     pace: Pace = field(default_factory=Pace)
 
     def handle(self, event: Any, context: Context) -> Any:
         """Process the event's pictures, and return the answer that its origin waits for.
 
-        A superseded function leaves its messages in the queue, for the one that takes its place.
+        A superseded function puts its messages back into the queue for its successor.
 
         Raises:
-            Failed: A part of the event failed, so it must be redelivered.
-            Superseded, BindingRefused: The function is superseded, and the event is no queue's.
+            Failed: A part of the event failed, so the event must be redelivered.
+            Superseded, BindingRefused: The function must not write to the catalog, and the event doesn't
+                come from a queue.
 
         """
         try:
@@ -150,7 +152,8 @@ class Function:
             bodies = find_bodies(event)
             if not (self.postpone and bodies):
                 raise
-            # A message that is redelivered instead has an attempt less, and ends in the dead-letter queue.
+            # Send the messages as new ones. A redelivery would count as a failed attempt, and after some of
+            # them the queue would move the message to its dead-letter queue.
             for start in range(0, len(bodies), SEND_AT_ONCE):
                 self.postpone(bodies[start : start + SEND_AT_ONCE])
             return {"batchItemFailures": []}
@@ -187,7 +190,7 @@ class Function:
         synced: Sequence[tuple[SyncRequest, Outcome]],
         context: Context,
     ) -> Outcome:
-        """Do one thing that a message asks for; report messages that aren't for this pipeline."""
+        """Return the outcome of one task of a message; report a message that isn't for this pipeline."""
         match task:
             case Picture(name):
                 return outcomes[name]
@@ -202,7 +205,7 @@ class Function:
                 return NOTHING
 
     def _work(self, picture: Picture, allowance: Allowance) -> Outcome:
-        """Process one picture, unless the time left is too short; log it."""
+        """Process one picture and log its outcome; give it back if the time left is too short."""
         name = picture.name
         if not allowance.allows_one_more():
             return Outcome(name, "waiting", NOT_BEGUN, RECHECK)
@@ -224,7 +227,7 @@ class Function:
         except NOT_IN_FORCE:
             raise
         except Exception as error:
-            # Any error: it doesn't concern the other pictures of the batch.
+            # Catch any error, because the other pictures of the batch must still be processed.
             log.exception("%s failed unexpectedly", name, extra={"fields": about})
             outcome = Outcome(name, "failed", str(error), retry_pause(1), code=Reason.of(error).code)
         seconds = time.monotonic() - started
@@ -237,7 +240,10 @@ class Function:
         return outcome
 
     def _reconcile(self, request: SyncRequest, allowance: Allowance) -> Outcome:
-        """Close every difference that is asked for: by messages to the queue, or without one in this call."""
+        """Close every difference between source and outputs that the request covers.
+
+        With a queue, send a message for each picture; without one, process the pictures in this call.
+        """
         about = {"request_id": allowance.context.aws_request_id}
         try:
             if self.send:
@@ -247,7 +253,7 @@ class Function:
         except NOT_IN_FORCE:
             raise
         except Exception as error:
-            # It doesn't concern the pictures that came with the tick.
+            # Catch any error, because the pictures of the same event must still be answered for.
             log.exception("the sync failed unexpectedly", extra={"fields": about})
             return Outcome("the sync", "failed", str(error), retry_pause(1), code=Reason.of(error).code)
         return NOTHING
@@ -277,7 +283,7 @@ class Function:
             )
 
     def _sync(self, after: str, allowance: Allowance) -> None:
-        """Close every difference that the time allows; the next tick continues with the rest."""
+        """Process the pictures that differ, as long as the time allows; the next tick processes the rest."""
         stop = threading.Event()
 
         def plan() -> Iterator[Difference]:
@@ -312,7 +318,7 @@ class Function:
 
 
 def open_function(file: Path, environ: Mapping[str, str]) -> Function:
-    """Create the objects that every call uses: once, while Lambda starts the function.
+    """Create the objects that every call uses. Lambda calls this once, while it starts the function.
 
     See :func:`renditions.serverless.bundled.open_bundled`.
     """
@@ -331,7 +337,7 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
 
 
 def _describe(outcome: Outcome, seconds: float, context: Context) -> dict[str, Any]:
-    """Return the log fields of a finished picture, which are also its metrics."""
+    """Return the log fields of a finished picture, with its metrics."""
     record = outcome.record
     worked = record is not None and outcome.result in ("done", "rejected")
     original = record.original if record and worked else None

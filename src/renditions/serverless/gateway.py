@@ -1,8 +1,8 @@
 """The API and the page on AWS Lambda, behind an HTTP API of API Gateway, with payloads of version 2.0 or 1.0.
 
-It answers only calls that an authorizer allowed (JWT, IAM, or a function), and calls for the page's own
-files, which contain no pictures. Uploads go straight to the bucket, whose notification starts processing,
-and downloads come straight from the buckets by signed URLs.
+The function answers only calls that an authorizer allowed (JWT, IAM, or a function), and calls for the page's
+own files, which contain no pictures. Clients upload straight to the bucket, whose notification starts the
+processing. They download straight from the buckets, by signed URLs.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -36,12 +36,12 @@ OPEN_PATHS = ("/", "/docs", "/login", "/health")
 OPEN_FOLDER = "/static/"
 
 MOST_ANSWERED_BYTES = 6_000_000
-"""The largest answer that Lambda accepts, encoded.
+"""The largest encoded answer that Lambda accepts.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
 def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any], Any]:
-    """Return the function that answers API Gateway, with the parts that ``open_bundled`` opens."""
+    """Open the parts with ``open_bundled``, and return the function that answers API Gateway."""
     log_to_stdout()
     opened = open_bundled(file, environ)
     pipeline, clients = opened.parts.declared, opened.parts.shared.get(Clients)
@@ -61,7 +61,7 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
 
 
 def make_service(opened: Bundled, links: Links) -> Service:
-    """Return the API's parts. Pictures to process soon go into the queue, if there is one."""
+    """Return the API's service. It sends pictures that need processing to the queue, if there is one."""
     send, place = opened.send, find_bucket(opened.parts.declared.source.store)
 
     def hint(name: str) -> None:
@@ -81,27 +81,29 @@ def make_service(opened: Bundled, links: Links) -> Service:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """Answers only calls that an authorizer of API Gateway allowed, so that a missing one opens nothing.
+    """Answers only calls that an authorizer of API Gateway allowed.
 
-    The page's own files and the health check are open.
+    So the API stays closed if the gateway has no authorizer. The page's own files and the health check are
+    open.
     """
 
     app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a request, or pass it on."""
+        """Refuse the request, or pass it on to the app."""
         app: ASGIApp = self.app
         is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
         if not is_open and not scope["aws.event"]["requestContext"].get("authorizer"):
             app = problem(
                 HTTPStatus.UNAUTHORIZED,
-                "no authorizer let this request through: send the token that the API's authorizer expects",
+                "Not authorized: the API's authorizer didn't allow this request. "
+                "Send the token that the authorizer expects.",
             )
         await app(scope, receive, send)
 
 
 def limit(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer, or an error if it is too long: Lambda itself wouldn't give the reason."""
+    """Return the answer; if it is too long, an error with the reason, which Lambda itself wouldn't give."""
     length = len(answer.get("body") or "")
     if length <= MOST_ANSWERED_BYTES:
         return answer

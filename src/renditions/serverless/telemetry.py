@@ -1,7 +1,7 @@
-"""Log lines in JSON, with metrics in them, for CloudWatch.
+"""Log lines in JSON for CloudWatch, some of them with metrics.
 
-A line with ``_aws`` is a line of CloudWatch's Embedded Metric Format: CloudWatch keeps the line and makes
-metrics of the fields that ``_aws`` names, without a call to any service.
+A line with the field ``_aws`` has CloudWatch's Embedded Metric Format. CloudWatch keeps the line and turns
+the fields that ``_aws`` names into metrics. The function calls no service for that.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -38,7 +38,7 @@ class JsonLines(logging.Handler):
 
 
 def log_to_stdout() -> None:
-    """Write all log records of this package as JSON, each once."""
+    """Make this package write each log record once, as JSON, to stdout."""
     logger = logging.getLogger("renditions")
     logger.handlers = [JsonLines()]
     logger.setLevel(logging.INFO)
@@ -46,7 +46,7 @@ def log_to_stdout() -> None:
 
 
 def metrics(dimensions: Mapping[str, str], values: Mapping[str, tuple[float, Unit]]) -> dict[str, Any]:
-    """Return the fields that make a log line a metric: each value under its name, by these dimensions."""
+    """Return the log fields from which CloudWatch makes metrics: the values by name, and their dimensions."""
     return {
         "_aws": {
             "Timestamp": int(time.time() * 1000),
