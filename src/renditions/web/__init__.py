@@ -1,1 +1,1 @@
-"""The API and the page: one ASGI application, the same on a laptop and on AWS."""
+"""The API and the page: one ASGI application for a laptop and for AWS."""

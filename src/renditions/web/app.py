@@ -1,4 +1,4 @@
-"""The application: routes, and how requests become calls."""
+"""The web application: its routes and its endpoints."""
 
 from __future__ import annotations
 
@@ -48,28 +48,28 @@ from renditions.web.service import Service
 from renditions.web.uploads import LocalUploads, Uploads
 
 FORM_OVERHEAD_BYTES = 20_000
-"""How many bytes a form may add to its file."""
+"""How many bytes an upload may have in addition to its file."""
 
 MOST_UPLOADS = 100
-"""How many files are received at once; they are on disk until they are put into the store."""
+"""How many files the server receives at once. It keeps them on disk until it writes them to the store."""
 
 MOST_IN_MEMORY = 4
-"""How many of them are in memory at once."""
+"""How many uploaded files are in memory at once."""
 
 MOST_PROCESSED = 8
-"""How many pictures are processed at once for clients that wait."""
+"""How many pictures the server processes at once for clients that wait for the answer."""
 
 SCRIPTABLE_TYPES = (
     *(each.media_type for each in SOURCE_FORMATS.values() if each.is_scriptable),
     "application/octet-stream",
 )
-"""Originals of these types are only served as downloads."""
+"""The server offers originals of these types only as downloads, because they may contain script."""
 
 STATIC = resources.files("renditions.web") / "static"
 
 
 class _NameConvertor(Convertor[str]):
-    """A picture's name in a path: everything, slashes and line ends too."""
+    """A picture's name in a path. It may contain any character, also slashes and line breaks."""
 
     regex = r"[\s\S]*"
 
@@ -91,8 +91,8 @@ def make_app(
     Args:
         service: The parts and functions that answer the requests.
         secret: The key that signs upload forms.
-        hosts: The host names that requests may use.
-        token: The access token; None if only permitted clients can reach the server.
+        hosts: The host names that requests may use for this server.
+        token: The access token. None if every client that can reach the server may use it.
 
     """
     api = _LocalApi(service, LocalUploads(service, secret), token)
@@ -105,12 +105,12 @@ def make_app(
 
 
 def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Callable[..., Any]:
-    """Return the same application for a caller that authorizes requests itself.
+    """Return the application for a caller that authorizes requests itself, without logins and live events.
 
     Args:
         service: The parts and functions that answer the requests.
         uploads: Makes the upload forms.
-        origins: The other origins that the page reads pictures from and uploads them to.
+        origins: The other origins to which the page uploads pictures, and from which it reads them.
 
     """
     log_in = Route("/login", _show("token.html"))
@@ -118,7 +118,7 @@ def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Call
 
 
 def _routes(api: _Api) -> list[BaseRoute]:
-    """Return the routes that need neither a lasting connection nor an upload to this server."""
+    """Return the routes that work without lasting connections and without uploads to this server."""
     return [
         Route("/", _show("index.html")),
         Route("/docs", _show("docs.html")),
@@ -154,17 +154,17 @@ def _make(routes: Sequence[BaseRoute]) -> Starlette:
             HTTPStatus.METHOD_NOT_ALLOWED: _refuse_method,
         },
     )
-    app.router.redirect_slashes = False  # a name with a slash at its end is another name
+    app.router.redirect_slashes = False  # 'a' and 'a/' are the names of two pictures
     return app
 
 
 class _Api:
-    """The endpoints. What isn't ``async`` runs in a thread, since stores and catalogs wait for disks."""
+    """The endpoints. Those that aren't ``async`` run in a thread, because stores and catalogs can be slow."""
 
     def __init__(self, service: Service, uploads: Uploads) -> None:
         self._service = service
         self._uploads = uploads
-        self._waiting = Gate(MOST_PROCESSED, "pictures that a client waits for")
+        self._waiting = Gate(MOST_PROCESSED, "pictures for waiting clients")
 
     def describe(self, request: Request) -> Response:
         paths = {route.path.replace(":name", "") for route in request.app.routes}
@@ -254,7 +254,7 @@ class _Api:
         return self._answer_rendition(request, *content)
 
     def _answer_rendition(self, request: Request, content: bytes, content_type: str, etag: str) -> Response:
-        # The content of a URL with the ETag in it never changes.
+        # A URL that contains the ETag always has the same content.
         is_fixed = request.query_params.get("v") == etag
         declared = self._service.parts.pipeline.output.cache_control
         headers = {"Cache-Control": (declared or "max-age=31536000, immutable") if is_fixed else "no-cache"}
@@ -279,7 +279,8 @@ class _LocalApi(_Api):
         if not is_token(given, self._token):
             text = (STATIC / "login.html").read_text("utf-8")
             return HTMLResponse(
-                text.replace("<!-- problem -->", "<p class=reason role=alert>That is not the token.</p>"), 401
+                text.replace("<!-- problem -->", "<p class=reason role=alert>Wrong token: try again.</p>"),
+                HTTPStatus.UNAUTHORIZED,
             )
         response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
         response.set_cookie(
@@ -298,7 +299,8 @@ class _LocalApi(_Api):
                 ) as form:
                     stored = await self._store(form)
             except (MultiPartException, KeyError) as error:
-                raise ApiError(HTTPStatus.BAD_REQUEST, f"the upload form can't be read: {error}") from error
+                detail = f"can't read the upload form: {error}. Send it as multipart/form-data"
+                raise ApiError(HTTPStatus.BAD_REQUEST, detail) from error
         headers = {"ETag": f'"{stored.etag}"', "Location": f"/pictures/{quote(stored.key)}"}
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
 
@@ -322,23 +324,23 @@ class _LocalApi(_Api):
 
 
 async def _tell_health(_: Request) -> Response:
-    """Answer without a thread, since all threads may be busy."""
+    """Answer the health check. It runs without a thread, because all threads may be busy."""
     return JSONResponse({"status": "ok"})
 
 
 def _refuse_method(request: Request, error: Exception) -> Response:
-    """Answer with all methods of the path (RFC 9110, 15.5.6); each has its own route."""
+    """Answer a wrong method with the methods that the path allows (RFC 9110, 15.5.6)."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     path = next((route.path for route in routes if route.path_regex.match(request.url.path)), None)
     methods = {method for route in routes if route.path == path for method in route.methods or ()}
-    methods = methods or {"GET", "HEAD"}  # a file's
+    methods = methods or {"GET", "HEAD"}  # the path is a static file
     response = answer_error(request, error)
     response.headers["Allow"] = ", ".join(sorted(methods))
     return response
 
 
 def _show(page: str) -> Callable[[Request], Response]:
-    """Return the endpoint of a page that has no data in it."""
+    """Return an endpoint that serves this static page."""
 
     def show(_: Request) -> Response:
         return HTMLResponse((STATIC / page).read_text("utf-8"), headers={"Cache-Control": "no-cache"})
@@ -359,7 +361,7 @@ def _tagged_json(request: Request, data: Any) -> Response:
 def _content(
     request: Request, content: bytes, content_type: str, etag: str, headers: Mapping[str, str]
 ) -> Response:
-    """Return a file, a part of it (RFC 9110, 14), or 304 if the client already has it."""
+    """Return a file's content, a part of it (RFC 9110, 14), or 304 if the client already has it."""
     tag = f'"{etag}"'
     shown = {**headers, "ETag": tag, "Accept-Ranges": "bytes"}
     if tag in request.headers.get("if-none-match", ""):

@@ -1,4 +1,4 @@
-"""What the API says of formats, so that the page has no list of its own."""
+"""The API's list of formats. The page uses it, so it needs no list of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 
 
 def describe_formats() -> dict[str, Any]:
-    """Return what files can be pictures, and which renditions browsers show: the smallest files first."""
+    """Return the formats of source files, and the formats that browsers show, smallest files first."""
     ranked = [(each.browser_rank, each) for each in OUTPUT_FORMATS.values() if each.browser_rank is not None]
     shown = [each for _, each in sorted(ranked, key=lambda pair: pair[0])]
     return {

@@ -1,4 +1,4 @@
-"""Access control, as plain ASGI around everything else."""
+"""Access control: an ASGI layer around the whole application."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from renditions.web.problems import problem
 COOKIE = "renditions_token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/login", "/health", "/static/")
-"""The paths that need no token: those of the login, and the health check."""
+"""The paths that need no token: the login page with its files, and the health check."""
 
 MOST_CHANGES, CHANGES_SECONDS = 5_000, 10.0
-"""How many requests that change something one network address may send."""
+"""How many requests that change data one network address may send in that time."""
 
 MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS = 20, 60.0
-"""How many wrong tokens one network address may try."""
+"""How many wrong tokens one network address may send in that time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Refuses requests that come for another host, from another site, or without the token.
+    """Refuses requests for another host, from another site, or without the token.
 
     Args:
-        app: The application behind it.
-        hosts: The server's own host names. So a page elsewhere whose name resolves to this machine is
-            refused.
-        token: The token in ``Authorization: Bearer …`` or in the cookie; None if every client that
-            reaches the server may use it.
+        app: The application that gets the other requests.
+        hosts: The server's own host names. They keep out pages of another domain whose name an attacker
+            resolves to this machine.
+        token: The token that clients send in ``Authorization: Bearer …`` or in the cookie. None if every
+            client that can reach the server may use it.
 
     """
 
@@ -47,7 +47,7 @@ class Guard:
     wrong_tokens: Rate = field(default_factory=lambda: Rate(MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a request, or pass it to the application."""
+        """Refuse the request, or pass it to the application."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -70,16 +70,17 @@ class Guard:
     def _refuse(self, scope: Scope, headers: Headers) -> tuple[HTTPStatus, str] | None:
         host = headers.get("host", "")
         if _name(host) not in self.hosts:
-            return HTTPStatus.MISDIRECTED_REQUEST, f"expected a host of this server, found {host!r}"
+            return HTTPStatus.MISDIRECTED_REQUEST, f"expected a host name of this server, found {host!r}"
         is_change = scope["method"] not in SAFE_METHODS
         if is_change and (why := _crosses_sites(headers, host)):
             return HTTPStatus.FORBIDDEN, why
         address = (scope.get("client") or ("",))[0]
         if is_change and self.changes.is_over(address):
-            return (
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"more than {MOST_CHANGES} changes in {CHANGES_SECONDS:g} s; try again shortly",
+            detail = (
+                f"Too many requests: at most {MOST_CHANGES} changes in {CHANGES_SECONDS:g} s are allowed. "
+                "Try again shortly."
             )
+            return HTTPStatus.TOO_MANY_REQUESTS, detail
         if self.token:
             return self._check_token(self.token, scope, headers, address)
         return None
@@ -87,20 +88,24 @@ class Guard:
     def _check_token(
         self, token: str, scope: Scope, headers: Headers, address: str
     ) -> tuple[HTTPStatus, str] | None:
-        """Return why the request is refused. An address that tried too many tokens may try none."""
+        """Return why the request is refused; None if it is allowed.
+
+        An address that sent too many wrong tokens is refused even with the right one in a login.
+        """
         is_log_in = scope["path"] == "/login" and scope["method"] not in SAFE_METHODS
         given = _given_tokens(headers)
         is_known = any(is_token(text, token) for text in given)
         is_try = is_log_in or (bool(given) and not is_known)
         if is_try and self.wrong_tokens.is_over(address):
             detail = (
-                f"more than {MOST_WRONG_TOKENS} wrong tokens in {WRONG_TOKENS_SECONDS:g} s; try again later"
+                f"Too many wrong tokens: at most {MOST_WRONG_TOKENS} in {WRONG_TOKENS_SECONDS:g} s are "
+                "allowed. Try again later."
             )
             return HTTPStatus.TOO_MANY_REQUESTS, detail
         if not is_known and not scope["path"].startswith(OPEN_PATHS):
             return (
                 HTTPStatus.UNAUTHORIZED,
-                "the token is missing or wrong: use the one that the server showed when it started",
+                "The token is missing or wrong. Use the token that the server printed when it started.",
             )
         return None
 
@@ -114,7 +119,7 @@ def _given_tokens(headers: Headers) -> list[str]:
 
 
 def is_token(text: str, token: str | None) -> bool:
-    """Return whether the text is the token, in a time that doesn't depend on how much of it matches."""
+    """Return whether the text is the token, in constant time: the time reveals no part of the token."""
     return token is not None and hmac.compare_digest(text.encode(), token.encode())
 
 
@@ -124,13 +129,13 @@ def hosts_of(address: str, names: Iterable[str] = ()) -> frozenset[str]:
 
 
 def _crosses_sites(headers: Headers, host: str) -> str | None:
-    """Return why a request comes from another site, by the headers that browsers send."""
+    """Return how the browser's headers show that a request comes from another site; None if they don't."""
     site = headers.get("sec-fetch-site")
     if site not in (None, "same-origin", "none"):
-        return f"expected a request from this site's own pages, found one that is {site}"
+        return f"expected a request from this site's own pages, found Sec-Fetch-Site: {site}"
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2].lower() != host.lower():
-        return f"expected a request from this site's own pages, found one from {origin!r}"
+        return f"expected a request from this site's own pages, found Origin: {origin!r}"
     return None
 
 

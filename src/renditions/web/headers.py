@@ -30,7 +30,7 @@ class Labelled:
 
 
 def restrict(origins: Iterable[str] = ()) -> dict[str, str]:
-    """Return the headers that limit the page to its own files and these origins' pictures."""
+    """Return the headers that limit the page to its own files and to pictures of these origins."""
     sources = " ".join(("'self'", *sorted(set(origins))))
     policy = (
         f"default-src 'none'; img-src {sources} data: blob:; style-src 'self'; script-src 'self'; "

@@ -1,4 +1,4 @@
-"""Limits on concurrency and rate: a request over the limit is refused, and the client tries again."""
+"""Limits on concurrency and rate. The server refuses a request over the limit; the client can try again."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from renditions.web.problems import ApiError
 
 
 class Gate:
-    """Limits how many callers are inside at once, for any number of threads.
+    """Limits how many callers are inside a block at once. Any number of threads can use it.
 
     Args:
-        most: How many.
-        what: Their name in a refusal.
+        most: The largest number of callers.
+        what: What the callers handle, for the error message.
 
     """
 
@@ -29,9 +29,12 @@ class Gate:
 
     @contextmanager
     def enter(self) -> Iterator[None]:
-        """Enter for the length of the block; raise ApiError (503) if the limit is reached."""
+        """Take one of the places during the block; raise ApiError (503) if all are taken."""
         if not self._places.acquire(blocking=False):
-            detail = f"the server handles at most {self._most} {self._what} at once; try again shortly"
+            detail = (
+                f"The server is busy: it handles at most {self._most} {self._what} at once. "
+                "Try again shortly."
+            )
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, detail)
         try:
             yield
@@ -41,7 +44,7 @@ class Gate:
 
 @dataclass(slots=True)
 class Rate:
-    """Counts the actions of each network address in spans of time of one length. For one thread."""
+    """Counts the actions of each network address in successive periods. Only one thread may use it."""
 
     most: int
     span_seconds: float
@@ -51,7 +54,7 @@ class Rate:
     _counts: Counter[str] = field(default_factory=Counter, init=False)
 
     def is_over(self, who: str) -> bool:
-        """Count one more action; return whether this address is now over its limit in this span."""
+        """Count one more action; return whether this address is now over the limit of the present period."""
         now = self.clock_seconds()
         if now >= self._began + self.span_seconds:
             self._began = now

@@ -1,4 +1,4 @@
-"""The URLs of pictures' bytes that the API gives to the page and to programs."""
+"""The URLs at which the page and programs can read originals and renditions."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from renditions.model.record import Output, Record
 from renditions.web.formats import is_shown
 
 LINK_SECONDS = 3600
-"""How long a signed URL is valid. The same one is given for half of that, so that browsers can cache."""
+"""How long a signed URL is valid. The API repeats the same URL for half of that time, so that browsers can
+cache the picture."""
 
 MOST_KEPT = 5_000
-"""How many signed URLs are kept; each has some 2 kB."""
+"""How many signed URLs are kept in memory. Each has about 2 kB."""
 
 
 class Links(Protocol):
-    """Knows the URLs."""
+    """Builds the URLs of originals and renditions."""
 
     def original(self, record: Record) -> str:
-        """Return the URL of the picture as it was uploaded."""
+        """Return the URL of the picture's original."""
         ...
 
     def rendition(self, record: Record, output: Output) -> str:
-        """Return the URL of one of its outputs."""
+        """Return the URL of one of the record's outputs."""
         ...
 
 
@@ -38,18 +39,21 @@ class LocalLinks:
         return f"/originals/{quote(record.name)}"
 
     def rendition(self, record: Record, output: Output) -> str:
-        """See :meth:`Links.rendition`. Its content may be cached for ever."""
+        """See :meth:`Links.rendition`. Clients may cache the content of this URL for ever."""
         return f"/renditions/{quote(output.rendition, safe='')}/{quote(record.name)}?v={output.etag}"
 
 
 Sign = Callable[[str, int, str | None], str]
-"""Returns a URL of a key that is valid for some seconds; with a name, browsers save the file under it."""
+"""Returns a URL for a key. The number is how many seconds the URL is valid. If there is a name, browsers save
+the file under it."""
 
 
 class BucketLinks:
-    """Signed URLs of buckets: an ``<img>`` can't send a token, and no byte passes through a function.
+    """Signed URLs of buckets.
 
-    Browsers save an original instead of showing it, because it may contain script.
+    They are signed because an ``<img>`` can't send a token. They lead to the buckets so that no picture
+    passes through the function. Browsers save an original instead of showing it, because it may contain
+    script.
     """
 
     def __init__(
@@ -71,12 +75,12 @@ class BucketLinks:
         """See :meth:`Links.original`."""
         return self._original(record.name, record.etag, self._span())
 
-    def rendition(self, record: Record, output: Output) -> str:  # noqa: ARG002 - its key says all
+    def rendition(self, record: Record, output: Output) -> str:  # noqa: ARG002 - the key is enough
         """See :meth:`Links.rendition`."""
         return self._output(output.key, output.etag, self._span())
 
     def _span(self) -> int:
-        """Count the spans of time; one span has one URL."""
+        """Return the number of the present period; a URL stays the same during one period."""
         return int(self._clock_seconds() // (LINK_SECONDS // 2))
 
 

@@ -1,4 +1,4 @@
-"""Events about pictures, streamed to listeners."""
+"""Streams events about pictures to listening clients."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_KEPT = 1_000
-"""How many announcements are kept for clients that lost their connection."""
+"""How many announcements the server keeps for clients that lost their connection."""
 
 KEEPALIVE_SECONDS = 15.0
-"""How often an idle connection gets a comment, so that no proxy closes it."""
+"""How often the server sends a comment over an idle connection, so that no proxy closes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +22,16 @@ class Announcement:
     """One event about a picture."""
 
     number: int
-    """Counts up from 1."""
+    """The announcement's number, counted from 1."""
     item: dict[str, Any]
 
     def to_event(self) -> str:
-        """Return it as a server-sent event (WHATWG HTML, 9.2)."""
+        """Return the announcement as a server-sent event (WHATWG HTML, 9.2)."""
         return f"id: {self.number}\nevent: picture\ndata: {json.dumps(self.item)}\n\n"
 
 
 class Announcements:
-    """The newest announcements. ``tell`` may be called from any thread."""
+    """The newest announcements. Any thread may call ``tell``."""
 
     def __init__(self) -> None:
         self._kept: deque[Announcement] = deque(maxlen=MOST_KEPT)
@@ -41,26 +41,27 @@ class Announcements:
         self._closed = False
 
     def tell(self, item: dict[str, Any]) -> None:
-        """Announce it to all listeners."""
+        """Announce an event to all listeners."""
         with self._lock:
             self._number += 1
             self._kept.append(Announcement(self._number, item))
         self._wake()
 
     def close(self) -> None:
-        """End every ``listen``."""
+        """End all running ``listen`` calls."""
         self._closed = True
         self._wake()
 
     def after(self, number: int | None) -> list[Announcement]:
-        """Return the kept announcements after this one; none for None."""
+        """Return the kept announcements after this number; an empty list for None."""
         with self._lock:
             return [] if number is None else [each for each in self._kept if each.number > number]
 
     async def listen(self, after: int | None) -> AsyncIterator[str]:
-        """Yield server-sent events from now on, or from after an announcement, until ``close``.
+        """Yield server-sent events until ``close``: those after a number, or only new ones for None.
 
-        A client that missed more than is kept gets ``event: reset``: it must reload everything.
+        If the client missed announcements that are no longer kept, it gets ``event: reset``. It must then
+        reload everything.
         """
         news = asyncio.Event()
         self._listeners[news] = asyncio.get_running_loop()

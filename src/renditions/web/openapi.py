@@ -16,12 +16,12 @@ _NAME = {
     "name": "name",
     "in": "path",
     "required": True,
-    "description": "The picture's name: its key in the source, with its slashes.",
+    "description": "The picture's name: its key in the source, including slashes.",
     "schema": TEXT,
 }
 _BYTES = {
-    "200": {"description": "Its bytes", "content": {"*/*": {}}},
-    "206": {"description": "A part of the bytes", "content": {"*/*": {}}},
+    "200": {"description": "The file", "content": {"*/*": {}}},
+    "206": {"description": "The requested part of the file", "content": {"*/*": {}}},
     "304": {"description": "Not changed since the given ETag"},
 }
 
@@ -33,7 +33,7 @@ def describe_api(pipeline: Pipeline, paths: Container[str]) -> dict[str, Any]:
         "info": {
             "title": "Renditions",
             "version": version("renditions"),
-            "description": "Pictures, and the renditions that the pipeline file declares.",
+            "description": "Read and manage pictures and the renditions that the pipeline file declares.",
         },
         "paths": {path: item for path, item in _paths(pipeline).items() if path in paths},
         "components": {
@@ -62,7 +62,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                 "Get a form to upload one file",
                 {
                     "201": _json(
-                        "The form: post its fields, then the file as `file`, to its URL", "UploadForm"
+                        "The form. Post its fields, then the file as `file`, to the form's URL", "UploadForm"
                     )
                 },
                 body=_body("UploadRequest"),
@@ -72,7 +72,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/uploads/file": {
             "post": _operation(
                 "sendUpload",
-                "Upload a file: the form's fields, then the file",
+                "Upload a file with a form from /uploads",
                 {"204": {"description": "The picture is stored, and its renditions will be made"}},
                 body=_body("UploadFile", "multipart/form-data"),
                 problems=(400, 403, 409, 413, 422, 503),
@@ -83,21 +83,21 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                 "listPictures",
                 "List pictures, newest first",
                 {
-                    "200": _json("One page", "PicturePage"),
+                    "200": _json("One page of the list", "PicturePage"),
                     "304": {"description": "Not changed since the given ETag"},
                 },
                 parameters=[
                     _query("status", {"enum": list(STATUSES)}, "Only pictures of this status."),
-                    _query("prefix", TEXT, "Only pictures whose names begin with this."),
+                    _query("prefix", TEXT, "Only pictures whose names begin with this text."),
                     _query(
                         "cursor",
                         {"type": "string", "pattern": CURSOR_PATTERN},
-                        "`next` of the previous page.",
+                        "The value of `next` in the previous page.",
                     ),
                     _query(
                         "limit",
                         {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": DEFAULT_LISTED},
-                        "How many.",
+                        "How many pictures a page has at most.",
                     ),
                 ],
                 problems=(400,),
@@ -117,7 +117,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
             "delete": _operation(
                 "deletePicture",
                 "Delete a picture with its renditions and its record",
-                {"204": {"description": "It is gone"}},
+                {"204": {"description": "The picture is deleted"}},
                 parameters=[_NAME],
                 problems=(403, 404, 409),
             ),
@@ -132,7 +132,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                     _query(
                         "again",
                         {"enum": ["true", "false"]},
-                        "Also if it was rejected or given up; missing and replaced outputs are made again.",
+                        "`true`: also retry a rejected or failed picture; restore lost or replaced outputs.",
                     ),
                 ],
                 problems=(400, 403, 503),
@@ -149,7 +149,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
             ),
             "delete": _operation(
                 "clearFocus",
-                "Remove the point: keep the center again",
+                "Remove the point, so that these renditions keep the center again",
                 {"200": _json("The record", "Picture")},
                 parameters=[_NAME],
                 problems=(403, 404, 409),
@@ -158,7 +158,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/originals/{name}": {
             "get": _operation(
                 "readOriginal",
-                "Download a picture as it was uploaded",
+                "Download a picture's original",
                 _BYTES,
                 parameters=[_NAME],
                 problems=(404, 416),
@@ -172,7 +172,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                 parameters=[
                     rendition,
                     _NAME,
-                    _query("v", TEXT, "Its ETag: the answer may then be cached for ever."),
+                    _query("v", TEXT, "The rendition's ETag. Clients may then cache the answer for ever."),
                 ],
                 problems=(404, 416),
             )
@@ -180,7 +180,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/i/{rendition}/{name}": {
             "get": _operation(
                 "demandRendition",
-                "Download a rendition; it is made first if it doesn't exist",
+                "Download a rendition. If it doesn't exist, the server makes it first",
                 _BYTES,
                 parameters=[rendition, _NAME],
                 problems=(404, 416, 422, 503),
@@ -190,7 +190,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
             "post": _operation(
                 "retry",
                 "Retry all failed (or rejected) pictures",
-                {"200": _json("How many", "Retried")},
+                {"200": _json("How many pictures are retried", "Retried")},
                 body=_body("RetryRequest", is_required=False),
                 problems=(400, 403, 413, 415, 422),
             )
@@ -198,8 +198,8 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/removals/allow": {
             "post": _operation(
                 "allowRemovals",
-                "Allow the removal of missing pictures that is held back",
-                {"200": _json("How many", "Allowed")},
+                "Allow the removals of missing pictures that are held back",
+                {"200": _json("How many removals are allowed", "Allowed")},
                 body=_body("AllowRequest"),
                 problems=(400, 403, 409, 413, 415, 422),
             )
@@ -207,7 +207,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/status": {
             "get": _operation(
                 "showStatus",
-                "Count pictures by status, and show what is held back",
+                "Count pictures by status, and list the removals and outputs that are held back",
                 {
                     "200": _json("The status", "Status"),
                     "304": {"description": "Not changed since the given ETag"},
@@ -230,8 +230,11 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/formats": {
             "get": _operation(
                 "showFormats",
-                "Show which files can be pictures and which renditions browsers show",
-                {"200": _json("The formats", "Formats"), "304": {"description": "As the ETag said"}},
+                "List the formats that pictures may have, and the formats that browsers show",
+                {
+                    "200": _json("The formats", "Formats"),
+                    "304": {"description": "Not changed since the given ETag"},
+                },
             )
         },
         "/events": {
@@ -245,7 +248,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
             "get": _operation(
                 "health",
                 "Check that the server is running",
-                {"200": {"description": "It does", "content": _any_json()}},
+                {"200": {"description": "The server is running", "content": _any_json()}},
             )
         },
     }
@@ -262,7 +265,7 @@ def _operation(
 ) -> dict[str, Any]:
     refused = {
         str(status): {
-            "description": "Why not",
+            "description": "The error",
             "content": {"application/problem+json": {"schema": ref("Problem")}},
         }
         for status in (*problems, 401, 421, 429)

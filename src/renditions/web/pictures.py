@@ -1,4 +1,4 @@
-"""The API's view of pictures: their records, their renditions' bytes, and the actions on them."""
+"""The API's actions on pictures, and how it shows their records and files."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ Content = tuple[bytes, str, str]
 """The content of a file, its media type and its ETag."""
 
 MOST_PLANNED = 1_000
-"""The most differences that a plan lists; it counts all."""
+"""How many differences a plan lists. It counts all of them."""
 
 
 def picture_item(pipeline: Pipeline, links: Links, record: Record) -> dict[str, Any]:
-    """Return a record as the API lists it: its item, and the URL of a small rendition."""
+    """Return a record's item in the API's lists, with the URL of a small rendition."""
     preview = find_preview(record)
     address = {"preview": links.rendition(record, preview)} if preview else {}
     return {"name": record.name, **record.to_item(pipeline.catalog.key), **address}
 
 
 def show_picture(service: Service, record: Record) -> dict[str, Any]:
-    """Return the whole item of a picture, with the URLs of its original and its renditions."""
+    """Return a picture's full item, with the URLs of its original and its renditions."""
     links = service.links
     renditions = {output.rendition: links.rendition(record, output) for output in record.outputs}
     addresses = {"original": links.original(record), "renditions": renditions}
@@ -63,7 +63,7 @@ def show_picture(service: Service, record: Record) -> dict[str, Any]:
 def list_pictures(
     service: Service, status: str | None, prefix: str, cursor: str | None, limit: int
 ) -> dict[str, Any]:
-    """Return a page of pictures, newest first, and the cursor of the next."""
+    """Return a page of pictures, newest first, and the cursor of the next page."""
     wanted = None if status is None else _parse_status(status)
     after = _parse_cursor(cursor)
     page = list(itertools.islice(service.parts.catalog.query(wanted, after, prefix), limit + 1))
@@ -82,7 +82,8 @@ def get_picture(service: Service, name: str) -> Record:
 def process_picture(service: Service, name: str, *, again: bool) -> dict[str, Any]:
     """Process a picture now and return its outcome.
 
-    With ``again`` also one that was given up, and any output that is missing or was replaced.
+    ``again`` also processes a picture that was rejected or given up, and makes missing and replaced outputs
+    again.
     """
     service.insist_in_force()
     if again and (record := service.parts.catalog.get(name)) and record.status != "done":
@@ -94,7 +95,7 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
 
 
 def parse_focus(x: float, y: float) -> Focus:
-    """Return the point at these percentages, or raise ApiError with what is wrong with them."""
+    """Return the point at these percentages; raise ApiError with all their mistakes."""
     problems = [
         (name, f"expected 0 to 100, found {value}")
         for name, value in (("x", x), ("y", y))
@@ -106,7 +107,7 @@ def parse_focus(x: float, y: float) -> Focus:
 
 
 def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
-    """Set a picture's focus, to be processed soon; return its record."""
+    """Set a picture's focus, ask for processing soon, and return the record."""
     _wish(service, name, lambda wishes: replace(wishes, focus=focus))
     service.hint(name)
     return get_picture(service, name)
@@ -132,7 +133,7 @@ def demand(service: Service, rendition: str, name: str) -> Content:
             return content
         if outcome.again_after is None:
             why = _why_missing(record, rendition) or Reason(outcome.reason or outcome.result, outcome.code)
-            detail = f"{name!r} can't become {rendition!r}: {why}"
+            detail = f"can't make the rendition {rendition!r} of {name!r}: {why}"
             raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, code=why.code or None)
         time.sleep(_PAUSE_SECONDS)
     raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"{name!r} is being processed; try again shortly")
@@ -155,7 +156,7 @@ def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> No
 
 
 def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, Any]:
-    """Retry every picture of these statuses soon; return how many."""
+    """Reopen every picture of these statuses for processing soon; return how many."""
     service.insist_in_force()
     count = 0
     for status in [_parse_status(status) for status in statuses]:
@@ -178,13 +179,13 @@ def delete_picture(service: Service, name: str) -> None:
         try:
             service.parts.source.delete(name, IfMatch(there.etag))
         except Conflict:
-            detail = f"{name!r} was replaced meanwhile, so it was not deleted"
+            detail = f"{name!r} was not deleted, because another upload replaced it meanwhile"
             raise ApiError(HTTPStatus.CONFLICT, detail) from None
     service.process(name, Ask(removal="asked"))
 
 
 def read_original(service: Service, name: str) -> Content:
-    """Return a picture's own content, its media type and its ETag."""
+    """Return the content of a picture's original, its media type and its ETag."""
     got = service.parts.source.get(name) if _head(service, name) else None
     if got is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
@@ -195,14 +196,14 @@ def read_original(service: Service, name: str) -> Content:
 
 
 def read_rendition(service: Service, rendition: str, name: str) -> Content:
-    """Return one rendition as it was made."""
+    """Return the content of an existing rendition, or raise ApiError (404)."""
     if content := _read_output(service, get_picture(service, name), rendition):
         return content
     raise ApiError(HTTPStatus.NOT_FOUND, f"there is no rendition {rendition!r} of {name!r}")
 
 
 def _read_output(service: Service, record: Record, rendition: str) -> Content | None:
-    """Return a rendition; None if it is missing, or if another file was put in its place."""
+    """Return a rendition's content; None if it is missing or if another file has replaced it."""
     output = record.find_output(rendition)
     got = service.parts.output.get(output.key) if output else None
     if output is None or got is None:
@@ -213,7 +214,7 @@ def _read_output(service: Service, record: Record, rendition: str) -> Content | 
 
 
 def describe_status(service: Service) -> dict[str, Any]:
-    """Return the number of pictures by status, what is held back, and whether the source is read-only."""
+    """Return the pictures by status, the held removals and outputs, and whether the source is read-only."""
     counted = service.parts.catalog.count()
     binding = service.parts.catalog.read_binding()
     return {
@@ -225,9 +226,9 @@ def describe_status(service: Service) -> dict[str, Any]:
 
 
 def allow_removals(service: Service, count: int) -> dict[str, Any]:
-    """Permit the removal of the missing pictures for a day, and have them removed; return how many.
+    """Permit the removal of the missing pictures for a day, start it, and return how many are removed.
 
-    ``count`` is what the person saw. If more are missing by now, nothing is permitted.
+    ``count`` is the number that the person saw. If more pictures are missing by now, permit nothing.
     """
     service.insist_in_force()
     catalog, now = service.parts.catalog, datetime.now(UTC)
@@ -239,7 +240,10 @@ def allow_removals(service: Service, count: int) -> dict[str, Any]:
             catalog,
             [*others, Held("removals", missing, f"{missing:,} pictures are gone from the source", now)],
         )
-        detail = f"expected {missing:,}, the number of pictures that are missing now, found {count:,}"
+        detail = (
+            f"{missing:,} pictures are missing now, more than the {count:,} of your request, so no removal "
+            "was allowed. Check the number and send it again."
+        )
         raise ApiError(HTTPStatus.CONFLICT, detail, [("count", detail)])
     hold(catalog, others)
     allowed = 0
@@ -262,7 +266,7 @@ def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
 
 
 def count_totals(service: Service) -> dict[str, Any]:
-    """Return how many pictures there are by status, and how many bytes went in and came out."""
+    """Return the number of pictures by status, and the bytes of originals and renditions."""
     counted = service.parts.catalog.count()
     totals = sum(counted.values(), Totals())
     return {
@@ -277,7 +281,7 @@ def count_totals(service: Service) -> dict[str, Any]:
 
 
 def _head(service: Service, name: str) -> Any:
-    """Return the source's object of this name; None if there is none or the name can't exist."""
+    """Return the source's object of this name; None if it doesn't exist or the name isn't allowed."""
     try:
         return service.parts.source.head(name) if service.parts.pipeline.source.matches(name) else None
     except KeyRefused:

@@ -28,9 +28,9 @@ REQUEST_CODES = {
     HTTPStatus.NOT_IMPLEMENTED: "answer-too-large",
     HTTPStatus.SERVICE_UNAVAILABLE: "busy",
 }
-"""The codes of problems with a request, by HTTP status; what the package raises has codes of its own.
+"""The codes of problems with a request, by HTTP status. The package's own errors have their own codes.
 
-They are written out because the names that Python has for a status change between its versions.
+The codes aren't derived from Python's names of the statuses, because those change between versions.
 """
 
 
@@ -39,9 +39,9 @@ class ApiError(Exception):
 
     Args:
         status: The HTTP status.
-        detail: What is wrong.
-        errors: The same for each invalid part of the request: ``(part, detail)``.
-        code: The code, if not the request is wrong but the picture.
+        detail: The description of the error.
+        errors: The invalid parts of the request: ``(part, description of the error)``.
+        code: The error's code, if the fault is in the picture, not in the request.
 
     """
 
@@ -58,8 +58,8 @@ class ApiError(Exception):
 def problem_item(status: int, detail: str, code: str | None = None) -> dict[str, Any]:
     """Return the members of a problem document.
 
-    Its ``type`` is left out, so its title is the status's own phrase. Without a ``code`` the request itself
-    is invalid, and the status names the mistake.
+    It has no ``type``, so its title must be the status's own phrase. If no ``code`` is given, the error is in
+    the request, and the code follows from the status.
     """
     known = HTTPStatus(status)
     code = code or REQUEST_CODES.get(known, RenditionsError.code)
@@ -73,7 +73,7 @@ def problem(status: int, detail: str, code: str | None = None, **members: Any) -
 
 
 def answer_error(_: Request, error: Exception) -> Response:
-    """Return the problem document of an endpoint's exception."""
+    """Return the problem document for an exception that an endpoint raised."""
     match error:
         case ApiError(status=status, detail=detail, errors=errors, code=code):
             parts = [{"part": part, "detail": why} for part, why in errors]

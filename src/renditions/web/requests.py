@@ -1,4 +1,4 @@
-"""Reading and checking the bodies and queries of requests."""
+"""Reads and checks the bodies and queries of requests."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from starlette.requests import Request
 from renditions.web.problems import ApiError
 
 MOST_BODY_BYTES = 100_000
-"""The largest JSON body."""
+"""The largest JSON body that the server reads."""
 
 DEFAULT_LISTED = 50
 MOST_LISTED = 200
-"""The most pictures of one page of a list."""
+"""How many pictures one page of a list can have."""
 
 _MOST_WHOLE = 2**53
-"""A floating-point number holds every whole number up to this one."""
+"""Floating-point numbers represent all whole numbers up to this one exactly."""
 
 _NUMBER = re.compile("[0-9]{1,18}")
 
 
 def limit_body(request: Request, limit_bytes: int) -> Callable[[], Any]:
-    """Yield the request's body as it comes; raise ApiError once it is too long."""
+    """Return a function that receives the request's body and raises ApiError once it is too long."""
     declared = parse_number(request.headers.get("content-length", ""))
     if declared is not None and declared > limit_bytes:
         raise _too_long(limit_bytes)
@@ -50,10 +50,10 @@ def _too_long(limit_bytes: int) -> ApiError:
 
 
 async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[str, Any]:
-    """Return the object in a request's JSON body; an empty one if a body is optional and missing.
+    """Return the object in a request's JSON body; an empty object if the body is optional and missing.
 
     Raises:
-        ApiError: the body has another type, is too long, or isn't a JSON object.
+        ApiError: The body has another media type, is too long, or isn't a JSON object.
 
     """
     body = await Request(request.scope, limit_body(request, MOST_BODY_BYTES)).body()
@@ -68,14 +68,15 @@ async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[s
     except (ValueError, RecursionError) as error:
         raise ApiError(HTTPStatus.BAD_REQUEST, f"expected JSON, found: {error}") from error
     if not isinstance(data, dict):
-        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected an object, found {type(data).__name__}")
+        detail = f"expected a JSON object, found {type(data).__name__}"
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     return data
 
 
 def check_body(
     body: Mapping[str, Any], required: Mapping[str, type], optional: Mapping[str, Any]
 ) -> tuple[Any, ...]:
-    """Return the values of a JSON body, or raise ApiError with all its mistakes."""
+    """Return the values of a JSON body; raise ApiError with all mistakes in it."""
     types = {**required, **{name: type(default) for name, default in optional.items()}}
     values = {name: _read_number(value, types.get(name)) for name, value in body.items()}
     problems = [
@@ -92,7 +93,10 @@ def check_body(
 
 
 def _read_number(value: Any, kind: type | None) -> Any:
-    """Return a number as the declared kind, since JSON has one for 1 and 1.0; other values unchanged."""
+    """Return a number as the declared kind, because JSON doesn't distinguish 1 from 1.0.
+
+    Other values stay unchanged.
+    """
     match value, kind:
         case float(), type() if kind is int and value.is_integer():
             return int(value)
@@ -105,7 +109,7 @@ _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 
 
 def read_query(request: Request, name: str) -> str | None:
-    """Return a query parameter, or None if it is missing; raise ApiError if it appears twice."""
+    """Return a query parameter; None if it is missing; raise ApiError if it appears twice."""
     values = request.query_params.getlist(name)
     if len(values) > 1:
         raise _wrong_query(name, "one value", ", ".join(map(repr, values)))
@@ -113,7 +117,7 @@ def read_query(request: Request, name: str) -> str | None:
 
 
 def read_limit(request: Request) -> int:
-    """Return how many pictures the client asks for; raise ApiError if that isn't possible."""
+    """Return the query parameter ``limit``; raise ApiError if it isn't an allowed number."""
     text = read_query(request, "limit")
     if text is None:
         return DEFAULT_LISTED
@@ -124,7 +128,7 @@ def read_limit(request: Request) -> int:
 
 
 def read_flag(request: Request, name: str) -> bool:
-    """Return a query parameter that is true or false; false if it is missing."""
+    """Return a query parameter that is true or false; False if it is missing."""
     text = read_query(request, name)
     if text not in (None, "true", "false"):
         raise _wrong_query(name, "true or false", repr(text))
@@ -142,7 +146,7 @@ def _wrong_query(name: str, expected: str, found: str) -> ApiError:
 
 
 def parse_range(text: str, size_bytes: int) -> tuple[int, int] | None:
-    """Return the first and last byte of a single range; None for a header that may be ignored."""
+    """Return the first and last byte of a ``Range`` header; None if the server may ignore the header."""
     unit, _, part = text.partition("=")
     first, dash, last = part.strip().partition("-")
     start, end = parse_number(first), parse_number(last)

@@ -1,4 +1,4 @@
-"""The schemas of the API's requests and answers (JSON Schema, as in OpenAPI 3.1)."""
+"""The schemas of the API's requests and answers, in the JSON Schema of OpenAPI 3.1."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
     keys_by_rendition = {
         "type": "object",
         "additionalProperties": _object({"key": TEXT}, ("key",)),
-        "description": "An object for each rendition, by its name: the key of its output",
+        "description": "The key of each rendition's output, by the rendition's name",
     }
     number = {"type": "number"}
     percent = number | {"minimum": 0, "maximum": 100}
@@ -79,7 +79,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                 {"original": TEXT, "renditions": {"type": "object", "additionalProperties": TEXT}},
                 ("original", "renditions"),
             )
-            | {"description": "The URLs of the bytes; only in a single picture's record"},
+            | {"description": "The URLs of the original and the renditions; missing in lists of pictures"},
         },
         ("name", key, "status", "timestamp"),
     )
@@ -202,7 +202,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                 "rendition_bytes": _COUNT,
                 "replaced_bytes": {
                     **_COUNT,
-                    "description": "The bytes sent if originals were served instead of renditions",
+                    "description": "The bytes to send if originals were served instead of renditions",
                 },
                 "processing_seconds": {"type": "number", "minimum": 0},
             },
@@ -212,7 +212,10 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _describe_names(match: Sequence[str]) -> str:
-    """Return the pattern of the names that uploads may have, as far as a regular expression can say."""
+    """Return a pattern of the names that uploads may have.
+
+    It allows all names if ``match`` has a pattern that is more than a suffix.
+    """
     suffixes = [re.fullmatch(r"\*\.([a-z0-9]+)", each.lower()) for each in match]
     if None in suffixes:
         return f"^{NAME_PATTERN}$"

@@ -1,4 +1,4 @@
-"""The server of ``renditions serve``: the application, and beside it the follower of the folder."""
+"""The server of ``renditions serve``: runs the web application and follows the source folder."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ SHUTDOWN_SECONDS = 5
 
 
 def make_token() -> str:
-    """Return a new token, for a server that other machines can reach."""
+    """Return a new access token, for a server that other machines can reach."""
     return secrets.token_urlsafe(24)
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; it outlives the sessions, so that no request is refused between two.
+    """Return a listening socket. It stays open between two sessions, so that no connection is refused.
 
     Raises:
-        UsageError: the address can't be listened on.
+        UsageError: The server can't listen on this address.
 
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -47,19 +47,20 @@ def open_listener(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise UsageError(
-            f"can't listen on {host}:{port}: if another program uses the port, choose another --port"
+            f"can't listen on {host}:{port} ({error.strerror}). "
+            "If another program uses the port, choose another --port."
         ) from error
 
 
 def serve(session: Session, listener: socket.socket, *, host: str, token: str | None, workers: int) -> None:
     """Serve the page and the API, and process new pictures, until the session ends.
 
-    Without standing the page and the API can only be read.
+    If the session has no standing, the page and the API are read-only.
 
     Raises:
-        UsageError: other machines reach it, and there is no token.
-        Superseded: another version of the pipeline file is in force by now.
-        Failed: the folder or the catalog went away.
+        UsageError: Other machines can reach the server, and there is no token.
+        Superseded: Another version of the pipeline file is in force by now.
+        Failed: The folder or the catalog went away.
 
     """
     if token is None and host not in LOOPBACK:
@@ -97,7 +98,7 @@ def serve(session: Session, listener: socket.socket, *, host: str, token: str | 
                 following = executor.submit(
                     watch, session, process, workers=workers, on_outcome=announce, hints=hints
                 )
-                # without the follower, nothing would process the folder
+                # If the follower ends, the server must end too: nothing else processes the folder.
                 following.add_done_callback(lambda _: stop.set())
             try:
                 server.run(sockets=[listener.dup()])
@@ -120,7 +121,7 @@ def _configure(app: Callable[..., Any]) -> uvicorn.Config:
 
 @contextmanager
 def _open_process(session: Session, workers: int) -> Iterator[Process]:
-    """Yield what processes a picture; without standing it refuses to."""
+    """Yield a function that processes a picture. Without standing, the function raises ``Superseded``."""
     if session.standing:
         with open_workers(session.parts, workers, session.standing) as process:
             yield process
@@ -134,7 +135,7 @@ def _open_process(session: Session, workers: int) -> Iterator[Process]:
 
 
 class _Server(uvicorn.Server):
-    """A server that ends on request, live connections first, which would never end by themselves."""
+    """A server that ends when ``stop`` is set. It first closes live connections: they never end alone."""
 
     def __init__(self, config: uvicorn.Config, announcements: Announcements, stop: threading.Event) -> None:
         super().__init__(config)
@@ -142,13 +143,13 @@ class _Server(uvicorn.Server):
         self._stop = stop
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # as it is used
-        """Leave signals to the caller, which sets ``stop``."""
+        """Leave signals to the caller, who sets ``stop``."""
         return nullcontext()
 
     async def on_tick(self, counter: int) -> bool:
-        """Return whether to end; called ten times a second."""
+        """Return whether to end. uvicorn calls this ten times a second."""
         return self._stop.is_set() or await super().on_tick(counter)
 
     async def shutdown(self, sockets: object = None) -> None:
         self._announcements.close()
-        await super().shutdown(sockets)  # type: ignore[arg-type]  # handed on as it came
+        await super().shutdown(sockets)  # type: ignore[arg-type]  # passed on unchanged

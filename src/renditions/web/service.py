@@ -1,4 +1,4 @@
-"""The API's parts: those of one pipeline, and how it processes and announces a picture."""
+"""The parts and functions that the API works with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from renditions.web.live import Announcements
 from renditions.web.problems import ApiError
 
 SUPERSEDED = (
-    "Another version of the pipeline file is in force for this catalog, so nothing is written here. "
+    "Another version of the pipeline file is in force for this catalog, so this process writes nothing. "
     "Change the file, or run renditions sync, to apply this one"
 )
 
@@ -25,16 +25,16 @@ class Service:
 
     parts: Parts
     process: Process
-    """Processes one name now and returns the outcome."""
+    """Processes the picture of one name now and returns the outcome."""
     hint: Callable[[str], None]
-    """Reports that something happened to a name, so that it is processed soon."""
+    """Reports a changed picture, so that it is processed soon."""
     announcements: Announcements
     links: Links
     is_superseded: bool = False
-    """Whether another version of the pipeline file is in force: then everything can only be read."""
+    """Whether another version of the pipeline file is in force. If so, the API is read-only."""
 
     def insist_writable(self) -> None:
-        """Raise ApiError (403) if pictures can't be uploaded and deleted, because the source is read-only."""
+        """Raise ApiError (403) if the source is read-only, so that uploads and deletions must be refused."""
         self.insist_in_force()
         if self.parts.pipeline.source.read_only:
             detail = (

@@ -1,7 +1,7 @@
-"""Uploads, in two steps as S3 has them: a form with conditions and a signature, then the file with it.
+"""Uploads in two steps, like S3's: the client gets a signed form with conditions, and sends the file with it.
 
-``POST /uploads`` answers like a presigned POST of S3, with a URL and fields, so the browser sends both
-forms alike. The server keeps nothing between the steps: the fields have all that it must check.
+``POST /uploads`` answers with a URL and fields, like a presigned POST of S3. So the browser sends both kinds
+of form in the same way. The server stores nothing between the steps: the fields contain all that it checks.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from renditions.web.problems import ApiError
 from renditions.web.service import Service
 
 FORM_SECONDS = 15 * 60
-"""How long a form may be used."""
+"""How long a form is valid."""
 
 _PART = r"[^./\u0000-\u001f\u007f][^/\u0000-\u001f\u007f]*"
 NAME_PATTERN = rf"({_PART}/)*{_PART}"
-"""The names that an upload may have: no control characters, no parts that are empty or begin with a dot."""
+"""The names that uploads may have: without control characters, and without parts that are empty or begin with
+a dot."""
 
 MOST_NUMBERED = 1_000
-"""How many pictures of one name can get a number each."""
+"""How many uploads of the same name can get a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,10 @@ class UploadForm:
     url: str
     fields: dict[str, str]
     expires_at_seconds: int
-    """Until when it is valid, in Unix time."""
+    """When the form expires, in Unix time."""
 
     def to_item(self) -> dict[str, Any]:
-        """Return it as the API shows it."""
+        """Return the form in the API's JSON format."""
         return {
             "name": self.name,
             "url": self.url,
@@ -64,7 +65,7 @@ class Uploads(Protocol):
         """Return a form for one file.
 
         Raises:
-            ApiError: such a file isn't accepted; the error has every reason.
+            ApiError: The pipeline doesn't accept such a file. The error has all reasons.
 
         """
         ...
@@ -72,7 +73,7 @@ class Uploads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalUploads:
-    """Forms for uploads to this server, and the storage of the uploads."""
+    """Makes forms for uploads to this server, and stores the uploads."""
 
     service: Service
     secret: bytes
@@ -98,21 +99,21 @@ class LocalUploads:
         return UploadForm(name, "/uploads/file", fields, expires_at)
 
     def check_form(self, fields: dict[str, str]) -> dict[str, Any]:
-        """Return the conditions of a form that this server signed and that the upload meets.
+        """Check the form's signature and the upload's fields, and return the form's conditions.
 
         Raises:
-            ApiError: the form isn't this server's, has expired, or isn't met.
+            ApiError: This server didn't sign the form, the form has expired, or a field breaks a condition.
 
         """
         policy = fields.get("policy", "")
         if not hmac.compare_digest(self._sign(policy).encode(), fields.get("x-signature", "").encode()):
             raise ApiError(
                 HTTPStatus.FORBIDDEN,
-                "the form's signature is wrong: send the fields of POST /uploads unchanged",
+                "The form's signature is wrong. Send the fields of POST /uploads unchanged.",
             )
         conditions: dict[str, Any] = json.loads(base64.b64decode(policy))
         if time.time() > conditions["expires_at"]:
-            raise ApiError(HTTPStatus.FORBIDDEN, "the form has expired: ask for another with POST /uploads")
+            raise ApiError(HTTPStatus.FORBIDDEN, "The form has expired. Get a new one with POST /uploads.")
         for field, condition in (("key", "key"), ("Content-Type", "content_type")):
             if fields.get(field) != conditions[condition]:
                 detail = f"expected {field} {conditions[condition]!r}, found {fields.get(field)!r}"
@@ -120,7 +121,7 @@ class LocalUploads:
         return conditions
 
     def receive(self, conditions: dict[str, Any], content: bytes) -> StoredObject:
-        """Put the file into the source store, and report it for processing."""
+        """Write the file to the source store, and ask for processing soon."""
         name, source = conditions["key"], self.service.parts.source
         if not 0 < len(content) <= conditions["max_bytes"]:
             detail = f"expected 1 to {conditions['max_bytes']:,} bytes, found {len(content):,}"
@@ -131,7 +132,7 @@ class LocalUploads:
                 name, content, IfMatch(there.etag) if there else IfAbsent(), conditions["content_type"]
             )
         except Conflict:
-            detail = f"another picture called {name!r} was uploaded meanwhile: choose another name"
+            detail = f"Another client uploaded {name!r} meanwhile. Choose another name."
             raise ApiError(HTTPStatus.CONFLICT, detail) from None
         self.service.hint(name)
         return stored
@@ -142,15 +143,16 @@ class LocalUploads:
 
 @dataclass(frozen=True, slots=True)
 class BucketUploads:
-    """Forms for uploads straight to the source's bucket: no byte passes through this server.
+    """Makes forms for uploads straight to the source's bucket, so that no picture passes through this server.
 
-    S3 can't make a form conditional: of two forms for one name at the same time, the later upload replaces
-    the other.
+    S3's forms can't have a condition on the existing object. If two clients upload the same name at the same
+    time, the later upload replaces the other.
     """
 
     service: Service
     sign: Callable[[str, str, int, int], tuple[str, dict[str, str]]]
-    """Returns a URL and fields for a key, a media type, the most bytes, and how many seconds it is valid."""
+    """Returns a URL and fields. Its arguments are the key, the media type, the most bytes, and how many
+    seconds the form is valid."""
 
     def make_form(self, name: str, content_type: str, size_bytes: int, *, replace: bool) -> UploadForm:
         """See :meth:`Uploads.make_form`."""
@@ -161,7 +163,7 @@ class BucketUploads:
 
 
 def _accept_name(service: Service, name: str, content_type: str, size_bytes: int, *, replace: bool) -> str:
-    """Return the picture's future name, or raise ApiError with every reason why it isn't accepted."""
+    """Return the picture's future name; raise ApiError with all reasons if the file isn't accepted."""
     problems = find_upload_problems(service, name, content_type, size_bytes)
     if problems:
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(why for _, why in problems), problems)
@@ -177,14 +179,14 @@ def _free_name(service: Service, name: str) -> str:
         name = f"{stem}-{number}{suffix}"
     raise ApiError(
         HTTPStatus.CONFLICT,
-        f"there are {MOST_NUMBERED} pictures with names like {name!r}: choose another name",
+        f"There are already {MOST_NUMBERED} pictures with names like {name!r}. Choose another name.",
     )
 
 
 def find_upload_problems(
     service: Service, name: str, content_type: str, size_bytes: int
 ) -> list[tuple[str, str]]:
-    """Return what is wrong with a file that a client wants to upload: ``(part, detail)``."""
+    """Return the reasons to refuse a file that a client wants to upload: ``(part, detail)``."""
     pipeline, problems = service.parts.pipeline, []
     if why := _find_name_problem(service, name):
         problems.append(("name", f"{why}, found {name!r}"))
@@ -201,7 +203,7 @@ def find_upload_problems(
 def _find_name_problem(service: Service, name: str) -> str | None:
     source = service.parts.pipeline.source
     if not re.fullmatch(NAME_PATTERN, name):
-        return "expected a name without control characters and parts that are empty or begin with a dot"
+        return "expected a name without control characters, empty parts, and parts that begin with a dot"
     why = source.patterns.why_not(name)
     if why == UNMATCHED:
         return f"expected a name like {', '.join(source.patterns.match)}"
@@ -210,5 +212,5 @@ def _find_name_problem(service: Service, name: str) -> str | None:
     try:
         service.parts.source.head(name)
     except KeyRefused as refusal:
-        return f"expected a name that the store can hold ({refusal})"
+        return f"expected a name that the store accepts ({refusal})"
     return None

@@ -1,11 +1,11 @@
 // Calls to the API, and the formatting of sizes and names.
 
-// A refusal: sending the same again won't help. Any other error may pass.
+// A refusal: the same request would be refused again. After any other error, a retry may succeed.
 export class Problem extends Error {}
 
 export const isPassing = (status) => status === 429 || status >= 500;
 
-// Where the server sets no cookie, the page keeps a token until its tab is closed.
+// If the server sets no cookie, the page keeps the token until the tab is closed.
 export const TOKEN = 'token';
 
 export async function call(method, path, body) {
@@ -29,7 +29,7 @@ export async function call(method, path, body) {
 
 const PAUSE_MS = 3000;
 
-// Repeats a call until the server answers: the connection may be lost, or the server busy, for a while.
+// Repeats a call until the server answers it. The connection may be lost, or the server may be busy.
 export async function insist(ask) {
   for (;;) {
     try {
@@ -56,7 +56,7 @@ export function formatSeconds(seconds) {
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
 
-// What the server knows of formats: of files to upload, and of renditions that a browser shows.
+// The server's list of formats: those of files to upload, and those that a browser shows.
 let formats = null;
 export async function readFormats() {
   formats ??= await call('GET', '/formats');

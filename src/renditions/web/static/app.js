@@ -59,7 +59,7 @@ function tell({ name, picture }) {
   totalsDue ??= setTimeout(() => { totalsDue = null; showTotals(); status.show(); }, 300);
 }
 
-// Returns what is new among the newest pictures since the last check, the oldest first.
+// Reports the changes among the newest pictures since the last check, the oldest change first.
 const seen = new Map();
 async function lookAgain() {
   const { pictures, next } = await call('GET', `/pictures?limit=${POLLED}`);
@@ -73,7 +73,7 @@ async function lookAgain() {
   for (const picture of changed.reverse()) tell({ name: picture.name, picture });
 }
 
-// Listens to events where the server can hold a connection; polls where it can't.
+// Listens to events if the server can hold a connection open; otherwise polls.
 function listen() {
   const events = new EventSource('/events');
   let heard = false;
@@ -90,7 +90,7 @@ function listen() {
 
 function poll() {
   setTimeout(async () => {
-    try { if (!document.hidden) await lookAgain(); connection.textContent = 'asking every few seconds'; } catch { connection.textContent = 'lost, trying again'; }
+    try { if (!document.hidden) await lookAgain(); connection.textContent = 'updated every few seconds'; } catch { connection.textContent = 'lost, trying again'; }
     poll();
   }, POLL_MS);
 }

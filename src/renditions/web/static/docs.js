@@ -1,4 +1,4 @@
-// The API's description, drawn from openapi.json.
+// Shows the API's description from openapi.json.
 
 import { call, element, TOKEN } from './api.js';
 
@@ -17,8 +17,8 @@ for (const [path, methods] of Object.entries(api.paths)) {
       element('h2', {}, element('code', {}, `${method.toUpperCase()} ${path}`)),
       element('p', {}, plain(operation.summary)),
       ...(parameters.length ? [element('ul', {}, ...parameters)] : []),
-      ...(body ? [element('details', {}, element('summary', {}, 'The body'), element('pre', { tabindex: '0' }, JSON.stringify(resolve(body), null, 2)))] : []),
-      element('ul', {}, ...answers, element('li', {}, element('code', {}, refusals), ' A problem document that says why not')),
+      ...(body ? [element('details', {}, element('summary', {}, 'Request body'), element('pre', { tabindex: '0' }, JSON.stringify(resolve(body), null, 2)))] : []),
+      element('ul', {}, ...answers, element('li', {}, element('code', {}, refusals), ' A problem document with the reason')),
     ));
   }
 }

@@ -1,4 +1,4 @@
-// The gallery: only the visible rows are in the page, for any number of pictures.
+// The gallery. The page contains only the visible rows, so it can show any number of pictures.
 
 import { call, element, formatBytes, insist } from './api.js';
 import { averageColour } from './placeholder.js';
@@ -30,7 +30,7 @@ export class Gallery {
     await this.more();
   }
 
-  // One page of the list; pages come in order, so one is asked for at a time.
+  // Loads the next page of the list. Only one request runs at a time, because the pages must come in order.
   async more() {
     if (this.cursor === null || this.loading) return this.loading;
     const { status } = this;
@@ -41,7 +41,7 @@ export class Gallery {
     this.loading = loading;
     try {
       const page = await loading;
-      if (loading !== this.loading) return undefined; // another list is shown by now
+      if (loading !== this.loading) return undefined; // the user has chosen another list meanwhile
       const known = new Set(this.pictures.map((picture) => picture.name));
       this.pictures.push(...page.pictures.filter((picture) => !known.has(picture.name)));
       this.cursor = page.next;
@@ -52,7 +52,7 @@ export class Gallery {
     return undefined;
   }
 
-  // A picture that changed comes first, as in the list; null where it is gone.
+  // Shows a changed picture. A new one comes first. `picture` is null if the picture was deleted.
   update(name, picture) {
     const at = this.pictures.findIndex((each) => each.name === name);
     const fits = picture && (!this.status || picture.status === this.status);
@@ -80,7 +80,7 @@ export class Gallery {
     this.root.style.height = `${rows * height}px`;
     const empty = document.querySelector('#empty');
     empty.hidden = this.pictures.length > 0 || this.loading !== null;
-    empty.textContent = this.status ? `No picture is ${this.status}.` : 'Nothing here yet: drop a picture above.';
+    empty.textContent = this.status ? `No picture is ${this.status}.` : 'No pictures yet. Drop one above.';
     const top = -this.root.getBoundingClientRect().top;
     const first = Math.max(0, Math.floor(top / height) - MARGIN_ROWS) * columns;
     const last = Math.min(this.pictures.length, (Math.ceil((top + innerHeight) / height) + MARGIN_ROWS) * columns);
@@ -106,7 +106,7 @@ export class Gallery {
     const frame = element('span', { class: 'frame' });
     frame.style.background = averageColour(picture.analysis) ?? '';
     if (picture.preview) frame.append(element('img', { src: picture.preview, alt: '', loading: 'lazy', decoding: 'async' }));
-    else frame.append(picture.status === 'done' ? 'no picture to show' : picture.status);
+    else frame.append(picture.status === 'done' ? 'no preview' : picture.status);
     const size = picture.original_size_bytes ? ` · ${formatBytes(picture.original_size_bytes)}` : '';
     return element(
       'button',

@@ -1,4 +1,4 @@
-// One picture: its original beside its renditions.
+// The view of one picture: it compares the original with the renditions.
 
 import { call, element, formatBytes, insist, path, readFormats, shownRenditions } from './api.js';
 import { canDelete } from './status.js';
@@ -12,14 +12,14 @@ export async function open(name) {
   if (!dialog.open) dialog.showModal();
 }
 
-// Its own record has more than a list's.
+// Loads the picture's full record, which has more fields than the one in the list.
 async function show() {
   const name = opened;
   const [picture, formats] = await Promise.all([insist(() => call('GET', `/pictures/${path(name)}`)), insist(readFormats)]);
   if (name === opened) draw(picture, formats.shown);
 }
 
-// The server's last answer about the open picture.
+// Shows a change of the open picture that the server reported.
 export async function tell(name, picture) {
   if (name !== opened || !dialog.open) return;
   if (picture) await show();
@@ -82,11 +82,12 @@ function table(picture) {
   return element('table', {}, element('thead', {}, element('tr', {}, ...heads.map(([text, kind]) => element('th', { scope: 'col', class: kind }, text)))), element('tbody', {}, original, ...rows));
 }
 
-// Whether it shows the whole picture, give or take one pixel of rounding: a browser chooses by width alone.
+// Returns whether a rendition shows the whole picture, apart from one pixel of rounding. Cropped ones don't fit
+// into a srcset, because a browser chooses by width alone.
 const isWhole = (picture, { width, height }) => Math.abs(width * picture.original_height - height * picture.original_width)
   <= Math.max(picture.original_width, picture.original_height);
 
-// A <picture> element with the existing renditions, by format, best first.
+// Returns the text of a <picture> element with the existing renditions by format, the best format first.
 function snippet(picture, outputs, shownFormats) {
   const whole = outputs.filter((name) => isWhole(picture, picture.renditions[name]));
   const shown = whole.length ? whole : outputs;
@@ -105,7 +106,7 @@ function snippet(picture, outputs, shownFormats) {
 }
 
 function history(events) {
-  const words = { processing: 'begun' };
+  const words = { processing: 'started' };
   const line = ({ timestamp, status, reason }) => element(
     'li', {},
     element('time', { datetime: timestamp }, new Date(timestamp).toLocaleString()), ' ',

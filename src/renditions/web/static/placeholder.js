@@ -1,4 +1,4 @@
-// The colour of a picture before it has loaded: the average at the start of its placeholder.
+// The colour that a tile shows before its picture has loaded: the average colour in the placeholder.
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~';
 
@@ -7,7 +7,7 @@ export function averageColour({ thumbhash, blurhash } = {}) {
   return blurhash ? `rgb(${ofBlurHash(blurhash).join(' ')})` : undefined;
 }
 
-// https://evanw.github.io/thumbhash/: lightness and two differences of colour, in six bits each.
+// https://evanw.github.io/thumbhash/: the hash starts with the lightness and two colour differences, six bits each.
 function ofThumbHash(hash) {
   const [low, middle, high] = [...atob(hash)].map((each) => each.charCodeAt(0));
   const bits = low + (middle << 8) + (high << 16);

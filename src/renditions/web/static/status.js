@@ -1,4 +1,4 @@
-// What the server holds back, and whether its source is read-only.
+// Shows the removals and outputs that the server holds back, and whether the source is read-only.
 
 import { call, element, insist } from './api.js';
 

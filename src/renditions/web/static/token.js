@@ -1,4 +1,4 @@
-// Asks for a token where the server sets no cookie.
+// Asks for a token if the server sets no cookie.
 
 import { TOKEN } from './api.js';
 

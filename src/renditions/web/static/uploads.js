@@ -1,4 +1,4 @@
-// Uploads: a few at a time, each with its progress, and retried when the connection is back.
+// Uploads a few files at a time, shows their progress, and retries when the connection is back.
 
 import { call, element, formatBytes, formatSeconds, isPassing, Problem, readFormats } from './api.js';
 
@@ -17,7 +17,7 @@ export function add(files) {
   next();
 }
 
-// The server's last answer about a picture that was uploaded here.
+// Shows the result that the server reported for a picture of this list.
 export function tell(name, picture) {
   named.get(name)?.end(picture);
 }
@@ -29,7 +29,7 @@ function next() {
   }
 }
 
-// A picture's result: how long it took, and how small it became.
+// Returns how long processing took, and the sizes of the renditions.
 function sum(picture) {
   const sizes = Object.values(picture.renditions ?? {}).map((output) => output.size_bytes).sort((one, other) => one - other);
   const seconds = workSeconds(picture.history ?? []);
@@ -46,7 +46,7 @@ function workSeconds(history) {
   return begun && ended !== begun ? (new Date(ended.timestamp) - new Date(begun.timestamp)) / 1000 : null;
 }
 
-// What a browser doesn't know by the name, the server may.
+// Returns the media type of a name by the server's list, for suffixes that the browser doesn't know.
 async function typeOf(name) {
   const suffix = name.split('.').pop().toLowerCase();
   const { sources } = await readFormats();
@@ -73,13 +73,13 @@ class Upload {
         await this.deliver();
       } catch (error) {
         if (error.status !== 403 || this.cancelled) throw error;
-        await this.deliver(); // The form expired, or the server that signed it was restarted.
+        await this.deliver(); // The form expired, or the server was restarted with another key.
       }
       this.progress.value = 1;
       this.button.hidden = true;
-      if (!this.ended) this.say('uploaded, its renditions are being made');
+      if (!this.ended) this.say('uploaded; the renditions will follow');
     } catch (error) {
-      if (!this.cancelled) this.fail(error instanceof Problem ? error.message : `the server can't be reached: ${error.message}`);
+      if (!this.cancelled) this.fail(error instanceof Problem ? error.message : `can't reach the server: ${error.message}`);
     }
   }
 
@@ -92,7 +92,7 @@ class Upload {
     await this.again(() => this.send(form));
   }
 
-  // Waits for the connection to come back, longer each time. A refusal isn't retried.
+  // Repeats a step until it succeeds, after longer and longer pauses. It doesn't repeat a refused step.
   async again(step) {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -117,7 +117,7 @@ class Upload {
       };
       this.request.onload = () => {
         const { status } = this.request;
-        // If the picture already exists, an earlier try arrived and its answer was lost.
+        // If the picture already exists, an earlier attempt arrived, but its answer was lost.
         if (status < 300 || (status === 409 && this.sent)) return resolve();
         let detail = `the server answered ${status}`;
         try { detail = JSON.parse(this.request.responseText).detail; } catch { /* S3 answers in XML */ }
