@@ -219,7 +219,7 @@ def test_an_invalid_pipeline_file_reports_all_problems_with_exit_code_2(folder: 
         (["show", "nothing.jpg"], "'nothing.jpg'"),
         (["list", "--status", "odd"], "'odd' is not one of 'processing', 'done'"),
         (["sync", "-p", "none.toml"], "none.toml"),
-        (["init"], "exists already"),
+        (["init"], "already exists and is unchanged"),
         (["init", "-p", "new.toml", "--preset", "thumbnial"], "did you mean 'thumbnail'?"),
     ],
 )
@@ -276,8 +276,8 @@ def test_retry_tries_named_and_rejected_pictures_again(folder: Path) -> None:
     assert run(folder, "retry", "text.jpg").code == 1
     after = run(folder, "show", "text.jpg", "--json").data
     assert after["timestamp"] > before["timestamp"]
-    assert "1 will be tried again" in run(folder, "retry", "--status", "rejected").err
-    assert "0 will be tried again" in run(folder, "retry").err
+    assert "pictures to try again: 1" in run(folder, "retry", "--status", "rejected").err
+    assert "pictures to try again: 0" in run(folder, "retry").err
 
 
 def test_notices_are_logged_once(folder: Path) -> None:

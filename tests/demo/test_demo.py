@@ -144,5 +144,5 @@ def test_a_pipeline_file_that_a_person_wrote_is_never_overwritten(tmp_path: Path
 
 def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="can't be written to"):
+    with pytest.raises(UsageError, match="can't write the demo to"):
         prepare(tmp_path / "file" / "demo", None)

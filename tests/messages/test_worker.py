@@ -341,4 +341,4 @@ def test_the_worker_command_needs_a_bucket_and_a_queue(tmp_path: Path, account: 
         patch.delenv("SOURCE_BUCKET")
         folder = run(tmp_path, "worker", "--queue", url)
     assert folder.code == 2
-    assert "expected a source in a bucket (or SOURCE_BUCKET), found" in folder.err
+    assert "expected a source in a bucket, found" in folder.err

@@ -1,7 +1,8 @@
 """The command line: data on stdout, messages on stderr.
 
-Exit codes: 0 all well in this run; 1 a picture failed, was rejected or still waits; 2 wrong usage, pipeline
-file or binding; 3 work is held back; 4 ``plan --exit-code`` found work to do; 130 stopped by Ctrl-C.
+Exit codes: 0 this run succeeded; 1 a picture failed, was rejected or is still waiting; 2 the usage, the
+pipeline file or the binding is wrong; 3 removals or outputs are held back; 4 ``plan --exit-code`` found
+differences; 130 Ctrl-C stopped the run.
 """
 
 from renditions.cli import deployment, ownership, packaging, services, status, syncing

@@ -1,4 +1,4 @@
-"""The commands: each reads its arguments, calls the runtime and prints the result."""
+"""The basic commands. Each reads its arguments, calls the runtime and prints the result."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DEFAULT_FILE = Path("renditions.toml")
 INTERRUPTED = 130
 
 app = typer.Typer(
-    help="Make the declared sizes, formats and watermarks of each picture as soon as it arrives.",
+    help="Make the sizes, formats and watermarks that you declare, for each picture as soon as it arrives.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -56,7 +56,7 @@ WORKERS = os.cpu_count() or 1
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name may be no UTF-8
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names may not be UTF-8
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         app()
@@ -64,7 +64,7 @@ def main() -> None:
         display.messages.print(f"[red]error:[/] {escape(str(error))}")
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader of our output has closed it (as `head` does), so there is no reader for an error either.
+        # The reader of our output has ended, like `head`. An error message would have no reader either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
@@ -84,7 +84,7 @@ def start(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Set up messages; remember a pipeline file given before the command."""
+    """Set up logging, and remember the pipeline file if it is named before the command."""
     del show_version
     logging.basicConfig(
         level=logging.WARNING, format="%(message)s", handlers=[display.MessageHandler()], force=True
@@ -94,7 +94,7 @@ def start(
 
 
 def chosen_file(context: typer.Context, file: Path | None) -> Path:
-    """Return the pipeline file given before or after the command, or the default."""
+    """Return the pipeline file that is named before or after the command, or the default."""
     named: Path | None = context.obj
     return file or named or DEFAULT_FILE
 
@@ -113,7 +113,7 @@ def opened(context: typer.Context, file: Path | None, *, read_only: bool = False
 def init(
     context: typer.Context,
     preset: Annotated[
-        str, typer.Option(metavar=f"<{'|'.join(preset_names())}>", help="What to begin with.")
+        str, typer.Option(metavar=f"<{'|'.join(preset_names())}>", help="The preset to start from.")
     ] = "thumbnail",
     file: FileOption = None,
 ) -> None:
@@ -124,9 +124,11 @@ def init(
         with path.open("x", encoding="utf-8") as target:
             target.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} exists already; it was not changed") from None
+        raise UsageError(
+            f"can't create {path}: it already exists and is unchanged. Choose another file with --pipeline."
+        ) from None
     except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}") from None
+        raise UsageError(f"can't write {path}: {error.strerror}") from None
     inbox = path.parent / load(path).pipeline.source.store
     inbox.mkdir(parents=True, exist_ok=True)
     display.messages.print(
@@ -164,7 +166,7 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C (or SIGTERM) sets; the second one ends the program at once."""
+    """Yield an event that the first Ctrl-C (or SIGTERM) sets; end the program at the second one."""
     stop = threading.Event()
 
     def ask(number: int, _frame: object) -> None:
@@ -203,7 +205,7 @@ def find_record(parts: Parts, name: str) -> Record:
     """Return the picture's record; raise UsageError if there is none."""
     record = parts.catalog.get(name)
     if record is None:
-        raise UsageError(f"there is no record of {name!r} (see: renditions list)")
+        raise UsageError(f"there is no record of {name!r}. List the names with: renditions list")
     return record
 
 
@@ -243,7 +245,7 @@ def list_records(
 
 
 def _select_records(parts: Parts, selection: Selection) -> Iterator[Record]:
-    """Yield the selected records; report those that can't be read and leave them out."""
+    """Yield the selected records. Report unreadable ones, and leave them out."""
     for record in [find_record(parts, name) for name in selection.names]:
         if selection.status in (None, record.status):
             yield record
@@ -269,7 +271,7 @@ def demo(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the renditions of a few drawn pictures (or your own) and show the result."""
+    """Make renditions of a few sample pictures, or of your own, and show the result."""
     if photos is not None and not photos.is_dir():
         raise UsageError(f"--photos: expected a folder, found {str(photos)!r}")
     loaded = load(prepare(directory, photos))

@@ -18,7 +18,7 @@ from renditions.deploy.wheels import Target
 FolderOption = Annotated[
     Path | None,
     typer.Option(
-        "--folder", metavar="FOLDER", help="Terraform's folder (default: deployment, beside the file)."
+        "--folder", metavar="FOLDER", help="Terraform's folder (default: deployment/ beside the file)."
     ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Apply the plan without asking.")]
@@ -43,7 +43,7 @@ def deploy(
     deployment.write(pipeline, target)
     warn_of_size(build(pipeline, deployment.folder / BUNDLE, target))
     if deployment.plan():
-        ask("Apply this?", yes=yes)
+        ask("Apply this plan?", yes=yes)
         deployment.apply()
     outputs = deployment.read_outputs()
     if as_json:
@@ -68,7 +68,8 @@ def destroy(
     if not deployment.plan_destruction(with_pictures=pictures):
         display.messages.print("There is nothing to destroy.")
         return
-    ask("Destroy this, with every picture, rendition and record?" if pictures else "Destroy this?", yes=yes)
+    what = "all this, with every picture, rendition and record" if pictures else "all this"
+    ask(f"Destroy {what}?", yes=yes)
     if pictures:
         deployment.unlock_pictures()
     deployment.apply()

@@ -38,7 +38,7 @@ PIPE_COLUMNS = 160
 """The width of tables without a terminal."""
 
 MOST_LINES = 40
-"""How many pictures a person sees before only the number of the others."""
+"""How many pictures a list for people shows. It gives only the number of the others."""
 
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -55,7 +55,7 @@ STATUS_STYLES = {"done": "green", "rejected": "yellow", "failed": "red", "proces
 
 
 class MessageHandler(logging.Handler):
-    """Prints the program's log among the other messages, above a progress bar if there is one."""
+    """Prints the program's log together with the other messages, above the progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line, with its traceback if it has one."""
@@ -65,7 +65,7 @@ class MessageHandler(logging.Handler):
 
 
 def make_data_console() -> Console:
-    """Return the console for data. It is created on each call because stdout may have changed."""
+    """Return a console for data. Each call creates a new one, because stdout may have changed."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PIPE_COLUMNS
@@ -78,7 +78,7 @@ def print_json(value: Any) -> None:
 
 
 def print_json_array(values: Iterable[Any]) -> None:
-    """Print a JSON array, one line for each element as it comes."""
+    """Print a JSON array with one line for each element, without waiting for the last element."""
     separator = "["
     for value in values:
         sys.stdout.write(f"{separator}\n  {json.dumps(value, ensure_ascii=False)}")
@@ -112,13 +112,13 @@ def summary_item(summary: Summary) -> dict[str, Any]:
 
 HOW_TO_ALLOW = {
     "removals": "If they are gone on purpose: renditions sync --allow-removals",
-    "output": "To have them made again: renditions sync",
+    "output": "To make them again: renditions sync",
 }
 
 
 def print_held(what: str, count: int, why: str) -> None:
-    """Print what is held back, why, and how to allow it."""
-    held = "the removal of" if what == "removals" else "making again the outputs of"
+    """Print which removals or outputs are held back, why, and how to allow them."""
+    held = "the removal of" if what == "removals" else "restoring the outputs of"
     concerned = f"{held} {_count(count, 'picture')}"
     messages.print(f"[magenta]held back:[/] {concerned}, because {escape(why)}. {HOW_TO_ALLOW[what]}")
 
@@ -129,7 +129,7 @@ def print_unreadable(part: Unreadable) -> None:
 
 
 def print_plan(differences: Iterable[Difference], counts: Counter[str]) -> None:
-    """Print a plan as it comes, and a sentence that sums up its ``counts`` at the end."""
+    """Print the lines of a plan as they arrive, and then a sentence about its ``counts``."""
     console = make_data_console()
     hidden = 0
     for number, difference in enumerate(differences):
@@ -204,7 +204,7 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 class Troubles:
-    """Prints on stderr which pictures were rejected, failed or can't be read, each once, up to a limit."""
+    """Prints rejected, failed and unreadable pictures on stderr, each once, up to a limit."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._logged = {event for notify in pipeline.notify if notify.to == "log:" for event in notify.on}
@@ -212,7 +212,7 @@ class Troubles:
         self._has_more = False
 
     def print(self, outcome: Outcome) -> None:
-        """Print the outcome if it is trouble, and final."""
+        """Print the outcome if the picture finally failed, was rejected or can't be read."""
         is_trouble = outcome.result in ("rejected", "failed", "unreadable", "waiting")
         if not is_trouble or outcome.again_after is not None or outcome.result in self._logged:
             return
@@ -238,7 +238,7 @@ def print_records(records: Iterable[Record]) -> None:
 
 
 def print_record(record: Record, key_name: str) -> None:
-    """Print one record for people."""
+    """Print one record in a form for people."""
     console = make_data_console()
     style = STATUS_STYLES[record.status]
     console.print(f"[bold]{escape(record.name)}[/] is [{style}]{record.status}[/]", soft_wrap=True)
@@ -275,7 +275,7 @@ def print_record(record: Record, key_name: str) -> None:
 
 
 def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) -> None:
-    """Print what a pipeline declares, with the output keys of an example picture."""
+    """Print the renditions that a pipeline declares, with the output keys of an example picture."""
     console = make_data_console()
     console.print(
         f"{escape(pipeline.source.store)} → {escape(pipeline.output.store)}, "
@@ -299,9 +299,9 @@ def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) 
 
 
 def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipeline: Pipeline) -> None:
-    """Print each file made, the bytes saved, and each rejected picture with its reason.
+    """Print the rendition files, the bytes that they save, and the rejected pictures with their reasons.
 
-    ``records`` is called once for each pass over the catalog.
+    Each call of ``records`` starts a new pass over the catalog.
     """
     console = make_data_console()
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -347,7 +347,7 @@ def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipelin
 
 @contextmanager
 def show_progress(description: str, total: int | None, *, quiet: bool) -> Iterator[Progress]:
-    """Show a bar with rate and time left on stderr while the block runs; yield it with one task."""
+    """Show a progress bar on stderr, with rate and remaining time, during the block; it has one task."""
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""The analysis of a picture, in words for people."""
+"""Describes the analysis of a picture in a form for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from renditions.model.original import Analysis, Exif, Position
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: a name, a text, and the colour of the swatch before it, if it has one."""
+    """One line of the description. ``swatch`` is the colour of the sample before it."""
 
     name: str
     text: str
@@ -18,7 +18,7 @@ class Finding:
 
 
 def describe(analysis: Analysis) -> Iterator[Finding]:
-    """Yield the analysis, line by line."""
+    """Yield the lines of the description."""
     if analysis.exif:
         yield from _describe_exif(analysis.exif)
     if analysis.position:

@@ -1,4 +1,4 @@
-"""The commands about what belongs to a catalog: strays, and forgetting a picture."""
+"""The commands ``strays`` and ``forget``: they list and delete files that a catalog owns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from renditions.errors import UsageError
 from renditions.runtime.machine import open_workers
 from renditions.runtime.parts import Parts, now
 
-YesOption = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Don't ask before deleting.")]
 LEASE = timedelta(minutes=5)
 
 
@@ -34,20 +34,22 @@ LEASE = timedelta(minutes=5)
 def strays(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY|PREFIX/]...", help="Which ones; all without any.")
+        list[str] | None, typer.Argument(metavar="[KEY|PREFIX/]...", help="Only these (default: all).")
     ] = None,
     file: FileOption = None,
     store: Annotated[
         str | None, typer.Option(metavar="URL", help="An output store that this catalog used before.")
     ] = None,
     *,
-    delete: Annotated[bool, typer.Option("--delete", help="Delete those that prove to be ours.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete those that this catalog wrote.")] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List what lies in the output store and belongs to no picture."""
+    """List files in the output store that belong to no picture."""
     if delete and not names:
-        raise UsageError("strays --delete: name what to delete; a prefix ends with a slash")
+        raise UsageError(
+            "strays --delete: no keys given. Name the keys to delete, or a prefix that ends with a slash."
+        )
     selection = Selection.of(names or ())
     with opened(context, file, read_only=not delete) as parts:
         place = _Place(parts, store)
@@ -62,7 +64,7 @@ def strays(
 
 
 class _Place:
-    """One output store, with what is needed to tell whose its objects are."""
+    """An output store, with the data that shows which catalog owns its objects."""
 
     def __init__(self, parts: Parts, url: str | None) -> None:
         binding = parts.catalog.read_binding()
@@ -77,7 +79,7 @@ class _Place:
         self.neighbours = parts.read_neighbours(self.store)
 
     def list(self, selection: Selection) -> Iterator[Stray]:
-        """Yield the strays, and what is another catalog's."""
+        """Yield the strays, and the objects of other catalogs."""
         return list_strays(self.store, self.neighbours, self._is_claimed, selection)
 
     def _is_claimed(self, key: str) -> bool:
@@ -85,13 +87,13 @@ class _Place:
         record = self.parts.catalog.get(name) if name else None
         if self.is_present or record is None:
             return name is not None
-        # Claims are of the present store; a record may still have its outputs in the former one.
+        # Claims concern the present store. A record may still have its outputs in the former one.
         is_there = record.place in ("", self.url)
         return is_there or any((old.key, old.place) == (key, self.url) for old in record.retired)
 
 
 def _print(found: Iterator[Stray]) -> None:
-    """Print the strays for people, and how many there are."""
+    """Print the strays in a form for people, and their number."""
     console = display.make_data_console()
     counts: Counter[str] = Counter()
     for stray in found:
@@ -110,7 +112,7 @@ def _print(found: Iterator[Stray]) -> None:
 
 
 def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) -> None:
-    """Ask, and delete the strays that are this catalog's."""
+    """Ask for confirmation, and delete the strays that this catalog wrote."""
     standing = place.parts.bind(FOLLOWS)
     place.neighbours = place.parts.read_neighbours(place.store)
     counts = Counter(stray.whose for stray in place.list(selection))
@@ -146,17 +148,17 @@ def forget(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a picture, its renditions, its record and every version of them."""
+    """Delete a picture, its renditions and its record, with all their earlier versions."""
     with opened(context, file) as parts:
         why_not = parts.pipeline.source.patterns.why_not(name)
         if why_not and parts.catalog.get(name) is None:
-            raise UsageError(f"{name!r} is no picture: {why_not}")
-        ask(f"Delete {escape(name)} with everything made of it? This can't be undone.", yes=yes)
+            raise UsageError(f"{name!r} isn't a picture: {why_not}")
+        ask(f"Delete {escape(name)}, its renditions and its record? This can't be undone.", yes=yes)
         standing = parts.bind(FOLLOWS)
         with open_workers(parts, 1, standing) as process:
             report = forget_picture(name, _reach(parts, process))
     if not report.removed and not report.left:
-        raise UsageError(f"there is nothing of {name!r}, neither a picture nor a record nor outputs")
+        raise UsageError(f"can't find {name!r}: it has no picture, no record and no outputs. Check the name.")
     if as_json:
         display.print_json(report.to_item())
     else:

@@ -29,8 +29,10 @@ from renditions.pipeline_file.reading import load
 
 ArchitectureOption = Annotated[Architecture, typer.Option("--arch", help="The function's processor.")]
 PythonOption = Annotated[
-    Literal["3.12", "3.13", "3.14"], typer.Option(help="The function's Python, of those that Lambda has.")
+    Literal["3.12", "3.13", "3.14"], typer.Option(help="The function's version of Python.")
 ]
+"""Lambda's Python versions on Amazon Linux 2023. The C library of earlier systems is too old for the wheels.
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
 
 
 @app.command()
@@ -51,12 +53,12 @@ def package(  # noqa: PLR0913 - one for each option
         typer.Option(
             "--sbom",
             metavar="FILE",
-            help="Also write the bundle's contents to this file, as CycloneDX, for scanners.",
+            help="Also write a list of the bundle's contents to this file (CycloneDX), for scanners.",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the zip that AWS Lambda runs, with the pipeline file in it."""
+    """Build the zip that AWS Lambda runs. It contains the pipeline file."""
     pipeline = load_for_lambda(chosen_file(context, file))
     bundle = build(pipeline, output, Target(architecture, python), API if is_api else PICTURES)
     if bill:
@@ -69,10 +71,10 @@ def package(  # noqa: PLR0913 - one for each option
 
 
 def load_for_lambda(file: Path) -> Pipeline:
-    """Read a pipeline file that a function is built for, and print its warnings.
+    """Read the pipeline file for a function, and print its warnings.
 
     Raises:
-        PipelineError: The file isn't valid, or names what a function can't open.
+        PipelineError: The file isn't valid, or a function can't open one of the parts that it names.
 
     """
     loaded = load(file)
@@ -84,18 +86,19 @@ def load_for_lambda(file: Path) -> Pipeline:
 
 
 def warn_of_size(bundle: Bundle) -> None:
-    """Warn if Lambda won't accept the bundle, or only by way of a bucket."""
+    """Warn if Lambda accepts the bundle only from a bucket, or not at all."""
     if bundle.unzipped_bytes > MOST_UNZIPPED_BYTES or bundle.size_bytes > MOST_SENT_BYTES:
         display.messages.print(
             f"[yellow]warning:[/] {escape(str(bundle.file))} has {display.format_bytes(bundle.size_bytes)}, "
-            f"{display.format_bytes(bundle.unzipped_bytes)} unzipped. Lambda takes "
-            f"{display.format_bytes(MOST_SENT_BYTES)}, more only from a bucket, and never more than "
-            f"{display.format_bytes(MOST_UNZIPPED_BYTES)} unzipped. Fewer accepted formats make it smaller."
+            f"{display.format_bytes(bundle.unzipped_bytes)} unzipped. Lambda accepts at most "
+            f"{display.format_bytes(MOST_SENT_BYTES)} directly, more only from a bucket, and at most "
+            f"{display.format_bytes(MOST_UNZIPPED_BYTES)} unzipped. To make the bundle smaller, accept fewer "
+            "formats."
         )
 
 
 def _print_bundle(bundle: Bundle, python: str) -> None:
-    """Print what is in a bundle, the largest part first."""
+    """Print the parts of a bundle, the largest first."""
     console = display.make_data_console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("in the bundle", overflow="fold")

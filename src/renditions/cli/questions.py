@@ -10,7 +10,7 @@ from renditions.cli import display
 
 
 def ask(question: str, *, yes: bool) -> None:
-    """End the program, with exit code 1, unless the answer is yes."""
+    """Ask the question; end the program with exit code 1 unless the answer is yes."""
     if yes:
         return
     display.messages.print(f"{question} (y/N) ", end="")

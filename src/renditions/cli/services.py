@@ -1,4 +1,4 @@
-"""The commands that run until they are stopped."""
+"""The commands that run until the user stops them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def watch(
     unattended: UnattendedOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Sync, then process pictures as they land in the folder, until Ctrl-C."""
+    """Sync, and then process each picture that arrives in the folder, until Ctrl-C."""
 
     def tell(outcome: Outcome) -> None:
         if outcome.again_after is not None or outcome.result == "unchanged":
@@ -61,8 +61,8 @@ def watch(
         parts = session.parts
         if session.standing is None:
             raise Superseded(
-                "Another version of the pipeline file is in force for this catalog, so this watch ends. Run "
-                "renditions sync to apply this one"
+                "can't watch: another version of the pipeline file is in force for this catalog. Run "
+                "renditions sync to apply this version"
             )
         with open_workers(parts, workers, session.standing) as process:
             display.messages.print(f"watching {escape(parts.pipeline.source.store)} (Ctrl-C to stop)")
@@ -72,7 +72,7 @@ def watch(
 
 
 def _run(path: Path, run: Callable[[Session], None], *, unattended: bool) -> None:
-    """Run with the pipeline file until Ctrl-C, and again with each new version of it."""
+    """Call ``run`` with the pipeline file, and again with each new version of it, until Ctrl-C."""
     loaded = load(path, os.environ)
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
@@ -131,7 +131,7 @@ def worker(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Process a queue's messages as AWS Lambda would, until Ctrl-C or SIGTERM."""
+    """Process a queue's messages, like the function on AWS Lambda, until Ctrl-C or SIGTERM."""
 
     def tell(outcome: Outcome) -> None:
         if outcome.result in ("unchanged", "waiting"):
@@ -146,7 +146,10 @@ def worker(
         store = parts.pipeline.source.store
         place = parse_store(store, Path())
         if not isinstance(place, S3Place):
-            raise UsageError(f"worker: expected a source in a bucket (or SOURCE_BUCKET), found {store!r}")
+            raise UsageError(
+                f"worker: expected a source in a bucket, found {store!r}. Change [source] store in the "
+                "pipeline file, or set SOURCE_BUCKET."
+            )
         standing = parts.bind(FOLLOWS)
         display.messages.print(f"taking messages from {escape(queue)} (Ctrl-C to stop)")
         taken = open_queue(queue, parts.shared)

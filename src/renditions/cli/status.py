@@ -1,4 +1,4 @@
-"""The command that shows a catalog's binding, and what is held back."""
+"""The command ``status``: shows a catalog's counts, its binding, and the held removals and outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from renditions.runtime.parts import Parts
 
 @app.command()
 def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
-    """Show how many pictures have which status, what is held back, and what the catalog belongs to."""
+    """Show the pictures by status, the held removals and outputs, and the catalog's binding."""
     with opened(context, file, read_only=True) as parts:
         counts = {name: totals.pictures for name, totals in parts.catalog.count().items()}
         binding = parts.catalog.read_binding()
@@ -30,7 +30,7 @@ def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOpti
 
 
 def _binding_item(binding: Binding | None) -> dict[str, Any]:
-    """Return the JSON form of what a catalog belongs to; ``held`` only where no run has bound it yet."""
+    """Return the JSON form of a catalog's binding. Before the first run it has only ``held``."""
     if binding is None:
         return {"held": []}
     return {
@@ -66,7 +66,7 @@ def _print_status(counts: Mapping[Status, int], binding: Binding | None, parts: 
     say("output", binding.output)
     declared = parts.declared.output.store
     if binding.output != declared:
-        say("", f"the pipeline file names {declared}; renditions sync applies it")
+        say("", f"the pipeline file names {declared}; to apply it: renditions sync")
     for place in binding.former_outputs:
         say("former output", place)
-        say("", f"to delete what is left there: renditions strays --store {place} --delete /")
+        say("", f"to delete this catalog's files there: renditions strays --store {place} --delete /")

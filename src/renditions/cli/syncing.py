@@ -1,4 +1,4 @@
-"""The commands that compare pictures with what is declared, and close the differences."""
+"""The commands that compare the pictures with the pipeline file, and process those that differ."""
 
 from __future__ import annotations
 
@@ -58,36 +58,36 @@ VerifyOption = Annotated[
     bool | None,
     typer.Option(
         "--verify/--no-verify",
-        help="Check that outputs are there and unchanged (default: where they are in a folder).",
+        help="Check that outputs exist and are unchanged (default: only if they are in a folder).",
     ),
 ]
 VerifyContentOption = Annotated[
     bool, typer.Option("--verify-content", help="Read every output and compare its hash.")
 ]
 RebindOption = Annotated[
-    bool, typer.Option("--rebind", help="Hand the catalog over to this pipeline file and source.")
+    bool, typer.Option("--rebind", help="Use the catalog for this pipeline file and source from now on.")
 ]
 TakeOverOption = Annotated[
-    bool, typer.Option("--take-over", help="Replace the pipeline that a deployment set.")
+    bool, typer.Option("--take-over", help="Replace the version that a deployment has put in force.")
 ]
 UnattendedOption = Annotated[
     bool,
     typer.Option(
         "--unattended",
-        help="No person reads the result (cron, units, containers): hold back what is unusual.",
+        help="For runs without a person (cron, units, containers): hold back unusual changes.",
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a sync runs and reports."""
+    """The way a sync runs and reports."""
 
     workers: int
     as_json: bool = False
     is_attended: bool = True
     is_strict: bool = False
-    """Whether what was rejected or failed in earlier runs counts too."""
+    """Whether pictures that earlier runs rejected or failed also make the exit code 1."""
 
 
 @app.command()
@@ -104,11 +104,11 @@ def plan(  # noqa: PLR0913 - one for each option
     take_over: TakeOverOption = False,
     exit_code: Annotated[
         bool,
-        typer.Option("--exit-code", help="Exit with 4 if there is something to do, 3 if it is held back."),
+        typer.Option("--exit-code", help="Exit with 4 if pictures differ, with 3 if removals are held back."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what sync would do, and change nothing."""
+    """Show what sync would do, without changing anything."""
     start = Start(sets_generation=True, rebinds=rebind, takes_over=take_over)
     with opened(context, file, read_only=True) as parts:
         parts.check_binding(start)
@@ -156,20 +156,20 @@ def sync(  # noqa: PLR0913 - one for each option
         bool,
         typer.Option(
             "--allow-removals",
-            help="Allow for a day that the renditions of all pictures that are missing now are removed.",
+            help="Allow the removal of the renditions of all pictures that are missing now, for a day.",
         ),
     ] = False,
     adopt: Annotated[
         bool,
         typer.Option(
-            "--adopt", help="After the catalog was lost: take over the outputs that prove to be its own."
+            "--adopt", help="After the catalog was lost: keep the outputs that it wrote, as its own again."
         ),
     ] = False,
     rebind: RebindOption = False,
     take_over: TakeOverOption = False,
     unattended: UnattendedOption = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 also for what failed in earlier runs.")
+        bool, typer.Option("--strict", help="Exit with 1 also if pictures failed in earlier runs.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -177,7 +177,7 @@ def sync(  # noqa: PLR0913 - one for each option
     start = make_start(unattended=unattended, rebind=rebind, take_over=take_over)
     if unattended and (removals or adopt):
         raise UsageError(
-            "--allow-removals and --adopt are a person's decision: use them without --unattended"
+            "--allow-removals and --adopt need a person's decision: use them without --unattended"
         )
     with opened(context, file) as parts:
         how = _choose_verify(parts, verify, is_content=verify_content, is_attended=not unattended)
@@ -195,7 +195,7 @@ def retry(  # noqa: PLR0913 - one for each option
     names: NamesArgument = None,
     status: Annotated[
         Literal["failed", "rejected"] | None,
-        typer.Option(help="Which ones (default: failed, where none is named)."),
+        typer.Option(help="Only pictures of this status (default without names: failed)."),
     ] = None,
     file: FileOption = None,
     workers: WorkersOption = WORKERS,
@@ -206,16 +206,16 @@ def retry(  # noqa: PLR0913 - one for each option
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check named pictures and make again what is missing or wrong; without names, try failed ones again."""
+    """Try failed pictures again. If you name pictures, also make missing and changed outputs again."""
     if force and not names:
-        raise UsageError("retry --force: name the pictures whose outputs will be made again")
+        raise UsageError("retry --force: no pictures named. Name those whose outputs to make again.")
     with opened(context, file) as parts:
         ask = Ask(verify="quick", is_retry=True, is_forced=force)
         order = make_order(parts, names, ask, rendition, status if names else status or "failed")
         standing = parts.bind(FOLLOWS)
         reopened = sum(reopen(parts.catalog, record) for record in _find_undone(parts, order.selection))
         if reopened or not names:
-            display.messages.print(f"{reopened:,} will be tried again")
+            display.messages.print(f"Failed or rejected pictures to try again: {reopened:,}")
         run(parts, standing, order, Manner(workers, as_json))
 
 
@@ -236,7 +236,7 @@ def focus(
     *,
     clear: Annotated[bool, typer.Option("--clear", help="Remove the point instead.")] = False,
 ) -> None:
-    """Set the point that renditions with gravity = "focus" keep when they cut a picture."""
+    """Set the point that renditions with gravity = "focus" keep when they crop a picture."""
     point = Focus(x=x, y=y) if x is not None and y is not None else None
     if clear == (x is not None) or (x is None) != (y is None):
         raise UsageError("focus: expected a name with X and Y, or a name with --clear")
@@ -251,9 +251,9 @@ def focus(
 
 
 def make_start(*, unattended: bool, rebind: bool = False, take_over: bool = False) -> Start:
-    """Return what a command that applies the pipeline file may change about its catalog."""
+    """Return how a command starts: what it may change in the catalog's binding."""
     if unattended and (rebind or take_over):
-        raise UsageError("--rebind and --take-over are a person's decision: use them without --unattended")
+        raise UsageError("--rebind and --take-over need a person's decision: use them without --unattended")
     return Start(sets_generation=not unattended, rebinds=rebind, takes_over=take_over)
 
 
@@ -264,10 +264,10 @@ def make_order(
     renditions: list[str] | None = None,
     status: Status | None = None,
 ) -> Order:
-    """Return what a command was asked to do.
+    """Return the order that a command's arguments describe.
 
     Raises:
-        UsageError: A picture or a rendition of this name isn't known.
+        UsageError: A named picture or rendition doesn't exist.
 
     """
     selection = Selection.of(names or (), status)
@@ -325,7 +325,9 @@ def _count_work(parts: Parts, order: Order) -> int | None:
     """Return how many pictures differ, for a progress bar on a terminal."""
     if not display.messages.is_terminal:
         return None
-    verify: Verify = "no" if order.ask.verify == "content" else order.ask.verify  # reading all twice is slow
+    verify: Verify = (
+        "no" if order.ask.verify == "content" else order.ask.verify
+    )  # reading every output twice is slow
     differences = parts.plan(ask=replace(order.ask, verify=verify), selection=order.selection)
     return sum(difference.action != "keep" for difference in differences)
 
@@ -343,9 +345,9 @@ def _find_undone(parts: Parts, selection: Selection) -> Iterator[Record]:
 
 
 def _choose_verify(parts: Parts, verify: bool | None, *, is_content: bool, is_attended: bool) -> Verify:
-    """Return how outputs are checked: as the options say, or else by default."""
+    """Return how to verify outputs: by the options, or by the default if there are none."""
     if is_content and verify is False:
-        raise UsageError("--verify-content and --no-verify exclude each other")
+        raise UsageError("--verify-content and --no-verify contradict each other: use only one of them")
     if is_content:
         return "content"
     if verify is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from renditions.errors import Failed, UsageError
 
 _PIPELINE = """\
-# What the demo makes of each picture. Change it and run: renditions plan
+# The renditions that the demo makes of each picture. Change this file and run: renditions plan
 
 [source]
 store = {source}
@@ -47,13 +47,13 @@ format = "pdf"
 
 
 def prepare(directory: Path, photos: Path | None) -> Path:
-    """Make the demo's folder and return its pipeline file.
+    """Create the demo's folder and return its pipeline file.
 
-    Without ``photos``, a handful of pictures are drawn into its ``inbox``, once. With it, that folder is
-    the source; it is only read.
+    If ``photos`` is None and the folder has no ``inbox`` yet, draw a few pictures into ``inbox``. Otherwise
+    ``photos`` is the source; the demo only reads it.
 
     Raises:
-        UsageError: The folder can't be made or written, or holds another pipeline file.
+        UsageError: The folder can't be created or written, or contains another pipeline file.
         Failed: The pictures couldn't be drawn.
 
     """
@@ -66,17 +66,17 @@ def prepare(directory: Path, photos: Path | None) -> Path:
             _draw(directory / "inbox")
     except OSError as error:
         raise UsageError(
-            f"the demo can't be written to {directory}: {error.strerror}; name another folder"
+            f"can't write the demo to {directory}: {error.strerror}. Name another folder."
         ) from error
     except UnicodeEncodeError as error:
         raise UsageError(
-            f"the pipeline file can't hold the folder {source!r}, whose name is not UTF-8: rename it"
+            f"can't write the folder {source!r} into the pipeline file: its name isn't UTF-8. Rename it."
         ) from error
     return pipeline
 
 
 def _quote(text: str) -> str:
-    """Return a TOML basic string: a JSON string, but for DEL, which TOML wants escaped too."""
+    """Return a TOML basic string. It equals a JSON string, except that TOML also escapes DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -88,16 +88,16 @@ def _write_once(file: Path, content: bytes) -> None:
     except FileExistsError:
         if file.read_bytes() != content:
             raise UsageError(
-                f"{file} is not the demo's own file: "
-                "run 'renditions sync' there, or name another folder for the demo"
+                f"can't write {file}: another pipeline file exists there. "
+                "Run 'renditions sync' with it, or name another folder for the demo."
             ) from None
 
 
 def _draw(inbox: Path) -> None:
-    """Draw the pictures in a process of its own: this one never loads an imaging library."""
+    """Draw the pictures in a separate process, because this process must not load an imaging library."""
     making = inbox.with_name("inbox.part")
     command = [sys.executable, "-P", "-m", "renditions.demo.scenery", str(making)]
     drawn = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     if drawn.returncode:
-        raise Failed(f"the demo's pictures couldn't be drawn: {drawn.stderr.strip()[-500:]}")
+        raise Failed(f"can't draw the demo's pictures: {drawn.stderr.strip()[-500:]}")
     making.rename(inbox)

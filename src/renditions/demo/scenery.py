@@ -1,6 +1,6 @@
-"""Landscapes out of noise: photograph-like pictures for the demo, the same in every run.
+"""Draws landscapes from noise: pictures like photos for the demo, the same in every run.
 
-``python -m renditions.demo.scenery FOLDER`` draws them.
+``python -m renditions.demo.scenery FOLDER`` draws them into a folder.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from renditions.imaging.vips import GValue, Image
 
 _Colour = Sequence[float]
 _CELL_PIXELS = 4
-"""How fine noise is computed before it is enlarged."""
+"""The size of one noise cell before the noise is enlarged."""
 
 
 def draw_pictures(directory: Path) -> list[Path]:
     """Create the folder, draw every picture into it and return their paths.
 
-    Among them one that is stored sideways (EXIF orientation 6), one with transparency, an animation, a
-    damaged file and a text file with a picture's name.
+    Among them are a rotated photo (EXIF orientation 6), a picture with transparency, an animation, a damaged
+    file, and a text file with a picture's name.
     """
     directory.mkdir(parents=True, exist_ok=True)
     mountains = _develop(_mountains(1280, 960).resize(3.125, kernel="linear"), seed=1)
@@ -42,7 +42,7 @@ def draw_pictures(directory: Path) -> list[Path]:
 
 
 def _mountains(width: int, height: int) -> Any:
-    """Draw ridges behind ridges at dusk, paler the farther away."""
+    """Draw several rows of mountains at dusk. The farther ones are paler."""
     picture = _sky(width, height, (58, 78, 128), (255, 190, 140))
     picture = _glow(picture, 0.68, 0.42, 0.30, (255, 214, 160), 0.75)
     down = _places(1, height)[1]
@@ -59,7 +59,7 @@ def _mountains(width: int, height: int) -> Any:
 
 
 def _sea(width: int, height: int) -> Any:
-    """Draw a low sun and its glitter on the water."""
+    """Draw a low sun and its reflection on the water."""
     horizon = 0.56
     picture = _sky(width, height, (36, 62, 110), (255, 176, 110))
     clouds = _rough(width, height, 180, seed=5, flat=4.0)
@@ -90,7 +90,7 @@ def _dunes(width: int, height: int) -> Any:
 
 
 def _lighthouse(width: int, height: int) -> Any:
-    """Draw a lighthouse at the shore, upright."""
+    """Draw a lighthouse at the shore, in upright format."""
     picture = _sky(width, height, (84, 140, 196), (236, 232, 220))
     clouds = _rough(width, height, 320, seed=14, flat=2.0)
     picture = _blend(picture, (255, 255, 255), _limit(clouds - 0.1) * 0.8)
@@ -145,7 +145,7 @@ def _aurora(width: int, height: int) -> Any:
 
 
 def _waves(width: int, height: int, frames: int) -> Any:
-    """Draw a few frames of swell that begin again where they end."""
+    """Draw an animation of waves that repeats without a jump."""
     colours = ((92, 164, 190), (72, 134, 166), (51, 105, 141), (30, 76, 116), (10, 46, 92))
     across, down = _places(width, height)
     pictures = []
@@ -165,7 +165,7 @@ def _waves(width: int, height: int, frames: int) -> Any:
 
 
 def _places(width: int, height: int) -> tuple[Any, Any]:
-    """Return, for each pixel, how far across and down it is, from 0 to 1."""
+    """Return the x and y of each pixel, from 0 (left, top) to 1 (right, bottom)."""
     xy = Image.xyz(width, height)
     return xy[0] * (1 / width), xy[1] * (1 / height)
 
@@ -181,7 +181,7 @@ def _gradient(one: _Colour, other: _Colour, part: Any) -> Any:
 
 def _blend(one: Any, other: Any, part: Any) -> Any:
     """Return ``other`` (image or colour) where ``part`` is 1, and ``one`` where it is 0."""
-    # Computed at once: the next step uses it twice.
+    # Compute the result now, because the next step uses it twice.
     return (one + (other - one) * part).cast("float").copy_memory()
 
 
@@ -190,7 +190,7 @@ def _limit(image: Any, top: float = 1.0) -> Any:
 
 
 def _step(image: Any, softness: float) -> Any:
-    """Return 1 where the image is positive and 0 where it isn't, with a soft edge."""
+    """Return an image that is 1 where the given one is positive and 0 elsewhere, with a soft edge."""
     return _limit(image * (0.5 / softness) + 0.5)
 
 
@@ -226,19 +226,19 @@ def _enlarge(image: Any, width: int, height: int) -> Any:
 
 
 def _wavy(width: int, cell: float, seed: int, octaves: int = 1) -> Any:
-    """Return one row of such noise."""
+    """Return one row of noise, see ``_rough``."""
     return _rough(width, 1, cell, seed, octaves=octaves)
 
 
 def _ridge(width: int, height: int, seed: int, base: float, height_part: float, octaves: int = 6) -> Any:
-    """Return 1 below a ragged line and 0 above it."""
+    """Return an image that is 1 below a ragged line and 0 above it."""
     line = _wavy(width, width / 3, seed * 17, octaves) * height_part
     down = _places(width, height)[1]
     return _step(down - base + line.replicate(1, height), 2 / height).copy_memory()
 
 
 def _develop(picture: Any, seed: int) -> Any:
-    """Return the picture in 8 bits, with a photograph's grain."""
+    """Return the picture in 8 bits, with the grain of a photo."""
     tile = Image.gaussnoise(512, 512, mean=0, sigma=5, seed=seed).gaussblur(0.6).copy_memory()
     times = math.ceil(picture.width / 512), math.ceil(picture.height / 512)
     grain = tile.replicate(*times).crop(0, 0, picture.width, picture.height)

@@ -1,4 +1,4 @@
-"""The software bill of materials of a bundle, for programs that look up known flaws of libraries.
+"""The software bill of materials of a bundle, for scanners that look up known flaws of libraries.
 
 CycloneDX 1.6, JSON: https://cyclonedx.org/docs/1.6/json/
 """
@@ -22,10 +22,10 @@ COMPILED = re.compile(r"\.so(\.\d+)*$")
 
 
 def write_bill(bundle: Path, file: Path) -> None:
-    """Write the bill of a bundle. It is read from the zip, so the same zip has the same bill.
+    """Write the bill of a bundle. All its data comes from the zip, so the same zip gives the same bill.
 
-    Libraries have their version, licence and package URL. Compiled files have their SHA-256 beside: wheels
-    don't list what was linked into libvips and the like.
+    The bill lists each library with its version, licence and package URL. It also lists each compiled file
+    with its SHA-256, because wheels don't say which libraries are linked into their compiled files.
 
     Raises:
         UsageError: The file can't be written.
@@ -53,11 +53,11 @@ def write_bill(bundle: Path, file: Path) -> None:
     try:
         file.write_text(json.dumps(bill, indent=1) + "\n")
     except OSError as error:
-        raise UsageError(f"{file} can't be written: {error.strerror}") from error
+        raise UsageError(f"can't write {file}: {error.strerror}. Choose another --sbom.") from error
 
 
 def _find_components(archive: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
-    for path in archive.namelist():  # the bundle has them sorted
+    for path in archive.namelist():  # the paths are sorted in a bundle
         if re.fullmatch(r"[^/]+\.dist-info/METADATA", path):
             yield _describe_library(BytesParser().parsebytes(archive.read(path), headersonly=True))
         elif COMPILED.search(path):
@@ -67,7 +67,7 @@ def _find_components(archive: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
 
 
 def _describe_library(metadata: Message) -> dict[str, Any]:
-    """Return a library's component from its core metadata (PEP 639, else the older fields)."""
+    """Return a library's component, from its metadata (PEP 639, or the older fields for the licence)."""
     name, release = metadata["Name"], metadata["Version"]
     # https://github.com/package-url/purl-spec/blob/main/types-doc/pypi-definition.md
     package_url = f"pkg:pypi/{name.lower().replace('_', '-')}@{release}"

@@ -1,7 +1,7 @@
-"""The zip that AWS Lambda runs: this package, the libraries that the pipeline needs, and the pipeline.
+"""Builds the zip that AWS Lambda runs: this package, the libraries that the pipeline needs, and the pipeline.
 
-The same installation and the same pipeline give the same bytes, so that a deployment changes when, and
-only when, something in it does. botocore isn't in it: Lambda's own runtime has it, and keeps it up to date.
+The same installation and the same pipeline give the same bytes. So a deployment changes only if its contents
+change. The zip doesn't contain botocore, because Lambda's runtime includes it and keeps it up to date.
 """
 
 from __future__ import annotations
@@ -26,13 +26,10 @@ from renditions.model.pipeline import Pipeline
 from renditions.pipeline_file.backend_checks import find_declared
 from renditions.pipeline_file.plain import to_plain
 
-"""Lambda's runtimes on Amazon Linux 2023; those before it have a C library that is too old for the wheels.
-https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
-
 LEFT_OUT = ("cli", "demo", "deploy", "local", "pipeline_file/presets")
 """The packages and folders that no function uses."""
 
-_HEAD = '''"""The function's entry: its parts are made once, when Lambda starts it."""
+_HEAD = '''"""The function's entry point. Lambda runs this once, when it starts the function."""
 
 import os
 from pathlib import Path
@@ -47,7 +44,7 @@ class Role:
     handler: str
     """The text of its ``lambda_function.py``."""
     left_out: tuple[str, ...] = ()
-    """The packages that it doesn't use, beside ``LEFT_OUT``."""
+    """The packages that it doesn't use, in addition to ``LEFT_OUT``."""
     libraries: tuple[str, ...] = ()
     """The libraries that it needs for every pipeline."""
 
@@ -69,7 +66,7 @@ lambda_handler = open_gateway(Path(__file__).with_name("pipeline.json"), os.envi
 
 MOST_SENT_BYTES = 50_000_000
 MOST_UNZIPPED_BYTES = 250_000_000
-"""The largest bundles that Lambda accepts: zipped and sent directly, and unzipped.
+"""The largest bundles that Lambda accepts: the zip if it is sent directly, and its unzipped content.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -82,7 +79,7 @@ compileall.compile_dir(
     invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
 )
 """
-"""The script that the target's Python runs. A file that it can't compile stays without bytecode."""
+"""The script with which the target's Python compiles the bundle. It skips files that it can't compile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +102,17 @@ class Bundle:
     parts: tuple[Part, ...]
     """The largest first."""
     has_bytecode: bool
-    """Whether the target's own interpreter was installed here to compile bytecode."""
+    """Whether the bundle has bytecode. Compiling it needs the target's Python on this machine."""
 
 
 def build(pipeline: Pipeline, file: Path, target: Target, role: Role = PICTURES) -> Bundle:
     """Write the bundle that runs this pipeline.
 
     Args:
-        pipeline: A checked pipeline; its stores can still be named by the function's environment.
-        file: The zip to write, whole or not at all.
-        target: The processor and Python that it runs on.
-        role: What the function does with the pipeline.
+        pipeline: A checked pipeline. The function's environment can still replace its stores.
+        file: The zip to write. If an error occurs, an existing file stays unchanged.
+        target: The processor and the Python that the bundle runs on.
+        role: The job of the function.
 
     Raises:
         UsageError: The file can't be written, or a library isn't installed here.
@@ -130,7 +127,7 @@ def build(pipeline: Pipeline, file: Path, target: Target, role: Role = PICTURES)
         sizes = _write_zip(temporary, files + bytecode)
         temporary.replace(file)
     except OSError as error:
-        raise UsageError(f"{file} can't be written: {error.strerror}") from error
+        raise UsageError(f"can't write {file}: {error.strerror}. Choose another --output.") from error
     finally:
         temporary.unlink(missing_ok=True)
     return Bundle(
@@ -154,7 +151,7 @@ def _find_picture_libraries(pipeline: Pipeline) -> tuple[str, ...]:
     needs_pixels = any(recipe.needs_pixels for recipe in recipes)
     if not needs_pixels and not rules.needs_header and not pipeline.analyze.is_wanted:
         return ()
-    # The default accepts a format where it can be read: in the function as on this machine.
+    # By default the pipeline accepts all formats that this machine can read, and so must the function.
     sources = [SOURCE_FORMATS[name] for name in rules.formats]
     read = [each for each in sources if not each.is_default or is_installed(each.name)]
     made = [each for each in OUTPUT_FORMATS.values() if any(recipe.format == each.name for recipe in recipes)]
@@ -180,8 +177,8 @@ def _own_files(pipeline: Pipeline, role: Role) -> Iterator[File]:
 def _compile(files: Iterable[File], target: Target) -> Iterator[File]:
     """Yield the bytecode of the files, if the target's Python is installed.
 
-    A function has no place to keep bytecode, so without this each cold start compiles everything. It
-    isn't checked against its source at run time, so that it doesn't depend on the files' times.
+    A function can't store bytecode. Without bytecode in the bundle, each cold start would compile every file.
+    The function's Python doesn't check the bytecode against its source, so the files' times don't matter.
     """
     python = _find_python(target.python)
     if python is None:
@@ -202,7 +199,7 @@ def _compile(files: Iterable[File], target: Target) -> Iterator[File]:
 
 
 def _find_python(version: str) -> str | None:
-    """Return an installed and working interpreter of this version."""
+    """Return an installed and working interpreter of this version; None if there is none."""
     for python in (sys.executable, shutil.which(f"python{version}")):
         if python is None:
             continue
@@ -214,12 +211,12 @@ def _find_python(version: str) -> str | None:
 
 
 def _write_zip(file: Path, entries: Iterable[File]) -> Mapping[str, int]:
-    """Write the entries in the order of their paths, all with one date; return their sizes in the zip."""
+    """Write the entries in the order of their paths, all with the same date; return their zipped sizes."""
     sizes = {}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for entry in sorted(entries, key=lambda entry: entry.path):
             info = zipfile.ZipInfo(entry.path, ZIP_DATE)
-            info.create_system = 3  # Unix, so that the mode below means something
+            info.create_system = 3  # Unix, so that unzipping uses the mode below
             info.external_attr = 0o100644 << 16
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, entry.content)

@@ -1,10 +1,10 @@
-"""A deployment: a folder that Terraform or OpenTofu runs in, written once; then it belongs to its owner.
+"""A deployment: a folder in which Terraform or OpenTofu runs.
 
-main.tf                     calls the module; written if it isn't there, then left alone
-pipeline.auto.tfvars.json   values of the pipeline and its bundle, written each time
-module/                     the module of this version, written each time
-bundle.zip                  built each time; the same bytes unless something changed
-terraform.tfstate, …        Terraform's own
+main.tf                     calls the module; ``deploy`` writes it only if it doesn't exist: users edit it
+pipeline.auto.tfvars.json   the values of the pipeline and its bundle; ``deploy`` writes it each time
+module/                     this version of the module; ``deploy`` writes it each time
+bundle.zip                  ``deploy`` builds it each time; the same content gives the same bytes
+terraform.tfstate, …        Terraform's own files
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ KEPT = (
     "aws_s3_bucket_lifecycle_configuration",
     "aws_dynamodb_table",
 )
-"""The types of the resources that hold pictures, renditions and records, and of those that protect them."""
+"""The types of the resources that hold or protect pictures, renditions and records."""
 
 MAIN = """\
-# Written by `renditions deploy`, and yours from now on: your changes here stay. module/README.md has all
-# inputs of the module.
+# `renditions deploy` wrote this file once and won't change it again, so you can edit it. module/README.md
+# lists all inputs of the module.
 
 module "renditions" {
   source = "./module"
@@ -60,7 +60,7 @@ module "renditions" {
 }
 
 variable "pipeline" {
-  description = "What the pipeline file says; `renditions deploy` writes it into pipeline.auto.tfvars.json."
+  description = "Values of the pipeline file. `renditions deploy` writes them to pipeline.auto.tfvars.json."
   type = object({
     architecture  = string
     python        = string
@@ -72,7 +72,7 @@ variable "pipeline" {
 }
 
 variable "keep_pictures" {
-  description = "False only while `renditions destroy --pictures` deletes everything."
+  description = "Whether to protect pictures and records. `renditions destroy --pictures` sets it to false."
   type        = bool
   default     = true
 }
@@ -93,9 +93,9 @@ output "table" {
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployment's folder, and the program that runs in it.
+    """A deployment's folder, and the program (Terraform or OpenTofu) that runs in it.
 
-    The program's messages go to stderr. Methods raise ``Failed`` if it ends with an error.
+    The program's messages go to stderr. The methods raise ``Failed`` if the program ends with an error.
     """
 
     folder: Path
@@ -117,17 +117,18 @@ class Deployment:
             not_needed = shutil.ignore_patterns(".terraform*", "tests")
             shutil.copytree(MODULE, self.folder / "module", dirs_exist_ok=True, ignore=not_needed)
         except OSError as error:
-            raise UsageError(f"{self.folder} can't be written: {error}") from error
+            raise UsageError(f"can't write {self.folder}: {error}. Choose another --folder.") from error
 
     def plan(self) -> bool:
-        """Show what would change; return whether anything would."""
+        """Show the changes that a deployment would make; return whether there are any."""
         self._run("init", "-input=false")
         return self._plan()
 
     def plan_destruction(self, *, with_pictures: bool) -> bool:
-        """Show what would be destroyed: everything, or all but pictures, renditions and records.
+        """Show what ``destroy`` would destroy; return whether there is anything to destroy.
 
-        Returns whether there is anything to destroy.
+        Args:
+            with_pictures: Whether to destroy everything, also pictures, renditions and records.
 
         Raises:
             UsageError: Nothing was deployed from this folder.
@@ -135,7 +136,7 @@ class Deployment:
         """
         if not (self.folder / "main.tf").exists():
             raise UsageError(
-                f"{self.folder} has no deployment: name its --folder, or make one with renditions deploy"
+                f"{self.folder} has no deployment. Name its folder with --folder, or run renditions deploy."
             )
         self._run("init", "-input=false")
         kept, others = self._find_resources()
@@ -144,7 +145,7 @@ class Deployment:
         return bool(others) and self._plan("-destroy", *_as_targets(others))
 
     def unlock_pictures(self) -> None:
-        """Turn off the protection of buckets and table, and plan to destroy everything."""
+        """Turn off the protection of the buckets and the table, and plan to destroy everything."""
         kept, _ = self._find_resources()
         if kept:
             self._run("apply", "-input=false", "-auto-approve", UNLOCKED, *_as_targets(kept))
@@ -159,7 +160,7 @@ class Deployment:
         return {name: output["value"] for name, output in json.loads(self._read("output", "-json")).items()}
 
     def _find_resources(self) -> tuple[list[str], list[str]]:
-        """Return Terraform's addresses of the deployed resources: of the kept types, and of all others."""
+        """Return Terraform's addresses of the deployed resources: those of the kept types, and all others."""
         deployed = [line for line in self._read("state", "list").splitlines() if ".data." not in line]
         kept = [address for address in deployed if any(f".{kind}." in address for kind in KEPT)]
         return kept, [address for address in deployed if address not in kept]
@@ -168,12 +169,12 @@ class Deployment:
         # https://developer.hashicorp.com/terraform/cli/commands/plan#detailed-exitcode
         code = self._call("plan", "-input=false", "-detailed-exitcode", f"-out={PLAN}", *options)
         if code not in (0, 2):
-            raise Failed(f"{self.program} plan failed with exit code {code}")
+            raise self._failed("plan", code)
         return code == 2
 
     def _run(self, *arguments: str) -> None:
         if code := self._call(*arguments):
-            raise Failed(f"{self.program} {arguments[0]} failed with exit code {code}")
+            raise self._failed(arguments[0], code)
 
     def _call(self, *arguments: str) -> int:
         command = [self.program, *arguments]
@@ -183,12 +184,15 @@ class Deployment:
         command = [self.program, *arguments]
         ended = subprocess.run(command, cwd=self.folder, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - as above
         if ended.returncode:
-            raise Failed(f"{self.program} {arguments[0]} failed with exit code {ended.returncode}")
+            raise self._failed(arguments[0], ended.returncode)
         return ended.stdout
+
+    def _failed(self, command: str, code: int) -> Failed:
+        return Failed(f"{self.program} {command} failed with exit code {code}. Its messages above say why.")
 
 
 def describe_pipeline(pipeline: Pipeline, target: Target) -> dict[str, str]:
-    """Return the values that the module needs of a pipeline and its bundle: the variable ``pipeline``."""
+    """Return the module's variable ``pipeline``: the values of a pipeline and its bundle."""
     source = parse_store(pipeline.source.store, Path())
     output = parse_store(pipeline.output.store, Path())
     kind, _, table = pipeline.catalog.store.partition(":")
@@ -203,17 +207,17 @@ def describe_pipeline(pipeline: Pipeline, target: Target) -> dict[str, str]:
 
 
 def find_program() -> str:
-    """Return the path of Terraform or OpenTofu, whichever is installed.
+    """Return the path of Terraform, or of OpenTofu if Terraform isn't installed.
 
     Raises:
-        UsageError: Neither is.
+        UsageError: Neither is installed.
 
     """
     for name in PROGRAMS:
         if path := shutil.which(name):
             return path
     raise UsageError(
-        "can't find terraform or tofu on the PATH: install one of them "
+        "can't find terraform or tofu on the PATH. Install one of them "
         "(https://developer.hashicorp.com/terraform/install or https://opentofu.org/docs/intro/install)"
     )
 

@@ -1,8 +1,7 @@
-"""Libraries for another platform, from wheels: no Docker, no compiler, on any machine.
+"""Collects libraries for another platform from wheels, on any machine, without Docker and without a compiler.
 
-pip downloads them from the index that it is configured for, in exactly the versions that are installed
-here: the versions tested on this machine are the ones deployed, and the same installation gives the same
-    files.
+pip downloads the wheels from its configured index, in exactly the versions that are installed here. So the
+versions tested on this machine are deployed, and the same installation gives the same files.
 """
 
 from __future__ import annotations
@@ -24,11 +23,12 @@ from renditions.errors import Failed, UsageError
 Architecture = Literal["arm64", "x86_64"]
 
 GLIBC_MINORS = range(34, 16, -1)
-"""The platform tags of glibc 2.34, which Amazon Linux 2023 has, and of older ones, whose wheels run there
-too. https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html"""
+"""The minor versions of glibc whose wheels run on Amazon Linux 2023: its own version, 2.34, and older ones.
+https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html"""
 
 SOURCE_ONLY = "pyvips"
-"""It has no wheels on PyPI. Its Python files are the same for every platform and come from here."""
+"""A library without wheels on PyPI. The bundle gets its Python files from this installation, because they are
+the same for every platform."""
 
 BULK = re.compile(
     r"(^|/)(tests?|test_files|__pycache__|sboms)/"
@@ -36,21 +36,21 @@ BULK = re.compile(
     r"|/py\.typed$"
     r"|\.dist-info/(?!METADATA$|entry_points\.txt$|licenses/)"
 )
-"""Files that nothing needs at run time. Licences stay, and so do the entry points by which libraries find
-one another."""
+"""Files that no library needs at run time. The bundle keeps the licences, and the entry points by which
+libraries find each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The processor and Python that a bundle runs on."""
+    """The processor and the Python that a bundle runs on."""
 
     architecture: Architecture
     python: str
-    """``3.13``"""
+    """The version, for example ``3.13``."""
 
     @property
     def platforms(self) -> list[str]:
-        """The platform tags whose wheels run there, the best first (PEP 600, PEP 599)."""
+        """The tags of platforms whose wheels run on the target, best first (PEP 600, PEP 599)."""
         machine = {"arm64": "aarch64", "x86_64": "x86_64"}[self.architecture]
         return [f"manylinux_2_{minor}_{machine}" for minor in GLIBC_MINORS] + [f"manylinux2014_{machine}"]
 
@@ -69,8 +69,8 @@ def collect_libraries(names: Sequence[str], target: Target) -> Iterator[File]:
     """Yield the files of these libraries and their dependencies, without unneeded files.
 
     Raises:
-        UsageError: One of them isn't installed here, so its version isn't known.
-        Failed: pip found no wheel of that version for the target, or no index.
+        UsageError: One of the libraries isn't installed here, so its version isn't known.
+        Failed: pip didn't find a wheel of that version for the target, or didn't reach the index.
 
     """
     found = {name: _find_installed(name) for name in names}
@@ -91,7 +91,7 @@ def _find_installed(name: str) -> Distribution:
         return distribution(name)
     except PackageNotFoundError:
         raise UsageError(
-            f"{name} isn't installed here, and the pipeline needs it: pip install 'renditions[all]'"
+            f"The pipeline needs {name}, which isn't installed here. Run: pip install 'renditions[all]'"
         ) from None
 
 
@@ -103,9 +103,9 @@ def _read_installed(library: Distribution) -> Iterator[File]:
 
 
 def _download(names: Sequence[str], target: Target, folder: Path) -> None:
-    """Have pip put the wheels of these libraries and their dependencies into the folder."""
+    """Let pip download the wheels of these libraries and their dependencies into the folder."""
     if importlib.util.find_spec("pip") is None:
-        raise UsageError("this Python has no pip, which downloads the libraries: python -m ensurepip")
+        raise UsageError("can't download the libraries: this Python has no pip. Run: python -m ensurepip")
     constraints = folder / "installed.txt"
     constraints.write_text("".join(f"{known.name}=={known.version}\n" for known in distributions()))
     command = [
@@ -119,13 +119,13 @@ def _download(names: Sequence[str], target: Target, folder: Path) -> None:
     if ended.returncode:
         reasons = [line for line in ended.stderr.splitlines() if line.startswith("ERROR:")]
         raise Failed(
-            f"pip can't download {', '.join(names)} and what they need for {target.architecture} and "
+            f"pip can't download {', '.join(names)} and their dependencies for {target.architecture} and "
             f"Python {target.python}: " + (" ".join(reasons) or ended.stderr.strip())
         )
 
 
 def _read_wheel(wheel: Path) -> Iterator[File]:
-    """Yield the files that installing a wheel would put into site-packages.
+    """Yield the files that an installation of this wheel puts into site-packages.
 
     https://packaging.python.org/en/latest/specifications/binary-distribution-format/
     """

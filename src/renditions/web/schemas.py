@@ -15,7 +15,7 @@ from renditions.web.uploads import NAME_PATTERN
 TEXT = {"type": "string"}
 _TIME = {"type": "string", "format": "date-time"}
 _STATUS = {"enum": list(STATUSES)}
-_CODE = TEXT | {"description": "A stable short name of the error: docs/errors.md lists them"}
+_CODE = TEXT | {"description": "The error's stable short name; docs/errors.md lists them"}
 _COUNT = {"type": "integer", "minimum": 0}
 
 
