@@ -144,7 +144,7 @@ def test_the_key_can_not_have_the_name_of_another_attribute() -> None:
     )
 
 
-def test_the_limit_of_renditions_is_the_limit_of_claims() -> None:
+def test_a_pipeline_allows_as_many_renditions_as_one_transaction_can_claim() -> None:
     assert DYNAMODB.most_renditions == MAX_CLAIMS
 
 
@@ -166,7 +166,7 @@ def test_an_invalid_name_is_refused(catalog: DynamoCatalog, name: str) -> None:
         catalog.write(make_record(name))
 
 
-def test_a_record_of_the_most_renditions_with_the_longest_keys_fits(catalog: DynamoCatalog) -> None:
+def test_the_largest_possible_record_fits_into_an_item(catalog: DynamoCatalog) -> None:
     """Every output's key changes, all renditions have long names, and half have an error too.
 
     The EXIF data, the analysis and the history are as long as they can be.
@@ -269,7 +269,7 @@ def test_a_record_that_is_too_large_is_refused(catalog: DynamoCatalog) -> None:
         catalog.write(replace(make_record(), reason="x" * 410_000))
 
 
-def test_an_item_that_is_no_record_is_an_error(catalog: DynamoCatalog, table: str) -> None:
+def test_reading_an_item_that_is_not_a_record_is_an_error(catalog: DynamoCatalog, table: str) -> None:
     CLIENTS.dynamodb.put_item(TableName=table, Item={KEY: {"S": "a.jpg"}, "kind": {"S": "picture"}})
     with pytest.raises(CatalogRefused, match="can't read an item as a record"):
         catalog.get("a.jpg")
@@ -277,7 +277,7 @@ def test_an_item_that_is_no_record_is_an_error(catalog: DynamoCatalog, table: st
         list(catalog.list())
 
 
-def test_a_missing_table_is_named() -> None:
+def test_the_error_about_a_missing_table_names_the_table() -> None:
     with pytest.raises(CatalogRefused, match="dynamodb:no-such-table"):
         DynamoCatalog(CLIENTS.dynamodb, "no-such-table").get("a.jpg")
 
@@ -299,7 +299,7 @@ def test_a_repeated_write_recognises_its_own_revision(stored: Record) -> None:
     assert len(seen) == 3
 
 
-def test_a_write_after_another_one_is_a_conflict(stored: Record) -> None:
+def test_a_write_of_an_outdated_record_is_a_conflict(stored: Record) -> None:
     ours = record_to_item(replace(stored, revision=8), KEY)
     theirs = record_to_item(replace(stored, revision=8, reason="theirs"), KEY)
     for answers in (
@@ -317,7 +317,7 @@ def moved(stored: Record) -> Record:
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_write_that_meets_another_transaction_is_retried(stored: Record, moved: Record) -> None:
+def test_a_write_that_conflicts_with_a_transaction_is_retried(stored: Record, moved: Record) -> None:
     met = [cancelled({"Code": "None"}, PASSING), cancelled({"Code": "ThrottlingError"}, {"Code": "None"})]
     with answering([read(stored), *met, ok()]) as (clients, seen):
         assert DynamoCatalog(clients.dynamodb, "table", KEY).write(moved).revision == 8
@@ -329,14 +329,16 @@ def test_a_write_that_meets_another_transaction_is_retried(stored: Record, moved
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_write_that_always_meets_transactions_fails_retryably(stored: Record, moved: Record) -> None:
+def test_a_write_that_conflicts_at_every_attempt_is_a_retryable_failure(
+    stored: Record, moved: Record
+) -> None:
     for record, answer in ((moved, cancelled(PASSING)), (stored, refusal("TransactionConflictException"))):
         with answering([read(stored), answer]) as (clients, _), pytest.raises(CatalogFailed) as failure:
             DynamoCatalog(clients.dynamodb, "table", KEY).write(record)
         assert failure.value.retryable
 
 
-def test_the_records_own_condition_comes_before_a_taken_key(stored: Record, moved: Record) -> None:
+def test_a_changed_record_is_reported_before_a_taken_key(stored: Record, moved: Record) -> None:
     failed = {"Code": "ConditionalCheckFailed", "Item": {KEY: {"S": "k"}, "owner": {"S": "b.jpg"}}}
     for first, error in ((failed, Conflict), ({"Code": "None"}, KeyTaken)):
         with answering([read(stored), cancelled(first, failed)]) as (clients, _), pytest.raises(error):
@@ -359,7 +361,7 @@ def test_unprocessed_keys_are_read_again(stored: Record) -> None:
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_keys_that_are_never_read_are_a_failure(stored: Record) -> None:
+def test_keys_that_stay_unprocessed_are_a_failure(stored: Record) -> None:
     left = {"table": {"Keys": [{KEY: {"S": "b.jpg"}}]}}
     rows = ok(Items=[{KEY: {"S": "b.jpg"}}], Responses={}, UnprocessedKeys=left)
     with answering([rows]) as (clients, _), pytest.raises(CatalogFailed, match="can't read 1 records in 8"):

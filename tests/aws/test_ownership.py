@@ -58,7 +58,7 @@ def test_forget_leaves_no_version_of_a_picture(folder: Path, account: Account) -
     assert left == {"thumb_two.jpg"}
 
 
-def test_a_lost_table_is_adopted_by_the_marks_of_its_outputs(folder: Path, account: Account) -> None:
+def test_adopt_rebuilds_a_lost_table_from_the_marks_of_its_outputs(folder: Path, account: Account) -> None:
     account.output.put("index.html", b"<p>", IfAbsent(), "text/html")
     table = account.environ()["TABLE_NAME"]
     for page in CLIENTS.dynamodb.get_paginator("scan").paginate(TableName=table):

@@ -105,7 +105,7 @@ def test_an_object_has_its_type_and_the_declared_cache_control(bucket: str) -> N
     assert (answer["ContentType"], answer["CacheControl"]) == ("image/avif", "public, max-age=60")
 
 
-def test_in_a_versioned_bucket_the_newest_version_counts(store: S3Store, bucket: str) -> None:
+def test_a_versioned_bucket_is_read_and_changed_at_its_newest_version(store: S3Store, bucket: str) -> None:
     CLIENTS.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     first = put(store, "a", b"one")
     second = put(store, "a", b"two")
@@ -183,7 +183,7 @@ def test_an_archived_object_is_rejected_with_instructions(
         store.get("a.jpg")
 
 
-def test_a_missing_bucket_is_an_error_and_not_empty() -> None:
+def test_a_missing_bucket_is_an_error_and_does_not_look_empty() -> None:
     store = S3Store(CLIENTS.s3, S3Place("no-such-bucket-here", "in/"))
     for use in (
         lambda: store.head("a"),
@@ -231,7 +231,7 @@ def test_errors_of_s3_become_our_errors(answer: Answer, error: type[Exception]) 
     "answer", [xml_error(409, "ConditionalRequestConflict"), xml_error(412, "PreconditionFailed")]
 )
 @pytest.mark.parametrize("condition", [IfAbsent(), IfMatch("e0")], ids=["absent", "match"])
-def test_a_condition_that_does_not_hold_is_a_conflict(answer: Answer, condition: Any) -> None:
+def test_a_failed_condition_is_a_conflict(answer: Answer, condition: Any) -> None:
     with answering([answer]) as (clients, _), pytest.raises(Conflict):
         S3Store(clients.s3, S3Place("bucket", "")).put("a", b"", condition, "image/jpeg")
 
@@ -268,7 +268,7 @@ def test_a_missing_region_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> N
         _ = Clients().dynamodb
 
 
-def test_presigned_urls_are_of_the_fourth_signature_version() -> None:
+def test_presigned_urls_use_signature_version_4() -> None:
     url = CLIENTS.s3.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
 

@@ -62,7 +62,7 @@ def test_a_signed_url_has_its_expiry_and_file_name(
         signer.sign_download("../../a.jpg", 60)
 
 
-def test_without_credentials_nothing_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signing_without_credentials_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = {
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": "/",

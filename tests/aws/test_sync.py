@@ -49,7 +49,7 @@ def read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
             yield path.relative_to(folder / "processed").as_posix(), path.read_bytes()
 
 
-def test_the_file_that_ran_in_a_folder_gives_the_same_bytes_on_aws(folder: Path, account: Account) -> None:
+def test_a_pipeline_file_gives_the_same_bytes_in_a_folder_and_on_aws(folder: Path, account: Account) -> None:
     for name in SOUND:
         account.upload(name, (folder / "inbox" / name).read_bytes())
     account.upload("2026/", b"")  # what a console makes when it makes a folder
@@ -106,13 +106,15 @@ def test_sync_on_aws_reports_rejected_pictures_and_deletes_outputs_of_deleted_on
     assert [item["image_name"] for item in run(folder, "list", "--json").data] == ["archived.jpg"]
 
 
-def test_a_bucket_can_not_be_watched(folder: Path, account: Account) -> None:
+def test_watch_refuses_a_source_in_a_bucket(folder: Path, account: Account) -> None:
     ended = run(folder, "watch")
     assert ended.code == 2
     assert "only a source in a folder can be watched" in ended.err
 
 
-def test_a_missing_extra_is_named(folder: Path, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_about_a_missing_extra_names_it(
+    folder: Path, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in [name for name in sys.modules if name.startswith("renditions.aws.")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "botocore.config", None)

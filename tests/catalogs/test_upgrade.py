@@ -81,7 +81,9 @@ def pinned(pipeline: Pipeline) -> Pipeline:
     return replace(pipeline, output=replace(pipeline.output, engine=FIRST_ENGINE))
 
 
-def test_a_catalog_of_version_0_1_needs_nothing(upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_catalog_of_version_0_1_needs_no_processing(
+    upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without any revision; the next test raises one."""
     monkeypatch.setattr(revisions, "REVISIONS", ())
     outputs, records = upgraded.outputs(), list(upgraded.catalog.list())
@@ -95,7 +97,7 @@ def test_a_catalog_of_version_0_1_needs_nothing(upgraded: Upgraded, monkeypatch:
     assert list(upgraded.catalog.list()) == records
 
 
-def test_a_raised_revision_of_tiff_makes_tiffs_again_and_nothing_else(
+def test_a_raised_revision_of_tiff_remakes_only_tiffs(
     upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also those that were rejected; a file that is only copied into text isn't decoded, and stays."""

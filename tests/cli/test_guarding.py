@@ -34,7 +34,7 @@ def empty_source(folder: Path) -> None:
         path.unlink()
 
 
-def test_a_source_that_lost_everything_is_held_back_until_it_is_allowed(tmp_path: Path) -> None:
+def test_sync_holds_removals_from_an_emptied_source_until_a_person_allows_them(tmp_path: Path) -> None:
     fill(tmp_path)
     empty_source(tmp_path)
     draw(tmp_path / "inbox" / "note.txt.png")
@@ -59,7 +59,7 @@ def test_a_source_that_lost_everything_is_held_back_until_it_is_allowed(tmp_path
     assert run(tmp_path, "status", "--json").data["held"] == []
 
 
-def test_what_is_held_keeps_its_time_and_is_cleared_when_pictures_return(tmp_path: Path) -> None:
+def test_held_removals_keep_their_time_and_end_when_the_pictures_return(tmp_path: Path) -> None:
     fill(tmp_path)
     shutil.copytree(tmp_path / "inbox", tmp_path / "copy")
     empty_source(tmp_path)
@@ -73,7 +73,7 @@ def test_what_is_held_keeps_its_time_and_is_cleared_when_pictures_return(tmp_pat
     assert count_outputs(tmp_path) == MANY
 
 
-def test_everything_else_is_done_while_removals_are_held(tmp_path: Path) -> None:
+def test_sync_does_all_other_work_while_removals_are_held(tmp_path: Path) -> None:
     fill(tmp_path, more="")
     file = tmp_path / "renditions.toml"
     file.write_text(
@@ -90,7 +90,7 @@ def test_everything_else_is_done_while_removals_are_held(tmp_path: Path) -> None
     assert count_outputs(tmp_path) == MANY + 1
 
 
-def test_exit_codes_of_sync_count_this_run_and_strict_counts_earlier_ones(tmp_path: Path) -> None:
+def test_the_exit_code_of_sync_counts_earlier_runs_only_with_strict(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB)
     draw(tmp_path / "inbox" / "good.jpg")
     (tmp_path / "inbox" / "text.jpg").write_text("no picture")

@@ -34,7 +34,7 @@ def unmark(path: Path) -> None:
     os.removexattr(path, "user.renditions.writer")
 
 
-def test_strays_are_listed_with_whose_they_are(folder: Path) -> None:
+def test_strays_are_listed_with_their_owner(folder: Path) -> None:
     assert run(folder, "strays", "--json").data == []
     (folder / "processed" / "index.html").write_text("<p>")
     ended = run(folder, "strays", "--json")
@@ -44,7 +44,7 @@ def test_strays_are_listed_with_whose_they_are(folder: Path) -> None:
     assert "1 strays: 0 ours, 1 unknown" in told.err
 
 
-def test_strays_delete_deletes_only_what_is_ours(folder: Path) -> None:
+def test_strays_delete_deletes_only_strays_of_this_catalog(folder: Path) -> None:
     (folder / "processed" / "a").mkdir()
     (folder / "processed" / "a" / "index.html").write_text("<p>")
     (folder / "processed" / "thumb_one.jpg").rename(folder / "processed" / "a" / "moved.jpg")
@@ -129,7 +129,7 @@ def test_sync_stops_before_it_writes_when_the_catalog_was_lost(folder: Path) -> 
     assert run(folder, "list", "--json").data == []
 
 
-def test_sync_adopt_takes_over_what_a_lost_catalog_wrote(folder: Path) -> None:
+def test_sync_adopt_takes_over_outputs_of_a_lost_catalog(folder: Path) -> None:
     outputs = folder / "processed"
     (outputs / "thumb_two.jpg").unlink()
     (outputs / "thumb_two.jpg").write_text("a website's file")

@@ -61,7 +61,7 @@ def test_an_unknown_picture_or_rendition_is_wrong_usage(synced: Path, command: s
     assert "expected one of thumb, large" in run(synced, command, "e.jpg", "--rendition", "small").err
 
 
-def test_one_rendition_can_be_made_alone_and_the_rest_follows(folder: Path) -> None:
+def test_sync_makes_one_rendition_alone_and_a_later_sync_makes_the_rest(folder: Path) -> None:
     assert run(folder, "sync", "e.jpg", "--rendition", "thumb").code == 0
     assert list(outputs(folder)) == ["e.jpg/thumb.jpg"]
     assert [list(item["make"]) for item in run(folder, "plan", "--json", "e.jpg").data] == [["large"]]
@@ -106,7 +106,7 @@ def test_forced_retry_makes_all_outputs_of_its_picture_again(synced: Path) -> No
     assert run(synced, "retry", "--force").code == 2
 
 
-def test_retry_without_names_leaves_all_but_failed_pictures_alone(folder: Path) -> None:
+def test_retry_without_names_processes_only_failed_pictures(folder: Path) -> None:
     (folder / "inbox" / "text.jpg").write_text("no picture")
     assert run(folder, "sync", "text.jpg").code == 1
     assert run(folder, "retry").code == 0

@@ -70,7 +70,7 @@ def test_an_output_that_was_overwritten_is_made_again(folder: Path) -> None:
     assert outputs(folder) == before
 
 
-def test_rubbish_of_the_same_length_and_time_is_found_by_its_content(folder: Path) -> None:
+def test_verify_content_finds_a_changed_output_of_the_same_size_and_time(folder: Path) -> None:
     before = outputs(folder)
     thumb = folder / "processed/a.jpg/thumb.jpg"
     status = thumb.stat()
@@ -85,7 +85,7 @@ def test_rubbish_of_the_same_length_and_time_is_found_by_its_content(folder: Pat
     assert (wrong.code, wrong.out) == (2, "")
 
 
-def test_another_output_store_gets_every_output(folder: Path) -> None:
+def test_a_new_output_store_gets_every_output(folder: Path) -> None:
     before = outputs(folder)
     file = folder / "renditions.toml"
     file.write_text(file.read_text().replace("./processed", "./elsewhere"))
@@ -106,7 +106,7 @@ def test_changed_headers_are_recorded_without_rendering(folder: Path) -> None:
     assert planned(folder) == []
 
 
-def test_a_catalog_of_yesterday_has_the_outputs_of_today_made_again(folder: Path) -> None:
+def test_sync_with_a_restored_catalog_makes_newer_outputs_again(folder: Path) -> None:
     """A catalog from a backup calls outputs done that a later run has replaced."""
     yesterday = outputs(folder)
     file, catalog = folder / "renditions.toml", folder / "renditions.db"
@@ -129,7 +129,7 @@ def test_a_catalog_of_yesterday_has_the_outputs_of_today_made_again(folder: Path
     assert outputs(folder) == yesterday
 
 
-def test_copied_outputs_only_have_their_records_refreshed(folder: Path) -> None:
+def test_sync_only_refreshes_the_records_of_copied_outputs(folder: Path) -> None:
     shutil.copytree(folder / "processed", folder / "copy")
     shutil.rmtree(folder / "processed")
     (folder / "copy").rename(folder / "processed")
@@ -154,7 +154,9 @@ def test_an_output_that_goes_missing_again_is_reported_until_retry(folder: Path)
 
 
 @pytest.mark.parametrize(("verify", "is_made"), [("never", False), ("schedule", True), ("always", True)])
-def test_unattended_runs_verify_as_the_file_says(folder: Path, verify: str, is_made: bool) -> None:
+def test_unattended_runs_verify_as_the_pipeline_file_declares(
+    folder: Path, verify: str, is_made: bool
+) -> None:
     file = folder / "renditions.toml"
     file.write_text(file.read_text().replace("[output]", f'[output]\nverify = "{verify}"'))
     assert run(folder, "sync").code == 0
@@ -164,7 +166,7 @@ def test_unattended_runs_verify_as_the_file_says(folder: Path, verify: str, is_m
     assert thumb.exists() == is_made
 
 
-def test_losing_every_output_is_said_and_made_good(folder: Path) -> None:
+def test_sync_reports_and_restores_the_loss_of_all_outputs(folder: Path) -> None:
     for number in range(10):
         draw(folder / "inbox" / f"{number}.jpg", seed=number)
     assert run(folder, "sync").code == 0

@@ -152,14 +152,14 @@ def catalog(which: str, tmp_path: Path) -> Iterator[Catalog]:
         yield opened
 
 
-def test_an_empty_catalog_has_nothing(catalog: Catalog) -> None:
+def test_an_empty_catalog_has_no_records(catalog: Catalog) -> None:
     assert catalog.get("a.jpg") is None
     assert list(catalog.list()) == []
     assert list(catalog.query()) == []
     assert list(catalog.query("done")) == []
 
 
-def test_a_record_is_read_as_it_was_written(catalog: Catalog) -> None:
+def test_a_record_is_read_back_unchanged(catalog: Catalog) -> None:
     written = catalog.write(FULL)
     assert written == replace(FULL, revision=written.revision)
     assert catalog.get(FULL.name) == written
@@ -170,7 +170,7 @@ def test_a_record_is_read_as_it_was_written(catalog: Catalog) -> None:
 @pytest.mark.parametrize("which", CATALOGS)
 @settings(deadline=None, max_examples=60)
 @given(record=records)
-def test_any_record_is_read_as_it_was_written(which: str, record: Record) -> None:
+def test_any_record_is_read_back_unchanged(which: str, record: Record) -> None:
     with tempfile.TemporaryDirectory() as folder, CATALOGS[which](Path(folder)) as catalog:
         written = catalog.write(record)
         assert written == replace(record, revision=written.revision)
@@ -194,7 +194,7 @@ def test_a_write_of_an_older_revision_is_refused(catalog: Catalog) -> None:
     assert catalog.get("a.jpg") == second
 
 
-def test_a_write_over_a_record_that_is_gone_is_refused(catalog: Catalog) -> None:
+def test_a_write_over_a_deleted_record_is_refused(catalog: Catalog) -> None:
     with pytest.raises(Conflict):
         catalog.write(make_record(revision=1))
     assert catalog.get("a.jpg") is None
@@ -218,7 +218,7 @@ def test_deleting_an_older_revision_is_refused(catalog: Catalog) -> None:
         catalog.write(make_record("b.jpg", outputs=("a",)))
 
 
-def test_deleting_a_record_that_is_gone_is_refused(catalog: Catalog) -> None:
+def test_deleting_a_deleted_record_is_refused(catalog: Catalog) -> None:
     first = catalog.write(make_record())
     catalog.delete(first)
     with pytest.raises(Conflict):
@@ -319,7 +319,7 @@ def test_list_and_query_see_many_records(which: str, catalog: Catalog) -> None:
     assert [record.name for record in catalog.query()] == [record.name for record in newest_first]
 
 
-def test_query_gives_each_of_many_records_of_one_moment_once(which: str, catalog: Catalog) -> None:
+def test_query_lists_each_of_many_records_of_the_same_time_once(which: str, catalog: Catalog) -> None:
     count = scaled(which, 450)
     for number in range(count):
         catalog.write(make_record(f"{number}", status="failed"))
@@ -344,7 +344,7 @@ def test_query_continues_from_any_place(which: str, catalog: Catalog) -> None:
     assert len(list(catalog.query(None, (NOW + timedelta(days=1), "x")))) == scaled(which, 60)
 
 
-def test_query_gives_those_of_a_status_newest_first(catalog: Catalog) -> None:
+def test_query_lists_records_of_a_status_newest_first(catalog: Catalog) -> None:
     second = timedelta(seconds=1)
     catalog.write(make_record("old", timestamp=NOW - second))
     catalog.write(make_record("new", timestamp=NOW + timedelta(microseconds=1)))
@@ -361,7 +361,7 @@ def test_query_gives_those_of_a_status_newest_first(catalog: Catalog) -> None:
 PREFIXES = ("", "a", "a/", "a%", "a_", "a*", "é", "\uffff", "🖼", "\U0010ffff", "b")
 
 
-def test_query_of_a_prefix_gives_only_those_whose_names_begin_with_it(catalog: Catalog) -> None:
+def test_query_of_a_prefix_lists_only_records_with_that_prefix(catalog: Catalog) -> None:
     """With any characters in it; also of one status and from a given place."""
     some = ("a", "a/b", "a/c", "a%b", "a_b", "A/b", "a*b", "aé", "é", "éa", "\uffffx", "🖼", "🖼\U0010ffffx")
     for number, name in enumerate((*some, "\U0010ffff", "\U0010ffffa")):
@@ -378,7 +378,7 @@ def test_query_of_a_prefix_gives_only_those_whose_names_begin_with_it(catalog: C
                 assert list(catalog.query(each, place, prefix)) == records[at + 1 :]
 
 
-def test_query_finds_all_of_a_prefix_among_many(which: str, catalog: Catalog) -> None:
+def test_query_finds_all_records_of_a_prefix_among_many(which: str, catalog: Catalog) -> None:
     count = scaled(which, 600)
     for number in range(count):
         name = f"{'rare' if number % 50 == 7 else 'often'}/{number:03}"
@@ -432,7 +432,7 @@ def test_totals_match_the_records_after_any_writes_and_deletions(
         assert catalog.count() == totals
 
 
-def test_times_of_other_zones_are_in_one_order(catalog: Catalog) -> None:
+def test_records_are_ordered_by_time_across_time_zones(catalog: Catalog) -> None:
     zone = datetime.fromisoformat("2026-01-02T05:04:05+02:00")  # 03:04:05 in UTC, before NOW
     catalog.write(make_record("zone", timestamp=zone))
     catalog.write(make_record("utc"))
@@ -469,7 +469,7 @@ def test_a_query_has_each_record_once_despite_writes(which: str, catalog: Catalo
     assert seen == [f"{number:03}" for number in reversed(range(count))]
 
 
-def test_listing_in_one_thread_while_others_write(which: str, catalog: Catalog) -> None:
+def test_a_listing_works_while_other_threads_write(which: str, catalog: Catalog) -> None:
     stay = [f"{number:03}" for number in range(scaled(which, 300))]
     for name in stay:
         catalog.write(make_record(name))
@@ -569,7 +569,7 @@ BINDING = Binding(
 )
 
 
-def test_a_binding_is_read_as_it_was_written(catalog: Catalog) -> None:
+def test_a_binding_is_read_back_unchanged(catalog: Catalog) -> None:
     assert catalog.read_binding() is None
     written = catalog.write_binding(BINDING)
     assert written == replace(BINDING, revision=1)
@@ -587,7 +587,7 @@ def test_a_binding_of_an_older_revision_is_refused(catalog: Catalog) -> None:
     assert catalog.read_binding() == second
 
 
-def test_list_of_a_prefix_gives_only_those_whose_names_begin_with_it(catalog: Catalog) -> None:
+def test_list_of_a_prefix_lists_only_records_with_that_prefix(catalog: Catalog) -> None:
     some = ("a", "a/b", "a/c", "a%b", "a_b", "A/b", "é", "éa", "\uffffx", "🖼", "\U0010ffffa")
     for name in some:
         catalog.write(make_record(name))

@@ -53,7 +53,7 @@ def store(which: str, tmp_path: Path) -> Store:
     return STORES[which](tmp_path)
 
 
-def test_an_empty_store_has_nothing(store: Store) -> None:
+def test_an_empty_store_has_no_objects(store: Store) -> None:
     assert keys(store) == []
     assert store.head("a") is None
     assert store.get("a/b") is None
@@ -127,7 +127,7 @@ def test_delete_removes_one_object_and_no_other(store: Store) -> None:
     assert keys(store) == ["a/3"]
 
 
-def test_deleting_again_is_no_error(store: Store) -> None:
+def test_deleting_a_deleted_object_again_is_allowed(store: Store) -> None:
     stored = put(store, "a")
     store.delete("a", IfMatch(stored.etag))
     store.delete("a", IfMatch(stored.etag))
@@ -300,7 +300,7 @@ def test_registered_catalogs_are_found_and_not_listed(store: Store) -> None:
     assert keys(store) == ["a/.renditions/b"]
 
 
-def test_purge_leaves_the_object_that_is_there(store: Store) -> None:
+def test_purge_keeps_the_current_object(store: Store) -> None:
     put(store, "a", b"one")
     stored = put(store, "a", b"two")
     put(store, "ab")

@@ -68,7 +68,7 @@ def test_an_output_with_a_predecessors_mark_is_taken_over(world: World) -> None:
     assert is_adopted(world)
 
 
-def test_without_adoption_it_is_refused(world: World) -> None:
+def test_without_adoption_a_marked_output_is_refused(world: World) -> None:
     place(world, b"made by an older engine", "before")
     assert processor(world).process(NAME).result == "rejected"
     assert not is_adopted(world)
@@ -96,7 +96,7 @@ def test_an_unmarked_output_is_taken_over_if_it_equals_a_fresh_rendering(world: 
         pytest.param(expected_output(b"one", THUMB), "unknown", {}, id="an unknown catalog's"),
     ],
 )
-def test_what_is_not_proven_is_neither_claimed_nor_changed(
+def test_unproven_files_are_neither_claimed_nor_changed(
     world: World, content: bytes, writer: str, others: dict[str, None]
 ) -> None:
     place(world, content, writer)
@@ -151,7 +151,7 @@ def test_a_crash_at_any_step_neither_loses_nor_deletes_a_file(*, writer: str, is
     assert at > 5
 
 
-def test_an_empty_catalog_beside_unknown_outputs_was_lost(world: World) -> None:
+def test_an_empty_catalog_beside_unknown_outputs_counts_as_lost(world: World) -> None:
     def check() -> None:
         check_not_lost(world.catalog, world.output, "us", world.differences)
 

@@ -41,7 +41,7 @@ def read(catalog: MemoryCatalog) -> Binding:
     return binding
 
 
-def test_every_target_gets_one_notice_when_something_becomes_held() -> None:
+def test_every_target_gets_one_notice_about_newly_held_work() -> None:
     catalog, one, other = open_catalog(), MemoryNotifier(), MemoryNotifier()
     for count in (60, 61, 62):
         held = Held("removals", count, f"{count} are gone", THEN + timedelta(hours=count))
@@ -60,14 +60,14 @@ def test_every_target_gets_one_notice_when_something_becomes_held() -> None:
     assert [notice.event for notice in one.held] == ["removals_held", "output_held"]
 
 
-def test_what_is_held_again_after_it_was_allowed_is_reported_again() -> None:
+def test_work_that_is_held_again_after_permission_is_reported_again() -> None:
     catalog, target = open_catalog(), MemoryNotifier()
     for held in ([REMOVALS], [], [REMOVALS]):
         hold(catalog, held, {"one": target})
     assert len(target.held) == 2
 
 
-def test_an_attended_run_stores_what_is_held_without_a_notice() -> None:
+def test_an_attended_run_stores_held_work_without_a_notice() -> None:
     catalog, target = open_catalog(), MemoryNotifier()
     hold(catalog, [REMOVALS])
     hold(catalog, [REMOVALS], {"one": target})

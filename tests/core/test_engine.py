@@ -116,7 +116,9 @@ def test_only_outputs_older_than_a_revision_are_made_again_when_it_is_allowed(
     assert world.plan() == []
 
 
-def test_a_recipe_that_changed_is_no_older_engine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_recipe_does_not_count_as_an_older_engine(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     upgrade(world, monkeypatch)
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(format="png", width=9)})
     assert whys(world)[PAGE] == "thumb was made with another recipe"

@@ -50,7 +50,7 @@ def run(world: World, former: Mapping[str, Store] | None = None, pauses: list[fl
     return forget(NAME, reach)
 
 
-def test_the_picture_its_outputs_and_its_record_go(world: World) -> None:
+def test_forget_removes_the_picture_its_outputs_and_its_record(world: World) -> None:
     report = run(world)
     assert [(trace.what, trace.where) for trace in report.removed] == [
         ("picture", "in/photo.jpg"), ("record", "sqlite:renditions.db"), ("output", f"out/{KEY}"),
@@ -61,7 +61,7 @@ def test_the_picture_its_outputs_and_its_record_go(world: World) -> None:
     assert [record.name for record in world.catalog.list()] == ["other.jpg"]
 
 
-def test_it_works_again_and_when_the_source_is_gone_and_under_keep(world: World) -> None:
+def test_forget_works_twice_without_the_source_and_with_on_delete_keep(world: World) -> None:
     world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, on_delete="keep"))
     world.remove(NAME)
     processor(world).process(NAME, ALLOWED)
@@ -70,7 +70,7 @@ def test_it_works_again_and_when_the_source_is_gone_and_under_keep(world: World)
     assert run(world) == Report(NAME)
 
 
-def test_outputs_in_a_former_place_go_if_they_are_proven(world: World) -> None:
+def test_forget_removes_proven_outputs_in_a_former_place(world: World) -> None:
     worker = processor(world)
     assert worker.standing
     former, foreign = MemoryStore(), MemoryStore()
@@ -84,7 +84,7 @@ def test_outputs_in_a_former_place_go_if_they_are_proven(world: World) -> None:
     assert foreign.head(KEY)
 
 
-def test_a_store_that_fails_is_reported_and_the_rest_goes_on(world: World) -> None:
+def test_forget_reports_a_failing_store_and_removes_the_rest(world: World) -> None:
     class Failing(MemoryStore):
         def head(self, key: str) -> None:
             raise StoreFailed("the bucket is gone")
@@ -94,7 +94,7 @@ def test_a_store_that_fails_is_reported_and_the_rest_goes_on(world: World) -> No
     assert {(trace.where, trace.why) for trace in report.left} == {("lost", "the bucket is gone")}
 
 
-def test_a_read_only_source_keeps_the_picture(world: World) -> None:
+def test_forget_leaves_the_picture_in_a_read_only_source(world: World) -> None:
     world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, read_only=True))
     report = run(world)
     assert [trace.what for trace in report.removed] == ["record", "output"]
@@ -104,7 +104,7 @@ def test_a_read_only_source_keeps_the_picture(world: World) -> None:
     assert world.output.head(KEY) is None
 
 
-def test_a_picture_in_progress_is_waited_for_and_then_reported(world: World) -> None:
+def test_forget_waits_for_a_picture_in_progress_and_then_reports_it(world: World) -> None:
     record = world.catalog.get(NAME)
     assert record
     worker = replace(processor(world), owner="another")
@@ -116,7 +116,7 @@ def test_a_picture_in_progress_is_waited_for_and_then_reported(world: World) -> 
     assert world.output.head(KEY)
 
 
-def test_an_output_key_of_another_picture_is_not_touched(world: World) -> None:
+def test_forget_leaves_an_output_key_of_another_picture(world: World) -> None:
     there = world.output.head("other.jpg/thumb.jpg")
     assert there
     world.pipeline = make_pipeline((), thumb=Rendition(width=200, key="other.jpg/thumb.jpg"))

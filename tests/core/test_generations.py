@@ -54,7 +54,7 @@ def test_another_file_or_source_is_refused_until_a_person_rebinds(
     assert {"pipeline_file": bound.pipeline_file, "source": bound.source}.items() >= changes.items()
 
 
-def test_a_file_whose_name_is_not_known_is_no_other_file(catalog: MemoryCatalog) -> None:
+def test_an_unknown_file_name_does_not_count_as_another_file(catalog: MemoryCatalog) -> None:
     assert bind(catalog, claim(pipeline_file="")).pipeline_file == "a.toml"
 
 
@@ -81,7 +81,7 @@ def test_a_newer_deployment_sets_the_generation_and_an_older_one_does_not(catalo
     assert bind(catalog, claim("one", deploy("2026-01-03"))).generation == "one", "a rollback is the newest"
 
 
-def test_a_deployed_generation_is_replaced_from_elsewhere_only_by_taking_over(catalog: MemoryCatalog) -> None:
+def test_only_take_over_replaces_a_deployed_generation_from_elsewhere(catalog: MemoryCatalog) -> None:
     bind(catalog, claim("two", deploy("2026-01-02")))
     with pytest.raises(BindingRefused, match=r"--take-over"):
         bind(catalog, claim("three"))
@@ -89,7 +89,7 @@ def test_a_deployed_generation_is_replaced_from_elsewhere_only_by_taking_over(ca
     assert bind(catalog, claim("four")).generation == "four", "a person set the generation in force"
 
 
-def test_another_output_is_taken_from_a_person_only_and_the_former_one_is_remembered(
+def test_only_a_person_changes_the_output_and_the_former_one_is_remembered(
     catalog: MemoryCatalog,
 ) -> None:
     unattended = claim(start=FOLLOWS, output="out2")
@@ -109,7 +109,7 @@ def test_a_binding_of_a_newer_release_is_refused() -> None:
         bind(catalog, claim())
 
 
-def test_two_that_bind_at_once_agree() -> None:
+def test_two_processes_that_bind_at_once_agree() -> None:
     """The second finds the first one's binding when its own is refused, and compares again."""
     catalog = MemoryCatalog()
 
@@ -167,7 +167,7 @@ def test_a_process_that_is_superseded_while_it_renders_does_not_overwrite_the_ne
     world.check_promise()
 
 
-def test_a_process_of_an_equal_generation_goes_on_under_its_new_number() -> None:
+def test_a_process_continues_when_its_generation_is_in_force_again() -> None:
     """The file was changed, applied, changed back and applied: the first process is right again."""
     world = World()
     world.bind()

@@ -64,7 +64,7 @@ def test_sync_removes_many_pictures_that_are_a_small_share_of_the_catalog() -> N
     assert world.known == 145
 
 
-def test_the_limits_are_declared() -> None:
+def test_declared_limits_replace_the_default_limits() -> None:
     world = make_world(10)
     world.pipeline = replace(
         world.pipeline, source=replace(world.pipeline.source, max_removals=MaxRemovals(pictures=1))
@@ -75,7 +75,7 @@ def test_the_limits_are_declared() -> None:
     ]
 
 
-def test_an_empty_source_removes_nothing_while_twenty_pictures_are_known() -> None:
+def test_an_empty_source_removes_nothing_from_a_catalog_of_twenty_pictures() -> None:
     world = make_world(20)
     remove(world, list_names(world))
     assert why_held(sync(world.run())) == [
@@ -85,7 +85,7 @@ def test_an_empty_source_removes_nothing_while_twenty_pictures_are_known() -> No
     assert len(list(world.output.list())) == 40
 
 
-def test_the_last_nineteen_pictures_are_removed() -> None:
+def test_an_empty_source_removes_the_last_nineteen_pictures() -> None:
     world = make_world(19)
     remove(world, list_names(world))
     assert not sync(world.run()).held
@@ -93,7 +93,7 @@ def test_the_last_nineteen_pictures_are_removed() -> None:
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_a_folder_that_still_exists_and_lost_all_of_its_pictures_is_held(exists: bool) -> None:
+def test_removals_from_an_emptied_folder_are_held(exists: bool) -> None:
     world = make_world(20, "a/b/", make_world(100, "c/"))
     remove(world, [name for name in list_names(world) if name.startswith("a/")])
     if exists:
@@ -117,7 +117,7 @@ def test_a_held_run_does_everything_else() -> None:
     assert world.known == 21
 
 
-def test_a_person_allows_the_removal_of_what_is_missing() -> None:
+def test_a_person_can_allow_the_removal_of_missing_pictures() -> None:
     world = make_world(20)
     remove(world, list_names(world))
     assert sync(world.run()).held
@@ -151,7 +151,7 @@ def test_a_permission_ends_when_the_picture_comes_back() -> None:
 
 
 @pytest.mark.parametrize(("there", "is_held"), [(9, True), (10, False)])
-def test_without_the_marker_removals_are_held_unless_half_of_the_pictures_are_there(
+def test_without_the_marker_removals_are_held_unless_half_of_the_pictures_exist(
     there: int, is_held: bool
 ) -> None:
     world = make_world(20)

@@ -128,7 +128,7 @@ class TestKeepReplaced:
         assert f"{NAME}/thumb.jpg" not in list_keys(world)
         world.check_promise()
 
-    def test_removing_the_picture_deletes_what_was_kept_of_it(self, world: World) -> None:
+    def test_removing_a_picture_deletes_its_kept_outputs(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())
         use(world, thumb=MOVED, large=LARGE)
         world.settle()
@@ -141,7 +141,7 @@ class TestKeepReplaced:
 class TestMovedStore:
     """Another ``[output] store``."""
 
-    def test_every_output_is_made_in_the_new_place_and_the_old_ones_are_left(self, world: World) -> None:
+    def test_every_output_is_made_in_the_new_store_and_the_old_ones_stay(self, world: World) -> None:
         world.move_output("elsewhere")
         (difference,) = world.differences()
         assert (difference.action, difference.make, difference.is_restore) == (
@@ -154,7 +154,7 @@ class TestMovedStore:
         assert len(list(world.former["out"].list())) == 2
         assert get(world).retired == ()
 
-    def test_the_old_ones_are_deleted_after_their_time(self, world: World) -> None:
+    def test_outputs_in_the_old_store_are_deleted_after_their_time(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())
         world.move_output("elsewhere")
         world.settle()
@@ -170,7 +170,7 @@ class TestMovedStore:
         assert world.processor().process(NAME, ALLOWED).result == "removed"
         assert list(world.former["out"].list()) == []
 
-    def test_what_another_catalog_wrote_in_a_former_place_is_not_deleted(self, world: World) -> None:
+    def test_outputs_of_another_catalog_in_a_former_store_stay(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())
         world.move_output("elsewhere")
         world.settle()
@@ -198,7 +198,7 @@ class TestOnDelete:
         assert len(list_keys(world)) == 2
         assert world.plan() == []
 
-    def test_a_changed_recipe_leaves_them_as_they_are(self, world: World) -> None:
+    def test_a_changed_recipe_leaves_kept_outputs_unchanged(self, world: World) -> None:
         world.remove(NAME)
         world.settle()
         use(world, thumb=Rendition(width=7))
@@ -213,7 +213,7 @@ class TestOnDelete:
         assert get(world).missing_since is None
         world.check_promise()
 
-    def test_a_person_may_still_remove_it(self, world: World) -> None:
+    def test_a_person_can_still_remove_a_kept_picture(self, world: World) -> None:
         world.remove(NAME)
         assert world.processor().process(NAME, ASKED).result == "removed"
         assert list_keys(world) == []
@@ -224,7 +224,7 @@ class TestPartialRuns:
 
     ask = Ask(renditions=frozenset({"thumb"}))
 
-    def test_only_what_was_asked_for_is_made_and_a_full_run_makes_the_rest(self, world: World) -> None:
+    def test_only_the_requested_rendition_is_made_and_a_full_run_makes_the_rest(self, world: World) -> None:
         world.upload("b.jpg", b"two")
         world.processor().process("b.jpg", self.ask)
         assert [key for key in list_keys(world) if key.startswith("b")] == ["b.jpg/thumb.jpg"]
@@ -232,13 +232,13 @@ class TestPartialRuns:
         world.settle()
         world.check_promise()
 
-    def test_nothing_is_done_where_only_other_renditions_differ(self, world: World) -> None:
+    def test_a_partial_run_skips_pictures_whose_other_renditions_differ(self, world: World) -> None:
         use(world, thumb=THUMB, large=Rendition(width=9))
         before = world.content(f"{NAME}/large.jpg")
         assert world.processor().process(NAME, self.ask).result == "unchanged"
         assert world.content(f"{NAME}/large.jpg") == before
 
-    def test_focus_is_applied_to_what_was_asked_for(self, world: World) -> None:
+    def test_a_partial_run_applies_the_focus_to_the_requested_rendition(self, world: World) -> None:
         square = Rendition(width=9, height=9, fit="cover", gravity="focus")
         use(world, thumb=square, large=square)
         world.settle()
@@ -249,7 +249,7 @@ class TestPartialRuns:
         assert world.content(f"{NAME}/large.jpg") != expected_output(b"one", focused)
 
 
-def test_a_foreign_object_is_refused_even_where_it_appears_after_the_first_look(world: World) -> None:
+def test_a_foreign_object_is_refused_even_if_it_appears_after_the_first_check(world: World) -> None:
     world.upload("b.jpg", b"two")
 
     def intrude() -> None:

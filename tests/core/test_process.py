@@ -78,7 +78,7 @@ def test_measurements_are_kept_when_later_processing_needs_no_pixels(world: Worl
     assert world.catalog.get(NAME).original == Original(3, "png")  # type: ignore[union-attr]
 
 
-def test_a_picture_with_a_focus_is_cut_around_it_and_keeps_it_when_it_is_replaced(world: World) -> None:
+def test_a_picture_is_cropped_around_its_focus_and_keeps_it_when_replaced(world: World) -> None:
     square = Rendition(width=9, height=9, fit="cover", gravity="focus")
     world.pipeline = replace(world.pipeline, renditions={"square": square, "large": Rendition()})
     world.upload(NAME, b"one")
@@ -143,13 +143,13 @@ def test_a_hint_about_a_missing_picture_does_nothing(world: World) -> None:
     assert list(world.catalog.list()) == []
 
 
-def test_a_key_that_the_pipeline_does_not_match_is_no_picture(world: World) -> None:
+def test_a_key_that_the_pipeline_does_not_match_is_ignored(world: World) -> None:
     world.upload("notes.txt", b"text")
     assert world.processor().process("notes.txt").result == "unchanged"
     assert list(world.catalog.list()) == []
 
 
-def test_fifty_hints_from_eight_threads_are_one_processing(world: World) -> None:
+def test_fifty_hints_from_eight_threads_process_the_picture_once(world: World) -> None:
     world.upload(NAME, b"one")
     rendered = []
 
@@ -352,7 +352,7 @@ def test_a_notice_without_a_target_is_dropped(world: World) -> None:
     assert list(world.catalog.list())[0].owed == ()  # noqa: RUF015 - the only one
 
 
-def test_only_the_lease_of_a_living_owner_blocks(world: World) -> None:
+def test_only_the_lease_of_a_living_owner_blocks_processing(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle("other")
     record = world.catalog.get(NAME)
@@ -461,7 +461,7 @@ def test_declaring_overwrite_later_replaces_a_refused_file(world: World) -> None
     world.check_promise()
 
 
-def test_a_foreign_file_is_replaced_where_that_is_declared(world: World) -> None:
+def test_a_foreign_file_is_replaced_if_overwrite_is_declared(world: World) -> None:
     world.pipeline = replace(world.pipeline, output=replace(world.pipeline.output, overwrite=True))
     world.upload(NAME, b"one")
     world.output.put(f"{NAME}/thumb.jpg", b"not ours", IfAbsent(), "image/jpeg")

@@ -42,14 +42,14 @@ def leases(world: World) -> Leases:
     return Leases(world.catalog, world.output, "strays", world.clock, timedelta(minutes=5))
 
 
-def test_a_mark_tells_whose_a_stray_is(world: World) -> None:
+def test_a_mark_shows_the_owner_of_a_stray(world: World) -> None:
     assert {key: stray.whose for key, stray in strays(world).items()} == {
         "a/ours.jpg": "ours", "a/predecessor.jpg": "ours", "b/lost.jpg": "unknown",
         "b/theirs.jpg": "another's", "index.html": "unknown",
     }  # fmt: skip
 
 
-def test_claimed_outputs_are_no_strays(world: World) -> None:
+def test_claimed_outputs_are_not_strays(world: World) -> None:
     world.upload("photo.jpg", b"one")
     world.processor().process("photo.jpg")
     assert "photo.jpg/thumb.jpg" not in strays(world)

@@ -70,7 +70,7 @@ def find(world: World, rendition: str = "thumb") -> Output:
     return made
 
 
-def test_without_verification_the_record_is_believed(world: World) -> None:
+def test_without_verification_the_plan_trusts_the_record(world: World) -> None:
     world.lose_outputs()
     assert world.processor().process(NAME, PLAIN).result == "unchanged"
     assert list(world.output.list()) == []
@@ -95,7 +95,7 @@ def test_a_replaced_output_is_made_again(world: World) -> None:
     world.check_promise()
 
 
-def test_only_content_verification_finds_rubbish_of_the_same_size_and_etag(world: World) -> None:
+def test_only_content_verification_finds_a_changed_output_of_the_same_size_and_etag(world: World) -> None:
     rubbish = b"x" * find(world).size_bytes
     world.overwrite(THUMB, rubbish)
     there = world.output.head(THUMB)

@@ -68,7 +68,7 @@ def test_the_same_bytes_are_drawn_every_time_and_the_caller_never_loads_libvips(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "renditions.toml"]
 
 
-def test_each_file_in_the_table_exists_with_the_dimensions_it_says(shown: tuple[Path, str]) -> None:
+def test_each_file_in_the_table_exists_with_the_printed_dimensions(shown: tuple[Path, str]) -> None:
     directory, table = shown
     seen = 0
     for line in table.splitlines():
@@ -89,7 +89,7 @@ def test_each_file_in_the_table_exists_with_the_dimensions_it_says(shown: tuple[
     assert str(directory.resolve() / "processed") in table
 
 
-def test_own_photos_are_read_and_left_as_they_are(tmp_path: Path) -> None:
+def test_own_photos_are_read_and_not_changed(tmp_path: Path) -> None:
     photos = tmp_path / "my \"odd\" \\ 'photos' ü"
     draw(photos / "one.jpg")
     before = (photos / "one.jpg").stat()
@@ -120,7 +120,7 @@ def test_an_existing_inbox_is_used_unchanged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["plain", "a \"b\" 'c'", "back\\slash", "ü 猫 🏔", "{source}", "tab\there", "del\x7f"]
 )
-def test_any_folder_of_photos_is_written_so_that_toml_reads_it_back(tmp_path: Path, name: str) -> None:
+def test_the_name_of_any_photo_folder_survives_the_pipeline_file(tmp_path: Path, name: str) -> None:
     photos = tmp_path / name
     photos.mkdir()
     pipeline = prepare(tmp_path / "demo", photos)

@@ -91,7 +91,7 @@ def test_the_same_input_gives_the_same_bytes_with_bytecode_too(tmp_path: Path) -
     assert {path.name for path in tmp_path.iterdir()} == {"one.zip", "two.zip"}
 
 
-def test_a_bundle_changes_only_with_what_is_declared(
+def test_a_bundle_changes_only_if_the_declaration_changes(
     tmp_path: Path,
 ) -> None:
     """As Terraform sees it: the function is updated when, and only when, something in it changed."""
@@ -112,7 +112,7 @@ def test_a_bundle_changes_only_with_what_is_declared(
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_another_quality_is_another_bundle() -> None:
+def test_a_changed_quality_changes_the_bundle() -> None:
     one, other = (
         {file.path: file.content for file in _own_files(pipeline, PICTURES)}
         for pipeline in (preset("gallery"), with_quality(preset("gallery"), 71))
@@ -199,7 +199,7 @@ def test_only_run_time_files_of_a_wheel_are_bundled(tmp_path: Path) -> None:
     assert {file.part for file in files} == {"thing 1.2"}
 
 
-def test_a_library_that_is_not_installed_here_is_named() -> None:
+def test_the_error_names_a_library_that_is_not_installed() -> None:
     with pytest.raises(UsageError, match=r"The pipeline needs no-such-library, which isn't installed here"):
         list(collect_libraries(["no-such-library"], HERE))
 

@@ -115,7 +115,7 @@ def test_deploy_shows_the_plan_applies_after_a_yes_and_says_where_to_upload(fold
 @pytest.mark.parametrize(
     ("command", "answer"), [(("deploy",), "n\n"), (("destroy",), ""), (("destroy", "--pictures"), "\n")]
 )
-def test_nothing_is_applied_without_a_yes(folder: Path, command: tuple[str, ...], answer: str) -> None:
+def test_deploy_applies_nothing_without_a_yes(folder: Path, command: tuple[str, ...], answer: str) -> None:
     (folder / "deployment" / "main.tf").write_text("# mine")
     assert run(folder, *command, answer=answer).code == 1
     assert "apply" not in [call[0] for call in calls(folder)]
@@ -132,7 +132,7 @@ def test_deploy_keeps_main_tf_and_rewrites_the_rest(folder: Path) -> None:
     assert (folder / "new" / "module" / "main.tf").read_text() == (MODULE / "main.tf").read_text()
 
 
-def test_without_a_change_nothing_is_asked_or_applied(folder: Path) -> None:
+def test_deploy_without_changes_asks_and_applies_nothing(folder: Path) -> None:
     (folder / "deployment" / "plan-code").write_text("0 ")
     program = folder / "programs" / "terraform"
     program.write_text(program.read_text().replace("or 2)", "or 0)"))

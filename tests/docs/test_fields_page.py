@@ -19,7 +19,7 @@ FAR = 40
 FIELDS = [spec.name for spec in fields(Rendition)]
 
 
-def test_every_field_has_an_example_and_the_page_is_the_one_that_they_make() -> None:
+def test_every_field_has_an_example_and_the_page_is_up_to_date() -> None:
     """Run ``make pictures`` after a field was added or its sentence changed."""
     assert list(EXAMPLES) == FIELDS
     assert (DOCUMENTS / "fields.md").read_text() == fields_page()
@@ -41,7 +41,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_the_engine_still_draws_what_the_page_shows(originals: Path, field: str) -> None:
+def test_the_engine_draws_the_pictures_of_the_page(originals: Path, field: str) -> None:
     """It compares the colours of blocks of 4 by 4 pixels, not bytes."""
     drawn = draw_example(originals, EXAMPLES[field])
     with Image.open(DOCUMENTS / "images" / "fields" / f"{field}.webp") as picture:

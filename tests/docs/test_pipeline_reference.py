@@ -87,7 +87,7 @@ def test_every_template_field_and_preset_is_documented() -> None:
 
 
 @pytest.mark.parametrize("text", [TEXT, Rendition.__doc__ or ""], ids=["the page", "the class"])
-def test_the_order_of_operations_is_documented_as_it_is_done(text: str) -> None:
+def test_the_documented_order_of_operations_is_the_real_one(text: str) -> None:
     (said,) = re.findall(r"order of\s+operations is(?: fixed[^:]*)?:(.*?)\.", text, re.DOTALL)
     without_remarks = re.sub(r"\([^)]*\)", "", said)
     assert [name.strip() for name in without_remarks.split(",")] == [each.name for each in OPERATIONS]
@@ -97,7 +97,7 @@ def test_the_first_example_is_a_whole_pipeline_file() -> None:
     assert parse(blocks("toml")[0], "renditions.toml", Path("/pictures"), {}).warnings == ()
 
 
-def test_the_error_example_says_what_the_loader_says() -> None:
+def test_the_error_example_matches_the_loaders_message() -> None:
     with pytest.raises(PipelineError) as caught:
         parse(blocks("toml")[-1], "renditions.toml", Path("/pictures"), {})
     assert str(caught.value) == blocks("")[-1].strip()

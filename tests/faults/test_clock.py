@@ -161,7 +161,7 @@ def test_a_clock_jump_between_attempts_loses_nothing(jumping: Jumping, jump: tim
     jumping.settle()
 
 
-def test_no_lease_is_longer_than_the_longest_believed_one() -> None:
+def test_no_lease_lasts_longer_than_other_workers_accept() -> None:
     world = World(replace(make_pipeline(), limits=Limits(seconds=900)))
     assert world.processor()._leases.lasts + CLOCKS_DIFFER_AT_MOST <= LONGEST_LEASE
     longer = read_preset("thumbnail") + "[limits]\nseconds = 901\n"

@@ -244,7 +244,9 @@ def test_a_worker_that_sleeps_past_its_lease_undoes_nothing(
 
 
 @each_scenario
-def test_a_picture_that_changes_at_any_step_ends_as_the_newest(scenario: Callable[[World], None]) -> None:
+def test_a_picture_that_changes_at_any_step_ends_in_its_newest_version(
+    scenario: Callable[[World], None],
+) -> None:
     for at in range(count_steps(scenario)):
         world = World()
         scenario(world)

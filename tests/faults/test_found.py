@@ -195,7 +195,7 @@ def list_keys(world: World) -> list[str]:
     return [found.key for found in world.output.list()]
 
 
-def test_an_interrupted_picture_that_is_gone_keeps_its_outputs_where_that_is_declared() -> None:
+def test_an_interrupted_picture_that_is_gone_keeps_its_outputs_if_keep_is_declared() -> None:
     """They were taken for what must be deleted, and the record for one that is decided."""
     world = make_done()
     keep_deleted(world)
@@ -319,7 +319,7 @@ def test_a_function_deployed_before_a_take_over_does_not_undo_it() -> None:
     assert claim("newer", Start(deployed_at="2026-01-02")).generation == "newer"
 
 
-def test_a_refused_key_is_no_reason_to_delete_an_output_before_its_replacement_is_recorded() -> None:
+def test_an_output_stays_until_its_replacement_is_recorded_beside_a_refused_key() -> None:
     """A folder couldn't hold both keys; but nothing is written under the refused one."""
     world = make_done()
     world.overwrite(NAME, b"not ours")

@@ -57,7 +57,7 @@ def kill_sync(root: Path, outputs: int, seconds: float) -> bool:
     return command.wait() == -signal.SIGKILL and count_outputs(root) < len(WIDTHS) * count_pictures(root)
 
 
-def test_kills_lose_nothing(tmp_path: Path) -> None:
+def test_a_sync_that_is_killed_repeatedly_loses_nothing(tmp_path: Path) -> None:
     """``sync`` is ended by SIGKILL amid 200 pictures and more, again and again; then one is let through."""
     renditions = "".join(f"[renditions.{name}]\nwidth = {width}\n" for name, width in WIDTHS.items())
     write_pipeline(tmp_path, renditions)

@@ -18,7 +18,7 @@ def test_the_promise_holds_after_every_history(first: int) -> None:
         History(number).run()
 
 
-def test_a_history_follows_from_its_number() -> None:
+def test_a_history_depends_only_on_its_number() -> None:
     once, again = History(7), History(7)
     once.run()
     again.run()

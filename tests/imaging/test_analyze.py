@@ -174,7 +174,7 @@ def test_a_perceptual_hash_equals_that_of_imagehash(seed: int) -> None:
     assert bits_apart(told, phash(picture)) <= 4
 
 
-def test_hashes_of_copies_are_near_and_of_other_pictures_far() -> None:
+def test_hashes_are_near_for_copies_and_far_for_other_pictures() -> None:
     picture = scene(400, 300)
     copies = [
         encoded(picture.resize((200, 150)), "jpeg", quality=50),
@@ -201,7 +201,7 @@ def test_sharpness_is_the_variance_of_the_laplacian(size: tuple[int, int]) -> No
     assert found_in(encoded(picture, "png")).sharpness == pytest.approx(laplacian_variance(picture), rel=0.03)
 
 
-def test_the_more_a_picture_is_blurred_the_less_it_is_sharp() -> None:
+def test_blur_lowers_the_sharpness() -> None:
     picture = scene(600, 500)
     blurred = [picture, *(picture.filter(ImageFilter.GaussianBlur(radius)) for radius in (1, 2, 4))]
     told = [found_in(encoded(each, "jpeg", quality=90)).sharpness or math.inf for each in blurred]
@@ -209,7 +209,7 @@ def test_the_more_a_picture_is_blurred_the_less_it_is_sharp() -> None:
     assert told[0] > 5 * told[-1]
 
 
-def test_sharpness_depends_neither_on_resolution_nor_on_what_is_made() -> None:
+def test_sharpness_is_independent_of_resolution_and_renditions() -> None:
     picture = scene(1280, 960).filter(ImageFilter.GaussianBlur(3))
     whole = encoded(picture, "tiff")
     half = encoded(picture.resize((640, 480)), "tiff")
@@ -249,7 +249,7 @@ def test_the_largest_share_comes_first_and_transparent_pixels_have_none() -> Non
     assert [colour.share for colour in told] == pytest.approx([0.75, 0.25], abs=0.02)
 
 
-def test_nothing_but_transparency_has_no_colour() -> None:
+def test_a_fully_transparent_picture_has_no_colours() -> None:
     item = found_in(encoded(Image.new("RGBA", (50, 50)), "png")).to_item()
     assert "colours" not in item
     assert item["transparency"] is True

@@ -89,7 +89,7 @@ def test_a_still_rendition_shows_the_first_frame(source_format: str, recipe: Ren
 
 
 @pytest.mark.parametrize("fit", ["cover", "contain", "fill", "inside", "outside"])
-def test_every_frame_is_cut_and_padded_alike(fit: Any) -> None:
+def test_every_frame_is_cropped_and_padded_in_the_same_way(fit: Any) -> None:
     recipe = Rendition(format="webp", width=60, height=60, fit=fit, animation="keep", gravity="attention")
     made = rendered(animated("webp", 0), recipe)
     frames, _, _ = frames_of(made.content)
@@ -97,7 +97,7 @@ def test_every_frame_is_cut_and_padded_alike(fit: Any) -> None:
     assert {frame.size for frame in frames} == {(made.width, made.height)}
 
 
-def test_kept_and_still_renditions_come_from_one_call() -> None:
+def test_one_call_makes_animated_and_still_renditions() -> None:
     result = render(
         animated("webp", 0),
         Accept(),
@@ -111,7 +111,7 @@ def test_kept_and_still_renditions_come_from_one_call() -> None:
     assert result.original.frames == 4
 
 
-def test_transparent_frames_stay_so() -> None:
+def test_transparent_frames_stay_transparent() -> None:
     frames = [Image.new("RGBA", (40, 30), (255, 0, 0, 0)) for _ in range(2)]
     frames[0].paste((0, 0, 255, 255), (0, 0, 20, 30))
     frames[1].paste((0, 255, 0, 255), (20, 0, 40, 30))
@@ -131,7 +131,7 @@ def test_pages_of_a_tiff_are_counted_and_the_first_is_shown() -> None:
     assert difference(opened(result.made["it"].content), FRAMES[0]) == 0
 
 
-def test_every_frame_is_turned_upright() -> None:
+def test_every_frame_is_rotated_upright() -> None:
     exif = Image.Exif()
     exif[0x112] = 6
     lying = [frame.transpose(Image.Transpose.ROTATE_90) for frame in FRAMES]

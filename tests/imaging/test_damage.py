@@ -213,7 +213,7 @@ def test_a_jpeg_cut_off_before_its_end_mark_is_rejected(kind: str, missing: int)
     assert render(FILES[kind][: -2 - missing] + b"\xff\xd9", Accept(), RECIPES).rejected
 
 
-def test_a_jpeg_that_misses_what_is_between_two_restarts_is_rejected() -> None:
+def test_a_jpeg_without_the_data_between_two_restarts_is_rejected() -> None:
     whole = encoded(photo(), "jpeg", quality=90, restart_marker_blocks=4)
     first, second = whole.index(b"\xff\xd0"), whole.index(b"\xff\xd1")
     for damaged in (whole[:first] + whole[first + 2 :], whole[:first] + whole[second:]):

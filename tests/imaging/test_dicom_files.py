@@ -41,7 +41,7 @@ EVERYTHING = Analyze(
     Rendition(format="avif", metadata="all"),
     Rendition(format="pdf", metadata="all"),
 ])  # fmt: skip
-def test_no_output_has_anything_of_the_patient(
+def test_no_output_contains_patient_data(
     recipe: Rendition, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Neither in a rendition nor in the record, the log or the output."""
@@ -171,7 +171,7 @@ def test_endless_nesting_is_rejected() -> None:
     assert "found damaged data (RecursionError)" in refusal(content[:at] + deep + content[at:])
 
 
-def test_without_pydicom_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_pydicom_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydicom", None)
     module.library.cache_clear()
     with pytest.raises(Failed, match=r"renditions\[dicom\]"):

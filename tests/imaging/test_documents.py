@@ -121,7 +121,7 @@ def test_pictures_and_animations_have_one_page() -> None:
     assert render(animated, Accept(), {"it": Rendition(pages="2")}).errors
 
 
-def test_more_pages_than_allowed_are_rejected_and_only_chosen_ones_count() -> None:
+def test_too_many_pages_are_rejected_and_only_chosen_pages_count() -> None:
     source = tiff([photo(9, 6)] * 51)
     every = {"it": Rendition(format="pdf", pages="all")}
     assert str(render(source, Accept(), every).rejected) == "expected at most 50 pages, found 51"
@@ -141,7 +141,7 @@ def test_the_pixels_of_all_chosen_pages_count() -> None:
     )
 
 
-def test_more_frames_than_allowed_are_rejected_where_they_are_kept() -> None:
+def test_too_many_frames_are_rejected_if_they_are_kept() -> None:
     source = encoded(PAGES[0], "webp", save_all=True, append_images=PAGES[1:])
     keep = {"it": Rendition(format="webp", animation="keep")}
     refused = render(source, Accept(), keep, limits=Limits(frames=3)).rejected
@@ -150,7 +150,7 @@ def test_more_frames_than_allowed_are_rejected_where_they_are_kept() -> None:
     assert render(source, Accept(), {"it": Rendition()}, limits=Limits(frames=1)).rejected is None
 
 
-def test_a_document_that_ends_in_a_later_page_is_rejected() -> None:
+def test_a_document_truncated_in_a_later_page_is_rejected() -> None:
     source = tiff(PAGES)
     assert render(source[:-40], Accept(), {"it": Rendition(format="pdf", pages="all")}).rejected
 
@@ -207,7 +207,7 @@ LANDSCAPE = "/MediaBox [0 0 200 100]"
         (Rendition(format="png", width=300, height=300, fit="fill"), (300, 300)),
     ],
 )
-def test_a_pdfs_page_is_drawn_as_large_as_it_is_needed(recipe: Rendition, size: tuple[int, int]) -> None:
+def test_a_pdf_page_is_drawn_in_the_needed_size(recipe: Rendition, size: tuple[int, int]) -> None:
     made = opened(rendered(pdf(LANDSCAPE), recipe, PDF).content)
     assert made.size == size
     assert difference(made, corner(*size)) < 0.5
@@ -233,7 +233,7 @@ def test_auto_makes_a_jpeg_of_a_pdf_and_records_points() -> None:
         ("/MediaBox [0 0 0.5 3]", (1, 3)),
     ],
 )
-def test_a_page_is_as_large_as_it_is_displayed(page: str, size: tuple[int, int]) -> None:
+def test_a_page_has_its_displayed_size(page: str, size: tuple[int, int]) -> None:
     result = render(pdf(page), PDF, {"it": Rendition(format="png")})
     assert (result.original.width, result.original.height) == size
     assert opened(result.made["it"].content).size == size
@@ -261,7 +261,7 @@ def test_form_fields_and_annotations_are_drawn() -> None:
     assert made.getpixel((175, 25)) == (0, 0, 255)
 
 
-def test_of_a_huge_document_the_first_page_is_drawn_but_not_all() -> None:
+def test_the_first_page_of_a_huge_document_is_drawn_but_not_all_pages() -> None:
     source = pdf(LANDSCAPE, kids="4 0 R " * 100_000, count=100_000)
     recipes = {"cover": Rendition(format="png")}
     assert render(source, PDF, recipes).original.frames == 100_000

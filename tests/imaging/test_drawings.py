@@ -61,7 +61,7 @@ def refusal(content: bytes) -> str:
         (Rendition(format="webp", lossless=True, width=1000), (1000, 750)),
     ],
 )
-def test_a_drawing_is_drawn_as_large_as_it_is_needed(recipe: Rendition, size: tuple[int, int]) -> None:
+def test_a_drawing_is_drawn_in_the_needed_size(recipe: Rendition, size: tuple[int, int]) -> None:
     """Sharp at any size: it is never drawn small and enlarged."""
     made = shown(svg(CROSS), recipe)
     assert made.size == size
@@ -109,7 +109,7 @@ def test_a_drawing_can_have_a_background_and_a_rotation() -> None:
     assert flat.getpixel((70, 10))[1] > 250  # type: ignore[index]
 
 
-def test_pixels_count_as_they_are_drawn() -> None:
+def test_the_pixel_limit_applies_to_the_drawn_size() -> None:
     accept = Accept(formats=("svg",), max_pixels=120_000)
     assert render(svg(CROSS), accept, {"it": Rendition(width=400)}).rejected is None
     assert str(render(svg(CROSS), accept, {"it": Rendition(width=404)}).rejected) == (
@@ -242,7 +242,7 @@ def test_librsvg_itself_loads_no_external_reference(listener: tuple[str, list[st
     assert asked == []
 
 
-def test_a_drawing_is_accepted_only_when_asked_for() -> None:
+def test_a_drawing_is_accepted_only_if_svg_is_declared() -> None:
     result = render(svg(CROSS), Accept(), {"it": PNG})
     assert str(result.rejected) == f"expected {', '.join(DEFAULT_SOURCES)}, found svg"
 

@@ -102,7 +102,7 @@ def test_adjustments_follow_their_formulas_and_keep_alpha(mode: str) -> None:
             assert difference(made.getchannel("A"), source.getchannel("A"), "L") == 0
 
 
-def test_adjustments_come_in_their_fixed_order() -> None:
+def test_adjustments_are_applied_in_their_fixed_order() -> None:
     recipe = Rendition(grayscale=True, sepia=True, negate=True, format="png")
     grey = np.repeat((pixels(photo(50, 40)) @ [0.2126, 0.7152, 0.0722])[..., None], 3, axis=2)
     wanted = 255 - np.clip(grey @ SEPIA.T, 0, 255)

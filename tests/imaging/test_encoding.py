@@ -44,7 +44,7 @@ def test_metadata_is_removed_by_default(output_format: Any) -> None:
 
 
 @pytest.mark.parametrize("output_format", EXIF_FORMATS)
-def test_copyright_keeps_the_rights_and_never_the_place(output_format: Any) -> None:
+def test_copyright_keeps_the_rights_and_never_the_position(output_format: Any) -> None:
     picture = opened(rendered(told(), Rendition(format=output_format, metadata="copyright")).content)
     exif = picture.getexif()
     assert (exif[0x8298], exif[0x013B]) == ("me (c) 2020", "Ann")
@@ -86,7 +86,7 @@ def test_chroma_is_stored_as_declared(chroma: Any, factor: int) -> None:
     assert picture.layer[0][1:3] == (factor, factor)
 
 
-def test_avif_holds_444() -> None:
+def test_avif_can_store_chroma_4_4_4() -> None:
     small, large = (
         rendered(encoded(photo(), "png"), Rendition(format="avif", quality=60, chroma=chroma)).content
         for chroma in ("420", "444")
@@ -103,7 +103,7 @@ def test_a_palette_has_no_more_colours_than_declared(colours: int, most: int) ->
     assert len(picture.getcolors(256) or []) <= most <= colours
 
 
-def test_a_data_uri_is_the_file() -> None:
+def test_a_data_uri_contains_the_file() -> None:
     made = rendered(told(), Rendition(format="base64", data_uri=True)).content
     assert made == b"data:image/jpeg;base64," + base64.b64encode(told())
 

@@ -112,7 +112,7 @@ def test_only_a_valid_time_is_recorded(moment: str, offset: str | None, taken: s
         ("\u202eevil", "evil"),
     ],
 )
-def test_a_text_is_cleaned_and_bounded(raw: str, text: str | None) -> None:
+def test_an_exif_text_is_cleaned_and_shortened(raw: str, text: str | None) -> None:
     made = raw.encode()
     entry = struct.pack("<HHII", 0x010F, 2, len(made), 26)
     tiff = b"II*\0\10\0\0\0" + b"\1\0" + entry + bytes(4) + made.ljust(5)
@@ -139,7 +139,7 @@ def test_invalid_numbers_are_left_out() -> None:
     assert find_exif(read_tags(block(shot=shot))) == Exif(focal_length_mm=35.0)
 
 
-def test_exif_directories_that_point_at_themselves_end() -> None:
+def test_reading_ends_if_exif_directories_point_at_themselves() -> None:
     pointers = [struct.pack("<HHII", tag, 4, 1, 8) for tag in (0x8769, 0x8825)]
     tiff = b"II*\0\10\0\0\0" + b"\2\0" + b"".join(pointers) + bytes(4)
     assert find_exif(read_tags(tiff)) is None

@@ -137,7 +137,7 @@ def test_interlaced_png_is_read() -> None:
     )
 
 
-def test_pdf_is_one_page_of_the_picture() -> None:
+def test_a_pdf_has_one_page_with_the_picture() -> None:
     """One point for each pixel, and PDFium draws what went in."""
     made = rendered(encoded(photo(), "png"), Rendition(format="pdf", width=160, quality=95))
     assert (made.format, made.width, made.height) == ("pdf", 160, 120)
@@ -149,7 +149,7 @@ def test_pdf_is_one_page_of_the_picture() -> None:
     assert difference(page, photo().resize((160, 120), Image.Resampling.LANCZOS)) < 3
 
 
-def test_a_side_that_the_format_cant_hold_is_that_renditions_error() -> None:
+def test_a_side_too_long_for_the_format_fails_only_its_rendition() -> None:
     """The others are made all the same."""
     source = encoded(Image.new("L", (17_000, 2)), "png")
     result = render(
@@ -166,7 +166,7 @@ def test_a_side_that_the_format_cant_hold_is_that_renditions_error() -> None:
 @pytest.mark.parametrize(
     "output_format", [name for name, facts in OUTPUT_FORMATS.items() if facts.max_side < 65_535]
 )
-def test_the_longest_side_that_is_declared_can_be_made(output_format: Any) -> None:
+def test_the_longest_allowed_side_can_be_made(output_format: Any) -> None:
     longest = OUTPUT_FORMATS[output_format].max_side
     made = rendered(encoded(Image.new("L", (longest, 1), 200), "png"), Rendition(format=output_format))
     assert (made.width, made.height) == (longest, 1)

@@ -204,7 +204,7 @@ def test_unlisted_loaders_are_blocked(tmp_path: Path) -> None:
             getattr(vips.Image, name)(str(file), *arguments)
 
 
-def test_libvips_guesses_no_format() -> None:
+def test_libvips_does_not_guess_formats() -> None:
     """Its own sniffing reaches no loader that is off the list, by content or by name."""
     with pytest.raises(vips.Error):
         vips.Image.new_from_buffer(b"P5 2 2 255 0000", "")

@@ -49,7 +49,7 @@ def test_decoders_that_hold_the_whole_picture_need_memory_for_it(source_format: 
     assert render(source, Accept(), {"thumb": Rendition(width=1)}, limits=Limits(memory=90_000)).made
 
 
-def test_frames_count_where_they_are_kept() -> None:
+def test_all_frames_count_for_memory_if_they_are_kept() -> None:
     frames = [photo(100, 80).rotate(angle) for angle in (0, 90, 180)]
     source = encoded(frames[0], "webp", save_all=True, append_images=frames[1:])
     limits = Limits(memory=70_000)

@@ -24,7 +24,7 @@ def test_a_picture_comes_out_upright(source_format: str, orientation: int) -> No
 
 
 @pytest.mark.parametrize("orientation", STORED_AS)
-def test_boxes_and_crops_are_those_of_the_upright_picture(orientation: int) -> None:
+def test_boxes_and_crops_apply_to_the_upright_picture(orientation: int) -> None:
     """North-west is red, however the camera was held."""
     source = stored(quarters(1200, 800), "jpeg", orientation)
     recipe = Rendition(width=40, height=10, fit="cover", gravity="northwest", format="png")

@@ -68,7 +68,7 @@ def test_transparency_stays_in_a_copy() -> None:
     assert np.array_equal(pixels(opened(copied(source, "png")), "RGBA"), pixels(opened(source), "RGBA"))
 
 
-def test_a_webp_without_metadata_is_copied_whole_and_one_with_is_not() -> None:
+def test_a_webp_is_copied_only_without_metadata() -> None:
     exif = Image.Exif()
     exif[0x010E] = SECRET.decode()
     plain, told = encoded(photo(), "webp", quality=20), encoded(photo(), "webp", quality=20, exif=exif)
@@ -96,7 +96,7 @@ def test_a_source_is_not_copied_if_a_change_is_declared(options: dict[str, Any])
     assert copied(source, "jpeg", **options) == rendered(source, recipe).content
 
 
-def test_a_picture_on_its_side_or_of_another_format_is_not_copied() -> None:
+def test_a_rotated_picture_and_another_format_are_not_copied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert opened(copied(encoded(photo(), "jpeg", exif=exif, quality=10), "jpeg")).size == (240, 320)
@@ -113,7 +113,7 @@ def test_a_copy_follows_the_declared_profile_policy() -> None:
     assert opened(copied(cmyk, "jpeg")).mode == "RGB"
 
 
-def test_a_smaller_rendition_stays_and_a_larger_one_too_unless_asked() -> None:
+def test_a_copy_replaces_only_a_larger_rendition_and_only_if_declared() -> None:
     source = encoded(photo(), "jpeg", quality=60)
     assert len(copied(source, "jpeg", quality=20)) < len(source)
     assert len(rendered(source, Rendition(quality=100)).content) > len(source)

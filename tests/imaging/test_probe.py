@@ -45,7 +45,7 @@ def test_each_format_is_identified_by_its_content(source_format: str) -> None:
         (b"", None),
     ],
 )
-def test_other_formats_are_named_too(content: bytes, name: str | None) -> None:
+def test_unsupported_formats_are_identified_too(content: bytes, name: str | None) -> None:
     assert sniff(content) == name
 
 
@@ -126,7 +126,7 @@ def test_an_aspect_ratio_allows_rounding_to_whole_pixels(size: tuple[int, int], 
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_shape_is_that_of_the_picture_as_displayed(orientation: int) -> None:
+def test_the_aspect_ratio_is_that_of_the_displayed_picture(orientation: int) -> None:
     source = stored(photo(200, 100), "jpeg", orientation)
     assert render(source, Accept(min_aspect_ratio=2, max_aspect_ratio=2), {}).rejected is None
 
@@ -144,13 +144,13 @@ def test_animated_pictures_are_refused_where_they_are_not_accepted(source_format
     assert render(encoded(frames[0], source_format), Accept(animation=False), RECIPES).rejected is None
 
 
-def test_pages_are_no_animation() -> None:
+def test_pages_do_not_count_as_an_animation() -> None:
     pages = [photo(100, 80), photo(90, 80)]
     source = encoded(pages[0], "tiff", save_all=True, append_images=pages[1:])
     assert render(source, Accept(animation=False), RECIPES).rejected is None
 
 
-def test_limits_themselves_are_allowed() -> None:
+def test_values_at_the_limits_are_allowed() -> None:
     source = encoded(photo(), "png")
     accept = Accept(max_pixels=76_800, max_bytes=len(source), min_width=320, min_height=240)
     assert render(source, accept, RECIPES).rejected is None
@@ -164,7 +164,7 @@ def test_a_decompression_bomb_is_rejected_by_its_header() -> None:
     assert result.original == Original(len(bomb), "png", 50_000, 50_000, 1)
 
 
-def test_frames_count_only_where_they_are_kept() -> None:
+def test_frames_count_as_pixels_only_if_they_are_kept() -> None:
     frames = [photo(100, 80).rotate(angle) for angle in (0, 90, 180)]
     source = encoded(frames[0], "webp", save_all=True, append_images=frames[1:])
     accept = Accept(max_pixels=8_000)
@@ -178,7 +178,7 @@ def test_frames_count_only_where_they_are_kept() -> None:
     assert into_jpeg.rejected is None
 
 
-def test_rules_hold_for_the_picture_as_displayed() -> None:
+def test_rules_apply_to_the_displayed_picture() -> None:
     """A picture stored lying on its side is as wide as it is shown."""
     exif = Image.Exif()
     exif[0x112] = 6
@@ -211,7 +211,7 @@ assert not {"pyvips", "img2pdf", "PIL"} & set(sys.modules)
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_libvips_reaches_no_loader_but_ours() -> None:
+def test_libvips_uses_only_the_allowed_loaders() -> None:
     """Blocked in libvips itself: not by name, not by its own sniffing."""
     program = """
 import pyvips

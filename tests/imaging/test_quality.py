@@ -57,7 +57,7 @@ def test_the_score_falls_as_noise_and_blur_grow() -> None:
         assert scores == sorted(scores, reverse=True)
 
 
-def test_noise_shows_less_where_there_is_texture() -> None:
+def test_noise_lowers_the_score_less_in_textured_areas() -> None:
     like = Likeness(loaded(textured()))
     assert like.score(noisy(8, slice(160, None))) > like.score(noisy(8, slice(0, 160)))
 
@@ -83,7 +83,7 @@ def test_any_size_has_a_score(size: tuple[int, int], mode: str) -> None:
     usual=st.sampled_from([60, 80, 82]),
 )
 @example(slope=0.015, strength=19.0, target=50.0, usual=80)
-def test_the_search_holds_the_target_in_few_trials(
+def test_the_search_reaches_its_target_in_few_trials(
     slope: float, strength: float, target: float, usual: int
 ) -> None:
     """On an encoder whose error falls by a steady part with each step of quality."""

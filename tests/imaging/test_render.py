@@ -67,7 +67,7 @@ def test_each_fit_shows_what_pillow_shows() -> None:
         assert difference(made, picture) < 0.7, fit
 
 
-def test_enlarging_is_done_only_when_asked() -> None:
+def test_a_picture_is_enlarged_only_if_declared() -> None:
     source = encoded(photo(40, 30), "png")
     assert shown(source, Rendition(width=80, format="png")).size == (40, 30)
     larger = shown(source, Rendition(width=80, format="png", enlarge=True))
@@ -100,7 +100,7 @@ def test_smart_gravity_finds_the_detail(gravity: Any, mode: str) -> None:
     ],
 )
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_transparency_lies_on_the_background_where_the_format_has_none(
+def test_transparency_is_flattened_onto_the_background_if_the_format_has_none(
     background: str, ground: tuple[int, int, int], mode: str
 ) -> None:
     """JPEG has none: half transparent grey is mixed with the colour, itself on white if it is translucent."""
@@ -111,7 +111,7 @@ def test_transparency_lies_on_the_background_where_the_format_has_none(
     assert np.abs(made[16, 29] - (np.array(ground) * 127 + 100 * 128) / 255).max() <= 4
 
 
-def test_transparency_is_kept_where_the_format_has_it() -> None:
+def test_transparency_is_kept_if_the_format_supports_it() -> None:
     source = photo(120, 80).convert("RGBA")
     source.putalpha(Image.linear_gradient("L").resize((120, 80)))
     for output_format in ("png", "webp", "avif", "tiff"):
@@ -169,7 +169,7 @@ def test_the_cascade_is_as_good_as_resizing_each(source_format: str, widths: tup
         assert difference(picture, whole.resize(picture.size, Lanczos)) < tolerance, name
 
 
-def test_crops_of_one_picture_share_its_levels_and_not_their_cuts() -> None:
+def test_crops_of_one_picture_share_levels_without_mixing_up_their_regions() -> None:
     source = encoded(photo(1600, 900), "jpeg", quality=97)
     whole = opened(source)
     recipes = {
@@ -191,7 +191,7 @@ def test_crops_of_one_picture_share_its_levels_and_not_their_cuts() -> None:
         assert difference(made[name], picture) < 1.2, name
 
 
-def test_base64_is_the_files_own_bytes() -> None:
+def test_base64_contains_the_files_own_bytes() -> None:
     source = encoded(photo(), "webp")
     result = render(source, Accept(), {"text": Rendition(format="base64"), "thumb": Rendition(width=9)})
     assert result.made["text"].content == base64.b64encode(source)

@@ -100,7 +100,7 @@ def test_a_small_region_of_a_large_picture_is_not_taken_from_a_small_copy() -> N
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("trim", [None, 0])
-def test_a_region_is_one_of_the_upright_picture(orientation: int, trim: int | None) -> None:
+def test_a_region_is_measured_on_the_upright_picture(orientation: int, trim: int | None) -> None:
     methods: dict[int, Image.Transpose] = {
         2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
         4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
@@ -116,7 +116,7 @@ def test_a_region_is_one_of_the_upright_picture(orientation: int, trim: int | No
     assert difference(made, upright.crop((27, 12, 63, 42))) == 0
 
 
-def test_damage_outside_of_the_region_is_damage() -> None:
+def test_damage_outside_the_region_rejects_the_picture() -> None:
     recipe = Rendition(crop=Region(width=20, height=20), width=10)
     for file_format in ("jpeg", "png", "tiff"):
         content = bytearray(encoded(noisy(400, 400), file_format, compression="tiff_lzw"))
@@ -125,7 +125,7 @@ def test_damage_outside_of_the_region_is_damage() -> None:
         assert render(bytes(content), Accept(), {"it": recipe}).rejected, file_format
 
 
-def test_every_frame_of_an_animation_is_cropped_and_trimmed_alike() -> None:
+def test_every_frame_of_an_animation_is_cropped_and_trimmed_in_the_same_way() -> None:
     """A spot that wanders: trimmed to all the places where it has been."""
     frames = [Image.new("RGB", (80, 60), "navy") for _ in range(3)]
     for number, frame in enumerate(frames):
@@ -213,7 +213,7 @@ def test_the_focus_is_centered_as_far_as_possible(
 
 
 @pytest.mark.parametrize("rotate", [0, 90])
-def test_cover_cuts_around_the_focus_of_the_turned_picture(rotate: Any) -> None:
+def test_cover_crops_around_the_focus_of_the_rotated_picture(rotate: Any) -> None:
     turned = photo(300, 300).crop((0, 0, 300, 100)).rotate(-rotate, expand=True)
     recipe = Rendition(width=50, height=50, fit="cover", rotate=rotate, focus=Focus(x=30, y=80), format="png")
     made = shown(encoded(photo(300, 300).crop((0, 0, 300, 100)), "png"), recipe)
@@ -282,7 +282,7 @@ def test_corners_are_as_transparent_as_each_pixel_lies_outside(size: tuple[int, 
     assert difference(made, photo(*size)) == 0
 
 
-def test_outside_of_the_corners_is_the_background_where_there_is_no_transparency() -> None:
+def test_corners_show_the_background_if_the_format_has_no_transparency() -> None:
     made = shown(encoded(photo(), "png"), Rendition(corners=40, background="#102030", quality=95))
     assert np.abs(np.array(made.getpixel((1, 1))) - [16, 32, 48]).max() < 6
     assert difference(made.crop((40, 40, 280, 200)), photo().crop((40, 40, 280, 200))) < 3
@@ -325,7 +325,7 @@ def test_padding_lays_the_picture_on_its_background(mode: str, background: str) 
     assert difference(made.getchannel("A"), wanted.getchannel("A"), "L") <= 1
 
 
-def test_padding_that_the_format_cannot_hold_is_an_error_of_that_rendition() -> None:
+def test_padding_too_large_for_the_format_fails_only_its_rendition() -> None:
     recipe = Rendition(padding=9000, format="webp")
     assert "at most 16,383" in str(render(encoded(photo(), "png"), Accept(), {"it": recipe}).errors["it"])
 
@@ -337,7 +337,7 @@ SQUARE = (
 DRAWINGS = Accept(formats=("svg", "pdf", "tiff"), max_pixels=1_000_000)
 
 
-def test_a_part_of_a_drawing_is_drawn_as_large_as_it_is_needed() -> None:
+def test_a_part_of_a_drawing_is_drawn_in_the_needed_size() -> None:
     """And what lies beside it counts: it is drawn too."""
     quarter = Region(left=50, top=0, width=50, height=50)
     made = rendered(SQUARE, Rendition(crop=quarter, width=400, format="png"), DRAWINGS)

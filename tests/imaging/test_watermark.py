@@ -59,7 +59,9 @@ def changed(before: Image.Image, after: Image.Image) -> tuple[int, int, int, int
 
 
 @pytest.mark.parametrize(("gravity", "left", "top"), GRAVITIES)
-def test_a_mark_is_where_its_gravity_says_and_nothing_else_moves(gravity: str, left: int, top: int) -> None:
+def test_a_watermark_is_where_its_gravity_says_and_changes_nothing_else(
+    gravity: str, left: int, top: int
+) -> None:
     source = Image.new("RGB", (200, 100), "white")
     made = marked(source, image=logo(40, 20, 200, 0, 0), size=10.0, offset=4.0, gravity=gravity)
     assert changed(source, made) == (left, top, left + 20, top + 10)
@@ -104,7 +106,7 @@ def test_a_mark_is_drawn_after_the_colours_were_adjusted_and_the_picture_padded(
     assert made.convert("RGB").getpixel((5, 95)) == (0, 255, 0)
 
 
-def test_a_mark_on_transparency_is_there_before_it_is_flattened() -> None:
+def test_a_watermark_is_drawn_before_transparency_is_flattened() -> None:
     clear = encoded(Image.new("RGBA", (100, 100)), "png")
     recipe = Rendition(quality=100, watermark=Watermark(image=logo(10, 10, 0, 0, 0), opacity=50.0))
     assert pixels(shown(clear, recipe))[90, 90] == pytest.approx((127, 127, 127), abs=3)
@@ -146,7 +148,7 @@ def test_a_text_fits_into_a_picture_of_20_pixels_and_less() -> None:
         assert changed(photo(*size), marked(photo(*size), text="© Ann Example", size=100.0))
 
 
-def test_a_text_is_as_wide_as_declared_whatever_the_size_of_the_picture() -> None:
+def test_a_text_has_its_declared_width_in_a_picture_of_any_size() -> None:
     for width in (200, 900, 2000):
         source = Image.new("RGB", (width, width // 2), "#808080")
         box = changed(source, marked(source, text="© Ann Example", size=40.0, gravity="center"))
@@ -164,7 +166,7 @@ def test_a_text_can_be_read_on_light_and_dark_ground(ground: str, colour: str) -
     assert (contrast > 60).mean() > 0.1
 
 
-def test_every_frame_of_an_animation_is_marked_alike() -> None:
+def test_every_frame_of_an_animation_gets_the_same_watermark() -> None:
     frames = [Image.new("RGB", (60, 40), colour) for colour in ("#404040", "#a0a0a0", "#d0d0d0")]
     target = io.BytesIO()
     frames[0].save(target, "WEBP", save_all=True, append_images=frames[1:], duration=90, lossless=True)
@@ -271,7 +273,7 @@ def test_a_damaged_font_is_refused(cut: int) -> None:
         find_missing(default_font()[:cut], "a")
 
 
-def test_the_content_of_a_mark_is_in_the_fingerprint_and_its_name_is_not() -> None:
+def test_the_fingerprint_contains_a_watermarks_content_and_not_its_name() -> None:
     def fingerprint(name: str, content: bytes) -> str:
         return Rendition(watermark=Watermark(image=Attachment(name, content))).fingerprint()
 

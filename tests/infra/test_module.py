@@ -96,7 +96,7 @@ def test_no_upload_is_filtered_by_its_suffix() -> None:
     assert "filter_suffix" not in "".join(file.read_text() for file in MODULE.glob("*.tf"))
 
 
-def test_the_zip_s_content_decides_whether_the_function_changes() -> None:
+def test_the_function_changes_only_if_the_zip_s_content_changes() -> None:
     function = resources()["aws_lambda_function", "this"]
     assert function["source_code_hash"] == "${filebase64sha256(var.bundle)}"
     assert function["handler"] == '"lambda_function.lambda_handler"'
@@ -163,7 +163,7 @@ def test_the_readme_has_every_input_and_output() -> None:
     assert readme.partition(BEGIN)[2].partition(END)[0].strip() == describe()
 
 
-def test_every_variable_is_typed_and_described() -> None:
+def test_every_variable_has_a_type_and_a_description() -> None:
     for name, variable in read("variables.tf", "variable").items():
         assert variable["type"], name
         assert variable["description"].strip('"').endswith("."), name

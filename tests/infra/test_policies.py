@@ -305,7 +305,7 @@ def held() -> Iterator[tuple[Held, Mapping[str, str]]]:
 
 
 @needs_terraform
-def test_a_server_that_holds_s3_to_the_policy_shows_that_each_action_is_needed(
+def test_each_s3_action_of_the_policy_is_needed_on_a_server_that_enforces_it(
     runs: Mapping[str, Mapping[str, Any]], held: tuple[Held, Mapping[str, str]], tmp_path: Path
 ) -> None:
     """The whole policy lets pictures be processed, deleted and found by a tick; less doesn't."""

@@ -78,7 +78,7 @@ def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path, create: bool)
         store.put("a", b"", IfAbsent(), "image/jpeg")
 
 
-def test_a_folder_that_may_be_missing_is_made_with_the_first_object(tmp_path: Path) -> None:
+def test_a_missing_output_folder_is_created_with_the_first_object(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "a" / "b", create=True)
     assert keys(store) == []
     assert (store.head("x/y"), store.get("x")) == (None, None)
@@ -235,7 +235,7 @@ def test_the_working_folder_is_skipped_without_a_warning(
     assert caplog.records == []
 
 
-def test_no_descriptor_stays_open(root: Path, outside: Path) -> None:
+def test_a_store_leaves_no_descriptor_open(root: Path, outside: Path) -> None:
     store = FolderStore(root)
     (root / "link").symlink_to(outside)
     before = open_descriptors()
@@ -281,7 +281,7 @@ def test_deleting_again_removes_empty_folders(root: Path) -> None:
     assert names_in(root) == [".renditions"]
 
 
-def test_a_write_that_fails_leaves_what_was_there(root: Path) -> None:
+def test_a_failed_write_leaves_the_existing_object(root: Path) -> None:
     store = FolderStore(root)
     first = put(store, "a", b"first")
     with (

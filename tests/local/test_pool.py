@@ -118,7 +118,7 @@ def test_a_picture_that_never_ends_is_killed_at_the_limit(order: bytes) -> None:
         assert worker_of(run(pool, b"x")) != before
 
 
-def test_the_limit_holds_while_a_worker_does_not_read() -> None:
+def test_the_time_limit_applies_while_a_worker_does_not_read() -> None:
     """A stopped worker takes no byte of a picture that is larger than the socket's buffer."""
     with RenderPool(1, 0.5, "local.pool_jobs:act") as pool:
         os.kill(worker_of(run(pool, b"x")), signal.SIGSTOP)
@@ -191,7 +191,7 @@ def test_a_real_picture_that_takes_too_much_memory_is_rejected() -> None:
         assert (result.rejected is not None) == is_rejected
 
 
-def test_errors_of_this_package_come_back_as_themselves(pool: RenderPool) -> None:
+def test_a_worker_returns_errors_of_this_package_unchanged(pool: RenderPool) -> None:
     with pytest.raises(Undecodable, match=r"^no picture at all$"):
         run(pool, b"refuse")
     with pytest.raises(KeyTaken, match=r"belongs to 'b\.jpg'") as caught:
@@ -239,7 +239,7 @@ def test_a_worker_that_cannot_be_started_is_a_failure(monkeypatch: pytest.Monkey
         assert run(pool, b"x").made
 
 
-def test_large_pictures_and_large_results_pass(pool: RenderPool) -> None:
+def test_large_pictures_and_large_results_pass_through_the_pool(pool: RenderPool) -> None:
     content = os.urandom(1000) * 60_000
     assert run(pool, content).made["a"].content == content
     assert len(run(pool, b"enlarge 60000000").made["a"].content) == 60_000_000
@@ -262,7 +262,7 @@ def test_many_threads_share_few_workers(pool: RenderPool) -> None:
     assert (ends.count("died"), ends.count("made")) == (40, 360)
 
 
-def test_closing_lets_a_running_picture_end_and_then_the_workers(tmp_path: Path) -> None:
+def test_closing_waits_for_the_running_picture_and_ends_the_workers(tmp_path: Path) -> None:
     pool = RenderPool(2, LIMIT_SECONDS, "local.pool_jobs:act")
     worker = worker_of(run(pool, b"x"))
     with ThreadPoolExecutor(1) as thread:
@@ -350,7 +350,7 @@ def children_of(pid: int) -> set[int]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_every_process_lets_running_pictures_end(tmp_path: Path, number: int) -> None:
+def test_running_pictures_finish_after_a_signal_to_every_process(tmp_path: Path, number: int) -> None:
     """As Ctrl-C or a service manager sends it; here the parent is one that ends its work first."""
     ends = [tmp_path / f"{name}.end" for name in "abc"]
     ignore = f"import signal; signal.signal({int(number)}, signal.SIG_IGN)\n"

@@ -12,7 +12,7 @@ from renditions.errors import Failed
 from renditions.local.secret import SECRET_BYTES, keep_secret
 
 
-def test_a_secret_stays_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+def test_a_secret_is_kept_and_readable_only_by_its_owner(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     secret = keep_secret(file)
     assert len(secret) == SECRET_BYTES

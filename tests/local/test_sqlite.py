@@ -70,7 +70,7 @@ def test_writes_are_durable_when_they_return(catalog: SqliteCatalog) -> None:
     assert catalog._db.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
-def test_a_catalog_of_a_newer_version_is_left_alone(path: Path) -> None:
+def test_a_catalog_of_a_newer_version_is_left_unchanged(path: Path) -> None:
     SqliteCatalog(path).close()
     execute(path, "PRAGMA user_version = 99")
     with pytest.raises(CatalogTooNew, match=r"catalog\.db: a newer release .* version 99"):
@@ -131,7 +131,7 @@ def test_frequent_and_rare_prefixes_give_the_same_answer(
 
 
 @pytest.mark.parametrize("statement", ["CREATE TABLE theirs (x)", "PRAGMA user_version = 3"])
-def test_another_programs_database_is_left_alone(path: Path, statement: str) -> None:
+def test_another_programs_database_is_left_unchanged(path: Path, statement: str) -> None:
     execute(path, statement)
     before = path.read_bytes()
     with pytest.raises(CatalogFailed, match="another program"):
@@ -139,7 +139,7 @@ def test_another_programs_database_is_left_alone(path: Path, statement: str) -> 
     assert path.read_bytes() == before
 
 
-def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_left_unchanged(path: Path) -> None:
     path.write_text("photo.jpg done\n" * 1000)
     with pytest.raises(CatalogFailed, match=r"catalog\.db: file is not a database\. Restore .* move it"):
         SqliteCatalog(path)
@@ -186,7 +186,7 @@ def test_a_closed_catalog_fails(path: Path, use: Callable[[SqliteCatalog], objec
         use(catalog)
 
 
-def test_a_name_that_is_no_unicode_text_is_an_error(catalog: SqliteCatalog) -> None:
+def test_a_name_that_is_not_unicode_text_is_an_error(catalog: SqliteCatalog) -> None:
     with pytest.raises(CatalogFailed, match="Unicode"):
         catalog.get("\udcff.jpg")
     with pytest.raises(CatalogFailed, match="Unicode"):
@@ -196,7 +196,7 @@ def test_a_name_that_is_no_unicode_text_is_an_error(catalog: SqliteCatalog) -> N
     assert names(catalog) == []
 
 
-def test_a_reason_may_name_a_file_that_is_no_unicode_text(catalog: SqliteCatalog) -> None:
+def test_a_reason_can_name_a_file_that_is_not_unicode_text(catalog: SqliteCatalog) -> None:
     written = catalog.write(replace(make_record(), reason="no such file: '\udcff.jpg'"))
     assert catalog.get("a.jpg") == written
 
@@ -264,7 +264,7 @@ def test_a_paused_listing_holds_no_lock(catalog: SqliteCatalog, path: Path) -> N
 @pytest.mark.parametrize(
     "select", [module._OF_ANY_STATUS, module._OF_STATUS, module._OF_FEW_NAMES, module._COUNT]
 )
-def test_a_page_is_found_by_index(catalog: SqliteCatalog, select: str) -> None:
+def test_a_page_of_the_list_is_found_with_an_index(catalog: SqliteCatalog, select: str) -> None:
     values = {"status": "done", "begin": "a", "end": "b", "time": "~", "name": "", "most": 1}
     plan = [row[3] for row in catalog._db.execute(f"EXPLAIN QUERY PLAN {select}", values)]
     assert any(step.startswith("SEARCH records") for step in plan), plan

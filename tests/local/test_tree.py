@@ -60,7 +60,7 @@ REFUSED = {
 
 @each_use
 @pytest.mark.parametrize("key", REFUSED.values(), ids=REFUSED)
-def test_a_key_that_is_no_path_below_the_folder_is_refused(
+def test_a_key_that_is_not_a_path_below_the_folder_is_refused(
     root: Path, key: str, use: Callable[..., object]
 ) -> None:
     with pytest.raises(KeyRefused, match="expected"):
@@ -76,7 +76,7 @@ def test_a_name_of_255_bytes_and_hidden_files_are_keys(root: Path) -> None:
     assert len(keys(store)) == 4
 
 
-def test_a_file_where_a_folder_is_needed_fails_until_it_goes(root: Path) -> None:
+def test_a_write_fails_while_a_file_blocks_its_folder(root: Path) -> None:
     store = FolderStore(root)
     put(store, "a")
     with pytest.raises(StoreFailed, match="'a/b/c' can't be written: a part of its path"):
@@ -84,7 +84,7 @@ def test_a_file_where_a_folder_is_needed_fails_until_it_goes(root: Path) -> None
     assert keys(store) == ["a"]
 
 
-def test_a_folder_where_a_file_is_needed_fails_until_it_goes(root: Path) -> None:
+def test_a_write_fails_while_a_folder_blocks_its_file(root: Path) -> None:
     store = FolderStore(root)
     put(store, "a/b")
     with pytest.raises(StoreFailed, match="'a' can't be replaced or deleted"):
@@ -108,7 +108,7 @@ def test_names_that_are_not_utf_8_are_skipped_with_a_warning(
 # Links and other things that are no plain files
 
 
-def test_links_are_no_objects(root: Path, outside: Path) -> None:
+def test_links_are_not_objects(root: Path, outside: Path) -> None:
     (root / "file.jpg").symlink_to(outside / "secret.jpg")
     (root / "folder").symlink_to(outside)
     (root / "loop").symlink_to(root / "loop")
@@ -134,7 +134,7 @@ def test_nothing_is_written_through_or_over_a_link(root: Path, outside: Path, ke
     assert (root / key.partition("/")[0]).is_symlink()
 
 
-def test_nothing_leaves_the_folder_while_a_folder_and_a_link_change_places(root: Path, outside: Path) -> None:
+def test_no_write_leaves_the_folder_while_a_folder_and_a_link_swap_names(root: Path, outside: Path) -> None:
     store = FolderStore(root)
     stop = threading.Event()
 
@@ -160,7 +160,7 @@ def test_nothing_leaves_the_folder_while_a_folder_and_a_link_change_places(root:
     assert names_in(outside) == ["secret.jpg"]
 
 
-def test_nothing_outside_is_read_while_a_file_and_a_link_change_places(root: Path, outside: Path) -> None:
+def test_no_read_leaves_the_folder_while_a_file_and_a_link_swap_names(root: Path, outside: Path) -> None:
     store = FolderStore(root)
     put(store, "a", b"own")
     stop = threading.Event()
@@ -190,7 +190,7 @@ def test_a_working_folder_that_is_a_link_is_an_error(root: Path, outside: Path) 
     assert names_in(outside) == ["secret.jpg"]
 
 
-def test_pipes_and_sockets_are_no_objects(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipes_and_sockets_are_not_objects(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)  # a socket's path must be short
     os.mkfifo("pipe")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -223,7 +223,7 @@ def test_memory_does_not_grow_with_the_number_of_files(root: Path) -> None:
     assert peak_bytes() < few + 50_000
 
 
-def test_folders_may_be_deeper_than_files_can_be_open(root: Path) -> None:
+def test_folders_can_be_nested_deeper_than_the_limit_of_open_files(root: Path) -> None:
     store = FolderStore(root)
     deep = "/".join(["d"] * 150 + ["a"])
     with limited(resource.RLIMIT_NOFILE, open_descriptors() + 20):

@@ -49,7 +49,9 @@ def mode(folder: Path, bits: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("bits", [0o000, 0o400], ids=["closed", "names only"])
-def test_an_unreadable_folder_keeps_its_pictures_and_the_rest_goes_on(tmp_path: Path, bits: int) -> None:
+def test_sync_keeps_the_pictures_of_an_unreadable_folder_and_processes_the_rest(
+    tmp_path: Path, bits: int
+) -> None:
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 40")
     for name in ("a.jpg", "closed/b.jpg", "closed/deeper/c.jpg", "open/d.jpg"):
         draw(tmp_path / "inbox" / name)
@@ -104,7 +106,7 @@ def store(tmp_path: Path) -> FolderStore:
         ("stat", "2.jpg", "b/", ["a.jpg", "b/1.jpg", "d.jpg"]),
     ],
 )
-def test_a_disk_error_is_reported_by_the_folder_that_has_it(
+def test_a_disk_error_is_reported_with_its_folder(
     store: FolderStore,
     fail_at: Callable[[str, str], None],
     call: str,
@@ -122,7 +124,7 @@ def test_a_disk_error_is_reported_by_the_folder_that_has_it(
 
 
 @pytest.mark.parametrize(("after", "prefix"), [("b0", ""), ("", "a"), ("", "b0/"), ("d", "")])
-def test_a_part_that_is_not_listed_is_not_reported(
+def test_an_unreadable_folder_outside_the_listing_is_not_reported(
     store: FolderStore, fail_at: Callable[[str, str], None], after: str, prefix: str
 ) -> None:
     fail_at("open", "b")
@@ -130,7 +132,7 @@ def test_a_part_that_is_not_listed_is_not_reported(
 
 
 @pytest.mark.parametrize(("after", "prefix"), [("b", ""), ("b/2.jpg", ""), ("b/c/9", ""), ("", "b/c/3")])
-def test_a_part_that_is_listed_in_part_is_reported(
+def test_an_unreadable_folder_partly_inside_the_listing_is_reported(
     store: FolderStore, fail_at: Callable[[str, str], None], after: str, prefix: str
 ) -> None:
     fail_at("open", "b")

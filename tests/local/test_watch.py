@@ -76,7 +76,7 @@ def test_a_renamed_file_is_reported_under_both_names(watched: Watched) -> None:
 @pytest.mark.parametrize(
     "key", ["no suffix", ".hidden", "a.swp", "a.py~", "old/node_modules", "old/.git", "ü ' \" # ?.jpg"]
 )
-def test_no_name_is_dropped(watched: Watched, key: str) -> None:
+def test_the_watcher_reports_every_name(watched: Watched, key: str) -> None:
     (watched.root / key).touch()
     assert watched.collect(key) == {key}
     (watched.root / key).unlink()
@@ -165,9 +165,7 @@ def test_the_root_may_be_a_link(watched: Watched, tmp_path: Path) -> None:
     assert linked.collect("b.jpg") == {"b.jpg"}
 
 
-def test_another_folder_in_the_place_of_the_root_is_watched_from_then_on(
-    watched: Watched, tmp_path: Path
-) -> None:
+def test_a_folder_that_replaces_the_root_is_watched_from_then_on(watched: Watched, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     os.rename(watched.root, tmp_path / "before")  # noqa: PTH104 - one after the other, at once
     os.rename(tmp_path / "other", watched.root)  # noqa: PTH104

@@ -177,7 +177,7 @@ JSON = st.recursive(
 
 @settings(deadline=None, max_examples=50)
 @given(JSON)
-def test_decoding_any_value_reports_and_never_raises(value: Any) -> None:
+def test_decoding_any_value_never_raises(value: Any) -> None:
     for put_in in ENVELOPES:
         assert decode(put_in(value)).messages
 

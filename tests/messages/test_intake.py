@@ -66,7 +66,7 @@ def test_our_own_messages_can_carry_any_key_and_name(key: str) -> None:
 
 
 @pytest.mark.parametrize("counts", ["{}", '{"known": -1}', '{"known": "1"}', '{"known": true}', "[]", "1"])
-def test_odd_counts_are_taken_for_unknown(counts: str) -> None:
+def test_invalid_counts_are_treated_as_unknown(counts: str) -> None:
     detail = f'{{"after": "a", "counts": {counts}, "allowed": {counts}}}'
     body = f'{{"source": "renditions", "detail-type": "Reconcile", "detail": {detail}}}'
     (request,) = read([body])

@@ -105,7 +105,7 @@ def test_a_tick_continues_in_another_call_when_time_runs_out(each: int) -> None:
 
 
 @pytest.mark.parametrize("each", EACH)
-def test_a_tick_names_the_few_pictures_that_are_gone_once_everything_was_counted(each: int) -> None:
+def test_a_tick_sends_a_few_removals_after_all_pictures_are_counted(each: int) -> None:
     world = make_world()
     world.settle()
     for name in NAMES[::9]:
@@ -159,7 +159,7 @@ def test_a_tick_sends_removals_that_a_person_allowed() -> None:
     assert calls[-1].held == ()
 
 
-def test_a_tick_counts_the_calls_before() -> None:
+def test_a_tick_adds_up_the_counts_of_earlier_calls() -> None:
     """Each call sees few missing pictures; all of them together are too many."""
     world = make_world(99)
     world.settle()
@@ -170,7 +170,7 @@ def test_a_tick_counts_the_calls_before() -> None:
     assert calls[-1].held[0].why == "60 of 99 pictures are gone: more than 50, and more than 30 %"
 
 
-def test_what_goes_missing_after_the_count_waits_for_the_next_tick() -> None:
+def test_pictures_that_disappear_after_the_count_wait_for_the_next_tick() -> None:
     """The message that allows three removals may come late, or twice."""
     world = make_world()
     world.settle()
@@ -180,7 +180,7 @@ def test_what_goes_missing_after_the_count_waits_for_the_next_tick() -> None:
     assert names(pictures) == NAMES[:3]
 
 
-def test_a_continuation_without_counts_sends_what_differs_and_removes_nothing() -> None:
+def test_a_continuation_without_counts_sends_no_removals() -> None:
     """Earlier versions sent only the name to continue after."""
     world = make_world()
     world.settle()
@@ -191,7 +191,7 @@ def test_a_continuation_without_counts_sends_what_differs_and_removes_nothing() 
     assert names(run(world, 10, SyncRequest("05.jpg"))[0]) == ["late.jpg"]
 
 
-def test_a_tick_holds_outputs_back_that_would_all_have_to_be_made_again() -> None:
+def test_a_tick_holds_back_making_all_outputs_again() -> None:
     """Another output place was declared, and no person has applied that."""
     world = make_world()
     world.settle()
@@ -205,7 +205,7 @@ def test_a_tick_holds_outputs_back_that_would_all_have_to_be_made_again() -> Non
     assert names(run(world)[0]) == ["late.jpg", *NAMES], "within its limits, the guard allows it"
 
 
-def test_a_failed_send_raises_and_is_not_the_end_of_the_plan() -> None:
+def test_a_failed_send_raises_instead_of_ending_the_plan() -> None:
     def send(_: object) -> None:
         raise StoreFailed("throttled")
 

@@ -213,7 +213,7 @@ def test_a_tick_sends_one_message_for_each_differing_picture(world: World, url: 
     world.check_promise()
 
 
-def test_a_worker_takes_only_messages_that_it_processes_and_stops_when_told(world: World, url: str) -> None:
+def test_a_worker_receives_only_messages_it_can_start_and_stops_on_request(world: World, url: str) -> None:
     names = [f"{number}.jpg" for number in range(6)]
     send_pictures(url, *names)
     stop, go = threading.Event(), threading.Event()

@@ -29,7 +29,7 @@ def code_of(entry: SourceFormat | OutputFormat) -> list[str]:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{type(entry).__name__} {entry.name}")
-def test_the_code_that_an_entry_names_is_there(entry: SourceFormat | OutputFormat) -> None:
+def test_the_code_that_an_entry_names_exists(entry: SourceFormat | OutputFormat) -> None:
     assert all(callable(find_code(name)) for name in code_of(entry))
 
 
@@ -41,7 +41,7 @@ def test_each_module_in_formats_is_used_by_a_format() -> None:
     assert files - SHARED == {entry.name for entry in ENTRIES}
 
 
-def test_auto_makes_an_output_format_that_holds_pixels() -> None:
+def test_auto_chooses_an_output_format_that_holds_pixels() -> None:
     for entry in SOURCE_FORMATS.values():
         assert not OUTPUT_FORMATS[entry.auto].holds_file
 
@@ -58,13 +58,13 @@ def test_a_format_has_the_same_media_type_and_suffix_as_source_and_output() -> N
         assert OUTPUT_FORMATS[name].extension == SOURCE_FORMATS[name].suffixes[0]
 
 
-def test_quality_auto_searches_where_there_is_a_quality() -> None:
+def test_exactly_the_formats_with_a_quality_can_search_for_it() -> None:
     for entry in OUTPUT_FORMATS.values():
         assert (entry.searched is None) == (entry.quality is None)
         # A trial is decoded again to be compared.
         assert entry.searched is None or SOURCE_FORMATS[entry.searched].loader
 
 
-def test_a_copy_is_made_of_formats_that_offer_it() -> None:
+def test_exactly_the_formats_with_skip_if_larger_have_a_copier() -> None:
     for entry in OUTPUT_FORMATS.values():
         assert ("skip_if_larger" in entry.choices) == (entry.copier is not None)

@@ -93,7 +93,7 @@ def test_a_name_without_a_suffix_is_its_own_stem() -> None:
     assert pipeline.output_keys("photo", "e") == {"a": "photo.jpg"}
 
 
-def test_doubled_braces_are_braces() -> None:
+def test_doubled_braces_stand_for_single_braces() -> None:
     assert make(a=Rendition(key="{{dir}}/{name}")).output_keys("photo.jpg", "e") == {"a": "{dir}/photo.jpg"}
 
 
@@ -104,7 +104,7 @@ def test_default_keys_of_two_names_differ(one: str, two: str) -> None:
     assert (pipeline.output_keys(one, "e") == pipeline.output_keys(two, "e")) == (one == two)
 
 
-def test_every_field_but_the_key_changes_the_fingerprint() -> None:
+def test_every_field_except_the_key_changes_the_fingerprint() -> None:
     """A new field has to be added to this table, and so to the fingerprint."""
     assert OTHER.keys() == {spec.name for spec in fields(Rendition)} - set(NOT_OF_THE_BYTES)
     prints = [replace(Rendition(), **{name: value}).fingerprint() for name, value in OTHER.items()]
@@ -119,7 +119,7 @@ def test_every_field_but_the_key_changes_the_fingerprint() -> None:
     st.sampled_from(["none", "horizontal", "vertical", "both"]),
     st.none() | st.just(Region(left=20, top=40, width=50, height=50)),
 )
-def test_a_picture_s_focus_goes_with_it_when_it_is_cut_turned_and_mirrored(
+def test_the_focus_moves_with_a_picture_that_is_cropped_rotated_and_mirrored(
     point: Focus, rotate: Any, flip: Any, crop: Region | None
 ) -> None:
     """Compared with numpy, which rotates a picture of 100 by 100 points with one marked."""
@@ -139,7 +139,7 @@ def test_a_picture_s_focus_goes_with_it_when_it_is_cut_turned_and_mirrored(
     assert abs(recipe.focus.y / 100 * len(turned) - down - 0.5) <= 1.01
 
 
-def test_a_focus_makes_only_those_renditions_again_that_are_cut_around_it() -> None:
+def test_a_new_focus_remakes_only_renditions_that_are_cropped_around_it() -> None:
     pipeline = make(cut=Rendition(gravity="focus"), whole=Rendition(width=9))
     focused = Wishes(Focus(x=1, y=2))
     before, after = pipeline.fingerprints(), pipeline.fingerprints(focused)
@@ -161,7 +161,7 @@ def test_a_rendition_on_demand_is_wanted_only_for_requested_pictures() -> None:
     assert pipeline.goal_of("a.jpg", "1") != pipeline.goal_of("a.jpg", "1", asked)
 
 
-def test_the_fingerprints_of_earlier_versions_still_hold() -> None:
+def test_fingerprints_equal_those_of_earlier_versions() -> None:
     """A change here would make every user's renditions again."""
     assert Rendition().fingerprint() == "ede0de807492408040925c13"
     assert Rendition(width=200, height=200, quality=82).fingerprint() == "061ee9473776eac603b74480"

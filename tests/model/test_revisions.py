@@ -62,7 +62,7 @@ def test_revisions_are_numbered_without_a_gap_and_name_existing_formats_and_oper
     ],
     ids=str,
 )  # fmt: skip
-def test_a_recipe_depends_on_what_it_uses(
+def test_a_recipe_depends_on_the_revisions_of_its_formats_and_operations(
     recipe: Rendition, source_format: str | None, expected: list[int]
 ) -> None:
     assert numbers(recipe, source_format) == expected
@@ -85,7 +85,7 @@ def test_a_recipe_depends_on_what_it_uses(
         (Rendition(format="png", fit="contain", width=9, height=9), "orient resize pad encode"),
     ],
 )  # fmt: skip
-def test_a_recipe_uses_the_operations_that_its_fields_ask_for(recipe: Rendition, used: str) -> None:
+def test_the_fields_of_a_recipe_determine_its_operations(recipe: Rendition, used: str) -> None:
     assert [each.name for each in OPERATIONS if each.is_used(recipe)] == used.split()
 
 

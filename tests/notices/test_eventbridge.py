@@ -44,7 +44,7 @@ def test_a_bus_rule_selects_events_by_their_fields(bus: str, queue: str) -> None
     assert event["time"] == "2026-01-02T03:04:05Z"
 
 
-def test_a_missing_bus_is_named_and_not_tried_again() -> None:
+def test_a_missing_bus_is_named_and_not_retried() -> None:
     with pytest.raises(NotifyRefused, match="missing") as refusal:
         open_notifier("events:missing", Shared()).send(REJECTED)
     assert not refusal.value.retryable
@@ -68,7 +68,7 @@ def test_an_incomplete_answer_of_eventbridge_is_a_retryable_failure() -> None:
     assert type(raised.value) is NotifyFailed
 
 
-def test_held_work_is_an_event_of_its_own(bus: str, queue: str) -> None:
+def test_held_work_has_its_own_event_type(bus: str, queue: str) -> None:
     open_notifier(f"events:{bus}", Shared()).send(HELD)
     event = read_one(queue)
     assert (event["detail-type"], event["detail"]["count"]) == ("Removals held", 60)

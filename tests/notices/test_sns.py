@@ -61,7 +61,7 @@ def test_programs_get_the_record_without_internal_attributes(topic: str, queue: 
     assert not item.keys() & {"lease", "revision", "goal", "owed", "pending_keys"}
 
 
-def test_people_get_sentences() -> None:
+def test_people_receive_sentences_by_email_and_sms() -> None:
     record = replace(make_record("2026/ü.jpg", outputs=("ü.jpg/small.jpg",)), reason=None)
     request = read_request(lambda notifier: notifier.send(Notice("done", record)))
     message = json.loads(request["Message"])
@@ -71,7 +71,7 @@ def test_people_get_sentences() -> None:
     assert request["MessageAttributes"] == {"event": {"DataType": "String", "StringValue": "done"}}
 
 
-def test_people_get_a_sentence_about_held_work() -> None:
+def test_people_receive_a_sentence_about_held_work() -> None:
     request = read_request(lambda notifier: notifier.send(HELD))
     message = json.loads(request["Message"])
     assert request["Subject"] == "Renditions: removals held"
@@ -94,7 +94,7 @@ def test_a_text_message_is_cut_between_characters() -> None:
     assert text.endswith("é")
 
 
-def test_a_missing_topic_is_named_and_not_tried_again() -> None:
+def test_a_missing_topic_is_named_and_not_retried() -> None:
     with pytest.raises(NotifyRefused, match="missing") as refusal:
         open_notifier(f"sns:{ARN}", Shared()).send(REJECTED)
     assert not refusal.value.retryable

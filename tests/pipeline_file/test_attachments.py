@@ -82,7 +82,7 @@ def test_a_file_is_read_with_the_pipeline_file(tmp_path: Path) -> None:
         ('{image = "text", font = "it.ttf"}', "font", "a text with a font", "none"),
     ],
 )  # fmt: skip
-def test_a_problem_with_a_named_file_has_its_place(
+def test_a_problem_with_a_named_file_names_its_field(
     tmp_path: Path, watermark: str, place: str, expected: str, found: str
 ) -> None:
     (tmp_path / "text").write_text("no picture")

@@ -124,12 +124,12 @@ def test_a_folder_and_a_file_are_accepted_for_lambda_until_the_function_starts()
     assert places == ["source.store", "output.store", "catalog.store"]
 
 
-def test_what_a_notifier_needs_goes_into_the_bundle(desktop: Pipeline) -> None:
+def test_a_bundle_contains_the_libraries_of_its_notifiers(desktop: Pipeline) -> None:
     assert find_libraries(desktop) == ("bell",)
 
 
 @pytest.mark.parametrize("backend", [*STORES, *CATALOGS, *NOTIFIERS, QUEUE], ids=lambda backend: backend.form)
-def test_every_entry_names_a_function_that_is_there(backend: Backend) -> None:
+def test_every_entry_names_a_function_that_exists(backend: Backend) -> None:
     assert callable(resolve(backend.opener))
 
 

@@ -123,7 +123,7 @@ def test_an_invalid_aspect_ratio_is_refused(ratio: str) -> None:
     assert not schema_accepts(text)
 
 
-def test_a_shape_that_is_no_number_is_refused() -> None:
+def test_an_aspect_ratio_of_nan_is_refused() -> None:
     (problem,) = find_problems(f"{ONE}[accept]\nmin_aspect_ratio = nan")
     assert problem.found == "nan"
 
@@ -145,7 +145,7 @@ BEYOND_A_SCHEMA = {
 
 
 @pytest.mark.parametrize(("text", "place"), BEYOND_A_SCHEMA.values(), ids=BEYOND_A_SCHEMA)
-def test_the_loader_refuses_what_the_schema_can_not_express(text: str, place: str) -> None:
+def test_the_loader_refuses_mistakes_that_the_schema_can_not_express(text: str, place: str) -> None:
     assert [problem.place for problem in find_problems(text)] == [place]
     assert schema_accepts(text)
 
@@ -176,7 +176,7 @@ def test_a_circle_of_links_is_reported_or_resolved(tmp_path: Path) -> None:
     assert {problem.place for problem in find_problems(ONE, tmp_path)} <= {"", "output.store"}
 
 
-def test_an_output_in_the_source_by_environment_is_refused() -> None:
+def test_an_output_that_the_environment_puts_into_the_source_is_refused() -> None:
     (problem,) = find_problems(ONE, environ={"SOURCE_BUCKET": "same", "OUTPUT_BUCKET": "same"})
     assert "loop" in problem.expected
 

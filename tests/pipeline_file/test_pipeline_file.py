@@ -308,7 +308,7 @@ def test_loader_and_schema_refuse_invalid_files(text: str, place: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "place"), BEYOND_A_SCHEMA.values(), ids=BEYOND_A_SCHEMA)
-def test_the_loader_refuses_what_the_schema_can_not_express(text: str, place: str) -> None:
+def test_the_loader_refuses_mistakes_that_the_schema_can_not_express(text: str, place: str) -> None:
     assert place in problems(text)
     assert schema_accepts(text)
 
@@ -341,7 +341,7 @@ def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
         ("7 B", 7),
     ],
 )
-def test_sizes_are_numbers(size: str, number: int) -> None:
+def test_sizes_are_read_as_numbers(size: str, number: int) -> None:
     assert read(pipeline_text(more=f'[accept]\nmax_bytes = "{size}"')).pipeline.accept.max_bytes == number
 
 
@@ -437,7 +437,7 @@ def test_each_preset_is_valid_without_warnings(name: str) -> None:
     assert schema_accepts(read_preset(name))
 
 
-def test_the_presets_are_those_promised() -> None:
+def test_exactly_the_promised_presets_exist() -> None:
     assert preset_names() == ["base64", "gallery", "shop", "square", "thumbnail", "web"]
     with pytest.raises(UsageError, match="did you mean 'square'"):
         read_preset("sqaure")

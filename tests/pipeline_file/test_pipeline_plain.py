@@ -59,7 +59,7 @@ def test_each_preset_survives_the_bundle(name: str) -> None:
     assert from_plain(json.loads(json.dumps(to_plain(pipeline)))) == pipeline
 
 
-def test_only_what_differs_from_the_defaults_is_kept() -> None:
+def test_a_bundle_keeps_only_fields_that_differ_from_the_defaults() -> None:
     pipeline = Pipeline(
         source=Source(store="in"), output=OutputPlace(store="out"), renditions={"a": Rendition(width=200)}
     )

@@ -49,13 +49,13 @@ def test_the_aws_values_in_preset_comments_are_valid(name: str) -> None:
     assert all(notify.to.startswith("sns:arn:") for notify in pipeline.notify)
 
 
-def test_thumbnail_keeps_the_name_behind_thumb() -> None:
+def test_thumbnail_puts_the_pictures_name_after_thumb() -> None:
     assert read("thumbnail").output_keys("a/photo.jpg", "e") == {"thumb": "a/thumb_photo.jpg"}
     thumb = read("thumbnail").renditions["thumb"]
     assert (thumb.width, thumb.height, thumb.fit, thumb.format) == (200, 200, "inside", "auto")
 
 
-def test_square_is_cut_to_200_by_200() -> None:
+def test_square_is_cropped_to_200_by_200() -> None:
     (square,) = read("square").renditions.values()
     assert (square.width, square.height, square.fit) == (200, 200, "cover")
 

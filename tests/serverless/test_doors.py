@@ -155,7 +155,7 @@ def test_any_event_is_answered_or_fails_as_documented(event: Any) -> None:
 @given(st.lists(changed_events() | VALUES | st.text(), max_size=3), st.integers(0, 3))
 @example([{"source": "renditions", "detail-type": "Reconcile", "detail": {"after": "\ud800"}}], 0)
 @example(["[" * 100_000, "9" * 5_000], 1)
-def test_no_message_of_a_batch_blocks_a_valid_one(bodies: list[Any], place: int) -> None:
+def test_invalid_messages_of_a_batch_do_not_block_valid_ones(bodies: list[Any], place: int) -> None:
     """It is done and not redelivered, with any messages before and after it."""
     bodies.insert(place, notification(GOOD))
     number = str(bodies.index(notification(GOOD)))
@@ -181,7 +181,7 @@ def test_a_too_deeply_nested_event_is_reported(depth: int) -> None:
         assert door.processed == [GOOD]
 
 
-def test_a_key_that_is_no_text_is_reported_and_not_redelivered(
+def test_a_key_that_is_not_text_is_reported_and_not_redelivered(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     event = copy.deepcopy(RECORDED["eventbridge-created"])
@@ -192,7 +192,7 @@ def test_a_key_that_is_no_text_is_reported_and_not_redelivered(
     assert "expected a name of Unicode text" in caplog.text
 
 
-def test_a_folder_marker_of_the_console_is_no_picture() -> None:
+def test_a_folder_marker_of_the_console_is_not_a_picture() -> None:
     with opened(prefix="in/") as door:
         assert door.function.handle(batch(notification("in/")), Call()) == {"batchItemFailures": []}
         assert door.processed == []

@@ -241,7 +241,7 @@ def test_a_batch_job_gets_each_tasks_result(world: World, version: str) -> None:
     ]
 
 
-def test_messages_without_time_left_are_redelivered_untouched(world: World) -> None:
+def test_messages_without_time_left_are_redelivered_unprocessed(world: World) -> None:
     for name in PICTURES:
         world.upload(name, name.encode())
     left = iter([60.0, 60.0, 60.0, 0.9])
@@ -284,7 +284,7 @@ def test_one_slow_picture_is_forgotten_after_a_hundred_others() -> None:
 
 
 @pytest.mark.parametrize("name", ["schedule", "schedule-in-sqs"])
-def test_a_schedules_tick_is_a_sync(world: World, name: str) -> None:
+def test_a_schedules_tick_runs_a_sync(world: World, name: str) -> None:
     for picture in PICTURES:
         world.upload(picture, picture.encode())
     make(world).handle(load(name), Call())
@@ -325,7 +325,7 @@ def test_with_a_queue_a_tick_sends_differing_pictures_and_a_continuation(
 
 
 @pytest.mark.parametrize("has_queue", [True, False])
-def test_a_tick_that_would_remove_most_pictures_removes_none_and_is_a_metric(
+def test_a_tick_that_would_remove_most_pictures_removes_none_and_logs_a_metric(
     world: World, capsys: pytest.CaptureFixture[str], *, has_queue: bool
 ) -> None:
     bind(world.catalog, Claimant("", "in", "out", "1", Start(sets_generation=True)))
@@ -365,7 +365,7 @@ def test_a_superseded_function_leaves_its_messages_in_the_queue(
     assert (line["level"], line["message"]) == ("ERROR", "another version is in force")
 
 
-def test_a_superseded_function_refuses_what_is_in_no_queue(world: World) -> None:
+def test_a_superseded_function_refuses_events_that_are_not_from_a_queue(world: World) -> None:
     with pytest.raises(Superseded):
         make_function(world, refuse).handle(queue(put("first.jpg")), Call())
     postponed: list[str] = []
@@ -409,7 +409,7 @@ def test_the_log_has_each_picture_with_its_sizes_and_times(
     assert ended["metadata_stored"] is True
 
 
-def test_the_log_line_is_a_metric(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pictures_log_line_contains_its_metrics(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """By CloudWatch's Embedded Metric Format, every named metric and dimension is a field."""
     world.upload("first.jpg", b"123")
     make(world).handle(put("first.jpg"), Call())

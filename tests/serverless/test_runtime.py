@@ -40,7 +40,7 @@ def test_lambda_gets_answers_exceptions_and_lines_of_json(tmp_path: Path) -> Non
     assert sorted(results) == ["done", "failed", "rejected"]
 
 
-def test_a_function_that_can_not_start_says_why(tmp_path: Path) -> None:
+def test_a_function_that_can_not_start_reports_the_reason(tmp_path: Path) -> None:
     with start_function(TESTS / "serverless", "no_such_module.handler", tmp_path / "log", {}) as function:
         error = function.ended.get(timeout=60).error
     assert error["errorType"] == "Runtime.ImportModuleError"

@@ -56,7 +56,7 @@ def batch(environ: dict[str, str], *names: str) -> Any:
     return {"Records": records}
 
 
-def test_a_call_at_its_time_limit_is_ended_and_the_next_works(
+def test_a_call_ends_at_its_time_limit_and_the_next_call_works(
     program: str, tmp_path: Path, environ: dict[str, str]
 ) -> None:
     """Its picture stays begun, under a lease that expires, and its message is redelivered."""
@@ -78,7 +78,7 @@ def test_a_call_at_its_time_limit_is_ended_and_the_next_works(
     assert done.status == "done"
 
 
-def test_a_call_gives_back_messages_without_time_left(
+def test_a_call_gives_back_messages_that_it_has_no_time_for(
     program: str, tmp_path: Path, environ: dict[str, str]
 ) -> None:
     """None of the calls runs into its limit, and in the end every picture is done."""

@@ -42,7 +42,7 @@ def size_of(file: Path) -> tuple[str | None, tuple[int, int]]:
         return picture.format, picture.size
 
 
-def test_thumbnail(home: Path, tmp_path: Path) -> None:
+def test_the_thumbnail_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
     """A 1920×1080 photo becomes 200×113, under its name behind thumb_, and its record has both."""
     folder = copy_example("thumbnail", tmp_path / "thumbnail")
     ended = follow("thumbnail", home, folder)
@@ -58,13 +58,13 @@ def test_thumbnail(home: Path, tmp_path: Path) -> None:
     assert record["timestamp"] in ended.out or record["timestamp"][:10] in ended.out
 
 
-def test_square(home: Path, tmp_path: Path) -> None:
+def test_the_square_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
     folder = copy_example("square", tmp_path / "square")
     assert follow("square", home, folder).code == 0
     assert size_of(folder / "processed" / "photo.jpg" / "square.jpg") == ("JPEG", (200, 200))
 
 
-def test_base64(home: Path, tmp_path: Path) -> None:
+def test_the_base64_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
     """What is decoded is the picture; one catalog is keyed by image_id, the other by image_name."""
     folder = copy_example("base64", tmp_path / "base64")
     assert follow("base64", home, folder).code == 0
@@ -74,7 +74,7 @@ def test_base64(home: Path, tmp_path: Path) -> None:
     assert (by_name["image_name"], by_name["status"]) == ("photo.jpg", "done")
 
 
-def test_gallery(home: Path, tmp_path: Path) -> None:
+def test_the_gallery_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
     """Three sizes, a PDF smaller than the picture, and a notice of each result with its reason."""
     folder = copy_example("gallery", tmp_path / "gallery")
     ended = follow("gallery", home, folder)
@@ -93,7 +93,7 @@ def test_gallery(home: Path, tmp_path: Path) -> None:
     assert "broken.jpg is rejected: " in said
 
 
-def test_platform(home: Path, tmp_path: Path) -> None:
+def test_the_platform_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
     """A PNG becomes marked and compressed JPEGs and a WebP; small and blurred pictures are refused."""
     folder = copy_example("platform", tmp_path / "platform")
     ended = follow("platform", home, folder)
@@ -112,7 +112,7 @@ def test_platform(home: Path, tmp_path: Path) -> None:
     assert "sharpness" in ended.err
 
 
-def test_the_other_pipelines_of_the_platform(home: Path, tmp_path: Path) -> None:
+def test_the_other_platform_pipelines_give_the_promised_results(home: Path, tmp_path: Path) -> None:
     """The commands of the page, and the shop's, on one picture."""
     folder = copy_example("platform", tmp_path / "platform")
     (folder / "inbox").mkdir()

@@ -127,7 +127,9 @@ def arn_of(queue: str) -> str:
     return str(answer["Attributes"]["QueueArn"])
 
 
-def test_thumbnail(aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path) -> None:
+def test_the_thumbnail_example_gives_the_promised_results(
+    aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
+) -> None:
     """processed/thumb_photo.jpg of 200×113, its item, and the log that the page describes."""
     code = put_pipeline(EXAMPLES / "thumbnail" / "renditions.toml", engine, tmp_path / "task")
     system = run(code, runtime, tmp_path, read_module_call("thumbnail"), photographs / "photo.jpg")
@@ -145,7 +147,9 @@ def test_thumbnail(aws: None, engine: Path, runtime: Path, photographs: Path, tm
     assert ended["metadata_stored"] is True
 
 
-def test_square(aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path) -> None:
+def test_the_square_example_gives_the_promised_results(
+    aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
+) -> None:
     """The square is in the bucket that OUTPUT_BUCKET names, where the root's prefix says."""
     code = put_pipeline(EXAMPLES / "square" / "renditions.toml", engine, tmp_path / "task")
     system = run(code, runtime, tmp_path, read_module_call("square"), photographs / "photo.jpg")
@@ -154,7 +158,9 @@ def test_square(aws: None, engine: Path, runtime: Path, photographs: Path, tmp_p
 
 
 @pytest.mark.parametrize(("file", "key"), [("renditions.toml", "image_id"), ("by-name.toml", "image_name")])
-def test_base64(aws: None, runtime: Path, photographs: Path, tmp_path: Path, file: str, key: str) -> None:
+def test_the_base64_example_gives_the_promised_results(
+    aws: None, runtime: Path, photographs: Path, tmp_path: Path, file: str, key: str
+) -> None:
     """No imaging library and no compiled file in the zip; records by either key; S3 calls directly."""
     code = unpack((EXAMPLES / "base64" / file).read_text(), tmp_path)
     suffixes = {path.suffix for path in code.rglob("*") if path.is_file()}
@@ -168,7 +174,9 @@ def test_base64(aws: None, runtime: Path, photographs: Path, tmp_path: Path, fil
     assert len(read(system.environ, "photo.jpg.txt")) > (photographs / "photo.jpg").stat().st_size
 
 
-def test_gallery(aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path) -> None:
+def test_the_gallery_example_gives_the_promised_results(
+    aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
+) -> None:
     """Three sizes and a PDF, and a notice of success and of failure with the reason."""
     code = put_pipeline(EXAMPLES / "gallery" / "renditions.toml", engine, tmp_path / "task")
     pictures = photographs / "photo.jpg", photographs / "broken.jpg"
@@ -183,7 +191,9 @@ def test_gallery(aws: None, engine: Path, runtime: Path, photographs: Path, tmp_
     assert system.notices["broken.jpg"]["reason"] == system.item("broken.jpg")["reason"]
 
 
-def test_platform(aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path) -> None:
+def test_the_platform_example_gives_the_promised_results(
+    aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
+) -> None:
     """Below uploads/; rejected pictures are found by status and time with the page's own query."""
     code = put_pipeline(EXAMPLES / "platform" / "renditions.toml", engine, tmp_path / "task")
     called = read_module_call("platform")
@@ -213,7 +223,7 @@ def test_platform(aws: None, engine: Path, runtime: Path, photographs: Path, tmp
         ("medical", "scan.dcm", "preview.png", (240, 135)),
     ],
 )
-def test_the_other_pipelines_of_the_platform(
+def test_the_other_platform_pipelines_give_the_promised_results(
     aws: None,
     engine: Path,
     runtime: Path,

@@ -83,7 +83,7 @@ def test_an_upload_becomes_a_picture_with_its_renditions(world: World, client: T
     world.check_promise()
 
 
-def test_a_second_picture_of_the_name_gets_a_number_and_replaces_only_when_asked(
+def test_a_second_upload_of_a_name_gets_a_number_unless_it_asks_to_replace(
     world: World, client: TestClient
 ) -> None:
     upload(client)
@@ -193,7 +193,7 @@ def test_a_wrong_query_gets_a_reason(client: TestClient, query: str) -> None:
     assert "expected" in answer.json()["detail"]
 
 
-def test_an_unchanged_answer_is_304(client: TestClient) -> None:
+def test_an_unchanged_answer_has_status_304(client: TestClient) -> None:
     upload(client)
     for path in (
         "/pictures",
@@ -365,7 +365,7 @@ def test_an_unknown_method_gets_the_allowed_methods(client: TestClient) -> None:
         "/originals/a%00.jpg", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/nothing",
     ],
 )  # fmt: skip
-def test_missing_resources_are_answered_404(client: TestClient, path: str) -> None:
+def test_a_missing_resource_has_status_404(client: TestClient, path: str) -> None:
     upload(client)
     answer = client.get(path)
     assert answer.status_code == 404

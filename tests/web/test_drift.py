@@ -65,7 +65,7 @@ def test_processing_again_makes_a_missing_or_replaced_output_again(
 
 
 @pytest.mark.parametrize("damage", [lose, spoil])
-def test_a_declared_rendition_is_made_again_for_its_url(
+def test_a_request_for_a_lost_rendition_makes_it_again(
     world: World, client: TestClient, damage: object
 ) -> None:
     upload(client)
