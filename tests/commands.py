@@ -1,4 +1,4 @@
-"""The command line, run as a person runs it."""
+"""Helpers that run the command line like a person."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(directory: Path, *arguments: str) -> Ended:
 
 
 def write_pipeline(directory: Path, renditions: str, more: str = "") -> None:
-    """Write a pipeline file over ``inbox`` and ``processed``, and make the inbox."""
+    """Write a pipeline file with the folders ``inbox`` and ``processed``, and create the inbox."""
     (directory / "inbox").mkdir(exist_ok=True)
     (directory / "renditions.toml").write_text(
         f'[source]\nstore = "./inbox"\n[output]\nstore = "./processed"\n{renditions}\n{more}\n'
@@ -46,7 +46,7 @@ def write_pipeline(directory: Path, renditions: str, more: str = "") -> None:
 
 
 def draw(path: Path, width: int = 320, height: int = 180, seed: int = 1, **options: Any) -> None:
-    """Draw a picture of soft noise."""
+    """Write a picture of soft noise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     grain = np.random.default_rng(seed).integers(0, 256, (9, 16, 3), dtype=np.uint8)
     Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC).save(path, **options)

@@ -12,21 +12,21 @@ from hypothesis import settings
 import skips
 from contract.cloud import environment_of, run_moto
 
-# Failures are reproducible on any machine; HYPOTHESIS_PROFILE=exploring draws new examples.
+# The examples are the same on any machine. HYPOTHESIS_PROFILE=exploring draws new ones.
 settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("exploring", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let ``make test-servers`` choose the server that stands for AWS."""
+    """Add the option with which ``make test-servers`` chooses the server that stands for AWS."""
     parser.addoption("--endpoint", help="the URL of a server that stands for AWS, in place of moto's")
     parser.addoption("--emulator", help="the program that stands for Lambda, see servers/emulator.py")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail what is skipped unseen, see ``skips``."""
+    """Fail a test that is skipped without permission, see ``skips``."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and isinstance(report.longrepr, tuple):
         reason = report.longrepr[2]
@@ -38,7 +38,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def aws(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Send every AWS call of this process and its children to moto's server, or to another."""
+    """Send every AWS call of this process and its children to moto's server, or to the chosen server."""
     endpoint = request.config.getoption("--endpoint")
     server = nullcontext(environment_of(endpoint)) if endpoint else run_moto()
     with server as environment, pytest.MonkeyPatch.context() as patch:

@@ -23,9 +23,9 @@ MAX_KEY_BYTES = 1024
 
 
 class MemoryStore:
-    """A store with S3's rules: any key of 1 to 1,024 bytes, an ETag that is a hash of the content.
+    """A store with S3's rules: keys have 1 to 1,024 bytes, and an ETag is a hash of the content.
 
-    With a ``folding`` it compares keys as some folders do, and keeps the first spelling.
+    With a ``folding`` it compares keys like a folder that ignores case, and keeps the first spelling.
     """
 
     is_cheaper_to_list = False
@@ -36,11 +36,11 @@ class MemoryStore:
         self._writers: dict[str, str] = {}
         self._registered: dict[str, str] = {}
         self.headers = ""
-        """What objects are served with that are written from now on."""
+        """The ``Cache-Control`` header of objects that are written from now on."""
         self.headers_of: dict[str, str] = {}
-        """What each object is served with."""
+        """The ``Cache-Control`` header of each object."""
         self.folders: set[str] = set()
-        """The folders that are there though nothing may be in them."""
+        """The folders that exist, also empty ones."""
         self._lock = threading.Lock()
 
     def list(
@@ -175,13 +175,13 @@ class MemoryCatalog:
 
     @property
     def owners(self) -> Mapping[str, str]:
-        """Who claims each key."""
+        """The picture that claims each key."""
         return self._owners
 
     def replace_all(
         self, records: Mapping[str, Record], owners: Mapping[str, str], binding: Binding | None
     ) -> None:
-        """Put other contents in the place of all, as restoring a backup does."""
+        """Replace the whole content, like restoring a backup."""
         with self._lock:
             self._records, self._owners, self._binding = dict(records), dict(owners), binding
 
@@ -247,7 +247,7 @@ class MemoryNotifier:
 
 
 def _place(record: Record) -> Place:
-    # Python's text order is that of code points, which is that of UTF-8 bytes.
+    # Python orders texts by code points, which is the same order as that of their UTF-8 bytes.
     return record.timestamp, record.name
 
 

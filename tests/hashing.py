@@ -1,4 +1,4 @@
-"""A renderer that only hashes, and its results."""
+"""A renderer that only hashes the picture, and its results."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def expected_output(content: bytes, recipe: Rendition) -> bytes:
 
 
 def output_of(content: bytes, fingerprint: str) -> bytes:
-    """Return the same for the recipe of this fingerprint."""
+    """Return the result of :func:`hash_render` for the recipe with this fingerprint."""
     return hashlib.sha256(content + fingerprint.encode()).digest()

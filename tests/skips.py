@@ -1,7 +1,7 @@
-"""The skips that are allowed in CI, with ``CI=true`` in the environment.
+"""The skips that are allowed in CI (with ``CI=true`` in the environment).
 
-Elsewhere a test whose program isn't installed is skipped with a reason. In CI a skip among a thousand tests
-would go unseen, so any other skip fails there.
+On other machines a test is skipped with a reason if a program isn't installed. In CI people would overlook
+one skip among a thousand tests, so a skip that isn't listed here fails.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ALLOWED = (
     ("tests/local/test_vanishing.py::*", "this user can't mount here"),
     ("tests/faults/test_disk.py::*", "this user can't mount here"),  # many containers forbid it, to root too
 )
-"""Patterns of tests' names, with a part of the reason of an allowed skip."""
+"""The allowed skips: a pattern of test names, and a part of the reason."""
 
 
 def is_allowed(name: str, reason: str) -> bool:
@@ -24,5 +24,5 @@ def is_allowed(name: str, reason: str) -> bool:
 
 
 def are_enforced() -> bool:
-    """Return whether any other skip is a failure."""
+    """Return whether skips that aren't allowed fail."""
     return os.environ.get("CI") == "true"

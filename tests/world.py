@@ -1,4 +1,4 @@
-"""A small world for the core: in-memory ports, a renderer that only hashes, a clock that is set by hand.
+"""A small world for the core: in-memory ports, a renderer that only hashes, and a manual clock.
 
 Every call to a port is a *step*; a test can crash the caller at a step or let another task run there.
 """
@@ -49,7 +49,7 @@ APPLIES = Start(sets_generation=True)
 
 
 class Crash(BaseException):
-    """The process dies here: nothing may catch it."""
+    """The process dies here. No code may catch this."""
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Stepped:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method: Callable[..., Any] = getattr(self._port, name)
-        if name == "folding":  # a fact about the store, known without a call
+        if name == "folding":  # a constant, read without a call
             return method
 
         def step(*args: Any, **named: Any) -> Any:
@@ -101,15 +101,15 @@ class World:
     former: dict[str, Store] = field(default_factory=dict)
     """Output stores that were used before, by their place."""
     standing: Standing | None = None
-    """Whether the pipeline is in force; None where nothing is bound, and outputs carry no mark."""
+    """Whether the pipeline is in force; None if the catalog isn't bound, so that outputs carry no mark."""
     catalog: MemoryCatalog = field(default_factory=MemoryCatalog)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     gone: set[str] = field(default_factory=set)
     ask: Ask = ALLOWED
-    """What :meth:`plan` and :meth:`settle` ask for."""
+    """The options of :meth:`plan` and :meth:`settle`."""
     foreign: dict[str, bytes] = field(default_factory=dict)
-    """Objects in the output store that must stay as they are."""
+    """Objects in the output store that must stay unchanged."""
 
     @property
     def known(self) -> int:
@@ -117,7 +117,7 @@ class World:
         return sum(totals.pictures for totals in self.catalog.count().values())
 
     def clock(self) -> datetime:
-        """Return the time, which advances a millisecond with each call."""
+        """Return the time. It advances by a millisecond with each call."""
         self.now += timedelta(milliseconds=1)
         return self.now
 
@@ -132,7 +132,7 @@ class World:
             self.source.delete(name, IfMatch(there.etag))
 
     def bind(self, start: Start = APPLIES) -> Standing:
-        """Bind the catalog to the pipeline as it is now, and work under that from now on."""
+        """Bind the catalog to the present pipeline, and use this binding from now on."""
         pipeline = self.pipeline
         claimant = Claimant(
             "renditions.toml", pipeline.source.store, pipeline.output.store, pipeline.generation, start
@@ -141,7 +141,7 @@ class World:
         return self.standing
 
     def move_output(self, place: str) -> None:
-        """Change the output store to another one, or back to one that was used before."""
+        """Change the output store to a new one, or back to a former one."""
         self.former[self.pipeline.output.store] = self.output
         self.output = self.former.pop(place) if place in self.former else MemoryStore()
         self.use_output(store=place)
@@ -151,7 +151,7 @@ class World:
         self.pipeline = replace(self.pipeline, output=replace(self.pipeline.output, **changes))
 
     def processor(self, owner: str = "first", steps: Steps | None = None, **changes: Any) -> Processor:
-        """Return a worker; with ``steps`` each of its calls to a port counts."""
+        """Return a worker. If there are ``steps``, they count each of its calls to a port."""
         ports: dict[str, Any] = {"source": self.source, "output": self.output, "catalog": self.catalog}
         notifier: Any = self.notifier
         places: dict[str, Any] = {**self.former, self.pipeline.output.store: self.output}
@@ -173,7 +173,7 @@ class World:
         return replace(processor, **changes)
 
     def parts(self) -> Parts:
-        """Return the world's parts, as an entry point opens them."""
+        """Return the world's parts in the form that entry points use."""
         return Parts(
             self.pipeline,
             Path(),
@@ -186,7 +186,7 @@ class World:
         )
 
     def plan(self) -> list[tuple[str, str]]:
-        """Return (name, action) of everything that differs."""
+        """Return (name, action) of each picture that differs."""
         return [
             (difference.name, difference.action)
             for difference in self.differences(ask=self.ask)
@@ -202,11 +202,11 @@ class World:
 
     @property
     def guard(self) -> Guard:
-        """What holds back removals, as the pipeline declares."""
+        """The guard that the pipeline declares."""
         return Guard(self.pipeline.source.max_removals, self.source.has_folder)
 
     def run(self, process: Process | None = None, **changes: Any) -> Run:
-        """Return a run over everything."""
+        """Return a run over all pictures."""
         run = Run(
             differences=lambda: self.differences(ask=changes.get("ask", PLAIN)),
             process=process or self.processor().process,
@@ -231,7 +231,7 @@ class World:
         raise AssertionError(f"never settles: {self.plan()}")
 
     def check_promise(self) -> None:
-        """Assert that outputs and records are exactly as the pipeline declares."""
+        """Assert that outputs and records are exactly those that the pipeline declares."""
         promise.check(self.pipeline, self.source, self.output, self.catalog, self.notifier.sent, self.foreign)
 
     def content(self, key: str) -> bytes:
@@ -241,13 +241,13 @@ class World:
         return got[1]
 
     def lose_outputs(self, keys: Iterable[str] | None = None) -> None:
-        """Have an outsider delete these outputs, or all."""
+        """Delete these outputs, or all, like a program other than Renditions."""
         for found in list(self.output.list()):
             if keys is None or found.key in keys:
                 self.output.delete(found.key, IfMatch(found.etag))
 
     def overwrite(self, key: str, content: bytes) -> None:
-        """Have an outsider put an object into the output store."""
+        """Write an object to the output store, like a program other than Renditions."""
         there = self.output.head(key)
         self.output.put(key, content, IfMatch(there.etag) if there else IfAbsent(), "image/jpeg")
 

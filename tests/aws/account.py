@@ -1,4 +1,4 @@
-"""All parts of a pipeline on AWS, on moto's server."""
+"""An AWS account with all parts of a pipeline, on moto's server."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Account:
         return {key: got[1] for key, got in found.items() if got}
 
     def count_writes(self) -> Counter[str]:
-        """Return how often each output was written: its bucket keeps all versions."""
+        """Return how often each output was written, by the number of its versions."""
         pages = CLIENTS.s3.get_paginator("list_object_versions").paginate(Bucket=f"{self.table}-out")
         return Counter(version["Key"] for page in pages for version in page.get("Versions", ()))
 

@@ -1,4 +1,4 @@
-"""A local server with prepared answers, for answers that no test server gives by itself."""
+"""A local server with prepared answers, for answers that moto never gives."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Answer:
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     announced_bytes: int | None = None
-    """The length that is announced, if the connection will be cut before its end."""
+    """The announced length, if the connection will be cut before the end of the answer."""
 
 
 @contextmanager
 def answering(answers: Sequence[Answer]) -> Iterator[tuple[Clients, list[str]]]:
-    """Yield clients whose requests get these answers, the last one repeatedly, and the requests."""
+    """Yield clients whose requests get these answers, and the requests. The last answer is repeated."""
     seen: list[str] = []
     with ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(answers, seen)) as server:
         server.daemon_threads = True

@@ -27,7 +27,7 @@ class Poller:
     call: Callable[[Any], Ended]
     """Invokes the function with an event."""
     answers: list[Ended] = field(default_factory=list)
-    """What the function answered, in order."""
+    """The function's answers, in order."""
     deliveries: int = 0
     """How many messages the function got, counting each delivery."""
 
@@ -45,7 +45,7 @@ class Poller:
         return True
 
     def drain(self, limit_seconds: float = 90.0) -> None:
-        """Pass all messages to the function until none would be redelivered."""
+        """Pass all messages to the function until SQS would redeliver none."""
         deadline = time.monotonic() + limit_seconds
         while count_messages(self.url):
             self.poll()
@@ -53,7 +53,7 @@ class Poller:
 
 
 def _find_done(messages: Sequence[Received], ended: Ended) -> list[Received]:
-    """Return the messages that are done: none of them if the answer is an error or makes no sense."""
+    """Return the messages that are done: none of them if the answer is an error or invalid."""
     match ended.value:
         case {"batchItemFailures": [*failures]} if ended.error is None:
             failed = {failure.get("itemIdentifier") for failure in failures}

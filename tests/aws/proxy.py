@@ -1,4 +1,4 @@
-"""A proxy before a server: a bad network and an overloaded server."""
+"""A proxy in front of a server. It simulates a bad network and an overloaded server."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Fault = Literal["slow down", "error", "gateway", "reset", "lost", "cut", "late"]
     slow down refused with 503, as S3 does under load
     error refused with 500, without a body
     gateway    refused with 502, and a page for people
-    reset      the connection is reset before the server has seen it
-    lost       the server does it; the connection is reset before its answer
-    cut        the server does it; the connection ends in the middle of its answer
-    late       the server does it, after a while
+    reset      the connection is reset before the server gets the request
+    lost       the server executes the request; the connection is reset before the answer
+    cut        the server executes the request; the connection ends in the middle of the answer
+    late       the server executes the request after a pause
 """
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 
@@ -96,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def answer(self, status: int, headers: dict[str, str], content: bytes, *, is_cut: bool = False) -> None:
-        """Send an answer, or announce it whole and send half of it."""
+        """Send an answer, or announce its whole length and send half of it."""
         self.send_response_only(status)
         for name, value in headers.items():
             if name.lower() not in OF_A_CONNECTION:
@@ -125,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def proxied(target: str, choose: Callable[[Request], Fault | None]) -> Iterator[str]:
-    """Yield the URL of a proxy to ``target``; many threads call ``choose`` for the fate of a request."""
+    """Yield the URL of a proxy to ``target``. Many threads call ``choose``, which decides on each request."""
     with Proxy(urlsplit(target).netloc, choose) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -1,4 +1,4 @@
-"""DynamoDB's own: items, claims, limits, and the translation of its errors."""
+"""The catalog in DynamoDB beyond the contract: items, claims, limits, and the translation of errors."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def ok(**fields: Any) -> Answer:
 
 
 def refusal(code: str, **fields: Any) -> Answer:
-    """Return an answer as DynamoDB gives it."""
+    """Return an error in the form of DynamoDB's answers."""
     return Answer(400, json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"} | fields))
 
 
@@ -167,9 +167,10 @@ def test_an_invalid_name_is_refused(catalog: DynamoCatalog, name: str) -> None:
 
 
 def test_the_largest_possible_record_fits_into_an_item(catalog: DynamoCatalog) -> None:
-    """Every output's key changes, all renditions have long names, and half have an error too.
+    """The record has as many renditions and as long keys as possible.
 
-    The EXIF data, the analysis and the history are as long as they can be.
+    Every output's key changes, all renditions have long names, and half of them have an error too. The EXIF
+    data, the analysis and the history have their greatest length.
     """
     text = "é" * MAX_CHARACTERS
     analysis = Analysis(
@@ -210,7 +211,7 @@ def test_more_new_keys_than_a_transaction_holds_are_refused(catalog: DynamoCatal
 
 @pytest.fixture
 def hoarder(catalog: DynamoCatalog, monkeypatch: pytest.MonkeyPatch) -> Record:
-    """Return a record that has gathered more keys than a transaction can free, as if that were ten."""
+    """Return a record with more keys than a transaction can free, with a limit of ten in this test."""
     monkeypatch.setattr(dynamodb, "MAX_CLAIMS", 10)
     record = make_record()
     for count in (9, 18, 27):
@@ -250,7 +251,7 @@ def test_a_crash_while_freeing_many_keys_is_recovered(
     left = catalog.get("a.jpg")
     assert left
     assert left.goal == ""
-    with pytest.raises(Conflict):  # a worker that read it before would take freed keys for claimed ones
+    with pytest.raises(Conflict):  # otherwise a worker with the older record would trust freed keys
         catalog.write(hoarder)
     assert len(left.claimed_keys()) == 27 - 10
     for key in map(str, range(0, 27, 3)):
@@ -304,7 +305,9 @@ def test_a_write_of_an_outdated_record_is_a_conflict(stored: Record) -> None:
     theirs = record_to_item(replace(stored, revision=8, reason="theirs"), KEY)
     for answers in (
         [Answer(500, "{}"), refusal("ConditionalCheckFailedException", Item=theirs)],
-        [refusal("ConditionalCheckFailedException", Item=ours)],  # looks like ours, but was written only once
+        [
+            refusal("ConditionalCheckFailedException", Item=ours)
+        ],  # equals our item, but our client sent it only once
     ):
         with answering([read(stored), *answers]) as (clients, _), pytest.raises(Conflict):
             DynamoCatalog(clients.dynamodb, "table", KEY).write(stored)
@@ -312,7 +315,7 @@ def test_a_write_of_an_outdated_record_is_a_conflict(stored: Record) -> None:
 
 @pytest.fixture
 def moved(stored: Record) -> Record:
-    """Return the stored record with another key, so that a write of it is a transaction."""
+    """Return the stored record with another key, so that writing it takes a transaction."""
     return replace(stored, pending_keys=("l",))
 
 

@@ -1,4 +1,4 @@
-"""Strays, adoption and forgetting where pictures are in versioned buckets and records in a table."""
+"""Strays, adoption and forgetting with pictures in versioned buckets and records in a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Make an account whose buckets keep versions, and let the environment name it."""
+    """Create an account whose buckets keep versions, and point the environment at it."""
     made = Account(name_of(tmp_path))
     for variable, value in made.environ().items():
         monkeypatch.setenv(variable, value)

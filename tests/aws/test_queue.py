@@ -1,7 +1,7 @@
-"""From an upload to its renditions through a queue: by the built bundle, and by workers.
+"""Uploads become renditions through a queue: by the built bundle, and by workers.
 
-The bundle is in AWS's own runtime client. S3's notifications, the queue and its dead-letter queue are moto's;
-``poller`` stands for Lambda's event source mapping.
+The bundle runs in AWS's own runtime client. S3's notifications, the queue and its dead-letter queue are
+moto's; ``poller`` stands for Lambda's event source mapping.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ to = "sns:arn:aws:sns:eu-west-1:123456789012:replaced"
 """
 RENDITIONS_OF_ONE = 2
 WORKED = int(os.environ.get("QUEUE_PICTURES", "30"))
-"""How many pictures go through two workers; ``make test-queue`` has 1,000."""
+"""How many pictures two workers process; with ``make test-queue`` they are 1,000."""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def lambda_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def account(tmp_path: Path) -> Account:
-    """Make an account with the logo in it, and the same logo and pipeline in a folder."""
+    """Create an account with the logo, and a folder with the same logo and pipeline."""
     made = Account(name_of(tmp_path))
     (tmp_path / "renditions.toml").write_text(PIPELINE)
     draw(tmp_path / "inbox/.logo.png", 40, 40, seed=9)
@@ -85,7 +85,7 @@ def account(tmp_path: Path) -> Account:
 
 @contextmanager
 def running(code: Path, account: Account, runtime: Path, log: Path, **more: str) -> Iterator[Lambda]:
-    """Start the bundle's handler on the account, as ``test_deployed`` does."""
+    """Start the bundle's handler on the account, like ``test_deployed``."""
     environ = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     environ |= {"PYTHONPATH": str(runtime), "QUEUE_URL": account.pictures, **account.environ(), **more}
     with start_function(code, "lambda_function.lambda_handler", log, environ, "-S") as function:
@@ -93,7 +93,7 @@ def running(code: Path, account: Account, runtime: Path, log: Path, **more: str)
 
 
 def results(*functions: Lambda) -> Counter[tuple[str, str]]:
-    """Return how often each picture had each outcome, by the functions' logs."""
+    """Return from the functions' logs how often each picture had each outcome."""
     lines = [line for function in functions for line in function.log_lines() if "Result" in line]
     return Counter((line["key"], line["Result"]) for line in lines)
 
@@ -113,7 +113,7 @@ def read_local(folder: Path) -> dict[str, bytes]:
 def test_an_upload_gives_the_same_bytes_as_a_local_run(
     code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
 ) -> None:
-    """It leaves outputs, record and notice; deleting the picture deletes its outputs."""
+    """The upload gives outputs, a record and a notice. Deleting the picture deletes its outputs."""
     names = ["photo.jpg", "2026/ü b+c.jpg", "a/b.jpg"]
     for number, name in enumerate(names):
         draw(tmp_path / "inbox" / name, seed=number)
@@ -136,7 +136,7 @@ def test_an_upload_gives_the_same_bytes_as_a_local_run(
 def test_each_of_ten_messages_has_its_own_outcome_and_runs_once(
     code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
 ) -> None:
-    """Seven done, one rejected, one already deleted, one throttled and done the next time."""
+    """Seven pictures are done, one is rejected, one is already deleted, and one is done at its second try."""
     names = [f"{number}.jpg" for number in range(10)]
     for number, name in enumerate(names):
         draw(tmp_path / name, seed=number)
@@ -146,7 +146,7 @@ def test_each_of_ten_messages_has_its_own_outcome_and_runs_once(
     refused: list[str] = []
 
     def refuse(request: Request) -> Fault | None:
-        """Refuse a write as often as botocore sends it in one call."""
+        """Refuse all attempts that botocore makes in one call."""
         is_ours = request.method == "PUT" and f"{account.table}-out/7.jpg/" in request.path
         if not is_ours or len(refused) == 4:
             return None
@@ -174,14 +174,14 @@ def test_each_of_ten_messages_has_its_own_outcome_and_runs_once(
     assert account.count_writes() == dict.fromkeys(account.read_outputs(), 1)
     assert len(account.read_outputs()) == 8 * RENDITIONS_OF_ONE
     assert account.read_notices() == [*done.items(), ("8.jpg", "rejected")]
-    assert poller.deliveries == 12  # ten, the removal of the one that is gone, and one more try
+    assert poller.deliveries == 12  # ten messages, one about the deletion, one second try
     assert count_messages(account.dead) == 0
 
 
 def test_fifty_copies_of_an_event_process_the_picture_once(
     code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
 ) -> None:
-    """From eight threads, each with a function of its own, as Lambda scales."""
+    """Eight threads send them, each to its own function, like Lambda when it scales."""
     draw(tmp_path / "photo.jpg")
     account.upload("photo.jpg", (tmp_path / "photo.jpg").read_bytes())
     (message,) = Queue(CLIENTS.sqs, account.pictures).receive(wait_seconds=5)
@@ -218,7 +218,7 @@ def test_fifty_copies_of_an_event_process_the_picture_once(
 
 @contextmanager
 def working(folder: Path, account: Account, number: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker until the context is left; its stdout and stderr are in two files of the folder."""
+    """Run a worker during the block; its stdout and stderr go into two files of the folder."""
     with (folder / f"told{number}").open("wb") as told, (folder / f"said{number}").open("wb") as said:
         worker = subprocess.Popen(
             [RENDITIONS, "worker", "--json", "--workers", "1", "--queue", account.pictures],
@@ -232,7 +232,7 @@ def working(folder: Path, account: Account, number: int) -> Iterator[subprocess.
 
 
 def test_two_workers_lose_no_picture(account: Account, tmp_path: Path) -> None:
-    """As many as ``QUEUE_PICTURES`` says; each is made once, by one of the two."""
+    """One of the two workers makes each of the ``QUEUE_PICTURES`` pictures, exactly once."""
     names = [f"{number % 7}/{number:04}.jpg" for number in range(WORKED)]
     draw(tmp_path / "some.jpg", 64, 36)
     some = (tmp_path / "some.jpg").read_bytes()

@@ -1,4 +1,4 @@
-"""S3's own: keys, versions, encryption, headers, archives, and the translation of its errors."""
+"""The store in S3 beyond the contract: keys, versions, encryption, headers, archives, and errors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def store(bucket: str) -> S3Store:
 
 
 def xml_error(status: int, code: str, extra: str = "") -> Answer:
-    """Return an answer as S3 gives it."""
+    """Return an error in the form of S3's answers."""
     return Answer(status, f"<Error><Code>{code}</Code><Message>words</Message>{extra}</Error>")
 
 
@@ -238,7 +238,7 @@ def test_a_failed_condition_is_a_conflict(answer: Answer, condition: Any) -> Non
 
 @pytest.mark.parametrize("status", [409, 412])
 def test_a_write_just_before_a_deletion_is_kept(status: int) -> None:
-    """S3 checks the condition itself, independent of our earlier check."""
+    """S3 checks the condition itself, independently of our earlier check."""
     there = Answer(200, "", {"ETag": '"e1"'})
     with answering([there, xml_error(status, "PreconditionFailed")]) as (clients, seen):
         with pytest.raises(Conflict):

@@ -1,4 +1,4 @@
-"""A queue, read as Lambda reads it."""
+"""The queue in SQS: its messages have the form that Lambda gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole pipeline on AWS, by the command line: the same file as in a folder, and the same bytes."""
+"""The command line on AWS: a pipeline file for a folder gives the same bytes there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOUND = ["photo.jpg", "2026/ü b+c.jpg", "2026/x.png"]
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Make an account and let the environment put it in the place of the file's folders."""
+    """Create an account, and let the environment name it in place of the file's folders."""
     made = Account(name_of(tmp_path))
     for variable, value in made.environ().items():
         monkeypatch.setenv(variable, value)
@@ -31,7 +31,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Make a folder of three pictures with the thumbnail preset, synced there."""
+    """Create a folder with three pictures and the thumbnail preset, and sync it."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("SOURCE_BUCKET", "OUTPUT_BUCKET", "TABLE_NAME", "SNS_TOPIC_ARN"):
             patch.delenv(name, raising=False)

@@ -1,4 +1,4 @@
-"""A catalog that version 0.1 made, under this version: nothing is made again that no revision concerns."""
+"""This version reads a catalog of version 0.1, and remakes only outputs that a raised revision concerns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TIFF = Revision(FIRST_ENGINE + 1, "source", "tiff", "Rows are read in another or
 
 
 class Upgraded:
-    """The parts of this version over a copy of what version 0.1 left."""
+    """This version's parts on a copy of the files of version 0.1."""
 
     def __init__(self, folder: Path) -> None:
         shutil.copy(FIXTURE / "catalog.sqlite", folder)
@@ -44,17 +44,17 @@ class Upgraded:
 
     @property
     def whys(self) -> dict[str, str]:
-        """Why each picture that needs work does."""
+        """Return the reason of each picture that needs processing."""
         return {each.name: each.why for each in self.world.differences() if each.action != "keep"}
 
     def sync(self) -> None:
-        """Process every picture that needs work."""
+        """Process every picture that needs it."""
         for name in self.whys:
             self._name = name
             self.world.processor(render=self._render).process(name)
 
     def outputs(self) -> dict[str, str]:
-        """Return the ETag of each output that is there."""
+        """Return the ETag of each existing output."""
         return {found.key: found.etag for found in self.world.output.list()}
 
     def _render(
@@ -84,7 +84,7 @@ def pinned(pipeline: Pipeline) -> Pipeline:
 def test_a_catalog_of_version_0_1_needs_no_processing(
     upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without any revision; the next test raises one."""
+    """No revision is raised here; the next test raises one."""
     monkeypatch.setattr(revisions, "REVISIONS", ())
     outputs, records = upgraded.outputs(), list(upgraded.catalog.list())
     assert {record.name: record.status for record in records} == {
@@ -100,7 +100,7 @@ def test_a_catalog_of_version_0_1_needs_no_processing(
 def test_a_raised_revision_of_tiff_remakes_only_tiffs(
     upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also those that were rejected; a file that is only copied into text isn't decoded, and stays."""
+    """It also retries rejected TIFFs. It keeps a file that is only encoded as text: it isn't decoded."""
     monkeypatch.setattr(revisions, "REVISIONS", (TIFF,))
     before = upgraded.outputs()
     assert upgraded.whys.keys() == {"broken.tif", "page.tif"}

@@ -1,4 +1,4 @@
-"""The commands as a person types them: output, messages and exit codes."""
+"""The output, messages and exit codes of the commands."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_thumbnail_preset_makes_a_thumbnail_and_a_record(tmp_path: Path) -> None
 
 
 def test_plan_lists_exactly_what_sync_then_does(tmp_path: Path) -> None:
-    """New, same, changed recipe, removed rendition, deleted picture, replaced picture."""
+    """The pictures are new, unchanged, replaced and deleted; one recipe changed, and one was removed."""
     large = '[renditions.large]\nwidth = 300\nformat = "webp"\n'
     write_pipeline(tmp_path, THUMB + large)
     for name in ("one.jpg", "two.jpg"):
@@ -170,7 +170,7 @@ def test_bad_pictures_are_rejected_with_a_reason_and_block_no_other(tmp_path: Pa
 
 @pytest.mark.parametrize("template", ["{stem}.jpg", "{stem}.{ext}"])
 def test_two_pictures_never_share_an_output(tmp_path: Path, template: str) -> None:
-    """The later one is rejected, naming the earlier; under the default template all have their outputs."""
+    """The later one is rejected with the earlier one's name. The default template gives all their outputs."""
     names = ["a/photo.jpg", "b/photo.jpg", "photo.jpg", "photo.png"]
     for name in names:
         draw(tmp_path / "inbox" / name, seed=len(name))
@@ -315,7 +315,7 @@ def test_ctrl_c_stops_cleanly_and_the_next_sync_continues(folder: Path) -> None:
     while len(list((folder / "processed").glob("*.jpg"))) < 3:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    os.killpg(command.pid, signal.SIGINT)  # as a terminal does: to the whole group
+    os.killpg(command.pid, signal.SIGINT)  # like a terminal: to the whole group
     out, err = command.communicate(timeout=60)
     assert command.returncode == 130
     summary = json.loads(out)

@@ -1,4 +1,4 @@
-"""The analysis of a picture, as the command line prints it."""
+"""The lines about a picture's analysis that the command line prints."""
 
 from __future__ import annotations
 

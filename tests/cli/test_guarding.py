@@ -1,4 +1,4 @@
-"""What is held back, exit codes, and what a catalog belongs to, as a person meets them."""
+"""Held removals, exit codes and bindings on the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MANY = 24
 
 
 def fill(folder: Path, renditions: str = THUMB, more: str = "") -> None:
-    """Make a folder with 24 pictures and their renditions."""
+    """Create a folder with 24 pictures and their renditions."""
     write_pipeline(folder, renditions, more)
     for number in range(MANY):
         draw(folder / "inbox" / f"{number:02}.jpg", 64, 48, seed=number)
@@ -139,7 +139,7 @@ def test_unattended_runs_follow_the_file_in_force_and_never_set_it(tmp_path: Pat
 
 @pytest.mark.parametrize("command", ["watch", "sync"])
 def test_a_watch_with_an_old_file_stops_after_a_sync_with_a_new_one(tmp_path: Path, command: str) -> None:
-    """Two checkouts of one project share a catalog: the older one doesn't undo the newer one's work."""
+    """Two checkouts of one project share a catalog. The older one must not undo the newer one's work."""
     old, new = tmp_path / "old", tmp_path / "new"
     for folder, width in ((old, 40), (new, 50)):
         folder.mkdir()

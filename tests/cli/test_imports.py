@@ -1,4 +1,4 @@
-"""What commands import: checking a pipeline file needs no library that it only names."""
+"""The imports of commands: checking a pipeline file doesn't import the libraries that it names."""
 
 from __future__ import annotations
 

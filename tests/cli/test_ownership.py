@@ -1,4 +1,4 @@
-"""Strays, lost catalogs and forgotten pictures, as a person handles them."""
+"""The commands about strays, lost catalogs and pictures to forget."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def lose_catalog(folder: Path) -> None:
 
 
 def unmark(path: Path) -> None:
-    """Remove an output's mark, as a file system without extended attributes does."""
+    """Remove an output's mark, as if the file system had no extended attributes."""
     os.removexattr(path, "user.renditions.writer")
 
 

@@ -1,4 +1,4 @@
-"""Commands touch the pictures that they name, and no others."""
+"""Commands process the named pictures, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs are compared with what the records say: on a real folder, as a person does it."""
+"""Commands compare the outputs in a real folder with the records."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_changed_headers_are_recorded_without_rendering(folder: Path) -> None:
 
 
 def test_sync_with_a_restored_catalog_makes_newer_outputs_again(folder: Path) -> None:
-    """A catalog from a backup calls outputs done that a later run has replaced."""
+    """A restored catalog has records of outputs that a later run has replaced."""
     yesterday = outputs(folder)
     file, catalog = folder / "renditions.toml", folder / "renditions.db"
     text = file.read_text()

@@ -1,4 +1,4 @@
-"""Every implementation of ``Catalog`` that the contract suite runs on. Add a further one as an entry here."""
+"""The implementations of ``Catalog`` that the contract suite tests. Add a new one as an entry here."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def open_sqlite(folder: Path) -> AbstractContextManager[Catalog]:
 
 @contextmanager
 def open_dynamodb(folder: Path) -> Iterator[Catalog]:
-    """Open a catalog in a table that has the folder's name; make the table."""
+    """Create a table with the folder's name, and open a catalog in it."""
     table = make_table(name_of(folder), "image_id")
     with pytest.MonkeyPatch.context() as patch:  # so that few records make many pages
         patch.setattr(reading, "ROWS_OF_INDEX", 10)
@@ -51,14 +51,14 @@ CATALOGS: Mapping[str, Callable[[Path], AbstractContextManager[Catalog]]] = {
 """The functions that open an empty catalog, given an empty folder."""
 
 SHARED_CATALOGS: Mapping[str, Callable[[Path], AbstractContextManager[Catalog]]] = {"sqlite": open_sqlite}
-"""Those that another process can open too, by the same call.
+"""The functions whose catalog another process can open too, by the same call.
 
-DynamoDB knows no processes, only requests: there, races of threads show the same as races of processes.
+DynamoDB is missing here: it sees only requests, so races of threads test the same as races of processes.
 """
 
 
 def damage_sqlite(folder: Path, name: str) -> None:
-    """Cut a row short."""
+    """Shorten a row, so that it can't be read."""
     with closing(sqlite3.connect(folder / "catalog.db")) as db, db:
         db.execute("UPDATE records SET item = substr(item, 1, 20) WHERE name = ?", (name,))
 
@@ -103,7 +103,7 @@ def make_record(
 
 
 def names(catalog: Catalog) -> list[str]:
-    """Return every name in the order in which the catalog lists them."""
+    """Return all names in the order of the catalog's list."""
     return [record.name for record in catalog.list()]
 
 
@@ -113,7 +113,7 @@ def write_one(catalog: Catalog, records: Sequence[Record], number: int) -> Recor
 
 
 def write_each(folder: Path, which: str, number: int) -> list[int]:
-    """Create sixty records; return the numbers of those that no other caller had created."""
+    """Create sixty records; return the numbers of those that this caller created first."""
     with SHARED_CATALOGS[which](folder) as catalog:
         return take_rounds(
             range(60),

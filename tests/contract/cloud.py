@@ -1,8 +1,8 @@
 """moto's server, which stands for AWS in the tests, and the clients that reach it.
 
-It handles one request at a time (see ``serve_moto``), since moto's own handlers conflict where AWS's don't.
-So the races of the contract suites show that we put the right conditions into our requests, not that a
-server holds them.
+It handles one request at a time (see ``serve_moto``), because moto's handlers conflict with each other; those
+of AWS don't. So the races of the contract suites show that our requests contain the right conditions. They
+don't show that a server keeps the conditions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CLIENTS = Clients()
 
 @contextmanager
 def run_moto(way_seconds: float = 0.0, keys_of_page: int = 20) -> Iterator[dict[str, str]]:
-    """Run the server with this latency and pages of S3 listings; yield the environment that points at it."""
+    """Run the server with this latency and size of S3's pages; yield the environment that points at it."""
     script = Path(__file__).with_name("serve_moto.py")
     command = [sys.executable, "-W", "ignore", str(script), str(way_seconds)]
     pages = os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": str(keys_of_page)}
@@ -53,7 +53,7 @@ def environment_of(endpoint: str) -> dict[str, str]:
 
 
 def make_table(name: str, key_name: str) -> str:
-    """Make a catalog's table, if it isn't there, and wait until it can be used; return its name."""
+    """Create a catalog's table unless it exists, wait until it can be used, and return its name."""
     with suppress(CLIENTS.dynamodb.exceptions.ResourceInUseException):
         CLIENTS.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **table_schema(key_name))
         waiter = CLIENTS.dynamodb.get_waiter("table_exists")
@@ -62,7 +62,7 @@ def make_table(name: str, key_name: str) -> str:
 
 
 def scaled(which: str, count: int) -> int:
-    """Return how many records, objects or rounds a test has where each step is a request over HTTP."""
+    """Return a smaller number of records, objects or rounds if each step is a request over HTTP."""
     return count // 6 if which in ("s3", "dynamodb") else count
 
 

@@ -1,4 +1,4 @@
-"""Helpers for tests of folders: ways to use a store, and to inspect the disk and the process."""
+"""Helpers for tests of folders: they use a store, and inspect the disk and the process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ USES: Mapping[str, Callable[[Store, str], object]] = {
 
 @contextmanager
 def limited(which: int, most: int) -> Iterator[None]:
-    """Lower one of this process's limits for the block."""
+    """Lower one of this process's limits during the block."""
     soft, hard = resource.getrlimit(which)
     resource.setrlimit(which, (most, hard))
     try:
@@ -29,10 +29,10 @@ def limited(which: int, most: int) -> Iterator[None]:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return what is in the folder, sorted."""
+    """Return the names in the folder, sorted."""
     return sorted(path.name for path in folder.iterdir())
 
 
 def open_descriptors() -> int:
-    """Return how many descriptors this process has open."""
+    """Return the number of open descriptors of this process."""
     return len(names_in(Path("/dev/fd")))

@@ -1,4 +1,4 @@
-"""Races: the same step taken by several threads, or by several processes, at the same moment."""
+"""Races: several threads or processes take the same step at the same moment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _barrier: Barrier | None = None
 
 
 def race_threads(step: Callable[[int], object]) -> list[int]:
-    """Have eight threads take the step at once; return the numbers of those that succeeded."""
+    """Let eight threads take the step at once; return the numbers of those that succeeded."""
     barrier = threading.Barrier(THREADS)
 
     def run(number: int) -> bool:
@@ -30,7 +30,7 @@ def race_threads(step: Callable[[int], object]) -> list[int]:
 
 
 def race_processes(run: Callable[[Path, str, int], list[int]], folder: Path, which: str) -> list[int]:
-    """Have three processes run at once, each over the same rounds; return the rounds' winners together."""
+    """Let three processes take the same rounds at once; return the successful rounds of all three."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         PROCESSES, context, initializer=_set_barrier, initargs=(context.Barrier(PROCESSES),)

@@ -1,10 +1,10 @@
-"""moto's server on a free port of this machine, which it prints; one request at a time.
+"""Runs moto's server on a free port of this machine, prints the port, and handles one request at a time.
 
-The argument is the latency of each request in seconds, for any number of them.
+The argument is the latency of each request in seconds; waiting requests wait at the same time.
 
-AWS promises that each request is atomic. moto promises it only without concurrent requests: of 800
-conditional steps from several threads, it loses some. Only a request that waits for a message of a queue
-lets others pass.
+AWS promises that each request is atomic. moto promises this only without concurrent requests: of 800
+conditional steps from several threads, it loses some. The server handles other requests only while a request
+waits for a message in a queue.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ POLL_SECONDS = 0.02
 
 
 class Serialised:
-    """A WSGI application that answers one request after the other."""
+    """A WSGI application that handles one request after the other."""
 
     def __init__(self, application: Any, way_seconds: float) -> None:
         self._application = application
@@ -46,7 +46,7 @@ class Serialised:
         return self._answer(environ, start_response)
 
     def _transact(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        """Do a transaction once, and give a repeated request the same answer.
+        """Execute a transaction once, and give a repeated request the same answer.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         """
@@ -70,7 +70,7 @@ class Serialised:
             return list(self._application(environ, start_response))
 
     def _poll(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        """Poll without waiting, so that other requests have their turn in between."""
+        """Poll repeatedly without waiting, so that the server can handle other requests in between."""
         request = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
         end = time.monotonic() + request.get("WaitTimeSeconds", 0)
         content = json.dumps(request | {"WaitTimeSeconds": 0}).encode()
@@ -85,7 +85,7 @@ class Serialised:
 
 
 class AnyPath(RegexConverter):
-    """moto's routes, for keys with line breaks too."""
+    """Make moto's routes match keys with line breaks too."""
 
     def __init__(self, url_map: Any, *items: Any) -> None:
         super().__init__(url_map, *items)
@@ -111,7 +111,7 @@ def keep_policies_of_queues() -> None:
 
 
 def copy_table(table: Table, _: object) -> Table:
-    """Copy what a transaction of puts and deletes changes: moto copies a table for each of its items."""
+    """Copy only the parts that a transaction changes: moto copies the whole table for each item."""
     copied = copy.copy(table)
     copied.items = copy.copy(table.items)
     return copied

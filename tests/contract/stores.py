@@ -1,4 +1,4 @@
-"""Every implementation of ``Store`` that the contract suite runs on. Add a further one as an entry here."""
+"""The implementations of ``Store`` that the contract suite tests. Add a new one as an entry here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def open_folder(folder: Path) -> Store:
 
 
 def open_s3(folder: Path) -> Store:
-    """Open a store below a prefix of a bucket that has the folder's name; make the bucket."""
+    """Create a bucket with the folder's name, and open a store below a prefix in it."""
     bucket = name_of(folder)
     with suppress(CLIENTS.s3.exceptions.BucketAlreadyOwnedByYou):
         CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -36,16 +36,16 @@ STORES: Mapping[str, Callable[[Path], Store]] = {
 """The functions that open an empty store, given an empty folder."""
 
 SHARED_STORES: Mapping[str, Callable[[Path], Store]] = {"folder": open_folder}
-"""Those that another process can open too, by the same call.
+"""The functions whose store another process can open too, by the same call.
 
-S3 knows no processes, only requests: there, races of threads show the same as races of processes.
+S3 is missing here: it sees only requests, so races of threads test the same as races of processes.
 """
 
 
 def put(
     store: Store, key: str, content: bytes = b"content", condition: Condition | None = None
 ) -> StoredObject:
-    """Write an object; without a condition, over any existing one."""
+    """Write an object. Without a condition, replace any existing one."""
     if condition is None:
         there = store.head(key)
         condition = IfMatch(there.etag) if there else IfAbsent()
@@ -53,17 +53,17 @@ def put(
 
 
 def keys(store: Store) -> list[str]:
-    """Return every key in the order in which the store lists them."""
+    """Return all keys in the order of the store's list."""
     return [found.key for found in store.list()]
 
 
 def put_number(store: Store, key: str, condition: Condition, number: int) -> StoredObject:
-    """Write the number, and the condition so that no two rounds write the same."""
+    """Write the number and the condition, so that each round writes another content."""
     return store.put(key, f"{number} {condition}".encode(), condition, "text/plain")
 
 
 def put_each(folder: Path, which: str, number: int) -> list[int]:
-    """Create sixty objects; return the numbers of those that didn't exist."""
+    """Create sixty objects; return the numbers of those that this caller created first."""
     store = SHARED_STORES[which](folder)
     return take_rounds(
         range(60),
@@ -72,7 +72,7 @@ def put_each(folder: Path, which: str, number: int) -> list[int]:
 
 
 def count_up(folder: Path, which: str, number: int) -> list[int]:
-    """Increment the number in the object forty times, each on the condition that no other caller did."""
+    """Increment the number in the object forty times, on the condition that it hasn't changed meanwhile."""
     store = SHARED_STORES[which](folder)
 
     def step(_: int) -> None:

@@ -328,7 +328,7 @@ def test_query_lists_each_of_many_records_of_the_same_time_once(which: str, cata
 
 
 def test_query_continues_from_any_place(which: str, catalog: Catalog) -> None:
-    """Also from a place in the middle of a moment, and from one whose record is gone or never existed."""
+    """The place may lie between records of the same time, and its record need not exist."""
     for number in range(scaled(which, 60)):
         status: Status = "failed" if number % 2 else "done"
         moment = NOW + timedelta(microseconds=number // 7)
@@ -362,7 +362,7 @@ PREFIXES = ("", "a", "a/", "a%", "a_", "a*", "é", "\uffff", "🖼", "\U0010ffff
 
 
 def test_query_of_a_prefix_lists_only_records_with_that_prefix(catalog: Catalog) -> None:
-    """With any characters in it; also of one status and from a given place."""
+    """The prefix may have any characters. The query may also have a status and a place to continue from."""
     some = ("a", "a/b", "a/c", "a%b", "a_b", "A/b", "a*b", "aé", "é", "éa", "\uffffx", "🖼", "🖼\U0010ffffx")
     for number, name in enumerate((*some, "\U0010ffff", "\U0010ffffa")):
         status: Status = "failed" if number % 3 else "done"
@@ -442,7 +442,7 @@ def test_records_are_ordered_by_time_across_time_zones(catalog: Catalog) -> None
 def test_a_listing_has_each_remaining_record_once_despite_writes_and_deletions(
     which: str, catalog: Catalog
 ) -> None:
-    """Each record that stays is listed once, and nothing that is written waits for the listing."""
+    """Each record that stays is listed once, and no write waits for the listing."""
     count = scaled(which, 500)
     for number in range(count):
         catalog.write(make_record(f"{number:03}"))

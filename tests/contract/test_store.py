@@ -191,7 +191,7 @@ def test_list_is_in_the_order_of_utf_8_bytes(store: Store) -> None:
     assert keys(store) == in_order
     for number, key in enumerate(in_order, 1):
         if key == "\uffff":
-            continue  # moto's answer repeats it, and its XML can't hold it; S3 encodes it
+            continue  # moto repeats the key in XML that can't hold it; S3 encodes it
         assert [found.key for found in store.list(key)] == in_order[number:]
     assert [found.key for found in store.list("a/c")] == in_order[in_order.index("a/c/d") :]
 

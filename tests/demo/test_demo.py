@@ -1,4 +1,4 @@
-"""The demo: its table and its pictures are as documented."""
+"""The demo: its table and its pictures match the documentation."""
 
 from __future__ import annotations
 

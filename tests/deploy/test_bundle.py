@@ -1,4 +1,4 @@
-"""A bundle has exactly what its pipeline needs, and the same input gives the same bytes."""
+"""A bundle contains exactly the files that its pipeline needs, and the same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def build_from_index(pipeline: Pipeline, file: Path, target: Target, role: Role 
 
 
 def read_bill_schema() -> Draft7Validator:
-    """Return CycloneDX's schema of its format, from its library."""
+    """Return the schema of CycloneDX's format, from CycloneDX's library."""
     folder = files("cyclonedx.schema") / "_res"
     schemas = [
         json.loads((folder / f"{name}.SNAPSHOT.schema.json").read_text())
@@ -94,7 +94,7 @@ def test_the_same_input_gives_the_same_bytes_with_bytecode_too(tmp_path: Path) -
 def test_a_bundle_changes_only_if_the_declaration_changes(
     tmp_path: Path,
 ) -> None:
-    """As Terraform sees it: the function is updated when, and only when, something in it changed."""
+    """Terraform updates the function only if the bundle's bytes change."""
     touched = Path(renditions.__file__)
     before = touched.stat()
     hashes = []
@@ -126,7 +126,7 @@ def with_quality(pipeline: Pipeline, quality: int) -> Pipeline:
 
 
 def test_bytecode_is_not_checked_against_its_source(tmp_path: Path) -> None:
-    """PEP 552: flags 1 is hash-based and unchecked. It has the file's path on Lambda."""
+    """PEP 552: the flags 1 mean hash-based and unchecked. The bytecode names the file's path on Lambda."""
     inside = contents(build(preset("base64"), tmp_path / "bundle.zip", HERE))
     compiled = {name: content for name, content in inside.items() if name.endswith(".pyc")}
     sources = {name for name in inside if name.endswith(".py")}

@@ -1,7 +1,7 @@
 """deploy and destroy: their files, and their calls of Terraform.
 
-Terraform is a script here that records its calls and answers as the real one; ``infra/applied.py`` runs the
-real one.
+Here a script stands for Terraform: it records its calls and answers like the real program, which
+``infra/applied.py`` runs.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ module.renditions.aws_s3_bucket_policy.this["input"]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder with a pipeline file, with the program on the PATH."""
+    """Return a folder with a pipeline file, and put the program on the PATH."""
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "terraform").write_text(PROGRAM.format(python=sys.executable))

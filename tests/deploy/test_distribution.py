@@ -1,4 +1,4 @@
-"""What is in the wheel that people install, built from the source distribution as an index has both."""
+"""The contents of the wheel that people install. It is built from the source distribution, like on PyPI."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ NOT_NEEDED = ("__pycache__", ".terraform")
 
 
 def files_of(package: Path) -> Iterator[str]:
-    """Yield the files of a package, those of the linked Terraform module too."""
+    """Yield the files of a package, including those of the linked Terraform module."""
     for folder, folders, files in os.walk(package, followlinks=True):
         folders[:] = [name for name in folders if name not in NOT_NEEDED]
         yield from ((Path(folder) / file).relative_to(package.parent).as_posix() for file in files)
 
 
 def test_a_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
-    """Presets, the page and the Terraform module too, though not the module's tests."""
+    """The wheel has the presets, the page and the Terraform module, but not the module's tests."""
     uv = Path(sys.executable).with_name("uv")
     subprocess.run([uv, "build", "--quiet", "--out-dir", tmp_path, PROJECT], check=True)
     (wheel,) = tmp_path.glob("*.whl")

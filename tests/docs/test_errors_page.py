@@ -15,7 +15,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "errors.md").read_text("utf-8")
 
 
 def all_errors(parent: type[RenditionsError] = RenditionsError) -> list[type[RenditionsError]]:
-    """Return the classes of ``renditions.errors``, each before those below it."""
+    """Return the classes of ``renditions.errors``, each before its subclasses."""
     below = [each for each in parent.__subclasses__() if each.__module__ == RenditionsError.__module__]
     return [parent, *(each for child in below for each in all_errors(child))]
 

@@ -15,12 +15,13 @@ from renditions.model.recipe import Rendition
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 FAR = 40
-"""Of 255: WebP's own losses in the committed pictures stay below it, a shift by a pixel or two doesn't."""
+"""The largest allowed difference, of 255. WebP's losses in the committed pictures are smaller; the difference
+after a shift by a pixel or two is larger."""
 FIELDS = [spec.name for spec in fields(Rendition)]
 
 
 def test_every_field_has_an_example_and_the_page_is_up_to_date() -> None:
-    """Run ``make pictures`` after a field was added or its sentence changed."""
+    """After you add a field or change its sentence, run ``make pictures``."""
     assert list(EXAMPLES) == FIELDS
     assert (DOCUMENTS / "fields.md").read_text() == fields_page()
 
@@ -42,7 +43,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_the_engine_draws_the_pictures_of_the_page(originals: Path, field: str) -> None:
-    """It compares the colours of blocks of 4 by 4 pixels, not bytes."""
+    """This test compares the colours of blocks of 4 by 4 pixels, not bytes."""
     drawn = draw_example(originals, EXAMPLES[field])
     with Image.open(DOCUMENTS / "images" / "fields" / f"{field}.webp") as picture:
         assert picture.size == drawn.size

@@ -1,4 +1,4 @@
-"""docs/pipeline-file.md has every field with its default, and its examples are true."""
+"""docs/pipeline-file.md has every field with its default, and its examples are correct."""
 
 from __future__ import annotations
 

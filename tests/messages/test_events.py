@@ -1,6 +1,6 @@
 """Every recorded event decodes to the changes in the table; any key survives each envelope.
 
-The files in ``events`` are written after the examples on the AWS pages that ``origins.json`` names.
+The files in ``events`` follow the examples on the AWS pages that ``origins.json`` names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading messages, and this package's own ones."""
+"""Reading the tasks of messages, also of this package's own messages."""
 
 from __future__ import annotations
 

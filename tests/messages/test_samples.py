@@ -1,6 +1,6 @@
-"""The sample events of AWS are decoded.
+"""The sample events of AWS can be decoded.
 
-They come from the package index: ``sam local generate-event`` of the AWS SAM CLI makes them from templates.
+Their templates come from the package index: ``sam local generate-event`` of the AWS SAM CLI uses them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TASK = "dGFza2lkZ29lc2hlcmUK"
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """Return the template of an event: its file's name, and the values to set."""
+    """Return the templates of events: the file's name, and the values to set."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
     ended = subprocess.run([*command, "--dest", folder, WHEEL], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""A schedule's tick over a queue: what is sent at once, what is put off, and what is held back."""
+"""A schedule's tick over a queue: messages that it sends at once, postpones or holds back."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def make_world(count: int = 25) -> World:
 
 
 def make_tick(world: World, send: Callable[[Sequence[str]], None]) -> Tick:
-    """Return a tick over the world, as a function without a person runs it."""
+    """Return a tick over the world, like that of a function on Lambda."""
     guard = Guard(world.pipeline.source.max_removals, is_attended=False)
     keep = partial(hold, world.catalog)
     return Tick(partial(world.differences, ask=PLAIN), guard, PLACE, send, keep, world.clock)
@@ -51,7 +51,7 @@ def make_tick(world: World, send: Callable[[Sequence[str]], None]) -> Tick:
 def run(
     world: World, each: int = 1000, request: SyncRequest | None = None
 ) -> tuple[list[Picture], list[Ticked]]:
-    """Run a tick to its end, with so many names in each call; return the pictures that it sent."""
+    """Run a tick to its end, with this many names in each call; return the pictures that it sent."""
     todo = deque([request or SyncRequest()])
     pictures: list[Picture] = []
     calls: list[Ticked] = []
@@ -100,7 +100,7 @@ def test_a_tick_sends_nothing_when_nothing_differs() -> None:
 
 @pytest.mark.parametrize("each", EACH)
 def test_a_tick_continues_in_another_call_when_time_runs_out(each: int) -> None:
-    """With any number of checked names in one call, each picture is sent exactly once."""
+    """The tick sends each picture exactly once, for any number of checked names in one call."""
     assert names(run(make_world(), each)[0]) == NAMES
 
 
@@ -123,7 +123,7 @@ def test_a_tick_sends_a_few_removals_after_all_pictures_are_counted(each: int) -
 
 @pytest.mark.parametrize("each", EACH)
 def test_a_tick_sends_no_removal_when_too_many_pictures_are_gone(each: int) -> None:
-    """It does everything else, and keeps in the catalog what is held back, since when, and why."""
+    """The tick does all other work, and stores the held removals with their time and reason."""
     world = make_world()
     world.settle()
     for name in NAMES:
@@ -137,7 +137,7 @@ def test_a_tick_sends_no_removal_when_too_many_pictures_are_gone(each: int) -> N
     assert (held.what, held.count) == ("removals", 25)
     assert held.why == "the source has no matching picture, but the catalog has 25 records"
     run(world, each)
-    assert world.catalog.read_binding() == binding, "nothing new is written for what is known"
+    assert world.catalog.read_binding() == binding, "a second tick writes nothing new about the same removals"
     for number, name in enumerate(NAMES):
         world.upload(name, b"%d" % number)
     run(world, each)
@@ -160,7 +160,7 @@ def test_a_tick_sends_removals_that_a_person_allowed() -> None:
 
 
 def test_a_tick_adds_up_the_counts_of_earlier_calls() -> None:
-    """Each call sees few missing pictures; all of them together are too many."""
+    """Each call sees few missing pictures, but all calls together see too many."""
     world = make_world(99)
     world.settle()
     for number in range(60):
@@ -181,7 +181,7 @@ def test_pictures_that_disappear_after_the_count_wait_for_the_next_tick() -> Non
 
 
 def test_a_continuation_without_counts_sends_no_removals() -> None:
-    """Earlier versions sent only the name to continue after."""
+    """Earlier versions sent only the name after which to continue."""
     world = make_world()
     world.settle()
     world.remove(NAMES[20])
@@ -192,7 +192,7 @@ def test_a_continuation_without_counts_sends_no_removals() -> None:
 
 
 def test_a_tick_holds_back_making_all_outputs_again() -> None:
-    """Another output place was declared, and no person has applied that."""
+    """The pipeline file declares another output store, and no person has applied that."""
     world = make_world()
     world.settle()
     world.pipeline = replace(world.pipeline, output=replace(world.pipeline.output, store="elsewhere"))

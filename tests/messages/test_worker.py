@@ -1,4 +1,4 @@
-"""The worker on a queue of moto's, with the other ports in memory; and the command."""
+"""The worker on moto's queue, with the other ports in memory, and the command ``worker``."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 def working(
     queue: Queue, world: World, process: Process | None = None, times: Times = QUICK
 ) -> Iterator[list[Outcome]]:
-    """Run a worker of two threads until the context is left; yield its outcomes."""
+    """Run a worker of two threads during the block; yield its outcomes."""
     told: list[Outcome] = []
     stop = threading.Event()
     tick = make_tick(world, queue.send)
@@ -108,7 +108,7 @@ def test_a_failed_message_is_redelivered_until_it_is_done(world: World, url: str
 def test_a_message_that_always_fails_ends_in_the_dead_letter_queue(
     world: World, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Also after an unexpected exception, which doesn't affect the others."""
+    """The same holds after an unexpected exception, which doesn't affect other messages."""
     world.upload("second.jpg", b"2")
     calls: list[str] = []
 
@@ -142,7 +142,7 @@ def test_a_failed_message_stays_hidden_for_a_while(world: World, url: str) -> No
 
 
 def test_a_message_of_a_leased_picture_stays_hidden_until_the_lease_ends(world: World, url: str) -> None:
-    """The lease of a killed worker outlasts the pauses, so an earlier redelivery is in vain."""
+    """A killed worker's lease lasts longer than the pauses, so an earlier redelivery would fail again."""
     world.upload("first.jpg", b"1")
     until = datetime.now(UTC) + timedelta(seconds=4)
     leased = Record("first.jpg", "processing", world.now, lease=Lease("killed", until))
@@ -160,7 +160,7 @@ def test_a_message_of_a_leased_picture_stays_hidden_until_the_lease_ends(world: 
 
 
 def test_the_message_of_a_slow_picture_stays_hidden(world: World, url: str) -> None:
-    """It takes three times as long as its message is hidden for at a time."""
+    """The picture takes three times as long as one renewal hides its message."""
     send_pictures(url, "slow.jpg")
     begun, over = threading.Event(), threading.Event()
 

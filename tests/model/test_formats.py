@@ -1,4 +1,4 @@
-"""The tables of formats: entries that agree with each other, and code that is where they say."""
+"""The tables of formats: their entries agree with each other, and the code that they name exists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS, OutputForma
 
 ENTRIES: list[SourceFormat | OutputFormat] = [*SOURCE_FORMATS.values(), *OUTPUT_FORMATS.values()]
 SHARED = {"iso_media", "loaded", "dicom_pixels"}
-"""The files of that package that are about several formats, or a second one of a format."""
+"""The modules of that package that serve several formats, or are a second module of a format."""
 
 
 def code_of(entry: SourceFormat | OutputFormat) -> list[str]:
@@ -61,7 +61,7 @@ def test_a_format_has_the_same_media_type_and_suffix_as_source_and_output() -> N
 def test_exactly_the_formats_with_a_quality_can_search_for_it() -> None:
     for entry in OUTPUT_FORMATS.values():
         assert (entry.searched is None) == (entry.quality is None)
-        # A trial is decoded again to be compared.
+        # The search decodes each trial again, to compare it with the picture.
         assert entry.searched is None or SOURCE_FORMATS[entry.searched].loader
 
 

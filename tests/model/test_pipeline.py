@@ -1,4 +1,4 @@
-"""A pipeline's matching keys, output keys and fingerprints."""
+"""The keys that a pipeline matches, its output keys and its fingerprints."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_default_keys_of_two_names_differ(one: str, two: str) -> None:
 
 
 def test_every_field_except_the_key_changes_the_fingerprint() -> None:
-    """A new field has to be added to this table, and so to the fingerprint."""
+    """If you add a field, add it to this table and to the fingerprint."""
     assert OTHER.keys() == {spec.name for spec in fields(Rendition)} - set(NOT_OF_THE_BYTES)
     prints = [replace(Rendition(), **{name: value}).fingerprint() for name, value in OTHER.items()]
     assert len({*prints, Rendition().fingerprint()}) == len(OTHER) + 1
@@ -122,7 +122,7 @@ def test_every_field_except_the_key_changes_the_fingerprint() -> None:
 def test_the_focus_moves_with_a_picture_that_is_cropped_rotated_and_mirrored(
     point: Focus, rotate: Any, flip: Any, crop: Region | None
 ) -> None:
-    """Compared with numpy, which rotates a picture of 100 by 100 points with one marked."""
+    """The result equals numpy, which rotates a picture of 100 by 100 points with one marked point."""
     recipe = Rendition(gravity="focus", rotate=rotate, flip=flip, crop=crop).focused_on(point)
     marked = np.zeros((100, 100))
     x, y = (min(int(value), 99) for value in (point.x, point.y))
@@ -162,7 +162,7 @@ def test_a_rendition_on_demand_is_wanted_only_for_requested_pictures() -> None:
 
 
 def test_fingerprints_equal_those_of_earlier_versions() -> None:
-    """A change here would make every user's renditions again."""
+    """If a fingerprint changes, every user's renditions are made again."""
     assert Rendition().fingerprint() == "ede0de807492408040925c13"
     assert Rendition(width=200, height=200, quality=82).fingerprint() == "061ee9473776eac603b74480"
     assert Accept().fingerprint() == "44136fa355b3678a1146ad16"

@@ -1,4 +1,4 @@
-"""References from registries to code."""
+"""The references to code in the registries."""
 
 from __future__ import annotations
 

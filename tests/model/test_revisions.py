@@ -1,4 +1,4 @@
-"""A raised revision makes stale what depends on it, and nothing else."""
+"""A raised revision makes exactly those outputs stale that depend on it."""
 
 from __future__ import annotations
 

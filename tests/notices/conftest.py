@@ -1,4 +1,4 @@
-"""A queue that notices come to."""
+"""A queue that receives the notices."""
 
 from __future__ import annotations
 

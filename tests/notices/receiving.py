@@ -1,4 +1,4 @@
-"""Notices that tests send, and what they read of what comes to a queue."""
+"""Notices that the tests send, and a helper that reads them from a queue."""
 
 from __future__ import annotations
 

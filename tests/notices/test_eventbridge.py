@@ -1,4 +1,4 @@
-"""Notices through an EventBridge bus, as its rules get them."""
+"""Notices through an EventBridge bus, in the form that its rules get."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PUT = '{"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}'
 
 @pytest.fixture
 def bus(tmp_path: Path, queue: str) -> str:
-    """Make a bus whose events of ours come to the queue."""
+    """Create a bus with a rule that sends our events to the queue."""
     name = name_of(tmp_path)
     CLIENTS.events.create_event_bus(Name=name)
     pattern = json.dumps({"source": ["renditions"], "detail-type": ["Picture rejected", "Removals held"]})

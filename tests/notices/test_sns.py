@@ -1,4 +1,4 @@
-"""Notices through SNS, as programs and people get them."""
+"""Notices through SNS, in the forms that programs and people get."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PUBLISHED = "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishRe
 
 @pytest.fixture
 def topic(tmp_path: Path, queue: str) -> str:
-    """Make a topic whose messages come to the queue as they are."""
+    """Create a topic that sends its messages to the queue in raw form."""
     arn = CLIENTS.sns.create_topic(Name=name_of(tmp_path))["TopicArn"]
     raw = {"RawMessageDelivery": "true"}
     CLIENTS.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=arn_of(queue), Attributes=raw)
@@ -39,7 +39,7 @@ def topic(tmp_path: Path, queue: str) -> str:
 
 
 def read_request(send: Callable[[SnsNotifier], None]) -> dict[str, Any]:
-    """Return the parameters with which SNS is called."""
+    """Return the parameters of the call of SNS."""
     sent: list[dict[str, Any]] = []
     client = Clients().sns
     client.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: sent.append(params))
