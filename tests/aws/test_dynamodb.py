@@ -305,9 +305,8 @@ def test_a_write_of_an_outdated_record_is_a_conflict(stored: Record) -> None:
     theirs = record_to_item(replace(stored, revision=8, reason="theirs"), KEY)
     for answers in (
         [Answer(500, "{}"), refusal("ConditionalCheckFailedException", Item=theirs)],
-        [
-            refusal("ConditionalCheckFailedException", Item=ours)
-        ],  # equals our item, but our client sent it only once
+        # The stored item equals ours, but our client sent its write only once.
+        [refusal("ConditionalCheckFailedException", Item=ours)],
     ):
         with answering([read(stored), *answers]) as (clients, _), pytest.raises(Conflict):
             DynamoCatalog(clients.dynamodb, "table", KEY).write(stored)

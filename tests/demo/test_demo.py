@@ -136,7 +136,7 @@ def test_a_name_that_is_not_utf8_is_refused_before_anything_is_written(tmp_path:
 
 def test_a_pipeline_file_that_a_person_wrote_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "renditions.toml").write_text("# mine\n")
-    with pytest.raises(UsageError, match="not the demo's own file"):
+    with pytest.raises(UsageError, match="another pipeline file exists there"):
         prepare(tmp_path, None)
     assert (tmp_path / "renditions.toml").read_text() == "# mine\n"
     assert not (tmp_path / "inbox").exists()

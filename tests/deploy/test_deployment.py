@@ -86,7 +86,7 @@ def test_without_terraform_deploy_fails_and_writes_nothing(
     monkeypatch.setenv("PATH", str(tmp_path))
     ended = run(tmp_path, command)
     assert ended.code == 2
-    assert "can't find terraform or tofu on the PATH: install one of them" in ended.err.replace("\n", " ")
+    assert "can't find terraform or tofu on the PATH. Install one of them" in ended.err.replace("\n", " ")
     assert [path.name for path in tmp_path.iterdir()] == ["renditions.toml"]
 
 
