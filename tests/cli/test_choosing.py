@@ -52,7 +52,7 @@ def test_folders_of_systems_and_nas_makers_are_counted_and_named_but_no_pictures
     assert shown == "x/__MACOSX/c.jpg  it is excluded by '__MACOSX/' in [source] exclude\n"
     refused = run(tmp_path, "sync", "notes.txt")
     assert refused.code == 2
-    assert "'notes.txt' is no picture: it matches no pattern in [source] match" in refused.err
+    assert "'notes.txt' isn't a picture: it matches no pattern in [source] match" in refused.err
 
 
 def test_nothing_is_said_of_left_out_files_where_there_are_none(tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def make_order(
         is_there = find(parts.source, name)
         if (why_not or not is_there) and parts.catalog.get(name) is None:
             if why_not and is_there:
-                raise UsageError(f"{name!r} is no picture: {why_not}")
+                raise UsageError(f"{name!r} isn't a picture: {why_not}")
             raise UsageError(
                 f"there is no picture {name!r}, and no record of one. Check the name with renditions list; "
                 "a trailing slash selects all pictures below a folder"
