@@ -115,8 +115,9 @@ def _find_fault(rendering: Rendering, recipes: dict[str, Rendition]) -> str:
     if rendering.original.format == "dicom" and SECRET in repr(rendering):
         return "the patient's name in an answer"
     if rendering.rejected is not None:
-        is_reason = rendering.rejected.text.startswith("expected ")
-        return "" if is_reason and not rendering.made else f"refused as {rendering.rejected.text!r}"
+        text = rendering.rejected.text
+        is_reason = text != "" and text.isprintable()
+        return "" if is_reason and not rendering.made else f"refused as {text!r}"
     if set(rendering.made) | set(rendering.errors) != set(recipes):
         return f"{sorted(rendering.made)} and {sorted(rendering.errors)} of {sorted(recipes)}"
     if fault := _find_fault_in(rendering.original.analysis):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 from typing import Any
@@ -45,7 +46,7 @@ def test_a_truncated_file_is_rejected_wherever_it_ends(kind: str) -> None:
         result = render(whole[:end], Accept(), RECIPES)
         assert result.rejected, f"{kind} cut at {end} of {len(whole)}"
         assert result.made == {}
-        assert "found" in result.rejected.text
+        assert re.search("is damaged|ends before its|found", result.rejected.text)
         assert result.rejected.code == "source-unreadable"
 
 
@@ -149,7 +150,7 @@ def test_a_reason_that_quotes_a_file_is_printable() -> None:
     turned = encoded(photo(), "avif", exif=exif)
     refused = render(turned.replace(b"irot", b"\xff\x1b]\n"), Accept(), RECIPES).rejected
     assert refused is not None
-    assert refused.text.startswith("expected a avif header, found: ")
+    assert refused.text.startswith("the avif header is damaged: ")
     assert refused.text.isprintable()
     assert "avif" not in str(render(FILES["png"][:99] + bytes(99), Accept(), RECIPES).rejected or "avif")
 
@@ -255,7 +256,7 @@ def test_a_tiff_whose_palette_is_cut_off_is_rejected() -> None:
 
 def test_a_heic_without_a_size_is_rejected() -> None:
     source = heic(photo(96, 64)).replace(b"ispe", b"isp\xff")
-    reason = "expected a heic header with the picture's size, found none"
+    reason = "the heic header doesn't have the picture's size"
     assert str(render(source, Accept(), RECIPES).rejected) == reason
 
 

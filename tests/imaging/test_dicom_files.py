@@ -67,7 +67,8 @@ def test_no_output_contains_patient_data(
 
 def test_a_dicom_is_never_copied_as_base64() -> None:
     content = dicom(ramp(0, 255, "u1"))
-    reason = Reason("expected a format without personal data, found dicom", "unrenderable")
+    why = "a dicom file has personal data, so no output may contain the file itself"
+    reason = Reason(why, "unrenderable")
     alone = render(content, ACCEPT, {"text": Rendition(format="base64")})
     assert (alone.made, alone.errors) == ({}, {"text": reason})
     both = render(content, ACCEPT, {"text": Rendition(format="base64", data_uri=True), "it": PNG})
@@ -89,13 +90,13 @@ def test_pixels_that_identify_the_patient_are_rejected_unless_allowed() -> None:
         (dicom(ramp(0, 9, "u1"), NumberOfFrames=2_000_000_000), "for 2,000,000,000 frames"),
         (dicom(ramp(0, 9, "u4")), "expected values of 1, 8 or 16 bits, found 32 of 32"),
         (dicom(ramp(0, 9, "u1"), Rows=None), "expected Rows, found none"),
-        (dicom(ramp(0, 9, "u1"), PixelAspectRatio=[1, 2_000]), "expected pixels about as wide as high"),
-        (dicom(ramp(0, 9, "u1"), PixelAspectRatio=[0, 1]), "expected pixels about as wide as high"),
-        (dicom(COLOURS, SamplesPerPixel=1), "expected 3 values in a pixel of its kind, found 1"),
+        (dicom(ramp(0, 9, "u1"), PixelAspectRatio=[1, 2_000]), "expected pixels at most 100 times as wide"),
+        (dicom(ramp(0, 9, "u1"), PixelAspectRatio=[0, 1]), "expected pixels at most 100 times as wide"),
+        (dicom(COLOURS, SamplesPerPixel=1), "expected 3 values per pixel of RGB, found 1"),
         (
             dicom(ramp(0, 9, "u1"), syntax=JPEG2000Lossless,
                   encoded=[encoded(photo(400, 300).convert("L"), "jpeg2000", no_jp2=True)]),
-            "expected a JPEG 2000 of 10 by 16 pixels of 1 values, found another",
+            "expected a JPEG 2000 of 10 by 16 pixels of 1 values, found other dimensions",
         ),
         (
             dicom(ramp(0, 9, "u1"), syntax=JPEGBaseline8Bit,
@@ -115,8 +116,8 @@ def test_contradictory_dicom_is_rejected_with_the_reason(content: bytes, reason:
         ("MR_small_jpeg_ls_lossless.dcm", "found JPEG-LS Lossless Image Compression"),
         ("SC_rgb_jpeg_gdcm.dcm", "found JPEG Lossless, Non-Hierarchical"),
         ("MR_truncated.dcm", "expected 8,192 bytes for 1 frames, found 8,130"),
-        ("rtplan.dcm", "expected DICOM with pixels, found none"),
-        ("badVR.dcm", "expected a DICOM header, found damaged data"),
+        ("rtplan.dcm", "the DICOM file has no pixels"),
+        ("badVR.dcm", "the DICOM header is damaged"),
     ],
 )
 def test_an_unsupported_transfer_syntax_is_rejected_by_its_name(name: str, reason: str) -> None:
@@ -168,7 +169,7 @@ def test_endless_nesting_is_rejected() -> None:
     content = dicom(ramp(0, 9, "u1"))
     deep = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 100_000
     at = content.index(b"\x08\x00\x50\x00SH")  # AccessionNumber: elements are in order
-    assert "found damaged data (RecursionError)" in refusal(content[:at] + deep + content[at:])
+    assert "the DICOM header is damaged (RecursionError)" in refusal(content[:at] + deep + content[at:])
 
 
 def test_the_error_without_pydicom_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +191,8 @@ def test_a_damaged_dicom_never_reveals_its_patient(data: st.DataObject) -> None:
     result = render(bytes(content), ACCEPT, {"it": replace(PNG, width=40)}, limits=Limits(seconds=5))
     assert SECRET not in f"{result.rejected}{result.errors}"
     if result.rejected is not None:
-        assert result.rejected.text.startswith("expected ")
+        assert result.rejected.text
+        assert result.rejected.text.isprintable()
     for made in result.made.values():
         assert SECRET.encode() not in made.content
 

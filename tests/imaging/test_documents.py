@@ -101,7 +101,7 @@ def test_a_tiff_of_pages_of_several_kinds_keeps_the_alpha_of_those_that_have_it(
 def test_a_tiff_of_pages_of_several_sizes_is_refused_or_made_of_one_size() -> None:
     source = tiff([photo(90, 60), photo(60, 90)])
     result = render(source, Accept(), {"it": Rendition(format="tiff", pages="all")})
-    why = 'expected pages of one size, as fit = "contain" makes them, found 90 by 60 and 60 by 90'
+    why = 'all pages must have the same size, found 90 by 60 and 60 by 90. Set fit = "contain"'
     assert result.errors == {"it": Reason(why, "unrenderable")}
     boxed = Rendition(format="tiff", pages="all", fit="contain", width=50, height=50)
     assert [page.size for page in frames(rendered(source, boxed).content)] == [(50, 50)] * 2
@@ -110,7 +110,8 @@ def test_a_tiff_of_pages_of_several_sizes_is_refused_or_made_of_one_size() -> No
 def test_missing_pages_fail_only_their_rendition() -> None:
     recipes = {"fifth": Rendition(pages="5"), "first": Rendition()}
     result = render(tiff(PAGES), Accept(), recipes)
-    assert result.errors == {"fifth": Reason("expected pages 5, found 4 in all", "unrenderable")}
+    why = 'pages = "5" selects no page of this document (it has 4)'
+    assert result.errors == {"fifth": Reason(why, "unrenderable")}
     assert list(result.made) == ["first"]
 
 
@@ -281,17 +282,17 @@ def test_the_first_page_of_a_huge_document_is_drawn_but_not_all_pages() -> None:
             pdf("/MediaBox [0 0 60000 60000]"),
             "expected at most 100,000,000 pixels, found 3,600,000,000: 60000 by 60000",
         ),
-        (pdf(LANDSCAPE)[:300], "expected a PDF up to its %%EOF, found a truncated file"),
-        (b"%PDF-1.7\n" + bytes(2000) + b"%%EOF", "expected a valid PDF without a password"),
-        (pdf(), "expected a valid PDF without a password"),
-        (pdf(LANDSCAPE, count=9), "expected a valid PDF without a password, found: Failed to load page."),
+        (pdf(LANDSCAPE)[:300], "the PDF ends before its %%EOF mark"),
+        (b"%PDF-1.7\n" + bytes(2000) + b"%%EOF", "the PDF is damaged or needs a password"),
+        (pdf(), "the PDF is damaged or needs a password"),
+        (pdf(LANDSCAPE, count=9), "the PDF is damaged or needs a password: Failed to load page."),
         (
             pdf(
                 LANDSCAPE,
                 trailer=f"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{'41' * 32}> /U <{'42' * 32}> >> "
                 "/ID [<00> <00>]",
             ),
-            "expected a valid PDF without a password, found: Failed to load document (PDFium: Incorrect pass",
+            "the PDF is damaged or needs a password: Failed to load document (PDFium: Incorrect pass",
         ),
     ],
 )  # fmt: skip

@@ -205,7 +205,9 @@ def test_a_damaged_mark_fails_its_own_rendition_and_says_so() -> None:
     result = render(encoded(photo(), "png"), Accept(), recipes)
     assert result.rejected is None
     assert result.made.keys() == {"plain"}
-    assert str(result.errors["marked"]).startswith("the watermark 'logo.png': expected a PNG up to its IEND")
+    assert str(result.errors["marked"]).startswith(
+        "the watermark 'logo.png': the PNG ends before its IEND chunk"
+    )
 
 
 DRAW = """

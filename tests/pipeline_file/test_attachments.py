@@ -76,7 +76,7 @@ def test_a_file_is_read_with_the_pipeline_file(tmp_path: Path) -> None:
         ('{image = "text"}', "image", "a picture (jpeg, ", "bytes of no known format"),
         ('{image = "empty"}', "image", "a picture (jpeg, ", "bytes of no known format"),
         ('{text = "a", font = "none"}', "font", "a file that can be read", "'none' (No such file"),
-        ('{text = "a", font = "text"}', "font", "a TrueType or OpenType font", "'text' (expected a True"),
+        ('{text = "a", font = "text"}', "font", "a TrueType or OpenType font", "'text' (the file isn't a"),
         ('{text = "a日"}', "text", "characters that are in Open Sans", "'日' (U+65E5)"),
         ('{text = "a日", font = "it.ttf"}', "text", "characters that are in it.ttf", "'日' (U+65E5)"),
         ('{image = "text", font = "it.ttf"}', "font", "a text with a font", "none"),

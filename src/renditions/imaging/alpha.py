@@ -6,26 +6,26 @@ from collections.abc import Callable
 from typing import Any
 
 _LOST_STEPS = 2
-"""How much of a constant image a resize can lose, because its integer weights don't sum up to one."""
+"""By how much a resize can darken a constant image, because its integer weights don't add up to one."""
 
 
 def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:
-    """Apply ``mix`` to the image with each pixel weighted by its alpha.
+    """Apply ``mix`` to the image, with each pixel weighted by its alpha.
 
-    Otherwise the hidden colours of transparent pixels would show at the edges.
+    Without weights, the hidden colours of transparent pixels would show at the edges.
     """
     if not image.hasalpha():
         return mix(image)
     multiplied, is_whole = image.premultiply(), image.format in ("uchar", "ushort")
     if is_whole:
-        # A quarter of the work in floating point, with a smaller error than the encoders'.
+        # Whole numbers take a quarter of the time of floating point. Their error is below the encoders' own.
         multiplied = multiplied.rint().cast(image.format)
     mixed = mix(multiplied).unpremultiply()
     return _restore_opaque(mixed.rint().cast(image.format)) if is_whole else mixed
 
 
 def _restore_opaque(image: Any) -> Any:
-    """Return the image with the alpha that fixed-point weights took from opaque pixels."""
+    """Return the image with nearly opaque pixels made opaque again: fixed-point weights lose some alpha."""
     most, last = (255 if image.format == "uchar" else 65_535), image.bands - 1
     opaque = image[last] >= most - _LOST_STEPS
     return image.extract_band(0, n=last).bandjoin(opaque.ifthenelse(most, image[last]))

@@ -1,9 +1,9 @@
-"""A decoded picture -> renditions, each resized from the smallest larger one that is large enough.
+"""Make renditions from a decoded picture, each from the smallest level that is large enough.
 
-Steps of two or more have no visible loss, and cost a fraction of starting from the whole picture each time.
-Every level is the whole of one region of the picture; renditions of another region (``crop``, ``trim``)
-have a decode and levels of their own, since a small region needs a larger scale. Cuts to the box and
-padding are each rendition's own.
+A level is the whole of one region of the picture at one size. Resizing from a level that is at least twice as
+large has no visible loss, and costs far less than starting from the whole picture each time. Renditions of
+another region (``crop``, ``trim``) have their own decode and levels, since a small region needs a larger
+scale. Each rendition is cut to its box and padded on its own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from renditions.model.recipe import Profile, Rendition
 from renditions.model.rendering import Rendered
 
 _STEP = Fraction(2)
-"""How much larger a level must be than the renditions made from it."""
+"""How many times as large a level must be as the renditions made from it."""
 
 
 def make(
@@ -47,9 +47,9 @@ def make(
     """Return the renditions, the reasons for missing ones, and the analysis.
 
     Raises:
-        Undecodable: the picture is damaged.
-        NotAccepted: there are more pages, or more pixels in all of them, than may be decoded, they take too
-            much memory, or the analysis breaks a rule.
+        Undecodable: The picture is damaged.
+        NotAccepted: More pages, pixels or memory are needed than the limits allow, or the analysis shows that
+            the picture breaks a rule.
 
     """
     made: dict[str, Rendered] = {}
@@ -104,14 +104,14 @@ def _make_from(
     made: dict[str, Rendered],
     errors: dict[str, Reason],
 ) -> None:
-    """Make one page of each rendition, the largest first, so that smaller ones can start from a larger one.
+    """Make one page of each rendition; the largest comes first, so that smaller ones can start from it.
 
     ``finished`` collects the pages of renditions that still need other pages.
     """
     levels = [base]
     for task in sorted(tasks, key=lambda task: -_area(task.plan.resized)):
         try:
-            with translated(Unrenderable, "a picture that can be resized"):
+            with translated(Unrenderable, "the picture can't be resized"):
                 level = _find_level(levels, task)
                 picture = Frames(walk(level.images, task), task.plan.output, level.timing)
             pages = finished.setdefault(task.name, {})
@@ -124,7 +124,7 @@ def _make_from(
 
 
 def _find_level(levels: list[Frames], task: Task) -> Frames:
-    """Return the whole picture in the needed size, and keep it if others can start from it."""
+    """Return the whole picture at the needed size, and keep it if other renditions can start from it."""
     base, size = levels[0], task.plan.resized
     for level in levels:
         if level.size == size:
@@ -133,7 +133,8 @@ def _find_level(levels: list[Frames], task: Task) -> Frames:
     source = min(large_enough, key=lambda level: _area(level.size), default=base)
     images = tuple(resize(image, size) for image in source.images)
     if task.recipe.fit == "fill" or not base.size.covers(size):
-        # Stretched or enlarged: no start for others. Not held, so that a crop computes only what it keeps.
+        # Other renditions can't start from a stretched or enlarged picture. So it isn't kept in memory, and a
+        # crop computes only the pixels that it keeps.
         return Frames(images, size, source.timing)
     level = Frames(tuple(image.copy_memory() for image in images), size, source.timing)
     levels.append(level)
@@ -149,7 +150,7 @@ def _encode(pages: Sequence[Frames], task: Task) -> Rendered:
 
 
 def _build_as_declared(pages: Sequence[Frames], task: Task) -> tuple[bytes, int | None]:
-    """Return the file and its quality: None if the format has none, the highest one of several pages."""
+    """Return the file and its quality: the highest one of several pages, or None if the format has none."""
     facts, declared = OUTPUT_FORMATS[task.format], task.recipe.quality
     if facts.quality is None:
         return _build(pages, task, None), None
@@ -170,9 +171,9 @@ def _build(pages: Sequence[Frames], task: Task, quality: int | None) -> bytes:
 
 
 def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) -> bytes:
-    """Return the file of the best quality, below this one, that has no more than ``max_bytes``.
+    """Return the file of the best quality below ``declared`` that has at most ``max_bytes``.
 
-    Files hardly ever grow with a lower quality, so bisection finds it; any result fits.
+    Bisection finds it, since a lower quality hardly ever makes a larger file. Any result fits.
     """
     limit = task.recipe.max_bytes or found
     best = None

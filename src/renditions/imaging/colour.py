@@ -1,4 +1,4 @@
-"""Any picture's colours as 8-bit sRGB or 8-bit grey."""
+"""Convert any picture's colours to 8-bit sRGB or 8-bit grey."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from renditions.imaging.vips import Error, GValue, Image
 
 _PROFILE = "icc-profile-data"
 _MAX_PROBED_BYTES = 65_536
-"""A larger profile is a device's table, never sRGB."""
+"""A larger profile is a table for a device, never sRGB."""
 _GREYS = ("b-w", "grey16")
 _RGBS = ("srgb", "rgb16")
-# Corners, greys and a few tones between: a profile that moves none of them is sRGB by another name.
+# Pure colours, greys and a few tones between. A profile that changes none of them is the same as sRGB.
 _PROBES = [
     *([level] * 3 for level in (0, 16, 48, 96, 128, 176, 224, 255)),
     *([255 if channel == lit else 0 for channel in range(3)] for lit in range(3)),
@@ -23,9 +23,9 @@ _PROBES = [
 def to_8_bits(image: Any, profile: str) -> Any:
     """Return the image with 1 (grey) or 3 (RGB) bands of 8 bits, and one more if it has alpha.
 
-    With ``"srgb"`` an embedded ICC profile is followed, relative colorimetric with black point compensation;
-    with ``"keep"`` RGB and grey stay in the profile's own colours. Pictures without one are taken as sRGB,
-    CMYK as libvips' own CMYK profile.
+    With ``"srgb"``, colours are converted by the embedded ICC profile, relative colorimetric with black point
+    compensation. With ``"keep"``, RGB and grey stay in the profile's own colours. Without a profile, RGB and
+    grey count as sRGB, and CMYK as the colours of libvips' own CMYK profile.
     """
     is_grey = image.interpretation in _GREYS
     is_kept = profile == "keep" and image.interpretation in (*_GREYS, *_RGBS)
@@ -44,13 +44,13 @@ def _follow_profile(image: Any) -> Any:
             "srgb", embedded=True, intent="relative", black_point_compensation=True
         )
     except Error:
-        # As browsers do: ignore a profile that is broken or of another colour space.
+        # Browsers also ignore a profile that is broken or for another colour space.
         return image
     return converted
 
 
 def _is_srgb(image: Any) -> bool:
-    """Return whether the picture's profile leaves sRGB values unchanged, give or take one."""
+    """Return whether the picture's profile changes sRGB values by at most one."""
     profile = image.get(_PROFILE)
     is_rgb = image.interpretation in _RGBS
     return is_rgb and len(profile) <= _MAX_PROBED_BYTES and _is_srgb_profile(profile)

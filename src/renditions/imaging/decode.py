@@ -1,8 +1,8 @@
-"""Bytes -> upright pictures in 8-bit sRGB or grey, at the largest scale that is needed.
+"""Decode files to upright pictures in 8-bit sRGB or grey, at the largest size that is needed.
 
-The decoder itself shrinks where it can (JPEG by 2, 4 or 8; WebP to any size); its output is streamed into
-the first resize, and only the result is held in memory. Orientation and colour are dealt with there, on the
-fewest pixels that will do. Decoding is strict: damaged files are rejected.
+If the decoder can shrink the picture (JPEG by 2, 4 or 8; WebP to any size), it does. Its output is streamed
+into the first resize, and only the result is held in memory. Orientation and colour are handled after that,
+when there are fewer pixels. Decoding is strict: damaged files are rejected.
 """
 
 from __future__ import annotations
@@ -31,39 +31,39 @@ from renditions.imaging.vips import get_int, raise_if_warned, translated
 from renditions.model.formats import SOURCE_FORMATS
 
 HEADROOM = Fraction(8, 5)
-"""How much larger than needed the decoder's own result must be: with less, its coarse filter shows."""
+"""How many times as large as needed the decoder's result must be. With less, its coarse filter is visible."""
 SHRINKS = (8, 4, 2)
-"""By how much a decoder can shrink that does so by halves."""
+"""The factors by which a decoder with ``shrink_on_load = "halves"`` can shrink."""
 _SCALED_HEADROOM = Fraction(5, 4)
-"""The same where the decoder can shrink to any size, and so filters better."""
+"""The same as ``HEADROOM`` for a decoder that can shrink to any size, which filters better."""
 _MAX_MISSED = Fraction(1, 4)
-"""By how much of a result's pixel its edges may miss the picture's."""
+"""How far the edges of a shrunk part may be from the true edges, in pixels of the result."""
 _GAP = 4
-"""From which scale on libvips averages before Lanczos; its default of 2 shows and is no faster."""
+"""The scale above which libvips averages before Lanczos. Its default of 2 is visible, and no faster."""
 _MAX_HELD_BYTES = 48_000_000
-"""Up to how many bytes a shrunk picture is decoded as a whole before its resize: faster than streaming."""
+"""The most bytes of a shrunk picture that is decoded as a whole before its resize: faster than streaming."""
 _INSPECTED_SIDE = 2000
-"""The longer side, in pixels, of a drawing under analysis: it has no full size."""
-_EXPECTED = "a complete and valid picture"
+"""The longer side, in pixels, at which a drawing is inspected, since it has no full size."""
+_DAMAGED = "the picture is damaged"
 _Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How an animation runs."""
+    """The timing of an animation."""
 
     delays_ms: tuple[int, ...]
-    """How long each frame stays."""
+    """How long each frame is shown, in milliseconds."""
     loop: int
-    """How often it runs; 0: for ever."""
+    """How many times the animation runs; 0: without end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """One picture at one size: its frames; a still picture has one."""
+    """The frames of one picture at one size. A still picture has one frame."""
 
     images: tuple[Any, ...]
-    """libvips images in memory, upright, 8-bit sRGB or grey, perhaps with alpha."""
+    """libvips images in memory, upright, in 8-bit sRGB or grey, with or without alpha."""
     size: Size
     timing: Timing | None = None
     """None for a still picture."""
@@ -73,7 +73,7 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
     """Return the header of the picture, or of this page of a document, without decoding pixels.
 
     Raises:
-        Undecodable: the header is damaged.
+        Undecodable: The header is damaged.
 
     """
     header: Header = find_code(SOURCE_FORMATS[source_format].header)(content, page)
@@ -83,11 +83,11 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
 def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, profile: str) -> Frames:
     """Return this region of the first frame at this size, which must not exceed the region's own.
 
-    Both are those of the picture as displayed. Parts outside of the region are decoded too, so damage
-    anywhere is rejected. ``profile`` is the recipe's colour policy.
+    Region and size refer to the picture as displayed. Parts outside the region are decoded too, so that
+    damage anywhere is rejected. ``profile`` is the recipe's colour policy.
 
     Raises:
-        Undecodable: the picture is damaged.
+        Undecodable: The picture is damaged.
 
     """
     _check_data(content, header, 1)
@@ -98,7 +98,7 @@ def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, 
         image, extent = _load_shrunk(content, header, part, stored)
         image = resize(image, stored, extent)
         if header.orientation > 1:
-            # A rotation needs the pixels in another order than the decoder's.
+            # A rotation needs the pixels in another order than the decoder yields them.
             image = image.copy_memory().autorot()
         frames = Frames((to_8_bits(image, profile).copy_memory(),), size)
         _check_warnings(header)
@@ -108,43 +108,43 @@ def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, 
 
 
 def _check_data(content: bytes, header: Header, frames: int) -> None:
-    """Raise ``Undecodable`` if checks that the decoder skips find damage."""
+    """Raise ``Undecodable`` if the format's own check finds damage that its decoder would miss."""
     if check := SOURCE_FORMATS[header.format].check_data:
         find_code(check)(content, header, frames)
 
 
 def _check_warnings(header: Header) -> None:
-    """Raise ``Undecodable`` if a decoder whose warnings mean lost pixels has warned by now."""
+    """Raise ``Undecodable`` if the decoder has warned and its warnings mean lost pixels."""
     if SOURCE_FORMATS[header.format].is_warning_damage:
-        raise_if_warned(Undecodable, _EXPECTED)
+        raise_if_warned(Undecodable, _DAMAGED)
 
 
 def has_transparent_pixel(content: bytes, header: Header) -> bool:
     """Return whether any pixel of the first frame, at its full size, isn't opaque.
 
     Raises:
-        Undecodable: the picture is damaged.
+        Undecodable: The picture is damaged.
 
     """
     _check_data(content, header, 1)
-    with translated(Undecodable, _EXPECTED):
+    with translated(Undecodable, _DAMAGED):
         image = to_8_bits(_load(content, header, access="sequential"), "srgb")
         return bool(image.hasalpha() and image[image.bands - 1].min() < 255)
 
 
 def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found]) -> _Found:
-    """Return the result of ``look`` for the first frame: whole, upright, in sRGB, at its full size.
+    """Call ``look`` with the first frame, whole, upright, in sRGB and at full size; return its result.
 
-    A drawing has a longer side of 2,000 pixels.
+    The longer side of a drawing is 2,000 pixels.
 
     Raises:
-        Undecodable: the picture is damaged.
+        Undecodable: The picture is damaged.
 
     """
     _check_data(content, header, 1)
 
     def decode(content: bytes) -> _Found:
-        # libvips keeps images above 100 MB in a file meanwhile.
+        # libvips keeps images of more than 100 MB in a temporary file.
         if header.drawing:
             whole = region_of(header.grid, None)
             scale = Fraction(_INSPECTED_SIDE, max(whole.width, whole.height))
@@ -160,23 +160,26 @@ def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found])
 
 
 def _decode_strictly(content: bytes, header: Header, decode: Callable[[bytes], _Found]) -> _Found:
-    """Return what ``decode`` makes of the file, or else of its pixels below a tidied header."""
+    """Call ``decode`` with the file, and if that fails, with the file after its header was tidied."""
     try:
-        with translated(Undecodable, _EXPECTED):
+        with translated(Undecodable, _DAMAGED):
             return decode(content)
     except Undecodable:
         tidied = SOURCE_FORMATS[header.format].tidy
         tidy = find_code(tidied)(content) if tidied else content
         if tidy == content:
             raise
-    with translated(Undecodable, _EXPECTED):
+    with translated(Undecodable, _DAMAGED):
         return decode(tidy)
 
 
 def _load_shrunk(
     content: bytes, header: Header, part: Rectangle, wanted: Size
 ) -> tuple[Any, tuple[float, float] | None]:
-    """Return a part of the first frame as the decoder shrinks it, large enough, and its extent."""
+    """Return a part of the first frame, shrunk by the decoder but large enough, and its exact extent.
+
+    The extent is None if it is the image's own size; see :func:`resize`.
+    """
     if header.drawing:
         return _draw(content, header, part, wanted), None
     whole = header.stored
@@ -188,7 +191,7 @@ def _load_shrunk(
         access = "random" if held_bytes <= _MAX_HELD_BYTES or not is_whole else "sequential"
         image = _load(content, header, access=access, shrink=shrink)
         return _cut(image, part, shrink), (part.width / shrink, part.height / shrink)
-    # In sequence, the rows below a part would never be decoded.
+    # With sequential access, libvips would never decode the rows below a part.
     access = "sequential" if is_whole else "random"
     if shrinks == "any" and header.frames == 1 and is_whole:
         scale = float(_SCALED_HEADROOM) * max(wanted.width / whole.width, wanted.height / whole.height)
@@ -202,14 +205,14 @@ def _load(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _draw(content: bytes, header: Header, part: Rectangle, wanted: Size) -> Any:
-    """Return a part of a drawing, of this size give or take a pixel."""
+    """Return a part of a drawing, within a pixel of this size."""
     draw = find_code(SOURCE_FORMATS[header.format].decoder)
     image = draw(content, header, whole_for(header.grid, part, wanted))
     return _cut(image, rescaled(part, header.grid, Size(image.width, image.height)))
 
 
 def _cut(image: Any, part: Rectangle, shrink: int = 1) -> Any:
-    """Return a part, in pixels of the whole picture, of an image that is shrunk."""
+    """Cut a part out of a shrunk image. The part is given in pixels of the whole picture."""
     left, right = _shrunk_edges(part.left, part.right, image.width, shrink)
     top, bottom = _shrunk_edges(part.top, part.bottom, image.height, shrink)
     if (right - left, bottom - top) == (image.width, image.height):
@@ -218,7 +221,7 @@ def _cut(image: Any, part: Rectangle, shrink: int = 1) -> Any:
 
 
 def _shrunk_edges(begin: int, end: int, length: int, shrink: int) -> tuple[int, int]:
-    """Return the edges nearest to these on a side of ``length`` shrunk pixels."""
+    """Return the nearest edges between shrunk pixels, on a side of ``length`` shrunk pixels."""
     near, far = ((2 * edge + shrink) // (2 * shrink) for edge in (begin, end))
     return near, min(far, length)
 
@@ -226,9 +229,9 @@ def _shrunk_edges(begin: int, end: int, length: int, shrink: int) -> tuple[int, 
 def _can_shrink(whole: Size, part: Rectangle, wanted: Size, shrink: int) -> bool:
     """Return whether the decoder may shrink by this much without a visible error.
 
-    A part's edges can lie between its shrunk pixels, and the columns and rows that don't fill a last one
-    are dropped. That moves the picture by half of the missed part. More than an eighth of a result's pixel
-    would show.
+    A part's edges can lie inside a shrunk pixel, and the decoder drops columns and rows that don't fill a
+    last shrunk pixel. This moves the picture by half of the missed part. A move by more than an eighth of a
+    pixel of the result would be visible.
     """
     missed_across = _missed(part.left, part.right, whole.width, shrink)
     missed_down = _missed(part.top, part.bottom, whole.height, shrink)
@@ -242,7 +245,7 @@ def _can_shrink(whole: Size, part: Rectangle, wanted: Size, shrink: int) -> bool
 
 
 def _missed(begin: int, end: int, length: int, shrink: int) -> int:
-    """Return by how many whole pixels both shrunk edges together miss the true edges."""
+    """Return how far both shrunk edges together are from the true edges, in pixels of the whole picture."""
     near, far = _shrunk_edges(begin, end, length // shrink, shrink)
     return abs(near * shrink - begin) + abs(far * shrink - end)
 
@@ -251,11 +254,11 @@ def decode_animation(content: bytes, header: Header, profile: str) -> Frames:
     """Return every frame at its full size, with its timing.
 
     Raises:
-        Undecodable: the picture is damaged.
+        Undecodable: The picture is damaged.
 
     """
     _check_data(content, header, header.frames)
-    with translated(Undecodable, _EXPECTED):
+    with translated(Undecodable, _DAMAGED):
         # The loader stacks the frames into one tall image.
         strip = to_8_bits(_load(content, header, n=-1), profile).copy_memory()
         width, height = header.stored.width, header.stored.height
@@ -265,10 +268,11 @@ def decode_animation(content: bytes, header: Header, profile: str) -> Frames:
 
 
 def resize(image: Any, size: Size, extent: tuple[float, float] | None = None) -> Any:
-    """Return the image reduced with Lanczos3 or enlarged bicubically, its colours weighted by their alpha.
+    """Return the image at this size, with colours weighted by their alpha.
 
-    ``extent`` is how wide and high the whole picture is in the image's pixels, where its decoder dropped
-    part of it: a JPEG of 1,130 rows that is shrunk by 4 has 282 of 282.5.
+    The image is reduced with Lanczos3, or enlarged bicubically. ``extent`` is the exact width and height of
+    the whole picture in the image's pixels, if the decoder dropped a part of a pixel: a JPEG of 1,130 rows
+    that is shrunk by 4 has 282 rows, and its exact height is 282.5.
     """
     if (image.width, image.height) == (size.width, size.height):
         return image

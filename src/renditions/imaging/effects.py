@@ -1,4 +1,4 @@
-"""The operations on a resized picture's pixels before encoding."""
+"""The operations on a picture's pixels between resizing and encoding."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from renditions.model.recipe import Flip, Rendition, Rotation
 _NAMED_COLOURS = {"white": "#ffffff", "black": "#000000", "transparent": "#00000000"}
 _OPAQUE = 255
 _MIDDLE = 127.5
-# Of full grayscale() and sepia() in the W3C's Filter Effects Module Level 1, rounded.
+# The weights of full grayscale() and sepia() in the W3C's Filter Effects Module Level 1, rounded.
 _LUMINANCE = [[0.2126, 0.7152, 0.0722]]
 _MIN_AMPLITUDE = 0.01
-"""Where the blur's bell curve is cut off; libvips' default of 0.2 would make it a box."""
+"""The height at which the blur's bell curve is cut off. libvips' default of 0.2 would make it a box."""
 _MAX_SIGMA = 3
-"""The widest blur at the picture's own size, as a standard deviation in pixels."""
+"""The widest blur at the picture's own size, as a standard deviation in pixels. Wider ones shrink it."""
 _MAX_SHARPENED = 10
-"""The most that sharpening changes a pixel, of 255; more would be a halo."""
+"""The most that sharpening changes a value from 0 to 255. More would look like a halo."""
 _SEPIA = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
 
 
 class Rgba(NamedTuple):
-    """A colour in sRGB, 0 to 255 each; alpha 255 is opaque."""
+    """A colour in sRGB. Each value is from 0 to 255, and an alpha of 255 is opaque."""
 
     red: int
     green: int
@@ -44,7 +44,7 @@ class Rgba(NamedTuple):
         return sum(weight * value for weight, value in zip(_LUMINANCE[0], self[:3], strict=True)) > _MIDDLE
 
     def on_white(self) -> Rgba:
-        """Return its look on white paper."""
+        """Return the opaque colour that it has on white paper."""
         red, green, blue = (
             (value * self.alpha + 255 * (255 - self.alpha) + 127) // 255 for value in self[:3]
         )
@@ -52,7 +52,7 @@ class Rgba(NamedTuple):
 
 
 def parse_colour(text: str) -> Rgba:
-    """Return the colour of ``#rgb``, ``#rrggbb``, ``#rrggbbaa`` or one of the names for pipeline files."""
+    """Parse ``#rgb``, ``#rrggbb``, ``#rrggbbaa`` or a colour name that pipeline files may use."""
     digits = _NAMED_COLOURS.get(text, text).removeprefix("#")
     if len(digits) == 3:
         digits = "".join(digit * 2 for digit in digits)
@@ -60,7 +60,7 @@ def parse_colour(text: str) -> Rgba:
 
 
 def lay(image: Any, colour: Rgba) -> Any:
-    """Return the image on the colour. A translucent colour is mixed in and stays translucent."""
+    """Return the image on a ground of this colour. A translucent colour stays translucent."""
     if not image.hasalpha() or colour.alpha == 0:
         return image
     if colour.alpha == _OPAQUE:
@@ -72,7 +72,7 @@ def lay(image: Any, colour: Rgba) -> Any:
 
 
 def flatten(image: Any, colour: Rgba) -> Any:
-    """Return the image without alpha, lying on the colour (itself on white, where it is translucent)."""
+    """Return the image without alpha, on a ground of this colour. A translucent colour lies on white."""
     if not image.hasalpha():
         return image
     ground = colour.on_white()
@@ -81,7 +81,7 @@ def flatten(image: Any, colour: Rgba) -> Any:
 
 
 def pad(image: Any, at: Offset, canvas: Size, colour: Rgba) -> Any:
-    """Return a canvas of the colour with the image on it; a translucent colour gives it alpha."""
+    """Return a canvas of this colour with the image on it. A translucent colour adds alpha."""
     image = _with_bands_for(image, colour)
     if colour.alpha != _OPAQUE and not image.hasalpha():
         image = image.bandjoin(_OPAQUE)
@@ -94,7 +94,7 @@ def pad(image: Any, at: Offset, canvas: Size, colour: Rgba) -> Any:
 
 
 def _with_bands_for(image: Any, colour: Rgba) -> Any:
-    """Return the image with bands that can hold the colour."""
+    """Return the image, converted from grey to RGB if it couldn't hold the colour."""
     if image.bands >= 3 or colour.is_grey:
         return image
     return image.colourspace("srgb")
@@ -105,20 +105,20 @@ def _values(colour: Rgba, bands: int) -> list[int]:
 
 
 def find_crop(image: Any, size: Size, interest: str) -> Offset:
-    """Return the part of this size that draws the eye (``attention``) or has most detail (``entropy``)."""
+    """Return the corner of the part that draws the eye (``attention``) or has most detail (``entropy``)."""
     cut = image.smartcrop(size.width, size.height, interesting=interest)
-    # In these libvips keeps how far the upper left corner has moved.
+    # libvips stores here how far the upper left corner has moved.
     return Offset(-cut.xoffset, -cut.yoffset)
 
 
 def find_content(images: Sequence[Any], region: Rectangle, tolerance: int) -> Rectangle:
-    """Return the region without the borders whose pixels are all like the first image's upper left one.
+    """Return the region without borders whose pixels are all like the first image's upper left pixel.
 
-    A pixel is like it if no colour differs by more than the tolerance, all weighted by their alpha. A
-    picture that is all border stays whole. All images lose the same borders.
+    A pixel is like it if no colour, weighted by alpha, differs by more than the tolerance. A picture that is
+    only border stays whole. All images lose the same borders.
     """
     parts = [
-        # As a picture without alpha: libvips would first flatten it.
+        # libvips would first flatten an image with alpha.
         _premultiplied(image).crop(region.left, region.top, region.width, region.height)
         for image in images
     ]
@@ -151,9 +151,10 @@ def flip(image: Any, direction: Flip) -> Any:
 
 
 def tint(image: Any, colour: Rgba) -> Any:
-    """Return the image in tones from black through the colour to white, each pixel in its own luminance.
+    """Return the image in tones from black through the colour to white. Each pixel keeps its luminance.
 
-    A pixel with the colour's own luminance becomes the colour; others are mixed with black or white.
+    A pixel with the colour's own luminance becomes the colour. For a darker or lighter pixel, the colour is
+    mixed with black or white.
     """
     middle = sum(weight * value for weight, value in zip(_LUMINANCE[0], colour[:3], strict=True))
     tones = bytes(
@@ -169,12 +170,12 @@ def tint(image: Any, colour: Rgba) -> Any:
 
 
 def blur(image: Any, sigma: float) -> Any:
-    """Return the image blurred by a Gaussian of this standard deviation in pixels; edges are repeated."""
+    """Return the image blurred by a Gaussian of this standard deviation in pixels; edge pixels repeat."""
     return weighted(image, lambda image: _convolve(image, sigma))
 
 
 def _convolve(image: Any, sigma: float) -> Any:
-    """Return every band convolved with a Gaussian; a wide one on a smaller image, equally smooth."""
+    """Convolve every band with a Gaussian. A wide Gaussian is applied to a smaller image, for speed."""
     shrink = max(1, int(sigma / _MAX_SIGMA))
     small = image.shrink(shrink, shrink, ceil=True) if shrink > 1 else image
     # libvips' integer precision makes the picture up to 3 % darker.
@@ -185,9 +186,10 @@ def _convolve(image: Any, sigma: float) -> Any:
 
 
 def sharpen(image: Any, sigma: float) -> Any:
-    """Return the image sharpened by the difference of its luminance from its blurred luminance.
+    """Sharpen the image with an unsharp mask on its luminance.
 
-    That is an unsharp mask. Colours keep their hue, and the addition is bounded.
+    The difference between the luminance and its blurred copy is limited, and added to all colours, which keep
+    their hue.
     """
     grey = _luminance(image).copy(interpretation="b-w")
     alpha = image[image.bands - 1] if image.hasalpha() else None
@@ -198,9 +200,9 @@ def sharpen(image: Any, sigma: float) -> Any:
 
 
 def pixelate(image: Any, side: int) -> Any:
-    """Return the image in squares of its mean colours, the first at the upper left.
+    """Return the image as squares of their mean colours. The first square is at the upper left.
 
-    A square that exceeds the right or lower edge repeats the edge's pixels.
+    If a square exceeds the right or lower edge, the edge's pixels repeat in its mean.
     """
     width, height = image.width, image.height
     return (
@@ -211,7 +213,7 @@ def pixelate(image: Any, side: int) -> Any:
 
 
 def round_corners(image: Any, recipe: Rendition) -> Any:
-    """Return the image with transparent corners as declared, with a soft edge."""
+    """Return the image with the declared round corners: transparent, with a soft edge."""
     width, height = image.width, image.height
     shorter = min(width, height) / 2
     if recipe.corners == "circle":
@@ -219,7 +221,7 @@ def round_corners(image: Any, recipe: Rendition) -> Any:
     else:
         radius = min(float(recipe.multiplied(recipe.corners)), shorter)
         inset_across, inset_down = width / 2 - radius, height / 2 - radius
-    # How far each pixel's middle is from the rectangle, or point, that the radius surrounds.
+    # The distance of each pixel's middle from the rectangle, or point, that the radius surrounds.
     across = (Image.xyz(width, 1)[0].linear(1, 0.5 - width / 2).abs() - inset_across).clamp(min=0, max=width)
     down = (Image.xyz(1, height)[1].linear(1, 0.5 - height / 2).abs() - inset_down).clamp(min=0, max=height)
     distance = ((across**2).replicate(1, height) + (down**2).replicate(width, 1)) ** 0.5
@@ -239,7 +241,7 @@ def _luminance(image: Any) -> Any:
 
 
 def adjust(image: Any, recipe: Rendition) -> Any:
-    """Return the image with its colours changed; alpha stays as it is."""
+    """Apply the recipe's adjustments to the colours; alpha stays unchanged."""
     colours = _colours(image)
     if recipe.grayscale and colours.bands == 3:
         colours = _mix(colours, _LUMINANCE, "b-w")
@@ -260,13 +262,13 @@ def adjust(image: Any, recipe: Rendition) -> Any:
 
 
 def _mix(colours: Any, matrix: list[list[float]], interpretation: str) -> Any:
-    """Return each band as the matrix mixes it from all of them, cut off at 255."""
+    """Return bands that the matrix mixes from all bands, limited to 255."""
     mixed = colours.recomb(Image.new_from_array(matrix))
     return _rounded(mixed).copy(interpretation=interpretation)
 
 
 def _saturate(amount: float) -> list[list[float]]:
-    """Return the matrix between each colour's grey (amount 0) and the colour itself (1), and beyond."""
+    """Return the matrix for a saturation: 0 gives grey of the same luminance, 1 leaves colours unchanged."""
     return [
         [
             weight * (1 - amount) + (amount if row == column else 0)

@@ -1,4 +1,4 @@
-"""Pictures -> files, with the metadata that the recipe keeps: by default, none."""
+"""Encode pictures as files, with the metadata that the recipe keeps: by default, none."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from renditions.model.recipe import Rendition
 
 
 def encode(frames: Frames, output_format: str, recipe: Rendition, quality: int | None) -> bytes:
-    """Return the file; for JPEG the frames must be without alpha.
+    """Return the encoded file. For JPEG, the frames must have no alpha.
 
-    The quality is used only by formats that have one.
+    Formats without a quality ignore ``quality``.
 
     Raises:
-        Unrenderable: the encoder can't make it.
+        Unrenderable: The encoder can't make the file.
 
     """
-    with translated(Unrenderable, f"a picture that fits into {output_format}"):
+    with translated(Unrenderable, f"the picture can't be encoded as {output_format}"):
         return _encode(_join(frames), output_format, recipe, quality)
 
 
@@ -34,10 +34,10 @@ def encode_near(frames: Frames, output_format: str, recipe: Rendition) -> tuple[
     For an animation, the middle frame decides.
 
     Raises:
-        Unrenderable: the encoder can't make it.
+        Unrenderable: The encoder can't make the file.
 
     """
-    with translated(Unrenderable, f"a picture that fits into {output_format}"):
+    with translated(Unrenderable, f"the picture can't be encoded as {output_format}"):
         middle, scale = frames.images[len(frames.images) // 2], OUTPUT_FORMATS[output_format].quality
         content, quality = encode_within(
             middle,
@@ -57,16 +57,16 @@ def _encode(image: Any, output_format: str, recipe: Rendition, quality: int | No
 
 
 def stack(pages: Sequence[Frames]) -> Frames:
-    """Return the pages, each of one frame, as one document.
+    """Join the pages, each of one frame, to one document.
 
     Raises:
-        Unrenderable: they aren't of one size, as libvips' TIFF needs them.
+        Unrenderable: The pages have different sizes, which libvips' TIFF doesn't allow.
 
     """
     sizes = dict.fromkeys(page.size for page in pages)
     if len(sizes) > 1:
         found = " and ".join(f"{size.width} by {size.height}" for size in list(sizes)[:2])
-        raise Unrenderable(f'expected pages of one size, as fit = "contain" makes them, found {found}')
+        raise Unrenderable(f'all pages must have the same size, found {found}. Set fit = "contain"')
     images = [page.images[0].colourspace("srgb") for page in pages]
     if any(image.hasalpha() for image in images):
         images = [image if image.hasalpha() else image.addalpha() for image in images]
@@ -74,7 +74,7 @@ def stack(pages: Sequence[Frames]) -> Frames:
 
 
 def _join(frames: Frames) -> Any:
-    """Return libvips' form of an animation or document: one tall image, with a frame's height and timing."""
+    """Return the frames as libvips needs them: one tall image, with the height of a frame and the timing."""
     if len(frames.images) == 1 and frames.timing is None:
         return frames.images[0]
     strip = Image.arrayjoin(list(frames.images), across=1).copy()

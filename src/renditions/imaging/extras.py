@@ -1,4 +1,4 @@
-"""Libraries of single formats, which are installed as extras."""
+"""Libraries that only some formats need. Extras of this package install them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from renditions.model.formats import SOURCE_FORMATS
 
 
 def import_extra(module: str, extra: str) -> Any:
-    """Return the module, imported only now: most pictures don't need it.
+    """Import a module only when a picture needs it, and return it.
 
     Raises:
-        Failed: it isn't installed.
+        Failed: The module isn't installed.
 
     """
     try:
         return import_module(module)
     except ImportError as error:
-        raise Failed(f"expected {module} (pip install 'renditions[{extra}]'), found none") from error
+        raise Failed(f"{module} isn't installed. Run: pip install 'renditions[{extra}]'") from error
 
 
 def is_installed(source_format: str) -> bool:
-    """Return whether the library for this format is installed."""
+    """Return whether all libraries for this format are installed."""
     return all(find_spec(library.module) for library in SOURCE_FORMATS[source_format].libraries)

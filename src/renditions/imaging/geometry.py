@@ -1,8 +1,8 @@
-"""How a picture goes into a rendition's box: numbers in, numbers out.
+"""Compute how a picture fits a rendition's box. This module handles only numbers, not pixels.
 
-The words are those of CSS ``object-fit``, with ``inside`` and ``outside`` for the two ways to keep the
-proportions without a fixed result. All of it is exact integer arithmetic, halves rounded up: 1920 by
-1080 in a box of 200 is 200 by 113 on every machine.
+The names are those of CSS ``object-fit``, and ``inside`` and ``outside`` for the two ways to keep the
+proportions without a fixed result. All arithmetic is exact, with halves rounded up: 1920 by 1080 in a box of
+200 is 200 by 113 on every machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fractions import Fraction
 from renditions.model.recipe import Focus, Region, Rendition
 
 SMART_GRAVITIES = ("attention", "entropy")
-"""Gravities that depend on pixels; the plan has the centre in their place."""
+"""Gravities that depend on pixels. A plan uses the centre instead of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """Where a rectangle's upper left corner is, in pixels."""
+    """The position of a rectangle's upper left corner, in pixels."""
 
     left: int
     top: int
@@ -56,12 +56,12 @@ class Rectangle:
 
     @property
     def right(self) -> int:
-        """Where it ends."""
+        """The position of its right edge."""
         return self.left + self.width
 
     @property
     def bottom(self) -> int:
-        """Where it ends."""
+        """The position of its bottom edge."""
         return self.top + self.height
 
 
@@ -70,15 +70,15 @@ class Plan:
     """The operations on the upright picture, in this order: resize, rotate and flip, cut, pad, padding."""
 
     resized: Size
-    """The whole picture, resized but not yet rotated, a size that renditions with other rotations share."""
+    """The size of the whole picture after resizing and before rotating, so that other renditions share it."""
     fitted: Size
-    """The rotated picture after cutting or padding to the box."""
+    """The size of the rotated picture after cutting or padding it to the box."""
     crop_at: Offset | None = None
-    """Where ``fitted`` is cut out of the rotated picture; None without a cut."""
+    """The position in the rotated picture at which ``fitted`` is cut out; None without a cut."""
     pad_at: Offset | None = None
-    """Where the rotated picture is put on a canvas of ``fitted``; None without padding."""
+    """The position of the rotated picture on a canvas of ``fitted``; None without padding to the box."""
     padding: int = 0
-    """How many pixels are then added on each side."""
+    """How many pixels are added on each side at the end."""
 
     @property
     def output(self) -> Size:
@@ -87,9 +87,9 @@ class Plan:
 
 
 def region_of(source: Size, region: Region | None) -> Rectangle:
-    """Return the declared part of an upright picture of this size: whole pixels, at least one.
+    """Return the declared part of an upright picture of this size, in whole pixels, at least one.
 
-    Each edge is at the pixel's edge that is nearest, halves rounded up.
+    Each edge is rounded to the nearest edge of a pixel, with halves rounded up.
     """
     if region is None:
         return Rectangle(0, 0, source.width, source.height)
@@ -99,7 +99,7 @@ def region_of(source: Size, region: Region | None) -> Rectangle:
 
 
 def _span(length: int, start_percent: float, percent: float) -> tuple[int, int]:
-    """Return where a part of a side begins and how long it is."""
+    """Return the start and the length of a part of a side, in pixels."""
     start, extent = (Fraction(str(value)) * length / 100 for value in (start_percent, percent))
     begin = min(_nearest(start), length - 1)
     return begin, max(1, _nearest(start + extent) - begin)
@@ -119,7 +119,7 @@ def rescaled(part: Rectangle, grid: Size, other: Size) -> Rectangle:
 
 
 def whole_for(grid: Size, part: Rectangle, wanted: Size) -> Size:
-    """Return the size of the whole picture in which a part of it has the wanted size."""
+    """Return the size that the whole picture must have so that the part has the wanted size."""
     return Size(
         round_half_up(Fraction(grid.width * wanted.width, part.width)),
         round_half_up(Fraction(grid.height * wanted.height, part.height)),
@@ -129,7 +129,7 @@ def whole_for(grid: Size, part: Rectangle, wanted: Size) -> Size:
 def stored_at(part: Rectangle, displayed: Size, orientation: int) -> Rectangle:
     """Return a part of the upright picture in the coordinates of the stored pixels.
 
-    ``orientation`` is EXIF's (CIPA DC-008, 4.6.4): from which corner the stored rows and columns run.
+    ``orientation`` is EXIF's (CIPA DC-008, 4.6.4): the corner at which the stored rows and columns begin.
     """
     across = displayed.width - part.right if orientation in (2, 3, 6, 7) else part.left
     down = displayed.height - part.bottom if orientation in (3, 4, 7, 8) else part.top
@@ -139,11 +139,11 @@ def stored_at(part: Rectangle, displayed: Size, orientation: int) -> Rectangle:
 
 
 def plan(source: Size, recipe: Rendition) -> Plan:
-    """Return how an upright picture of this size, already cropped and trimmed, becomes the rendition.
+    """Return the plan for an upright picture of this size, which is already cropped and trimmed.
 
-    Without ``enlarge`` no side grows: ``cover`` is then cut to what the picture has of the box, ``fill``
-    is limited side by side, and ``contain`` still pads to the whole box. With one side only, the other
-    follows from the proportions. The box is that of the rotated picture.
+    Without ``enlarge``, no side grows: ``cover`` cuts to the part of the box that the picture fills, ``fill``
+    limits each side on its own, and ``contain`` still pads to the whole box. If only one side is declared,
+    the other follows from the proportions. The box applies to the rotated picture.
     """
     padding = recipe.multiplied(recipe.padding)
     if recipe.rotate not in (90, 270):
@@ -183,21 +183,21 @@ def _plan_box(source: Size, box: Size, recipe: Rendition) -> Plan:
 
 
 def _one_side_scale(source: Size, recipe: Rendition) -> Fraction:
-    """Return the scale for the one declared side."""
+    """Return the scale if only one side is declared."""
     if recipe.width is not None:
         return Fraction(recipe.multiplied(recipe.width), source.width)
     return Fraction(recipe.multiplied(recipe.height or source.height), source.height)
 
 
 def _scale(source: Size, scale: Fraction, *, enlarge: bool) -> Size:
-    """Return the size times the scale, rounded half up, at least one pixel."""
+    """Return the size times the scale, with halves rounded up and at least one pixel."""
     if not enlarge:
         scale = min(scale, Fraction(1))
     return Size(round_half_up(source.width * scale), round_half_up(source.height * scale))
 
 
 def round_half_up(length: Fraction) -> int:
-    """Return the nearest whole number of pixels, halves up, at least 1."""
+    """Return the nearest whole number of pixels, with halves rounded up and at least 1."""
     return max(1, _nearest(length))
 
 
@@ -210,7 +210,7 @@ def _place_cut(inner: Size, outer: Size, recipe: Rendition) -> Offset:
 
 
 def centre(inner: Size, outer: Size, focus: Focus) -> Offset:
-    """Return where the smaller rectangle has the focus of the larger one in its middle, or nearest to it."""
+    """Return the inner rectangle's position in the outer one for which its middle is nearest to the focus."""
     left, top = (
         min(max(int(Fraction(str(percent)) * whole / 100 - Fraction(part, 2)), 0), whole - part)
         for percent, whole, part in (
@@ -222,7 +222,7 @@ def centre(inner: Size, outer: Size, focus: Focus) -> Offset:
 
 
 def place(inner: Size, outer: Size, gravity: str) -> Offset:
-    """Return where the smaller rectangle is in the larger one; odd pixels go to the right and below."""
+    """Return the inner rectangle's position in the outer one; an odd pixel is left on the right or below."""
     across = 0 if gravity.endswith("west") else 2 if gravity.endswith("east") else 1
     down = 0 if gravity.startswith("north") else 2 if gravity.startswith("south") else 1
     return Offset((outer.width - inner.width) * across // 2, (outer.height - inner.height) * down // 2)

@@ -1,7 +1,7 @@
-"""The least memory that a picture takes, estimated before any of its pixels are decoded.
+"""Estimate the least memory that a picture takes, before any of its pixels are decoded.
 
-The actual amount depends on the decoder, the encoder and the renditions. But the certain part is enough to
-reject most pictures that are too large, at no cost.
+The actual amount depends on the decoder, the encoder and the renditions. But the part that is certain is
+enough to reject most pictures that are too large, at no cost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from renditions.imaging.probe import Header
 from renditions.model.formats import SOURCE_FORMATS
 
 _COLOURS = 3
-"""The most values per pixel that are certainly held; alpha may be dropped."""
+"""The most values per pixel that are certainly held in memory; alpha may be dropped."""
 
 
 def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, limit_bytes: int) -> None:
@@ -34,8 +34,8 @@ def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, 
         needs.append(animated.frames * _bands(animated) * _area(animated.stored))
     if max(needs, default=0) > limit_bytes:
         raise NotAccepted(
-            f"expected at most {limit_bytes:,} bytes of memory for a picture, "
-            f"found that it takes at least {max(needs):,}"
+            f"the picture needs at least {max(needs):,} bytes of memory, more than the {limit_bytes:,} that "
+            "[limits] memory allows"
         )
 
 

@@ -1,7 +1,7 @@
-"""The metadata of a file: EXIF, XMP and IPTC. A recipe keeps all of it, the rights or none.
+"""Select the metadata of a file: EXIF, XMP and IPTC. A recipe keeps all of it, only the rights, or none.
 
-Names are those of EXIF 2.32 (4.6.4), XMP part 1 with its Dublin Core and rights schemas, and IPTC-IIM 4.2
-inside Photoshop's image resource blocks.
+The names come from EXIF 2.32 (4.6.4), from XMP part 1 with its Dublin Core and rights schemas, and from
+IPTC-IIM 4.2 inside Photoshop's image resource blocks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from renditions.model.recipe import Rendition
 
 _ORIENTATION = ("orientation", "exif-ifd0-Orientation")
 _PREVIEW = "jpeg-thumbnail-data"
-"""The embedded thumbnail of the whole original, which would show parts that a crop has cut off."""
+"""The embedded thumbnail of the whole original. It would show parts that a crop has cut off."""
 _EXIF_RIGHTS = ("exif-ifd0-Copyright", "exif-ifd0-Artist")
 _XMP_RIGHTS = (
     "{http://purl.org/dc/elements/1.1/}rights",
@@ -26,7 +26,7 @@ _XMP_RIGHTS = (
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _IPTC_RESOURCE = 0x0404
 _IPTC_RIGHTS = (80, 110, 116)
-"""By-line, credit and copyright notice, of record 2."""
+"""The datasets of record 2 for by-line, credit and copyright notice."""
 
 
 def kept(recipe: Rendition) -> Any:
@@ -50,7 +50,7 @@ def select(image: Any, metadata: str) -> Any:
     if metadata == "copyright":
         for name, text in rights.items():
             if text:
-                # libvips takes the last parenthesis for its own remark, and drops it.
+                # libvips takes the last parenthesis for a remark of its own, and drops it.
                 image.set_type(GValue.gstr_type, name, f"{text} (text)")
         _replace(image, "xmp-data", _xmp_rights)
         _replace(image, "iptc-data", _iptc_rights)
@@ -67,14 +67,14 @@ def _replace(image: Any, name: str, reduce: Any) -> None:
 
 
 def _ascii(field: str) -> str:
-    """Return the text in libvips' form of an EXIF field: ``TEXT (TEXT, ASCII, n components, n bytes)``."""
+    """Extract the text from libvips' form of an EXIF field: ``TEXT (TEXT, ASCII, n components, n bytes)``."""
     match = re.search(r" \(.*, ASCII, \d+ components, (\d+) bytes\)$", field, re.DOTALL)
     size = int(match[1]) if match else 0
     return field.encode()[:size].decode(errors="ignore").rstrip(" \0")
 
 
 def _xmp_rights(packet: bytes) -> bytes:
-    """Return an XMP packet with only the statements on rights; empty if there are none or it is invalid."""
+    """Return an XMP packet with only its statements on rights; empty if it has none or is invalid."""
     packet = packet.strip(b"\0 \r\n")
     if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
         return b""
@@ -98,8 +98,8 @@ def _xmp_rights(packet: bytes) -> bytes:
 def _iptc_rights(block: bytes) -> bytes:
     """Return Photoshop's block with only the IPTC datasets on rights; empty if there are none.
 
-    A resource is "8BIM", its number, a padded Pascal string, a length of four bytes and padded data; a
-    dataset is 0x1C, record, number, a length of two bytes and data.
+    A resource consists of "8BIM", its number, a padded Pascal string, a length of four bytes and padded data.
+    A dataset consists of 0x1C, a record number, its own number, a length of two bytes and data.
     """
     datasets = b""
     at = block.find(b"8BIM")
@@ -118,7 +118,7 @@ def _iptc_rights(block: bytes) -> bytes:
 
 
 def _iptc_datasets(data: bytes) -> bytes:
-    """Return the character set's dataset and those on rights."""
+    """Return the dataset that names the character set, and the datasets on rights."""
     found = []
     told = False
     at = 0

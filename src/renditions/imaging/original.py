@@ -1,7 +1,7 @@
-"""The source's own file in place of a larger rendition, where nothing declared would be missing.
+"""Replace a rendition by a copy of the source's file, if the copy is smaller and fulfils the recipe.
 
-Its pixels' data is copied byte for byte. What the file says besides is left out, unless it is kept by the
-recipe.
+The data of its pixels is copied byte for byte. Other parts of the file are left out, unless the recipe keeps
+them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _HELD_BY_A_COPY = (
     "key", "format", "width", "height", "fit", "gravity", "background", "enlarge", "pixel_ratio", "quality",
     "target", "effort", "animation", "metadata", "profile", "max_bytes", "skip_if_larger",
 )  # fmt: skip
-"""The fields that a copy of the same size fulfils; every other field changes the result."""
+"""The fields that a copy of the same dimensions fulfils. Every other field changes the result."""
 
 
 def smaller(made: Rendered, content: bytes, header: Header, task: Task) -> Rendered:
-    """Return the source's file if it can replace the rendition and is smaller, or else the rendition."""
+    """Return a copy of the source's file if it fulfils the recipe and is smaller, or else the rendition."""
     if not task.recipe.skip_if_larger or len(made.content) <= len(content) or not _can_stand(header, task):
         return made
     copy = find_code(OUTPUT_FORMATS[task.format].copier or "")(

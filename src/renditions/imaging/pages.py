@@ -11,18 +11,18 @@ from renditions.model.recipe import Rendition
 
 
 def choose_pages(recipe: Rendition, header: Header) -> tuple[int, ...]:
-    """Return the numbers, from 0, of the rendition's pages, in its own order, each once.
+    """Return the numbers of the rendition's pages, starting at 0, in the recipe's order, each once.
 
-    Missing pages of a range are left out; a picture that isn't a document has one page.
+    Pages that the document doesn't have are left out. A picture that isn't a document has one page.
 
     Raises:
-        Unrenderable: it has none of them.
+        Unrenderable: The document has none of the pages.
 
     """
     count = header.frames if SOURCE_FORMATS[header.format].has_pages else 1
     chosen = tuple(dict.fromkeys(_parse(recipe.pages, count)))
     if not chosen:
-        raise Unrenderable(f"expected pages {recipe.pages}, found {count:,} in all")
+        raise Unrenderable(f'pages = "{recipe.pages}" selects no page of this document (it has {count:,})')
     return chosen
 
 

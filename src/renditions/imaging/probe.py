@@ -1,7 +1,7 @@
 """Identify a picture's format and check the rules for accepting it, before decoding any pixel.
 
-Pure Python: the numbers of :class:`Header` come from ``decode.read_header``. Signatures are those of the
-formats' own specifications.
+This module is pure Python: ``decode.read_header`` provides the numbers of a :class:`Header`. The signatures
+come from the formats' own specifications.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OTHER_SIGNATURES = (
     ("gzip", rb"\x1f\x8b"),
     ("matroska", rb"\x1aE\xdf\xa3"),
 )
-"""Of formats that aren't read, only to say what was found."""
+"""The signatures of formats that aren't supported, so that messages can name them."""
 _STARTS = tuple(
     (name, re.compile(signature, re.DOTALL), confirm)
     for name, signature, confirm in (
@@ -41,7 +41,7 @@ _STARTS = tuple(
     )
 )
 _START_BYTES = 1024
-"""Where a signature may be."""
+"""How many bytes at the start of a file may hold a signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +50,22 @@ class Header:
 
     format: str
     stored: Size
-    """In pixels as they are stored, before EXIF orientation."""
+    """The size in stored pixels, before EXIF orientation."""
     orientation: int
-    """EXIF's, 1 to 8."""
+    """The orientation as in EXIF, 1 to 8."""
     frames: int
-    """Frames of an animation, pages of a document, frames of a DICOM."""
+    """The number of frames of an animation or a DICOM, or of pages of a document."""
     page: int = 0
-    """The page of a document that it describes."""
+    """The page of a document that this header describes, starting at 0."""
     drawing: Size | None = None
     """The proportions of a drawing, on a finer grid than ``stored``; None for a picture of pixels.
 
-    A drawing has no pixels of its own: it is drawn in the needed size.
+    A drawing has no pixels of its own: it is drawn at the needed size.
     """
     bands: int = 1
     """The least number of values per decoded pixel."""
     is_annotated: bool = False
-    """Whether it declares that its pixels identify the patient."""
+    """Whether the file declares that its pixels identify the patient."""
 
     @property
     def is_sideways(self) -> bool:
@@ -84,14 +84,15 @@ class Header:
 
 
 def sniff(content: bytes) -> str | None:
-    """Return the format's name by its first bytes, also of unsupported ones; None if unknown."""
+    """Return the name of the format, even an unsupported one, by the file's first bytes; None if unknown."""
     start = content[:_START_BYTES]
     found = [
         (match.end(), name, confirm)
         for name, signature, confirm in _STARTS
         if (match := signature.match(start))
     ]
-    # What stands before a signature that is further in may be the beginning of a file of another format.
+    # The longest match comes first: if a signature isn't at the start, the bytes before it can look like the
+    # start of another format.
     for _, name, confirm in sorted(found, key=lambda each: -each[0]):
         if confirm is None or find_code(confirm)(content):
             return name
@@ -102,8 +103,8 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
     """Return the format if the file's size and format pass the rules.
 
     Raises:
-        NotAccepted: it is too large or of a format that isn't accepted.
-        Undecodable: it is empty, or of an unknown format.
+        NotAccepted: The file is too large, or its format isn't accepted.
+        Undecodable: The file is empty, or its format is unknown.
 
     """
     if not content:
@@ -119,9 +120,9 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
 
 
 def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mapping[str, Rendition]) -> None:
-    """Raise ``NotAccepted`` if the picture's size breaks a rule; all frames that are decoded count.
+    """Raise ``NotAccepted`` if the picture's dimensions break a rule. All decoded frames count.
 
-    A drawing's pixels depend on its renditions, and are checked when those are planned.
+    The pixels of a drawing depend on its renditions. They are checked when the renditions are planned.
     """
     if header.is_annotated and not accept.burned_in_annotation:
         raise NotAccepted("expected pixels that don't identify the patient, found BurnedInAnnotation YES")
@@ -146,7 +147,7 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
 
 
 def _check_shape(size: Size, accept: Accept) -> None:
-    """Raise ``NotAccepted`` if the picture is too narrow or too wide, by more than whole pixels allow."""
+    """Raise ``NotAccepted`` if the picture is too narrow or too wide by at least a pixel."""
     width, height = size.width, size.height
     found = f"found {width / height:.4g}: {width} by {height}"
     low, high = accept.min_aspect_ratio, accept.max_aspect_ratio
@@ -157,7 +158,7 @@ def _check_shape(size: Size, accept: Accept) -> None:
 
 
 def check_animation(content: bytes, header: Header, accept: Accept) -> None:
-    """Raise ``NotAccepted`` if the picture is animated and may not be."""
+    """Raise ``NotAccepted`` if the picture is animated and the rules forbid that."""
     if not accept.animation and _is_animated(content, header):
         found = f"{header.frames} frames" if header.frames > 1 else f"an animated {header.format}"
         raise NotAccepted(f"expected a picture without animation, found {found}")
@@ -187,10 +188,10 @@ def keeps_animation(recipe: Rendition, header: Header) -> bool:
 
 
 def check_end(content: bytes, format_found: str) -> None:
-    """Raise ``Undecodable`` if the file stops before its format's own end mark.
+    """Raise ``Undecodable`` if the file ends before its format's end mark.
 
-    Only for ends that decoders ignore: they need neither PNG's last chunk nor GIF's trailer for the pixels
-    before it.
+    This is only for end marks that decoders ignore. For example, a decoder doesn't need PNG's last chunk or
+    GIF's trailer to decode the pixels before it.
     """
     if check := SOURCE_FORMATS[format_found].check_end:
         find_code(check)(content)

@@ -1,4 +1,4 @@
-"""The code of each format, found by the name that its entry in the tables has for it."""
+"""Find the functions of a format by the names in its table entry."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from renditions.model.registry import resolve
 
 @cache
 def find_code(name: str) -> Callable[..., Any]:
-    """Return the function that ``"module:function"`` names in ``renditions.imaging.formats``."""
+    """Return the function with this name, ``"module:function"``, in ``renditions.imaging.formats``."""
     found: Callable[..., Any] = resolve(f"renditions.imaging.formats.{name}")
     return found

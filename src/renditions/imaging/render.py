@@ -1,6 +1,6 @@
-"""One picture -> all of its renditions: decoded once, each made from the next larger one.
+"""Make all renditions of one picture: decode it once, and make each rendition from a larger one.
 
-Without recipes that need pixels, no function here imports the imaging library.
+If no recipe needs pixels, no function here imports the imaging library.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def render(
 ) -> Rendering:
     """Check the picture against the rules, analyze it and render each recipe, in this process.
 
-    A picture that breaks a rule or is damaged gives ``Rendering.rejected``; a recipe that this valid
-    picture can't become gives an entry in ``Rendering.errors``, and the others are made.
+    For a picture that breaks a rule or is damaged, ``Rendering.rejected`` has the reason. If only some
+    renditions can't be made from a valid picture, ``Rendering.errors`` has their reasons.
 
     Raises:
-        Failed: memory ran out, or an optional library that a recipe needs isn't installed.
+        Failed: Memory ran out, or an optional library that a recipe needs isn't installed.
 
     """
     original = Original(size_bytes=len(content), format=sniff(content))
@@ -65,7 +65,7 @@ def render(
     except Rejected as refusal:
         return Rendering(original, rejected=Reason.of(refusal))
     except MemoryError as error:
-        raise Failed(f"expected enough memory for {len(content):,} bytes, found too little") from error
+        raise Failed(f"not enough memory for a picture of {len(content):,} bytes") from error
     made |= pictures
     original = replace(original, analysis=analysis)
     return Rendering(original, {name: made[name] for name in recipes if name in made}, errors | withheld)
@@ -74,11 +74,13 @@ def render(
 def _hold_file(
     content: bytes, source_format: str, recipes: Mapping[str, Rendition]
 ) -> tuple[dict[str, Rendered], dict[str, Reason]]:
-    """Return the renditions that hold the picture's file, or why they may not."""
+    """Return the renditions that contain the picture's file, or the reasons why they may not."""
     holding = {name: recipe for name, recipe in recipes.items() if not recipe.needs_pixels}
     facts = SOURCE_FORMATS[source_format]
     if facts.is_private:
-        why = Unrenderable(f"expected a format without personal data, found {source_format}")
+        why = Unrenderable(
+            f"a {source_format} file has personal data, so no output may contain the file itself"
+        )
         return {}, dict.fromkeys(holding, Reason.of(why))
     made = {
         name: Rendered(

@@ -1,4 +1,4 @@
-"""Enlarging without a shift: libvips' own resize would move the picture by half a pixel of the result."""
+"""Enlarge pictures without a shift: libvips' own resize would move them by half a pixel of the result."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from renditions.imaging.vips import Interpolate
 
 
 def enlarge(image: Any, across: float, down: float, size: Size, interpolation: str) -> Any:
-    """Return the image, weighted by its alpha, with its sides multiplied and cut to the size.
+    """Return the image, whose colours are premultiplied, enlarged by both factors and cut to the size.
 
-    ``interpolation`` is ``"bilinear"`` or ``"bicubic"``. A pixel's middle is half a pixel from its edges,
-    so the first one's lands in the middle of its enlarged pixels.
+    ``interpolation`` is ``"bilinear"`` or ``"bicubic"``. The middle of a pixel is half a pixel away from its
+    edges. The offset moves the middle of the first pixel to the middle of its enlarged pixels.
     """
     return image.affine(
         [across, 0, 0, down],

@@ -1,4 +1,4 @@
-"""The lowest quality that still looks near enough to the original."""
+"""Search the lowest quality that still looks similar enough to the original."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from renditions.imaging.analysis.likeness import Likeness
 
 _HIGHEST = 100
 _USUAL_SLOPE = 0.04
-"""The assumed relative decrease of the loss with one step of quality, before two trials are known."""
+"""The assumed relative decrease of the loss for one step of quality, until two trials are known."""
 _LEAST_SLOPE = 0.01
 _LEAST_LOSS = 0.01
-"""The smallest loss, so that it has a logarithm."""
+"""The smallest loss. It is above zero, so that it has a logarithm."""
 _MAX_TRIALS = 4
-"""How often a picture is encoded, unless no trial was near enough."""
+"""How many times a picture is encoded at most, unless no trial was similar enough."""
 _WASTED_STEPS = 1
-"""How much too high a quality may be without another trial."""
+"""How many steps too high a quality may be without another trial."""
 
 
 def encode_within(
@@ -27,10 +27,11 @@ def encode_within(
     decode: Callable[[bytes], Any],
     usual_quality: int,
 ) -> tuple[bytes, int]:
-    """Return a file that scores at least ``target``, hardly larger than necessary, and its quality.
+    """Return a file that scores at least ``target`` but is hardly larger than necessary, and its quality.
 
-    The secant method on the logarithm of the loss (100 less the score), which falls with the quality nearly
-    as a straight line: two or three trials as a rule. If no quality reaches the target it is the highest.
+    This is the secant method on the logarithm of the loss (100 minus the score). This logarithm falls almost
+    linearly with the quality, so two or three trials are usually enough. If no quality reaches the target,
+    the highest one is used.
     """
     likeness, allowed = Likeness(image), 100 - target
     best: tuple[bytes, int] | None = None
@@ -50,7 +51,7 @@ def encode_within(
         last = quality, loss
         wanted = max(quality + math.ceil(math.log(loss / allowed) / slope), below + 1)
         if best is None:
-            # In growing steps, so that it ends.
+            # The steps grow, so that the search ends.
             quality = min(max(wanted, below + 2 ** (trials - 1)), _HIGHEST)
         elif trials >= _MAX_TRIALS or wanted >= best[1] - _WASTED_STEPS:
             return best

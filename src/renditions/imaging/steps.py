@@ -27,7 +27,7 @@ from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.recipe import OPERATIONS
 
 Images = tuple[Any, ...]
-"""libvips images: one, or every frame of an animation, all of one size."""
+"""libvips images of one size: a single one, or every frame of an animation."""
 
 
 def walk(images: Images, task: Task) -> Images:
@@ -43,7 +43,7 @@ def _each(step: Callable[[Any, Task], Any]) -> Callable[[Images, Task], Images]:
 
 
 def _cut(images: Images, task: Task) -> Images:
-    """Crop every frame to the box; smart gravity chooses its place in the first frame."""
+    """Crop every frame to the box; a smart gravity chooses the part by the first frame."""
     at, fitted = task.plan.crop_at, task.plan.fitted
     if at is None:
         return images
@@ -93,8 +93,8 @@ _STEPS: Mapping[str, Callable[[Images, Task], Images]] = {
     "watermark": _draw_watermark,
     "flatten": _each(_flatten),
 }
-"""Each operation that is done to resized pixels.
+"""The functions of all operations on resized pixels, by name.
 
-The others are done where they cost least: the picture is turned upright, cropped, trimmed and resized as it
-is decoded, for a box that is that of the rotated picture.
+The other operations are done while the picture is decoded, where they cost least: it is turned upright,
+cropped, trimmed and resized. The resized size already takes the later rotation into account.
 """

@@ -1,4 +1,4 @@
-"""The tasks of one picture: one for each page of each rendition, and the sizes to decode to."""
+"""Plan the work for one picture: a task for each page of each rendition, and the sizes to decode to."""
 
 from __future__ import annotations
 
@@ -39,32 +39,32 @@ class Task:
     format: str
     plan: Plan
     page: Header
-    """The header of its page; for a picture without pages, the picture's own."""
+    """The header of its page, or of the picture if that has no pages."""
     region: Rectangle
-    """The part of the upright page that is used, on its grid."""
+    """The part of the upright page that is used, on the page's grid."""
     pages: tuple[int, ...]
     """The numbers of all pages of the rendition."""
 
     @property
     def part(self) -> tuple[Header, Rectangle]:
-        """The key of tasks that share a decode and levels."""
+        """The page and the region. Tasks with equal ones share one decode and its levels."""
         return self.page, self.region
 
 
 _PIXEL = Size(1, 1)
 _Trim = Callable[[Header, Rectangle, int, bool], Rectangle]
-"""Finds the part within the borders of a region of a page, or of all frames of an animation."""
+"""Returns the part of a region without its borders, for a page or for all frames of an animation."""
 
 
 def plan_tasks(
     content: bytes, header: Header, recipes: Mapping[str, Rendition], max_pixels: int, limits: Limits
 ) -> tuple[list[Task], dict[str, Reason]]:
-    """Return the tasks, and why some renditions have none.
+    """Return the tasks, and for each rendition without a task the reason.
 
     Raises:
-        NotAccepted: more pages, or more pixels in all of them, are wanted than may be decoded, or trimming
-            a page takes too much memory.
-        Undecodable: a page's header is damaged, or a page to trim.
+        NotAccepted: The renditions need more pages or pixels than may be decoded, or trimming a page takes
+            too much memory.
+        Undecodable: The header of a page, or a page that must be trimmed, is damaged.
 
     """
     wanted: dict[str, tuple[int, ...]] = {}
@@ -140,18 +140,18 @@ def _trim(
 
 def _plan(page: Header, region: Rectangle, recipe: Rendition) -> Plan:
     if page.drawing and (recipe.width or recipe.height):
-        # A drawing has no own size to enlarge from.
+        # A drawing has no size of its own, so it can be drawn larger without loss.
         return plan(region.size, replace(recipe, enlarge=True))
     return plan(rescaled(region, page.grid, page.displayed).size, recipe)
 
 
 def plan_bases(tasks: list[Task], look: Task | None, max_pixels: int) -> dict[tuple[Header, Rectangle], Size]:
-    """Return the size that each region of each page is decoded to, that of ``look`` first.
+    """Return the size to decode each region of each page to; the region of ``look`` comes first.
 
-    ``look`` is only for the analysis, so any size that isn't smaller will do.
+    ``look`` is the task of the analysis, for which any size is right that isn't smaller than its own.
 
     Raises:
-        NotAccepted: a drawing would have more pixels in all than may be decoded.
+        NotAccepted: A drawing would have more pixels in total than may be decoded.
 
     """
     bases = {
@@ -169,10 +169,10 @@ def plan_bases(tasks: list[Task], look: Task | None, max_pixels: int) -> dict[tu
 
 
 def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
-    """Return the size to decode to, in the region's own proportions, large enough for all.
+    """Return the size to decode to, with the region's proportions and large enough for all tasks.
 
-    It is the largest rendition's own size, so that it isn't resized twice. If another rendition is nearly as
-    large, such a small step would show, so both are made from a larger size.
+    It is the size of the largest rendition, so that this one isn't resized twice. But if another rendition is
+    nearly as large, resizing it from there would be visible. Then both are made from a larger size.
     """
     page, whole = part[0], part[1].size
     if page.drawing:
@@ -194,7 +194,7 @@ def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
 
 
 def _drawn_size(proportions: Size, tasks: list[Task]) -> Size:
-    """Return the size to draw at: the largest rendition's own, or more by the rule of ``_base_size``."""
+    """Return the size to draw at: that of the largest rendition, or larger by the rule of ``_base_size``."""
     needs = [task.plan.resized for task in tasks]
     largest = Size(max(need.width for need in needs), max(need.height for need in needs))
     is_alone = all(need == largest or largest.covers(need, HEADROOM) for need in needs)

@@ -1,7 +1,7 @@
-"""Fonts: the bundled one, and the characters that a font file has. Pure Python.
+"""Load the bundled font, and find the characters that a font file has, in pure Python.
 
-The tables ``cmap`` are read as the OpenType specification has them: format 12 (all of Unicode) if there is
-one, else format 4 (its first plane).
+The characters come from the font's ``cmap`` table, see the OpenType specification: from its subtable of
+format 12 (all of Unicode) if there is one, or else of format 4 (the first plane).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from renditions.errors import Undecodable
 
 _SIGNATURES = (b"\x00\x01\x00\x00", b"OTTO", b"true")
 _INVISIBLE = ("Cf", "Zs")
-"""Unicode's categories of format characters and blanks, for which no glyph is needed."""
+"""Unicode's categories of format characters and blanks. They need no glyph."""
 
 
 def default_font() -> bytes:
-    """Return Open Sans: Latin, Greek, Cyrillic and Hebrew."""
+    """Return the bundled font file: Open Sans, with Latin, Greek, Cyrillic and Hebrew letters."""
     return (resources.files("fontpkg_open_sans") / "files" / "OpenSans[wdth,wght].ttf").read_bytes()
 
 
@@ -27,7 +27,7 @@ def find_missing(font: bytes, text: str) -> str:
     """Return the characters of the text that the font has no glyph for.
 
     Raises:
-        Undecodable: it is no TrueType or OpenType font, or one without a Unicode ``cmap``.
+        Undecodable: The file isn't a TrueType or OpenType font, or has no Unicode ``cmap``.
 
     """
     wanted = {
@@ -38,14 +38,14 @@ def find_missing(font: bytes, text: str) -> str:
     try:
         found = set(_find_glyphs(_find_subtable(font), wanted))
     except (struct.error, IndexError) as error:
-        raise Undecodable(f"expected a valid font, found {error}") from error
+        raise Undecodable(f"the font is damaged: {error}") from error
     return "".join(chr(code) for code in sorted(wanted - found))
 
 
 def _find_subtable(font: bytes) -> bytes:
-    """Return the font's largest Unicode subtable of ``cmap``, from its format on."""
+    """Return the bytes of the font's largest Unicode subtable of ``cmap``, beginning with its format."""
     if not font.startswith(_SIGNATURES):
-        raise Undecodable("expected a TrueType or OpenType font, found another file")
+        raise Undecodable("the file isn't a TrueType or OpenType font")
     (tables,) = struct.unpack_from(">H", font, 4)
     starts = {
         font[at : at + 4]: struct.unpack_from(">I", font, at + 8)[0] for at in range(12, 12 + 16 * tables, 16)
@@ -60,11 +60,11 @@ def _find_subtable(font: bytes) -> bytes:
     for known in (12, 4):
         if known in subtables:
             return subtables[known]
-    raise Undecodable("expected a font with Unicode characters, found none")
+    raise Undecodable("the font has no Unicode characters")
 
 
 def _find_glyphs(subtable: bytes, codes: Iterable[int]) -> Iterator[int]:
-    """Yield those of the code points that have a glyph."""
+    """Yield the code points among ``codes`` that have a glyph."""
     (kind,) = struct.unpack_from(">H", subtable)
     if kind == 12:
         (count,) = struct.unpack_from(">I", subtable, 12)
@@ -82,7 +82,7 @@ def _find_glyphs(subtable: bytes, codes: Iterable[int]) -> Iterator[int]:
             continue
         glyph = code
         if offsets[segment]:
-            # The offset counts from its own place in the table.
+            # The offset is relative to its own position in the table.
             at = 16 + 3 * double + 2 * segment + offsets[segment] + 2 * (code - firsts[segment])
             (glyph,) = struct.unpack_from(">H", subtable, at)
             if not glyph:

@@ -1,7 +1,7 @@
-"""libvips, set up once, and its errors translated: the one module that imports it.
+"""The set-up of libvips, and the translation of its errors. Only this module imports pyvips.
 
-Only the loaders that the format tables name can be used; libvips itself blocks all others. One thread for
-each picture, because pictures are what runs in parallel; no operation cache, because no picture comes
+libvips may use only the loaders that the format tables name; it blocks all others. It uses one thread for
+each picture, because whole pictures run in parallel. It has no operation cache, because no picture comes
 twice.
 """
 
@@ -27,7 +27,7 @@ Error = pyvips.Error
 
 
 class Keep(IntFlag):
-    """libvips' ``VipsForeignKeep``: what an encoder writes beside the pixels."""
+    """libvips' ``VipsForeignKeep``: the metadata that an encoder writes with the pixels."""
 
     NONE = 0
     EXIF = 1
@@ -36,7 +36,8 @@ class Keep(IntFlag):
     ICC = 8
 
 
-# Read when the first text is drawn: no font of the machine, with the same library everywhere.
+# fontconfig reads this when the first text is drawn. So no font of the machine is used, and the same
+# library draws texts everywhere.
 os.environ["FONTCONFIG_FILE"] = str(Path(__file__).with_name("fonts.conf"))
 os.environ["PANGOCAIRO_BACKEND"] = "fontconfig"
 
@@ -51,12 +52,12 @@ pyvips.cache_set_max(0)
 
 
 def load(source_format: str, content: bytes, **options: Any) -> Any:
-    """Return the lazy image that the one loader for this format makes of the bytes."""
+    """Return a lazy image of the bytes, by the format's own loader."""
     return pyvips.Operation.call(SOURCE_FORMATS[source_format].loader, content, **options)
 
 
 def get_int(image: Any, name: str, default: int) -> int:
-    """Return a number that the image has under this name."""
+    """Return the number that the image has under this name, or the default."""
     return int(image.get(name)) if image.get_typeof(name) else default
 
 
@@ -73,7 +74,7 @@ class _Recorder(logging.Handler):
 
 @contextmanager
 def warnings_of_libraries() -> Iterator[list[str]]:
-    """Yield a list that gets each warning of libvips and its decoders, which pyvips logs."""
+    """Yield a list that collects the warnings of libvips and its decoders, which pyvips logs."""
     recorder = _Recorder()
     logger = logging.getLogger("pyvips")
     logger.addHandler(recorder)
@@ -84,39 +85,42 @@ def warnings_of_libraries() -> Iterator[list[str]]:
 
 
 @contextmanager
-def translated(refusal: type[Rejected], expected: str) -> Iterator[None]:
-    """Raise libvips' errors as ``refusal``, or as ``Failed`` if memory was missing."""
-    pyvips.vips_lib.vips_error_clear()  # messages that an earlier picture left without failing
+def translated(refusal: type[Rejected], failure: str) -> Iterator[None]:
+    """Raise libvips' errors as ``refusal``, or as ``Failed`` if memory ran out.
+
+    ``failure`` says what failed; libvips' own message follows it.
+    """
+    pyvips.vips_lib.vips_error_clear()  # an earlier picture may have left messages although it didn't fail
     try:
         yield
     except (Error, UnicodeDecodeError) as error:
         detail = _describe(error)
         if "out of memory" in detail:
-            raise Failed(f"expected enough memory, found: {detail}") from error
-        raise refusal(f"expected {expected}, found: {detail[:300]}") from error
+            raise Failed(f"not enough memory for the picture: {detail}") from error
+        raise refusal(f"{failure}: {detail[:300]}") from error
 
 
-def raise_if_warned(refusal: type[Rejected], expected: str) -> None:
-    """Raise ``refusal`` if a library has warned since :func:`translated` began, though nothing failed.
+def raise_if_warned(refusal: type[Rejected], failure: str) -> None:
+    """Raise ``refusal`` if a library has warned since :func:`translated` began although nothing failed.
 
-    libvips checks the JPEG decoder's warnings before it asks for the next rows, so never those of the last
-    rows. It keeps them as long as the image exists.
+    libvips checks the JPEG decoder's warnings before it asks for the next rows. So it never checks those of
+    the last rows, but it keeps them as long as the image exists.
     """
     said: bytes = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer())
     if said:
-        raise refusal(f"expected {expected}, found: {_tidy(said.decode(errors='replace'))[:300]}")
+        raise refusal(f"{failure}: {_tidy(said.decode(errors='replace'))[:300]}")
 
 
 def _describe(error: pyvips.Error | UnicodeDecodeError) -> str:
-    """Return the libraries' own messages. They quote files, so they may have any bytes, not only UTF-8."""
+    """Return the libraries' own messages. They quote the file, so their bytes may not be UTF-8."""
     text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else error.detail
     return _tidy(text)
 
 
 def _tidy(text: str) -> str:
     """Return the libraries' messages as one printable line."""
-    # The first line only names the operation; the next ones are the library's own message. "bad seek" is
-    # the HEIF reader's search for the end, and means nothing.
+    # The first line only names the operation, and the next ones are the library's own message. "bad seek"
+    # means nothing: the HEIF reader logs it when it searches the end of the file.
     lines = ["".join(filter(str.isprintable, line)).strip() for line in text.splitlines()]
     telling = dict.fromkeys(line for line in lines if line and "bad seek" not in line)
     return "; ".join(telling) or "damaged data"

@@ -1,7 +1,7 @@
-"""Watermarks: a picture or a text over a finished rendition.
+"""Draw watermarks: a picture or a text over a finished rendition.
 
-Each worker reads or draws a mark once and keeps it, also in the size for a rendition, since most renditions
-of a pipeline have one of a few sizes.
+Each worker reads or draws a mark once and keeps it. It also keeps the mark at the sizes for renditions, since
+most renditions of a pipeline have one of a few sizes.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ _RULES = Accept(max_pixels=25_000_000)
 _OPAQUE = 255
 _PAPER, _INK = Rgba(255, 255, 255, 255), Rgba(0, 0, 0, 255)
 _TEXT_PIXELS = 64
-"""The smallest font size that a text is drawn in; larger ones are this times a power of two."""
+"""The smallest font size for drawing a text. Larger sizes are this one times a power of two."""
 _MAX_TEXT_PIXELS = 16_000_000
-"""From how many pixels on a drawn text is enlarged instead of drawn again."""
+"""The most pixels of a drawn text. If more are needed, the text is enlarged instead of drawn again."""
 _WEIGHT = 700
-"""Bold, if the font is a variable one."""
+"""The weight of the letters if the font is variable: bold."""
 _OUTLINE = 1 / 9
 """An outline's width, relative to the font size."""
 
 
 def draw(images: tuple[Any, ...], watermark: Watermark) -> tuple[Any, ...]:
-    """Return the images, all of one size, with the mark over them; alpha is kept and covered.
+    """Return the images, all of one size, with the mark over them. Images keep their alpha.
 
     Raises:
-        Unrenderable: the mark is damaged, or can't be drawn.
+        Unrenderable: The mark is damaged or can't be drawn.
 
     """
     canvas = Size(images[0].width, images[0].height)
@@ -54,12 +54,12 @@ def draw(images: tuple[Any, ...], watermark: Watermark) -> tuple[Any, ...]:
 
 
 def _share(length: int, percent: float) -> int:
-    """Return this much of the length in whole pixels, halves up, perhaps 0."""
+    """Return a percentage of the length in whole pixels, with halves rounded up; it may be 0."""
     return int(length * Fraction(str(percent)) / 100 + Fraction(1, 2))
 
 
 def _place(mark: Size, canvas: Size, watermark: Watermark) -> Offset:
-    """Return where the mark is put: as far from the edges as declared, if there is room."""
+    """Return the mark's position: as far from the edges as declared, if there is room."""
     offset = _share(min(canvas.width, canvas.height), watermark.offset)
     across = min(offset, (canvas.width - mark.width) // 2)
     down = min(offset, (canvas.height - mark.height) // 2)
@@ -84,7 +84,7 @@ def _scale(whole: Any, canvas: Size, watermark: Watermark) -> Size:
 
 
 def _find_whole(watermark: Watermark, canvas: Size) -> Any:
-    """Return the mark with alpha, as large as its picture is, or a text at twice the needed size."""
+    """Return the mark with alpha: a picture at its own size, or a text at twice the needed size."""
     if watermark.image is not None:
         return _read(watermark.image)
     font_pixels = _TEXT_PIXELS
@@ -110,7 +110,7 @@ def _read(picture: Attachment) -> Any:
         image = decode_still(content, header, whole, header.displayed, "srgb").images[0]
     except Rejected as error:
         raise Unrenderable(f"the watermark {picture.name!r}: {error}") from error
-    # Rebuilt from its pixels, so that no metadata of the mark gets into the rendition.
+    # The image is rebuilt from its pixels, so that no metadata of the mark gets into the rendition.
     pixels, interpretation = image.write_to_memory(), image.interpretation
     image = Image.new_from_memory(pixels, image.width, image.height, image.bands, "uchar")
     image = image.copy(interpretation=interpretation)
@@ -125,7 +125,7 @@ def _write(text: str, font: Attachment | None, colour: str, font_pixels: int) ->
     with translated(Unrenderable, "a text that can be drawn"), tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()
-        # By fonts.conf a font's family is its file's path. 72 dpi: points are pixels.
+        # With fonts.conf, a font's family is the path of its file. At 72 dpi, a point is a pixel.
         letters = Image.text(
             f'<span fallback="false" weight="{_WEIGHT}">{html.escape(text)}</span>',
             font=f"{file.name}, {font_pixels}",
@@ -136,7 +136,7 @@ def _write(text: str, font: Attachment | None, colour: str, font_pixels: int) ->
     radius = font_pixels * _OUTLINE
     margin = round(1.5 * radius)
     letters = letters.embed(margin, margin, letters.width + 2 * margin, letters.height + 2 * margin)
-    # Blurred and then clipped: letters with a soft edge around them.
+    # Blurring and then clipping makes letters with a soft edge around them.
     grown = (letters.gaussblur(radius / 2, precision="float") * 3).cast("uchar")
     outline = _paint(grown, _INK if ink.is_light else _PAPER)
     mark = _over(_paint(letters, ink), outline)
@@ -150,7 +150,7 @@ def _paint(alpha: Any, colour: Rgba) -> Any:
 
 
 def _fade(mark: Any, opacity: float) -> Any:
-    """Return the mark with its alpha multiplied."""
+    """Return the mark with its alpha multiplied by the opacity."""
     count = mark.bands - 1
     return mark[:count].bandjoin((mark[count] * opacity).rint().cast("uchar"))
 
@@ -177,7 +177,7 @@ def _over(top: Any, below: Any) -> Any:
 
 
 def _blend(image: Any, mark: Any, at: Offset) -> Any:
-    """Return the image with the mark over it; only the pixels below the mark are computed again."""
+    """Return the image with the mark over it. Only pixels below the mark are computed."""
     if image.bands < 3 <= mark.bands:
         image = image.colourspace("srgb")
     if mark.bands < 3 <= image.bands:

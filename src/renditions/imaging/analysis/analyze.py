@@ -1,6 +1,6 @@
-"""The analysis of a picture, from its smallest sufficient level, so that it costs next to nothing.
+"""The analysis of a picture. It uses the smallest level that is large enough, so it costs almost nothing.
 
-All of it is about the first frame, upright and in sRGB. Grey is luma (Rec. 601) on white.
+It covers only the first frame, upright and in sRGB. Grey means luma (Rec. 601) on white.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from renditions.model.recipe import Rendition
 
 _SHARPNESS_SIDE = 512
 _SMALL_SIDE = 128
-"""The side in pixels for everything that needs no sharpness."""
+"""The longer side in pixels for all results except the sharpness."""
 _HEADROOM = 2
-"""How much larger the level must be, so that the decoder's own shrinking isn't measured."""
+"""How many times as large the level must be, so that the decoder's own shrinking isn't measured."""
 _PICKED_SIDE = 48
 _PLACEHOLDER_SIDE = 32
-"""Their highest frequency is the sixth."""
+"""The longer side in pixels for a placeholder, whose highest frequency is the sixth."""
 _HASHED_SIDE = 32
 _HASHED_FREQUENCIES = 8
 _WHITE = parse_colour("white")
@@ -43,20 +43,20 @@ _EXIF = "exif-data"
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The declared analysis, and the rule that needs pixels."""
+    """The declared analysis, and the only rule of ``[accept]`` that needs pixels."""
 
     analyze: Analyze
     min_sharpness: float | None
 
     @property
     def level(self) -> Rendition | None:
-        """The size that the analysis needs, as a recipe; None if nothing is declared."""
+        """A recipe with the size that the analysis needs; None if nothing is declared."""
         side = _HEADROOM * self._side
         return Rendition(width=side, height=side) if side else None
 
     @property
     def _side(self) -> int:
-        """How many pixels on a side are analyzed."""
+        """The longer side of the analyzed picture, in pixels; 0 if nothing is declared."""
         if self.analyze.sharpness or self.min_sharpness is not None:
             return _SHARPNESS_SIDE
         return _SMALL_SIDE if self.analyze.is_wanted else 0
@@ -70,11 +70,11 @@ class Study:
             base: The whole first frame, at least as large as :attr:`level`.
 
         Raises:
-            NotAccepted: it is less sharp than the rule allows.
-            Undecodable: the picture is damaged.
+            NotAccepted: The picture is less sharp than the rule allows.
+            Undecodable: The picture is damaged.
 
         """
-        with translated(Undecodable, "a picture that can be analyzed"):
+        with translated(Undecodable, "the picture can't be analyzed"):
             image = base.images[0]
             small = resize(image, _fit(image, self._side)).copy_memory()
             analyze, tags = self.analyze, self._read_tags(content, header, image)
@@ -91,7 +91,7 @@ class Study:
             return found if found != Analysis() else None
 
     def _read_tags(self, content: bytes, header: Header, image: Any) -> Tags:
-        """Return the EXIF tags; the file itself may be of their structure."""
+        """Return the EXIF tags: of the whole file if it has EXIF's structure, or of its EXIF block."""
         if not (self.analyze.exif or self.analyze.position):
             return read_tags(b"")
         if SOURCE_FORMATS[header.format].is_exif:
@@ -99,7 +99,7 @@ class Study:
         return read_tags(bytes(image.get(_EXIF)) if image.get_typeof(_EXIF) else b"")
 
     def _check_sharpness(self, small: Any) -> float | None:
-        """Return the sharpness if it must be recorded; check the rule."""
+        """Check the rule on sharpness; return the sharpness if it must be recorded."""
         if not self.analyze.sharpness and self.min_sharpness is None:
             return None
         sharpness = _measure_sharpness(small)
@@ -117,7 +117,7 @@ def _make_blurhash(small: Any) -> str:
 
 
 def _shrink(image: Any) -> SmallPicture:
-    """Return the picture in at most 32 pixels on a side."""
+    """Return the picture with at most 32 pixels on a side."""
     size = _fit(image, _PLACEHOLDER_SIDE)
     small = resize(image, size).colourspace("srgb")
     small = small if small.hasalpha() else small.addalpha()
@@ -125,12 +125,12 @@ def _shrink(image: Any) -> SmallPicture:
 
 
 def _fit(image: Any, side: int) -> Size:
-    """Return the image's size, at most ``side`` on a side."""
+    """Return the image's size after shrinking it to at most ``side`` pixels on a side."""
     return plan(Size(image.width, image.height), Rendition(width=side, height=side)).resized
 
 
 def _luma(small: Any) -> Any:
-    """Return the picture's luma on white, 8 bits."""
+    """Return the picture's luma on white, in 8 bits."""
     opaque = flatten(small, _WHITE)
     return opaque.recomb(Image.new_from_array(_LUMA)).rint().cast("uchar") if opaque.bands == 3 else opaque
 
@@ -138,8 +138,8 @@ def _luma(small: Any) -> Any:
 def _measure_sharpness(small: Any) -> float:
     """Return the variance of the Laplacian of the picture's luma (Pech-Pacheco and others, 2000).
 
-    The Laplacian is that of the four neighbours, the picture at most 512 pixels on a side, so that a
-    picture of more pixels isn't less sharp.
+    The Laplacian uses the four neighbours of a pixel. The picture has at most 512 pixels on a side, so that
+    more pixels don't make a picture less sharp.
     """
     edges = _luma(small).cast("short").conv(Image.new_from_array(_LAPLACIAN), precision="integer")
     variance = (edges * edges).avg() - edges.avg() ** 2
@@ -147,13 +147,14 @@ def _measure_sharpness(small: Any) -> float:
 
 
 def _hash(small: Any) -> str:
-    """Return pHash: which of the 64 lowest frequencies of 32 by 32 pixels of luma are above their median.
+    """Return the pHash in hexadecimal: one bit for each of the 64 lowest frequencies of the luma.
 
-    Bits and their order are those of the Python package ImageHash: row by row, the mean first.
+    A bit is set if the frequency of the picture at 32 by 32 pixels is above the median of all 64. The bits
+    have the same order as in the Python package ImageHash: row by row, the mean first.
     """
     values = _luma(resize(small, Size(_HASHED_SIDE, _HASHED_SIDE))).write_to_memory()
     sums = sum_cosines(bytes(values), _HASHED_SIDE, _HASHED_FREQUENCIES)
-    # Rounded, so that frequencies that cancel out are exactly zero.
+    # Rounding makes frequencies exactly zero that should be.
     frequencies = [round(value, 3) for row in sums for value in row]
     middle = median(frequencies)
     bits = "".join(str(int(value > middle)) for value in frequencies)
@@ -163,7 +164,8 @@ def _hash(small: Any) -> str:
 def _find_colours(image: Any, most: int) -> tuple[DominantColour, ...]:
     """Return the dominant colours.
 
-    They come from single pixels of the picture: a mean of pixels at an edge is a colour that it lacks.
+    They come from single pixels of the picture. A mean of pixels at an edge could be a colour that the
+    picture doesn't have.
     """
     size = _fit(image, _PICKED_SIDE)
     picked = image.resize(

@@ -1,4 +1,4 @@
-"""A picture's lowest frequencies, in plain Python: enough for pictures of some 64 pixels on a side."""
+"""A picture's lowest frequencies, in plain Python: fast enough for about 64 pixels on a side."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ def sum_cosines(values: Sequence[float], width: int, count: int, *, phase: float
     """Return the ``count`` lowest frequencies of the values, in both directions.
 
     ``result[v][u]`` is the sum over all x and y of
-    ``value(x, y) · cos(π u (x + phase) / width) · cos(π v (y + phase) / height)``: with a phase of one half
-    the discrete cosine transform of type II, but for its factor.
+    ``value(x, y) · cos(π u (x + phase) / width) · cos(π v (y + phase) / height)``. With a phase of one half,
+    this is the discrete cosine transform of type II, except for a constant factor.
 
     Args:
-        values: One for each pixel, row by row.
-        width: How many there are in a row.
-        count: How many frequencies in each direction, 0 among them.
-        phase: Where in a pixel its value is.
+        values: One value for each pixel, row by row.
+        width: The number of pixels in a row.
+        count: The number of frequencies in each direction, including frequency 0.
+        phase: The position of a value within its pixel, from 0 to 1.
 
     """
     height = len(values) // width

@@ -1,6 +1,6 @@
-"""The camera's data: some tags of EXIF 2.32 (CIPA DC-008), read from its TIFF 6.0 structure.
+"""The camera's data: some tags of EXIF 2.32 (CIPA DC-008), which has the structure of TIFF 6.0.
 
-Nothing in it is trusted: missing, mistyped and impossible values are left out.
+No value is trusted: values that are missing, impossible or of the wrong type are left out.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Literal
 from renditions.model.original import Exif, Position
 
 MAX_CHARACTERS = 100
-"""How long a text may be; the rest is cut off, so that records stay small."""
+"""The longest text. The rest is cut off, so that records stay small."""
 _MAX_ENTRIES = 256
-"""How many entries of a directory are read; cameras write some 60."""
+"""How many entries of a directory are read. Cameras write about 60."""
 _MAX_BYTES = 512
-"""How much of a value is read: no tag of interest has more."""
+"""How many bytes of a value are read. No tag that is used here has more."""
 _ORDERS: Mapping[bytes, Literal["little", "big"]] = {b"II": "little", b"MM": "big"}
 _ASCII, _SHORT, _LONG, _RATIONAL = 2, 3, 4, 5
 _SIZES = {1: 1, _ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8}
@@ -36,7 +36,7 @@ class _Value:
     order: Literal["little", "big"]
 
     def text(self) -> str | None:
-        """Return a text without unprintable characters, or None if it is empty."""
+        """Return the text without unprintable characters, or None if it is empty or isn't a text."""
         if self.kind != _ASCII:
             return None
         raw = self.raw.partition(b"\0")[0]
@@ -122,7 +122,7 @@ def find_exif(tags: Tags) -> Exif | None:
 
 
 def find_position(tags: Tags) -> Position | None:
-    """Return where the picture was taken, or None if that isn't recorded."""
+    """Return the place where the picture was taken, or None if it isn't recorded."""
     latitude = _degrees(tags.gps, 0x0001, "NS", 90)
     longitude = _degrees(tags.gps, 0x0003, "EW", 180)
     if latitude is None or longitude is None:
@@ -139,13 +139,13 @@ def _text(directory: _Directory, tag: int) -> str | None:
 
 
 def _number(directory: _Directory, tag: int) -> float | None:
-    """Return a number above zero to six digits, or None."""
+    """Return a positive number, rounded to six digits, or None."""
     numbers = directory[tag].numbers() if tag in directory else []
     return float(f"{numbers[0]:.6g}") if numbers and numbers[0] > 0 else None
 
 
 def _time(moment: str | None, offset: str | None) -> str | None:
-    """Return ISO 8601 of EXIF's ``YYYY:MM:DD HH:MM:SS`` and ``±HH:MM``; a wrong offset counts as none."""
+    """Convert EXIF's ``YYYY:MM:DD HH:MM:SS`` and ``±HH:MM`` to ISO 8601; ignore an invalid offset."""
     try:
         taken = datetime.strptime(moment or "", "%Y:%m:%d %H:%M:%S").isoformat()  # noqa: DTZ007 (the offset is separate)
     except ValueError:
@@ -155,7 +155,7 @@ def _time(moment: str | None, offset: str | None) -> str | None:
 
 
 def _degrees(gps: _Directory, reference: int, signs: str, most: int) -> float | None:
-    """Return degrees, minutes and seconds as one number, the second of the signs negative."""
+    """Return degrees, minutes and seconds as one number, negative for the second of the signs."""
     sign = _text(gps, reference)
     parts = gps[reference + 1].numbers() if reference + 1 in gps else []
     if sign is None or sign not in signs or not 1 <= len(parts) <= 3:

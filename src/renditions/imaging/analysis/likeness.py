@@ -1,10 +1,10 @@
-"""How near an encoded picture looks to the original: a score, as SSIMULACRA2 would give it.
+"""A score for how similar an encoded picture looks to the original. It estimates SSIMULACRA2.
 
-The error's energy in windows of a picture is divided by the original's own variance there, since texture
-hides errors that show on a plain sky (the contrast term of SSIM: Wang, Bovik, Sheikh and Simoncelli, 2004).
-This is done at a half and a quarter of the resolution, where visible errors appear, on luma and, at a
-tenth, on both chromas (ITU-R BT.601). Over the windows the root of the mean square is taken, so that the
-worst places count more.
+In each window of the picture, the error's energy is divided by the original's variance, since texture hides
+errors that would show on a plain sky (the contrast term of SSIM: Wang, Bovik, Sheikh and Simoncelli, 2004).
+This is done at a half and a quarter of the resolution, where visible errors appear. It is done on luma and,
+with a tenth of the weight, on both chromas (ITU-R BT.601). The score uses the root of the mean square over
+all windows, so that the worst places count more.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _CHROMA_WEIGHT = 0.1
 _SCALES = 2
 _WINDOW = 4
 _UNSEEN_VARIANCE = 30.0
-"""The error that is invisible where the original is plain, in squared steps of 8 bits."""
+"""The error that can't be seen where the original is plain, in squared steps of 8 bits."""
 _SCORE_LOSS = 104.0
-"""The factor from the root of the distance to a loss of score.
+"""The loss of score for each unit of the distance's root.
 
-Fitted to SSIMULACRA2 of 19 photographs at 600 and 300 pixels, as JPEG, WebP and AVIF of four qualities each:
-between 75 and 90 the standard deviation from it is 2.
+It was fitted to SSIMULACRA2 scores of 19 photos at 600 and 300 pixels, as JPEG, WebP and AVIF in four
+qualities each. For scores from 75 to 90, the standard deviation from SSIMULACRA2 is 2.
 """
 _LEAST_SIDE = 2**_SCALES * _WINDOW
 _SUM_OF_SQUARES = 3
-"""The column of libvips' statistics."""
+"""The column of libvips' ``stats`` that has the sum of squares."""
 
 
 class Likeness:
@@ -44,7 +44,7 @@ class Likeness:
         self._masks = [_mask(scaled).copy_memory() for scaled in _scaled(self._original)]
 
     def score(self, image: Any) -> float:
-        """Return how near an image of the same size is: 100 is the same, 0 or less has little in common."""
+        """Return how similar an image of the same size is: 100 is identical, 0 or less is very different."""
         difference = (_planes(image) - self._original).copy_memory()
         distance = sum(
             _pooled(_shrunk(scaled * scaled, _WINDOW) / mask)
@@ -54,7 +54,7 @@ class Likeness:
 
 
 def _planes(image: Any) -> Any:
-    """Return luma and the chromas at half the resolution; transparent parts lie on grey."""
+    """Return luma and both chromas at half the resolution, with transparent parts on grey."""
     if image.interpretation != "srgb":
         image = image.colourspace("srgb")
     if image.hasalpha():
@@ -77,7 +77,7 @@ def _mask(planes: Any) -> Any:
 
 
 def _pooled(errors: Any) -> float:
-    """Return the root of the mean square over the windows, the bands weighted."""
+    """Return the weighted sum over the bands of the root of the mean square over the windows."""
     statistics, windows = errors.stats(), errors.width * errors.height
     roots = [math.sqrt(statistics(_SUM_OF_SQUARES, band)[0] / windows) for band in range(1, errors.bands + 1)]
     return roots[0] + _CHROMA_WEIGHT * sum(roots[1:])

@@ -1,8 +1,8 @@
 """The dominant colours of a picture.
 
-The cloud of its colours is cut in two where it spreads most, across its longest axis at the mean, until
-there are as many parts as colours are wanted: Heckbert's median cut (1982) by variance, as Wan, Wong and
-Prusinkiewicz have it (1988). Each part's mean is a colour.
+The picture's colours are points in space. The part that spreads most is cut in two, across its longest axis
+at the mean, until there are as many parts as wanted colours. The mean of each part is a dominant colour. This
+is Heckbert's median cut (1982) by variance, as described by Wan, Wong and Prusinkiewicz (1988).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Part:
     sums: tuple[int, ...]
     """Sums of the values of each band."""
     spreads: tuple[int, ...]
-    """In each band the sum of squared distances from the mean, times the count: whole numbers are exact."""
+    """For each band, the sum of squared distances from the mean times the count: an exact whole number."""
 
     @property
     def widest(self) -> float:
@@ -41,7 +41,7 @@ class _Part:
 
 
 def find_colours(pixels: Iterable[_Pixel], most: int) -> tuple[DominantColour, ...]:
-    """Return at most so many colours, the largest share first; none where there is no pixel."""
+    """Return at most ``most`` colours, the largest share first; none if there is no pixel."""
     counted = Counter(pixels)
     if not counted:
         return ()
@@ -71,7 +71,7 @@ def _measure(counted: Iterable[tuple[_Pixel, int]]) -> _Part:
 
 
 def _cut(part: _Part) -> tuple[_Part, _Part]:
-    """Return both halves. Neither is empty, since the part spreads."""
+    """Return both halves. Neither is empty, because the part has several colours."""
     band = part.spreads.index(max(part.spreads))
     counted = list(zip(part.colours, part.times, strict=True))
     below = [each for each in counted if each[0][band] * part.count <= part.sums[band]]

@@ -1,7 +1,7 @@
-"""Previews of some 30 bytes, to show while a picture loads.
+"""Previews of about 30 bytes, to show while a picture loads.
 
-ThumbHash is Evan Wallace's (https://evanw.github.io/thumbhash/), BlurHash is Wolt's (https://blurha.sh,
-its ``Algorithm.md``). Both keep the lowest frequencies of a small picture, in a few bits each.
+ThumbHash is by Evan Wallace (https://evanw.github.io/thumbhash/), BlurHash is by Wolt (https://blurha.sh,
+its ``Algorithm.md``). Both keep the lowest frequencies of a small picture, with a few bits for each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-
 _NOTHING = 1e-9
 """The largest rounding error of frequencies that should be zero."""
 _LONG, _SHORT = 4, 3
-"""BlurHash's frequencies along the longer and the shorter side: what its authors recommend."""
+"""BlurHash's numbers of frequencies along the longer and the shorter side, as its authors recommend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class SmallPicture:
 
 @dataclass(frozen=True, slots=True)
 class _Channel:
-    """One of ThumbHash's channels: its mean, its other frequencies from -1 to 1, and what scales them."""
+    """One of ThumbHash's channels: its mean, its other frequencies from -1 to 1, and their scale."""
 
     mean: float
     others: tuple[float, ...]
@@ -79,9 +79,9 @@ def make_thumbhash(picture: SmallPicture) -> str:
 
 
 def _split(picture: SmallPicture) -> list[list[float]]:
-    """Return lightness, yellow against blue, red against green and alpha of each pixel, from 0 or -1 to 1.
+    """Return four values for each pixel: lightness, yellow to blue, red to green, and alpha.
 
-    Transparent parts have the average colour.
+    Lightness and alpha are from 0 to 1, the others from -1 to 1. Transparent parts get the average colour.
     """
     *bands, alphas = ([value / 255 for value in band] for band in picture.bands())
     total = sum(alphas)
@@ -113,7 +113,7 @@ def _measure(values: Sequence[float], width: int, across: int, down: int) -> _Ch
 
 
 def _round(value: float) -> int:
-    """Return the nearest whole number, halves up."""
+    """Return the nearest whole number; halves are rounded up."""
     return math.floor(value + 0.5)
 
 

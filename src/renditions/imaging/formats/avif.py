@@ -1,4 +1,7 @@
-"""AVIF input and output (AV1 in an ISO base media file), by libheif. A sequence gives its primary picture."""
+"""AVIF input and output (AV1 in an ISO base media file), by libheif.
+
+Of a sequence, only the primary picture is read.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def is_animated(content: bytes, header: Header) -> bool:
-    """Return whether the file holds a sequence, by its major brand if its frames aren't counted."""
+    """Return whether the file holds a sequence: several frames, or the major brand for sequences."""
     return header.frames > 1 or content[8:12] == b"avis"
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    """Return the file of an image, or of the frames or pages in it."""
-    # By default libvips subsamples only below quality 90.
+    """Encode an image, or the frames or pages in it, as a file."""
+    # By default, libvips reduces the resolution of colours only below quality 90.
     options = {"subsample_mode": "off"} if recipe.chroma == "444" else {}
     return bytes(
         image.heifsave_buffer(

@@ -1,4 +1,4 @@
-"""Base64 out: the picture's own file as text."""
+"""Base64 output: the picture's own file as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from renditions.model.recipe import Rendition
 def encode(content: bytes, media_type: str, recipe: Rendition) -> bytes:
     """Return the file as Base64 (RFC 4648, section 4): ASCII, padded, without newlines.
 
-    With ``data_uri`` it is a ``data:`` URI (RFC 2397) of this media type.
+    With ``data_uri``, return it as a ``data:`` URI (RFC 2397) with this media type.
     """
     start = f"data:{media_type};base64,".encode() if recipe.data_uri else b""
     return start + base64.b64encode(content)

@@ -1,10 +1,10 @@
 """DICOM input: a data set's description of its pixels, never of the patient (PS3.3, PS3.5 and PS3.10).
 
-Only the elements listed here are ever read: those of the patient, the institution and the manufacturer are
-skipped unseen, so that nothing of them can reach a rendition, a record, a notice or a log. That is more than
-the Basic Application Level Confidentiality Profile asks for (PS3.15, annex E), except for text in the
-pixels, which only the file's header can declare. pydicom's own messages are dropped too, since they quote
-the file.
+This module reads only the elements listed here. It skips those of the patient, the institution and the
+manufacturer, so that none of them can reach a rendition, a record, a notice or a log. This is stricter than
+the Basic Application Level Confidentiality Profile (PS3.15, annex E), with one exception: only the file's
+header can say that its pixels contain text. pydicom's own messages are dropped too, since they quote the
+file.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ _LONG_ELEMENTS = (
     "ExtendedOffsetTableLengths",
 )  # fmt: skip
 _MAX_SHORT_BYTES = 4096
-"""The most bytes of any other element: millions of values would be millions of objects."""
+"""The most bytes of any other element. Millions of values would become millions of objects."""
 _CHARACTER_SET = 0x00080005
 """The one element that pydicom always reads."""
 _PREAMBLE_BYTES = 132
 _LIBRARIES = ("pydicom", "pylibjpeg", "openjpeg")
 _MAX_PIXEL_RATIO = 100
-"""How much wider than high a pixel may be, or higher than wide."""
+"""How many times as wide as high a pixel may be, or as high as wide."""
 _BYTES_PER_FRAGMENT = 8
 
 
@@ -70,9 +70,9 @@ class Dicom:
     content: bytes
     """The file."""
     start: int
-    """Where the pixels begin in it."""
+    """The offset of the pixels in the file."""
     kind: str
-    """Their element's type (VR)."""
+    """The type (VR) of the element that holds the pixels."""
     data: Any
     """pydicom's ``Dataset`` with the elements above."""
     syntax: str
@@ -91,21 +91,21 @@ class Dicom:
     frames: int
 
     def open_pixels(self) -> io.BytesIO:
-        """Return the file from its pixels on; a frame is copied only when it is read."""
+        """Return a stream of the file that begins at its pixels; a frame is copied only when it is read."""
         source = io.BytesIO(self.content)
         source.seek(self.start)
         return source
 
     @property
     def offsets(self) -> tuple[bytes, bytes] | None:
-        """Where frames begin and how long they are, if the file has it."""
+        """The table of the frames' offsets and the table of their lengths; None if the file has none."""
         found = self.data.get("ExtendedOffsetTable"), self.data.get("ExtendedOffsetTableLengths")
         return found if all(found) else None
 
     def find(self, frame: int, macro: str, element: str) -> Any:
         """Return the part of the data set that has this element for this frame, or None.
 
-        In enhanced data sets it is in a macro, either the frame's own or the shared one (PS3.3, C.7.6.16).
+        In enhanced data sets this part is a macro: the frame's own or the shared one (PS3.3, C.7.6.16).
         """
         own, shared = self.data.get(PER_FRAME) or (), self.data.get(SHARED) or ()
         groups = [*([own[frame]] if frame < len(own) else []), *shared[:1]]
@@ -114,14 +114,14 @@ class Dicom:
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return how many frames there are, and a frame's size with its pixels made square.
+    """Return a header with the number of frames, and a frame's size after its pixels are made square.
 
     Raises:
-        Undecodable: it is damaged, has no pixels, or its transfer syntax isn't supported.
+        Undecodable: The file is damaged, has no pixels, or its transfer syntax isn't supported.
         Failed: pydicom isn't installed.
 
     """
-    with guarded("a DICOM header"):
+    with guarded("the DICOM header is damaged"):
         dicom = read(content)
         return Header(
             format="dicom",
@@ -165,7 +165,7 @@ def read(content: bytes) -> Dicom:
 
     data = pydicom.filereader.read_partial(source, stop_when=is_at_pixels, specific_tags=list(tags.values()))
     if not pixels:
-        raise Undecodable("expected DICOM with pixels, found none")
+        raise Undecodable("the DICOM file has no pixels")
     start, kind, length = pixels[0]
     found = Dicom(
         content=content,
@@ -196,13 +196,13 @@ def _check(dicom: Dicom, available: int) -> None:
     if dicom.colours not in (*COLOURS, *GREYS, PALETTE):
         raise Undecodable("expected greys, a palette, RGB or YBR, found another photometric interpretation")
     if dicom.samples != samples:
-        raise Undecodable(f"expected {samples} values in a pixel of its kind, found {dicom.samples}")
+        raise Undecodable(f"expected {samples} values per pixel of {dicom.colours}, found {dicom.samples}")
     if not (dicom.columns > 0 < dicom.rows):
         raise Undecodable(f"expected columns and rows, found {dicom.columns} by {dicom.rows}")
     if dicom.bits not in (1, 8, 16) or not 1 <= dicom.bits_stored <= dicom.bits:
         raise Undecodable(f"expected values of 1, 8 or 16 bits, found {dicom.bits_stored} of {dicom.bits}")
     if (high := _whole(dicom.data, "HighBit", dicom.bits_stored - 1)) != dicom.bits_stored - 1:
-        raise Undecodable(f"expected the highest bit to be the last of {dicom.bits_stored}, found {high}")
+        raise Undecodable(f"expected {dicom.bits_stored - 1} as the highest bit, found {high}")
     bits_per_frame = dicom.columns * dicom.rows * dicom.samples * dicom.bits
     if dicom.colours == "YBR_FULL_422":
         bits_per_frame = bits_per_frame // 3 * 2
@@ -215,9 +215,9 @@ def _check(dicom: Dicom, available: int) -> None:
 
 
 def _square(dicom: Dicom) -> Size:
-    """Return the size once a pixel that is wider than high, or higher than wide, is made square.
+    """Return the picture's size after its pixels, which may be wider than high, are made square.
 
-    It only enlarges, so no pixel is lost. The elements are tried in the order of PS3.3, C.7.6.3.1.7.
+    The size only grows, so that no pixel is lost. The elements are tried in the order of PS3.3, C.7.6.3.1.7.
     """
     for macro, element in (
         ("", "PixelAspectRatio"),
@@ -230,7 +230,10 @@ def _square(dicom: Dicom) -> Size:
         down, across = (float(value) for value in part.get(element))
         ratio = down / across
         if not 1 / _MAX_PIXEL_RATIO <= ratio <= _MAX_PIXEL_RATIO:
-            raise Undecodable("expected pixels about as wide as high, found others")
+            raise Undecodable(
+                f"expected pixels at most {_MAX_PIXEL_RATIO} times as wide as high, or as high as wide, "
+                f"found a proportion of {ratio:g}"
+            )
         width = dicom.columns if ratio >= 1 else round(dicom.columns / ratio)
         height = dicom.rows if ratio <= 1 else round(dicom.rows * ratio)
         return Size(width, height)
@@ -259,8 +262,11 @@ def library() -> Any:
 
 
 @contextmanager
-def guarded(expected: str) -> Iterator[None]:
-    """Raise any error of a damaged data set as ``Undecodable``, without its message and traceback."""
+def guarded(failure: str) -> Iterator[None]:
+    """Raise any error of a damaged data set as ``Undecodable``, without its message and traceback.
+
+    ``failure`` says what failed; the error's type follows it.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -268,4 +274,4 @@ def guarded(expected: str) -> Iterator[None]:
         except (RenditionsError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - pydicom promises no kind of error for damaged files
-            raise Undecodable(f"expected {expected}, found damaged data ({type(error).__name__})") from None
+            raise Undecodable(f"{failure} ({type(error).__name__})") from None

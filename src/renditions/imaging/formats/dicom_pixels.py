@@ -1,7 +1,7 @@
 """A DICOM frame's pixels as a viewer shows them (PS3.3, C.7.6.3 and C.11; PS3.5, 8.2).
 
-Stored values become measured values (modality LUT), and a window selects the visible range, dark or light
-first. One table for all stored values does it in one pass over the pixels.
+The modality LUT turns stored values into measured values. A window then selects the visible range, from dark
+to light or from light to dark. One table for all stored values does both in one pass over the pixels.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from renditions.imaging.probe import Header
 from renditions.imaging.resample import enlarge
 from renditions.imaging.vips import Image, load, raise_if_warned, translated
 
-_EXPECTED = "a complete and valid picture"
+_DAMAGED = "the picture is damaged"
 _SIZ = b"\xff\x4f\xff\x51"
 """The start of a JPEG 2000 codestream: SOC and SIZ (ITU-T T.800, A.5.1)."""
 _NO_TRANSFORM = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
@@ -37,14 +37,14 @@ _NO_TRANSFORM = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 
 
 def decode(content: bytes, header: Header, **_: Any) -> Any:
-    """Return the frame as a libvips image of 8 bits, grey or sRGB, its pixels square, without any metadata.
+    """Return the frame as a libvips image of 8 bits, grey or sRGB, with square pixels and no metadata.
 
     Raises:
-        Undecodable: it is damaged, or has another number of pixels than its data set says.
+        Undecodable: The frame is damaged, or has another number of pixels than its data set says.
         Failed: pydicom isn't installed.
 
     """
-    with guarded(_EXPECTED), translated(Undecodable, _EXPECTED):
+    with guarded(_DAMAGED), translated(Undecodable, _DAMAGED):
         dicom = read(content)
         stored = _read_jpeg(dicom, header.page) if dicom.syntax in JPEG else _read(dicom, header.page)
         if dicom.colours in GREYS:
@@ -58,7 +58,7 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
 
 
 def _read(dicom: Dicom, frame: int) -> Any:
-    """Return the stored values as an image of 8 or 16 bits without sign, the least of them as 0."""
+    """Return the stored values as an unsigned image of 8 or 16 bits; the least possible value becomes 0."""
     numpy = import_extra("numpy", "dicom")
     if dicom.syntax == RLE:
         values = _unpack_runs(dicom, frame)
@@ -104,24 +104,24 @@ def _describe_to_pydicom(dicom: Dicom) -> dict[str, Any]:
 
 
 def _read_jpeg(dicom: Dicom, frame: int) -> Any:
-    """Return the values of a JPEG, decoded by the library for all others."""
+    """Return the values of a JPEG frame, decoded by libvips like any other JPEG."""
     content = _encoded(dicom, frame)
     if dicom.colours == "RGB":
-        # The file's own segment has priority.
+        # If the file has such a segment, it comes later and has priority.
         content = content[:2] + _NO_TRANSFORM + content[2:]
     image = load("jpeg", content, fail_on="warning")
     found = (image.width, image.height, image.bands)
     if found != (dicom.columns, dicom.rows, dicom.samples):
         raise Undecodable(f"expected a JPEG of {_describe(dicom)}, found {found[0]} by {found[1]}")
     pixels = image.write_to_memory()
-    raise_if_warned(Undecodable, _EXPECTED)
+    raise_if_warned(Undecodable, _DAMAGED)
     return Image.new_from_memory(pixels, *found, "uchar")
 
 
 def _unpack_runs(dicom: Dicom, frame: int) -> Any:
-    """Return the values of an RLE frame, and no more of them than it has (PS3.5, annex G).
+    """Return the values of an RLE frame, with memory use limited to the frame's size (PS3.5, annex G).
 
-    Its segments have a byte of each value: the upper before the lower, one sample after the other.
+    Each segment has one byte of every value: for each sample, the upper byte's segment comes first.
     """
     numpy = import_extra("numpy", "dicom")
     content = _encoded(dicom, frame)
@@ -155,12 +155,12 @@ def _unpack(segment: bytes, size: int) -> bytes:
 
 
 def _check_codestream(content: bytes, dicom: Dicom) -> None:
-    """Raise ``Undecodable`` if a JPEG 2000 has another size than its data set says."""
+    """Raise ``Undecodable`` if the size of a JPEG 2000 isn't the one that its data set says."""
     sides = [int.from_bytes(content[at : at + 4], "big") for at in (8, 12, 16, 20)]
     samples = int.from_bytes(content[40:42], "big")
     found = (sides[0] - sides[2], sides[1] - sides[3], samples)
     if not content.startswith(_SIZ) or found != (dicom.columns, dicom.rows, dicom.samples):
-        raise Undecodable(f"expected a JPEG 2000 of {_describe(dicom)}, found another")
+        raise Undecodable(f"expected a JPEG 2000 of {_describe(dicom)}, found other dimensions")
 
 
 def _describe(dicom: Dicom) -> str:
@@ -168,7 +168,7 @@ def _describe(dicom: Dicom) -> str:
 
 
 def _stored_values(dicom: Dicom) -> Any:
-    """Return the grey or colour of each value of :func:`_read`."""
+    """Return the stored value for each value of the image that :func:`_read` returns."""
     count = 1 << max(dicom.bits, 8)
     return import_extra("numpy", "dicom").arange(count) - (count // 2 if dicom.is_signed else 0)
 
@@ -222,7 +222,7 @@ def _first(value: Any) -> float:
 
 
 def _find_present(dicom: Dicom, stored: Any, values: Any) -> slice:
-    """Return the range of the frame's values without padding."""
+    """Return the range of the values that the frame contains, without its padding values."""
     numpy = import_extra("numpy", "dicom")
     counts = numpy.frombuffer(stored.hist_find().write_to_memory(), "u4")
     is_present = numpy.zeros(len(values), bool)
@@ -256,15 +256,15 @@ def _palette_table(dicom: Dicom) -> Any:
 
 
 def _colour_table(dicom: Dicom) -> Any:
-    """Return the tone, 0 to 1, of each stored value of a colour."""
+    """Return the tone, 0 to 1, of each stored value of a colour band."""
     return _stored_values(dicom) / ((1 << dicom.bits_stored) - 1)
 
 
 def _table(tones: Any) -> Any:
-    """Return tones from 0 to 1, of one band or three, as an image of one row: the table for ``maplut``."""
+    """Return tones from 0 to 1, of one or three bands, as a one-row image: the table for ``maplut``."""
     numpy = import_extra("numpy", "dicom")
     if not numpy.isfinite(tones).all():
-        raise Undecodable("expected a window and a scale of numbers, found others")
+        raise Undecodable("the window or the scale of the values isn't a finite number")
     pixels = numpy.rint(255 * numpy.clip(tones, 0, 1)).astype("u1")
     bands = 1 if tones.ndim == 1 else tones.shape[1]
     return Image.new_from_memory(pixels.tobytes(), len(tones), 1, bands, "uchar")

@@ -1,7 +1,7 @@
 """GIF input and output, and a check of its blocks and of each frame's pixels.
 
-GIF has no checksums, and its decoder leaves missing pixels transparent. Blocks are those
-of GIF89a (appendix B of its specification), LZW is that of its appendix F.
+GIF has no checksums, and its decoder leaves missing pixels transparent. The blocks and the LZW codes are
+described in appendices B and F of the GIF89a specification.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class _Frame:
 
     pixels: int
     code_bits: int
-    """Bits of a pixel's own code, without those for clearing and the end."""
+    """The number of bits of a pixel's own code; the clear code and the end code come after these."""
     start: int
-    """Where its sub-blocks begin."""
+    """The offset of its first sub-block in the file."""
 
 
 def read_header(content: bytes, page: int) -> Header:
@@ -43,13 +43,14 @@ def check_end(content: bytes) -> None:
         for _ in _frames(content):
             pass
     except IndexError as error:
-        raise Undecodable("expected a GIF up to its trailer, found a truncated file") from error
+        raise Undecodable("the GIF ends before its trailer") from error
 
 
 def check_data(content: bytes, _: Header, frames: int) -> None:
-    """Raise ``Undecodable`` if one of the first frames has data for too few pixels.
+    """Raise ``Undecodable`` if one of the first ``frames`` frames has data for too few pixels.
 
-    Most damage inside the data has this effect, since codes then mean other runs. The blocks must be valid.
+    Most damage inside the data has this effect, since it changes the lengths of runs. The blocks must be
+    valid.
     """
     for number, frame in enumerate(islice(_frames(content), frames), 1):
         found = _count_pixels(_join(content, frame.start), frame.code_bits, frame.pixels)
@@ -58,7 +59,7 @@ def check_data(content: bytes, _: Header, frames: int) -> None:
 
 
 def encode(image: Any, _: Rendition, __: int | None) -> bytes:
-    """Return the file of an image, or of the frames or pages in it."""
+    """Encode an image, or the frames or pages in it, as a file."""
     # The format has no place for metadata.
     return bytes(image.gifsave_buffer(keep="none"))
 
@@ -85,7 +86,7 @@ def _frames(content: bytes) -> Iterator[_Frame]:
 
 
 def _join(content: bytes, at: int) -> bytes:
-    """Return the data of the sub-blocks that begin there."""
+    """Return the joined data of the sub-blocks that begin at this offset."""
     data = bytearray()
     while content[at]:
         data += content[at + 1 : at + 1 + content[at]]
@@ -94,15 +95,15 @@ def _join(content: bytes, at: int) -> bytes:
 
 
 def _table_bytes(flags: int) -> int:
-    """Return the size of the colour table that these flags announce."""
+    """Return the size in bytes of the colour table that these flags declare."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _count_pixels(data: bytes, code_bits: int, enough: int) -> int:
-    """Return how many pixels the codes cover, up to ``enough``, the end code or an undefined one.
+    """Return how many pixels the codes cover, up to ``enough``, the end code or an undefined code.
 
-    Each code except the first after a clearing defines the next: the run of the code before it, and one
-    pixel more. So it can count lengths without the pixels.
+    Each code, except the first after a clear code, defines a new one: the run of the code before it and one
+    more pixel. So it is enough to count the lengths of runs, without their pixels.
     """
     if code_bits > _MAX_CODE_BITS:
         return 0

@@ -1,7 +1,7 @@
 """HEIC input: the pictures of phones, decoded by libheif (ISO/IEC 23008-12, with HEVC inside).
 
-Turning and mirroring are properties of the container, which libheif applies; EXIF's orientation then only
-repeats it. libheif rejects files that are cut off or larger than their header says. HEVC itself has no
+The container declares rotation and mirroring, and libheif applies them. EXIF's orientation only repeats them,
+so it is ignored. libheif rejects files that are cut off or larger than their header says. HEVC itself has no
 checksums, so other damage inside the picture can't be detected.
 """
 
@@ -25,27 +25,27 @@ def read_header(content: bytes, _: int) -> Header:
     """Return the header of the container's primary picture.
 
     Raises:
-        Undecodable: it is damaged.
+        Undecodable: The header is damaged.
         Failed: pillow-heif isn't installed.
 
     """
-    with _translated("a heic header"):
+    with _translated("the heic header is damaged"):
         picture = _open(content)
         if not all(picture.size):
-            raise Undecodable("expected a heic header with the picture's size, found none")
+            raise Undecodable("the heic header doesn't have the picture's size")
         bands = 1 if picture.mode.startswith("L") else 3
         return Header(format="heic", stored=Size(*picture.size), orientation=1, frames=1, bands=bands)
 
 
 def decode(content: bytes, header: Header, **_: Any) -> Any:
-    """Return the primary picture, upright, as a libvips image in memory of 8 bits.
+    """Return the primary picture, upright, as an 8-bit libvips image in memory.
 
     Raises:
-        Undecodable: it is damaged, or not of the size that its header says.
+        Undecodable: The picture is damaged, or its size isn't the one that its header says.
         Failed: pillow-heif isn't installed.
 
     """
-    with _translated("a complete and valid picture"):
+    with _translated("the picture is damaged"):
         picture = _open(content)
         data = picture.data
         is_grey, has_alpha = picture.mode.startswith("L"), picture.mode.endswith(("A", "a"))
@@ -67,7 +67,7 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
 
 def _open(content: bytes) -> Any:
     pillow_heif = import_extra("pillow_heif", "heic")
-    # As in libvips: whole pictures run in parallel.
+    # One thread, as in libvips, because whole pictures run in parallel.
     pillow_heif.options.DECODE_THREADS = 1
     pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = False
     file = pillow_heif.open_heif(content, convert_hdr_to_8bit=True)
@@ -75,9 +75,9 @@ def _open(content: bytes) -> Any:
 
 
 @contextmanager
-def _translated(expected: str) -> Iterator[None]:
-    """Raise pillow-heif's errors, which are of these kinds, as ``Undecodable``."""
+def _translated(failure: str) -> Iterator[None]:
+    """Raise pillow-heif's errors, which have the types below, as ``Undecodable``."""
     try:
         yield
     except (ValueError, EOFError, SyntaxError, IndexError, RuntimeError, OSError) as error:
-        raise Undecodable(f"expected {expected}, found: {str(error).strip()[:300]}") from error
+        raise Undecodable(f"{failure}: {str(error).strip()[:300]}") from error

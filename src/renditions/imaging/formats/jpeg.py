@@ -1,9 +1,9 @@
-"""JPEG input and output (ITU-T T.81), also of cameras that don't quite follow the standard.
+"""JPEG input and output (ITU-T T.81), also from cameras that don't quite follow the standard.
 
-Strict decoding stops at any of libjpeg's warnings, because most of them mean damaged pixels. Those that
-can arise before the first scan don't: stray bytes between two segments, and spectral parameters that a
-sequential scan has no use for. :func:`tidied` removes their cause, so that a second strict decoding
-decides; damage in the pixels' own data is never tolerated.
+Strict decoding stops at any of libjpeg's warnings, because most of them mean damaged pixels. Two warnings
+before the first scan don't: stray bytes between two segments, and spectral parameters that a sequential scan
+doesn't use. :func:`tidied` removes their causes, and the file is then decoded strictly again. Damage in the
+pixels' own data is never tolerated.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """The first marker that isn't part of a scan's own data."""
 _SEQUENTIAL_FRAMES = (0xC0, 0xC1)
 _SEQUENTIAL_PARAMETERS = b"\x00\x3f\x00"
-"""First and last coefficient and bit position: the only values that T.81, B.2.3 allows there."""
+"""The first and last coefficient and the bit position: T.81, B.2.3 allows only these values."""
 _SMALL_JPEG = {"interlace": True, "optimize_scans": True, "trellis_quant": True, "quant_table": 2}
-"""The encoder's (mozjpeg) options for the smallest JPEG at equal SSIMULACRA2. The table is tuned to
-MS-SSIM; an encoder without these options ignores them.
+"""The options of the encoder (mozjpeg) that make the smallest JPEG for the same SSIMULACRA2 score.
+
+The quantisation table is tuned to MS-SSIM. An encoder without these options ignores them.
 """
 
 
@@ -58,7 +59,7 @@ def tidied(content: bytes) -> bytes:
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    """Return the file of an image, or of the frames or pages in it."""
+    """Encode an image, or the frames or pages in it, as a file."""
     options: dict[str, Any] = {"interlace": True} if recipe.progressive else {}
     if recipe.quality == "auto":
         options = _SMALL_JPEG
@@ -67,7 +68,10 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
 
 
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
-    """Return the JPEG up to its end mark; None if it is CMYK, has an unwanted profile, or is damaged."""
+    """Return the JPEG up to its end mark, without metadata unless a flag keeps it.
+
+    Returns None if it is CMYK, has an unwanted profile, or is damaged.
+    """
     parts, at = [content[:2]], 2
     while len(segment := content[at : at + 10]) >= 2 and segment[0] == 0xFF:
         marker = segment[1]
@@ -89,7 +93,7 @@ def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile
 
 
 def _is_metadata(segment: bytes) -> bool:
-    """Return whether a JPEG needs no such segment for its pixels: all but JFIF's and Adobe's."""
+    """Return whether a segment is metadata: an application or comment segment, except JFIF's and Adobe's."""
     is_plain_jfif = segment[1] == 0xE0 and segment[4:9] == b"JFIF\0" and len(segment) == 18
     is_adobe = segment[1] == 0xEE and segment[4:9] == b"Adobe"
     return segment[1] == _COM or (segment[1] in _APPLICATION and not is_plain_jfif and not is_adobe)

@@ -1,4 +1,4 @@
-"""Shared code of the formats that libvips itself reads."""
+"""Shared code for the formats that libvips itself reads."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def load_header(name: str, content: bytes, page: int = 0) -> Header:
     """Return the header of a file of this format.
 
     Raises:
-        Undecodable: the header is damaged.
+        Undecodable: The header is damaged.
 
     """
-    with translated(Undecodable, f"a {name} header"):
+    with translated(Undecodable, f"the {name} header is damaged"):
         image = load(name, content, **page_option(page))
         return Header(
             format=name,
@@ -31,12 +31,12 @@ def load_header(name: str, content: bytes, page: int = 0) -> Header:
 
 
 def load_pixels(content: bytes, header: Header, **options: Any) -> Any:
-    """Return the lazy image of the header's page; decoding stops at errors that mean lost pixels."""
-    # Other decoders' warnings are about unknown tags and the like.
+    """Return a lazy image of the header's page. Decoding it stops at errors that mean lost pixels."""
+    # Most decoders' warnings are harmless: they are about unknown tags and the like.
     fail_on = "warning" if SOURCE_FORMATS[header.format].is_warning_damage else "error"
     return load(header.format, content, **{"fail_on": fail_on} | options | page_option(header.page))
 
 
 def page_option(page: int) -> dict[str, int]:
-    """Return the loader's option for a page; the first needs none, and not every loader has it."""
+    """Return the loader's option for a page. The first page needs none, and some loaders have none."""
     return {"page": page} if page else {}

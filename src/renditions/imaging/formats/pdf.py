@@ -20,15 +20,15 @@ _FINE_SIDE = 10_000
 """The longer side, in pixels, of the grid for a page's proportions."""
 _WHITE = (255, 255, 255, 255)
 _END_BYTES = 1024
-"""Where readers search for the end mark, since writers append to it."""
+"""How many bytes at the end of a file may hold the end mark: some writers append data after it."""
 _POINTS_PER_INCH = 72
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return how many pages there are, and this page's size as displayed: a pixel for each point.
+    """Return a header with the number of pages, and this page's size as displayed: one pixel per point.
 
     Raises:
-        Undecodable: it is damaged, or encrypted.
+        Undecodable: The file is damaged or encrypted.
         Failed: pypdfium2 isn't installed.
 
     """
@@ -49,14 +49,14 @@ def read_header(content: bytes, page: int) -> Header:
 def check_end(content: bytes) -> None:
     """Raise ``Undecodable`` if the end mark is missing."""
     if b"%%EOF" not in content[-_END_BYTES:]:
-        raise Undecodable("expected a PDF up to its %%EOF, found a truncated file")
+        raise Undecodable("the PDF ends before its %%EOF mark")
 
 
 def draw(content: bytes, header: Header, size: Size) -> Any:
     """Return the page at exactly this size, with its annotations and forms, as a libvips image in sRGB.
 
     Raises:
-        Undecodable: it is damaged.
+        Undecodable: The page is damaged.
 
     """
     with _open(content) as document:
@@ -76,9 +76,10 @@ def draw(content: bytes, header: Header, size: Size) -> Any:
 
 
 def bind(jpegs: Sequence[bytes]) -> bytes:
-    """Return a PDF of one page for each JPEG, exactly as large: one point for each pixel.
+    """Return a PDF with one page for each JPEG, of the same size: one point per pixel.
 
-    The JPEGs are embedded as they are, not encoded again. The same ones give the same bytes: it has no date.
+    The JPEGs are embedded unchanged, not encoded again. The PDF has no date, so the same JPEGs always give
+    the same bytes.
 
     Raises:
         Failed: img2pdf isn't installed.
@@ -102,4 +103,4 @@ def _open(content: bytes) -> Iterator[Any]:
             with pdfium.PdfDocument(content) as document:
                 yield document
         except pdfium.PdfiumError as error:
-            raise Undecodable(f"expected a valid PDF without a password, found: {error}") from error
+            raise Undecodable(f"the PDF is damaged or needs a password: {error}") from error

@@ -15,7 +15,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 _PALETTE_DEPTHS = (1, 2, 4, 8)
-"""Bits of an index into a palette."""
+"""The numbers of bits that an index into a palette can have."""
 
 
 def read_header(content: bytes, page: int) -> Header:
@@ -24,13 +24,16 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def check_end(content: bytes) -> None:
-    """Raise ``Undecodable`` if the last chunk is missing, which the decoder doesn't need."""
+    """Raise ``Undecodable`` if the last chunk is missing. The decoder doesn't need it."""
     if _END not in content:
-        raise Undecodable("expected a PNG up to its IEND chunk, found a truncated file")
+        raise Undecodable("the PNG ends before its IEND chunk")
 
 
 def is_animated(content: bytes, _: Header) -> bool:
-    """Walk the chunks (length, name, data, checksum) up to the pixels for the animation's own, ``acTL``."""
+    """Return whether the file has an animation's chunk, ``acTL``, before its pixels.
+
+    A chunk has a length, a name, data and a checksum.
+    """
     at = len(_SIGNATURE)
     while (name := content[at + 4 : at + 8]) not in (b"IDAT", b""):
         if name == b"acTL":
@@ -40,7 +43,7 @@ def is_animated(content: bytes, _: Header) -> bool:
 
 
 def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
-    """Return the file of an image, or of the frames or pages in it."""
+    """Encode an image, or the frames or pages in it, as a file."""
     options: dict[str, Any] = {"interlace": True} if recipe.progressive else {}
     if recipe.palette:
         bits = max(depth for depth in _PALETTE_DEPTHS if 2**depth <= recipe.palette)
@@ -49,7 +52,10 @@ def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
 
 
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
-    """Return the PNG without the frames of an animation; None if it has an unwanted profile."""
+    """Return the PNG without an animation's frames, and without metadata unless a flag keeps it.
+
+    Returns None if it has an unwanted profile, or no last chunk.
+    """
     parts, at = [_SIGNATURE], len(_SIGNATURE)
     while at + 12 <= len(content):
         size, name = struct.unpack_from(">I4s", content, at)

@@ -1,8 +1,8 @@
-"""SVG input, drawn by librsvg in the needed size after a safety check.
+"""SVG input, drawn by librsvg at the needed size after a safety check.
 
-The check reads the document (XML 1.0; SVG 2, chapters 5, 13 and 15) and rejects it before drawing if it
-isn't well-formed, if it has entities, scripts or external references, or if it has too much to draw:
-elements count as often as they are referred to, embedded pictures by their pixels.
+The check reads the document (XML 1.0; SVG 2, chapters 5, 13 and 15). It rejects a document that isn't
+well-formed, that has entities, scripts or external references, or that has too much to draw. An element
+counts as often as the document refers to it, and an embedded picture counts by its pixels.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from renditions.imaging.probe import Header, sniff
 from renditions.imaging.vips import load, translated
 
 MAX_ELEMENTS = 100_000
-"""How many elements may be drawn: librsvg takes about ten seconds for so many."""
+"""How many elements may be drawn. librsvg needs about ten seconds for this many."""
 MAX_DEPTH = 200
-"""How deep elements and references may be nested: below what librsvg's parser takes."""
+"""How deep elements and references may be nested. librsvg's parser allows more."""
 MAX_EMBEDDED_PIXELS = 50_000_000
 _MAX_LENGTH = 1_000_000
-"""The longest side that the root may declare, in its own units: far beyond it librsvg wraps around."""
+"""The longest side that the root may declare, in its own units. Numbers far above it overflow in librsvg."""
 _PIXELS_PER_INCH = 96
-"""CSS's, so that a drawing is as large as a browser shows it."""
+"""The resolution of CSS pixels, so that a drawing is as large as in a browser."""
 _POINTS_PER_INCH = 72
 _FINE_SIDE = 10_000
 """The longer side, in pixels, at which a drawing's proportions are measured."""
 _MIN_SCALE = 0.001
-"""libvips' own."""
+"""The smallest scale that libvips allows."""
 _EMBEDDED = ("png", "jpeg", "gif", "webp")
 _URL = re.compile(r"url\(\s*[\"']?\s*([^\"')\s]*)", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
 def read_header(content: bytes, _: int) -> Header:
-    """Return the drawing's own size, in CSS pixels.
+    """Check the drawing, and return a header with its own size in CSS pixels.
 
     Raises:
-        NotAccepted: it has forbidden or too many elements.
-        Undecodable: it is damaged.
+        NotAccepted: The drawing has forbidden or too many elements.
+        Undecodable: The drawing is damaged.
 
     """
     _Scanner().scan(content)
-    with translated(Undecodable, "a drawing with a size"):
+    with translated(Undecodable, "the drawing has no valid size"):
         image = _load(content, 1)
         stored = Size(image.width, image.height)
         fine = _load(content, _fine_scale(stored))
@@ -56,14 +56,17 @@ def read_header(content: bytes, _: int) -> Header:
 
 
 def draw(content: bytes, header: Header, size: Size) -> Any:
-    """Return the drawing in sRGB with alpha, at this size give or take a pixel, as a lazy libvips image."""
+    """Return the drawing in sRGB with alpha, within a pixel of this size, as a lazy libvips image."""
     fine = header.drawing or header.stored
     times = max(size.width / fine.width, size.height / fine.height)
     return _load(content, _fine_scale(header.stored) * times)
 
 
 def _load(content: bytes, scale: float) -> Any:
-    """Return the drawing with CSS pixels times ``scale``; libvips enlarges by dots per inch besides."""
+    """Return the drawing at its size in CSS pixels times ``scale``.
+
+    libvips also multiplies the size by ``dpi`` / 72, so the scale given to it is divided by that.
+    """
     scale = max(_MIN_SCALE, scale * _POINTS_PER_INCH / _PIXELS_PER_INCH)
     return load("svg", content, dpi=_PIXELS_PER_INCH, scale=scale)
 
@@ -80,7 +83,7 @@ class _Part:
     id: str | None = None
     elements: int = 1
     references: Counter[str] = field(default_factory=Counter)
-    """How often each id is referred to."""
+    """How often the element refers to each id."""
 
 
 class _Scanner:
@@ -108,7 +111,7 @@ class _Scanner:
         try:
             parser.Parse(content, True)
         except (expat.ExpatError, LookupError, ValueError) as error:
-            raise Undecodable(f"expected well-formed XML, found: {error}") from error
+            raise Undecodable(f"the XML isn't well-formed: {error}") from error
         self._count(root, ())
 
     def _refuse_entity(self, name: str, *_: object) -> None:
@@ -170,18 +173,18 @@ class _Scanner:
             raise NotAccepted(f"expected a drawing without external references, found {target[:100]!r}")
 
     def _measure_embedded(self, rest: str) -> None:
-        """Reject an embedded picture of an unknown format, or one that exceeds the limit of all together."""
+        """Reject an embedded picture if its format is unknown, or if all together have too many pixels."""
         kind, _, text = rest.partition(",")
         data = unquote_to_bytes(text)
         if kind.lower().endswith(";base64"):
-            with translated(Undecodable, "an embedded picture in Base64"):
+            with translated(Undecodable, "an embedded picture isn't valid Base64"):
                 data = base64.b64decode(data)
         source_format = sniff(data)
         if source_format not in _EMBEDDED:
             raise NotAccepted(
                 f"expected embedded {', '.join(_EMBEDDED)}, found {source_format or 'an unknown format'}"
             )
-        with translated(Undecodable, "a valid embedded picture"):
+        with translated(Undecodable, "an embedded picture is damaged"):
             image = load(source_format, data)
         self._embedded_pixels += image.width * image.height
         if self._embedded_pixels > MAX_EMBEDDED_PIXELS:
@@ -189,7 +192,7 @@ class _Scanner:
             raise NotAccepted(f"expected at most {MAX_EMBEDDED_PIXELS:,} embedded pixels, found {found}")
 
     def _count(self, part: _Part, within: tuple[str, ...]) -> int:
-        """Return how many elements are drawn for this one, with those that it refers to."""
+        """Return how many elements are drawn for this part, including those that it refers to."""
         if len(within) > MAX_DEPTH:
             raise NotAccepted(f"expected references at most {MAX_DEPTH} deep, found more")
         total = part.elements
@@ -200,7 +203,7 @@ class _Scanner:
                 self._totals[target] = self._count(self._parts[target], (*within, target))
             total += times * self._totals.get(target, 0)
         if total > MAX_ELEMENTS:
-            raise NotAccepted(f"expected at most {MAX_ELEMENTS:,} elements as referred to, found {total:,}")
+            raise NotAccepted(f"expected at most {MAX_ELEMENTS:,} elements with references, found {total:,}")
         return total
 
 

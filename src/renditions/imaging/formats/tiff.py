@@ -1,8 +1,8 @@
-"""TIFF input and output, and the checksums of its data, which its decoder ignores.
+"""TIFF input and output, and a check of its data's checksums, which its decoder ignores.
 
-Numbers are those of TIFF 6.0 (section 2 and the tags of sections 3 and 15) and of BigTIFF. Deflated data
-is a zlib stream (Adobe's TIFF Technical Note 3), which ends in a checksum over what it inflates to (RFC
-1950); libtiff stops reading once it has enough pixels, before that checksum.
+The numbers come from TIFF 6.0 (section 2 and the tags of sections 3 and 15) and from BigTIFF. Deflated data
+is a zlib stream (Adobe's TIFF Technical Note 3), which ends in a checksum over the inflated data (RFC 1950).
+libtiff stops reading as soon as it has enough pixels, before that checksum.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _COMPRESSION = 259
 _DEFLATE = (8, 32946)
 _TAGS = (_COMPRESSION, *_OFFSETS, *_COUNTS)
 _SIZES = {3: 2, 4: 4, 16: 8}
-"""Bytes of a value of the types SHORT, LONG and LONG8."""
+"""The number of bytes in a value of the types SHORT, LONG and LONG8."""
 _PIECE_BYTES = 16_384
-"""How many bytes are inflated at once; they become at most 17 MB."""
+"""How many bytes are inflated at once. They become at most 17 MB."""
 
 
 _MAX_VALUE_BYTES = 16
-"""The most bytes that a value of a pixel has: a complex number of double precision."""
+"""The most bytes that one value of a pixel can have: those of a complex number in double precision."""
 
 
 def read_header(content: bytes, page: int) -> Header:
@@ -41,23 +41,24 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
-    """Return the page, whose decoding stops at any of libtiff's warnings: they mean damaged pixels.
+    """Return a lazy image of the page. Decoding it stops at libtiff's warnings: they mean damaged pixels.
 
-    Unless its directory, which is read first, already makes libtiff warn. Many valid files do that; but a
-    directory that can't be read to its end may have lost the palette.
+    There is one exception: if libtiff warns while it reads the page's directory, as for many valid files,
+    decoding stops only at errors. But a directory that can't be read to its end is rejected, because the
+    palette may be lost.
     """
     options |= page_option(header.page)
     with warnings_of_libraries() as warnings:
         image = load("tiff", content, **options, fail_on="warning")
     if lost := [warning for warning in warnings if "IO error" in warning]:
-        raise Undecodable(f"expected a complete and valid picture, found: {lost[0]}")
+        raise Undecodable(f"the picture is damaged: {lost[0]}")
     return load("tiff", content, **options, fail_on="error") if warnings else image
 
 
 def check_data(content: bytes, header: Header, _: int) -> None:
     """Raise ``Undecodable`` if the page's data is deflated and doesn't match its checksums.
 
-    Parts that can't be parsed are left to the decoder.
+    If a part can't be parsed, it isn't checked here: the decoder will find the damage.
     """
     fields = _read_directory(content, header.page)
     if fields.get(_COMPRESSION, [0])[0] not in _DEFLATE:
@@ -71,7 +72,7 @@ def check_data(content: bytes, header: Header, _: int) -> None:
 
 
 def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
-    """Return the file of an image, or of the frames or pages in it."""
+    """Encode an image, or the frames or pages in it, as a file."""
     return bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=kept(recipe)))
 
 
@@ -84,13 +85,13 @@ def _check_stream(data: bytes, most_bytes: int) -> None:
             if inflated > most_bytes:
                 raise Undecodable(f"expected at most {most_bytes:,} bytes in a strip, found more")
     except zlib.error as error:
-        raise Undecodable(f"expected valid deflated data, found: {error}") from error
+        raise Undecodable(f"the deflated data is damaged: {error}") from error
     if not stream.eof:
-        raise Undecodable("expected a deflated strip up to its checksum, found a truncated one")
+        raise Undecodable("a deflated strip ends before its checksum")
 
 
 def _read_directory(content: bytes, page: int) -> dict[int, list[int]]:
-    """Return this page's compression and the places of its data, if its directory can be parsed."""
+    """Return the values of ``_TAGS`` for this page, by tag, as far as its directory can be parsed."""
     order: Literal["little", "big"] = "little" if content.startswith(b"II") else "big"
     is_big = content[2:4] in (b"+\0", b"\0+")
     entries_size, entry_size, offset_size = (8, 20, 8) if is_big else (2, 12, 4)

@@ -17,7 +17,7 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    """Return the file of an image, or of the frames or pages in it."""
+    """Encode an image, or the frames or pages in it, as a file."""
     return bytes(
         image.webpsave_buffer(
             Q=quality,
@@ -30,6 +30,6 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
 
 
 def copy_without_metadata(content: bytes, **_: bool) -> bytes | None:
-    """Return the WebP if it is of the simple form, which has pixels alone (RFC 9649, 2.5 and 2.6)."""
+    """Return the WebP if it has the simple form, which has no metadata (RFC 9649, 2.5 and 2.6), or None."""
     size = 8 + int.from_bytes(content[4:8], "little")
     return content if content[12:16] in (b"VP8 ", b"VP8L") and size == len(content) else None
