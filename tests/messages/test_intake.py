@@ -40,6 +40,7 @@ REMOVED = Picture("a/b.jpg", "Object Deleted", is_removal=True)
     ("content", "task"),
     [
         (Change("photos", "in/a/b.jpg", "removed", "Object Deleted"), REMOVED),
+        (Change("photos", "in/a/b.jpg", "drifted", "x"), Picture("a/b.jpg", "x", has_drifted=True)),
         (Change("other", "in/a.jpg", "created", "x"), Refused("expected an object in s3://photos/in/, found s3://other/in/a.jpg")),
         (Change("photos", "a.jpg", "created", "x"), Refused("expected an object in s3://photos/in/, found s3://photos/a.jpg")),
         (Unknown("42"), Refused("expected a message about S3 objects, found 42")),
@@ -54,8 +55,11 @@ def test_read_task_accepts_only_messages_for_this_pipeline(content: Content, tas
 @given(KEYS)
 def test_our_own_messages_can_carry_any_key_and_name(key: str) -> None:
     assert read([encode_change("photos", key)]) == [Change("photos", key, "created", "Picture differs")]
-    assert read([encode_change("photos", key, is_removal=True)]) == [
+    assert read([encode_change("photos", key, "removed")]) == [
         Change("photos", key, "removed", "Picture is gone")
+    ]
+    assert read([encode_change("photos", key, "drifted")]) == [
+        Change("photos", key, "drifted", "Picture has other outputs")
     ]
     for request in (
         SyncRequest(key),

@@ -10,9 +10,10 @@ from functools import partial
 
 import pytest
 
-from renditions.core.ask import PLAIN
+from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Claimant, Start, bind, hold
 from renditions.core.guard import Guard
+from renditions.core.ports import IfMatch
 from renditions.errors import StoreFailed
 from renditions.messages.events import Content, SyncRequest, decode
 from renditions.messages.intake import Picture, read_task
@@ -22,6 +23,7 @@ from world import World
 
 PLACE = S3Place("photos", "in/")
 NAMES = [f"{number:02}.jpg" for number in range(25)]
+CHECKED = Ask(verify="quick")
 EACH = [1, 2, 9, 10, 11, 25, 26]
 
 
@@ -41,15 +43,15 @@ def make_world(count: int = 25) -> World:
     return world
 
 
-def make_tick(world: World, send: Callable[[Sequence[str]], None]) -> Tick:
+def make_tick(world: World, send: Callable[[Sequence[str]], None], ask: Ask = PLAIN) -> Tick:
     """Return a tick over the world, like that of a function on Lambda."""
     guard = Guard(world.pipeline.source.max_removals, is_attended=False)
     keep = partial(hold, world.catalog)
-    return Tick(partial(world.differences, ask=PLAIN), guard, PLACE, send, keep, world.clock)
+    return Tick(partial(world.differences, ask=ask), guard, PLACE, send, keep, world.clock)
 
 
 def run(
-    world: World, each: int = 1000, request: SyncRequest | None = None
+    world: World, each: int = 1000, request: SyncRequest | None = None, ask: Ask = PLAIN
 ) -> tuple[list[Picture], list[Ticked]]:
     """Run a tick to its end, with this many names in each call; return the pictures that it sent."""
     todo = deque([request or SyncRequest()])
@@ -66,7 +68,7 @@ def run(
         def has_time(left: Iterator[int] = left) -> bool:
             return next(left, 0) + 1 < each
 
-        calls.append(make_tick(world, send).run(todo.popleft(), has_time))
+        calls.append(make_tick(world, send, ask).run(todo.popleft(), has_time))
         tasks = [read_task(content, PLACE) for content in read(bodies)]
         pictures += [task for task in tasks if isinstance(task, Picture)]
         todo += [task for task in tasks if isinstance(task, SyncRequest)]
@@ -203,6 +205,36 @@ def test_a_tick_holds_back_making_all_outputs_again() -> None:
     assert [(held.what, held.count) for held in ticked.held] == [("output", 25)]
     assert len(sent) == 1
     assert names(run(world)[0]) == ["late.jpg", *NAMES], "within its limits, the guard allows it"
+
+
+@pytest.mark.parametrize("each", EACH)
+def test_a_tick_that_checks_outputs_sends_pictures_that_have_drifted(each: int) -> None:
+    """The message has the worker check them too: by the record alone, nothing differs."""
+    world = make_world()
+    world.settle()
+    lost, replaced = f"{NAMES[3]}/thumb.jpg", f"{NAMES[20]}/large.jpg"
+    etags = {found.key: found.etag for found in world.output.list()}
+    world.output.delete(lost, IfMatch(etags[lost]))
+    world.output.put(replaced, b"rubbish", IfMatch(etags[replaced]), "image/jpeg")
+    assert run(world, each)[0] == [], "a tick that doesn't check sees nothing"
+    pictures, _ = run(world, each, ask=CHECKED)
+    assert [(picture.name, picture.has_drifted) for picture in pictures] == [
+        (NAMES[3], True),
+        (NAMES[20], True),
+    ]
+    process(world, pictures)
+    assert [each for each in world.differences(ask=CHECKED) if each.action != "keep"] == []
+    world.check_promise()
+
+
+def test_a_tick_that_finds_no_output_at_all_has_none_made_again() -> None:
+    world = make_world()
+    world.settle()
+    for found in list(world.output.list()):
+        world.output.delete(found.key, IfMatch(found.etag))
+    pictures, calls = run(world, 10, ask=CHECKED)
+    assert pictures == []
+    assert [(held.what, held.count) for held in calls[-1].held] == [("output", 25)]
 
 
 def test_a_failed_send_raises_instead_of_ending_the_plan() -> None:

@@ -16,14 +16,17 @@ import pytest
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Claimant, Start, bind, hold
 from renditions.core.difference import Outcome, retry_pause
+from renditions.core.ports import IfMatch
 from renditions.core.process import Process
 from renditions.errors import Failed, StoreFailed, Superseded
+from renditions.messages.events import encode_change
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendering
+from renditions.serverless.allowance import Pace
 from renditions.serverless.bundled import limit_to
-from renditions.serverless.function import EXTRA_THREADS, Function, Pace
+from renditions.serverless.function import EXTRA_THREADS, Function
 from renditions.serverless.telemetry import JsonLines, log_to_stdout
 from world import World, hash_render, make_pipeline
 
@@ -346,6 +349,46 @@ def test_a_tick_that_would_remove_most_pictures_removes_none_and_logs_a_metric(
     binding = world.catalog.read_binding()
     assert binding
     assert [(held.what, held.count) for held in binding.held] == [("removals", 30)]
+
+
+def lose_an_output(world: World) -> str:
+    """Settle a picture, delete one of its outputs, and return its key."""
+    world.upload("first.jpg", b"1")
+    world.settle()
+    key = "first.jpg/thumb.jpg"
+    there = world.output.head(key)
+    assert there
+    world.output.delete(key, IfMatch(there.etag))
+    return key
+
+
+@pytest.mark.parametrize("has_queue", [True, False])
+def test_a_tick_that_checks_outputs_has_a_lost_one_made_again(world: World, *, has_queue: bool) -> None:
+    bind(world.catalog, Claimant("", "in", "out", "1", Start(sets_generation=True)))
+    key = lose_an_output(world)
+    sent: list[str] = []
+    checks = Ask(verify="quick")
+    function = replace(
+        make(world),
+        plan=partial(world.differences, ask=checks),
+        verify=checks.verify,
+        open_guard=lambda: replace(world.guard, is_attended=False),
+        send=sent.extend if has_queue else None,
+    )
+    assert function.handle(load("schedule-in-sqs"), Call()) == {"batchItemFailures": []}
+    while sent:
+        batch = queue(*map(json.loads, sent))
+        sent.clear()
+        assert function.handle(batch, Call()) == {"batchItemFailures": []}
+    assert world.output.head(key)
+    world.check_promise()
+
+
+def test_a_message_about_drift_counts_beside_another_one_about_the_same_picture(world: World) -> None:
+    key = lose_an_output(world)
+    drifted = json.loads(encode_change(BUCKET, "first.jpg", "drifted"))
+    assert make(world).handle(queue(drifted, put("first.jpg")), Call()) == {"batchItemFailures": []}
+    assert world.output.head(key)
 
 
 def refuse(name: str, ask: Ask = PLAIN) -> Outcome:

@@ -154,8 +154,7 @@ def worker(
         display.messages.print(f"taking messages from {escape(queue)} (Ctrl-C to stop)")
         taken = open_queue(queue, parts.shared)
         guard = parts.make_guard(standing, is_attended=False)
-        tick = Tick(
-            parts.plan, guard, place, taken.send, partial(hold, parts.catalog, notifiers=parts.notifiers), now
-        )
+        keep_held = partial(hold, parts.catalog, notifiers=parts.notifiers)
+        tick = Tick(parts.plan_tick, guard, place, taken.send, keep_held, now)
         with open_workers(parts, workers, standing) as process:
             Worker(taken, place, process, tick, count_threads(workers), tell).run(stop)

@@ -31,7 +31,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import unquote_plus
 
-Kind = Literal["created", "removed"]
+Kind = Literal["created", "removed", "drifted"]
+"""What happened to a picture: ``drifted`` if a tick found that its outputs differ from its record."""
 Origin = Literal["queue", "batch job", "event"]
 """The service that waits for an answer. A queue (SQS) needs the list of failed messages, a batch job (S3
 Batch Operations) needs each task's result, and any other event needs no answer."""
@@ -48,6 +49,14 @@ _KINDS: dict[str, Kind] = {
     "Object Restore Completed": "created",
     "Object Deleted": "removed",
 }
+
+_OWN_NAMES: Mapping[Kind, str] = {
+    "created": "Picture differs",
+    "removed": "Picture is gone",
+    "drifted": "Picture has other outputs",
+}
+"""The detail types of our own messages about pictures."""
+_OWN_KINDS = {name: kind for kind, name in _OWN_NAMES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +142,10 @@ def find_bodies(event: Any) -> list[str]:
     return [record["body"] for record in event["Records"] if isinstance(record.get("body"), str)]
 
 
-def encode_change(bucket: str, key: str, *, is_removal: bool = False) -> str:
-    """Return a message about a change or a removal of this object, for :func:`decode`."""
+def encode_change(bucket: str, key: str, kind: Kind = "created") -> str:
+    """Return a message about a change of this object, for :func:`decode`."""
     detail = {"bucket": {"name": bucket}, "object": {"key": key}}
-    return _encode("Picture is gone" if is_removal else "Picture differs", detail)
+    return _encode(_OWN_NAMES[kind], detail)
 
 
 def encode_sync(request: SyncRequest) -> str:
@@ -247,10 +256,8 @@ def _read_own_message(name: str, message: Any) -> Content:
             )
         case "Reconcile", {}:
             return SyncRequest()
-        case "Picture differs", {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}:
-            return Change(bucket, key, "created", name)
-        case "Picture is gone", {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}:
-            return Change(bucket, key, "removed", name)
+        case _, {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}} if name in _OWN_KINDS:
+            return Change(bucket, key, _OWN_KINDS[name], name)
         case _ if name.startswith("Picture "):  # a notice that was sent to the wrong queue
             return Ignored(name)
         case _:

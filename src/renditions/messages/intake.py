@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from renditions.core.ask import ALLOWED, PLAIN, Ask
+from renditions.core.ask import Ask
 from renditions.core.difference import Outcome
 from renditions.messages.events import Change, Content, Ignored, SyncRequest, Unknown
 from renditions.model.places import S3Place
@@ -19,11 +19,21 @@ class Picture:
     """The service's name for the change; see :class:`~renditions.messages.events.Change`."""
     is_removal: bool = False
     """Whether the message reports a deletion. If so, the worker treats a missing picture as deleted."""
+    has_drifted: bool = False
+    """Whether the message reports missing or replaced outputs. If so, the worker checks them."""
 
     @property
     def ask(self) -> Ask:
-        """What the message allows the worker to do with the picture."""
-        return ALLOWED if self.is_removal else PLAIN
+        """What the message asks the worker to do with the picture, and allows it."""
+        return Ask("allowed" if self.is_removal else "no", "quick" if self.has_drifted else "no")
+
+    def joined(self, other: Picture) -> Picture:
+        """Return one picture that asks for what this message and another one about it ask for."""
+        return replace(
+            self,
+            is_removal=self.is_removal or other.is_removal,
+            has_drifted=self.has_drifted or other.has_drifted,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,7 @@ def read_task(content: Content, place: S3Place) -> Task:
         case Change(place.bucket, place.prefix, _, event):
             return Ignored(event)  # a console creates such an empty object for a folder
         case Change(bucket, key, kind, event) if bucket == place.bucket and key.startswith(place.prefix):
-            return Picture(key.removeprefix(place.prefix), event, kind == "removed")
+            return Picture(key.removeprefix(place.prefix), event, kind == "removed", kind == "drifted")
         case Change(bucket, key):
             return Refused(f"expected an object in {place.spell()}, found s3://{bucket}/{key}")
         case Unknown(found):

@@ -15,15 +15,18 @@ if the message arrives a week later, the other pictures wait for the next tick.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from renditions.core.difference import Difference
 from renditions.core.guard import Census, Guard
-from renditions.messages.events import SyncRequest, encode_change, encode_sync
+from renditions.messages.events import Kind, SyncRequest, encode_change, encode_sync
 from renditions.model.binding import Held
 from renditions.model.places import S3Place
+
+log = logging.getLogger(__name__)
 
 SEND_AT_ONCE = 10
 """How many messages one request sends: as many as SQS accepts."""
@@ -80,8 +83,10 @@ class Tick:
         batch = _Batch(self.send)
         for difference in self.plan(request.after):
             census.see(difference)
+            if difference.warning:
+                log.warning("%s: %s. renditions retry makes it again", difference.name, difference.warning)
             if difference.action not in _NOTHING_TO_DO and not difference.is_restore:
-                batch.add(self._encode(difference, is_removal=difference.action == "remove"))
+                batch.add(self._encode(difference, "removed" if difference.action == "remove" else "created"))
             if not has_time():
                 return batch.end(SyncRequest(difference.name, census.counts() if is_whole else None))
         census.end()
@@ -109,15 +114,17 @@ class Tick:
             what = _put_off_as(difference)
             if what and left.get(what):
                 left[what] -= 1
-                batch.add(self._encode(difference, is_removal=what == "removals"))
+                batch.add(self._encode(difference, "removed" if what == "removals" else "created"))
             if not any(left.values()):
                 break
             if not has_time():
                 return batch.end(SyncRequest(difference.name, allowed=left))
         return batch.end()
 
-    def _encode(self, difference: Difference, *, is_removal: bool) -> str:
-        return encode_change(self.place.bucket, self.place.prefix + difference.name, is_removal=is_removal)
+    def _encode(self, difference: Difference, kind: Kind) -> str:
+        # The worker sees drift only if it checks the outputs, too.
+        kind = "drifted" if difference.drift or difference.refreshed else kind
+        return encode_change(self.place.bucket, self.place.prefix + difference.name, kind)
 
 
 def _put_off_as(difference: Difference) -> str | None:

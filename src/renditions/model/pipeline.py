@@ -219,7 +219,7 @@ class OutputPlace:
     verify: Annotated[
         Verify,
         "When unattended runs check that outputs are there and unchanged. schedule: in a folder, with each "
-        "full comparison. always: in a bucket too. A tick on AWS never checks.",
+        "full comparison. always: in a bucket too, also at a schedule's tick on AWS.",
     ] = "schedule"
     keep_replaced: Annotated[
         Seconds | None,

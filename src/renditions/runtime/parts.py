@@ -26,6 +26,7 @@ from renditions.core.guard import Guard
 from renditions.core.left_out import LeftOut
 from renditions.core.neighbours import Neighbours, Registration
 from renditions.core.notify import Notifier
+from renditions.core.pages import Pages
 from renditions.core.ports import Catalog, Renderer, Store, Unreadable
 from renditions.core.process import Processor
 from renditions.core.reconcile import EVERYTHING, Selection
@@ -107,9 +108,7 @@ class Parts:
 
         To verify all outputs in a bucket, this method lists them: one request for each thousand outputs.
         """
-        comparison = Comparison(
-            self.attached, self.catalog, self.output, self.is_gone, ask, reader=Reader(self.source)
-        )
+        comparison = self._compare(ask)
         with ExitStack() as stack:
             if ask.verify != "no" and selection.is_all and self.output.is_cheaper_to_list:
                 look_up = stack.enter_context(resolve(LISTING)(self.output))
@@ -117,6 +116,21 @@ class Parts:
             yield from reconcile.plan(
                 comparison, self.source, clock=now, after=after, selection=selection, left_out=left_out
             )
+
+    def plan_tick(self, after: str) -> Iterator[Difference]:
+        """Yield the same for one call of a schedule's tick, which sees the pictures after a name.
+
+        With ``[output] verify`` it checks the outputs, too. In a bucket it reads only the pages of the
+        listing in which they lie: the call has neither the time nor the room for a listing of everything.
+        """
+        comparison = self._compare(Ask(verify=self.default_verify(is_attended=False)))
+        if self.output.is_cheaper_to_list:
+            comparison = replace(comparison, look_up=Pages(self.output).find)
+        yield from reconcile.plan(comparison, self.source, clock=now, after=after)
+
+    def _compare(self, ask: Ask) -> Comparison:
+        reader = Reader(self.source)
+        return Comparison(self.attached, self.catalog, self.output, self.is_gone, ask, reader=reader)
 
     def bind(self, start: Start) -> Standing:
         """Agree with the catalog on its binding; see :func:`renditions.core.binding.bind`."""
@@ -172,10 +186,11 @@ class Parts:
         """Return how a full comparison verifies outputs if the caller doesn't choose.
 
         Verifying costs little in a folder, but requests in a bucket. There a person must ask for it, or the
-        pipeline file must say ``[output] verify = "always"``, which applies to unattended runs.
+        pipeline file must say ``[output] verify = "always"``, which applies to unattended runs,
+        also to a schedule's tick.
         """
-        wanted = "schedule" if is_attended else self.pipeline.output.verify
-        is_cheap = isinstance(parse_store(self.pipeline.output.store, self.directory), FolderPlace)
+        wanted = "schedule" if is_attended else self.declared.output.verify
+        is_cheap = isinstance(parse_store(self.declared.output.store, self.directory), FolderPlace)
         return "quick" if wanted == "always" or (wanted == "schedule" and is_cheap) else "no"
 
     def make_guard(self, standing: Standing, *, is_attended: bool) -> Guard:

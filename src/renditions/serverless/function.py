@@ -17,15 +17,15 @@ import dataclasses
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from renditions.core import reconcile
-from renditions.core.ask import PLAIN, Ask
+from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.difference import RECHECK, Difference, Outcome, retry_pause
 from renditions.core.guard import Guard
 from renditions.core.process import Process
@@ -38,13 +38,11 @@ from renditions.model.binding import Held
 from renditions.model.places import S3Place
 from renditions.model.reason import Reason
 from renditions.runtime.parts import now
+from renditions.serverless.allowance import Allowance, Context, Pace
 from renditions.serverless.bundled import find_bucket, open_bundled
 from renditions.serverless.telemetry import Unit, log_to_stdout, metrics
 
 log = logging.getLogger(__name__)
-
-MARGIN_SECONDS = 1.0
-"""The time that the function reserves for its answer."""
 
 FAN_OUT_SECONDS = 5.0
 """How much time is left when a reconcile hands over to another call. It is enough to list one more page."""
@@ -64,52 +62,6 @@ NOTHING = Outcome("", "unchanged")
 NOT_BEGUN = "the call had too little time left to process it"
 
 
-class Context(Protocol):
-    """The part of Lambda's context that the function uses."""
-
-    function_name: str
-    aws_request_id: str
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the time until Lambda ends this call."""
-        ...
-
-
-@dataclass
-class Pace:
-    """The processing times of the last hundred pictures since the cold start."""
-
-    recent_seconds: deque[float] = field(default_factory=lambda: deque([0.0], maxlen=100))
-
-    @property
-    def longest_seconds(self) -> float:
-        """The longest of these times: how long the next picture may take."""
-        return max(self.recent_seconds)
-
-
-class Allowance:
-    """The time that one call has.
-
-    A call always starts its first picture, even if an earlier picture took long: no call has more time.
-    """
-
-    def __init__(self, context: Context, pace: Pace) -> None:
-        self.context = context
-        self._pace = pace
-        self._given_seconds = self.left_seconds
-
-    @property
-    def left_seconds(self) -> float:
-        """The time until Lambda ends the call."""
-        return self.context.get_remaining_time_in_millis() / 1000
-
-    def allows_one_more(self) -> bool:
-        """Return whether enough time is left to process one more picture."""
-        left_seconds = self.left_seconds
-        needed_seconds = min(self._pace.longest_seconds, self._given_seconds - 2 * MARGIN_SECONDS)
-        return left_seconds > max(needed_seconds, 0.0) + MARGIN_SECONDS
-
-
 @dataclass(frozen=True)
 class Function:
     """The objects that one cold start creates and every call uses."""
@@ -126,6 +78,8 @@ class Function:
     """Stores in the catalog the removals and outputs that a whole run held back."""
     threads: int
     """How many pictures the function processes at the same time."""
+    verify: Verify = "no"
+    """How that plan checks outputs."""
     send: Callable[[Sequence[str]], None] | None = None
     """Puts up to ten messages into the function's queue; None without a queue."""
     postpone: Callable[[Sequence[str]], None] | None = None
@@ -168,8 +122,8 @@ class Function:
         tasks = [task for _, some in asked for task in some]
         pictures: dict[str, Picture] = {}
         for task in tasks:
-            if isinstance(task, Picture) and (task.is_removal or task.name not in pictures):
-                pictures[task.name] = task
+            if isinstance(task, Picture):
+                pictures[task.name] = task.joined(pictures.get(task.name, task))
         with ThreadPoolExecutor(self.threads, thread_name_prefix="picture") as executor:
             worked = executor.map(lambda picture: self._work(picture, allowance), pictures.values())
             outcomes = {outcome.name: outcome for outcome in worked}
@@ -293,14 +247,15 @@ class Function:
                 yield difference
 
         def process(name: str, ask: Ask = PLAIN) -> Outcome:
-            return self._work(Picture(name, "sync", ask.removal == "allowed"), allowance)
+            picture = Picture(name, "sync", ask.removal == "allowed", ask.verify != "no")
+            return self._work(picture, allowance)
 
         summary = reconcile.sync(
             Run(
                 differences=plan,
                 process=process,
                 guard=self.open_guard(),
-                ask=PLAIN,
+                ask=Ask(verify=self.verify),
                 threads=self.threads,
                 stop=stop,
                 on_outcome=lambda _: None,
@@ -327,10 +282,11 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
     return Function(
         find_bucket(opened.parts.declared.source.store),
         opened.process,
-        opened.parts.plan,
+        opened.parts.plan_tick,
         opened.open_guard,
         opened.keep_held,
         threads=opened.cores + EXTRA_THREADS,
+        verify=opened.parts.default_verify(is_attended=False),
         send=opened.send,
         postpone=opened.postpone,
     )

@@ -1,0 +1,72 @@
+"""Look up objects in pages of a store's listing, and read each page when it is needed.
+
+One request lists a thousand objects, or looks up one. A plan looks up outputs in the order of the pictures'
+names, and nearly every template gives keys in that order, so a page answers for many pictures. A page can
+begin anywhere: each call of a schedule's tick reads the pages of its own pictures, in bounded memory and
+without a disk. A template that begins with ``{etag}`` scatters the keys, and then each one takes a page.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from renditions.core.ports import Store, StoredObject
+
+PAGE_OBJECTS = 1000
+"""How many objects a page has: as many as S3 lists in one request."""
+MOST_PAGES = 100
+"""How many pages are kept: one for each rendition that a picture can have in DynamoDB, and one more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The objects whose keys lie in a range."""
+
+    after: str
+    """The range begins after this key."""
+    last: str | None
+    """The range ends with this key; None if it has no end."""
+    objects: Mapping[str, StoredObject]
+
+    def covers(self, key: str) -> bool:
+        return self.after < key and (self.last is None or key <= self.last)
+
+
+class Pages:
+    """Looks up objects of one store, in one thread. It doesn't see what is written after a page was read."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: deque[_Page] = deque(maxlen=MOST_PAGES)
+
+    def find(self, key: str) -> StoredObject | None:
+        """Return the object under the key."""
+        page = next((page for page in self._kept if page.covers(key)), None)
+        if page is None:
+            page = self._read(key)
+            self._kept.appendleft(page)
+        return page.objects.get(key)
+
+    def _read(self, key: str) -> _Page:
+        """Read the page that begins with this key."""
+        after = _just_before(key)
+        listed = self._store.list(after)
+        objects: dict[str, StoredObject] = {}
+        while some := list(islice(listed, PAGE_OBJECTS)):
+            objects = {found.key: found for found in some}
+            if some[-1].key >= key:
+                return _Page(after, some[-1].key if len(some) == PAGE_OBJECTS else None, objects)
+            after = some[-1].key
+        return _Page(after, None, objects)
+
+
+def _just_before(key: str) -> str:
+    """Return a text that sorts before the key, with few other keys between them."""
+    code = ord(key[-1])
+    if code == 0:
+        return key[:-1]
+    # The code points from D800 to DFFF stand for no character.
+    return key[:-1] + chr(0xD7FF if code == 0xE000 else code - 1)

@@ -1,0 +1,56 @@
+"""The time of a call on Lambda: what it has left, and whether that is enough for one more picture."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Protocol
+
+MARGIN_SECONDS = 1.0
+"""The time that the function reserves for its answer."""
+
+
+class Context(Protocol):
+    """The part of Lambda's context that the function uses."""
+
+    function_name: str
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the time until Lambda ends this call."""
+        ...
+
+
+@dataclass
+class Pace:
+    """The processing times of the last hundred pictures since the cold start."""
+
+    recent_seconds: deque[float] = field(default_factory=lambda: deque([0.0], maxlen=100))
+
+    @property
+    def longest_seconds(self) -> float:
+        """The longest of these times: how long the next picture may take."""
+        return max(self.recent_seconds)
+
+
+class Allowance:
+    """The time that one call has.
+
+    A call always starts its first picture, even if an earlier picture took long: no call has more time.
+    """
+
+    def __init__(self, context: Context, pace: Pace) -> None:
+        self.context = context
+        self._pace = pace
+        self._given_seconds = self.left_seconds
+
+    @property
+    def left_seconds(self) -> float:
+        """The time until Lambda ends the call."""
+        return self.context.get_remaining_time_in_millis() / 1000
+
+    def allows_one_more(self) -> bool:
+        """Return whether enough time is left to process one more picture."""
+        left_seconds = self.left_seconds
+        needed_seconds = min(self._pace.longest_seconds, self._given_seconds - 2 * MARGIN_SECONDS)
+        return left_seconds > max(needed_seconds, 0.0) + MARGIN_SECONDS

@@ -1,0 +1,75 @@
+"""Looking up objects in pages of a listing: the same answers as one by one, in few requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doubles import MemoryStore
+from renditions.core import pages
+from renditions.core.pages import Pages
+from renditions.core.ports import IfAbsent, OnUnreadable, StoredObject
+
+KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=4)
+
+
+class Counted(MemoryStore):
+    """A store that counts its listings."""
+
+    listings = 0
+
+    def list(
+        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+    ) -> Iterator[StoredObject]:
+        self.listings += 1
+        return super().list(after, prefix, on_unreadable)
+
+
+def fill(*keys: str) -> Counted:
+    store = Counted()
+    for key in keys:
+        store.put(key, key.encode(), IfAbsent(), "image/jpeg")
+    return store
+
+
+@given(there=st.sets(KEYS, max_size=30), asked=st.lists(KEYS, max_size=30), size=st.integers(1, 9))
+def test_pages_find_what_the_store_has(there: set[str], asked: list[str], size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "PAGE_OBJECTS", size)
+        store = fill(*there)
+        look = Pages(store).find
+        for key in [*asked, *there]:
+            assert look(key) == store.head(key), key
+
+
+@pytest.mark.parametrize("template", ["{}/{}.webp", "{1}/{0}.webp", "{1}_{0}.webp"])
+def test_a_page_answers_for_many_pictures(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the picture's name first in the key, or the rendition's: about a listing for each ten outputs."""
+    monkeypatch.setattr(pages, "PAGE_OBJECTS", 10)
+    outputs = [
+        template.format(f"{number:03}", rendition)
+        for number in range(100)
+        for rendition in ("large", "medium", "small", "thumb")
+    ]
+    store = fill(*outputs)
+    look = Pages(store).find
+    assert all(look(key) for key in outputs)
+    assert store.listings <= 44
+
+
+def test_a_lost_part_of_a_bucket_takes_one_listing() -> None:
+    store = fill("a.webp", "z.webp")
+    look = Pages(store).find
+    assert [look(f"m{number:04}.webp") for number in range(500)] == [None] * 500
+    assert store.listings == 1
+    assert look("z.webp")
+
+
+def test_a_page_may_begin_far_before_a_key_of_many_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PAGE_OBJECTS", 10)
+    neighbours = [f"img_1{number:03}" for number in range(100)]
+    look = Pages(fill(*neighbours, "img_2")).find
+    assert look("img_2")
