@@ -1,4 +1,4 @@
-"""Adoption: outputs of a lost catalog are taken over once they are proven, and nothing else is."""
+"""Adoption: the core takes over exactly those outputs that a lost catalog provably wrote."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def place(world: World, content: bytes, writer: str) -> None:
 
 
 def is_adopted(world: World) -> bool:
-    """Return whether the output is claimed, right and carries our mark."""
+    """Return whether the output is claimed, valid and carries our mark."""
     binding = world.catalog.read_binding()
     assert binding
     record = world.catalog.get(NAME)

@@ -1,4 +1,4 @@
-"""What a catalog's binding keeps of held work, and the notices about it."""
+"""Held work in a catalog's binding, and the notices about it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OUTPUT = Held("output", 7, "none of 7 known outputs is there", THEN)
 
 
 class BrokenNotifier:
-    """A target that can't be reached at first."""
+    """A target that is unreachable at first."""
 
     def __init__(self, failures: int) -> None:
         self._failures = failures

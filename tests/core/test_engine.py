@@ -1,4 +1,4 @@
-"""What a raised revision of the engine makes again, on in-memory ports."""
+"""The outputs that a raised revision of the engine makes again, on in-memory ports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE, PHOTO = "page.tif", "photo.jpg"
 
 
 class Engine:
-    """A renderer that takes a picture's format from its name, and remembers what it made."""
+    """A renderer that takes a picture's format from its name, and remembers the outputs that it made."""
 
     def __init__(self) -> None:
         self.made: list[tuple[str, ...]] = []
@@ -52,7 +52,7 @@ def world(engine: Engine) -> World:
 
 
 def upgrade(world: World, monkeypatch: pytest.MonkeyPatch, raised: tuple[Revision, ...] = TIFF) -> None:
-    """Have everything from now on done by an engine with these revisions."""
+    """Use an engine with these revisions from now on."""
     monkeypatch.setattr(revisions, "REVISIONS", raised)
     world.pipeline = replace(world.pipeline)
 
@@ -100,7 +100,7 @@ def test_a_new_picture_is_not_stale_under_any_revision(
 def test_only_outputs_older_than_a_revision_are_made_again_when_it_is_allowed(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is made meanwhile is made by the newer engine, and known to be."""
+    """The newer engine makes new outputs meanwhile, and the records say so."""
     upgrade(world, monkeypatch)
     free, place = world.pipeline, world.pipeline.output
     world.pipeline = replace(free, output=replace(place, engine=1))

@@ -1,4 +1,4 @@
-"""Forgetting one picture: what is removed, and what is reported as left."""
+"""Forgetting one picture: the removed files, and those that are reported as left."""
 
 from __future__ import annotations
 

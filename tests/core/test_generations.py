@@ -1,4 +1,4 @@
-"""What a catalog belongs to, and whose generation is in force."""
+"""A catalog's binding, and the generation that is in force."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_binding_of_a_newer_release_is_refused() -> None:
 
 
 def test_two_processes_that_bind_at_once_agree() -> None:
-    """The second finds the first one's binding when its own is refused, and compares again."""
+    """When the second process is refused, it reads the first one's binding and compares again."""
     catalog = MemoryCatalog()
 
     class Raced:
@@ -168,7 +168,7 @@ def test_a_process_that_is_superseded_while_it_renders_does_not_overwrite_the_ne
 
 
 def test_a_process_continues_when_its_generation_is_in_force_again() -> None:
-    """The file was changed, applied, changed back and applied: the first process is right again."""
+    """A person changes the file, applies it, and does both back, so the first process is in force again."""
     world = World()
     world.bind()
     world.upload(NAME, b"one")

@@ -1,4 +1,4 @@
-"""The removal guard: what a run may remove, and make again, without a person."""
+"""The removal guard: how much a run may remove and make again without a person."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_world(pictures: int, folder: str = "", world: World | None = None) -> World:
-    """Return a world with so many pictures, each with its outputs."""
+    """Return a world with this many pictures and their outputs."""
     world = world or World()
     for number in range(pictures):
         world.upload(f"{folder}{number:03}.jpg", b"%d" % number)

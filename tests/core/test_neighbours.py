@@ -1,4 +1,4 @@
-"""Which catalogs use an output store, and which of them are this one."""
+"""The catalogs that use an output store, and the ids that belong to this catalog."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ MOVED = Rendition(width=200, key="moved/{name}")
 
 
 class TestHeaders:
-    """``cache_control``."""
+    """The field ``cache_control``."""
 
     def change(self, world: World, headers: str) -> MemoryStore:
         world.use_output(cache_control=headers)
@@ -93,7 +93,7 @@ class TestHeaders:
 
 
 class TestKeepReplaced:
-    """``keep_replaced``."""
+    """The field ``keep_replaced``."""
 
     def test_a_replaced_output_stays_for_its_time_and_is_then_deleted(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())
@@ -139,7 +139,7 @@ class TestKeepReplaced:
 
 
 class TestMovedStore:
-    """Another ``[output] store``."""
+    """A changed ``[output] store``."""
 
     def test_every_output_is_made_in_the_new_store_and_the_old_ones_stay(self, world: World) -> None:
         world.move_output("elsewhere")
@@ -184,7 +184,7 @@ class TestMovedStore:
 
 
 class TestOnDelete:
-    """``on_delete = "keep"``."""
+    """The setting ``on_delete = "keep"``."""
 
     @pytest.fixture
     def world(self, world: World) -> World:
@@ -220,7 +220,7 @@ class TestOnDelete:
 
 
 class TestPartialRuns:
-    """``Ask.renditions``."""
+    """Runs that make only the renditions in ``Ask.renditions``."""
 
     ask = Ask(renditions=frozenset({"thumb"}))
 
@@ -277,7 +277,7 @@ def get_refused(world: World, name: str) -> tuple[str, ...]:
 
 
 def test_an_object_with_the_catalogs_own_mark_is_taken_back(world: World) -> None:
-    """A catalog restored from yesterday meets today's outputs."""
+    """A catalog from yesterday's backup finds the outputs of today."""
     restored = World(source=world.source, output=world.output, pipeline=make_pipeline())
     binding = world.catalog.read_binding()
     assert binding

@@ -1,4 +1,4 @@
-"""One picture, on in-memory ports."""
+"""Processing of one picture, on in-memory ports."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_without_notices_a_picture_costs_two_catalog_writes(world: World) -> Non
 
 
 def test_measurements_are_kept_when_later_processing_needs_no_pixels(world: World) -> None:
-    """As when only Base64 is made again: the renderer then reads no header."""
+    """When only Base64 is made again, for example, the renderer doesn't read the header."""
     world.upload(NAME, b"one")
     world.processor(render=lambda *args: replace(hash_render(*args), original=SEEN)).process(NAME)
     both = {**world.pipeline.renditions, "text": Rendition(width=9)}
@@ -189,7 +189,7 @@ def test_removing_a_rendition_deletes_it_without_reading_the_picture(world: Worl
 
 
 def test_an_output_key_can_move_below_an_old_output_and_back(world: World, tmp_path: Path) -> None:
-    """In a folder a file can't lie below another, so an old output in the way is deleted first."""
+    """In a folder no file can lie below another file, so the worker first deletes the old output there."""
     world.output = FolderStore(tmp_path, create=True)
     flat = Rendition(width=200, key="{stem}.{ext}")
     deep = Rendition(width=200, key="{stem}.{ext}/thumb.{ext}")
@@ -482,7 +482,7 @@ def test_a_catalog_that_fails_raises_and_leaves_no_output_unclaimed(world: World
 def test_a_picture_with_an_invalid_output_key_is_rejected_and_can_be_deleted(
     world: World, tmp_path: Path
 ) -> None:
-    """An output that can't exist needs no deletion."""
+    """Its output can't exist, so nothing must be deleted."""
     world.output = FolderStore(tmp_path / "out", create=True)
     world.upload("a//b.jpg", b"one")
     world.settle()
@@ -521,7 +521,7 @@ def test_a_failure_is_returned_even_if_the_lease_was_lost(world: World) -> None:
 
 
 def test_two_pictures_are_processed_at_once(world: World) -> None:
-    """Each render waits for the other one to have begun."""
+    """Each render waits until the other one has started."""
     world.upload("one.jpg", b"1")
     world.upload("two.jpg", b"2")
     barrier = threading.Barrier(2, timeout=10)

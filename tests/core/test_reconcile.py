@@ -192,7 +192,7 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size
 @settings(deadline=None, max_examples=60)
 @given(before=st.sets(names), after=st.sets(names))
 def test_plan_pairs_records_and_objects_of_any_name(before: set[str], after: set[str]) -> None:
-    """The walk side by side misses no picture and no record, in the order of UTF-8 bytes."""
+    """The plan walks through both lists in the order of UTF-8 bytes, and misses no picture and no record."""
     world = World()
     for name in before:
         world.upload(f"d/{name}x.jpg", name.encode())
@@ -209,7 +209,7 @@ def test_plan_pairs_records_and_objects_of_any_name(before: set[str], after: set
 
 
 class TestFollow:
-    """Hints in, work out."""
+    """A watch that follows hints."""
 
     def follow(
         self,
@@ -257,7 +257,7 @@ class TestFollow:
         world.check_promise()
 
     def test_a_picture_that_lands_before_the_watch_starts_is_processed(self, world: World) -> None:
-        """The first full sync comes after the watch has begun, not before."""
+        """The first full sync starts after the watch, not before."""
 
         def late() -> Iterator[frozenset[str] | None]:
             world.upload("photo.jpg", b"x")

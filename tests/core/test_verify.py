@@ -1,4 +1,4 @@
-"""Outputs that outsiders deleted or replaced, on in-memory ports."""
+"""Outputs that other programs deleted or replaced, on in-memory ports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RETRY = Ask(verify="quick", is_retry=True)
 
 
 class Touched:
-    """An output store in which each object got another ETag, as after a copy."""
+    """An output store whose objects have new ETags, like after a copy."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -178,7 +178,7 @@ def test_a_failed_picture_keeps_its_outputs_unverified(world: World) -> None:
 
 
 def test_an_output_that_changes_while_it_is_verified_is_compared_again(world: World) -> None:
-    """Another worker replaces the output after the record was read and before the store is."""
+    """Another worker replaces the output after this one read the record and before it reads the store."""
     other = world.processor("other")
 
     class Late:

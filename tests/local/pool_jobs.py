@@ -1,4 +1,4 @@
-"""The jobs of the workers in the pool's tests: functions in the place of ``render``."""
+"""Functions that stand for ``render`` in the tests of the pool's workers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered, Rendering
 
 
-def act(  # noqa: C901, PLR0912 - a list of things to do, no logic
+def act(  # noqa: C901, PLR0912 - a list of actions without logic
     content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, *, limits: Limits
 ) -> Rendering:
-    """Do the job in the content: a word and its arguments."""
+    """Do the job that the content names: a word and its arguments."""
     word, _, rest = content.partition(b" ")
     match word.decode(errors="replace"):
         case "exit":
@@ -62,7 +62,7 @@ def act(  # noqa: C901, PLR0912 - a list of things to do, no logic
 def echo(
     content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, *, limits: Limits
 ) -> Rendering:
-    """Return the content as each rendition, and as its width the process's number."""
+    """Return the content as each rendition, with the process's number as its width."""
     return Rendering(
         Original(len(content), width=accept.min_width),
         {name: Rendered(content, recipe.format, os.getpid()) for name, recipe in recipes.items()},

@@ -275,7 +275,7 @@ def test_delete_removes_the_folders_that_it_empties_but_no_other(root: Path) -> 
 
 
 def test_deleting_again_removes_empty_folders(root: Path) -> None:
-    """A process that died between removing the file and its folders is repeated, and removes them then."""
+    """If a process died between removing the file and its folders, the next deletion removes the folders."""
     (root / "a" / "b").mkdir(parents=True)
     FolderStore(root).delete("a/b/c", IfMatch("0"))
     assert names_in(root) == [".renditions"]

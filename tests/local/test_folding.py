@@ -1,4 +1,4 @@
-"""Output folders that ignore case or Unicode form: in memory, and on a real exFAT disk."""
+"""Output folders that ignore case or Unicode normalization, in memory and on a real exFAT disk."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def mounted_exfat(folder: Path) -> Iterator[Path]:
 
 
 def call(*command: str | Path) -> str:
-    """Run a command of the system; return what it prints."""
+    """Run a command of the system; return its output."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

@@ -1,4 +1,4 @@
-"""Looking outputs up in a listing, and a plan that verifies a bucket by it."""
+"""The lookup of outputs in a listing, and a plan that verifies a bucket with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from world import World
 
 
 class Bucket(MemoryStore):
-    """A store that counts how often it is asked for one object."""
+    """A store that counts the requests for single objects."""
 
     is_cheaper_to_list = True
 
@@ -42,7 +42,7 @@ def test_a_listing_has_every_object_as_the_store_describes_it() -> None:
         assert [look_up(found.key) for found in store.list()] == list(store.list())
         assert look_up("none") is None
         store.put("late", b"", IfAbsent(), "image/jpeg")
-        assert look_up("late") is None, "it is as the store was then"
+        assert look_up("late") is None, "the listing shows the store as it was at its start"
 
 
 def damage(bucket: Bucket) -> None:

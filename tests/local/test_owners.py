@@ -1,4 +1,4 @@
-"""Lease owners: alive as long as their process, gone the moment it ends."""
+"""Lease owners: they live as long as their process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ child.kill()
 
 @contextmanager
 def holder(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start another process that is an owner, with a child of its own; yield it and the owner's id."""
+    """Start an owner in another process that has a child; yield the process and the owner's id."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -68,7 +68,7 @@ def test_is_gone_needs_no_open_context_and_no_folder(tmp_path: Path) -> None:
 
 
 def test_a_living_process_is_not_gone_and_a_killed_one_is(tmp_path: Path) -> None:
-    """Also while a program that it started still runs."""
+    """The killed process is gone even while a program that it started still runs."""
     with holder(tmp_path) as (process, owner_id):
         assert not Owner(tmp_path).is_gone(owner_id)
         process.kill()
@@ -127,7 +127,7 @@ def test_owners_can_enter_check_and_clean_up_at_once(tmp_path: Path) -> None:
 def test_a_lock_file_stays_locked_until_it_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the owner that has just created it could lock it in between and hold a file without a name."""
+    """Otherwise the owner that has just created the file could lock it in between and hold a deleted file."""
     (tmp_path / "made-but-not-locked-yet.lock").touch()
     seen = []
 

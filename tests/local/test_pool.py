@@ -1,4 +1,4 @@
-"""Pictures that crash, hang or break something cost a worker at most."""
+"""The pool survives pictures that crash, hang or break a worker."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_worker_serves_one_call_after_the_other(pool: RenderPool) -> None:
 
 
 def test_the_real_renderer_runs_in_workers_and_never_here(tmp_path: Path) -> None:
-    """A process that only holds the pool has no imaging library loaded after a picture was rendered."""
+    """After a picture was rendered, the process that holds the pool still has no imaging library loaded."""
     from commands import draw  # noqa: PLC0415
 
     draw(tmp_path / "a.jpg")
@@ -119,7 +119,7 @@ def test_a_picture_that_never_ends_is_killed_at_the_limit(order: bytes) -> None:
 
 
 def test_the_time_limit_applies_while_a_worker_does_not_read() -> None:
-    """A stopped worker takes no byte of a picture that is larger than the socket's buffer."""
+    """A stopped worker reads no byte of a picture that is larger than the socket's buffer."""
     with RenderPool(1, 0.5, "local.pool_jobs:act") as pool:
         os.kill(worker_of(run(pool, b"x")), signal.SIGSTOP)
         with pytest.raises(RenderTimedOut):
@@ -146,7 +146,7 @@ def test_a_worker_that_died_while_idle_is_replaced_unnoticed(pool: RenderPool) -
 
 
 def test_a_time_limit_never_kills_the_next_picture() -> None:
-    """Each picture takes about as long as the limit; whichever wins, no worker is lost to another's."""
+    """Each picture takes about as long as the limit. The limit of one must not kill the next one's worker."""
     ends = []
     with RenderPool(1, 0.03, "local.pool_jobs:act") as pool:
         for number in range(40):
@@ -174,7 +174,7 @@ def test_a_picture_that_takes_too_much_memory_is_rejected_and_its_worker_replace
 
 @needs_proc
 def test_memory_left_by_earlier_pictures_does_not_reject_a_picture() -> None:
-    """Both together are too much, so the pool retries the second one in a new worker."""
+    """Both together need too much memory, so the pool retries the second one in a new worker."""
     with RenderPool(1, LIMIT_SECONDS, "local.pool_jobs:act", Limits(memory=200_000_000)) as pool:
         run(pool, b"keep 120000000")
         assert run(pool, b"hold 120000000").made["a"].content == b"held 120000000"
@@ -182,7 +182,7 @@ def test_memory_left_by_earlier_pictures_does_not_reject_a_picture() -> None:
 
 @needs_proc
 def test_a_real_picture_that_takes_too_much_memory_is_rejected() -> None:
-    """Its decoder holds more of a progressive JPEG than the header shows."""
+    """The decoder of a progressive JPEG needs more memory than the header shows."""
     target = io.BytesIO()
     Image.new("RGB", (8000, 6000), "red").save(target, "JPEG", progressive=True)
     for memory, is_rejected in ((120_000_000, True), (Limits().memory, False)):
@@ -246,7 +246,7 @@ def test_large_pictures_and_large_results_pass_through_the_pool(pool: RenderPool
 
 
 def test_many_threads_share_few_workers(pool: RenderPool) -> None:
-    """400 calls from 8 threads on 2 workers: each gets its own answer, though every tenth kills."""
+    """8 threads make 400 calls on 2 workers. Each gets its own answer, though every tenth kills a worker."""
 
     def call(number: int) -> str:
         content = b"kill SIGKILL" if number % 10 == 0 else f"picture {number}".encode()
@@ -287,7 +287,7 @@ def test_an_exception_in_the_context_kills_the_workers(tmp_path: Path) -> None:
 
 
 def python(program: str) -> str:
-    """Run a program as an unguarded script would be, and return what it printed."""
+    """Run a program as a script without a main guard, and return its output."""
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         capture_output=True, text=True, check=True, timeout=60, env={**os.environ, "PYTHONPATH": TESTS},
@@ -319,7 +319,7 @@ PARENT = """
 
 @contextmanager
 def started_parent(*orders: str, before: str = "") -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """Run a process that gives its three workers these orders; yield it and the workers."""
+    """Run a process that gives these jobs to its three workers; yield the process and the workers."""
     parent = subprocess.Popen(
         [sys.executable, "-c", before + textwrap.dedent(PARENT), *orders],
         stdout=subprocess.PIPE, text=True, start_new_session=True,
@@ -337,7 +337,7 @@ def started_parent(*orders: str, before: str = "") -> Iterator[tuple[subprocess.
 
 @needs_proc
 def test_no_worker_outlives_a_killed_parent() -> None:
-    """Whether it was idle, asleep in its picture or computing; and there is no other child."""
+    """The workers are idle, asleep in a picture and computing. The parent has no other children."""
     with started_parent("x", "sleep 3600", "spin") as (parent, workers):
         assert children_of(parent.pid) == set(workers)
         parent.kill()
@@ -351,7 +351,7 @@ def children_of(pid: int) -> set[int]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_running_pictures_finish_after_a_signal_to_every_process(tmp_path: Path, number: int) -> None:
-    """As Ctrl-C or a service manager sends it; here the parent is one that ends its work first."""
+    """Ctrl-C and service managers send such a signal. The parent in this test finishes its work first."""
     ends = [tmp_path / f"{name}.end" for name in "abc"]
     ignore = f"import signal; signal.signal({int(number)}, signal.SIG_IGN)\n"
     with started_parent(*(f"touch {end} 0.5" for end in ends), before=ignore) as (parent, workers):

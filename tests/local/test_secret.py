@@ -1,4 +1,4 @@
-"""The secret that survives a restart of the server."""
+"""The server's secret, which survives a restart."""
 
 from __future__ import annotations
 

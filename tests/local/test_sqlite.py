@@ -40,7 +40,7 @@ def catalog(path: Path) -> Iterator[SqliteCatalog]:
 
 
 def execute(path: Path, *statements: str) -> list[Any]:
-    """Run the statements as another program would; return what the last one gives."""
+    """Run the statements like another program; return the result of the last one."""
     rows: list[Any] = []
     with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as db:
         for statement in statements:
@@ -93,7 +93,7 @@ def test_a_catalog_that_a_newer_version_migrated_meanwhile_is_not_written(path: 
 
 
 def test_a_catalog_of_the_first_version_gets_its_totals(path: Path) -> None:
-    """They match the existing records, to the microsecond."""
+    """The totals match the existing records, to the microsecond."""
     ended = NOW + timedelta(seconds=59, microseconds=999_999)
     history = (Event(NOW, "processing"), Event(ended, "done"), Event(NOW + timedelta(hours=30), "done"))
     with SqliteCatalog(path) as catalog:

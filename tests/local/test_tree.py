@@ -1,4 +1,4 @@
-"""A folder store stays in its folder, for any key and any planted link."""
+"""A folder store never leaves its folder, for any key and any link in it."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_pipes_and_sockets_are_not_objects(root: Path, monkeypatch: pytest.Monke
 
 
 def test_memory_does_not_grow_with_the_number_of_files(root: Path) -> None:
-    """The names are sorted outside of Python's memory: SQLite's own is bounded by its page cache."""
+    """SQLite sorts the names outside of Python's memory, and its page cache limits its own memory."""
 
     def peak_bytes() -> int:
         tracemalloc.start()

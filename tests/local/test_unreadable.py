@@ -20,11 +20,11 @@ from renditions.errors import StoreFailed
 from renditions.local.folder import REST_SECONDS, FolderStore
 
 WITHOUT_OVERRIDE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
-"""Makes permissions hold for root too (util-linux)."""
+"""The program that makes permissions apply to root too (util-linux)."""
 
 
 def run_bound_by_permissions(directory: Path, *arguments: str) -> Ended:
-    """Run ``renditions`` as a user that permissions hold for."""
+    """Run ``renditions`` as a user to whom permissions apply."""
     prefix: tuple[str, ...] = ()
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:
@@ -39,7 +39,7 @@ def run_bound_by_permissions(directory: Path, *arguments: str) -> Ended:
 
 @contextmanager
 def mode(folder: Path, bits: int) -> Iterator[None]:
-    """Give a folder other permissions for the block."""
+    """Give a folder other permissions during the block."""
     before = folder.stat().st_mode
     folder.chmod(bits)
     try:
@@ -74,7 +74,7 @@ def test_sync_keeps_the_pictures_of_an_unreadable_folder_and_processes_the_rest(
 
 @pytest.fixture
 def fail_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Return a function that has the system refuse to open, or to describe, one name."""
+    """Return a function that makes the system refuse to open, or to describe, one name."""
 
     def start(call: str, failing: str) -> None:
         real = getattr(os, call)

@@ -1,4 +1,4 @@
-"""A watched folder whose pictures vanish, one by one or by unmounting: few are removed, the rest is held."""
+"""A watch whose pictures disappear, one by one or by unmounting, removes few of them and holds the rest."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from world import World, make_pipeline
 
 MANY = 200
 MOST_REMOVED = 63
-"""Of 210 pictures: 30 %, which is more than the 50 that may always go."""
+"""30 % of 210 pictures. That is more than the 50 pictures that a watch may always remove."""
 
 
 @contextmanager
 def watching(root: Path) -> Iterator[World]:
-    """Watch a folder; yield the world once all of its pictures are done."""
+    """Watch a folder during the block; yield the world once all of its pictures are done."""
     pipeline = replace(make_pipeline(notify=()), source=Source(store=str(root)))
     world = World(pipeline=pipeline, source=FolderStore(root))  # type: ignore[arg-type]
     stop = threading.Event()
@@ -62,7 +62,7 @@ def fill(root: Path) -> None:
 
 
 def wait_for_sync(root: Path, world: World) -> None:
-    """Add two pictures, one after the other: the second is processed after the whole sync."""
+    """Wait for a whole sync: add two pictures one after the other. The second is processed after the sync."""
     for name in ("first.jpg", "second.jpg"):
         (root / name).write_bytes(name.encode())
         wait_until(lambda name=name: world.catalog.get(name))  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Every change in a folder is reported as a key, or as a request to check everything."""
+"""The watcher reports every change in a folder as a key, or as a request to check everything."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVERYTHING = "*"
 
 
 class Watched:
-    """A folder that is being watched."""
+    """A watched folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -30,7 +30,7 @@ class Watched:
         self.hints = watch_keys(root, self.stop, TICK_SECONDS)
 
     def collect(self, *wanted: str) -> set[str]:
-        """Return the reported keys once all wanted ones were reported; ``*`` is None."""
+        """Return the reported keys once all wanted ones were reported; ``*`` stands for None."""
         found: set[str] = set()
         deadline = time.monotonic() + 10
         while not found >= set(wanted):
@@ -40,7 +40,7 @@ class Watched:
         return found
 
     def collect_until_quiet(self) -> set[str]:
-        """Return the keys reported until that of a file created now."""
+        """Create a file; return the keys that are reported until that of the file."""
         (self.root / "last").touch()
         return self.collect("last") - {"last"}
 
@@ -92,7 +92,7 @@ def test_changes_in_the_working_folder_are_not_reported(watched: Watched) -> Non
 
 
 def test_files_of_a_folder_that_is_moved_in_are_reported(watched: Watched, tmp_path: Path) -> None:
-    """Also files created in it later."""
+    """Files that are created in it later are reported too."""
     (tmp_path / "outside" / "deep").mkdir(parents=True)
     (tmp_path / "outside" / "deep" / "a.jpg").touch()
     (tmp_path / "outside").rename(watched.root / "inside")
@@ -102,7 +102,7 @@ def test_files_of_a_folder_that_is_moved_in_are_reported(watched: Watched, tmp_p
 
 
 def test_files_in_quickly_created_folders_are_reported(watched: Watched) -> None:
-    """The watch of a new folder begins a moment late; files created before that are reported too."""
+    """The watch of a new folder starts a moment late. Files that were created before are reported too."""
     wanted = []
     for number in range(50):
         folder = watched.root / f"{number}" / "deep"
@@ -142,7 +142,7 @@ def test_removing_a_folder_asks_to_check_everything(watched: Watched) -> None:
 def test_a_name_that_is_not_utf_8_asks_to_check_everything(
     watched: Watched, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """That ends the events of ``watchfiles``; the watch goes on."""
+    """Such a name ends the events of ``watchfiles``, but the watch continues."""
     with caplog.at_level(logging.WARNING):
         Path(os.fsdecode(os.fsencode(watched.root) + b"/\xff.jpg")).touch()
         watched.collect(EVERYTHING)
@@ -191,7 +191,7 @@ def test_a_root_that_is_missing_or_a_file_is_a_failure(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is that of inotify")
 def test_a_reached_watch_limit_names_the_setting_to_raise(tmp_path: Path) -> None:
-    """Here the process's limit of open files forbids another watcher."""
+    """In this test the process's limit of open files forbids another watcher."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest_free = os.dup(0)
     os.close(lowest_free)

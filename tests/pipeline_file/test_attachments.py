@@ -1,4 +1,4 @@
-"""Files that recipes name: read with the pipeline file or from the source, and part of the recipe."""
+"""Files that recipes name are read with the pipeline file or from the source, and count as recipe."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def problem_of(watermark: str, directory: Path) -> Problem:
 
 
 def made_at(folder: Path) -> dict[str, int]:
-    """Return the inode of each output: another one once it was written again."""
+    """Return the inode of each output. A rewritten output has a new inode."""
     root = folder / "processed"
     return {path.relative_to(root).as_posix(): path.stat().st_ino for path in root.glob("*.jpg/*")}
 
 
 def stale(folder: Path) -> list[str]:
-    """Return the renditions of the one picture that sync would make."""
+    """Return the renditions that sync would make of the one picture."""
     (planned,) = run(folder, "plan", "--json").data
     return list(planned["make"])
 
@@ -127,7 +127,7 @@ def test_a_changed_logo_makes_its_renditions_again_and_no_others(tmp_path: Path)
     draw(file, 20, 20)
     draw(in_source, 20, 20)
     draw(tmp_path / "inbox" / "photo.jpg")
-    assert "ontconfig" not in sync(tmp_path).err, "fontconfig has a habit of warning there"
+    assert "ontconfig" not in sync(tmp_path).err, "fontconfig writes no warnings to stderr"
     first = made_at(tmp_path)
     assert len(first) == 3
 

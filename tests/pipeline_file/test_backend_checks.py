@@ -1,4 +1,4 @@
-"""Stores, catalogs and notice targets that can't be opened are refused before anything runs."""
+"""Commands refuse stores, catalogs and notice targets that can't be opened, before they change anything."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_target_that_a_function_can_not_use_is_refused_when_it_is_packaged(
 
 
 def test_a_folder_and_a_file_are_accepted_for_lambda_until_the_function_starts() -> None:
-    """A function's environment can name buckets and a table in their place."""
+    """The function's environment can name buckets and a table in place of the folder and the file."""
     pipeline = make_pipeline()
     assert list(find_lambda_problems(pipeline, is_built=False)) == []
     places = [problem.place for problem in find_lambda_problems(pipeline, is_built=True)]

@@ -170,7 +170,7 @@ def test_an_output_that_links_into_the_source_is_refused(tmp_path: Path) -> None
 
 
 def test_a_circle_of_links_is_reported_or_resolved(tmp_path: Path) -> None:
-    """Older Pythons refuse to resolve it, newer ones find a place: neither is a crash."""
+    """Older versions of Python refuse to resolve it, newer ones return a path. Neither may crash."""
     (tmp_path / "in").symlink_to("out")
     (tmp_path / "out").symlink_to("in")
     assert {problem.place for problem in find_problems(ONE, tmp_path)} <= {"", "output.store"}

@@ -1,4 +1,4 @@
-"""Any pipeline file gives a pipeline, or errors that name the file and the place."""
+"""Any pipeline file gives a pipeline, or errors that name the file and the field."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXTS = st.text(st.characters())
 
 @st.composite
 def changed_files(draw: Any) -> bytes:
-    """Draw a preset in which runs of bytes were removed, repeated, exchanged or replaced."""
+    """Draw a preset, and remove, repeat, exchange or replace runs of its bytes."""
     content = bytearray(draw(st.sampled_from(PRESETS)).encode())
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(content)))
@@ -57,7 +57,7 @@ def check_told(error: PipelineError, file: str) -> None:
 @example(b"a = 1" + b"0" * 5_000)
 @example(b"a." * 5_000 + b"b = 1")
 def test_a_randomly_changed_file_is_read_or_reported(content: bytes) -> None:
-    """A file that is read can also be opened, or is refused for a name in it."""
+    """If the file is read, its parts can be opened too, or a name in it is refused."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "renditions.toml"
         file.write_bytes(content)
@@ -101,7 +101,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 @settings(deadline=None, max_examples=120)
 @given(st.sampled_from(sorted(FIELDS)), st.data())
 def test_any_value_in_any_field_is_accepted_or_reported_with_its_place(table: str, data: Any) -> None:
-    """Also TOML values that JSON lacks: times, infinity and NaN."""
+    """The values include those of TOML that JSON lacks: times, infinity and NaN."""
     fields = {
         name: data.draw(VALUES) for name in data.draw(st.sets(st.sampled_from(FIELDS[table]), min_size=1))
     }

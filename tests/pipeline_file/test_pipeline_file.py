@@ -1,4 +1,4 @@
-"""Pipeline files: accepted ones, the problems of others, and the schema's agreement."""
+"""Pipeline files: valid ones, the problems of invalid ones, and the agreement with the schema."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read(text: str, environ: dict[str, str] | None = None) -> LoadedPipeline:
 
 
 def problems(text: str, environ: dict[str, str] | None = None) -> dict[str, tuple[str, str]]:
-    """Return (expected, found) by place."""
+    """Return the problems: (expected, found) by the field's place."""
     with pytest.raises(PipelineError) as caught:
         read(text, environ)
     assert caught.value.exit_code == 2
@@ -454,7 +454,7 @@ values = st.recursive(
 @settings(deadline=None, max_examples=120)
 @given(data=st.data())
 def test_loader_and_schema_agree_on_files_changed_at_random(data: Any) -> None:
-    """Any value at any place gives a pipeline or an error with its place, and the schema agrees."""
+    """Any value in any field gives a pipeline or an error with its place, and the schema agrees."""
     document = copy.deepcopy(tomllib.loads(GOOD))
     for _ in range(data.draw(st.integers(1, 3))):
         table: Any = document

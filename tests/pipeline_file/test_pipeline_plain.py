@@ -1,4 +1,4 @@
-"""A checked pipeline survives the way into a bundle and back without a validator."""
+"""A checked pipeline can be written into a bundle and read back without a validator."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_loader_and_schema_accept_each_preset(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_aws_values_in_preset_comments_are_valid(name: str) -> None:
-    """Each ``field = …  # on AWS: …`` with the comment's value instead is a valid pipeline too."""
+    """If you use the value of a comment ``# on AWS: …`` for its field, the pipeline is still valid."""
     text, count = re.subn(r'= "[^"]*" +# on AWS: ("[^"]*")', r"= \1", read_preset(name))
     pipeline = parse(text, name, Path("/pictures"), {}).pipeline
     assert count == 4

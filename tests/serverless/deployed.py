@@ -1,4 +1,4 @@
-"""A deployed bundle: a cloud on moto, and Lambda's own libraries beside it."""
+"""Helpers for a deployed bundle: a cloud on moto, and the libraries of Lambda's runtime."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ IN_LAMBDA = (
     "awslambdaric", "simplejson", "snapshot-restore-py",
     "botocore", "jmespath", "python-dateutil", "six", "urllib3",
 )  # fmt: skip
-"""The libraries of AWS's Python runtime that matter here."""
+"""The libraries of AWS's Python runtime that the bundle uses."""
 
 
 def link_runtime(folder: Path) -> Path:
-    """Fill a folder with the runtime's own libraries alone."""
+    """Fill a folder with only the runtime's own libraries."""
     for name in IN_LAMBDA:
         for file in distribution(name).files or ():
             top = file.parts[0]
@@ -31,7 +31,7 @@ def link_runtime(folder: Path) -> Path:
 
 
 def make_cloud(name: str, key_name: str = "image_name") -> dict[str, str]:
-    """Make two buckets, a table and a topic; return the function's environment."""
+    """Create two buckets, a table and a topic; return the function's environment."""
     for bucket in (f"{name}-in", f"{name}-out"):
         CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     make_table(name, key_name)
@@ -50,7 +50,7 @@ def start(code: Path, folder: Path, environ: dict[str, str]) -> AbstractContextM
 
 
 def upload(function: Lambda, environ: dict[str, str], *files: Path) -> Any:
-    """Put the files into the source bucket and call the function as S3 would through SQS."""
+    """Put the files into the source bucket, and call the function like S3 through SQS."""
     keys = [environ.get("SOURCE_PREFIX", "") + file.name for file in files]
     for key, file in zip(keys, files, strict=True):
         CLIENTS.s3.put_object(Bucket=environ["SOURCE_BUCKET"], Key=key, Body=file.read_bytes())

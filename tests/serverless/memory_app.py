@@ -1,4 +1,4 @@
-"""A function whose ports are in memory: what the tests start in AWS's own runtime client."""
+"""A function with ports in memory, which the tests start in AWS's own runtime client."""
 
 from __future__ import annotations
 

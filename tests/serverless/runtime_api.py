@@ -32,7 +32,7 @@ class Ended:
 
 @dataclass
 class Lambda:
-    """A function in its runtime; calls are made one after another, as Lambda does."""
+    """A function in its runtime. Its calls run one after another, like on Lambda."""
 
     log_file: Path
     events: queue.Queue[tuple[str, Any, float]] = field(default_factory=queue.Queue)
@@ -54,7 +54,7 @@ class Lambda:
 def start_function(
     code: Path, handler: str, log_file: Path, environ: Mapping[str, str], *options: str
 ) -> Iterator[Lambda]:
-    """Run the handler of the code in that folder as Lambda would, until the context is left.
+    """Run the handler of the code in that folder like Lambda, during the block.
 
     ``options`` are Python's own.
 

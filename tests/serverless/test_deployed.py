@@ -1,6 +1,6 @@
-"""The built bundle, unpacked as Lambda would, in AWS's own runtime client, with moto for the services.
+"""The built bundle runs in AWS's own runtime client, unpacked like on Lambda, with moto for the services.
 
-Nothing of this checkout is on its path: only the bundle and the libraries of Lambda's runtime.
+Its import path has no files of this checkout: only the bundle and the libraries of Lambda's runtime.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def test_a_bundle_makes_the_same_bytes_as_a_local_run(tmp_path: Path, environ: d
 def test_a_cold_start_creates_clients_and_imports_only_needed_libraries(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """Here, where everything that is installed could be imported; ``benchmarks.startup`` has the times."""
+    """The process could import all that is installed here. ``benchmarks.startup`` measures the times."""
     code = unpack(PIPELINE + "[renditions.thumb]\nwidth = 80\n", tmp_path)
     told = subprocess.run(
         [sys.executable, "-c", "import json, sys, lambda_function\nprint(json.dumps(list(sys.modules)))"],
@@ -119,7 +119,7 @@ def test_a_function_reports_missing_settings_at_its_start(
 
 
 def test_the_same_bucket_for_both_is_refused(tmp_path: Path, environ: dict[str, str]) -> None:
-    """Each rendition would be a new picture."""
+    """In the same bucket each rendition would become a new picture."""
     both = environ | {"OUTPUT_BUCKET": environ["SOURCE_BUCKET"]}
     pipeline = PIPELINE.replace('format = "base64"', 'format = "base64"\nkey = "{key}.jpg"')
     with start(unpack(pipeline, tmp_path), tmp_path, both) as function:

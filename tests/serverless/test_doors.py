@@ -1,6 +1,6 @@
-"""For any event, the handler answers as documented, and the valid messages of a batch are done.
+"""The handler answers any event as documented, and processes the valid messages of a batch.
 
-The handler, a store in a folder and a catalog in SQLite are the real ones; the renderer only hashes.
+The handler, the store in a folder and the catalog in SQLite are the real ones; the renderer only hashes.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def notification(key: str) -> Any:
 
 
 def batch(*bodies: Any) -> dict[str, Any]:
-    """Return an SQS event; texts are bodies as they are."""
+    """Return an SQS event. A text is used unchanged as a body."""
     return {
         "Records": [
             {
@@ -111,7 +111,7 @@ VALUES = st.recursive(
 
 @st.composite
 def changed_events(draw: Any) -> Any:
-    """Draw a recorded event in which a few things at any place were replaced, removed or repeated."""
+    """Draw a recorded event, and replace, remove or repeat a few of its parts."""
     event = copy.deepcopy(RECORDED[draw(st.sampled_from(sorted(RECORDED)))])
     for _ in range(draw(st.integers(0, 3))):
         parent: Any = None
@@ -156,7 +156,7 @@ def test_any_event_is_answered_or_fails_as_documented(event: Any) -> None:
 @example([{"source": "renditions", "detail-type": "Reconcile", "detail": {"after": "\ud800"}}], 0)
 @example(["[" * 100_000, "9" * 5_000], 1)
 def test_invalid_messages_of_a_batch_do_not_block_valid_ones(bodies: list[Any], place: int) -> None:
-    """It is done and not redelivered, with any messages before and after it."""
+    """A valid message is processed and not redelivered, with any messages before and after it."""
     bodies.insert(place, notification(GOOD))
     number = str(bodies.index(notification(GOOD)))
     with opened() as door:
@@ -204,9 +204,9 @@ def test_a_folder_marker_of_the_console_is_not_a_picture() -> None:
 @example("a//b\n\0\x7f.jpg", "{dir}thumb_{name}")
 @example("🌷" * 80 + "/" + "é" * 40, "{stem}.{format}")
 def test_a_picture_with_any_key_is_done_or_rejected(key: str, template: str) -> None:
-    """Its record is found under that key and matches the outputs; deleting it deletes them.
+    """The record has the picture's key and matches its outputs. Deleting the picture deletes them.
 
-    Keys that begin with a dot or end with a slash are no pictures.
+    Keys that begin with a dot or end with a slash aren't pictures.
     """
     with opened(template) as door:
         door.world.upload(key, b"content")

@@ -1,4 +1,4 @@
-"""The API's bundle in AWS's own runtime client, called as an HTTP API calls it, on moto."""
+"""The API's bundle in AWS's own runtime client, with the calls of an HTTP API, on moto."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def function(tmp_path: Path, environ: dict[str, str]) -> Iterator[Lambda]:  # no
 
 
 def make_call(version: str, method: str, path: str, body: Any = None, authorizer: Any = JWT) -> Any:
-    """Return an HTTP API's event; the path is decoded in both versions."""
+    """Return an HTTP API's event. Its path is decoded in both payload versions."""
     call = load(f"api-call-{version}")
     del call["queryStringParameters"]
     call.pop("multiValueQueryStringParameters", None)
@@ -65,7 +65,7 @@ def read(answer: Any) -> Any:
 
 
 def post_form(url: str, fields: dict[str, str], content: bytes) -> int:
-    """Send a form as a browser does (RFC 7578)."""
+    """Send a form like a browser (RFC 7578)."""
     boundary = "------------------------renditions"
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
@@ -131,7 +131,7 @@ def test_only_the_page_s_files_need_no_authorizer(
     environ: dict[str, str],  # noqa: F811 - a fixture
     version: str,
 ) -> None:
-    """Its content security policy allows the buckets and nothing else."""
+    """The page's content security policy allows only the buckets."""
 
     def ask(path: str, method: str = "GET") -> Any:
         return function.call(make_call(version, method, path, authorizer=None)).value

@@ -84,7 +84,7 @@ def put(*keys: str) -> dict[str, Any]:
 
 
 def queue(*bodies: Any) -> dict[str, Any]:
-    """Return an SQS event; the messages are called 0, 1, ...."""
+    """Return an SQS event. The ids of its messages are 0, 1, …."""
     return {
         "Records": [
             {"eventSource": "aws:sqs", "messageId": str(number), "body": json.dumps(body)}
@@ -110,7 +110,7 @@ def test_every_picture_of_every_message_is_processed(world: World) -> None:
 
 
 def test_only_failed_messages_of_a_batch_are_redelivered(world: World) -> None:
-    """One throttled write, one damaged picture, one missing picture: only the first is retried."""
+    """A write is throttled, one picture is damaged and one is missing: only the first is redelivered."""
     world.upload("throttled.jpg", b"t")
     world.upload("bad.jpg", b"bad")
     function = make(world, output=world.break_writes(1))
@@ -272,7 +272,7 @@ def test_the_slowest_picture_decides_how_much_time_one_more_needs(world: World) 
 def test_a_very_slow_picture_does_not_stop_the_next_call(
     world: World,
 ) -> None:
-    """Else this function would begin no picture any more, and all would fail."""
+    """Otherwise this function would never start a picture again, and all messages would fail."""
     function = make(world)
     world.upload("first.jpg", b"1")
     function.pace.recent_seconds.append(59.9)
@@ -310,7 +310,7 @@ def test_a_sync_ends_in_time_and_the_next_one_continues(
 def test_with_a_queue_a_tick_sends_differing_pictures_and_a_continuation(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The messages are then handled like any others; unchanged pictures have none."""
+    """The function then handles these messages like any others. It sends none for unchanged pictures."""
     for picture in PICTURES:
         world.upload(picture, picture.encode())
     sent: list[str] = []
@@ -398,7 +398,7 @@ def refuse(name: str, ask: Ask = PLAIN) -> Outcome:
 def test_a_superseded_function_leaves_its_messages_in_the_queue(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """None of them loses an attempt, however often it comes."""
+    """No message loses an attempt, even if it arrives often."""
     postponed: list[str] = []
     function = replace(make_function(world, refuse), postpone=postponed.extend)
     batch = queue(*(put(f"{number}.jpg") for number in range(12)), load("schedule"))
@@ -453,7 +453,7 @@ def test_the_log_has_each_picture_with_its_sizes_and_times(
 
 
 def test_a_pictures_log_line_contains_its_metrics(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """By CloudWatch's Embedded Metric Format, every named metric and dimension is a field."""
+    """In CloudWatch's Embedded Metric Format each named metric and dimension must be a field of the line."""
     world.upload("first.jpg", b"123")
     make(world).handle(put("first.jpg"), Call())
     line = read_lines(capsys)[-1]
@@ -476,7 +476,7 @@ def test_a_line_break_in_a_key_stays_in_one_line(capsys: pytest.CaptureFixture[s
 
 
 def test_pictures_are_read_and_written_while_another_is_rendered(world: World) -> None:
-    """With one core, three pictures meet in three stages: none continues before all have arrived."""
+    """With one core, three pictures wait for each other in three stages, so the stages must overlap."""
     for name in PICTURES:
         world.upload(name, name.encode())
     meet = threading.Barrier(3, timeout=60)

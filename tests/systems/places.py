@@ -37,7 +37,7 @@ def commands_of(name: str, heading: str) -> str:
 
 
 def draw_photographs(folder: Path) -> None:
-    """Draw what the pages call photo.jpg, photo.png, tiny.png, blurred.jpg, scan.dcm and named.dcm."""
+    """Draw the pages' photo.jpg, photo.png, tiny.png, blurred.jpg, scan.dcm and named.dcm."""
     folder.mkdir(parents=True)
     grain = np.random.default_rng(5).integers(0, 256, (135, 240, 3), dtype=np.uint8)
     photo = Image.fromarray(grain).resize((1920, 1080), Image.Resampling.BICUBIC)

@@ -1,4 +1,4 @@
-"""docs/console.md: its steps as API calls, with the values on the page."""
+"""The steps of docs/console.md as API calls, with the values on the page."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ PAGE = (Path(__file__).parents[2] / "docs" / "console.md").read_text()
 
 
 def rows(heading: str) -> list[list[str]]:
-    """Return the cells of the table in a section, without its head."""
+    """Return the cells of the table in a section, without its heading row."""
     section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("| `")]
     return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
 
 
 def policy() -> dict[str, Any]:
-    """Return the statements of the page's policy as the module's output has them."""
+    """Return the statements of the page's policy in the form of the module's output."""
     (text,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
     statements = json.loads(text)["Statement"]
     assert {statement["Effect"] for statement in statements} == {"Allow"}
@@ -84,7 +84,7 @@ def environ(aws: None) -> dict[str, str]:
 
 
 def test_the_console_steps_process_the_first_picture(environ: dict[str, str], tmp_path: Path) -> None:
-    """AWS's API accepts the page's zip, role, function and trigger, and the zip works."""
+    """The API of AWS accepts the page's zip, role, function and trigger, and the zip works."""
     (commands,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     for command in re.findall(r"^renditions (.*)$", commands, re.MULTILINE):
         assert run(tmp_path, *command.split()).code == 0

@@ -1,4 +1,4 @@
-"""The examples on a laptop: the commands of their pages, and the promised results."""
+"""The examples on a laptop: the commands on their pages give the promised results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def follow(name: str, home: Path, folder: Path, heading: str = "On a laptop") -> Ended:
-    """Type the page's commands into a shell in a copy of the example, with these pictures at home."""
+    """Run the page's commands in a copy of the example, with these pictures in the home folder."""
     commands = commands_of(name, heading)
     assert commands
     environ = os.environ | {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -43,7 +43,7 @@ def size_of(file: Path) -> tuple[str | None, tuple[int, int]]:
 
 
 def test_the_thumbnail_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
-    """A 1920×1080 photo becomes 200×113, under its name behind thumb_, and its record has both."""
+    """A 1920×1080 photo.jpg becomes thumb_photo.jpg of 200×113, and the record has both sizes."""
     folder = copy_example("thumbnail", tmp_path / "thumbnail")
     ended = follow("thumbnail", home, folder)
     assert ended.code == 0, ended.err
@@ -65,7 +65,7 @@ def test_the_square_example_gives_the_promised_results(home: Path, tmp_path: Pat
 
 
 def test_the_base64_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
-    """What is decoded is the picture; one catalog is keyed by image_id, the other by image_name."""
+    """The decoded text is the picture. One catalog's key is image_id, the other one's is image_name."""
     folder = copy_example("base64", tmp_path / "base64")
     assert follow("base64", home, folder).code == 0
     assert (folder / "same.jpg").read_bytes() == (folder / "inbox" / "photo.jpg").read_bytes()
@@ -75,7 +75,7 @@ def test_the_base64_example_gives_the_promised_results(home: Path, tmp_path: Pat
 
 
 def test_the_gallery_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
-    """Three sizes, a PDF smaller than the picture, and a notice of each result with its reason."""
+    """It makes three sizes and a PDF smaller than the picture, and sends a notice of each result."""
     folder = copy_example("gallery", tmp_path / "gallery")
     ended = follow("gallery", home, folder)
     assert ended.code == 1
@@ -113,7 +113,7 @@ def test_the_platform_example_gives_the_promised_results(home: Path, tmp_path: P
 
 
 def test_the_other_platform_pipelines_give_the_promised_results(home: Path, tmp_path: Path) -> None:
-    """The commands of the page, and the shop's, on one picture."""
+    """The commands of the page, and those of the shop, process one picture."""
     folder = copy_example("platform", tmp_path / "platform")
     (folder / "inbox").mkdir()
     shutil.copy(home / "Pictures" / "photo.jpg", folder / "inbox")

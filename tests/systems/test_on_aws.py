@@ -1,4 +1,4 @@
-"""The examples on AWS: each pipeline in a bundle, in AWS's own runtime client, with moto for the services.
+"""The examples on AWS: each pipeline's bundle runs in AWS's own runtime client, with moto for the services.
 
 The function's environment comes from the example's Terraform root.
 """
@@ -42,13 +42,13 @@ watermark = { text = "mark" }
 
 @dataclass(frozen=True)
 class System:
-    """An example, run."""
+    """The results of an example."""
 
     environ: dict[str, str]
     answer: Any
     log: list[dict[str, Any]] = field(repr=False)
     notices: dict[str, dict[str, Any]]
-    """What was published to the topic, by picture: the event's name and the notice."""
+    """The notices that were published to the topic, by picture: the event's name and the notice."""
 
     def item(self, picture: str) -> dict[str, Any]:
         key = {self.environ["TABLE_KEY"]: {"S": picture}}
@@ -71,7 +71,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a bundle with every library, unpacked; the examples differ in its pipeline alone."""
+    """Return an unpacked bundle with every library. The examples only replace its pipeline."""
     return unpack(EVERYTHING, tmp_path_factory.mktemp("engine"))
 
 
@@ -130,7 +130,7 @@ def arn_of(queue: str) -> str:
 def test_the_thumbnail_example_gives_the_promised_results(
     aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    """processed/thumb_photo.jpg of 200×113, its item, and the log that the page describes."""
+    """It makes processed/thumb_photo.jpg of 200×113, its item, and the log that the page describes."""
     code = put_pipeline(EXAMPLES / "thumbnail" / "renditions.toml", engine, tmp_path / "task")
     system = run(code, runtime, tmp_path, read_module_call("thumbnail"), photographs / "photo.jpg")
     assert system.size_of("processed/thumb_photo.jpg", tmp_path) == (200, 113)
@@ -150,7 +150,7 @@ def test_the_thumbnail_example_gives_the_promised_results(
 def test_the_square_example_gives_the_promised_results(
     aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    """The square is in the bucket that OUTPUT_BUCKET names, where the root's prefix says."""
+    """It writes the square to the bucket of OUTPUT_BUCKET, below the prefix of the Terraform root."""
     code = put_pipeline(EXAMPLES / "square" / "renditions.toml", engine, tmp_path / "task")
     system = run(code, runtime, tmp_path, read_module_call("square"), photographs / "photo.jpg")
     assert system.size_of("photo.jpg/square.jpg", tmp_path) == (200, 200)
@@ -161,7 +161,7 @@ def test_the_square_example_gives_the_promised_results(
 def test_the_base64_example_gives_the_promised_results(
     aws: None, runtime: Path, photographs: Path, tmp_path: Path, file: str, key: str
 ) -> None:
-    """No imaging library and no compiled file in the zip; records by either key; S3 calls directly."""
+    """The zip has no imaging library and no compiled file, both keys work, and S3 calls the function."""
     code = unpack((EXAMPLES / "base64" / file).read_text(), tmp_path)
     suffixes = {path.suffix for path in code.rglob("*") if path.is_file()}
     assert suffixes == {".py", ".pyc", ".json", ".conf"}
@@ -177,7 +177,7 @@ def test_the_base64_example_gives_the_promised_results(
 def test_the_gallery_example_gives_the_promised_results(
     aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    """Three sizes and a PDF, and a notice of success and of failure with the reason."""
+    """It makes three sizes and a PDF, and sends a notice of success and of failure with the reason."""
     code = put_pipeline(EXAMPLES / "gallery" / "renditions.toml", engine, tmp_path / "task")
     pictures = photographs / "photo.jpg", photographs / "broken.jpg"
     system = run(code, runtime, tmp_path, read_module_call("gallery"), *pictures)
@@ -194,7 +194,7 @@ def test_the_gallery_example_gives_the_promised_results(
 def test_the_platform_example_gives_the_promised_results(
     aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    """Below uploads/; rejected pictures are found by status and time with the page's own query."""
+    """It processes uploads/, and the page's own query finds rejected pictures by status and time."""
     code = put_pipeline(EXAMPLES / "platform" / "renditions.toml", engine, tmp_path / "task")
     called = read_module_call("platform")
     assert called["trigger"] == "eventbridge"
@@ -235,7 +235,7 @@ def test_the_other_platform_pipelines_give_the_promised_results(
     made: str,
     size: tuple[int, int],
 ) -> None:
-    """Each from its own file; no notice, record or output has anything of a DICOM's patient."""
+    """Each pipeline runs from its own file. No notice, record or output has data of a DICOM's patient."""
     code = put_pipeline(EXAMPLES / "platform" / f"{use}.toml", engine, tmp_path / "task")
     called = read_module_call("platform")
     system = run(code, runtime, tmp_path, called, photographs / picture, photographs / "named.dcm")
