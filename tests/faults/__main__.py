@@ -1,7 +1,7 @@
-"""``python -m faults``: many simulated histories, then each mutation of the core until it is caught.
+"""``python -m faults``: runs many simulated histories, then each mutation of the core until it is caught.
 
-Every history follows from its number, so ``--first NUMBER --histories 1`` repeats one. Exits 1 if the
-promise was broken, or if a mutation was not caught.
+Every history depends only on its number, so ``--first NUMBER --histories 1`` repeats one. The program exits
+with 1 if a history breaks the promise, or if no history catches a mutation.
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ def main() -> int:
 
 
 def count_crash_points() -> int:
-    """Have a worker die at each step of each scenario; return how many there are."""
+    """Let a worker die at each step of each scenario; return the number of steps."""
     from faults.test_crash_points import SCENARIOS, crash_everywhere  # noqa: PLC0415 - as below
 
     return sum(map(crash_everywhere, SCENARIOS))
 
 
 def live(first: int, histories: int, mutation: int | None) -> Result:
-    """Run histories until a promise is broken."""
+    """Run histories until one breaks the promise."""
     if mutation is not None:
         apply(MUTATIONS[mutation])
     from faults.history import History  # noqa: PLC0415 - after the core was changed
@@ -96,7 +96,7 @@ def live(first: int, histories: int, mutation: int | None) -> Result:
 
 
 def live_apart(first: int, histories: int, mutation: int | None = None) -> Result:
-    """Do the same in another process."""
+    """Do the same as :func:`live` in another process."""
     command = [sys.executable, "-m", "faults", "--part", f"--first={first}", f"--histories={histories}"]
     if mutation is not None:
         command.append(f"--mutation={mutation}")

@@ -50,17 +50,17 @@ class CloudStore:
     scheduler: Scheduler
     kept: MemoryStore
     observer: Observer | None = None
-    """Sees every change of outputs."""
+    """The observer, which sees every change of outputs."""
     headers: str = ""
-    """What objects are served with that are written through it."""
+    """The ``Cache-Control`` header of objects that this store writes."""
     outsiders: Outsiders | None = None
-    """Who hides objects."""
+    """The outsiders, who may hide objects."""
     is_cheaper_to_list: ClassVar[bool] = False
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
     ) -> Iterator[StoredObject]:
-        """Page by page; each as things are then."""
+        """List page by page. Each page shows the objects of its moment."""
 
         def page_after(key: str) -> list[StoredObject]:
             objects = self.kept.list(key, prefix)
@@ -156,7 +156,7 @@ class CloudCatalog:
         answer: list[Record] = []
 
         def write() -> Record:
-            if not answer:  # a repeated request finds that it was done
+            if not answer:  # the first request was executed
                 self.observer.see_before_write(self.scheduler.current, record)
                 answer.append(self.kept.write(record))
                 self._listed_from.setdefault(record.name, self.scheduler.now + self.lag_seconds())
@@ -217,7 +217,7 @@ class CloudCatalog:
         prefix: str = "",
         on_unreadable: OnUnreadable | None = None,
     ) -> Iterator[Record]:
-        """Not needed by the core."""
+        """Raise an error, because the core doesn't need this method."""
         raise NotImplementedError
 
     def count(self) -> Mapping[Status, Totals]:
@@ -243,7 +243,7 @@ class CloudNotifier:
 
 @dataclass
 class CloudRenderer:
-    """A pool of worker processes that only hash; they can die or take too long."""
+    """A pool of worker processes that only hash. A process can die or take too long."""
 
     scheduler: Scheduler
 
@@ -258,7 +258,7 @@ class CloudRenderer:
 
 @dataclass(eq=False)
 class Message:
-    """A hint on its way."""
+    """A hint in the queue."""
 
     name: str
     visible_from: float
@@ -269,7 +269,7 @@ class Message:
 
 @dataclass
 class CloudQueue:
-    """A queue like SQS: at least once, in no order, and again unless it is deleted in time."""
+    """A queue like SQS. It delivers in no order, and redelivers a message that isn't deleted in time."""
 
     scheduler: Scheduler
     random: Random
@@ -280,7 +280,7 @@ class CloudQueue:
     undelivered: list[str] = field(default_factory=list)
 
     def send(self, name: str, delay_seconds: float = 0.0, *, is_removal: bool = False) -> None:
-        """Put a message in; this is no call of a worker."""
+        """Put a message into the queue. This doesn't count as a worker's call."""
         self.messages.append(Message(name, self.scheduler.now + delay_seconds, is_removal))
 
     def receive(self, most: int) -> list[Message]:
@@ -294,7 +294,7 @@ class CloudQueue:
         self._call(delete)
 
     def give_back(self, message: Message, delay_seconds: float) -> None:
-        """Redeliver it before its visibility timeout ends."""
+        """Make the message visible before its visibility timeout ends."""
 
         def give_back() -> None:
             message.visible_from = self.scheduler.now + delay_seconds

@@ -1,8 +1,7 @@
-"""One history: people change pictures and the pipeline while workers run, fail and die; then it calms down.
+"""One history: people change pictures and the pipeline while workers run, fail and die; then all is calm.
 
-Its number determines everything: the actions, the failures, and which task runs when. It draws its kinds of
-failure first, so that some histories have only crashes, some only lost answers, and some everything at
-once.
+The history's number determines the actions, the failures and the order of the tasks. Each history first draws
+its kinds of failure, so that some have only crashes, some only lost answers, and some all kinds at once.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ from renditions.model.record import Record
 
 
 class History:
-    """The history of a number; ``run`` raises ``Broken`` where the promise doesn't hold."""
+    """The history of a number. ``run`` raises ``Broken`` if the promise doesn't hold."""
 
     def __init__(self, number: int, *, is_calm: bool = False) -> None:
         self.random = Random(number)  # noqa: S311 - repeatable, not secret
@@ -92,11 +91,11 @@ class History:
 
     @property
     def calls(self) -> int:
-        """How many I/O calls there were."""
+        """The number of I/O calls."""
         return self.scheduler.calls
 
     def run(self) -> None:
-        """Run it, let it calm down, and check the result."""
+        """Run the history, calm it down, and check the result."""
         with replaced_threads(self.scheduler):
             self.scheduler.start(Process("people"), self._be_people)
             for _ in range(self.weather.queue_workers):
@@ -120,7 +119,7 @@ class History:
     def calm_down(self) -> None:
         """Finish all tasks, let leases of dead workers expire, sync, and retry given-up pictures.
 
-        A person attends the syncs: they verify, retry and may remove.
+        A person attends the syncs, so they verify, retry and may remove pictures.
         """
         self.is_calm = True
         with replaced_threads(self.scheduler):
@@ -136,7 +135,7 @@ class History:
                         reopen(self.catalog, record)
 
     def _permit_removals(self) -> None:
-        """Have a person allow the removal of every picture that is missing now."""
+        """Allow the removal of every picture that is missing now, like a person."""
         until = EPOCH + timedelta(seconds=self.scheduler.now + LONG_SECONDS)
         for record in list(self.catalog.list()):
             if not (self.source.head(record.name) and self.pipeline.source.matches(record.name)):
@@ -147,11 +146,11 @@ class History:
             pass
 
     def start(self, body: Callable[[], object]) -> Task:
-        """Start a worker process with this body."""
+        """Start a worker process that runs this function."""
         return self.scheduler.start(self._new_process(), body)
 
     def use(self, pipeline: Pipeline) -> None:
-        """Use another pipeline for all work begun from now on."""
+        """Use another pipeline for all work that starts from now on."""
         self.pipeline = READY[id(pipeline), self.notify]
         bound = bind(self.catalog, self._claim(Start(sets_generation=True)))
         self.observer.newest[bound.generation] = bound.generation_number
@@ -182,13 +181,13 @@ class History:
                 self._ask_for(record)
 
     def _be_outsiders(self) -> bool:
-        """Do something behind the workers' backs, now and then; return whether it was done."""
+        """Sometimes act as another program that the workers don't know; return whether it acted."""
         draw, weather, outsiders = self.random.random(), self.weather, self.outsiders
         if draw < weather.vanish:
             outsiders.change_source(self.names)
         elif self._in_progress:
-            # A worker that has just seen a free key can't see what an outsider puts there before it is
-            # claimed, if the worker then dies. That is stated, and left out here.
+            # A worker sees that a key is free; an outsider writes there before the worker claims it; the
+            # worker dies. Nobody can detect this case. The documentation names it, so it is left out here.
             return False
         elif draw < weather.vanish + weather.outsider:
             if self.random.random() < 0.6:
@@ -244,7 +243,7 @@ class History:
             self.queue.send(name, self.random.choice((0.0, 0.5, 30.0)), is_removal=is_removal)
 
     def _work(self) -> None:
-        """Take hints from the queue and process them, until none came for a long time."""
+        """Take hints from the queue and process them, until none has arrived for a long time."""
         process = self.scheduler.current.process
         idle = 0
         processor, started = self._processor(process), self._restarts
@@ -265,7 +264,7 @@ class History:
                 self.scheduler.sleep(self.random.choice((0.1, 20.0, 500.0)))
 
     def _answer(self, message: Message, processor: Processor) -> None:
-        """Process what a message hints at, and delete it unless it has to be redelivered."""
+        """Process the picture of a message, and delete the message unless it must be redelivered."""
         outcome = self._process(processor, message.name, ALLOWED if message.is_removal else PLAIN)
         if outcome.again_after is None:
             self.queue.delete(message)
@@ -328,7 +327,7 @@ class History:
                 raise
 
     def wait(self, seconds: float) -> bool:
-        """Stand in for the event that stops a sync: never set; waiting takes simulated time."""
+        """Stand for the event that stops a sync. It is never set, and waiting takes simulated time."""
         self.scheduler.sleep(seconds)
         return False
 
@@ -389,7 +388,7 @@ class History:
 
 @contextmanager
 def replaced_threads(scheduler: Scheduler) -> Iterator[None]:
-    """Have the real ``sync`` use tasks for its threads."""
+    """Make the real ``sync`` use tasks for its threads."""
     threads = Threads(scheduler)
     with patch.multiple(reconcile, ThreadPoolExecutor=threads, wait=threads.wait):
         yield

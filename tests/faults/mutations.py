@@ -18,7 +18,7 @@ class Mutation:
     name: str
     module: str
     old: str
-    """The original text; it occurs exactly once."""
+    """The original text, which occurs exactly once."""
     new: str
 
 
@@ -171,7 +171,7 @@ def apply(mutation: Mutation) -> None:
     """Import the module with the edit; later imports get the edited module.
 
     Raises:
-        ValueError: the text isn't there exactly once, or the module was imported before.
+        ValueError: The text doesn't occur exactly once, or the module was imported before.
 
     """
     name = f"renditions.core.{mutation.module}"

@@ -1,4 +1,4 @@
-"""The invariants that must hold at every step."""
+"""Checks the invariants that must hold at every step."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from renditions.model.record import LONGEST_LEASE, Notice, Record
 
 @dataclass
 class Observer:
-    """Sees every change as it is made, and checks the invariants."""
+    """Sees every change at its moment, and checks the invariants."""
 
     output: MemoryStore
     catalog: MemoryCatalog
     clock: Callable[[Process], datetime]
     knows_dead: Callable[[str], bool]
-    """Whether a lease's owner is known to be dead."""
+    """Returns whether a lease's owner is known to be dead."""
     is_strict: bool = True
-    """Whether clocks agree so well that no worker works under a lease that another has taken."""
+    """Whether the clocks agree so well that no worker continues under a lease that another has taken."""
     known: int = 0
-    """How many pictures there can be."""
+    """The largest possible number of pictures."""
     limits: MaxRemovals = field(default_factory=MaxRemovals)
-    """What a listing may remove."""
+    """The limit of removals because of a listing."""
     generation_of: dict[Process, str] = field(default_factory=dict)
-    """The generation that each process works with."""
+    """The generation that each process uses."""
     newest: dict[str, int] = field(default_factory=dict)
     """The last number of each generation that was in force."""
     asks: dict[Task, Ask] = field(default_factory=dict)
-    """What each task was asked for."""
+    """The options with which each task was started."""
     sent: list[Notice] = field(default_factory=list)
     syncing: set[Task] = field(default_factory=set)
     """The tasks that process pictures for a sync."""
     hidden: frozenset[str] = frozenset()
-    """The pictures that are there, and that the source doesn't show."""
+    """The existing pictures that the source doesn't show."""
     _removed_wrongly: int = 0
     _step: int = 0
     _decided_at: dict[Record, int] = field(default_factory=dict)
-    """When each decided state was first in the catalog."""
+    """When each decided state first appeared in the catalog."""
     _contents: dict[str, bytes] = field(default_factory=dict)
     """The content of pictures, by ETag."""
     _current: dict[str, str] = field(default_factory=dict)
-    """The ETag that each picture has."""
+    """The present ETag of each picture."""
     _ended_at: dict[tuple[str, str], int] = field(default_factory=dict)
     """When each picture last lost an ETag."""
     _last_written: dict[Task, Record] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Observer:
             self._contents[etag] = content
 
     def see_before_write(self, task: Task, record: Record) -> None:
-        """Check that a lease is taken over only after its end, by the taker's own clock."""
+        """Check that a worker takes over a lease only after its end, by the worker's own clock."""
         stored = self.catalog.get(record.name)
         self._check_generation(task, stored, record)
         if not (stored and stored.lease and record.lease and stored.revision == record.revision):
@@ -75,7 +75,7 @@ class Observer:
         must(may, f"{taker} took a lease that held: {stored}")
 
     def _check_generation(self, task: Task, stored: Record | None, record: Record) -> None:
-        """Check that no older generation overwrites what a newer one decided; it may reopen it."""
+        """Check that no older generation overwrites the decision of a newer one; it may only reopen it."""
         is_reopening = not record.goal and record.lease is None
         own = self.generation_of.get(task.process)
         if stored and stored.revision == record.revision and own and not is_reopening:

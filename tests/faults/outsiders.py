@@ -1,4 +1,4 @@
-"""What happens to a pipeline from outside: outputs are deleted, replaced and added, the source vanishes."""
+"""Other programs, which delete, replace and add outputs, hide the source, and restore the catalog."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUBBISH = b"an outsider's"
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A catalog as it was."""
+    """A backup of a catalog."""
 
     records: Mapping[str, Record]
     owners: Mapping[str, str]
@@ -26,7 +26,7 @@ class Backup:
 
 @dataclass
 class Outsiders:
-    """Changes the stores and the catalog behind the workers' backs."""
+    """Changes the stores and the catalog without the workers' knowledge."""
 
     random: Random
     source: MemoryStore
@@ -38,7 +38,7 @@ class Outsiders:
     hidden: frozenset[str] = frozenset()
     """Pictures that the source doesn't show."""
     is_listing_only: bool = False
-    """Whether only listings leave them out."""
+    """Whether only listings leave out the hidden pictures."""
     has_strays: bool = False
     """Whether the catalog was restored: it may have forgotten outputs of its own."""
     _backup: Backup | None = None
@@ -48,7 +48,7 @@ class Outsiders:
         return key in self.hidden and (in_listing or not self.is_listing_only)
 
     def change_output(self) -> None:
-        """Delete or replace any object in the output store that no worker is about to claim."""
+        """Delete or replace an object in the output store, except one that a worker is about to claim."""
         keys = [found.key for found in self.output.list()]
         if not keys:
             return
@@ -64,7 +64,7 @@ class Outsiders:
                 self.foreign[key] = RUBBISH
 
     def add_foreign(self, keys: Iterable[str]) -> None:
-        """Put an object under a key that a rendition may need, and that isn't claimed yet."""
+        """Write an object under an unclaimed key that a rendition may need."""
         free = [key for key in keys if self.output.head(key) is None and self.catalog.owner_of(key) is None]
         if free:
             key = self.random.choice(free)
@@ -72,7 +72,7 @@ class Outsiders:
             self.output.put(key, self.foreign[key], IfAbsent(), "")
 
     def change_source(self, names: list[str]) -> None:
-        """Hide all pictures, some, or none; the disk is unmounted and mounted again."""
+        """Hide all, some or no pictures, like unmounting and mounting a disk."""
         how_many = self.random.choice((0, 0, len(names), self.random.randint(0, len(names))))
         self.hidden = frozenset(self.random.sample(names, how_many))
         self.is_listing_only = self.random.random() < 0.3
@@ -84,7 +84,7 @@ class Outsiders:
         self.observer.see_hidden(self.hidden)
 
     def restore_catalog(self) -> bool:
-        """Keep a backup of the catalog, or restore the last one; return whether that was done."""
+        """Make a backup of the catalog, or restore the last one; return whether it was restored."""
         if self._backup is None or self.random.random() < 0.5:
             self._backup = Backup(
                 dict(self.catalog.records), dict(self.catalog.owners), self.catalog.read_binding()
@@ -101,7 +101,7 @@ class Outsiders:
         return True
 
     def lose_catalog(self) -> None:
-        """Lose the catalog: nothing in the output store is known to be ours any more."""
+        """Lose the catalog, so that no record says which objects in the output store are ours."""
         self.catalog.replace_all({}, {}, None)
         self._backup = None
         self.foreign |= self._contents()

@@ -1,4 +1,4 @@
-"""The promise, as a model of a few lines: the state once things have calmed down."""
+"""The promise as a short model: the expected state after a calm period."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Keys = dict[str, str]
 
 
 class Broken(AssertionError):
-    """The promise doesn't hold."""
+    """Raised if the promise doesn't hold."""
 
 
 def expect(
     pipeline: Pipeline, found: StoredObject, content: bytes, wishes: Wishes, foreign: Collection[str] = ()
 ) -> tuple[str, Keys]:
-    """Return a picture's expected status and output keys by rendition, if no other picture has the keys."""
+    """Return a picture's expected status and output keys, if no other picture has the keys."""
     keys = pipeline.output_keys(found.key, found.etag, wishes)
     too_large = len(content) > pipeline.accept.max_bytes
     if len(set(keys.values())) < len(keys) or too_large or content.startswith(b"bad"):
@@ -44,13 +44,13 @@ def check(
     """Check the final state.
 
     Args:
-        pipeline: What is declared.
+        pipeline: The declared pipeline.
         source: The pictures.
         output: Their outputs.
         catalog: Their records.
         sent: All notices.
-        foreign: What is in the output store and isn't Renditions' own.
-        may_stray: Whether outputs that carry the catalog's mark may be left unclaimed.
+        foreign: The objects in the output store that Renditions didn't write.
+        may_stray: Whether unclaimed outputs with the catalog's mark are allowed.
 
     """
     wanted = dict(foreign or {})
@@ -92,7 +92,7 @@ def check(
 
 
 def truth(record: Record) -> Record:
-    """Return the record without the fields that change while it is settled, and without later wishes."""
+    """Return the record without its wishes and without the fields that change while it is settled."""
     outputs = tuple(replace(made, etag="", sha256="") for made in record.outputs)
     return replace(
         record,
@@ -111,7 +111,7 @@ def truth(record: Record) -> Record:
 
 
 def must(holds: bool, otherwise: str) -> None:
-    """Raise Broken unless something holds."""
+    """Raise Broken unless the condition holds."""
     if not holds:
         raise Broken(otherwise)
 

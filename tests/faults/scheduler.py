@@ -1,7 +1,7 @@
-"""Many workers in one thread; one at a time runs until its next I/O call, as the seed decides.
+"""Many workers in one thread. One at a time runs until its next I/O call; the seed decides which.
 
-A task is a greenlet. At each call of a port it hands control to the driver of the scheduler, which decides
-which task continues, when, and how its call ends. Time is a number that the driver advances.
+A task is a greenlet. At each call of a port it passes control to the scheduler's driver, which decides which
+task continues, when, and how its call ends. Time is a number that the driver advances.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Fault(Enum):
 
     NONE = auto()
     FAIL = auto()
-    """It isn't done, and the caller gets an error."""
+    """The call isn't executed, and the caller gets an error."""
     REFUSE = auto()
-    """The same, but a retry won't help."""
+    """The call isn't executed, and a retry won't help."""
     LOSE = auto()
-    """It is done, but the answer is lost."""
+    """The call is executed, but its answer is lost."""
     REPEAT = auto()
     """The answer is lost and the client sends the request again."""
     DIE = auto()
@@ -43,10 +43,10 @@ class Process:
 
     owner: str
     skew_seconds: float = 0.0
-    """How far its clock is ahead."""
+    """How many seconds its clock is ahead."""
     is_dead: bool = False
     asleep_until: float = 0.0
-    """Whether it is stopped, with all its tasks."""
+    """Whether the process is stopped, with all its tasks."""
 
 
 @dataclass(eq=False, slots=True)
@@ -56,21 +56,21 @@ class Task:
     process: Process
     greenlet: greenlet
     waits_for: str = "its turn"
-    """``call``, ``its turn`` (after a sleep), ``others`` or ``nothing`` (it runs or has ended)."""
+    """What the task waits for: ``call``, ``its turn`` (after a sleep), ``others`` or ``nothing``."""
     seconds: float = 0.0
-    """How long it wants to sleep."""
+    """How long the task wants to sleep."""
 
 
 @dataclass
 class Scheduler:
-    """Tasks that wait, in the order in which they are due."""
+    """The waiting tasks, in the order in which they are due."""
 
     latency_seconds: Callable[[], float]
     """How long the next I/O call takes."""
     now: float = 0.0
     """Seconds since the beginning."""
     calls: int = 0
-    """How many I/O calls there have been."""
+    """The number of I/O calls so far."""
     waiting: list[tuple[float, int, Task]] = field(default_factory=list)
     _driver: greenlet = field(default_factory=getcurrent)
     _started: int = 0
@@ -78,11 +78,11 @@ class Scheduler:
 
     @property
     def current(self) -> Task:
-        """The task that runs."""
+        """The running task."""
         return self._tasks[getcurrent()]
 
     def start(self, process: Process, body: Callable[[], object]) -> Task:
-        """Start a task that runs ``body`` in a process when its turn comes."""
+        """Start a task. It runs ``body`` in a process when its turn comes."""
 
         def run(_: Fault) -> None:
             try:
@@ -96,13 +96,13 @@ class Scheduler:
         return task
 
     def call(self, effect: Callable[[], Any], failed: type[Failed], refused: type[Failed]) -> Any:
-        """Make the running task's I/O call when its turn comes, and end it as the driver chose."""
+        """Make the running task's I/O call when its turn comes; the driver chooses how the call ends."""
         fault = self._hand_over("call")
         self.calls += 1
         try:
             return self._end_call(fault, effect, failed, refused)
         finally:
-            # A process is stopped between two calls: its sent requests are done meanwhile.
+            # A process stops only between two calls, so the requests that it has sent are still executed.
             if (seconds := self.current.process.asleep_until - self.now) > 0:
                 self.sleep(seconds)
 
@@ -147,13 +147,13 @@ class Scheduler:
         return task
 
     def take(self, which: int) -> Task:
-        """Take any task that waits, out of its order."""
+        """Take any waiting task, not only the next one."""
         entry = self.waiting.pop(which % len(self.waiting))
         heapify(self.waiting)
         return entry[-1]
 
     def take_back(self, task: Task) -> None:
-        """Remove this task from the queue, to let it continue at once."""
+        """Remove this task from the queue, so that it can continue at once."""
         self.take(next(at for at, (_, _, other) in enumerate(self.waiting) if other is task))
 
     def resume(self, task: Task, fault: Fault = Fault.NONE) -> None:
@@ -198,14 +198,14 @@ class Threads:
     scheduler: Scheduler
 
     def __call__(self, threads: int, thread_name_prefix: str = "") -> Self:
-        """Open the pool. The requested number of threads doesn't matter."""
+        """Open the pool. It ignores the requested number of threads."""
         return self
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Do nothing: users of the pool wait for all their tasks."""
+        """Do nothing, because users of the pool wait for all their tasks."""
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         """Start a task that calls the function."""
@@ -223,7 +223,7 @@ class Threads:
         return future
 
     def wait(self, futures: Collection[Future[Any]], return_when: str) -> Any:
-        """Stand for ``concurrent.futures.wait``."""
+        """Do the work of ``concurrent.futures.wait``."""
         me = self.scheduler.current
         for future in futures:
             future.add_done_callback(lambda _: self.scheduler.wake(me))
@@ -234,7 +234,7 @@ class Threads:
 
 @dataclass
 class Done:
-    """The result of ``wait``; only ``done`` is used."""
+    """The result of ``wait``. The core uses only ``done``."""
 
     done: set[Future[Any]]
 

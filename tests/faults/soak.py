@@ -1,9 +1,9 @@
 """``python -m faults.soak``: runs a server for an hour under a realistic mix of events, then checks it.
 
-Pictures are added, replaced, damaged, deleted and uploaded through the API; clients request pages and
-listen to events; worker processes are killed. The resources that the server holds are measured sixty times.
-Exits 1 if any of them keeps growing, if something is left over, or if the promise doesn't hold. Needs
-Linux's ``/proc``.
+The program adds, replaces, damages and deletes pictures, and uploads others through the API. It requests the
+page, listens to events, and kills worker processes. It measures the server's resources sixty times. It exits
+with 1 if a resource keeps growing, if files are left over, or if the promise doesn't hold. It needs Linux's
+``/proc``.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Traffic:
         self.done[chosen.__name__] += 1
 
     def put(self) -> None:
-        """Write a picture, often over another: at once, or in place and slowly."""
+        """Write a new picture or replace one, at once or slowly in place."""
         name, content = self._choose_name(), self._draw()
         path = self.folder / "inbox" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ class Traffic:
         self.sound[name] = True
 
     def ask(self) -> None:
-        """Make the requests of the page."""
+        """Send the requests that the page sends."""
         for path in ("stats", "pictures?limit=50", "plan", *self._some_rendition()):
             self._read(path)
 
@@ -114,7 +114,7 @@ class Traffic:
         self._read("events", 10)
 
     def kill_worker(self) -> None:
-        """Kill a worker process at any point."""
+        """Kill a worker process at a random point."""
         if workers := find_children(self.server):
             with suppress(ProcessLookupError):
                 os.kill(self.chance.choice(workers), signal.SIGKILL)
@@ -142,7 +142,7 @@ class Traffic:
 
 
 def check_promise(parts: Parts, sound: dict[str, bool]) -> list[str]:
-    """Return the mistakes in the state after a sync."""
+    """Return the differences from the expected state after a sync."""
     wrong = []
     outputs = set()
     records = {record.name: record for record in parts.catalog.list()}

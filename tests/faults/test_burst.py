@@ -1,7 +1,7 @@
-"""More pictures at once than can be processed: memory is bounded, workers keep their pace, nothing is lost.
+"""More pictures at once than workers can process: memory stays bounded, and no picture is lost.
 
-``make test-burst`` has 100,000 pictures come at once; here there are fewer. The hints, the watcher and the
-core are the real ones; the renderer only hashes.
+In this test some pictures arrive at once; with ``make test-burst`` they are 100,000. The hints, the watcher
+and the core are the real ones; the renderer only hashes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from world import World, make_pipeline
 
 BURST = int(os.environ.get("BURST", "4000"))
 FILES = BURST // 10
-"""How many arrive as files, each with its record in SQLite."""
+"""How many pictures arrive as files. Each gets a record in SQLite."""
 MOST = BURST // 20
 THREADS = 4
 
@@ -44,7 +44,7 @@ def _most(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Observed(Hints):
-    """Hints that record their largest number, and whether there were too many."""
+    """Hints that count how many they hold at most, and remember whether there were too many."""
 
     most = 0
     were_too_many = False
@@ -56,11 +56,11 @@ class Observed(Hints):
 
 
 def void(_: object) -> None:
-    """Take what isn't of interest."""
+    """Ignore the argument."""
 
 
 class Pace:
-    """A function that processes names and counts how many are in progress at once."""
+    """A function that processes names and counts how many are in progress at the same time."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -138,7 +138,7 @@ def test_a_burst_is_processed_completely_with_bounded_hints() -> None:
         def take() -> Iterator[frozenset[str] | None]:
             deadline = time.monotonic() + 60 + BURST / 50
             while not all(each.done() for each in uploads) or len(pace.names) < BURST:
-                assert time.monotonic() < deadline, "some are lost"
+                assert time.monotonic() < deadline, "some hints are never processed"
                 yield hints.take()
 
         following = Following(
@@ -147,7 +147,7 @@ def test_a_burst_is_processed_completely_with_bounded_hints() -> None:
         follow(take(), following)
     assert hints.were_too_many
     assert hints.most <= MOST
-    assert pace.most <= 2 * THREADS, "a sync begins beside pictures still in progress"
+    assert pace.most <= 2 * THREADS, "a sync starts while pictures are still in progress"
     world.check_promise()
     print(f"{BURST:,} hints, {hints.most:,} held at most, {pace.most} in progress at most")
 

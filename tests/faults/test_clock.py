@@ -1,4 +1,4 @@
-"""A clock that jumps, on the real catalogs: nothing is lost, repeated forever or leased forever."""
+"""After a jump of the clock, the real catalogs lose no picture, repeat none and lease none for ever."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ NAME = "photo.jpg"
 
 @dataclass
 class Jumping:
-    """A world on a real catalog with one manual clock, in which workers can't see which others are dead."""
+    """A world on a real catalog with one manual clock. Workers can't see which others are dead."""
 
     catalog: Catalog
     world: World = field(default_factory=World)
@@ -98,7 +98,7 @@ def render_after(act: Callable[[], object]) -> Callable[..., Rendering]:
 
 @jumps
 def test_a_clock_jump_during_processing_loses_nothing(jumping: Jumping, jump: timedelta) -> None:
-    """Meanwhile another worker, by whose clock the lease may be over, takes the picture; both finish."""
+    """By another worker's clock the lease may be over. It takes the picture meanwhile, and both finish."""
     jumping.world.upload(NAME, b"one")
 
     def come_meanwhile() -> None:
@@ -123,7 +123,7 @@ def test_a_clock_jump_during_a_replacement_loses_nothing(jumping: Jumping, jump:
 
 @jumps
 def test_a_worker_that_dies_after_a_clock_jump_frees_its_lease(jumping: Jumping, jump: timedelta) -> None:
-    """Its lease is free once the longest lease is over by the new time, after any jump."""
+    """After any jump, its lease ends when the longest lease has passed by the new time."""
     jumping.world.upload(NAME, b"one")
 
     def die() -> None:
@@ -194,7 +194,7 @@ SKEWED: dict[str, tuple[Callable[[Clients], object], Answer, type[Failed]]] = {
 
 @pytest.mark.parametrize("service", SKEWED)
 def test_requests_refused_for_a_wrong_clock_are_retryable(service: str) -> None:
-    """It isn't treated as permanent; a worker keeps asking its queue."""
+    """The failure isn't permanent, so a worker calls its queue again."""
     call, answer, error = SKEWED[service]
     with answering([answer]) as (clients, _), pytest.raises(error) as raised:
         call(clients)

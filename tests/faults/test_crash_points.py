@@ -1,4 +1,4 @@
-"""Every single I/O step: the worker dies before or after it, or pauses there while another one works."""
+"""At every I/O step the worker dies before or after it, or pauses there while another worker runs."""
 
 from __future__ import annotations
 
@@ -176,9 +176,9 @@ def count_steps(scenario: Callable[[World], None]) -> int:
 
 
 def finish(world: World) -> None:
-    """Sync until nothing is left to do, then and a day later, and check the promise.
+    """Sync until nothing is left to do, now and a day later, and check the promise.
 
-    A worker that finds its lease lost may leave a record of a picture that is gone; removing it is allowed.
+    If a worker has lost its lease, it may leave the record of a deleted picture. The sync may remove it.
     """
     world.ask = replace(world.ask, removal="allowed")
     world.settle()
@@ -223,7 +223,7 @@ def test_another_worker_changes_nothing_under_a_valid_lease(scenario: Callable[[
 def test_a_worker_that_sleeps_past_its_lease_undoes_nothing(
     scenario: Callable[[World], None], then: str
 ) -> None:
-    """At each step the first worker pauses for an hour, in which another does all the work."""
+    """At each step the first worker pauses for an hour, while another one does all the work."""
     for at in range(count_steps(scenario)):
         world = World()
         scenario(world)

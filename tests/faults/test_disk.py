@@ -1,4 +1,4 @@
-"""Disks that are full or can't be written, as real file systems in a mount namespace of the test's own."""
+"""Full and read-only disks: real file systems that the test mounts in its own mount namespace."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def prepare(folder: Path, catalog: str) -> None:
 def test_a_full_or_read_only_disk_loses_nothing(
     tmp_path: Path, catalog: str, breaking: str, mending: str
 ) -> None:
-    """While it is broken, half of the pictures are added and one is deleted."""
+    """While the disk is broken, half of the pictures are added and one is deleted."""
     prepare(tmp_path, catalog)
     script = f"""
         mount -t tmpfs -o size=20m x disk

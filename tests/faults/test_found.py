@@ -1,4 +1,4 @@
-"""Failures that the simulator has found, each as a test of its own."""
+"""A test for each failure that the simulator has found."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def crash() -> None:
 
 
 def find_step(world: World, *names: str) -> int:
-    """Return the number of the first of these consecutive calls in processing the picture."""
+    """Return the step at which processing the picture first makes these consecutive calls."""
     steps = Steps()
     World.processor(world, steps=steps).process(NAME, ALLOWED)
     return next(at for at in range(steps.count) if tuple(steps.names[at : at + len(names)]) == names)
@@ -44,7 +44,7 @@ def make_first() -> World:
 
 
 def test_a_paused_worker_does_not_mistake_a_new_record_for_its_own() -> None:
-    """The picture was deleted and added again meanwhile: the new record must not have the old revision."""
+    """The picture was deleted and added again meanwhile, so the new record must have another revision."""
     world = make_first()
     finish = find_step(make_first(), "MemoryCatalog.write", "MemoryStore.head")
 
@@ -64,7 +64,7 @@ def test_a_paused_worker_does_not_mistake_a_new_record_for_its_own() -> None:
 
 
 def render_after(meanwhile: Callable[[], None]) -> Callable[..., Rendering]:
-    """Return a renderer during which a function is called."""
+    """Return a renderer that calls a function while it renders."""
 
     def render(
         content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
@@ -76,7 +76,7 @@ def render_after(meanwhile: Callable[[], None]) -> Callable[..., Rendering]:
 
 
 class Deadly:
-    """A store; its caller dies right after a change."""
+    """A store whose caller dies right after a change."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -94,7 +94,7 @@ class Deadly:
 
 
 def try_to_die(world: World, **changes: Any) -> None:
-    """Process the picture; the worker may die."""
+    """Process the picture, and ignore it if the worker dies."""
     try:
         world.processor("first", **{"output": Deadly(world.output), **changes}).process(NAME, ALLOWED)  # type: ignore[arg-type]
     except Crash:
@@ -102,7 +102,7 @@ def try_to_die(world: World, **changes: Any) -> None:
 
 
 def test_a_worker_past_its_lease_does_not_overwrite_an_object_like_the_one_it_knew() -> None:
-    """Remade with another recipe and back, the output has the same ETag, so no condition notices."""
+    """Another worker changed the output and changed it back, so its ETag is the same as before."""
     world = World(pipeline=WIDE)
     world.upload(NAME, b"one")
     world.settle()
@@ -120,7 +120,7 @@ def test_a_worker_past_its_lease_does_not_overwrite_an_object_like_the_one_it_kn
 
 
 def test_a_worker_past_its_lease_does_not_delete_an_object_like_the_one_it_knew() -> None:
-    """The lease was confirmed, then the worker slept before it sent the deletion."""
+    """The worker confirmed its lease, and then slept before it sent the deletion."""
     world = World(pipeline=WIDE)
     world.upload(NAME, b"one")
     world.settle()
@@ -128,7 +128,7 @@ def test_a_worker_past_its_lease_does_not_delete_an_object_like_the_one_it_knew(
     slept: list[Any] = []
 
     class Slow:
-        """A catalog whose third answer, the lease's confirmation, comes after an hour."""
+        """A catalog whose third answer, the confirmation of the lease, takes an hour."""
 
         asked = 0
 
@@ -153,13 +153,13 @@ def test_a_worker_past_its_lease_does_not_delete_an_object_like_the_one_it_knew(
 
 
 def test_a_crash_after_refusing_a_taken_key_leaves_no_lease() -> None:
-    """Without notices nothing is left to settle, and a lease would stay in the record for ever."""
+    """Without notices nothing else settles the record, so a lease in it would stay for ever."""
     key = "{name}"
     world = World(pipeline=make_pipeline(notify=(), thumb=Rendition(width=200, key=key)))
     world.upload("Z/photo.jpg", b"earlier")
     world.settle()
     world.upload(NAME, b"later")
-    # Read picture, record, output and claim; try to begin; is the owner's picture there? refuse
+    # The steps: read picture, record, output and claim; try to begin; look for the owner's picture; refuse.
     refuse = 6
     steps = Steps(at=refuse, after=crash)
     with pytest.raises(Crash):
@@ -196,7 +196,7 @@ def list_keys(world: World) -> list[str]:
 
 
 def test_an_interrupted_picture_that_is_gone_keeps_its_outputs_if_keep_is_declared() -> None:
-    """They were taken for what must be deleted, and the record for one that is decided."""
+    """The core wrongly deleted the outputs, and took the record for a decided one."""
     world = make_done()
     keep_deleted(world)
     world.upload(NAME, b"two")
@@ -226,7 +226,7 @@ def test_an_undelivered_notice_about_a_picture_that_is_gone_and_kept_is_sent_lat
 
 
 def test_a_partial_run_leaves_other_renditions_under_their_keys() -> None:
-    """Their keys had changed as well: the old outputs were deleted, and nothing was made for them."""
+    """Their keys had changed too: the core wrongly deleted the old outputs and made no new ones."""
     world = make_done()
     moved = {
         name: replace(recipe, key=f"{name}/{{name}}") for name, recipe in world.pipeline.renditions.items()
@@ -258,7 +258,7 @@ def test_a_partial_run_sends_its_notice_and_leaves_nothing_pending() -> None:
 
 
 def test_a_store_that_is_used_again_keeps_the_outputs_that_are_written_there_now() -> None:
-    """What was left there is due by then, under the same keys."""
+    """The retired outputs there have the same keys, and their time to be deleted has come."""
     world = make_done()
     world.use_output(keep_replaced=3600.0)
     for place in ("elsewhere", "out"):
@@ -293,7 +293,7 @@ def test_a_removal_that_fails_in_a_former_store_is_continued_later() -> None:
 
 
 def test_a_picture_that_waits_for_a_key_of_a_picture_that_is_gone_holds_no_lease() -> None:
-    """The key was free at its first round, in which it was replaced."""
+    """The key was free in the first round, but the picture was replaced during it."""
     world = World(pipeline=make_pipeline(thumb=Rendition(width=200, key="{etag}")))
     world.upload("Z/photo.jpg", b"two")
     world.settle()
@@ -320,7 +320,7 @@ def test_a_function_deployed_before_a_take_over_does_not_undo_it() -> None:
 
 
 def test_an_output_stays_until_its_replacement_is_recorded_beside_a_refused_key() -> None:
-    """A folder couldn't hold both keys; but nothing is written under the refused one."""
+    """A folder can't hold both keys, but the core writes nothing under the refused one."""
     world = make_done()
     world.overwrite(NAME, b"not ours")
     renditions = {"thumb": Rendition(width=9, key="{dir}{name}"), "small": Rendition(width=3, key="small")}
@@ -332,7 +332,7 @@ def test_an_output_stays_until_its_replacement_is_recorded_beside_a_refused_key(
 
 
 def test_headers_that_are_changed_and_changed_back_reach_every_output() -> None:
-    """One output was written in between, beside another that kept the headers of before."""
+    """Between the changes one output was written, while another one kept its earlier headers."""
     world = make_done()
     output: Any = world.output
 

@@ -1,4 +1,4 @@
-"""Real processes, really killed: nothing half-written, no orphan, nothing missing."""
+"""Real processes are really killed. No file is half-written, left over or missing afterwards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from commands import RENDITIONS, draw, run, write_pipeline
 PICTURES = 200
 KILLS = int(os.environ.get("KILLS", "20"))
 PENDING = 30
-"""The fewest pictures without outputs when a ``sync`` starts: far more than it makes until it is killed."""
+"""The fewest pictures without outputs at the start of a ``sync``: more than it makes before it is killed."""
 WIDTHS = {"a": 60, "b": 30}
 
 
@@ -32,15 +32,15 @@ def count_pictures(root: Path) -> int:
 
 
 def count_outputs(root: Path) -> int:
-    """Count files while others write and remove; a file that has just gone counts as nothing."""
+    """Count the outputs while other processes write and remove files; ignore files that just disappeared."""
     made = (file for _, _, files in os.walk(root / "processed") for file in files)
     return sum(file in ("a.jpg", "b.jpg") for file in made)
 
 
 def kill_sync(root: Path, outputs: int, seconds: float) -> bool:
-    """Start ``sync`` and kill it, with its workers, once it made these many outputs or after some seconds.
+    """Start ``sync``, and kill it with its workers once it has made this many outputs, or after some seconds.
 
-    Return whether that interrupted it: it was running, and there was more to make.
+    Return whether that interrupted the sync: it was running, and it had more outputs to make.
     """
     before = count_outputs(root)
     command = subprocess.Popen(
@@ -52,13 +52,13 @@ def kill_sync(root: Path, outputs: int, seconds: float) -> bool:
         if command.poll() is not None:
             return False
         time.sleep(0.002)
-    # If it ends by itself just now, its process stays until it is waited for: there is one to kill.
+    # If the sync ends by itself just now, its process exists until we wait for it, so we can still kill it.
     os.killpg(command.pid, signal.SIGKILL)
     return command.wait() == -signal.SIGKILL and count_outputs(root) < len(WIDTHS) * count_pictures(root)
 
 
 def test_a_sync_that_is_killed_repeatedly_loses_nothing(tmp_path: Path) -> None:
-    """``sync`` is ended by SIGKILL amid 200 pictures and more, again and again; then one is let through."""
+    """SIGKILL ends ``sync`` repeatedly, among more than 200 pictures. Then one sync runs to its end."""
     renditions = "".join(f"[renditions.{name}]\nwidth = {width}\n" for name, width in WIDTHS.items())
     write_pipeline(tmp_path, renditions)
     inbox = tmp_path / "inbox"
@@ -70,7 +70,7 @@ def test_a_sync_that_is_killed_repeatedly_loses_nothing(tmp_path: Path) -> None:
         if drawn - count_outputs(tmp_path) // len(WIDTHS) < PENDING:
             draw_pictures(inbox, range(drawn, drawn + PENDING))
             drawn += PENDING
-        # Some while it starts, mostly before it makes anything; the others amid its outputs.
+        # Some kills come during the start, mostly before the first output; the others come between outputs.
         if attempt % 5 == 0:
             interrupted += kill_sync(tmp_path, 1, chance.uniform(0, 1))
         else:

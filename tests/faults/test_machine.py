@@ -1,6 +1,6 @@
-"""The same cloud, driven by Hypothesis: it chooses the task of the next I/O call and how the call ends.
+"""The cloud of ``cloud.py``, driven by Hypothesis. It chooses the next task, and how its I/O call ends.
 
-It shrinks failures to the fewest steps.
+Hypothesis shrinks failures to the fewest steps.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Cloud(RuleBasedStateMachine):
 
     @rule(name=names)
     def start(self, name: str) -> None:
-        """Start a worker on a picture; it waits at its first call."""
+        """Start a worker that processes a picture. It waits at its first call."""
         task = self.history.start(partial(self.history.process_quietly, name))
         self.scheduler.take_back(task)
         self.scheduler.resume(task)
@@ -57,7 +57,7 @@ class Cloud(RuleBasedStateMachine):
     @precondition(lambda self: self.scheduler.waiting)
     @rule(which=st.integers(0, 3), calls=st.integers(0, 4))
     def go_on(self, which: int, calls: int) -> None:
-        """One worker makes so many calls."""
+        """Let one worker make this many calls."""
         task = self.scheduler.take(which)
         for _ in range(calls):
             self.scheduler.resume(task)
@@ -69,7 +69,7 @@ class Cloud(RuleBasedStateMachine):
     @precondition(lambda self: self.scheduler.waiting)
     @rule(which=st.integers(0, 3), fault=faults)
     def meet(self, which: int, fault: Fault) -> None:
-        """One worker's next call ends like this."""
+        """End one worker's next call with this fault."""
         task = self.scheduler.take(which)
         self.scheduler.resume(task, fault)
         if task.process.is_dead:
@@ -78,7 +78,7 @@ class Cloud(RuleBasedStateMachine):
     @precondition(lambda self: self.scheduler.waiting)
     @rule()
     def oversleep(self) -> None:
-        """All are stopped for an hour; their sent requests are done meanwhile."""
+        """Stop all workers for an hour. Requests that they have sent are still executed."""
         tasks = [task for _, _, task in self.scheduler.waiting]
         for task in tasks:
             task.process.asleep_until = self.scheduler.now + HOUR_SECONDS

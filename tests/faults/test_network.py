@@ -1,9 +1,9 @@
-"""The parts on AWS behind a bad network: once it is calm and one sync has followed, the promise holds.
+"""The parts on AWS behind a bad network: after it has calmed down, one sync restores the promise.
 
-S3, DynamoDB, SQS and SNS are moto's, behind a proxy that refuses, resets, cuts and delays by a seed. The
-worker, the stores, the catalog and the notices are the real ones; only the renderer is a hash. The seed
-decides how each request in turn ends; the threads decide which request that is. ``make test-network`` has
-thirty pictures each for many seeds.
+S3, DynamoDB, SQS and SNS are moto's. The proxy before them refuses, resets, cuts and delays requests. The
+worker, the stores, the catalog and the notices are the real ones; the renderer only hashes. A seed decides
+how each request in turn ends, but the threads decide which request that is. ``make test-network`` runs many
+seeds with thirty pictures each.
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ LEASES_ARE_OVER = timedelta(hours=1)
 
 @dataclass
 class Weather:
-    """Decides by a seed how each request ends, in periods with and without faults, until it is over."""
+    """Decides by a seed how each request ends: in periods with and without faults, until it calms down."""
 
     chance: random.Random
     is_over: bool = False
     seen: Counter[tuple[str, Fault | None]] = field(default_factory=Counter)
     _left: int = 0
-    """How many requests the period lasts."""
+    """How many more requests the period lasts."""
     _share: float = 0.0
-    """How many of its requests meet a fault."""
+    """The share of the period's requests that meet a fault."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def choose(self, request: Request) -> Fault | None:
@@ -86,19 +86,19 @@ class Weather:
 
 @dataclass
 class Place:
-    """An account and a pipeline's parts on it, whose every call goes through the proxy."""
+    """An account with a pipeline's parts. All their calls go through the proxy."""
 
     account: Account
     parts: Parts
     ahead: timedelta = timedelta()
-    """How far the workers' clock is ahead, so that leases end without a wait."""
+    """How far the workers' clock is ahead. With it, leases end without a wait."""
 
     def __post_init__(self) -> None:
         standing = self._bind()
         self.processor = replace(self.parts.make_processor(hash_render, "worker", standing), clock=self.clock)
 
     def _bind(self) -> Standing:
-        """Bind as a worker does that is started again until the network lets it."""
+        """Bind the catalog, and try again until the network permits it, like a restarted worker."""
         for _ in range(20):
             with suppress(Failed):
                 return self.parts.bind(Start(sets_generation=True))
@@ -114,7 +114,7 @@ class Place:
 
     @contextmanager
     def working(self) -> Iterator[list[Outcome]]:
-        """Run a worker until the context is left; yield its outcomes."""
+        """Run a worker during the block; yield its outcomes."""
         told: list[Outcome] = []
         stop = threading.Event()
         queue = open_queue(self.account.pictures, self.parts.shared)
@@ -126,13 +126,13 @@ class Place:
         thread.start()
         try:
             yield told
-            assert thread.is_alive(), "it continues despite the network"
+            assert thread.is_alive(), "the worker continues despite the network"
         finally:
             stop.set()
             thread.join()
 
     def check(self) -> None:
-        """Check at the server itself that exactly the expected objects exist."""
+        """Check directly on the server that exactly the expected objects exist."""
         account = self.account
         promise.check(
             replace(self.parts.pipeline, notify=()), account.source, account.output, account.catalog, ()
@@ -182,7 +182,7 @@ def count_visible(url: str) -> int:
 
 
 def change_pictures(account: Account, chance: random.Random, names: list[str]) -> None:
-    """Replace some pictures and delete some; send a tick to the queue, too."""
+    """Replace some pictures, delete some, and send a tick to the queue."""
     for number, name in enumerate(chance.sample(names, len(names) // 2)):
         if number % 3:
             account.upload(name, chance.choice((b"", b"bad", b"half")) + b"new " + name.encode())
@@ -195,7 +195,7 @@ def change_pictures(account: Account, chance: random.Random, names: list[str]) -
 def test_one_sync_after_a_bad_network_brings_everything_up_to_date(
     place: Place, weather: Weather, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Pictures are added, and half of them are replaced or deleted while they are processed."""
+    """The test adds pictures, and replaces or deletes half of them while workers process them."""
     account, chance = place.account, random.Random(weather.chance.random())  # noqa: S311 - as above
     names = [f"{number % 3}/ü {number:02}.jpg" for number in range(PICTURES)]
     for name in names:
@@ -252,7 +252,7 @@ CALLS: dict[str, tuple[Callable[[Clients], object], str, type[Failed]]] = {
 
 @pytest.mark.parametrize("what", CALLS)
 def test_an_incomplete_answer_is_a_retryable_failure(what: str) -> None:
-    """It isn't mistaken for an empty one: no such record, no messages, nothing refused."""
+    """The client must not read it as an empty answer: no such record, no messages, nothing refused."""
     call, body, error = CALLS[what]
     checksum = {"x-amz-crc32": str(crc32(body.encode()))}  # DynamoDB's
     half = Answer(200, body[: len(body) // 2], checksum, announced_bytes=len(body))

@@ -1,4 +1,4 @@
-"""A short version of ``make faults``: after any failures, the promise holds once it has calmed down."""
+"""A short version of ``make faults``: after any failures and a calm period, the promise holds."""
 
 from __future__ import annotations
 

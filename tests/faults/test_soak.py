@@ -1,4 +1,4 @@
-"""A few seconds of ``make soak``, and proof that it can fail."""
+"""A few seconds of ``make soak``, and proof that the soak can fail."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_constant_or_falling_values_do_not_count_as_growth() -> None:
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Vitals)])
 def test_growth_is_detected(name: str) -> None:
-    """Each measurement grows by a third in an hour, and some more."""
+    """Each measurement grows by a little more than a third in an hour."""
     before = getattr(SEEN, name)
     taken = [replace(SEEN, **{name: before * (1 + number / 120) + number}) for number in range(60)]
     _, grown = compare_quarters(taken)

@@ -1,4 +1,4 @@
-"""The resources of a running server, measured from outside (Linux), and whether they grow."""
+"""Measures the resources of a running server from outside (Linux), and decides whether they grow."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Vitals:
     server_mb: float
     """Resident memory of the process that holds the catalog."""
     worker_mb: float
-    """Resident memory of its largest worker process."""
+    """Resident memory of the server's largest worker process."""
     processes: int
     threads: int
-    """The server's own."""
+    """The number of the server's own threads."""
     handles: int
-    """File descriptors of all its processes."""
+    """The open file descriptors of all its processes."""
     state_files: int
-    """Locks of owners, and what is in the stores' own folders."""
+    """The lock files of owners, and the files in the stores' own folders."""
     temporary_files: int
-    """In the folder that the environment names for such files."""
+    """The files in the temporary folder that the environment names."""
     leases: int
     """Records under a lease."""
 
@@ -46,7 +46,8 @@ MAY_GROW: Mapping[str, tuple[float, float]] = {
     "leases": (0.0, 3.0),
 }
 """By how much the median of the last quarter may exceed that of the second: a share and an absolute part.
-Workers are killed at random, so their number and age differ; a picture in progress has a lease.
+The allowance is needed because workers are killed at random, so their number and age differ, and because
+pictures in progress have leases.
 """
 
 
@@ -72,7 +73,7 @@ def find_children(parent: int) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended meanwhile
-            # The name may hold anything; what follows its last parenthesis is state and parent (proc(5)).
+            # The name may contain any character. After its last parenthesis come state and parent (proc(5)).
             if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
                 found.append(int(folder.name))
     return found
@@ -94,7 +95,7 @@ def _count(folder: str) -> int:
 def compare_quarters(taken: Sequence[Vitals]) -> tuple[str, list[str]]:
     """Return a Markdown table of the measurements, and those that grew.
 
-    The first quarter is for warming up; the median of the last one is held against that of the second.
+    The first quarter is for warming up. The function compares the medians of the second and the last quarter.
     """
     quarter = len(taken) // 4
     columns = ("min", "median", "max", "second quarter", "last quarter")

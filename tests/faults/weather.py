@@ -1,4 +1,4 @@
-"""What a history may draw: its pictures, pipelines and targets, and how often each thing goes wrong."""
+"""The values that a history can draw: pictures, pipelines, targets, and probabilities of failures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("a/1.jpg", "a/2.jpg", "b/1.jpg", "c.jpg", "d.png")
 CONTENTS = (b"one", b"two", b"bad", b"half", b"one that is longer")
 FOREIGN = {"a/0.jpg": b"foreign", "z": b"another's"}
-"""An object in the output store that isn't ours."""
+"""An object in the output store that Renditions didn't write."""
 
 _KEPT = OutputPlace(store="out", keep_replaced=3600.0)
 _CACHED = OutputPlace(store="out", cache_control="max-age=60")
@@ -48,18 +48,18 @@ NOTIFY = (
     (Notify(on=("rejected", "failed"), to="log:"),),
     (LOG, Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:done")),
 )
-"""One of these holds for a whole history: changed targets are no reason to send a notice again."""
+"""A whole history uses one of these, because a changed target doesn't cause a second notice."""
 
 READY = {
     (id(pipeline), notify): replace(pipeline, notify=notify) for pipeline in PIPELINES for notify in NOTIFY
 }
-"""Each pipeline with each notify, so that their fingerprints are computed once."""
+"""Each pipeline with each list of targets, created once, because computing fingerprints takes time."""
 
 WRONG_SECONDS = 4000.0
-"""How far a wrong clock is off."""
+"""How many seconds a wrong clock is off."""
 
 LIMITS = MaxRemovals(pictures=0, percent=40.0)
-"""What a listing may remove of these few pictures."""
+"""The limits of removals because of a listing, for these few pictures."""
 
 ATTENDED = Ask(verify="quick", is_retry=True)
 
@@ -84,17 +84,17 @@ class Weather:
     """Whether workers can see which others are dead, as on one machine."""
     queue_workers: int
     syncs: int
-    """How many full syncs run."""
+    """The number of full syncs."""
     outsider: float
-    """The probability that what happens next is an outsider's doing."""
+    """The probability that the next action is an outsider's."""
     vanish: float
     """The probability that the source hides or shows pictures."""
     restore: float
-    """The probability that the catalog is kept, restored or lost."""
+    """The probability that the catalog is backed up, restored or lost."""
 
     @classmethod
     def draw(cls, random: Random) -> Weather:
-        """Draw the failures of a history: each kind is left out of half of the histories."""
+        """Draw the failures of a history. Each kind is missing in half of the histories."""
 
         def maybe(*values: float) -> float:
             return random.choice((0.0,) * len(values) + values)

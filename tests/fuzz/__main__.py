@@ -1,7 +1,7 @@
 """``python -m fuzz``: sends many damaged files through the worker processes and prints a table of results.
 
-Every file follows from its number, so ``--first NUMBER --files 1`` repeats one. Those that broke a
-promise, took too long or cost a worker are kept in a folder. Exits 1 on a broken promise.
+Every file depends only on its number, so ``--first NUMBER --files 1`` repeats one. The program keeps files in
+a folder if they broke a promise, took too long or killed a worker. It exits with 1 on a broken promise.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> int:
     began = time.monotonic()
     with RenderPool(1, SECONDS, limits=LIMITS) as pool:
         for done, number in enumerate(range(arguments.first, arguments.first + arguments.files), 1):
-            # Should the pool itself hang, nothing in this process can be relied on to end it.
+            # If the pool itself hangs, no code in this process can end it reliably.
             faulthandler.dump_traceback_later(2 * (SECONDS + MARGIN_SECONDS), exit=True)
             verdict = try_file(pool, number)
             family = verdict.seed.split()[0]
@@ -62,7 +62,7 @@ def _keep(verdict: Verdict, number: int, folder: Path) -> None:
 
 
 def _table(counts: Counter[tuple[str, str]], seconds: Mapping[str, float]) -> str:
-    """Return the counts of each format and of all, as a Markdown table."""
+    """Return the counts of each format and of all formats, as a Markdown table."""
     families = sorted({seed.split()[0] for seed in seeds()})
     lines = [f"| seed | files | {' | '.join(KINDS)} | seconds |", "| --- |" + " ---: |" * (len(KINDS) + 2)]
     for name, members in [*((family, [family]) for family in families), ("all", families)]:

@@ -1,7 +1,7 @@
-"""Ways to damage a file, from blind ones to those that know its format.
+"""Ways to damage a file. Some change bytes blindly, others know the file's format.
 
-Each takes the file and a generator of random numbers, and returns another file. The same generator gives
-the same file, so that a number is enough to repeat one.
+Each function takes the file and a generator of random numbers, and returns another file. The same generator
+gives the same file, so one number is enough to repeat it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def damaged(seeds: dict[str, bytes], random: Random) -> tuple[str, bytes]:
             content = _spoil_inflated(content, random)
         else:
             content = random.choice(_KINDS)(content, random)[:_MAX_FILE_BYTES]
-    # Otherwise hardly any damaged PNG gets past the first check.
+    # Without valid checksums hardly any damaged PNG passes the first check.
     if content.startswith(_PNG_SIGNATURE) and random.random() < 0.8:
         content = with_right_checksums(content)
     return name, content
@@ -69,7 +69,7 @@ def _truncate(content: bytes, random: Random) -> bytes:
 
 
 def _splice(content: bytes, other: bytes, random: Random) -> bytes:
-    """Continue with another picture's bytes, at the same place or from any of its parts."""
+    """Replace the rest by another picture's bytes, from the same place or from any of its parts."""
     at = random.randrange(len(content))
     parts = spans(other)
     if parts and random.random() < 0.5:
@@ -79,7 +79,7 @@ def _splice(content: bytes, other: bytes, random: Random) -> bytes:
 
 
 def _set_extreme(content: bytes, random: Random) -> bytes:
-    """Set a whole number to an extreme: a dimension, length, offset or count, wherever it may be."""
+    """Set a whole number anywhere in the file to an extreme: a dimension, length, offset or count."""
     parts = spans(content)
     if parts and random.random() < 0.7:
         start, end = random.choice(parts)

@@ -1,4 +1,4 @@
-"""Where the parts of a file begin and end, as far as they can be parsed.
+"""Finds the beginning and end of a file's parts, as far as the file can be parsed.
 
 Each function yields the spans of JPEG's segments (ITU-T T.81, B.1.1), PNG's chunks, RIFF's chunks, ISO
 boxes (ISO/IEC 14496-12, 4.2), GIF's blocks, TIFF's directory entries, DICOM's elements (PS3.5, 7.1), SVG's
@@ -16,11 +16,11 @@ Spans = Iterator[tuple[int, int]]
 _BOXES_OF_BOXES = (b"meta", b"iprp", b"ipco", b"iinf", b"moov", b"trak", b"mdia", b"minf", b"stbl", b"iref")
 _PNG_SIGNATURE = 8
 _CHUNK_FRAME = 12
-"""A PNG chunk's bytes beside its data: length, name and checksum."""
+"""How many bytes a PNG chunk has in addition to its data: its length, name and checksum."""
 
 
 def spans(content: bytes) -> list[tuple[int, int]]:
-    """Return the parts of a file of any of these formats; none if it can't be parsed."""
+    """Return the parts of a file of any of these formats; an empty list if it can't be parsed."""
     walks: tuple[tuple[int, bytes, Callable[[bytes], Spans]], ...] = (
         (0, b"\xff\xd8", _jpeg_segments),
         (0, b"\x89PNG", png_chunks),
@@ -111,7 +111,7 @@ def _tiff_entries(content: bytes) -> Spans:
 
 
 def _dicom_elements(content: bytes) -> Spans:
-    """Yield each element of explicit type with its tag, also in sequences of undefined length."""
+    """Yield each element of explicit type with its tag, even in sequences of undefined length."""
     at = 132
     while at + 8 <= len(content):
         is_item = content[at : at + 2] == b"\xfe\xff"
@@ -130,7 +130,7 @@ def _matches(pattern: bytes, content: bytes) -> Spans:
 
 
 def with_right_checksums(png: bytes) -> bytes:
-    """Return the PNG with the checksum that each chunk's name and data ask for."""
+    """Return the PNG with a valid checksum in each chunk."""
     content = bytearray(png)
     for start, end in png_chunks(png):
         if end <= len(content):

@@ -1,4 +1,4 @@
-"""Valid pictures of every kind that is read, for the fuzzer to damage."""
+"""Valid pictures of every format that Renditions reads, which the fuzzer damages."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from imaging.dicoms import dicom, items, ramp
 from imaging.pictures import encoded, heic, interlaced_png, photo, rgb_png
 
 _CREATED = time.gmtime(0)
-"""The creation time in PDF files: the same each time."""
+"""The creation time in PDF files. It is constant, so that the files are the same each time."""
 _DATED = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 _SRGB = _DATED[:24] + bytes(12) + _DATED[36:]
-"""Without the time of its creation (ICC.1:2022, section 7.2.8), so that it is the same each time."""
+"""A colour profile without its creation time (ICC.1:2022, section 7.2.8), so it is the same each time."""
 _XMP = (
     b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>"
     b"<rdf:Description xmlns:dc='http://purl.org/dc/elements/1.1/' dc:rights='ours'/></rdf:RDF></x:xmpmeta>"
@@ -32,7 +32,7 @@ _TIFF_COMPRESSIONS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg
 
 @cache
 def seeds() -> dict[str, bytes]:
-    """Return the pictures by name; each name begins with the format's."""
+    """Return the pictures by name. Each name begins with the format's name."""
     return dict([*_jpegs(), *_pngs(), *_others(), *_tiffs(), *_animations(), *_drawings(), *_dicoms()])
 
 
@@ -120,7 +120,7 @@ def _animations() -> Iterator[tuple[str, bytes]]:
 
 
 def _undated(content: bytes) -> bytes:
-    """Return an AVIF sequence without the times of its creation, in boxes of ISO 14496-12, section 8."""
+    """Return an AVIF sequence without its creation times, which are in boxes (ISO 14496-12, section 8)."""
     return re.sub(
         rb"((?:mvhd|tkhd|mdhd)\x01.{3}).{16}", lambda box: box[1] + bytes(16), content, flags=re.DOTALL
     )

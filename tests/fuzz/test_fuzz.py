@@ -16,7 +16,7 @@ FILES = 300
 
 
 def test_no_damaged_file_breaks_a_promise() -> None:
-    """Each is made, rejected or a failure that is counted; what is made decodes in another decoder."""
+    """Each file is made, rejected or a counted failure. Another decoder can read the made outputs."""
     kinds: Counter[str] = Counter()
     with RenderPool(1, SECONDS, limits=LIMITS) as pool:
         for number in range(FILES):
@@ -24,7 +24,7 @@ def test_no_damaged_file_breaks_a_promise() -> None:
             assert not verdict.broken_promise, f"file {number}: {verdict.broken_promise}"
             kinds[verdict.kind] += 1
     assert set(kinds) <= {"made", "partly made", "rejected"}
-    assert min(kinds["made"], kinds["rejected"]) > FILES // 20, "both sides of the line are reached"
+    assert min(kinds["made"], kinds["rejected"]) > FILES // 20, "some files are made and some are rejected"
 
 
 def test_the_same_number_gives_the_same_file() -> None:
@@ -34,7 +34,7 @@ def test_the_same_number_gives_the_same_file() -> None:
 
 @pytest.mark.parametrize("name", seeds())
 def test_every_seed_is_of_its_format_and_has_parts_to_damage(name: str) -> None:
-    """Parts lie within the file."""
+    """The parts lie within the file."""
     content = seeds()[name]
     assert sniff(content) == name.split(maxsplit=1)[0]
     found = spans(content)

@@ -1,4 +1,4 @@
-"""Rendering of one damaged file in the pool of worker processes, and the check of the answer."""
+"""Renders one damaged file in the pool of worker processes, and checks the answer."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered, Rendering
 
 MARGIN_SECONDS = START_SECONDS + 5.0
-"""How much later than that the answer may come: a worker may have to be started first."""
+"""How much later than the time limit the answer may arrive, because a worker may have to start first."""
 LIMITS = Limits(memory=800_000_000)
 SECONDS = float(LIMITS.seconds)
 """The time limit of one picture."""
 MEMORY_BYTES = LIMITS.memory + 200_000_000
-"""The most memory that a worker process may ever hold, since it is measured only from time to time."""
+"""The most memory that a worker process may ever hold: more than the limit, which is checked at intervals."""
 ACCEPT = Accept(formats=tuple(SOURCE_FORMATS), max_pixels=30_000_000)
 ANALYZE = Analyze(
     exif=True,
@@ -43,7 +43,7 @@ ANALYZE = Analyze(
     transparency=True,
 )
 MAX_ANALYSIS_CHARACTERS = 3_000
-"""How long the JSON of an analysis may be: records stay small for any file."""
+"""How long the JSON of an analysis may be, so that records stay small for any file."""
 RECIPES = (
     {"thumb": Rendition(width=48, height=48), "tiny": Rendition(width=16, format="avif", effort=0)},
     {"cover": Rendition(width=32, height=24, fit="cover", gravity="attention", format="webp", effort=0)},
@@ -54,7 +54,7 @@ RECIPES = (
     {"own": Rendition(width=24, format="auto", animation="keep", metadata="all")},
     {"moving": Rendition(width=24, format="webp", effort=0, animation="keep", metadata="copyright")},
 )
-"""The recipes for the files in turn."""
+"""The recipes, which the files use in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ class Verdict:
     seconds: float
     message: str = ""
     broken_promise: str = ""
-    """The broken promises, in words; empty if there are none."""
+    """A description of the broken promises; empty if there are none."""
 
 
 def file_of(number: int) -> tuple[str, bytes]:
-    """Return the seed's name and the damaged file of this number, always the same."""
+    """Return the seed's name and the damaged file of this number. They depend only on the number."""
     return damaged(seeds(), Random(number))  # noqa: S311 - nothing here is secret
 
 
@@ -111,7 +111,7 @@ def _kind_of(rendering: Rendering) -> tuple[str, str]:
 
 
 def _find_fault(rendering: Rendering, recipes: dict[str, Rendition]) -> str:
-    """Return the broken promises of an answer, in words."""
+    """Return a description of the promises that an answer breaks."""
     if rendering.original.format == "dicom" and SECRET in repr(rendering):
         return "the patient's name in an answer"
     if rendering.rejected is not None:
@@ -145,7 +145,7 @@ def _find_fault_in(analysis: Analysis | None) -> str:
 
 
 def _is_promised(original: tuple[int, int], recipe: Rendition, size: tuple[int, int]) -> bool:
-    """Return whether the size is what the recipe asks of such a picture, give or take rounding."""
+    """Return whether the recipe gives this size for such a picture, apart from rounding."""
     box = recipe.width or 0, recipe.height or original[1]
     if recipe.fit == "cover":
         return all(side <= limit for side, limit in zip(size, box, strict=True))
@@ -154,7 +154,7 @@ def _is_promised(original: tuple[int, int], recipe: Rendition, size: tuple[int, 
 
 
 def _decode(made: Rendered) -> tuple[int, int]:
-    """Return the picture's size once another decoder has read every pixel of every frame."""
+    """Read every pixel of every frame with another decoder, and return the picture's size."""
     if made.format == "pdf":
         document = pypdfium2.PdfDocument(made.content)
         width, height = document[0].get_size()

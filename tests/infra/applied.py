@@ -1,7 +1,7 @@
 """The module applied to moto's server, for each trigger: ``make test-infra``.
 
-A poller like Lambda's passes the queue's messages from S3 to the applied bundle. Attributes that moto
-forgets, so that a second plan finds them changed, are listed by name.
+A poller like Lambda's passes the queue's messages from S3 to the applied bundle. moto forgets some
+attributes, so that a second plan finds them changed. This module lists them by name.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ FORGOTTEN = {
     ("aws_s3_bucket_notification", "eventbridge"): "moto keeps it, but doesn't return it",
     ("aws_sqs_queue", "redrive_policy"): "moto gives it back with blanks in it",
 }
-"""The attributes that a second plan finds changed on moto without a change, and why."""
+"""The attributes that a second plan on moto wrongly finds changed, and the reason."""
 
 OUTPUTS = "".join(
     f'\noutput "{name}" {{\n  value = module.renditions.{name}\n}}\n'
@@ -62,7 +62,7 @@ JWT = """{
 IAM = '{ bundle = "${path.module}/api.zip" }'
 """The lines of main.tf for the API, with tokens and with signatures."""
 PAGE = ("GET /", "GET /docs", "GET /login", "GET /static/{proxy+}")
-"""The page's own files, which have nothing of the pictures: all that is served without either."""
+"""The page's own files. They contain no pictures, and only they are served without authorization."""
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Applied:
         return configuration
 
     def environment(self, runtime: Path, suffix: str = "") -> dict[str, str]:
-        """Return the applied function's environment, and that for reaching moto."""
+        """Return the applied function's environment, with the variables that lead to moto."""
         return {
             **self.function(suffix)["Environment"]["Variables"],
             **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
@@ -86,7 +86,7 @@ class Applied:
         }
 
     def unpack(self, folder: Path, name: str = BUNDLE, suffix: str = "") -> Path:
-        """Unpack a function's bundle, which must be what was applied."""
+        """Unpack a function's bundle, and check that Terraform applied this bundle."""
         bundle = self.deployment.folder / name
         checksum = base64.b64encode(hashlib.sha256(bundle.read_bytes()).digest()).decode()
         assert self.function(suffix)["CodeSha256"] == checksum
@@ -95,7 +95,7 @@ class Applied:
         return folder
 
     def drift(self) -> set[tuple[str, str]]:
-        """Return type and argument of what one more apply would change, beside what moto forgets."""
+        """Return type and argument of the changes of one more apply, except those that moto forgets."""
         self.deployment.plan()
         changes = json.loads(self.deployment._read("show", "-json", PLAN))["resource_changes"]
         return {
@@ -116,7 +116,7 @@ def runtime(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _settings(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the program take providers from the mirror; have moto forget everything and start no Docker."""
+    """Configure the program to use the mirror of providers; reset moto, and keep it from starting Docker."""
     assert find_terraform(), "THESE TESTS NEED terraform or tofu"
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(write_settings(tmp_path)))
     monkeypatch.setenv("TF_IN_AUTOMATION", "1")
@@ -133,7 +133,7 @@ def open_lambda() -> Any:
 
 
 def write_root(folder: Path, trigger: str, api: str = "null") -> None:
-    """Write a main.tf as a user would change it."""
+    """Write a main.tf with a user's changes."""
     folder.mkdir()
     own = f'trigger       = "{trigger}"\n  api           = {api}\n  keep_pictures ='
     (folder / "main.tf").write_text(MAIN.replace("keep_pictures =", own, 1) + OUTPUTS)
@@ -152,7 +152,7 @@ def apply(deployment: Deployment, pipeline: str) -> Applied:
 
 
 def switch_polling_off(function: str) -> None:
-    """Keep moto from taking the messages itself: it answers them with nothing done."""
+    """Keep moto from taking the messages itself: it would delete them without processing."""
     client = open_lambda()
     (mapping,) = client.list_event_source_mappings()["EventSourceMappings"]
     assert mapping["FunctionArn"].endswith(f":{function}")
@@ -162,7 +162,7 @@ def switch_polling_off(function: str) -> None:
 
 @contextmanager
 def without_conditions() -> Iterator[None]:
-    """Remove the buckets' policies meanwhile: moto sees no conditions, and so denies TLS too."""
+    """Remove the buckets' policies during the block: moto ignores their conditions, so it denies all."""
     names = [bucket["Name"] for bucket in CLIENTS.s3.list_buckets()["Buckets"]]
     policies = {name: CLIENTS.s3.get_bucket_policy(Bucket=name)["Policy"] for name in names}
     for name, policy in policies.items():
@@ -174,7 +174,7 @@ def without_conditions() -> Iterator[None]:
 
 
 def poll(function: Lambda, queue: Queue) -> None:
-    """Hand the queue's messages to the function as Lambda does, until there is none."""
+    """Pass the queue's messages to the function, like Lambda, until there are none."""
     while messages := queue.receive(wait_seconds=1):
         ended = function.call({"Records": [message.to_record() for message in messages]})
         assert ended.error is None, ended.error
@@ -206,7 +206,7 @@ def exists(bucket: str) -> bool:
 
 @pytest.mark.parametrize("trigger", ["sqs", "eventbridge"])
 def test_the_module_can_be_applied_changed_and_destroyed(tmp_path: Path, runtime: Path, trigger: str) -> None:
-    """One apply is enough; a changed pipeline changes only the function; pictures are kept until the end."""
+    """One apply is enough, a changed pipeline changes only the function, and pictures stay until the end."""
     write_root(tmp_path / "deployment", trigger)
     applied = apply(Deployment(tmp_path / "deployment", find_program()), read_preset("thumbnail"))
     assert applied.drift() == set()
@@ -246,7 +246,7 @@ def test_the_module_can_be_applied_changed_and_destroyed(tmp_path: Path, runtime
 def test_the_api_is_created_on_request_and_needs_authorization(
     tmp_path: Path, runtime: Path, api: str, authorization: str
 ) -> None:
-    """Every route but the page's own files has its authorizer; a picture goes up through its function."""
+    """Every route except the page's own files has its authorizer, and the function accepts an upload."""
     write_root(tmp_path / "deployment", "sqs", api)
     applied = apply(Deployment(tmp_path / "deployment", find_program()), read_preset("base64"))
     assert applied.drift() == set()

@@ -1,4 +1,4 @@
-"""Every AWS call that this process makes, as botocore makes it, and the permissions that it needs."""
+"""Records every AWS call that this process makes through botocore, and the permissions that it needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Permission:
 
 @dataclass(frozen=True)
 class Call:
-    """One request that was answered."""
+    """One answered request."""
 
     service: str
     operation: str
@@ -38,7 +38,7 @@ class Call:
         https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 
         Raises:
-        AssertionError: The call isn't known here.
+        AssertionError: This method doesn't know the call.
 
         """
         match self.service:
@@ -104,7 +104,7 @@ def table_arn(name: str) -> str:
 
 @contextmanager
 def recorded() -> Iterator[list[Call]]:
-    """Yield the calls of every botocore session that is made meanwhile."""
+    """Yield the calls of every botocore session that is created during the block."""
     calls: list[Call] = []
 
     def remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:

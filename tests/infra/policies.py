@@ -1,4 +1,4 @@
-"""Comparison of a policy with the needed permissions, in both directions."""
+"""Compares a policy with the needed permissions, in both directions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOT_OUR_CALLS = {
     ("DeadLetters", "sqs:SendMessage"): "Lambda sends what failed there with the function's role",
     ("Pictures", "s3:PutObject"): "an upload by a signed form uses the signer's permission",
 }
-"""The permissions that are needed without a call of ours, by purpose and action, and why."""
+"""The permissions that are needed although we make no such call, by purpose and action, and the reason."""
 
 
 def find_lacking(policy: Policy, needed: Collection[Permission]) -> set[str]:

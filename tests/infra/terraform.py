@@ -1,4 +1,4 @@
-"""Terraform as the tests run it: with the providers of a mirror where there is one."""
+"""Runs Terraform for the tests, with the providers of a mirror if there is one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 MODULE = Path(__file__).parents[2] / "infra" / "terraform"
 MIRROR = Path(os.environ.get("TF_PLUGIN_MIRROR", "/opt/tf-plugins"))
-"""A folder of providers, where the registry can't be reached; without it, they come from the registry."""
+"""A folder of providers, for machines that can't reach the registry. Without it, the registry is used."""
 
 
 def find_terraform() -> str | None:
@@ -25,7 +25,7 @@ needs_terraform = pytest.mark.skipif(
 
 
 def run_terraform(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run it in this directory; return its output and exit code, also if it failed."""
+    """Run the program in this directory; return its output and exit code, even if it failed."""
     program = find_terraform()
     assert program
     environment = {
@@ -40,7 +40,7 @@ def run_terraform(directory: Path, *arguments: str) -> subprocess.CompletedProce
 
 
 def write_settings(directory: Path) -> Path:
-    """Write the program's own settings: where providers come from."""
+    """Write the program's settings, which say where to get providers."""
     settings = directory / "settings.tfrc"
     mirror = f'provider_installation {{\n  filesystem_mirror {{\n    path = "{MIRROR}"\n  }}\n}}\n'
     settings.write_text(mirror if MIRROR.is_dir() else "")
@@ -48,5 +48,5 @@ def write_settings(directory: Path) -> Path:
 
 
 def copy_module(target: Path) -> Path:
-    """Copy the module's own files, so that nothing that Terraform writes is left beside them."""
+    """Copy the module's own files, so that Terraform writes its files beside the copy."""
     return Path(shutil.copytree(MODULE, target, ignore=shutil.ignore_patterns(".terraform*", "*.py")))

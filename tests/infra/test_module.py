@@ -48,7 +48,7 @@ def test_the_schedule_s_message_is_a_tick() -> None:
 
 
 def test_the_table_has_the_catalog_s_key_and_indexes() -> None:
-    """Its key, its attributes and its indexes, with what is in them."""
+    """The test compares the key, the attributes, the indexes, and the attributes in the indexes."""
     table = resources()["aws_dynamodb_table", "this"]
     key = "${var.table.key}"
     wanted = table_schema(key)
@@ -113,7 +113,7 @@ def test_the_deployment_s_time_changes_only_with_the_bundle() -> None:
 
 
 def test_no_policy_allows_a_wildcard() -> None:
-    """Neither as an action nor as a whole resource; only Deny statements have stars."""
+    """No action and no whole resource is a star, except in Deny statements."""
     text = "".join(file.read_text() for file in MODULE.glob("*.tf"))
     allowing = [line for line in text.splitlines() if re.search(r'"[a-z0-9]+:\*"|= "\*"|\["\*"\]', line)]
     assert {line.split("=")[0].strip() for line in allowing} <= {"Action", "Principal"}
@@ -133,11 +133,11 @@ GRANTED = {
     },
     ("aws_s3_bucket_policy", "this"): {"s3:*", "aws:SecureTransport"},
 }
-"""The permissions of AWS's own services, the denied actions, and the conditions of both."""
+"""The permissions of AWS's own services and the denied actions, with their conditions."""
 
 
 def test_aws_services_have_only_the_permissions_they_need() -> None:
-    """The functions' own policies are held to the calls that they make."""
+    """Another test compares the functions' own policies with the calls that they make."""
     named = {
         resource: {":".join(action) for action in re.findall(r"\b([a-z0-9]+):([A-Z]\w+|\*(?=\"))", str(body))}
         for resource, body in resources().items()
@@ -158,7 +158,7 @@ def test_only_the_page_s_files_are_served_without_a_token() -> None:
 
 
 def test_the_readme_has_every_input_and_output() -> None:
-    """Run ``python docs/module_tables.py`` after a variable changed."""
+    """After you change a variable, run ``python docs/module_tables.py``."""
     readme = (MODULE / "README.md").read_text()
     assert readme.partition(BEGIN)[2].partition(END)[0].strip() == describe()
 

@@ -46,7 +46,7 @@ NOT_HELD = {
         "s3:ListBucket",
     ): "without permission to list, S3 answers 403 for a missing key, and moto 404",
 }
-"""The permissions that moto doesn't check, and why."""
+"""The permissions that moto doesn't check, and the reason."""
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Call:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, Any]]:
-    """Return the outputs of each run of the module's own tests, which have to pass."""
+    """Run the module's own tests, which must pass; return the outputs of each."""
     module = copy_module(tmp_path_factory.mktemp("terraform") / "module")
     for arguments in (
         ("fmt", "-check", "-recursive", "-diff"),
@@ -84,7 +84,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Clients]:
-    """Return clients of a server of this module's own: the names are those of the policies."""
+    """Return clients of a separate server, because the names of its resources are those in the policies."""
     with run_moto() as environment, pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
@@ -92,7 +92,7 @@ def cloud() -> Iterator[Clients]:
 
 
 def make_environment(cloud: Clients, outputs: Mapping[str, Any], prefix: str) -> dict[str, str]:
-    """Create everything that the outputs name; return a function's environment."""
+    """Create all resources that the outputs name; return a function's environment."""
     reset = urllib.request.Request(f"{cloud.s3.meta.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310
     urllib.request.urlopen(reset, timeout=30).close()  # noqa: S310
     for bucket in (outputs["input_bucket"], outputs["output_bucket"]):
@@ -115,7 +115,7 @@ def make_environment(cloud: Clients, outputs: Mapping[str, Any], prefix: str) ->
 
 
 def write_bundle(folder: Path, example: str, *more: Notify) -> Path:
-    """Write what a bundle holds of the example's pipeline."""
+    """Write the example's pipeline in the form that a bundle contains."""
     pipeline = to_plain(load(EXAMPLES / example / "renditions.toml").pipeline)
     pipeline["notify"] = [*pipeline.get("notify", ()), *({"on": list(one.on), "to": one.to} for one in more)]
     file = folder / f"{example}.json"
@@ -140,12 +140,12 @@ def told(environ: Mapping[str, str], names: Sequence[str], event: str = "ObjectC
 
 
 def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> set[Permission]:
-    """Run every example on new, changed and deleted pictures; return the permissions that this needed."""
+    """Run every example on new, changed and deleted pictures; return the needed permissions."""
     draw(folder / "photo.jpg", 700, 400)
     bucket, prefix = environ["SOURCE_BUCKET"], environ["SOURCE_PREFIX"]
     with recorded() as calls:
         for number, example in enumerate(NAMES):
-            # Each is deployed after the one before, so that it is in force.
+            # Each example is deployed after the one before, so it is in force.
             deployed = {**environ, "DEPLOYED_AT": f"2026-01-{number + 1:02}T00:00:00Z"}
             function = open_function(write_bundle(folder, example, *more), deployed)
             photo = (folder / "photo.jpg").read_bytes()
@@ -165,7 +165,7 @@ def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more
 
 @contextmanager
 def event_loop() -> Iterator[None]:
-    """Set a loop and close it: the adapter would leave its own open, as a function's process may."""
+    """Set a loop and close it at the end, because the adapter leaves its own loop open."""
     with closing(asyncio.new_event_loop()) as loop:
         asyncio.set_event_loop(loop)
         try:
@@ -175,7 +175,7 @@ def event_loop() -> Iterator[None]:
 
 
 def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> set[Permission]:
-    """Make every call of the API; return the permissions that this needed."""
+    """Make every call of the API; return the needed permissions."""
     draw(folder / "photo.jpg", 700, 400)
     with recorded() as calls, event_loop():
         answer = open_gateway(write_bundle(folder, "thumbnail", *more), environ)
@@ -227,7 +227,7 @@ def test_the_policy_allows_exactly_the_needed_actions(
     work: Any,
     notices: tuple[Notify, ...],
 ) -> None:
-    """And removing or adding any one action is found."""
+    """The comparison also detects any one missing or additional action."""
     policy: Policy = runs[run][output]
     prefix = "uploads/" if run == "through_eventbridge" else ""
     needed = work(cloud, make_environment(cloud, runs[run], prefix), tmp_path, *notices)
@@ -242,18 +242,18 @@ def test_the_policy_allows_exactly_the_needed_actions(
 
 @dataclass
 class Held:
-    """A server that enforces a role's policy for calls with its credentials, for S3."""
+    """A server that enforces a role's policy on S3 calls with the role's credentials."""
 
     cloud: Clients
-    """The credentials without any check."""
+    """The credentials whose calls the server doesn't check."""
     iam: Any
     sts: Any
     patch: pytest.MonkeyPatch
 
     def hold(self, policy: Policy) -> None:
-        """Take the role with this policy in this process.
+        """Give this process the role with this policy.
 
-        The server can't check resources of services other than S3, so they are allowed as a whole.
+        The server can't check the resources of services other than S3, so the role may use all of them.
         """
         statements = [
             {"Action": one["actions"], "Resource": one["resources"]}
@@ -308,7 +308,7 @@ def held() -> Iterator[tuple[Held, Mapping[str, str]]]:
 def test_each_s3_action_of_the_policy_is_needed_on_a_server_that_enforces_it(
     runs: Mapping[str, Mapping[str, Any]], held: tuple[Held, Mapping[str, str]], tmp_path: Path
 ) -> None:
-    """The whole policy lets pictures be processed, deleted and found by a tick; less doesn't."""
+    """The whole policy is enough to process and delete pictures and to run a tick; less is not enough."""
     outputs = runs["by_default_a_queue_stands_between"]
     policy: Policy = outputs["policy"]
     server, environment = held
@@ -316,7 +316,7 @@ def test_each_s3_action_of_the_policy_is_needed_on_a_server_that_enforces_it(
     bundle = write_bundle(tmp_path, "base64")
 
     def work(policy: Policy) -> tuple[Any, ...]:
-        """Return the function's answer, or that it failed, and the content of the output bucket."""
+        """Return the function's answer or failure, and the content of the output bucket."""
         server.let_go(environment)
         environ = make_environment(server.cloud, outputs, "")
         body = (tmp_path / "photo.jpg").read_bytes()

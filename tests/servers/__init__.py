@@ -1,1 +1,1 @@
-"""Servers that are heavier and more real than moto: ``make test-servers``."""
+"""Servers that behave more like AWS than moto, but take longer to start: ``make test-servers``."""

@@ -1,8 +1,8 @@
-"""``make test-servers``: the contract suites on servers that are heavier and more real than moto.
+"""``make test-servers``: runs the contract suites on servers that behave more like AWS than moto.
 
-And a function at its time limit, in AWS's emulator of Lambda. Each is installed into ``build/servers``
-without root, started on the loopback with its data in a temporary folder, and stopped again. Servers that
-can't be installed here are named at the end.
+It also runs a function at its time limit, in AWS's emulator of Lambda. It installs each server into
+``build/servers`` without root, starts it on the loopback with its data in a temporary folder, and stops it.
+At the end it names the servers that can't be installed on this machine.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SERVERS = (
 
 
 def main() -> int:
-    """Run the suites on each server, or on those that are named; return 1 if one failed."""
+    """Run the suites on all servers, or on the named ones; return 1 if one failed."""
     wanted = sys.argv[1:] or [server.name for server in SERVERS]
     results = {server.name: _run(server) for server in SERVERS if server.name in wanted}
     print()

@@ -11,7 +11,7 @@ from servers.machine import await_port, find_port, install_npm, started, with_pa
 
 @contextmanager
 def start_dynalite(cache: Path, folder: Path) -> Iterator[str]:
-    """Start it with its data in the folder; yield its URL.
+    """Start dynalite with its data in the folder; yield its URL.
 
     Raises:
         UnavailableError: npm is missing, or its registry can't be reached.

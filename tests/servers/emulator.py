@@ -20,10 +20,10 @@ from servers.machine import UnavailableError, await_port, find_port, install_whe
 
 @contextmanager
 def install_emulator(cache: Path, folder: Path) -> Iterator[str]:
-    """Yield the emulator's program; ``folder`` stays empty.
+    """Yield the path of the emulator's program; ``folder`` stays empty.
 
     Raises:
-        UnavailableError: There is none for this machine, or no package index.
+        UnavailableError: This machine's platform has no emulator, or the package index can't be reached.
 
     """
     program = install_wheel("aws-sam-cli==1.170.0", cache / "emulator") / "samcli/local/rapid"
@@ -38,9 +38,9 @@ def install_emulator(cache: Path, folder: Path) -> Iterator[str]:
 def start_emulated(
     program: str, code: Path, log: Path, environ: Mapping[str, str], limit_seconds: int
 ) -> Iterator[Callable[[Any], Any]]:
-    """Run the bundle in that folder under a time limit; yield what calls it and returns its answer.
+    """Run the bundle in that folder under a time limit; yield a function that calls it.
 
-    A call that was ended at its limit answers with a text that says so. Calls come one after another.
+    If a call ends at its limit, its answer is a text that says so. Calls run one after another.
     """
     port, api_port = find_port(), find_port()
     command = [program, "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]

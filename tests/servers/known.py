@@ -1,7 +1,7 @@
-"""A pytest plugin: the known differences of the servers from AWS, and how tests fail by them.
+"""A pytest plugin that knows how the servers differ from AWS, and which tests fail because of that.
 
-``--server NAME`` chooses the server that stands for AWS. A test that fails in one of the ways below is
-expected to fail there; any other failure counts.
+``--server NAME`` chooses the server that stands for AWS. If a test fails in one of the ways below, pytest
+reports an expected failure. Any other failure counts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
-# Don't shrink examples of things that a server can't do at all: that takes minutes.
+# Don't shrink failing examples: if a server can't do something at all, shrinking takes minutes.
 settings.register_profile("servers", phases=(Phase.explicit, Phase.generate), report_multiple_bugs=False)
 settings.load_profile("servers")
 
@@ -25,9 +25,9 @@ class Known:
     """One difference from AWS."""
 
     test: str
-    """The tests that meet it."""
+    """The pattern of the tests that fail because of it."""
     says: str
-    """The text in their exception then."""
+    """A part of their exception's text."""
     reason: str
 
 

@@ -23,7 +23,7 @@ def install_debian(packages: Sequence[str], folder: Path) -> Path:
     """Unpack the packages, and their dependencies that this machine lacks, into the folder.
 
     Raises:
-        UnavailableError: This is no Debian, or its package index can't be reached.
+        UnavailableError: This machine doesn't run Debian, or its package index can't be reached.
 
     """
     with _installing(folder, packages) as is_needed:
@@ -32,7 +32,7 @@ def install_debian(packages: Sequence[str], folder: Path) -> Path:
             names = [line.split()[1] for line in told.splitlines() if line.startswith("Inst ")]
             archives = folder / "archives"
             archives.mkdir()
-            # Quiet about its sandbox user, who can't write here.
+            # Don't warn that apt's sandbox user can't write here.
             run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names], folder=archives)
             for archive in archives.iterdir():
                 run([_find("dpkg-deb"), "-x", str(archive), str(folder)])
@@ -60,7 +60,7 @@ def install_npm(package: str, folder: Path) -> Path:
 
 
 def install_wheel(requirement: str, folder: Path) -> Path:
-    """Unpack one wheel from the package index, without what it needs."""
+    """Unpack one wheel from the package index, without its dependencies."""
     with _installing(folder, [requirement]) as is_needed:
         if is_needed:
             pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
@@ -74,7 +74,7 @@ def install_wheel(requirement: str, folder: Path) -> Path:
 
 @contextmanager
 def _installing(folder: Path, wanted: Sequence[str]) -> Iterator[bool]:
-    """Yield whether the folder still has to be filled; it is empty then."""
+    """Yield whether the folder must still be filled; if so, it is empty."""
     mark = folder / "ready"
     if mark.exists() and mark.read_text() == "\n".join(wanted):
         yield False
@@ -97,7 +97,7 @@ def run(command: Sequence[str], environ: Mapping[str, str] | None = None, folder
     """Run a step of an installation or a start and return its stdout.
 
     Raises:
-        UnavailableError: It failed; the message has its last words.
+        UnavailableError: The step failed. The message has the last lines of its output.
 
     """
     done = subprocess.run(command, env=environ, cwd=folder, capture_output=True, text=True, check=False)
@@ -116,7 +116,7 @@ def find_port() -> int:
 
 @contextmanager
 def started(command: Sequence[str], environ: Mapping[str, str], log: Path) -> Iterator[None]:
-    """Run a server until the context is left; its output goes into the log."""
+    """Run a server during the block; its output goes into the log."""
     with log.open("wb") as output, subprocess.Popen(
         command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
     ) as process:  # fmt: skip
@@ -134,7 +134,7 @@ def await_port(port: int, log: Path, seconds: float = 60.0) -> None:
     """Wait until a process listens on the port.
 
     Raises:
-        UnavailableError: None did in time; the message has the log's end.
+        UnavailableError: No process did in time. The message has the end of the log.
 
     """
     until = time.monotonic() + seconds
@@ -148,5 +148,5 @@ def await_port(port: int, log: Path, seconds: float = 60.0) -> None:
 
 
 def with_path(folder: Path) -> dict[str, str]:
-    """Return the environment in which the folder's programs come first."""
+    """Return the environment with the folder's programs first on the PATH."""
     return dict(os.environ) | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}

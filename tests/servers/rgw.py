@@ -1,4 +1,4 @@
-"""Ceph's object gateway, which speaks S3: one monitor, one disk that is a file, and the gateway.
+"""Ceph's object gateway, which serves S3's API: one monitor, one disk in a file, and the gateway.
 
 https://docs.ceph.com/en/pacific/install/manual-deployment/
 """
@@ -51,10 +51,10 @@ rgw_frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1
 
 @contextmanager
 def start_rgw(cache: Path, folder: Path) -> Iterator[str]:
-    """Start it with its data in the folder; yield its URL.
+    """Start the gateway with its data in the folder; yield its URL.
 
     Raises:
-        UnavailableError: The packages can't be had here, or it doesn't start.
+        UnavailableError: The packages can't be installed here, or the gateway doesn't start.
 
     """
     root = install_debian(PACKAGES, cache / "ceph")

@@ -47,7 +47,7 @@ def upload(environ: dict[str, str], *files: Path) -> None:
 
 
 def batch(environ: dict[str, str], *names: str) -> Any:
-    """Return a queue's event, with each message's id the name of its picture."""
+    """Return a queue's event. Each message's id is the name of its picture."""
     records = []
     for name in names:
         told = {"bucket": {"name": environ["SOURCE_BUCKET"]}, "object": {"key": name}}
@@ -59,7 +59,7 @@ def batch(environ: dict[str, str], *names: str) -> Any:
 def test_a_call_ends_at_its_time_limit_and_the_next_call_works(
     program: str, tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """Its picture stays begun, under a lease that expires, and its message is redelivered."""
+    """The picture stays in progress under a lease that expires, and its message is redelivered."""
     code = unpack('[renditions.slow]\nformat = "avif"\neffort = 9\nlossless = true\n', tmp_path)
     noise = np.random.default_rng(1).integers(0, 256, (2000, 3000, 3), "uint8")
     Image.fromarray(noise).save(tmp_path / "slow.png")
@@ -81,7 +81,7 @@ def test_a_call_ends_at_its_time_limit_and_the_next_call_works(
 def test_a_call_gives_back_messages_that_it_has_no_time_for(
     program: str, tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """None of the calls runs into its limit, and in the end every picture is done."""
+    """No call reaches its limit, and in the end every picture is done."""
     code = unpack('[renditions.large]\nformat = "webp"\neffort = 6\n', tmp_path)
     names = [f"{number}.jpg" for number in range(40 * (os.cpu_count() or 1))]
     for seed, name in enumerate(names):

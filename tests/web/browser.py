@@ -1,4 +1,4 @@
-"""A real browser, and the real server."""
+"""Helpers that start a real browser and the real server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 from commands import RENDITIONS
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-"""Debian's, or the one in the environment: none is downloaded."""
+"""The browser of Debian, or the one in the environment. The tests download none."""
 
 _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -29,8 +29,7 @@ _FLAGS = (
 def open_browser() -> Iterator[Browser]:
     """Start the browser with a fresh profile."""
     with sync_playwright() as playwright:
-        # The rendering engine names fonts of its own in the environment; without any others, the browser
-        # crashes.
+        # Renditions' engine sets FONTCONFIG_FILE to its own fonts. Without other fonts the browser crashes.
         environment: dict[str, str | float | bool] = {
             name: value for name, value in os.environ.items() if name != "FONTCONFIG_FILE"
         }

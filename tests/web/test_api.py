@@ -1,4 +1,4 @@
-"""The API on in-memory ports, as a client sees it."""
+"""The API as a client sees it, on in-memory ports."""
 
 from __future__ import annotations
 
@@ -396,7 +396,7 @@ def test_every_answer_has_the_security_headers(client: TestClient) -> None:
 
 
 def test_a_request_for_another_host_is_refused(client: TestClient) -> None:
-    """Otherwise a page elsewhere could reach this server by a name that resolves to this machine."""
+    """Otherwise another site's page could reach this server by a name that resolves to this machine."""
     assert client.get("/pictures", headers={"host": "evil.example"}).status_code == 421
 
 

@@ -1,6 +1,6 @@
 """The OpenAPI document matches the real server: a property-based tester finds no difference.
 
-``make test-api`` sends thousands of requests; here it is some hundreds.
+This test sends some hundreds of requests; ``make test-api`` sends thousands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RENDITIONS = (
     "[renditions.thumb]\nwidth = 60\n[renditions.zoom]\nwidth = 90\nformat = 'webp'\non_demand = true\n"
 )
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "2"))
-"""How many requests each phase generates per operation, beside those for every edge of its schema."""
+"""How many requests each phase generates for each operation, in addition to those for its schema's limits."""
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
 

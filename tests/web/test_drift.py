@@ -1,4 +1,4 @@
-"""What the API does about outputs that are missing or replaced, and about missing pictures."""
+"""The API's actions on missing and replaced outputs, and on missing pictures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def lose(world: World, key: str) -> None:
 
 
 def spoil(world: World, key: str) -> None:
-    """Put rubbish of the same length in an output's place."""
+    """Overwrite an output with other bytes of the same length."""
     there = world.output.head(key)
     assert there
     world.output.put(key, b"x" * there.size_bytes, IfMatch(there.etag), "image/jpeg")
@@ -117,7 +117,7 @@ def test_a_read_only_source_refuses_uploads_and_deletions(world: World) -> None:
 
 
 def hold_some(world: World, client: TestClient, count: int) -> None:
-    """Make pictures, lose them, and store that their removal is held back."""
+    """Make pictures, delete them from the source, and store that their removal is held back."""
     bind(world.catalog, Claimant("renditions.toml", "in", "out", "g1"))
     for number in range(count):
         world.upload(f"{number}.jpg", b"one")

@@ -1,4 +1,4 @@
-"""What the page shows of work that is held back, and of a read-only source, in a real browser."""
+"""The page with held removals, and with a read-only source, in a real browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Announcements reach listeners in order, also after a lost connection."""
+"""Announcements reach the listeners in order, even after a lost connection."""
 
 from __future__ import annotations
 

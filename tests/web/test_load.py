@@ -1,6 +1,6 @@
 """Many uploads at once, with the server killed in the middle: each gets an answer and its renditions.
 
-``make test-load`` sends 1,000 from 32 clients; here it is fewer.
+This test sends a few uploads; ``make test-load`` sends 1,000 from 32 clients.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from web.browser import find_port, start_server, wait_for
 COUNT, CLIENTS = (int(os.environ.get(name, default)) for name, default in (("UPLOADS", 32), ("CLIENTS", 8)))
 ATTEMPTS = 600
 MOST_PEAK_BYTES = 300_000_000
-"""The most memory that the server may take while ``CLIENTS`` send files of about 2 MB."""
+"""The most memory that the server may use while ``CLIENTS`` clients send files of about 2 MB."""
 
 
 def make_pictures(folder: Path) -> list[bytes]:
-    """Draw pictures of noise, which no format makes small."""
+    """Draw pictures of noise, which no format can compress well."""
     contents = []
     for seed in range(4):
         grain = np.random.default_rng(seed).integers(0, 256, (900, 1200, 3), dtype=np.uint8)
@@ -120,7 +120,7 @@ def running(folder: Path, port: int) -> Iterator[None]:
 
 
 def test_an_upload_form_stays_valid_after_a_restart(tmp_path: Path) -> None:
-    """So a file whose answer was lost with the server is stored once, although it is sent again."""
+    """If the server's end loses an answer, the client sends the file again, and it is stored only once."""
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 200\n")
     content, port = make_pictures(tmp_path)[0], find_port()
     asked = {"name": "a.jpg", "type": "image/jpeg", "size_bytes": len(content)}
@@ -167,7 +167,7 @@ def test_many_simultaneous_uploads_lose_no_picture(tmp_path: Path, is_killed: bo
 
 
 def test_a_server_ends_with_a_reason_when_its_folder_is_removed(tmp_path: Path) -> None:
-    """It must not accept pictures that no follower would process."""
+    """The server must not accept pictures that no follower would process."""
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 200\n")
     port = find_port()
     with (tmp_path / "said").open("wb") as said:
@@ -176,5 +176,5 @@ def test_a_server_ends_with_a_reason_when_its_folder_is_removed(tmp_path: Path) 
         (tmp_path / "inbox").rename(tmp_path / "elsewhere")
         assert server.wait(60) == 1
     said_text = (tmp_path / "said").read_text()
-    # Either the watcher or the next sync is the first to find that out.
+    # Either the watcher or the next sync detects it first.
     assert "inbox can't be watched" in said_text or "inbox is missing" in said_text

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: there is n
 RENDITIONS = "[renditions.thumb]\nwidth = 200\n[renditions.large]\nwidth = 300\nformat = 'webp'\n"
 MANY = 10_000
 MOST_FRAME_SECONDS = 0.1
-"""The part of a frame that scripts may take during scrolling."""
+"""The share of a frame's time that scripts may use during scrolling."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Five pictures, and a text file with a picture's name."""
+    """Draw five pictures, and write a text file with a picture's name."""
     folder = tmp_path_factory.mktemp("pictures")
     files = [folder / f"picture {number}.jpg" for number in range(6)]
     for number, file in enumerate(files):
@@ -141,7 +141,7 @@ def test_a_deleted_picture_disappears_from_the_page(page: Page, tmp_path: Path) 
 def test_the_accessibility_checker_finds_nothing_serious(
     browser: Browser, address: str, scheme: Any, width: int, pictures: list[Path]
 ) -> None:
-    """In both themes, on a telephone and on a desk: the page, with a picture open, and the API's page."""
+    """It checks the page, an open picture and the API's page, in both themes and in two screen sizes."""
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.goto(address)
     page.set_input_files("#choose", pictures[0])
@@ -168,7 +168,7 @@ def test_the_accessibility_checker_finds_nothing_serious(
 def test_a_tile_has_its_picture_s_colour_before_the_picture_loads(
     page: Page, colour: tuple[int, int, int]
 ) -> None:
-    """As far as the few bits of a placeholder allow."""
+    """The colour is as exact as the few bits of a placeholder allow."""
     plain = SmallPicture(9, 9, bytes((*colour, 255)) * 81)
     for analysis in ({"thumbhash": make_thumbhash(plain)}, {"blurhash": make_blurhash(plain)}):
         found = page.evaluate(
@@ -180,7 +180,7 @@ def test_a_tile_has_its_picture_s_colour_before_the_picture_loads(
 
 
 def measure_scroll_frames(page: Page) -> list[float]:
-    """Return the seconds that scripts ran for each of 60 frames in which the page was scrolled."""
+    """Scroll the page for 60 frames; return for each how many seconds scripts ran."""
     browser = page.context.new_cdp_session(page)
     browser.send("Performance.enable")
 

@@ -1,4 +1,4 @@
-"""The page in a real browser, over the API as on AWS: moto's buckets and the tests' own gateway."""
+"""The page in a real browser, with the API of AWS: moto's buckets and the tests' own gateway."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class Time:
 
 @dataclass(frozen=True)
 class Site:
-    """The deployment: the page's URL, and the function that pictures trigger."""
+    """A deployment: the page's URL, and the function that uploads trigger."""
 
     address: str
     environ: dict[str, str]
     file: Path
 
     def notify(self, name: str) -> None:
-        """Call the function as the bucket's notification does."""
+        """Call the function like the bucket's notification."""
         bucket = {"bucket": {"name": self.environ["SOURCE_BUCKET"]}, "object": {"key": name}}
         record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": bucket}
         open_function(self.file, self.environ).handle({"Records": [record]}, Time())
@@ -107,7 +107,7 @@ def page(browser: Browser, site: Site) -> Iterator[Page]:
 def test_the_page_uploads_to_the_bucket_and_shows_the_renditions(
     page: Page, site: Site, tmp_path: Path
 ) -> None:
-    """No byte of it passes through the function, and the page finds changes by polling."""
+    """No byte of the picture passes through the function, and the page finds changes by polling."""
     through: list[str] = []
     page.on("request", lambda request: through.append(request.url) if request.method == "POST" else None)
     draw(tmp_path / "photo.jpg", 640, 480)

@@ -1,4 +1,4 @@
-"""What ``watch`` and ``serve`` do when their file changes, or another version is applied elsewhere."""
+"""``watch`` and ``serve`` follow changes of their file, and versions that another process applies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every way to upload on the page, and the failures on the way, in a real browser."""
+"""All ways to upload on the page, and failures during uploads, in a real browser."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ GIVE = """([files, kind]) => {
       : new DragEvent(kind, { ...options, dataTransfer: data }),
   );
 }"""
-"""Sends the events of dragging, dropping or pasting files."""
+"""A script that sends the events of dragging, dropping or pasting files."""
 
 UPLOAD_BYTES_PER_SECOND = 100_000
 MANY = 40
