@@ -1,4 +1,4 @@
-"""DICOM test data, made by pydicom, in which every element about the patient has a marker."""
+"""DICOM test data, made by pydicom. Every element about the patient contains a marker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from renditions.model.recipe import Rendition
 ACCEPT = Accept(formats=("dicom", "png"))
 PNG = Rendition(format="png")
 SECRET = "ZZYZX"  # noqa: S105 - not a real name
-"""The marker in every element about the patient; no output may have it."""
+"""The marker in every element about the patient. No output may contain it."""
 
 
 def dicom(
@@ -35,9 +35,11 @@ def dicom(
     encoded: Sequence[bytes] = (),
     **elements: Any,
 ) -> bytes:
-    """Return a file of these values: rows and columns, frames before and three colours after them.
+    """Return a file of these values.
 
-    ``encoded`` are its frames in another transfer syntax; ``elements`` are added, or taken away by ``None``.
+    The array's axes are rows and columns, perhaps with frames before and three colours after them.
+    ``encoded`` has the frames in another transfer syntax. ``elements`` are added; an element that is None is
+    removed.
     """
     data = _patient()
     samples = 3 if values.ndim > 2 and values.shape[-1] == 3 else 1
@@ -79,7 +81,7 @@ def items(**elements: Any) -> Items:
 
 
 def _patient() -> Dataset:
-    """Return a data set in which elements of every kind, private and nested too, are about the patient."""
+    """Return a data set with patient data in elements of every kind, also in private and nested ones."""
     data = Dataset()
     data.SOPClassUID = SecondaryCaptureImageStorage
     data.SOPInstanceUID = UID("2.25.1")
@@ -102,7 +104,7 @@ def _even(pixels: bytes) -> bytes:
 
 
 def ramp(low: int, high: int, kind: str) -> NDArray[Any]:
-    """Return a picture of 16 rows that goes through all values from low to high, a column each."""
+    """Return a picture of 16 rows. Each column has one value, from low to high."""
     return np.tile(np.arange(low, high + 1).astype(kind), (16, 1))
 
 
@@ -113,7 +115,7 @@ def shown(content: bytes, recipe: Rendition = PNG, accept: Accept = ACCEPT) -> I
 
 
 def row(content: bytes) -> list[int]:
-    """Return the greys of the first row."""
+    """Return the grey values of the first row."""
     return [int(value) for value in pixels(shown(content), "L")[0]]
 
 
@@ -125,14 +127,14 @@ def refusal(content: bytes, accept: Accept = ACCEPT, limits: Limits | None = Non
 
 
 def sample(name: str) -> bytes:
-    """Return a file of another program's, which pydicom comes with."""
+    """Return a file that another program wrote and that pydicom contains."""
     file = get_testdata_file(name, download=False)
     assert isinstance(file, str)
     return Path(file).read_bytes()
 
 
 def as_runs(content: bytes) -> bytes:
-    """Return the file with its pixels in RLE, by pydicom's encoder."""
+    """Return the file with its pixels in RLE, encoded by pydicom."""
     data = pydicom.dcmread(io.BytesIO(content))
     data.compress(RLELossless)
     target = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Pictures to test with, made here by Pillow and numpy, which no part under test uses."""
+"""Pictures for the tests, made by Pillow and numpy. The tested code uses neither."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered
 
 INPUT_FORMATS = tuple(each.name for each in SOURCE_FORMATS.values() if each.auto == each.name)
-"""The formats of pixels that Pillow writes as well."""
+"""The pixel formats that Pillow can write too."""
 
 BEST: dict[str, dict[str, Any]] = {
     "jpeg": {"quality": 97, "subsampling": 0},
@@ -38,13 +38,13 @@ STORED_AS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""The rotation of an upright picture that its orientation tag reverts."""
+"""For each orientation tag, the rotation that it reverts."""
 
 Pixels = NDArray[np.int16]
 
 
 def photo(width: int = 320, height: int = 240) -> Image.Image:
-    """Return an RGB picture of smooth waves in which every corner and edge differs."""
+    """Return an RGB picture of smooth waves. All its corners and edges are different."""
     y, x = np.mgrid[0:height, 0:width]
     bands = (
         127 + 120 * np.sin(x / 29 + y / 71),
@@ -71,7 +71,7 @@ def encoded(picture: Image.Image, file_format: str, **options: Any) -> bytes:
 
 
 def heic(picture: Image.Image, **options: Any) -> bytes:
-    """Return the picture as HEIC, as near to it as its encoder can."""
+    """Return the picture as HEIC, in the best quality of its encoder."""
     target = io.BytesIO()
     pillow_heif.from_pillow(picture).save(target, **({"quality": 95, "chroma": 444} | options))
     return target.getvalue()
@@ -94,7 +94,7 @@ def opened(content: bytes) -> Image.Image:
 
 
 def pixels(picture: Image.Image, mode: str = "RGB") -> Pixels:
-    """Return the picture's values, signed so that they can be subtracted."""
+    """Return the picture's values as signed numbers, so that they can be subtracted."""
     return np.asarray(picture.convert(mode)).astype(np.int16)
 
 
@@ -105,7 +105,7 @@ def difference(one: Image.Image, other: Image.Image, mode: str = "RGB") -> float
 
 
 def rendered(content: bytes, recipe: Rendition, accept: Accept | None = None) -> Rendered:
-    """Return the one rendition; fail with the reason if it wasn't made."""
+    """Return the only rendition; fail with the reason if it wasn't made."""
     result = render(content, accept or Accept(), {"it": recipe})
     assert result.rejected is None, result.rejected
     assert result.errors == {}
@@ -113,7 +113,7 @@ def rendered(content: bytes, recipe: Rendition, accept: Accept | None = None) ->
 
 
 def shown(content: bytes, recipe: Rendition) -> Image.Image:
-    """Return the one rendition as Pillow reads it."""
+    """Return the only rendition, read by Pillow."""
     return opened(rendered(content, recipe).content)
 
 
@@ -123,18 +123,18 @@ def png_chunk(name: bytes, data: bytes) -> bytes:
 
 
 def rgb_png(width: int, height: int, data: bytes, *, bits: int = 8, interlaced: bool = False) -> bytes:
-    """Return a PNG of any kind that Pillow doesn't write; ``data`` has its filter bytes."""
+    """Return a PNG of a kind that Pillow can't write. ``data`` includes the filter bytes."""
     header = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, interlaced)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, data) for name, data in chunks)
 
 
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-"""Left, top, and steps across and down of each pass: PNG's specification, section 8.2."""
+"""Left, top, and the steps to the right and down of each pass (PNG's specification, section 8.2)."""
 
 
 def interlaced_png(picture: Image.Image) -> bytes:
-    """Return an RGB picture as an interlaced PNG, which Pillow doesn't write."""
+    """Return an RGB picture as an interlaced PNG, which Pillow can't write."""
     values = np.asarray(picture)
     data = b"".join(
         b"\x00" + row.tobytes()

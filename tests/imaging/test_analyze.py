@@ -37,7 +37,7 @@ THUMB = {"thumb": Rendition(width=40)}
 
 
 def analyzed(content: bytes, analyze: Analyze, accept: Accept | None = None) -> Rendering:
-    """Return the rendering of a picture that is only analyzed."""
+    """Analyze a picture without making renditions; return the result."""
     return render(content, accept or Accept(), {}, analyze)
 
 
@@ -60,7 +60,7 @@ def scene(width: int = 640, height: int = 480, seed: int = 5) -> Image.Image:
 
 
 def translucent(picture: Image.Image) -> Image.Image:
-    """Return the picture, transparent in some places and opaque in others."""
+    """Return the picture with some transparent and some opaque places."""
     clouded = picture.convert("RGBA")
     clouded.putalpha(scene(*picture.size, seed=9).convert("L"))
     return clouded
@@ -77,7 +77,7 @@ def cosines(count: int) -> NDArray[np.float64]:
 
 
 def phash(picture: Image.Image) -> int:
-    """Return pHash as ImageHash computes it: by Pillow's grey and the whole transform."""
+    """Return pHash by ImageHash's method: with Pillow's grey and the whole transform."""
     grey = picture.convert("L").resize((32, 32), Image.Resampling.LANCZOS)
     low = (cosines(32) @ np.asarray(grey, float) @ cosines(32).T)[:8, :8]
     return int("".join(str(int(bit)) for bit in (low > np.median(low)).ravel()), 2)
@@ -92,7 +92,7 @@ def bits_apart(one: str | int | None, other: str | int | None) -> int:
 
 
 def laplacian_variance(picture: Image.Image) -> float:
-    """Return the measure by its definition, at most 512 pixels on a side."""
+    """Return the sharpness by its definition, of the picture with at most 512 pixels on a side."""
     picture = picture.convert("L")
     picture.thumbnail((512, 512), Image.Resampling.LANCZOS)
     grey = np.pad(np.asarray(picture, float), 1, mode="edge")
@@ -134,7 +134,7 @@ def test_a_blurhash_equals_that_of_another_implementation(picture: Image.Image) 
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_placeholders_of_any_pixels_can_be_decoded(data: st.DataObject) -> None:
-    """One pixel, one row, nothing but transparency: hashes have the length that their format asks for."""
+    """The hashes of one pixel, one row and pure transparency have the length that their format requires."""
     width, height = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
     rgba = data.draw(st.binary(min_size=4 * width * height, max_size=4 * width * height))
     picture = SmallPicture(width, height, rgba)
@@ -188,7 +188,7 @@ def test_hashes_are_near_for_copies_and_far_for_other_pictures() -> None:
 
 
 def test_the_hash_of_one_colour_has_one_bit() -> None:
-    """Frequencies that cancel out are exactly zero: only the mean is above the median."""
+    """Frequencies that cancel out must be exactly zero. Then only the mean is above the median."""
     for colour in ("teal", "#808080", "white"):
         found = found_in(encoded(Image.new("RGB", (70, 50), colour), "png"))
         assert found.perceptual_hash == "8000000000000000"
@@ -281,7 +281,7 @@ def test_an_opaque_picture_with_alpha_has_no_transparency(source_format: str, si
 
 
 def test_one_transparent_pixel_of_many_is_found() -> None:
-    """A smaller level would lose it, so each pixel is checked."""
+    """A smaller level would lose the pixel, so the analysis checks each pixel."""
     picture = scene(700, 450).convert("RGBA")
     picture.putpixel((699, 449), (0, 0, 0, 254))
     for source_format in ("png", "webp"):

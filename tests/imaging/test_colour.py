@@ -1,4 +1,4 @@
-"""Colours of any profile come out as sRGB."""
+"""Pictures with any colour profile become sRGB."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _XYZ = tuple[float, float, float]
 
 
 def matrix_profile(red: _XYZ, green: _XYZ, blue: _XYZ, gamma: float) -> bytes:
-    """Return a small RGB profile (ICC.1:2001) of these colorants in PCS XYZ and this tone curve."""
+    """Return a small RGB profile (ICC.1:2001) with these colorants in PCS XYZ and this tone curve."""
 
     def fixed(*values: float) -> bytes:
         return b"".join(struct.pack(">i", round(value * 65_536)) for value in values)
@@ -109,7 +109,7 @@ def test_a_colour_profile_in_a_grey_picture_is_ignored() -> None:
 
 
 def test_cmyk_without_a_profile_keeps_its_hues() -> None:
-    """Adobe's inverted CMYK, as Pillow writes it: light stays light, and each ink keeps its hue."""
+    """Pillow writes Adobe's inverted CMYK. Light colours must stay light, and each ink must keep its hue."""
     colours = {"white": (0, 0, 0, 0), "black": (0, 0, 0, 255), "cyan": (255, 0, 0, 0)}
     colours |= {"magenta": (0, 255, 0, 0), "yellow": (0, 0, 255, 0)}
     found = {}
@@ -151,7 +151,7 @@ def test_float_tiff_is_read_as_grey_of_0_to_255() -> None:
 
 
 def test_lab_tiff_is_read_or_rejected() -> None:
-    """8-bit L*a*b* of this layout isn't read by libvips: it is rejected with a reason."""
+    """A file of 8-bit L*a*b* in this layout is rejected with a reason, because libvips can't read it."""
     lab = ImageCms.profileToProfile(
         photo(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
@@ -162,7 +162,7 @@ def test_lab_tiff_is_read_or_rejected() -> None:
 
 
 def test_no_output_contains_metadata() -> None:
-    """No EXIF, no GPS position, no XMP, no comment, no profile in any format."""
+    """No format's output has EXIF, a GPS position, XMP, a comment or a profile."""
     exif = Image.Exif()
     exif[0x10F] = "SECRETMAKER"
     exif.get_ifd(0x8825)[1] = "N"

@@ -1,4 +1,4 @@
-"""Damaged files are refused with a reason, and those that only look damaged are not."""
+"""Damaged files are rejected with a reason, and files that only look damaged are accepted."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_truncated_file_is_rejected_wherever_it_ends(kind: str) -> None:
 
 @pytest.mark.parametrize("cut_into", ["header", "start", "middle", "end"])
 def test_a_png_with_any_wrong_byte_is_rejected(cut_into: str) -> None:
-    """Its checksums cover every byte of a chunk."""
+    """A PNG's checksums cover every byte of a chunk."""
     whole = bytearray(FILES["png"])
     at = {"header": 18, "start": 60, "middle": len(whole) // 2, "end": len(whole) - 20}[cut_into]
     whole[at] ^= 0x10
@@ -61,7 +61,7 @@ def test_a_png_with_any_wrong_byte_is_rejected(cut_into: str) -> None:
 
 @pytest.mark.parametrize("kind", FILES)
 def test_a_file_with_a_hole_is_rejected_or_whole(kind: str) -> None:
-    """Noise over a tenth of the file: rejected wherever the format makes damage visible."""
+    """Noise covers a tenth of the file. The file is rejected if its format makes the damage visible."""
     whole = FILES[kind]
     noise = np.random.default_rng(1).bytes(len(whole) // 10)
     results = [
@@ -69,14 +69,14 @@ def test_a_file_with_a_hole_is_rejected_or_whole(kind: str) -> None:
         for at in range(20, len(whole) - len(noise), len(whole) // 12)
     ]
     refused = sum(result.rejected is not None for result in results)
-    # TIFF without compression carries no redundancy at all to tell noise from a picture by.
+    # An uncompressed TIFF has no redundancy, so nothing distinguishes noise from a picture.
     assert refused >= {"tiff": 0}.get(kind, len(results) // 2)
 
 
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(sorted(FILES)), st.data())
 def test_damaged_files_never_raise(kind: str, data: st.DataObject) -> None:
-    """Flipped, inserted and removed bytes: a result every time, and nothing made of a rejected picture."""
+    """Files with flipped, inserted and removed bytes give a result, and a rejected one gives no outputs."""
     content = bytearray(FILES[kind])
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(content) - 1))
@@ -124,14 +124,14 @@ def _with_odd_scan_parameters(jpeg: bytes) -> bytes:
     ids=["stray bytes", "scan parameters", "both", "trailer", "fill bytes"],
 )
 def test_a_jpeg_with_harmless_warnings_is_read(spoil: Any) -> None:
-    """What cameras are known to write: libjpeg warns of it, and every pixel is there."""
+    """Cameras write such files. libjpeg warns about them, but every pixel is there."""
     source = FILES["jpeg"]
     assert difference(shown(spoil(source), Rendition(format="png")), opened(source)) < 0.5
 
 
 @pytest.mark.parametrize("spoil", [_with_stray_bytes, _with_odd_scan_parameters])
 def test_a_damaged_jpeg_with_harmless_warnings_is_rejected(spoil: Any) -> None:
-    """A tolerated fault doesn't hide another one."""
+    """A tolerated fault must not hide another one."""
     source = spoil(FILES["jpeg"])
     assert render(source[: len(source) // 2], Accept(), RECIPES).rejected
 
@@ -144,7 +144,7 @@ def test_an_unknown_png_chunk_or_a_broken_profile_is_accepted() -> None:
 
 
 def test_a_reason_that_quotes_a_file_is_printable() -> None:
-    """Invalid UTF-8 and control characters come from files: they neither raise nor reach the reason."""
+    """A file may contain invalid UTF-8 and control characters. They neither raise nor reach the reason."""
     exif = Image.Exif()
     exif[0x112] = 6
     turned = encoded(photo(), "avif", exif=exif)
@@ -156,7 +156,7 @@ def test_a_reason_that_quotes_a_file_is_printable() -> None:
 
 
 def _png_of(data: bytes) -> bytes:
-    """Return a PNG of 96 by 64 of this compressed data, every chunk with a valid checksum."""
+    """Return a PNG of 96 by 64 with this compressed data and valid checksums in all chunks."""
     header = struct.pack(">IIBBBBB", 96, 64, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, chunk) for name, chunk in chunks)
@@ -167,7 +167,7 @@ _ROWS = b"".join(b"\0" + row.tobytes() for row in np.asarray(photo(96, 64)))
 
 @pytest.mark.parametrize("name", [b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"])
 def test_a_png_whose_chunk_has_a_wrong_checksum_is_rejected(name: bytes) -> None:
-    """Also where nothing but the checksum is wrong."""
+    """This holds even if only the checksum is wrong."""
     whole = bytearray(encoded(photo(96, 64).quantize(16), "png", transparency=3))
     at = whole.index(name)
     whole[at + 4 + int.from_bytes(whole[at - 4 : at], "big")] ^= 1
@@ -185,7 +185,7 @@ def test_a_png_whose_chunk_has_a_wrong_checksum_is_rejected(name: bytes) -> None
     ids=["wrong checksum", "no checksum", "a row too few", "no such filter"],
 )
 def test_a_png_whose_inflated_data_is_wrong_is_rejected(data: bytes) -> None:
-    """In chunks with valid checksums."""
+    """The checksums of its chunks are valid."""
     assert render(_png_of(zlib.compress(_ROWS)), Accept(), RECIPES).rejected is None
     assert render(_png_of(data), Accept(), RECIPES).rejected
 
@@ -232,7 +232,7 @@ _TIFF_PIXELS = {
 
 @pytest.mark.parametrize("compression", _TIFF_PIXELS)
 def test_a_compressed_tiff_with_a_hole_in_a_strip_is_rejected(compression: str) -> None:
-    """Deflated data has a checksum, which libtiff ignores; others cause its warnings."""
+    """For deflated data libtiff ignores the checksum; for other compressions it warns about the damage."""
     picture = _TIFF_PIXELS[compression]
     kind = {"deflate": "tiff_adobe_deflate"}.get(compression, compression)
     for order in ("sound", "unsound"):
@@ -246,7 +246,7 @@ def test_a_compressed_tiff_with_a_hole_in_a_strip_is_rejected(compression: str) 
 
 
 def test_a_tiff_whose_palette_is_cut_off_is_rejected() -> None:
-    """Its decoder would take the indices for greys."""
+    """Its decoder would read the indices as greys."""
     whole = encoded(photo().quantize(64), "tiff", compression="tiff_lzw")
     with Image.open(io.BytesIO(whole)) as read:
         end = sum(read.tag_v2[tag][-1] for tag in (273, 279))  # type: ignore[attr-defined] # as above
@@ -261,7 +261,7 @@ def test_a_heic_without_a_size_is_rejected() -> None:
 
 
 def test_a_tiff_with_an_unordered_directory_is_read() -> None:
-    """What scanners are known to write: libtiff warns of the order, and every pixel is there."""
+    """Scanners write such files. libtiff warns about the order, but every pixel is there."""
     source = encoded(photo(), "tiff", compression="packbits")
     at = int.from_bytes(source[4:8], "little") + 2
     swapped = source[:at] + source[at + 12 : at + 24] + source[at : at + 12] + source[at + 24 :]

@@ -104,7 +104,7 @@ def test_an_enhanced_file_has_a_window_for_each_frame() -> None:
 
 
 def test_unused_bits_are_ignored() -> None:
-    """12 of 16 bits are used; bits that other programs left above them are cut off."""
+    """The pixels use 12 of 16 bits. Bits that other programs left above them must be cut off."""
     values = ramp(0, 4095, "u2")
     assert row(dicom(values | 0xF000, BitsStored=12)) == row(dicom(values, BitsStored=12))
 
@@ -185,7 +185,7 @@ def test_one_chart_gives_the_same_colours_in_every_transfer_syntax(name: str) ->
 
 
 def test_a_jpeg_of_rgb_is_not_taken_for_ycbcr() -> None:
-    """Its segment with the colour space is damaged, but the data set has it too."""
+    """The segment with the colour space is damaged, but the data set names the colour space too."""
     assert pixels(shown(sample("SC_rgb_jpeg.dcm")))[0, 0].tolist() == [244, 244, 244]
 
 

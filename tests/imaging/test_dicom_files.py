@@ -44,7 +44,7 @@ EVERYTHING = Analyze(
 def test_no_output_contains_patient_data(
     recipe: Rendition, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither in a rendition nor in the record, the log or the output."""
+    """No rendition, record, log line or printed line contains the marker."""
     caplog.set_level(logging.DEBUG)
     content = dicom(ramp(0, 255, "u1"))
     assert content.count(SECRET.encode()) > 15
@@ -137,7 +137,7 @@ def test_dicom_limits_are_checked_before_decoding() -> None:
 
 
 def test_rle_runs_beyond_the_last_pixel_are_ignored() -> None:
-    """50 MB of runs are 3 GB of pixels, but the file declares only four."""
+    """The 50 MB of runs would give 3 GB of pixels, but the file declares only four pixels."""
     header = struct.pack("<16L", 1, 64, *[0] * 14)
     content = dicom(np.zeros((2, 2), "u1"), syntax=RLELossless, encoded=[header + b"\x81\x40" * 10_000_000])
     tracemalloc.start()
@@ -149,7 +149,7 @@ def test_rle_runs_beyond_the_last_pixel_are_ignored() -> None:
 
 
 def test_only_the_wanted_frames_are_in_memory() -> None:
-    """Neither a header nor a frame takes a copy of all the pixels: a document of 500 would take 1,000."""
+    """Reading a header or a frame copies only the needed pixels, not those of the whole document."""
     content = dicom(np.zeros((200, 100, 1000), "u1"))
     render(content, ACCEPT, {"it": PNG})
     tracemalloc.start()

@@ -1,4 +1,4 @@
-"""Documents of several pages, in and out, and how many of them may be decoded."""
+"""Documents of several pages as input and output, and the limits of their pages."""
 
 from __future__ import annotations
 
@@ -160,9 +160,9 @@ PDF = Accept(formats=("pdf",))
 
 
 def pdf(*pages: str, kids: str = "", count: int | None = None, more: str = "", trailer: str = "") -> bytes:
-    """Return a PDF of these pages, each an entry or two of its dictionary, with a red corner drawn on it.
+    """Return a PDF of these pages, with a red corner on each of them.
 
-    The corner is 100 by 50 points at the lower left.
+    A page is one or two entries of its dictionary. The corner has 100 by 50 points at the lower left.
     """
     numbers = range(4, 4 + len(pages))
     kids = kids or " ".join(f"{number} 0 R" for number in numbers)
@@ -189,7 +189,7 @@ def pdf(*pages: str, kids: str = "", count: int | None = None, more: str = "", t
 
 
 def corner(width: int, height: int) -> Image.Image:
-    """Return the page of 200 by 100 points as Pillow draws it."""
+    """Return the page of 200 by 100 points, drawn by Pillow."""
     picture = Image.new("RGB", (width, height), "white")
     picture.paste("red", (0, height // 2, width // 2, height))
     return picture
@@ -256,7 +256,7 @@ def test_chosen_pages_of_a_pdf_become_a_document_of_the_sizes_that_they_need() -
 
 
 def test_form_fields_and_annotations_are_drawn() -> None:
-    """An annotation with its own appearance, and a form field, as a PDF reader shows them."""
+    """The page shows an annotation with its own appearance, and a form field, like a PDF reader."""
     appearance = "<< /Type /Annot /Subtype /Square /Rect [150 50 200 100] /IC [0 0 1] /C [0 0 1] /F 4 >>"
     made = opened(rendered(pdf(f"{LANDSCAPE} /Annots [{appearance}]"), Rendition(format="png"), PDF).content)
     assert made.getpixel((175, 25)) == (0, 0, 255)
@@ -303,7 +303,7 @@ def test_a_hostile_or_damaged_pdf_is_rejected_with_the_reason(content: bytes, re
 
 
 def test_a_page_of_a_million_points_is_drawn_small() -> None:
-    """It is harmless: it is drawn with only the needed pixels."""
+    """Such a page is harmless, because only the needed pixels are drawn."""
     made = rendered(pdf("/MediaBox [0 0 1000000 1000000]"), Rendition(width=100), PDF)
     assert (made.width, made.height) == (100, 100)
 

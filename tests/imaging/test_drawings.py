@@ -1,4 +1,4 @@
-"""SVG input: drawn in the needed size, and rejected if it has external references or never ends."""
+"""SVG input is drawn in the needed size, and rejected if it has external references or never ends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def svg(inside: str, attributes: str = 'width="8" height="6"', before: str = "")
 
 
 def cross(width: int, height: int) -> Image.Image:
-    """Return ``CROSS`` as Pillow draws it."""
+    """Return ``CROSS``, drawn by Pillow."""
     picture = Image.new("RGBA", (width, height))
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, 0, width // 2 - 1, height // 2 - 1), "red")
@@ -62,7 +62,7 @@ def refusal(content: bytes) -> str:
     ],
 )
 def test_a_drawing_is_drawn_in_the_needed_size(recipe: Rendition, size: tuple[int, int]) -> None:
-    """Sharp at any size: it is never drawn small and enlarged."""
+    """It is sharp at any size, because it is never drawn small and then enlarged."""
     made = shown(svg(CROSS), recipe)
     assert made.size == size
     if recipe.fit != "fill":
@@ -229,7 +229,7 @@ def listener() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_librsvg_itself_loads_no_external_reference(listener: tuple[str, list[str]], tmp_path: Path) -> None:
-    """References that our check might miss: librsvg, given bytes without a base URL, can't load any."""
+    """Our check might miss references, but librsvg can't load any if it gets bytes without a base URL."""
     from renditions.imaging.vips import load  # noqa: PLC0415
 
     url, asked = listener

@@ -139,7 +139,7 @@ def test_tones_follow_their_formulas(amount: float, mode: str) -> None:
 @pytest.mark.parametrize("tint", ["#3060c0", "#c08040", "white", "black", "#ff0000"])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
 def test_tint_keeps_luminance_black_and_white(tint: str, mode: str) -> None:
-    """The result has the picture's luminance, and in each tone the colour's own mixture."""
+    """The result has the picture's luminance, and each tone has the mixture of the tint's colour."""
     source = photo(50, 40).convert(mode)
     if mode.endswith("A"):
         source.putalpha(Image.linear_gradient("L").resize((50, 40)))
@@ -159,7 +159,7 @@ def test_tint_keeps_luminance_black_and_white(tint: str, mode: str) -> None:
 
 
 def gaussian(values: Any, sigma: float) -> Any:
-    """Return the rows and columns blurred, in floating point, with the edges repeated."""
+    """Blur the rows and the columns in floating point, with repeated edges."""
     reach = int(4 * sigma) + 1
     bell = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
     for axis in (0, 1):
@@ -171,7 +171,7 @@ def gaussian(values: Any, sigma: float) -> Any:
 @pytest.mark.parametrize("sigma", [0.4, 0.5, 1.7, 2.5, 7.9, 8.0, 21.3])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_blur_is_a_gaussian(sigma: float, mode: str) -> None:
-    """It keeps the brightness, unlike libvips' faster ways."""
+    """The blur keeps the brightness, unlike the faster methods of libvips."""
     source = quarters(130, 91).convert(mode)
     wanted = gaussian(pixels(source).astype(float), sigma)
     made = pixels(shown(encoded(source, "png"), Rendition(blur=sigma, format="png")))
@@ -187,7 +187,7 @@ def test_blur_grows_with_the_pixel_ratio() -> None:
 
 @pytest.mark.parametrize("options", [{"blur": 3.0}, {"pixelate": 8}, {"sharpen": 1.0}])
 def test_blur_and_sharpen_ignore_hidden_colours(options: Any) -> None:
-    """Green, beside transparent pixels that would be red."""
+    """The green next to transparent red pixels stays green."""
     source = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
     source.paste((0, 200, 0, 255), (0, 0, 18, 40))
     made = np.asarray(shown(encoded(source, "png"), Rendition(format="png", **options)))
@@ -197,7 +197,7 @@ def test_blur_and_sharpen_ignore_hidden_colours(options: Any) -> None:
 
 
 def test_sharpening_steepens_edges_without_haloes() -> None:
-    """On both sides of an edge no pixel exceeds it visibly; greys stay grey."""
+    """No pixel next to an edge is visibly brighter or darker than its side, and greys stay grey."""
     edge = np.clip((np.arange(60) - 28) * 33 + 60, 60, 190)
     source = Image.fromarray(edge.astype("uint8")[None].repeat(20, 0))
     for sigma in (0.5, 1.0, 3.0, 10.0):

@@ -1,4 +1,4 @@
-"""A file besides its pixels: metadata, profile, and the options of its format."""
+"""The parts of a file other than its pixels: metadata, profile, and the options of its format."""
 
 from __future__ import annotations
 

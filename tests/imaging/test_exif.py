@@ -1,4 +1,4 @@
-"""EXIF as cameras write it, written here by Pillow, and invalid EXIF."""
+"""EXIF like that of cameras, written by Pillow, and invalid EXIF."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def block(
     shot: dict[int, Any] | None = None,
     place: dict[int, Any] | None = None,
 ) -> bytes:
-    """Return EXIF with these tags, as Pillow writes it."""
+    """Return EXIF with these tags, written by Pillow."""
     exif = Image.Exif()
     exif.update(camera or {})
     exif._ifds[0x8769] = dict(shot or {})
@@ -154,7 +154,7 @@ WHOLE = block(CAMERA, SHOT, PLACE)
 def test_any_exif_bytes_are_read_without_errors_and_within_bounds(
     noise: bytes, data: st.DataObject | None
 ) -> None:
-    """Noise alone, and noise written somewhere into a sound block."""
+    """The EXIF block is pure noise, or a valid block with noise in some place."""
     at = data.draw(st.integers(0, len(WHOLE))) if data else 20
     for hostile in (noise, WHOLE[:at] + noise + WHOLE[at + len(noise) :], WHOLE[:at]):
         tags = read_tags(hostile)

@@ -1,4 +1,4 @@
-"""Every format in, every format out: the right size, and close to what Pillow makes of it."""
+"""Every input format becomes every output format, in the right size, and similar to Pillow's result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 
 TOLERANCE = {"jpeg": 2.5, "webp": 2.5, "avif": 2.5, "gif": 9.0, "png": 0.7, "tiff": 0.7}
-"""Mean absolute difference that each output's compression may cost, of 255."""
+"""The largest mean absolute difference, of 255, that each output format's compression may cause."""
 
 
 @pytest.mark.parametrize("source_format", INPUT_FORMATS)
@@ -40,7 +40,7 @@ def test_each_input_format_is_converted_to_each_output_format(source_format: Any
     assert (picture.format or "").lower() == output_format == made.format
     assert picture.size == (120, 90) == (made.width, made.height)
     wanted = opened(source).convert("RGB").resize((120, 90), Image.Resampling.LANCZOS)
-    # GIF's dither is noise to encoders that halve the colours.
+    # Encoders that halve the colours' resolution change GIF's dither.
     loss_of_source = {"gif": 2.0, "jpeg": 1.0, "avif": 1.0}.get(source_format, 0.0)
     assert difference(picture, wanted) < TOLERANCE[output_format] + loss_of_source
 
@@ -75,14 +75,14 @@ def test_a_higher_quality_gives_a_larger_file(output_format: Any) -> None:
 
 
 def test_jpeg_chroma_is_halved_in_both_directions() -> None:
-    """4:2:0 at any quality: the first component is sampled 2 by 2, the others 1 by 1."""
+    """The chroma is 4:2:0 at any quality: the first component is sampled 2 by 2, the others 1 by 1."""
     picture = Image.open(io.BytesIO(rendered(encoded(photo(), "png"), Rendition(quality=95)).content))
     assert [layer[1:3] for layer in picture.layer] == [(2, 2), (1, 1), (1, 1)]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
 def test_png_of_every_kind_is_read(mode: str) -> None:
-    """One bit, grey, grey with alpha, palette, alpha, 16 bits: all become the same picture in 8 bits."""
+    """All kinds (one bit, grey, grey with alpha, palette, alpha, 16 bits) give the same 8-bit picture."""
     if mode == "I;16":
         source = Image.fromarray(np.asarray(photo().convert("L")).astype("uint16") * 257)
         wanted = photo().convert("L")
@@ -94,7 +94,7 @@ def test_png_of_every_kind_is_read(mode: str) -> None:
 
 
 def test_png_with_16_bits_of_colour_is_read() -> None:
-    """A gradient of 16 bits comes out as its upper 8."""
+    """A gradient of 16 bits becomes its upper 8 bits."""
     rows = np.broadcast_to((np.arange(256) * 257).astype(">u2")[None, :, None], (4, 256, 3))
     data = b"".join(b"\x00" + row.tobytes() for row in rows)
     found = pixels(shown(rgb_png(256, 4, data, bits=16), Rendition(format="png")))
@@ -138,7 +138,7 @@ def test_interlaced_png_is_read() -> None:
 
 
 def test_a_pdf_has_one_page_with_the_picture() -> None:
-    """One point for each pixel, and PDFium draws what went in."""
+    """The page has one point for each pixel, and PDFium draws the same picture."""
     made = rendered(encoded(photo(), "png"), Rendition(format="pdf", width=160, quality=95))
     assert (made.format, made.width, made.height) == ("pdf", 160, 120)
     document = pypdfium2.PdfDocument(made.content)
@@ -150,7 +150,7 @@ def test_a_pdf_has_one_page_with_the_picture() -> None:
 
 
 def test_a_side_too_long_for_the_format_fails_only_its_rendition() -> None:
-    """The others are made all the same."""
+    """The other renditions are made."""
     source = encoded(Image.new("L", (17_000, 2)), "png")
     result = render(
         source,

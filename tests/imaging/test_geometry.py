@@ -1,4 +1,4 @@
-"""Geometry: the sizes that a rendition is promised, and that it has them."""
+"""Geometry: a rendition has its promised size."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ sides = st.integers(1, 120)
 def test_any_plan_keeps_its_box_and_never_enlarges_unasked(
     width: int, height: int, recipe: Rendition
 ) -> None:
-    """For any numbers, boxes are kept, nothing is enlarged unasked, and a cut or pad lies within."""
+    """For any numbers, boxes are kept, enlarging needs a declaration, and a crop or pad lies within."""
     source = Size(width, height)
     found = plan(source, recipe)
     if not recipe.enlarge:
@@ -103,7 +103,7 @@ def test_any_plan_keeps_its_box_and_never_enlarges_unasked(
 @settings(deadline=None, max_examples=120)
 @given(sides, sides, recipes)
 def test_a_rendition_has_the_planned_size(width: int, height: int, recipe: Rendition) -> None:
-    """The plan, the answer and the file as Pillow reads it agree."""
+    """The plan, the answer and the file that Pillow reads have the same size."""
     promised = plan(Size(width, height), recipe).output
     made = rendered(encoded(photo(width, height), "png"), recipe)
     assert (made.width, made.height) == (promised.width, promised.height)
@@ -113,7 +113,7 @@ def test_a_rendition_has_the_planned_size(width: int, height: int, recipe: Rendi
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 @pytest.mark.parametrize(("width", "height"), [(120, 80), (600, 100), (77, 399), (61, 20), (30, 90)])
 def test_an_enlarged_picture_equals_pillow_s(width: int, height: int, mode: str) -> None:
-    """A ramp, in which half a pixel beside it would show; also where one side grows and one shrinks."""
+    """The picture is a ramp, which shows a shift by half a pixel. One side may grow while one shrinks."""
     across, down = np.arange(60) * 4, np.arange(40) * 6
     ramp = Image.fromarray(((across + down[:, None]) // 2).astype("uint8")).convert(mode)
     recipe = Rendition(width=width, height=height, fit="fill", enlarge=True, format="png")

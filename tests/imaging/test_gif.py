@@ -1,4 +1,4 @@
-"""GIF alone: whether one is whole, and what its palette hides."""
+"""GIF files: the check for completeness, and transparency in the palette."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_gif_with_bytes_after_its_trailer_is_read() -> None:
 
 
 def _split_gif(gif: bytes) -> tuple[bytes, bytes]:
-    """Return all that stands before the data of the first frame, and that data without its blocks' sizes."""
+    """Return the bytes before the data of the first frame, and the data without the sizes of its blocks."""
     image = gif.index(b"\x2c", 13 + 3 * 256)
     at = image + 11 + (3 << (gif[image + 9] & 7) + 1 if gif[image + 9] & 0x80 else 0)
     start, data = at, b""
@@ -46,7 +46,7 @@ def _split_gif(gif: bytes) -> tuple[bytes, bytes]:
     ids=["half", "none", "undefined codes", "other codes", "a hole"],
 )
 def test_a_gif_whose_frame_has_too_few_pixels_is_rejected(spoil: Callable[[bytes], bytes]) -> None:
-    """All of its blocks are sound; only the codes stand for less than the frame."""
+    """All of its blocks are valid, but their codes give fewer pixels than the frame has."""
     start, data = _split_gif(encoded(photo(), "gif"))
 
     def joined(data: bytes) -> bytes:
@@ -59,7 +59,7 @@ def test_a_gif_whose_frame_has_too_few_pixels_is_rejected(spoil: Callable[[bytes
 
 @pytest.mark.parametrize("picture", [photo(40, 30), photo(500, 300).convert("1"), Image.new("RGB", (1, 1))])
 def test_every_code_of_a_valid_gif_is_counted(picture: Image.Image) -> None:
-    """Few and many colours, tables that fill up and are cleared, frames that are parts of the whole."""
+    """The GIFs have few and many colours, full and cleared tables, and frames smaller than the picture."""
     options = {"save_all": True, "append_images": [picture.rotate(90), picture.rotate(3)]}
     content = encoded(picture, "gif", **options)
     check_end(content)

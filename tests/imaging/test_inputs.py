@@ -1,4 +1,4 @@
-"""HEIC and animated PNG in, with Pillow, libheif's encoder and files made by hand for the truth."""
+"""HEIC and animated PNG as input, compared with Pillow, libheif's encoder and hand-made files."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ PNG = Rendition(format="png")
 
 
 def with_size(content: bytes, width: int, height: int) -> bytes:
-    """Return a HEIC whose container says that its picture is of this size (its ``ispe`` property)."""
+    """Return a HEIC whose container claims this size (in its ``ispe`` property)."""
     at = content.index(b"ispe") + 8
     return content[:at] + struct.pack(">II", width, height) + content[at + 8 :]
 
 
 def with_property(content: bytes, name: bytes, value: int) -> bytes:
-    """Return the HEIC with the one byte of its ``irot`` or ``imir`` property changed."""
+    """Return the HEIC with another byte in its ``irot`` or ``imir`` property."""
     at = content.index(name) + 4
     return content[:at] + bytes([value]) + content[at + 1 :]
 
@@ -77,7 +77,7 @@ def test_ten_bits_become_eight() -> None:
 
 
 def oriented(exif_orientation: int) -> bytes:
-    """Return a HEIC whose EXIF has this orientation, and whose container turns or mirrors it likewise."""
+    """Return a HEIC with this orientation in its EXIF, and with the same one in its container."""
     exif = Image.Exif()
     exif[0x112] = exif_orientation
     source = quarters()
@@ -87,7 +87,7 @@ def oriented(exif_orientation: int) -> bytes:
 
 @pytest.mark.parametrize("quarter_turns", range(4))
 def test_the_container_s_rotation_is_applied_exactly_once(quarter_turns: int) -> None:
-    """Anticlockwise, as ISO/IEC 23008-12 (6.5.10) has it, although EXIF also has an orientation."""
+    """The rotation is anticlockwise (ISO/IEC 23008-12, 6.5.10). The EXIF also has an orientation."""
     source = with_property(oriented(3), b"irot", quarter_turns)
     stored = shown(with_property(source, b"irot", 0), PNG)
     assert difference(stored, quarters().rotate(180)) < 3
@@ -110,7 +110,7 @@ def test_the_containers_mirror_is_applied_exactly_once(axis: int, method: Image.
 
 
 def test_a_heic_s_colour_profile_is_applied() -> None:
-    """The same numbers in a profile of swapped primaries are other colours, as they are for Pillow."""
+    """In a profile with swapped primaries the same numbers mean other colours; Pillow agrees."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     red, blue = srgb.index(b"rXYZ"), srgb.index(b"bXYZ")
     swapped = bytearray(srgb)
@@ -176,7 +176,7 @@ def test_without_pillow_heif_a_heic_fails_and_says_what_to_install(monkeypatch: 
 
 
 def test_an_animated_png_becomes_its_first_frame() -> None:
-    """Its animation is in chunks that a still PNG's reader doesn't know: it counts as one frame."""
+    """A reader of still PNGs ignores the chunks of the animation, so the file counts as one frame."""
     first, second = photo(), photo().rotate(180)
     source = encoded(first, "png", save_all=True, append_images=[second], duration=100)
     assert getattr(opened(source), "n_frames", 1) == 2
@@ -197,7 +197,7 @@ def test_only_the_first_frame_of_a_huge_animated_png_is_decoded() -> None:
 
 
 def test_unlisted_loaders_are_blocked(tmp_path: Path) -> None:
-    """In libvips itself, for any caller: those that read files, and those of other formats."""
+    """A block in libvips itself stops loaders of files, and loaders of other formats, for any caller."""
     file = tmp_path / "picture"
     file.write_bytes(encoded(photo(), "png"))
     for name, arguments in {"pngload": (), "csvload": (), "matrixload": (), "rawload": (1, 1, 1)}.items():
@@ -206,7 +206,7 @@ def test_unlisted_loaders_are_blocked(tmp_path: Path) -> None:
 
 
 def test_libvips_does_not_guess_formats() -> None:
-    """Its own sniffing reaches no loader that is off the list, by content or by name."""
+    """The format detection of libvips, by content or by name, uses no loader outside the list."""
     with pytest.raises(vips.Error):
         vips.Image.new_from_buffer(b"P5 2 2 255 0000", "")
     assert vips.Image.new_from_buffer(encoded(photo(), "png"), "").width == 320

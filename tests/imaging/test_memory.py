@@ -24,7 +24,7 @@ def one_colour_png(side: int) -> bytes:
 
 
 def test_a_picture_that_needs_too_much_memory_is_refused_by_its_header() -> None:
-    """900 megapixels within max_pixels: as a whole they would take 2.7 GB."""
+    """The picture's 900 megapixels are within max_pixels, but decoding them at once would take 2.7 GB."""
     result = render(rgb_png(30_000, 30_000, b""), Accept(max_pixels=1_000_000_000), WHOLE)
     assert str(result.rejected) == (
         "the picture needs at least 2,700,000,000 bytes of memory, more than the 2,000,000,000 that "
@@ -34,7 +34,7 @@ def test_a_picture_that_needs_too_much_memory_is_refused_by_its_header() -> None
 
 
 def test_a_large_picture_is_accepted_if_only_small_renditions_need_it() -> None:
-    """It is decoded in rows: 27 MB of pixels, with only a few in memory."""
+    """The picture has 27 MB of pixels. It is decoded row by row, with only a few rows in memory."""
     source = one_colour_png(3_000)
     limits = Limits(memory=20_000_000)
     assert render(source, Accept(), THUMB, limits=limits).made

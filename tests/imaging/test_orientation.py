@@ -1,4 +1,4 @@
-"""All eight EXIF orientations are applied, in every format that carries them, then dropped."""
+"""All eight EXIF orientations are applied and then removed, in every format that can have them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_picture_comes_out_upright(source_format: str, orientation: int) -> No
 
 @pytest.mark.parametrize("orientation", STORED_AS)
 def test_boxes_and_crops_apply_to_the_upright_picture(orientation: int) -> None:
-    """North-west is red, however the camera was held."""
+    """The red corner is at the north-west for every orientation of the camera."""
     source = stored(quarters(1200, 800), "jpeg", orientation)
     recipe = Rendition(width=40, height=10, fit="cover", gravity="northwest", format="png")
     picture = shown(source, recipe)

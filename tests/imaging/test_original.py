@@ -1,4 +1,4 @@
-"""A copy of the source in place of a larger rendition: only if allowed, and without its metadata."""
+"""A copy of the source replaces a larger rendition, only if it is allowed, and without its metadata."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_copying_a_damaged_file_ends(at: int, size: int, filler: bytes) -> None:
 
 
 def test_a_stale_preview_is_left_out() -> None:
-    """JFIF's own segment may hold a small picture, which can show what was cut off long ago."""
+    """JFIF's segment may contain a small picture, which can show parts that were cropped away."""
     source = encoded(photo(), "jpeg", quality=30)
     preview = b"JFIF\0\x01\x02\0\0\x01\0\x01" + bytes([2, 2]) + bytes(12)
     segment = b"\xff\xe0" + (len(preview) + 2).to_bytes(2, "big") + preview

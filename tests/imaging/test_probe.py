@@ -1,4 +1,4 @@
-"""A file's format and its acceptance, from its first bytes and its header alone."""
+"""Detects a file's format and checks the rules, from its first bytes and its header only."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_picture_too_large_or_of_another_shape_is_rejected(accept: Accept, rea
     ],
 )
 def test_an_aspect_ratio_allows_rounding_to_whole_pixels(size: tuple[int, int], *, is_accepted: bool) -> None:
-    """1366 by 768 is what 16:9 is called on many screens, though it is a little wider."""
+    """Many screens have 1366 by 768 pixels and are called 16:9, although this is a little wider."""
     accept = Accept(min_aspect_ratio=16 / 9, max_aspect_ratio=16 / 9)
     assert (render(encoded(Image.new("L", size), "png"), accept, {}).rejected is None) is is_accepted
 
@@ -157,7 +157,7 @@ def test_values_at_the_limits_are_allowed() -> None:
 
 
 def test_a_decompression_bomb_is_rejected_by_its_header() -> None:
-    """A few bytes that claim 2,500 megapixels: nothing is decoded, and its size is in the answer."""
+    """A few bytes claim 2,500 megapixels. Nothing is decoded, and the answer has the claimed size."""
     bomb = rgb_png(50_000, 50_000, bytes(1_000))
     result = render(bomb, Accept(), RECIPES)
     assert str(result.rejected) == "expected at most 100,000,000 pixels, found 2,500,000,000: 50000 by 50000"
@@ -179,7 +179,7 @@ def test_frames_count_as_pixels_only_if_they_are_kept() -> None:
 
 
 def test_rules_apply_to_the_displayed_picture() -> None:
-    """A picture stored lying on its side is as wide as it is shown."""
+    """The width of a rotated photo is the width in which it is displayed."""
     exif = Image.Exif()
     exif[0x112] = 6
     source = encoded(photo(200, 100), "jpeg", exif=exif)
@@ -196,7 +196,7 @@ def test_without_recipes_only_the_rules_are_checked() -> None:
 
 
 def test_base64_alone_needs_no_imaging_library() -> None:
-    """In a fresh interpreter, neither importing nor rendering to Base64 brings libvips or img2pdf in."""
+    """In a fresh interpreter, importing and rendering to Base64 don't load libvips or img2pdf."""
     program = """
 import base64, sys
 import renditions.imaging, renditions.imaging.probe
@@ -212,7 +212,7 @@ assert not {"pyvips", "img2pdf", "PIL"} & set(sys.modules)
 
 
 def test_libvips_uses_only_the_allowed_loaders() -> None:
-    """Blocked in libvips itself: not by name, not by its own sniffing."""
+    """A block in libvips itself stops all other loaders, for calls by name and for its format detection."""
     program = """
 import pyvips
 import renditions.imaging.vips

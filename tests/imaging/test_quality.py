@@ -1,4 +1,4 @@
-"""The quality that is found for each picture: what the score says, and that the target is held."""
+"""The search for each picture's quality: the score, and the target that the result reaches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOSSY: tuple[Any, ...] = ("jpeg", "webp", "avif")
 
 
 def textured(strength: float = 25) -> Image.Image:
-    """Return a picture with something for encoders to lose."""
+    """Return a picture with details that encoders can lose."""
     waves = np.asarray(photo()) + strength * NOISE * (np.arange(320)[None, :, None] > 160)
     return Image.fromarray(np.clip(waves, 0, 255).astype("uint8"))
 
@@ -86,7 +86,7 @@ def test_any_size_has_a_score(size: tuple[int, int], mode: str) -> None:
 def test_the_search_reaches_its_target_in_few_trials(
     slope: float, strength: float, target: float, usual: int
 ) -> None:
-    """On an encoder whose error falls by a steady part with each step of quality."""
+    """The encoder's error falls by a constant share with each step of quality."""
     size = 48
     original = VipsImage.new_from_array(np.full((size, size, 3), 128, np.uint8))
     pattern = VipsImage.new_from_array(NOISE[:size, :size].astype(np.float32))
@@ -108,7 +108,7 @@ def test_the_search_reaches_its_target_in_few_trials(
     assert score(quality) >= target or quality == 100
     assert len(tried) == len(set(tried)) <= 8
     if len(tried) < 4:
-        # No lower quality would do, or hardly anything of what may be lost is left.
+        # A lower quality would miss the target, or the result is already very close to the target.
         assert quality <= 3 or score(quality - 3) < target or 100 - score(quality) > 0.9 * (100 - target)
 
 

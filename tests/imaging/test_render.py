@@ -1,4 +1,4 @@
-"""One picture to all its renditions: fits and backgrounds in pixels, the cascade, the same bytes."""
+"""Renders one picture to all renditions: fits, backgrounds, the cascade, and identical bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CORNERS = {"northwest": "red", "northeast": "lime", "southwest": "blue", "southe
 
 @pytest.mark.parametrize(("gravity", "colour"), CORNERS.items())
 def test_cover_keeps_the_part_that_gravity_names(gravity: Any, colour: str) -> None:
-    """Cut to half its width or height, two corners are left; the one that gravity names is in its place."""
+    """A crop to half the width or height keeps two corners. The corner that gravity names is in its place."""
     for width, height in ((40, 80), (120, 20)):
         recipe = Rendition(width=width, height=height, fit="cover", gravity=gravity, format="png")
         picture = shown(encoded(quarters(), "png"), recipe)
@@ -44,7 +44,7 @@ def test_cover_keeps_the_part_that_gravity_names(gravity: Any, colour: str) -> N
     ],
 )
 def test_contain_puts_the_picture_where_gravity_says(gravity: Any, corner: tuple[int, int]) -> None:
-    """A picture that isn't enlarged is padded to the whole box in the declared colour."""
+    """If the picture isn't enlarged, the rest of the box has the declared colour."""
     recipe = Rendition(
         width=160, height=140, fit="contain", gravity=gravity, background="#102030", format="png"
     )
@@ -77,7 +77,7 @@ def test_a_picture_is_enlarged_only_if_declared() -> None:
 @pytest.mark.parametrize("gravity", ["attention", "entropy"])
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
 def test_smart_gravity_finds_the_detail(gravity: Any, mode: str) -> None:
-    """The one busy, skin-coloured patch of a dull picture is in the cut."""
+    """The crop contains the only detailed, skin-coloured patch of a plain picture."""
     picture = Image.new("RGB", (400, 100), "#808080")
     noise = np.random.default_rng(5).integers(0, 60, (60, 60, 3)) + np.array([190, 120, 90])
     picture.paste(Image.fromarray(np.clip(noise, 0, 255).astype("uint8")), (310, 20))
@@ -103,7 +103,7 @@ def test_smart_gravity_finds_the_detail(gravity: Any, mode: str) -> None:
 def test_transparency_is_flattened_onto_the_background_if_the_format_has_none(
     background: str, ground: tuple[int, int, int], mode: str
 ) -> None:
-    """JPEG has none: half transparent grey is mixed with the colour, itself on white if it is translucent."""
+    """A JPEG mixes half-transparent grey with the background. A translucent background lies on white."""
     source = Image.new("RGBA", (32, 32), (100, 100, 100, 0))
     source.paste((100, 100, 100, 128), (16, 0, 32, 32))
     made = pixels(shown(encoded(source.convert(mode), "png"), Rendition(background=background, quality=100)))
@@ -120,7 +120,7 @@ def test_transparency_is_kept_if_the_format_supports_it() -> None:
 
 
 def test_colours_under_transparency_dont_bleed() -> None:
-    """Alpha is premultiplied around the resize: no trace of the invisible green."""
+    """The resize works on premultiplied alpha, so the invisible green leaves no trace."""
     source = Image.new("RGBA", (100, 100), (0, 255, 0, 0))
     source.paste((255, 0, 0, 255), (0, 0, 50, 100))
     made = pixels(shown(encoded(source, "png"), Rendition(width=33, format="png")), "RGBA")
@@ -156,7 +156,7 @@ CASCADES = {
 @pytest.mark.parametrize("widths", CASCADES.values(), ids=CASCADES)
 @pytest.mark.parametrize("source_format", ["jpeg", "png", "webp"])
 def test_the_cascade_is_as_good_as_resizing_each(source_format: str, widths: tuple[int, ...]) -> None:
-    """Each rendition, shrunk by the decoder and by way of others, is what Lanczos makes of the whole."""
+    """A rendition made from shrunk decoding and from other renditions equals Lanczos on the whole picture."""
     source = encoded(photo(1301, 903), source_format)
     whole = opened(source).convert("RGB")
     recipes = {str(width): Rendition(width=width, format="png") for width in widths}
@@ -164,7 +164,7 @@ def test_the_cascade_is_as_good_as_resizing_each(source_format: str, widths: tup
     assert list(made) == list(recipes)
     for name, rendition in made.items():
         picture = opened(rendition.content)
-        # A JPEG of odd size may come out an eighth of a pixel off: what that is in so steep a picture.
+        # A JPEG of odd size may be shifted by an eighth of a pixel. This is the difference in this picture.
         tolerance = 1.3 if source_format == "jpeg" else 0.8
         assert difference(picture, whole.resize(picture.size, Lanczos)) < tolerance, name
 
@@ -229,7 +229,7 @@ def make_everything() -> bytes:
 
 
 def test_the_same_picture_gives_the_same_bytes() -> None:
-    """Twice here and once in another process."""
+    """The test renders twice in this process and once in another."""
     digest = hashlib.sha256(make_everything()).hexdigest()
     assert hashlib.sha256(make_everything()).hexdigest() == digest
     output = subprocess.run(

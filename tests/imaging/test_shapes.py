@@ -1,4 +1,4 @@
-"""Crop, focus, trim, corners and padding: promised sizes, and pixels against Pillow and numpy."""
+"""Crop, focus, trim, corners and padding: sizes as promised, and pixels like those of Pillow and numpy."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ INNER = Region(left=30, top=20, width=40, height=50)
 
 
 def noisy(width: int = 320, height: int = 240) -> Image.Image:
-    """Return a picture in which a shift of a pixel shows everywhere."""
+    """Return a picture in which a shift by one pixel changes every pixel."""
     grain = np.random.default_rng(1).integers(-40, 41, (height // 4 + 1, width // 4 + 1, 3))
     fine = grain.repeat(4, 0).repeat(4, 1)[:height, :width]
     return Image.fromarray(np.clip(pixels(photo(width, height)) + fine, 0, 255).astype("uint8"))
 
 
 def framed(colour: Any, mode: str = "RGB") -> Image.Image:
-    """Return a photo of 60 by 40 on a ground of 100 by 90, at 25, 13."""
+    """Return a photo of 60 by 40 at the place 25, 13 on a background of 100 by 90."""
     ground = Image.new(mode, (100, 90), colour)
     ground.paste(photo(60, 40).convert(mode), (25, 13))
     return ground
@@ -73,7 +73,7 @@ def test_a_cropped_rendition_is_the_part_that_pillow_cuts_and_resizes(file_forma
 @pytest.mark.parametrize("left", [10, 10.1, 33.3, 47.7])
 @pytest.mark.parametrize("scale", [2, 3.3, 5, 8, 13, 17.3])
 def test_a_crop_of_a_shrunk_jpeg_is_where_it_was_declared(width: int, left: float, scale: float) -> None:
-    """The decoder shrinks by whole numbers, between whose pixels the edges of a region can lie."""
+    """The decoder shrinks by whole numbers, so the edges of a region can lie between its pixels."""
     content = encoded(noisy(width, 611), "jpeg")
     region = Region(left=left, top=13.7, width=43.1, height=60)
     part = region_of(Size(width, 611), region)
@@ -82,7 +82,7 @@ def test_a_crop_of_a_shrunk_jpeg_is_where_it_was_declared(width: int, left: floa
     whole = opened(content)
     box = (part.left, part.top, part.right, part.bottom)
     right_place = difference(made, whole.crop(box).resize(made.size, LANCZOS))
-    # What a quarter of a pixel beside it would look like.
+    # The difference that a shift by a quarter of a pixel causes.
     move = scale / 4
     moved = (part.left + move, part.top + move, part.right + move, part.bottom + move)
     assert right_place < difference(made, whole.resize(made.size, LANCZOS, box=moved))
@@ -90,7 +90,7 @@ def test_a_crop_of_a_shrunk_jpeg_is_where_it_was_declared(width: int, left: floa
 
 
 def test_a_small_region_of_a_large_picture_is_not_taken_from_a_small_copy() -> None:
-    """A thumbnail and a detail of one picture, in one go: the detail is as sharp as if made alone."""
+    """One call makes a thumbnail and a detail. The detail is as sharp as if it were made alone."""
     content = encoded(noisy(1200, 900), "jpeg")
     detail = Rendition(crop=Region(left=50, top=50, width=10, height=10), width=120, format="png")
     both = render(content, Accept(), {"thumb": Rendition(width=100), "detail": detail}).made
@@ -126,7 +126,7 @@ def test_damage_outside_the_region_rejects_the_picture() -> None:
 
 
 def test_every_frame_of_an_animation_is_cropped_and_trimmed_in_the_same_way() -> None:
-    """A spot that wanders: trimmed to all the places where it has been."""
+    """A spot moves through the frames. The result contains all the places where it was."""
     frames = [Image.new("RGB", (80, 60), "navy") for _ in range(3)]
     for number, frame in enumerate(frames):
         ImageDraw.Draw(frame).rectangle(
@@ -166,7 +166,7 @@ def test_transparent_borders_are_trimmed_in_any_colour() -> None:
 @given(st.integers(0, 2**32), st.integers(0, 255), st.sampled_from(["RGB", "L"]))
 @settings(deadline=None, max_examples=60)
 def test_trim_equals_the_result_of_numpy(seed: int, tolerance: int, mode: str) -> None:
-    """Rows and columns at the edges, in which nothing differs from the corner by more than that."""
+    """Trim removes edge rows and columns in which no pixel differs too much from the corner."""
     random = np.random.default_rng(seed)
     values = np.full((17, 13, len(mode)), 90)
     for _ in range(random.integers(0, 4)):
@@ -262,7 +262,7 @@ def test_any_shape_of_any_picture_has_the_promised_size(
 
 
 def coverage(width: int, height: int, radius: float, inset: tuple[float, float]) -> Any:
-    """Return which part of each pixel is inside of the round shape: 16 by 16 samples."""
+    """Return which share of each pixel is inside the round shape, by 16 by 16 samples."""
     y, x = (np.mgrid[0 : height * 16, 0 : width * 16] + 0.5) / 16
     across = np.maximum(np.abs(x - width / 2) - inset[0], 0)
     down = np.maximum(np.abs(y - height / 2) - inset[1], 0)
@@ -307,7 +307,7 @@ def test_corners_multiply_a_picture_s_own_alpha() -> None:
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
 @pytest.mark.parametrize("background", ["white", "#102030", "#10203080", "transparent"])
 def test_padding_lays_the_picture_on_its_background(mode: str, background: str) -> None:
-    """As Pillow composites it: what is translucent in the picture lets the background through."""
+    """The result equals Pillow's: the background shines through translucent parts of the picture."""
     source = photo(40, 30).convert(mode)
     if mode.endswith("A"):
         source.putalpha(Image.linear_gradient("L").resize((40, 30)))
@@ -338,7 +338,7 @@ DRAWINGS = Accept(formats=("svg", "pdf", "tiff"), max_pixels=1_000_000)
 
 
 def test_a_part_of_a_drawing_is_drawn_in_the_needed_size() -> None:
-    """And what lies beside it counts: it is drawn too."""
+    """The pixel limit also counts the parts beside it, because they are drawn too."""
     quarter = Region(left=50, top=0, width=50, height=50)
     made = rendered(SQUARE, Rendition(crop=quarter, width=400, format="png"), DRAWINGS)
     assert (made.width, made.height) == (400, 200)

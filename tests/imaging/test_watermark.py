@@ -1,4 +1,4 @@
-"""Watermarks, compared with numpy: place, opacity, and the same bytes on any machine."""
+"""Watermarks: their place and opacity equal numpy's, and their bytes are the same on any machine."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def marked(source: Image.Image, more: dict[str, Any] | None = None, **options: A
 
 
 def changed(before: Image.Image, after: Image.Image) -> tuple[int, int, int, int] | None:
-    """Return the box, as Pillow has it, of what differs at all."""
+    """Return the box of all pixels that differ, in Pillow's form."""
     differing = np.abs(pixels(before) - pixels(after)).max(axis=2) > 0
     return Image.fromarray(differing).getbbox()
 
@@ -95,7 +95,7 @@ def test_a_watermark_over_transparency_follows_porter_and_duff(mode: str) -> Non
     colours = (top * 255 * top + below[..., :3] * below_alpha * (1 - top)) / np.maximum(alpha, 1e-9)
     got = pixels(made, "RGBA")
     assert np.abs(got[..., 3:] - alpha * 255).max() <= 1
-    # Weighed by alpha: what is hardly seen may be rounded as it likes.
+    # Alpha weights the difference: nearly invisible pixels may be rounded.
     assert (np.abs(got[..., :3] - colours) * alpha).max() <= 1
 
 
@@ -159,7 +159,7 @@ def test_a_text_has_its_declared_width_in_a_picture_of_any_size() -> None:
 @pytest.mark.parametrize("colour", ["white", "black", "#ffe080", "#203060"])
 @pytest.mark.parametrize("ground", ["white", "black", "#808080"])
 def test_a_text_can_be_read_on_light_and_dark_ground(ground: str, colour: str) -> None:
-    """A good part of its pixels stands out from the ground."""
+    """Many of its pixels have a high contrast to the background."""
     source = Image.new("RGB", (300, 60), ground)
     made = marked(source, text="© Ann", size=50.0, gravity="center", colour=colour)
     contrast = np.abs(pixels(made) - pixels(source)).max(axis=2)[20:40, 80:220]
@@ -223,7 +223,7 @@ sys.stdout.buffer.write(made.made["it"].content)
 
 
 def test_a_text_is_the_same_without_any_font_of_the_machine(tmp_path: Path) -> None:
-    """For any HOME and fontconfig variables, and without output on stderr."""
+    """This holds for any HOME and fontconfig variables, and stderr stays empty."""
     source = encoded(photo(400, 200), "png")
     config = tmp_path / "config" / "fontconfig"
     config.mkdir(parents=True)
@@ -248,7 +248,7 @@ def test_a_text_is_the_same_without_any_font_of_the_machine(tmp_path: Path) -> N
 
 
 def test_two_fonts_of_one_family_are_distinct() -> None:
-    """Regular and italic, both called Open Sans; the same file again gives the same bytes."""
+    """Regular and italic are both called Open Sans. The same file gives the same bytes again."""
     italic = Attachment("i.ttf", (ROOT / "files" / "OpenSans-Italic[wdth,wght].ttf").read_bytes())
     source = Image.new("RGB", (300, 60), "white")
     drawn = [marked(source, text="illness", size=90.0, font=font) for font in (None, italic, None, italic)]
@@ -257,7 +257,7 @@ def test_two_fonts_of_one_family_are_distinct() -> None:
 
 
 def test_missing_characters_are_found_as_by_freetype() -> None:
-    """Against FreeType by way of Pillow, which draws the same box for all missing ones."""
+    """Pillow gives the expected result: through FreeType it draws the same box for all missing ones."""
     font = ImageFont.truetype(io.BytesIO(default_font()), 24, layout_engine=ImageFont.Layout.BASIC)
     box = bytes(font.getmask("\U0001f600"))
     letters = [*range(0x21, 0x7F), *range(0xC0, 0x250), *range(0x391, 0x3CA), *range(0x400, 0x530), 0x65E5]
