@@ -187,7 +187,7 @@ class History:
             outsiders.change_source(self.names)
         elif self._in_progress:
             # A worker sees that a key is free; an outsider writes there before the worker claims it; the
-            # worker dies. Nobody can detect this case. The documentation names it, so it is left out here.
+            # worker dies. No process can detect this. The documentation says so, and this test omits it.
             return False
         elif draw < weather.vanish + weather.outsider:
             if self.random.random() < 0.6:
