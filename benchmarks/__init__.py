@@ -1,6 +1,6 @@
-"""What Renditions costs, measured beside the libraries that people would otherwise use.
+"""Measures what Renditions costs, in comparison with the libraries that people would otherwise use.
 
-``python -m benchmarks.imaging`` measures pixels, ``python -m benchmarks.auto`` the qualities that are found
-for each picture, ``python -m benchmarks.plan`` the comparison of a source with its catalog.
-``docs/performance.md`` says how, and holds the results.
+``python -m benchmarks.imaging`` measures making renditions, ``python -m benchmarks.auto`` the search for each
+picture's quality, and ``python -m benchmarks.plan`` the comparison of a source with its catalog.
+``docs/performance.md`` describes the methods and has the results.
 """

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.auto [--quick]``: quality = "auto" beside one quality for every picture.
+"""``python -m benchmarks.auto [--quick]``: compares quality = "auto" with one quality for every picture.
 
-Of each photograph renditions are made at the format's usual quality and with "auto", at the default target
-and at the one where the mean SSIMULACRA2 of all is the same. The full run takes about five minutes and writes
+It makes renditions of each photo at the format's usual quality, with "auto" at the default target, and with
+"auto" at the target that gives the same mean SSIMULACRA2. The full run takes about five minutes and writes
 its table into ``docs/performance.md``.
 """
 
@@ -31,14 +31,14 @@ from renditions.model.recipe import Rendition
 
 _FORMATS: tuple[Literal["jpeg", "webp", "avif"], ...] = ("jpeg", "webp", "avif")
 _ROUNDS = 3
-"""How often each is timed, alternating."""
+"""How often each recipe is timed. The recipes take turns."""
 _CORRECTIONS = 3
-"""How often the target is moved by what the mean score still differs."""
+"""How often the benchmark moves the target by the remaining difference of the mean scores."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What one recipe made of all photographs."""
+    """The results of one recipe for all photos."""
 
     label: str
     recipe: Rendition
@@ -47,11 +47,11 @@ class Outcome:
     scores: list[float] = field(default_factory=list)
     """SSIMULACRA2 of each rendition."""
     own_scores: list[float] = field(default_factory=list)
-    """What ``Likeness`` says of each."""
+    """The score of ``Likeness`` for each rendition."""
 
 
 def main() -> int:
-    """Run the benchmark; return 0, or 1 if nothing could be measured."""
+    """Run the benchmark; return 1 if it could measure nothing, else 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.auto", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two small sizes, nothing written")
     is_quick = parser.parse_args().quick
@@ -60,7 +60,7 @@ def main() -> int:
         fetch()
         command = scorer()
     except UnavailableError as reason:
-        print(f"nothing can be measured: {reason}", file=sys.stderr)
+        print(f"can't measure anything: {reason}", file=sys.stderr)
         return 1
     table = [["", "bytes", "mean Q", "worst Q", "own score, worst", "CPU ms", "CPU of fixed"]]
     with ExitStack() as stack:
@@ -76,7 +76,7 @@ def main() -> int:
 
 
 def _compare(recipe: Rendition, boxes: Sequence[int], scorers: Sequence[Worker]) -> Table:
-    """Return the rows of one format."""
+    """Return the table's rows of one format."""
     scale = OUTPUT_FORMATS[recipe.format].quality
     fixed = Outcome(f"{recipe.format}, {scale and scale.default}", recipe)
     _make(fixed, boxes)
@@ -121,7 +121,7 @@ def _row(outcome: Outcome, fixed: Outcome) -> list[str]:
 
 
 def _make(outcome: Outcome, boxes: Sequence[int]) -> None:
-    """Make every rendition of all photographs, and add the CPU time that it took."""
+    """Make every rendition of all photos, and add the CPU time of that."""
     recipes = {str(box): _sized(outcome.recipe, box) for box in boxes}
     cpu_seconds, outcome.output_bytes = 0.0, 0
     for photograph in PHOTOGRAPHS:
@@ -137,7 +137,7 @@ def _make(outcome: Outcome, boxes: Sequence[int]) -> None:
 
 
 def _score(outcome: Outcome, boxes: Sequence[int], scorers: Sequence[Worker]) -> None:
-    """Fill in the scores, several at a time: nothing is timed meanwhile."""
+    """Compute the scores, several at a time, because nothing is timed meanwhile."""
     questions = []
     for photograph in PHOTOGRAPHS:
         path = derive(MAIN.kind, photograph)

@@ -1,8 +1,8 @@
-"""``PYTHONPATH=tests python -m benchmarks.bytes``: the hash of every rendition of a fixed corpus.
+"""``PYTHONPATH=tests python -m benchmarks.bytes``: prints the hash of every rendition of a fixed corpus.
 
-Pictures of every format that is read are drawn the same way each time. ``renditions sync`` makes the
-renditions of every preset, of every operation and of every output format from them. Each output is a line:
-its SHA-256, the pipeline and the key. Two versions whose lines are the same make the same bytes:
+It draws pictures of every input format in the same way each time. ``renditions sync`` makes renditions of
+them with every preset, every operation and every output format. Each output gives a line: its SHA-256, the
+pipeline and the key. If two versions print the same lines, they make the same bytes:
 
     PYTHONPATH=tests python -m benchmarks.bytes > before.txt    # and after.txt with the other version
     diff before.txt after.txt
@@ -38,7 +38,7 @@ store = "./processed"
 formats = ["jpeg", "png", "webp", "avif", "gif", "tiff", "heic", "svg", "pdf"{}]
 """
 AT_REST_SECONDS = 1.5
-"""A file that changed less than a second ago isn't read yet."""
+"""Renditions doesn't read a file that changed less than a second ago."""
 
 BOX = "width = 320\nheight = 200\n"
 OPERATIONS: Mapping[str, str] = {
@@ -80,7 +80,7 @@ OPERATIONS: Mapping[str, str] = {
     "everything": BOX + 'fit = "cover"\nrotate = 90\nflip = "both"\nsepia = true\nbrightness = 1.1\n'
     'contrast = 1.2\ngamma = 0.9\nsharpen = 0.8\ncorners = 25\npadding = 8\nwatermark = { text = "Ours" }',
 }  # fmt: skip
-"""Each operation on pixels, in PNG, which keeps them as they are."""
+"""Each operation on pixels, in PNG, which is lossless."""
 
 ENCODINGS: Mapping[str, str] = {
     **{name: f'format = "{name}"' for name in ("jpeg", "png", "webp", "avif", "gif", "tiff", "pdf", "auto")},
@@ -103,10 +103,10 @@ ENCODINGS: Mapping[str, str] = {
     "pdf-pages": 'format = "pdf"\npages = "all"',
     "auto-skip": 'format = "auto"\nskip_if_larger = true',
 }
-"""Each output format and what there is to choose in it."""
+"""Each output format, with its options."""
 
 TEXTS: Mapping[str, str] = {"base64": "", "data-uri": "data_uri = true"}
-"""What holds the file as it is, which DICOM, being of patients, is kept out of."""
+"""The renditions that contain the source file itself. DICOM is left out, because it contains patient data."""
 
 
 def main() -> int:
@@ -126,7 +126,7 @@ def main() -> int:
         (root / "operations" / "logo.png").write_bytes(encoded(photo(120, 60), "png"))
         for folder in sorted(path.parent for path in root.glob(f"*/{FILE}")):
             print(f"making {folder.name}", file=sys.stderr)
-            # Some pictures break a preset's rules, which makes its exit code differ from 0.
+            # Some pictures break a preset's rules, so the exit code isn't always 0.
             subprocess.run([RENDITIONS, "sync"], cwd=folder, check=False, stdout=subprocess.DEVNULL)
             lines = list(hash_outputs(folder))
             if not lines:
@@ -145,7 +145,7 @@ def write_corpus(inbox: Path) -> None:
 
 
 def larger() -> Iterator[tuple[str, bytes]]:
-    """Yield pictures that are large enough to be shrunk while they are decoded, and for every preset."""
+    """Yield pictures that are large enough for every preset and for shrinking during decoding."""
     picture = photo(1600, 1200)
     alpha = photo(1000, 750)
     alpha.putalpha(photo(1000, 750).convert("L"))
@@ -170,7 +170,7 @@ def larger() -> Iterator[tuple[str, bytes]]:
 def write_pipeline(
     folder: Path, renditions: Mapping[str, str], common: str, more_formats: str = ', "dicom"'
 ) -> None:
-    """Write a pipeline file of these renditions, which have the common fields too."""
+    """Write a pipeline file with these renditions. Each of them gets the common fields too."""
     folder.mkdir()
     text = PLACES.format(more_formats)
     for name, fields in renditions.items():

@@ -1,4 +1,4 @@
-"""What is measured: kinds of pictures, what becomes of them, and how often."""
+"""The cases of the benchmark: kinds of pictures, their renditions, and the number of rounds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.worker import Job
 
 BOXES = (1200, 600, 300, 200)
 SCORED_BOXES = (1200, 600, 300)
-"""SSIMULACRA2 compares six scales down to 8 pixels: of a side under 225 pixels it makes no sense."""
+"""SSIMULACRA2 compares six scales down to 8 pixels, so it needs sides of at least 225 pixels."""
 _HEIGHT_OF_WIDTH = 3 / 4
 
 
@@ -25,10 +25,10 @@ class Case:
     photographs: int = 2
     rounds: int = 5
     is_slow: bool = False
-    """Whether a quick run goes without."""
+    """Whether a quick run leaves this case out."""
 
     def job(self, path: Path) -> Job:
-        """Return what is asked of each way for this file."""
+        """Return the job that each way gets for this file."""
         sizes = tuple((box, round(box * _HEIGHT_OF_WIDTH)) for box in BOXES)
         return Job(str(path), self.format, self.quality, BOXES, sizes)
 

@@ -1,4 +1,4 @@
-"""The ways that are compared, each in an environment of its own, made here and kept in the cache."""
+"""The compared ways to make renditions. Each has its own environment, which stays in the cache."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Way:
     name: str
     label: str
     command: tuple[str, ...]
-    """What starts its worker."""
+    """The command that starts its worker."""
     idle_command: tuple[str, ...] | None = None
-    """The same interpreter doing nothing; None where memory can't be told."""
+    """The command of the same interpreter without work; None if memory can't be measured."""
 
 
 class UnavailableError(Exception):
-    """An environment can't be made here; the message is the reason."""
+    """Raised if an environment can't be created here. The message is the reason."""
 
 
 def scorer() -> tuple[str, ...]:
@@ -41,12 +41,12 @@ def scorer() -> tuple[str, ...]:
 
 
 def boto3_python() -> str:
-    """Return the interpreter of an environment with boto3, on the botocore that is installed here."""
+    """Return the interpreter of an environment with boto3 and the botocore that is installed here."""
     return _python("boto3", (f"boto3=={version('botocore')}", f"botocore=={version('botocore')}"))
 
 
 def prepare() -> tuple[list[Way], dict[str, str]]:
-    """Make every environment that can be made; return the ways, and why others are left out."""
+    """Create all possible environments; return their ways, and the reasons why others are left out."""
     makers = {
         "Pillow": _pillow,
         "Pillow-SIMD and libjpeg-turbo alone": _pillow_simd,
@@ -72,7 +72,7 @@ def _pillow() -> list[Way]:
 
 
 def _pillow_simd() -> list[Way]:
-    """Compile it with AVX2 where the processor has it, which is what makes it fast."""
+    """Compile Pillow-SIMD, with AVX2 if the processor has it: AVX2 makes it fast."""
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     compiler = {"CC": "cc -mavx2"} if " avx2 " in flags else {}
     python = _python("simd", _SIMD, ("--no-binary=pillow-simd",), compiler)
@@ -118,7 +118,7 @@ def _python(
     options: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the interpreter of an environment that has the requirements."""
+    """Return the interpreter of an environment with these requirements."""
     folder = CACHE / name
     python = str(folder / "bin" / "python")
     wanted = "\n".join([sys.version, *requirements])
@@ -141,7 +141,7 @@ def _set_ready(folder: Path, wanted: str) -> None:
 
 
 def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
-    """Run a step of an installation; raise ``UnavailableError`` with its last words if it fails."""
+    """Run a step of an installation; if it fails, raise ``UnavailableError`` with its last lines."""
     environment = {**os.environ, **(variables or {})}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.imaging [--quick]``: pixels, beside the libraries that people use.
+"""``python -m benchmarks.imaging [--quick]``: compares making renditions with the libraries that people use.
 
 The whole run takes about a quarter of an hour and writes the results into ``docs/performance.md`` and
-``docs/performance.svg``. ``--quick`` takes a few minutes and only prints.
+``docs/performance.svg``. A run with ``--quick`` takes a few minutes and only prints.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _QUICK_BOXES = (600, 300)
 
 
 def main() -> int:
-    """Run the benchmark; return 0, or 1 if nothing could be measured."""
+    """Run the benchmark; return 1 if it could measure nothing, else 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.imaging", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one picture, few rounds, nothing written")
     parser.add_argument("--case", choices=[case.kind for case in CASES], help="only this one; prints only")
@@ -46,7 +46,7 @@ def main() -> int:
         fetch()
         ways, left_out = prepare()
     except UnavailableError as reason:
-        print(f"nothing can be measured: {reason}", file=sys.stderr)
+        print(f"can't measure anything: {reason}", file=sys.stderr)
         return 1
     for name, why in left_out.items():
         print(f"!! LEFT OUT: {name}: {why}", flush=True)
@@ -97,7 +97,7 @@ def _write(
     ways: Sequence[Way],
     left_out: Mapping[str, str],
 ) -> None:
-    """Write the document's results and the picture of the main ones."""
+    """Write the results into the document, and draw the picture of the main ones."""
     machine = describe_machine()
     picture = DOCUMENT.with_name("performance.svg")
     picture.write_text(draw(results[0], ways, machine))

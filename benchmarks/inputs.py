@@ -1,6 +1,6 @@
-"""The pictures: four photographs from Debian's packages, and what is derived from them.
+"""The input pictures: four photos from Debian's packages, and pictures derived from them.
 
-They are fetched when the benchmark runs and stay in the cache: no picture is part of this repository.
+The benchmark downloads the photos into its cache, because this repository contains no pictures.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _JPEG = {"quality": 92, "subsampling": "4:2:0"}
 
 
 def fetch() -> None:
-    """Bring the photographs into the cache.
+    """Download the photos into the cache.
 
     Raises:
-        UnavailableError: this system has no ``apt-get``, or the packages can't be had.
+        UnavailableError: This system has no ``apt-get``, or the packages can't be downloaded.
 
     """
     folder = CACHE / "photographs"
@@ -47,18 +47,18 @@ def fetch() -> None:
         if all(path.exists() for path in wanted.values()):
             continue
         if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-            raise UnavailableError("the photographs come from Debian packages, and apt-get isn't here")
+            raise UnavailableError("can't download the photos from Debian: this system has no apt-get")
         print(f"fetching {package}", flush=True)
         work = CACHE / "packages"
         work.mkdir(parents=True, exist_ok=True)
         try:
-            # Quiet about its sandbox user, who can't write here.
+            # Don't warn that apt's sandbox user can't write here.
             command = ["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", package]
             subprocess.run(command, cwd=work, check=True)
             archive = next(work.glob(f"{package}_*.deb"))
             subprocess.run(["dpkg-deb", "-x", str(archive), str(work)], check=True)
         except subprocess.CalledProcessError as error:
-            raise UnavailableError(f"{package} can't be had: is apt-get update due?") from error
+            raise UnavailableError(f"can't download {package}. Run apt-get update and try again") from error
         folder.mkdir(exist_ok=True)
         for name, path in wanted.items():
             shutil.copy(work / _INSIDE / f"{name}.jpg", path)
@@ -66,7 +66,7 @@ def fetch() -> None:
 
 
 def derive(kind: str, photograph: str) -> Path:
-    """Return the file of this kind made from the photograph."""
+    """Return the file of this kind, made from the photo."""
     suffix, make = _KINDS[kind]
     path = CACHE / "inputs" / f"{kind}-{photograph}.{suffix}"
     if not path.exists():
@@ -83,7 +83,7 @@ def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _mosaic(image: Image.Image, size: tuple[int, int], count: int) -> Image.Image:
-    """Return the picture repeated, every other one mirrored, so that no detail is made up."""
+    """Return a larger picture of repetitions, every other one mirrored, so that all details are real."""
     tile = _fit(image, size)
     mirrored = ImageOps.mirror(tile)
     whole = Image.new("RGB", (size[0] * count, size[1] * count))
@@ -110,7 +110,7 @@ def _save(output_format: str, **options: object) -> Callable[[Image.Image, Path]
 
 
 def _save_profiled(profile: str, orientation: int = 1) -> Callable[[Image.Image, Path], None]:
-    """Return a maker of JPEGs in another colour space, with its profile; 6 is turned by 90 degrees."""
+    """Return a function that saves a JPEG in another colour space, with its profile and orientation."""
 
     def make(image: Image.Image, path: Path) -> None:
         pixels = _fit(image, _SIZE_12)
@@ -124,7 +124,7 @@ def _save_profiled(profile: str, orientation: int = 1) -> Callable[[Image.Image,
 
 
 def _save_alpha(image: Image.Image, path: Path) -> None:
-    """Cut the picture out as an ellipse with a soft edge."""
+    """Make the picture transparent outside an ellipse with a soft edge."""
     picture = _fit(image, _SIZE_12)
     edge = Image.radial_gradient("L").resize(picture.size, Image.Resampling.BICUBIC)
     picture.putalpha(edge.point(lambda distance: max(0, min(255, (220 - distance) * 8))))

@@ -1,7 +1,7 @@
-"""Measurements: workers that live long, called one at a time in shuffled order.
+"""Measures the ways with long-lived workers, which it calls one at a time in shuffled order.
 
-Whatever disturbs the machine disturbs all ways alike, so it is ratios that count: each pairs two ways on
-the same picture in the same round.
+A disturbance of the machine affects all ways in the same manner. So the results are ratios: each compares two
+ways on the same picture in the same round.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from benchmarks.worker import Job
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one way cost for one picture in one round."""
+    """The cost of one way for one picture in one round."""
 
     photograph: str
     round: int
     cpu_seconds: float
-    """User and system time."""
+    """The user and system time."""
     wall_seconds: float
     output_bytes: int
-    """Of all renditions together."""
+    """The size of all renditions together."""
 
 
 @dataclass(slots=True)
 class CaseResult:
-    """What came of one case."""
+    """The results of one case."""
 
     case: Case
     samples: dict[str, list[Sample]] = field(default_factory=dict)
-    """By way."""
+    """The measurements, by way."""
     scores: dict[str, dict[int, list[float]]] = field(default_factory=dict)
-    """By way and box: one for each photograph."""
+    """The scores by way and box, one for each photo."""
     unsupported: dict[str, str] = field(default_factory=dict)
-    """Why a way can't do this."""
+    """The reasons why some ways can't do this case."""
 
     def median_ms(self, way: str, measure: str = "cpu_seconds") -> float:
         """Return the median in milliseconds."""
@@ -63,7 +63,7 @@ class CaseResult:
         )
 
     def score_difference(self, way: str, base: str) -> float | None:
-        """Return by how much the way is nearer to the original than ``base`` is, on the mean."""
+        """Return by how much the way's mean score is better than that of ``base``."""
         if way not in self.scores or base not in self.scores:
             return None
         ours, theirs = self.scores[way], self.scores[base]
@@ -90,12 +90,12 @@ class Worker:
 
     def send(self, message: object) -> None:
         """Send one message."""
-        assert self._process.stdin  # noqa: S101 - it was opened so
+        assert self._process.stdin  # noqa: S101 - it was opened with pipes
         self._process.stdin.write(json.dumps(message) + "\n")
 
     def receive(self) -> Any:
         """Return the next answer; raise ``RuntimeError`` if the worker ended instead."""
-        assert self._process.stdout  # noqa: S101 - it was opened so
+        assert self._process.stdout  # noqa: S101 - it was opened with pipes
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"expected an answer, found that {self._process.args!r} ended")

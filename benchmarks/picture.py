@@ -1,4 +1,4 @@
-"""The main case's table as a picture: plain SVG that follows the reader's light or dark theme."""
+"""Draws the main case's table as a plain SVG picture, which follows the reader's light or dark theme."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STYLE = """
 
 
 def draw(result: CaseResult, ways: Sequence[Way], machine: str) -> str:
-    """Return the picture: a bar of CPU time for each way, with its ratio, bytes and quality beside it."""
+    """Return the picture. Each way has a bar of CPU time, and its ratio, bytes and quality beside the bar."""
     head, *rows = case_table(result, ways)
     heading = next(text for name, text in BASES if name in result.samples)
     columns = [head.index(name) for name in ("CPU ms", heading, "bytes", "ΔQ")]

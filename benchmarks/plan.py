@@ -1,9 +1,9 @@
-"""``python -m benchmarks.plan``: what it costs to compare a source with its catalog.
+"""``python -m benchmarks.plan``: measures the comparison of a source with its catalog.
 
-For 1,000, 10,000 and 100,000 pictures (empty files: a plan reads no pixel) with their records, and the
-same again without, ``reconcile.plan`` runs to its end in a fresh process; with records also while it
-verifies four outputs of each picture. Time must grow with the pictures, and memory must not. The results go
-into ``docs/performance.md``.
+The sources have 1,000, 10,000 and 100,000 pictures. They are empty files, because a plan reads no pixels. For
+each source ``reconcile.plan`` runs in a fresh process: without records, with records, and with records while
+it verifies four outputs of each picture. Time may grow with the number of pictures, but memory must not. The
+results go into ``docs/performance.md``.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _measure(work: Path, verify: Verify) -> dict[str, object]:
 
 
 def _make_pictures(source: Path, count: int) -> None:
-    """Make empty files, so old that nobody can still be writing them."""
+    """Create empty files. They are so old that no program can still be writing them."""
     an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).timestamp()
     for number in range(count):
         path = source / f"{number // _FOLDER_PICTURES:04}" / f"{number:07}.jpg"
@@ -131,7 +131,7 @@ def _make_records(work: Path) -> None:
 
 
 def _record(found: StoredObject, made: Mapping[str, str], now: datetime) -> Record:
-    """Return the record of a picture of which everything is made; ``made`` has the outputs' ETags."""
+    """Return the record of a finished picture; ``made`` has the ETags of its outputs."""
     keys, fingerprints = _PIPELINE.output_keys(found.key, found.etag), _PIPELINE.fingerprints()
     return Record(
         name=found.key,

@@ -1,6 +1,6 @@
-"""Scores: SSIMULACRA2 of each rendition against lossless Lanczos from a full decode.
+"""Computes the scores: SSIMULACRA2 of each rendition, compared with lossless Lanczos from a full decode.
 
-A worker as the others are, in an environment that has the metric. The same file is scored once.
+This is a worker like the others, in an environment with the metric. It scores each file only once.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _SCORES = CACHE / "scores"
 
 
 def score(original: Path, size: Size, rendition: Path) -> float:
-    """Return how near the rendition is to the original at this size: 100 is the same."""
+    """Return how similar the rendition is to the original at this size; 100 means identical."""
     width, height = size
     reference = _REFERENCES / f"{original.stem}-{width}x{height}.png"
     if not reference.exists():
         part = reference.with_suffix(f".{os.getpid()}.png")
         resize_full(original.read_bytes(), (size,))[0].save(part)
-        part.rename(reference)  # whole at once: another scorer may want the same
+        part.rename(reference)  # written as a whole: another scorer may read the same file
     digest = hashlib.sha256(reference.read_bytes() + rendition.read_bytes()).hexdigest()
     known = _SCORES / digest
     if not known.exists():
@@ -39,7 +39,7 @@ def score(original: Path, size: Size, rendition: Path) -> float:
 
 
 def _open(path: Path) -> BytesIO:
-    """Return the picture without alpha, on middle grey: the metric would take hidden colours for seen."""
+    """Return the picture on middle grey, without alpha: the metric would also compare hidden colours."""
     opaque = BytesIO()
     with Image.open(path) as image:
         picture = image.convert("RGBA")

@@ -1,4 +1,4 @@
-"""Tables: for the terminal while it runs, and in Markdown for the document."""
+"""Makes tables: for the terminal during the run, and in Markdown for the document."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from benchmarks.measure import CaseResult
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 FULL = "pillow-full"
-"""The way that decodes everything: quality and bytes are compared with it."""
+"""The way that decodes whole pictures. The tables compare quality and bytes with it."""
 BASES = (("sharp-each", "of sharp"), ("sharp-cascade", "of sharp by hand"), (FULL, "of full decode"))
 _VISIBLE = 0.5
-"""From which difference of scores on a way is marked; under 0.2 it is noise."""
+"""The difference of scores from which the tables mark a way. A difference under 0.2 is noise."""
 MARK = "▼"
-_NONE = "–"  # noqa: RUF001 - an en dash is what tables have where nothing is
+_NONE = "–"  # noqa: RUF001 - tables show an en dash for a missing value
 
 Table = list[list[str]]
 
 
 def case_table(result: CaseResult, ways: Sequence[Way]) -> Table:
-    """Return one row for each way, under a row of headings."""
+    """Return a row of headings, and one row for each way."""
     table = [["", "CPU ms", "wall ms", *(heading for _, heading in BASES), "bytes", "ΔQ", "Q"]]
     for way in ways:
         name = way.name
@@ -48,7 +48,7 @@ def case_table(result: CaseResult, ways: Sequence[Way]) -> Table:
 
 
 def overview_table(results: Sequence[CaseResult], ways: Sequence[Way]) -> Table:
-    """Return one row for each case: CPU time as a part of sharp's, marked where quality is lost."""
+    """Return one row for each case: CPU time as a share of sharp's, with a mark if quality is lost."""
     base = BASES[0][0] if any(way.name == BASES[0][0] for way in ways) else FULL
     table = [
         ["CPU time as a part of " + _label(ways, base), *(way.label for way in ways if way.name != base)]
@@ -114,7 +114,7 @@ def replace_section(name: str, text: str, file: Path = DOCUMENT) -> None:
     """Put the text between the document's two markers of that name.
 
     Raises:
-        ValueError: the document doesn't have them.
+        ValueError: The document doesn't have the markers.
 
     """
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"

@@ -1,8 +1,8 @@
-"""``python -m benchmarks.requests``: how many requests a comparison makes on AWS, and what they cost.
+"""``python -m benchmarks.requests``: counts the requests of a comparison on AWS, and computes their cost.
 
-moto's server stands for AWS, with S3's own page of 1,000 keys. A bucket of pictures, with a record and
-an output each, is made first. Then a plan, a plan that verifies the outputs, and a schedule's tick that holds
-removals back run over them, and every request is counted. The costs at a million pictures go into
+moto's server stands for AWS, with S3's own pages of 1,000 keys. The benchmark first creates a bucket of
+pictures, with a record and an output for each. It then counts all requests of a plan, of a plan that verifies
+the outputs, and of a schedule's tick that holds removals back. The costs for a million pictures go into
 ``docs/lambda.md``.
 """
 
@@ -106,17 +106,17 @@ def _measure(count: int) -> dict[str, tuple[Requests, float]]:
 def _plan(parts: Parts, ask: Ask) -> None:
     found = {difference.action for difference in parts.plan(ask=ask)}
     if found != {"keep"}:
-        raise RuntimeError(f"expected that nothing is to be done, found {found}")
+        raise RuntimeError(f"expected a plan without differences, found {found}")
 
 
 def _tick(parts: Parts) -> None:
-    """Run a tick in one call, as a function with time enough would."""
+    """Run a tick in one call, like a function that has enough time."""
     sent: list[str] = []
     guard = replace(parts.preview_guard(), is_attended=False)
     tick = Tick(parts.plan, guard, S3Place("", ""), sent.extend, partial(hold, parts.catalog), now)
     ticked = tick.run(SyncRequest(), lambda: True)
     if sent or not ticked.held:
-        raise RuntimeError(f"expected that removals are held back, found {ticked}")
+        raise RuntimeError(f"expected held removals, found {ticked}")
 
 
 def _make(parts: Parts, name: str) -> Record:
@@ -152,7 +152,9 @@ def _make(parts: Parts, name: str) -> Record:
 
 
 def _read_units(records: Sequence[Record], key_name: str) -> float:
-    """Return what DynamoDB counts for listing these records: names in an index, then each item, consistently.
+    """Return DynamoDB's read units for listing these records.
+
+    A listing reads the names from an index, and then each item with a consistent read.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
     """

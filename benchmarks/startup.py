@@ -1,9 +1,10 @@
-"""``python -m benchmarks.startup``: what a cold start of the function costs, beside boto3's.
+"""``python -m benchmarks.startup``: compares the cold start of the function with that of boto3.
 
-The bundle is built for this Python, with bytecode, and unpacked. In fresh processes of one environment,
-which has boto3 as Lambda's runtime does, its handler is imported, which opens the pipeline and makes the
-clients of S3, DynamoDB and SNS; or boto3 is imported and makes the same clients. They take turns in
-shuffled order, and each ratio pairs two starts of one round. The results go into ``docs/performance.md``.
+The benchmark builds the bundle for this Python, with bytecode, and unpacks it. It uses fresh processes of one
+environment, which has boto3 like Lambda's runtime. One kind of process imports the bundle's handler, which
+opens the pipeline and creates the clients of S3, DynamoDB and SNS. The other kind imports boto3 and creates
+the same clients. They take turns in shuffled order, and each ratio compares two starts of one round. The
+results go into ``docs/performance.md``.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _ROUNDS = 25
 _PRESETS = ("base64", "thumbnail", "gallery")
 _BASE = "boto3 with the same clients"
 _MOST = 1.5
-"""What the start may cost of boto3's."""
+"""The largest allowed cost of the function's start, as a share of boto3's."""
 _TIMED = """
 import time
 started = time.process_time()
@@ -52,7 +53,7 @@ _ENVIRONMENT = {
     "OUTPUT_BUCKET": "photos-out",
     "TABLE_NAME": "ImageMetadata",
     "SNS_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:image-status",
-    # A function's folder can't be written to.
+    # A function can't write to its folder.
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 
@@ -63,7 +64,7 @@ class Start:
 
     code: str
     path: str = ""
-    """What is imported from, before the environment's own libraries."""
+    """The folder that comes before the environment's own libraries in the import path."""
 
 
 def main() -> int:
@@ -110,7 +111,7 @@ def _unpack(preset: str, folder: Path) -> Start:
 
 
 def _measure(python: str, ways: Mapping[str, Start], rounds: int) -> dict[str, list[float]]:
-    """Return each way's CPU seconds in each round; the first round, which fills caches, isn't counted."""
+    """Return each way's CPU seconds in each round, except the first one, which fills caches."""
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for number in range(rounds + 1):
         for way in random.sample(list(ways), len(ways)):

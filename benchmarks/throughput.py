@@ -1,9 +1,9 @@
-"""``PYTHONPATH=tests python -m benchmarks.throughput``: the function beside the engine alone.
+"""``PYTHONPATH=tests python -m benchmarks.throughput``: compares the function with the engine alone.
 
-In one process and in turns, the same pictures are rendered by as many threads as there are cores, their
-bytes in memory; and they are put into a bucket, and the handler is called with messages of ten of them.
-Its stores and its catalog are moto's server on this machine, once as it is and once with each request
-20 ms on its way, which takes no CPU time. The results go into ``docs/performance.md``.
+Two ways to render the same pictures take turns in one process. The first renders them from memory, with one
+thread for each core. The second puts them into a bucket, and calls the handler with ten messages at a time.
+Its stores and its catalog are moto's server on this machine, once without and once with a latency of 20 ms
+for each request, which takes no CPU time. The results go into ``docs/performance.md``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Cost = tuple[float, float]
 
 
 class Call:
-    """What the handler looks at of its context: there is always time."""
+    """A context with enough time."""
 
     function_name = "pictures"
     aws_request_id = "0"
@@ -121,7 +121,7 @@ def _open(pipeline: Pipeline) -> Function:
 
 
 def _fill(pictures: Mapping[str, bytes]) -> None:
-    """Empty the server, which gets slower the more it holds, and put the pictures there."""
+    """Put the pictures onto the server. Empty it first, because it slows down with its content."""
     clients = Clients()
     request = Request(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset", method="POST")  # noqa: S310 - our own
     urlopen(request).close()  # noqa: S310 - as above
@@ -135,7 +135,7 @@ def _fill(pictures: Mapping[str, bytes]) -> None:
 
 
 def _render_all(pictures: Sequence[bytes], recipes: Mapping[str, Rendition]) -> None:
-    """Have the engine alone do what there is to do, as fast as it can on this machine."""
+    """Let the engine alone render all pictures, as fast as it can on this machine."""
 
     def render_one(content: bytes) -> None:
         rendering = render(content, Accept(), recipes)
@@ -147,7 +147,7 @@ def _render_all(pictures: Sequence[bytes], recipes: Mapping[str, Rendition]) -> 
 
 
 def _call(function: Function, keys: Sequence[str]) -> None:
-    """Call the handler as a queue would, with ten messages at a time."""
+    """Call the handler like a queue, with ten messages at a time."""
     for batch in (keys[first : first + _MESSAGES] for first in range(0, len(keys), _MESSAGES)):
         records = [
             {"eventSource": "aws:sqs", "messageId": key, "body": json.dumps({"Records": [_put(key)]})}

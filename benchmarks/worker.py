@@ -1,6 +1,6 @@
-"""The worker's side of a measurement: jobs come in as JSON lines, and what each cost goes out.
+"""The worker's side of a measurement: it reads jobs as lines of JSON, and writes the cost of each.
 
-Only the standard library, because it runs in every peer's environment.
+It uses only the standard library, because it runs in the environment of every way.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Size = tuple[int, int]
 
 
 class UnsupportedError(Exception):
-    """This way can't do this job; the message is the reason."""
+    """Raised if a way can't do a job. The message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One picture to make all renditions of."""
+    """One picture, and the renditions to make of it."""
 
     input: str
     """The file's path."""
@@ -31,13 +31,13 @@ class Job:
     """``jpeg`` or ``webp``."""
     quality: int
     boxes: tuple[int, ...]
-    """Each rendition fits into a square of so many pixels; the largest comes first."""
+    """The sides of the squares that the renditions fit into, in pixels, the largest first."""
     sizes: tuple[Size, ...]
-    """What that makes, in pixels, for those who must be told."""
+    """The resulting sizes in pixels, for ways that can't compute them."""
 
 
 def cascade(sizes: Sequence[Size]) -> list[int | None]:
-    """Return for each size the index of the smallest one that is twice as large; None: the picture itself."""
+    """Return for each size the index of the smallest one that is twice as large; None means the picture."""
     return [
         max(
             (at for at in range(index) if sizes[at][0] >= 2 * size[0] and sizes[at][1] >= 2 * size[1]),
@@ -48,9 +48,9 @@ def cascade(sizes: Sequence[Size]) -> list[int | None]:
 
 
 def serve(make: Callable[[bytes, Job], list[bytes]], versions: str) -> None:
-    """Say the versions, then answer each request until there are no more.
+    """Write the versions, and then answer each request until there are no more.
 
-    A request is a job and perhaps a folder, ``outputs``, that the renditions are to be written to.
+    A request is a job, and perhaps a folder ``outputs`` for the renditions.
     """
     _answer({"versions": versions})
     for line in sys.stdin:
@@ -80,9 +80,9 @@ def serve(make: Callable[[bytes, Job], list[bytes]], versions: str) -> None:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process has had resident (``VmHWM``, proc(5)); 0 off Linux.
+    """Return the most resident memory that this process has had (``VmHWM``, proc(5)); 0 if not on Linux.
 
-    Not ``ru_maxrss``: a process inherits its parent's.
+    ``ru_maxrss`` wouldn't do, because a process inherits it from its parent.
     """
     status = Path("/proc/self/status")
     if not status.exists():

@@ -1,1 +1,1 @@
-"""The ways to make a picture's renditions: each module is one, run as a worker process of its own."""
+"""The ways to make a picture's renditions. Each module is one way, and runs as a worker process."""

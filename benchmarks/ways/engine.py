@@ -1,4 +1,4 @@
-"""Renditions itself, by the function that all of its parts call."""
+"""Renditions itself, through the function that all of its parts call."""
 
 from __future__ import annotations
 

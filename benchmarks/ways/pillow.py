@@ -1,4 +1,4 @@
-"""Pillow, or Pillow-SIMD where that is installed: as it is commonly used, and at its best."""
+"""Pillow, or Pillow-SIMD if it is installed, in its common use and in its best use."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ warnings.filterwarnings("ignore", "image file could not be identified")
 
 
 def make_full(content: bytes, job: Job) -> list[bytes]:
-    """Decode everything, and make each rendition from that."""
+    """Decode the whole picture, and make each rendition from it."""
     return [encode(picture, job) for picture in resize_full(content, job.sizes)]
 
 
 def make_best(content: bytes, job: Job) -> list[bytes]:
-    """Let the decoder shrink, and make each rendition from one that is twice as large."""
+    """Let the decoder shrink the picture, and make each rendition from one that is twice as large."""
     image = _open(content)
     width, height = (math.ceil(side * _HEADROOM) for side in job.sizes[0])
     is_sideways = image.getexif().get(_ORIENTATION, 1) >= 5
@@ -43,7 +43,7 @@ def make_best(content: bytes, job: Job) -> list[bytes]:
 
 
 def resize_full(content: bytes, sizes: tuple[Size, ...]) -> list[Image.Image]:
-    """Return each rendition's pixels by Lanczos from everything: what all others are compared with."""
+    """Return each rendition's pixels by Lanczos from the whole picture, as a reference for all ways."""
     whole = _upright_srgb(_open(content))
     return [whole.resize(size, Image.Resampling.LANCZOS) for size in sizes]
 

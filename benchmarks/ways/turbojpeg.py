@@ -1,6 +1,6 @@
-"""The floor: libjpeg-turbo called directly, and the fastest Lanczos there is between, Pillow-SIMD's.
+"""The lower limit of the cost: libjpeg-turbo called directly, with the fastest Lanczos, that of Pillow-SIMD.
 
-No colour management, no orientation, no limits: it shows what the least is that this picture costs.
+It has no colour management, no orientation and no limits, so it shows the least that a picture costs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""libvips' own command line, once for each rendition, as a shell script would; starting it counts."""
+"""The command line of libvips, called once for each rendition, as in a script. Its start counts too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.worker import Job, UnsupportedError, serve
 
 def make(content: bytes, job: Job) -> list[bytes]:
     """Return the file of each rendition."""
-    # Told to convert what has no profile, it changes its colours.
+    # If it must convert a picture without a profile, it changes the colours.
     convert = ["--eprofile", "srgb"] if b"ICC_PROFILE" in content[:65_536] else []
     with tempfile.TemporaryDirectory() as folder:
         made = []

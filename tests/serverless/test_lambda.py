@@ -235,7 +235,7 @@ def test_a_batch_job_gets_each_tasks_result(world: World, version: str) -> None:
         ("first.jpg", "Succeeded", "done"),
         ("bad.jpg", "PermanentFailure", "rejected: it is bad"),
         ("broken.jpg", "TemporaryFailure", "failed: throttled"),
-        ("notes.txt", "Succeeded", "unchanged: there is no such picture"),
+        ("notes.txt", "Succeeded", "unchanged: it matches no pattern in [source] match"),
         (
             "no key",
             "PermanentFailure",
