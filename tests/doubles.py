@@ -41,6 +41,8 @@ class MemoryStore:
         """The ``Cache-Control`` header of each object."""
         self.folders: set[str] = set()
         """The folders that exist, also empty ones."""
+        self.markers: set[str] = set()
+        """The catalogs whose source it is."""
         self._lock = threading.Lock()
 
     def list(
@@ -123,6 +125,13 @@ class MemoryStore:
 
     def registered(self) -> Mapping[str, str]:
         return dict(self._registered)
+
+    def mark(self, catalog_id: str) -> bool:
+        self.markers.add(catalog_id)
+        return True
+
+    def is_marked(self, catalog_id: str) -> bool:
+        return catalog_id in self.markers
 
 
 class MemoryCatalog:

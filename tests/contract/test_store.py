@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from contract.cloud import scaled
 from contract.races import race_processes, race_threads
 from contract.stores import SHARED_STORES, STORES, count_up, keys, put, put_each, put_number
 from renditions.core.ports import IfAbsent, IfMatch, Store
-from renditions.errors import Conflict, KeyRefused
+from renditions.core.read_only import ReadOnlyStore
+from renditions.errors import Conflict, KeyRefused, StoreRefused
 
 ODD_KEYS = {
     "space": "a b/ c /d ",
@@ -298,6 +300,38 @@ def test_registered_catalogs_are_found_and_not_listed(store: Store) -> None:
     store.register("c1", "one")
     assert store.registered() == {"c1": "one", "c2": "two"}
     assert keys(store) == ["a/.renditions/b"]
+
+
+def test_a_marker_is_found_and_not_listed_where_a_store_keeps_one(store: Store) -> None:
+    put(store, "a")
+    keeps_markers = not store.is_marked("c1")
+    for _ in range(2):
+        assert store.mark("c1") is keeps_markers
+    assert store.is_marked("c1")
+    assert store.is_marked("c2") is not keeps_markers
+    assert keys(store) == ["a"]
+    assert store.registered() == {}
+
+
+def test_a_read_only_store_reads_and_refuses_every_change(store: Store) -> None:
+    stored = put(store, "folder/a", b"one")
+    reading: Store = ReadOnlyStore(store)
+    assert keys(reading) == ["folder/a"]
+    assert reading.head("folder/a") == stored
+    assert reading.get("folder/a") == (stored, b"one")
+    changes: list[Callable[[], object]] = [
+        lambda: reading.put("b", b"", IfAbsent(), "image/jpeg"),
+        lambda: reading.delete("folder/a", IfMatch(stored.etag)),
+        lambda: reading.rewrite_headers("folder/a", IfMatch(stored.etag)),
+        lambda: reading.purge("folder/a"),
+        lambda: reading.register("c1", ""),
+        lambda: reading.mark("c1"),
+    ]
+    for change in changes:
+        with pytest.raises(StoreRefused, match="read_only = true"):
+            change()
+    assert keys(store) == ["folder/a"]
+    assert store.registered() == {}
 
 
 def test_purge_keeps_the_current_object(store: Store) -> None:

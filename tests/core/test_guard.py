@@ -12,6 +12,7 @@ from renditions.core import reconcile
 from renditions.core.ask import Ask
 from renditions.core.guard import Guard, RemovalWindow
 from renditions.core.leases import permit_removal
+from renditions.core.marker import Marker
 from renditions.core.reconcile import Summary, preview, sync
 from renditions.model.pipeline import MaxRemovals
 from world import World
@@ -160,6 +161,56 @@ def test_without_the_marker_removals_are_held_unless_half_of_the_pictures_exist(
     held = why_held(sync(world.run(guard=guard)))
     assert bool(held) == is_held
     assert all("marker" in why for _, _, why in held)
+
+
+@pytest.mark.parametrize(
+    ("known", "there", "new", "is_renewed"),
+    [(0, 0, 0, False), (0, 0, 1, True), (4, 2, 0, True), (4, 1, 9, False), (4, 0, 0, False)],
+)
+def test_a_whole_run_renews_the_marker_if_half_of_the_known_pictures_are_there(
+    known: int, there: int, new: int, is_renewed: bool
+) -> None:
+    world = make_world(known)
+    remove(world, list_names(world)[there:])
+    for number in range(new):
+        world.upload(f"new-{number}.jpg", b"%d" % number)
+    renewed: list[bool] = []
+    sync(world.run(guard=replace(world.guard, renew_marker=lambda: renewed.append(True))))
+    assert bool(renewed) == is_renewed
+
+
+def test_a_plan_and_a_run_over_some_pictures_leave_the_marker_alone() -> None:
+    world = make_world(4)
+    renewed: list[bool] = []
+    guard = replace(world.guard, renew_marker=lambda: renewed.append(True))
+    list(preview(world.differences, guard))
+    sync(world.run(guard=replace(guard, catalog_size=lambda: world.known)))
+    assert renewed == []
+
+
+def test_the_catalog_expects_a_marker_once_it_wrote_one() -> None:
+    world = World()
+    marker = Marker(world.source, world.catalog, is_read_only=False)
+    assert not marker.is_missing()
+    marker.renew()
+    assert not world.source.markers, "without a binding there is no id yet"
+    catalog_id = world.bind().catalog_id
+    assert not marker.is_missing(), "version 0.1 wrote none"
+    marker.renew()
+    assert world.source.markers == {catalog_id}
+    world.source.markers.clear()
+    assert marker.is_missing()
+
+
+def test_a_read_only_source_keeps_the_marker_that_it_has_and_gets_no_other() -> None:
+    world = World()
+    world.bind()
+    Marker(world.source, world.catalog, is_read_only=False).renew()
+    marker = Marker(world.source, world.catalog, is_read_only=True)
+    assert not marker.is_missing()
+    world.source.markers.clear()
+    marker.renew()
+    assert marker.is_missing()
 
 
 def test_plan_says_what_sync_would_hold() -> None:

@@ -134,6 +134,12 @@ class CloudStore:
         registered: Mapping[str, str] = self._call(self.kept.registered)
         return registered
 
+    def mark(self, catalog_id: str) -> bool:
+        return False
+
+    def is_marked(self, catalog_id: str) -> bool:
+        return True
+
     def _call(self, effect: Callable[[], Any]) -> Any:
         return self.scheduler.call(effect, StoreFailed, StoreRefused)
 

@@ -245,6 +245,14 @@ class S3Store:
         texts = {key.removeprefix(start).removesuffix(".json"): self._read_own(key) for key in keys}
         return {catalog_id: text for catalog_id, text in texts.items() if text is not None}
 
+    def mark(self, catalog_id: str) -> bool:  # noqa: ARG002
+        """Return False: no other bucket can have this one's name."""
+        return False
+
+    def is_marked(self, catalog_id: str) -> bool:  # noqa: ARG002
+        """Return True: a bucket that is there is the right one."""
+        return True
+
     def _read_own(self, key: str) -> str | None:
         with self._reported():
             try:

@@ -177,7 +177,8 @@ def _agree_on_file(known: Binding, claimant: Claimant) -> Binding:
                 "catalog of its own ([catalog] store), or run renditions sync --rebind to hand this one over"
             )
     file = claimant.pipeline_file or known.pipeline_file
-    return replace(known, pipeline_file=file, source=claimant.source)
+    is_marked = known.is_source_marked and known.source == claimant.source
+    return replace(known, pipeline_file=file, source=claimant.source, is_source_marked=is_marked)
 
 
 def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
@@ -250,12 +251,18 @@ def _is_sent(notifier: Notifier, held: Held) -> bool:
 
 def _store_held(catalog: Catalog, change: Callable[[tuple[Held, ...]], tuple[Held, ...]]) -> tuple[Held, ...]:
     """Change the held work in the binding, and return it."""
+    stored = amend(catalog, lambda known: replace(known, held=change(known.held)))
+    return stored.held if stored else ()
+
+
+def amend(catalog: Catalog, change: Callable[[Binding], Binding]) -> Binding | None:
+    """Change the catalog's binding, and return it as it is then; None if there is none."""
     while known := catalog.read_binding():
-        changed = replace(known, held=change(known.held))
+        changed = change(known)
         if changed == known:
-            return known.held
+            return known
         try:
-            return catalog.write_binding(changed).held
+            return catalog.write_binding(changed)
         except Conflict:
             continue  # another process wrote the binding meanwhile: change the newer one
-    return ()
+    return None

@@ -115,6 +115,8 @@ class Guard:
     has_folder: Callable[[str], bool] = lambda _: False
     is_marker_missing: Callable[[], bool] = lambda: False
     """Returns whether the source lacks the marker that the catalog expects."""
+    renew_marker: Callable[[], None] = lambda: None
+    """Writes the marker, where it isn't there."""
     is_attended: bool = True
     """Whether a person started the run. If so, it makes missing outputs again, however many there are."""
     is_output_bound: bool = True
@@ -128,6 +130,15 @@ class Guard:
         for name in COUNTED:
             setattr(census, name, counts.get(name, 0))
         return census
+
+    def trust(self, census: Census) -> None:
+        """Have the source's marker written if a whole run found pictures, at least half of the known ones.
+
+        A clone or a restored backup may lack the marker, and version 0.1 wrote none.
+        """
+        is_whole = self.catalog_size is None
+        if is_whole and census.found and 2 * census.known_found >= census.known:
+            self.renew_marker()
 
     def judge_removals(self, census: Census) -> str | None:
         """Return why the missing pictures are not removed; None if they may be."""

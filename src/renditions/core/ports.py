@@ -143,6 +143,18 @@ class Store(Protocol):
         """Return the texts of :meth:`register`, by catalog id."""
         ...
 
+    def mark(self, catalog_id: str) -> bool:
+        """Leave a marker in a source that says whose it is, and return True; ``list`` doesn't yield it.
+
+        An empty folder can take a folder's place, when its disk is unmounted: then the marker is missing.
+        That can't happen to a bucket, so it keeps none and returns False.
+        """
+        ...
+
+    def is_marked(self, catalog_id: str) -> bool:
+        """Return whether the store has the catalog's marker; always true where none is needed."""
+        ...
+
 
 Place = tuple[datetime, str]
 """A record's place in the order of ``query``: its timestamp and its name."""

@@ -289,6 +289,7 @@ class _Pass:
         census.end()
         if run.stop.is_set():
             return
+        run.guard.trust(census)
         self._finish_share("removals", census.missing, run.guard.judge_removals(census), "hold")
         if run.guard.is_attended:
             lost = run.guard.describe_loss(census)

@@ -23,7 +23,12 @@ from pathlib import Path
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject, Unreadable
 from renditions.errors import Conflict, KeyRefused, StoreFailed
 from renditions.local.probe import probe_folding
-from renditions.local.registrations import read_registrations, write_registration
+from renditions.local.registrations import (
+    has_marker,
+    read_registrations,
+    write_marker,
+    write_registration,
+)
 from renditions.local.tree import (
     ABSENT,
     OPEN_FILE,
@@ -223,6 +228,23 @@ class FolderStore:
         with self._reported(), suppress(_NotMade), closed(self._open_root()) as root:
             return read_registrations(root)
         return {}
+
+    def mark(self, catalog_id: str) -> bool:
+        """See :meth:`Store.mark <renditions.core.ports.Store.mark>`."""
+        with (
+            self._reported(),
+            closed(self._open_root()) as root,
+            closed(self._open_work(root)) as work,
+            locked(work),
+        ):
+            write_marker(work, catalog_id)
+        return True
+
+    def is_marked(self, catalog_id: str) -> bool:
+        """See :meth:`Store.is_marked <renditions.core.ports.Store.is_marked>`."""
+        with self._reported(), suppress(_NotMade), closed(self._open_root()) as root:
+            return has_marker(root, catalog_id)
+        return False
 
     def _describe(self, key: str, status: os.stat_result) -> StoredObject:
         # By ctime, which no program can set back; by the absolute distance, because clocks can be set back.

@@ -1,22 +1,52 @@
-"""The files in a folder that say which catalogs use it: ``.renditions/catalogs/CATALOG_ID.json``."""
+"""The files in a folder that say which catalogs use it.
+
+An output store has ``.renditions/catalogs/CATALOG_ID.json``. A source has
+``.renditions/markers/CATALOG_ID.txt``.
+"""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
 
-from renditions.local.tree import OPEN_FOLDER, WORK_FOLDER, absence, closed, open_folder
+from renditions.local.tree import OPEN_FOLDER, WORK_FOLDER, absence, closed, open_folder, read_status
 
 _CATALOGS = b"catalogs"
+_MARKERS = b"markers"
 _SUFFIX = ".json"
+
+_MARKER = """\
+This folder is the source of a catalog of Renditions. While the file is missing, Renditions takes the folder
+for an unmounted disk and holds removals back.
+"""
 
 
 def write_registration(work: int, catalog_id: str, text: str) -> None:
     """Write a catalog's file below the open working folder; the caller holds the store's lock."""
+    _write(work, _CATALOGS, f"{catalog_id}{_SUFFIX}", text)
+
+
+def write_marker(work: int, catalog_id: str) -> None:
+    """Write a source's marker below the open working folder; the caller holds the store's lock."""
+    _write(work, _MARKERS, _name_marker(catalog_id), _MARKER)
+
+
+def has_marker(root: int, catalog_id: str) -> bool:
+    """Return whether the open folder has the catalog's marker."""
+    with absence():
+        read_status(root, (WORK_FOLDER, _MARKERS, _name_marker(catalog_id).encode()))
+        return True
+    return False
+
+
+def _name_marker(catalog_id: str) -> str:
+    return f"{catalog_id}.txt"
+
+
+def _write(work: int, kind: bytes, name: str, text: str) -> None:
     with suppress(FileExistsError):
-        os.mkdir(_CATALOGS, dir_fd=work)
-    with closed(os.open(_CATALOGS, OPEN_FOLDER, dir_fd=work)) as folder:
-        name = f"{catalog_id}{_SUFFIX}"
+        os.mkdir(kind, dir_fd=work)
+    with closed(os.open(kind, OPEN_FOLDER, dir_fd=work)) as folder:
         with suppress(FileNotFoundError):
             if _read(folder, name) == text:
                 return

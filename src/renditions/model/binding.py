@@ -108,6 +108,8 @@ class Binding:
 
     Empty: the present defaults count. None: an older version made the catalog, and no newer one used it yet.
     """
+    is_source_marked: bool = False
+    """Whether the source got its marker: while that is missing, the source may be another folder."""
     schema: int = 1
     """The version of this form; a catalog with a higher one is refused."""
     revision: int = 0

@@ -76,7 +76,8 @@ class Source:
         "A pattern with another slash is compared with the key from its start.",
     ] = None
     read_only: Annotated[
-        bool, "Whether Renditions never writes or deletes an object of the source: no uploads, no deletions."
+        bool,
+        "Whether Renditions never writes or deletes anything in the source: no uploads, deletions or marker.",
     ] = False
     on_delete: Annotated[
         OnDelete,

@@ -24,11 +24,13 @@ from renditions.core.content import Reader
 from renditions.core.difference import Difference
 from renditions.core.guard import Guard
 from renditions.core.left_out import LeftOut
+from renditions.core.marker import Marker
 from renditions.core.neighbours import Neighbours, Registration
 from renditions.core.notify import Notifier
 from renditions.core.pages import Pages
 from renditions.core.ports import Catalog, Renderer, Store, Unreadable
 from renditions.core.process import Processor
+from renditions.core.read_only import ReadOnlyStore
 from renditions.core.reconcile import EVERYTHING, Selection
 from renditions.errors import Failed, UsageError
 from renditions.model.backends import LISTING, OWNER, QUEUE
@@ -195,16 +197,24 @@ class Parts:
 
     def make_guard(self, standing: Standing, *, is_attended: bool) -> Guard:
         """Return the guard that may hold back removals and restorations."""
-        return Guard(
-            self.pipeline.source.max_removals,
-            has_folder=self.source.has_folder,
+        return replace(
+            self.preview_guard(),
+            renew_marker=self._marker.renew,
             is_attended=is_attended,
             is_output_bound=standing.is_output_bound,
         )
 
     def preview_guard(self) -> Guard:
-        """Return a guard for previews: it judges removals without a binding to the catalog."""
-        return Guard(self.pipeline.source.max_removals, has_folder=self.source.has_folder)
+        """Return a guard for previews: it judges removals without a binding, and writes nothing."""
+        return Guard(
+            self.pipeline.source.max_removals,
+            has_folder=self.source.has_folder,
+            is_marker_missing=self._marker.is_missing,
+        )
+
+    @cached_property
+    def _marker(self) -> Marker:
+        return Marker(self.source, self.catalog, is_read_only=self.pipeline.source.read_only)
 
     def open_place(self, place: str) -> Store:
         """Open an earlier output store of the catalog; ``place`` is its spelling in the pipeline file."""
@@ -246,7 +256,7 @@ def open_parts(
 
     """
     shared = Shared()
-    source, _, catalog, *targets = find_declared(pipeline)
+    _, _, catalog, *targets = find_declared(pipeline)
     database = parse_catalog(catalog.url, directory)
     owners = database.with_name(f"{database.name}-owners") if database else None
     place = _open_output(pipeline, directory, shared)
@@ -256,7 +266,7 @@ def open_parts(
         yield Parts(
             pipeline,
             directory,
-            source=_load_opener(source)(parse_store(source.url, directory), None, shared),
+            source=_open_source(pipeline, directory, shared),
             output=place,
             catalog=opened,
             notifiers={
@@ -268,6 +278,12 @@ def open_parts(
             owners=owners,
             is_gone=resolve(OWNER)(owners).is_gone if owners else None,
         )
+
+
+def _open_source(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
+    source, *_ = find_declared(pipeline)
+    store: Store = _load_opener(source)(parse_store(source.url, directory), None, shared)
+    return ReadOnlyStore(store) if pipeline.source.read_only else store
 
 
 def _open_output(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:

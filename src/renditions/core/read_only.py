@@ -1,0 +1,70 @@
+"""A store in which nothing is ever written or deleted: the source with ``[source] read_only = true``."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from renditions.core.ports import Condition, IfMatch, Store
+from renditions.errors import StoreRefused
+from renditions.model.folding import EXACT, Folding
+
+
+class ReadOnlyStore:
+    """Reads another store, and refuses every write and every deletion.
+
+    Raises:
+        StoreRefused: on any call that would change the store.
+
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.is_cheaper_to_list = store.is_cheaper_to_list
+        self.list = store.list
+        self.head = store.head
+        self.get = store.get
+        self.has_folder = store.has_folder
+        self.writer_of = store.writer_of
+        self.registered = store.registered
+        self.is_marked = store.is_marked
+
+    def folding(self) -> Folding:
+        """Return that every difference between keys counts: nothing is written, so nothing collides."""
+        return EXACT
+
+    def put(
+        self,
+        key: str,
+        content: bytes,  # noqa: ARG002
+        condition: Condition,  # noqa: ARG002
+        content_type: str,  # noqa: ARG002
+        writer: str = "",  # noqa: ARG002
+    ) -> NoReturn:
+        """Refuse."""
+        _refuse(f"{key} was not written")
+
+    def rewrite_headers(self, key: str, condition: IfMatch) -> NoReturn:  # noqa: ARG002
+        """Refuse."""
+        _refuse(f"the headers of {key} were not changed")
+
+    def delete(self, key: str, condition: IfMatch) -> NoReturn:  # noqa: ARG002
+        """Refuse."""
+        _refuse(f"{key} was not deleted")
+
+    def purge(self, key: str) -> NoReturn:
+        """Refuse."""
+        _refuse(f"the older versions of {key} were not deleted")
+
+    def register(self, catalog_id: str, text: str) -> NoReturn:  # noqa: ARG002
+        """Refuse."""
+        _refuse("nothing was registered there")
+
+    def mark(self, catalog_id: str) -> NoReturn:  # noqa: ARG002
+        """Refuse."""
+        _refuse("no marker was written")
+
+
+def _refuse(what: str) -> NoReturn:
+    raise StoreRefused(
+        f"The source is read-only ([source] read_only = true), so {what}. Change it in the source itself, or "
+        "remove that setting"
+    )
