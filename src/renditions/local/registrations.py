@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from pathlib import Path
 
 from renditions.local.tree import OPEN_FOLDER, WORK_FOLDER, absence, closed, open_folder, read_status
 
@@ -24,6 +25,16 @@ for an unmounted disk and holds removals back.
 def write_registration(work: int, catalog_id: str, text: str) -> None:
     """Write a catalog's file below the open working folder; the caller holds the store's lock."""
     _write(work, _CATALOGS, f"{catalog_id}{_SUFFIX}", text)
+
+
+def registration_path(folder: Path, catalog_id: str) -> Path:
+    """Return where an output folder has a catalog's file."""
+    return folder / os.fsdecode(WORK_FOLDER) / os.fsdecode(_CATALOGS) / f"{catalog_id}{_SUFFIX}"
+
+
+def marker_path(folder: Path, catalog_id: str) -> Path:
+    """Return where a source folder has a catalog's marker."""
+    return folder / os.fsdecode(WORK_FOLDER) / os.fsdecode(_MARKERS) / _name_marker(catalog_id)
 
 
 def write_marker(work: int, catalog_id: str) -> None:

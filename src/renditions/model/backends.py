@@ -137,6 +137,10 @@ Lists a whole store, so that looking up a key needs no request. Use it where one
 """
 
 
+OVERLAP = "renditions.local.overlap:find_overlaps"
+"""Finds what of an output folder lies in the source: ``find_overlaps(source, output, catalog_id)``"""
+
+
 def spell_forms(table: Sequence[Backend]) -> str:
     """Return a list for people of the URLs in a table, such as ``"log:", "sns:ARN" or "events:BUS"``."""
     *others, last = (backend.form for backend in table)

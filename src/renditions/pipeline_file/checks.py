@@ -140,13 +140,22 @@ def find_copy_problems(pipeline: Pipeline) -> Iterator[Problem]:
             yield Problem(f"renditions.{name}.format", expected, repr(rendition.format))
 
 
-def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
-    """Yield the mistakes between tables; relative paths start at ``directory``."""
-    templates = {
+def _valid_templates(pipeline: Pipeline) -> dict[str, str]:
+    return {
         name: rendition.key_template(name)
         for name, rendition in pipeline.renditions.items()
         if not any(_check_template(rendition, ""))
     }
+
+
+def can_land_in(part: str, pipeline: Pipeline) -> bool:
+    """Return whether outputs can land in this part of the output store, named by what its keys begin with."""
+    return any(_check_loop(pipeline, _valid_templates(pipeline), source=part, output=""))
+
+
+def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
+    """Yield the mistakes between tables; relative paths start at ``directory``."""
+    templates = _valid_templates(pipeline)
     try:
         source = parse_store(pipeline.source.store, directory)
         output = parse_store(pipeline.output.store, directory)

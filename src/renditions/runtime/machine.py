@@ -35,6 +35,7 @@ from renditions.local.secret import SECRET_BYTES, keep_secret
 from renditions.local.watch import watch_keys
 from renditions.model.binding import Held
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
+from renditions.runtime.apart import insist_apart
 from renditions.runtime.parts import Parts, now
 from renditions.runtime.reload import Session
 
@@ -131,7 +132,7 @@ def watch(
     Other threads add known changes to ``hints``.
 
     Raises:
-        UsageError: The source isn't a folder.
+        UsageError: The source isn't a folder, or outputs would land in it.
         Superseded: Another version of the pipeline file is in force.
 
     """
@@ -158,6 +159,7 @@ def watch(
 
     def sync_all() -> None:
         standing.refresh()
+        insist_apart(parts.pipeline, parts.directory, standing.catalog_id)
         summary = sync(parts, process, guard, workers=workers, stop=stop, on_outcome=on_outcome, order=order)
         if not summary.interrupted:
             kept = [Held("renditions", dropped, "more than [source] max_removals", now())] if keeps else []

@@ -40,6 +40,7 @@ from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.registry import Shared, resolve
 from renditions.pipeline_file.attachments import attach
 from renditions.pipeline_file.backend_checks import Declared, describe_missing, find_declared
+from renditions.runtime.apart import insist_apart
 
 if TYPE_CHECKING:
     from renditions.aws.sqs import Queue
@@ -135,11 +136,19 @@ class Parts:
         return Comparison(self.attached, self.catalog, self.output, self.is_gone, ask, reader=reader)
 
     def bind(self, start: Start) -> Standing:
-        """Agree with the catalog on its binding; see :func:`renditions.core.binding.bind`."""
+        """Agree with the catalog on its binding; see :func:`renditions.core.binding.bind`.
+
+        Raises:
+            UsageError: Outputs could land in the source, see :func:`insist_apart`. That is checked before
+                anything is written, and again with the catalog's file in the output store.
+
+        """
         claimant = self._claimant(start)
+        insist_apart(self.pipeline, self.directory)
         binding = bind(self.catalog, claimant)
         if start.sets_generation:
             self._register(binding)
+        insist_apart(self.pipeline, self.directory, binding.catalog_id)
         return Standing(self.catalog, binding, claimant)
 
     def describe(self) -> Registration:
@@ -172,6 +181,8 @@ class Parts:
     def check_binding(self, start: Start) -> None:
         """Raise the error that ``bind`` would raise, without changing the catalog."""
         check_binding(self.catalog, self._claimant(start))
+        binding = self.catalog.read_binding()
+        insist_apart(self.pipeline, self.directory, binding.catalog_id if binding else "")
 
     def _claimant(self, start: Start) -> Claimant:
         pipeline = self.attached

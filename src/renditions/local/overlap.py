@@ -1,0 +1,165 @@
+"""Whether an output folder shows a part of the source, though their paths don't say so.
+
+A link, a bind mount, a FUSE file system or a network mount can show the same files under two paths. They are
+recognised by the device and inode of the folders above, by the system's table of mounts, and by the files
+that a catalog leaves in both. In all of it a *part* of a folder is named by what its keys begin with: empty
+for all of it, else with a slash at its end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from renditions.local.registrations import marker_path, registration_path
+
+_MOUNTS = Path("/proc/self/mountinfo")
+"""The table of mounts on Linux: ``man 5 proc_pid_mountinfo``. Other systems have no bind mounts."""
+
+SAME_TIME_SECONDS = 2.0
+"""How much two views of one file may differ in its time: some network mounts round it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of the table of mounts."""
+
+    at: PurePath
+    """Where it is seen."""
+    device: str
+    root: PurePath
+    """The folder of the file system that is seen there."""
+    source: str
+    """What was mounted: a device, or a folder that is shown under another path, as bindfs does."""
+
+
+Location = tuple[str, PurePath]
+"""Where a folder really is: a device, and the path in its file system."""
+
+
+def find_overlaps(source: Path, output: Path, catalog_id: str = "") -> Iterator[str]:
+    """Yield the parts of the output folder that lie in the source folder.
+
+    Args:
+        source: The source folder.
+        output: The output folder, which may be missing.
+        catalog_id: Names the files that the catalog left in both; empty if there is none yet.
+
+    """
+    source, output = source.resolve(), output.resolve()
+    mounts = read_mounts()
+    yield from _find_by_identity(source, output)
+    for there in _list_parts(source, mounts).values():
+        for part, here in _list_parts(output, mounts).items():
+            if _is_within(here, there):
+                yield part
+            elif _is_within(there, here):
+                yield part + _spell(there[1].relative_to(here[1]))
+    if catalog_id:
+        yield from _find_by_marks(source, output, mounts, catalog_id)
+
+
+def read_mounts() -> tuple[Mount, ...]:
+    """Return the mounts that this process sees, in the order in which they were mounted."""
+    try:
+        lines = os.fsdecode(_MOUNTS.read_bytes()).splitlines()
+    except FileNotFoundError:
+        return ()
+    mounts = []
+    for line in lines:
+        fields, _, more = line.partition(" - ")
+        _, _, device, root, at, *_ = map(_unescape, fields.split(" "))
+        mounts.append(Mount(PurePath(at), device, PurePath(root), _unescape(more.split(" ")[1])))
+    return tuple(mounts)
+
+
+def _unescape(field: str) -> str:
+    r"""Return the text of a field, in which a space is ``\040``."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
+
+
+def locate(folder: PurePath, mounts: Sequence[Mount]) -> Location:
+    """Return where a folder really is.
+
+    A mount that shows another folder leads to that one. It was mounted later than what it shows.
+    """
+    above = [number for number, mount in enumerate(mounts) if folder.is_relative_to(mount.at)]
+    if not above:
+        return "", folder
+    number = max(above, key=lambda number: (len(mounts[number].at.parts), number))
+    mount = mounts[number]
+    inside = mount.root / folder.relative_to(mount.at)
+    if mount.source.startswith("/") and Path(mount.source).is_dir():
+        return locate(PurePath(mount.source) / inside.relative_to("/"), mounts[:number])
+    return mount.device, inside
+
+
+def _list_parts(folder: Path, mounts: Sequence[Mount]) -> dict[str, Location]:
+    """Return where a folder is, and each folder that is mounted below it."""
+    parts = {"": locate(folder, mounts)}
+    for mount in mounts:
+        if mount.at != folder and mount.at.is_relative_to(folder):
+            parts[_spell(mount.at.relative_to(folder))] = locate(mount.at, mounts)
+    return parts
+
+
+def _is_within(inner: Location, outer: Location) -> bool:
+    return inner[0] == outer[0] and inner[1].is_relative_to(outer[1])
+
+
+def _spell(path: PurePath) -> str:
+    """Return the part that a relative path names."""
+    return f"{path.as_posix()}/" if path.parts else ""
+
+
+def _find_by_identity(source: Path, output: Path) -> Iterator[str]:
+    """Yield what the folders above show: on disks that ignore case, one folder has several paths."""
+    if any(_are_same(above, source) for above in (output, *output.parents)):
+        yield ""
+    for above in source.parents:
+        if _are_same(above, output):
+            yield _spell(source.relative_to(above))
+
+
+def _are_same(one: Path, other: Path) -> bool:
+    with suppress(OSError):
+        return os.path.samestat(one.stat(), other.stat())
+    return False
+
+
+def _find_by_marks(source: Path, output: Path, mounts: Sequence[Mount], catalog_id: str) -> Iterator[str]:
+    """Yield where one folder shows what the catalog left in the other one.
+
+    The devices and inodes of network mounts say nothing. A mount of a folder above shows the other folder
+    under the end of its own path, so these paths are tried, and what is mounted below.
+    """
+    registration = registration_path(output, catalog_id)
+    for part in _list_views(source, output, mounts):
+        if _show_one_file(registration_path(source / part, catalog_id), registration):
+            yield ""
+    marker = marker_path(source, catalog_id)
+    for part in _list_views(output, source, mounts):
+        if _show_one_file(marker_path(output / part, catalog_id), marker):
+            yield part
+
+
+def _list_views(folder: Path, other: Path, mounts: Sequence[Mount]) -> Iterator[str]:
+    """Yield the parts of a folder that may show the other one."""
+    for depth in range(len(other.parts)):
+        yield _spell(PurePath(*other.parts[1:][depth:]))
+    for mount in mounts:
+        if mount.at != folder and mount.at.is_relative_to(folder):
+            yield _spell(mount.at.relative_to(folder))
+
+
+def _show_one_file(one: Path, other: Path) -> bool:
+    """Return whether two paths seem to show one file, through any mounts."""
+    with suppress(OSError):
+        here, there = one.stat(), other.stat()
+        is_same_time = abs(here.st_mtime - there.st_mtime) < SAME_TIME_SECONDS
+        return here.st_size == there.st_size and is_same_time
+    return False

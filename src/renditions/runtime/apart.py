@@ -1,0 +1,33 @@
+"""The check that outputs can't land in the source, where only the machine knows that two folders are one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from renditions.errors import UsageError
+from renditions.model.backends import OVERLAP
+from renditions.model.pipeline import Pipeline
+from renditions.model.places import FolderPlace, parse_store
+from renditions.model.registry import resolve
+from renditions.pipeline_file.checks import can_land_in
+
+
+def insist_apart(pipeline: Pipeline, directory: Path, catalog_id: str = "") -> None:
+    """Raise UsageError if outputs could land in the source folder, and so become pictures themselves.
+
+    The pipeline file's own checks compare paths. This one knows mounts, and, with the catalog's id, the files
+    that the catalog left in both folders.
+    """
+    source = parse_store(pipeline.source.store, directory)
+    output = parse_store(pipeline.output.store, directory)
+    if not (isinstance(source, FolderPlace) and isinstance(output, FolderPlace)):
+        return
+    for part in resolve(OVERLAP)(source.path, output.path, catalog_id):
+        if can_land_in(part, pipeline):
+            here, there = output.path.absolute(), source.path.absolute()
+            at = f" at {here / part}" if part else ""
+            raise UsageError(
+                f"[source] store {there} and [output] store {here} overlap{at}, by a link or a mount, so "
+                "outputs would become pictures. Nothing was made. Choose an [output] store outside of the "
+                "source, or undo the mount"
+            )
