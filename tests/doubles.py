@@ -25,7 +25,8 @@ MAX_KEY_BYTES = 1024
 class MemoryStore:
     """A store with S3's rules: keys have 1 to 1,024 bytes, and an ETag is a hash of the content.
 
-    With a ``folding`` it compares keys like a folder that ignores case, and keeps the first spelling.
+    With a ``folding`` it compares keys as some folders do. Listings show a key's first spelling; an object
+    that is asked for by its key has that key.
     """
 
     is_cheaper_to_list = False
@@ -63,7 +64,8 @@ class MemoryStore:
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
         _check_key(key)
         with self._lock:
-            return self._objects.get(self._folding(key))
+            got = self._objects.get(self._folding(key))
+        return (replace(got[0], key=key), got[1]) if got and got[0].key != key else got
 
     def put(
         self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""

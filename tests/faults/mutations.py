@@ -131,7 +131,7 @@ MUTATIONS = (
     Mutation(
         "a foreign output is not looked for",
         "update",
-        "and find(self.output, key) and self._is_foreign(key)",
+        "and find(self.output, key) and self._is_foreign(name, key)",
         "and False",
     ),
     Mutation(

@@ -21,7 +21,7 @@ from renditions.core.leases import Leases
 from renditions.core.ports import Store
 from renditions.core.process import Process
 from renditions.core.reconcile import Selection
-from renditions.core.strays import Stray, delete_stray, list_strays
+from renditions.core.strays import Claims, Stray, delete_stray, list_strays
 from renditions.errors import UsageError
 from renditions.runtime.machine import open_workers
 from renditions.runtime.parts import Parts, now
@@ -79,17 +79,9 @@ class _Place:
         self.neighbours = parts.read_neighbours(self.store)
 
     def list(self, selection: Selection) -> Iterator[Stray]:
-        """Yield the strays, and the objects of other catalogs."""
-        return list_strays(self.store, self.neighbours, self._is_claimed, selection)
-
-    def _is_claimed(self, key: str) -> bool:
-        name = self.parts.catalog.owner_of(key)
-        record = self.parts.catalog.get(name) if name else None
-        if self.is_present or record is None:
-            return name is not None
-        # Claims concern the present store. A record may still have its outputs in the former one.
-        is_there = record.place in ("", self.url)
-        return is_there or any((old.key, old.place) == (key, self.url) for old in record.retired)
+        """Yield the strays, and what is another catalog's."""
+        claims = Claims(self.parts.catalog, self.store.folding(), self.url, self.is_present)
+        return list_strays(self.store, self.neighbours, claims, selection)
 
 
 def _print(found: Iterator[Stray]) -> None:

@@ -42,9 +42,7 @@ class Comparison:
         record = relabel(pipeline, record) if record else None
         blocker = self.catalog.get(record.blocked_by) if record and record.blocked_by else None
         refused = record.refused_keys if record else ()
-        is_key_free = any(
-            self.ask.adopts or pipeline.output.overwrite or find(self.output, key) is None for key in refused
-        )
+        is_key_free = any(self._may_be_free(name, key) for key in refused)
         verification = UNVERIFIED
         if record and found and record.status != "processing" and is_in_place(pipeline, record):
             verification = verify(record, self.output, self.ask.verify, self.look_up)
@@ -70,3 +68,9 @@ class Comparison:
             goal = "" if is_in_key else goal_of(record.name, found.etag, wishes, source_format)
             touched = replace(touched, goal=goal)
         return touched
+
+    def _may_be_free(self, name: str, key: str) -> bool:
+        """Return whether a key that held a foreign file may be claimed now, or is another picture's."""
+        if self.ask.adopts or self.pipeline.output.overwrite or find(self.output, key) is None:
+            return True
+        return self.catalog.owner_of(key) not in (None, name)

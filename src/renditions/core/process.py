@@ -161,7 +161,7 @@ class Processor:
                 return Outcome(difference.name, "held", difference.why, record=record)
             case _:
                 record = self._leases.release(held) if held else record
-                if record and worked:
+                if record and worked and record.is_decided:
                     return _describe(record)
                 why = difference.warning or difference.why
                 return Outcome(difference.name, "unchanged", why, record=record)
@@ -229,6 +229,8 @@ class Processor:
             return
         leases = replace(self._leases, output=self.open_place(old.place))
         there = find(leases.output, old.key)
+        if old.place != self.pipeline.output.store:
+            leased = replace(leased, outputs=())  # they lie elsewhere, so the object here is none of them
         if there and (there.etag == old.etag or leases.is_own(old.key)):
             leases.delete(leased, old.key)
 

@@ -15,10 +15,11 @@ from uuid import uuid4
 
 from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
-from renditions.core.ports import IfMatch, Store, StoredObject
+from renditions.core.ports import Catalog, IfMatch, Store, StoredObject
 from renditions.core.reconcile import Selection
 from renditions.core.verify import find
 from renditions.errors import Conflict, KeyTaken
+from renditions.model.folding import Folding
 from renditions.model.record import Record
 
 Whose = Literal["ours", "another's", "unknown"]
@@ -55,6 +56,28 @@ def list_strays(
     for found in _list(store, selection):
         if not is_claimed(found.key):
             yield Stray(found, _tell_whose(store.writer_of(found.key), neighbours))
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Whether a record claims a key in an output store."""
+
+    catalog: Catalog
+    folding: Folding
+    """How the store compares keys."""
+    place: str
+    """The store, as the pipeline file spells it."""
+    is_present: bool
+    """Whether it is the present store: claims are of that one."""
+
+    def __call__(self, key: str) -> bool:
+        """Return it. A record may still have its outputs in a former store, or have left some there."""
+        name = self.catalog.owner_of(key)
+        record = self.catalog.get(name) if name else None
+        if self.is_present or record is None:
+            return name is not None
+        left = {self.folding(old.key) for old in record.retired if old.place == self.place}
+        return record.place in ("", self.place) or self.folding(key) in left
 
 
 def _list(store: Store, selection: Selection) -> Iterator[StoredObject]:

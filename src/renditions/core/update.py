@@ -82,7 +82,7 @@ class Updater:
         keys = dict(difference.keys or {})
         if difference.is_partial:
             keys = {rendition: keys[rendition] for rendition in difference.make}
-        foreign = self._find_foreign(keys, frozenset(map(folding, before | proven.keys())), folding)
+        foreign = self._find_foreign(known.name, keys, frozenset(map(folding, before | proven.keys())))
         wanted = {rendition: key for rendition, key in keys.items() if rendition not in foreign}
         fresh = self._freshen(old, difference, found, now)
         dropped = tuple(made for made in old.outputs if made not in fresh.outputs)
@@ -219,21 +219,23 @@ class Updater:
         seconds = self.pipeline.output.keep_replaced
         return now + timedelta(seconds=seconds) if seconds else None
 
-    def _find_foreign(
-        self, keys: Mapping[str, str], before: frozenset[str], folding: Folding
-    ) -> dict[str, str]:
+    def _find_foreign(self, name: str, keys: Mapping[str, str], before: frozenset[str]) -> dict[str, str]:
         """Return the keys, by rendition, that aren't claimed yet and hold a file which isn't ours."""
         if self.pipeline.output.overwrite:
             return {}
+        folding = self.output.folding()
         return {
             rendition: key
             for rendition, key in keys.items()
-            if folding(key) not in before and find(self.output, key) and self._is_foreign(key)
+            if folding(key) not in before and find(self.output, key) and self._is_foreign(name, key)
         }
 
-    def _is_foreign(self, key: str) -> bool:
-        """Return whether the object under a key has neither our mark nor a record that claims it."""
-        return not self.leases.is_own(key) and self.leases.catalog.owner_of(key) is None
+    def _is_foreign(self, name: str, key: str) -> bool:
+        """Return whether an object under a key that the picture doesn't claim yet isn't an output either.
+
+        After the output store was changed, the picture's own claims are still those of the former one.
+        """
+        return not self.leases.is_own(key) and self.leases.catalog.owner_of(key) in (None, name)
 
     def _freshen(self, old: Record, difference: Difference, found: StoredObject, now: datetime) -> Record:
         """Return the record in progress for the picture as it is now, with the outputs that stay."""

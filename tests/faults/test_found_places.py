@@ -1,0 +1,115 @@
+"""More failures that the simulator has found: output stores that change, keys that meet, kept pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from doubles import MemoryCatalog, MemoryStore
+from renditions.core.ask import ALLOWED, PLAIN
+from renditions.core.leases import Leases
+from renditions.core.ports import IfAbsent
+from renditions.core.strays import Stray, delete_stray
+from renditions.model.folding import Folding
+from renditions.model.recipe import Rendition
+from world import Crash, Steps, World, make_pipeline
+
+NAME = "a/photo.jpg"
+KEY = f"{NAME}/thumb.jpg"
+IGNORES_CASE = Folding(ignores_case=True)
+
+
+def keep_deleted(world: World) -> None:
+    world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, on_delete="keep"))
+
+
+def test_a_foreign_file_in_a_new_output_store_stays_when_the_worker_dies_before_it_writes() -> None:
+    """The picture claims the same key, for the former store: the file there was taken for an output."""
+    world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
+    world.bind()
+    world.upload(NAME, b"one")
+    world.settle()
+    world.move_output("elsewhere")
+    world.overwrite(KEY, b"not ours")
+    steps = Steps()
+    world.processor("first", steps).process(NAME)
+    assert "MemoryStore.put" not in steps.names
+    assert world.content(KEY) == b"not ours"
+    record = world.catalog.get(NAME)
+    assert record
+    assert KEY not in record.claimed_keys()
+
+
+def test_what_lies_in_a_former_store_goes_though_a_present_output_differs_from_it_only_by_case() -> None:
+    world = World(output=MemoryStore(IGNORES_CASE), catalog=MemoryCatalog(IGNORES_CASE))
+    world.bind()
+    world.upload(NAME, b"one")
+    world.settle()
+    world.use_output(keep_replaced=3600.0)
+    world.move_output("elsewhere")
+    thumb = Rendition(width=200, key="{dir}{name}/Thumb.jpg")
+    world.pipeline = replace(world.pipeline, renditions={"thumb": thumb})
+    world.settle()
+    world.now += timedelta(hours=2)
+    world.settle()
+    assert list(world.former["out"].list()) == []
+    world.check_promise()
+
+
+def test_a_key_that_another_picture_gets_is_no_longer_called_foreign() -> None:
+    """The reason asked people to move the other picture's output away."""
+    world = World(pipeline=make_pipeline((), thumb=Rendition(width=200, key="{stem}.jpg")))
+    world.bind()
+    world.overwrite("photo.jpg", b"not ours")
+    world.upload("b/photo.jpg", b"two")
+    world.settle()
+    world.lose_outputs(["photo.jpg"])
+    world.upload(NAME, b"one")
+    world.processor().process(NAME)
+    world.settle()
+    record = world.catalog.get("b/photo.jpg")
+    assert record
+    assert (record.blocked_by, record.refused_keys) == (NAME, ())
+    world.check_promise()
+
+
+def test_a_picture_that_another_worker_found_missing_and_kept_is_no_failure() -> None:
+    """A worker lost its lease to it while the picture was in progress, and broke off with a false alarm."""
+    world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
+    keep_deleted(world)
+    world.upload(NAME, b"one")
+    steps = Steps()
+    World.processor(world, steps=steps).process(NAME)
+    world = World(pipeline=world.pipeline)
+    world.upload(NAME, b"one")
+    get = steps.names.index("MemoryStore.get")
+
+    def meanwhile() -> None:
+        world.remove(NAME)
+        world.now += timedelta(hours=1)
+        world.processor("second").process(NAME)
+
+    outcome = world.processor("first", Steps(at=get, before=meanwhile)).process(NAME)
+    assert outcome.result == "unchanged"
+
+
+def test_a_crash_while_strays_are_deleted_leaves_no_record_where_missing_pictures_are_kept() -> None:
+    """The record claimed the key, and counted as a picture that is missing and kept."""
+    world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
+    keep_deleted(world)
+    found = world.output.put(KEY, b"ours", IfAbsent(), "image/jpeg", "us")
+
+    class Deadly(MemoryStore):
+        def delete(self, *_: object) -> None:
+            raise Crash
+
+    leases = Leases(world.catalog, Deadly(), "strays", world.clock, timedelta(minutes=5))
+    with pytest.raises(Crash):
+        delete_stray(Stray(found, "ours"), leases, world.clock)
+    (left,) = world.catalog.list()
+    world.now += timedelta(hours=1)
+    assert world.processor().process(left.name, PLAIN).result == "held"
+    assert world.processor().process(left.name, ALLOWED).result == "removed"
+    assert not world.output.head(KEY)
