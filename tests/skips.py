@@ -15,7 +15,8 @@ ALLOWED = (
     ("tests/local/test_vanishing.py::*", "this user can't mount here"),
     ("tests/local/test_marker.py::*", "this user can't mount here"),
     ("tests/local/test_overlap.py::*", "are NOT tested"),  # bindfs needs /dev/fuse
-    ("tests/faults/test_disk.py::*", "this user can't mount here"),  # many containers forbid it, to root too
+    # Many containers forbid mounting, even to root.
+    ("tests/faults/test_disk.py::*", "this user can't mount here"),
 )
 """The allowed skips: a pattern of test names, and a part of the reason."""
 

@@ -194,7 +194,7 @@ class World:
         ]
 
     def differences(self, after: str = "", ask: Ask = ALLOWED) -> Iterator[Any]:
-        """Yield the plan."""
+        """Yield the differences of the plan."""
         comparison = Comparison(
             self.pipeline, self.catalog, self.output, self.gone.__contains__, ask, reader=Reader(self.source)
         )

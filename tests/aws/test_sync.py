@@ -65,7 +65,7 @@ def test_a_pipeline_file_gives_the_same_bytes_in_a_folder_and_on_aws(folder: Pat
     assert "nothing to do" in run(folder, "plan").out.lower()
 
 
-def test_a_bucket_has_its_pictures_chosen_as_a_folder_has(folder: Path, account: Account) -> None:
+def test_a_bucket_and_a_folder_choose_the_same_pictures(folder: Path, account: Account) -> None:
     picture = (folder / "inbox/photo.jpg").read_bytes()
     for name in ("a.jfif", "a//b.jpg", "@eaDir/x.jpg", "a/.hidden/y.jpg", "notes.txt", "folder/"):
         account.upload(name, picture)

@@ -26,7 +26,7 @@ def planned(folder: Path) -> dict[str, str]:
     return {each["name"]: each["action"] for each in run(folder, "plan", "--json").data}
 
 
-def test_folders_of_systems_and_nas_makers_are_counted_and_named_but_no_pictures(tmp_path: Path) -> None:
+def test_folders_of_systems_and_nas_makers_are_reported_and_are_not_pictures(tmp_path: Path) -> None:
     write_source(tmp_path)
     for name in ("a.jpg", "@eaDir/a.jpg", "#recycle/b.jpg", ".thumbnails/a.jpg", "x/__MACOSX/c.jpg"):
         draw(tmp_path / "inbox" / name)
@@ -55,7 +55,7 @@ def test_folders_of_systems_and_nas_makers_are_counted_and_named_but_no_pictures
     assert "'notes.txt' isn't a picture: it matches no pattern in [source] match" in refused.err
 
 
-def test_nothing_is_said_of_left_out_files_where_there_are_none(tmp_path: Path) -> None:
+def test_commands_do_not_mention_left_out_files_if_there_are_none(tmp_path: Path) -> None:
     write_source(tmp_path)
     draw(tmp_path / "inbox" / "a.jpg")
     assert "left out" not in run(tmp_path, "plan").err + run(tmp_path, "sync").err
@@ -118,7 +118,7 @@ def test_check_refuses_patterns_that_can_match_nothing(tmp_path: Path, line: str
     assert expected in checked.err
 
 
-def test_check_warns_where_the_default_exclusions_are_replaced(tmp_path: Path) -> None:
+def test_check_warns_if_the_default_exclusions_are_replaced(tmp_path: Path) -> None:
     write_source(tmp_path, 'exclude = ["drafts/"]')
     checked = run(tmp_path, "check")
     assert checked.code == 0
@@ -148,7 +148,7 @@ def test_an_upgrade_of_a_catalog_of_version_0_1_removes_and_adds_no_picture(tmp_
     assert run(project, "status", "--json").data["former_patterns"] is True
 
 
-def test_the_present_defaults_count_in_an_old_catalog_once_a_pattern_is_written(tmp_path: Path) -> None:
+def test_a_written_pattern_makes_the_present_defaults_apply_to_an_old_catalog(tmp_path: Path) -> None:
     project = upgraded(tmp_path)
     file = project / "renditions.toml"
     text = file.read_text()

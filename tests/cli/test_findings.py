@@ -29,7 +29,7 @@ def test_an_empty_analysis_prints_nothing() -> None:
         (Exif(exposure_seconds=30.0), "exposure", "30 s"),
     ],
 )  # fmt: skip
-def test_exif_is_printed_as_photographers_write_it(exif: Exif, name: str, text: str) -> None:
+def test_exif_is_printed_in_the_notation_of_photographers(exif: Exif, name: str, text: str) -> None:
     assert told(Analysis(exif=exif)) == {name: text}
 
 

@@ -21,7 +21,7 @@ from renditions.aws.table import table_schema
 REGION = "eu-west-1"
 ACCESS_KEY = SECRET_KEY = "testing"  # noqa: S105 - for moto
 CLIENTS = Clients()
-"""Created on first use, when the server runs and the environment has its URL."""
+"""The clients. They are created on first use, when the server runs and the environment has its URL."""
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def test_a_taken_key_has_its_code(world: World) -> None:
     ("codes", "common"),
     [(("a",), "a"), (("a", "a"), "a"), (("a", "b"), "rejected")],
 )
-def test_reasons_that_differ_have_the_general_code(codes: tuple[str, ...], common: str) -> None:
+def test_different_reasons_have_the_general_code(codes: tuple[str, ...], common: str) -> None:
     assert common_code(Reason("why", code) for code in codes) == common
 
 

@@ -61,7 +61,7 @@ def whys(world: World) -> dict[str, str]:
     return {each.name: each.why for each in world.differences() if each.action != "keep"}
 
 
-def test_a_fix_for_a_source_format_remakes_its_pictures_alone_and_the_plan_says_why(
+def test_a_fix_for_a_source_format_remakes_only_its_pictures_and_the_plan_gives_the_reason(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upgrade(world, monkeypatch)

@@ -106,7 +106,7 @@ def test_removals_from_an_emptied_folder_are_held(exists: bool) -> None:
     )
 
 
-def test_a_held_run_does_everything_else() -> None:
+def test_a_run_with_held_removals_does_all_other_work() -> None:
     world = make_world(20)
     remove(world, list_names(world))
     world.upload("new.jpg", b"new")
@@ -167,7 +167,7 @@ def test_without_the_marker_removals_are_held_unless_half_of_the_pictures_exist(
     ("known", "there", "new", "is_renewed"),
     [(0, 0, 0, False), (0, 0, 1, True), (4, 2, 0, True), (4, 1, 9, False), (4, 0, 0, False)],
 )
-def test_a_whole_run_renews_the_marker_if_half_of_the_known_pictures_are_there(
+def test_a_whole_run_renews_the_marker_if_half_of_the_known_pictures_exist(
     known: int, there: int, new: int, is_renewed: bool
 ) -> None:
     world = make_world(known)
@@ -179,7 +179,7 @@ def test_a_whole_run_renews_the_marker_if_half_of_the_known_pictures_are_there(
     assert bool(renewed) == is_renewed
 
 
-def test_a_plan_and_a_run_over_some_pictures_leave_the_marker_alone() -> None:
+def test_a_plan_and_a_run_over_some_pictures_do_not_touch_the_marker() -> None:
     world = make_world(4)
     renewed: list[bool] = []
     guard = replace(world.guard, renew_marker=lambda: renewed.append(True))
@@ -202,7 +202,7 @@ def test_the_catalog_expects_a_marker_once_it_wrote_one() -> None:
     assert marker.is_missing()
 
 
-def test_a_read_only_source_keeps_the_marker_that_it_has_and_gets_no_other() -> None:
+def test_a_read_only_source_keeps_its_marker_and_gets_no_new_one() -> None:
     world = World()
     world.bind()
     Marker(world.source, world.catalog, is_read_only=False).renew()
@@ -213,7 +213,7 @@ def test_a_read_only_source_keeps_the_marker_that_it_has_and_gets_no_other() -> 
     assert marker.is_missing()
 
 
-def test_plan_says_what_sync_would_hold() -> None:
+def test_plan_shows_the_removals_that_sync_would_hold() -> None:
     world = make_world(20)
     assert [difference.action for difference in preview(world.differences, world.guard)] == ["keep"] * 20
     remove(world, list_names(world)[:3])

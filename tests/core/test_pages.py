@@ -36,7 +36,7 @@ def fill(*keys: str) -> Counted:
 
 
 @given(there=st.sets(KEYS, max_size=30), asked=st.lists(KEYS, max_size=30), size=st.integers(1, 9))
-def test_pages_find_what_the_store_has(there: set[str], asked: list[str], size: int) -> None:
+def test_pages_find_the_same_objects_as_the_store(there: set[str], asked: list[str], size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "PAGE_OBJECTS", size)
         store = fill(*there)
@@ -46,7 +46,7 @@ def test_pages_find_what_the_store_has(there: set[str], asked: list[str], size: 
 
 
 @pytest.mark.parametrize("template", ["{}/{}.webp", "{1}/{0}.webp", "{1}_{0}.webp"])
-def test_a_page_answers_for_many_pictures(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_page_is_enough_for_many_pictures(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the picture's name first in the key, or the rendition's: about a listing for each ten outputs."""
     monkeypatch.setattr(pages, "PAGE_OBJECTS", 10)
     outputs = [
@@ -60,7 +60,7 @@ def test_a_page_answers_for_many_pictures(template: str, monkeypatch: pytest.Mon
     assert store.listings <= 44
 
 
-def test_a_lost_part_of_a_bucket_takes_one_listing() -> None:
+def test_many_missing_objects_of_a_bucket_take_one_listing() -> None:
     store = fill("a.webp", "z.webp")
     look = Pages(store).find
     assert [look(f"m{number:04}.webp") for number in range(500)] == [None] * 500
@@ -68,7 +68,7 @@ def test_a_lost_part_of_a_bucket_takes_one_listing() -> None:
     assert look("z.webp")
 
 
-def test_a_page_may_begin_far_before_a_key_of_many_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_can_begin_far_before_a_key_with_many_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE_OBJECTS", 10)
     neighbours = [f"img_1{number:03}" for number in range(100)]
     look = Pages(fill(*neighbours, "img_2")).find

@@ -110,7 +110,7 @@ def test_new_content_is_never_served_by_outputs_of_the_old_one(world: World) -> 
     world.check_promise()
 
 
-def test_force_renders_what_could_be_copied(world: World) -> None:
+def test_force_renders_outputs_that_could_be_copied(world: World) -> None:
     declare(world, thumb=replace(THUMB, key="new/{name}"))
     with pytest.raises(AssertionError, match="could be copied"):
         world.processor(render=never_render).process(NAME, Ask(is_forced=True))

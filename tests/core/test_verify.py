@@ -145,7 +145,7 @@ def test_an_output_that_is_missing_again_after_it_was_restored_is_only_reported(
     world.check_promise()
 
 
-def test_a_restored_output_of_a_changed_picture_may_be_restored_once_more(world: World) -> None:
+def test_a_restored_output_of_a_changed_picture_can_be_restored_again(world: World) -> None:
     world.lose_outputs()
     world.processor().process(NAME, QUICK)
     world.upload(NAME, b"two")

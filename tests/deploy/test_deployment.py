@@ -175,7 +175,7 @@ def test_destroy_deletes_pictures_only_with_the_option(folder: Path) -> None:
     assert apply == ["apply", "-input=false", "deployment.tfplan"]
 
 
-def test_when_only_pictures_are_left_there_is_nothing_to_destroy(folder: Path) -> None:
+def test_destroy_finds_nothing_to_destroy_if_only_pictures_are_left(folder: Path) -> None:
     (folder / "deployment" / "main.tf").write_text("# mine")
     (folder / "deployment" / "deployed").write_text("module.renditions.aws_dynamodb_table.this\n")
     ended = run(folder, "destroy")

@@ -32,7 +32,7 @@ def rows_below(heading: str) -> list[str]:
     return [line for line in section.splitlines() if line.startswith("| `")]
 
 
-def test_every_error_class_has_a_code_of_its_own() -> None:
+def test_every_error_class_has_its_own_code() -> None:
     counts = Counter(error.code for error in all_errors())
     assert [code for code, count in counts.items() if count > 1] == []
     assert not counts.keys() & set(REQUEST_CODES.values())

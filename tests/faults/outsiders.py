@@ -95,7 +95,7 @@ class Outsiders:
         own = self._backup.binding.catalog_id if self._backup.binding else ""
         for key, content in self._contents().items():
             if self.catalog.owner_of(key):
-                self.foreign.pop(key, None)  # the catalog can't know that this is another's by now
+                self.foreign.pop(key, None)  # the catalog can't know that another program replaced it
             elif self.output.writer_of(key) != own:
                 self.foreign[key] = content
         return True

@@ -319,7 +319,7 @@ def test_a_function_deployed_before_a_take_over_does_not_undo_it() -> None:
     assert claim("newer", Start(deployed_at="2026-01-02")).generation == "newer"
 
 
-def test_an_output_stays_until_its_replacement_is_recorded_beside_a_refused_key() -> None:
+def test_an_output_stays_until_its_replacement_is_recorded_even_if_another_key_is_refused() -> None:
     """A folder can't hold both keys, but the core writes nothing under the refused one."""
     world = make_done()
     world.overwrite(NAME, b"not ours")

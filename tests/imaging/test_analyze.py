@@ -160,7 +160,7 @@ def test_only_the_declared_placeholder_is_made(placeholder: Any) -> None:
 
 
 @pytest.mark.parametrize("orientation", STORED_AS)
-def test_analysis_uses_the_picture_as_displayed(orientation: int) -> None:
+def test_analysis_uses_the_displayed_picture(orientation: int) -> None:
     upright = scene(320, 240)
     turned = found_in(stored(upright, "png", orientation))
     assert turned.to_item() == found_in(encoded(upright, "png")).to_item()
@@ -174,7 +174,7 @@ def test_a_perceptual_hash_equals_that_of_imagehash(seed: int) -> None:
     assert bits_apart(told, phash(picture)) <= 4
 
 
-def test_hashes_are_near_for_copies_and_far_for_other_pictures() -> None:
+def test_hashes_of_copies_are_similar_and_those_of_other_pictures_are_not() -> None:
     picture = scene(400, 300)
     copies = [
         encoded(picture.resize((200, 150)), "jpeg", quality=50),
@@ -240,7 +240,7 @@ def test_four_colours_are_found_with_their_shares() -> None:
     assert len(found_in(encoded(quarters(), "png"), Analyze(colours=10)).colours) == 4
 
 
-def test_the_largest_share_comes_first_and_transparent_pixels_have_none() -> None:
+def test_the_largest_share_comes_first_and_transparent_pixels_do_not_count() -> None:
     picture = Image.new("RGBA", (100, 100), (0, 0, 0, 0))
     picture.paste("red", (0, 0, 100, 30))
     picture.paste("navy", (0, 30, 100, 40))

@@ -70,7 +70,7 @@ def test_renditions_choose_their_own_pages_in_any_format() -> None:
     assert [page.size for page in frames(result.made["book"].content)] == [(45, 30)] * 4
 
 
-def test_pages_become_the_pages_of_a_pdf_as_pdfium_reads_it() -> None:
+def test_pages_become_the_pages_of_a_pdf_that_pdfium_can_read() -> None:
     sizes = [(90, 60), (60, 90), (120, 40)]
     source = tiff([photo(*size) for size in sizes])
     made = rendered(source, Rendition(format="pdf", pages="all", quality=95))

@@ -56,7 +56,7 @@ def test_copyright_keeps_the_rights_and_never_the_position(output_format: Any) -
 
 
 @pytest.mark.parametrize("output_format", EXIF_FORMATS)
-def test_all_keeps_everything_but_the_orientation(output_format: Any) -> None:
+def test_all_keeps_everything_except_the_orientation(output_format: Any) -> None:
     picture = opened(rendered(told(), Rendition(format=output_format, metadata="all")).content)
     exif = picture.getexif()
     assert (exif[0x8298], exif[0x010F], exif.get(0x0112, 1)) == ("me (c) 2020", "Camera", 1)

@@ -197,7 +197,7 @@ def test_only_the_first_frame_of_a_huge_animated_png_is_decoded() -> None:
 
 
 def test_unlisted_loaders_are_blocked(tmp_path: Path) -> None:
-    """A block in libvips itself stops loaders of files, and loaders of other formats, for any caller."""
+    """The test calls loaders of files and of other formats directly: libvips itself blocks them."""
     file = tmp_path / "picture"
     file.write_bytes(encoded(photo(), "png"))
     for name, arguments in {"pngload": (), "csvload": (), "matrixload": (), "rawload": (1, 1, 1)}.items():

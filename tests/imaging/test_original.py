@@ -37,7 +37,7 @@ def talkative_png(**options: Any) -> bytes:
 
 
 def copied(content: bytes, output_format: Any, **options: Any) -> bytes:
-    """Return the rendition of a picture whose own encoding would be larger."""
+    """Return the rendition of a picture whose new encoding would be larger than its file."""
     quality = {} if output_format in ("png", "auto") else {"quality": 100}
     recipe = Rendition(key="{key}", format=output_format, skip_if_larger=True, **{**quality, **options})
     return rendered(content, recipe).content

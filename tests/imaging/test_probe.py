@@ -135,7 +135,7 @@ def test_the_aspect_ratio_is_that_of_the_displayed_picture(orientation: int) -> 
     ("source_format", "found"),
     [("gif", "3 frames"), ("webp", "3 frames"), ("png", "an animated png"), ("avif", "an animated avif")],
 )
-def test_animated_pictures_are_refused_where_they_are_not_accepted(source_format: str, found: str) -> None:
+def test_animated_pictures_are_rejected_unless_they_are_accepted(source_format: str, found: str) -> None:
     frames = [photo(100, 80).rotate(angle) for angle in (0, 90, 180)]
     animated = encoded(frames[0], source_format, save_all=True, append_images=frames[1:])
     refused = render(animated, Accept(animation=False), RECIPES).rejected
@@ -212,7 +212,7 @@ assert not {"pyvips", "img2pdf", "PIL"} & set(sys.modules)
 
 
 def test_libvips_uses_only_the_allowed_loaders() -> None:
-    """A block in libvips itself stops all other loaders, for calls by name and for its format detection."""
+    """The test calls other loaders by name and through format detection: libvips itself blocks them."""
     program = """
 import pyvips
 import renditions.imaging.vips

@@ -143,7 +143,7 @@ def test_auto_needs_fewer_bytes_than_a_fixed_quality_of_the_same_score() -> None
     assert len(found) < len(fixed)
 
 
-def test_a_grey_picture_and_one_with_alpha_have_their_quality_found() -> None:
+def test_the_search_finds_a_quality_for_grey_pictures_and_for_alpha() -> None:
     cut_out = textured().convert("RGBA")
     cut_out.putalpha(photo().convert("L"))
     for picture in (textured().convert("L"), cut_out):

@@ -53,7 +53,7 @@ def test_contain_puts_the_picture_where_gravity_says(gravity: Any, corner: tuple
     assert difference(shown(encoded(photo(120, 80), "png"), recipe), wanted) == 0
 
 
-def test_each_fit_shows_what_pillow_shows() -> None:
+def test_each_fit_gives_the_same_picture_as_pillow() -> None:
     source = encoded(photo(), "png")
     whole = photo()
     wanted: dict[Fit, Image.Image] = {

@@ -272,7 +272,9 @@ def coverage(width: int, height: int, radius: float, inset: tuple[float, float])
 
 @pytest.mark.parametrize("size", [(60, 40), (41, 41), (7, 90)])
 @pytest.mark.parametrize("corners", [1, 9, 1000, "circle"])
-def test_corners_are_as_transparent_as_each_pixel_lies_outside(size: tuple[int, int], corners: Any) -> None:
+def test_a_corner_pixel_is_transparent_by_its_share_outside_the_shape(
+    size: tuple[int, int], corners: Any
+) -> None:
     shorter = min(size) / 2
     radius = shorter if corners == "circle" else min(corners, shorter)
     inset = (0.0, 0.0) if corners == "circle" else (size[0] / 2 - radius, size[1] / 2 - radius)
@@ -349,7 +351,7 @@ def test_a_part_of_a_drawing_is_drawn_in_the_needed_size() -> None:
     assert "at most 1,000,000 pixels" in str(render(SQUARE, DRAWINGS, {"it": tiny}).rejected)
 
 
-def test_a_drawing_is_trimmed_to_what_is_drawn() -> None:
+def test_a_drawing_is_trimmed_to_its_visible_content() -> None:
     made = rendered(SQUARE, Rendition(trim=0, width=300, format="png"), DRAWINGS)
     assert (made.width, made.height) == (300, 150)
     assert np.asarray(opened(made.content))[2:-2, 2:-2].reshape(-1, 4).min(0).tolist() == [255, 0, 0, 255]

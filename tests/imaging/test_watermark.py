@@ -199,7 +199,7 @@ def test_no_metadata_of_a_mark_gets_into_the_picture() -> None:
     assert "icc_profile" not in made.info
 
 
-def test_a_damaged_mark_fails_its_own_rendition_and_says_so() -> None:
+def test_a_damaged_watermark_fails_its_rendition_with_the_reason() -> None:
     broken = Attachment("logo.png", encoded(photo(), "png")[:2000])
     recipes = {"plain": Rendition(), "marked": Rendition(watermark=Watermark(image=broken))}
     result = render(encoded(photo(), "png"), Accept(), recipes)
@@ -256,7 +256,7 @@ def test_two_fonts_of_one_family_are_distinct() -> None:
     assert difference(drawn[0], drawn[1]) > 1
 
 
-def test_missing_characters_are_found_as_by_freetype() -> None:
+def test_the_missing_characters_are_those_that_freetype_finds() -> None:
     """Pillow gives the expected result: through FreeType it draws the same box for all missing ones."""
     font = ImageFont.truetype(io.BytesIO(default_font()), 24, layout_engine=ImageFont.Layout.BASIC)
     box = bytes(font.getmask("\U0001f600"))

@@ -12,7 +12,7 @@ import botocore
 from contract.cloud import REGION
 
 ACCOUNT = "123456789012"
-"""moto's."""
+"""The number of moto's account."""
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def test_two_renditions_of_one_picture_in_one_file_are_rejected() -> None:
     assert (record.status, record.reason) == ("rejected", "thumb and large would both write 'a/a.jpg'")
 
 
-def test_claims_are_rebuilt_when_a_catalog_comes_to_a_folder_that_ignores_case(tmp_path: Path) -> None:
+def test_claims_are_rebuilt_when_a_catalog_moves_to_a_folder_that_ignores_case(tmp_path: Path) -> None:
     path = tmp_path / "renditions.db"
     with SqliteCatalog(path) as catalog:
         first = catalog.write(make_record("A.jpg", outputs=("A.jpg", "A2.jpg")))

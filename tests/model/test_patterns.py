@@ -36,7 +36,7 @@ DEFAULT = Source(store="in")
         ".git/a.jpg",
     ],
 )
-def test_files_of_systems_and_nas_makers_and_hidden_ones_are_no_pictures(key: str) -> None:
+def test_hidden_files_and_files_of_systems_and_nas_makers_are_not_pictures(key: str) -> None:
     assert not DEFAULT.matches(key)
 
 

@@ -88,7 +88,7 @@ def test_template_fields_stand_for_the_parts_of_the_name() -> None:
     }
 
 
-def test_a_name_without_a_suffix_is_its_own_stem() -> None:
+def test_the_stem_of_a_name_without_a_suffix_is_the_name() -> None:
     pipeline = make(a=Rendition(key="{dir}{stem}.{ext}"))
     assert pipeline.output_keys("photo", "e") == {"a": "photo.jpg"}
 
@@ -192,7 +192,7 @@ def test_a_malformed_template_is_refused(template: str) -> None:
         list(parse_template(template))
 
 
-def test_a_store_is_a_folder_beside_the_file_or_a_bucket() -> None:
+def test_a_store_is_parsed_as_a_folder_beside_the_file_or_as_a_bucket() -> None:
     directory = Path("/pictures")
     assert parse_store("./in", directory) == FolderPlace(Path("/pictures/in"))
     assert parse_store("/in", directory) == FolderPlace(Path("/in"))

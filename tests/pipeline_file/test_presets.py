@@ -66,7 +66,7 @@ def test_base64_needs_no_pixels_and_writes_text_files() -> None:
     assert list(pipeline.output_keys("photo.jpg", "e").values()) == ["photo.jpg.txt"]
 
 
-def test_gallery_has_three_sizes_a_pdf_and_notices() -> None:
+def test_the_gallery_preset_makes_three_sizes_and_a_pdf_and_sends_notices() -> None:
     pipeline = read("gallery")
     made = {name: (rendition.width, rendition.format) for name, rendition in pipeline.renditions.items()}
     assert made["small"] == (300, "jpeg")
@@ -76,7 +76,7 @@ def test_gallery_has_three_sizes_a_pdf_and_notices() -> None:
     assert {event for notify in pipeline.notify for event in notify.on} == {"done", "rejected", "failed"}
 
 
-def test_web_has_each_width_in_each_format() -> None:
+def test_the_web_preset_makes_each_width_in_each_format() -> None:
     made = {(rendition.width, rendition.format) for rendition in read("web").renditions.values()}
     assert read("web").analyze == Analyze(placeholder="thumbhash", colours=1)
     assert made == {(width, format_) for width in (480, 960, 1600) for format_ in ("avif", "webp", "jpeg")}

@@ -363,7 +363,7 @@ def lose_an_output(world: World) -> str:
 
 
 @pytest.mark.parametrize("has_queue", [True, False])
-def test_a_tick_that_checks_outputs_has_a_lost_one_made_again(world: World, *, has_queue: bool) -> None:
+def test_a_tick_that_checks_outputs_restores_a_lost_one(world: World, *, has_queue: bool) -> None:
     bind(world.catalog, Claimant("", "in", "out", "1", Start(sets_generation=True)))
     key = lose_an_output(world)
     sent: list[str] = []
@@ -384,7 +384,7 @@ def test_a_tick_that_checks_outputs_has_a_lost_one_made_again(world: World, *, h
     world.check_promise()
 
 
-def test_a_message_about_drift_counts_beside_another_one_about_the_same_picture(world: World) -> None:
+def test_a_message_about_drift_is_processed_beside_another_one_about_the_same_picture(world: World) -> None:
     key = lose_an_output(world)
     drifted = json.loads(encode_change(BUCKET, "first.jpg", "drifted"))
     assert make(world).handle(queue(drifted, put("first.jpg")), Call()) == {"batchItemFailures": []}

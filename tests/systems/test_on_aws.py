@@ -88,7 +88,7 @@ def unpack(pipeline: str, folder: Path) -> Path:
 
 
 def put_pipeline(file: Path, engine: Path, target: Path) -> Path:
-    """Link the bundle's libraries beside this pipeline."""
+    """Put this pipeline into a folder, with links to the bundle's libraries."""
     target.mkdir()
     for path in engine.iterdir():
         if path.name not in ("lambda_function.py", "pipeline.json", "__pycache__"):

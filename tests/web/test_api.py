@@ -134,7 +134,7 @@ def test_an_upload_must_match_its_form(world: World, client: TestClient) -> None
     assert client.post(form["url"], data=fields, files=files).status_code == 409
 
 
-def test_a_file_over_the_limit_is_refused_even_if_its_form_said_less(world: World) -> None:
+def test_a_file_over_the_limit_is_refused_even_if_its_form_announced_less(world: World) -> None:
     world.pipeline = type(world.pipeline)(
         **{**world.pipeline.__dict__, "accept": Accept(max_bytes=10)}  # a cached property isn't a field
     )

@@ -128,7 +128,7 @@ def init(
             f"can't create {path}: it already exists and is unchanged. Choose another file with --pipeline."
         ) from None
     except OSError as error:
-        raise UsageError(f"can't write {path}: {error.strerror}") from None
+        raise UsageError(f"can't write {path}: {error.strerror}. Choose another --pipeline.") from None
     inbox = path.parent / load(path).pipeline.source.store
     inbox.mkdir(parents=True, exist_ok=True)
     display.messages.print(

@@ -1,4 +1,4 @@
-"""The files of the source that are no pictures: how many, which, and why."""
+"""Prints the files of the source that aren't pictures: their number, their names and the reasons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from renditions.runtime.parts import Parts
 
 
 def print_counts(left_out: LeftOut) -> None:
-    """Print how many files are no pictures, if there are any."""
+    """Print how many files aren't pictures, if there are any."""
     parts = [f"{left_out.unmatched:,} without a matching pattern"] if left_out.unmatched else []
     parts += [f"{left_out.excluded:,} excluded"] if left_out.excluded else []
     if parts:
@@ -23,7 +23,7 @@ def print_counts(left_out: LeftOut) -> None:
 
 
 def print_files(parts: Parts, selection: Selection, *, as_json: bool) -> None:
-    """Print each of the selected files that is no picture, with the reason."""
+    """Print each selected file that isn't a picture, with the reason."""
     found = _find(parts, selection)
     if as_json:
         display.print_json_array({"name": name, "why": why} for name, why in found)

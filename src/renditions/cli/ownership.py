@@ -74,7 +74,9 @@ class _Place:
         self.is_present = self.url == parts.pipeline.output.store
         if not self.is_present and self.url not in former:
             known = ", ".join(former) or "none"
-            raise UsageError(f"--store: this catalog never used {self.url!r}. Stores used before: {known}")
+            raise UsageError(
+                f"--store: this catalog never used {self.url!r}. Name a store that it used before: {known}"
+            )
         self.store = parts.output if self.is_present else parts.open_place(self.url)
         self.neighbours = parts.read_neighbours(self.store)
 

@@ -90,7 +90,7 @@ class Parts:
             return False
         if binding := self.catalog.read_binding():
             return binding.keeps_former_patterns(source.pattern_fingerprint)
-        unreadable: list[Unreadable] = []  # 0.1 wrote no binding, but records
+        unreadable: list[Unreadable] = []  # version 0.1 wrote records, but no binding
         record = next(self.catalog.list(on_unreadable=unreadable.append), None)
         return record is not None or bool(unreadable)
 
@@ -121,10 +121,10 @@ class Parts:
             )
 
     def plan_tick(self, after: str) -> Iterator[Difference]:
-        """Yield the same for one call of a schedule's tick, which sees the pictures after a name.
+        """Yield the differences for one call of a schedule's tick: of the pictures after a name.
 
-        With ``[output] verify`` it checks the outputs, too. In a bucket it reads only the pages of the
-        listing in which they lie: the call has neither the time nor the room for a listing of everything.
+        With ``[output] verify`` this method checks the outputs too. In a bucket it reads only the pages of
+        the listing that contain these outputs, because one call lacks the time and memory for all pages.
         """
         comparison = self._compare(Ask(verify=self.default_verify(is_attended=False)))
         if self.output.is_cheaper_to_list:
