@@ -223,13 +223,16 @@ def list_records(
     *,
     unmatched: Annotated[
         bool,
-        typer.Option("--unmatched", help="List instead the files that are no pictures, and why they aren't."),
+        typer.Option("--unmatched", help="List the files that aren't pictures instead, with the reasons."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the pictures' records, newest first."""
     if unmatched and status:
-        raise UsageError("--unmatched and --status exclude each other: what is no picture has no status")
+        raise UsageError(
+            "--unmatched and --status contradict each other, because only pictures have a status: "
+            "use only one of them"
+        )
     with opened(context, file, read_only=True) as parts:
         if unmatched:
             print_files(parts, Selection.of(names or ()), as_json=as_json)

@@ -55,7 +55,7 @@ def _print_status(counts: Mapping[Status, int], binding: Binding | None, parts: 
         say("catalog", "no run has used it yet (renditions sync)")
         return
     if parts.keeps_former_patterns:
-        say("patterns", "the defaults of version 0.1, until [source] match or exclude is written")
+        say("patterns", "the defaults of version 0.1, until you write [source] match or exclude")
     for held in binding.held:
         say("held back", f"{held.describe()} {display.HOW_TO_ALLOW[held.what]}")
         say("", f"since {format_time(held.since)}")

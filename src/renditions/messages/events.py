@@ -32,7 +32,7 @@ from typing import Any, Literal
 from urllib.parse import unquote_plus
 
 Kind = Literal["created", "removed", "drifted"]
-"""What happened to a picture: ``drifted`` if a tick found that its outputs differ from its record."""
+"""The kind of a change. ``drifted`` means that a tick found outputs which differ from the record."""
 Origin = Literal["queue", "batch job", "event"]
 """The service that waits for an answer. A queue (SQS) needs the list of failed messages, a batch job (S3
 Batch Operations) needs each task's result, and any other event needs no answer."""

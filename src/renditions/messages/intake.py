@@ -28,7 +28,7 @@ class Picture:
         return Ask("allowed" if self.is_removal else "no", "quick" if self.has_drifted else "no")
 
     def joined(self, other: Picture) -> Picture:
-        """Return one picture that asks for what this message and another one about it ask for."""
+        """Return this picture with all requests of this message and of another one about the same picture."""
         return replace(
             self,
             is_removal=self.is_removal or other.is_removal,

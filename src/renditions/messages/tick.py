@@ -84,7 +84,7 @@ class Tick:
         for difference in self.plan(request.after):
             census.see(difference)
             if difference.warning:
-                log.warning("%s: %s. renditions retry makes it again", difference.name, difference.warning)
+                log.warning("%s: %s. To make it again: renditions retry", difference.name, difference.warning)
             if difference.action not in _NOTHING_TO_DO and not difference.is_restore:
                 batch.add(self._encode(difference, "removed" if difference.action == "remove" else "created"))
             if not has_time():
@@ -122,7 +122,7 @@ class Tick:
         return batch.end()
 
     def _encode(self, difference: Difference, kind: Kind) -> str:
-        # The worker sees drift only if it checks the outputs, too.
+        # The worker sees drift only if it checks the outputs too.
         kind = "drifted" if difference.drift or difference.refreshed else kind
         return encode_change(self.place.bucket, self.place.prefix + difference.name, kind)
 

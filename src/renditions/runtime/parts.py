@@ -53,7 +53,7 @@ class Parts:
     """The open parts of one pipeline. Entry points hold them. Many threads may use them."""
 
     declared: Pipeline
-    """The pipeline as the file and the environment have it."""
+    """The pipeline of the file, with the values of the environment."""
     directory: Path
     """The folder that relative paths in the pipeline start from."""
     source: Store
@@ -73,14 +73,14 @@ class Parts:
 
     @cached_property
     def pipeline(self) -> Pipeline:
-        """The pipeline with the default patterns that count for its catalog, read when first needed."""
+        """The pipeline with the default patterns that apply to its catalog, which is read on first use."""
         if not self.keeps_former_patterns:
             return self.declared
         return replace(self.declared, source=self.declared.source.with_former_defaults())
 
     @cached_property
     def keeps_former_patterns(self) -> bool:
-        """Whether the default patterns of version 0.1 count.
+        """Whether the default patterns of version 0.1 apply.
 
         A catalog of that version keeps them until a person writes ``match`` or ``exclude``, so that an
         upgrade removes no picture and adds none.

@@ -1,4 +1,4 @@
-"""The time of a call on Lambda: what it has left, and whether that is enough for one more picture."""
+"""The time of a call on Lambda: how much is left, and whether it is enough for one more picture."""
 
 from __future__ import annotations
 
