@@ -98,7 +98,7 @@ def test_the_real_renderer_runs_in_workers_and_never_here(tmp_path: Path) -> Non
         (b"exit 3", "ended with exit code 3"),
         (b"exit 0", "ended with exit code 0"),
         (b"kill SIGSEGV", "was ended by SIGSEGV"),
-        (b"kill SIGKILL", "was ended by SIGKILL, as the system does when memory runs out"),
+        (b"kill SIGKILL", "was ended by SIGKILL, which the system sends when memory runs out"),
     ],
 )
 def test_a_worker_that_dies_is_reported_and_replaced(pool: RenderPool, order: bytes, end: str) -> None:

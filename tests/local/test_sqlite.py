@@ -73,7 +73,7 @@ def test_writes_are_durable_when_they_return(catalog: SqliteCatalog) -> None:
 def test_a_catalog_of_a_newer_version_is_left_unchanged(path: Path) -> None:
     SqliteCatalog(path).close()
     execute(path, "PRAGMA user_version = 99")
-    with pytest.raises(CatalogTooNew, match=r"catalog\.db: a newer release .* version 99"):
+    with pytest.raises(CatalogTooNew, match=r"catalog\.db: a newer version .* format 99"):
         SqliteCatalog(path)
     assert execute(path, "PRAGMA user_version") == [(99,)]
 

@@ -71,7 +71,7 @@ def test_a_file_is_read_with_the_pipeline_file(tmp_path: Path) -> None:
     ("watermark", "place", "expected", "found"),
     [
         ('{image = "none.png"}', "image", "a file that can be read", "'none.png' (No such file"),
-        ('{image = "."}', "image", "a file of at most 10,000,000 bytes", "'.', which is none"),
+        ('{image = "."}', "image", "a file of at most 10,000,000 bytes", "'.', which isn't a file"),
         ('{image = "large"}', "image", "a file of at most 10,000,000 bytes", "'large' of 10,000,001 bytes"),
         ('{image = "text"}', "image", "a picture (jpeg, ", "bytes of no known format"),
         ('{image = "empty"}', "image", "a picture (jpeg, ", "bytes of no known format"),

@@ -79,7 +79,7 @@ def test_a_library_that_is_not_installed_is_named_with_the_command_that_installs
     pipeline = make_pipeline(output="s3://photos-out/", notify=("log:", "events:default"))
     pipeline = replace(pipeline, catalog=CatalogPlace(store="dynamodb:Records"))
     assert [str(problem) for problem in find_missing_libraries(pipeline)] == [
-        f"{place}: expected botocore installed for {form} (pip install 'renditions[aws]'), found it isn't"
+        f"{place}: expected botocore for {form} (pip install 'renditions[aws]'), found it isn't installed"
         for place, form in (
             ("output.store", '"s3://bucket/prefix/"'),
             ("catalog.store", '"dynamodb:TABLE"'),
@@ -101,7 +101,7 @@ def test_check_refuses_a_store_whose_library_is_not_installed(tmp_path: Path) ->
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 2
-    assert "output.store: expected botocore installed" in ended.stderr
+    assert "output.store: expected botocore for" in ended.stderr
     assert "pip install 'renditions[aws]'" in ended.stderr
 
 

@@ -381,7 +381,7 @@ def test_a_format_without_its_library_is_refused(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     (problem,) = problems(pipeline_text(more='[accept]\nformats = ["jpeg", "heic"]')).items()
-    assert problem == ("accept.formats", ("renditions[heic] installed for 'heic'", "it isn't"))
+    assert problem == ("accept.formats", ("renditions[heic] for 'heic'", "it isn't installed"))
     assert read(pipeline_text()).warnings == ()
 
 
@@ -481,7 +481,7 @@ def test_loader_and_schema_agree_on_files_changed_at_random(data: Any) -> None:
             beyond = (
                 "a key of its own", "a key that is no folder", "outputs that can't land",
                 "at least the", "at most", "left and width", "top and height",
-                "a file that is no picture", "folders and files that can be found",
+                "a file that isn't a picture", "folders and files that can be found",
             )  # fmt: skip
             assert any(  # noqa: PT017 - as above
                 problem.expected.startswith(beyond) for problem in error.problems

@@ -30,7 +30,7 @@ class Ask:
     renditions: frozenset[str] | None = None
     """The renditions to touch; None for all."""
     ignores_source: bool = False
-    """Whether the picture counts as gone even if it is there: to forget it though its source is read-only."""
+    """Whether the picture counts as gone even if it is there. This forgets pictures of a read-only source."""
     adopts: bool = False
     """Whether foreign outputs that are proven to be this catalog's are taken over."""
     keeps_undeclared: bool = False

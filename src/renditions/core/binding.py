@@ -54,7 +54,7 @@ class Claimant:
     """The file's name, without its folder; empty if unknown."""
     source: str
     output: str
-    """Both stores as the file spells them, or as environment variables do that override the file."""
+    """Both stores as the file spells them, or as the environment variables that override the file."""
     generation: str
     """See ``Pipeline.generation``."""
     start: Start = FOLLOWS

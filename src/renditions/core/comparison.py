@@ -30,7 +30,7 @@ class Comparison:
     look_up: Look | None = None
     """Finds outputs in an earlier listing; without it, each is looked up in the store."""
     reader: Reader | None = None
-    """Reads source objects whose ETag changed; without it, each of them counts as another picture."""
+    """Reads source objects whose ETag changed. Without it, each such object counts as another picture."""
 
     def compare(
         self, name: str, found: StoredObject | None, record: Record | None, now: datetime
@@ -53,9 +53,9 @@ class Comparison:
         return compare(pipeline, seen, now=now, is_gone=self.is_gone, ask=self.ask)
 
     def _recognise(self, found: StoredObject, record: Record, now: datetime) -> Record | None:
-        """Return the record under the object's ETag, if only that changed and not the content.
+        """Return the record with the object's ETag, if only the ETag changed and the content didn't.
 
-        A record with a lease is left alone: the worker that has it reads the picture itself.
+        A record with a lease stays unchanged: the worker that holds the lease reads the picture itself.
         """
         is_new = found.complete and found.etag != record.etag and not record.leased_at(now)
         if not (is_new and self.reader and self.reader.is_same(record, found)):

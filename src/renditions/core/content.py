@@ -1,7 +1,7 @@
-"""Read a source object, and tell its content by a hash.
+"""Read a source object, and identify its content by a hash.
 
-The ETag is a quick check. A copied, restored or touched picture has another one. So has an object that was
-uploaded again in parts. The SHA-256 of the content decides whether it is another picture.
+The ETag is only a quick check. It also changes if a picture is copied, restored, touched, or uploaded again
+in parts. The SHA-256 of the content decides whether the picture is another one.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Content:
 
 
 class Reader:
-    """Reads source objects, and keeps the last content, so that the next step needn't read it again.
+    """Reads source objects, and keeps the last content, so that the next step doesn't read it again.
 
-    Each caller uses one of its own: it is not safe for several threads.
+    It isn't safe for several threads: each caller must have its own.
     """
 
     def __init__(self, source: Store) -> None:
@@ -40,11 +40,11 @@ class Reader:
         self._last: Content | None = None
 
     def read(self, found: StoredObject) -> Content | None:
-        """Return the content of the object that was found; None if it is gone or changed since.
+        """Return the content of ``found``; None if this object is gone or has changed since.
 
         Raises:
-            Rejected: it exists but can't be read, and a retry won't help.
-            StoreFailed: the store failed.
+            Rejected: The object exists but can't be read, and a retry won't help.
+            StoreFailed: The store failed.
 
         """
         if self._last is None or self._last.found != found:
@@ -56,10 +56,10 @@ class Reader:
         return self._last
 
     def identify(self, found: StoredObject) -> str:
-        """Return the SHA-256 of the object that was found; empty if it can't be read now.
+        """Return the SHA-256 of ``found`` in hexadecimal; empty if the object can't be read now.
 
-        The caller then goes on as if the content were new. It reads the object again, and reports why that
-        fails.
+        If it can't be read, the caller continues as if the content were new. Then it reads the object again,
+        and reports why that fails.
         """
         try:
             content = self.read(found)
@@ -68,7 +68,7 @@ class Reader:
         return content.sha256 if content else ""
 
     def is_same(self, record: Record, found: StoredObject) -> bool:
-        """Return whether an object with another ETag has the content that the record was decided for."""
+        """Return whether an object with another ETag still has the content that the record is about."""
         if not record.sha256 or record.original is None or record.original.size_bytes != found.size_bytes:
             return False
         return self.identify(found) == record.sha256

@@ -67,11 +67,11 @@ class Difference:
     drift: Mapping[str, str] = field(default_factory=dict)
     """By rendition, why a recorded output must be made again although nothing else changed."""
     is_restore: bool = False
-    """Whether all of it was made before: the output store lost it, or is another one."""
+    """Whether it only makes outputs again that existed before: the store lost them, or is another one."""
     is_partial: bool = False
     """Whether some differences remain, because the caller asked for only some renditions."""
     twin: Record | None = None
-    """The record of another picture with the same content; this one has no record yet."""
+    """The record of another picture with the same content, if this picture has no record yet."""
     is_left_out: bool = False
     """Whether the picture counts as gone because ``[source]`` no longer matches its name."""
     warning: str | None = None
@@ -112,7 +112,7 @@ class Outcome:
     """
     record: Record | None = None
     code: str = ""
-    """The code of the error that the picture was rejected or failed with: see ``Reason``."""
+    """The code of the error that rejected or failed the picture: see ``Reason``."""
 
     @classmethod
     def failed(cls, name: str, error: RenditionsError, record: Record | None = None) -> Outcome:
@@ -298,7 +298,7 @@ def _is_asked_for(rendition: str, ask: Ask) -> bool:
 def _split_drift(
     record: Record, keys: Mapping[str, str], verification: Verification, ask: Ask
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the drift to repair, and the drift to report only because it came back after a repair."""
+    """Return the drift to repair, and the drift that came back after a repair and is only reported."""
     mended: dict[str, str] = {}
     lasting: dict[str, str] = {}
     for rendition, why in verification.drift.items():

@@ -20,7 +20,7 @@ MANY = 20
 """The number of pictures, or of outputs, from which the loss of all of them is suspicious."""
 
 WINDOW_SECONDS = 3600.0
-"""The period over which removals are counted that file events imply."""
+"""The period for which the guard adds up the removals that file events imply."""
 
 
 COUNTED = ("known", "found", "known_found", "missing", "left_out", "outputs", "outputs_lost", "restores")
@@ -51,7 +51,7 @@ class Census:
     missing: int = 0
     """Records that may not be removed yet although their picture is gone."""
     left_out: int = 0
-    """Those of them that a person left out, by the patterns of ``[source]``."""
+    """The part of ``missing`` that the patterns of ``[source]`` leave out."""
     outputs: int = 0
     """Outputs that records name."""
     outputs_lost: int = 0
@@ -81,7 +81,7 @@ class Census:
         self._enter(difference.name)
         for folder in self._trail[-1:]:
             folder.known += record is not None
-            folder.found += found or difference.is_left_out  # what is left out isn't suspiciously gone
+            folder.found += found or difference.is_left_out  # a left-out picture isn't suspicious
 
     def end(self) -> None:
         """Count the folders that are still open at the end of the run."""

@@ -1,4 +1,4 @@
-"""The objects of a source that are no pictures, counted."""
+"""Count the objects of a source that aren't pictures."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from renditions.model.patterns import UNMATCHED, Patterns
 
 @dataclass(slots=True)
 class LeftOut:
-    """How many objects of the source are no pictures."""
+    """How many objects of the source aren't pictures."""
 
     unmatched: int = 0
-    """They match no pattern."""
+    """How many match no pattern."""
     excluded: int = 0
-    """A pattern excludes them, or their names start with a dot."""
+    """How many are excluded by a pattern, or have a name that starts with a dot."""
 
     def passes(self, key: str, patterns: Patterns) -> bool:
-        """Return whether an object is a picture; count it if not.
+        """Return whether an object is a picture; if it isn't, count it.
 
-        Objects that stand for folders, which consoles of buckets make, don't count.
+        Objects that represent folders aren't counted. The consoles of cloud storage create such objects.
         """
         why = patterns.why_not(key)
         if why and not key.endswith("/"):

@@ -1,4 +1,4 @@
-"""Processing of one picture, from its source object to its outputs, its record and its notices.
+"""Process one picture, from its source object to its outputs, its record and its notices.
 
 A name is processed because its picture may have changed. Only the store and the catalog show whether it did.
 Each step leaves a state from which the next call continues, in any process and after any crash:
@@ -302,7 +302,7 @@ class Processor:
 
 
 def _describe(record: Record, again_after: timedelta | None = None) -> Outcome:
-    """Return the outcome that a decided record stands for."""
+    """Return the outcome that a decided record describes."""
     return Outcome(record.name, _result(record), record.reason, again_after, record, record.code)
 
 

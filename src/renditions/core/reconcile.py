@@ -172,7 +172,7 @@ class Summary:
     held: list[Held] = field(default_factory=list)
     """Work that was held back until a person allows it."""
     left_out: LeftOut = field(default_factory=LeftOut)
-    """What is in the source and is no picture."""
+    """The numbers of objects in the source that aren't pictures."""
     remarks: list[str] = field(default_factory=list)
     """Facts that a person should know, although nothing is left to do."""
     interrupted: bool = False
@@ -207,7 +207,7 @@ class Order:
         return self.selection == EVERYTHING
 
     def limit(self, guard: Guard, catalog: Catalog) -> Guard:
-        """Return the guard for this order. If the run sees only some pictures, it counts the catalog's."""
+        """Return the guard for this order. It counts all records even if the run sees only some."""
         return guard if self.is_full else replace(guard, catalog_size=lambda: count_pictures(catalog))
 
 
@@ -223,7 +223,7 @@ class Run:
     threads: int
     """How many pictures are processed at once."""
     stop: threading.Event
-    """Once set, no further picture is begun, and those in progress are finished."""
+    """If it is set, the run begins no further picture, but finishes those in progress."""
     on_outcome: Callable[[Outcome], None]
     """Receives each outcome, in the thread that syncs."""
     clock: Callable[[], datetime]

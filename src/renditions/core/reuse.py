@@ -1,8 +1,8 @@
-"""Find outputs that already have the bytes of a missing rendition, so that it is copied and not rendered.
+"""Find outputs that already have the bytes of a missing rendition, to copy them instead of rendering.
 
-A renamed picture, a renamed rendition and a changed key template ask for the same bytes under another key. An
-output has them if it was made from the same content with the same recipe. Its SHA-256 proves that the store
-still holds what was written.
+If a picture or a rendition is renamed, or a key template changes, the same bytes are needed under another
+key. An output has these bytes if it was made from the same content with the same recipe. Its SHA-256 proves
+that the store still holds the same bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from renditions.model.rendering import Rendered
 
 
 def relabel(pipeline: Pipeline, record: Record) -> Record:
-    """Return the record with the new names of renamed renditions; their keys and recipes are the same."""
+    """Return the record with the new names of renamed renditions, whose keys and recipes stay the same."""
     if all(made.rendition in pipeline.renditions for made in record.outputs):
         return record
     keys = pipeline.output_keys(record.name, record.etag, record.wishes)
@@ -44,13 +44,13 @@ def relabel(pipeline: Pipeline, record: Record) -> Record:
 def find_copies(
     pipeline: Pipeline, store: Store, record: Record, difference: Difference, missing: Iterable[str]
 ) -> dict[str, Rendered]:
-    """Return, by rendition, what needn't be rendered.
+    """Return, by rendition, the outputs that can be copied.
 
     Args:
         pipeline: The declared state.
-        store: The output store; it may have lost some outputs.
-        record: The picture's record in progress.
-        difference: What the picture lacks, with its former record or that of a twin.
+        store: The output store. It may have lost some outputs.
+        record: The record of the picture in progress.
+        difference: The picture's difference, with its former record or the record of a twin.
         missing: The renditions to make.
 
     Raises:
@@ -69,7 +69,7 @@ def find_copies(
 
 
 def _outputs_of_content(pipeline: Pipeline, record: Record, difference: Difference) -> Iterator[Output]:
-    """Yield the known outputs that were made from the picture's present content."""
+    """Yield the known outputs that were made from the picture's current content."""
     for known, etag in ((difference.record, record.etag), (difference.twin, None)):
         if known and is_in_place(pipeline, known):
             for made in known.outputs:
@@ -78,7 +78,7 @@ def _outputs_of_content(pipeline: Pipeline, record: Record, difference: Differen
 
 
 def _read(made: Output, store: Store) -> bytes | None:
-    """Return the output's content, if it is still what was written."""
+    """Return the output's content, or None if it is gone or has changed since it was written."""
     try:
         got = store.get(made.key)
     except (KeyRefused, Rejected):

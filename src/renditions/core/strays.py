@@ -31,7 +31,7 @@ class Stray:
 
     found: StoredObject
     whose: Whose
-    """``ours`` if its mark is this catalog's; ``another's`` if it is another's that uses the store."""
+    """``ours`` if its mark is this catalog's; ``another's`` if its mark is another catalog's."""
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""

@@ -47,7 +47,7 @@ class Begun:
     proven: Mapping[str, str] = field(default_factory=dict)
     """By key, the ETag of an object to take over. If it was replaced since, the write is refused."""
     may_copy: bool = True
-    """Whether a missing output may be a copy of another one; not if the caller wants all rendered."""
+    """Whether a missing output may be copied from another one. False if the caller wants all rendered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,13 @@ class Updater:
     def begin(
         self, difference: Difference, found: StoredObject, ask: Ask, proven: Mapping[str, str]
     ) -> Begun:
-        """Take the lease and claim the keys; if another picture has one of them, reject this one.
+        """Take the lease and claim the keys; reject the picture if another one has claimed a key.
 
-        The record is then ``processing``, or ``rejected`` (leased only if something is left to settle).
+        The record is then ``processing`` or ``rejected``. A rejected one is leased only if something is left
+        to settle.
 
         Raises:
-            KeyTaken: A key belongs to a picture that is gone from the source. It will become free.
+            KeyTaken: The picture that claims a key is gone from the source, so the key will become free.
 
         """
         now = self.clock()
@@ -353,7 +354,7 @@ class Updater:
 
 
 def _new_record(difference: Difference, found: StoredObject, now: datetime) -> Record:
-    """Return the first record of a picture, with what is known of its content."""
+    """Return the first record of a picture, with the facts that a twin's record has about its content."""
     record = Record(difference.name, "processing", now)
     if twin := difference.twin:
         record = replace(

@@ -29,7 +29,7 @@ class Verification:
     drift: Mapping[str, str] = field(default_factory=dict)
     """Why each rendition's output isn't the one that the record describes."""
     refreshed: Mapping[str, Output] = field(default_factory=dict)
-    """By rendition, the outputs whose content is right under a new ETag, in the form for the record."""
+    """By rendition, the outputs whose content is right but whose ETag is new, with this ETag."""
 
 
 UNVERIFIED = Verification()

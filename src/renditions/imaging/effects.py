@@ -19,7 +19,7 @@ _LUMINANCE = [[0.2126, 0.7152, 0.0722]]
 _MIN_AMPLITUDE = 0.01
 """The height at which the blur's bell curve is cut off. libvips' default of 0.2 would make it a box."""
 _MAX_SIGMA = 3
-"""The widest blur at the picture's own size, as a standard deviation in pixels. Wider ones shrink it."""
+"""The widest blur at the picture's own size, as a standard deviation in pixels."""
 _MAX_SHARPENED = 10
 """The most that sharpening changes a value from 0 to 255. More would look like a halo."""
 _SEPIA = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
@@ -35,7 +35,7 @@ class Rgba(NamedTuple):
 
     @property
     def is_grey(self) -> bool:
-        """Return whether a picture of one band can hold it."""
+        """Return whether a picture with one band can hold this colour."""
         return self.red == self.green == self.blue
 
     @property

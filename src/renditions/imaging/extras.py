@@ -11,7 +11,7 @@ from renditions.model.formats import SOURCE_FORMATS
 
 
 def import_extra(module: str, extra: str) -> Any:
-    """Import a module only when a picture needs it, and return it.
+    """Import a module at the moment when a picture needs it, and return the module.
 
     Raises:
         Failed: The module isn't installed.

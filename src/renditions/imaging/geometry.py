@@ -210,7 +210,7 @@ def _place_cut(inner: Size, outer: Size, recipe: Rendition) -> Offset:
 
 
 def centre(inner: Size, outer: Size, focus: Focus) -> Offset:
-    """Return the inner rectangle's position in the outer one for which its middle is nearest to the focus."""
+    """Return the position of the inner rectangle in the outer one, with its middle nearest to the focus."""
     left, top = (
         min(max(int(Fraction(str(percent)) * whole / 100 - Fraction(part, 2)), 0), whole - part)
         for percent, whole, part in (

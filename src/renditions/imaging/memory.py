@@ -21,7 +21,7 @@ def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, 
     """Raise ``NotAccepted`` if more memory is needed than one picture may take.
 
     Args:
-        bases: The size that each page or still picture, or a part of it, is decoded to.
+        bases: For each decoded page or part of a page: its header, and the size that it is decoded to.
         animated: The header of an animation with all frames decoded.
         limit_bytes: The most that one picture may take.
 

@@ -1,4 +1,4 @@
-"""The pages of a document that a rendition shows."""
+"""Choose the pages of a document that a rendition shows."""
 
 from __future__ import annotations
 

@@ -146,9 +146,9 @@ def _plan(page: Header, region: Rectangle, recipe: Rendition) -> Plan:
 
 
 def plan_bases(tasks: list[Task], look: Task | None, max_pixels: int) -> dict[tuple[Header, Rectangle], Size]:
-    """Return the size to decode each region of each page to; the region of ``look`` comes first.
+    """Return the decoded size for each region of each page; the region of ``look`` comes first.
 
-    ``look`` is the task of the analysis, for which any size is right that isn't smaller than its own.
+    ``look`` is the task of the analysis. It can use any size that isn't smaller than its own.
 
     Raises:
         NotAccepted: A drawing would have more pixels in total than may be decoded.

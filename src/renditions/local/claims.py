@@ -1,7 +1,7 @@
-"""The claims table of a SQLite catalog: which picture has which output key.
+"""The claims table of a SQLite catalog: the picture that has each output key.
 
-Keys are compared as the output store does. A catalog can be taken from one disk to another, and version 0.1
-knew no folding: the table is then rebuilt.
+Keys are compared in the same way as in the output store. That way can change: a catalog can move to another
+disk, and version 0.1 always compared keys exactly. Then the table is rebuilt.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def move_claims(db: sqlite3.Connection, name: str, keys: frozenset[str], folding
 def rebuild_claims(
     db: sqlite3.Connection, folding: Folding, parse: Callable[[str], Record]
 ) -> Iterator[Record]:
-    """Fold all claims; yield the records that lose a key, without it and to be processed again.
+    """Fold all claims; yield each record that loses a key, without that key and marked for processing.
 
-    Of two records that claim one folded key, the first by name keeps it. The caller has a transaction open,
-    and takes all records before it ends.
+    If two records claim the same folded key, the first one by name keeps it. The caller must open a
+    transaction, and take all records from the iterator before the transaction ends.
     """
     db.execute("CREATE TEMP TABLE folded (key TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID")
     last = ""
@@ -50,7 +50,7 @@ def rebuild_claims(
         for last, item in rows:
             try:
                 record = parse(item)
-            except CatalogFailed:  # a damaged row keeps what it claims
+            except CatalogFailed:  # a damaged row keeps its claims
                 own = db.execute("SELECT key FROM claims WHERE name = ?", (last,)).fetchall()
                 _claim(db, last, frozenset(key for (key,) in own), folding)
             else:

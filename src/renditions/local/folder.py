@@ -1,11 +1,12 @@
-"""A store in a folder: each object is a file, its key the file's path below the folder.
+"""A store in a folder: each object is a file, and its key is the file's path below the folder.
 
-Nothing outside the folder is ever reached, and only plain files are objects: see ``tree``.
+The store never reaches outside the folder, and only plain files are objects: see ``tree``.
 
-``.renditions`` in the folder is the store's own. It holds unfinished files before they are renamed, the lock
-under which the store checks conditions, so that they hold between processes too, and a file for each catalog
-that uses the store. It appears with the first write. File names that aren't UTF-8 can't be keys; ``list``
-skips them with a warning.
+The subfolder ``.renditions`` belongs to the store. It holds unfinished files until they are renamed, and a
+file for each catalog that uses the store. It also holds a lock: the store checks a condition and writes under
+this lock, so that conditions hold between processes too. The first write creates the subfolder.
+
+File names that aren't UTF-8 can't be keys. ``list`` skips them with a warning.
 """
 
 from __future__ import annotations
@@ -48,27 +49,27 @@ from renditions.model.places import FolderPlace
 from renditions.model.registry import Shared
 
 REST_SECONDS = 1.0
-"""How long a file in the source folder must have been left alone to count as written."""
+"""How long a file in a source folder must stay unchanged before it counts as complete."""
 
 READ_ATTEMPTS = 5
-"""How often the store reads a file that changes while it is read."""
+"""How many times the store tries to read a file that changes while it reads it."""
 
 _WRITER = "user.renditions.writer"
 _FOLDER_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno.EPERM)
 
 
 class FolderStore:
-    """A :class:`~renditions.core.ports.Store` in a folder, for any number of threads and processes.
+    """A :class:`~renditions.core.ports.Store` in a folder. Many threads and processes may share the folder.
 
     Args:
         root: The folder. If it is a link, the link is followed once, now.
         rest_seconds: How long a file must stay unchanged before it counts as complete.
-        create: Whether the folder may be missing: it is then an empty store, and the first write creates it.
-            Otherwise every call raises ``StoreFailed`` while it is missing, so that a missing folder never
-            looks like one whose pictures were deleted.
+        create: Whether the folder may be missing. A missing folder is then an empty store, and the first
+            write creates it. Otherwise every call raises ``StoreFailed`` while the folder is missing, so that
+            it never looks like a folder whose pictures were deleted.
 
-    An ETag is a file's size, modification time and inode. A file written in place and set back to
-    the same size and time would pass as the same one.
+    An ETag consists of a file's size, modification time and inode. If a program overwrites a file in place,
+    and keeps its size and its time, the ETag stays the same.
 
     """
 
@@ -165,13 +166,13 @@ class FolderStore:
         return False
 
     def folding(self) -> Folding:
-        """See :meth:`Store.folding <renditions.core.ports.Store.folding>`. The first call makes probes."""
+        """See :meth:`Store.folding <renditions.core.ports.Store.folding>`. The first call creates probes."""
         if self._folding is None:
             try:
                 with closed(self._open_root(make=True)) as root, closed(self._open_work(root)) as work:
                     self._folding = probe_folding(work)
             except OSError:
-                return EXACT  # nothing can be written there now, so nothing collides
+                return EXACT  # no file can be written there now, so no two keys can collide
         return self._folding
 
     def writer_of(self, key: str) -> str | None:
@@ -189,7 +190,7 @@ class FolderStore:
         return None
 
     def delete(self, key: str, condition: IfMatch) -> None:
-        """See :meth:`Store.delete <renditions.core.ports.Store.delete>`. Folders left empty go too."""
+        """See :meth:`Store.delete <renditions.core.ports.Store.delete>`. It also removes empty folders."""
         parts = parse_key(key)
         with (
             self._reported(key),
@@ -247,15 +248,16 @@ class FolderStore:
         return False
 
     def _describe(self, key: str, status: os.stat_result) -> StoredObject:
-        # By ctime, which no program can set back; by the absolute distance, because clocks can be set back.
+        # This uses ctime, which no program can set back, and the absolute difference, since a clock can be.
         complete = abs(time.time() - status.st_ctime) >= self._rest_seconds
         return StoredObject(key, _etag(status), status.st_size, complete)
 
     def _open_root(self, *, make: bool = False) -> int:
-        """Open the folder again, since another one may have its name by now.
+        """Open the folder again, since another folder may have its name by now.
 
         Raises:
-            _NotMade: it is missing, and ``create`` allows that.
+            _NotMade: The folder is missing, and ``create`` allows that.
+            StoreFailed: The folder is missing, or isn't a folder.
 
         """
         try:
@@ -273,7 +275,7 @@ class FolderStore:
         return os.open(self._root, OPEN_FOLDER)
 
     def _open_work(self, root: int) -> int:
-        """Open the working folder; the first time, remove the files of killed processes from it."""
+        """Open the working folder; the first call removes the files of killed processes from it."""
         with suppress(FileExistsError):
             os.mkdir(WORK_FOLDER, dir_fd=root)
         try:
@@ -281,7 +283,7 @@ class FolderStore:
         except NotADirectoryError:
             where = self._root / os.fsdecode(WORK_FOLDER)
             raise StoreFailed(
-                f"{where} is not a folder: temporary files are kept under this name, so move it away"
+                f"{where} is not a folder. Renditions keeps temporary files under this name: move it away"
             ) from None
         if not self._swept:
             sweep(work)
@@ -313,8 +315,8 @@ def _etag(status: os.stat_result) -> str:
 
 
 def _mark(file: int, writer: str) -> None:
-    """Keep who wrote a file, where the file system has extended attributes."""
-    if sys.platform == "linux":  # Python has them on Linux alone
+    """Store the writer with the file, if the file system has extended attributes."""
+    if sys.platform == "linux":  # Python supports them only on Linux
         with suppress(OSError):
             os.setxattr(file, _WRITER, writer.encode())
 

@@ -1,8 +1,8 @@
-"""A guard that ends a worker process which takes too long, or too much memory, over one picture.
+"""A guard that ends a worker process which needs too much time or memory for one picture.
 
-The guard measures memory from outside instead of limiting it from inside (``RLIMIT_AS``, ``RLIMIT_DATA``):
-the imaging libraries reserve far more than they use, and if a reservation fails, several of them abort
-without a message, which looks the same as a bug.
+The guard measures memory from outside. A limit inside the process (``RLIMIT_AS``, ``RLIMIT_DATA``) doesn't
+work well: the imaging libraries reserve far more memory than they use, and if a reservation fails, several of
+them abort without a message, which looks like a bug.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 LOOK_SECONDS = 0.02
-"""How often memory is measured: a process can fill some 50 MB in that time."""
+"""The time between two measurements of memory. A process can fill about 50 MB in it."""
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -23,7 +23,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 class Guard:
     """Kills a process that exceeds a limit while the context is open.
 
-    Afterwards it leaves the process alone, which may render its next picture by then.
+    After the context, it never kills the process, which may already render its next picture.
 
     Args:
         process: The process.
@@ -67,9 +67,9 @@ class Guard:
 
 
 def resident_bytes(pid: int) -> int:
-    """Return how much memory a process holds, with shared libraries; 0 if the system doesn't report it.
+    """Return how many bytes of memory a process holds, with shared libraries; 0 if that isn't reported.
 
-    The second number of ``/proc/PID/statm`` (Linux, proc(5)), in pages.
+    It is the second number of ``/proc/PID/statm`` (Linux, proc(5)), which counts pages.
     """
     try:
         pages = Path(f"/proc/{pid}/statm").read_bytes().split()

@@ -1,9 +1,9 @@
-"""The tables of a catalog in SQLite, as each version changed them."""
+"""The tables of a catalog in SQLite, and how each version changed them."""
 
 from __future__ import annotations
 
 APPLICATION_ID = 0x52656E64
-"""``Rend``: tells a catalog from other programs' databases (``PRAGMA application_id``)."""
+"""``Rend``: distinguishes a catalog from other programs' databases (``PRAGMA application_id``)."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (

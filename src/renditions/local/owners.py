@@ -1,7 +1,7 @@
-"""The owners of leases on one machine, and whether they still live.
+"""The owners of leases on one machine, and a way to check whether they still live.
 
-A lease expires by time, but the lease of a killed process is free at once. Each process
-keeps a file locked as long as it lives, and the kernel unlocks it however the process ends.
+A lease expires by time, but the lease of a killed process is free at once: each process keeps a file locked
+while it lives, and the kernel unlocks the file however the process ends.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from renditions.errors import Failed
 class Owner:
     """One owner of leases. Inside the context, other processes see that it lives.
 
-    ``id`` is the text for ``Lease.owner``: the machine and the folder, hashed, then the owner's own.
-    The lock belongs to an open descriptor, which new programs don't inherit, but which a child made
-    by a bare ``fork`` does: such a child keeps the owner alive until it ends. Start workers by
-    ``spawn`` or ``forkserver``.
+    ``id`` is the text for ``Lease.owner``: a hash of the machine and the folder, then a random text.
+
+    The lock belongs to an open descriptor. New programs don't inherit it, but a child that a bare ``fork``
+    creates does, and keeps the owner alive until it ends. So start workers by ``spawn`` or ``forkserver``.
 
     Args:
         directory: The folder of the lock files, the same for all processes of this machine that share a
@@ -35,7 +35,7 @@ class Owner:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = Path(os.path.realpath(directory))  # one name for the folder, by any path
+        self._directory = Path(os.path.realpath(directory))  # the same name, whichever path leads there
         place = f"{socket.gethostname()}:{self._directory}"
         self._place = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()[:12]
         self._own = uuid.uuid4().hex
@@ -63,7 +63,7 @@ class Owner:
     def is_gone(self, owner_id: str) -> bool:
         """Return whether no living process can be this owner.
 
-        It can't know about owners of other machines and folders, and returns false for them.
+        For owners of other machines and folders it can't know, and returns false.
         """
         match = re.fullmatch(rf"{self._place}:([0-9a-f]{{32}})", owner_id)
         if match is None:
@@ -80,15 +80,15 @@ class Owner:
 
 
 def _hold(path: Path) -> int:
-    """Make the file and lock it; return its descriptor.
+    """Create the file and lock it; return its descriptor.
 
-    Another process that removes old files may see it before it is locked, and remove it. Then this one
-    makes it again:
+    Another process that removes old files may see the file before it is locked, and remove it. Then this
+    process creates it again:
 
         A  create                      lock: has no name left → create, lock
         B          not held: remove
 
-    B keeps it locked until it is removed: A waits so long, and sees it.
+    B locks the file until it has removed it. So A waits for the lock, and then sees that the file is removed.
     """
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -99,7 +99,7 @@ def _hold(path: Path) -> int:
 
 
 def _is_held(path: Path) -> bool:
-    """Return whether a process holds the file; a missing one is held by none."""
+    """Return whether a process holds the file locked; false if the file is missing."""
     with suppress(FileNotFoundError), path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: several processes may check at once

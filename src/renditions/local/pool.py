@@ -1,11 +1,11 @@
-"""Worker processes that render pictures, so that a hostile one costs a worker, never the service.
+"""Worker processes that render pictures. A hostile picture can end a worker, but never the service.
 
-Each worker has a socket of its own for jobs and results and shares nothing with the others: killing one
-can't corrupt or lock anything that another needs. The process that holds the catalog never loads an
+Each worker has its own socket for jobs and results, and shares nothing with the others. So killing a worker
+can't corrupt or lock anything that another one needs. The process that holds the catalog never loads an
 imaging library.
 
-Workers are fresh interpreters rather than ``multiprocessing``'s: those import the program's main module
-once more, which makes their start two to three times as long and needs a guarded main module.
+Workers are new interpreters, not processes of ``multiprocessing``. Those would import the program's main
+module again, which makes their start two to three times as long, and needs a guarded main module.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class RenderPool:
 
     Args:
         workers: How many worker processes there are at most.
-        seconds_per_picture: How long one call may take, from when a worker is ready for it.
+        seconds_per_picture: How long one call may take, counted from the moment when a worker is ready.
         render: The function to call, as ``module:name``.
         limits: How much of a picture the function may decode, and how much memory a worker may hold. If the
             system doesn't report memory (macOS), only the estimate before decoding is checked.
@@ -77,7 +77,7 @@ class RenderPool:
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(workers):
             self._idle.put(None)
-        self._lock = threading.Lock()  # over the two below
+        self._lock = threading.Lock()  # it protects the two attributes below
         self._closed = False
         self._living: set[_Worker] = set()
 
@@ -91,10 +91,10 @@ class RenderPool:
         """See :class:`~renditions.core.ports.Renderer`.
 
         Raises:
-            RenderTimedOut: It took longer than the limit; the worker was killed.
-            WorkerDied: The worker ended while it held the picture.
-            Failed: The function raised an error outside ``errors``, or no worker could be started.
-            RenditionsError: The function raised this itself.
+            RenderTimedOut: The call took longer than the limit; the worker was killed.
+            WorkerDied: The worker ended while it processed the picture.
+            Failed: The function raised an error of another kind, or no worker could be started.
+            RenditionsError: The function raised this error itself.
 
         """
         rules = pickle.dumps((accept, dict(recipes), analyze, self._limits))
@@ -109,8 +109,8 @@ class RenderPool:
                 try:
                     reply = worker.call(self._seconds, self._limits.memory, rules, content)
                 except _MemoryExceededError:
-                    # Unless the worker was new, memory that earlier pictures left behind may have been the
-                    # reason.
+                    # If the worker wasn't new, earlier pictures may have left the memory in use. Then the
+                    # picture is tried again in a new worker.
                     if worker.calls == 1:
                         reply = "made", _refuse(content, self._limits.memory)
                     self._discard(worker)
@@ -169,8 +169,8 @@ class _Worker:
 
     def __init__(self, render: str) -> None:
         self.calls = 0
-        """How many pictures it has got."""
-        # Connections only frame the messages; no process but this worker ever holds its end.
+        """How many pictures it has received."""
+        # A Connection only frames the messages. Only this worker ever holds the other end.
         self._connection, theirs = multiprocessing.Pipe()
         code = (
             "import sys; sys.path[:] = sys.argv[3:]; "
@@ -180,9 +180,9 @@ class _Worker:
             self._process = subprocess.Popen(  # noqa: S603 - our own code, no shell
                 [sys.executable, "-c", code, str(theirs.fileno()), render, *sys.path],
                 pass_fds=[theirs.fileno()],
-                stdin=subprocess.PIPE,  # nothing is ever written: its end means that the parent has ended
-                stdout=subprocess.DEVNULL,  # ours is for data
-                process_group=0,  # Ctrl-C goes to the terminal's whole group; what it means is ours to say
+                stdin=subprocess.PIPE,  # never written to; when it closes, the parent has ended
+                stdout=subprocess.DEVNULL,  # the parent's stdout is for data
+                process_group=0,  # Ctrl-C goes to the terminal's whole group, but the parent must handle it
             )
         except OSError as error:
             self._connection.close()
@@ -204,7 +204,7 @@ class _Worker:
     def _exchange(self, guard: Guard, what: str, *messages: bytes) -> Any:
         """Send the messages and return the reply.
 
-        At a limit the guard kills the worker, which ends our writing or reading.
+        If the worker exceeds a limit, the guard kills it, which ends our writing or reading.
         """
         try:
             with guard:
@@ -227,9 +227,9 @@ class _Worker:
         self._process.kill()
 
     def end(self, wait_seconds: float) -> None:
-        """Close the worker's input, which ends it, and kill it if it hasn't ended after that time."""
+        """Close the worker's input, which ends it; kill it if it hasn't ended after ``wait_seconds``."""
         self._connection.close()
-        assert self._process.stdin  # noqa: S101 - it was made with one
+        assert self._process.stdin  # noqa: S101 - the process was started with one
         self._process.stdin.close()
         try:
             self._process.wait(wait_seconds)
@@ -239,7 +239,7 @@ class _Worker:
 
 
 class _MemoryExceededError(Exception):
-    """A worker held more memory than it may, and was killed."""
+    """The guard killed a worker because it held too much memory."""
 
 
 def _refuse(content: bytes, memory_bytes: int) -> Rendering:
@@ -249,7 +249,7 @@ def _refuse(content: bytes, memory_bytes: int) -> Rendering:
 
 def _describe_end(exit_code: int) -> str:
     if exit_code == -signal.SIGKILL:
-        return "was ended by SIGKILL, as the system does when memory runs out"
+        return "was ended by SIGKILL, which the system sends when memory runs out"
     if exit_code < 0:
         return f"was ended by {signal.Signals(-exit_code).name}"
     return f"ended with exit code {exit_code}"
@@ -276,7 +276,7 @@ def _unwrap(reply: tuple[Any, ...]) -> Any:
         case ("made", result):
             return result
         case ("refused", kind, args, state, text):
-            # Not by calling the class: its arguments needn't be those of Exception.
+            # The class isn't called, because its constructor may need other arguments than Exception's.
             error = kind.__new__(kind, *args)
             vars(error).update(state)
             raise error from _WorkerTraceback(text)
@@ -289,12 +289,12 @@ def _unwrap(reply: tuple[Any, ...]) -> Any:
 def work(descriptor: int, render: str) -> None:
     """Run as a worker: render the jobs from the socket until its other end is closed.
 
-    The first reply says that it is ready. A job is two messages: the pickled rules and recipes, and the
-    picture's bytes, which aren't copied that way.
+    The first reply says that the worker is ready. A job consists of two messages: the pickled rules and
+    recipes, and the picture's bytes. The bytes have their own message, so that pickling doesn't copy them.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # service managers send these to all processes at once
-    logging.getLogger().addHandler(logging.NullHandler())  # what libraries remark is no message of ours
+    logging.getLogger().addHandler(logging.NullHandler())  # libraries' own messages aren't for the user
     threading.Thread(target=_end_with_parent, daemon=True).start()
     connection = Connection(descriptor)
     try:

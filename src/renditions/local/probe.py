@@ -1,4 +1,4 @@
-"""Find out how a folder compares names: probes are made once, and stay in the store's own folder."""
+"""Find out how a folder compares names, by probes that stay in the store's own folder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _FORM = unicodedata.normalize("NFC", "é")
 
 
 def probe_folding(work: int) -> Folding:
-    """Return how names are compared in a folder that is open, and so in those around it.
+    """Return how names are compared in this open folder, and so in the whole store.
 
     Raises:
-        OSError: A probe can't be made there.
+        OSError: A probe can't be created there.
 
     """
     return Folding(
@@ -26,10 +26,10 @@ def probe_folding(work: int) -> Folding:
 
 
 def _is_one(work: int, name: str, other: str) -> bool:
-    """Return whether a folder of the first name, the only one that is made, is found by the other name."""
+    """Create a folder with the first name, and return whether the other name finds it."""
     with suppress(FileExistsError):
         os.mkdir(name.encode(), dir_fd=work)
     with suppress(FileNotFoundError):
         os.stat(other.encode(), dir_fd=work)
-        return True  # inodes prove nothing more: a FUSE file system may have one for each name
+        return True  # the inodes aren't compared: a FUSE file system may have one for each name
     return False

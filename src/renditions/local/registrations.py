@@ -1,4 +1,4 @@
-"""The files in a folder that say which catalogs use it.
+"""The files in a folder that register the catalogs which use it.
 
 An output store has ``.renditions/catalogs/CATALOG_ID.json``. A source has
 ``.renditions/markers/CATALOG_ID.txt``.

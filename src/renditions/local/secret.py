@@ -1,4 +1,4 @@
-"""A secret that outlives the programs that use it."""
+"""A secret in a file, which stays the same when a program starts again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ SECRET_BYTES = 32
 
 
 def keep_secret(path: Path) -> bytes:
-    """Return the secret in this file, which only its owner may read; create it first if it is missing.
+    """Return the secret in this file, which only its owner may read; create the file if it is missing.
 
-    All callers get the same one, even at the same time. An incomplete one, left by a crash, is replaced.
+    All callers get the same secret, even at the same time. A secret that is incomplete after a crash is
+    replaced.
 
     Raises:
-        Failed: the file can't be read or written.
+        Failed: The file can't be read or written.
 
     """
     try:

@@ -1,7 +1,7 @@
-"""A catalog in one SQLite file, for any number of threads and processes of one machine.
+"""A catalog in one SQLite file, which many threads and processes of one machine may share.
 
-Each write is durable when it returns (WAL, ``synchronous = FULL``). A record and its claims change in
-one transaction. No read lasts longer than one page, so nothing keeps the log from being cleared.
+Each write is durable when it returns (WAL, ``synchronous = FULL``). A record and its claims change in one
+transaction. A read never lasts longer than one page, so SQLite can always clear its log.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ BUSY_SECONDS = 30.0
 PAGE_ROWS = 200
 
 MOST_SORTED = 10_000
-"""Up to how many names a prefix counts as rare."""
+"""A prefix with fewer names than this counts as rare."""
 
 
 class SqliteCatalog:
-    """A :class:`~renditions.core.ports.Catalog` in a file, open until closed; don't take it through a fork.
+    """A :class:`~renditions.core.ports.Catalog` in a file, which stays open. Don't use it after a fork.
 
     Names and keys are compared by their UTF-8 bytes. A name without a UTF-8 form (from a file name that
     isn't UTF-8) raises ``CatalogFailed``.
 
     Args:
-        path: The file; it is made if it is missing.
-        folding: Returns how the output store compares keys, when claims are first needed.
+        path: The file. It is created if it is missing.
+        folding: Returns how the output store compares keys. It is called when claims are first needed.
 
     """
 
@@ -122,7 +122,7 @@ class SqliteCatalog:
         with self._transaction() as db:
             row = db.execute("SELECT revision FROM binding").fetchone()
             if (row[0] if row else 0) != binding.revision:
-                raise Conflict("another process changed what the catalog belongs to")
+                raise Conflict("another process changed the catalog's binding")
             db.execute(
                 "REPLACE INTO binding (id, revision, item) VALUES (1, ?, ?)",
                 (written.revision, json.dumps(written.to_item(), separators=(",", ":"))),
@@ -138,8 +138,8 @@ class SqliteCatalog:
     ) -> Iterator[Record]:
         """See :meth:`Catalog.query <renditions.core.ports.Catalog.query>`.
 
-        No index has both times and names in order. For a rare prefix it finds the names and sorts them; for
-        a frequent one it reads the records by time, newest first, and soon finds enough.
+        No index has both times and names in order. For a rare prefix, this finds all names and sorts them by
+        time. For a frequent prefix, it reads the records by time, newest first, and soon finds enough.
         """
         time, name = (format_time(before[0]), before[1]) if before else ("~", "")  # later than any time
         values = {"status": status, "begin": prefix, "end": _end_of(prefix), "most": PAGE_ROWS}
@@ -159,7 +159,7 @@ class SqliteCatalog:
         return dict.fromkeys(STATUSES, Totals()) | {status: Totals(*sums) for status, *sums in rows}
 
     def _fold(self) -> Folding:
-        """Return how claims are compared; rebuild them if they are stored in another way."""
+        """Return how claims are compared; rebuild the claims if they were stored with another folding."""
         if self._folding is None:
             folding = self._find_folding()
             rows = self._read("SELECT name FROM folding")
@@ -187,7 +187,7 @@ class SqliteCatalog:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Begin a write; refuse it if a newer release migrated the file since it was opened."""
+        """Begin a write; refuse it if a newer version migrated the file since it was opened."""
         with self._reported(), self._lock, _transact(self._db):
             self._refuse_newer(_read_number(self._db, "PRAGMA user_version"))
             yield self._db
@@ -241,8 +241,8 @@ class SqliteCatalog:
     def _refuse_newer(self, version: int) -> None:
         if version > len(MIGRATIONS):
             raise CatalogTooNew(
-                f"{self._path}: a newer release of Renditions wrote this catalog, version {version}, "
-                f"and this one reads up to version {len(MIGRATIONS)}: update Renditions"
+                f"{self._path}: a newer version of Renditions wrote this catalog in format {version}, but "
+                f"this version reads formats up to {len(MIGRATIONS)}. Upgrade Renditions here"
             )
 
     @contextmanager
@@ -278,9 +278,9 @@ _OF_STATUS = """SELECT item, timestamp, name FROM (
         ORDER BY timestamp DESC, name DESC LIMIT :most)
     CROSS JOIN records USING (name) ORDER BY timestamp DESC, name DESC"""
 _WHEN_DAMAGED = (
-    ". Restore it from a backup, or move it and the -wal and -shm files beside it away: the next sync then "
-    "begins a new catalog, makes every rendition and sends every notice again. Outputs of pictures that "
-    "were removed in the meantime have no record then and stay"
+    ". Restore the file from a backup, or move it away together with its -wal and -shm files. The next sync "
+    "then begins a new catalog, makes every rendition again and sends every notice again. Outputs of "
+    "pictures that were removed in the meantime then have no record, and stay"
 )
 
 
@@ -321,7 +321,7 @@ def _read_number(db: sqlite3.Connection, select: str) -> int:
 
 
 def _store(db: sqlite3.Connection, record: Record) -> Record:
-    """Write the record under its next revision, which it returns, and add it to the totals."""
+    """Write the record with its next revision, add it to the totals, and return it."""
     written = record.raised()
     row = (
         written.name,
@@ -345,7 +345,7 @@ def _add(db: sqlite3.Connection, status: Status, totals: Totals) -> None:
 def open_catalog(
     declared: CatalogPlace, directory: Path, _: Shared, *, read_only: bool, folding: Callable[[], Folding]
 ) -> SqliteCatalog:
-    """Return the catalog of ``sqlite:FILE``; with ``read_only`` an empty one where there is no file."""
+    """Return the catalog of ``sqlite:FILE``; with ``read_only``, an empty one if the file is missing."""
     path = parse_catalog(declared.store, directory)
     if path is None:
         raise UsageError(f"catalog.store: expected sqlite:FILE, found {declared.store!r}")

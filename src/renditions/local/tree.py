@@ -1,7 +1,8 @@
-"""Access to files below a folder that never leads outside it.
+"""Access files below a folder without ever leaving it.
 
-A path is opened folder by folder, each from the one above it and none through a link, so links that another
-process plants meanwhile have no effect. Links, devices, sockets and the like are no objects.
+A path is opened folder by folder: each folder is opened from the one above it, and never through a link. So
+links that another process creates meanwhile have no effect. Links, devices, sockets and the like aren't
+objects.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from renditions.errors import KeyRefused
 log = logging.getLogger(__name__)
 
 WORK_FOLDER = b".renditions"
-"""The store's own folder below its root: no key leads there."""
+"""The store's own folder below its root. No key leads there."""
 MAX_NAME_BYTES = 255
 """The longest name in the file systems of Linux and macOS (NAME_MAX)."""
 MAX_KEY_BYTES = 4095
-"""Longer paths can't be opened by name (PATH_MAX)."""
+"""The longest key. Longer paths can't be opened by name (PATH_MAX)."""
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The error numbers for a path that doesn't exist, or that leads through a file or a link."""
 
 
-class absence:  # noqa: N801 - it reads as contextlib.suppress does
-    """Raised to leave the block if a path doesn't exist."""
+class absence:  # noqa: N801 - it is used like contextlib.suppress
+    """A context that ends its block silently if a path in it doesn't exist."""
 
     def __enter__(self) -> None:
         pass
@@ -51,10 +52,10 @@ def closed(descriptor: int) -> Iterator[int]:
 
 
 def parse_key(key: str) -> tuple[bytes, ...]:
-    """Return the key's parts as they are on the disk.
+    """Return the parts of the key between slashes, encoded for the file system.
 
     Raises:
-        KeyRefused: no file below the folder can have this path.
+        KeyRefused: No file below the folder can have this path.
 
     """
     try:
@@ -84,7 +85,8 @@ def open_folder(root: int, parts: Sequence[bytes], *, make: bool = False) -> int
     """Open the folder at this path; with ``make``, create missing folders.
 
     Raises:
-        OSError: with an error number in ``ABSENT`` where the path ends or leads through a file or link.
+        OSError: The folder can't be opened. The error number is in ``ABSENT`` if the path doesn't exist, or
+            leads through a file or a link.
 
     """
     folder = os.dup(root)
@@ -113,15 +115,16 @@ def walk(
 ) -> Iterator[tuple[str, os.stat_result]]:
     """Yield every file's key and status in the order of the keys' bytes.
 
-    A folder sorts as its name with a slash, so that its files come in their place. Only one folder is open
-    at a time, at any depth.
+    A folder is sorted by its name with a slash, so that its files come in the right order. Only one folder is
+    open at a time, at any depth.
 
     Args:
-        root: The folder's descriptor. If it can't be read itself, that is an ``OSError``.
-        shown: The root in warnings about names that can't be keys.
-        enters: Returns whether anything below a folder is wanted, given its path with a slash at its end.
-        on_unreadable: Receives such a path and the reason where a folder below the root can't be read. The
-            walk goes on behind it.
+        root: The folder's descriptor. If this folder can't be read, the walk raises ``OSError``.
+        shown: The path of the root, for warnings about names that can't be keys.
+        enters: Returns whether anything below a folder is wanted. It gets the folder's path with a slash at
+            its end.
+        on_unreadable: Called if a folder below the root can't be read, with its path and the reason. The walk
+            continues after that folder.
 
     """
     trail: list[tuple[tuple[bytes, ...], bytes]] = [((), b"")]  # folders, each with the last name seen
@@ -181,7 +184,7 @@ class _Names:
     """The names in the folders of a walk, sorted on disk to save memory."""
 
     def __init__(self) -> None:
-        # An empty name is SQLite's for a private temporary database, on disk once it is large.
+        # With an empty name, SQLite makes a private temporary database, and moves it to disk if it is large.
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute(
@@ -192,7 +195,7 @@ class _Names:
         self._db.execute("BEGIN")
         try:
             self._db.executemany("INSERT INTO names VALUES (?, ?)", ((depth, name) for name in names))
-        finally:  # a folder that breaks off halfway is removed again by the walk
+        finally:  # if reading the folder fails halfway, the walk removes its names again
             self._db.execute("COMMIT")
 
     def after(self, depth: int, last: bytes) -> Generator[bytes, None, None]:

@@ -1,4 +1,4 @@
-"""A folder's file events, as keys that may have changed."""
+"""Watch a folder for file events, and turn them into keys that may have changed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 
 
 def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterator[frozenset[str] | None]:
-    """Yield the keys of files that were made, changed or removed below ``root``, until ``stop`` is set.
+    """Yield the keys of files that were created, changed or removed below ``root``, until ``stop`` is set.
 
-    Yields an empty set at every tick without changes, and None if the keys are unknown, so that the caller
-    must check everything: at the start, after which it reports every change; when a folder goes away; and
-    when events were lost.
+    At every tick without changes, it yields an empty set. It yields None if the keys are unknown and the
+    caller must check everything: at the start, after which it reports every change; when a folder is gone;
+    and when events were lost.
 
     Raises:
-        StoreFailed: The folder is missing, or the system can't watch so many.
+        StoreFailed: The folder is missing, or the system can't watch that many folders.
 
     """
     real = Path(os.path.realpath(root))
@@ -38,7 +38,7 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
             with closing(
                 watch(
                     real,
-                    watch_filter=None,  # the default one drops names that a picture may have
+                    watch_filter=None,  # the default filter ignores names that a picture may have
                     debounce=tick_ms,
                     step=min(tick_ms, 50),
                     stop_event=stop,
@@ -56,7 +56,7 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
                         yield None
                     if folders.is_root_replaced():
                         break
-        except (OSError, RuntimeError) as error:  # watchfiles raises this
+        except (OSError, RuntimeError) as error:  # watchfiles raises RuntimeError
             if not has_begun:
                 raise StoreFailed(
                     f"{root} can't be watched: {error}. If there are too many folders or watchers, "
@@ -66,7 +66,7 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
 
 
 class _Folders:
-    """The folders below a root: an event doesn't say whether a deleted path was a folder."""
+    """The known folders below a root, since an event doesn't say whether a deleted path was a folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -92,7 +92,7 @@ class _Folders:
             pass
 
     def find_keys(self, changes: set[tuple[Change, str]]) -> frozenset[str] | None:
-        """Return the keys that the changes may concern, None if a folder is gone."""
+        """Return the keys that the changes may concern; None if a folder is gone."""
         keys: set[str] = set()
         is_lost = False
         for change, path in changes:
@@ -101,7 +101,7 @@ class _Folders:
                 self._known = {known for known in self._known if not f"{known}/".startswith(f"{path}/")}
                 is_lost = True
             if is_folder:
-                # Files that came before the folder was watched have no events of their own.
+                # Files that were created before the folder was watched have no events of their own.
                 keys.update(self._walk(path))
             else:
                 keys.add(path)

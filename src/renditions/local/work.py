@@ -1,4 +1,4 @@
-"""A store's working folder: its lock, and files that are written there before they are renamed."""
+"""A store's working folder: its lock, and the files that are written there before they are renamed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from renditions.local.tree import OPEN_FILE, closed
 
 @contextmanager
 def locked(work: int) -> Iterator[None]:
-    """Hold the store's lock, against threads and processes alike."""
+    """Hold the store's lock, which excludes other threads and other processes."""
     with closed(os.open(b"lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666, dir_fd=work)) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
@@ -27,7 +27,7 @@ def locked(work: int) -> Iterator[None]:
 def written(work: int, content: bytes) -> Iterator[tuple[bytes, int]]:
     """Write the content to a new file in the working folder; yield its name and descriptor.
 
-    Its writer keeps the file locked. A file that can be locked is a dead writer's:
+    The writer keeps the file locked. If another process can lock it, the writer is dead:
 
         A  [create, lock] write     …killed: the kernel unlocks…
         B                                                        [can be locked: remove]

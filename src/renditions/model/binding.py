@@ -81,11 +81,11 @@ class Binding:
     """The binding of one catalog."""
 
     catalog_id: str
-    """A random id, chosen when the catalog gets its binding. Each of its outputs is marked with it."""
+    """A random id, chosen when the catalog gets its binding. The catalog's outputs carry it as a mark."""
     pipeline_file: str
     """The pipeline file's name, without its folder."""
     source: str
-    """The source store as the file spells it, or as an environment variable does that overrides the file.
+    """The source store as the file spells it, or as the environment variable that overrides the file.
 
     A relative folder stays relative, so that a copied project stays valid.
     """
@@ -104,9 +104,10 @@ class Binding:
     held: tuple[Held, ...] = ()
     """Work that the last full run held back."""
     former_patterns: str | None = None
-    """The fingerprint of the file's patterns under which the default patterns of version 0.1 still count.
+    """The fingerprint of the patterns of a file that still uses the default patterns of version 0.1.
 
-    Empty: the present defaults count. None: an older version made the catalog, and no newer one used it yet.
+    Empty: the current defaults apply. None: an older version created the catalog, and no newer version has
+    used it yet.
     """
     is_source_marked: bool = False
     """Whether the source got its marker: while that is missing, the source may be another folder."""
@@ -121,7 +122,7 @@ class Binding:
         return dataclasses.asdict(self) | {"former_outputs": list(self.former_outputs), "held": held}
 
     def keeps_former_patterns(self, fingerprint: str) -> bool:
-        """Return whether the default patterns of version 0.1 count for a file with these patterns."""
+        """Return whether the default patterns of version 0.1 apply to a file with these patterns."""
         return self.former_patterns in (None, fingerprint)
 
     @classmethod

@@ -104,30 +104,30 @@ class NotEmpty:
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """An annotation: what counts where a field isn't written. The field itself is then None."""
+    """An annotation: the value that applies if the file doesn't have the field, which is then None."""
 
     value: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """An annotation: a shell pattern of keys, in no form that can match nothing."""
+    """An annotation: a shell pattern for keys. Forms that can't match any key aren't allowed."""
 
     never: tuple[tuple[str, str], ...]
-    """Regular expressions of the starts of such forms, each with what is expected instead."""
+    """Regular expressions for the starts of such forms, each with a description of a valid pattern."""
 
     @property
     def regex(self) -> str:
-        """A regular expression of the whole pattern, in the dialect that JSON Schema shares with Python."""
+        """A regular expression for the whole pattern, in the dialect that JSON Schema shares with Python."""
         return rf"^{''.join(f'(?!{form})' for form, _ in self.never)}[^\x00-\x1f\x7f]+(?!\n)$"
 
     @property
     def expected(self) -> str:
-        """The description of such a pattern."""
-        return "a shell pattern of keys"
+        """The description of a valid pattern for people."""
+        return "a shell pattern for keys"
 
     def explain(self, text: str) -> str:
-        """Return what is expected in place of this pattern, which is none."""
+        """Return a description of a valid pattern, to use instead of this invalid one."""
         return next((expected for form, expected in self.never if re.match(form, text)), self.expected)
 
 

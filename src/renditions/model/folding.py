@@ -34,7 +34,7 @@ class Folding:
         return set(map(self, some)).isdisjoint(map(self, others))
 
     def describe(self) -> str:
-        """Return in words which differences are ignored; empty if each one counts."""
+        """Return a text for people about the differences that are ignored; empty if there are none."""
         words = ["upper and lower case"] * self.ignores_case + ["Unicode forms"] * self.ignores_form
         return " and ".join(words)
 

@@ -29,9 +29,9 @@ class Position:
     """Where the picture was taken, in WGS 84."""
 
     latitude: float
-    """In degrees, north positive."""
+    """In degrees; north is positive."""
     longitude: float
-    """In degrees, east positive."""
+    """In degrees; east is positive."""
     altitude_m: float | None = None
     """In metres above sea level."""
 
@@ -64,7 +64,7 @@ class Analysis:
     unknown: Unknown = ()
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form without empty fields, but with those of a newer version."""
+        """Return the JSON form without empty fields, but with the fields that a newer version wrote."""
         item = dataclasses.asdict(self) | {"colours": [dataclasses.asdict(colour) for colour in self.colours]}
         return without_empty(
             {name: without_empty(part) if isinstance(part, dict) else part for name, part in item.items()},
@@ -101,7 +101,7 @@ class Original:
     """None if no analysis was declared or found, and for a rejected picture."""
 
     def completed_from(self, earlier: Original | None) -> Original:
-        """Return this; if it has no dimensions, with those of an earlier reading of the same bytes."""
+        """Return this, with the dimensions of an earlier reading of the same bytes if it has none."""
         if self.width is not None or earlier is None:
             return self
         return dataclasses.replace(self, width=earlier.width, height=earlier.height, frames=earlier.frames)

@@ -1,6 +1,6 @@
-"""Which objects of a source are pictures: the patterns of ``[source] match`` and ``exclude``.
+"""The patterns of ``[source] match`` and ``exclude``, which decide which objects of a source are pictures.
 
-Listings, events and uploads all ask :meth:`Patterns.why_not`, in folders and in buckets alike.
+Listings, events and uploads all call :meth:`Patterns.why_not`, for folders and for buckets.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Patterns:
     exclude: tuple[str, ...]
 
     def why_not(self, key: str) -> str | None:
-        """Return why the object of this key is no picture; None if it is one."""
+        """Return why the object with this key isn't a picture; None if it is one."""
         if key.endswith("/"):
             return "it is a folder"
         if key.rpartition("/")[2].startswith("."):
@@ -64,8 +64,8 @@ FORMER_DEFAULTS = Patterns(
 def find_exclusion(exclude: tuple[str, ...], path: str) -> str | None:
     """Return the pattern that excludes a file, or a folder (with a slash at its end); None: none does.
 
-    A pattern that has no slash but at its end is compared with each part of the path, any other with the
-    path from its start. One that ends with a slash is compared only with folders.
+    A pattern without a slash, except at its end, is compared with each part of the path. Any other pattern is
+    compared with the path from its start. A pattern that ends with a slash is compared only with folders.
     """
     folder = path[: path.rfind("/", 0, -1) + 1]
     if folder and (found := _find_folder_exclusion(exclude, folder)):
@@ -80,7 +80,7 @@ def find_exclusion(exclude: tuple[str, ...], path: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _find_folder_exclusion(exclude: tuple[str, ...], folder: str) -> str | None:
-    """Return what :func:`find_exclusion` does; the files of one folder come together in a listing."""
+    """Cache :func:`find_exclusion` for folders: a listing yields the files of one folder together."""
     return find_exclusion(exclude, folder)
 
 
@@ -104,5 +104,5 @@ def _compile(exclude: tuple[str, ...]) -> tuple[_Rule, ...]:
 
 @lru_cache(maxsize=1024)
 def _join(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """Return one regular expression for shell patterns, of texts in lower case."""
+    """Return one regular expression for several shell patterns, to match texts in lower case."""
     return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns))

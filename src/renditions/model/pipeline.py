@@ -72,8 +72,8 @@ class Source:
     exclude: Annotated[
         tuple[ExcludePattern, ...] | None,
         Default(DEFAULT_EXCLUDE),
-        "Shell patterns of files and folders (a slash at the end) that are left out, without regard to case. "
-        "A pattern with another slash is compared with the key from its start.",
+        "Shell patterns for files and folders to leave out; a pattern for folders ends with a slash. Case "
+        "doesn't matter. A pattern with another slash is compared with the key from its start.",
     ] = None
     read_only: Annotated[
         bool,
@@ -91,7 +91,7 @@ class Source:
 
     @property
     def patterns(self) -> Patterns:
-        """What decides which keys are pictures, as written or by default."""
+        """The patterns that decide which keys are pictures: those of the file, or the defaults."""
         return Patterns(
             DEFAULT_MATCH if self.match is None else self.match,
             DEFAULT_EXCLUDE if self.exclude is None else self.exclude,
@@ -99,7 +99,7 @@ class Source:
 
     @property
     def pattern_fingerprint(self) -> str:
-        """A hash over the patterns that the file has."""
+        """A hash over the patterns in the file."""
         return hash_of([self.match, self.exclude])
 
     def with_former_defaults(self) -> Source:
@@ -355,7 +355,7 @@ class Pipeline:
     def revisions_since(
         self, fingerprint: str, rendition: str, wishes: Wishes, source_format: str | None
     ) -> tuple[Revision, ...] | None:
-        """Return the revisions that are newer than an output and count; None: its recipe is another one."""
+        """Return the revisions that count and are newer than an output; None: another recipe made it."""
         if fingerprint == self.fingerprints(wishes, source_format)[rendition]:
             return ()
         recipe = self.recipes(wishes)[rendition]

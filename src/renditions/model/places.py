@@ -1,4 +1,4 @@
-"""Where stores and catalogs are, parsed from their URLs."""
+"""The places of stores and catalogs, parsed from their URLs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a picture, or one of its renditions, could not be made: a text for people, a code for programs."""
+"""The reason why a picture was rejected or failed: a text for people, and a code for programs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Reason:
 
     text: str
     code: str = ""
-    """See ``RenditionsError.code``; empty in records of version 0.1."""
+    """The error's ``RenditionsError.code``; empty in records of version 0.1."""
 
     @classmethod
     def of(cls, error: Exception) -> Reason:
-        """Return the reason that an error gives; an unexpected one has the general code."""
+        """Return the reason with the error's text and code; an unexpected error has the general code."""
         return cls(str(error), error.code if isinstance(error, RenditionsError) else RenditionsError.code)
 
     def __str__(self) -> str:
@@ -27,6 +27,6 @@ class Reason:
 
 
 def common_code(reasons: Iterable[Reason]) -> str:
-    """Return the code of reasons that have the same one; if they differ, the one of any rejection."""
+    """Return the code that all reasons have; if they differ, return the general code of rejections."""
     codes = {reason.code for reason in reasons}
     return codes.pop() if len(codes) == 1 else Rejected.code

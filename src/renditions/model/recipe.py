@@ -264,7 +264,7 @@ class Rendition:
 
     @property
     def needs_pixels(self) -> bool:
-        """Return whether the picture must be decoded for it."""
+        """Return whether the picture must be decoded for this rendition."""
         return self.format == AUTO or not OUTPUT_FORMATS[self.format].holds_file
 
     def focused_on(self, point: Focus | None) -> Rendition:

@@ -167,7 +167,10 @@ class Record:
     etag: str = ""
     """The ETag of the source object for which the status was decided."""
     sha256: str = ""
-    """Of the source object's content, in hexadecimal; empty until it was read, and in version 0.1."""
+    """The SHA-256 of the source object's content, in hexadecimal.
+
+    It is empty until the object was read, and in records of version 0.1.
+    """
     goal: str = ""
     """A fingerprint over everything that had to be made from it: see ``Pipeline.goal_of``."""
     rules: str = ""
@@ -216,7 +219,7 @@ class Record:
         return self.original.format if self.original else None
 
     def under(self, etag: str) -> Record:
-        """Return the record of the same content, whose source object has another ETag now."""
+        """Return the record with a new ETag of its source object, whose content is the same."""
         outputs = tuple(
             dataclasses.replace(made, source_etag=etag) if made.source_etag == self.etag else made
             for made in self.outputs

@@ -1,1 +1,1 @@
-"""The pipeline file: read, checked, described and written as plain data."""
+"""Read, check and describe pipeline files, and convert pipelines to plain data."""

@@ -1,4 +1,4 @@
-"""The pictures that a pipeline's recipes take from the source: read once, before processing begins."""
+"""Read the pictures that a pipeline's recipes take from the source, once, before processing begins."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What can be wrong with the stores, the catalog and the notice targets of a checked pipeline.
+"""Find out whether the stores, the catalog and the notice targets of a checked pipeline can be opened.
 
-Their URLs have a form that is known. Whether they can be opened depends on what is installed, and on Lambda.
+The forms of their URLs are already checked. Opening them also needs the right libraries, and a function on
+Lambda can't open every kind.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ class Declared:
     """One store, catalog or notice target, as a pipeline declares it."""
 
     place: str
-    """Where in the pipeline file."""
+    """The dotted path of its field in the pipeline file."""
     url: str
     backend: Backend
     table: Sequence[Backend]
     variable: str | None = None
-    """The environment variable that can put one for Lambda in its place."""
+    """The environment variable that can name another one for Lambda."""
 
 
 def find_declared(pipeline: Pipeline) -> tuple[Declared, ...]:
     """Return the source, the output store, the catalog and then each notice target.
 
     Raises:
-        UsageError: A URL is of no known kind.
+        UsageError: The kind of a URL is unknown.
 
     """
     return (
@@ -53,7 +54,7 @@ def _find(place: str, url: str, table: Sequence[Backend], variable: str | None =
 
 
 def find_missing_libraries(pipeline: Pipeline) -> Iterator[Problem]:
-    """Yield what can't be opened on this machine, since a library isn't installed."""
+    """Yield a problem for each library that the pipeline needs and this machine doesn't have."""
     for declared in find_declared(pipeline):
         for module in declared.backend.modules:
             if not is_installed(module):
@@ -61,22 +62,22 @@ def find_missing_libraries(pipeline: Pipeline) -> Iterator[Problem]:
 
 
 def describe_missing(declared: Declared, module: str) -> Problem:
-    """Return that a library is missing, and how to install it."""
+    """Return the problem that a library is missing, with the command that installs it."""
     extra = declared.backend.extra
     return Problem(
         declared.place,
-        f"{module} installed for {declared.backend.form} (pip install 'renditions[{extra}]')",
-        "it isn't",
+        f"{module} for {declared.backend.form} (pip install 'renditions[{extra}]')",
+        "it isn't installed",
     )
 
 
 def find_lambda_problems(pipeline: Pipeline, *, is_built: bool) -> Iterator[Problem]:
-    """Yield what a function on Lambda can't open.
+    """Yield a problem for each store, catalog and notice target that a function on Lambda can't open.
 
     Args:
         pipeline: A checked pipeline.
-        is_built: Whether the function runs already. Before that, its environment may still name a bucket or a
-            table in place of a folder or a file.
+        is_built: Whether the function already runs. Until then, its environment may still name a bucket or a
+            table instead of a folder or a file.
 
     """
     for declared in find_declared(pipeline):

@@ -1,4 +1,4 @@
-"""The mistakes in a pipeline file whose values are valid one by one."""
+"""Find the mistakes that a pipeline file can have although each of its values is valid."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from renditions.model.record import ATTRIBUTES
 
 
 def _formats_with(field: str) -> tuple[str, ...]:
-    """Return the formats that a field says something about; ``auto``, if it can become one of them."""
+    """Return the formats that a field applies to, and ``auto`` if it can become one of them."""
     names = [each.name for each in OUTPUT_FORMATS.values() if field in each.choices]
     is_automatic = any(each.auto in names for each in SOURCE_FORMATS.values())
     return (*names, AUTO) if is_automatic else tuple(names)
@@ -42,14 +42,14 @@ _EFFORT_CHOICE = " or ".join(each.name for each in OUTPUT_FORMATS.values() if ea
 _LOSSLESS_CHOICE = " or ".join(each.name for each in OUTPUT_FORMATS.values() if each.has_lossless_choice)
 
 RESERVED_ATTRIBUTES = ATTRIBUTES.union(*(backend.own_attributes for backend in CATALOGS))
-"""What can't be the name of the attribute with a picture's name."""
+"""The names that the attribute with a picture's name can't have."""
 
 FILE_CHOICES = tuple(
     field.name
     for field in fields(Rendition)
     if field.name not in ("key", "format", "quality", "target", "effort", "lossless", *ENCODER_CHOICES)
 )
-"""What a format has no use for that holds the picture's file as it is."""
+"""The fields that have no effect if the format contains the picture's file unchanged."""
 
 
 def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Problem]:
@@ -65,7 +65,7 @@ def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Proble
 
 
 def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Problem]:
-    """Yield the mistakes in one watermark; an object of the source may not be read yet."""
+    """Yield the mistakes in one watermark, except those of a picture that isn't read from the source yet."""
     if (watermark.image is None) == (watermark.text is None):
         found = "neither" if watermark.text is None else "both"
         yield Problem(place, "either an image or a text", found)
@@ -98,13 +98,13 @@ def _check_glyphs(text: str, watermark: Watermark, place: str) -> Iterator[Probl
 
 
 def find_accept_problems(accept: Accept) -> Iterator[Problem]:
-    """Yield rules that are duplicates or that no picture can pass."""
+    """Yield duplicate rules, rules that no picture can pass, and formats without their library."""
     if twice := [name for name in SOURCE_FORMATS if accept.formats.count(name) > 1]:
         yield Problem("accept.formats", "each format once", f"{twice[0]!r} twice")
     missing = [name for name in accept.formats if not is_installed(name)]
     if missing and accept.formats != Accept().formats:
         extra = SOURCE_FORMATS[missing[0]].extra
-        yield Problem("accept.formats", f"renditions[{extra}] installed for {missing[0]!r}", "it isn't")
+        yield Problem("accept.formats", f"renditions[{extra}] for {missing[0]!r}", "it isn't installed")
     if accept.burned_in_annotation and set(accept.formats).isdisjoint(PRIVATE_SOURCES):
         yield Problem(
             "accept.burned_in_annotation", f"{' or '.join(PRIVATE_SOURCES)} in formats with it", "none"
@@ -122,7 +122,7 @@ def find_accept_problems(accept: Accept) -> Iterator[Problem]:
 def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
     """Yield values that the catalog can't hold."""
     if pipeline.catalog.key in RESERVED_ATTRIBUTES:
-        expected = "a name that nothing else in a record has"
+        expected = "a name that no other attribute of a record has"
         yield Problem("catalog.key", expected, repr(pipeline.catalog.key))
     count = len(pipeline.renditions)
     for backend in CATALOGS:
@@ -132,11 +132,11 @@ def find_catalog_problems(pipeline: Pipeline) -> Iterator[Problem]:
 
 
 def find_copy_problems(pipeline: Pipeline) -> Iterator[Problem]:
-    """Yield renditions that would copy files that identify a person."""
+    """Yield the renditions that would copy files which identify a person."""
     private = [name for name in PRIVATE_SOURCES if name in pipeline.accept.formats]
     for name, rendition in pipeline.renditions.items() if private else ():
         if not rendition.needs_pixels:
-            expected = f"none that copies the file unchanged where {private[0]} is accepted"
+            expected = f"a format that doesn't copy the file unchanged, since {private[0]} is accepted"
             yield Problem(f"renditions.{name}.format", expected, repr(rendition.format))
 
 
@@ -154,7 +154,7 @@ def can_land_in(part: str, pipeline: Pipeline) -> bool:
 
 
 def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
-    """Yield the mistakes between tables; relative paths start at ``directory``."""
+    """Yield the mistakes that concern several tables; relative paths start at ``directory``."""
     templates = _valid_templates(pipeline)
     try:
         source = parse_store(pipeline.source.store, directory)
@@ -171,7 +171,7 @@ def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Prob
     if catalog and isinstance(source, FolderPlace) and catalog.is_relative_to(source.path.resolve()):
         name = catalog.relative_to(source.path.resolve()).as_posix()
         if pipeline.source.matches(name):
-            expected = "a file that is no picture of the source by its name"
+            expected = "a file that isn't a picture of the source by its name"
             yield Problem("catalog.store", expected, repr(pipeline.catalog.store))
 
 
@@ -188,8 +188,8 @@ def find_warnings(pipeline: Pipeline) -> Iterator[str]:
             continue
         pair = "a/photo.jpg and b/photo.jpg" if "dir" not in used else "photo.jpg and photo.png"
         yield (
-            f"renditions.{name}.key: {rendition.key!r} can give two pictures one output, such as {pair}; "
-            "the later one is then rejected. {key}, or {dir} with {name}, keeps them apart"
+            f"renditions.{name}.key: {rendition.key!r} can give two pictures the same key, such as {pair}; "
+            "the later one is then rejected. Use {key}, or {dir} with {name}, to keep them apart"
         )
 
 
@@ -268,7 +268,7 @@ def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
         if getattr(rendition, field) != getattr(default, field):
             value = getattr(rendition, field)
             found = "a table" if is_dataclass(value) else repr(value)
-            yield Problem(f"{place}.{field}", f"none with {name}, which holds the file as it is", found)
+            yield Problem(f"{place}.{field}", f"none with {name}, which contains the file unchanged", found)
 
 
 def _check_pages(rendition: Rendition, place: str) -> Iterator[Problem]:
@@ -278,7 +278,7 @@ def _check_pages(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_sides(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield sides that the format can't hold, as declared or after multiplication and padding."""
+    """Yield sides that are too long for the format, as declared or after multiplication and padding."""
     limit = OUTPUT_FORMATS[rendition.format].max_side
     expected = f"at most {limit:,} pixels with {rendition.format}"
     padding = 2 * rendition.multiplied(rendition.padding)
@@ -314,7 +314,7 @@ def _check_encoding(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_encoder_choices(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield choices that the format doesn't offer."""
+    """Yield the fields that don't fit the format or the other fields."""
     default = Rendition()
     for field, formats in ENCODER_CHOICES.items():
         value = getattr(rendition, field)
@@ -340,7 +340,7 @@ def _check_auto(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_keys_apart(templates: dict[str, str], source: Source, *, is_folder: bool) -> Iterator[Problem]:
-    """Yield renditions whose keys collide: two are the same, or one is a folder of the other.
+    """Yield the renditions whose keys collide: two keys are the same, or one is a folder of the other.
 
     Different templates can give the same key (``{name}`` and ``{stem}.jpg``), so this compares the keys of
     example pictures.
@@ -374,8 +374,8 @@ def _example_names(source: Source) -> list[str]:
 def _check_loop(pipeline: Pipeline, templates: dict[str, str], source: str, output: str) -> Iterator[Problem]:
     """Yield outputs that could land in the source and so become pictures themselves.
 
-    A key begins with its template's text before the first field. If neither that text nor the source's
-    place is the beginning of the other, no output can land in the source.
+    An output's URL begins with the output store and the template's text before the first field. If neither
+    this beginning nor the source store begins with the other, no output can land in the source.
     """
     found = f"{pipeline.output.store!r} and {pipeline.source.store!r}"
     for name, template in templates.items():

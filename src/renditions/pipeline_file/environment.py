@@ -1,6 +1,6 @@
-"""Environment variables that override a pipeline's fields, for the same function with other buckets.
+"""Override a pipeline's fields by environment variables, to use one function with other buckets.
 
-Only the standard library is needed here, so that a deployed function can do without the validator.
+This module needs only the standard library, so a deployed function doesn't need msgspec.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from renditions.model.pipeline import Notify, Pipeline
 
 @dataclass(frozen=True, slots=True)
 class _Override:
-    """One variable: the place of its field, the field's type, and how it is set."""
+    """One variable: its name, its field's type, and the functions that spell and set the field."""
 
     variable: str
     hint: Any
@@ -32,8 +32,8 @@ def override(pipeline: Pipeline, environ: Mapping[str, str]) -> tuple[Pipeline, 
 
     Args:
         pipeline: A pipeline whose own fields are valid.
-        environ: May have ``SOURCE_BUCKET``, ``SOURCE_PREFIX``, ``OUTPUT_BUCKET``, ``OUTPUT_PREFIX``,
-            ``TABLE_NAME``, ``TABLE_KEY`` and ``SNS_TOPIC_ARN``.
+        environ: The variables. Used are ``SOURCE_BUCKET``, ``SOURCE_PREFIX``, ``OUTPUT_BUCKET``,
+            ``OUTPUT_PREFIX``, ``TABLE_NAME``, ``TABLE_KEY`` and ``SNS_TOPIC_ARN``.
 
     """
     problems = []
@@ -55,7 +55,7 @@ def _in_bucket(bucket: str, store: str) -> str:
 
 
 def _below(prefix: str, store: str) -> str:
-    """Return the store's URL with another prefix in its bucket; a folder has none, and stays."""
+    """Return the store's URL with another prefix in its bucket; a folder stays unchanged."""
     if not store.startswith("s3://"):
         return store
     bucket = store.removeprefix("s3://").partition("/")[0]
@@ -72,7 +72,7 @@ def _put_output(pipeline: Pipeline, store: str) -> Pipeline:
 
 def _override_target(backend: Backend, variable: str) -> _Override:
     def put(pipeline: Pipeline, target: str) -> Pipeline:
-        """Replace each target of this kind, or add one for every event where there is none."""
+        """Replace each target of this kind; if there is none, add one for all results."""
         is_ours = [entry.to.startswith(backend.prefix) for entry in pipeline.notify]
         notify = tuple(
             replace(entry, to=target) if ours else entry

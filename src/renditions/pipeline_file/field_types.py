@@ -1,4 +1,4 @@
-"""Reading of the annotations in ``model``: each field's type, limits and description."""
+"""Read the annotations in ``model``: each field's type, limits and description."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def is_needed(marks: list[Any]) -> bool:
 
 
 def leaf_type(base: Any, marks: list[Any]) -> Any:
-    """Return the type that msgspec checks a single value by."""
+    """Return the type with which msgspec checks a single value."""
     for mark in marks:
         match mark:
             case Range(low, high):
@@ -56,7 +56,7 @@ def leaf_type(base: Any, marks: list[Any]) -> Any:
 
 
 def _quantity_regex(unit: str) -> str:
-    """Return the pattern of sizes: not zero, and with a fraction only of a larger unit, so at least 1."""
+    """Return a regular expression for sizes of at least 1. Only units with a prefix allow a fraction."""
     factors = "Ki|Mi|Gi|k|M|G" if unit == "B" else "k|M|G"
     return (
         rf"^(?=[0-9.]*[1-9])([0-9]{{1,15}} ?{unit}|[0-9]{{1,15}}(\.[0-9]{{1,3}})? ?({factors}){unit})(?!\n)$"
@@ -64,7 +64,7 @@ def _quantity_regex(unit: str) -> str:
 
 
 def parse_value(value: Any, base: Any, marks: list[Any]) -> Any:
-    """Return a pipeline's value for one that :func:`leaf_type` accepts."""
+    """Convert a value that :func:`leaf_type` accepts to the value that a pipeline has."""
     for mark in marks:
         match mark:
             case Quantity():
@@ -73,11 +73,11 @@ def parse_value(value: Any, base: Any, marks: list[Any]) -> Any:
                 return _parse_duration(value)
             case Proportion():
                 return _parse_proportion(value)
-    return float(value) if base is float else value  # 2 and 2.0 are one recipe
+    return float(value) if base is float else value  # 2 and 2.0 must give the same recipe
 
 
 def _parse_quantity(value: int | str) -> int:
-    """Return the number of a size such as ``50 MB``."""
+    """Convert a size such as ``50 MB`` to its number of bytes or pixels."""
     if isinstance(value, int):
         return value
     digits = value.rstrip("BPkKMGi ")
@@ -87,13 +87,13 @@ def _parse_quantity(value: int | str) -> int:
 
 
 def _parse_duration(value: str) -> float:
-    """Return the seconds that a duration such as ``7 d`` stands for."""
+    """Convert a duration such as ``7 d`` to seconds."""
     number = value.rstrip("sminhd ")
     return float(number) * Duration.units[value[len(number) :].strip()]
 
 
 def _parse_proportion(value: float | str) -> float:
-    """Return the number of a proportion such as ``16:9``."""
+    """Convert a proportion such as ``16:9`` to a number."""
     if not isinstance(value, str):
         return float(value)
     across, _, down = value.partition(":")
@@ -101,7 +101,7 @@ def _parse_proportion(value: float | str) -> float:
 
 
 def words_of(base: Any, marks: list[Any]) -> tuple[Any, ...]:
-    """Return the few values that a field may have; empty where it isn't chosen from a few."""
+    """Return the values from which a field is chosen; empty if it isn't such a choice."""
     if get_origin(base) is Literal:
         return get_args(base)
     return next((mark.words for mark in marks if isinstance(mark, OneOf)), ())

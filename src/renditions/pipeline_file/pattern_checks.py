@@ -1,4 +1,4 @@
-"""The mistakes in ``[source] match`` and ``exclude`` whose patterns are valid one by one."""
+"""Find the mistakes in ``[source] match`` and ``exclude`` although each pattern is valid."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from renditions.model.patterns import DEFAULT_EXCLUDE, find_exclusion
 from renditions.model.pipeline import Source
 
 _NO_PATH = re.compile(r"^/|//|(^|/)\.\.?(/|$)")
-"""What no path below a folder has. Keys in a bucket may have it."""
+"""Matches text that no path below a folder can have. Keys in a bucket may have it."""
 
 _NOTHING = "(?!)"
-"""What ``fnmatch`` makes of brackets that no character is in."""
+"""The regular expression that ``fnmatch`` makes from brackets which match no character."""
 
 
 def find_source_problems(source: Source) -> Iterator[Problem]:
-    """Yield patterns that can match nothing, beyond those that their form gives away."""
+    """Yield the patterns that can match nothing although their form is valid."""
     is_folder = not source.store.startswith("s3://")
     for field in ("match", "exclude"):
         for number, pattern in enumerate(getattr(source, field) or ()):
@@ -26,22 +26,22 @@ def find_source_problems(source: Source) -> Iterator[Problem]:
                 expected = "a range in brackets from the lower character to the higher one"
                 yield Problem(f"source.{field}[{number}]", expected, repr(pattern))
             elif is_folder and _NO_PATH.search(pattern.removeprefix("/" if field == "exclude" else "")):
-                expected = "a pattern of a path below the folder: without '.', '..' and empty parts"
+                expected = "a pattern for paths below the folder, without '.', '..' or empty parts"
                 yield Problem(f"source.{field}[{number}]", expected, repr(pattern))
     exclude = source.patterns.exclude
     for number, pattern in enumerate(source.match or ()):
         folder = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
         excluded = find_exclusion(exclude, f"{folder}/") if folder else None
         if excluded or pattern in exclude:
-            expected = f"a pattern that source.exclude leaves something of (it has {excluded or pattern!r})"
+            expected = f"a pattern that source.exclude doesn't exclude (it has {excluded or pattern!r})"
             yield Problem(f"source.match[{number}]", expected, repr(pattern))
 
 
 def find_source_warnings(source: Source) -> Iterator[str]:
-    """Yield a warning where a file replaces all default exclusions."""
+    """Yield a warning if a file replaces all default exclusions."""
     if source.exclude and set(source.exclude).isdisjoint(DEFAULT_EXCLUDE):
         yield (
-            "source.exclude replaces the default patterns, so hidden folders and those of systems and NAS "
-            "makers (such as @eaDir and #recycle) hold pictures again. To leave them out too, add the "
-            "defaults: renditions schema prints them"
+            "source.exclude replaces the default patterns. So hidden folders, and those of operating systems "
+            "and NAS devices (such as @eaDir and #recycle), are searched for pictures. To exclude them too, "
+            "add the default patterns: renditions schema prints them"
         )

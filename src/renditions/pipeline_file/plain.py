@@ -1,6 +1,6 @@
-"""A checked pipeline as plain data, for JSON, and back without a validator.
+"""Convert a checked pipeline to plain data for JSON, and back without a validator.
 
-A function's bundle has its pipeline in this form: the build checks it, and reading it needs only the
+A function's bundle contains its pipeline in this form. The build checks it, so reading it needs only the
 standard library. People write TOML, see ``pipeline_file``.
 """
 

@@ -1,4 +1,4 @@
-"""Reading of pipeline files: TOML -> a checked :class:`Pipeline`, or every problem in it.
+"""Read pipeline files: turn TOML into a checked :class:`Pipeline`, or report every problem in it.
 
 Types, ranges and patterns come from the annotations in ``model``; rules between several fields are in
 ``checks``.
@@ -51,7 +51,7 @@ class LoadedPipeline:
 
     pipeline: Pipeline
     directory: Path
-    """The folder where relative paths in the file start: the file's own."""
+    """The folder of the file, where relative paths in it start."""
     file: str = ""
     """The file's name, without its folder."""
     warnings: tuple[str, ...] = ()
@@ -62,10 +62,10 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> LoadedPipeline
 
     Args:
         path: The file.
-        environ: May have overrides, see ``environment``; None for no overrides.
+        environ: Environment variables that may override fields, see ``environment``; None for no overrides.
 
     Raises:
-        PipelineError: With every problem that was found.
+        PipelineError: The file has problems. The error lists all of them.
 
     """
     try:
@@ -83,13 +83,13 @@ def parse(text: str, file: str, directory: Path, environ: Mapping[str, str]) -> 
     """Check a pipeline file's text; ``file`` is its name in errors. See :func:`load`."""
     try:
         data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also for extreme numbers and nesting
+    except (ValueError, RecursionError) as error:  # tomllib also raises these for extreme numbers and nesting
         raise PipelineError(file, (_describe_syntax(str(error), text),)) from None
     return check(data, file, directory, environ)
 
 
 def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[str, str]) -> LoadedPipeline:
-    """Check the values of TOML (or JSON, which has the same). See :func:`parse`."""
+    """Check values that were read from TOML or JSON. See :func:`parse`."""
     reader = _Reader(directory)
     values = reader.read_fields(Pipeline, data, "")
     pipeline: Pipeline | None = None
@@ -100,7 +100,7 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
         reader.problems += find_source_problems(pipeline.source)
         reader.problems += find_catalog_problems(pipeline)
         reader.problems += find_copy_problems(pipeline)
-    # Rules between several fields are checked for the valid ones.
+    # The rules between several fields need valid fields, so only valid renditions are checked for them.
     for name, rendition in values.get("renditions", {}).items():
         reader.problems += find_rendition_problems(rendition, f"renditions.{name}")
     reader.problems += find_accept_problems(values.get("accept", Accept()))
@@ -111,16 +111,16 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
 
 
 class _Reader:
-    """Reads values by their annotated types and collects problems."""
+    """Reads values by their annotated types, and collects problems."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.problems: list[Problem] = []
         self._order: dict[str, int] = {"": 0}
-        """The places in the file, numbered in their order."""
+        """The dotted paths in the file, numbered in the order of the file."""
 
     def read_table(self, cls: Any, data: Any, place: str) -> Any:
-        """Return the dataclass that a table holds, or None if a value in it is invalid."""
+        """Return the dataclass with the values of a table, or None if a value in it is invalid."""
         before = len(self.problems)
         values = self.read_fields(cls, data, place)
         return cls(**values) if len(self.problems) == before else None
@@ -160,7 +160,7 @@ class _Reader:
             return self._read_tables(get_args(base)[1], value, place)
         is_whole = base is int or any(isinstance(mark, RangeOr) for mark in marks)
         if is_whole and isinstance(value, float) and value.is_integer():
-            value = int(value)  # as JSON Schema has it
+            value = int(value)  # in JSON Schema, 2.0 is an integer too
         try:
             msgspec.convert(value, leaf_type(base, marks), strict=True)
         except msgspec.ValidationError:
@@ -185,7 +185,9 @@ class _Reader:
             path = self._directory / Path(name).expanduser()
             size_bytes = path.stat().st_size
             if not path.is_file() or size_bytes > MAX_ATTACHMENT_BYTES:
-                found = f"{name!r} of {size_bytes:,} bytes" if path.is_file() else f"{name!r}, which is none"
+                found = (
+                    f"{name!r} of {size_bytes:,} bytes" if path.is_file() else f"{name!r}, which isn't a file"
+                )
                 self.problems.append(
                     Problem(place, f"a file of at most {MAX_ATTACHMENT_BYTES:,} bytes", found)
                 )
@@ -218,7 +220,7 @@ class _Reader:
         return {name: table for name, table in read.items() if table is not None}
 
     def sort_problems(self) -> tuple[Problem, ...]:
-        """Return the problems in the file's order, those without a place in it last."""
+        """Return the problems in the order of the file; problems without a place in it come last."""
 
         def rank(problem: Problem) -> int:
             place = problem.place
@@ -229,7 +231,7 @@ class _Reader:
         return tuple(sorted(self.problems, key=rank))
 
     def _enter(self, place: str, name: str | int) -> str:
-        """Return the place of a field or an element below another place."""
+        """Return the dotted path of a field or an element, and number it in the order of the file."""
         if isinstance(name, int):
             at = f"{place}[{name}]"
         else:
@@ -273,7 +275,7 @@ def _suggest_choice(words: tuple[Any, ...], value: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    """Return a value as it is in the file, shortened."""
+    """Return a value as the file spells it, shortened."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict | list) and value:

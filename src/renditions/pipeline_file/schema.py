@@ -1,4 +1,4 @@
-"""The pipeline file's JSON Schema, from the annotations by which the file is read."""
+"""Make the pipeline file's JSON Schema, from the same annotations that the reader uses."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
 def json_schema() -> dict[str, Any]:
     """Return the pipeline file's JSON Schema (draft 2020-12).
 
-    It refuses what the loader refuses, except for rules that no schema can express: two renditions with one
-    key, an output in the source, or the content of another file.
+    It refuses the same files as the loader, with some exceptions. No schema can express the rules about two
+    renditions with the same key, an output in the source, or the content of another file.
     """
     schema = _table_schema(Pipeline)
     rendition = schema["properties"]["renditions"]["additionalProperties"]
@@ -61,7 +61,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _rendition_rules() -> Iterator[dict[str, Any]]:
-    """Yield the rules between a rendition's fields; ``checks`` has the same in words."""
+    """Yield the rules between a rendition's fields; ``checks`` has the same rules with messages."""
     yield _when({"fit": _one_of("cover", "contain", "fill", "outside")}, {"required": ["width", "height"]})
     yield _when({"gravity": _one_of("attention", "entropy", "focus")}, _must({"fit": _one_of("cover")}))
     compass = {"not": _one_of("center")}
@@ -81,7 +81,7 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
     for side in ("width", "height"):
         yield {"if": {"properties": {side: False}}, "then": {"properties": {"key": _key_without(side)}}}
     automatic = {"lossless": _one_of(False), "effort": False, "key": _key_without("ext", "format")}
-    # The default key has {ext} in it.
+    # The default key contains {ext}.
     yield _when({"format": _one_of(AUTO)}, {"properties": automatic, "required": ["key"]})
     for name, facts in OUTPUT_FORMATS.items():
         condition: dict[str, Any] = {"properties": {"format": _one_of(name)}}
@@ -91,7 +91,7 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
 
 
 def _watermark_rules() -> Iterator[dict[str, Any]]:
-    """Yield the rules between a watermark's fields; ``checks`` has the same in words."""
+    """Yield the rules between a watermark's fields; ``checks`` has the same rules with messages."""
     yield {"oneOf": [{"required": ["image"]}, {"required": ["text"]}]}
     yield {"dependentRequired": {"font": ["text"]}}
     default = Watermark()

@@ -263,7 +263,7 @@ def library() -> Any:
 
 @contextmanager
 def guarded(failure: str) -> Iterator[None]:
-    """Raise any error of a damaged data set as ``Undecodable``, without its message and traceback.
+    """Raise ``Undecodable`` for any error of a damaged data set, without the error's message and traceback.
 
     ``failure`` says what failed; the error's type follows it.
     """
