@@ -71,7 +71,7 @@ def test_a_table_refuses_an_output_folder_that_ignores_differences_of_keys(
         open_over(folding, read_only=False)
 
 
-def test_a_table_serves_stores_that_tell_all_keys_apart_and_reads_beside_any() -> None:
+def test_a_table_accepts_stores_that_distinguish_all_keys_and_read_only_use_with_any_store() -> None:
     open_over(EXACT, read_only=False)
     open_over(Folding(ignores_case=True), read_only=True)
 

@@ -1,4 +1,4 @@
-"""Which files become pictures, as a person meets it."""
+"""The choice of the files that become pictures, on the command line."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_check_warns_if_the_default_exclusions_are_replaced(tmp_path: Path) -> N
 
 
 def upgraded(folder: Path) -> Path:
-    """Return a project that version 0.1 left, with files that the present defaults choose differently."""
+    """Return a project of version 0.1, with files that the present defaults choose differently."""
     project = folder / "project"
     shutil.copytree(FIXTURE, project)
     draw(project / "source" / "@eaDir" / "thumb.jpg")

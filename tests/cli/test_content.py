@@ -1,4 +1,4 @@
-"""Copied, restored and touched projects, as a person makes them."""
+"""Commands in copied, restored and touched projects."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_touched_pictures_are_not_rendered(project: Path) -> None:
     assert_nothing_is_rendered(project)
 
 
-def test_plan_says_that_only_the_record_of_a_touched_picture_is_updated(project: Path) -> None:
+def test_plan_shows_that_sync_updates_only_the_record_of_a_touched_picture(project: Path) -> None:
     (project / "inbox/a.jpg").touch()
     (item,) = run(project, "plan", "--json").data
     assert (item["name"], item["action"], item["make"], item["why"]) == (

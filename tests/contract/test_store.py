@@ -302,7 +302,7 @@ def test_registered_catalogs_are_found_and_not_listed(store: Store) -> None:
     assert keys(store) == ["a/.renditions/b"]
 
 
-def test_a_marker_is_found_and_not_listed_where_a_store_keeps_one(store: Store) -> None:
+def test_a_marker_is_found_and_not_listed_if_the_store_keeps_one(store: Store) -> None:
     put(store, "a")
     keeps_markers = not store.is_marked("c1")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The code of the error that a picture was rejected or failed with, in its outcome, record and notice."""
+"""The error code of a rejected or failed picture, in its outcome, record and notice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures whose ETag changed and whose content did not, on in-memory ports."""
+"""Pictures with a new ETag and unchanged content, on in-memory ports."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_a_picture_of_another_size_is_not_read_to_compare_it(world: World) -> No
     assert source.reads == 0
 
 
-def test_changed_rules_have_a_touched_picture_checked_again(world: World) -> None:
+def test_changed_rules_check_a_touched_picture_again(world: World) -> None:
     world.source.touch(NAME)
     world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=2))
     world.bind()

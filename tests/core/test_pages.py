@@ -1,4 +1,4 @@
-"""Looking up objects in pages of a listing: the same answers as one by one, in few requests."""
+"""The lookup of objects in pages of a listing gives the same answers as single requests, in few requests."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_pages_find_the_same_objects_as_the_store(there: set[str], asked: list[s
 
 @pytest.mark.parametrize("template", ["{}/{}.webp", "{1}/{0}.webp", "{1}_{0}.webp"])
 def test_one_page_is_enough_for_many_pictures(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the picture's name first in the key, or the rendition's: about a listing for each ten outputs."""
+    """The key begins with the picture's or the rendition's name. One listing serves about ten outputs."""
     monkeypatch.setattr(pages, "PAGE_OBJECTS", 10)
     outputs = [
         template.format(f"{number:03}", rendition)

@@ -59,7 +59,7 @@ def test_a_renamed_rendition_with_another_key_is_copied(world: World) -> None:
     assert [found.key for found in world.output.list()] == [f"{NAME}/small.jpg"]
 
 
-def test_a_changed_key_is_copied_and_the_old_one_deleted(world: World) -> None:
+def test_an_output_with_a_changed_key_is_copied_and_the_old_one_is_deleted(world: World) -> None:
     before = world.content(f"{NAME}-small.jpg")
     declare(world, thumb=replace(THUMB, key="new/{name}"))
     process_without_rendering(world)
@@ -67,7 +67,7 @@ def test_a_changed_key_is_copied_and_the_old_one_deleted(world: World) -> None:
     assert world.output.head(f"{NAME}-small.jpg") is None
 
 
-def test_a_key_below_the_old_key_is_copied_before_the_old_one_goes(world: World) -> None:
+def test_an_output_with_a_key_below_the_old_key_is_copied_before_the_old_one_is_deleted(world: World) -> None:
     declare(world, thumb=replace(THUMB, key="{name}-small.jpg/thumb.jpg"))
     process_without_rendering(world)
 

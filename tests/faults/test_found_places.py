@@ -1,4 +1,4 @@
-"""More failures that the simulator has found: output stores that change, keys that meet, kept pictures."""
+"""More failures that the simulator has found: with changed output stores, shared keys and kept pictures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def keep_deleted(world: World) -> None:
 
 
 def test_a_foreign_file_in_a_new_output_store_stays_when_the_worker_dies_before_it_writes() -> None:
-    """The picture claims the same key, for the former store: the file there was taken for an output."""
+    """The picture claims the same key for the former store, so the core took the file for an output."""
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     world.bind()
     world.upload(NAME, b"one")
@@ -42,7 +42,7 @@ def test_a_foreign_file_in_a_new_output_store_stays_when_the_worker_dies_before_
     assert KEY not in record.claimed_keys()
 
 
-def test_what_lies_in_a_former_store_goes_though_a_present_output_differs_from_it_only_by_case() -> None:
+def test_an_output_in_a_former_store_is_deleted_beside_a_present_one_of_another_case() -> None:
     world = World(output=MemoryStore(IGNORES_CASE), catalog=MemoryCatalog(IGNORES_CASE))
     world.bind()
     world.upload(NAME, b"one")
@@ -58,8 +58,8 @@ def test_what_lies_in_a_former_store_goes_though_a_present_output_differs_from_i
     world.check_promise()
 
 
-def test_a_key_that_another_picture_gets_is_no_longer_called_foreign() -> None:
-    """The reason asked people to move the other picture's output away."""
+def test_a_key_that_another_picture_gets_is_no_longer_reported_as_foreign() -> None:
+    """The reason wrongly asked people to move the other picture's output away."""
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200, key="{stem}.jpg")))
     world.bind()
     world.overwrite("photo.jpg", b"not ours")
@@ -75,8 +75,8 @@ def test_a_key_that_another_picture_gets_is_no_longer_called_foreign() -> None:
     world.check_promise()
 
 
-def test_a_picture_that_another_worker_found_missing_and_kept_is_no_failure() -> None:
-    """A worker lost its lease to it while the picture was in progress, and broke off with a false alarm."""
+def test_a_picture_that_another_worker_found_missing_and_kept_does_not_fail() -> None:
+    """The worker lost its lease while it processed the picture, and wrongly reported a failure."""
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     keep_deleted(world)
     world.upload(NAME, b"one")
@@ -95,8 +95,8 @@ def test_a_picture_that_another_worker_found_missing_and_kept_is_no_failure() ->
     assert outcome.result == "unchanged"
 
 
-def test_a_crash_while_strays_are_deleted_leaves_no_record_where_missing_pictures_are_kept() -> None:
-    """The record claimed the key, and counted as a picture that is missing and kept."""
+def test_a_crash_while_strays_are_deleted_leaves_no_record_with_on_delete_keep() -> None:
+    """The record that claims a stray's key wrongly counted as a missing picture to keep."""
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     keep_deleted(world)
     found = world.output.put(KEY, b"ours", IfAbsent(), "image/jpeg", "us")

@@ -1,4 +1,4 @@
-"""The source's marker, on real folders and real mounts: what an unmounted disk can't take away."""
+"""The source's marker in real folders and real mounts: it protects the renditions of an unmounted disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from commands import draw, run, write_pipeline
 
 RENDITION = '[renditions.thumb]\nwidth = 40\nkey = "{name}"\n'
 FEW = 6
-"""So few that the limits alone would let all of them go."""
+"""So few pictures that the limits alone would allow removing all of them."""
 
 
 def fill(folder: Path, source: str = "") -> None:
@@ -36,7 +36,7 @@ def count_outputs(folder: Path) -> int:
 
 @contextmanager
 def mounted(disk: Path, folder: Path) -> Iterator[None]:
-    """Mount a folder over another one for the block."""
+    """Mount a folder over another one during the block."""
     folder.mkdir(exist_ok=True)
     done = subprocess.run(["mount", "--bind", disk, folder], check=False, capture_output=True)
     if done.returncode:
@@ -47,7 +47,7 @@ def mounted(disk: Path, folder: Path) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_sync_writes_a_marker_that_is_no_picture_and_plan_writes_none(tmp_path: Path) -> None:
+def test_sync_writes_a_marker_that_is_not_a_picture_and_plan_writes_none(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "plan").code == 0
     assert not (tmp_path / "inbox/.renditions").exists()
@@ -65,7 +65,7 @@ def test_sync_of_some_pictures_writes_no_marker(tmp_path: Path) -> None:
     assert find_markers(tmp_path) == []
 
 
-def test_a_read_only_source_gets_no_marker_and_nothing_else(tmp_path: Path) -> None:
+def test_sync_writes_nothing_into_a_read_only_source(tmp_path: Path) -> None:
     fill(tmp_path, "read_only = true")
     before = (tmp_path / "inbox").stat()
     for command in ("sync", "status", "sync"):
@@ -95,7 +95,7 @@ def test_an_unmounted_source_keeps_the_renditions_even_of_a_few_pictures(tmp_pat
         assert run(tmp_path, "status", "--json").data["held"] == []
 
 
-def test_pictures_in_a_folder_in_the_sources_place_are_made_and_remove_nothing(tmp_path: Path) -> None:
+def test_sync_makes_the_pictures_of_a_folder_in_the_sources_place_and_removes_none(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync").code == 0
     (tmp_path / "inbox").rename(tmp_path / "away")
@@ -117,7 +117,7 @@ def test_a_clone_without_hidden_files_gets_its_marker_again(tmp_path: Path, left
     assert len(find_markers(tmp_path)) == 1
 
 
-def test_a_person_allows_removals_though_the_marker_is_missing(tmp_path: Path) -> None:
+def test_a_person_can_allow_removals_although_the_marker_is_missing(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync").code == 0
     (tmp_path / "inbox").rename(tmp_path / "away")
@@ -140,7 +140,7 @@ def test_a_catalog_of_version_0_1_expects_no_marker_and_then_gets_one(tmp_path: 
     assert run(tmp_path / "old", "sync", "--no-verify").code == 3
 
 
-def test_another_source_is_not_expected_to_have_the_marker_of_the_former_one(tmp_path: Path) -> None:
+def test_a_catalog_does_not_expect_the_former_sources_marker_in_another_source(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync").code == 0
     file = tmp_path / "renditions.toml"
@@ -150,7 +150,7 @@ def test_another_source_is_not_expected_to_have_the_marker_of_the_former_one(tmp
     assert [path.name for path in (tmp_path / "processed").glob("*.jpg")] == ["0.jpg"]
 
 
-def test_a_source_in_which_nothing_can_be_written_is_reported_and_synced(tmp_path: Path) -> None:
+def test_sync_reports_a_source_that_it_can_not_write_to_and_continues(tmp_path: Path) -> None:
     fill(tmp_path)
     with mounted(tmp_path / "inbox", tmp_path / "inbox"):
         subprocess.run(["mount", "-o", "remount,bind,ro", tmp_path / "inbox"], check=True)

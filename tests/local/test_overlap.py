@@ -1,4 +1,4 @@
-"""Sources and outputs that overlap through links and mounts, on real ones: nothing is made of an output."""
+"""Sources and outputs that overlap through real links and mounts: no output may become a picture."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FLAT = '[renditions.thumb]\nwidth = 40\nkey = "small_{name}"\n'
 BIND = ("mount", "--bind")
 BINDFS = ("bindfs",)
 NAMED_BINDFS = ("bindfs", "-o", "fsname=share")
-"""It doesn't say what it shows, as a network mount doesn't."""
+"""This kind of mount doesn't reveal which folder it shows, like a network mount."""
 
 
 @contextmanager
 def mounted(how: tuple[str, ...], folder: Path, at: Path) -> Iterator[None]:
-    """Show a folder under another path for the block."""
+    """Show a folder under another path during the block."""
     at.mkdir(parents=True, exist_ok=True)
     if which(how[0]) is None:
         pytest.skip(f"overlaps through {how[0]} are NOT tested: it isn't installed")
@@ -125,7 +125,7 @@ def test_a_source_that_is_mounted_below_the_output_is_refused_by_its_marker(tmp_
     assert list_files(tmp_path / "inbox") == {"photo.jpg"}
 
 
-def test_a_mount_below_a_watched_source_ends_the_watch_at_its_next_full_look(tmp_path: Path) -> None:
+def test_a_mount_below_a_watched_source_ends_the_watch_at_its_next_full_check(tmp_path: Path) -> None:
     prepare(tmp_path)
     (tmp_path / "processed").mkdir()
     with ExitStack() as stack:
@@ -146,7 +146,7 @@ def test_a_mount_below_a_watched_source_ends_the_watch_at_its_next_full_look(tmp
 
 
 @pytest.mark.parametrize("how", [None, BIND, BINDFS], ids=["folder", "bind", "bindfs"])
-def test_a_source_below_the_output_folder_is_accepted_where_no_output_can_land_in_it(
+def test_a_source_below_the_output_folder_is_accepted_if_no_output_can_land_in_it(
     tmp_path: Path, how: tuple[str, ...] | None
 ) -> None:
     prepare(tmp_path, NESTED, source="pictures" if how else "site/inbox", output="site")
@@ -197,7 +197,7 @@ def test_a_folder_is_located_through_every_mount_above_it() -> None:
     assert locate(PurePath("/a"), ()) == ("", PurePath("/a")), "other systems have no table of mounts"
 
 
-def test_folders_that_are_missing_overlap_by_their_paths_alone(tmp_path: Path) -> None:
+def test_missing_folders_overlap_only_by_their_paths(tmp_path: Path) -> None:
     assert list(find_overlaps(tmp_path / "in", tmp_path / "out")) == []
     assert set(find_overlaps(tmp_path / "in", tmp_path / "in/out")) == {""}
     assert set(find_overlaps(tmp_path / "out/in", tmp_path / "out")) == {"in/"}

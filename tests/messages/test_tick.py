@@ -209,7 +209,7 @@ def test_a_tick_holds_back_making_all_outputs_again() -> None:
 
 @pytest.mark.parametrize("each", EACH)
 def test_a_tick_that_checks_outputs_sends_pictures_that_have_drifted(each: int) -> None:
-    """The message has the worker check them too: by the record alone, nothing differs."""
+    """The message makes the worker check the outputs too: by the record alone, nothing differs."""
     world = make_world()
     world.settle()
     lost, replaced = f"{NAMES[3]}/thumb.jpg", f"{NAMES[20]}/large.jpg"
@@ -227,7 +227,7 @@ def test_a_tick_that_checks_outputs_sends_pictures_that_have_drifted(each: int) 
     world.check_promise()
 
 
-def test_a_tick_that_finds_no_output_at_all_has_none_made_again() -> None:
+def test_a_tick_that_finds_no_output_at_all_restores_none() -> None:
     world = make_world()
     world.settle()
     for found in list(world.output.list()):

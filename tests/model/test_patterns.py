@@ -1,4 +1,4 @@
-"""Which keys are pictures."""
+"""The patterns that decide which keys are pictures."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_suffix_of_a_default_format_matches_by_default() -> None:
 
 
 def test_image_sequences_are_recognised_as_the_formats_of_their_suffixes() -> None:
-    """The engine decodes what .avifs and .heics files hold."""
+    """The engine can decode the content of .avifs and .heics files."""
     assert sniff(b"\x00\x00\x00\x18ftypavis\x00\x00\x00\x00avismsf1") == "avif"
     assert sniff(b"\x00\x00\x00\x18ftyphevc\x00\x00\x00\x00hevcmsf1") == "heic"
 
@@ -75,7 +75,7 @@ def test_image_sequences_are_recognised_as_the_formats_of_their_suffixes() -> No
         ("copy ?.jpg", ["copy 1.jpg", "b/COPY 2.jpg"], ["copy 10.jpg"]),
     ],
 )
-def test_a_pattern_of_exclude_is_compared_with_parts_or_from_the_start(
+def test_an_exclude_pattern_is_compared_with_parts_or_with_the_start_of_a_key(
     pattern: str, excluded: list[str], kept: list[str]
 ) -> None:
     assert [find_exclusion((pattern,), key) for key in excluded] == [pattern] * len(excluded)

@@ -246,11 +246,11 @@ class S3Store:
         return {catalog_id: text for catalog_id, text in texts.items() if text is not None}
 
     def mark(self, catalog_id: str) -> bool:  # noqa: ARG002
-        """Return False: no other bucket can have this one's name."""
+        """Return False, because no other bucket can have the name of this one."""
         return False
 
     def is_marked(self, catalog_id: str) -> bool:  # noqa: ARG002
-        """Return True: a bucket that is there is the right one."""
+        """Return True, because an existing bucket of this name is the right one."""
         return True
 
     def _read_own(self, key: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The check that outputs can't land in the source, where only the machine knows that two folders are one."""
+"""Checks that outputs can't land in the source, if two paths lead to the same folder on this machine."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from renditions.pipeline_file.checks import can_land_in
 
 
 def insist_apart(pipeline: Pipeline, directory: Path, catalog_id: str = "") -> None:
-    """Raise UsageError if outputs could land in the source folder, and so become pictures themselves.
+    """Raise UsageError if outputs could land in the source folder, where they would become pictures.
 
-    The pipeline file's own checks compare paths. This one knows mounts, and, with the catalog's id, the files
-    that the catalog left in both folders.
+    The checks of the pipeline file compare only paths. This check also reads the mounts. If it knows the
+    catalog's id, it also looks for the files that the catalog wrote into both folders.
     """
     source = parse_store(pipeline.source.store, directory)
     output = parse_store(pipeline.output.store, directory)
