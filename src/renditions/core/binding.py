@@ -256,7 +256,7 @@ def _store_held(catalog: Catalog, change: Callable[[tuple[Held, ...]], tuple[Hel
 
 
 def amend(catalog: Catalog, change: Callable[[Binding], Binding]) -> Binding | None:
-    """Change the catalog's binding, and return it as it is then; None if there is none."""
+    """Change the catalog's binding, and return the changed one; None if the catalog has no binding."""
     while known := catalog.read_binding():
         changed = change(known)
         if changed == known:

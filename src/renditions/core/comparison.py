@@ -70,7 +70,7 @@ class Comparison:
         return touched
 
     def _may_be_free(self, name: str, key: str) -> bool:
-        """Return whether a key that held a foreign file may be claimed now, or is another picture's."""
+        """Return whether a key that held a foreign file can now be claimed, or belongs to another picture."""
         if self.ask.adopts or self.pipeline.output.overwrite or find(self.output, key) is None:
             return True
         return self.catalog.owner_of(key) not in (None, name)

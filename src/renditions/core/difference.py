@@ -154,8 +154,9 @@ class Seen:
     verification: Verification = UNVERIFIED
     """The result of comparing the record's outputs with the store."""
     is_key_free: bool = False
-    """Whether one of ``record.refused_keys`` no longer holds an object, may be overwritten now, or belongs to
-    another picture.
+    """Whether one of ``record.refused_keys`` can be tried again.
+
+    It no longer holds an object, may now be overwritten, or now belongs to another picture.
     """
     is_touched: bool = False
     """Whether the source object has another ETag than the stored record, but the same content."""
@@ -274,7 +275,7 @@ def _compare_missing(
         return Difference(name, "keep", why_left_out or "there is no such picture")
     if ask.renditions is not None:
         return Difference(name, "keep", "it is gone, but only some renditions are requested", record=record)
-    # A record without an ETag was never a picture's: it only claims keys that must be deleted.
+    # A record without an ETag never belonged to a picture. It only claims keys that must be deleted.
     if pipeline.source.on_delete == "keep" and record.etag and ask.removal != "asked":
         is_noted = record.missing_since and not (record.is_decided and _is_owing(record))
         action: Action = "keep" if is_noted else "settle"

@@ -116,7 +116,7 @@ class Guard:
     is_marker_missing: Callable[[], bool] = lambda: False
     """Returns whether the source lacks the marker that the catalog expects."""
     renew_marker: Callable[[], None] = lambda: None
-    """Writes the marker, where it isn't there."""
+    """Writes the marker if the source lacks it."""
     is_attended: bool = True
     """Whether a person started the run. If so, it makes missing outputs again, however many there are."""
     is_output_bound: bool = True
@@ -132,9 +132,9 @@ class Guard:
         return census
 
     def trust(self, census: Census) -> None:
-        """Have the source's marker written if a whole run found pictures, at least half of the known ones.
+        """Write the source's marker if a full run found pictures, and at least half of the known ones.
 
-        A clone or a restored backup may lack the marker, and version 0.1 wrote none.
+        A clone or a restored backup of the source may lack the marker, and version 0.1 wrote none.
         """
         is_whole = self.catalog_size is None
         if is_whole and census.found and 2 * census.known_found >= census.known:

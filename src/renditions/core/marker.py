@@ -1,7 +1,7 @@
-"""The source's marker: it tells the folder that a catalog knows from an empty one in its place.
+"""The source's marker. It distinguishes the source folder of a catalog from an empty folder in its place.
 
-When a disk is unmounted, its folder stays behind, empty. A catalog that once wrote a marker expects it. While
-it is missing, the guard holds removals back, unless at least half of the known pictures are there.
+If a disk is unmounted, its empty mount point stays. A catalog that once wrote a marker expects it. While the
+marker is missing, the guard holds removals back, unless at least half of the known pictures are there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Marker:
     source: Store
     catalog: Catalog
     is_read_only: bool
-    """Whether nothing may be written in the source."""
+    """Whether Renditions must not write in the source."""
     _has_failed: bool = field(default=False, init=False)
 
     def is_missing(self) -> bool:
@@ -32,9 +32,10 @@ class Marker:
         return bool(binding and binding.is_source_marked and not self.source.is_marked(binding.catalog_id))
 
     def renew(self) -> None:
-        """Write the marker if it isn't there, and have the catalog expect it from now on.
+        """Write the marker if it is missing, and note in the catalog's binding that it is expected.
 
-        The marker comes first: a crash between the two leaves one that isn't expected yet. That does no harm.
+        The marker is written first. After a crash between the two, there is a marker that isn't expected yet,
+        which does no harm.
         """
         binding = None if self.is_read_only else self.catalog.read_binding()
         if binding is None:
@@ -45,8 +46,8 @@ class Marker:
         except StoreFailed as error:
             if not self._has_failed:
                 log.warning(
-                    "%s. So the source gets no marker, by which an unmounted disk is recognised. If nothing "
-                    "may be written there, set [source] read_only = true",
+                    "%s. So the source gets no marker, and Renditions can't recognise an unmounted disk. If "
+                    "Renditions must not write in the source, set [source] read_only = true",
                     error,
                 )
             self._has_failed = True

@@ -1,9 +1,10 @@
 """Look up objects in pages of a store's listing, and read each page when it is needed.
 
 One request lists a thousand objects, or looks up one. A plan looks up outputs in the order of the pictures'
-names, and nearly every template gives keys in that order, so a page answers for many pictures. A page can
-begin anywhere: each call of a schedule's tick reads the pages of its own pictures, in bounded memory and
-without a disk. A template that begins with ``{etag}`` scatters the keys, and then each one takes a page.
+names, and almost every template makes keys in this order. So one page answers for many pictures. A page can
+begin at any key, so each call of a schedule's tick reads only the pages of its own pictures, in bounded
+memory and without a disk. But a template that begins with ``{etag}`` scatters the keys, and each key needs a
+page.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from itertools import islice
 from renditions.core.ports import Store, StoredObject
 
 PAGE_OBJECTS = 1000
-"""How many objects a page has: as many as S3 lists in one request."""
+"""How many objects a page has: the number that S3 lists in one request."""
 MOST_PAGES = 100
-"""How many pages are kept: one for each rendition that a picture can have in DynamoDB, and one more."""
+"""How many pages are kept: one for each rendition that a picture can have with DynamoDB, and one more."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """The objects whose keys lie in a range."""
+    """The objects whose keys are in a range."""
 
     after: str
     """The range begins after this key."""
@@ -36,14 +37,14 @@ class _Page:
 
 
 class Pages:
-    """Looks up objects of one store, in one thread. It doesn't see what is written after a page was read."""
+    """Looks up objects of one store, in one thread. It doesn't see writes after a page was read."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept: deque[_Page] = deque(maxlen=MOST_PAGES)
 
     def find(self, key: str) -> StoredObject | None:
-        """Return the object under the key."""
+        """Return the object under the key, or None."""
         page = next((page for page in self._kept if page.covers(key)), None)
         if page is None:
             page = self._read(key)
@@ -51,7 +52,7 @@ class Pages:
         return page.objects.get(key)
 
     def _read(self, key: str) -> _Page:
-        """Read the page that begins with this key."""
+        """Read the page that contains this key, or would contain it."""
         after = _just_before(key)
         listed = self._store.list(after)
         objects: dict[str, StoredObject] = {}
@@ -68,5 +69,5 @@ def _just_before(key: str) -> str:
     code = ord(key[-1])
     if code == 0:
         return key[:-1]
-    # The code points from D800 to DFFF stand for no character.
+    # The code points from D800 to DFFF aren't characters.
     return key[:-1] + chr(0xD7FF if code == 0xE000 else code - 1)

@@ -144,15 +144,15 @@ class Store(Protocol):
         ...
 
     def mark(self, catalog_id: str) -> bool:
-        """Leave a marker in a source that says whose it is, and return True; ``list`` doesn't yield it.
+        """Write a marker that names the source's catalog, and return True; ``list`` doesn't yield it.
 
-        An empty folder can take a folder's place, when its disk is unmounted: then the marker is missing.
-        That can't happen to a bucket, so it keeps none and returns False.
+        If the disk of a folder is unmounted, an empty folder takes its place, and the marker is missing. This
+        can't happen to a bucket, so a bucket gets no marker, and this returns False.
         """
         ...
 
     def is_marked(self, catalog_id: str) -> bool:
-        """Return whether the store has the catalog's marker; always true where none is needed."""
+        """Return whether the store has the catalog's marker; always true if it needs none."""
         ...
 
 

@@ -230,7 +230,7 @@ class Processor:
         leases = replace(self._leases, output=self.open_place(old.place))
         there = find(leases.output, old.key)
         if old.place != self.pipeline.output.store:
-            leased = replace(leased, outputs=())  # they lie elsewhere, so the object here is none of them
+            leased = replace(leased, outputs=())  # they are in another store, so none of them is this object
         if there and (there.etag == old.etag or leases.is_own(old.key)):
             leases.delete(leased, old.key)
 

@@ -1,4 +1,4 @@
-"""A store in which nothing is ever written or deleted: the source with ``[source] read_only = true``."""
+"""A store that refuses writes and deletions: the source with ``[source] read_only = true``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ReadOnlyStore:
     """Reads another store, and refuses every write and every deletion.
 
     Raises:
-        StoreRefused: on any call that would change the store.
+        StoreRefused: A call would change the store.
 
     """
 
@@ -28,7 +28,7 @@ class ReadOnlyStore:
         self.is_marked = store.is_marked
 
     def folding(self) -> Folding:
-        """Return that every difference between keys counts: nothing is written, so nothing collides."""
+        """Return ``EXACT``: nothing is written here, so keys can't collide."""
         return EXACT
 
     def put(

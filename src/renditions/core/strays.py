@@ -60,7 +60,7 @@ def list_strays(
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Whether a record claims a key in an output store."""
+    """Finds out whether a record claims a key in an output store."""
 
     catalog: Catalog
     folding: Folding
@@ -68,10 +68,14 @@ class Claims:
     place: str
     """The store, as the pipeline file spells it."""
     is_present: bool
-    """Whether it is the present store: claims are of that one."""
+    """Whether it is the current store, which all claims refer to."""
 
     def __call__(self, key: str) -> bool:
-        """Return it. A record may still have its outputs in a former store, or have left some there."""
+        """Return whether a record claims the key.
+
+        In a former store, a record claims a key if its outputs are still there, or if it left an object
+        there.
+        """
         name = self.catalog.owner_of(key)
         record = self.catalog.get(name) if name else None
         if self.is_present or record is None:

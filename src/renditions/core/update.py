@@ -232,9 +232,10 @@ class Updater:
         }
 
     def _is_foreign(self, name: str, key: str) -> bool:
-        """Return whether an object under a key that the picture doesn't claim yet isn't an output either.
+        """Return whether the object under a key has neither our mark nor another picture that claims it.
 
-        After the output store was changed, the picture's own claims are still those of the former one.
+        The picture's own claim proves nothing: after a change of the output store, it still refers to the
+        former one.
         """
         return not self.leases.is_own(key) and self.leases.catalog.owner_of(key) in (None, name)
 

@@ -1,9 +1,9 @@
-"""Whether an output folder shows a part of the source, though their paths don't say so.
+"""Find out whether an output folder shows a part of the source although their paths differ.
 
-A link, a bind mount, a FUSE file system or a network mount can show the same files under two paths. They are
-recognised by the device and inode of the folders above, by the system's table of mounts, and by the files
-that a catalog leaves in both. In all of it a *part* of a folder is named by what its keys begin with: empty
-for all of it, else with a slash at its end.
+A link, a bind mount, a FUSE file system or a network mount can show the same files under two paths. Three
+checks find them: the device and inode of the folders above, the system's table of mounts, and the files that
+a catalog leaves in both folders. This module names a *part* of a folder by the prefix of its keys: it ends
+with a slash, and is empty for the whole folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MOUNTS = Path("/proc/self/mountinfo")
 """The table of mounts on Linux: ``man 5 proc_pid_mountinfo``. Other systems have no bind mounts."""
 
 SAME_TIME_SECONDS = 2.0
-"""How much two views of one file may differ in its time: some network mounts round it."""
+"""How much the times of two views of one file may differ, since some network mounts round them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,16 @@ class Mount:
     """One line of the table of mounts."""
 
     at: PurePath
-    """Where it is seen."""
+    """The mount point."""
     device: str
     root: PurePath
-    """The folder of the file system that is seen there."""
+    """The folder of the file system that the mount point shows."""
     source: str
-    """What was mounted: a device, or a folder that is shown under another path, as bindfs does."""
+    """The mounted device; or a folder that the mount shows under another path, for example with bindfs."""
 
 
 Location = tuple[str, PurePath]
-"""Where a folder really is: a device, and the path in its file system."""
+"""The real place of a folder: a device, and the path in its file system."""
 
 
 def find_overlaps(source: Path, output: Path, catalog_id: str = "") -> Iterator[str]:
@@ -47,7 +47,7 @@ def find_overlaps(source: Path, output: Path, catalog_id: str = "") -> Iterator[
     Args:
         source: The source folder.
         output: The output folder, which may be missing.
-        catalog_id: Names the files that the catalog left in both; empty if there is none yet.
+        catalog_id: The catalog's id, for the files that it left in both; empty if it has none yet.
 
     """
     source, output = source.resolve(), output.resolve()
@@ -78,14 +78,15 @@ def read_mounts() -> tuple[Mount, ...]:
 
 
 def _unescape(field: str) -> str:
-    r"""Return the text of a field, in which a space is ``\040``."""
+    r"""Return the text of a field, which contains a space as ``\040``."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
 
 
 def locate(folder: PurePath, mounts: Sequence[Mount]) -> Location:
-    """Return where a folder really is.
+    """Return the real place of a folder.
 
-    A mount that shows another folder leads to that one. It was mounted later than what it shows.
+    If a mount shows another folder, this returns the place of that folder. Only an earlier mount can contain
+    it.
     """
     above = [number for number, mount in enumerate(mounts) if folder.is_relative_to(mount.at)]
     if not above:
@@ -99,7 +100,7 @@ def locate(folder: PurePath, mounts: Sequence[Mount]) -> Location:
 
 
 def _list_parts(folder: Path, mounts: Sequence[Mount]) -> dict[str, Location]:
-    """Return where a folder is, and each folder that is mounted below it."""
+    """Return the real places of a folder and of each folder that is mounted below it, by part."""
     parts = {"": locate(folder, mounts)}
     for mount in mounts:
         if mount.at != folder and mount.at.is_relative_to(folder):
@@ -117,7 +118,7 @@ def _spell(path: PurePath) -> str:
 
 
 def _find_by_identity(source: Path, output: Path) -> Iterator[str]:
-    """Yield what the folders above show: on disks that ignore case, one folder has several paths."""
+    """Yield the parts that the folders above prove: if a disk ignores case, a folder has several paths."""
     if any(_are_same(above, source) for above in (output, *output.parents)):
         yield ""
     for above in source.parents:
@@ -132,10 +133,10 @@ def _are_same(one: Path, other: Path) -> bool:
 
 
 def _find_by_marks(source: Path, output: Path, mounts: Sequence[Mount], catalog_id: str) -> Iterator[str]:
-    """Yield where one folder shows what the catalog left in the other one.
+    """Yield the parts where one folder shows a file that the catalog left in the other one.
 
-    The devices and inodes of network mounts say nothing. A mount of a folder above shows the other folder
-    under the end of its own path, so these paths are tried, and what is mounted below.
+    For network mounts, devices and inodes prove nothing. If a folder above the other one is mounted, the
+    other folder appears under the end of its own path. So these paths are tried, and the mount points below.
     """
     registration = registration_path(output, catalog_id)
     for part in _list_views(source, output, mounts):
@@ -157,7 +158,7 @@ def _list_views(folder: Path, other: Path, mounts: Sequence[Mount]) -> Iterator[
 
 
 def _show_one_file(one: Path, other: Path) -> bool:
-    """Return whether two paths seem to show one file, through any mounts."""
+    """Return whether two paths seem to show the same file: its size is equal, and its time nearly so."""
     with suppress(OSError):
         here, there = one.stat(), other.stat()
         is_same_time = abs(here.st_mtime - there.st_mtime) < SAME_TIME_SECONDS

@@ -17,8 +17,8 @@ _MARKERS = b"markers"
 _SUFFIX = ".json"
 
 _MARKER = """\
-This folder is the source of a catalog of Renditions. While the file is missing, Renditions takes the folder
-for an unmounted disk and holds removals back.
+This folder is the source of a catalog of Renditions. If this file is missing, Renditions assumes that the
+disk is unmounted, and holds removals back.
 """
 
 
@@ -28,12 +28,12 @@ def write_registration(work: int, catalog_id: str, text: str) -> None:
 
 
 def registration_path(folder: Path, catalog_id: str) -> Path:
-    """Return where an output folder has a catalog's file."""
+    """Return the path of a catalog's file in an output folder."""
     return folder / os.fsdecode(WORK_FOLDER) / os.fsdecode(_CATALOGS) / f"{catalog_id}{_SUFFIX}"
 
 
 def marker_path(folder: Path, catalog_id: str) -> Path:
-    """Return where a source folder has a catalog's marker."""
+    """Return the path of a catalog's marker in a source folder."""
     return folder / os.fsdecode(WORK_FOLDER) / os.fsdecode(_MARKERS) / _name_marker(catalog_id)
 
 

@@ -138,7 +138,7 @@ Lists a whole store, so that looking up a key needs no request. Use it where one
 
 
 OVERLAP = "renditions.local.overlap:find_overlaps"
-"""Finds what of an output folder lies in the source: ``find_overlaps(source, output, catalog_id)``"""
+"""Finds the parts of an output folder that lie in the source: ``OVERLAP(source, output, catalog_id)``"""
 
 
 def spell_forms(table: Sequence[Backend]) -> str:

@@ -110,7 +110,7 @@ class Binding:
     used it yet.
     """
     is_source_marked: bool = False
-    """Whether the source got its marker: while that is missing, the source may be another folder."""
+    """Whether the source has got its marker. If the marker is then missing, it may be another folder."""
     schema: int = 1
     """The version of this form; a catalog with a higher one is refused."""
     revision: int = 0

@@ -149,7 +149,7 @@ def _valid_templates(pipeline: Pipeline) -> dict[str, str]:
 
 
 def can_land_in(part: str, pipeline: Pipeline) -> bool:
-    """Return whether outputs can land in this part of the output store, named by what its keys begin with."""
+    """Return whether outputs can land in the part of the output store whose keys begin with ``part``."""
     return any(_check_loop(pipeline, _valid_templates(pipeline), source=part, output=""))
 
 
