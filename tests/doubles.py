@@ -16,6 +16,7 @@ from renditions.core.ports import Condition, IfMatch, OnUnreadable, Place, Store
 from renditions.errors import Conflict, KeyRefused, KeyTaken
 from renditions.model.binding import Binding, HeldNotice
 from renditions.model.folding import EXACT, Folding
+from renditions.model.kept import KeptWishes
 from renditions.model.record import STATUSES, Notice, Record, Status
 from renditions.model.totals import Totals
 
@@ -144,6 +145,7 @@ class MemoryCatalog:
         self._records: dict[str, Record] = {}
         self._owners: dict[str, str] = {}
         self._binding: Binding | None = None
+        self._kept: dict[str, KeptWishes] = {}
         self._lock = threading.Lock()
 
     def get(self, name: str) -> Record | None:
@@ -168,6 +170,32 @@ class MemoryCatalog:
             self._check_revision(record)
             self._release_claims(record.name)
             self._records.pop(record.name, None)
+
+    def rename(self, record: Record, name: str) -> Record | None:
+        with self._lock:
+            self._check_revision(record)
+            if name in self._records:
+                raise Conflict(f"{name!r} has a record")
+            self._release_claims(record.name)
+            del self._records[record.name]
+            written = replace(record, name=name, revision=0).raised()
+            self._owners |= dict.fromkeys(map(self._folding, record.claimed_keys()), name)
+            self._records[name] = written
+        return written
+
+    def find_content(self, sha256: str) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(sorted(each.name for each in self._records.values() if each.sha256 == sha256))
+
+    def keep_wishes(self, kept: KeptWishes) -> None:
+        self._kept[kept.name] = kept
+
+    def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:
+        kept = self._kept.get(name)
+        return kept or next((each for each in self._kept.values() if sha256 and each.sha256 == sha256), None)
+
+    def drop_wishes(self, name: str) -> None:
+        self._kept.pop(name, None)
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None

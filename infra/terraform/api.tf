@@ -16,7 +16,7 @@ locals {
       }
       QueryRecords = {
         actions   = ["dynamodb:Query"]
-        resources = ["${aws_dynamodb_table.this.arn}/index/by-name", "${aws_dynamodb_table.this.arn}/index/by-status"]
+        resources = [for index in ["by-name", "by-status", "by-content"] : "${aws_dynamodb_table.this.arn}/index/${index}"]
       }
       ApiLog = {
         actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]

@@ -39,7 +39,7 @@ locals {
       }
       ListRecords = {
         actions   = ["dynamodb:Query"]
-        resources = ["${aws_dynamodb_table.this.arn}/index/by-name"]
+        resources = [for index in ["by-name", "by-content"] : "${aws_dynamodb_table.this.arn}/index/${index}"]
       }
       Notices = {
         actions   = ["sns:Publish"]

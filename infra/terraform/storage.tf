@@ -108,7 +108,7 @@ resource "aws_dynamodb_table" "this" {
   }
 
   dynamic "attribute" {
-    for_each = toset(["kind", "status", "timestamp"])
+    for_each = toset(["kind", "sha256", "status", "timestamp"])
 
     content {
       name = attribute.key
@@ -143,6 +143,13 @@ resource "aws_dynamodb_table" "this" {
       "rendition_bytes",
       "processing_microseconds",
     ]
+  }
+
+  # Records by the SHA-256 of their picture, by which renamed pictures are recognised.
+  global_secondary_index {
+    name            = "by-content"
+    hash_key        = "sha256"
+    projection_type = "KEYS_ONLY"
   }
 
   point_in_time_recovery {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from aws.answers import Answer, answering
 from contract.catalogs import NOW, make_record, names
@@ -140,7 +142,7 @@ def test_the_order_of_outputs_survives_a_dynamodb_map() -> None:
 def test_the_key_can_not_have_the_name_of_another_attribute() -> None:
     full = replace(FULL, original=replace(FULL.original, frames=2) if FULL.original else None, revision=1)
     assert record_to_item(full, KEY).keys() - {KEY} == ATTRIBUTES | (
-        DYNAMODB.own_attributes - {"owner", "output_key"}
+        DYNAMODB.own_attributes - {"owner", "output_key", "kept"}
     )
 
 
@@ -391,3 +393,20 @@ def test_errors_of_dynamodb_become_our_errors(answer: Answer, error: type[Except
     with answering([answer]) as (clients, _), pytest.raises(error, match="dynamodb:table") as raised:
         DynamoCatalog(clients.dynamodb, "table", KEY).get("a.jpg")
     assert type(raised.value) is error
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
+def test_a_table_without_the_index_by_content_finds_no_twins_and_says_so(
+    code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tables and policies of version 0.1 don't have it."""
+
+    class Client:
+        def get_paginator(self, _: str) -> Client:
+            return self
+
+        def paginate(self, **_: object) -> Iterator[object]:
+            raise ClientError({"Error": {"Code": code, "Message": "no such index"}}, "Query")
+
+    assert DynamoCatalog(Client(), "pictures").find_content("1" * 64) == ()
+    assert "by-content" in caplog.text

@@ -28,7 +28,11 @@ def project(tmp_path: Path) -> Path:
 
 def times(folder: Path) -> dict[str, int]:
     root = folder / "processed"
-    return {path.relative_to(root).as_posix(): path.stat().st_mtime_ns for path in root.rglob("*.jpg")}
+    return {
+        path.relative_to(root).as_posix(): path.stat().st_mtime_ns
+        for path in root.rglob("*.jpg")
+        if path.is_file()
+    }
 
 
 def assert_nothing_is_rendered(folder: Path) -> None:
@@ -69,3 +73,28 @@ def test_show_has_the_content_hash(project: Path) -> None:
         ["sha256sum", project / "inbox/a.jpg"], check=True, capture_output=True, text=True
     ).stdout.split()[0]
     assert run(project, "show", "a.jpg", "--json").data["sha256"] == digest
+
+
+def test_a_renamed_folder_renders_nothing_and_keeps_the_focus(project: Path) -> None:
+    assert run(project, "focus", "sub/b.jpg", "10", "20").code == 0
+    before = {name: (project / "processed" / name).read_bytes() for name in times(project)}
+    (project / "inbox/sub").rename(project / "inbox/moved")
+    plan = {item["name"]: (item["action"], item["why"]) for item in run(project, "plan", "--json").data}
+    assert plan["sub/b.jpg"] == ("rename", "it was renamed to moved/b.jpg")
+    ended = run(project, "sync", "--json")
+    assert (ended.code, ended.data["processed"]) == (0, {"done": 1})
+    shown = run(project, "show", "moved/b.jpg", "--json").data
+    assert (shown["focus"]["x"], shown["focus"]["y"]) == (10, 20)
+    assert run(project, "show", "sub/b.jpg").code != 0
+    after = {name: (project / "processed" / name).read_bytes() for name in times(project)}
+    assert after == {name.replace("sub/b.jpg", "moved/b.jpg"): content for name, content in before.items()}
+    assert run(project, "plan", "--json").data == []
+
+
+def test_a_renamed_rendition_is_not_rendered(project: Path) -> None:
+    before = (project / "processed/a.jpg/thumb.jpg").read_bytes()
+    file = project / "renditions.toml"
+    file.write_text(file.read_text().replace("renditions.thumb", "renditions.small"))
+    assert run(project, "sync", "--json").data["processed"] == {"done": 3}
+    assert (project / "processed/a.jpg/small.jpg").read_bytes() == before
+    assert not (project / "processed/a.jpg/thumb.jpg").exists()

@@ -30,6 +30,7 @@ from contract.races import race_processes, race_threads
 from renditions.core.ports import Catalog, Unreadable
 from renditions.errors import CatalogFailed, Conflict, KeyTaken
 from renditions.model.binding import Binding, Held
+from renditions.model.kept import KeptWishes
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
 from renditions.model.pipeline import Wishes
 from renditions.model.reason import Reason
@@ -283,6 +284,67 @@ def test_a_rewrite_frees_the_keys_that_it_leaves_out(catalog: Catalog) -> None:
 def test_deleting_frees_the_keys(catalog: Catalog) -> None:
     catalog.delete(catalog.write(make_record(outputs=("k",), pending_keys=("l",))))
     catalog.write(make_record("b.jpg", outputs=("l",), pending_keys=("k",)))
+
+
+def test_a_renamed_record_keeps_its_claims_and_everything_else(catalog: Catalog) -> None:
+    stored = catalog.write(FULL)
+    renamed = catalog.rename(stored, "b/new.jpg")
+    assert renamed
+    assert catalog.get(FULL.name) is None
+    assert catalog.get("b/new.jpg") == renamed == replace(stored, name="b/new.jpg", revision=renamed.revision)
+    assert {catalog.owner_of(key) for key in FULL.claimed_keys()} == {"b/new.jpg"}
+    assert [record.name for record in catalog.list()] == ["b/new.jpg"]
+    assert sum(totals.pictures for totals in catalog.count().values()) == 1
+    assert catalog.write(replace(renamed, outputs=(), pending_keys=()))
+
+
+def test_a_rename_of_an_older_revision_or_to_a_name_with_a_record_changes_nothing(catalog: Catalog) -> None:
+    first = catalog.write(make_record("a.jpg", outputs=("1",)))
+    second = catalog.write(replace(first, status="done"))
+    other = catalog.write(make_record("b.jpg", outputs=("2",)))
+    with pytest.raises(Conflict):
+        catalog.rename(first, "c.jpg")
+    with pytest.raises(Conflict):
+        catalog.rename(second, "b.jpg")
+    assert list(catalog.list()) == [second, other]
+    assert (catalog.owner_of("1"), catalog.owner_of("2")) == ("a.jpg", "b.jpg")
+
+
+def test_a_worker_that_read_a_record_before_its_rename_can_not_write_it(catalog: Catalog) -> None:
+    stored = catalog.write(make_record("a.jpg", outputs=("1",)))
+    catalog.rename(stored, "b.jpg")
+    with pytest.raises(Conflict):
+        catalog.write(stored)
+
+
+def test_records_are_found_by_their_content(catalog: Catalog) -> None:
+    one, two = "1" * 64, "2" * 64
+    catalog.write(replace(make_record("b.jpg"), sha256=one))
+    changed = catalog.write(replace(make_record("a.jpg"), sha256=one))
+    catalog.write(replace(make_record("c.jpg"), sha256=two))
+    catalog.write(make_record("d.jpg"))
+    assert sorted(catalog.find_content(one)) == ["a.jpg", "b.jpg"]
+    catalog.write(replace(changed, sha256=two))
+    assert sorted(catalog.find_content(two)) == ["a.jpg", "c.jpg"]
+    assert catalog.find_content("3" * 64) == ()
+
+
+def test_kept_wishes_are_found_by_name_and_by_content(catalog: Catalog) -> None:
+    later = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    kept = KeptWishes("a/é.jpg", "1" * 64, Wishes(Focus(x=1, y=2), ("large",)), later)
+    other = KeptWishes("b.jpg", "", Wishes(Focus(x=3, y=4)), later)
+    catalog.keep_wishes(kept)
+    catalog.keep_wishes(other)
+    assert catalog.find_wishes("a/é.jpg", "") == kept
+    assert catalog.find_wishes("new.jpg", "1" * 64) == kept
+    assert catalog.find_wishes("b.jpg", "1" * 64) == other
+    assert catalog.find_wishes("new.jpg", "") is None
+    assert catalog.find_content("1" * 64) == ()
+    assert list(catalog.list()) == []
+    catalog.keep_wishes(replace(kept, wishes=Wishes(Focus(x=5, y=6))))
+    catalog.drop_wishes("a/é.jpg")
+    catalog.drop_wishes("a/é.jpg")
+    assert catalog.find_wishes("a/é.jpg", "1" * 64) is None
 
 
 def test_names_and_keys_are_compared_by_their_bytes(catalog: Catalog) -> None:

@@ -471,7 +471,7 @@ def test_a_foreign_file_is_replaced_if_overwrite_is_declared(world: World) -> No
 
 def test_a_catalog_that_fails_raises_and_leaves_no_output_unclaimed(world: World) -> None:
     world.upload(NAME, b"one")
-    steps = Steps(at=2, before=lambda: (_ for _ in ()).throw(Failed("the catalog is away")))
+    steps = Steps(at=3, before=lambda: (_ for _ in ()).throw(Failed("the catalog is away")))
     with pytest.raises(Failed):
         world.processor(steps=steps).process(NAME)
     assert list(world.output.list()) == []

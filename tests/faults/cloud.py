@@ -33,6 +33,7 @@ from renditions.errors import (
 )
 from renditions.model.binding import Binding, HeldNotice
 from renditions.model.folding import Folding
+from renditions.model.kept import KeptWishes
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
 from renditions.model.record import Notice, Record, Status
@@ -196,6 +197,41 @@ class CloudCatalog:
         while page:
             yield from page
             page = self._call(partial(page_after, page[-1].name))
+
+    def rename(self, record: Record, name: str) -> Record | None:
+        answer: list[Record] = []
+
+        def rename() -> Record:
+            if not answer:  # a repeated request finds that it was done
+                self.observer.see_before_write(self.scheduler.current, record)
+                renamed = self.kept.rename(record, name)
+                assert renamed
+                answer.append(renamed)
+                self._listed_from.pop(record.name, None)
+                self._listed_from.setdefault(name, self.scheduler.now + self.lag_seconds())
+                self.observer.see_rename(self.scheduler.current, record, renamed)
+            return answer[0]
+
+        renamed: Record = self._call(rename)
+        return renamed
+
+    def find_content(self, sha256: str) -> tuple[str, ...]:
+        def find() -> tuple[str, ...]:
+            now, names = self.scheduler.now, self.kept.find_content(sha256)
+            return tuple(name for name in names if self._listed_from.get(name, now) <= now)
+
+        names: tuple[str, ...] = self._call(find)
+        return names
+
+    def keep_wishes(self, kept: KeptWishes) -> None:
+        self._call(lambda: self.kept.keep_wishes(kept))
+
+    def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:
+        kept: KeptWishes | None = self._call(lambda: self.kept.find_wishes(name, sha256))
+        return kept
+
+    def drop_wishes(self, name: str) -> None:
+        self._call(lambda: self.kept.drop_wishes(name))
 
     def owner_of(self, key: str) -> str | None:
         owner: str | None = self._call(lambda: self.kept.owner_of(key))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 
 from doubles import MemoryCatalog, MemoryStore
 from faults.promise import must, truth
@@ -48,6 +49,8 @@ class Observer:
     """When each decided state first appeared in the catalog."""
     _contents: dict[str, bytes] = field(default_factory=dict)
     """The content of pictures, by ETag."""
+    _hashes_of: dict[str, set[str]] = field(default_factory=dict)
+    """The SHA-256 of each content that a picture had."""
     _current: dict[str, str] = field(default_factory=dict)
     """The present ETag of each picture."""
     _ended_at: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -62,6 +65,7 @@ class Observer:
         if etag:
             self._current[name] = etag
             self._contents[etag] = content
+            self._hashes_of.setdefault(name, set()).add(sha256(content).hexdigest())
 
     def see_before_write(self, task: Task, record: Record) -> None:
         """Check that a worker takes over a lease only after its end, by the worker's own clock."""
@@ -97,6 +101,11 @@ class Observer:
             wrong, limits = self._removed_wrongly, self.limits
             is_few = wrong <= limits.pictures or 100 * wrong <= limits.percent * self.known
             must(is_few, f"{wrong} pictures were removed that are there")
+
+    def see_rename(self, task: Task, former: Record, renamed: Record) -> None:
+        """Check that a record is taken over only by a picture that has, or had a moment ago, its content."""
+        must(former.sha256 in self._hashes_of.get(renamed.name, ()), f"renamed to other content: {former}")
+        self._last_written[task] = renamed
 
     def see_write(self, task: Task, written: Record) -> None:
         """Check that every output of the record exists, made from the recorded source and recipe."""

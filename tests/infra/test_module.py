@@ -65,7 +65,11 @@ def test_the_table_has_the_catalog_s_key_and_indexes() -> None:
             "IndexName": index["name"].strip('"'),
             "KeySchema": [
                 {"AttributeName": index["hash_key"].strip('"'), "KeyType": "HASH"},
-                {"AttributeName": index["range_key"].strip('"'), "KeyType": "RANGE"},
+                *(
+                    [{"AttributeName": index["range_key"].strip('"'), "KeyType": "RANGE"}]
+                    if "range_key" in index
+                    else []
+                ),
             ],
             "Projection": {
                 "ProjectionType": index["projection_type"].strip('"'),

@@ -14,48 +14,39 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from renditions.aws.clients import Clients, error_code
+from renditions.aws.conditions import PASSING_REASONS, changed, check_name, only_at, refuse
 from renditions.aws.reading import ATTEMPTS, READ_AT_ONCE, TableReader, pause
 from renditions.aws.table import (
     BINDING,
     BY_NAME,
     BY_STATUS,
-    CLAIM,
     KIND,
     MAX_CLAIMS,
+    WISHES,
     binding_to_item,
     claim_key,
     item_to_binding,
+    item_to_kept,
+    kept_to_item,
     record_to_item,
     row_to_totals,
+    wishes_key,
 )
 from renditions.core.ports import OnUnreadable, Place
-from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken, UsageError
+from renditions.errors import CatalogFailed, CatalogRefused, UsageError
 from renditions.model.binding import Binding
 from renditions.model.folding import Folding
 from renditions.model.items import format_time
+from renditions.model.kept import KeptWishes
 from renditions.model.pipeline import CatalogPlace
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.registry import Shared
 from renditions.model.totals import Totals
-
-MAX_NAME_BYTES = 1024
-"""DynamoDB's limit for a sort key. S3 has the same limit for its keys."""
-
-_PASSING_REASONS = frozenset(
-    {
-        "None",
-        "TransactionConflict",
-        "ThrottlingError",
-        "ProvisionedThroughputExceeded",
-        "RequestLimitExceeded",
-    }
-)
-"""The cancellation reasons after which the same transaction can succeed a moment later."""
 
 
 class DynamoCatalog:
@@ -80,7 +71,7 @@ class DynamoCatalog:
 
     def get(self, name: str) -> Record | None:
         """See :meth:`Catalog.get <renditions.core.ports.Catalog.get>`."""
-        _check_name(name)
+        check_name(name)
         item = self._reader.find(name)
         return self._reader.parse(item) if item else None
 
@@ -117,10 +108,49 @@ class DynamoCatalog:
         """See :meth:`Catalog.delete <renditions.core.ports.Catalog.delete>`."""
         stored = self._read(record)
         if stored is None:
-            raise _changed(record.name)
+            raise changed(record.name)
         revision, freed = self._shed(stored, sorted(stored.claimed_keys()), MAX_CLAIMS)
-        delete = {"TableName": self._table, "Key": self._reader.key(record.name)} | _only_at(revision)
+        delete = {"TableName": self._table, "Key": self._reader.key(record.name)} | only_at(revision)
         self._transact(record, [{"Delete": delete}, *map(self._unclaim, freed)])
+
+    def rename(self, record: Record, name: str) -> Record | None:
+        """See :meth:`Catalog.rename <renditions.core.ports.Catalog.rename>`.
+
+        One transaction moves the record and its claims; it has room for 98 of them.
+        """
+        check_name(name)
+        stored = self._read(record)
+        claims = sorted(stored.claimed_keys()) if stored else []
+        if len(claims) >= MAX_CLAIMS:
+            return None
+        written = replace(record, name=name, revision=0).raised()
+        delete = {"TableName": self._table, "Key": self._reader.key(record.name)} | only_at(record.revision)
+        moved = [{"Put": self._put(written, 0)}, *(self._claim(key, name, record.name) for key in claims)]
+        self._transact(record, [{"Delete": delete}, *moved])
+        return written
+
+    def find_content(self, sha256: str) -> tuple[str, ...]:
+        """See :meth:`Catalog.find_content <renditions.core.ports.Catalog.find_content>`."""
+        return tuple(key for key in self._reader.find_content(sha256) if not key.startswith(WISHES))
+
+    def keep_wishes(self, kept: KeptWishes) -> None:
+        """See :meth:`Catalog.keep_wishes <renditions.core.ports.Catalog.keep_wishes>`."""
+        with self._reader.reported():
+            item = kept_to_item(kept) | self._reader.key(wishes_key(kept.name))
+            self._client.put_item(TableName=self._table, Item=item)
+
+    def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:
+        """See :meth:`Catalog.find_wishes <renditions.core.ports.Catalog.find_wishes>`."""
+        item = self._reader.find(wishes_key(name))
+        if item is None and sha256:
+            keys = (key for key in self._reader.find_content(sha256) if key.startswith(WISHES))
+            item = next(filter(None, map(self._reader.find, keys)), None)
+        return item_to_kept(item) if item else None
+
+    def drop_wishes(self, name: str) -> None:
+        """See :meth:`Catalog.drop_wishes <renditions.core.ports.Catalog.drop_wishes>`."""
+        with self._reader.reported():
+            self._client.delete_item(TableName=self._table, Key=self._reader.key(wishes_key(name)))
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
@@ -150,7 +180,7 @@ class DynamoCatalog:
         """See :meth:`Catalog.write_binding <renditions.core.ports.Catalog.write_binding>`."""
         written = replace(binding, revision=binding.revision + 1)
         item = binding_to_item(written) | self._reader.key(BINDING)
-        put = {"TableName": self._table, "Item": item} | _only_at(binding.revision)
+        put = {"TableName": self._table, "Item": item} | only_at(binding.revision)
         self._put_alone("the binding", put)
         return written
 
@@ -200,7 +230,7 @@ class DynamoCatalog:
         """Return the record as the table has it; raise Conflict if its revision is another one."""
         stored = self.get(record.name)
         if (stored.revision if stored else 0) != record.revision:
-            raise _changed(record.name)
+            raise changed(record.name)
         return stored
 
     def _put_alone(self, name: str, put: dict[str, Any]) -> None:
@@ -225,7 +255,7 @@ class DynamoCatalog:
                         raise
                     is_repeated = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
                     if not (is_repeated and error.response.get("Item") == put["Item"]):
-                        raise _changed(name) from error
+                        raise changed(name) from error
                 return
         raise CatalogFailed(
             f"{self}: can't write {name!r}: another transaction held it at each of {ATTEMPTS} attempts. "
@@ -244,8 +274,8 @@ class DynamoCatalog:
                     reasons = error.response.get("CancellationReasons", ())
                     codes = [reason.get("Code", "None") for reason in reasons]
                     if "ConditionalCheckFailed" in codes:
-                        _refuse(record.name, codes, reasons, added)
-                    if not codes or not _PASSING_REASONS.issuperset(codes):
+                        refuse(record.name, codes, reasons, added)
+                    if not codes or not PASSING_REASONS.issuperset(codes):
                         raise
                     pause(attempt)
                 else:
@@ -278,62 +308,29 @@ class DynamoCatalog:
     def _put(self, record: Record, revision: int) -> dict[str, Any]:
         """Return the arguments that replace the stored record, if it has that revision."""
         item = record_to_item(record, self._key_name)
-        return {"TableName": self._table, "Item": item} | _only_at(revision)
+        return {"TableName": self._table, "Item": item} | only_at(revision)
 
-    def _claim(self, key: str, name: str) -> dict[str, Any]:
+    def _claim(self, key: str, name: str, former: str | None = None) -> dict[str, Any]:
+        """Return the operation that claims a key; of a renamed record's it says the ``former`` name."""
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#owner)"}
+        if former:
+            condition = {
+                "ConditionExpression": "#owner = :former",
+                "ExpressionAttributeValues": {":former": {"S": former}},
+            }
+        item = self._reader.key(claim_key(key)) | {"owner": {"S": name}, "output_key": {"S": key}}
         return {
             "Put": {
                 "TableName": self._table,
-                "Item": self._reader.key(claim_key(key)) | {"owner": {"S": name}, "output_key": {"S": key}},
-                "ConditionExpression": "attribute_not_exists(#owner)",
+                "Item": item,
                 "ExpressionAttributeNames": {"#owner": "owner"},
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
+            | condition
         }
 
     def _unclaim(self, key: str) -> dict[str, Any]:
         return {"Delete": {"TableName": self._table, "Key": self._reader.key(claim_key(key))}}
-
-
-def _only_at(revision: int) -> dict[str, Any]:
-    """Return the condition that the stored record has this revision; 0 stands for a missing record."""
-    names = {"#revision": "revision"}
-    if revision == 0:
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#revision)"}
-    else:
-        condition = {
-            "ConditionExpression": "#revision = :revision",
-            "ExpressionAttributeValues": {":revision": {"N": str(revision)}},
-        }
-    old = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-    return {"ExpressionAttributeNames": names} | condition | old
-
-
-def _refuse(
-    name: str, codes: Sequence[str], reasons: Sequence[dict[str, Any]], added: Sequence[str]
-) -> NoReturn:
-    """Raise the error of a condition that failed. If the record's own condition failed, raise its error."""
-    if codes[0] != "ConditionalCheckFailed":
-        for key, code, reason in zip(added, codes[1:], reasons[1:], strict=False):
-            if code == "ConditionalCheckFailed":
-                raise KeyTaken(key, reason["Item"]["owner"]["S"])
-    raise _changed(name)
-
-
-def _changed(name: str) -> Conflict:
-    return Conflict(f"the record of {name!r} changed since it was read")
-
-
-def _check_name(name: str) -> None:
-    try:
-        size_bytes = len(name.encode())
-    except UnicodeEncodeError as error:
-        raise CatalogRefused(f"expected a name of Unicode text, found {name!r}") from error
-    if not 1 <= size_bytes <= MAX_NAME_BYTES or name.startswith(CLAIM):
-        raise CatalogRefused(
-            f"expected a name of 1 to {MAX_NAME_BYTES:,} bytes that doesn't begin with {CLAIM!r}, "
-            f"found {name!r}"
-        )
 
 
 def open_catalog(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
-from renditions.aws.clients import reported
-from renditions.aws.table import BY_NAME, BY_STATUS, Item, item_to_record
-from renditions.core.ports import OnUnreadable, Unreadable
+from botocore.exceptions import ClientError
+
+from renditions.aws.clients import error_code, reported
+from renditions.aws.table import BY_CONTENT, BY_NAME, BY_STATUS, Item, item_to_record
+from renditions.core.ports import MOST_TWINS, OnUnreadable, Unreadable
 from renditions.errors import CatalogFailed, CatalogRefused
 from renditions.model.record import Record, Status
+
+log = logging.getLogger(__name__)
 
 READ_AT_ONCE = 100
 """How many items one BatchGetItem can ask for."""
@@ -21,6 +26,8 @@ ROWS_OF_INDEX = 500
 """How many rows of an index one request reads if the caller may stop early."""
 ATTEMPTS = 8
 """How often the catalog sends a transaction that conflicts with another, or a read that stays incomplete."""
+_NO_INDEX = ("ValidationException", "AccessDeniedException")
+"""The errors of a table, or of a policy, that an earlier version made: neither knows the index by content."""
 PAUSE_SECONDS = 0.025
 """The longest pause before the second attempt. It doubles with each further attempt."""
 
@@ -75,7 +82,7 @@ class TableReader:
         """Yield the rows of an index's partition: by ascending name, or by descending time.
 
         Args:
-            index: :data:`BY_NAME` or :data:`BY_STATUS`.
+            index: :data:`BY_NAME`, :data:`BY_STATUS` or :data:`BY_CONTENT`.
             attribute: The index's partition key.
             value: The partition.
             bound: A condition on the sort key: (operator, attribute, value). None yields all rows.
@@ -99,6 +106,22 @@ class TableReader:
         with self.reported():
             for page in pages:
                 yield from page["Items"]
+
+    def find_content(self, sha256: str) -> tuple[str, ...]:
+        """Return the keys of some items of this content; none if the table has no index for it."""
+        rows = self.query_index(BY_CONTENT, "sha256", sha256)
+        try:
+            return tuple(row[self._key_name]["S"] for row in islice(rows, MOST_TWINS))
+        except CatalogRefused as error:
+            cause = error.__cause__
+            if not (isinstance(cause, ClientError) and error_code(cause) in _NO_INDEX):
+                raise
+            log.warning(
+                "%s: the index %s can't be queried, so renamed pictures are not recognised. Apply the "
+                "Terraform module again, or add the index and its permission as docs/console.md says. (%s)",
+                self, BY_CONTENT, error,
+            )  # fmt: skip
+            return ()
 
     def read_all(self, names: Sequence[str], on_unreadable: OnUnreadable | None = None) -> dict[str, Record]:
         """Return the records of these names, without the missing and the unreadable ones."""

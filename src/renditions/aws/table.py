@@ -9,13 +9,17 @@ A *claim* is an item too, because only one writer can create an item; DynamoDB r
 :func:`claim_key`. Its attribute ``owner`` is the name of the record that claims ``output_key``. A claim has
 no attribute of an index, so no query finds it.
 
-The table has two indexes. Both are sparse, and both follow the table with a delay, usually under a second:
+The table has three indexes. All are sparse, and follow the table with a delay, usually under a second:
 
 - :data:`BY_NAME` holds every record's name in order. It has one partition, which DynamoDB writes only when a
   record is created or deleted, up to 1,000 times a second.
 - :data:`BY_STATUS` holds the records of each status by time, with the attributes that lists show. It has
   four partitions. DynamoDB writes the partition ``processing`` twice for each picture. So above 500 pictures
   a second DynamoDB throttles, and the workers slow down to that rate.
+- :data:`BY_CONTENT` finds records, and kept wishes, by the SHA-256 of their picture. A table of version 0.1
+  has no such index. Without it, a renamed picture counts as a removed one and a new one.
+
+*Kept wishes* are items too, see :func:`wishes_key`: what a person set for a picture that was removed.
 """
 
 from __future__ import annotations
@@ -24,11 +28,13 @@ import hashlib
 from typing import Any
 
 from renditions.model.binding import Binding
+from renditions.model.kept import KeptWishes
 from renditions.model.record import Record
 from renditions.model.totals import Totals
 
 BY_NAME = "by-name"
 BY_STATUS = "by-status"
+BY_CONTENT = "by-content"
 
 KIND = "picture"
 """The value of the attribute ``kind`` of every record."""
@@ -38,6 +44,9 @@ CLAIM = "\0claim "
 
 BINDING = "\0binding"
 """The key of the binding's item. No picture's name can start with it."""
+
+WISHES = "\0wishes "
+"""The start of the key of what is kept for a removed picture; no name begins with it."""
 
 MAX_CLAIMS = 99
 """How many output keys one transaction can claim: it has at most 100 items, and one is the record."""
@@ -71,7 +80,7 @@ def table_schema(key_name: str) -> dict[str, Any]:
     return {
         "AttributeDefinitions": [
             {"AttributeName": name, "AttributeType": "S"}
-            for name in (key_name, "kind", "status", "timestamp")
+            for name in (key_name, "kind", "sha256", "status", "timestamp")
         ],
         "KeySchema": [{"AttributeName": key_name, "KeyType": "HASH"}],
         "GlobalSecondaryIndexes": [
@@ -91,6 +100,11 @@ def table_schema(key_name: str) -> dict[str, Any]:
                 ],
                 "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(SHOWN)},
             },
+            {
+                "IndexName": BY_CONTENT,
+                "KeySchema": [{"AttributeName": "sha256", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            },
         ],
     }
 
@@ -101,6 +115,22 @@ def claim_key(output_key: str) -> str:
     It is a hash, because a sort key of an index has at most 1,024 bytes.
     """
     return CLAIM + hashlib.sha256(output_key.encode()).hexdigest()
+
+
+def wishes_key(name: str) -> str:
+    """Return the partition key of what is kept for a removed picture: a hash, as a claim's is."""
+    return WISHES + hashlib.sha256(name.encode()).hexdigest()
+
+
+def kept_to_item(kept: KeptWishes) -> Item:
+    """Return the attributes of kept wishes, without the key."""
+    item = kept.to_item()
+    return {"kept": _encode(item)} | ({"sha256": {"S": kept.sha256}} if kept.sha256 else {})
+
+
+def item_to_kept(item: Item) -> KeptWishes:
+    """Return the wishes that :func:`kept_to_item` turned into this item."""
+    return KeptWishes.from_item(_decode(item["kept"]))
 
 
 def record_to_item(record: Record, key_name: str) -> Item:

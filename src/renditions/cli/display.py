@@ -48,6 +48,7 @@ ACTION_SIGNS: dict[Action, str] = {
     "remove": "[red]-[/]",
     "settle": "[blue]>[/]",
     "wait": "[dim]…[/]",
+    "rename": "[cyan]>[/]",
     "hold": "[magenta]![/]",
     "unreadable": "[red]?[/]",
 }
@@ -177,7 +178,7 @@ def describe_summary(summary: Summary) -> str:
 
 def describe_plan(counts: Counter[str]) -> str:
     """Return a sentence that sums up a plan."""
-    words = {"create": "to create", "update": "to update", "remove": "to remove",
+    words = {"create": "to create", "update": "to update", "remove": "to remove", "rename": "renamed",
              "settle": "to settle", "wait": "to wait for", "hold": "held back",
              "unreadable": "that can't be read"}  # fmt: skip
     todo = [f"{counts[action]:,} {text}" for action, text in words.items() if counts[action]]

@@ -23,12 +23,13 @@ from renditions.cli.commands import (
     stopping,
 )
 from renditions.cli.left_out import print_counts
-from renditions.core import reconcile
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import FOLLOWS, Standing, Start, hold
+from renditions.core.content import Reader
 from renditions.core.difference import Difference, Outcome
 from renditions.core.leases import reopen, wish
 from renditions.core.left_out import LeftOut
+from renditions.core.preview import preview
 from renditions.core.reconcile import Order, Selection, Summary
 from renditions.core.verify import find
 from renditions.errors import UsageError
@@ -118,8 +119,10 @@ def plan(  # noqa: PLR0913 - one for each option
         counts: Counter[str] = Counter()
         held: list[str] = []
         left_out = LeftOut()
-        differences = reconcile.preview(
-            lambda: parts.plan(ask=order.ask, selection=order.selection, left_out=left_out), guard
+        differences = preview(
+            lambda: parts.plan(ask=order.ask, selection=order.selection, left_out=left_out),
+            guard,
+            Reader(parts.source).identify,
         )
 
         def count() -> Iterator[Difference]:

@@ -28,12 +28,13 @@ MAX_ATTEMPTS = 3
 RECHECK = timedelta(seconds=1)
 """How long to wait before checking a picture again that another process holds or writes."""
 
-Action = Literal["create", "update", "remove", "hold", "settle", "wait", "unreadable", "keep"]
+Action = Literal["create", "update", "remove", "rename", "hold", "settle", "wait", "unreadable", "keep"]
 """The action for one picture.
 
     create    the picture has no record
     update    the picture differs from its record, or from the present pipeline
     remove    the picture is gone: its outputs are deleted, then its record
+    rename    the picture has another name now: its record and its outputs go there (only in a plan)
     hold      the picture is gone, and its removal waits for permission
     settle    the picture is decided, but work without rendering is left: an output must be deleted, its
               headers rewritten, a notice sent, or the record updated
@@ -113,6 +114,8 @@ class Outcome:
     record: Record | None = None
     code: str = ""
     """The code of the error that rejected or failed the picture: see ``Reason``."""
+    renamed_from: str | None = None
+    """The picture's former name, if this call found that it was renamed."""
 
     @classmethod
     def failed(cls, name: str, error: RenditionsError, record: Record | None = None) -> Outcome:
@@ -129,7 +132,7 @@ class Outcome:
             "reason": self.reason,
             "code": self.code or None,
             "renditions": {output.rendition: {"key": output.key} for output in outputs},
-        }
+        } | ({"renamed_from": self.renamed_from} if self.renamed_from else {})
 
 
 def retry_pause(attempts: int) -> timedelta:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from renditions.model.binding import Binding
 from renditions.model.folding import Folding
+from renditions.model.kept import KeptWishes
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
 from renditions.model.record import Record, Status
@@ -156,6 +157,9 @@ class Store(Protocol):
         ...
 
 
+MOST_TWINS = 50
+"""How many records with one content a catalog returns."""
+
 Place = tuple[datetime, str]
 """A record's place in the order of ``query``: its timestamp and its name."""
 
@@ -210,6 +214,33 @@ class Catalog(Protocol):
         selects only records that come after that place, and ``prefix`` only those whose names begin with it.
         ``on_unreadable`` is called as in ``list``.
         """
+        ...
+
+    def find_content(self, sha256: str) -> tuple[str, ...]:
+        """Return the names of at most ``MOST_TWINS`` records with this content. It may lag behind writes."""
+        ...
+
+    def rename(self, record: Record, name: str) -> Record | None:
+        """Store the record and its claims under another name; return it with its next revision.
+
+        Returns None, and changes nothing, if the catalog can't do that in one step.
+
+        Raises:
+            Conflict: the stored record's revision isn't ``record.revision``, or the name has a record.
+
+        """
+        ...
+
+    def keep_wishes(self, kept: KeptWishes) -> None:
+        """Keep what a person set for a removed picture; it replaces what was kept for its name."""
+        ...
+
+    def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:
+        """Return what is kept for a name, or else for this content; it may have run out."""
+        ...
+
+    def drop_wishes(self, name: str) -> None:
+        """Forget what is kept for a name. It is no error if there is nothing."""
         ...
 
     def owner_of(self, key: str) -> str | None:

@@ -42,6 +42,7 @@ from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
 from renditions.core.notify import Notifier
 from renditions.core.ports import Catalog, IfMatch, Renderer, Store, StoredObject
+from renditions.core.twins import Twins, with_twin
 from renditions.core.update import Updater, leave_place
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyTaken
@@ -96,6 +97,10 @@ class Processor:
     def _updater(self, reader: Reader) -> Updater:
         return Updater(self.pipeline, self.source, self.output, self.render, self._leases, self.clock, reader)
 
+    @property
+    def _twins(self) -> Twins:
+        return Twins(self.pipeline, self.source, self.catalog, self.clock, self.is_gone)
+
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Bring the picture's outputs, record and notices up to date.
 
@@ -106,10 +111,18 @@ class Processor:
         """
         held: Record | None = None
         worked = False
+        renamed_from: str | None = None
         reader = Reader(self.source)
         for _ in range(MAX_ROUNDS):
             try:
                 difference = self._look(name, held, ask, reader)
+                if difference.action == "create" and difference.found and ask.renditions is None:
+                    sha256 = self._twins.identify(difference.found, reader)
+                    twins = self._twins.find(name, sha256)
+                    renamed_from = self._twins.take_over(name, twins)
+                    if renamed_from or self._twins.recall(name, sha256):
+                        continue  # it has a record now
+                    difference = with_twin(difference, twins)
                 result = self._act(difference, held, ask, reader, worked=worked)
             except Conflict:
                 held = None
@@ -120,7 +133,7 @@ class Processor:
                         self._leases.release(held)
                 raise
             if isinstance(result, Outcome):
-                return result
+                return replace(result, renamed_from=renamed_from)
             # Check again: the picture may have changed while we worked.
             held, worked = (result if result and result.lease else None), True
             # These requests are done: from now on only a change of the picture counts.
@@ -150,7 +163,7 @@ class Processor:
             case "create" | "update" if difference.found:
                 return self._update(difference, difference.found, held, ask, reader)
             case "remove" if record:
-                return self._remove(record)
+                return self._remove(record, ask)
             case "settle" if record:
                 return self._settle(difference, record, held, ask, worked=worked)
             case "wait":
@@ -196,7 +209,7 @@ class Processor:
         adopter = Adopter(self.pipeline, self.source, self.output, self.catalog, self.render, neighbours)
         return adopter.prove(difference, found)
 
-    def _remove(self, record: Record) -> Outcome | None:
+    def _remove(self, record: Record, ask: Ask) -> Outcome | None:
         """Delete the outputs of a picture that is gone, then its record; return None to check again."""
         if not is_in_place(self.pipeline, record):
             record = leave_place(record, self.clock())
@@ -213,7 +226,10 @@ class Processor:
             except Failed as error:
                 record = self._leases.release(replace(leased, reason=str(error), code=error.code))
                 return Outcome.failed(record.name, error, record)
+            heir = None if ask.ignores_source else self._twins.keep_wishes(record)
             self.catalog.delete(leased)
+        if heir:
+            self.process(heir)
         if find(self.source, record.name) and self.pipeline.source.matches(record.name):
             return None
         return Outcome(record.name, "removed")

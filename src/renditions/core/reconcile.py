@@ -250,29 +250,13 @@ def sync(run: Run) -> Summary:
     return summary
 
 
-def preview(differences: Callable[[], Iterator[Difference]], guard: Guard) -> Iterator[Difference]:
-    """Yield the differences that a sync would close; removals and held-back ones come last."""
-    census = guard.open_census()
-    for difference in differences():
-        census.see(difference)
-        if difference.action != "hold":
-            yield difference
-    census.end()
-    if not census.missing:
-        return
-    why_held = guard.judge_removals(census)
-    for difference in differences():
-        if difference.action == "hold":
-            yield replace(difference, why=why_held) if why_held else replace(difference, action="remove")
-
-
 class _Pass:
     """One comparison of everything, and the work that follows from it."""
 
     def __init__(self, run: Run, summary: Summary) -> None:
         self._run = run
         self._summary = summary
-        self._has_blocked = self._has_freed = False
+        self._has_blocked = self._has_freed = self._has_renamed = False
         self.pause: timedelta | None = None
         """How long to wait before the next pass; None if none is needed."""
 
@@ -286,6 +270,10 @@ class _Pass:
         census = run.guard.open_census()
         for ended in _process_all(run, self._first_share(census), run.ask):
             self._count(ended)
+        if self._has_renamed:  # the former names are missing no longer
+            census = run.guard.open_census()
+            for difference in run.differences():
+                census.see(difference)
         census.end()
         if run.stop.is_set():
             return
@@ -343,6 +331,7 @@ class _Pass:
                 summary.standing[ended.record.status] += 1
             return
         self._run.on_outcome(ended)
+        self._has_renamed = self._has_renamed or ended.renamed_from is not None
         self._has_freed = self._has_freed or ended.result in ("removed", "done", "rejected")
         if ended.again_after is not None:
             summary.waiting += 1

@@ -58,6 +58,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("CREATE TABLE binding (id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, item TEXT NOT NULL)",),
     ("CREATE TABLE folding (id INTEGER PRIMARY KEY, name TEXT NOT NULL)",),
+    (
+        "ALTER TABLE records ADD COLUMN sha256 TEXT",
+        "CREATE INDEX records_by_content ON records (sha256) WHERE sha256 IS NOT NULL",
+        """CREATE TABLE kept_wishes (
+            name TEXT PRIMARY KEY,
+            sha256 TEXT NOT NULL,
+            until TEXT NOT NULL,
+            item TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX kept_wishes_by_content ON kept_wishes (sha256)",
+    ),
 )
 """The migrations from each version to the next, each in one transaction. A catalog's version (``PRAGMA
 user_version``) is the number of its migrations.

@@ -16,13 +16,15 @@ from dataclasses import astuple, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from renditions.core.ports import OnUnreadable, Place, Unreadable
+from renditions.core.ports import MOST_TWINS, OnUnreadable, Place, Unreadable
 from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, UsageError
 from renditions.local.claims import move_claims, rebuild_claims
+from renditions.local.kept import FIND_KEPT, write_kept
 from renditions.local.migrations import APPLICATION_ID, MIGRATIONS
 from renditions.model.binding import Binding
 from renditions.model.folding import EXACT, Folding
 from renditions.model.items import format_time
+from renditions.model.kept import KeptWishes
 from renditions.model.pipeline import CatalogPlace
 from renditions.model.places import parse_catalog
 from renditions.model.record import STATUSES, Record, Status
@@ -96,6 +98,38 @@ class SqliteCatalog:
             self._take_out(db, record)
             move_claims(db, record.name, frozenset(), folding)
             db.execute("DELETE FROM records WHERE name = ?", (record.name,))
+
+    def rename(self, record: Record, name: str) -> Record | None:
+        """See :meth:`Catalog.rename <renditions.core.ports.Catalog.rename>`."""
+        folding = self._fold()
+        renamed = replace(record, name=name, revision=0)
+        with self._transaction() as db:
+            self._take_out(db, record)
+            self._take_out(db, renamed)
+            move_claims(db, record.name, frozenset(), folding)
+            move_claims(db, name, record.claimed_keys(), folding)
+            db.execute("DELETE FROM records WHERE name = ?", (record.name,))
+            return _store(db, renamed)
+
+    def find_content(self, sha256: str) -> tuple[str, ...]:
+        """See :meth:`Catalog.find_content <renditions.core.ports.Catalog.find_content>`."""
+        select = "SELECT name FROM records WHERE sha256 = ? ORDER BY name LIMIT ?"
+        return tuple(name for (name,) in self._read(select, [sha256, MOST_TWINS]))
+
+    def keep_wishes(self, kept: KeptWishes) -> None:
+        """See :meth:`Catalog.keep_wishes <renditions.core.ports.Catalog.keep_wishes>`."""
+        with self._transaction() as db:
+            write_kept(db, kept)
+
+    def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:
+        """See :meth:`Catalog.find_wishes <renditions.core.ports.Catalog.find_wishes>`."""
+        rows = self._read(FIND_KEPT, [name, sha256, name])
+        return KeptWishes.from_item(json.loads(rows[0][0])) if rows else None
+
+    def drop_wishes(self, name: str) -> None:
+        """See :meth:`Catalog.drop_wishes <renditions.core.ports.Catalog.drop_wishes>`."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM kept_wishes WHERE name = ?", (name,))
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
@@ -329,8 +363,10 @@ def _store(db: sqlite3.Connection, record: Record) -> Record:
         written.status,
         format_time(written.timestamp),
         json.dumps(written.to_item(), separators=(",", ":")),
+        written.sha256 or None,
     )
-    db.execute("REPLACE INTO records (name, revision, status, timestamp, item) VALUES (?, ?, ?, ?, ?)", row)
+    columns = "name, revision, status, timestamp, item, sha256"
+    db.execute(f"REPLACE INTO records ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)  # noqa: S608 - our own
     _add(db, written.status, Totals.of(written))
     return written
 

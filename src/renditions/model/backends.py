@@ -80,6 +80,7 @@ CATALOGS = (
         modules=("botocore",),
         own_attributes=frozenset(
             {
+                "kept",
                 "kind",
                 "order",
                 "owner",

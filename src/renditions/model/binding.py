@@ -119,7 +119,8 @@ class Binding:
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""
         held = [each.to_item() | {"owed": list(each.owed)} for each in self.held]
-        return dataclasses.asdict(self) | {"former_outputs": list(self.former_outputs), "held": held}
+        item = dataclasses.asdict(self) | {"former_outputs": list(self.former_outputs), "held": held}
+        return {name: value for name, value in item.items() if value is not None}
 
     def keeps_former_patterns(self, fingerprint: str) -> bool:
         """Return whether the default patterns of version 0.1 apply to a file with these patterns."""

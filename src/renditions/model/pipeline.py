@@ -247,6 +247,11 @@ class CatalogPlace:
     key: Annotated[
         CatalogKey, "The attribute that holds the picture's name in each record: the partition key."
     ] = "image_name"
+    keep_wishes: Annotated[
+        Seconds,
+        'How long the focus and the demanded renditions of a removed picture are kept, as "30 d". They '
+        "return with a picture of the same name or content.",
+    ] = 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,9 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from renditions.core.content import Reader
 from renditions.core.ports import StoredObject
-from renditions.core.reconcile import preview
+from renditions.core.preview import preview
 from renditions.errors import RenditionsError
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.recipe import Focus
@@ -225,7 +226,8 @@ class _Api:
 
     def show_plan(self, _: Request) -> Response:
         parts = self._service.parts
-        return JSONResponse(pictures.describe_plan(preview(parts.plan, parts.preview_guard())))
+        differences = preview(parts.plan, parts.preview_guard(), Reader(parts.source).identify)
+        return JSONResponse(pictures.describe_plan(differences))
 
     def show_status(self, request: Request) -> Response:
         return _tagged_json(request, pictures.describe_status(self._service))

@@ -1,0 +1,66 @@
+"""The conditions of writes to a DynamoDB table, and the errors when they don't hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from renditions.aws.table import CLAIM, WISHES
+from renditions.errors import CatalogRefused, Conflict, KeyTaken
+
+MAX_NAME_BYTES = 1024
+"""DynamoDB's limit for a sort key. S3 has the same limit for its keys."""
+
+PASSING_REASONS = frozenset(
+    {
+        "None",
+        "TransactionConflict",
+        "ThrottlingError",
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+    }
+)
+"""The cancellation reasons after which the same transaction can succeed a moment later."""
+
+
+def only_at(revision: int) -> dict[str, Any]:
+    """Return the condition that the stored record has this revision; 0 stands for a missing record."""
+    names = {"#revision": "revision"}
+    if revision == 0:
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#revision)"}
+    else:
+        condition = {
+            "ConditionExpression": "#revision = :revision",
+            "ExpressionAttributeValues": {":revision": {"N": str(revision)}},
+        }
+    old = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    return {"ExpressionAttributeNames": names} | condition | old
+
+
+def refuse(
+    name: str, codes: Sequence[str], reasons: Sequence[dict[str, Any]], added: Sequence[str]
+) -> NoReturn:
+    """Raise the error of a condition that failed. If the record's own condition failed, raise its error."""
+    if codes[0] != "ConditionalCheckFailed":
+        for key, code, reason in zip(added, codes[1:], reasons[1:], strict=False):
+            if code == "ConditionalCheckFailed":
+                raise KeyTaken(key, reason["Item"]["owner"]["S"])
+    raise changed(name)
+
+
+def changed(name: str) -> Conflict:
+    """Return the error of a record that another worker wrote."""
+    return Conflict(f"the record of {name!r} changed since it was read")
+
+
+def check_name(name: str) -> None:
+    """Raise CatalogRefused for a name that can't be a record's key."""
+    try:
+        size_bytes = len(name.encode())
+    except UnicodeEncodeError as error:
+        raise CatalogRefused(f"expected a name of Unicode text, found {name!r}") from error
+    if not 1 <= size_bytes <= MAX_NAME_BYTES or name.startswith((CLAIM, WISHES)):
+        raise CatalogRefused(
+            f"expected a name of 1 to {MAX_NAME_BYTES:,} bytes that doesn't begin with {CLAIM!r}, "
+            f"found {name!r}"
+        )

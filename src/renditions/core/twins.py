@@ -1,0 +1,117 @@
+"""Find the records of pictures with the same content, so that a renamed picture keeps its record.
+
+A picture was renamed if its name is gone and a new name has its content. The new picture takes the record
+over, with its outputs, its claims and what people set. Only the content proves it: an ETag may be equal by
+chance, or differ for equal content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from renditions.core.content import Reader
+from renditions.core.difference import Difference
+from renditions.core.leases import wish
+from renditions.core.ports import Catalog, Store, StoredObject
+from renditions.core.verify import find
+from renditions.errors import Failed
+from renditions.model.kept import KeptWishes
+from renditions.model.pipeline import NO_WISHES, Pipeline
+from renditions.model.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """Finds pictures with the same content. Safe to call from many threads."""
+
+    pipeline: Pipeline
+    source: Store
+    catalog: Catalog
+    clock: Callable[[], datetime]
+    is_gone: Callable[[str], bool] | None
+    """Returns whether a lease's owner has certainly ended; None if a lease ends only by its time."""
+
+    def identify(self, found: StoredObject, reader: Reader) -> str:
+        """Return the SHA-256 of a new picture; empty if it is too large to be read, or can't be read now."""
+        return reader.identify(found) if found.size_bytes <= self.pipeline.accept.max_bytes else ""
+
+    def find(self, name: str, sha256: str) -> list[Record]:
+        """Return the records of other pictures with this content; those with wishes come first."""
+        if not sha256:
+            return []
+        records = (self.catalog.get(each) for each in self.catalog.find_content(sha256) if each != name)
+        twins = [record for record in records if record and record.sha256 == sha256]
+        base = name.rpartition("/")[2]
+        return sorted(
+            twins, key=lambda twin: (twin.wishes == NO_WISHES, not twin.name.endswith(base), twin.name)
+        )
+
+    def take_over(self, name: str, twins: list[Record]) -> str | None:
+        """Give a new picture the record of one that is gone; return the former name.
+
+        Two workers may want the same record. The first rename raises its revision:
+
+            A  get r7          rename(r7) → the record of A's picture
+            B       get r7                  rename(r7) → Conflict: B's picture finds another twin, or is new
+        """
+        for twin in twins:
+            if self._is_free(twin) and not self._is_there(twin.name):
+                now = self.clock()
+                former = replace(
+                    twin, goal="", attempts=0, lease=None, owed=(), missing_since=None, removable_until=None
+                )
+                former = former.with_event(now, "processing", f"it was renamed from {twin.name}")
+                if self.catalog.rename(former, name):
+                    return twin.name
+        return None
+
+    def recall(self, name: str, sha256: str) -> bool:
+        """Write the first record of a new picture if wishes are kept for its name or content.
+
+        Returns whether there were any.
+        """
+        now = self.clock()
+        kept = self.catalog.find_wishes(name, sha256)
+        if kept is None or kept.until <= now:
+            return False
+        record = Record(name, "processing", now, wishes=kept.wishes)
+        self.catalog.write(record.with_event(now, "processing", f"what was set for {kept.name} is back"))
+        self.catalog.drop_wishes(kept.name)
+        return True
+
+    def keep_wishes(self, removed: Record) -> str | None:
+        """Save the wishes of a picture that is being removed; return the name of one that has them now.
+
+        If the picture was copied before it was deleted, it has a twin. The twin gets the wishes, unless it
+        has its own. Otherwise they are kept for a while.
+        """
+        if removed.wishes == NO_WISHES:
+            return None
+        for name in self.catalog.find_content(removed.sha256) if removed.sha256 else ():
+            twin = self.catalog.get(name) if name != removed.name else None
+            is_heir = twin and twin.sha256 == removed.sha256 and twin.wishes == NO_WISHES
+            if twin and is_heir and self._is_free(twin) and wish(self.catalog, twin, removed.wishes):
+                return twin.name
+        if seconds := self.pipeline.catalog.keep_wishes:
+            until = self.clock() + timedelta(seconds=seconds)
+            self.catalog.keep_wishes(KeptWishes(removed.name, removed.sha256, removed.wishes, until))
+        return None
+
+    def _is_free(self, record: Record) -> bool:
+        """Return whether no other worker may be processing the record."""
+        held = record.lease is not None and record.leased_at(self.clock())
+        return not held or bool(record.lease and self.is_gone and self.is_gone(record.lease.owner))
+
+    def _is_there(self, name: str) -> bool:
+        """Return whether the source has the picture; a source that can't be read may have it."""
+        try:
+            return self.pipeline.source.matches(name) and find(self.source, name) is not None
+        except Failed:
+            return True
+
+
+def with_twin(difference: Difference, twins: list[Record]) -> Difference:
+    """Return the difference of a new picture with the first twin whose outputs it can copy."""
+    return replace(difference, twin=next((twin for twin in twins if twin.outputs), None))

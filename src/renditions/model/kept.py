@@ -1,0 +1,44 @@
+"""What a catalog keeps of a removed picture: a person's wishes, for a while."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from renditions.model.items import format_time, parse_time, without_empty
+from renditions.model.pipeline import Wishes
+from renditions.model.recipe import Focus
+
+
+@dataclass(frozen=True, slots=True)
+class KeptWishes:
+    """The wishes for a picture that was removed. They return with its name or its content."""
+
+    name: str
+    sha256: str
+    """Of the picture's content; empty if the record had no hash."""
+    wishes: Wishes
+    until: datetime
+    """When they are forgotten."""
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        focus = self.wishes.focus
+        return without_empty(
+            {
+                "name": self.name,
+                "sha256": self.sha256,
+                "focus": dataclasses.asdict(focus) if focus else None,
+                "demanded": list(self.wishes.demanded),
+                "until": format_time(self.until),
+            }
+        )
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> KeptWishes:
+        """Return the wishes that :meth:`to_item` turned into ``item``."""
+        wishes = Wishes(Focus(**item["focus"]) if "focus" in item else None, tuple(item.get("demanded", ())))
+        return cls(item["name"], item.get("sha256", ""), wishes, parse_time(item["until"]))

@@ -1,0 +1,216 @@
+"""Renamed, copied and returning pictures, on in-memory ports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from renditions.core.ask import ALLOWED
+from renditions.core.content import Reader
+from renditions.core.preview import preview
+from renditions.core.reconcile import sync
+from renditions.model.pipeline import NO_WISHES, CatalogPlace, Wishes
+from renditions.model.recipe import Focus, Rendition
+from renditions.model.record import Record
+from world import World, make_pipeline
+
+FOCUS = Wishes(Focus(x=10, y=20))
+COVER = Rendition(width=20, height=20, fit="cover", gravity="focus")
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(make_pipeline(thumb=COVER))
+    world.bind()
+    world.upload("a.jpg", b"one")
+    world.processor().process("a.jpg")
+    world.catalog.write(replace(get(world, "a.jpg"), wishes=FOCUS))
+    world.processor().process("a.jpg")
+    return world
+
+
+def get(world: World, name: str) -> Record:
+    record = world.catalog.get(name)
+    assert record
+    return record
+
+
+def rename(world: World, former: str, name: str, content: bytes = b"one") -> None:
+    world.remove(former)
+    world.upload(name, content)
+
+
+def never_render(*_: Any) -> Any:
+    raise AssertionError("rendered a picture that was only renamed")
+
+
+def test_a_renamed_picture_keeps_its_focus_and_is_not_rendered(world: World) -> None:
+    before = world.content("a.jpg/thumb.jpg")
+    rename(world, "a.jpg", "b.jpg")
+    outcome = world.processor(render=never_render).process("b.jpg")
+    assert (outcome.result, outcome.renamed_from) == ("done", "a.jpg")
+    assert world.catalog.get("a.jpg") is None
+    assert get(world, "b.jpg").wishes == FOCUS
+    assert world.content("b.jpg/thumb.jpg") == before
+    assert [found.key for found in world.output.list()] == ["b.jpg/thumb.jpg"]
+    assert "it was renamed from a.jpg" in [event.reason for event in get(world, "b.jpg").history]
+    world.check_promise()
+
+
+def test_a_renamed_picture_whose_output_key_stays_keeps_its_output() -> None:
+    world = World(make_pipeline(thumb=replace(COVER, key="thumbs/{name}")))
+    world.bind()
+    world.upload("old/a.jpg", b"one")
+    world.processor().process("old/a.jpg")
+    made = get(world, "old/a.jpg").outputs[0]
+    rename(world, "old/a.jpg", "new/a.jpg")
+    assert world.processor(render=never_render).process("new/a.jpg").result == "done"
+    assert get(world, "new/a.jpg").outputs[0].etag == made.etag
+    world.check_promise()
+
+
+def test_a_whole_renamed_folder_is_no_removal() -> None:
+    """Otherwise the guard would hold all of them, and the new names would wait for the old keys."""
+    world = World(make_pipeline(thumb=COVER))
+    world.bind()
+    names = [f"{number:03}.jpg" for number in range(80)]
+    for name in names:
+        world.upload(f"a/{name}", name.encode())
+    assert sync(world.run()).results == {"done": 80}
+    for name in names:
+        rename(world, f"a/{name}", f"b/{name}", name.encode())
+    plans = list(preview(lambda: world.differences(ask=world.run().ask), world.guard, identify(world)))
+    assert {each.action for each in plans} == {"create", "rename"}
+    assert {each.why for each in plans[80:]} == {f"it was renamed to b/{name}" for name in names}
+    world.source.folders.add("a/")
+    summary = sync(world.run(world.processor(render=never_render).process))
+    assert (summary.results, summary.held) == ({"done": 80}, [])
+    assert sorted(record.name for record in world.catalog.list()) == [f"b/{name}" for name in names]
+    world.check_promise()
+
+
+def identify(world: World) -> Any:
+    return Reader(world.source).identify
+
+
+def test_what_is_missing_beside_renamed_pictures_is_still_counted() -> None:
+    world = World(make_pipeline(thumb=COVER))
+    world.bind()
+    for number in range(100):
+        world.upload(f"a/{number:03}.jpg", b"%d" % number)
+    sync(world.run())
+    for number in range(60):
+        world.remove(f"a/{number:03}.jpg")
+    rename(world, "a/090.jpg", "b/090.jpg", b"90")
+    (held,) = sync(world.run()).held
+    assert held.count == 60
+    assert world.catalog.get("b/090.jpg")
+
+
+def test_a_copy_is_made_of_the_outputs_of_its_twin(world: World) -> None:
+    world.catalog.write(replace(get(world, "a.jpg"), wishes=NO_WISHES))
+    world.processor().process("a.jpg")
+    world.upload("b.jpg", b"one")
+    outcome = world.processor(render=never_render).process("b.jpg")
+    assert (outcome.result, outcome.renamed_from) == ("done", None)
+    assert get(world, "b.jpg").original == get(world, "a.jpg").original
+    world.check_promise()
+
+
+def test_a_copy_does_not_take_the_focus_of_a_picture_that_is_there(world: World) -> None:
+    world.upload("b.jpg", b"one")
+    world.processor().process("b.jpg")
+    assert get(world, "b.jpg").wishes == NO_WISHES
+    assert get(world, "a.jpg").wishes == FOCUS
+
+
+def test_a_picture_that_was_copied_and_then_deleted_leaves_its_focus_to_the_copy(world: World) -> None:
+    """A bucket renames in this way: the new object comes first, then the old one goes."""
+    world.upload("b.jpg", b"one")
+    world.processor().process("b.jpg")
+    world.remove("a.jpg")
+    assert world.processor().process("a.jpg", ALLOWED).result == "removed"
+    assert get(world, "b.jpg").wishes == FOCUS
+    world.check_promise()
+
+
+def test_a_copy_with_a_focus_of_its_own_keeps_it(world: World) -> None:
+    own = Wishes(Focus(x=1, y=1))
+    world.upload("b.jpg", b"one")
+    world.processor().process("b.jpg")
+    world.catalog.write(replace(get(world, "b.jpg"), wishes=own))
+    world.processor().process("b.jpg")
+    world.remove("a.jpg")
+    world.processor().process("a.jpg", ALLOWED)
+    assert get(world, "b.jpg").wishes == own
+    world.check_promise()
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "other.jpg"])
+def test_the_focus_of_a_removed_picture_returns_with_its_name_or_content(world: World, name: str) -> None:
+    world.remove("a.jpg")
+    world.processor().process("a.jpg", ALLOWED)
+    world.now += timedelta(days=29)
+    world.upload(name, b"another" if name == "a.jpg" else b"one")
+    world.processor().process(name)
+    assert get(world, name).wishes == FOCUS
+    world.check_promise()
+
+
+def test_the_focus_of_a_removed_picture_is_forgotten_after_the_declared_time(world: World) -> None:
+    world.remove("a.jpg")
+    world.processor().process("a.jpg", ALLOWED)
+    world.now += timedelta(days=31)
+    world.upload("a.jpg", b"one")
+    world.processor().process("a.jpg")
+    assert get(world, "a.jpg").wishes == NO_WISHES
+
+
+def test_no_focus_is_kept_if_the_pipeline_declares_so(world: World) -> None:
+    world.pipeline = replace(world.pipeline, catalog=CatalogPlace(keep_wishes=0))
+    world.remove("a.jpg")
+    world.processor().process("a.jpg", ALLOWED)
+    world.upload("a.jpg", b"one")
+    world.processor().process("a.jpg")
+    assert get(world, "a.jpg").wishes == NO_WISHES
+
+
+def test_equal_etags_are_no_proof_of_equal_content(world: World) -> None:
+    class Alike:
+        """A source in which every object has one ETag."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.source, name)
+
+        def head(self, key: str) -> Any:
+            found = world.source.head(key)
+            return found and replace(found, etag="same")
+
+        def get(self, key: str) -> Any:
+            got = world.source.get(key)
+            return got and (replace(got[0], etag="same"), got[1])
+
+    world.catalog.write(replace(get(world, "a.jpg"), etag="same"))
+    rename(world, "a.jpg", "b.jpg", b"two")
+    assert world.processor(source=Alike()).process("b.jpg").renamed_from is None
+    assert world.catalog.get("a.jpg")
+
+
+def test_two_new_names_of_one_content_take_over_one_record(world: World) -> None:
+    rename(world, "a.jpg", "b.jpg")
+    world.upload("c.jpg", b"one")
+    first, second = (world.processor().process(name) for name in ("b.jpg", "c.jpg"))
+    assert (first.renamed_from, second.renamed_from) == ("a.jpg", None)
+    world.check_promise()
+
+
+def test_a_rejected_picture_that_is_renamed_stays_rejected(world: World) -> None:
+    world.upload("bad.jpg", b"bad")
+    world.processor().process("bad.jpg")
+    rename(world, "bad.jpg", "worse.jpg", b"bad")
+    outcome = world.processor().process("worse.jpg")
+    assert (outcome.result, outcome.renamed_from) == ("rejected", "bad.jpg")
+    world.check_promise()
