@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -230,7 +230,7 @@ class TestFollow:
 
         pause = threading.Event()
 
-        def sync_all() -> None:
+        def sync_all(_: Callable[[Outcome], None]) -> None:
             full.append(1)
             run_sync(world)
 

@@ -65,7 +65,7 @@ def test_every_field_is_documented_with_its_default(heading: str) -> None:
         marks = unwrap(get_type_hints(TABLES[heading], include_extras=True)[name])[1]
         unwritten = [mark.value for mark in marks if isinstance(mark, Default)]
         if unwritten:
-            assert json.loads(default.strip("`")) == list(unwritten[0])
+            assert json.loads(default.strip("`")) == _plain(unwritten[0])
         elif specs[name].default is MISSING:
             assert default == "required"
         elif specs[name].default is not None:

@@ -129,7 +129,7 @@ def test_a_burst_is_processed_completely_with_bounded_hints() -> None:
             world.upload(f"{number}.jpg", b"%d" % number)
             hints.add(frozenset({f"{number}.jpg"}))
 
-    def sync_all() -> None:
+    def sync_all(_: Callable[[Outcome], None]) -> None:
         sync(world.run(pace, threads=THREADS))
 
     with ThreadPoolExecutor(3) as executor:

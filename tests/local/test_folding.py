@@ -17,7 +17,7 @@ from contract.catalogs import make_record
 from doubles import MemoryCatalog, MemoryStore
 from renditions.core.reconcile import sync
 from renditions.errors import KeyTaken
-from renditions.local.folder import REST_SECONDS, FolderStore
+from renditions.local.folder import FolderStore
 from renditions.local.sqlite import SqliteCatalog
 from renditions.model.folding import EXACT, Folding
 from renditions.model.recipe import Rendition
@@ -168,7 +168,7 @@ def test_on_exfat_two_pictures_never_share_an_output(tmp_path: Path) -> None:
         file.write_text(file.read_text().replace("./processed", "./exfat/out"))
         draw(tmp_path / "inbox/IMG_1.jpg", seed=1)
         draw(tmp_path / "inbox/img_1.jpg", seed=2)
-        time.sleep(REST_SECONDS)
+        time.sleep(1)  # until the files have settled
         first = run(tmp_path, "sync")
         assert first.code == 1
         assert "'IMG_1.jpg'" in first.err

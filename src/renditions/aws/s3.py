@@ -17,7 +17,7 @@ from renditions.aws.clients import Clients, error_code, reported
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject
 from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused
 from renditions.model.folding import EXACT, Folding
-from renditions.model.pipeline import OutputPlace
+from renditions.model.pipeline import OutputPlace, Source
 from renditions.model.places import S3Place
 from renditions.model.registry import Shared
 
@@ -321,6 +321,7 @@ def full_key(prefix: str, key: str) -> str:
     return full
 
 
-def open_store(place: S3Place, output: OutputPlace | None, shared: Shared) -> S3Store:
-    """Return the store at ``s3://bucket/prefix/``. For a source, ``output`` is None."""
-    return S3Store(shared.get(Clients).s3, place, output.cache_control if output else None)
+def open_store(place: S3Place, declared: Source | OutputPlace, shared: Shared) -> S3Store:
+    """Return the store at ``s3://bucket/prefix/``."""
+    cache_control = declared.cache_control if isinstance(declared, OutputPlace) else None
+    return S3Store(shared.get(Clients).s3, place, cache_control)

@@ -50,7 +50,8 @@ def watch(
     """Sync, and then process each picture that arrives in the folder, until Ctrl-C."""
 
     def tell(outcome: Outcome) -> None:
-        if outcome.again_after is not None or outcome.result == "unchanged":
+        is_final = outcome.again_after is None and outcome.notice_after is None
+        if not is_final or outcome.result == "unchanged":
             return
         if as_json:
             display.print_json_line(outcome.to_item())

@@ -116,6 +116,8 @@ class Outcome:
     """The code of the error that rejected or failed the picture: see ``Reason``."""
     renamed_from: str | None = None
     """The picture's former name, if this call found that it was renamed."""
+    notice_after: timedelta | None = None
+    """How long the notice of the picture's rejection still waits; the next call after that sends it."""
 
     @classmethod
     def failed(cls, name: str, error: RenditionsError, record: Record | None = None) -> Outcome:
@@ -189,7 +191,9 @@ def compare(
         return _compare_missing(pipeline, name, record, now, ask)
     if not found.complete:
         why = "it is still being written"
-        return Difference(name, "wait", why, found=found, record=record, again_after=RECHECK)
+        seconds = max(RECHECK.total_seconds(), pipeline.source.settle - found.unchanged_seconds)
+        pause = timedelta(seconds=seconds)
+        return Difference(name, "wait", why, found=found, record=record, again_after=pause)
     keys = pipeline.output_keys(name, found.etag, record.wishes if record else NO_WISHES)
     if record is None:
         make = tuple(rendition for rendition in keys if _is_asked_for(rendition, ask))

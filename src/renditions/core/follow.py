@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
 
 from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.difference import Outcome
@@ -52,8 +55,8 @@ class Following:
     """Keeps every picture up to date while hints arrive."""
 
     process: Process
-    sync_all: Callable[[], object]
-    """Runs a full sync.
+    sync_all: Callable[[Callable[[Outcome], None]], object]
+    """Runs a full sync, and passes each outcome to its argument, in the same thread.
 
     It is called at the first hint, if a hint is None, if too many names are due, and every
     ``SYNC_EVERY_SECONDS``.
@@ -77,30 +80,59 @@ def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None
     # Only the first hint proves that the watcher has begun. An earlier sync would miss pictures that arrive
     # between the sync and that moment.
     synced_at = -math.inf
-    due: dict[str, tuple[float, Ask]] = {}
+    due = _Due()
     running: dict[Future[Outcome], tuple[str, Ask]] = {}
+
+    def note(outcome: Outcome) -> None:
+        following.on_outcome(outcome)
+        if len(due) < MOST_DUE:  # beyond that, the next full sync sends the notice
+            due.add_pause(outcome.name, outcome.notice_after, following.monotonic_seconds())
+
     with ThreadPoolExecutor(following.threads, thread_name_prefix="picture") as executor:
         for names in hints:
             now = following.monotonic_seconds()
-            due.update(dict.fromkeys(names or (), (now, PLAIN)))
+            due.add_all(names or (), now)
             for future in [future for future in running if future.done()]:
                 outcome, (name, ask) = future.result(), running.pop(future)
                 if outcome.result == "held" and ask is PLAIN and following.removals.allows_one_more(now):
-                    due[name] = now, ALLOWED
+                    due.add(name, now, ALLOWED)
                     continue
-                following.on_outcome(outcome)
-                if outcome.again_after is not None:
-                    due[name] = now + outcome.again_after.total_seconds(), PLAIN
+                note(outcome)
+                due.add_pause(name, outcome.again_after, now)
             if names is None or len(due) > MOST_DUE or now > synced_at + SYNC_EVERY_SECONDS:
                 due.clear()
-                following.sync_all()
+                following.sync_all(note)
                 synced_at = following.monotonic_seconds()
             in_progress = {name for name, _ in running.values()}
-            for name in [name for name, (moment, _) in due.items() if moment <= now]:
-                if len(running) >= following.threads:
-                    break
-                if name not in in_progress:
-                    _, ask = due.pop(name)
-                    running[executor.submit(following.process, name, ask)] = name, ask
+            for name, ask in due.take(now, following.threads - len(running), in_progress):
+                running[executor.submit(following.process, name, ask)] = name, ask
     for future in running:
         following.on_outcome(future.result())
+
+
+class _Due:
+    """The names to process, each from a moment on."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, tuple[float, Ask]] = {}
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def add(self, name: str, moment: float, ask: Ask = PLAIN) -> None:
+        self._due[name] = moment, ask
+
+    def add_all(self, names: Iterable[str], moment: float) -> None:
+        self._due.update(dict.fromkeys(names, (moment, PLAIN)))
+
+    def add_pause(self, name: str, pause: timedelta | None, now: float) -> None:
+        if pause is not None:
+            self.add(name, now + pause.total_seconds())
+
+    def clear(self) -> None:
+        self._due.clear()
+
+    def take(self, now: float, most: int, in_progress: AbstractSet[str]) -> list[tuple[str, Ask]]:
+        """Take out up to ``most`` names that are due and not in progress."""
+        ready = (name for name, (moment, _) in self._due.items() if moment <= now and name not in in_progress)
+        return [(name, self._due.pop(name)[1]) for name in list(islice(ready, most))]

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from datetime import timedelta
 from typing import Protocol
 
+from renditions.core.ports import StoredObject
 from renditions.model.binding import HeldNotice
 from renditions.model.record import Notice
+
+REJECTION_RESTS = timedelta(seconds=30)
+"""How long a file must stay unchanged before a notice says that it is rejected: a slow copy may go on."""
+
+
+def rejection_pause(found: StoredObject | None) -> timedelta | None:
+    """Return how long the notice of a picture's rejection still waits; None if it may be sent."""
+    unchanged = found.unchanged_seconds if found else math.inf
+    left = REJECTION_RESTS.total_seconds() - unchanged
+    return timedelta(seconds=left) if left > 0 else None
 
 
 class Notifier(Protocol):

@@ -7,8 +7,9 @@ at the same time. The second one then gets :class:`~renditions.errors.Conflict` 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -32,6 +33,8 @@ class StoredObject:
     size_bytes: int
     complete: bool = True
     """False while another program may still be writing it."""
+    unchanged_seconds: float = field(default=math.inf, compare=False)
+    """How long ago it last changed; infinite where objects only appear whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from renditions.core.difference import (
 )
 from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
-from renditions.core.notify import Notifier
+from renditions.core.notify import Notifier, rejection_pause
 from renditions.core.ports import Catalog, IfMatch, Renderer, Store, StoredObject
 from renditions.core.twins import Twins, with_twin
 from renditions.core.update import Updater, leave_place
@@ -263,11 +263,15 @@ class Processor:
         current = replace(record, outputs=difference.refresh(record.outputs), missing_since=missing_since)
         due = due_retired(record, now, ask) if difference.found else ()
         rewrites = bool(difference.found and record.place and record.headers != self.pipeline.output.headers)
-        has_work = record.owed or record.undeleted_keys() or due or rewrites
+        pause = rejection_pause(difference.found)
+        resting = tuple(notice for notice in record.owed if pause and notice.event == "rejected")
+        notice_after = pause if resting else None
+        has_work = len(record.owed) > len(resting) or record.undeleted_keys() or due or rewrites
         if not (record.is_decided and has_work):
             written = self._leases.release(current)
-            result = _result(record) if worked and record.is_decided else "unchanged"
-            return Outcome(record.name, result, difference.why, None, written)
+            if worked and record.is_decided:
+                return replace(_describe(written), notice_after=notice_after)
+            return Outcome(record.name, "unchanged", difference.why, None, written, notice_after=notice_after)
         leased = replace(current, lease=held.lease) if held else self._leases.take(current)
         trouble: Reason | None = None
         pending, retired = list(leased.pending_keys), list(leased.retired)
@@ -287,19 +291,23 @@ class Processor:
                     leased = replace(leased, outputs=outputs, headers=self.pipeline.output.headers)
             except Failed as error:
                 trouble = Reason.of(error)
-            owed, why_owed = self._send_notices(leased)
+            owed, why_owed = self._send_notices(leased, resting)
             settled = replace(leased, pending_keys=tuple(pending), retired=tuple(retired), owed=owed)
             written = self._leases.release(settled)
         trouble = trouble or why_owed
         if trouble is None:
-            return _describe(written)
+            return replace(_describe(written), notice_after=notice_after)
         return Outcome(record.name, _result(written), trouble.text, retry_pause(1), written, trouble.code)
 
-    def _send_notices(self, leased: Record) -> tuple[tuple[OwedNotice, ...], Reason | None]:
-        """Send the owed notices; return those that couldn't be sent, and the reason."""
+    def _send_notices(
+        self, leased: Record, resting: tuple[OwedNotice, ...]
+    ) -> tuple[tuple[OwedNotice, ...], Reason | None]:
+        """Send the owed notices but those that still wait; return those that are left, and the reason."""
         owed = list(leased.owed)
         trouble: Reason | None = None
         for notice in leased.owed:
+            if notice in resting:
+                continue
             try:
                 if notifier := self.notifiers.get(notice.target):
                     notifier.send(Notice(notice.event, leased))

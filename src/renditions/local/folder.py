@@ -44,12 +44,9 @@ from renditions.local.tree import (
 )
 from renditions.local.work import locked, sweep, written
 from renditions.model.folding import EXACT, Folding
-from renditions.model.pipeline import OutputPlace
+from renditions.model.pipeline import OutputPlace, Source
 from renditions.model.places import FolderPlace
 from renditions.model.registry import Shared
-
-REST_SECONDS = 1.0
-"""How long a file in a source folder must stay unchanged before it counts as complete."""
 
 READ_ATTEMPTS = 5
 """How many times the store tries to read a file that changes while it reads it."""
@@ -249,8 +246,9 @@ class FolderStore:
 
     def _describe(self, key: str, status: os.stat_result) -> StoredObject:
         # This uses ctime, which no program can set back, and the absolute difference, since a clock can be.
-        complete = abs(time.time() - status.st_ctime) >= self._rest_seconds
-        return StoredObject(key, _etag(status), status.st_size, complete)
+        unchanged_seconds = abs(time.time() - status.st_ctime)
+        complete = unchanged_seconds >= self._rest_seconds
+        return StoredObject(key, _etag(status), status.st_size, complete, unchanged_seconds)
 
     def _open_root(self, *, make: bool = False) -> int:
         """Open the folder again, since another folder may have its name by now.
@@ -373,6 +371,8 @@ def _remove_empty(root: int, parts: Sequence[bytes]) -> None:
                 raise
 
 
-def open_store(place: FolderPlace, output: OutputPlace | None, _: Shared) -> FolderStore:
-    """Return the store in a folder; ``output`` is None for a source."""
-    return FolderStore(place.path, create=True) if output else FolderStore(place.path, REST_SECONDS)
+def open_store(place: FolderPlace, declared: Source | OutputPlace, _: Shared) -> FolderStore:
+    """Return the store in a folder. It creates the folder for outputs, and never for a source."""
+    if isinstance(declared, OutputPlace):
+        return FolderStore(place.path, create=True)
+    return FolderStore(place.path, declared.settle)

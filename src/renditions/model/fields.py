@@ -104,9 +104,9 @@ class NotEmpty:
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """An annotation: the value that applies if the file doesn't have the field, which is then None."""
+    """An annotation: the default as a file writes it, where the class has it in another form."""
 
-    value: tuple[str, ...]
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)

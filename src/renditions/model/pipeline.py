@@ -75,6 +75,11 @@ class Source:
         "Shell patterns for files and folders to leave out; a pattern for folders ends with a slash. Case "
         "doesn't matter. A pattern with another slash is compared with the key from its start.",
     ] = None
+    settle: Annotated[
+        Seconds,
+        Default("1 s"),
+        "How long a file in a folder must stay unchanged before it is read: a copy may be going on.",
+    ] = 1.0
     read_only: Annotated[
         bool,
         "Whether Renditions never writes or deletes anything in the source: no uploads, deletions or marker.",

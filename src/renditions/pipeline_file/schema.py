@@ -149,7 +149,7 @@ def _table_schema(cls: Any) -> dict[str, Any]:
     for spec in fields(cls):
         schema = _value_schema(hints[spec.name])
         if spec.default is not MISSING and spec.default is not None and not is_dataclass(spec.default):
-            schema["default"] = list(spec.default) if isinstance(spec.default, tuple) else spec.default
+            schema.setdefault("default", _plain(spec.default))
         properties[spec.name] = schema
     required = [spec.name for spec in fields(cls) if is_required(spec)]
     rules = {"required": required} if required else {}
@@ -157,11 +157,15 @@ def _table_schema(cls: Any) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "properties": properties} | rules | described
 
 
+def _plain(default: Any) -> Any:
+    return list(default) if isinstance(default, tuple) else default
+
+
 def _value_schema(hint: Any) -> dict[str, Any]:
     base, marks = unwrap(hint)
     text = next((mark for mark in marks if isinstance(mark, str)), None)
     described: dict[str, Any] = {"description": text} if text else {}
-    described |= next(({"default": list(mark.value)} for mark in marks if isinstance(mark, Default)), {})
+    described |= next(({"default": _plain(mark.value)} for mark in marks if isinstance(mark, Default)), {})
     if is_dataclass(base) and base is not Attachment:
         return _table_schema(base) | described
     if get_origin(base) is tuple:

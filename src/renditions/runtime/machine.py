@@ -157,10 +157,10 @@ def watch(
 
     process = keep_and_process if keeps else process
 
-    def sync_all() -> None:
+    def sync_all(note: Callable[[Outcome], None]) -> None:
         standing.refresh()
         insist_apart(parts.pipeline, parts.directory, standing.catalog_id)
-        summary = sync(parts, process, guard, workers=workers, stop=stop, on_outcome=on_outcome, order=order)
+        summary = sync(parts, process, guard, workers=workers, stop=stop, on_outcome=note, order=order)
         if not summary.interrupted:
             kept = [Held("renditions", dropped, "more than [source] max_removals", now())] if keeps else []
             hold(parts.catalog, [*summary.held, *kept], parts.notifiers)

@@ -293,7 +293,7 @@ def open_parts(
 
 def _open_source(pipeline: Pipeline, directory: Path, shared: Shared) -> Store:
     source, *_ = find_declared(pipeline)
-    store: Store = _load_opener(source)(parse_store(source.url, directory), None, shared)
+    store: Store = _load_opener(source)(parse_store(source.url, directory), pipeline.source, shared)
     return ReadOnlyStore(store) if pipeline.source.read_only else store
 
 

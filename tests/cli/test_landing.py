@@ -1,0 +1,78 @@
+"""Files that are copied slowly, as a person meets them."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from commands import RENDITIONS, draw, run, write_pipeline
+
+THUMB = '[renditions.thumb]\nwidth = 40\nkey = "{key}"\n'
+NOTIFY = '[[notify]]\non = ["done", "rejected"]\nto = "log:"\n'
+
+
+def write_source(folder: Path, line: str) -> None:
+    """Write a pipeline file with another field in ``[source]``."""
+    write_pipeline(folder, THUMB, NOTIFY)
+    file = folder / "renditions.toml"
+    file.write_text(file.read_text().replace("[output]", f"{line}\n[output]"))
+
+
+@contextmanager
+def watching(folder: Path, *, until: str) -> Iterator[None]:
+    """Watch a folder during the block, and until a text appears in the log."""
+    with (folder / "log").open("wb") as log:
+        watch = subprocess.Popen([RENDITIONS, "watch"], cwd=folder, stdout=log, stderr=log)
+        try:
+            wait_for(folder, "watching")
+            yield
+            wait_for(folder, until)
+        finally:
+            watch.terminate()
+            watch.wait(30)
+
+
+def wait_for(folder: Path, text: str) -> None:
+    deadline = time.monotonic() + 60
+    while text not in (folder / "log").read_text():
+        assert time.monotonic() < deadline, (folder / "log").read_text()
+        time.sleep(0.05)
+
+
+def test_a_file_copied_with_a_pause_gives_no_false_notice_of_a_rejection(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB, NOTIFY)
+    draw(tmp_path / "whole.jpg", 640, 480)
+    content = (tmp_path / "whole.jpg").read_bytes()
+    with watching(tmp_path, until="slow.jpg is done"), (tmp_path / "inbox" / "slow.jpg").open("wb") as file:
+        file.write(content[: len(content) // 2])
+        file.flush()
+        time.sleep(3)
+        file.write(content[len(content) // 2 :])
+    assert "rejected" not in (tmp_path / "log").read_text()
+    (record,) = run(tmp_path, "list", "--json").data
+    assert "rejected" in [event["status"] for event in record["history"]], "it was tried in between"
+
+
+def test_sync_says_that_a_new_file_is_rejected_and_leaves_the_notice_for_later(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB, NOTIFY)
+    (tmp_path / "inbox" / "text.jpg").write_text("no picture")
+    synced = run(tmp_path, "sync")
+    assert synced.code == 1
+    assert "1 rejected" in synced.out
+    assert "rejected text.jpg: " in synced.err
+    assert "text.jpg is rejected" not in synced.err, "that is the notice"
+
+
+def test_settle_says_how_long_a_file_must_stay_unchanged(tmp_path: Path) -> None:
+    write_source(tmp_path, 'settle = "1 h"')
+    draw(tmp_path / "inbox" / "a.jpg")
+    assert "a.jpg  it is still being written" in run(tmp_path, "plan").out
+    write_source(tmp_path, 'settle = "0.001 s"')
+    assert "1 to create" in run(tmp_path, "plan").out
+    write_source(tmp_path, "settle = 1")
+    refused = run(tmp_path, "check")
+    assert refused.code == 2
+    assert "source.settle: expected a duration" in refused.err

@@ -1,0 +1,143 @@
+"""Files that are still being copied, and the notices about those that are rejected."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from doubles import MemoryStore
+from renditions.core.difference import Outcome
+from renditions.core.follow import Following, follow
+from renditions.core.guard import RemovalWindow
+from renditions.core.ports import StoredObject
+from renditions.core.reconcile import sync
+from world import World
+
+BAD = b"bad: the file ends too early"
+
+
+class Fresh(MemoryStore):
+    """A store whose objects changed so many seconds ago."""
+
+    unchanged_seconds = 2.0
+    complete = True
+
+    def get(self, key: str) -> tuple[StoredObject, bytes] | None:
+        got = super().get(key)
+        if got is None:
+            return None
+        found = replace(got[0], complete=self.complete, unchanged_seconds=self.unchanged_seconds)
+        return found, got[1]
+
+
+@pytest.fixture
+def source() -> Fresh:
+    return Fresh()
+
+
+@pytest.fixture
+def world(source: Fresh) -> World:
+    return World(source=source)
+
+
+def sent(world: World) -> list[str]:
+    return [notice.event for notice in world.notifier.sent]
+
+
+def test_a_rejection_is_recorded_at_once_and_its_notice_waits_for_30_seconds_without_a_change(
+    world: World, source: Fresh
+) -> None:
+    world.upload("photo.jpg", BAD)
+    outcome = world.processor().process("photo.jpg")
+    assert (outcome.result, outcome.notice_after) == ("rejected", timedelta(seconds=28))
+    record = world.catalog.get("photo.jpg")
+    assert record
+    assert (record.status, record.lease, len(record.owed)) == ("rejected", None, 1)
+    assert sent(world) == []
+    source.unchanged_seconds = 29
+    early = world.processor("another process").process("photo.jpg")
+    assert (early.result, early.notice_after) == ("unchanged", timedelta(seconds=1))
+    assert sent(world) == []
+    source.unchanged_seconds = 30
+    late = world.processor("after a restart").process("photo.jpg")
+    assert (late.result, late.notice_after) == ("rejected", None)
+    assert sent(world) == ["rejected"]
+    assert world.plan() == []
+
+
+def test_a_file_that_is_completed_in_time_has_no_notice_of_its_rejection(world: World, source: Fresh) -> None:
+    world.upload("photo.jpg", BAD)
+    world.processor().process("photo.jpg")
+    world.upload("photo.jpg", b"all of it")
+    assert world.processor().process("photo.jpg").result == "done"
+    source.unchanged_seconds = 100
+    world.settle()
+    assert sent(world) == ["done"]
+
+
+def test_an_old_file_is_rejected_with_its_notice_at_once(world: World, source: Fresh) -> None:
+    source.unchanged_seconds = 31
+    world.upload("photo.jpg", BAD)
+    assert world.processor().process("photo.jpg").notice_after is None
+    assert sent(world) == ["rejected"]
+
+
+def test_other_notices_do_not_wait(world: World) -> None:
+    world.upload("photo.jpg", b"x")
+    assert world.processor().process("photo.jpg").notice_after is None
+    assert sent(world) == ["done"]
+
+
+def test_a_sync_ends_with_the_rejection_counted_and_the_notice_owed(world: World) -> None:
+    world.upload("photo.jpg", BAD)
+    began = time.monotonic()
+    summary = sync(world.run())
+    assert (summary.results["rejected"], summary.waiting) == (1, 0)
+    assert time.monotonic() < began + 1, "it doesn't wait for the notice"
+    assert sent(world) == []
+
+
+@pytest.mark.parametrize("is_hinted", [True, False], ids=["by a hint", "in the full sync"])
+def test_a_watch_comes_back_for_the_notice(world: World, source: Fresh, *, is_hinted: bool) -> None:
+    seconds = 0.0
+
+    def hints() -> Iterator[frozenset[str] | None]:
+        nonlocal seconds
+        world.upload("photo.jpg", BAD)
+        yield frozenset({"photo.jpg"} if is_hinted else ())
+        deadline = time.monotonic() + 10
+        while sent(world) == [] and time.monotonic() < deadline:
+            threading.Event().wait(0.001)
+            seconds += 0.5
+            source.unchanged_seconds = 2 + seconds
+            yield frozenset()
+
+    def sync_all(note: Callable[[Outcome], None]) -> None:
+        sync(world.run(on_outcome=note))
+
+    following = Following(
+        process=world.processor().process,
+        sync_all=sync_all,
+        removals=RemovalWindow(world.guard, lambda: world.known),
+        threads=2,
+        monotonic_seconds=lambda: seconds,
+        on_outcome=lambda _: None,
+    )
+    follow(hints(), following)
+    assert sent(world) == ["rejected"]
+    assert 28 <= seconds < 60
+
+
+def test_a_file_that_still_changes_is_checked_again_when_it_can_have_settled(
+    world: World, source: Fresh
+) -> None:
+    world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, settle=10.0))
+    source.complete = False
+    world.upload("photo.jpg", b"x")
+    outcome = world.processor().process("photo.jpg")
+    assert (outcome.result, outcome.again_after) == ("waiting", timedelta(seconds=8))
