@@ -1,4 +1,4 @@
-"""The comparison of one picture with its record and outputs. It reads all that it needs."""
+"""Compare one picture with its record and its outputs, and read all that this needs."""
 
 from __future__ import annotations
 

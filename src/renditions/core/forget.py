@@ -116,7 +116,7 @@ def _forget_source(name: str, reach: Reach, report: Report) -> None:
         is_there = find(reach.source, name) is not None
         if reach.pipeline.source.read_only:
             if is_there:
-                why = "the source is read-only. Delete it there, or the next sync makes its outputs again"
+                why = "the source is read-only. Delete the picture there, or a sync makes its outputs again"
                 report.left.append(Trace("picture", where, why))
             return
         while there := find(reach.source, name):

@@ -245,7 +245,7 @@ class FolderStore:
         return False
 
     def _describe(self, key: str, status: os.stat_result) -> StoredObject:
-        # This uses ctime, which no program can set back, and the absolute difference, since a clock can be.
+        # No program can set back ctime, but a clock can be set back: so this takes the absolute difference.
         unchanged_seconds = abs(time.time() - status.st_ctime)
         complete = unchanged_seconds >= self._rest_seconds
         return StoredObject(key, _etag(status), status.st_size, complete, unchanged_seconds)

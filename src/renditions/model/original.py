@@ -55,10 +55,10 @@ class Analysis:
     colours: tuple[DominantColour, ...] = ()
     """The largest share first."""
     thumbhash: str | None = None
-    """In Base64."""
+    """The ThumbHash in Base64."""
     blurhash: str | None = None
     perceptual_hash: str | None = None
-    """64 bits in hexadecimal."""
+    """The pHash: 64 bits in hexadecimal."""
     sharpness: float | None = None
     transparency: bool | None = None
     unknown: Unknown = ()

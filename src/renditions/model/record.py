@@ -179,7 +179,7 @@ class Record:
     wishes: Wishes = NO_WISHES
     """The wishes of clients. They stay when the picture is replaced."""
     outputs: tuple[Output, ...] = ()
-    """In the order in which the pipeline declares them."""
+    """The outputs, in the order in which the pipeline declares them."""
     errors: tuple[tuple[str, Reason], ...] = ()
     """(rendition, reason) of each rendition that couldn't be made although others could."""
     pending_keys: tuple[str, ...] = ()

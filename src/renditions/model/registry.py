@@ -1,4 +1,4 @@
-"""How a registry names code without importing it.
+"""Helpers for registries, which name code without importing it.
 
 A registry is a table with one entry for each format, store, catalog or notifier. Its entries name functions
 as ``"module:function"``, so that checking a pipeline file imports neither libvips nor botocore.
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def resolve(reference: str) -> Any:
-    """Import and return what ``"module:name"`` refers to.
+    """Import and return the object that ``"module:name"`` names.
 
     Raises:
         ModuleNotFoundError: The module, or a library that it needs, isn't installed.
