@@ -115,9 +115,9 @@ class Outcome:
     code: str = ""
     """The code of the error that rejected or failed the picture: see ``Reason``."""
     renamed_from: str | None = None
-    """The picture's former name, if this call found that it was renamed."""
+    """The picture's former name, if this call recognised that it was renamed."""
     notice_after: timedelta | None = None
-    """How long the notice of the picture's rejection still waits; the next call after that sends it."""
+    """How long the notice of the picture's rejection still waits. The next call after that time sends it."""
 
     @classmethod
     def failed(cls, name: str, error: RenditionsError, record: Record | None = None) -> Outcome:

@@ -111,7 +111,7 @@ def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None
 
 
 class _Due:
-    """The names to process, each from a moment on."""
+    """The names to process, each with the time from which it is due."""
 
     def __init__(self) -> None:
         self._due: dict[str, tuple[float, Ask]] = {}
@@ -133,6 +133,6 @@ class _Due:
         self._due.clear()
 
     def take(self, now: float, most: int, in_progress: AbstractSet[str]) -> list[tuple[str, Ask]]:
-        """Take out up to ``most`` names that are due and not in progress."""
+        """Remove and return up to ``most`` names that are due and not in progress."""
         ready = (name for name, (moment, _) in self._due.items() if moment <= now and name not in in_progress)
         return [(name, self._due.pop(name)[1]) for name in list(islice(ready, most))]

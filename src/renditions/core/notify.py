@@ -11,7 +11,7 @@ from renditions.model.binding import HeldNotice
 from renditions.model.record import Notice
 
 REJECTION_RESTS = timedelta(seconds=30)
-"""How long a file must stay unchanged before a notice says that it is rejected: a slow copy may go on."""
+"""How long a rejected file must stay unchanged before its notice is sent, since a slow copy may go on."""
 
 
 def rejection_pause(found: StoredObject | None) -> timedelta | None:

@@ -34,7 +34,7 @@ class StoredObject:
     complete: bool = True
     """False while another program may still be writing it."""
     unchanged_seconds: float = field(default=math.inf, compare=False)
-    """How long ago it last changed; infinite where objects only appear whole."""
+    """How long ago it last changed; infinite if the store only shows complete objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class Store(Protocol):
 
 
 MOST_TWINS = 50
-"""How many records with one content a catalog returns."""
+"""How many records with the same content a catalog returns at most."""
 
 Place = tuple[datetime, str]
 """A record's place in the order of ``query``: its timestamp and its name."""
@@ -235,15 +235,15 @@ class Catalog(Protocol):
         ...
 
     def keep_wishes(self, kept: KeptWishes) -> None:
-        """Keep what a person set for a removed picture; it replaces what was kept for its name."""
+        """Keep the wishes for a removed picture; they replace those that were kept for its name."""
         ...
 
     def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:
-        """Return what is kept for a name, or else for this content; it may have run out."""
+        """Return the kept wishes for a name, or else for this content; they may have expired."""
         ...
 
     def drop_wishes(self, name: str) -> None:
-        """Forget what is kept for a name. It is no error if there is nothing."""
+        """Forget the kept wishes for a name. It is no error if there are none."""
         ...
 
     def owner_of(self, key: str) -> str | None:

@@ -49,7 +49,7 @@ def preview(
 def _find_renames(
     differences: Callable[[], Iterator[Difference]], identify: Callable[[StoredObject], str]
 ) -> Mapping[str, str]:
-    """Return the new name of each missing picture whose content is found under one.
+    """Return the new name of each missing picture whose content was found under another name.
 
     Only new pictures of the size of a missing one are read.
     """

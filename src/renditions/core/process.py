@@ -302,7 +302,7 @@ class Processor:
     def _send_notices(
         self, leased: Record, resting: tuple[OwedNotice, ...]
     ) -> tuple[tuple[OwedNotice, ...], Reason | None]:
-        """Send the owed notices but those that still wait; return those that are left, and the reason."""
+        """Send the owed notices, except those that still wait; return the unsent ones, and the reason."""
         owed = list(leased.owed)
         trouble: Reason | None = None
         for notice in leased.owed:

@@ -270,7 +270,7 @@ class _Pass:
         census = run.guard.open_census()
         for ended in _process_all(run, self._first_share(census), run.ask):
             self._count(ended)
-        if self._has_renamed:  # the former names are missing no longer
+        if self._has_renamed:  # the former names are no longer missing
             census = run.guard.open_census()
             for difference in run.differences():
                 census.see(difference)

@@ -1,4 +1,4 @@
-"""The wishes that a SQLite catalog keeps of removed pictures."""
+"""The wishes that a SQLite catalog keeps for removed pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIND_KEPT = """SELECT item FROM kept_wishes WHERE name = ? OR (sha256 = ? AND sh
 
 
 def write_kept(db: sqlite3.Connection, kept: KeptWishes) -> None:
-    """Write what is kept for a name, and remove what has run out."""
+    """Write the kept wishes for a name, and remove those that have expired."""
     now = format_time(datetime.now(UTC))
     db.execute("DELETE FROM kept_wishes WHERE until < ?", (now,))
     item = json.dumps(kept.to_item(), separators=(",", ":"))

@@ -104,7 +104,7 @@ class NotEmpty:
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """An annotation: the default as a file writes it, where the class has it in another form."""
+    """An annotation: the default as a file writes it, if the class has it in another form."""
 
     value: Any
 

@@ -1,4 +1,4 @@
-"""What a catalog keeps of a removed picture: a person's wishes, for a while."""
+"""The wishes of a person that a catalog keeps for a while after the picture was removed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class KeptWishes:
 
     name: str
     sha256: str
-    """Of the picture's content; empty if the record had no hash."""
+    """The SHA-256 of the picture's content; empty if the record had none."""
     wishes: Wishes
     until: datetime
-    """When they are forgotten."""
+    """When the catalog forgets them."""
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""
