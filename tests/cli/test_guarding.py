@@ -99,6 +99,26 @@ def test_the_exit_code_of_sync_counts_earlier_runs_only_with_strict(tmp_path: Pa
     assert run(tmp_path, "sync", "--strict").code == 1
 
 
+def test_sync_names_the_picture_whose_held_removal_another_one_waits_for(tmp_path: Path) -> None:
+    fill(tmp_path)
+    file = tmp_path / "renditions.toml"
+    file.write_text(
+        file.read_text().replace("[source]", "[source]\nmax_removals = { pictures = 0, percent = 0 }")
+    )
+    (tmp_path / "inbox/00.jpg").unlink()
+    draw(tmp_path / "inbox/later/00.jpg", seed=99)
+    held = run(tmp_path, "sync")
+    assert held.code == 3
+    waiting = "waiting later/00.jpg: its output 00.jpg still belongs to 00.jpg, which is gone from the source"
+    assert held.err.count(waiting) == 1
+    allowed = run(tmp_path, "sync", "--allow-removals")
+    assert allowed.code == 0
+    assert "waiting" not in allowed.err
+    assert {record["image_name"] for record in run(tmp_path, "list", "later/", "--json").data} == {
+        "later/00.jpg"
+    }
+
+
 def test_plan_exits_with_4_if_there_is_something_to_do(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB)
     draw(tmp_path / "inbox" / "good.jpg")

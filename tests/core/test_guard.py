@@ -232,24 +232,56 @@ def test_plan_shows_the_removals_that_sync_would_hold() -> None:
 
 
 def test_file_events_remove_no_more_than_the_limits_allow_in_an_hour() -> None:
-    known = [100]
-    window = RemovalWindow(Guard(MaxRemovals(pictures=10, percent=0.0)), lambda: known[0])
+    known, seconds = 100, 0.0
+    guard = Guard(MaxRemovals(pictures=10, percent=0.0), window=RemovalWindow(lambda: seconds))
 
-    def remove_at(seconds: float) -> bool:
-        is_allowed = window.allows_one_more(seconds)
-        known[0] -= is_allowed
+    def remove_at(moment: float) -> bool:
+        nonlocal known, seconds
+        seconds = moment
+        if is_allowed := guard.allows_one_more(known, 0):
+            known -= 1
+            guard.window.note()
         return is_allowed
 
     assert [remove_at(float(second)) for second in range(12)] == [True] * 10 + [False] * 2
-    assert known[0] == 90
+    assert known == 90
     assert not remove_at(HOUR_SECONDS - 1)
     assert remove_at(HOUR_SECONDS), "the first is an hour ago"
     assert not remove_at(HOUR_SECONDS), "the others aren't"
 
 
+@pytest.mark.parametrize("at_once", [1, 4, 40])
+def test_file_events_remove_no_more_than_the_limits_however_many_are_in_progress(at_once: int) -> None:
+    """The catalog still has the records of pictures that are allowed and not removed yet."""
+    guard = Guard(MaxRemovals())
+    known, removed, in_progress, is_allowed = 210, 0, 0, True
+    while is_allowed or in_progress:
+        is_allowed = guard.allows_one_more(known, in_progress)
+        in_progress += is_allowed
+        if in_progress and (in_progress == at_once or not is_allowed):
+            known, removed, in_progress = known - 1, removed + 1, in_progress - 1
+            guard.window.note()
+    assert removed == 63, "30 % of 210"
+
+
+def test_what_file_events_removed_counts_in_the_full_sync_of_the_hour() -> None:
+    seconds = 0.0
+    world = make_world(200)
+    guard = replace(world.guard, window=RemovalWindow(lambda: seconds))
+    remove(world, list_names(world)[:60])
+    assert not sync(world.run(guard=guard)).held
+    remove(world, list_names(world)[:1])
+    why = "61 of 200 pictures are gone, with 60 that were removed within an hour: more than 50, and more than"
+    assert why_held(sync(world.run(guard=guard))) == [("removals", 1, f"{why} 30 %")]
+    assert world.known == 140
+    seconds = HOUR_SECONDS
+    assert not sync(world.run(guard=guard)).held
+    assert world.known == 139
+
+
 def test_file_events_remove_nothing_while_the_marker_is_missing() -> None:
     guard = Guard(MaxRemovals(), is_marker_missing=lambda: True)
-    assert not RemovalWindow(guard, lambda: 100).allows_one_more(0.0)
+    assert not guard.allows_one_more(100, 0)
 
 
 @pytest.mark.parametrize(("is_attended", "made"), [(True, 40), (False, 0)])

@@ -13,7 +13,6 @@ import pytest
 from doubles import MemoryStore
 from renditions.core.difference import Outcome
 from renditions.core.follow import Following, follow
-from renditions.core.guard import RemovalWindow
 from renditions.core.ports import StoredObject
 from renditions.core.reconcile import sync
 from world import World
@@ -123,7 +122,8 @@ def test_a_watch_comes_back_for_the_notice(world: World, source: Fresh, *, is_hi
     following = Following(
         process=world.processor().process,
         sync_all=sync_all,
-        removals=RemovalWindow(world.guard, lambda: world.known),
+        guard=world.guard,
+        catalog_size=lambda: world.known,
         threads=2,
         monotonic_seconds=lambda: seconds,
         on_outcome=lambda _: None,

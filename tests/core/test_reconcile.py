@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -17,11 +18,11 @@ from renditions.core.ask import PLAIN, Ask
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference, Outcome
 from renditions.core.follow import Following, follow
-from renditions.core.guard import RemovalWindow
 from renditions.core.leases import reopen
 from renditions.core.ports import StoredObject, Unreadable
 from renditions.core.reconcile import Summary, sync
 from renditions.errors import StoreFailed
+from renditions.model.pipeline import MaxRemovals
 from renditions.model.recipe import Rendition
 from world import World, make_pipeline
 
@@ -237,7 +238,8 @@ class TestFollow:
         following = Following(
             process=world.processor().process,
             sync_all=sync_all,
-            removals=RemovalWindow(world.guard, lambda: world.known),
+            guard=world.guard,
+            catalog_size=lambda: world.known,
             threads=2,
             monotonic_seconds=lambda: 0.0,
             on_outcome=lambda outcome: told.append(f"{outcome.name} {outcome.result}"),
@@ -344,3 +346,84 @@ def test_nothing_below_an_unreadable_part_is_removed(world: World) -> None:
     assert summary.has_trouble
     assert [each.name for each in reported if each.result == "unreadable"] == ["b/"]
     assert [record.name for record in world.catalog.list()] == ["b/1.jpg", "b/2.jpg"]
+
+
+def take_over_key(world: World) -> None:
+    """Have a new picture need the key of one that is gone, and whose removal is held back."""
+    keyed = make_pipeline(thumb=Rendition(width=200, key="{name}"))
+    limits = MaxRemovals(pictures=0, percent=0)
+    world.pipeline = replace(keyed, source=replace(keyed.source, max_removals=limits))
+    world.upload("a/photo.jpg", b"earlier")
+    run_sync(world)
+    world.remove("a/photo.jpg")
+    world.upload("b/photo.jpg", b"later")
+
+
+def test_a_sync_names_the_held_picture_that_another_one_waits_for(world: World) -> None:
+    take_over_key(world)
+    outcomes: list[Outcome] = []
+    summary = sync(world.run(on_outcome=outcomes.append))
+    assert (summary.waiting, [held.count for held in summary.held]) == (1, [1])
+    (outcome,) = outcomes
+    assert (outcome.name, outcome.result, outcome.blocked_by) == ("b/photo.jpg", "waiting", "a/photo.jpg")
+    assert outcome.reason == (
+        "its output photo.jpg still belongs to a/photo.jpg, which is gone from the source. It is made once "
+        "a/photo.jpg is removed. If that removal is held back: renditions sync --allow-removals"
+    )
+    assert world.catalog.get("b/photo.jpg") is None, "so that the next full sync finds it"
+
+
+def test_a_picture_that_waits_for_a_removal_is_made_in_the_same_sync_once_it_is_allowed(world: World) -> None:
+    take_over_key(world)
+    record = world.catalog.get("a/photo.jpg")
+    assert record
+    world.catalog.write(replace(record, removable_until=world.now + timedelta(days=1)))
+    outcomes: list[Outcome] = []
+    assert sync(world.run(on_outcome=outcomes.append)).all_done
+    assert {outcome.name: outcome.result for outcome in outcomes} == {
+        "a/photo.jpg": "removed",
+        "b/photo.jpg": "done",
+    }
+    world.check_promise()
+
+
+@pytest.mark.parametrize("is_allowed", [False, True])
+def test_a_watch_asks_for_a_blocked_picture_again_only_once_its_key_is_free(
+    world: World, *, is_allowed: bool
+) -> None:
+    take_over_key(world)
+    if is_allowed:
+        world.pipeline = replace(
+            world.pipeline, source=replace(world.pipeline.source, max_removals=MaxRemovals())
+        )
+    asked: Counter[str] = Counter()
+    process = world.processor().process
+    seconds = 0.0
+
+    def count(name: str, ask: Ask = PLAIN) -> Outcome:
+        asked[name] += 1
+        return process(name, ask)
+
+    def hint() -> Iterator[frozenset[str] | None]:
+        nonlocal seconds
+        yield None
+        yield frozenset({"b/photo.jpg"})
+        for tick in range(100):
+            yield frozenset({"a/photo.jpg"}) if tick == 20 else frozenset()
+            threading.Event().wait(0.001)
+            seconds += 1.0
+
+    follow(
+        hint(),
+        Following(
+            process=count,
+            sync_all=lambda _: None,
+            guard=world.guard,
+            catalog_size=lambda: world.known,
+            threads=2,
+            monotonic_seconds=lambda: seconds,
+            on_outcome=lambda _: None,
+        ),
+    )
+    assert asked["b/photo.jpg"] == (2 if is_allowed else 1)
+    assert (world.catalog.get("b/photo.jpg") is not None) == is_allowed

@@ -21,7 +21,6 @@ from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Start
 from renditions.core.difference import Outcome
 from renditions.core.follow import Following, Hints, follow
-from renditions.core.guard import RemovalWindow
 from renditions.core.process import Process, Processor
 from renditions.core.reconcile import sync
 from renditions.model.recipe import Rendition
@@ -141,9 +140,7 @@ def test_a_burst_is_processed_completely_with_bounded_hints() -> None:
                 assert time.monotonic() < deadline, "some hints are never processed"
                 yield hints.take()
 
-        following = Following(
-            pace, sync_all, RemovalWindow(world.guard, lambda: world.known), THREADS, time.monotonic, void
-        )
+        following = Following(pace, sync_all, world.guard, lambda: world.known, THREADS, time.monotonic, void)
         follow(take(), following)
     assert hints.were_too_many
     assert hints.most <= MOST

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from renditions.core.difference import Outcome
 from renditions.messages.events import (
     Change,
     Content,
@@ -18,8 +21,9 @@ from renditions.messages.events import (
     encode_change,
     encode_sync,
 )
-from renditions.messages.intake import Picture, Refused, read_task
+from renditions.messages.intake import Picture, Refused, needs_redelivery, read_task
 from renditions.model.places import S3Place
+from renditions.model.record import Record, Status
 
 PLACE = S3Place("photos", "in/")
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1)
@@ -83,3 +87,11 @@ def test_a_notice_in_the_queue_is_not_read_as_a_change() -> None:
     notice = json.dumps({"source": "renditions", "detail-type": "Picture done", "detail": {"a": 1}})
     odd = json.dumps({"source": "renditions", "detail-type": "Reconcile", "detail": 1})
     assert read([notice, odd]) == [Ignored("Picture done"), Unknown(odd)]
+
+
+@pytest.mark.parametrize("status", ["done", "failed"])
+def test_a_picture_that_waits_for_a_removal_never_reaches_the_dead_letter_queue(status: Status) -> None:
+    record = Record("b.jpg", status, datetime(2026, 1, 1, tzinfo=UTC))
+    waiting = Outcome("b.jpg", "waiting", "why", record=record)
+    assert needs_redelivery(waiting) == (status == "failed")
+    assert not needs_redelivery(replace(waiting, blocked_by="a.jpg"))

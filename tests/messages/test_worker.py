@@ -29,6 +29,7 @@ from renditions.errors import QueueFailed, QueueRefused, Superseded
 from renditions.messages.events import SyncRequest, encode_change, encode_sync
 from renditions.messages.worker import Times, Worker
 from renditions.model.places import S3Place
+from renditions.model.recipe import Rendition
 from renditions.model.record import Lease, Record
 from renditions.pipeline_file.reading import read_preset
 from world import World
@@ -124,6 +125,23 @@ def test_a_message_that_always_fails_ends_in_the_dead_letter_queue(
     assert sorted(calls) == ["first.jpg"] * 3 + ["second.jpg"]
     assert "ZeroDivisionError: oh" in caplog.text
     assert count_messages(url) == 0
+
+
+def test_the_message_of_a_picture_that_waits_for_a_removal_is_deleted_and_a_tick_finds_it(
+    world: World, url: str
+) -> None:
+    world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(width=200, key="{name}")})
+    world.upload("a/photo.jpg", b"1")
+    world.settle()
+    world.remove("a/photo.jpg")
+    world.upload("b/photo.jpg", b"2")
+    send_pictures(url, "b/photo.jpg")
+    with working(Queue(CLIENTS.sqs, url), world) as told:
+        wait_until(lambda: count_messages(url) == 0)
+    assert count_messages(f"{url}-dead") == 0
+    assert [(outcome.result, outcome.blocked_by) for outcome in told] == [("waiting", "a/photo.jpg")]
+    assert "still belongs to a/photo.jpg" in (told[0].reason or "")
+    assert ("b/photo.jpg", "create") in world.plan()
 
 
 def test_pauses_grow_with_each_failed_delivery() -> None:

@@ -135,7 +135,7 @@ def worker(
     """Process a queue's messages, like the function on AWS Lambda, until Ctrl-C or SIGTERM."""
 
     def tell(outcome: Outcome) -> None:
-        if outcome.result in ("unchanged", "waiting"):
+        if outcome.result == "unchanged" or (outcome.result == "waiting" and outcome.again_after is not None):
             return
         if as_json:
             display.print_json_line(outcome.to_item())

@@ -118,6 +118,8 @@ class Outcome:
     """The picture's former name, if this call recognised that it was renamed."""
     notice_after: timedelta | None = None
     """How long the notice of the picture's rejection still waits. The next call after that time sends it."""
+    blocked_by: str | None = None
+    """The picture that is gone and still has a key which this one needs; it waits until that is removed."""
 
     @classmethod
     def failed(cls, name: str, error: RenditionsError, record: Record | None = None) -> Outcome:

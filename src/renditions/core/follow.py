@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 
 from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.difference import Outcome
-from renditions.core.guard import RemovalWindow
+from renditions.core.guard import Guard
 from renditions.core.process import Process
 
 SYNC_EVERY_SECONDS = 300.0
@@ -50,6 +48,10 @@ class Hints:
         return None if taken is None else frozenset(taken)
 
 
+_ENDS_BLOCKING = ("removed", "done", "rejected")
+"""The results of a picture after which another one may have its key, or is rejected for good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Following:
     """Keeps every picture up to date while hints arrive."""
@@ -61,8 +63,10 @@ class Following:
     It is called at the first hint, if a hint is None, if too many names are due, and every
     ``SYNC_EVERY_SECONDS``.
     """
-    removals: RemovalWindow
+    guard: Guard
     """Limits the removals that hints imply."""
+    catalog_size: Callable[[], int]
+    """Counts the catalog's records."""
     threads: int
     """How many pictures are processed at once."""
     monotonic_seconds: Callable[[], float]
@@ -80,59 +84,84 @@ def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None
     # Only the first hint proves that the watcher has begun. An earlier sync would miss pictures that arrive
     # between the sync and that moment.
     synced_at = -math.inf
-    due = _Due()
-    running: dict[Future[Outcome], tuple[str, Ask]] = {}
-
-    def note(outcome: Outcome) -> None:
-        following.on_outcome(outcome)
-        if len(due) < MOST_DUE:  # beyond that, the next full sync sends the notice
-            due.add_pause(outcome.name, outcome.notice_after, following.monotonic_seconds())
-
     with ThreadPoolExecutor(following.threads, thread_name_prefix="picture") as executor:
+        work = _Work(following, executor)
         for names in hints:
             now = following.monotonic_seconds()
-            due.add_all(names or (), now)
-            for future in [future for future in running if future.done()]:
-                outcome, (name, ask) = future.result(), running.pop(future)
-                if outcome.result == "held" and ask is PLAIN and following.removals.allows_one_more(now):
-                    due.add(name, now, ALLOWED)
-                    continue
-                note(outcome)
-                due.add_pause(name, outcome.again_after, now)
-            if names is None or len(due) > MOST_DUE or now > synced_at + SYNC_EVERY_SECONDS:
-                due.clear()
-                following.sync_all(note)
+            work.add(names or (), now)
+            work.take_ended(now)
+            if names is None or work.is_too_much or now > synced_at + SYNC_EVERY_SECONDS:
+                work.forget()
+                following.sync_all(work.note)
                 synced_at = following.monotonic_seconds()
-            in_progress = {name for name, _ in running.values()}
-            for name, ask in due.take(now, following.threads - len(running), in_progress):
-                running[executor.submit(following.process, name, ask)] = name, ask
-    for future in running:
-        following.on_outcome(future.result())
+            work.begin(now)
+    work.take_ended(following.monotonic_seconds())
 
 
-class _Due:
-    """The names to process, each with the time from which it is due."""
+class _Work:
+    """The pictures that hints named: those that are due, in progress, or blocked by another picture."""
 
-    def __init__(self) -> None:
+    def __init__(self, following: Following, executor: ThreadPoolExecutor) -> None:
+        self._following = following
+        self._executor = executor
         self._due: dict[str, tuple[float, Ask]] = {}
+        self._running: dict[Future[Outcome], tuple[str, Ask]] = {}
+        self._blocked: dict[str, set[str]] = {}
+        """By the picture that has their key, those that wait until it goes."""
 
-    def __len__(self) -> int:
-        return len(self._due)
+    @property
+    def is_too_much(self) -> bool:
+        """Return whether so many pictures are due that everything is checked instead."""
+        return len(self._due) > MOST_DUE
 
-    def add(self, name: str, moment: float, ask: Ask = PLAIN) -> None:
-        self._due[name] = moment, ask
+    def add(self, names: Iterable[str], now: float) -> None:
+        """Have these pictures processed now."""
+        self._due.update(dict.fromkeys(names, (now, PLAIN)))
 
-    def add_all(self, names: Iterable[str], moment: float) -> None:
-        self._due.update(dict.fromkeys(names, (moment, PLAIN)))
+    def note(self, outcome: Outcome) -> None:
+        """Report an outcome, and have a notice that waits sent later."""
+        self._following.on_outcome(outcome)
+        if len(self._due) < MOST_DUE:  # beyond that, the next full sync sends the notice
+            self._add_pause(outcome.name, outcome.notice_after)
 
-    def add_pause(self, name: str, pause: timedelta | None, now: float) -> None:
-        if pause is not None:
-            self.add(name, now + pause.total_seconds())
-
-    def clear(self) -> None:
+    def forget(self) -> None:
+        """Forget what is due and blocked, because everything is checked."""
         self._due.clear()
+        self._blocked.clear()
 
-    def take(self, now: float, most: int, in_progress: AbstractSet[str]) -> list[tuple[str, Ask]]:
-        """Remove and return up to ``most`` names that are due and not in progress."""
-        ready = (name for name, (moment, _) in self._due.items() if moment <= now and name not in in_progress)
-        return [(name, self._due.pop(name)[1]) for name in list(islice(ready, most))]
+    def begin(self, now: float) -> None:
+        """Begin what is due, as far as threads are free."""
+        in_progress = {name for name, _ in self._running.values()}
+        for name in [name for name, (moment, _) in self._due.items() if moment <= now]:
+            if len(self._running) >= self._following.threads:
+                break
+            if name not in in_progress:
+                _, ask = self._due.pop(name)
+                self._running[self._executor.submit(self._following.process, name, ask)] = name, ask
+
+    def take_ended(self, now: float) -> None:
+        """Report what has ended, and decide what is processed again."""
+        futures = [future for future in self._running if future.done()]
+        ended = [(future.result(), self._running.pop(future)[1]) for future in futures]
+        for outcome, ask in ended:
+            if outcome.result == "removed" and ask is ALLOWED:
+                self._following.guard.window.note()
+        for outcome, ask in ended:
+            if outcome.result == "held" and ask is PLAIN and self._may_remove():
+                self._due[outcome.name] = now, ALLOWED
+                continue
+            self.note(outcome)
+            self._add_pause(outcome.name, outcome.again_after)
+            if outcome.blocked_by is not None:
+                self._blocked.setdefault(outcome.blocked_by, set()).add(outcome.name)
+        for outcome, _ in ended:
+            if outcome.result in _ENDS_BLOCKING:
+                self.add(self._blocked.pop(outcome.name, ()), now)
+
+    def _add_pause(self, name: str, pause: timedelta | None) -> None:
+        if pause is not None:
+            self._due[name] = self._following.monotonic_seconds() + pause.total_seconds(), PLAIN
+
+    def _may_remove(self) -> bool:
+        in_progress = sum(ask is ALLOWED for _, ask in (*self._due.values(), *self._running.values()))
+        return self._following.guard.allows_one_more(self._following.catalog_size(), in_progress)

@@ -8,6 +8,7 @@ treats missing outputs in the same way.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ MANY = 20
 """The number of pictures, or of outputs, from which the loss of all of them is suspicious."""
 
 WINDOW_SECONDS = 3600.0
-"""The period for which the guard adds up the removals that file events imply."""
+"""The period over which the removals of one process are counted together."""
 
 
 COUNTED = ("known", "found", "known_found", "missing", "left_out", "outputs", "outputs_lost", "restores")
@@ -107,6 +108,25 @@ class Census:
             self.emptied = folder.prefix
 
 
+@dataclass(slots=True)
+class RemovalWindow:
+    """Counts the pictures that this process removed within the last hour, because they were missing."""
+
+    monotonic_seconds: Callable[[], float] = time.monotonic
+    _removed_at: deque[float] = field(default_factory=deque)
+
+    def note(self) -> None:
+        """Count one more removal."""
+        self._removed_at.append(self.monotonic_seconds())
+
+    def count(self) -> int:
+        """Return how many removals were noted within the last hour."""
+        begins = self.monotonic_seconds() - WINDOW_SECONDS
+        while self._removed_at and self._removed_at[0] <= begins:
+            self._removed_at.popleft()
+        return len(self._removed_at)
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """Decides which removals and restorations of a run are done, and which wait for a person."""
@@ -123,6 +143,8 @@ class Guard:
     """Whether the output store is the one that a person applied last."""
     catalog_size: Callable[[], int] | None = None
     """Counts the catalog's records, if a run sees only some of them."""
+    window: RemovalWindow = field(default_factory=RemovalWindow)
+    """The removals of the last hour; what is removed now counts together with them."""
 
     def open_census(self, counts: Mapping[str, int] = MappingProxyType({})) -> Census:
         """Return a census that continues from these numbers, see ``Census.counts``."""
@@ -152,13 +174,27 @@ class Guard:
             return f"the folder {census.emptied} exists, but all of its pictures are gone"
         if self.is_marker_missing() and 2 * census.known_found < census.known:
             return "the source lacks this catalog's marker: it may be another folder, or an unmounted disk"
-        if self.is_too_many(missing, known):
+        lately = self.window.count()
+        if self.is_too_many(missing + lately, known + lately):
             gone = f"gone ({census.left_out:,} by the patterns of [source])" if census.left_out else "gone"
+            gone = f"{gone}, with {lately:,} that were removed within an hour" if lately else gone
             return (
-                f"{missing:,} of {known:,} pictures are {gone}: more than {self.max_removals.pictures}, and "
-                f"more than {self.max_removals.percent:g} %"
+                f"{missing + lately:,} of {known + lately:,} pictures are {gone}: more than "
+                f"{self.max_removals.pictures}, and more than {self.max_removals.percent:g} %"
             )
         return None
+
+    def allows_one_more(self, known: int, in_progress: int) -> bool:
+        """Return whether one more picture may be removed that a file event implies to be gone.
+
+        Args:
+            known: How many records the catalog has now.
+            in_progress: How many pictures are allowed and not removed yet, and so still in the catalog.
+
+        """
+        removed = self.window.count()
+        is_too_many = self.is_too_many(removed + in_progress + 1, known + removed)
+        return not (is_too_many or self.is_marker_missing())
 
     def judge_restores(self, census: Census) -> str | None:
         """Return why outputs are not made again; None if they may be."""
@@ -178,23 +214,3 @@ class Guard:
         """Return whether more pictures are missing than may be removed without a person's permission."""
         limit = self.max_removals
         return missing > limit.pictures and 100 * missing > limit.percent * known
-
-
-@dataclass(slots=True)
-class RemovalWindow:
-    """Limits how many removals file events may imply within an hour."""
-
-    guard: Guard
-    catalog_size: Callable[[], int]
-    _removed_at: deque[float] = field(default_factory=deque)
-
-    def allows_one_more(self, now_seconds: float) -> bool:
-        """Return whether another missing picture may be removed now, and count it if so."""
-        while self._removed_at and self._removed_at[0] <= now_seconds - WINDOW_SECONDS:
-            self._removed_at.popleft()
-        missing = len(self._removed_at) + 1
-        known = self.catalog_size() + len(self._removed_at)
-        if self.guard.is_too_many(missing, known) or self.guard.is_marker_missing():
-            return False
-        self._removed_at.append(now_seconds)
-        return True

@@ -187,9 +187,10 @@ class Processor:
         try:
             begun = updater.begin(difference, found, ask, self._prove(difference, found, ask))
         except KeyTaken as taken:  # the owner is gone from the source, but not removed yet
-            why = f"its output {taken.key} still belongs to {taken.owner}, which is gone from the source"
             record = self._leases.release(held) if held else difference.record
-            return Outcome(difference.name, "waiting", why, RECHECK, record)
+            return Outcome(
+                difference.name, "waiting", _why_blocked(taken), record=record, blocked_by=taken.owner
+            )
         if begun.record.status == "rejected":
             return begun.record
         with self._leases.guard(begun.record):
@@ -328,6 +329,13 @@ class Processor:
 def _describe(record: Record, again_after: timedelta | None = None) -> Outcome:
     """Return the outcome that a decided record describes."""
     return Outcome(record.name, _result(record), record.reason, again_after, record, record.code)
+
+
+def _why_blocked(taken: KeyTaken) -> str:
+    return (
+        f"its output {taken.key} still belongs to {taken.owner}, which is gone from the source. It is made "
+        f"once {taken.owner} is removed. If that removal is held back: renditions sync --allow-removals"
+    )
 
 
 def _result(record: Record) -> NoticeEvent:

@@ -9,7 +9,7 @@ picture needs it.
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -32,6 +32,9 @@ MAX_PASSES = 4
 
 Another pass is for pictures that failed, that wait, or whose output key may have become free.
 """
+
+MOST_BLOCKED = 1_000
+"""How many pictures that wait for a removal are reported; all are counted."""
 
 LONGEST_PAUSE = timedelta(seconds=4)
 """The longest time that a sync waits before another pass. It doesn't wait until a long lease ends."""
@@ -239,13 +242,16 @@ def sync(run: Run) -> Summary:
     """
     summary = Summary()
     pause: timedelta | None = timedelta()
+    blocked: Iterable[Outcome] = ()
     passes = 1 if run.ask.is_forced else MAX_PASSES  # a second one would make everything again
     for _ in range(passes):
         if pause is None or run.stop.wait(pause.total_seconds()):
             break
         ended = _Pass(run, summary)
         ended.work()
-        pause = ended.pause
+        pause, blocked = ended.pause, ended.blocked
+    for outcome in blocked:
+        run.on_outcome(outcome)
     summary.interrupted = run.stop.is_set()
     return summary
 
@@ -259,6 +265,8 @@ class _Pass:
         self._has_blocked = self._has_freed = self._has_renamed = False
         self.pause: timedelta | None = None
         """How long to wait before the next pass; None if none is needed."""
+        self.blocked: deque[Outcome] = deque(maxlen=MOST_BLOCKED)
+        """The pictures that wait for the removal of another one; only those of the last pass are reported."""
 
     def work(self) -> None:
         """Do everything that isn't held back."""
@@ -319,9 +327,12 @@ class _Pass:
             for difference in self._run.differences()
             if (difference.action == "hold" if kind == "hold" else self._is_deferred(difference))
         )
-        ask = _allow(self._run.ask) if kind == "hold" else self._run.ask
+        is_removal = kind == "hold"
+        ask = _allow(self._run.ask) if is_removal else self._run.ask
         for ended in _process_all(self._run, share, ask):
             self._count(ended)
+            if is_removal and isinstance(ended, Outcome) and ended.result == "removed":
+                self._run.guard.window.note()
 
     def _count(self, ended: Outcome | Difference) -> None:
         summary = self._summary
@@ -329,6 +340,11 @@ class _Pass:
             if ended.record:
                 self._has_blocked = self._has_blocked or ended.record.blocked_by is not None
                 summary.standing[ended.record.status] += 1
+            return
+        if ended.blocked_by is not None:
+            summary.waiting += 1
+            self._has_blocked = True
+            self.blocked.append(ended)
             return
         self._run.on_outcome(ended)
         self._has_renamed = self._has_renamed or ended.renamed_from is not None

@@ -73,6 +73,12 @@ def _is_unicode(text: str) -> bool:
 
 
 def needs_redelivery(outcome: Outcome) -> bool:
-    """Return whether the queue must redeliver the message, or in the end move it to the dead-letter queue."""
+    """Return whether the queue must redeliver the message, or in the end move it to the dead-letter queue.
+
+    A picture that waits for the removal of another one isn't: nothing failed, and a redelivery has no effect
+    until a person allows the removal. The record differs until then, so the next tick finds the picture.
+    """
+    if outcome.blocked_by is not None:
+        return False
     is_given_up = outcome.record is not None and outcome.record.status == "failed"
     return outcome.again_after is not None or outcome.result == "failed" or is_given_up

@@ -22,7 +22,7 @@ from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing, hold
 from renditions.core.difference import Outcome
 from renditions.core.follow import Following, Hints, follow
-from renditions.core.guard import Guard, RemovalWindow
+from renditions.core.guard import Guard
 from renditions.core.leases import PERMISSION_LASTS, permit_removal
 from renditions.core.left_out import LeftOut
 from renditions.core.ports import Catalog
@@ -169,7 +169,8 @@ def watch(
         following = Following(
             process=process,
             sync_all=sync_all,
-            removals=RemovalWindow(guard, lambda: count_pictures(parts.catalog)),
+            guard=guard,
+            catalog_size=lambda: count_pictures(parts.catalog),
             threads=count_threads(workers),
             monotonic_seconds=time.monotonic,
             on_outcome=on_outcome,

@@ -350,7 +350,8 @@ def _answer(incoming: Incoming, results: list[tuple[Message, list[Outcome]]], ev
 
 
 def _task_result(task: str, outcome: Outcome) -> dict[str, str]:
-    code = "TemporaryFailure" if needs_redelivery(outcome) else "Succeeded"
+    is_later = needs_redelivery(outcome) or outcome.result == "waiting"
+    code = "TemporaryFailure" if is_later else "Succeeded"
     if outcome.result == "rejected":
         code = "PermanentFailure"
     text = f"{outcome.result}: {outcome.reason}" if outcome.reason else outcome.result
