@@ -31,11 +31,12 @@ from renditions.core.ports import Catalog, Unreadable
 from renditions.errors import CatalogFailed, Conflict, KeyTaken
 from renditions.model.binding import Binding, Held
 from renditions.model.kept import KeptWishes
+from renditions.model.lease import Lease
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
 from renditions.model.pipeline import Wishes
 from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
-from renditions.model.record import STATUSES, Event, Lease, Output, OwedNotice, Record, Retired, Status
+from renditions.model.record import STATUSES, Event, Output, OwedNotice, Record, Retired, Status
 from renditions.model.totals import Totals
 
 FULL = Record(

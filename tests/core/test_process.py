@@ -18,10 +18,11 @@ from renditions.core.ports import IfAbsent, IfMatch, StoredObject
 from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
 from renditions.model.binding import HeldNotice
+from renditions.model.lease import LONGEST_LEASE, Lease
 from renditions.model.original import Analysis, Original
 from renditions.model.pipeline import NO_WISHES, Accept, Analyze, Notify, Wishes
 from renditions.model.recipe import Focus, Rendition
-from renditions.model.record import LONGEST_LEASE, MOST_EVENTS, Lease, Notice, Record
+from renditions.model.record import MOST_EVENTS, Notice, Record
 from renditions.model.rendering import Rendering
 from world import LOG, Steps, World, expected_output, hash_render, make_pipeline
 

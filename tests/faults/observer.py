@@ -13,8 +13,9 @@ from faults.scheduler import Process, Task
 from hashing import output_of
 from renditions.core.ask import Ask
 from renditions.core.difference import Outcome
+from renditions.model.lease import LONGEST_LEASE
 from renditions.model.pipeline import MaxRemovals
-from renditions.model.record import LONGEST_LEASE, Notice, Record
+from renditions.model.record import Notice, Record
 
 
 @dataclass

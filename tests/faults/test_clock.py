@@ -33,9 +33,9 @@ from renditions.errors import (
     QueueFailed,
     StoreFailed,
 )
+from renditions.model.lease import LONGEST_LEASE
 from renditions.model.pipeline import Limits
 from renditions.model.places import S3Place
-from renditions.model.record import LONGEST_LEASE
 from renditions.model.rendering import Rendering
 from renditions.pipeline_file.reading import parse, read_preset
 from world import Crash, World, make_pipeline

@@ -28,9 +28,10 @@ from renditions.core.process import Process
 from renditions.errors import QueueFailed, QueueRefused, Superseded
 from renditions.messages.events import SyncRequest, encode_change, encode_sync
 from renditions.messages.worker import Times, Worker
+from renditions.model.lease import Lease
 from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
-from renditions.model.record import Lease, Record
+from renditions.model.record import Record
 from renditions.pipeline_file.reading import read_preset
 from world import World
 

@@ -22,8 +22,9 @@ from renditions.core.binding import Standing
 from renditions.core.ports import Catalog, Condition, IfAbsent, IfMatch, Store, StoredObject
 from renditions.core.verify import find
 from renditions.errors import Conflict, ForeignOutput, KeyTaken
+from renditions.model.lease import Lease
 from renditions.model.pipeline import Wishes
-from renditions.model.record import Lease, Record
+from renditions.model.record import Record
 
 CLOCKS_DIFFER_AT_MOST = timedelta(minutes=1)
 """The largest expected difference between the clocks of two machines."""

@@ -10,7 +10,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 from renditions.model.items import (
@@ -22,6 +22,7 @@ from renditions.model.items import (
     split_known,
     without_empty,
 )
+from renditions.model.lease import Lease
 from renditions.model.original import Analysis, Original
 from renditions.model.pipeline import NO_WISHES, NoticeEvent, Wishes
 from renditions.model.reason import Reason
@@ -103,22 +104,6 @@ class Retired:
         after = item.get("delete_after")
         time = parse_time(after) if after else None
         return cls(item["key"], item.get("etag", ""), time, item.get("place", ""))
-
-
-LONGEST_LEASE = timedelta(minutes=30)
-"""No lease lasts longer than this.
-
-A lease needs 15 minutes for the longest time limit, five for calls to the stores, and one for the difference
-between two clocks.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right of one owner to process a picture, until a certain time."""
-
-    owner: str
-    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,15 +249,8 @@ class Record:
         return dataclasses.replace(self, revision=revision)
 
     def leased_at(self, now: datetime) -> bool:
-        """Return whether a worker's lease is still valid at ``now``.
-
-        If a lease ends later than ``LONGEST_LEASE`` allows, the clock of its worker was ahead of ours. Such a
-        lease blocks no worker:
-
-            A  take until 13:05, by a clock an hour ahead …killed…
-            B                                          12:01 take
-        """
-        return self.lease is not None and now < self.lease.until <= now + LONGEST_LEASE
+        """Return whether a worker's lease is still valid at ``now``."""
+        return self.lease is not None and self.lease.holds_at(now)
 
     def to_item(self, key_name: str = "image_name") -> dict[str, Any]:
         """Return the JSON form; ``key_name`` is the attribute that holds the name.
