@@ -76,7 +76,7 @@ def fields_page() -> str:
 
 
 def parse_example(lines: str) -> Pipeline:
-    """Return a pipeline of one rendition, ``thumb``, that these lines declare."""
+    """Return a pipeline of one rendition or family, ``thumb``, that these lines declare."""
     head = '[source]\nstore = "in"\n[output]\nstore = "out"\n[renditions.thumb]\n'
     return parse(head + lines, "examples.py", DOCUMENTS, {}).pipeline
 
@@ -90,8 +90,8 @@ def draw_example(folder: Path, example: Example) -> Image.Image:
         pipeline = parse_example(lines)
         caption = lines.partition("\n")[0] or "(default)"
         if example.view == "key":
-            key = pipeline.output_keys(f"2026/{file.name}", "").get("thumb", "(nothing yet)")
-            cell = _write([key], 280)
+            keys = pipeline.output_keys(f"2026/{file.name}", "").values()
+            cell = _write([*keys] or ["(nothing yet)"], 280)
         else:
             rendered = _make(content, pipeline.renditions["thumb"])
             cell = _show(rendered, example.view)

@@ -14,7 +14,7 @@ View = Literal["whole", "detail", "half a file", "frames", "text", "key", "metad
     half a file  what a browser shows of it when half of its bytes are there
     frames       some of an animation's frames
     text         how the file begins
-    key          the output's key, if it is made with the picture
+    key          the keys of the outputs that are made with the picture
     metadata     what the file says of itself
 """
 
@@ -40,7 +40,11 @@ EXAMPLES: Mapping[str, Example] = {
         "leaf.png",
         tuple(f'format = "{name}"\n{_SMALL}' for name in ("jpeg", "png", "webp", "avif")),
     ),
+    "formats": Example(
+        "sea.jpg", ('formats = ["avif", "jpeg"]', 'formats = ["avif", "webp", "jpeg"]'), "key"
+    ),
     "width": Example("sea.jpg", ("width = 220", "width = 150", "width = 80")),
+    "widths": Example("sea.jpg", ("widths = [480, 960]", "widths = [480, 960, 1600]"), "key"),
     "height": Example("sea.jpg", ("height = 120", "height = 80", "height = 40")),
     "fit": Example(
         "mountains.jpg",

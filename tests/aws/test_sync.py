@@ -80,6 +80,18 @@ def test_a_bucket_and_a_folder_choose_the_same_pictures(folder: Path, account: A
     }
 
 
+def test_a_small_picture_shares_files_of_a_family_on_aws_too(folder: Path, account: Account) -> None:
+    text = (folder / "renditions.toml").read_text().partition("[renditions.thumb]")[0]
+    (folder / "renditions.toml").write_text(f"{text}[renditions.photo]\nwidths = [200, 400, 800]\n")
+    account.upload(SOUND[2], (folder / "inbox" / SOUND[2]).read_bytes())
+    assert run(folder, "sync").code == 0
+    assert list(account.read_outputs()) == [f"{SOUND[2]}/photo-{width}.jpg" for width in (200, 400)]
+    item = CLIENTS.dynamodb.get_item(TableName=account.table, Key={"image_name": {"S": SOUND[2]}})["Item"]
+    assert item["stand_ins"] == {"M": {"photo-800": {"S": "photo-400"}}}
+    assert "nothing to do" in run(folder, "plan", "--verify").out.lower()
+    assert "nothing to do" in run(folder, "sync", "--verify").out.lower()
+
+
 def test_sync_on_aws_reports_rejected_pictures_and_deletes_outputs_of_deleted_ones(
     folder: Path, account: Account
 ) -> None:

@@ -28,7 +28,8 @@ def test_every_field_has_an_example_and_the_page_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_each_example_uses_its_field_and_has_a_picture(field: str) -> None:
-    renditions = [parse_example(lines).renditions["thumb"] for lines in EXAMPLES[field].lines]
+    pipelines = [parse_example(lines) for lines in EXAMPLES[field].lines]
+    renditions = [next(iter(pipeline.renditions.values())) for pipeline in pipelines]
     assert len({getattr(rendition, field) for rendition in renditions}) == len(renditions) > 1
     with Image.open(DOCUMENTS / "images" / "fields" / f"{field}.webp") as picture:
         assert min(picture.size) > 30

@@ -128,6 +128,15 @@ GOOD_FILES = {
         'tint = "#abc"\nblur = 0.5\nsharpen = 1\npixelate = 4\ncorners = 12.0\npadding = 5\npixel_ratio = 2'
     ),
     "a circle": pipeline_text('corners = "circle"'),
+    "a family": pipeline_text('widths = [960, 480]\nformats = ["avif", "webp", "jpeg"]\nquality = 70'),
+    "a family of widths": pipeline_text(
+        'widths = [480]\nkey = "{key}/{width}.{ext}"\nformat = "png"\nenlarge = true'
+    ),
+    "a family of formats": pipeline_text(f'{BOX}formats = ["gif"]\nkey = "{{key}}/{{width}}.{{ext}}"'),
+    "a family in a box": pipeline_text(
+        'widths = [10]\nheight = 10\nfit = "cover"\npixel_ratio = 2\nformat = "auto"\n'
+        'key = "{key}/{rendition}"'
+    ),
     "AVIF": pipeline_text('format = "avif"\neffort = 9\nquality = 50\nbackground = "transparent"'),
 }
 
@@ -255,10 +264,50 @@ BAD_FILES = {
     "transparent JPEG": (pipeline_text('background = "transparent"'), "renditions.one.background"),
     "WebP too wide": (pipeline_text('format = "webp"\nwidth = 16384'), "renditions.one.width"),
     "Base64 with width": (pipeline_text('format = "base64"\nwidth = 100'), "renditions.one.width"),
+    "width beside widths": (pipeline_text("widths = [9, 8]\nwidth = 9"), "renditions.one.width"),
+    "format beside formats": (
+        pipeline_text('formats = ["jpeg", "png"]\nformat = "jpeg"'), "renditions.one.format",
+    ),
+    "a width twice": (pipeline_text("widths = [9, 8, 9]"), "renditions.one.widths"),
+    "a format in the family twice": (
+        pipeline_text('formats = ["png", "png"]'), "renditions.one.formats",
+    ),
+    "a family without widths": (pipeline_text("widths = []"), "renditions.one.widths"),
+    "a family of Base64": (pipeline_text('formats = ["jpeg", "base64"]'), "renditions.one.formats[1]"),
+    "a family of documents": (pipeline_text('formats = ["pdf"]'), "renditions.one.formats[0]"),
+    "a family of unknown formats": (pipeline_text('formats = ["auto"]'), "renditions.one.formats[0]"),
+    "a family too wide for one format": (
+        pipeline_text('widths = [9, 16384]\nformats = ["jpeg", "webp"]'), "renditions.one.widths",
+    ),
+    "quality auto in a family with PNG": (
+        pipeline_text('formats = ["jpeg", "png"]\nquality = "auto"'), "renditions.one.quality",
+    ),
+    "transparency in a family with JPEG": (
+        pipeline_text('formats = ["webp", "jpeg"]\nbackground = "transparent"'), "renditions.one.background",
+    ),
+    "Base64 in several widths": (
+        pipeline_text('format = "base64"\nwidths = [9]'), "renditions.one.widths",
+    ),
+    "width undeclared in a family": (
+        pipeline_text('key = "{key}{width}.{ext}"\nformats = ["png"]'), "renditions.one.key",
+    ),
+    "several pages in a family": (
+        pipeline_text('pages = "all"\nformats = ["png"]'), "renditions.one.pages",
+    ),
     "auto with effort": (pipeline_text('key="{key}"\nformat = "auto"\neffort = 1'), "renditions.one.effort"),
 }  # fmt: skip
 
 BEYOND_A_SCHEMA = {
+    "a family with one key": (
+        pipeline_text('widths = [9, 8]\nkey = "{key}/x.{ext}"'), "renditions.one.key",
+    ),
+    "a family and a rendition of one name": (
+        pipeline_text("widths = [9]", more="[renditions.one-9]"), "renditions.one",
+    ),
+    "two families with one name": (
+        pipeline_text('widths = [9]\nformats = ["png"]', more='[renditions.one-9]\nformats = ["png"]'),
+        "renditions.one",
+    ),
     "same keys": (
         pipeline_text('key = "{dir}{name}"', more='[renditions.zero]\nkey = "{key}"'), "renditions.one.key",
     ),
@@ -311,6 +360,27 @@ def test_loader_and_schema_refuse_invalid_files(text: str, place: str) -> None:
 def test_the_loader_refuses_mistakes_that_the_schema_can_not_express(text: str, place: str) -> None:
     assert place in problems(text)
     assert schema_accepts(text)
+
+
+def test_the_problems_of_a_family_are_reported_once_with_the_table_s_fields() -> None:
+    told = problems(
+        pipeline_text('widths = [20000]\nformats = ["webp", "avif", "jpeg"]\nquality = 70\ntarget = 9')
+    )
+    assert told == {
+        "renditions.one.widths": ("at most 16,384 pixels with avif", "20,000"),
+        "renditions.one.target": ('quality = "auto" with a target', "70"),
+    }
+    assert problems(pipeline_text('widths = [9, 8]\nkey = "{stem}.{ext}"')) == {
+        "renditions.one.key": (
+            "a key of its own for each width and format, such as one with {rendition}",
+            "'photo.jpg' for one-8 and one-9",
+        )
+    }
+
+
+def test_the_warning_about_a_family_s_key_is_given_once() -> None:
+    (warning,) = read(pipeline_text('widths = [9, 8]\nkey = "{stem}/{width}.{ext}"')).warnings
+    assert warning.startswith("renditions.one.key: ")
 
 
 def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
@@ -467,9 +537,11 @@ def test_loader_and_schema_agree_on_files_changed_at_random(data: Any) -> None:
         if data.draw(st.booleans()):
             table[place] = data.draw(values.filter(lambda value: value is not None))
         elif isinstance(table, dict):
-            table[data.draw(st.sampled_from(["width", "fit", "format", "qualty", "effort"]))] = table.pop(
-                place
-            )
+            table[
+                data.draw(
+                    st.sampled_from(["width", "widths", "fit", "format", "formats", "qualty", "effort"])
+                )
+            ] = table.pop(place)
         if not document:
             break
     accepted = bool(jsonschema.Draft202012Validator(json_schema()).is_valid(document))
@@ -482,6 +554,7 @@ def test_loader_and_schema_agree_on_files_changed_at_random(data: Any) -> None:
                 "a key of its own", "a key that is no folder", "outputs that can't land",
                 "at least the", "at most", "left and width", "top and height",
                 "a file that isn't a picture", "folders and files that can be found",
+                "no rendition with a name",
             )  # fmt: skip
             assert any(  # noqa: PT017 - as above
                 problem.expected.startswith(beyond) for problem in error.problems

@@ -27,7 +27,9 @@ from renditions.pipeline_file.plain import from_plain, to_plain
 from renditions.pipeline_file.reading import parse, preset_names, read_preset
 
 RENDITIONS = st.fixed_dictionaries(
-    {}, optional={name: st.just(value) for name, value in OTHER.items()} | {"key": st.just("{dir}{stem}é.x")}
+    {},
+    optional={name: st.just(value) for name, value in OTHER.items()}
+    | {"key": st.just("{dir}{stem}é.x"), "widths": st.just((9, 8)), "formats": st.just(("png",))},
 ).map(lambda values: Rendition(**values))
 PIPELINES = st.builds(
     Pipeline,

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.difference import Outcome
 from renditions.errors import Conflict, StoreFailed, Undecodable, UsageError
+from renditions.model.families import expand
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Focus, Rendition
@@ -257,6 +258,24 @@ def test_the_first_request_makes_a_rendition_on_demand(world: World) -> None:
         for address, status in (("zoom/a/bad.jpg", 422), ("zoom/none.jpg", 404), ("other/a/photo.jpg", 404)):
             assert client.get(f"/i/{address}").status_code == status
         assert client.get("/i/zoom/a/bad.jpg").json()["code"] == "source-unreadable"
+
+
+def test_a_rendition_that_another_stands_in_for_is_served(world: World) -> None:
+    world.pipeline = replace(world.pipeline, renditions=expand("photo", Rendition(widths=(4, 9))))
+    with open_client(world) as client:
+        upload(client)
+        record = world.catalog.get("a/photo.jpg")
+        assert record
+        outputs = tuple(made for made in record.outputs if made.rendition == "photo-4")
+        small = replace(record, outputs=outputs, stand_ins=(("photo-9", "photo-4"),))
+        world.catalog.write(small)
+        item = client.get("/pictures/a/photo.jpg").json()
+        assert item["stand_ins"] == {"photo-9": "photo-4"}
+        assert list(item["renditions"]) == ["photo-4"]
+        assert item["links"]["renditions"]["photo-9"] == item["links"]["renditions"]["photo-4"]
+        content = world.content("a/photo.jpg/photo-4.jpg")
+        for path in ("/i/photo-9/a/photo.jpg", "/renditions/photo-9/a/photo.jpg"):
+            assert client.get(path).content == content
 
 
 def test_a_picture_s_focus_can_be_set_and_removed(world: World, client: TestClient) -> None:

@@ -255,25 +255,25 @@ def print_record(record: Record, key_name: str) -> None:
         for finding in describe(record.original.analysis):
             swatch = f"[on {finding.swatch}]  [/] " if finding.swatch else ""
             console.print(f"  [dim]{finding.name}[/] {swatch}{escape(finding.text)}", soft_wrap=True)
+    console.print(_tabulate_renditions(record))
+
+
+def _tabulate_renditions(record: Record) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("rendition", "output", "format", "dimensions", "size"):
         table.add_column(heading, overflow="fold")
-    if record.original:
-        original = record.original
-        table.add_row(
-            "[dim]original[/]", "", original.format, _sides(original), format_bytes(original.size_bytes)
-        )
+    if original := record.original:
+        cells = "[dim]original[/]", "", original.format or "", _sides(original)
+        table.add_row(*cells, format_bytes(original.size_bytes))
     for output in record.outputs:
-        table.add_row(
-            output.rendition,
-            escape(output.key),
-            output.format,
-            _sides(output),
-            format_bytes(output.size_bytes),
-        )
+        cells = output.rendition, escape(output.key), output.format, _sides(output)
+        table.add_row(*cells, format_bytes(output.size_bytes))
+    for rendition, other in record.stand_ins:
+        why = f"[dim]has the file of {other}: the picture is too small for a wider one[/]"
+        table.add_row(rendition, why, "", "", "")
     for rendition, reason in record.errors:
         table.add_row(rendition, f"[yellow]{escape(reason.text)}[/]", "", "", "")
-    console.print(table)
+    return table
 
 
 def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) -> None:

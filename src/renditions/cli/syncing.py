@@ -33,6 +33,8 @@ from renditions.core.preview import preview
 from renditions.core.reconcile import Order, Selection, Summary
 from renditions.core.verify import find
 from renditions.errors import UsageError
+from renditions.model.families import family_of
+from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Focus
 from renditions.model.record import Record, Status
 from renditions.runtime.machine import allow_removals, open_workers
@@ -50,7 +52,7 @@ NamesArgument = Annotated[
     ),
 ]
 RenditionOption = Annotated[
-    list[str] | None, typer.Option("--rendition", help="Only this rendition; repeat it for more.")
+    list[str] | None, typer.Option("--rendition", help="Only this rendition or family; repeat it for more.")
 ]
 StatusOption = Annotated[
     Status | None, typer.Option("--status", help="Only pictures whose record has this status.")
@@ -284,11 +286,19 @@ def make_order(
                 f"there is no picture {name!r}, and no record of one. Check the name with renditions list; "
                 "a trailing slash selects all pictures below a folder"
             )
-    for each in renditions or ():
-        if each not in parts.pipeline.renditions:
-            declared = ", ".join(parts.pipeline.renditions)
-            raise UsageError(f"--rendition: expected one of {declared}, found {each!r}")
-    return Order(replace(ask, renditions=frozenset(renditions) if renditions else None), selection)
+    return Order(replace(ask, renditions=_find_renditions(parts.pipeline, renditions)), selection)
+
+
+def _find_renditions(pipeline: Pipeline, names: list[str] | None) -> frozenset[str] | None:
+    """Return the renditions of these names; a family's name stands for all of its renditions."""
+    if not names:
+        return None
+    families = {name: family_of(name, recipe) for name, recipe in pipeline.renditions.items()}
+    known = tuple(dict.fromkeys([*families, *families.values()]))
+    for each in names:
+        if each not in known:
+            raise UsageError(f"--rendition: expected one of {', '.join(known)}, found {each!r}")
+    return frozenset(name for name, family in families.items() if name in names or family in names)
 
 
 def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:

@@ -16,6 +16,7 @@ from renditions.core.neighbours import Neighbours
 from renditions.core.ports import Catalog, Renderer, Store, StoredObject
 from renditions.core.verify import find
 from renditions.errors import CatalogLost, Rejected
+from renditions.model.families import among
 from renditions.model.pipeline import NO_WISHES, Pipeline
 
 SAMPLE = 1_000
@@ -95,7 +96,7 @@ class Adopter:
         if got is None or got[0].etag != found.etag:
             return {}
         recipes = self.pipeline.recipes(difference.record.wishes if difference.record else NO_WISHES)
-        wanted = {rendition: recipes[rendition] for rendition in unmarked}
+        wanted = {rendition: among(rendition, recipes[rendition], recipes) for rendition in unmarked}
         made = self.render(got[1], self.pipeline.accept, wanted, self.pipeline.analyze).made
         proven: dict[str, str] = {}
         for rendition, there in unmarked.items():

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.content import Reader
-from renditions.core.difference import Difference, Seen, compare, is_in_place
+from renditions.core.difference import Difference, Seen, compare
+from renditions.core.places import is_in_place
 from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.reuse import relabel
 from renditions.core.verify import UNVERIFIED, Look, find, verify

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from renditions.core.ask import PLAIN, Ask
+from renditions.core.places import is_in_place
 from renditions.core.ports import StoredObject
 from renditions.core.verify import UNVERIFIED, Verification
 from renditions.errors import RenditionsError
@@ -69,6 +70,8 @@ class Difference:
     """By rendition, why a recorded output must be made again although nothing else changed."""
     is_restore: bool = False
     """Whether it only makes outputs again that existed before: the store lost them, or is another one."""
+    left: frozenset[str] = frozenset()
+    """The renditions that differ and stay as they are, because the caller asked for others only."""
     is_partial: bool = False
     """Whether some differences remain, because the caller asked for only some renditions."""
     twin: Record | None = None
@@ -199,9 +202,9 @@ def compare(
     keys = pipeline.output_keys(name, found.etag, record.wishes if record else NO_WISHES)
     if record is None:
         make = tuple(rendition for rendition in keys if _is_asked_for(rendition, ask))
-        is_partial = len(make) < len(keys)
+        left = frozenset(keys.keys() - set(make))
         return Difference(
-            name, "create", "it is new", make=make, keys=keys, found=found, is_partial=is_partial
+            name, "create", "it is new", make=make, keys=keys, found=found, left=left, is_partial=bool(left)
         )
     return _compare_known(pipeline, seen, found, record, keys, now, ask)
 
@@ -234,13 +237,14 @@ def _compare_known(
     there = record if not is_moved else replace(record, outputs=(), pending_keys=())
     stale = {
         rendition: reason
-        for rendition, key in keys.items()
-        if (reason := _why_stale(pipeline, there, rendition, key, found.etag))
+        for rendition in keys
+        if (reason := _why_stale(pipeline, there, rendition, keys, found.etag))
         or (reason := "will be made again" if ask.is_forced else mended.get(rendition))
     }
-    make = tuple(rendition for rendition in stale if _is_asked_for(rendition, ask))
+    make = tuple(rendition for rendition in stale if _is_asked_for(rendition, ask, record))
     is_undeclared_left = any(made.rendition not in keys for made in there.outputs)
-    is_partial = ask.renditions is not None and (len(make) < len(stale) or is_undeclared_left)
+    left = frozenset(stale.keys() - set(make))
+    is_partial = ask.renditions is not None and (bool(left) or is_undeclared_left)
     wanted = frozenset(keys.values())
     why = _why_update(pipeline, record, found, {rendition: stale[rendition] for rendition in make})
     return Difference(
@@ -254,15 +258,11 @@ def _compare_known(
         record=record,
         drift={rendition: mended[rendition] for rendition in make if rendition in mended},
         is_restore=is_moved or (bool(why_decided) and not ask.is_forced),
+        left=left,
         is_partial=is_partial,
         refreshed=seen.verification.refreshed,
         warning=warning,
     )
-
-
-def is_in_place(pipeline: Pipeline, record: Record) -> bool:
-    """Return whether the record's outputs are in the pipeline's output store (0.1 recorded no place)."""
-    return record.place in ("", pipeline.output.store)
 
 
 def due_retired(record: Record, now: datetime, ask: Ask) -> tuple[Retired, ...]:
@@ -301,8 +301,12 @@ def _compare_missing(
     )
 
 
-def _is_asked_for(rendition: str, ask: Ask) -> bool:
-    return ask.renditions is None or rendition in ask.renditions
+def _is_asked_for(rendition: str, ask: Ask, record: Record | None = None) -> bool:
+    """Return whether the caller asked for a rendition, or for one that has its file."""
+    if ask.renditions is None or rendition in ask.renditions:
+        return True
+    served = record.stand_ins if record else ()
+    return any(other == rendition and each in ask.renditions for each, other in served)
 
 
 def _split_drift(
@@ -357,19 +361,22 @@ def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | N
             return None
 
 
-def _why_stale(pipeline: Pipeline, record: Record, rendition: str, key: str, etag: str) -> str | None:
-    """Return why a rendition must be made, or None if the record's output is valid."""
-    output = record.find_output(rendition)
-    if output is None:
+def _why_stale(
+    pipeline: Pipeline, record: Record, rendition: str, keys: Mapping[str, str], etag: str
+) -> str | None:
+    """Return why a rendition must be made, or None if its output, or that of its stand-in, is valid."""
+    output = record.serving_output(rendition)
+    if output is None or output.rendition not in keys:
         return "is missing"
     if output.source_etag != etag:
         return "was made from an older picture"
-    missed = pipeline.revisions_since(output.fingerprint, rendition, record.wishes, record.source_format)
+    made = output.rendition
+    missed = pipeline.revisions_since(output.fingerprint, made, record.wishes, record.source_format)
     if missed is None:
         return "was made with another recipe"
     if missed:
         return f"was made by an older engine ({', '.join(revision.name for revision in missed)})"
-    if output.key != key:
+    if made == rendition and output.key != keys[rendition]:
         return "is stored under another key"
     return None
 

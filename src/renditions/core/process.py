@@ -35,15 +35,15 @@ from renditions.core.difference import (
     Difference,
     Outcome,
     due_retired,
-    is_in_place,
     retry_pause,
 )
 from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
 from renditions.core.notify import Notifier, rejection_pause
+from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import Catalog, IfMatch, Renderer, Store, StoredObject
 from renditions.core.twins import Twins, with_twin
-from renditions.core.update import Updater, leave_place
+from renditions.core.update import Updater
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyTaken
 from renditions.model.pipeline import NoticeEvent, Pipeline

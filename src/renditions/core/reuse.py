@@ -11,7 +11,8 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from renditions.core.difference import Difference, is_in_place
+from renditions.core.difference import Difference
+from renditions.core.places import is_in_place
 from renditions.core.ports import Store
 from renditions.errors import KeyRefused, Rejected
 from renditions.model.pipeline import Pipeline

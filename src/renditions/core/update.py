@@ -13,12 +13,15 @@ from datetime import datetime, timedelta
 
 from renditions.core.ask import Ask
 from renditions.core.content import Reader
-from renditions.core.difference import MAX_ATTEMPTS, Difference, is_in_place
+from renditions.core.difference import MAX_ATTEMPTS, Difference
 from renditions.core.leases import Leases
+from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import IfAbsent, IfMatch, Renderer, Store, StoredObject
 from renditions.core.reuse import find_copies
+from renditions.core.stand_ins import keep_valid, keys_of_served, merge
 from renditions.core.verify import find
 from renditions.errors import Failed, ForeignOutput, KeyTaken, NotAccepted, Rejected
+from renditions.model.families import among
 from renditions.model.folding import Folding
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.original import Original
@@ -80,12 +83,13 @@ class Updater:
         old = self._in_place(known, now)
         folding = self.output.folding()
         before = old.claimed_keys()
-        keys = dict(difference.keys or {})
+        fresh = self._freshen(old, difference, found, now)
+        served = dict(fresh.stand_ins)
+        keys = {name: key for name, key in (difference.keys or {}).items() if name not in served}
         if difference.is_partial:
             keys = {rendition: keys[rendition] for rendition in difference.make}
         foreign = self._find_foreign(known.name, keys, frozenset(map(folding, before | proven.keys())))
         wanted = {rendition: key for rendition, key in keys.items() if rendition not in foreign}
-        fresh = self._freshen(old, difference, found, now)
         dropped = tuple(made for made in old.outputs if made not in fresh.outputs)
         retired = self._retire(replace(old, outputs=dropped), wanted, now, ask)
         stays = {output.key for output in fresh.outputs} | {old.key for old in retired if not old.place}
@@ -99,7 +103,7 @@ class Updater:
             if isinstance(refusal, KeyTaken) and self._is_about_to_go(refusal.owner):
                 raise
             kept = {old.key for old in retired if not old.place}
-            refused = replace(fresh, outputs=(), pending_keys=tuple(sorted(before - kept)))
+            refused = replace(fresh, outputs=(), stand_ins=(), pending_keys=tuple(sorted(before - kept)))
             if isinstance(refusal, KeyTaken):
                 refused = replace(refused, blocked_by=refusal.owner)
             decided = self.decide(refused, "rejected", Reason.of(refusal))
@@ -133,7 +137,8 @@ class Updater:
         if content is None:
             return record
         wanted = self.pipeline.recipes(record.wishes)
-        recipes = {name: wanted[name] for name in to_render}
+        may_stand_in = wanted.keys() - difference.left
+        recipes = {name: among(name, wanted[name], may_stand_in) for name in to_render}
         rendering = self.render(content.bytes, self.pipeline.accept, recipes, self.pipeline.analyze)
         rendering = replace(rendering, made={**copies, **rendering.made})
         original = rendering.original.completed_from(record.original)
@@ -153,9 +158,14 @@ class Updater:
             if _is_in_the_way(key, written):
                 self.leases.delete(record, key)
         errors = dict(rendering.errors)
-        outputs = {output.rendition: output for output in record.outputs}
-        refused: set[str] = set()
+        stand_ins = merge(record, rendering, tuple(self.pipeline.renditions))
+        served = dict(stand_ins)
+        outputs = {made.rendition: made for made in record.outputs if made.rendition not in served}
+        foreign = {rendition: key for rendition, key in begun.foreign.items() if rendition not in served}
+        refused = set(foreign.values())
         for rendition, rendered in rendering.made.items():
+            if rendition in served:
+                continue  # a copy of an output that the picture doesn't need
             try:
                 outputs[rendition] = self._write_output(begun, record, rendition, rendered)
             except ForeignOutput as refusal:
@@ -167,9 +177,10 @@ class Updater:
             record,
             rules=self.pipeline.rules,
             outputs=tuple(sorted(outputs.values(), key=self._order_of)),
-            refused_keys=tuple(sorted({*record.refused_keys, *refused})),
+            stand_ins=stand_ins,
+            refused_keys=tuple(sorted(refused)),
         )
-        return self._finish(begun, self._conclude(begun, made, errors))
+        return self._finish(begun, self._conclude(replace(begun, foreign=foreign), made, errors))
 
     def decide(self, record: Record, status: NoticeEvent, reason: Reason | None = None) -> Record:
         """Return the record with its status and the notices that it owes for it.
@@ -267,6 +278,7 @@ class Updater:
             rules=old.rules if same_picture else "",
             original=old.original if same_picture and old.original else Original(found.size_bytes),
             outputs=kept,
+            stand_ins=keep_valid(old, difference),
             errors=(),
             attempts=old.attempts if old.goal == goal else 0,
             blocked_by=None,
@@ -337,7 +349,8 @@ class Updater:
     def _refuse(self, begun: Record, reason: Reason) -> Record:
         """Return the record of a picture that has no outputs because it is rejected."""
         pending = tuple(sorted({*(output.key for output in begun.outputs), *begun.pending_keys}))
-        return self.decide(replace(begun, outputs=(), pending_keys=pending), "rejected", reason)
+        refused = replace(begun, outputs=(), stand_ins=(), pending_keys=pending)
+        return self.decide(refused, "rejected", reason)
 
     def _finish(self, begun: Begun, decided: Record) -> Record:
         """Write the decided record; keep the lease only if something is left to settle.
@@ -349,7 +362,9 @@ class Updater:
         """
         kept = {output.key for output in decided.outputs} | set(decided.refused_keys)
         held = {output.key for output in begun.record.outputs} | set(begun.record.pending_keys)
-        pending = tuple(sorted((held | set(decided.pending_keys)) - kept))
+        folding, served = self.output.folding(), keys_of_served(decided, begun.difference)
+        unwritten = {key for key in served if folding(key) not in begun.claimed_before} - begun.proven.keys()
+        pending = tuple(sorted((held | set(decided.pending_keys)) - kept - unwritten))
         lease = begun.record.lease if pending or decided.owed else None
         return self.leases.catalog.write(replace(decided, pending_keys=pending, lease=lease))
 
@@ -362,19 +377,6 @@ def _new_record(difference: Difference, found: StoredObject, now: datetime) -> R
             record, etag=found.etag, sha256=twin.sha256, original=twin.original, rules=twin.rules
         )
     return record
-
-
-def leave_place(record: Record, until: datetime | None) -> Record:
-    """Return the record without outputs, for use with another output store.
-
-    The objects in its former store are deleted at ``until``; None: they stay, and the record forgets them.
-    """
-    behind = [*record.retired]
-    if until:
-        behind += [Retired(made.key, made.etag, until, record.place) for made in record.outputs]
-        behind += [Retired(key, "", until, record.place) for key in record.pending_keys]
-    retired = tuple(replace(old, place=old.place or record.place) for old in behind)
-    return replace(record, outputs=(), pending_keys=(), retired=retired)
 
 
 def _is_in_the_way(key: str, wanted: Iterable[str]) -> bool:

@@ -23,7 +23,7 @@ from renditions.imaging.original import smaller
 from renditions.imaging.probe import Header, keeps_animation
 from renditions.imaging.registry import find_code
 from renditions.imaging.steps import walk
-from renditions.imaging.tasks import Task, plan_bases, plan_task, plan_tasks
+from renditions.imaging.tasks import Plans, Task, plan_bases, plan_task, plan_tasks
 from renditions.imaging.vips import translated
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.original import Analysis
@@ -43,8 +43,8 @@ def make(
     study: Study,
     max_pixels: int,
     limits: Limits,
-) -> tuple[dict[str, Rendered], dict[str, Reason], Analysis | None]:
-    """Return the renditions, the reasons for missing ones, and the analysis.
+) -> tuple[dict[str, Rendered], Plans, Analysis | None]:
+    """Return the renditions, the plans with the reasons for missing ones, and the analysis.
 
     Raises:
         Undecodable: The picture is damaged.
@@ -53,7 +53,8 @@ def make(
 
     """
     made: dict[str, Rendered] = {}
-    tasks, errors = plan_tasks(content, header, recipes, max_pixels, limits)
+    plans = plan_tasks(content, header, recipes, max_pixels, limits)
+    tasks, errors = plans.tasks, plans.errors
     whole = region_of(header.grid, None)
     study_task = plan_task("", study.level, header, whole, (header.page,)) if study.level else None
     analysis: Analysis | None = None
@@ -80,7 +81,7 @@ def make(
     for task in tasks:
         if task.name in made:
             made[task.name] = smaller(made[task.name], content, header, task)
-    return made, errors, analysis
+    return made, plans, analysis
 
 
 def _group(tasks: list[Task]) -> dict[Rectangle, list[Task]]:

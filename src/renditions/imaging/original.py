@@ -16,8 +16,9 @@ from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered
 
 _HELD_BY_A_COPY = (
-    "key", "format", "width", "height", "fit", "gravity", "background", "enlarge", "pixel_ratio", "quality",
-    "target", "effort", "animation", "metadata", "profile", "max_bytes", "skip_if_larger",
+    "key", "format", "formats", "width", "widths", "height", "fit", "gravity", "background", "enlarge",
+    "pixel_ratio", "quality", "target", "effort", "animation", "metadata", "profile", "max_bytes",
+    "skip_if_larger",
 )  # fmt: skip
 """The fields that a copy of the same dimensions fulfils. Every other field changes the result."""
 

@@ -61,14 +61,15 @@ def render(
         check_header(header, accept, limits, with_pixels)
         check_animation(content, header, accept)
         study = Study(analyze, accept.min_sharpness)
-        pictures, errors, analysis = make(content, header, with_pixels, study, accept.max_pixels, limits)
+        pictures, plans, analysis = make(content, header, with_pixels, study, accept.max_pixels, limits)
     except Rejected as refusal:
         return Rendering(original, rejected=Reason.of(refusal))
     except MemoryError as error:
         raise Failed(f"not enough memory for a picture of {len(content):,} bytes") from error
     made |= pictures
     original = replace(original, analysis=analysis)
-    return Rendering(original, {name: made[name] for name in recipes if name in made}, errors | withheld)
+    in_order = {name: made[name] for name in recipes if name in made}
+    return Rendering(original, in_order, plans.errors | withheld, plans.stand_ins)
 
 
 def _hold_file(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, partial
 from typing import Any
@@ -24,6 +24,7 @@ from renditions.imaging.geometry import (
 from renditions.imaging.memory import check_memory
 from renditions.imaging.pages import choose_pages
 from renditions.imaging.probe import Header, keeps_animation, output_format
+from renditions.model.families import widths_of
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.pipeline import Limits
 from renditions.model.reason import Reason
@@ -51,6 +52,17 @@ class Task:
         return self.page, self.region
 
 
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """What is made of one picture."""
+
+    tasks: list[Task] = field(default_factory=list)
+    errors: dict[str, Reason] = field(default_factory=dict)
+    """Why some renditions have no task."""
+    stand_ins: dict[str, str] = field(default_factory=dict)
+    """See ``Rendering.stand_ins``: a rendition with another's file has no task either."""
+
+
 _PIXEL = Size(1, 1)
 _Trim = Callable[[Header, Rectangle, int, bool], Rectangle]
 """Returns the part of a region without its borders, for a page or for all frames of an animation."""
@@ -58,7 +70,7 @@ _Trim = Callable[[Header, Rectangle, int, bool], Rectangle]
 
 def plan_tasks(
     content: bytes, header: Header, recipes: Mapping[str, Rendition], max_pixels: int, limits: Limits
-) -> tuple[list[Task], dict[str, Reason]]:
+) -> Plans:
     """Return the tasks, and for each rendition without a task the reason.
 
     Raises:
@@ -68,12 +80,12 @@ def plan_tasks(
 
     """
     wanted: dict[str, tuple[int, ...]] = {}
-    errors: dict[str, Reason] = {}
+    plans = Plans()
     for name, recipe in recipes.items():
         try:
             wanted[name] = choose_pages(recipe, header)
         except Unrenderable as error:
-            errors[name] = Reason.of(error)
+            plans.errors[name] = Reason.of(error)
     numbers = {page for chosen in wanted.values() for page in chosen}
     if len(numbers) > limits.pages:
         raise NotAccepted(f"expected at most {limits.pages:,} pages, found {len(numbers):,}")
@@ -84,16 +96,28 @@ def plan_tasks(
     if not header.drawing:
         _check_pixels([page.displayed for page in pages.values()], max_pixels)
     trim = cache(partial(_trim, content, limits.memory))
-    tasks: list[Task] = []
     for name, chosen in wanted.items():
+        recipe, own_pages = recipes[name], [pages[number] for number in chosen]
         try:
-            tasks += [
-                plan_task(name, recipes[name], page, _find_region(recipes[name], page, trim), chosen)
-                for page in (pages[number] for number in chosen)
-            ]
+            parts = [(page, _find_region(recipe, page, trim)) for page in own_pages]
+            plans.stand_ins.update(_find_stand_ins(name, recipe, parts))
+            if plans.stand_ins.get(name, name) == name:
+                plans.tasks.extend([plan_task(name, recipe, *part, chosen) for part in parts])
         except Unrenderable as error:
-            errors[name] = Reason.of(error)
-    return tasks, errors
+            plans.errors[name] = Reason.of(error)
+    return plans
+
+
+def _find_stand_ins(name: str, recipe: Rendition, parts: list[tuple[Header, Rectangle]]) -> dict[str, str]:
+    """Return, for each width of a rendition's family, the narrowest one that gives the same picture.
+
+    Members of a family differ only in width, so those that are planned alike have the same pixels.
+    """
+    narrowest: dict[tuple[Plan, ...], str] = {}
+    return {
+        member: narrowest.setdefault(tuple(_plan(*part, wider) for part in parts), member)
+        for member, wider in widths_of(name, recipe).items()
+    }
 
 
 def _check_pixels(decoded: list[Size], max_pixels: int) -> None:

@@ -13,6 +13,8 @@ from renditions.model.fields import (
     FontFile,
     KeyTemplate,
     Line,
+    NotEmpty,
+    OneOf,
     OpaqueColour,
     PageChoice,
     Percent,
@@ -41,7 +43,12 @@ Metadata = Literal["none", "copyright", "all"]
 Chroma = Literal["420", "444"]
 Profile = Literal["srgb", "keep"]
 
-NOT_OF_THE_BYTES = ("key", "on_demand")
+FamilyFormat = Annotated[
+    str, OneOf(tuple(each.name for each in OUTPUT_FORMATS.values() if each.browser_rank))
+]
+"""A format that browsers show."""
+
+NOT_OF_THE_BYTES = ("key", "on_demand", "widths", "formats")
 """The fields of a rendition that don't affect its content."""
 
 
@@ -137,7 +144,18 @@ class Rendition:
         OutputName,
         'The format; "auto" keeps the picture\'s own (JPEG for HEIC and PDF, PNG for SVG and DICOM).',
     ] = "jpeg"
+    formats: Annotated[
+        tuple[FamilyFormat, ...],
+        NotEmpty(),
+        "Several formats in place of one: a family, which has a rendition for each, such as photo-avif.",
+    ] = ()
     width: Annotated[Side | None, "The box's width, in pixels."] = None
+    widths: Annotated[
+        tuple[Side, ...],
+        NotEmpty(),
+        "Several widths in place of one: a family, which has a rendition for each, such as photo-480. "
+        "Widths that would give the same picture share one file.",
+    ] = ()
     height: Annotated[Side | None, "The box's height, in pixels."] = None
     fit: Annotated[
         Fit,

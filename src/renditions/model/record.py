@@ -38,7 +38,7 @@ ATTRIBUTES = frozenset(
         "original_frames", "original_height", "original_size_bytes", "original_width", "owed",
         "pending_keys", "place", "processed_height", "processed_size_bytes", "processed_width", "reason",
         "refused_keys", "removable_until", "renditions", "retired", "revision", "rules", "sha256",
-        "status", "timestamp",
+        "stand_ins", "status", "timestamp",
     }
 )  # fmt: skip
 """The attributes of a record's JSON form, except the name."""
@@ -165,6 +165,11 @@ class Record:
     """The wishes of clients. They stay when the picture is replaced."""
     outputs: tuple[Output, ...] = ()
     """The outputs, in the order in which the pipeline declares them."""
+    stand_ins: tuple[tuple[str, str], ...] = ()
+    """(rendition, other) of each width of a family that has the other's file, because the picture is small.
+
+    Made of this picture, both would be the same: only the narrower one has an output.
+    """
     errors: tuple[tuple[str, Reason], ...] = ()
     """(rendition, reason) of each rendition that couldn't be made although others could."""
     pending_keys: tuple[str, ...] = ()
@@ -233,8 +238,12 @@ class Record:
         return () if self.status in ("failed", "processing") else self.pending_keys
 
     def find_output(self, rendition: str) -> Output | None:
-        """Return the output of that rendition."""
+        """Return the rendition's own output."""
         return next((output for output in self.outputs if output.rendition == rendition), None)
+
+    def serving_output(self, rendition: str) -> Output | None:
+        """Return the output whose file the rendition has: its own, or that of its stand-in."""
+        return self.find_output(dict(self.stand_ins).get(rendition, rendition))
 
     def raised(self) -> Record:
         """Return the record with its next revision, for a catalog to store.
@@ -278,6 +287,7 @@ class Record:
             "processed_height": first.height if first else None,
             "processed_size_bytes": first.size_bytes if first else None,
             "renditions": {output.rendition: output.to_item() for output in self.outputs},
+            "stand_ins": dict(self.stand_ins),
             "errors": {rendition: reason.text for rendition, reason in self.errors},
             "error_codes": {rendition: reason.code for rendition, reason in self.errors if reason.code},
             "etag": self.etag,
@@ -339,6 +349,7 @@ class Record:
             outputs=tuple(
                 Output.from_item(name, fields) for name, fields in item.get("renditions", {}).items()
             ),
+            stand_ins=tuple(item.get("stand_ins", {}).items()),
             errors=tuple(
                 (rendition, Reason(text, codes.get(rendition, "")))
                 for rendition, text in item.get("errors", {}).items()

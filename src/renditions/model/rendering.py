@@ -29,5 +29,10 @@ class Rendering:
     made: Mapping[str, Rendered] = field(default_factory=dict)
     errors: Mapping[str, Reason] = field(default_factory=dict)
     """For each rendition that isn't in ``made``: the reason why it can't be made from this valid picture."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """By rendition of a family, the one whose file it has: itself, or a narrower one of the same picture.
+
+    It names all widths of each rendition that was wanted. Only the files named by a rendition are made.
+    """
     rejected: Reason | None = None
     """Why the whole picture is rejected; ``made`` is then empty. None if it isn't rejected."""

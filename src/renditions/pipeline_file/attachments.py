@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from renditions.core.ports import Store
 from renditions.errors import Rejected, UsageError
+from renditions.model.families import family_of
 from renditions.model.fields import Attachment
 from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Watermark
@@ -20,14 +21,17 @@ def attach(pipeline: Pipeline, source: Store) -> Pipeline:
         StoreFailed: The source can't be read.
 
     """
-    renditions = {
-        name: replace(
-            rendition, watermark=_attach(rendition.watermark, f"renditions.{name}.watermark", source)
-        )
-        for name, rendition in pipeline.renditions.items()
-        if rendition.watermark
-    }
-    return replace(pipeline, renditions={**pipeline.renditions, **renditions}) if renditions else pipeline
+    attached: dict[Watermark, Watermark] = {}
+    renditions = dict(pipeline.renditions)
+    for name, rendition in pipeline.renditions.items():
+        mark = rendition.watermark
+        if mark is None:
+            continue
+        if mark not in attached:
+            place = f"renditions.{family_of(name, rendition)}.watermark"
+            attached[mark] = _attach(mark, place, source)
+        renditions[name] = replace(rendition, watermark=attached[mark])
+    return replace(pipeline, renditions=renditions) if attached else pipeline
 
 
 def _attach(watermark: Watermark, place: str, source: Store) -> Watermark:

@@ -14,12 +14,14 @@ from renditions.imaging.extras import is_installed
 from renditions.imaging.probe import sniff
 from renditions.imaging.typeface import default_font, find_missing
 from renditions.model.backends import CATALOGS
+from renditions.model.families import family_of
 from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, parse_template
 from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
-from renditions.model.pipeline import Accept, Pipeline, Source, template_values
+from renditions.model.pipeline import Accept, Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.recipe import Rendition, Watermark
 from renditions.model.record import ATTRIBUTES
+from renditions.pipeline_file.key_checks import check_keys_apart, check_loop
 
 
 def _formats_with(field: str) -> tuple[str, ...]:
@@ -52,8 +54,9 @@ FILE_CHOICES = tuple(
 """The fields that have no effect if the format contains the picture's file unchanged."""
 
 
-def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Problem]:
+def find_rendition_problems(name: str, rendition: Rendition) -> Iterator[Problem]:
     """Yield the mistakes in one rendition that don't depend on pictures."""
+    place = _table_of(name, rendition)
     yield from _check_template(rendition, place)
     yield from _check_box(rendition, place)
     yield from _check_points(rendition, place)
@@ -62,6 +65,11 @@ def find_rendition_problems(rendition: Rendition, place: str) -> Iterator[Proble
     yield from _check_pages(rendition, place)
     if rendition.watermark:
         yield from find_watermark_problems(rendition.watermark, f"{place}.watermark")
+
+
+def _table_of(name: str, rendition: Rendition) -> str:
+    """Return the place of the table that declares a rendition."""
+    return f"renditions.{family_of(name, rendition)}"
 
 
 def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Problem]:
@@ -137,7 +145,7 @@ def find_copy_problems(pipeline: Pipeline) -> Iterator[Problem]:
     for name, rendition in pipeline.renditions.items() if private else ():
         if not rendition.needs_pixels:
             expected = f"a format that doesn't copy the file unchanged, since {private[0]} is accepted"
-            yield Problem(f"renditions.{name}.format", expected, repr(rendition.format))
+            yield Problem(f"{_table_of(name, rendition)}.format", expected, repr(rendition.format))
 
 
 def _valid_templates(pipeline: Pipeline) -> dict[str, str]:
@@ -150,7 +158,8 @@ def _valid_templates(pipeline: Pipeline) -> dict[str, str]:
 
 def can_land_in(part: str, pipeline: Pipeline) -> bool:
     """Return whether outputs can land in the part of the output store whose keys begin with ``part``."""
-    return any(_check_loop(pipeline, _valid_templates(pipeline), source=part, output=""))
+    templates = _valid_templates(pipeline)
+    return any(check_loop(pipeline, templates, dict(zip(templates, templates, strict=True)), part, ""))
 
 
 def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
@@ -165,9 +174,10 @@ def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Prob
     except (RuntimeError, OSError) as error:  # the home of an unknown user, or a circle of links
         yield Problem("", "folders and files that can be found", str(error))
         return
-    yield from _check_keys_apart(templates, pipeline.source, is_folder=isinstance(output, FolderPlace))
+    tables = {name: _table_of(name, rendition) for name, rendition in pipeline.renditions.items()}
+    yield from check_keys_apart(templates, tables, pipeline.source, is_folder=isinstance(output, FolderPlace))
     if isinstance(source, FolderPlace) == isinstance(output, FolderPlace):
-        yield from _check_loop(pipeline, templates, *spelled)
+        yield from check_loop(pipeline, templates, tables, *spelled)
     if catalog and isinstance(source, FolderPlace) and catalog.is_relative_to(source.path.resolve()):
         name = catalog.relative_to(source.path.resolve()).as_posix()
         if pipeline.source.matches(name):
@@ -187,8 +197,9 @@ def find_warnings(pipeline: Pipeline) -> Iterator[str]:
         if "key" in used or {"dir", "name"} <= used:
             continue
         pair = "a/photo.jpg and b/photo.jpg" if "dir" not in used else "photo.jpg and photo.png"
+        place = f"{_table_of(name, rendition)}.key"
         yield (
-            f"renditions.{name}.key: {rendition.key!r} can give two pictures the same key, such as {pair}; "
+            f"{place}: {rendition.key!r} can give two pictures the same key, such as {pair}; "
             "the later one is then rejected. Use {key}, or {dir} with {name}, to keep them apart"
         )
 
@@ -263,8 +274,10 @@ def _check_format(rendition: Rendition, place: str) -> Iterator[Problem]:
     yield from _check_sides(rendition, place)
     default = Rendition()
     for field in FILE_CHOICES if facts.holds_file else ():
-        if field == "background" and rendition.background == "transparent":
-            continue  # reported above
+        if (field == "background" and rendition.background == "transparent") or (
+            field == "width" and rendition.widths
+        ):
+            continue  # reported above, or as widths
         if getattr(rendition, field) != getattr(default, field):
             value = getattr(rendition, field)
             found = "a table" if is_dataclass(value) else repr(value)
@@ -288,7 +301,8 @@ def _check_sides(rendition: Rendition, place: str) -> Iterator[Problem]:
             continue
         multiplied = rendition.multiplied(length)
         if length > limit:
-            yield Problem(f"{place}.{side}", expected, f"{length:,}")
+            field = "widths" if side == "width" and rendition.widths else side
+            yield Problem(f"{place}.{field}", expected, f"{length:,}")
         elif multiplied > limit:
             yield Problem(f"{place}.pixel_ratio", f"{expected} once {side} is multiplied", f"{multiplied:,}")
         elif multiplied + padding > limit:
@@ -337,53 +351,3 @@ def _check_auto(rendition: Rendition, place: str) -> Iterator[Problem]:
     if rendition.effort is not None:
         expected = f'no effort, or the format {_EFFORT_CHOICE} instead of "{AUTO}"'
         yield Problem(f"{place}.effort", expected, str(rendition.effort))
-
-
-def _check_keys_apart(templates: dict[str, str], source: Source, *, is_folder: bool) -> Iterator[Problem]:
-    """Yield the renditions whose keys collide: two keys are the same, or one is a folder of the other.
-
-    Different templates can give the same key (``{name}`` and ``{stem}.jpg``), so this compares the keys of
-    example pictures.
-    """
-    told = set()
-    for picture in _example_names(source):
-        owners: dict[str, str] = {}
-        for name, template in templates.items():
-            key = template.format_map(template_values(picture, "etag"))
-            for other, other_key in ((owners[taken], taken) for taken in owners):
-                is_same = key == other_key
-                is_below = is_folder and f"{key}/".startswith(f"{other_key}/")
-                is_above = is_folder and f"{other_key}/".startswith(f"{key}/")
-                if (is_same or is_below or is_above) and (name, other) not in told:
-                    told.add((name, other))
-                    its = f"renditions.{other}'s"
-                    own = f"a key of its own, other than {its}"
-                    expected = own if is_same else f"a key that is no folder of {its}, nor below it"
-                    found = f"{key!r} beside {other_key!r} for {picture}"
-                    yield Problem(f"renditions.{name}.key", expected, found)
-            owners.setdefault(key, name)
-
-
-def _example_names(source: Source) -> list[str]:
-    """Return names of pictures that the source could hold: one for each of its patterns."""
-    plain = [re.sub(r"\[!?(.)[^]]*\]", r"\1", pattern) for pattern in source.patterns.match]
-    names = [pattern.replace("*", "photo").replace("?", "0") for pattern in plain]
-    return [name for name in ("photo.jpg", *names) if source.matches(name)] or ["photo.jpg"]
-
-
-def _check_loop(pipeline: Pipeline, templates: dict[str, str], source: str, output: str) -> Iterator[Problem]:
-    """Yield outputs that could land in the source and so become pictures themselves.
-
-    An output's URL begins with the output store and the template's text before the first field. If neither
-    this beginning nor the source store begins with the other, no output can land in the source.
-    """
-    found = f"{pipeline.output.store!r} and {pipeline.source.store!r}"
-    for name, template in templates.items():
-        head = next((literal for literal, _ in parse_template(template)), "")
-        begins = output + head
-        if begins.startswith(source) or source.startswith(begins):
-            is_anywhere = not head or output.startswith(source)
-            place = "output.store" if is_anywhere else f"renditions.{name}.key"
-            yield Problem(place, "outputs that can't land in the source (a loop)", found)
-            if is_anywhere:
-                return

@@ -30,6 +30,7 @@ from renditions.pipeline_file.checks import (
     find_warnings,
 )
 from renditions.pipeline_file.environment import override
+from renditions.pipeline_file.families import expand_families, find_family_problems
 from renditions.pipeline_file.field_types import (
     NAME,
     describe,
@@ -92,6 +93,9 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
     """Check values that were read from TOML or JSON. See :func:`parse`."""
     reader = _Reader(directory)
     values = reader.read_fields(Pipeline, data, "")
+    tables = values.get("renditions", {})
+    reader.problems += find_family_problems(tables, data.get("renditions", {}))
+    values |= {"renditions": expand_families(tables)} if tables else {}
     pipeline: Pipeline | None = None
     if values.keys() >= {"source", "output", "renditions"}:
         pipeline, problems = override(Pipeline(**values), environ)
@@ -102,12 +106,12 @@ def check(data: Mapping[str, Any], file: str, directory: Path, environ: Mapping[
         reader.problems += find_copy_problems(pipeline)
     # The rules between several fields need valid fields, so only valid renditions are checked for them.
     for name, rendition in values.get("renditions", {}).items():
-        reader.problems += find_rendition_problems(rendition, f"renditions.{name}")
+        reader.problems += find_rendition_problems(name, rendition)
     reader.problems += find_accept_problems(values.get("accept", Accept()))
     if reader.problems or pipeline is None:
         raise PipelineError(file, reader.sort_problems())
-    warnings = (*find_source_warnings(pipeline.source), *find_warnings(pipeline))
-    return LoadedPipeline(pipeline, directory, Path(file).name, warnings)
+    warnings = dict.fromkeys((*find_source_warnings(pipeline.source), *find_warnings(pipeline)))
+    return LoadedPipeline(pipeline, directory, Path(file).name, tuple(warnings))
 
 
 class _Reader:
@@ -228,7 +232,7 @@ class _Reader:
                 place = place[: max(place.rfind("."), place.rfind("["), 0)]
             return self._order[place] or len(self._order)
 
-        return tuple(sorted(self.problems, key=rank))
+        return tuple(sorted(dict.fromkeys(self.problems), key=rank))  # members of a family share theirs
 
     def _enter(self, place: str, name: str | int) -> str:
         """Return the dotted path of a field or an element, and number it in the order of the file."""

@@ -30,13 +30,15 @@ def json_schema() -> dict[str, Any]:
     """Return the pipeline file's JSON Schema (draft 2020-12).
 
     It refuses the same files as the loader, with some exceptions. No schema can express the rules about two
-    renditions with the same key, an output in the source, or the content of another file.
+    renditions with the same name or key, an output in the source, or the content of another file.
     """
     schema = _table_schema(Pipeline)
     rendition = schema["properties"]["renditions"]["additionalProperties"]
     rendition["allOf"] = list(_rendition_rules())
     rendition["properties"]["watermark"]["allOf"] = list(_watermark_rules())
-    schema["properties"]["accept"]["properties"]["formats"]["uniqueItems"] = True
+    lists = (schema["properties"]["accept"]["properties"]["formats"],)
+    for several in (*lists, rendition["properties"]["widths"], rendition["properties"]["formats"]):
+        several["uniqueItems"] = True
     in_dicom = {"formats": {"contains": _one_of(*PRIVATE_SOURCES)}}
     schema["properties"]["accept"]["allOf"] = [
         _when({"burned_in_annotation": _one_of(True)}, _must(in_dicom))
@@ -62,7 +64,11 @@ def json_schema() -> dict[str, Any]:
 
 def _rendition_rules() -> Iterator[dict[str, Any]]:
     """Yield the rules between a rendition's fields; ``checks`` has the same rules with messages."""
-    yield _when({"fit": _one_of("cover", "contain", "fill", "outside")}, {"required": ["width", "height"]})
+    for one, several in (("width", "widths"), ("format", "formats")):
+        yield _when({several: {}}, {"properties": {one: False}})
+    a_width = {"anyOf": [{"required": ["width"]}, {"required": ["widths"]}]}
+    box = {"required": ["height"]} | a_width
+    yield _when({"fit": _one_of("cover", "contain", "fill", "outside")}, box)
     yield _when({"gravity": _one_of("attention", "entropy", "focus")}, _must({"fit": _one_of("cover")}))
     compass = {"not": _one_of("center")}
     yield _when({"gravity": compass}, _must({"fit": _one_of("cover", "contain")}))
@@ -71,15 +77,19 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
     yield _when({"focus": {}}, _must({"fit": _one_of("cover")}))
     yield _when({"focus": {}}, {"properties": {"gravity": _one_of("center")}})
     yield _when({"gravity": _one_of("focus")}, {"properties": {"trim": False}})
-    either = {"anyOf": [{"required": ["width"]}, {"required": ["height"]}]}
+    either = {"anyOf": [*a_width["anyOf"], {"required": ["height"]}]}
     yield _when({"enlarge": _one_of(True)}, either)
     yield _when({"pixel_ratio": {"exclusiveMinimum": 1}}, either)
     yield _when(
         {"lossless": _one_of(True)}, {"properties": dict.fromkeys(("quality", "chroma", "max_bytes"), False)}
     )
     yield _when({"pages": {"pattern": SEVERAL_PAGES}}, _must({"format": _one_of(*PAGED_OUTPUTS)}))
-    for side in ("width", "height"):
-        yield {"if": {"properties": {side: False}}, "then": {"properties": {"key": _key_without(side)}}}
+    for fields_of_side in (("width", "widths"), ("height",)):
+        key = _key_without(fields_of_side[0])
+        yield {
+            "if": {"properties": dict.fromkeys(fields_of_side, False)},
+            "then": {"properties": {"key": key}},
+        }
     automatic = {"lossless": _one_of(False), "effort": False, "key": _key_without("ext", "format")}
     # The default key contains {ext}.
     yield _when({"format": _one_of(AUTO)}, {"properties": automatic, "required": ["key"]})
@@ -87,7 +97,11 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
         condition: dict[str, Any] = {"properties": {"format": _one_of(name)}}
         if name != Rendition().format:
             condition["required"] = ["format"]
-        yield {"if": condition, "then": {"properties": _format_rules(facts)}}
+        else:
+            condition["properties"]["formats"] = False
+        rules = {"properties": _format_rules(facts)}
+        yield {"if": condition, "then": rules}
+        yield _when({"formats": {"contains": _one_of(name)}}, rules)
 
 
 def _watermark_rules() -> Iterator[dict[str, Any]]:
@@ -103,6 +117,7 @@ def _format_rules(facts: OutputFormat) -> dict[str, Any]:
     """Return the allowed values of each field with this format."""
     rules: dict[str, Any] = {
         "width": {"maximum": facts.max_side},
+        "widths": {"items": {"maximum": facts.max_side}},
         "height": {"maximum": facts.max_side},
         "effort": {"maximum": facts.effort.high} if facts.effort else False,
     }
@@ -124,7 +139,7 @@ def _format_rules(facts: OutputFormat) -> dict[str, Any]:
 
 def _only_default(field: str) -> Any:
     default = getattr(Rendition(), field)
-    return False if default is None else _one_of(default)
+    return False if default in (None, ()) else _one_of(default)
 
 
 def _key_without(*names: str) -> dict[str, Any]:
@@ -148,7 +163,7 @@ def _table_schema(cls: Any) -> dict[str, Any]:
     properties = {}
     for spec in fields(cls):
         schema = _value_schema(hints[spec.name])
-        if spec.default is not MISSING and spec.default is not None and not is_dataclass(spec.default):
+        if spec.default not in (MISSING, None, ()) and not is_dataclass(spec.default):
             schema.setdefault("default", _plain(spec.default))
         properties[spec.name] = schema
     required = [spec.name for spec in fields(cls) if is_required(spec)]

@@ -55,7 +55,11 @@ def picture_item(pipeline: Pipeline, links: Links, record: Record) -> dict[str, 
 def show_picture(service: Service, record: Record) -> dict[str, Any]:
     """Return a picture's full item, with the URLs of its original and its renditions."""
     links = service.links
-    renditions = {output.rendition: links.rendition(record, output) for output in record.outputs}
+    renditions = {
+        rendition: links.rendition(record, output)
+        for rendition in (*(made.rendition for made in record.outputs), *dict(record.stand_ins))
+        if (output := record.serving_output(rendition))
+    }
     addresses = {"original": links.original(record), "renditions": renditions}
     return {**picture_item(service.parts.pipeline, links, record), "links": addresses}
 
@@ -204,7 +208,7 @@ def read_rendition(service: Service, rendition: str, name: str) -> Content:
 
 def _read_output(service: Service, record: Record, rendition: str) -> Content | None:
     """Return a rendition's content; None if it is missing or if another file has replaced it."""
-    output = record.find_output(rendition)
+    output = record.serving_output(rendition)
     got = service.parts.output.get(output.key) if output else None
     if output is None or got is None:
         return None

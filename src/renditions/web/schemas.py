@@ -74,6 +74,8 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             "history": _array(_object(event, ("timestamp", "status", "reason"))),
             "focus": _object(focus, ("x", "y")),
             "renditions": {"type": "object", "additionalProperties": rendition},
+            "stand_ins": {"type": "object", "additionalProperties": TEXT}
+            | {"description": "By rendition without a file of its own, the one whose file it has"},
             "preview": TEXT | {"description": "The URL of the smallest rendition that browsers show"},
             "links": _object(
                 {"original": TEXT, "renditions": {"type": "object", "additionalProperties": TEXT}},

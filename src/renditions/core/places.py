@@ -1,0 +1,27 @@
+"""The output store of a record, which may be another one than the pipeline's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from renditions.model.pipeline import Pipeline
+from renditions.model.record import Record, Retired
+
+
+def is_in_place(pipeline: Pipeline, record: Record) -> bool:
+    """Return whether the record's outputs are in the pipeline's output store (0.1 recorded no place)."""
+    return record.place in ("", pipeline.output.store)
+
+
+def leave_place(record: Record, until: datetime | None) -> Record:
+    """Return the record without outputs, for use with another output store.
+
+    The objects in its former store are deleted at ``until``; None: they stay, and the record forgets them.
+    """
+    behind = [*record.retired]
+    if until:
+        behind += [Retired(made.key, made.etag, until, record.place) for made in record.outputs]
+        behind += [Retired(key, "", until, record.place) for key in record.pending_keys]
+    retired = tuple(replace(old, place=old.place or record.place) for old in behind)
+    return replace(record, outputs=(), pending_keys=(), retired=retired)

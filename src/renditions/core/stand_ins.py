@@ -1,0 +1,41 @@
+"""Renditions of a family that have another width's file, because their picture is too small for both.
+
+The renderer decides, since it knows the picture's dimensions; see ``Rendering.stand_ins``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from renditions.core.difference import Difference
+from renditions.model.record import Record
+from renditions.model.rendering import Rendering
+
+StandIns = tuple[tuple[str, str], ...]
+"""(rendition, the other whose file it has) of each, as ``Record.stand_ins``."""
+
+
+def keep_valid(record: Record, difference: Difference) -> StandIns:
+    """Return the stand-ins of the wanted renditions that don't differ.
+
+    The others may need a file of their own, under a key that must be claimed. Also if the caller didn't ask
+    for them: their stand-in may be made again, and is another picture then.
+    """
+    valid = (difference.keys or {}).keys() - difference.left - set(difference.make)
+    return tuple((rendition, other) for rendition, other in record.stand_ins if rendition in valid)
+
+
+def merge(record: Record, rendering: Rendering, order: Sequence[str]) -> StandIns:
+    """Return the stand-ins by the newest finding for each rendition, in the pipeline's order.
+
+    A rendition that needs a file of its own keeps its stand-in until that file is made.
+    """
+    have = {*rendering.made, *(made.rendition for made in record.outputs)}
+    found = {each: other for each, other in rendering.stand_ins.items() if each != other or each in have}
+    latest = {**dict(record.stand_ins), **found}
+    return tuple((each, latest[each]) for each in order if latest.get(each, each) != each)
+
+
+def keys_of_served(record: Record, difference: Difference) -> list[str]:
+    """Return the keys of the renditions that need no file under them, because they have a stand-in."""
+    return [key for rendition, key in (difference.keys or {}).items() if rendition in dict(record.stand_ins)]

@@ -1,0 +1,48 @@
+"""Families of renditions: one table with several widths or formats stands for a rendition of each pair.
+
+Each member is a :class:`Rendition` with one width and one format. It keeps the table's ``widths`` and
+``formats``, so that its family and its siblings follow from its name and its recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import replace
+
+from renditions.model.recipe import Rendition
+
+
+def expand(name: str, table: Rendition) -> Mapping[str, Rendition]:
+    """Return the renditions that a table of this name declares: itself, unless it is a family."""
+    members = [
+        replace(table, width=width, format=output_format)
+        for width in table.widths or (table.width,)
+        for output_format in table.formats or (table.format,)
+    ]
+    return {name + _suffix(member): member for member in members}
+
+
+def family_of(name: str, recipe: Rendition) -> str:
+    """Return the name of the table that declares a rendition: its family's, or its own."""
+    return name.removesuffix(_suffix(recipe))
+
+
+def widths_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:
+    """Return the members of a rendition's family that have its format, the narrowest first."""
+    family = family_of(name, recipe)
+    members = [replace(recipe, width=width) for width in sorted(recipe.widths)]
+    return {family + _suffix(member): member for member in members}
+
+
+def among(name: str, recipe: Rendition, names: Container[str]) -> Rendition:
+    """Return the recipe with only those widths of its family whose renditions are among the names."""
+    if not recipe.widths:
+        return recipe
+    members = widths_of(name, recipe).items()
+    widths = (member.width for other, member in members if other in names)
+    return replace(recipe, widths=tuple(width for width in widths if width))
+
+
+def _suffix(member: Rendition) -> str:
+    width = f"-{member.width}" if member.widths else ""
+    return width + (f"-{member.format}" if member.formats else "")

@@ -1,0 +1,40 @@
+"""Families of renditions in a pipeline file: tables with several widths or formats."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from renditions.errors import Problem
+from renditions.model.families import expand
+from renditions.model.recipe import Rendition
+
+
+def expand_families(tables: Mapping[str, Rendition]) -> dict[str, Rendition]:
+    """Return the renditions that the tables declare, in their order."""
+    return {name: member for table in tables for name, member in expand(table, tables[table]).items()}
+
+
+def find_family_problems(
+    tables: Mapping[str, Rendition], written: Mapping[str, Collection[str]]
+) -> Iterator[Problem]:
+    """Yield the mistakes in families that their single renditions don't show.
+
+    Args:
+        tables: What the file declares, by the name of the table.
+        written: The fields that each table has in the file, also those with their default.
+
+    """
+    owners = {name: name for name in tables}
+    for name, table in tables.items():
+        for one, several in (("width", "widths"), ("format", "formats")):
+            values = getattr(table, several)
+            if values and one in written[name]:
+                found = f"{getattr(table, one)!r}"
+                yield Problem(f"renditions.{name}.{one}", f"either {one} or {several}", found)
+            if twice := [value for value in dict.fromkeys(values) if values.count(value) > 1]:
+                yield Problem(f"renditions.{name}.{several}", f"each {one} once", f"{twice[0]!r} twice")
+        for member in expand(name, table):
+            owner = owners.setdefault(member, name)
+            if owner != name:
+                expected = f"no rendition with a name that renditions.{owner} has"
+                yield Problem(f"renditions.{name}", expected, repr(member))

@@ -1,0 +1,69 @@
+"""Mistakes in the keys of a pipeline file's renditions: two that collide, and outputs in the source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from renditions.errors import Problem
+from renditions.model.fields import parse_template
+from renditions.model.pipeline import Pipeline, Source, template_values
+
+
+def check_keys_apart(
+    templates: dict[str, str], tables: dict[str, str], source: Source, *, is_folder: bool
+) -> Iterator[Problem]:
+    """Yield the renditions whose keys collide: two keys are the same, or one is a folder of the other.
+
+    Different templates can give the same key (``{name}`` and ``{stem}.jpg``), so this compares the keys of
+    example pictures.
+    """
+    told = set()
+    for picture in _example_names(source):
+        owners: dict[str, str] = {}
+        for name, template in templates.items():
+            key = template.format_map(template_values(picture, "etag"))
+            for other, other_key in ((owners[taken], taken) for taken in owners):
+                is_same = key == other_key
+                is_below = is_folder and f"{key}/".startswith(f"{other_key}/")
+                is_above = is_folder and f"{other_key}/".startswith(f"{key}/")
+                pair = tables[name], tables[other]
+                if (is_same or is_below or is_above) and pair not in told:
+                    told.add(pair)
+                    if pair[0] == pair[1]:
+                        expected = "a key of its own for each width and format, such as one with {rendition}"
+                        yield Problem(f"{pair[0]}.key", expected, f"{key!r} for {name} and {other}")
+                        continue
+                    its = f"{pair[1]}'s"
+                    own = f"a key of its own, other than {its}"
+                    expected = own if is_same else f"a key that is no folder of {its}, nor below it"
+                    found = f"{key!r} beside {other_key!r} for {picture}"
+                    yield Problem(f"{pair[0]}.key", expected, found)
+            owners.setdefault(key, name)
+
+
+def _example_names(source: Source) -> list[str]:
+    """Return names of pictures that the source could hold: one for each of its patterns."""
+    plain = [re.sub(r"\[!?(.)[^]]*\]", r"\1", pattern) for pattern in source.patterns.match]
+    names = [pattern.replace("*", "photo").replace("?", "0") for pattern in plain]
+    return [name for name in ("photo.jpg", *names) if source.matches(name)] or ["photo.jpg"]
+
+
+def check_loop(
+    pipeline: Pipeline, templates: dict[str, str], tables: dict[str, str], source: str, output: str
+) -> Iterator[Problem]:
+    """Yield outputs that could land in the source and so become pictures themselves.
+
+    An output's URL begins with the output store and the template's text before the first field. If neither
+    this beginning nor the source store begins with the other, no output can land in the source.
+    """
+    found = f"{pipeline.output.store!r} and {pipeline.source.store!r}"
+    for name, template in templates.items():
+        head = next((literal for literal, _ in parse_template(template)), "")
+        begins = output + head
+        if begins.startswith(source) or source.startswith(begins):
+            is_anywhere = not head or output.startswith(source)
+            place = "output.store" if is_anywhere else f"{tables[name]}.key"
+            yield Problem(place, "outputs that can't land in the source (a loop)", found)
+            if is_anywhere:
+                return

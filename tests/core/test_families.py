@@ -1,0 +1,266 @@
+"""Families of renditions whose pictures may be too small for some widths, on in-memory ports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hashing import hash_render
+from renditions.core.ask import ALLOWED, Ask
+from renditions.core.leases import wish
+from renditions.model.families import expand, widths_of
+from renditions.model.pipeline import Accept, Analyze, Pipeline, Wishes
+from renditions.model.recipe import Rendition
+from renditions.model.record import Record
+from renditions.model.rendering import Rendering
+from world import Crash, Steps, World, make_pipeline
+
+NAME = "a.jpg"
+FAMILY = Rendition(widths=(480, 960, 1600), formats=("avif", "jpeg"))
+
+
+def render_family(
+    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
+) -> Rendering:
+    """Render by hashing; the content begins with the picture's width."""
+    width = int(content.split()[0])
+    stand_ins: dict[str, str] = {}
+    for name, recipe in recipes.items():
+        narrowest: dict[int, str] = {}
+        for member, wider in widths_of(name, recipe).items():
+            made_width = wider.width or 0 if wider.enlarge else min(wider.width or 0, width)
+            stand_ins[member] = narrowest.setdefault(made_width, member)
+    own = {name: recipe for name, recipe in recipes.items() if stand_ins.get(name, name) == name}
+    return replace(hash_render(content, accept, own, analyze), stand_ins=stand_ins)
+
+
+class FamilyWorld(World):
+    """A world whose renderer knows the widths of pictures."""
+
+    def processor(self, owner: str = "first", steps: Steps | None = None, **changes: Any) -> Any:
+        return super().processor(owner, steps, **{"render": render_family, **changes})
+
+    @property
+    def record(self) -> Record:
+        record = self.catalog.get(NAME)
+        assert record
+        return record
+
+    @property
+    def files(self) -> list[str]:
+        """The names of the files of the picture."""
+        return sorted(found.key.removeprefix(f"{NAME}/") for found in self.output.list())
+
+
+def pipeline_of(**tables: Rendition) -> Pipeline:
+    members = {name: each for table in tables for name, each in expand(table, tables[table]).items()}
+    return make_pipeline((), **members)
+
+
+@pytest.fixture
+def world() -> FamilyWorld:
+    world = FamilyWorld(pipeline_of(photo=FAMILY))
+    world.upload(NAME, b"800 pixels")
+    return world
+
+
+def test_the_record_of_a_small_picture_names_the_stand_ins(world: FamilyWorld) -> None:
+    assert world.processor().process(NAME).result == "done"
+    assert world.record.stand_ins == (
+        ("photo-1600-avif", "photo-960-avif"),
+        ("photo-1600-jpeg", "photo-960-jpeg"),
+    )
+    assert [made.rendition for made in world.record.outputs] == [
+        "photo-480-avif", "photo-480-jpeg", "photo-960-avif", "photo-960-jpeg",
+    ]  # fmt: skip
+    assert len(world.files) == 4
+    assert world.plan() == []
+    served = world.record.serving_output("photo-1600-avif")
+    assert served == world.record.find_output("photo-960-avif")
+
+
+def test_a_stand_in_costs_no_further_write_and_leaves_no_claim(world: FamilyWorld) -> None:
+    steps = Steps()
+    world.processor(steps=steps).process(NAME)
+    assert steps.names.count("MemoryCatalog.write") == 2
+    assert world.catalog.owners.keys() == {made.key for made in world.record.outputs}
+
+
+def test_a_deleted_file_of_a_stand_in_is_made_again_and_nothing_else(world: FamilyWorld) -> None:
+    world.settle()
+    before = world.record
+    world.lose_outputs([f"{NAME}/photo-960-avif.avif"])
+    asks = replace(ALLOWED, verify="quick")
+    assert [each.make for each in world.differences(ask=asks)] == [("photo-960-avif",)]
+    world.processor().process(NAME, asks)
+    assert world.record.stand_ins == before.stand_ins
+    assert len(world.files) == 4
+    assert [each.action for each in world.differences(ask=asks)] == ["keep"]
+
+
+def test_a_touched_picture_keeps_its_stand_ins(world: FamilyWorld) -> None:
+    world.settle()
+    before = world.record
+    world.source.touch(NAME)
+    assert world.plan() == [(NAME, "settle")]
+    world.settle()
+    assert world.record.stand_ins == before.stand_ins
+    assert world.record.etag != before.etag
+
+
+def test_a_larger_picture_gets_its_own_files_and_a_smaller_one_loses_them(world: FamilyWorld) -> None:
+    world.settle()
+    world.upload(NAME, b"2000 pixels")
+    world.settle()
+    assert len(world.files) == 6
+    assert not world.record.stand_ins
+    world.upload(NAME, b"300 pixels")
+    world.settle()
+    assert world.files == ["photo-480-avif.avif", "photo-480-jpeg.jpg"]
+    assert dict(world.record.stand_ins)["photo-960-jpeg"] == "photo-480-jpeg"
+    assert world.catalog.owners.keys() == {f"{NAME}/{file}" for file in world.files}
+    world.upload(NAME, b"bad")
+    world.processor(render=hash_render).process(NAME)
+    assert (world.record.status, world.record.stand_ins, world.files) == ("rejected", (), [])
+
+
+def test_another_recipe_makes_the_files_again(world: FamilyWorld) -> None:
+    world.settle()
+    world.pipeline = pipeline_of(photo=replace(FAMILY, quality=50))
+    (difference,) = world.differences()
+    assert len(difference.make) == 6  # the other recipe may enlarge
+    world.settle()
+    assert len(world.files) == 4
+    assert {made.fingerprint for made in world.record.outputs} == {
+        world.pipeline.fingerprints()[made.rendition] for made in world.record.outputs
+    }
+
+
+def test_a_recipe_that_enlarges_gives_each_rendition_a_file_of_its_own(world: FamilyWorld) -> None:
+    world.settle()
+    world.pipeline = pipeline_of(photo=replace(FAMILY, enlarge=True))
+    world.settle()
+    assert len(world.files) == 6
+    assert world.record.stand_ins == ()
+    assert world.catalog.owners.keys() == {f"{NAME}/{file}" for file in world.files}
+    world.check_promise()
+
+
+def test_another_width_takes_over_when_the_stand_in_is_no_longer_declared(world: FamilyWorld) -> None:
+    world.settle()
+    world.pipeline = pipeline_of(photo=replace(FAMILY, widths=(480, 1600)))
+    (difference,) = world.differences()
+    assert difference.make == ("photo-1600-avif", "photo-1600-jpeg")
+    world.settle()
+    assert [made.rendition for made in world.record.outputs][2:] == ["photo-1600-avif", "photo-1600-jpeg"]
+    world.pipeline = pipeline_of(photo=replace(FAMILY, widths=(480, 900, 1600)))
+    world.settle()
+    assert dict(world.record.stand_ins)["photo-1600-avif"] == "photo-900-avif"
+    assert len(world.files) == 4
+
+
+def test_a_key_that_is_not_needed_may_hold_another_file(world: FamilyWorld) -> None:
+    """The file stays untouched until the picture needs its key, and is then refused as always."""
+    world.overwrite(f"{NAME}/photo-1600-avif.avif", b"foreign")
+    assert world.processor().process(NAME).result == "done"
+    assert world.record.refused_keys == ()
+    assert world.content(f"{NAME}/photo-1600-avif.avif") == b"foreign"
+    assert world.plan() == []
+    world.upload(NAME, b"2000 pixels")
+    assert world.processor().process(NAME).result == "rejected"
+    assert world.content(f"{NAME}/photo-1600-avif.avif") == b"foreign"
+
+
+def test_one_rendition_that_is_asked_for_is_made_without_its_stand_in(world: FamilyWorld) -> None:
+    world.processor().process(NAME, Ask(renditions=frozenset({"photo-1600-avif"})))
+    assert world.files == ["photo-1600-avif.avif"]
+    world.settle()
+    assert len(world.files) == 4
+    assert dict(world.record.stand_ins)["photo-1600-avif"] == "photo-960-avif"
+
+
+def test_a_demanded_rendition_has_a_stand_in_only_if_that_is_demanded_too(world: FamilyWorld) -> None:
+    world.pipeline = pipeline_of(photo=replace(FAMILY, formats=("avif",), on_demand=True))
+    world.settle()
+    assert world.files == []
+    wish(world.catalog, world.record, Wishes(demanded=("photo-1600-avif",)))
+    world.settle()
+    assert world.files == ["photo-1600-avif.avif"]
+    wish(world.catalog, world.record, Wishes(demanded=("photo-1600-avif", "photo-960-avif")))
+    world.settle()
+    assert world.files == ["photo-960-avif.avif"]
+    assert world.record.stand_ins == (("photo-1600-avif", "photo-960-avif"),)
+
+
+WIDTHS = st.lists(st.sampled_from([300, 480, 700, 960, 1600]), min_size=1, max_size=4, unique=True)
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from([b"200 small", b"500 middle", b"800 large", b"2000 huge"]),
+        WIDTHS,
+        st.none() | st.integers(0, 3),
+        st.sampled_from([{}, {"quality": 50}, {"enlarge": True}]),
+    ),
+    min_size=2,
+    max_size=5,
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(CHANGES)
+def test_the_files_follow_from_picture_and_pipeline_and_not_from_what_was_there(
+    changes: list[tuple[bytes, list[int], int | None, dict[str, Any]]],
+) -> None:
+    """After any pictures, widths, recipes and single renditions that were asked for."""
+    world = FamilyWorld()
+    for content, widths, asked, fields in changes:
+        family = Rendition(widths=tuple(widths), **fields)
+        world.pipeline = pipeline_of(photo=family)
+        world.upload(NAME, content)
+        if asked is not None:
+            names = frozenset({f"photo-{widths[asked % len(widths)]}"})
+            world.processor().process(NAME, Ask(renditions=names))
+            assert all(world.record.serving_output(name) for name in names)
+        world.settle()
+    fresh = FamilyWorld(world.pipeline)
+    fresh.upload(NAME, content)
+    fresh.settle()
+    assert world.files == fresh.files
+    assert dict(world.record.stand_ins) == dict(fresh.record.stand_ins)
+    assert {name: world.content(f"{NAME}/{name}") for name in world.files} == {
+        name: fresh.content(f"{NAME}/{name}") for name in fresh.files
+    }
+    assert world.catalog.owners.keys() == {f"{NAME}/{file}" for file in world.files}
+    for name in world.pipeline.renditions:
+        assert world.record.serving_output(name)
+
+
+def test_a_crash_at_any_step_leaves_the_same_files(world: FamilyWorld) -> None:
+    """From a large picture to a small one: some files are replaced, others deleted."""
+
+    def die() -> None:
+        raise Crash
+
+    world.upload(NAME, b"2000 pixels")
+    for at in range(200):
+        world.gone.clear()
+        world.settle()
+        world.upload(NAME, b"800 pixels")
+        steps = Steps(at=at, before=die)
+        try:
+            world.processor("dies", steps).process(NAME)
+        except Crash:
+            world.gone.add("dies")
+        world.settle()
+        assert len(world.files) == 4
+        assert len(world.record.stand_ins) == 2
+        assert world.catalog.owners.keys() == {f"{NAME}/{file}" for file in world.files}
+        if steps.count <= at:
+            break
+        world.upload(NAME, b"2000 pixels")
+    else:
+        raise AssertionError("the picture takes more than 200 steps")
