@@ -76,7 +76,9 @@ def test_the_gallery_preset_makes_three_sizes_and_a_pdf_and_sends_notices() -> N
     assert {event for notify in pipeline.notify for event in notify.on} == {"done", "rejected", "failed"}
 
 
-def test_the_web_preset_makes_each_width_in_each_format() -> None:
+def test_web_is_one_table_with_each_width_in_each_format() -> None:
+    assert list(tomllib.loads(read_preset("web"))["renditions"]) == ["photo"]
+    assert list(read("web").output_keys("a/b.jpg", "e"))[:2] == ["photo-480-avif", "photo-480-webp"]
     made = {(rendition.width, rendition.format) for rendition in read("web").renditions.values()}
     assert read("web").analyze == Analyze(placeholder="thumbhash", colours=1)
     assert made == {(width, format_) for width in (480, 960, 1600) for format_ in ("avif", "webp", "jpeg")}
