@@ -268,7 +268,32 @@ def test_a_proxy_s_page_is_not_taken_for_an_answer() -> None:
     assert type(raised.value) is error
 
 
-@pytest.mark.parametrize("body", ["", "<html><title>Log in</title></html>"])
-def test_an_answer_without_a_listing_never_looks_like_an_empty_bucket(body: str) -> None:
-    with answering([Answer(200, body)]) as (clients, _), pytest.raises(StoreFailed, match="listing of S3"):
+LOGIN_PAGE = "\n<!DOCTYPE html><html><title>Log in</title></html>"
+
+
+@pytest.mark.parametrize("body", [LOGIN_PAGE, LOGIN_PAGE[16:]])
+@pytest.mark.parametrize("what", CALLS)
+def test_a_page_with_status_200_is_a_retryable_failure(what: str, body: str) -> None:
+    """It isn't mistaken for an empty answer: a proxy that wants a login swallows no message and no record."""
+    call, _, error = CALLS[what]
+    with (
+        answering([Answer(200, body)]) as (clients, _),
+        pytest.raises(error, match="another server than") as raised,
+    ):
+        call(clients)
+    assert type(raised.value) is error
+
+
+@pytest.mark.parametrize("what", [what for what in CALLS if "objects" not in what])
+def test_an_empty_answer_is_none_of_a_service_that_speaks_json(what: str) -> None:
+    call, _, error = CALLS[what]
+    with (
+        answering([Answer(200, "")]) as (clients, _),
+        pytest.raises(error, match="another server than"),
+    ):
+        call(clients)
+
+
+def test_an_answer_without_a_listing_never_looks_like_an_empty_bucket() -> None:
+    with answering([Answer(200, "")]) as (clients, _), pytest.raises(StoreFailed, match="listing of S3"):
         list(S3Store(clients.s3, S3Place("bucket", "")).list())

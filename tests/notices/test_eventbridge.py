@@ -68,6 +68,13 @@ def test_an_incomplete_answer_of_eventbridge_is_a_retryable_failure() -> None:
     assert type(raised.value) is NotifyFailed
 
 
+@pytest.mark.parametrize("body", ["<html><title>Log in</title></html>", "{}", ""])
+def test_an_answer_of_another_server_is_a_retryable_failure(body: str) -> None:
+    with answering([Answer(200, body)]) as (clients, _), pytest.raises(NotifyFailed) as raised:
+        EventBridgeNotifier(clients.events, "default").send(DONE)
+    assert type(raised.value) is NotifyFailed
+
+
 def test_held_work_has_its_own_event_type(bus: str, queue: str) -> None:
     open_notifier(f"events:{bus}", Shared()).send(HELD)
     event = read_one(queue)

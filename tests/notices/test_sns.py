@@ -105,8 +105,11 @@ def test_a_missing_topic_is_named_and_not_retried() -> None:
     [
         Answer(200, PUBLISHED[: len(PUBLISHED) // 2], announced_bytes=len(PUBLISHED)),
         Answer(200, BAD_GATEWAY.decode()),
+        Answer(200, "<html><title>Log in</title></html>"),
+        Answer(200, "<Other/>"),
+        Answer(200, ""),
     ],
-    ids=["half an answer", "a page from something in between"],
+    ids=["half an answer", "a page that is no XML", "a page that is XML", "other XML", "nothing"],
 )
 def test_an_incomplete_or_foreign_answer_is_a_retryable_failure(answer: Answer) -> None:
     with answering([answer]) as (clients, _), pytest.raises(NotifyFailed) as raised:

@@ -140,7 +140,7 @@ BEYOND_A_SCHEMA = {
     ),
     "it tries names": (f'{ONE}key = "{{name}}"\n[renditions.b]\nkey = "{{stem}}.jpg"', "renditions.b.key"),
     "it compares a place and a pattern": (f'{ONE}[catalog]\nstore = "sqlite:in/a.jpg"', "catalog.store"),
-    "it asks for the machine's users": (ONE.replace('"in"', '"~no-such-user/in"'), ""),
+    "it asks for the machine's users": (ONE.replace('"in"', '"~no-such-user/in"'), "source.store"),
 }
 
 
@@ -173,7 +173,10 @@ def test_a_circle_of_links_is_reported_or_resolved(tmp_path: Path) -> None:
     """Older versions of Python refuse to resolve it, newer ones return a path. Neither may crash."""
     (tmp_path / "in").symlink_to("out")
     (tmp_path / "out").symlink_to("in")
-    assert {problem.place for problem in find_problems(ONE, tmp_path)} <= {"", "output.store"}
+    assert {problem.place for problem in find_problems(ONE, tmp_path)} <= {
+        "source.store",
+        "output.store",
+    }
 
 
 def test_an_output_that_the_environment_puts_into_the_source_is_refused() -> None:
@@ -219,3 +222,17 @@ def test_the_schema_describes_every_table_and_field() -> None:
         assert table["description"]
         assert all(field["description"] for field in table["properties"].values())
     assert rendition["properties"]["fit"]["default"] == "inside"
+
+
+@pytest.mark.parametrize("part", ["x" * 300, "y/" * 3000])
+@pytest.mark.parametrize("place", ["source.store", "output.store", "catalog.store"])
+def test_a_path_that_is_too_long_is_a_problem_of_its_field(tmp_path: Path, place: str, part: str) -> None:
+    stores = {"source.store": "in", "output.store": "out", "catalog.store": "sqlite:c.db"}
+    stores[place] = f"sqlite:{part}" if place == "catalog.store" else part
+    text = "".join(f'{name} = "{value}"\n' for name, value in stores.items()) + "renditions.thumb.width = 9\n"
+    with pytest.raises(PipelineError) as raised:
+        parse(text, "renditions.toml", tmp_path, {})
+    (problem,) = raised.value.problems
+    assert (problem.place, problem.expected) == (place, "a path that the file system can have")
+    assert problem.found.endswith("(File name too long)")
+    assert len(problem.found) < 100

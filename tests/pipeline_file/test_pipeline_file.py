@@ -553,7 +553,7 @@ def test_loader_and_schema_agree_on_files_changed_at_random(data: Any) -> None:
             beyond = (
                 "a key of its own", "a key that is no folder", "outputs that can't land",
                 "at least the", "at most", "left and width", "top and height",
-                "a file that isn't a picture", "folders and files that can be found",
+                "a file that isn't a picture", "a path that the file system can have",
                 "no rendition with a name",
             )  # fmt: skip
             assert any(  # noqa: PT017 - as above

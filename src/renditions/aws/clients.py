@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from http.client import MULTIPLE_CHOICES
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -137,6 +138,7 @@ class Clients:
         except ProfileNotFound as error:
             raise UsageError(f"{error}. Set AWS_PROFILE to a profile of the AWS configuration.") from error
         client.meta.events.register("after-call", _refuse_cut)
+        client.meta.events.register("before-parse", _refuse_foreign)
         return client
 
 
@@ -153,6 +155,31 @@ def _refuse_cut(http_response: Any, model: Any, **_: Any) -> None:
     announced_bytes = int(http_response.headers.get("content-length", found_bytes))
     if found_bytes < announced_bytes:
         raise IncompleteReadError(actual_bytes=found_bytes, expected_bytes=announced_bytes)
+
+
+def _refuse_foreign(operation_model: Any, response_dict: Any, **_: Any) -> None:
+    """Raise ResponseParserError for a successful answer that isn't the service's, such as a proxy's page.
+
+    botocore reads most of them as an empty answer, so every call seems to succeed, and stumbles over some.
+    """
+    model, body = operation_model, response_dict["body"]
+    if model.has_streaming_output or model.http["method"] == "HEAD":
+        return
+    if response_dict["status_code"] >= MULTIPLE_CHOICES:
+        return
+    start = body[:100].lstrip().lower()
+    protocol = model.service_model.resolved_protocol
+    is_foreign = (
+        start.startswith((b"<!doctype html", b"<html"))
+        or (protocol == "json" and not start.startswith(b"{"))
+        or (protocol == "query" and f"{model.name}Result".encode() not in body)
+    )
+    if is_foreign:
+        shown = start[:40].decode(errors="replace")
+        raise ResponseParserError(
+            f"another server than that of the service answered, with {shown!r}. Check AWS_ENDPOINT_URL "
+            "and any proxy"
+        )
 
 
 def error_code(error: ClientError) -> str:

@@ -385,5 +385,10 @@ def open_catalog(
     path = parse_catalog(declared.store, directory)
     if path is None:
         raise UsageError(f"catalog.store: expected sqlite:FILE, found {declared.store!r}")
-    is_missing = read_only and not path.exists()
+    try:
+        is_missing = read_only and not path.exists()
+    except OSError as error:  # an empty catalog must not stand for one that can't be seen
+        raise CatalogFailed(
+            f"can't open {path}: {error.strerror}. Check the path and its permissions"
+        ) from error
     return SqliteCatalog(Path(":memory:") if is_missing else path, folding)

@@ -44,7 +44,12 @@ class EventBridgeNotifier:
             "EventBusName": self._bus,
         }
         with reported(f"events:{self._bus}", passing=NotifyFailed, lasting=NotifyRefused):
-            (result,) = self._client.put_events(Entries=[entry])["Entries"]
+            answer = self._client.put_events(Entries=[entry])
+        if len(results := answer.get("Entries", ())) != 1:
+            raise NotifyFailed(
+                f"events:{self._bus}: the answer lacks the entry. Check AWS_ENDPOINT_URL and any proxy"
+            )
+        (result,) = results
         # The call as a whole succeeds even if EventBridge refuses its only entry.
         if code := result.get("ErrorCode"):
             can_pass = code in PASSING or code in ("InternalFailure", "InternalException")

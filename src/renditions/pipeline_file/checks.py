@@ -22,6 +22,7 @@ from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.recipe import Rendition, Watermark
 from renditions.model.record import ATTRIBUTES
 from renditions.pipeline_file.key_checks import check_keys_apart, check_loop
+from renditions.pipeline_file.paths import find_unusable_paths
 
 
 def _formats_with(field: str) -> tuple[str, ...]:
@@ -165,15 +166,14 @@ def can_land_in(part: str, pipeline: Pipeline) -> bool:
 def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
     """Yield the mistakes that concern several tables; relative paths start at ``directory``."""
     templates = _valid_templates(pipeline)
-    try:
-        source = parse_store(pipeline.source.store, directory)
-        output = parse_store(pipeline.output.store, directory)
-        catalog = parse_catalog(pipeline.catalog.store, directory)
-        catalog = catalog and catalog.resolve()
-        spelled = source.spell(), output.spell()
-    except (RuntimeError, OSError) as error:  # the home of an unknown user, or a circle of links
-        yield Problem("", "folders and files that can be found", str(error))
+    if unusable := list(find_unusable_paths(pipeline, directory)):
+        yield from unusable
         return
+    source = parse_store(pipeline.source.store, directory)
+    output = parse_store(pipeline.output.store, directory)
+    catalog = parse_catalog(pipeline.catalog.store, directory)
+    catalog = catalog and catalog.resolve()
+    spelled = source.spell(), output.spell()
     tables = {name: _table_of(name, rendition) for name, rendition in pipeline.renditions.items()}
     yield from check_keys_apart(templates, tables, pipeline.source, is_folder=isinstance(output, FolderPlace))
     if isinstance(source, FolderPlace) == isinstance(output, FolderPlace):

@@ -1,0 +1,43 @@
+"""Paths in a pipeline file that no folder and no file can have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from renditions.errors import Problem
+from renditions.model.pipeline import Pipeline
+from renditions.model.places import FolderPlace, parse_catalog, parse_store
+
+MOST_SHOWN = 60
+"""How many characters of a path a problem shows."""
+
+
+def find_unusable_paths(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
+    """Yield paths that no folder and no file can have.
+
+    One that is missing, or that this user may not see, can be found later: what opens it reports it.
+    """
+    for place, url in (
+        ("source.store", pipeline.source.store),
+        ("output.store", pipeline.output.store),
+        ("catalog.store", pipeline.catalog.store),
+    ):
+        try:
+            path = _find_path(place, url, directory)
+            if path:
+                path.resolve().lstat()
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue
+        except (OSError, RuntimeError) as error:  # RuntimeError: an unknown user's home, or a circle of links
+            shown = url if len(url) <= MOST_SHOWN else f"{url[:MOST_SHOWN]}…"
+            why = getattr(error, "strerror", None) or error
+            yield Problem(place, "a path that the file system can have", f"{shown!r} ({why})")
+
+
+def _find_path(place: str, url: str, directory: Path) -> Path | None:
+    """Return the path of a folder or of the catalog's file; None for what isn't on this machine."""
+    if place == "catalog.store":
+        return parse_catalog(url, directory)
+    store = parse_store(url, directory)
+    return store.path if isinstance(store, FolderPlace) else None
