@@ -13,6 +13,7 @@ from renditions.cli.commands import FileOption, JsonOption, app, opened
 from renditions.model.binding import Binding
 from renditions.model.items import format_time
 from renditions.model.record import Status
+from renditions.runtime import machine
 from renditions.runtime.parts import Parts
 
 
@@ -23,7 +24,11 @@ def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOpti
         counts = {name: totals.pictures for name, totals in parts.catalog.count().items()}
         binding = parts.catalog.read_binding()
         if as_json:
-            item = {"counts": counts, "former_patterns": parts.keeps_former_patterns}
+            item = {
+                "counts": counts,
+                "former_patterns": parts.keeps_former_patterns,
+                "polling": machine.describe_polling(parts),
+            }
             display.print_json(item | _binding_item(binding))
         else:
             _print_status(counts, binding, parts)
@@ -51,6 +56,8 @@ def _print_status(counts: Mapping[Status, int], binding: Binding | None, parts: 
         console.print(f"[dim]{name:<14}[/] {escape(text)}", soft_wrap=True)
 
     say("pictures", ", ".join(f"{number:,} {name}" for name, number in counts.items() if number) or "none")
+    if polling := machine.describe_polling(parts):
+        say("polling", polling)
     if binding is None:
         say("catalog", "no run has used it yet (renditions sync)")
         return

@@ -80,6 +80,12 @@ class Source:
         Default("1 s"),
         "How long a file in a folder must stay unchanged before it is read: a copy may be going on.",
     ] = 1.0
+    poll: Annotated[
+        Seconds,
+        Default("30 s"),
+        "How often watch and serve check a folder on a mount that doesn't report the changes of others, such "
+        "as NFS, SMB or FUSE.",
+    ] = 30.0
     read_only: Annotated[
         bool,
         "Whether Renditions never writes or deletes anything in the source: no uploads, deletions or marker.",

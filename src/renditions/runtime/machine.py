@@ -5,11 +5,12 @@ No function on Lambda imports this module.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -29,7 +30,9 @@ from renditions.core.ports import Catalog
 from renditions.core.process import Process
 from renditions.core.reconcile import Order, Run, Selection, Summary, count_pictures
 from renditions.errors import RenditionsError, Superseded, UsageError
+from renditions.local.mounts import find_silent_mount
 from renditions.local.owners import Owner
+from renditions.local.poll import poll_keys
 from renditions.local.pool import RenderPool
 from renditions.local.secret import SECRET_BYTES, keep_secret
 from renditions.local.watch import watch_keys
@@ -38,6 +41,8 @@ from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.runtime.apart import insist_apart
 from renditions.runtime.parts import Parts, now
 from renditions.runtime.reload import Session
+
+log = logging.getLogger(__name__)
 
 EVERYTHING_ONCE = Order()
 
@@ -165,7 +170,13 @@ def watch(
             kept = [Held("renditions", dropped, "more than [source] max_removals", now())] if keeps else []
             hold(parts.catalog, [*summary.held, *kept], parts.notifiers)
 
-    with closing(_take_hints(place.path, hints, stop)) as taken:
+    polling = describe_polling(parts)
+    if polling:
+        log.warning("%s", polling)
+    watchers: list[Iterator[frozenset[str] | None]] = [watch_keys(place.path, stop, TICK_SECONDS)]
+    if polling:
+        watchers.append(poll_keys(parts.source, stop, parts.pipeline.source.poll))
+    with closing(_take_hints(watchers, hints, stop)) as taken:
         following = Following(
             process=process,
             sync_all=sync_all,
@@ -178,28 +189,43 @@ def watch(
         follow(taken, following)
 
 
-def _take_hints(folder: Path, hints: Hints, stop: threading.Event) -> Generator[frozenset[str] | None]:
+def describe_polling(parts: Parts) -> str | None:
+    """Return a sentence about the mount for which ``watch`` polls the source; None if it need not poll."""
+    place = parse_store(parts.pipeline.source.store, parts.directory)
+    mount = find_silent_mount(place.path) if isinstance(place, FolderPlace) else None
+    if mount is None:
+        return None
+    return (
+        f"The file system at {mount.path} ({mount.type}) doesn't report the changes of others, so watch "
+        f"checks the source every {parts.pipeline.source.poll:g} s ([source] poll)"
+    )
+
+
+def _take_hints(
+    watchers: Sequence[Iterator[frozenset[str] | None]], hints: Hints, stop: threading.Event
+) -> Generator[frozenset[str] | None]:
     """Yield the changes in a folder and all other hints until ``stop`` is set; set ``stop`` at the end.
 
-    A separate thread watches the folder. It collects the changes in ``hints``, whose size is limited, while
-    the caller is busy.
+    Each watcher has a thread. They collect the changes in ``hints``, whose size is limited, while the caller
+    is busy.
     """
-    seen = watch_keys(folder, stop, TICK_SECONDS)
 
     def note(some: Iterable[frozenset[str] | None]) -> None:
         for names in some:
             hints.add(names)
 
-    note(islice(seen, 1))  # from then on the watcher reports every change
-    with ThreadPoolExecutor(1, thread_name_prefix="watcher") as executor:
-        watching = executor.submit(note, seen)
+    for each in watchers:
+        note(islice(each, 1))  # from then on the watcher reports every change
+    with ThreadPoolExecutor(len(watchers), thread_name_prefix="watcher") as executor:
+        watching = [executor.submit(note, each) for each in watchers]
         try:
-            while not watching.done():
+            while not any(each.done() for each in watching):
                 yield hints.take()
-                wait([watching], TICK_SECONDS)
+                wait(watching, TICK_SECONDS, FIRST_COMPLETED)
         finally:
             stop.set()
-        watching.result()
+        for ended in watching:
+            ended.result()
 
 
 def count_dropped(catalog: Catalog, renditions: frozenset[str]) -> int:

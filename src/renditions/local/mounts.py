@@ -1,0 +1,76 @@
+"""The file systems that report no changes which others make: on network mounts and FUSE.
+
+The kernel reports what this machine changes through the mount. What a server, another machine or another path
+changes, it doesn't learn.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_SILENT = frozenset(
+    (
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "webdav", "afs"),
+        *("ceph", "lustre", "gpfs", "ocfs2", "gfs2"),
+        *("9p", "virtiofs", "vboxsf", "prl_fs", "fakeowner", "drvfs"),
+        *("fuse", "macfuse", "osxfuse"),
+    )
+)
+"""The types on Linux, and on macOS (smbfs, afpfs, webdav). Types that begin with ``fuse.`` count too."""
+
+_MOUNTINFO = Path("/proc/self/mountinfo")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mounted file system."""
+
+    path: Path
+    type: str
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it doesn't report the changes that others make."""
+        return self.type in _SILENT or self.type.startswith("fuse.")
+
+
+def find_silent_mount(folder: Path) -> Mount | None:
+    """Return the silent mount that a folder is on, or else one below the folder; None: there is none."""
+    return choose_silent_mount(folder, _read_mounts())
+
+
+def choose_silent_mount(folder: Path, mounts: Iterator[Mount]) -> Mount | None:
+    """Return the mount of :func:`find_silent_mount` among all mounts; later ones cover earlier ones."""
+    real = Path(os.path.realpath(folder))
+    by_path = {mount.path: mount for mount in mounts}
+    above = next((by_path[path] for path in (real, *real.parents) if path in by_path), None)
+    if above and above.is_silent:
+        return above
+    below = (mount for path, mount in sorted(by_path.items()) if real in path.parents)
+    return next((mount for mount in below if mount.is_silent), None)
+
+
+def parse_mountinfo(text: str) -> Iterator[Mount]:
+    """Yield the mounts of ``/proc/self/mountinfo`` (see proc(5)); the type follows a lone dash."""
+    for line in text.splitlines():
+        fields, _, rest = line.partition(" - ")
+        path = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), fields.split(" ")[4])
+        yield Mount(Path(path), rest.split(" ")[0])
+
+
+def parse_mount(text: str) -> Iterator[Mount]:
+    """Yield the mounts that ``mount`` prints on macOS: ``//me@nas/a on /Volumes/a (smbfs, nodev)``."""
+    for found in re.finditer(r"^.* on (/.*) \((\w+)", text, re.MULTILINE):
+        yield Mount(Path(found[1]), found[2])
+
+
+def _read_mounts() -> Iterator[Mount]:
+    if sys.platform == "darwin":
+        return parse_mount(subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=True).stdout)
+    return parse_mountinfo(os.fsdecode(_MOUNTINFO.read_bytes())) if _MOUNTINFO.exists() else iter(())
