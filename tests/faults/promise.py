@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from hashlib import sha256
 
 from hashing import expected_output
 from renditions.core.ports import Catalog, Store, StoredObject
@@ -21,7 +22,7 @@ def expect(
     pipeline: Pipeline, found: StoredObject, content: bytes, wishes: Wishes, foreign: Collection[str] = ()
 ) -> tuple[str, Keys]:
     """Return a picture's expected status and output keys, if no other picture has the keys."""
-    keys = pipeline.output_keys(found.key, found.etag, wishes)
+    keys = pipeline.output_keys(found.key, found.etag, wishes, sha256(content).hexdigest())
     too_large = len(content) > pipeline.accept.max_bytes
     if len(set(keys.values())) < len(keys) or too_large or content.startswith(b"bad"):
         return "rejected", {}
@@ -65,7 +66,8 @@ def check(
         if record.blocked_by:
             blocker = catalog.get(record.blocked_by)
             taken = {made.key for made in blocker.outputs} if blocker else set()
-            wants = set(pipeline.output_keys(found.key, found.etag, record.wishes).values())
+            hashed = sha256(got[1]).hexdigest()
+            wants = set(pipeline.output_keys(found.key, found.etag, record.wishes, hashed).values())
             must(bool(taken & wants), f"what it needs is free: {record}")
             status, keys = "rejected", {}
         _same((record.etag, record.status), (found.etag, status), f"the state of {found.key}")

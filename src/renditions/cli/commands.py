@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -145,7 +146,9 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
     if missing := tuple(find_missing_libraries(pipeline)):
         raise PipelineError(str(path), missing)
     example = "folder/photo.jpg"
-    keys = pipeline.output_keys(example, "etag", Wishes(demanded=tuple(pipeline.renditions)))
+    keys = pipeline.output_keys(
+        example, "etag", Wishes(demanded=tuple(pipeline.renditions)), sha256(b"").hexdigest()
+    )
     if as_json:
         display.print_json(
             {

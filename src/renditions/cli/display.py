@@ -31,6 +31,7 @@ from renditions.cli.findings import describe
 from renditions.core.difference import Action, Difference, Outcome
 from renditions.core.ports import Unreadable
 from renditions.core.reconcile import Summary
+from renditions.model.keys import is_known
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
 
@@ -149,6 +150,8 @@ def print_difference(console: Console, difference: Difference) -> None:
     if difference.delete:
         verb = "would delete" if difference.action == "hold" else "deletes"
         parts.append(f"[red]{verb} {escape(', '.join(difference.delete))}[/]")
+    if not all(is_known((difference.keys or {})[rendition]) for rendition in difference.make):
+        parts.append("keys known after reading")
     detail = "; ".join(part for part in parts if part)
     sign = ACTION_SIGNS.get(difference.action, " ")
     text = f"{sign} {escape(difference.name)}  [dim]{escape(difference.why)}[/]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -33,6 +33,9 @@ class Comparison:
     reader: Reader | None = None
     """Reads source objects whose ETag changed. Without it, each such object counts as another picture."""
 
+    reads_new: bool = False
+    """Whether a picture is read if its keys depend on its content. A plan leaves such keys open."""
+
     def compare(
         self, name: str, found: StoredObject | None, record: Record | None, now: datetime
     ) -> Difference:
@@ -48,10 +51,21 @@ class Comparison:
         if record and found and record.status != "processing" and is_in_place(pipeline, record):
             verification = verify(record, self.output, self.ask.verify, self.look_up)
         folding = self.output.folding() if blocker else EXACT
+        sha256 = self._identify(found, record) if found else ""
         seen = Seen(
-            name, found, record, folding, blocker, verification, is_key_free, is_touched=touched is not None
+            name, found, record, folding, blocker, verification, is_key_free, sha256, touched is not None
         )
-        return compare(pipeline, seen, now=now, is_gone=self.is_gone, ask=self.ask)
+        difference = compare(pipeline, seen, now=now, is_gone=self.is_gone, ask=self.ask)
+        return replace(difference, sha256=sha256) if sha256 else difference
+
+    def _identify(self, found: StoredObject, record: Record | None) -> str:
+        """Return the content's SHA-256; empty if it isn't known, and needn't be or can't be."""
+        if record and record.etag == found.etag and record.sha256:
+            return record.sha256
+        is_read = self.reads_new and self.pipeline.needs_content and found.complete
+        if not (is_read and self.reader) or found.size_bytes > self.pipeline.accept.max_bytes:
+            return ""
+        return self.reader.identify(found)
 
     def _recognise(self, found: StoredObject, record: Record, now: datetime) -> Record | None:
         """Return the record with the object's ETag, if only the ETag changed and the content didn't.
@@ -61,14 +75,19 @@ class Comparison:
         is_new = found.complete and found.etag != record.etag and not record.leased_at(now)
         if not (is_new and self.reader and self.reader.is_same(record, found)):
             return None
-        goal_of, wishes, source_format = self.pipeline.goal_of, record.wishes, record.source_format
         touched = record.under(found.etag)
-        if record.goal == goal_of(record.name, record.etag, wishes, source_format):
-            keys = self.pipeline.output_keys(record.name, record.etag, wishes)
-            is_in_key = keys != self.pipeline.output_keys(record.name, found.etag, wishes)
-            goal = "" if is_in_key else goal_of(record.name, found.etag, wishes, source_format)
-            touched = replace(touched, goal=goal)
+        if record.goal == self._goal_of(record):
+            is_in_key = self._keys_of(record) != self._keys_of(touched)
+            touched = replace(touched, goal="" if is_in_key else self._goal_of(touched))
         return touched
+
+    def _goal_of(self, record: Record) -> str:
+        return self.pipeline.goal_of(
+            record.name, record.etag, record.wishes, record.source_format, record.sha256
+        )
+
+    def _keys_of(self, record: Record) -> Mapping[str, str]:
+        return self.pipeline.output_keys(record.name, record.etag, record.wishes, record.sha256)
 
     def _may_be_free(self, name: str, key: str) -> bool:
         """Return whether a key that held a foreign file can now be claimed, or belongs to another picture."""

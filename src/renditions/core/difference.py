@@ -16,6 +16,7 @@ from renditions.core.ports import StoredObject
 from renditions.core.verify import UNVERIFIED, Verification
 from renditions.errors import RenditionsError
 from renditions.model.folding import EXACT, Folding
+from renditions.model.keys import spell_key
 from renditions.model.pipeline import NO_WISHES, Pipeline
 from renditions.model.record import Output, Record, Retired
 
@@ -74,6 +75,8 @@ class Difference:
     """The renditions that differ and stay as they are, because the caller asked for others only."""
     is_partial: bool = False
     """Whether some differences remain, because the caller asked for only some renditions."""
+    sha256: str = ""
+    """Of the source object's content, if it is known."""
     twin: Record | None = None
     """The record of another picture with the same content, if this picture has no record yet."""
     is_left_out: bool = False
@@ -90,7 +93,7 @@ class Difference:
 
         ``make`` has an object for each rendition, by its name, like the ``renditions`` of a record.
         """
-        keys = self.keys or {}
+        keys = {rendition: spell_key(key) for rendition, key in (self.keys or {}).items()}
         return {
             "name": self.name,
             "action": self.action,
@@ -168,6 +171,8 @@ class Seen:
 
     It no longer holds an object, may now be overwritten, or now belongs to another picture.
     """
+    sha256: str = ""
+    """Of the source object's content, if it is known."""
     is_touched: bool = False
     """Whether the source object has another ETag than the stored record, but the same content."""
 
@@ -199,7 +204,8 @@ def compare(
         seconds = max(RECHECK.total_seconds(), pipeline.source.settle - found.unchanged_seconds)
         pause = timedelta(seconds=seconds)
         return Difference(name, "wait", why, found=found, record=record, again_after=pause)
-    keys = pipeline.output_keys(name, found.etag, record.wishes if record else NO_WISHES)
+    wishes = record.wishes if record else NO_WISHES
+    keys = pipeline.output_keys(name, found.etag, wishes, seen.sha256)
     if record is None:
         make = tuple(rendition for rendition in keys if _is_asked_for(rendition, ask))
         left = frozenset(keys.keys() - set(make))
@@ -222,7 +228,9 @@ def _compare_known(
     is_moved = not is_in_place(pipeline, record)
     mended, lasting = _split_drift(record, keys, seen.verification, ask)
     warning = ", ".join(f"{rendition} {why} again" for rendition, why in lasting.items()) or None
-    has_goal = record.goal == pipeline.goal_of(seen.name, found.etag, record.wishes, record.source_format)
+    has_goal = record.goal == pipeline.goal_of(
+        seen.name, found.etag, record.wishes, record.source_format, seen.sha256
+    )
     has_goal = has_goal and not is_moved
     why_decided = _why_decided(seen, record, keys) if has_goal else None
     if why_decided and not mended and not ask.is_forced:

@@ -17,6 +17,7 @@ from renditions.core.ports import Catalog, IfMatch, Store
 from renditions.core.process import Process
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyRefused
+from renditions.model.keys import is_known
 from renditions.model.pipeline import NO_WISHES, Pipeline, Wishes
 from renditions.model.record import Record
 
@@ -89,7 +90,8 @@ def _find_keys(name: str, record: Record | None, reach: Reach) -> set[str]:
         etag = found.etag
     focus = record.wishes.focus if record else NO_WISHES.focus
     wishes = Wishes(focus, demanded=tuple(reach.pipeline.renditions))
-    keys = set(reach.pipeline.output_keys(name, etag, wishes).values())
+    sha256 = record.sha256 if record else ""
+    keys = set(filter(is_known, reach.pipeline.output_keys(name, etag, wishes, sha256).values()))
     if record:
         keys |= record.claimed_keys() | {old.key for old in record.retired}
     return {key for key in keys if _is_free(name, key, reach)}

@@ -151,7 +151,9 @@ class Processor:
         record = replace(held, lease=None) if held else self.catalog.get(name)
         if self.standing:
             self.standing.check(record)
-        comparison = Comparison(self.pipeline, self.catalog, self.output, self.is_gone, ask, reader=reader)
+        comparison = Comparison(
+            self.pipeline, self.catalog, self.output, self.is_gone, ask, reader=reader, reads_new=True
+        )
         return comparison.compare(name, found, record, self.clock())
 
     def _act(

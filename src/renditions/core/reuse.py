@@ -24,7 +24,7 @@ def relabel(pipeline: Pipeline, record: Record) -> Record:
     """Return the record with the new names of renamed renditions, whose keys and recipes stay the same."""
     if all(made.rendition in pipeline.renditions for made in record.outputs):
         return record
-    keys = pipeline.output_keys(record.name, record.etag, record.wishes)
+    keys = pipeline.output_keys(record.name, record.etag, record.wishes, record.sha256)
     fingerprints = pipeline.fingerprints(record.wishes, record.source_format)
     unmade = {
         (key, fingerprints[rendition]): rendition

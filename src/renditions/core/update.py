@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from renditions.core.ask import Ask
 from renditions.core.content import Reader
@@ -17,6 +17,7 @@ from renditions.core.difference import MAX_ATTEMPTS, Difference
 from renditions.core.leases import Leases
 from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import IfAbsent, IfMatch, Renderer, Store, StoredObject
+from renditions.core.retire import is_in_the_way, kept_until, retire
 from renditions.core.reuse import find_copies
 from renditions.core.stand_ins import keep_valid, keys_of_served, merge
 from renditions.core.verify import find
@@ -24,10 +25,11 @@ from renditions.errors import Failed, ForeignOutput, KeyTaken, NotAccepted, Reje
 from renditions.model.families import among
 from renditions.model.folding import Folding
 from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.keys import is_known
 from renditions.model.original import Original
 from renditions.model.pipeline import NoticeEvent, Pipeline
 from renditions.model.reason import Reason, common_code
-from renditions.model.record import Output, OwedNotice, Record, Retired
+from renditions.model.record import Output, OwedNotice, Record
 from renditions.model.rendering import Rendered, Rendering
 
 log = logging.getLogger(__name__)
@@ -85,13 +87,15 @@ class Updater:
         before = old.claimed_keys()
         fresh = self._freshen(old, difference, found, now)
         served = dict(fresh.stand_ins)
-        keys = {name: key for name, key in (difference.keys or {}).items() if name not in served}
+        keys = {
+            name: key for name, key in (difference.keys or {}).items() if name not in served and is_known(key)
+        }
         if difference.is_partial:
-            keys = {rendition: keys[rendition] for rendition in difference.make}
+            keys = {rendition: keys[rendition] for rendition in difference.make if rendition in keys}
         foreign = self._find_foreign(known.name, keys, frozenset(map(folding, before | proven.keys())))
         wanted = {rendition: key for rendition, key in keys.items() if rendition not in foreign}
         dropped = tuple(made for made in old.outputs if made not in fresh.outputs)
-        retired = self._retire(replace(old, outputs=dropped), wanted, now, ask)
+        retired = retire(self.pipeline, replace(old, outputs=dropped), wanted, now, ask)
         stays = {output.key for output in fresh.outputs} | {old.key for old in retired if not old.place}
         pending = tuple(sorted((before | frozenset(wanted.values())) - stays))
         fresh = replace(fresh, retired=retired, refused_keys=tuple(sorted(foreign.values())))
@@ -116,25 +120,27 @@ class Updater:
     def make(self, begun: Begun) -> Record:
         """Render and write missing outputs, and finish.
 
-        Returns the finished record, or the begun one if the picture changed before it was read.
+        Returns the finished record, or the begun one if the picture must be compared again: it changed before
+        it was read, or its keys depend on the content and it couldn't be read before.
         """
         record, difference, found = begun.record, begun.difference, begun.found
         if found.size_bytes > self.pipeline.accept.max_bytes:
             return self._finish(begun, self._refuse(record, _too_many_bytes(found, self.pipeline)))
+        has_keys = all(map(is_known, (difference.keys or {}).values()))
         to_make = [name for name in difference.make if name not in begun.foreign]
-        if not to_make and record.rules == self.pipeline.rules:
+        if has_keys and not to_make and record.rules == self.pipeline.rules:
             return self._finish(begun, self._conclude(begun, record, {}))
         copies = {}
         if begun.may_copy:
             copies = find_copies(self.pipeline, self.output, record, difference, to_make)
         to_render = [name for name in to_make if name not in copies]
-        if not to_render and record.original and record.rules == self.pipeline.rules:
+        if has_keys and not to_render and record.original and record.rules == self.pipeline.rules:
             return self._write(begun, record, Rendering(record.original, copies))
         try:
             content = self.reader.read(found)
         except Rejected as refusal:
             return self._finish(begun, self._refuse(record, Reason.of(refusal)))
-        if content is None:
+        if content is None or not has_keys:
             return record
         wanted = self.pipeline.recipes(record.wishes)
         may_stand_in = wanted.keys() - difference.left
@@ -144,7 +150,9 @@ class Updater:
         original = rendering.original.completed_from(record.original)
         record = replace(record, sha256=content.sha256, original=original)
         # The format is known only now, and it decides which revisions count.
-        goal = self.pipeline.goal_of(record.name, record.etag, record.wishes, record.source_format)
+        goal = self.pipeline.goal_of(
+            record.name, record.etag, record.wishes, record.source_format, record.sha256
+        )
         record = replace(record, goal=goal)
         if rendering.rejected is not None:
             return self._finish(begun, self._refuse(record, rendering.rejected))
@@ -155,7 +163,7 @@ class Updater:
         keys = begun.difference.keys or {}
         written = [key for rendition, key in keys.items() if rendition not in begun.foreign]
         for key in begun.difference.delete:
-            if _is_in_the_way(key, written):
+            if is_in_the_way(key, written):
                 self.leases.delete(record, key)
         errors = dict(rendering.errors)
         stand_ins = merge(record, rendering, tuple(self.pipeline.renditions))
@@ -215,7 +223,7 @@ class Updater:
         """
         if is_in_place(self.pipeline, old):
             return old
-        return leave_place(old, self._kept_until(now))
+        return leave_place(old, kept_until(self.pipeline, now))
 
     def _order_of(self, made: Output) -> int:
         """Return an output's position in the pipeline; an output that isn't declared comes last."""
@@ -226,10 +234,6 @@ class Updater:
         """Return whether a picture that holds a key is gone and its outputs will be removed."""
         is_there = self.pipeline.source.matches(owner) and find(self.source, owner)
         return not is_there and self.pipeline.source.on_delete == "remove"
-
-    def _kept_until(self, now: datetime) -> datetime | None:
-        seconds = self.pipeline.output.keep_replaced
-        return now + timedelta(seconds=seconds) if seconds else None
 
     def _find_foreign(self, name: str, keys: Mapping[str, str], before: frozenset[str]) -> dict[str, str]:
         """Return the keys, by rendition, that aren't claimed yet and hold a file which isn't ours."""
@@ -255,7 +259,8 @@ class Updater:
         keys = difference.keys or {}
         same_picture = old.etag == found.etag
         source_format = old.source_format if same_picture else None
-        goal = self.pipeline.goal_of(difference.name, found.etag, old.wishes, source_format)
+        sha256 = difference.sha256 or (old.sha256 if same_picture else "")
+        goal = self.pipeline.goal_of(difference.name, found.etag, old.wishes, source_format, sha256)
         made_keys = {keys[rendition] for rendition in difference.make}
         kept = tuple(
             output
@@ -274,7 +279,7 @@ class Updater:
             code="",
             etag=found.etag,
             goal=goal,
-            sha256=old.sha256 if same_picture else "",
+            sha256=sha256,
             rules=old.rules if same_picture else "",
             original=old.original if same_picture and old.original else Original(found.size_bytes),
             outputs=kept,
@@ -292,18 +297,6 @@ class Updater:
         """Return the headers that all outputs have after this update, or ``MIXED`` if they differ."""
         present = self.pipeline.output.headers
         return MIXED if kept and old.place and old.headers != present else present
-
-    def _retire(self, old: Record, wanted: Mapping[str, str], now: datetime, ask: Ask) -> tuple[Retired, ...]:
-        """Return the objects that stay in the output store for a while after they were outputs."""
-        keys = frozenset(wanted.values())
-        here = ("", self.pipeline.output.store)
-        kept = [each for each in old.retired if each.place not in here or each.key not in keys]
-        after = self._kept_until(now)
-        for made in old.outputs:
-            is_held = ask.keeps_undeclared and made.rendition not in self.pipeline.renditions
-            if made.key not in keys and (after or is_held) and not _is_in_the_way(made.key, keys):
-                kept.append(Retired(made.key, made.etag, None if is_held else after))
-        return tuple(kept)
 
     def _conclude(self, begun: Begun, record: Record, errors: Mapping[str, Reason]) -> Record:
         """Return the record with all possible outputs, and the reasons for missing ones."""
@@ -377,11 +370,6 @@ def _new_record(difference: Difference, found: StoredObject, now: datetime) -> R
             record, etag=found.etag, sha256=twin.sha256, original=twin.original, rules=twin.rules
         )
     return record
-
-
-def _is_in_the_way(key: str, wanted: Iterable[str]) -> bool:
-    """Return whether a folder can't hold both the key and a wanted key, because one lies below the other."""
-    return any(other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in wanted)
 
 
 def _too_many_bytes(found: StoredObject, pipeline: Pipeline) -> Reason:

@@ -224,7 +224,8 @@ ExcludePattern = Annotated[
     ),
 ]
 TEMPLATE_FIELDS = (
-    "key", "dir", "name", "stem", "ext", "rendition", "format", "width", "height", "etag",
+    "key", "dir", "name", "stem", "ext", "rendition", "format", "width", "height", "etag", "hash",
+    "version",
 )  # fmt: skip
 KeyTemplate = Annotated[str, Template(TEMPLATE_FIELDS)]
 Side = Annotated[int, Range(1, 65_535)]

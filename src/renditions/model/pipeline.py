@@ -5,7 +5,7 @@ Only these classes describe the file: the annotation of each field has its range
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Literal
@@ -31,9 +31,10 @@ from renditions.model.fields import (
     hash_of,
 )
 from renditions.model.formats import DEFAULT_SOURCES, SourceName
+from renditions.model.keys import OF_CONTENT, template_values, version_of
 from renditions.model.patterns import DEFAULT_EXCLUDE, DEFAULT_MATCH, FORMER_DEFAULTS, Patterns
 from renditions.model.recipe import Focus, Rendition
-from renditions.model.revisions import FIRST_ENGINE, Revision, newest_engine, revisions_of
+from renditions.model.revisions import FIRST_ENGINE, Revision, newest_engine, numbers_of, revisions_of
 
 _STORE = f"Where: {spell_forms(STORES)}. A folder is relative to this file."
 _CATALOG = f"Where: {spell_forms(CATALOGS)}. A file is relative to this one."
@@ -363,7 +364,7 @@ class Pipeline:
         asked = source_format, engine
         if asked not in known:
             known[asked] = {
-                name: recipe.fingerprint(_numbers(revisions_of(recipe, source_format), engine))
+                name: recipe.fingerprint(numbers_of(revisions_of(recipe, source_format), engine))
                 for name, recipe in self.recipes(wishes).items()
             }
         return known[asked]
@@ -377,37 +378,48 @@ class Pipeline:
         recipe = self.recipes(wishes)[rendition]
         depends_on = revisions_of(recipe, source_format)
         for known in range(len(depends_on)):
-            if fingerprint == recipe.fingerprint(_numbers(depends_on[:known])):
-                counted = _numbers(depends_on, self.output.engine)
+            if fingerprint == recipe.fingerprint(numbers_of(depends_on[:known])):
+                counted = numbers_of(depends_on, self.output.engine)
                 return tuple(each for each in depends_on[known:] if each.number in counted)
         return None
 
-    def output_keys(self, name: str, etag: str, wishes: Wishes = NO_WISHES) -> dict[str, str]:
-        """Return the output key of each of :meth:`recipes`, for the picture of this name and ETag."""
-        values = template_values(name, etag)
-        wanted = self.fingerprints() if wishes == NO_WISHES else self.recipes(wishes)
-        return {rendition: self._key_templates[rendition].format_map(values) for rendition in wanted}
+    @cached_property
+    def needs_content(self) -> bool:
+        """Whether an output key depends on the picture's content, so that it is known after reading."""
+        fields = [f"{{{field}}}" for field in OF_CONTENT]
+        return any(field in template for template in self._key_templates.values() for field in fields)
+
+    def output_keys(
+        self, name: str, etag: str, wishes: Wishes = NO_WISHES, sha256: str = ""
+    ) -> dict[str, str]:
+        """Return the output key of each of :meth:`recipes`, for the picture of this name and ETag.
+
+        Without the content's SHA-256, some keys may not be known: see ``is_known``.
+        """
+        values = template_values(name, etag, sha256)
+        if not self.needs_content:
+            wanted = self.fingerprints() if wishes == NO_WISHES else self.recipes(wishes)
+            return {rendition: self._key_templates[rendition].format_map(values) for rendition in wanted}
+        return {
+            rendition: self._key_templates[rendition].format(
+                **values, version=version_of(recipe, sha256, self.output.engine)
+            )
+            for rendition, recipe in self.recipes(wishes).items()
+        }
 
     def goal_of(
-        self, name: str, etag: str, wishes: Wishes = NO_WISHES, source_format: str | None = None
+        self,
+        name: str,
+        etag: str,
+        wishes: Wishes = NO_WISHES,
+        source_format: str | None = None,
+        sha256: str = "",
     ) -> str:
         """Return a fingerprint over everything that must be made from this version of the picture.
 
         A record that was decided for this goal needs no work. Any other record does.
         """
         fingerprints = self.fingerprints(wishes, source_format, self.output.engine)
-        keys = self.output_keys(name, etag, wishes)
+        keys = self.output_keys(name, etag, wishes, sha256)
         wanted = [(rendition, key, fingerprints[rendition]) for rendition, key in keys.items()]
         return hash_of([etag, self.rules, wanted])
-
-
-def _numbers(revisions: Iterable[Revision], engine: int | None = None) -> list[int]:
-    """Return the numbers of the revisions up to ``engine``; None: of all."""
-    return [each.number for each in revisions if engine is None or each.number <= engine]
-
-
-def template_values(name: str, etag: str) -> dict[str, str]:
-    """Return the values of the template fields that depend on the picture."""
-    base = name.rpartition("/")[2]
-    stem, _, _ = base.rpartition(".")
-    return {"dir": name[: len(name) - len(base)], "name": base, "stem": stem or base, "etag": etag}

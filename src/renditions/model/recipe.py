@@ -135,7 +135,8 @@ class Rendition:
     key: Annotated[
         KeyTemplate,
         "The output's key, from {key} {dir} {name} {stem} (of the picture), {rendition} {format} {ext} "
-        "{width} {height} (as declared) and {etag} (of the picture's content).",
+        "{width} {height} (as declared), {hash} (of the picture's content), {version} (of its content and "
+        "this recipe) and {etag} (the source store's own).",
     ] = "{dir}{name}/{rendition}.{ext}"
     on_demand: Annotated[
         bool, "Whether it is made only for pictures that a client asks for, at /i/RENDITION/NAME."

@@ -5,6 +5,7 @@ An upgraded library is no revision. Otherwise every output of a large catalog wo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,3 +52,14 @@ def revisions_of(recipe: Rendition, source_format: str | None) -> tuple[Revision
             # The pages of a PDF are encoded as JPEG.
             counted.add(("output", OUTPUT_FORMATS[output].searched or ""))
     return tuple(each for each in REVISIONS if (each.kind, each.name) in counted)
+
+
+def numbers_of(revisions: Iterable[Revision], engine: int | None = None) -> list[int]:
+    """Return the numbers of the revisions, up to the engine's."""
+    return [each.number for each in revisions if engine is None or each.number <= engine]
+
+
+def revisions_of_any(recipe: Rendition) -> tuple[Revision, ...]:
+    """Return the revisions that outputs of this recipe can depend on, of pictures of whatever format."""
+    of_formats = (revisions_of(recipe, source_format) for source_format in SOURCE_FORMATS)
+    return tuple(sorted({each for some in of_formats for each in some}, key=lambda each: each.number))

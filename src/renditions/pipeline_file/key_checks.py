@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from renditions.errors import Problem
 from renditions.model.fields import parse_template
-from renditions.model.pipeline import Pipeline, Source, template_values
+from renditions.model.keys import template_values
+from renditions.model.pipeline import Pipeline, Source
 
 
 def check_keys_apart(
@@ -22,7 +23,7 @@ def check_keys_apart(
     for picture in _example_names(source):
         owners: dict[str, str] = {}
         for name, template in templates.items():
-            key = template.format_map(template_values(picture, "etag"))
+            key = template.format(**template_values(picture, "etag", "hash"), version=name)
             for other, other_key in ((owners[taken], taken) for taken in owners):
                 is_same = key == other_key
                 is_below = is_folder and f"{key}/".startswith(f"{other_key}/")

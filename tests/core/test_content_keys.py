@@ -1,0 +1,190 @@
+"""Output keys with ``{hash}`` and ``{version}``, which are known once a picture was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from renditions.core.ask import PLAIN
+from renditions.core.preview import preview
+from renditions.core.reconcile import sync
+from renditions.errors import StoreFailed
+from renditions.model import revisions
+from renditions.model.keys import is_known
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
+from renditions.model.record import Record
+from renditions.model.revisions import Revision
+from world import World, make_pipeline
+
+NAME = "photo.jpg"
+HASH = Rendition(width=200, key="{stem}-{hash}.jpg")
+VERSION = Rendition(width=200, key="{stem}-{version}.jpg")
+
+
+def make_world(rendition: Rendition = VERSION) -> World:
+    world = World(make_pipeline(thumb=rendition))
+    world.bind()
+    world.upload(NAME, b"one")
+    return world
+
+
+def get(world: World, name: str = NAME) -> Record:
+    record = world.catalog.get(name)
+    assert record
+    return record
+
+
+def declare(world: World, rendition: Rendition) -> None:
+    world.pipeline = replace(world.pipeline, renditions={"thumb": rendition})
+    world.bind()
+
+
+def key(world: World) -> str:
+    return get(world).outputs[0].key
+
+
+def test_a_key_has_the_first_digits_of_the_content_s_hash() -> None:
+    world = make_world(HASH)
+    world.processor().process(NAME)
+    assert key(world) == f"photo-{sha256(b'one').hexdigest()[:16]}.jpg"
+    world.check_promise()
+
+
+def test_plan_says_that_the_key_of_a_new_picture_is_known_after_reading() -> None:
+    world = make_world()
+    (difference,) = world.differences()
+    assert not is_known((difference.keys or {})["thumb"])
+    assert difference.to_item()["make"] == {"thumb": {"key": "photo-(known after reading).jpg"}}
+    sync(world.run())
+    (difference,) = world.differences()
+    assert difference.action == "keep"
+    assert difference.keys == {"thumb": key(world)}
+
+
+def test_a_version_changes_with_the_content_and_with_the_recipe_and_the_old_output_goes() -> None:
+    world = make_world()
+    world.settle()
+    first = key(world)
+    world.upload(NAME, b"another")
+    world.settle()
+    second = key(world)
+    declare(world, replace(VERSION, width=300))
+    world.settle()
+    assert len({first, second, key(world)}) == 3
+    world.check_promise()
+
+
+def test_a_hash_does_not_change_with_the_recipe() -> None:
+    world = make_world(HASH)
+    world.settle()
+    first = key(world)
+    declare(world, replace(HASH, width=300))
+    world.settle()
+    assert key(world) == first
+    world.check_promise()
+
+
+def test_a_touched_picture_keeps_its_versioned_key() -> None:
+    world = make_world()
+    world.settle()
+    world.source.touch(NAME)
+    assert world.plan() == [(NAME, "settle")]
+    assert world.processor().process(NAME).result == "unchanged"
+    assert world.plan() == []
+
+
+def test_a_replaced_version_stays_for_pages_that_still_link_to_it() -> None:
+    world = make_world()
+    world.use_output(keep_replaced=3600.0)
+    world.settle()
+    first = key(world)
+    world.upload(NAME, b"another")
+    world.processor().process(NAME)
+    assert {found.key for found in world.output.list()} == {first, key(world)}
+    world.now += timedelta(hours=2)
+    world.settle()
+    assert {found.key for found in world.output.list()} == {key(world)}
+
+
+def test_a_raised_revision_changes_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = make_world().pipeline.output_keys(NAME, "e", sha256="1" * 64)
+    raised = Revision(2, "source", "tiff", "a test")
+    monkeypatch.setattr(revisions, "REVISIONS", (raised,))
+    after = make_world().pipeline.output_keys(NAME, "e", sha256="1" * 64)
+    assert before != after
+
+
+def test_a_catalog_without_hashes_is_read_when_keys_begin_to_need_them() -> None:
+    world = make_world(Rendition(width=200))
+    world.settle()
+    world.catalog.write(replace(get(world), sha256=""))
+    declare(world, VERSION)
+    assert world.plan() == [(NAME, "update")]
+    world.settle()
+    world.check_promise()
+
+
+def test_a_picture_that_can_not_be_read_claims_no_key_and_is_tried_again() -> None:
+    class Unreadable:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.source, name)
+
+        def get(self, key: str) -> Any:
+            raise StoreFailed("permission denied")
+
+    world = make_world()
+    outcome = world.processor(source=Unreadable()).process(NAME)
+    assert (outcome.result, outcome.reason) == ("failed", "permission denied")
+    assert get(world).claimed_keys() == frozenset()
+    world.settle()
+    world.check_promise()
+
+
+def test_pictures_that_are_too_large_to_be_read_do_not_meet_in_a_key() -> None:
+    world = make_world()
+    world.upload("b/photo.jpg", b"two")
+    world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=1))
+    world.bind()
+    world.settle()
+    assert {record.blocked_by for record in world.catalog.list()} == {None}
+    assert {record.status for record in world.catalog.list()} == {"rejected"}
+    assert world.plan() == []
+
+
+def test_two_pictures_of_one_content_and_key_are_kept_apart() -> None:
+    world = make_world(Rendition(width=200, key="{hash}.jpg"))
+    world.upload("zebra.jpg", b"one")
+    world.settle()
+    assert (get(world).status, get(world, "zebra.jpg").status) == ("done", "rejected")
+    assert get(world, "zebra.jpg").blocked_by == NAME
+
+
+def test_a_renamed_picture_with_a_versioned_key_is_copied() -> None:
+    world = make_world(Rendition(width=200, key="{dir}{stem}-{version}.jpg"))
+    world.settle()
+    world.remove(NAME)
+    world.upload("new/name.jpg", b"one")
+
+    def never_render(*_: Any) -> Any:
+        raise AssertionError("rendered a picture that was only renamed")
+
+    assert world.processor(render=never_render).process("new/name.jpg").result == "done"
+    world.check_promise()
+
+
+def test_plan_reads_no_new_picture_for_its_key() -> None:
+    class Unread:
+        def __getattr__(self, name: str) -> Any:
+            assert name != "get"
+            return getattr(world.source, name)
+
+    world = make_world()
+    parts = replace(world.parts(), source=Unread())
+    differences: Iterator[Any] = preview(lambda: parts.plan(ask=PLAIN), world.guard, lambda _: "")
+    assert [difference.action for difference in differences] == ["create"]
