@@ -12,7 +12,9 @@ from renditions.core.ask import ALLOWED, PLAIN
 from renditions.core.leases import Leases
 from renditions.core.ports import IfAbsent
 from renditions.core.strays import Stray, delete_stray
+from renditions.errors import Superseded
 from renditions.model.folding import Folding
+from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 from world import Crash, Steps, World, make_pipeline
 
@@ -113,3 +115,85 @@ def test_a_crash_while_strays_are_deleted_leaves_no_record_with_on_delete_keep()
     assert world.processor().process(left.name, PLAIN).result == "held"
     assert world.processor().process(left.name, ALLOWED).result == "removed"
     assert not world.output.head(KEY)
+
+
+def prepare_return() -> World:
+    """Return a world whose picture is gone, and has its output in the store that is used again."""
+    world = World(pipeline=make_pipeline((), thumb=Rendition(width=200, key="{stem}.jpg")))
+    world.bind()
+    world.use_output(keep_replaced=3600.0)
+    world.upload(NAME, b"one")
+    world.settle()
+    world.move_output("elsewhere")
+    world.settle()
+    world.move_output("out")
+    world.remove(NAME)
+    return world
+
+
+def test_what_was_left_in_a_store_is_not_deleted_there_after_another_picture_has_written_it() -> None:
+    """A worker saw that no picture claims the key, and deleted what another one wrote there by then."""
+    steps = Steps()
+    prepare_return().processor("first", steps).process(NAME, ALLOWED)
+    assert "MemoryStore.delete" in steps.names
+    for at in range(steps.count):
+        world = prepare_return()
+
+        def meanwhile(world: World = world) -> None:
+            world.upload("b/photo.jpg", b"two")
+            world.processor("second").process("b/photo.jpg", ALLOWED)
+
+        world.processor("first", Steps(at=at, before=meanwhile)).process(NAME, ALLOWED)
+        world.settle()
+        world.check_promise()
+
+
+def test_a_worker_past_its_lease_leaves_the_outputs_in_another_store_claimed() -> None:
+    """It claimed the keys that it had written, as if they were in the store that is used by now."""
+    world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
+    world.bind()
+    world.use_output(keep_replaced=3600.0)
+    world.upload(NAME, b"one")
+
+    def meanwhile() -> None:
+        world.now += timedelta(hours=1)
+        world.move_output("elsewhere")
+        world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=99))
+        world.bind()
+        world.settle("second")
+
+    steps = Steps()
+    probe = World(pipeline=world.pipeline)
+    probe.bind()
+    probe.upload(NAME, b"one")
+    probe.processor("probe", steps).process(NAME)
+    at = steps.names.index("MemoryStore.put")
+    with pytest.raises(Superseded):
+        world.processor("first", Steps(at=at, before=meanwhile)).process(NAME)
+    assert world.catalog.owner_of(KEY) == NAME
+    world.settle()
+    world.now += timedelta(hours=2)
+    world.settle()
+    assert list(world.former["out"].list()) == []
+    world.check_promise()
+
+
+def test_a_crash_while_strays_are_deleted_deletes_nothing_in_a_store_that_is_used_later() -> None:
+    """The record said no place, so its key was deleted in the store that was present by then."""
+    world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
+    world.bind()
+    found = world.output.put(KEY, b"ours", IfAbsent(), "image/jpeg", "us")
+
+    class Deadly(MemoryStore):
+        def delete(self, *_: object) -> None:
+            raise Crash
+
+    leases = Leases(world.catalog, Deadly(), "strays", world.clock, timedelta(minutes=5))
+    with pytest.raises(Crash):
+        delete_stray(Stray(found, "ours"), leases, world.clock, place="out")
+    world.move_output("elsewhere")
+    world.overwrite(KEY, b"not ours")
+    world.now += timedelta(hours=1)
+    world.settle()
+    assert world.content(KEY) == b"not ours"
+    assert not list(world.catalog.list())

@@ -118,7 +118,7 @@ def _delete(place: _Place, selection: Selection, *, yes: bool, as_json: bool) ->
     def delete_each() -> Iterator[dict[str, Any]]:
         nonlocal left
         for stray in place.list(selection):
-            why = delete_stray(stray, leases, now, claims=place.is_present)
+            why = delete_stray(stray, leases, now, place=place.url, claims=place.is_present)
             left += why is not None
             yield stray.to_item() | {"deleted": why is None} | ({"why": why} if why else {})
 

@@ -24,7 +24,7 @@ from renditions.core.verify import find
 from renditions.errors import Conflict, ForeignOutput, KeyTaken
 from renditions.model.lease import Lease
 from renditions.model.pipeline import Wishes
-from renditions.model.record import Record
+from renditions.model.record import Record, Retired
 
 CLOCKS_DIFFER_AT_MOST = timedelta(minutes=1)
 """The largest expected difference between the clocks of two machines."""
@@ -56,6 +56,32 @@ class Leases:
     def is_own(self, key: str) -> bool:
         """Return whether the object under the key carries this catalog's mark."""
         return bool(self.writer) and self.output.writer_of(key) == self.writer
+
+    def reclaim(self, record: Record, place: str) -> Record:
+        """Return the record with claims on what it left in this store, if the store is in use again.
+
+        Without a claim, another picture could write there while the object is deleted:
+
+            A  no record claims k                                    delete k if e2 → deletes B's output
+            B                      claim k, put k → e2, finish
+
+        An object that isn't ours any more, or is another picture's, is forgotten.
+        """
+        if all(old.place != place for old in record.retired):
+            return record
+        return replace(
+            record,
+            retired=tuple(
+                replace(old, place="") if old.place == place else old
+                for old in record.retired
+                if old.place != place or self._is_left(record.name, old)
+            ),
+        )
+
+    def _is_left(self, name: str, old: Retired) -> bool:
+        there = find(self.output, old.key)
+        is_ours = there is not None and (there.etag == old.etag or self.is_own(old.key))
+        return is_ours and self.catalog.owner_of(old.key) in (None, name)
 
     def take(self, record: Record) -> Record:
         """Take the record's lease.
@@ -150,19 +176,20 @@ class Leases:
             yield
         except Conflict:
             if leased.pending_keys:
-                self._reopen(leased.name, set(leased.pending_keys))
+                self._reopen(leased)
             raise
 
-    def _reopen(self, name: str, touched: set[str]) -> None:
+    def _reopen(self, leased: Record) -> None:
+        touched = set(leased.pending_keys)
         while True:
-            current = self.catalog.get(name) or Record(name, "processing", self.clock())
-            kept = tuple(output for output in current.outputs if output.key not in touched)
-            retired = tuple(old for old in current.retired if old.place or old.key not in touched)
-            stays = {output.key for output in kept} | {old.key for old in retired}
-            pending = tuple(sorted((current.claimed_keys() | touched) - stays))
-            reopened = replace(
-                current, goal="", outputs=kept, pending_keys=pending, retired=retired, lease=None
-            )
+            now = self.clock()
+            current = self.catalog.get(leased.name)
+            current = current or Record(leased.name, "processing", now, place=leased.place)
+            if current.place == leased.place:
+                reopened = self._claim_touched(current, touched)
+            else:  # the outputs lie in another store by now: only what may be in ours must go
+                left = tuple(Retired(key, "", now, leased.place) for key in sorted(touched))
+                reopened = replace(current, goal="", retired=(*current.retired, *left), lease=None)
             try:
                 self.catalog.write(reopened)
             except KeyTaken as taken:
@@ -171,6 +198,14 @@ class Leases:
                 continue
             else:
                 return
+
+    def _claim_touched(self, current: Record, touched: set[str]) -> Record:
+        """Return the record with claims on these keys; their outputs will be made again."""
+        kept = tuple(output for output in current.outputs if output.key not in touched)
+        retired = tuple(old for old in current.retired if old.place or old.key not in touched)
+        stays = {output.key for output in kept} | {old.key for old in retired if not old.place}
+        pending = tuple(sorted((current.claimed_keys() | touched) - stays))
+        return replace(current, goal="", outputs=kept, pending_keys=pending, retired=retired, lease=None)
 
     def _confirm(self, held: Record) -> None:
         """Raise Conflict if another worker took the lease over.

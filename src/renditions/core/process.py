@@ -214,8 +214,10 @@ class Processor:
 
     def _remove(self, record: Record, ask: Ask) -> Outcome | None:
         """Delete the outputs of a picture that is gone, then its record; return None to check again."""
+        place = self.pipeline.output.store
         if not is_in_place(self.pipeline, record):
-            record = leave_place(record, self.clock())
+            record = replace(leave_place(record, self.clock()), place=place)
+        record = self._leases.reclaim(record, place)
         keys = record.sorted_keys()
         leased = self._leases.take(
             replace(record, status="processing", goal="", outputs=(), pending_keys=keys)
@@ -241,15 +243,13 @@ class Processor:
         """Delete an object that was left in an output store that the catalog used before.
 
         Another catalog may have written the key since, so the object is deleted only if it is proven to be
-        ours. If that store is in use again and a picture claims the key, the object stays.
+        ours. In a store that is in use again, the record claims it instead: see ``Leases.reclaim``.
         """
-        is_used = old.place == self.pipeline.output.store and self.catalog.owner_of(old.key) is not None
-        if is_used or not (old.place and self.open_place):
+        if not (old.place and self.open_place):
             return
         leases = replace(self._leases, output=self.open_place(old.place))
         there = find(leases.output, old.key)
-        if old.place != self.pipeline.output.store:
-            leased = replace(leased, outputs=())  # they are in another store, so none of them is this object
+        leased = replace(leased, outputs=())  # they are in another store, so none of them is this object
         if there and (there.etag == old.etag or leases.is_own(old.key)):
             leases.delete(leased, old.key)
 

@@ -101,9 +101,16 @@ def _tell_whose(writer: str | None, neighbours: Neighbours) -> Whose:
 
 
 def delete_stray(
-    stray: Stray, leases: Leases, clock: Callable[[], datetime], *, claims: bool = True
+    stray: Stray, leases: Leases, clock: Callable[[], datetime], *, place: str = "", claims: bool = True
 ) -> str | None:
     """Delete a stray of this catalog; return the reason if it stays.
+
+    Args:
+        stray: The object.
+        leases: Leases on the store that it lies in.
+        clock: Returns the time.
+        place: That store, as the pipeline file spells it.
+        claims: Whether it is the present store.
 
     First, a temporary record claims the key, as if the stray were an output of a picture that is gone.
     Otherwise, a sync that wants the same key could lose the object that it writes there:
@@ -117,7 +124,8 @@ def delete_stray(
     if stray.whose != "ours":
         return "nothing proves that this catalog wrote it"
     key = stray.found.key
-    record = Record(f".strays/{uuid4().hex}", "processing", clock(), pending_keys=(key,) if claims else ())
+    name, claimed = f".strays/{uuid4().hex}", (key,) if claims else ()
+    record = Record(name, "processing", clock(), pending_keys=claimed, place=place)
     try:
         leased = leases.take(record)
     except KeyTaken as taken:

@@ -82,7 +82,7 @@ class Updater:
         now = self.clock()
         known = difference.record or _new_record(difference, found, now)
         known = replace(known, outputs=difference.refresh(known.outputs))
-        old = self._in_place(known, now)
+        old = self.leases.reclaim(self._in_place(known, now), self.pipeline.output.store)
         folding = self.output.folding()
         before = old.claimed_keys()
         fresh = self._freshen(old, difference, found, now)
