@@ -53,7 +53,7 @@ def test_a_paused_worker_does_not_mistake_a_new_record_for_its_own() -> None:
         world.remove(NAME)
         world.settle("second")
         world.upload(NAME, b"one")
-        begin = find_step(make_first(), "MemoryCatalog.write", "MemoryStore.get")
+        begin = find_step(make_first(), "MemoryCatalog.write", "MemoryStore.put")
         with pytest.raises(Crash):
             world.processor("third", Steps(at=begin, after=crash)).process(NAME, ALLOWED)
 
@@ -159,8 +159,9 @@ def test_a_crash_after_refusing_a_taken_key_leaves_no_lease() -> None:
     world.upload("Z/photo.jpg", b"earlier")
     world.settle()
     world.upload(NAME, b"later")
-    # The steps: read picture, record, output and claim; try to begin; look for the owner's picture; refuse.
-    refuse = 6
+    # The steps: read picture, record, content, twins, wishes, output and claim; try to begin; look for the
+    # owner's picture; refuse.
+    refuse = 9
     steps = Steps(at=refuse, after=crash)
     with pytest.raises(Crash):
         world.processor("first", steps).process(NAME, ALLOWED)
