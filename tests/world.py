@@ -231,8 +231,11 @@ class World:
         raise AssertionError(f"never settles: {self.plan()}")
 
     def check_promise(self) -> None:
-        """Assert that outputs and records are exactly those that the pipeline declares."""
-        promise.check(self.pipeline, self.source, self.output, self.catalog, self.notifier.sent, self.foreign)
+        """Assert that outputs and records are exactly as the pipeline declares."""
+        foreign = {self.output.folding()(key): content for key, content in self.foreign.items()}
+        promise.check(
+            promise.Final(self.pipeline, self.source, self.output, self.catalog, self.notifier.sent, foreign)
+        )
 
     def content(self, key: str) -> bytes:
         """Return the object in the output store under the key."""

@@ -17,8 +17,10 @@ from typing import Any, ClassVar
 from doubles import MemoryCatalog, MemoryStore
 from faults.observer import Observer
 from faults.outsiders import Outsiders
+from faults.places import OutputStore
 from faults.scheduler import Scheduler
 from hashing import hash_render
+from renditions.core.ask import PLAIN, Ask
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, Place, StoredObject
 from renditions.errors import (
     CatalogFailed,
@@ -52,10 +54,12 @@ class CloudStore:
     kept: MemoryStore
     observer: Observer | None = None
     """The observer, which sees every change of outputs."""
+    place: OutputStore | None = None
+    """The output store that it is."""
     headers: str = ""
     """The ``Cache-Control`` header of objects that this store writes."""
     outsiders: Outsiders | None = None
-    """The outsiders, who may hide objects."""
+    """The outsiders, who may hide objects and delay listings."""
     is_cheaper_to_list: ClassVar[bool] = False
 
     def list(
@@ -65,7 +69,10 @@ class CloudStore:
 
         def page_after(key: str) -> list[StoredObject]:
             objects = self.kept.list(key, prefix)
-            return _page(found for found in objects if not self._hides(found.key, in_listing=True))
+            if self.outsiders:
+                shown = self.outsiders.list_source(self.kept.list())
+                objects = (found for found in shown if found.key > key and found.key.startswith(prefix))
+            return _page(objects)
 
         page: list[StoredObject] = self._call(partial(page_after, after))
         while page:
@@ -82,8 +89,8 @@ class CloudStore:
         )
         return got
 
-    def _hides(self, key: str, *, in_listing: bool = False) -> bool:
-        return self.outsiders is not None and self.outsiders.hides(key, in_listing=in_listing)
+    def _hides(self, key: str) -> bool:
+        return self.outsiders is not None and self.outsiders.hides(key)
 
     def put(
         self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
@@ -91,8 +98,8 @@ class CloudStore:
         def put() -> StoredObject:
             self.kept.headers = self.headers
             stored = self.kept.put(key, content, condition, content_type, writer)
-            if self.observer:
-                self.observer.see_put(self.scheduler.current, key)
+            if self.observer and self.place:
+                self.observer.see_put(self.scheduler.current, self.place, key)
             return stored
 
         stored: StoredObject = self._call(put)
@@ -118,9 +125,12 @@ class CloudStore:
 
     def delete(self, key: str, condition: IfMatch) -> None:
         def delete() -> None:
+            if self.kept.head(key) is None:
+                return
+            whose = self.place.tell_whose(key) if self.place else ""
             self.kept.delete(key, condition)
-            if self.observer:
-                self.observer.see_delete(self.scheduler.current, key)
+            if self.observer and self.place:
+                self.observer.see_delete(self.scheduler.current, self.place, key, whose)
 
         self._call(delete)
 
@@ -304,8 +314,8 @@ class Message:
 
     name: str
     visible_from: float
-    is_removal: bool = False
-    """Whether it names a deletion."""
+    ask: Ask = PLAIN
+    """The request in it. A message about a deletion allows the removal of the picture."""
     deliveries: int = 0
 
 
@@ -321,9 +331,9 @@ class CloudQueue:
     messages: list[Message] = field(default_factory=list)
     undelivered: list[str] = field(default_factory=list)
 
-    def send(self, name: str, delay_seconds: float = 0.0, *, is_removal: bool = False) -> None:
+    def send(self, name: str, delay_seconds: float, ask: Ask) -> None:
         """Put a message into the queue. This doesn't count as a worker's call."""
-        self.messages.append(Message(name, self.scheduler.now + delay_seconds, is_removal))
+        self.messages.append(Message(name, self.scheduler.now + delay_seconds, ask))
 
     def receive(self, most: int) -> list[Message]:
         return list(self._call(lambda: self._receive(most)))

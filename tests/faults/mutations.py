@@ -72,7 +72,7 @@ MUTATIONS = (
     Mutation(
         "old outputs are deleted before the new ones are recorded",
         "update",
-        "            if _is_in_the_way(key, written):\n",
+        "            if is_in_the_way(key, written):\n",
         "            if True:\n",
     ),
     Mutation(
@@ -135,6 +135,12 @@ MUTATIONS = (
         "and False",
     ),
     Mutation(
+        "a picture's claims in a former store count for the present one",
+        "update",
+        "self.leases.catalog.owner_of(key) in (None, name)",
+        "self.leases.catalog.owner_of(key) is None",
+    ),
+    Mutation(
         "the generation is not checked",
         "binding",
         "if record and record.generation > self.number:",
@@ -163,6 +169,90 @@ MUTATIONS = (
         "update",
         "fresh = replace(fresh, retired=retired, refused",
         "fresh = replace(fresh, retired=(), refused",
+    ),
+    Mutation(
+        "a key that the store doesn't tell from a present output is deleted",
+        "leases",
+        "if any(made.key != key and folding(made.key) == folding(key) for made in leased.outputs):",
+        "if False:",
+    ),
+    Mutation(
+        "two keys that are one file count as two",
+        "update",
+        "if len(set(map(folding, keys.values()))) < len(keys):",
+        "if len(set(keys.values())) < len(keys):",
+    ),
+    Mutation(
+        "a sync goes on with a lost catalog",
+        "adopt",
+        "    if 2 * foreign > checked:\n",
+        "    if False:\n",
+    ),
+    Mutation(
+        "adoption takes any file over",
+        "adopt",
+        "if writer in self.neighbours.own:",
+        "if True:",
+    ),
+    Mutation(
+        "adoption takes nothing over",
+        "adopt",
+        "if writer in self.neighbours.own:",
+        "if False:",
+    ),
+    Mutation(
+        "an unmarked file is adopted without a comparison",
+        "adopt",
+        "and written[1] == made[rendition].content:",
+        "and made:",
+    ),
+    Mutation(
+        "strays are deleted that aren't ours",
+        "strays",
+        'if stray.whose != "ours":',
+        "if False:",
+    ),
+    Mutation(
+        "another catalog's outputs count as ours",
+        "strays",
+        "    if writer in neighbours.own:\n",
+        "    if writer in neighbours.own or writer in neighbours.others:\n",
+    ),
+    Mutation(
+        "a stray is deleted without a claim",
+        "strays",
+        "(key,) if claims else ()",
+        "()",
+    ),
+    Mutation(
+        "what lies in a former store is forgotten",
+        "places",
+        "        behind += [Retired(made.key, made.etag, until, record.place) for made in record.outputs]\n",
+        "",
+    ),
+    Mutation(
+        "what lies in a former store is deleted without proof",
+        "process",
+        "if there and (there.etag == old.etag or leases.is_own(old.key)):",
+        "if there:",
+    ),
+    Mutation(
+        "outputs in another store count as present",
+        "places",
+        'return record.place in ("", pipeline.output.store)',
+        "return True",
+    ),
+    Mutation(
+        "a deletion removes what on_delete keeps",
+        "difference",
+        'if pipeline.source.on_delete == "keep" and record.etag and ask.removal != "asked":',
+        "if False:",
+    ),
+    Mutation(
+        "a listing is believed without a look",
+        "process",
+        "found = find(self.source, name) if is_sought else None",
+        'found = find(self.source, name) if is_sought and ask.removal == "no" else None',
     ),
 )
 

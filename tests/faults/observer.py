@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from doubles import MemoryCatalog, MemoryStore
+from doubles import MemoryCatalog
+from faults.places import OutputStore
 from faults.promise import must, truth
 from faults.scheduler import Process, Task
-from hashing import output_of
+from hashing import expected_output, output_of
 from renditions.core.ask import Ask
 from renditions.core.difference import Outcome
 from renditions.model.lease import LONGEST_LEASE
-from renditions.model.pipeline import MaxRemovals
+from renditions.model.pipeline import MaxRemovals, Pipeline
 from renditions.model.record import Notice, Record
 
 
@@ -22,7 +23,8 @@ from renditions.model.record import Notice, Record
 class Observer:
     """Sees every change at its moment, and checks the invariants."""
 
-    output: MemoryStore
+    places: Mapping[str, OutputStore]
+    """The output stores."""
     catalog: MemoryCatalog
     clock: Callable[[Process], datetime]
     knows_dead: Callable[[str], bool]
@@ -32,18 +34,23 @@ class Observer:
     known: int = 0
     """The largest possible number of pictures."""
     limits: MaxRemovals = field(default_factory=MaxRemovals)
-    """The limit of removals because of a listing."""
-    generation_of: dict[Process, str] = field(default_factory=dict)
-    """The generation that each process uses."""
+    """What a listing may remove."""
+    pipeline_of: dict[Process, Pipeline] = field(default_factory=dict)
+    """The pipeline that each process works with."""
     newest: dict[str, int] = field(default_factory=dict)
     """The last number of each generation that was in force."""
     asks: dict[Task, Ask] = field(default_factory=dict)
-    """The options with which each task was started."""
+    """What each task was asked for."""
+    _asked_at: dict[Task, int] = field(default_factory=dict)
     sent: list[Notice] = field(default_factory=list)
     syncing: set[Task] = field(default_factory=set)
     """The tasks that process pictures for a sync."""
+    deleting_strays: set[Task] = field(default_factory=set)
+    """The tasks that delete strays."""
     hidden: frozenset[str] = frozenset()
-    """The existing pictures that the source doesn't show."""
+    """The pictures that are there, and that the source or its listings don't show."""
+    _invisible: frozenset[str] = frozenset()
+    """The pictures that the source doesn't show by their names either."""
     _removed_wrongly: int = 0
     _step: int = 0
     _decided_at: dict[Record, int] = field(default_factory=dict)
@@ -53,10 +60,14 @@ class Observer:
     _hashes_of: dict[str, set[str]] = field(default_factory=dict)
     """The SHA-256 of each content that a picture had."""
     _current: dict[str, str] = field(default_factory=dict)
-    """The present ETag of each picture."""
+    """The ETag that each picture has."""
+    _gone_until: dict[str, int] = field(default_factory=dict)
+    """When each picture was last missing from the source, or hidden."""
     _ended_at: dict[tuple[str, str], int] = field(default_factory=dict)
     """When each picture last lost an ETag."""
     _last_written: dict[Task, Record] = field(default_factory=dict)
+    _written: dict[str, Record] = field(default_factory=dict)
+    """The last record of each picture that a worker wrote."""
 
     def see_source(self, name: str, etag: str | None, content: bytes = b"") -> None:
         """Remember a picture's content from now on."""
@@ -64,9 +75,15 @@ class Observer:
         if name in self._current:
             self._ended_at[name, self._current.pop(name)] = self._step
         if etag:
+            if name not in self._current:
+                self._gone_until[name] = self._step
             self._current[name] = etag
             self._contents[etag] = content
             self._hashes_of.setdefault(name, set()).add(sha256(content).hexdigest())
+
+    def see_ask(self, task: Task, ask: Ask) -> None:
+        """Remember what a task is asked for from now on."""
+        self.asks[task], self._asked_at[task] = ask, self._step
 
     def see_before_write(self, task: Task, record: Record) -> None:
         """Check that a worker takes over a lease only after its end, by the worker's own clock."""
@@ -77,26 +94,40 @@ class Observer:
         lease, taker, now = stored.lease, record.lease.owner, self.clock(task.process)
         is_held = lease.until - LONGEST_LEASE <= now < lease.until
         may = lease.owner == taker or self.knows_dead(lease.owner) or not is_held
-        must(may, f"{taker} took a lease that held: {stored}")
+        must(may, "it took a lease that held", taker, stored)
 
     def _check_generation(self, task: Task, stored: Record | None, record: Record) -> None:
         """Check that no older generation overwrites the decision of a newer one; it may only reopen it."""
         is_reopening = not record.goal and record.lease is None
-        own = self.generation_of.get(task.process)
+        own = self.pipeline_of.get(task.process)
         if stored and stored.revision == record.revision and own and not is_reopening:
-            must(stored.generation <= self.newest.get(own, 0), f"a superseded worker writes over {stored}")
+            newest = self.newest.get(own.generation, 0)
+            must(stored.generation <= newest, "a superseded worker writes over it", stored)
 
-    def see_hidden(self, names: frozenset[str]) -> None:
-        """Count the wrong removals from now on: the source hides these pictures."""
-        self.hidden = names & self._current.keys()
+    def see_hidden(self, names: frozenset[str], unlisted: frozenset[str] = frozenset()) -> None:
+        """Count wrong removals from now on: the source hides pictures, or only listings leave them out."""
+        self._step += 1
+        self._gone_until |= dict.fromkeys(self._invisible, self._step)
+        self._invisible = names
+        self.hidden = (names | unlisted) & self._current.keys()
         self._removed_wrongly = 0
 
     def see_removal(self, task: Task, record: Record) -> None:
-        """Check that a record is removed only with permission, and that listings remove few."""
+        """Check that a record is removed only with permission, and that listings remove few.
+
+        A picture that was there and shown since the worker was asked for it is not removed, in spite of any
+        listing or message. Where the outputs of deleted pictures are kept, only a person who names a picture
+        removes it. A record without an ETag was never a picture's: it only claims keys for their deletion.
+        """
+        self._see_release(self._written.pop(record.name, None), None)
         ask = self.asks[task]
-        must(
-            ask.removal != "no" or record.removable_until is not None, f"removed without permission: {record}"
-        )
+        must(ask.removal != "no" or record.removable_until is not None, "removed without permission", record)
+        source = self.pipeline_of[task.process].source
+        is_shown = record.name in self._current and record.name not in self._invisible
+        is_there = is_shown and self._gone_until[record.name] <= self._asked_at[task]
+        must(not (is_there and source.matches(record.name)), "removed though it is there", record)
+        is_kept = source.on_delete == "keep" and bool(record.etag)
+        must(not is_kept or ask.removal == "asked", "removed though it is kept", record)
         if ask.removal == "allowed" and record.name in self.hidden:
             self._removed_wrongly += task in self.syncing
             wrong, limits = self._removed_wrongly, self.limits
@@ -106,57 +137,128 @@ class Observer:
     def see_rename(self, task: Task, former: Record, renamed: Record) -> None:
         """Check that a record is taken over only by a picture that has, or had a moment ago, its content."""
         must(former.sha256 in self._hashes_of.get(renamed.name, ()), f"renamed to other content: {former}")
-        self._last_written[task] = renamed
+        self._written.pop(former.name, None)
+        self._last_written[task] = self._written[renamed.name] = renamed
 
     def see_write(self, task: Task, written: Record) -> None:
-        """Check that every output of the record exists, made from the recorded source and recipe."""
+        """Check a record that was written.
+
+        Every output that it names exists, made from the recorded source and recipe. It claims no key that
+        holds what isn't ours, unless the file proves to be ours and its adoption is asked for.
+        """
         self._step += 1
-        self._last_written[task] = written
+        self._see_release(self._written.get(written.name), written)
+        self._last_written[task] = self._written[written.name] = written
         self._decided_at.setdefault(truth(written), self._step)
         for made in written.outputs:
-            self._check_output(written, made.key)
+            self._check_output(written, written.place, made.key)
+        place = self._place_of(task, written)
+        for key in sorted(written.claimed_keys()):
+            if place.fold(key) in place.foreign:
+                must(
+                    self._may_adopt(task, place, key, written), "it isn't ours, and was claimed", key, written
+                )
+                del place.foreign[place.fold(key)]
 
-    def see_put(self, task: Task, key: str) -> None:
-        """Check that a key is claimed when it is written, and isn't a finished output."""
+    def _see_release(self, old: Record | None, new: Record | None) -> None:
+        """Note what isn't ours under keys that a record claims no more: it must stay as it is from now on."""
+        place = self.places.get(old.place) if old else None
+        if old is None or place is None:
+            return
+        stays = {place.fold(key) for key in new.claimed_keys()} if new and new.place == old.place else set()
+        for key in {place.fold(key) for key in old.claimed_keys()} - stays:
+            if (got := place.store.get(key)) and place.store.writer_of(key) != place.catalog_id:
+                place.foreign[key] = got[1]
+
+    def see_other_catalog(self) -> None:
+        """Forget what was in the catalog: it was restored or lost."""
+        self.newest.clear()
+        self._written.clear()
+
+    def _place_of(self, task: Task, record: Record) -> OutputStore:
+        """Return the place that a record's claims are for."""
+        return self.places[record.place or self.pipeline_of[task.process].output.store]
+
+    def _may_adopt(self, task: Task, place: OutputStore, key: str, written: Record) -> bool:
+        """Return whether a file that isn't ours may become ours."""
+        if task in self.deleting_strays:
+            return place.tell_whose(key) == "ours"
+        recipes = self.pipeline_of[task.process].recipes(written.wishes).values()
+        content = self._contents.get(written.etag)
+        fresh = () if content is None else [expected_output(content, recipe) for recipe in recipes]
+        return self.asks[task].adopts and place.proves(key, fresh)
+
+    def see_put(self, task: Task, place: OutputStore, key: str) -> None:
+        """Check that a written key is claimed, and held no finished output and nothing foreign."""
         held = self._last_written[task]
+        must(place.fold(key) not in place.foreign, "it isn't ours, and was written", key, held)
         owner = self.catalog.owner_of(key)
         record = self.catalog.get(owner) if owner else None
         if record:
-            self._check_output(record, key)
+            self._check_output(record, place.name, key)
         now = self.catalog.get(held.name)
         has_lease = now is not None and now.revision == held.revision
-        must(owner == held.name or not has_lease, f"{key} was written and is {owner}'s, not {held.name}'s")
+        must(owner == held.name or not has_lease, "it was written, and is another's", key, owner, held)
 
-    def see_delete(self, task: Task, key: str) -> None:
-        """Check that an old output is deleted only once its replacement was recorded."""
+    def see_delete(self, task: Task, place: OutputStore, key: str, whose: str) -> None:
+        """Check that only what a record names, or a stray of ours, is deleted, and not before its time."""
         held = self._last_written[task]
+        folded = place.fold(key)
+        if task in self.deleting_strays:
+            must(whose == "ours", f"{key} is {whose}, and was deleted as a stray of ours")
+            place.foreign.pop(folded, None)
+        must(folded not in place.foreign, "it isn't ours, and was deleted", key, held)
+        is_claimed = self._place_of(task, held) is place and folded in map(place.fold, held.claimed_keys())
+        is_left = any((old.place, place.fold(old.key)) == (place.name, folded) for old in held.retired)
+        must(
+            is_claimed or is_left or task in self.deleting_strays,
+            "it was deleted, and isn't named",
+            key,
+            held,
+        )
         is_in_the_way = any(
             other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in held.claimed_keys()
         )
         may = held.status != "processing" or not held.goal or is_in_the_way
-        must(may, f"{key} was deleted before its time: {held}")
+        must(may, "it was deleted before its time", key, held)
         owner = self.catalog.owner_of(key)
         if owner and (record := self.catalog.get(owner)):
-            self._check_output(record, key)
+            self._check_output(record, place.name, key)
 
     def see_notice(self, notice: Notice) -> None:
         """Check that a notice's state is or was in the catalog."""
-        must(truth(notice.record) in self._decided_at, f"sent before it was recorded: {notice}")
+        must(truth(notice.record) in self._decided_at, "sent before it was recorded", notice)
         self.sent.append(notice)
 
     def see_outcome(self, outcome: Outcome) -> None:
-        """Check that an outcome was true at a moment after it was recorded."""
+        """Check that an outcome was true at a moment after it was recorded.
+
+        A kept picture's is what it was when the picture was last there.
+        """
         record = outcome.record
-        if record is None or outcome.again_after is not None or outcome.result not in ("done", "rejected"):
+        if (
+            record is None
+            or record.missing_since
+            or outcome.again_after is not None
+            or outcome.result not in ("done", "rejected")
+        ):
             return
         is_current = self._current.get(record.name) == record.etag
         ended_at = self._ended_at.get((record.name, record.etag), 0)
-        must(is_current or ended_at > self._decided_at[truth(record)], f"true at no moment: {outcome}")
+        must(is_current or ended_at > self._decided_at[truth(record)], "true at no moment", outcome)
 
-    def _check_output(self, record: Record, key: str) -> None:
-        for made in record.outputs if self.is_strict else ():
-            if made.key == key:
-                got = self.output.get(key)
-                must(got is not None and got[0].etag == made.etag, f"{key} isn't what {record} says")
+    def _check_output(self, record: Record, at: str, key: str) -> None:
+        """Check the output of a record under this key, if the record's outputs lie in this store."""
+        if not self.is_strict or record.place != at:
+            return
+        place = self.places[at]
+        for made in record.outputs:
+            if place.fold(made.key) == place.fold(key):
+                got = place.store.get(key)
+                must(
+                    got is not None and got[0].etag == made.etag, "it isn't what the record says", key, record
+                )
                 right = output_of(self._contents[made.source_etag], made.fingerprint)
-                must(got is not None and got[1] == right, f"{key} isn't made of what {record} says")
+                must(
+                    got is not None and got[1] == right, "it isn't made of what the record says", key, record
+                )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from random import Random
 
 from doubles import MemoryCatalog, MemoryStore
 from faults.observer import Observer
-from renditions.core.ports import IfAbsent, IfMatch
+from faults.places import THEIRS, THEM, OutputStore
+from renditions.core.ports import IfAbsent, IfMatch, StoredObject
 from renditions.model.binding import Binding
 from renditions.model.record import Record
 
@@ -30,58 +31,90 @@ class Outsiders:
 
     random: Random
     source: MemoryStore
-    output: MemoryStore
+    places: Mapping[str, OutputStore]
     catalog: MemoryCatalog
     observer: Observer
-    foreign: dict[str, bytes] = field(default_factory=dict)
-    """The objects in the output store that aren't Renditions' own, and must stay as they are."""
     hidden: frozenset[str] = frozenset()
     """Pictures that the source doesn't show."""
     is_listing_only: bool = False
     """Whether only listings leave out the hidden pictures."""
-    has_strays: bool = False
+    old_listing: Mapping[str, StoredObject] | None = None
+    """The pictures that listings still show, in place of those that are there."""
+    was_restored: bool = False
     """Whether the catalog was restored: it may have forgotten outputs of its own."""
     _backup: Backup | None = None
 
-    def hides(self, key: str, *, in_listing: bool = False) -> bool:
-        """Return whether the source leaves out a picture."""
-        return key in self.hidden and (in_listing or not self.is_listing_only)
+    def hides(self, key: str) -> bool:
+        """Return whether the source leaves out a picture that is asked for by its name."""
+        return key in self.hidden and not self.is_listing_only
 
-    def change_output(self) -> None:
-        """Delete or replace an object in the output store, except one that a worker is about to claim."""
-        keys = [found.key for found in self.output.list()]
+    def list_source(self, objects: Iterable[StoredObject]) -> Iterator[StoredObject]:
+        """Yield what a listing of the source shows in place of these objects."""
+        if self.old_listing is not None:
+            objects = sorted(self.old_listing.values(), key=lambda found: found.key.encode())
+        return (found for found in objects if found.key not in self.hidden)
+
+    def add_neighbour(self) -> None:
+        """Have another catalog use the output stores."""
+        for place in self.places.values():
+            place.store.register(THEIRS, THEM.to_text())
+
+    def change_output(self, place: OutputStore) -> None:
+        """Delete or replace any object in an output store."""
+        keys = [*place.keys()]
         if not keys:
             return
         key = self.random.choice(keys)
-        there = self.output.head(key)
+        there = place.store.head(key)
         assert there
-        if key in self.foreign or self.random.random() < 0.5:
-            self.output.delete(key, IfMatch(there.etag))
-            self.foreign.pop(key, None)
+        is_claimed = place.claimant(key) is not None
+        if is_claimed:
+            place.changed.add(key)
+        if key in place.foreign or self.random.random() < 0.5:
+            place.store.delete(key, IfMatch(there.etag))
+            place.foreign.pop(key, None)
         else:
-            self.output.put(key, RUBBISH, IfMatch(there.etag), "")
-            if self.catalog.owner_of(key) is None:
-                self.foreign[key] = RUBBISH
+            place.store.put(key, RUBBISH, IfMatch(there.etag), "")
+            if not is_claimed:
+                place.foreign[key] = RUBBISH
 
-    def add_foreign(self, keys: Iterable[str]) -> None:
-        """Write an object under an unclaimed key that a rendition may need."""
-        free = [key for key in keys if self.output.head(key) is None and self.catalog.owner_of(key) is None]
-        if free:
-            key = self.random.choice(free)
-            self.foreign[key] = key.encode()
-            self.output.put(key, self.foreign[key], IfAbsent(), "")
+    def add_foreign(self, place: OutputStore, keys: Iterable[str], fresh: Mapping[str, bytes]) -> None:
+        """Put an object under a key that a rendition may need, and that isn't claimed yet.
+
+        Args:
+            place: The output store.
+            keys: What a rendition may need.
+            fresh: What would be written under these keys; a copy of it may be put there, without a mark.
+
+        """
+        free = [key for key in keys if place.store.head(key) is None and place.claimant(key) is None]
+        if not free:
+            return
+        key = self.random.choice(free)
+        content = self.random.choice((key.encode(), fresh.get(key, key.encode())))
+        has_mark = THEIRS in place.store.registered() and self.random.random() < 0.5
+        spelled = self.random.choice((key, key, key.upper()))
+        if place.fold(spelled) != place.fold(key):
+            spelled = key
+        place.store.put(spelled, content, IfAbsent(), "", THEIRS if has_mark else "")
+        place.foreign[place.fold(key)] = content
 
     def change_source(self, names: list[str]) -> None:
-        """Hide all, some or no pictures, like unmounting and mounting a disk."""
+        """Hide all pictures, some, or none (the disk is unmounted and mounted again), or delay listings."""
         how_many = self.random.choice((0, 0, len(names), self.random.randint(0, len(names))))
         self.hidden = frozenset(self.random.sample(names, how_many))
         self.is_listing_only = self.random.random() < 0.3
-        self.observer.see_hidden(self.hidden)
+        listed = {found.key: found for found in self.source.list()}
+        self.old_listing = listed if self.random.random() < 0.4 else None
+        if self.is_listing_only:
+            self.observer.see_hidden(frozenset(), self.hidden)
+        else:
+            self.observer.see_hidden(self.hidden)
 
     def show_source(self) -> None:
-        """Show every picture again."""
-        self.hidden = frozenset()
-        self.observer.see_hidden(self.hidden)
+        """Show every picture again, as it is."""
+        self.hidden, self.old_listing = frozenset(), None
+        self.observer.see_hidden(frozenset())
 
     def restore_catalog(self) -> bool:
         """Make a backup of the catalog, or restore the last one; return whether it was restored."""
@@ -91,21 +124,20 @@ class Outsiders:
             )
             return False
         self.catalog.replace_all(self._backup.records, self._backup.owners, self._backup.binding)
-        self.has_strays = True
+        self.was_restored = True
         own = self._backup.binding.catalog_id if self._backup.binding else ""
-        for key, content in self._contents().items():
-            if self.catalog.owner_of(key):
-                self.foreign.pop(key, None)  # the catalog can't know that another program replaced it
-            elif self.output.writer_of(key) != own:
-                self.foreign[key] = content
+        for place in self.places.values():
+            for key, content in place.contents().items():
+                if place.claimant(key):
+                    place.foreign.pop(key, None)  # the catalog can't know that it was replaced
+                elif place.store.writer_of(key) != own:
+                    place.foreign[key] = content
         return True
 
     def lose_catalog(self) -> None:
-        """Lose the catalog, so that no record says which objects in the output store are ours."""
+        """Lose the catalog: nothing in the output stores is known to be ours any more."""
         self.catalog.replace_all({}, {}, None)
         self._backup = None
-        self.foreign |= self._contents()
-        self.has_strays = False
-
-    def _contents(self) -> dict[str, bytes]:
-        return {found.key: got[1] for found in self.output.list() if (got := self.output.get(found.key))}
+        for place in self.places.values():
+            place.foreign |= place.contents()
+        self.was_restored = False

@@ -1,13 +1,27 @@
-"""The promise as a short model: the expected state after a calm period."""
+"""The promise, as a model of a few lines: the state once things have calmed down.
+
+- Each picture has a record and exactly its declared outputs, or it is rejected and the record says why.
+- No two pictures have an output in one file: where the store ignores case, one of the two is rejected.
+- What isn't ours (a website's file, another catalog's output, outputs of a lost catalog) is as it was.
+- A person's ``sync`` stops before it writes if the catalog is empty and most wanted keys hold what the
+  catalog didn't write. ``sync --adopt`` takes over what proves to be ours, and only that.
+- Where ``on_delete`` is ``keep``, a picture that is gone keeps its record and the outputs that it had.
+- Beside all that, the output stores, present and former ones, hold only strays with our mark: outputs that a
+  restored catalog forgot, or that a change of the store without ``keep_replaced`` left behind. ``strays``
+  lists each, and ``strays --delete`` deletes these and nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+from faults.places import OutputStore
 from hashing import expected_output
 from renditions.core.ports import Catalog, Store, StoredObject
+from renditions.core.strays import Stray
+from renditions.model.folding import EXACT
 from renditions.model.pipeline import NO_WISHES, Pipeline, Wishes
 from renditions.model.record import Notice, Record
 
@@ -19,78 +33,178 @@ class Broken(AssertionError):
 
 
 def expect(
-    pipeline: Pipeline, found: StoredObject, content: bytes, wishes: Wishes, foreign: Collection[str] = ()
+    pipeline: Pipeline,
+    found: StoredObject,
+    content: bytes,
+    wishes: Wishes,
+    foreign: Collection[str] = (),
+    folding: Callable[[str], str] = EXACT,
 ) -> tuple[str, Keys]:
     """Return a picture's expected status and output keys, if no other picture has the keys."""
     keys = pipeline.output_keys(found.key, found.etag, wishes, sha256(content).hexdigest())
     too_large = len(content) > pipeline.accept.max_bytes
-    if len(set(keys.values())) < len(keys) or too_large or content.startswith(b"bad"):
+    if len(set(map(folding, keys.values()))) < len(keys) or too_large or content.startswith(b"bad"):
         return "rejected", {}
-    can = {name: key for name, key in keys.items() if key not in foreign}
+    can = {name: key for name, key in keys.items() if folding(key) not in foreign}
     if content.startswith(b"half"):
         can.pop("large", None)
     return "done" if can == keys else "rejected", can
 
 
-def check(
-    pipeline: Pipeline,
-    source: Store,
-    output: Store,
-    catalog: Catalog,
-    sent: Iterable[Notice],
-    foreign: Mapping[str, bytes] | None = None,
-    *,
-    may_stray: bool = False,
-) -> None:
-    """Check the final state.
+@dataclass(frozen=True, slots=True)
+class Final:
+    """Everything that there is in the end."""
+
+    pipeline: Pipeline
+    """What is declared."""
+    source: Store
+    """The pictures."""
+    output: Store
+    """Their outputs."""
+    catalog: Catalog
+    """Their records."""
+    sent: Iterable[Notice]
+    """All notices."""
+    foreign: Mapping[str, bytes] = field(default_factory=dict)
+    """What is in the output store and isn't Renditions' own, by folded key."""
+
+
+def check(final: Final, *, may_stray: bool = False) -> list[Record]:
+    """Check the final state; return the records of pictures that are gone and kept.
 
     Args:
-        pipeline: The declared pipeline.
-        source: The pictures.
-        output: Their outputs.
-        catalog: Their records.
-        sent: All notices.
-        foreign: The objects in the output store that Renditions didn't write.
-        may_stray: Whether unclaimed outputs with the catalog's mark are allowed.
+        final: The state.
+        may_stray: Whether outputs that carry the catalog's mark may be left unclaimed.
 
     """
-    wanted = dict(foreign or {})
-    pictures = [found for found in source.list() if pipeline.source.matches(found.key)]
-    _same([record.name for record in catalog.list()], [found.key for found in pictures], "records")
-    told = {truth(notice.record) for notice in sent}
+    pipeline, output, catalog, folding = final.pipeline, final.output, final.catalog, final.output.folding()
+    wanted = dict(final.foreign)
+    pictures = [found for found in final.source.list() if pipeline.source.matches(found.key)]
+    names = [found.key for found in pictures]
+    kept = [record for record in catalog.list() if record.name not in names and _is_kept(pipeline, record)]
+    there = {record.name for record in catalog.list()} - {record.name for record in kept}
+    _same(there, set(names), "records")
+    told = {truth(notice.record) for notice in final.sent}
     for found in pictures:
-        record, got = catalog.get(found.key), source.get(found.key)
+        record, got = catalog.get(found.key), final.source.get(found.key)
         assert record
         assert got
-        status, keys = expect(pipeline, found, got[1], record.wishes, foreign or ())
+        status, keys = expect(pipeline, found, got[1], record.wishes, final.foreign, folding)
         if record.blocked_by:
             blocker = catalog.get(record.blocked_by)
-            taken = {made.key for made in blocker.outputs} if blocker else set()
-            hashed = sha256(got[1]).hexdigest()
-            wants = set(pipeline.output_keys(found.key, found.etag, record.wishes, hashed).values())
-            must(bool(taken & wants), f"what it needs is free: {record}")
+            content = sha256(got[1]).hexdigest()
+            wants = pipeline.output_keys(found.key, found.etag, record.wishes, content).values()
+            is_free = blocker is None or folding.are_apart(blocker.claimed_keys(), wants)
+            must(not is_free, "what it needs is free", record)
             status, keys = "rejected", {}
         _same((record.etag, record.status), (found.etag, status), f"the state of {found.key}")
         is_left = record.lease or record.pending_keys or record.owed or record.retired
-        must(not is_left, f"work is left: {record}")
+        must(not is_left, "work is left", record)
         _same({made.rendition: made.key for made in record.outputs}, keys, f"the outputs of {found.key}")
         recipes = pipeline.recipes(record.wishes)
-        wanted |= {key: expected_output(got[1], recipes[rendition]) for rendition, key in keys.items()}
+        for rendition, key in keys.items():
+            must(folding(key) not in wanted, "one file with another output", key, record)
+            wanted[folding(key)] = expected_output(got[1], recipes[rendition])
         for made in record.outputs:
-            there = output.head(made.key)
-            must(there is not None and there.etag == made.etag, f"{made.key} isn't what the record says")
-            headers = getattr(output, "headers_of", {}).get(made.key, pipeline.output.headers)
-            must(headers == pipeline.output.headers, f"{made.key} is served with {headers}: {record}")
+            _check_output(output, pipeline, record, made.key, made.etag)
         tells = any(record.status in notify.on for notify in pipeline.notify)
-        must(not tells or truth(record) in told, f"no notice was sent about {record}")
-    objects = {found.key: got[1] for found in output.list() if (got := output.get(found.key))}
-    if may_stray:
-        binding = catalog.read_binding()
-        own = binding.catalog_id if binding else ""
-        for key in objects.keys() - wanted.keys():
-            must(output.writer_of(key) == own and not catalog.owner_of(key), f"{key} is no stray of ours")
+        must(not tells or truth(record) in told, "no notice was sent", record)
+    objects = _contents(output)
+    for record in kept:
+        for key in _list_keys(record, pipeline.output.store):
+            objects.pop(folding(key), None)
+    _same_but_strays(objects, wanted, final, may_stray=may_stray)
+    return kept
+
+
+def _list_keys(record: Record, place: str) -> set[str]:
+    """Return the keys under which a record has objects in an output store."""
+    claimed = record.claimed_keys() if record.place == place else frozenset()
+    return {*claimed, *(old.key for old in record.retired if old.place == place)}
+
+
+def _is_kept(pipeline: Pipeline, record: Record) -> bool:
+    """Return whether the record of a missing picture stays; one without an ETag was never a picture's."""
+    return pipeline.source.on_delete == "keep" and bool(record.etag and record.missing_since)
+
+
+def _check_output(output: Store, pipeline: Pipeline, record: Record, key: str, etag: str) -> None:
+    there = output.head(key)
+    must(there is not None and there.etag == etag, f"{key} isn't what the record says")
+    headers = getattr(output, "headers_of", {}).get(output.folding()(key), pipeline.output.headers)
+    must(headers == pipeline.output.headers, "wrong headers", key, headers, record)
+
+
+def _same_but_strays(
+    objects: dict[str, bytes], wanted: Mapping[str, bytes], final: Final, *, may_stray: bool
+) -> None:
+    """Check that the output store has what is wanted, and strays only where they may be.
+
+    A kept record that has its outputs in another store claims its keys in this one too: what lies there then
+    is never deleted.
+    """
+    binding = final.catalog.read_binding()
+    own = binding.catalog_id if binding else ""
+    for key in objects.keys() - wanted.keys():
+        owner = final.catalog.owner_of(key)
+        record = final.catalog.get(owner) if owner else None
+        is_claimed = record is not None and record.place in ("", final.pipeline.output.store)
+        if final.output.writer_of(key) == own and not is_claimed and (may_stray or owner):
             del objects[key]
     _same(objects, wanted, "objects in the output store")
+
+
+def check_kept(record: Record, place: OutputStore) -> None:
+    """Check the record of a picture that is gone and kept: its outputs are what they were."""
+    must(not (record.lease or (record.is_decided and record.owed)), "work is left", record)
+    for made in record.outputs:
+        if place.fold(made.key) not in place.changed:
+            got = place.store.get(made.key)
+            is_same = got is not None and sha256(got[1]).hexdigest() == made.sha256
+            must(is_same, "it isn't kept as it was", made.key, record)
+
+
+def check_former(place: OutputStore, kept: Iterable[Record], *, may_stray: bool) -> None:
+    """Check an output store that was used before: beside what is kept there, it may hold strays of ours."""
+    claims = {place.fold(key) for record in kept for key in _list_keys(record, place.name)}
+    objects = place.contents()
+    for key in objects.keys() - place.foreign.keys():
+        is_stray = may_stray and place.tell_whose(key) == "ours"
+        must(is_stray or key in claims, f"{key} was left in {place.name}")
+        del objects[key]
+    _same(objects, place.foreign, f"foreign objects in {place.name}")
+
+
+def check_adopted(final: Final, place: OutputStore) -> None:
+    """Check that nothing that proves to be ours is refused after ``sync --adopt``."""
+    for record in final.catalog.list():
+        got = final.source.get(record.name) if final.pipeline.source.matches(record.name) else None
+        if record.refused_keys and got:
+            _, can = expect(final.pipeline, got[0], got[1], record.wishes, folding=place.fold)
+            recipes = final.pipeline.recipes(record.wishes)
+            fresh = {key: expected_output(got[1], recipes[rendition]) for rendition, key in can.items()}
+            for key in record.refused_keys:
+                is_ours = place.proves(key, [fresh[key]] if key in fresh else [])
+                must(not is_ours, "refused, and ours", key, record)
+
+
+def is_lost(pipeline: Pipeline, source: Store, place: OutputStore) -> bool:
+    """Return whether the catalog is empty, and most wanted keys hold what it didn't write."""
+    binding = place.catalog.read_binding()
+    pictures = [found for found in source.list() if pipeline.source.matches(found.key)]
+    wanted = [key for found in pictures for key in pipeline.output_keys(found.key, found.etag).values()]
+    foreign = [
+        key
+        for key in wanted
+        if place.store.head(key) and place.store.writer_of(key) != (binding.catalog_id if binding else "")
+    ]
+    return not place.catalog.records and len(foreign) > len(wanted) / 2
+
+
+def check_strays(listed: Iterable[Stray], place: OutputStore, *, is_present: bool) -> None:
+    """Check that ``strays`` lists all that no record names, and says whose each is."""
+    found = {place.fold(stray.found.key): stray.whose for stray in listed}
+    _same(found, place.strays(is_present=is_present), f"strays in {place.name}")
 
 
 def truth(record: Record) -> Record:
@@ -112,11 +226,16 @@ def truth(record: Record) -> Record:
     )
 
 
-def must(holds: bool, otherwise: str) -> None:
-    """Raise Broken unless the condition holds."""
+def must(holds: bool, otherwise: str, *about: object) -> None:
+    """Raise Broken unless something holds; the message ends with what it is about."""
     if not holds:
-        raise Broken(otherwise)
+        raise Broken(": ".join((otherwise, *map(str, about))))
+
+
+def _contents(output: Store) -> dict[str, bytes]:
+    folding = output.folding()
+    return {folding(found.key): got[1] for found in output.list() if (got := output.get(found.key))}
 
 
 def _same(found: object, expected: object, what: str) -> None:
-    must(found == expected, f"{what}: expected {expected}, found {found}")
+    must(found == expected, what, "expected", expected, "found", found)

@@ -76,8 +76,8 @@ class Jumping:
                 self.processor("later").process(name, ALLOWED)
             self.jump(LONGEST_LEASE / 2)
         assert self.todo() == []
-        world = self.world
-        promise.check(world.pipeline, world.source, world.output, self.catalog, world.notifier.sent)
+        world, sent = self.world, self.world.notifier.sent
+        promise.check(promise.Final(world.pipeline, world.source, world.output, self.catalog, sent))
 
 
 @pytest.fixture(params=["sqlite", "dynamodb"])

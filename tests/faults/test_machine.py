@@ -13,8 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from faults.history import History
 from faults.scheduler import Fault
-from faults.weather import CONTENTS, NAMES, PIPELINES
-from renditions.model.pipeline import Pipeline
+from faults.weather import CONTENTS, NAMES, PIPELINES, PLACES
 
 HOUR_SECONDS = 3600.0
 
@@ -43,9 +42,9 @@ class Cloud(RuleBasedStateMachine):
     def remove(self, name: str) -> None:
         self.history.remove(name)
 
-    @rule(pipeline=st.sampled_from(PIPELINES))
-    def change_pipeline(self, pipeline: Pipeline) -> None:
-        self.history.use(pipeline)
+    @rule(number=st.integers(0, len(PIPELINES) - 1), place=st.sampled_from(PLACES), keeps=st.booleans())
+    def change_pipeline(self, number: int, place: str, *, keeps: bool) -> None:
+        self.history.use(number, place, keeps_deleted=keeps)
 
     @rule(name=names)
     def start(self, name: str) -> None:

@@ -134,9 +134,8 @@ class Place:
     def check(self) -> None:
         """Check directly on the server that exactly the expected objects exist."""
         account = self.account
-        promise.check(
-            replace(self.parts.pipeline, notify=()), account.source, account.output, account.catalog, ()
-        )
+        pipeline = replace(self.parts.pipeline, notify=())
+        promise.check(promise.Final(pipeline, account.source, account.output, account.catalog, ()))
         told = {(item["image_name"], item["event"], item["etag"]) for item in account.take_notices()}
         records = list(account.catalog.list())
         assert {(record.name, record.status, record.etag) for record in records} <= told

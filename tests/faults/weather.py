@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from random import Random
 
 from renditions.core.ask import Ask
+from renditions.model.folding import EXACT, Folding
 from renditions.model.pipeline import Accept, Analyze, MaxRemovals, Notify, OutputPlace, Pipeline, Source
 from renditions.model.recipe import Rendition
 from world import LOG, make_pipeline
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("a/1.jpg", "a/2.jpg", "b/1.jpg", "c.jpg", "d.png")
+MEETING_NAMES = ("a/1.jpg", "A/1.jpg", "\u00e9.png", "e\u0301.png", "c.jpg")
+"""The first two are one file where case is ignored, the next two where the form of Unicode is."""
+FOLDINGS = (Folding(ignores_case=True), Folding(ignores_form=True), Folding(True, True))
+PLACES = ("out", "elsewhere")
+"""The output stores that a pipeline may name."""
 CONTENTS = (b"one", b"two", b"bad", b"half", b"one that is longer")
 FOREIGN = {"a/0.jpg": b"foreign", "z": b"another's"}
-"""An object in the output store that Renditions didn't write."""
+"""Objects in the output stores that aren't ours."""
 
 _KEPT = OutputPlace(store="out", keep_replaced=3600.0)
 _CACHED = OutputPlace(store="out", cache_control="max-age=60")
@@ -26,6 +33,8 @@ PIPELINES = (
     make_pipeline(thumb=Rendition(width=100), large=_WIDE),
     make_pipeline(thumb=Rendition(width=200), large=Rendition(width=900), extra=Rendition(width=50)),
     make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"), large=_WIDE),
+    make_pipeline(thumb=Rendition(width=200, key="{dir}{name}/Thumb.jpg"), large=_WIDE),
+    make_pipeline(thumb=Rendition(width=200), large=Rendition(width=1200, key="{dir}{name}/THUMB.jpg")),
     make_pipeline(thumb=Rendition(width=200, key="{etag}/{dir}{name}")),
     make_pipeline(thumb=Rendition(width=9, height=9, fit="cover", gravity="focus"), extra=_ON_DEMAND),
     make_pipeline(large=Rendition(width=1200, key="{stem}.jpg")),
@@ -42,6 +51,9 @@ PIPELINES = (
         renditions={"same": Rendition(width=9, key="{stem}"), "thumb": Rendition(width=200, key="{name}")},
     ),
 )
+RESPELLING = (0, 4)
+"""Two pipelines between which a key changes only by case."""
+
 NOTIFY = (
     (),
     (LOG,),
@@ -50,10 +62,29 @@ NOTIFY = (
 )
 """A whole history uses one of these, because a changed target doesn't cause a second notice."""
 
-READY = {
-    (id(pipeline), notify): replace(pipeline, notify=notify) for pipeline in PIPELINES for notify in NOTIFY
-}
-"""Each pipeline with each list of targets, created once, because computing fingerprints takes time."""
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a history changes about each of its pipelines."""
+
+    notify: tuple[Notify, ...] = ()
+    place: str = "out"
+    """The output store."""
+    keeps_replaced: bool = False
+    keeps_deleted: bool = False
+    """Whether ``on_delete`` is ``keep``."""
+
+
+@cache
+def ready(number: int, changes: Changes) -> Pipeline:
+    """Return a pipeline with these changes, always the same one, so that fingerprints are computed once."""
+    pipeline = PIPELINES[number]
+    output = replace(pipeline.output, store=changes.place)
+    if changes.keeps_replaced:
+        output = replace(output, keep_replaced=3600.0)
+    source = replace(pipeline.source, on_delete="keep" if changes.keeps_deleted else "remove")
+    return replace(pipeline, notify=changes.notify, source=source, output=output)
+
 
 WRONG_SECONDS = 4000.0
 """How many seconds a wrong clock is off."""
@@ -62,6 +93,7 @@ LIMITS = MaxRemovals(pictures=0, percent=40.0)
 """The limits of removals because of a listing, for these few pictures."""
 
 ATTENDED = Ask(verify="quick", is_retry=True)
+ADOPTING = replace(ATTENDED, adopts=True)
 
 LONG_SECONDS = 3 * 3600.0
 """A time longer than any lease, pause and clock error."""
@@ -88,9 +120,27 @@ class Weather:
     outsider: float
     """The probability that the next action is an outsider's."""
     vanish: float
-    """The probability that the source hides or shows pictures."""
+    """The probability that the source hides or shows pictures, or that its listings begin to lag."""
     restore: float
-    """The probability that the catalog is backed up, restored or lost."""
+    """The probability that the catalog is kept, restored or lost."""
+    loses_catalog: bool
+    """Whether the catalog is lost in the end."""
+    changes: float
+    """The probability that a person changes the pipeline."""
+    folding: Folding
+    """How the output stores compare keys."""
+    moves: bool
+    """Whether people change the output store."""
+    keeps_replaced: bool
+    """Whether every pipeline keeps what it replaces for a while."""
+    keeps_deleted: float
+    """The probability that a pipeline keeps the outputs of deleted pictures."""
+    adopts: bool
+    """Whether people adopt outputs, at the end too."""
+    deletes_strays: bool
+    """Whether people delete strays, at the end too."""
+    has_neighbour: bool
+    """Whether another catalog uses the output stores."""
 
     @classmethod
     def draw(cls, random: Random) -> Weather:
@@ -116,7 +166,22 @@ class Weather:
             outsider=maybe(0.2),
             vanish=random.choice((0.0, 0.0, 0.3)),
             restore=random.choice((0.0, 0.0, 0.0, 0.2)),
+            loses_catalog=random.random() < 0.1,
+            changes=random.choice((0.1, 0.1, 0.3)),
+            folding=random.choice((EXACT,) * 6 + FOLDINGS),
+            moves=random.random() < 0.3,
+            keeps_replaced=random.random() < 0.3,
+            keeps_deleted=random.choice((0.0, 0.0, 0.0, 0.5, 1.0)),
+            adopts=random.random() < 0.3,
+            deletes_strays=random.random() < 0.3,
+            has_neighbour=random.random() < 0.3,
         )
         if random.random() < 0.15:
             return replace(weather, die=0.0, fail=0.0, refuse=0.0, lose=0.0, skew_seconds=WRONG_SECONDS)
         return weather
+
+    def names(self, random: Random) -> list[str]:
+        """Draw the pictures' names."""
+        if self.folding == EXACT:
+            return random.sample(NAMES, random.choice((1, 2, 5)))
+        return random.choice(([*MEETING_NAMES], [*MEETING_NAMES[:2]], [*MEETING_NAMES[2:4]]))

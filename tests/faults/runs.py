@@ -1,0 +1,190 @@
+"""What the processes of a history do: work for a queue, sync everything, delete strays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+from faults.cloud import Message
+from faults.places import US
+from faults.scheduler import Scheduler, Threads
+from faults.site import Site
+from faults.weather import ADOPTING, ATTENDED, LIMITS
+from renditions.core import reconcile
+from renditions.core.adopt import check_not_lost
+from renditions.core.ask import PLAIN, Ask
+from renditions.core.comparison import Comparison
+from renditions.core.content import Reader
+from renditions.core.difference import Difference, Outcome, retry_pause
+from renditions.core.guard import Guard
+from renditions.core.neighbours import Neighbours
+from renditions.core.process import Processor
+from renditions.core.reconcile import EVERYTHING, Run
+from renditions.core.strays import Claims, Stray, delete_stray, list_strays
+from renditions.errors import RenditionsError, Superseded
+
+PAUSES = (1.0, 100.0, 1000.0)
+"""How long a person waits before a command, in seconds."""
+
+LEASE = timedelta(minutes=5)
+"""How long a lease on a stray lasts."""
+
+
+def process_quietly(site: Site, name: str) -> None:
+    """Process a picture, and ignore its failure."""
+    with suppress(RenditionsError):
+        site.process(site.make_processor(), name)
+
+
+def work(site: Site) -> None:
+    """Take hints from the queue and process them, until none came for a long time."""
+    idle = 0
+    processor, started = site.make_processor(), site.restarts
+    while idle < 4:
+        messages: list[Message] = []
+        try:
+            messages = site.queue.receive(3)
+            idle = 0 if messages else idle + 1
+            for message in messages:
+                if site.random.random() < 0.2 or started != site.restarts:
+                    processor, started = site.make_processor(), site.restarts
+                _answer(site, message, processor)
+        except Superseded:
+            processor = site.make_processor()
+        except RenditionsError:
+            idle += 1
+        if not messages:
+            site.scheduler.sleep(site.random.choice((0.1, 20.0, 500.0)))
+
+
+def _answer(site: Site, message: Message, processor: Processor) -> None:
+    """Process what a message hints at, and delete it unless it has to be redelivered."""
+    outcome = site.process(processor, message.name, message.ask)
+    if outcome.again_after is None:
+        site.queue.delete(message)
+    elif site.random.random() < 0.5:
+        site.queue.give_back(message, site.random.choice((1.0, 50.0)))
+
+
+def sync_some_time(site: Site, pauses: Sequence[float] = PAUSES) -> None:
+    """Sync everything, at any time, for a person or not."""
+    site.scheduler.sleep(site.random.choice(pauses))
+    ask = site.random.choice([PLAIN, Ask(verify="quick"), Ask(verify="content"), ATTENDED])
+    ask = ADOPTING if site.weather.adopts and site.random.random() < 0.5 else ask
+    with suppress(RenditionsError):
+        sync(site, ask, is_attended=ask.adopts or site.random.random() < 0.5)
+
+
+def sync(site: Site, ask: Ask, *, is_attended: bool = True) -> None:
+    """Run the real ``sync`` over all pictures.
+
+    Raises:
+        CatalogLost: a person started it, and most outputs are there though no record names them.
+
+    """
+    processor, started = site.make_processor(), site.restarts
+    standing = processor.standing
+    assert standing
+
+    def plan(ask: Ask = ask) -> Iterator[Difference]:
+        comparison = Comparison(
+            processor.pipeline, processor.catalog, processor.output, site.is_gone, ask,
+            reader=Reader(processor.source),
+        )  # fmt: skip
+        return reconcile.plan(comparison, processor.source, clock=processor.clock)
+
+    def process(name: str, ask: Ask = PLAIN) -> Outcome:
+        site.observer.syncing.add(site.scheduler.current)
+        if started != site.restarts:
+            raise Superseded("it was started again")
+        try:
+            return site.process(processor, name, ask)
+        except Superseded:
+            raise
+        except RenditionsError as error:
+            return Outcome(name, "failed", str(error), retry_pause(1) if error.retryable else None)
+
+    if is_attended and not ask.adopts:
+        check_not_lost(processor.catalog, processor.output, standing.catalog_id, partial(plan, PLAIN))
+    stop: Any = Pauses(site)
+    reconcile.sync(
+        Run(
+            differences=plan,
+            process=process,
+            guard=Guard(LIMITS, is_attended=is_attended, is_output_bound=standing.is_output_bound),
+            ask=ask,
+            threads=2,
+            stop=stop,
+            on_outcome=lambda _: None,
+            clock=processor.clock,
+            folding=processor.output.folding,
+        )
+    )
+
+
+class Pauses:
+    """Stands for the event that stops a sync: it is never set, and waiting takes simulated time."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def wait(self, seconds: float) -> bool:
+        self._site.scheduler.sleep(seconds)
+        return False
+
+    def is_set(self) -> bool:
+        return False
+
+
+def find_strays(site: Site, place: str) -> list[Stray]:
+    """List the strays of an output store, as ``renditions strays`` does."""
+    store, catalog = site.open_place(place), site.cloud_catalog
+    neighbours = Neighbours.read(store, site.stand().catalog_id, US)
+    claims = Claims(catalog, store.folding(), place, is_present=place == site.pipeline.output.store)
+    return list(list_strays(store, neighbours, claims, EVERYTHING))
+
+
+def delete_strays(site: Site, place: str) -> list[Stray]:
+    """Delete the strays that are ours, as ``renditions strays --delete`` does; return what was listed."""
+    task, processor, started = site.scheduler.current, site.make_processor(), site.restarts
+    site.observer.deleting_strays.add(task)
+    site.observer.see_ask(task, Ask(removal="asked"))
+    leases = replace(processor._leases, output=site.open_place(place), lasts=LEASE)
+    listed = find_strays(site, place)
+    for stray in listed:
+        if started != site.restarts:
+            break
+        site.in_progress += 1
+        try:
+            is_present = place == site.pipeline.output.store
+            delete_stray(stray, leases, processor.clock, place=place, claims=is_present)
+        finally:
+            site.in_progress -= 1
+    return listed
+
+
+def delete_strays_some_time(site: Site, pauses: Sequence[float] = PAUSES) -> None:
+    """Delete the strays of any output store that the catalog uses or used."""
+    site.scheduler.sleep(site.random.choice(pauses))
+    with suppress(RenditionsError):
+        delete_strays(site, site.random.choice(known_places(site)))
+
+
+def known_places(site: Site) -> list[str]:
+    """Return the output stores that the catalog knows."""
+    binding = site.catalog.read_binding()
+    assert binding
+    return [binding.output, *binding.former_outputs]
+
+
+@contextmanager
+def replaced_threads(scheduler: Scheduler) -> Iterator[None]:
+    """Have the real ``sync`` use tasks for its threads."""
+    threads = Threads(scheduler)
+    with patch.multiple(reconcile, ThreadPoolExecutor=threads, wait=threads.wait):
+        yield
