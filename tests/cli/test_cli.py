@@ -354,3 +354,19 @@ def test_watch_processes_new_changed_and_deleted_pictures(folder: Path) -> None:
     assert command.returncode == 0
     assert "Traceback" not in err
     assert list(outputs(folder)) == ["sub/thumb_second.jpg"]
+
+
+def test_warnings_are_shown_listed_and_selected(folder: Path) -> None:
+    write_pipeline(folder, '[renditions.moving]\nformat = "webp"\nanimation = "keep"\n')
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "lime")]
+    frames[0].save(folder / "inbox" / "moving.png", save_all=True, append_images=frames[1:])
+    draw(folder / "inbox" / "still.png")
+    assert run(folder, "sync").code == 0
+    shown = run(folder, "show", "moving.png").out
+    assert "warning: only the first frame" in shown
+    assert "[animation-dropped]" in shown
+    assert "animation-dropped" in run(folder, "list").out
+    listed = run(folder, "list", "--warning", "animation-dropped", "--json").data
+    assert [record["image_name"] for record in listed] == ["moving.png"]
+    assert run(folder, "list", "--warning", "no-such-code", "--json").data == []
+    assert run(folder, "list", "--warning", "animation-dropped", "--unmatched").code == 2

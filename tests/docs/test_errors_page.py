@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from renditions.errors import RenditionsError
+from renditions.model.warning import WARNINGS
 from renditions.web.problems import REQUEST_CODES
 
 TEXT = (Path(__file__).parents[2] / "docs" / "errors.md").read_text("utf-8")
@@ -38,13 +39,19 @@ def test_every_error_class_has_its_own_code() -> None:
     assert not counts.keys() & set(REQUEST_CODES.values())
 
 
-@pytest.mark.parametrize("code", [*(error.code for error in all_errors()), *REQUEST_CODES.values()])
+@pytest.mark.parametrize(
+    "code", [*(error.code for error in all_errors()), *REQUEST_CODES.values(), *WARNINGS]
+)
 def test_a_code_is_lower_case_words_with_hyphens(code: str) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code)
 
 
 def test_the_page_lists_every_error_class() -> None:
     assert rows_below("Errors") == [row(error) for error in all_errors()]
+
+
+def test_the_page_lists_every_warning() -> None:
+    assert rows_below("Warnings") == [f"| `{code}` | {meaning} |" for code, meaning in WARNINGS.items()]
 
 
 def test_the_page_lists_every_problem_with_a_request() -> None:

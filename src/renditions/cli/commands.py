@@ -20,6 +20,7 @@ from rich.markup import escape
 
 from renditions.cli import display
 from renditions.cli.left_out import print_files
+from renditions.cli.records import print_record, print_records
 from renditions.core.binding import Start
 from renditions.core.reconcile import Selection
 from renditions.demo.folder import prepare
@@ -201,7 +202,7 @@ def show(
         if as_json:
             display.print_json(record.to_item(key_name))
         else:
-            display.print_record(record, key_name)
+            print_record(record, key_name)
 
 
 def find_record(parts: Parts, name: str) -> Record:
@@ -222,6 +223,9 @@ def list_records(
         ),
     ] = None,
     status: Annotated[Status | None, typer.Option(help="Only pictures with this status.")] = None,
+    warning: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Only pictures with this warning, see docs/errors.md.")
+    ] = None,
     file: FileOption = None,
     *,
     unmatched: Annotated[
@@ -231,20 +235,22 @@ def list_records(
     as_json: JsonOption = False,
 ) -> None:
     """List the pictures' records, newest first."""
-    if unmatched and status:
+    if unmatched and (status or warning):
         raise UsageError(
-            "--unmatched and --status contradict each other, because only pictures have a status: "
-            "use only one of them"
+            "--unmatched contradicts --status and --warning, because only pictures have a status and "
+            "warnings: leave one out"
         )
     with opened(context, file, read_only=True) as parts:
         if unmatched:
             print_files(parts, Selection.of(names or ()), as_json=as_json)
             return
         records = _select_records(parts, Selection.of(names or (), status))
+        if warning:
+            records = (record for record in records if warning in {each.code for each in record.warnings})
         if as_json:
             display.print_json_array(record.to_item(parts.pipeline.catalog.key) for record in records)
             return
-        display.print_records(itertools.islice(records, display.MOST_LINES))
+        print_records(itertools.islice(records, display.MOST_LINES))
         rest = sum(1 for _ in records)
         if rest:
             display.messages.print(f"… and {rest:,} more (--json prints all)")

@@ -27,7 +27,6 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from renditions.cli.findings import describe
 from renditions.core.difference import Action, Difference, Outcome
 from renditions.core.ports import Unreadable
 from renditions.core.reconcile import Summary
@@ -232,53 +231,6 @@ class Troubles:
         messages.print(f"[{style}]{outcome.result}[/] {escape(outcome.name)}: {escape(outcome.reason or '')}")
 
 
-def print_records(records: Iterable[Record]) -> None:
-    """Print a table of records."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("picture", "status", "original", "renditions", "total size", "when / why"):
-        table.add_column(heading, overflow="fold")
-    for record in records:
-        table.add_row(*_record_cells(record))
-    make_data_console().print(table)
-
-
-def print_record(record: Record, key_name: str) -> None:
-    """Print one record in a form for people."""
-    console = make_data_console()
-    style = STATUS_STYLES[record.status]
-    console.print(f"[bold]{escape(record.name)}[/] is [{style}]{record.status}[/]", soft_wrap=True)
-    if record.reason:
-        console.print(f"  {escape(record.reason)}", soft_wrap=True)
-    item = record.to_item(key_name)
-    shown = ("timestamp", "original_format", "original_frames", "etag", "attempts", "blocked_by", "lease")
-    for name in shown:
-        if item.get(name):
-            console.print(f"  [dim]{name}[/] {escape(str(item[name]))}", soft_wrap=True)
-    if record.original and record.original.analysis:
-        for finding in describe(record.original.analysis):
-            swatch = f"[on {finding.swatch}]  [/] " if finding.swatch else ""
-            console.print(f"  [dim]{finding.name}[/] {swatch}{escape(finding.text)}", soft_wrap=True)
-    console.print(_tabulate_renditions(record))
-
-
-def _tabulate_renditions(record: Record) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("rendition", "output", "format", "dimensions", "size"):
-        table.add_column(heading, overflow="fold")
-    if original := record.original:
-        cells = "[dim]original[/]", "", original.format or "", _sides(original)
-        table.add_row(*cells, format_bytes(original.size_bytes))
-    for output in record.outputs:
-        cells = output.rendition, escape(output.key), output.format, _sides(output)
-        table.add_row(*cells, format_bytes(output.size_bytes))
-    for rendition, other in record.stand_ins:
-        why = f"[dim]has the file of {other}: the picture is too small for a wider one[/]"
-        table.add_row(rendition, why, "", "", "")
-    for rendition, reason in record.errors:
-        table.add_row(rendition, f"[yellow]{escape(reason.text)}[/]", "", "", "")
-    return table
-
-
 def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) -> None:
     """Print the renditions that a pipeline declares, with the output keys of an example picture."""
     console = make_data_console()
@@ -324,12 +276,18 @@ def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipelin
         bytes_out += sum(output.size_bytes for output in record.outputs)
         if number < MOST_LINES:
             table.add_row(
-                f"[bold]{escape(record.name)}[/]", _sides(original), format_bytes(original.size_bytes), ""
+                f"[bold]{escape(record.name)}[/]",
+                format_sides(original),
+                format_bytes(original.size_bytes),
+                "",
             )
             for output in record.outputs:
                 saved = 1 - output.size_bytes / original.size_bytes
                 table.add_row(
-                    f"  {escape(output.key)}", _sides(output), format_bytes(output.size_bytes), f"{saved:.0%}"
+                    f"  {escape(output.key)}",
+                    format_sides(output),
+                    format_bytes(output.size_bytes),
+                    f"{saved:.0%}",
                 )
     console.print(table)
     for record in itertools.islice((record for record in records() if record.reason), MOST_LINES):
@@ -378,20 +336,8 @@ class _RateColumn(ProgressColumn):
         return Text(f"{speed:.1f}/s" if speed else "", style="progress.data.speed")
 
 
-def _record_cells(record: Record) -> tuple[str, ...]:
-    original = record.original
-    made = sum(output.size_bytes for output in record.outputs)
-    return (
-        escape(record.name),
-        f"[{STATUS_STYLES[record.status]}]{record.status}[/]",
-        f"{_sides(original)} {format_bytes(original.size_bytes)}".strip() if original else "",
-        ", ".join(output.rendition for output in record.outputs),
-        format_bytes(made) if record.outputs else "",
-        escape(record.reason) if record.reason else f"{record.timestamp:%Y-%m-%d %H:%M:%S} UTC",
-    )
-
-
-def _sides(sized: Any) -> str:
+def format_sides(sized: Any) -> str:
+    """Return width and height; nothing if they aren't known."""
     return f"{sized.width}×{sized.height}" if sized.width else ""
 
 

@@ -148,7 +148,11 @@ class Updater:
         rendering = self.render(content.bytes, self.pipeline.accept, recipes, self.pipeline.analyze)
         rendering = replace(rendering, made={**copies, **rendering.made})
         original = rendering.original.completed_from(record.original)
-        record = replace(record, sha256=content.sha256, original=original)
+        # Outputs that aren't rendered now keep the warnings of their rendering.
+        is_whole = rendering.rejected is not None or len(recipes) == len(wanted)
+        earlier = () if is_whole else record.warnings
+        warnings = tuple(dict.fromkeys((*earlier, *rendering.warnings)))
+        record = replace(record, sha256=content.sha256, original=original, warnings=warnings)
         # The format is known only now, and it decides which revisions count.
         goal = self.pipeline.goal_of(
             record.name, record.etag, record.wishes, record.source_format, record.sha256
@@ -285,6 +289,7 @@ class Updater:
             outputs=kept,
             stand_ins=keep_valid(old, difference),
             errors=(),
+            warnings=old.warnings if same_picture else (),
             attempts=old.attempts if old.goal == goal else 0,
             blocked_by=None,
             place=self.pipeline.output.store,
@@ -367,7 +372,12 @@ def _new_record(difference: Difference, found: StoredObject, now: datetime) -> R
     record = Record(difference.name, "processing", now)
     if twin := difference.twin:
         record = replace(
-            record, etag=found.etag, sha256=twin.sha256, original=twin.original, rules=twin.rules
+            record,
+            etag=found.etag,
+            sha256=twin.sha256,
+            original=twin.original,
+            rules=twin.rules,
+            warnings=twin.warnings,
         )
     return record
 

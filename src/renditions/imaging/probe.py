@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from renditions.errors import NotAccepted, Undecodable
 from renditions.imaging.geometry import Size
 from renditions.imaging.registry import find_code
+from renditions.imaging.warn import warn
 from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.pipeline import Accept, Limits
 from renditions.model.recipe import Rendition
@@ -185,6 +186,17 @@ def keeps_animation(recipe: Rendition, header: Header) -> bool:
         and SOURCE_FORMATS[header.format].has_animation
         and OUTPUT_FORMATS[output_format(recipe, header.format)].has_animation
     )
+
+
+def warn_of_stills(content: bytes, header: Header, recipes: Mapping[str, Rendition]) -> None:
+    """Warn if renditions should keep an animation, but can't."""
+    stills = [
+        name
+        for name, recipe in recipes.items()
+        if recipe.animation == "keep" and not keeps_animation(recipe, header)
+    ]
+    if stills and _is_animated(content, header):
+        warn("animation-dropped", f"only the first frame of the animation is in {', '.join(stills)}")
 
 
 def check_end(content: bytes, format_found: str) -> None:

@@ -9,8 +9,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from renditions.errors import Failed, Rejected, Unrenderable
-from renditions.imaging.probe import check_animation, check_end, check_file, check_header, sniff
+from renditions.imaging.probe import (
+    check_animation,
+    check_end,
+    check_file,
+    check_header,
+    sniff,
+    warn_of_stills,
+)
 from renditions.imaging.registry import find_code
+from renditions.imaging.warn import collected
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.original import Original
 from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
@@ -33,11 +41,20 @@ def render(
 
     For a picture that breaks a rule or is damaged, ``Rendering.rejected`` has the reason. If only some
     renditions can't be made from a valid picture, ``Rendering.errors`` has their reasons.
+    ``Rendering.warnings`` says what was left out or assumed.
 
     Raises:
         Failed: Memory ran out, or an optional library that a recipe needs isn't installed.
 
     """
+    with collected() as warnings:
+        rendering = _render(content, accept, recipes, analyze, limits)
+    return replace(rendering, warnings=tuple(warnings))
+
+
+def _render(
+    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, limits: Limits
+) -> Rendering:
     original = Original(size_bytes=len(content), format=sniff(content))
     try:
         source_format = check_file(content, original.format, accept)
@@ -60,6 +77,7 @@ def render(
         )
         check_header(header, accept, limits, with_pixels)
         check_animation(content, header, accept)
+        warn_of_stills(content, header, with_pixels)
         study = Study(analyze, accept.min_sharpness)
         pictures, plans, analysis = make(content, header, with_pixels, study, accept.max_pixels, limits)
     except Rejected as refusal:

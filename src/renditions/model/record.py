@@ -27,6 +27,7 @@ from renditions.model.original import Analysis, Original
 from renditions.model.pipeline import NO_WISHES, NoticeEvent, Wishes
 from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
+from renditions.model.warning import PictureWarning
 
 Status = Literal["processing", "done", "rejected", "failed"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -38,7 +39,7 @@ ATTRIBUTES = frozenset(
         "original_frames", "original_height", "original_size_bytes", "original_width", "owed",
         "pending_keys", "place", "processed_height", "processed_size_bytes", "processed_width", "reason",
         "refused_keys", "removable_until", "renditions", "retired", "revision", "rules", "sha256",
-        "stand_ins", "status", "timestamp",
+        "stand_ins", "status", "timestamp", "warnings",
     }
 )  # fmt: skip
 """The attributes of a record's JSON form, except the name."""
@@ -172,6 +173,8 @@ class Record:
     """
     errors: tuple[tuple[str, Reason], ...] = ()
     """(rendition, reason) of each rendition that couldn't be made although others could."""
+    warnings: tuple[PictureWarning, ...] = ()
+    """What was left out of the outputs, or was assumed about the picture."""
     pending_keys: tuple[str, ...] = ()
     """Output keys that may hold an object that isn't in ``outputs`` (yet, or any more)."""
     attempts: int = 0
@@ -290,6 +293,7 @@ class Record:
             "stand_ins": dict(self.stand_ins),
             "errors": {rendition: reason.text for rendition, reason in self.errors},
             "error_codes": {rendition: reason.code for rendition, reason in self.errors if reason.code},
+            "warnings": [dataclasses.asdict(warning) for warning in self.warnings],
             "etag": self.etag,
             "sha256": self.sha256,
             "goal": self.goal,
@@ -353,6 +357,9 @@ class Record:
             errors=tuple(
                 (rendition, Reason(text, codes.get(rendition, "")))
                 for rendition, text in item.get("errors", {}).items()
+            ),
+            warnings=tuple(
+                PictureWarning(warning["code"], warning["text"]) for warning in item.get("warnings", ())
             ),
             pending_keys=tuple(item.get("pending_keys", ())),
             attempts=item.get("attempts", 0),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from renditions.model.original import Original
 from renditions.model.reason import Reason
+from renditions.model.warning import PictureWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,5 @@ class Rendering:
     """
     rejected: Reason | None = None
     """Why the whole picture is rejected; ``made`` is then empty. None if it isn't rejected."""
+    warnings: tuple[PictureWarning, ...] = ()
+    """What was left out of the renditions, or was assumed about the picture."""

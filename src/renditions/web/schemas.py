@@ -15,7 +15,7 @@ from renditions.web.uploads import NAME_PATTERN
 TEXT = {"type": "string"}
 _TIME = {"type": "string", "format": "date-time"}
 _STATUS = {"enum": list(STATUSES)}
-_CODE = TEXT | {"description": "The error's stable short name; docs/errors.md lists them"}
+_CODE = TEXT | {"description": "A stable short name of the error or warning; docs/errors.md lists them"}
 _COUNT = {"type": "integer", "minimum": 0}
 
 
@@ -67,6 +67,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             "code": _CODE,
             "errors": {"type": "object", "additionalProperties": TEXT},
             "error_codes": {"type": "object", "additionalProperties": _CODE},
+            "warnings": _array(_object({"code": _CODE, "text": TEXT}, ("code", "text"))),
             "original_size_bytes": _COUNT,
             "original_width": _COUNT,
             "original_height": _COUNT,

@@ -107,12 +107,13 @@ export class Gallery {
     frame.style.background = averageColour(picture.analysis) ?? '';
     if (picture.preview) frame.append(element('img', { src: picture.preview, alt: '', loading: 'lazy', decoding: 'async' }));
     else frame.append(picture.status === 'done' ? 'no preview' : picture.status);
+    const mark = picture.warnings ? ' ⚠' : '';
     const size = picture.original_size_bytes ? ` · ${formatBytes(picture.original_size_bytes)}` : '';
     return element(
       'button',
       { type: 'button', class: 'tile', role: 'listitem', 'data-status': picture.status, onclick: () => this.onOpen(picture.name) },
       frame,
-      element('span', { class: 'text' }, element('span', { title: picture.name }, picture.name), element('span', { class: 'status' }, picture.status + size)),
+      element('span', { class: 'text' }, element('span', { title: picture.name }, picture.name), element('span', { class: 'status' }, picture.status + mark + size)),
     );
   }
 }

@@ -1,0 +1,37 @@
+"""The warnings about a picture: what was left out of its renditions, or was assumed.
+
+:data:`WARNINGS` is the one table of their codes. A picture with warnings is still ``done``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+WarningCode = Literal["animation-dropped"]
+
+WARNINGS: Mapping[WarningCode, str] = {
+    "animation-dropped": "A rendition keeps animations, but has only the first frame of this one.",
+}
+"""The meaning of each code, in the order of ``docs/errors.md``."""
+
+assert WARNINGS.keys() == set(get_args(WarningCode))  # noqa: S101 - the table and its type agree
+
+MOST_WARNINGS = 12
+"""How many warnings one rendering reports. Texts are shortened too, so a record stays small."""
+
+MOST_TEXT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class PictureWarning:
+    """What was left out or assumed about one picture: a code for programs, and a text for people."""
+
+    code: str
+    """One of :data:`WARNINGS`, or a code of a newer version."""
+    text: str
+
+    def __str__(self) -> str:
+        """Return the text, with the code in brackets."""
+        return f"{self.text} [{self.code}]"

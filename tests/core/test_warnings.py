@@ -1,0 +1,87 @@
+"""The warnings in the record of a picture, from its rendering to the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from hashing import hash_render
+from renditions.model.pipeline import Accept, Analyze
+from renditions.model.recipe import Rendition
+from renditions.model.record import Record
+from renditions.model.rendering import Rendering
+from renditions.model.warning import PictureWarning
+from world import World
+
+NAME = "photo.jpg"
+WARNINGS = {name: PictureWarning(f"{name}-code", f"something of {name}") for name in ("thumb", "large")}
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.upload(NAME, b"one")
+    return world
+
+
+def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze) -> Rendering:
+    """Hash the picture, with one warning for each rendition that is rendered."""
+    rendering = hash_render(content, accept, recipes, analyze)
+    return replace(rendering, warnings=tuple(WARNINGS[name] for name in recipes))
+
+
+def get(world: World) -> Record:
+    record = world.catalog.get(NAME)
+    assert record
+    return record
+
+
+def test_a_record_and_its_notice_have_the_warnings(world: World) -> None:
+    world.processor(render=render).process(NAME)
+    assert get(world).status == "done"
+    assert get(world).warnings == tuple(WARNINGS.values())
+    (notice,) = world.notifier.sent
+    assert notice.to_item()["warnings"][0] == {"code": "thumb-code", "text": "something of thumb"}
+
+
+def test_a_rendering_of_one_rendition_keeps_the_warnings_about_the_others(world: World) -> None:
+    world.processor(render=render).process(NAME)
+    changed = {**world.pipeline.renditions, "large": Rendition(width=1000)}
+    world.pipeline = replace(world.pipeline, renditions=changed)
+    world.processor(render=hash_render).process(NAME)
+    assert get(world).warnings == tuple(WARNINGS.values())
+
+
+def test_a_new_picture_drops_the_warnings_of_the_former_one(world: World) -> None:
+    world.processor(render=render).process(NAME)
+    world.upload(NAME, b"two")
+    world.processor(render=hash_render).process(NAME)
+    assert get(world).warnings == ()
+    assert "warnings" not in get(world).to_item()
+
+
+def test_a_touched_picture_keeps_its_warnings(world: World) -> None:
+    world.bind()
+    world.processor(render=render).process(NAME)
+    world.source.touch(NAME)
+    world.processor(render=hash_render).process(NAME)
+    assert get(world).warnings == tuple(WARNINGS.values())
+
+
+def test_a_rejected_picture_keeps_the_warnings_that_came_before(world: World) -> None:
+    world.upload(NAME, b"bad")
+    world.processor(render=render).process(NAME)
+    assert get(world).status == "rejected"
+    assert get(world).warnings == tuple(WARNINGS.values())
+
+
+def test_a_code_of_a_newer_version_survives() -> None:
+    item = {
+        "image_name": NAME,
+        "status": "done",
+        "timestamp": "2026-01-01T00:00:00.000000Z",
+        "warnings": [{"code": "of-a-newer-version", "text": "something"}],
+    }
+    assert Record.from_item(item).to_item()["warnings"] == item["warnings"]
