@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -210,3 +211,21 @@ def test_status_names_former_outputs_and_how_to_delete_them(tmp_path: Path) -> N
         "renditions.toml", "./elsewhere", 1,
     )  # fmt: skip
     assert status["former_outputs"] == ["./processed"]
+
+
+def test_plan_says_until_when_replaced_outputs_are_kept(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB)
+    draw(tmp_path / "inbox" / "a.jpg")
+    assert run(tmp_path, "sync").code == 0
+    write_pipeline(tmp_path, THUMB.replace("{name}", "small/{name}"))
+    assert "deletes a.jpg" in run(tmp_path, "plan").out
+    file = tmp_path / "renditions.toml"
+    file.write_text(file.read_text().replace("[output]", '[output]\nkeep_replaced = "7 d"'))
+    planned = run(tmp_path, "plan").out
+    assert "deletes" not in planned
+    assert re.search(r"keeps a\.jpg until \d{4}-\d\d-\d\d", planned)
+    (difference,) = run(tmp_path, "plan", "--json").data
+    assert difference["delete"] == []
+    assert [old["key"] for old in difference["retire"]] == ["a.jpg"]
+    assert run(tmp_path, "sync").code == 0
+    assert (tmp_path / "processed/a.jpg").exists()

@@ -108,6 +108,35 @@ class TestKeepReplaced:
         assert f"{NAME}/thumb.jpg" not in list_keys(world)
         world.check_promise()
 
+    def test_a_plan_says_what_is_kept_and_until_when_and_then_what_is_deleted(self, world: World) -> None:
+        use(world, thumb=MOVED, large=LARGE)
+        (difference,) = world.differences()
+        assert (difference.delete, difference.retire) == ((f"{NAME}/thumb.jpg",), ())
+        world.use_output(keep_replaced=WEEK.total_seconds())
+        (difference,) = world.differences()
+        assert difference.delete == ()
+        (old,) = difference.retire
+        assert (old.key, old.place) == (f"{NAME}/thumb.jpg", "")
+        assert timedelta() <= world.now + WEEK - old.delete_after < timedelta(seconds=1)
+        world.settle()
+        use(world, thumb=MOVED)
+        (difference,) = world.differences()
+        assert difference.delete == (), "also what was retired before stays"
+        assert [old.key for old in difference.retire] == [f"{NAME}/large.jpg"]
+        world.now += WEEK
+        use(world, thumb=MOVED, large=LARGE)
+        (difference,) = world.differences()
+        assert (difference.action, difference.delete) == ("settle", (f"{NAME}/thumb.jpg",))
+
+    def test_a_plan_says_what_is_kept_in_the_former_output_store(self, world: World) -> None:
+        world.use_output(keep_replaced=WEEK.total_seconds())
+        world.move_output("elsewhere")
+        (difference,) = world.differences()
+        assert difference.delete == ()
+        assert [(old.key, old.place) for old in difference.retire] == [
+            (f"{NAME}/thumb.jpg", "out"), (f"{NAME}/large.jpg", "out"),
+        ]  # fmt: skip
+
     def test_a_key_that_is_wanted_again_is_an_output_and_not_deleted_later(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())
         use(world, thumb=MOVED, large=LARGE)

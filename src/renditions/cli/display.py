@@ -151,6 +151,7 @@ def print_difference(console: Console, difference: Difference) -> None:
         parts.append(f"[red]{verb} {escape(', '.join(difference.delete))}[/]")
     if not all(is_known((difference.keys or {})[rendition]) for rendition in difference.make):
         parts.append("keys known after reading")
+    parts += [f"keeps {escape(old.describe())}" for old in difference.retire]
     detail = "; ".join(part for part in parts if part)
     sign = ACTION_SIGNS.get(difference.action, " ")
     text = f"{sign} {escape(difference.name)}  [dim]{escape(difference.why)}[/]"

@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.places import is_in_place
+from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import StoredObject
+from renditions.core.retire import dropped_keys, due_retired, kept_until, retire_outputs, settled_keys
 from renditions.core.verify import UNVERIFIED, Verification
 from renditions.errors import RenditionsError
 from renditions.model.folding import EXACT, Folding
+from renditions.model.items import without_empty
 from renditions.model.keys import spell_key
 from renditions.model.pipeline import NO_WISHES, Pipeline
 from renditions.model.record import Output, Record, Retired
@@ -59,6 +61,8 @@ class Difference:
     """Every rendition's output key; None if the picture is gone or wasn't checked."""
     delete: tuple[str, ...] = ()
     """The output keys to delete."""
+    retire: tuple[Retired, ...] = ()
+    """The outputs that are kept for a while and then deleted."""
     found: StoredObject | None = None
     """The source object that was compared."""
     record: Record | None = None
@@ -100,7 +104,7 @@ class Difference:
             "why": self.why,
             "make": {rendition: {"key": keys[rendition]} for rendition in self.make},
             "delete": list(self.delete),
-        } | ({"warning": self.warning} if self.warning else {})
+        } | without_empty({"retire": [old.to_item() for old in self.retire], "warning": self.warning})
 
 
 Result = Literal["done", "rejected", "failed", "removed", "held", "unreadable", "unchanged", "waiting"]
@@ -239,10 +243,10 @@ def _compare_known(
         why = TOUCHED if seen.is_touched else why_decided
         return Difference(
             seen.name, "settle" if settles else "keep", why, keys=keys,
-            delete=record.undeleted_keys(), found=found, record=record,
+            delete=settled_keys(record, now, ask), found=found, record=record,
             refreshed=seen.verification.refreshed, warning=warning,
         )  # fmt: skip
-    there = record if not is_moved else replace(record, outputs=(), pending_keys=())
+    there = leave_place(record, kept_until(pipeline, now)) if is_moved else record
     stale = {
         rendition: reason
         for rendition in keys
@@ -254,6 +258,8 @@ def _compare_known(
     left = frozenset(stale.keys() - set(make))
     is_partial = ask.renditions is not None and (bool(left) or is_undeclared_left)
     wanted = frozenset(keys.values())
+    retired = () if is_partial else retire_outputs(pipeline, there.outputs, wanted, now, ask)
+    left_behind = there.retired[len(record.retired) :]
     why = _why_update(pipeline, record, found, {rendition: stale[rendition] for rendition in make})
     return Difference(
         seen.name,
@@ -261,7 +267,8 @@ def _compare_known(
         f"its outputs are in another output store, {record.place}" if is_moved else why,
         make=make,
         keys=keys,
-        delete=() if is_partial else tuple(key for key in there.sorted_keys() if key not in wanted),
+        delete=() if is_partial else dropped_keys(there, wanted, retired, now, ask),
+        retire=retired + left_behind,
         found=found,
         record=record,
         drift={rendition: mended[rendition] for rendition in make if rendition in mended},
@@ -270,16 +277,6 @@ def _compare_known(
         is_partial=is_partial,
         refreshed=seen.verification.refreshed,
         warning=warning,
-    )
-
-
-def due_retired(record: Record, now: datetime, ask: Ask) -> tuple[Retired, ...]:
-    """Return the retired outputs to delete now."""
-    return tuple(
-        old
-        for old in record.retired
-        if (old.delete_after is None and not ask.keeps_undeclared)
-        or (old.delete_after is not None and old.delete_after <= now)
     )
 
 

@@ -34,7 +34,6 @@ from renditions.core.difference import (
     RECHECK,
     Difference,
     Outcome,
-    due_retired,
     retry_pause,
 )
 from renditions.core.leases import Leases
@@ -42,6 +41,7 @@ from renditions.core.neighbours import Neighbours
 from renditions.core.notify import Notifier, rejection_pause
 from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import Catalog, IfMatch, Renderer, Store, StoredObject
+from renditions.core.retire import due_retired
 from renditions.core.twins import Twins, with_twin
 from renditions.core.update import Updater
 from renditions.core.verify import find

@@ -1,4 +1,4 @@
-"""Objects in an output store that are outputs no longer, and that stay there for a while."""
+"""What happens to objects that are no outputs any more: they are deleted now or later, or left alone."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from renditions.core.ask import Ask
 from renditions.model.pipeline import Pipeline
-from renditions.model.record import Record, Retired
+from renditions.model.record import Output, Record, Retired
 
 
 def kept_until(pipeline: Pipeline, now: datetime) -> datetime | None:
-    """Return until when objects stay that are replaced now; None if they are deleted at once."""
+    """Return until when former outputs are kept; None if ``keep_replaced`` isn't declared."""
     seconds = pipeline.output.keep_replaced
     return now + timedelta(seconds=seconds) if seconds else None
 
@@ -23,12 +23,46 @@ def retire(
     keys = frozenset(wanted.values())
     here = ("", pipeline.output.store)
     kept = [each for each in old.retired if each.place not in here or each.key not in keys]
+    return (*kept, *retire_outputs(pipeline, old.outputs, keys, now, ask))
+
+
+def retire_outputs(
+    pipeline: Pipeline, outputs: Iterable[Output], wanted: frozenset[str], now: datetime, ask: Ask
+) -> tuple[Retired, ...]:
+    """Return which of these outputs stay in the output store for a while, once only the wanted keys count."""
     after = kept_until(pipeline, now)
-    for made in old.outputs:
+    retired: list[Retired] = []
+    for made in outputs:
         is_held = ask.keeps_undeclared and made.rendition not in pipeline.renditions
-        if made.key not in keys and (after or is_held) and not is_in_the_way(made.key, keys):
-            kept.append(Retired(made.key, made.etag, None if is_held else after))
-    return tuple(kept)
+        if made.key not in wanted and (after or is_held) and not is_in_the_way(made.key, wanted):
+            retired.append(Retired(made.key, made.etag, None if is_held else after))
+    return tuple(retired)
+
+
+def due_retired(record: Record, now: datetime, ask: Ask) -> tuple[Retired, ...]:
+    """Return the retired outputs to delete now."""
+    return tuple(
+        old
+        for old in record.retired
+        if (old.delete_after is None and not ask.keeps_undeclared)
+        or (old.delete_after is not None and old.delete_after <= now)
+    )
+
+
+def settled_keys(record: Record, now: datetime, ask: Ask) -> tuple[str, ...]:
+    """Return the keys in the current output store that are deleted although nothing is made."""
+    due = (old.key for old in due_retired(record, now, ask) if not old.place)
+    return tuple(sorted({*record.undeleted_keys(), *due}))
+
+
+def dropped_keys(
+    record: Record, wanted: frozenset[str], retired: tuple[Retired, ...], now: datetime, ask: Ask
+) -> tuple[str, ...]:
+    """Return the keys that are deleted once only the wanted ones count, and these outputs are retired."""
+    due = due_retired(record, now, ask)
+    waiting = [old.key for old in record.retired if old not in due and not old.place]
+    stay = {old.key for old in retired} | {key for key in waiting if not is_in_the_way(key, wanted)}
+    return tuple(key for key in record.sorted_keys() if key not in wanted | stay)
 
 
 def is_in_the_way(key: str, wanted: Iterable[str]) -> bool:

@@ -94,6 +94,13 @@ class Retired:
     place: str = ""
     """The output store that holds it, as the pipeline file spelled it; empty if it is the current one."""
 
+    def describe(self) -> str:
+        """Return for people which object it is, and until when it is kept."""
+        place = f" in {self.place}" if self.place else ""
+        return f"{self.key}{place}" + (
+            f" until {format_time(self.delete_after)}" if self.delete_after else ""
+        )
+
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""
         after = format_time(self.delete_after) if self.delete_after else None

@@ -177,6 +177,11 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                             "why": TEXT,
                             "make": keys_by_rendition,
                             "delete": _array(TEXT),
+                            "retire": _array(
+                                _object(
+                                    {"key": TEXT, "etag": TEXT, "delete_after": TEXT, "place": TEXT}, ("key",)
+                                )
+                            ),
                         },
                         ("name", "action", "why", "make", "delete"),
                     )
