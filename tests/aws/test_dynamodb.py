@@ -25,6 +25,7 @@ from renditions.aws.table import (
     item_to_record,
     record_to_item,
 )
+from renditions.core.ports import Unreadable
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken, UsageError
 from renditions.imaging.analysis.exif import MAX_CHARACTERS
 from renditions.model.backends import CATALOGS
@@ -377,6 +378,23 @@ def test_query_skips_a_record_that_changed_after_the_index_was_read(stored: Reco
     found = ok(Responses={"table": [record_to_item(stored, KEY)]}, UnprocessedKeys={})
     with answering([ok(Items=[row]), found]) as (clients, _):
         assert list(DynamoCatalog(clients.dynamodb, "table", KEY).query("done")) == []
+
+
+def test_query_reports_an_unreadable_record_and_yields_the_others(stored: Record) -> None:
+    items = [record_to_item(replace(stored, name=name), KEY) for name in ("a.jpg", "b.jpg")]
+    items[0]["lease"] = {"S": "damaged"}
+    rows = [
+        {KEY: item[KEY], "status": item["status"], "timestamp": item["timestamp"]} for item in reversed(items)
+    ]
+    answers = [ok(Items=rows), ok(Responses={"table": items}, UnprocessedKeys={})]
+    unreadable: list[Unreadable] = []
+    with answering(answers) as (clients, _):
+        catalog = DynamoCatalog(clients.dynamodb, "table", KEY)
+        found = list(catalog.query(stored.status, on_unreadable=unreadable.append))
+    assert [record.name for record in found] == ["b.jpg"]
+    assert [part.prefix for part in unreadable] == ["a.jpg"]
+    with answering(answers) as (clients, _), pytest.raises(CatalogFailed):
+        list(DynamoCatalog(clients.dynamodb, "table", KEY).query(stored.status))
 
 
 @pytest.mark.parametrize(

@@ -302,6 +302,27 @@ def test_a_rejected_picture_can_be_processed_again(world: World, client: TestCli
     assert client.get("/plan").json() == {"counts": {"keep": 1}, "differences": []}
 
 
+def test_a_superseded_server_can_be_read_and_changes_nothing(world: World) -> None:
+    world.upload("photo.jpg", b"one")
+    world.settle()
+    service = replace(open_service(world), is_superseded=True)
+    with TestClient(make_app(service, secret=b"secret", hosts=HOSTS)) as client:
+        status = client.get("/status").json()
+        assert status["read_only"]
+        assert status["superseded"].startswith("Another version of the pipeline file is in force")
+        assert client.get("/pictures/photo.jpg").status_code == 200
+        for method, address in (
+            ("POST", "/pictures/photo.jpg/process"),
+            ("POST", "/retry"),
+            ("DELETE", "/pictures/photo.jpg"),
+            ("DELETE", "/pictures/photo.jpg/focus"),
+        ):
+            answer = client.request(method, address)
+            assert (answer.status_code, answer.json()["code"]) == (503, "superseded"), address
+    assert world.source.head("photo.jpg")
+    assert world.known == 1
+
+
 def test_plan_and_outcome_have_the_json_of_the_command_line(world: World, client: TestClient) -> None:
     world.upload("photo.jpg", b"one")
     planned = client.get("/plan").json()
