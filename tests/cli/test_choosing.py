@@ -132,8 +132,8 @@ def upgraded(folder: Path) -> Path:
     project = folder / "project"
     shutil.copytree(FIXTURE, project)
     draw(project / "source" / "@eaDir" / "thumb.jpg")
-    draw(project / "source" / ".hidden" / "a.jpg")
-    draw(project / "source" / "new.jfif", format="jpeg")
+    draw(project / "source" / ".hidden" / "a.jpg", seed=2)
+    draw(project / "source" / "new.jfif", seed=3, format="jpeg")
     assert run(project, "sync").code in (0, 1)  # one of its pictures is broken
     return project
 
