@@ -103,7 +103,13 @@ class History(Site):
 
     def _look(self) -> Final:
         return Final(
-            self.pipeline, self.source, self.place.store, self.catalog, self.observer.sent, self.place.foreign
+            self.pipeline,
+            self.source,
+            self.place.store,
+            self.catalog,
+            self.observer.sent,
+            self.place.foreign,
+            self.outsiders.was_restored,
         )
 
     def calm_down(self) -> None:
