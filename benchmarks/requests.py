@@ -1,9 +1,9 @@
 """``python -m benchmarks.requests``: counts the requests of a comparison on AWS, and computes their cost.
 
 moto's server stands for AWS, with S3's own pages of 1,000 keys. The benchmark first creates a bucket of
-pictures, with a record and an output for each. It then counts all requests of a plan, of a plan that verifies
-the outputs, and of a schedule's tick that holds removals back. The costs for a million pictures go into
-``docs/lambda.md``.
+pictures, with a record and four outputs for each. It then counts all requests of a plan, of a plan that
+verifies the outputs, of a schedule's tick that does, and of one that holds removals back. The costs for a
+million pictures go into ``docs/lambda.md``.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ Requests = Mapping[str, int]
 def main() -> None:
     """Count, print, and write the costs into the document."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.requests", description=__doc__)
-    parser.add_argument("--pictures", type=int, nargs="+", default=[1000])
+    parser.add_argument("--pictures", type=int, nargs="+", default=[1_000])
     table: Table = [["run", "pictures", "requests", "read units", f"at {MANY:,}, USD"]]
-    for count in parser.parse_args().pictures:
-        with run_moto(keys_of_page=1000) as environ:
-            os.environ.update(environ)
+    with run_moto(keys_of_page=1000) as environ:
+        os.environ.update(environ)
+        for count in parser.parse_args().pictures:
             table += [_row(name, count, *counted) for name, counted in _measure(count).items()]
-    print(to_text(table))
+            print(to_text(table), flush=True)
     text = f"`python -m benchmarks.requests`, {today()}.\n\n{to_markdown(table)}"
     replace_section("requests", text, DOCUMENT.with_name("lambda.md"))
 
@@ -76,7 +76,7 @@ def _measure(count: int) -> dict[str, tuple[Requests, float]]:
         source=Source(store=f"s3://{bucket}-in/"),
         output=OutputPlace(store=f"s3://{bucket}-out/"),
         catalog=CatalogPlace(store=f"dynamodb:{bucket}"),
-        renditions={"thumb": Rendition(width=200)},
+        renditions={f"w{width}": Rendition(width=width) for width in (1200, 600, 300, 200)},
     )
     for suffix in ("in", "out"):
         CLIENTS.s3.create_bucket(
@@ -90,11 +90,12 @@ def _measure(count: int) -> dict[str, tuple[Requests, float]]:
     runs: dict[str, Callable[[Parts], None]] = {
         "plan": lambda parts: _plan(parts, PLAIN),
         "plan --verify": lambda parts: _plan(parts, Ask(verify="quick")),
-        "a tick that holds removals back": _tick,
+        "a tick that checks outputs": _check,
+        "a tick that holds removals back": _hold_back,
     }
     measured: dict[str, tuple[Requests, float]] = {}
     for name, run in runs.items():
-        if run is _tick:
+        if run is _hold_back:
             for key in names[: count // 2]:
                 CLIENTS.s3.delete_object(Bucket=f"{bucket}-in", Key=key)
         with recorded() as calls, open_parts(pipeline, Path()) as parts:
@@ -109,11 +110,19 @@ def _plan(parts: Parts, ask: Ask) -> None:
         raise RuntimeError(f"expected a plan without differences, found {found}")
 
 
-def _tick(parts: Parts) -> None:
+def _check(parts: Parts) -> None:
+    """Check all outputs as a tick does."""
+    declared = replace(parts.declared, output=replace(parts.declared.output, verify="always"))
+    found = {difference.action for difference in replace(parts, declared=declared).plan_tick("")}
+    if found != {"keep"}:
+        raise RuntimeError(f"expected that nothing is to be done, found {found}")
+
+
+def _hold_back(parts: Parts) -> None:
     """Run a tick in one call, like a function that has enough time."""
     sent: list[str] = []
     guard = replace(parts.preview_guard(), is_attended=False)
-    tick = Tick(parts.plan, guard, S3Place("", ""), sent.extend, partial(hold, parts.catalog), now)
+    tick = Tick(parts.plan_tick, guard, S3Place("", ""), sent.extend, partial(hold, parts.catalog), now)
     ticked = tick.run(SyncRequest(), lambda: True)
     if sent or not ticked.held:
         raise RuntimeError(f"expected held removals, found {ticked}")
