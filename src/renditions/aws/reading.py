@@ -94,16 +94,16 @@ class TableReader:
             operator, names["#sorted"], end = bound
             condition += f" AND #sorted {operator} :end"
             values[":end"] = {"S": end}
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName=index,
-            KeyConditionExpression=condition,
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=values,
-            ScanIndexForward=index == BY_NAME,
-            PaginationConfig={} if whole_pages else {"PageSize": ROWS_OF_INDEX},
-        )
         with self.reported():
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=index,
+                KeyConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=values,
+                ScanIndexForward=index == BY_NAME,
+                PaginationConfig={} if whole_pages else {"PageSize": ROWS_OF_INDEX},
+            )
             for page in pages:
                 yield from page["Items"]
 
