@@ -18,7 +18,7 @@ from renditions.model import revisions
 from renditions.model.pipeline import Accept, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendering
-from renditions.model.revisions import FIRST_ENGINE, Revision
+from renditions.model.revisions import FIRST_ENGINE, REVISIONS, Revision
 from renditions.pipeline_file.reading import load
 from world import World
 
@@ -117,6 +117,15 @@ def test_a_raised_revision_of_tiff_remakes_only_tiffs(
     assert {key for key in after if not key.startswith("page.tif/")} == {
         key for key in before if before[key] == after[key] and not key.startswith("page.tif/")
     }
+
+
+def test_the_listed_revisions_remake_only_pictures_of_the_formats_they_name(upgraded: Upgraded) -> None:
+    named = {each.name for each in REVISIONS if each.kind == "source"}
+    assert upgraded.whys.keys() == {
+        record.name for record in upgraded.catalog.list() if record.source_format in named
+    }
+    upgraded.sync()
+    assert upgraded.whys == {}
 
 
 def test_a_named_engine_postpones_newer_revisions(

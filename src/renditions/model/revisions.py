@@ -28,7 +28,9 @@ class Revision:
 FIRST_ENGINE = 1
 """The engine of version 0.1."""
 
-REVISIONS: tuple[Revision, ...] = ()
+REVISIONS: tuple[Revision, ...] = (
+    Revision(2, "source", "tiff", "Floating point, signed and 32-bit samples have their tones."),
+)
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 
 

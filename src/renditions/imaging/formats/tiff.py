@@ -8,10 +8,11 @@ libtiff stops reading as soon as it has enough pixels, before that checksum.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from renditions.errors import Undecodable
+from renditions.imaging.formats import tiff_samples, tiff_tags
 from renditions.imaging.formats.loaded import load_header, page_option
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
@@ -22,11 +23,7 @@ _OFFSETS = (273, 324)
 """StripOffsets and TileOffsets."""
 _COUNTS = (279, 325)
 """StripByteCounts and TileByteCounts."""
-_COMPRESSION = 259
 _DEFLATE = (8, 32946)
-_TAGS = (_COMPRESSION, *_OFFSETS, *_COUNTS)
-_SIZES = {3: 2, 4: 4, 16: 8}
-"""The number of bytes in a value of the types SHORT, LONG and LONG8."""
 _PIECE_BYTES = 16_384
 """How many bytes are inflated at once. They become at most 17 MB."""
 
@@ -37,7 +34,9 @@ _MAX_VALUE_BYTES = 16
 
 def read_header(content: bytes, page: int) -> Header:
     """Return the page's header, without decoding pixels."""
-    return load_header("tiff", content, page)
+    content, samples = tiff_samples.describe(content, page)
+    header = load_header("tiff", content, page)
+    return replace(header, bands=header.bands // 2) if samples.is_double else header
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
@@ -48,6 +47,15 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
     palette may be lost.
     """
     options |= page_option(header.page)
+    content, samples = tiff_samples.describe(content, header.page)
+
+    def load_again() -> Any:
+        return load("tiff", content, **options | {"access": "sequential", "fail_on": "error"})
+
+    return tiff_samples.to_whole(_load_strictly(content, options), samples, load_again)
+
+
+def _load_strictly(content: bytes, options: dict[str, Any]) -> Any:
     with warnings_of_libraries() as warnings:
         image = load("tiff", content, **options, fail_on="warning")
     if lost := [warning for warning in warnings if "IO error" in warning]:
@@ -60,13 +68,16 @@ def check_data(content: bytes, header: Header, _: int) -> None:
 
     If a part can't be parsed, it isn't checked here: the decoder will find the damage.
     """
-    fields = _read_directory(content, header.page)
-    if fields.get(_COMPRESSION, [0])[0] not in _DEFLATE:
+    fields = tiff_tags.read_page(content, header.page, (tiff_tags.COMPRESSION, *_OFFSETS, *_COUNTS))
+    compression = fields.get(tiff_tags.COMPRESSION)
+    if compression is None or compression.first not in _DEFLATE:
         return
     # No strip or tile can inflate to more.
     most_bytes = _MAX_VALUE_BYTES * header.bands * header.stored.width * header.stored.height
     for offsets, counts in zip(_OFFSETS, _COUNTS, strict=True):
-        for offset, count in zip(fields.get(offsets, []), fields.get(counts, []), strict=False):
+        if not (offsets in fields and counts in fields):
+            continue
+        for offset, count in zip(fields[offsets].values, fields[counts].values, strict=False):
             if count:
                 _check_stream(content[offset : offset + count], most_bytes)
 
@@ -88,30 +99,3 @@ def _check_stream(data: bytes, most_bytes: int) -> None:
         raise Undecodable(f"the deflated data is damaged: {error}") from error
     if not stream.eof:
         raise Undecodable("a deflated strip ends before its checksum")
-
-
-def _read_directory(content: bytes, page: int) -> dict[int, list[int]]:
-    """Return the values of ``_TAGS`` for this page, by tag, as far as its directory can be parsed."""
-    order: Literal["little", "big"] = "little" if content.startswith(b"II") else "big"
-    is_big = content[2:4] in (b"+\0", b"\0+")
-    entries_size, entry_size, offset_size = (8, 20, 8) if is_big else (2, 12, 4)
-
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(content[at : at + size], order)
-
-    def fields(at: int) -> Iterator[tuple[int, list[int]]]:
-        for entry in range(at, at + number(at - entries_size, entries_size) * entry_size, entry_size):
-            if entry + entry_size > len(content):
-                return
-            size = _SIZES.get(number(entry + 2, 2))
-            count = number(entry + 4, offset_size)
-            values = entry + 4 + offset_size
-            if size and count * size > offset_size:
-                values = number(values, offset_size)
-            if number(entry, 2) in _TAGS and size and values + count * size <= len(content):
-                yield number(entry, 2), [number(values + size * index, size) for index in range(count)]
-
-    at = number(8 if is_big else 4, offset_size)
-    for _ in range(page):
-        at = number(at + entries_size + number(at, entries_size) * entry_size, offset_size)
-    return dict(fields(at + entries_size))

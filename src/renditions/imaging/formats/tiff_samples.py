@@ -1,0 +1,163 @@
+"""Turn a TIFF's samples of any type into 8 or 16 bits (TIFF 6.0, section 19, SampleFormat).
+
+TIFF doesn't say which value is white for floating point, signed and 32-bit samples. One convention holds for
+grey and colour: black is 0, and white is 1 for floating point and the type's largest value for whole numbers.
+Files often hold values of another scale, for example 0 to 255 as floating point, so the values found decide:
+see :func:`_find_range`. The values are encoded as in sRGB, unless a profile says otherwise.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from renditions.errors import Undecodable
+from renditions.imaging.formats import tiff_tags
+
+_USUAL = ("uchar", "ushort")
+_BITS = {"char": 8, "short": 16, "int": 32, "uint": 32}
+_FLOATS = ("float", "double")
+_MAX_OVERSHOOT = 16
+"""Floating point values up to this are highlights above a white of 1, and not of another scale."""
+_NO_VALUE = 1e30
+"""A larger value, infinity and NaN mean that the pixel has no value. It becomes black."""
+_LEAST_USE = 0.25
+"""Signed values that use less of their type's range are measurements: their own range is shown."""
+_UNSIGNED, _FLOAT = 1, 3
+"""Values of SampleFormat."""
+_DOUBLE_BITS = 64
+_WHITE_IS_ZERO = 0
+_WEIGHTED_ALPHA = 1
+"""A value of ExtraSamples: the colours are multiplied by this alpha."""
+_DESCRIPTION = (tiff_tags.BITS, tiff_tags.SAMPLES, tiff_tags.SAMPLE_FORMAT, tiff_tags.EXTRA_SAMPLES)
+_COLOURS = {"cmyk": 4, "scrgb": 3, "srgb": 3, "rgb16": 3, "b-w": 1, "grey16": 1, "multiband": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    black: float
+    white: float
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What libvips doesn't say about a page's samples, or can't read."""
+
+    is_double: bool = False
+    is_swapped: bool = False
+    """Whether the halves of each double are in the other order than in memory."""
+    is_weighted: bool = False
+    """Whether the colours of doubles are multiplied by alpha."""
+    is_white_zero: bool = False
+    """Whether 0 is white."""
+
+    def restore(self, image: Any) -> Any:
+        """Return the doubles of an image that was read as pairs of 32-bit numbers."""
+        if not self.is_double:
+            return image
+        bands = image.bands // 2
+        if self.is_swapped:
+            order = [band ^ 1 for band in range(image.bands)]
+            image = image[order[0]].bandjoin([image[band] for band in order[1:]])
+        colours = "scrgb" if bands >= 3 else "b-w"
+        image = image.copy(format="double", bands=bands, interpretation=colours)
+        return image.unpremultiply(max_alpha=1) if self.is_weighted else image
+
+
+def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
+    """Return the file as libvips can read it, and what to do with its samples.
+
+    libvips reads no doubles, so the page's directory then declares pairs of 32-bit numbers.
+
+    Raises:
+        Undecodable: The page has doubles in an arrangement that can't be read as such pairs.
+
+    """
+    tags = (*_DESCRIPTION, tiff_tags.PHOTOMETRIC, tiff_tags.PLANAR, tiff_tags.PREDICTOR)
+    fields = tiff_tags.read_page(content, page, tags)
+    found = {tag: field.first for tag, field in fields.items()}
+    kind, colours = found.get(tiff_tags.SAMPLE_FORMAT, _UNSIGNED), found.get(tiff_tags.PHOTOMETRIC)
+    is_white_zero = colours == _WHITE_IS_ZERO and kind != _UNSIGNED
+    if found.get(tiff_tags.BITS) != _DOUBLE_BITS or kind != _FLOAT:
+        return content, Samples(is_white_zero=is_white_zero)
+    samples = found.get(tiff_tags.SAMPLES, 0)
+    is_mixed = samples == 1 or found.get(tiff_tags.PLANAR, 1) == 1
+    has_predictor = found.get(tiff_tags.PREDICTOR, 1) != 1
+    if not samples or not is_mixed or has_predictor or colours not in (0, 1, 2):
+        raise Undecodable(
+            "expected 64-bit samples in grey or RGB, pixel by pixel and without a predictor, found others"
+        )
+    weighted = found.get(tiff_tags.EXTRA_SAMPLES) == _WEIGHTED_ALPHA
+    order = "<" if content.startswith(b"II") else ">"
+    patched = bytearray(content)
+    new = {
+        tiff_tags.BITS: 32, tiff_tags.SAMPLES: 2 * samples, tiff_tags.SAMPLE_FORMAT: _UNSIGNED,
+        tiff_tags.PHOTOMETRIC: max(colours, 1), tiff_tags.EXTRA_SAMPLES: 0,
+    }  # fmt: skip
+    for tag, value in new.items():
+        if tag in fields:
+            tiff_tags.set_short(patched, fields[tag].at, value)
+    is_swapped = (order == "<") != (sys.byteorder == "little")
+    return bytes(patched), Samples(
+        is_double=True, is_swapped=is_swapped, is_weighted=weighted, is_white_zero=is_white_zero
+    )
+
+
+def to_whole(image: Any, samples: Samples, load_again: Callable[[], Any]) -> Any:
+    """Return the image with samples of 8 or 16 bits; other types become 16 bits.
+
+    ``load_again`` returns the image for another pass over its pixels, which finds the range of its values.
+    """
+    image = samples.restore(image)
+    if image.format in _USUAL or image.interpretation not in _COLOURS:
+        return image
+    colours = _COLOURS[image.interpretation]
+    found = _measure(samples.restore(load_again()), colours)
+    chosen = _find_range(image.format, found)
+    scale = 65_535 / ((chosen.white - chosen.black) or 1)
+    whole = ((_clean(image) - chosen.black) * scale).rint().cast("ushort")
+    if samples.is_white_zero:
+        first, alpha = 65_535 - whole[0], [whole[band] for band in range(1, whole.bands)]
+        whole = first.cast("ushort").bandjoin(alpha) if alpha else first.cast("ushort")
+    return whole.copy(interpretation={4: "cmyk", 3: "rgb16"}.get(colours, "grey16"))
+
+
+def _measure(image: Any, colours: int) -> _Range:
+    """Return the lowest and the highest value of the colours."""
+    # The first row of the statistics is about all bands.
+    statistics = _clean(image.extract_band(0, n=min(colours, image.bands))).stats()
+    return _Range(statistics.getpoint(0, 0)[0], statistics.getpoint(1, 0)[0])
+
+
+def _clean(image: Any) -> Any:
+    """Return floating point values with 0 for pixels that have no value."""
+    return (image.abs() < _NO_VALUE).ifthenelse(image, 0) if image.format in _FLOATS else image
+
+
+def _find_range(kind: str, found: _Range) -> _Range:
+    """Return the values of black and white: the first usual range that holds all values found.
+
+    If there is none, or if signed values use little of it, the range found is shown, as viewers for
+    measurements do.
+    """
+    if kind in _FLOATS and max(-found.black, found.white) <= _MAX_OVERSHOOT:
+        return _Range(0, 1)
+    for usual in _usual_ranges(kind):
+        if usual.black <= found.black and found.white <= usual.white:
+            is_used = found.white - found.black >= _LEAST_USE * (usual.white - usual.black)
+            return usual if usual.black == 0 or is_used else found
+    return found
+
+
+def _usual_ranges(kind: str) -> Iterator[_Range]:
+    bits = _BITS.get(kind, 32)
+    for white in (255, 65_535):
+        if white < 2 ** (bits - 1):
+            yield _Range(0, white)
+    if kind in ("uint", *_FLOATS):
+        yield _Range(0, 2**32 - 1)
+    else:
+        yield _Range(0, 2 ** (bits - 1) - 1)
+        yield _Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
