@@ -42,11 +42,15 @@ def test_a_truncated_file_is_rejected_wherever_it_ends(kind: str) -> None:
     whole = FILES[kind]
     assert render(whole, Accept(), RECIPES).rejected is None
     ends = {len(whole) * part // 24 for part in range(24)}
-    for end in sorted(ends | {len(whole) - missing for missing in (1, 2, 3, 8, 11, 12, 13)}):
+    # A JPEG without its end mark and a GIF without its trailer still have every pixel.
+    least = 3 if "jpeg" in kind else 2 if "gif" in kind else 1
+    for end in sorted(
+        ends | {len(whole) - missing for missing in (1, 2, 3, 8, 11, 12, 13) if missing >= least}
+    ):
         result = render(whole[:end], Accept(), RECIPES)
         assert result.rejected, f"{kind} cut at {end} of {len(whole)}"
         assert result.made == {}
-        assert re.search("is damaged|ends before its|found", result.rejected.text)
+        assert re.search("is damaged|ends before its|ends too early|found", result.rejected.text)
         assert result.rejected.code == "source-unreadable"
 
 
@@ -150,7 +154,7 @@ def test_a_reason_that_quotes_a_file_is_printable() -> None:
     turned = encoded(photo(), "avif", exif=exif)
     refused = render(turned.replace(b"irot", b"\xff\x1b]\n"), Accept(), RECIPES).rejected
     assert refused is not None
-    assert refused.text.startswith("the avif header is damaged: ")
+    assert refused.text.startswith("the avif header is damaged (")
     assert refused.text.isprintable()
     assert "avif" not in str(render(FILES["png"][:99] + bytes(99), Accept(), RECIPES).rejected or "avif")
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from renditions.imaging.vips import Error, GValue, Image
+from renditions.imaging.vips import Error, GValue, Image, warnings_of_libraries
+from renditions.imaging.warn import warn
 
 _PROFILE = "icc-profile-data"
+_UNUSABLE = ("corrupt profile", "profile incompatible", "profile does not support")
+"""How libvips' warnings about a profile begin that it doesn't use."""
 _MAX_PROBED_BYTES = 65_536
 """A larger profile is a table for a device, never sRGB."""
 _GREYS = ("b-w", "grey16")
@@ -29,8 +32,12 @@ def to_8_bits(image: Any, profile: str) -> Any:
     """
     is_grey = image.interpretation in _GREYS
     is_kept = profile == "keep" and image.interpretation in (*_GREYS, *_RGBS)
-    if image.get_typeof(_PROFILE) and not is_kept and not _is_srgb(image):
-        image = _follow_profile(image)
+    if image.get_typeof(_PROFILE) and not _is_srgb(image):
+        followed, is_usable = _follow_profile(image)
+        if not is_usable:
+            image = _without_profile(image)
+        elif not is_kept:
+            image = followed
     target = "b-w" if is_grey else "srgb"
     if image.interpretation != target or image.format != "uchar":
         image = image.colourspace(target).cast("uchar")
@@ -38,15 +45,28 @@ def to_8_bits(image: Any, profile: str) -> Any:
     return image[: colours + 1] if image.bands > colours + 1 else image
 
 
-def _follow_profile(image: Any) -> Any:
-    try:
-        converted = image.icc_transform(
-            "srgb", embedded=True, intent="relative", black_point_compensation=True
-        )
-    except Error:
-        # Browsers also ignore a profile that is broken or for another colour space.
-        return image
-    return converted
+def _follow_profile(image: Any) -> tuple[Any, bool]:
+    """Return the image in sRGB, and whether its profile can be used.
+
+    Browsers also ignore a profile that is broken or for another colour space. libvips then takes the default
+    for the image's colour space, and only logs why.
+    """
+    with warnings_of_libraries() as warnings:
+        try:
+            converted = image.icc_transform(
+                "srgb", embedded=True, intent="relative", black_point_compensation=True
+            )
+        except Error:
+            return image, False
+    return converted, not any(warning.startswith(_UNUSABLE) for warning in warnings)
+
+
+def _without_profile(image: Any) -> Any:
+    default = "CMYK without one" if image.interpretation == "cmyk" else "sRGB"
+    warn("profile-ignored", f"the colour profile can't be used, so the colours count as {default}")
+    image = image.copy()
+    image.remove(_PROFILE)
+    return image
 
 
 def _is_srgb(image: Any) -> bool:
@@ -61,5 +81,6 @@ def _is_srgb_profile(profile: bytes) -> bool:
     pixels = bytes(value for probe in _PROBES for value in probe)
     probes = Image.new_from_memory(pixels, len(_PROBES), 1, 3, "uchar").copy(interpretation="srgb")
     probes.set_type(GValue.blob_type, _PROFILE, profile)
-    difference = (_follow_profile(probes).cast("short") - probes.cast("short")).abs().max()
-    return bool(difference <= 1)
+    followed, is_usable = _follow_profile(probes)
+    difference = (followed.cast("short") - probes.cast("short")).abs().max()
+    return bool(is_usable and difference <= 1)

@@ -115,8 +115,8 @@ def _check_data(content: bytes, header: Header, frames: int) -> None:
 
 def _check_warnings(header: Header) -> None:
     """Raise ``Undecodable`` if the decoder has warned and its warnings mean lost pixels."""
-    if SOURCE_FORMATS[header.format].is_warning_damage:
-        raise_if_warned(Undecodable, _DAMAGED)
+    if decoder := SOURCE_FORMATS[header.format].decoder_that_warns:
+        raise_if_warned(Undecodable, _DAMAGED, decoder)
 
 
 def has_transparent_pixel(content: bytes, header: Header) -> bool:

@@ -97,6 +97,16 @@ def sniff(content: bytes) -> str | None:
     for _, name, confirm in sorted(found, key=lambda each: -each[0]):
         if confirm is None or find_code(confirm)(content):
             return name
+    return _find_late(content)
+
+
+def _find_late(content: bytes) -> str | None:
+    """Return the format whose signature comes after other bytes, as far as its readers tolerate them."""
+    for each in SOURCE_FORMATS.values():
+        start = content[: each.preamble_bytes + _START_BYTES]
+        found = re.search(each.signature, start, re.DOTALL) if each.preamble_bytes else None
+        if found and found.start() <= each.preamble_bytes:
+            return each.name
     return None
 
 

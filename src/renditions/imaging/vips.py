@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntFlag
@@ -50,6 +51,13 @@ for _format in SOURCE_FORMATS.values():
 pyvips.concurrency_set(1)
 pyvips.cache_set_max(0)
 
+_ENDS_EARLY = re.compile(
+    r"premature end|unexpected end|end of (?:file|stream|data|image)|truncated|too short|not enough",
+    re.IGNORECASE,
+)
+"""The words of libraries about a file that was cut off."""
+_MOST_QUOTED = 300
+
 
 def load(source_format: str, content: bytes, **options: Any) -> Any:
     """Return a lazy image of the bytes, by the format's own loader."""
@@ -88,7 +96,7 @@ def warnings_of_libraries() -> Iterator[list[str]]:
 def translated(refusal: type[Rejected], failure: str) -> Iterator[None]:
     """Raise libvips' errors as ``refusal``, or as ``Failed`` if memory ran out.
 
-    ``failure`` says what failed; libvips' own message follows it.
+    ``failure`` says what failed; see :func:`explain`.
     """
     pyvips.vips_lib.vips_error_clear()  # an earlier picture may have left messages although it didn't fail
     try:
@@ -97,18 +105,32 @@ def translated(refusal: type[Rejected], failure: str) -> Iterator[None]:
         detail = _describe(error)
         if "out of memory" in detail:
             raise Failed(f"not enough memory for the picture: {detail}") from error
-        raise refusal(f"{failure}: {detail[:300]}") from error
+        raise refusal(explain(failure, detail)) from error
 
 
-def raise_if_warned(refusal: type[Rejected], failure: str) -> None:
-    """Raise ``refusal`` if a library has warned since :func:`translated` began although nothing failed.
+def raise_if_warned(refusal: type[Rejected], failure: str, decoder: str) -> None:
+    """Raise ``refusal`` if the decoder has warned since :func:`translated` began although nothing failed.
 
     libvips checks the JPEG decoder's warnings before it asks for the next rows. So it never checks those of
-    the last rows, but it keeps them as long as the image exists.
+    the last rows, but it keeps them as long as the image exists. Other parts of libvips keep messages in the
+    same place, such as about a colour profile; they say nothing about the pixels.
+
+    Args:
+        refusal: The error to raise.
+        failure: What failed.
+        decoder: The name that the decoder's messages begin with.
+
     """
     said: bytes = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer())
-    if said:
-        raise refusal(f"{failure}: {_tidy(said.decode(errors='replace'))[:300]}")
+    lines = said.decode(errors="replace").splitlines()
+    if own := [line for line in lines if line.startswith(f"{decoder}:")]:
+        raise refusal(explain(failure, _tidy("\n".join(own))))
+
+
+def explain(failure: str, detail: str) -> str:
+    """Return what failed and, if the library's words show it, why; these words follow in brackets."""
+    why = ": the file ends too early" if _ENDS_EARLY.search(detail) else ""
+    return f"{failure}{why} ({detail[:_MOST_QUOTED]})"
 
 
 def _describe(error: pyvips.Error | UnicodeDecodeError) -> str:

@@ -82,8 +82,10 @@ class SourceFormat:
     """Whether its files may contain code that a browser runs. Originals are then only served as downloads."""
     is_exif: bool = False
     """Whether the whole file has the structure of EXIF data."""
-    is_warning_damage: bool = False
-    """Whether each warning of its decoder means that pixels are lost."""
+    decoder_that_warns: str | None = None
+    """The name in libvips' messages of its decoder, if each of its warnings means that pixels are lost."""
+    preamble_bytes: int = 0
+    """How many other bytes may come before its signature, if no format matches at the start."""
     held_bytes_per_pixel: int = 0
     """How many bytes its decoder holds for each pixel of the whole picture; 0 if it can decode parts."""
     auto: str
@@ -165,7 +167,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             loader="jpegload_buffer",
             tidy="jpeg:tidied",
             shrink_on_load="halves",
-            is_warning_damage=True,
+            decoder_that_warns="VipsJpeg",
             auto="jpeg",
         ),
         SourceFormat(
@@ -263,6 +265,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             suffixes=("pdf",),
             media_type="application/pdf",
             signature=rb"%PDF-",
+            preamble_bytes=1024,
             header="pdf:read_header",
             decoder="pdf:draw",
             check_end="pdf:check_end",

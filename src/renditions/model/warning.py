@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-WarningCode = Literal["animation-dropped"]
+WarningCode = Literal["animation-dropped", "profile-ignored"]
 
 WARNINGS: Mapping[WarningCode, str] = {
     "animation-dropped": "A rendition keeps animations, but has only the first frame of this one.",
+    "profile-ignored": "The colour profile is broken or for another colour space; it counts as none.",
 }
 """The meaning of each code, in the order of ``docs/errors.md``."""
 

@@ -114,7 +114,7 @@ def _read_jpeg(dicom: Dicom, frame: int) -> Any:
     if found != (dicom.columns, dicom.rows, dicom.samples):
         raise Undecodable(f"expected a JPEG of {_describe(dicom)}, found {found[0]} by {found[1]}")
     pixels = image.write_to_memory()
-    raise_if_warned(Undecodable, _DAMAGED)
+    raise_if_warned(Undecodable, _DAMAGED, "VipsJpeg")
     return Image.new_from_memory(pixels, *found, "uchar")
 
 

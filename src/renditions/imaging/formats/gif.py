@@ -6,6 +6,7 @@ described in appendices B and F of the GIF89a specification.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -38,12 +39,24 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def check_end(content: bytes) -> None:
-    """Raise ``Undecodable`` if the blocks can't be followed up to the trailer."""
+    """Raise ``Undecodable`` if the blocks can't be followed up to the trailer.
+
+    Some encoders forget the trailer. So the file may also end after a whole block, if its last frame has data
+    for all pixels.
+    """
     try:
-        for _ in _frames(content):
-            pass
+        deque(_frames(content, needs_trailer=True), 0)
     except IndexError as error:
-        raise Undecodable("the GIF ends before its trailer") from error
+        if not _has_whole_blocks(content):
+            raise Undecodable("the GIF ends before its trailer") from error
+
+
+def _has_whole_blocks(content: bytes) -> bool:
+    try:
+        last = deque(_frames(content), 1)
+    except IndexError:
+        return False
+    return all(_count_in(content, frame) == frame.pixels for frame in last) and bool(last)
 
 
 def check_data(content: bytes, _: Header, frames: int) -> None:
@@ -53,7 +66,7 @@ def check_data(content: bytes, _: Header, frames: int) -> None:
     valid.
     """
     for number, frame in enumerate(islice(_frames(content), frames), 1):
-        found = _count_pixels(_join(content, frame.start), frame.code_bits, frame.pixels)
+        found = _count_in(content, frame)
         if found < frame.pixels:
             raise Undecodable(f"expected {frame.pixels:,} pixels in frame {number}, found {found:,}")
 
@@ -64,10 +77,12 @@ def encode(image: Any, _: Rendition, __: int | None) -> bytes:
     return bytes(image.gifsave_buffer(keep="none"))
 
 
-def _frames(content: bytes) -> Iterator[_Frame]:
-    """Yield each image block up to the trailer; raise ``IndexError`` if the file ends before it."""
+def _frames(content: bytes, *, needs_trailer: bool = False) -> Iterator[_Frame]:
+    """Yield each image block up to the trailer or the end; raise ``IndexError`` if it is inside a block."""
     at = 13 + _table_bytes(content[10])
-    while content[at] != _TRAILER:
+    while needs_trailer or at < len(content):
+        if content[at] == _TRAILER:
+            return
         start = at
         if content[at] == _IMAGE:
             at += 11 + _table_bytes(content[at + 9])
@@ -92,6 +107,10 @@ def _join(content: bytes, at: int) -> bytes:
         data += content[at + 1 : at + 1 + content[at]]
         at += 1 + content[at]
     return bytes(data)
+
+
+def _count_in(content: bytes, frame: _Frame) -> int:
+    return _count_pixels(_join(content, frame.start), frame.code_bits, frame.pixels)
 
 
 def _table_bytes(flags: int) -> int:

@@ -1,9 +1,9 @@
 """JPEG input and output (ITU-T T.81), also from cameras that don't quite follow the standard.
 
-Strict decoding stops at any of libjpeg's warnings, because most of them mean damaged pixels. Two warnings
-before the first scan don't: stray bytes between two segments, and spectral parameters that a sequential scan
-doesn't use. :func:`tidied` removes their causes, and the file is then decoded strictly again. Damage in the
-pixels' own data is never tolerated.
+Strict decoding stops at any of libjpeg's warnings, because most of them mean damaged pixels. Some only mean a
+slip of the container: stray bytes between two segments, spectral parameters that a sequential scan doesn't
+use, an unknown version of JFIF, or a missing end mark although every scan is there. :func:`tidied` removes
+their causes, and the file is then decoded strictly again. Damage in the pixels' own data is never tolerated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ _APPLICATION = range(0xE0, 0xF0)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """The first marker that isn't part of a scan's own data."""
+_STANDALONE = frozenset(range(0xD0, 0xD8)) | {0x01}
+"""Restart markers and TEM: they have no length. Between segments they mean nothing."""
 _SEQUENTIAL_FRAMES = (0xC0, 0xC1)
+_PROGRESSIVE_FRAME = 0xC2
+"""Progressive, with Huffman's coding."""
+_UNSEEN = 99
+_LEAST_SCAN_BYTES = 8
 _SEQUENTIAL_PARAMETERS = b"\x00\x3f\x00"
 """The first and last coefficient and the bit position: T.81, B.2.3 allows only these values."""
 _SMALL_JPEG = {"interlace": True, "optimize_scans": True, "trellis_quant": True, "quant_table": 2}
@@ -37,25 +43,76 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def tidied(content: bytes) -> bytes:
-    """Return the file with a header that follows the standard; unchanged if its header can't be parsed."""
-    segments = [content[:2]]
-    is_sequential = False
+    """Return the file without slips of its container; unchanged if its segments can't be followed.
+
+    A missing end mark is only added if the scans before it bring every coefficient of every pixel.
+    """
+    segments, scans = [content[:2]], _Scans()
     at = 2
     while (at := content.find(b"\xff", at)) >= 0:
         marker = content[at + 1 : at + 2]
-        if marker in (b"", b"\x00", b"\xff"):
+        if marker in (b"", b"\x00", b"\xff") or marker[0] in _STANDALONE:
             at += 1
             continue
+        if marker[0] == _EOI:
+            return b"".join([*segments, content[at:]])
         end = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+        segment = content[at:end]
         if marker[0] == _SOS:
-            scan = content[at:end]
-            if is_sequential:
-                scan = scan[:-3] + _SEQUENTIAL_PARAMETERS
-            return b"".join([*segments, scan, content[end:]])
-        is_sequential = is_sequential or marker[0] in _SEQUENTIAL_FRAMES
-        segments.append(content[at:end])
+            following = _AFTER_SCAN.search(content, end)
+            begin, end = end, following.start() if following else len(content)
+            segments += [scans.add(segment), _without_padding(content[begin:end])]
+        else:
+            if marker[0] in _FRAMES:
+                scans.begin(segment)
+            segments.append(_with_version(segment))
         at = end
-    return content
+    return b"".join([*segments, b"\xff\xd9"]) if scans.are_complete else content
+
+
+class _Scans:
+    """What the scans of a file bring: for each component, the lowest bit so far of each coefficient."""
+
+    def __init__(self) -> None:
+        self._is_sequential = self._is_known = False
+        self._lowest_bits: dict[int, list[int]] = {}
+
+    def begin(self, frame: bytes) -> None:
+        """Take the components of a frame's header (T.81, B.2.2)."""
+        self._is_sequential = frame[1] in _SEQUENTIAL_FRAMES
+        self._is_known = self._is_sequential or frame[1] == _PROGRESSIVE_FRAME
+        self._lowest_bits = {component: [_UNSEEN] * 64 for component in frame[10::3]}
+
+    def add(self, scan: bytes) -> bytes:
+        """Take a scan's header (B.2.3), and return it with the parameters that the standard allows."""
+        if self._is_sequential:
+            scan = scan[:-3] + _SEQUENTIAL_PARAMETERS
+        first, last, bits = scan[-3:] if len(scan) > _LEAST_SCAN_BYTES else _SEQUENTIAL_PARAMETERS
+        for component in scan[5:-3:2]:
+            lowest = self._lowest_bits.get(component, [])
+            lowest[first : last + 1] = [bits & 15] * len(lowest[first : last + 1])
+        return scan
+
+    @property
+    def are_complete(self) -> bool:
+        """Return whether every coefficient has come down to its last bit, in a coding that shows damage.
+
+        The arithmetic coding doesn't: its decoder takes missing data for zeros.
+        """
+        lowest = list(self._lowest_bits.values())
+        return self._is_known and bool(lowest) and not any(map(any, lowest))
+
+
+def _with_version(segment: bytes) -> bytes:
+    """Return the segment; if it is JFIF's and has the version 0, with version 1.1."""
+    is_unknown = segment[1] == 0xE0 and segment[4:10] == b"JFIF\0\0"
+    return segment[:9] + b"\x01\x01" + segment[11:] if is_unknown else segment
+
+
+def _without_padding(data: bytes) -> bytes:
+    """Return a scan's data without zeros after its end, or the first half of a marker that is cut off."""
+    stripped = data.removesuffix(b"\xff").rstrip(b"\0")
+    return stripped + b"\0" if stripped.endswith(b"\xff") else stripped
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:

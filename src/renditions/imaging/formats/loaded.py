@@ -33,7 +33,7 @@ def load_header(name: str, content: bytes, page: int = 0) -> Header:
 def load_pixels(content: bytes, header: Header, **options: Any) -> Any:
     """Return a lazy image of the header's page. Decoding it stops at errors that mean lost pixels."""
     # Most decoders' warnings are harmless: they are about unknown tags and the like.
-    fail_on = "warning" if SOURCE_FORMATS[header.format].is_warning_damage else "error"
+    fail_on = "warning" if SOURCE_FORMATS[header.format].decoder_that_warns else "error"
     return load(header.format, content, **{"fail_on": fail_on} | options | page_option(header.page))
 
 
