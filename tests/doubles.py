@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, Place, StoredObject
 from renditions.errors import Conflict, KeyRefused, KeyTaken
-from renditions.model.binding import Binding, HeldNotice
+from renditions.model.binding import Binding
 from renditions.model.folding import EXACT, Folding
 from renditions.model.kept import KeptWishes
-from renditions.model.record import STATUSES, Notice, Record, Status
+from renditions.model.notices import Notice, UnsentNotice
+from renditions.model.record import STATUSES, Record, Status
 from renditions.model.totals import Totals
 
 MAX_KEY_BYTES = 1024
@@ -146,6 +147,7 @@ class MemoryCatalog:
         self._owners: dict[str, str] = {}
         self._binding: Binding | None = None
         self._kept: dict[str, KeptWishes] = {}
+        self._unsent: dict[tuple[str, ...], UnsentNotice] = {}
         self._lock = threading.Lock()
 
     def get(self, name: str) -> Record | None:
@@ -165,11 +167,12 @@ class MemoryCatalog:
             self._records[record.name] = written
         return written
 
-    def delete(self, record: Record) -> None:
+    def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
         with self._lock:
             self._check_revision(record)
             self._release_claims(record.name)
             self._records.pop(record.name, None)
+            self._unsent |= {notice.id: notice for notice in notices}
 
     def rename(self, record: Record, name: str) -> Record | None:
         with self._lock:
@@ -196,6 +199,19 @@ class MemoryCatalog:
 
     def drop_wishes(self, name: str) -> None:
         self._kept.pop(name, None)
+
+    def keep_notice(self, notice: UnsentNotice) -> None:
+        with self._lock:
+            self._unsent[notice.id] = notice
+
+    def drop_notice(self, notice: UnsentNotice) -> None:
+        with self._lock:
+            self._unsent.pop(notice.id, None)
+
+    def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
+        with self._lock:
+            notices = list(self._unsent.values())
+        yield from (notice for notice in notices if name in (None, notice.name))
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
@@ -276,13 +292,10 @@ class MemoryNotifier:
 
     def __init__(self) -> None:
         self.sent: list[Notice] = []
-        self.held: list[HeldNotice] = []
+        self.held: list[Notice] = []
 
-    def send(self, notice: Notice | HeldNotice) -> None:
-        if isinstance(notice, HeldNotice):
-            self.held.append(notice)
-        else:
-            self.sent.append(notice)
+    def send(self, notice: Notice) -> None:
+        (self.sent if notice.name else self.held).append(notice)
 
 
 def _place(record: Record) -> Place:

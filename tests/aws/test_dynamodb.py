@@ -143,7 +143,7 @@ def test_the_order_of_outputs_survives_a_dynamodb_map() -> None:
 def test_the_key_can_not_have_the_name_of_another_attribute() -> None:
     full = replace(FULL, original=replace(FULL.original, frames=2) if FULL.original else None, revision=1)
     assert record_to_item(full, KEY).keys() - {KEY} == ATTRIBUTES | (
-        DYNAMODB.own_attributes - {"owner", "output_key", "kept"}
+        DYNAMODB.own_attributes - {"owner", "output_key", "kept", "notice"}
     )
 
 

@@ -32,6 +32,7 @@ from renditions.errors import CatalogFailed, Conflict, KeyTaken
 from renditions.model.binding import Binding, Held
 from renditions.model.kept import KeptWishes
 from renditions.model.lease import Lease
+from renditions.model.notices import UnsentNotice
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
 from renditions.model.pipeline import Wishes
 from renditions.model.reason import Reason
@@ -333,6 +334,44 @@ def test_records_are_found_by_their_content(catalog: Catalog) -> None:
     catalog.write(replace(changed, sha256=two))
     assert sorted(catalog.find_content(two)) == ["a.jpg", "c.jpg"]
     assert catalog.find_content("3" * 64) == ()
+
+
+def make_notice(name: str = "a/é.jpg", event: str = "done", target: str = "t1") -> UnsentNotice:
+    return UnsentNotice(event, target, name, NOW, NOW + timedelta(minutes=5), 1, "no such topic")
+
+
+def test_unsent_notices_are_kept_replaced_and_dropped_by_their_id(catalog: Catalog) -> None:
+    assert list(catalog.unsent_notices()) == []
+    first, other = make_notice(), make_notice(target="t2")
+    held = UnsentNotice("removals_held", "t1", "", NOW, None, 10, "no such topic")
+    for notice in (first, other, held, make_notice("a/é.jpg.png")):
+        catalog.keep_notice(notice)
+    assert set(catalog.unsent_notices()) == {first, other, held, make_notice("a/é.jpg.png")}
+    assert set(catalog.unsent_notices("a/é.jpg")) == {first, other}
+    later = replace(first, attempts=2, again_at=None, deleted=("x", "y"))
+    catalog.keep_notice(later)
+    catalog.drop_notice(other)
+    catalog.drop_notice(other)
+    assert list(catalog.unsent_notices("a/é.jpg")) == [later]
+    assert names(catalog) == []
+
+
+def test_more_unsent_notices_than_a_page_has_are_listed_once(which: str, catalog: Catalog) -> None:
+    count = scaled(which, 250)
+    for number in range(count):
+        catalog.keep_notice(make_notice(f"{number}.jpg"))
+    assert sorted(each.name for each in catalog.unsent_notices()) == sorted(f"{n}.jpg" for n in range(count))
+
+
+def test_a_record_is_deleted_and_its_notices_are_kept_in_one_step(catalog: Catalog) -> None:
+    record = catalog.write(make_record(outputs=("k",)))
+    notice = make_notice("a.jpg", "removed")
+    with pytest.raises(Conflict):
+        catalog.delete(replace(record, revision=record.revision + 1), [notice])
+    assert list(catalog.unsent_notices()) == []
+    catalog.delete(record, [notice])
+    assert (catalog.get("a.jpg"), catalog.owner_of("k")) == (None, None)
+    assert list(catalog.unsent_notices()) == [notice]
 
 
 def test_kept_wishes_are_found_by_name_and_by_content(catalog: Catalog) -> None:

@@ -15,6 +15,7 @@ from renditions.core.neighbours import Neighbours
 from renditions.core.ports import IfAbsent, Store
 from renditions.core.process import Processor
 from renditions.errors import StoreFailed
+from renditions.model.notices import UnsentNotice
 from renditions.model.recipe import Rendition
 from world import World, make_pipeline
 
@@ -59,6 +60,13 @@ def test_forget_removes_the_picture_its_outputs_and_its_record(world: World) -> 
     assert [found.key for found in world.source.list()] == ["other.jpg"]
     assert [found.key for found in world.output.list()] == ["other.jpg/thumb.jpg"]
     assert [record.name for record in world.catalog.list()] == ["other.jpg"]
+
+
+def test_forget_drops_the_unsent_notices_about_the_picture(world: World) -> None:
+    for name in (NAME, "other.jpg"):
+        world.catalog.keep_notice(UnsentNotice("done", "target", name, world.now, None, 10, "no such topic"))
+    assert "unsent notice" in [trace.what for trace in run(world).removed]
+    assert [unsent.name for unsent in world.catalog.unsent_notices()] == ["other.jpg"]
 
 
 def test_forget_works_twice_without_the_source_and_with_on_delete_keep(world: World) -> None:

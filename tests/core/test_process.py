@@ -15,16 +15,15 @@ from doubles import MemoryStore
 from renditions.core.ask import ALLOWED
 from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfAbsent, IfMatch, StoredObject
-from renditions.errors import Archived, Failed, NotifyFailed, RenderTimedOut, StoreFailed
+from renditions.errors import Archived, Failed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
-from renditions.model.binding import HeldNotice
 from renditions.model.lease import LONGEST_LEASE, Lease
 from renditions.model.original import Analysis, Original
-from renditions.model.pipeline import NO_WISHES, Accept, Analyze, Notify, Wishes
+from renditions.model.pipeline import NO_WISHES, Accept, Analyze, Wishes
 from renditions.model.recipe import Focus, Rendition
-from renditions.model.record import MOST_EVENTS, Notice, Record
+from renditions.model.record import MOST_EVENTS, Record
 from renditions.model.rendering import Rendering
-from world import LOG, Steps, World, expected_output, hash_render, make_pipeline
+from world import Steps, World, expected_output, hash_render, make_pipeline
 
 NAME = "a/photo.jpg"
 SEEN = Original(3, "png", width=40, height=30, frames=1)
@@ -40,7 +39,7 @@ def test_a_new_picture_gets_its_outputs_its_record_and_its_notice(world: World) 
     outcome = world.processor().process(NAME)
     assert outcome.result == "done"
     assert [found.key for found in world.output.list()] == [f"{NAME}/large.jpg", f"{NAME}/thumb.jpg"]
-    assert [(notice.event, notice.record.name) for notice in world.notifier.sent] == [("done", NAME)]
+    assert [(notice.event, notice.name) for notice in world.notifier.sent] == [("done", NAME)]
     world.check_promise()
 
 
@@ -325,32 +324,6 @@ def test_an_impossible_rendition_does_not_block_the_others(world: World) -> None
     assert outcome.record
     assert [output.rendition for output in outcome.record.outputs] == ["thumb"]
     world.check_promise()
-
-
-def test_an_undelivered_notice_is_sent_later(world: World) -> None:
-    class Deaf:
-        def send(self, notice: Notice | HeldNotice) -> None:
-            raise NotifyFailed("no answer")
-
-    world.upload(NAME, b"one")
-    outcome = world.processor(notifiers={LOG.target: Deaf()}).process(NAME)
-    assert (outcome.result, outcome.again_after is not None) == ("done", True)
-    assert world.plan() == [(NAME, "settle")]
-    world.settle()
-    assert [notice.event for notice in world.notifier.sent] == ["done"]
-    world.check_promise()
-
-
-def test_a_notice_without_a_target_is_dropped(world: World) -> None:
-    class Deaf:
-        def send(self, notice: Notice | HeldNotice) -> None:
-            raise NotifyFailed("no answer")
-
-    world.upload(NAME, b"one")
-    world.processor(notifiers={LOG.target: Deaf()}).process(NAME)
-    world.pipeline = make_pipeline(notify=(Notify(on=("failed",), to="log:"),))
-    world.settle()
-    assert list(world.catalog.list())[0].owed == ()  # noqa: RUF015 - the only one
 
 
 def test_only_the_lease_of_a_living_owner_blocks_processing(world: World) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from renditions.errors import PipelineError
 from renditions.model.fields import TEMPLATE_FIELDS, Default, unwrap
+from renditions.model.notice_events import NOTICE_EVENTS
 from renditions.model.pipeline import (
     Accept,
     Analyze,
@@ -101,3 +102,10 @@ def test_the_error_example_matches_the_loaders_message() -> None:
     with pytest.raises(PipelineError) as caught:
         parse(blocks("toml")[-1], "renditions.toml", Path("/pictures"), {})
     assert str(caught.value) == blocks("")[-1].strip()
+
+
+def test_the_events_of_notices_are_documented() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `([\w ]+)` \| (.*) \|$", TEXT, re.MULTILINE)
+    assert {row for row in rows if row[0] in NOTICE_EVENTS} == {
+        (name, event.title, event.meaning) for name, event in NOTICE_EVENTS.items()
+    }

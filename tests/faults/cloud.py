@@ -7,7 +7,7 @@ messages arrive late, twice and in any order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -33,12 +33,13 @@ from renditions.errors import (
     StoreRefused,
     WorkerDied,
 )
-from renditions.model.binding import Binding, HeldNotice
+from renditions.model.binding import Binding
 from renditions.model.folding import Folding
 from renditions.model.kept import KeptWishes
+from renditions.model.notices import Notice, UnsentNotice
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
-from renditions.model.record import Notice, Record, Status
+from renditions.model.record import Record, Status
 from renditions.model.rendering import Rendering
 from renditions.model.totals import Totals
 
@@ -183,12 +184,12 @@ class CloudCatalog:
         written: Record = self._call(write)
         return written
 
-    def delete(self, record: Record) -> None:
+    def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
         answer: list[Record] = []
 
         def delete() -> None:
             if not answer:
-                self.kept.delete(record)
+                self.kept.delete(record, notices)
                 self.observer.see_removal(self.scheduler.current, record)
                 answer.append(record)
                 self._listed_from.pop(record.name, None)
@@ -243,6 +244,16 @@ class CloudCatalog:
     def drop_wishes(self, name: str) -> None:
         self._call(lambda: self.kept.drop_wishes(name))
 
+    def keep_notice(self, notice: UnsentNotice) -> None:
+        self._call(lambda: self.kept.keep_notice(notice))
+
+    def drop_notice(self, notice: UnsentNotice) -> None:
+        self._call(lambda: self.kept.drop_notice(notice))
+
+    def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
+        notices: list[UnsentNotice] = self._call(lambda: list(self.kept.unsent_notices(name)))
+        yield from notices
+
     def owner_of(self, key: str) -> str | None:
         owner: str | None = self._call(lambda: self.kept.owner_of(key))
         return owner
@@ -287,9 +298,7 @@ class CloudNotifier:
     scheduler: Scheduler
     observer: Observer
 
-    def send(self, notice: Notice | HeldNotice) -> None:
-        if isinstance(notice, HeldNotice):
-            raise TypeError("no run of the simulator sends notices about held work")
+    def send(self, notice: Notice) -> None:
         self.scheduler.call(lambda: self.observer.see_notice(notice), NotifyFailed, NotifyRefused)
 
 

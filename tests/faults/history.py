@@ -30,6 +30,7 @@ from faults.weather import ADOPTING, ATTENDED, CONTENTS, EPOCH, LONG_SECONDS
 from hashing import expected_output
 from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.leases import permit_removal, reopen, wish
+from renditions.core.outbox import send_again
 from renditions.core.ports import IfAbsent, IfMatch
 from renditions.errors import CatalogLost
 from renditions.model.pipeline import Wishes
@@ -73,6 +74,7 @@ class History(Site):
         may_stray = outsiders.was_restored or (self.was_moved and not weather.keeps_replaced)
         final = self._look()
         kept = promise.check(final, may_stray=may_stray)
+        promise.check_removals(final, self.observer.removed)
         for record in kept:
             if not outsiders.was_restored:
                 promise.check_kept(record, self.places[record.place])
@@ -136,6 +138,7 @@ class History(Site):
     def _sync_calmly(self) -> None:
         """Sync as a person does; where that stops because the catalog was lost, go on as it says."""
         ask = ADOPTING if self.weather.adopts else ATTENDED
+        send_again(self.catalog, self.catalog.unsent_notices(), EPOCH)
         if not promise.is_lost(self.pipeline, self.source, self.place):
             self._run(partial(sync, self, ask))
             return

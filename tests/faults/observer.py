@@ -15,8 +15,9 @@ from hashing import expected_output, output_of
 from renditions.core.ask import Ask
 from renditions.core.difference import Outcome
 from renditions.model.lease import LONGEST_LEASE
+from renditions.model.notices import Notice
 from renditions.model.pipeline import MaxRemovals, Pipeline
-from renditions.model.record import Notice, Record
+from renditions.model.record import Record
 
 
 @dataclass
@@ -43,6 +44,8 @@ class Observer:
     """What each task was asked for."""
     _asked_at: dict[Task, int] = field(default_factory=dict)
     sent: list[Notice] = field(default_factory=list)
+    removed: set[str] = field(default_factory=set)
+    """The pictures that were removed at least once."""
     syncing: set[Task] = field(default_factory=set)
     """The tasks that process pictures for a sync."""
     deleting_strays: set[Task] = field(default_factory=set)
@@ -121,6 +124,8 @@ class Observer:
         """
         self._see_release(self._written.pop(record.name, None), None)
         ask = self.asks[task]
+        if record.etag:
+            self.removed.add(record.name)
         must(ask.removal != "no" or record.removable_until is not None, "removed without permission", record)
         source = self.pipeline_of[task.process].source
         is_shown = record.name in self._current and record.name not in self._invisible
@@ -226,8 +231,12 @@ class Observer:
             self._check_output(record, place.name, key)
 
     def see_notice(self, notice: Notice) -> None:
-        """Check that a notice's state is or was in the catalog."""
-        must(truth(notice.record) in self._decided_at, "sent before it was recorded", notice)
+        """Check that a notice's state is or was in the catalog, or that the picture was removed."""
+        if isinstance(notice.subject, Record):
+            is_true = truth(notice.subject) in self._decided_at
+        else:
+            is_true = notice.name in self.removed
+        must(is_true, "sent before it was recorded", notice)
         self.sent.append(notice)
 
     def see_outcome(self, outcome: Outcome) -> None:

@@ -22,8 +22,9 @@ from hashing import expected_output
 from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.strays import Stray
 from renditions.model.folding import EXACT
+from renditions.model.notices import Notice
 from renditions.model.pipeline import NO_WISHES, Pipeline, Wishes
-from renditions.model.record import Notice, Record
+from renditions.model.record import Record
 
 Keys = dict[str, str]
 
@@ -86,7 +87,8 @@ def check(final: Final, *, may_stray: bool = False) -> list[Record]:
     kept = [record for record in catalog.list() if record.name not in names and _is_kept(pipeline, record)]
     there = {record.name for record in catalog.list()} - {record.name for record in kept}
     _same(there, set(names), "records")
-    told = {truth(notice.record) for notice in final.sent}
+    told = {reported(notice.subject) for notice in final.sent if isinstance(notice.subject, Record)}
+    must(not list(catalog.unsent_notices()), "notices are left unsent")
     for found in pictures:
         record, got = catalog.get(found.key), final.source.get(found.key)
         assert record
@@ -110,7 +112,7 @@ def check(final: Final, *, may_stray: bool = False) -> list[Record]:
         for made in record.outputs:
             _check_output(final, record, made.key, made.etag)
         tells = any(record.status in notify.on for notify in pipeline.notify)
-        must(not tells or truth(record) in told, "no notice was sent", record)
+        must(not tells or reported(record) in told, "no notice was sent", record)
     objects = _contents(output)
     for record in kept:
         for key in _list_keys(record, pipeline.output.store):
@@ -208,6 +210,21 @@ def check_strays(listed: Iterable[Stray], place: OutputStore, *, is_present: boo
     """Check that ``strays`` lists all that no record names, and says whose each is."""
     found = {place.fold(stray.found.key): stray.whose for stray in listed}
     _same(found, place.strays(is_present=is_present), f"strays in {place.name}")
+
+
+def check_removals(final: Final, removed: Iterable[str]) -> None:
+    """Check that there is a notice about each removed picture that didn't come back."""
+    told = {notice.name for notice in final.sent if notice.event == "removed"}
+    if any("removed" in notify.on for notify in final.pipeline.notify):
+        for name in removed:
+            is_back = final.catalog.get(name) is not None
+            must(name in told or is_back, "no notice says that it was removed", name)
+
+
+def reported(record: Record) -> tuple[object, ...]:
+    """Return what a notice reports. There is no second notice while it stays the same."""
+    outputs = frozenset((made.rendition, made.key, made.sha256) for made in record.outputs)
+    return record.name, record.status, record.reason, record.etag, outputs
 
 
 def truth(record: Record) -> Record:

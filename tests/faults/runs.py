@@ -23,6 +23,7 @@ from renditions.core.content import Reader
 from renditions.core.difference import Difference, Outcome, retry_pause
 from renditions.core.guard import Guard
 from renditions.core.neighbours import Neighbours
+from renditions.core.outbox import Outbox
 from renditions.core.process import Processor
 from renditions.core.reconcile import EVERYTHING, Run
 from renditions.core.strays import Claims, Stray, delete_stray, list_strays
@@ -125,6 +126,7 @@ def sync(site: Site, ask: Ask, *, is_attended: bool = True) -> None:
             folding=processor.output.folding,
         )
     )
+    Outbox(processor.catalog, processor.notifiers, processor.clock).send_due()
 
 
 class Pauses:

@@ -223,7 +223,7 @@ def test_an_undelivered_notice_about_a_picture_that_is_gone_and_kept_is_sent_lat
     world.remove(NAME)
     world.processor(notifiers=away).process(NAME)
     world.settle()
-    assert [notice.record.name for notice in world.notifier.sent] == [NAME]
+    assert [notice.name for notice in world.notifier.sent] == [NAME]
 
 
 def test_a_partial_run_leaves_other_renditions_under_their_keys() -> None:

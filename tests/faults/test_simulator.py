@@ -7,7 +7,6 @@ import pytest
 from faults.__main__ import live_apart
 from faults.history import History
 from faults.mutations import MUTATIONS, Mutation, edit
-from faults.promise import truth
 
 HISTORIES = 400
 
@@ -23,8 +22,8 @@ def test_a_history_depends_only_on_its_number() -> None:
     once.run()
     again.run()
     assert once.calls == again.calls
-    assert [truth(notice.record) for notice in once.observer.sent] == [
-        truth(notice.record) for notice in again.observer.sent
+    assert [notice.describe() for notice in once.observer.sent] == [
+        notice.describe() for notice in again.observer.sent
     ]
 
 

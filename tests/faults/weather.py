@@ -58,6 +58,7 @@ NOTIFY = (
     (),
     (LOG,),
     (Notify(on=("rejected", "failed"), to="log:"),),
+    (Notify(on=("done", "removed"), to="log:"),),
     (LOG, Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:done")),
 )
 """A whole history uses one of these, because a changed target doesn't cause a second notice."""

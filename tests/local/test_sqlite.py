@@ -20,6 +20,7 @@ import pytest
 
 from contract.catalogs import NOW, make_record, names
 from renditions.errors import CatalogFailed, CatalogTooNew
+from renditions.local import queries
 from renditions.local import sqlite as module
 from renditions.local.migrations import APPLICATION_ID, MIGRATIONS
 from renditions.local.sqlite import SqliteCatalog
@@ -107,7 +108,17 @@ def test_a_catalog_of_the_first_version_gets_its_totals(path: Path) -> None:
             )
         counted = catalog.count()
         assert counted["done"].processing_microseconds == 3 * 59_999_999
-    execute(path, "DROP TABLE totals", "DROP TABLE binding", "DROP TABLE folding", "PRAGMA user_version = 1")
+    execute(
+        path,
+        "DROP TABLE totals",
+        "DROP TABLE binding",
+        "DROP TABLE folding",
+        "DROP INDEX records_by_content",
+        "ALTER TABLE records DROP COLUMN sha256",
+        "DROP TABLE kept_wishes",
+        "DROP TABLE unsent_notices",
+        "PRAGMA user_version = 1",
+    )
     with SqliteCatalog(path) as catalog:
         assert catalog.count() == counted
 
@@ -262,7 +273,7 @@ def test_a_paused_listing_holds_no_lock(catalog: SqliteCatalog, path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "select", [module._OF_ANY_STATUS, module._OF_STATUS, module._OF_FEW_NAMES, module._COUNT]
+    "select", [queries.OF_ANY_STATUS, queries.OF_STATUS, queries.OF_FEW_NAMES, queries.COUNT]
 )
 def test_a_page_of_the_list_is_found_with_an_index(catalog: SqliteCatalog, select: str) -> None:
     values = {"status": "done", "begin": "a", "end": "b", "time": "~", "name": "", "most": 1}

@@ -9,12 +9,12 @@ from contract.catalogs import make_record
 from contract.cloud import CLIENTS
 from contract.test_catalog import FULL
 from renditions.aws.sqs import Queue
-from renditions.model.binding import Held, HeldNotice
-from renditions.model.record import Notice
+from renditions.model.binding import Held
+from renditions.model.notices import Notice
 
 DONE = Notice("done", make_record())
 REJECTED = Notice("rejected", FULL)
-HELD = HeldNotice(Held("removals", 60, "60 of 100 pictures are gone", FULL.timestamp))
+HELD = Notice("removals_held", Held("removals", 60, "60 of 100 pictures are gone", FULL.timestamp))
 
 
 def read_one(url: str) -> Any:

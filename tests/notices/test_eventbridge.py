@@ -14,7 +14,7 @@ from contract.cloud import CLIENTS, name_of
 from contract.test_catalog import FULL
 from notices.receiving import DONE, HELD, REJECTED, read_one
 from renditions.errors import NotifyFailed, NotifyRefused
-from renditions.model.record import Notice
+from renditions.model.notices import Notice
 from renditions.model.registry import Shared
 from renditions.notices.eventbridge import EventBridgeNotifier, open_notifier
 

@@ -19,7 +19,7 @@ from contract.test_catalog import FULL
 from notices.receiving import DONE, HELD, REJECTED, read_one
 from renditions.aws.clients import Clients
 from renditions.errors import NotifyFailed, NotifyRefused
-from renditions.model.record import Notice
+from renditions.model.notices import Notice
 from renditions.model.registry import Shared
 from renditions.notices.sns import SnsNotifier, open_notifier
 

@@ -120,7 +120,7 @@ def hold_some(world: World, client: TestClient, count: int) -> None:
     """Make pictures, delete them from the source, and store that their removal is held back."""
     bind(world.catalog, Claimant("renditions.toml", "in", "out", "g1"))
     for number in range(count):
-        world.upload(f"{number}.jpg", b"one")
+        world.upload(f"{number}.jpg", b"%d" % number)
         client.post(f"/pictures/{number}.jpg/process")
         world.remove(f"{number}.jpg")
     hold(world.catalog, [Held("removals", count, "they are gone", world.now)])

@@ -27,12 +27,17 @@ from renditions.aws.table import (
     BY_STATUS,
     KIND,
     MAX_CLAIMS,
+    NOTICE,
+    NOTICE_KIND,
     WISHES,
     binding_to_item,
     claim_key,
     item_to_binding,
     item_to_kept,
+    item_to_notice,
     kept_to_item,
+    notice_key,
+    notice_to_item,
     record_to_item,
     row_to_totals,
     wishes_key,
@@ -43,6 +48,7 @@ from renditions.model.binding import Binding
 from renditions.model.folding import Folding
 from renditions.model.items import format_time
 from renditions.model.kept import KeptWishes
+from renditions.model.notices import UnsentNotice
 from renditions.model.pipeline import CatalogPlace
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.registry import Shared
@@ -104,14 +110,15 @@ class DynamoCatalog:
             self._put_alone(record.name, put)
         return written
 
-    def delete(self, record: Record) -> None:
+    def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
         """See :meth:`Catalog.delete <renditions.core.ports.Catalog.delete>`."""
         stored = self._read(record)
         if stored is None:
             raise changed(record.name)
-        revision, freed = self._shed(stored, sorted(stored.claimed_keys()), MAX_CLAIMS)
+        revision, freed = self._shed(stored, sorted(stored.claimed_keys()), MAX_CLAIMS - len(notices))
         delete = {"TableName": self._table, "Key": self._reader.key(record.name)} | only_at(revision)
-        self._transact(record, [{"Delete": delete}, *map(self._unclaim, freed)])
+        kept = [{"Put": self._put_notice(notice)} for notice in notices]
+        self._transact(record, [{"Delete": delete}, *kept, *map(self._unclaim, freed)])
 
     def rename(self, record: Record, name: str) -> Record | None:
         """See :meth:`Catalog.rename <renditions.core.ports.Catalog.rename>`.
@@ -151,6 +158,23 @@ class DynamoCatalog:
         """See :meth:`Catalog.drop_wishes <renditions.core.ports.Catalog.drop_wishes>`."""
         with self._reader.reported():
             self._client.delete_item(TableName=self._table, Key=self._reader.key(wishes_key(name)))
+
+    def keep_notice(self, notice: UnsentNotice) -> None:
+        """See :meth:`Catalog.keep_notice <renditions.core.ports.Catalog.keep_notice>`."""
+        with self._reader.reported():
+            self._client.put_item(**self._put_notice(notice))
+
+    def drop_notice(self, notice: UnsentNotice) -> None:
+        """See :meth:`Catalog.drop_notice <renditions.core.ports.Catalog.drop_notice>`."""
+        with self._reader.reported():
+            self._client.delete_item(TableName=self._table, Key=self._reader.key(notice_key(*notice.id)))
+
+    def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
+        """See :meth:`Catalog.unsent_notices <renditions.core.ports.Catalog.unsent_notices>`."""
+        start = NOTICE if name is None else notice_key(name)
+        rows = self._reader.query_index(BY_NAME, "kind", NOTICE_KIND, (">=", self._key_name, start))
+        keys = takewhile(lambda key: key.startswith(start), (row[self._key_name]["S"] for row in rows))
+        yield from map(item_to_notice, filter(None, map(self._reader.find, keys)))
 
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
@@ -309,6 +333,11 @@ class DynamoCatalog:
         """Return the arguments that replace the stored record, if it has that revision."""
         item = record_to_item(record, self._key_name)
         return {"TableName": self._table, "Item": item} | only_at(revision)
+
+    def _put_notice(self, notice: UnsentNotice) -> dict[str, Any]:
+        """Return the arguments that write an unsent notice."""
+        item = notice_to_item(notice) | self._reader.key(notice_key(*notice.id))
+        return {"TableName": self._table, "Item": item}
 
     def _claim(self, key: str, name: str, former: str | None = None) -> dict[str, Any]:
         """Return the operation that claims a key; of a renamed record's it says the ``former`` name."""

@@ -19,7 +19,8 @@ The table has three indexes. All are sparse, and follow the table with a delay, 
 - :data:`BY_CONTENT` finds records, and kept wishes, by the SHA-256 of their picture. A table of version 0.1
   has no such index. Without it, a renamed picture counts as a removed one and a new one.
 
-*Kept wishes* are items too, see :func:`wishes_key`: what a person set for a picture that was removed.
+*Kept wishes* are items too, see :func:`wishes_key`: what a person set for a picture that was removed. So are
+*unsent notices*, see :func:`notice_key`. The index :data:`BY_NAME` lists them in a partition of their own.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Any
 
 from renditions.model.binding import Binding
 from renditions.model.kept import KeptWishes
+from renditions.model.notices import UnsentNotice
 from renditions.model.record import Record
 from renditions.model.totals import Totals
 
@@ -47,6 +49,12 @@ BINDING = "\0binding"
 
 WISHES = "\0wishes "
 """The start of the key of what is kept for a removed picture; no name begins with it."""
+
+NOTICE = "\0notice "
+"""The start of the key of an unsent notice; no name begins with it."""
+
+NOTICE_KIND = "notice"
+"""The value of the attribute ``kind`` of every unsent notice, by which the index lists them."""
 
 MAX_CLAIMS = 99
 """How many output keys one transaction can claim: it has at most 100 items, and one is the record."""
@@ -120,6 +128,22 @@ def claim_key(output_key: str) -> str:
 def wishes_key(name: str) -> str:
     """Return the partition key of what is kept for a removed picture: a hash, as a claim's is."""
     return WISHES + hashlib.sha256(name.encode()).hexdigest()
+
+
+def notice_key(name: str, *rest: str) -> str:
+    """Return the partition key of an unsent notice, or its start for all notices about one picture."""
+    parts = ([name], rest) if rest else ([name],)
+    return NOTICE + " ".join(hashlib.sha256("\0".join(part).encode()).hexdigest() for part in parts)
+
+
+def notice_to_item(notice: UnsentNotice) -> Item:
+    """Return the attributes of an unsent notice, without the key."""
+    return {"kind": {"S": NOTICE_KIND}, "notice": _encode(notice.to_item())}
+
+
+def item_to_notice(item: Item) -> UnsentNotice:
+    """Return the notice that :func:`notice_to_item` turned into this item."""
+    return UnsentNotice.from_item(_decode(item["notice"]))
 
 
 def kept_to_item(kept: KeptWishes) -> Item:

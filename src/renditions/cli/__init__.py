@@ -5,7 +5,7 @@ pipeline file or the binding is wrong; 3 removals or outputs are held back; 4 ``
 differences; 130 Ctrl-C stopped the run.
 """
 
-from renditions.cli import deployment, ownership, packaging, services, status, syncing
+from renditions.cli import deployment, notices, ownership, packaging, services, status, syncing
 from renditions.cli.commands import main
 
-__all__ = ["deployment", "main", "ownership", "packaging", "services", "status", "syncing"]
+__all__ = ["deployment", "main", "notices", "ownership", "packaging", "services", "status", "syncing"]

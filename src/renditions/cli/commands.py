@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from renditions.cli import display
+from renditions.cli import display, unsent
 from renditions.cli.left_out import print_files
 from renditions.cli.records import print_record, print_records
 from renditions.core.binding import Start
@@ -200,9 +200,11 @@ def show(
         record = find_record(parts, name)
         key_name = parts.pipeline.catalog.key
         if as_json:
-            display.print_json(record.to_item(key_name))
+            notices = [each.to_shown(parts.pipeline) for each in parts.catalog.unsent_notices(name)]
+            display.print_json(record.to_item(key_name) | ({"unsent_notices": notices} if notices else {}))
         else:
             print_record(record, key_name)
+            unsent.print_of_picture(parts, name)
 
 
 def find_record(parts: Parts, name: str) -> Record:

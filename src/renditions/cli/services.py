@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +23,7 @@ from renditions.cli.commands import (
     stopping,
 )
 from renditions.cli.syncing import UnattendedOption, make_start
-from renditions.core.binding import FOLLOWS, hold
+from renditions.core.binding import FOLLOWS
 from renditions.core.difference import Outcome
 from renditions.demo.folder import prepare
 from renditions.errors import Superseded, UsageError
@@ -155,7 +154,6 @@ def worker(
         display.messages.print(f"taking messages from {escape(queue)} (Ctrl-C to stop)")
         taken = open_queue(queue, parts.shared)
         guard = parts.make_guard(standing, is_attended=False)
-        keep_held = partial(hold, parts.catalog, notifiers=parts.notifiers)
-        tick = Tick(parts.plan_tick, guard, place, taken.send, keep_held, now)
+        tick = Tick(parts.plan_tick, guard, place, taken.send, parts.end_run, now)
         with open_workers(parts, workers, standing) as process:
             Worker(taken, place, process, tick, count_threads(workers), tell).run(stop)

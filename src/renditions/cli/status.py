@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from renditions.cli import display
+from renditions.cli import display, unsent
 from renditions.cli.commands import FileOption, JsonOption, app, opened
 from renditions.model.binding import Binding
 from renditions.model.items import format_time
@@ -32,6 +32,7 @@ def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOpti
             display.print_json(item | _binding_item(binding))
         else:
             _print_status(counts, binding, parts)
+            unsent.print_counts(parts)
 
 
 def _binding_item(binding: Binding | None) -> dict[str, Any]:

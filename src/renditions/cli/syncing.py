@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from renditions.cli import display
+from renditions.cli import display, unsent
 from renditions.cli.commands import (
     INTERRUPTED,
     WORKERS,
@@ -24,7 +24,7 @@ from renditions.cli.commands import (
 )
 from renditions.cli.left_out import print_counts
 from renditions.core.ask import PLAIN, Ask, Verify
-from renditions.core.binding import FOLLOWS, Standing, Start, hold
+from renditions.core.binding import FOLLOWS, Standing, Start
 from renditions.core.content import Reader
 from renditions.core.difference import Difference, Outcome
 from renditions.core.leases import reopen, wish
@@ -319,8 +319,8 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
         summary = sync_parts(
             parts, process, guard, workers=manner.workers, stop=stop, on_outcome=tell, order=order
         )
-    if order.is_full and not summary.interrupted:
-        hold(parts.catalog, summary.held, {} if manner.is_attended else parts.notifiers)
+    if not summary.interrupted:
+        parts.end_run(summary.held if order.is_full else None, is_attended=manner.is_attended)
     for remark in summary.remarks:
         display.messages.print(f"[yellow]{remark}[/]")
     for held in summary.held:
@@ -330,6 +330,7 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
     else:
         display.make_data_console().print(display.describe_summary(summary), soft_wrap=True)
     print_counts(summary.left_out)
+    unsent.print_counts(parts)
     if code := _sync_exit_code(summary, is_strict=manner.is_strict):
         raise typer.Exit(code)
 

@@ -9,21 +9,16 @@ sets the generation; every other process only follows it. A process that finds a
 
 from __future__ import annotations
 
-import logging
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from renditions.core.notify import Notifier
 from renditions.core.ports import Catalog
-from renditions.errors import BindingRefused, CatalogTooNew, Conflict, NotifyFailed, Superseded
-from renditions.model.binding import Binding, Held, HeldNotice
+from renditions.errors import BindingRefused, CatalogTooNew, Conflict, Superseded
+from renditions.model.binding import Binding, Held
+from renditions.model.notices import UnsentNotice
 from renditions.model.record import Record
-
-log = logging.getLogger(__name__)
-
-NO_NOTIFIERS: Mapping[str, Notifier] = {}
 
 SCHEMA = 1
 """The newest form of a binding that this version knows."""
@@ -205,54 +200,35 @@ def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
     )
 
 
-def hold(catalog: Catalog, held: Sequence[Held], notifiers: Mapping[str, Notifier] = NO_NOTIFIERS) -> None:
-    """Store the work that a full run held back, and send notices of work that wasn't held before.
+def hold(catalog: Catalog, held: Sequence[Held], targets: Collection[str] = ()) -> list[UnsentNotice]:
+    """Store the work that a full run held back; keep and return notices of work that wasn't held before.
 
-    Each target gets one notice. If it can't be sent, it stays owed, and the next full run sends it.
+    A crash between the two writes repeats a notice. It never loses one.
 
     Args:
         catalog: The catalog whose binding keeps the held work.
         held: All work that the run held back. It replaces what the binding had.
-        notifiers: The notifiers by target; empty if a person attends the run and reads its result.
+        targets: The targets that get notices.
 
     """
-    targets = tuple(sorted(notifiers))
-    stored = _store_held(catalog, lambda known: tuple(_continue(known, each, targets) for each in held))
-    sent = {
-        (each.what, target)
-        for each in stored
-        for target in each.owed
-        if target in notifiers and _is_sent(notifiers[target], each)
-    }
-    if sent:
-        _store_held(
-            catalog,
-            lambda known: tuple(
-                replace(each, owed=tuple(target for target in each.owed if (each.what, target) not in sent))
-                for each in known
-            ),
+    notices: list[UnsentNotice] = []
+
+    def change(known: Binding) -> Binding:
+        since = {each.what: each.since for each in known.held}
+        notices[:] = [
+            UnsentNotice(each.event, target, "", each.since, each.since)
+            for each in held
+            if each.what not in since
+            for target in sorted(targets)
+        ]
+        for notice in notices:
+            catalog.keep_notice(notice)
+        return replace(
+            known, held=tuple(replace(each, since=since.get(each.what, each.since)) for each in held)
         )
 
-
-def _continue(known: tuple[Held, ...], held: Held, targets: tuple[str, ...]) -> Held:
-    """Return ``held`` with the start time and the owed notices of an earlier run that held the same."""
-    earlier = next((each for each in known if each.what == held.what), None)
-    return replace(held, since=earlier.since, owed=earlier.owed) if earlier else replace(held, owed=targets)
-
-
-def _is_sent(notifier: Notifier, held: Held) -> bool:
-    try:
-        notifier.send(HeldNotice(held))
-    except NotifyFailed as error:
-        log.warning("Can't send the notice about held-back work; the next full run tries again: %s", error)
-        return False
-    return True
-
-
-def _store_held(catalog: Catalog, change: Callable[[tuple[Held, ...]], tuple[Held, ...]]) -> tuple[Held, ...]:
-    """Change the held work in the binding, and return it."""
-    stored = amend(catalog, lambda known: replace(known, held=change(known.held)))
-    return stored.held if stored else ()
+    amend(catalog, change)
+    return notices
 
 
 def amend(catalog: Catalog, change: Callable[[Binding], Binding]) -> Binding | None:

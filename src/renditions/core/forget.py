@@ -141,6 +141,9 @@ def _forget_record(name: str, reach: Reach, report: Report) -> None:
             break
         reach.pause(outcome.again_after.total_seconds())
         outcome = reach.process(name, FORGOTTEN)
+    for unsent in reach.catalog.unsent_notices(name):
+        reach.catalog.drop_notice(unsent)
+        report.removed.append(Trace("unsent notice", reach.pipeline.catalog.store))
     trace = Trace("record", reach.pipeline.catalog.store, outcome.reason or outcome.result)
     if reach.catalog.get(name) is None:
         report.removed.append(Trace(trace.what, trace.where))

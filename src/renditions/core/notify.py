@@ -7,8 +7,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from renditions.core.ports import StoredObject
-from renditions.model.binding import HeldNotice
-from renditions.model.record import Notice
+from renditions.model.notices import Notice
 
 REJECTION_RESTS = timedelta(seconds=30)
 """How long a rejected file must stay unchanged before its notice is sent, since a slow copy may go on."""
@@ -22,8 +21,11 @@ def rejection_pause(found: StoredObject | None) -> timedelta | None:
 
 
 class Notifier(Protocol):
-    """A target of notices."""
+    """A target of notices.
 
-    def send(self, notice: Notice | HeldNotice) -> None:
+    Its notices may be of any event in :data:`NOTICE_EVENTS <renditions.model.notice_events.NOTICE_EVENTS>`.
+    """
+
+    def send(self, notice: Notice) -> None:
         """Deliver the notice; raise ``NotifyFailed`` if it may not have been delivered."""
         ...

@@ -8,7 +8,7 @@ at the same time. The second one then gets :class:`~renditions.errors.Conflict` 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -16,6 +16,7 @@ from typing import Protocol
 from renditions.model.binding import Binding
 from renditions.model.folding import Folding
 from renditions.model.kept import KeptWishes
+from renditions.model.notices import UnsentNotice
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
 from renditions.model.record import Record, Status
@@ -187,8 +188,11 @@ class Catalog(Protocol):
         """
         ...
 
-    def delete(self, record: Record) -> None:
-        """Remove the record and its claims; raise ``Conflict`` as ``write`` does."""
+    def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
+        """Remove the record and its claims, and keep the notices about that, all in one step.
+
+        Raises ``Conflict`` as ``write`` does.
+        """
         ...
 
     def list(
@@ -244,6 +248,22 @@ class Catalog(Protocol):
 
     def drop_wishes(self, name: str) -> None:
         """Forget the kept wishes for a name. It is no error if there are none."""
+        ...
+
+    def keep_notice(self, notice: UnsentNotice) -> None:
+        """Keep a notice until it is dropped; it replaces the kept one with the same ``id``."""
+        ...
+
+    def drop_notice(self, notice: UnsentNotice) -> None:
+        """Forget the kept notice with this ``id``. It is no error if there is none."""
+        ...
+
+    def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
+        """Yield the kept notices about the picture of this name; None: all notices.
+
+        They come in no particular order, in memory that doesn't grow with their number. The list may lag
+        behind writes.
+        """
         ...
 
     def owner_of(self, key: str) -> str | None:

@@ -39,6 +39,7 @@ from renditions.core.difference import (
 from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
 from renditions.core.notify import Notifier, rejection_pause
+from renditions.core.outbox import Outbox
 from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import Catalog, IfMatch, Renderer, Store, StoredObject
 from renditions.core.retire import due_retired
@@ -46,9 +47,10 @@ from renditions.core.twins import Twins, with_twin
 from renditions.core.update import Updater
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyTaken
-from renditions.model.pipeline import NoticeEvent, Pipeline
+from renditions.model.notices import Notice, Removal, UnsentNotice
+from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason
-from renditions.model.record import Notice, Output, OwedNotice, Record, Retired
+from renditions.model.record import Decided, Output, OwedNotice, Record, Retired
 
 LEASE_MARGIN = timedelta(minutes=5)
 """The time that a lease lasts beyond the time limit for rendering, for calls to the stores and the queue."""
@@ -96,6 +98,10 @@ class Processor:
 
     def _updater(self, reader: Reader) -> Updater:
         return Updater(self.pipeline, self.source, self.output, self.render, self._leases, self.clock, reader)
+
+    @property
+    def _outbox(self) -> Outbox:
+        return Outbox(self.catalog, self.notifiers, self.clock)
 
     @property
     def _twins(self) -> Twins:
@@ -232,12 +238,25 @@ class Processor:
                 record = self._leases.release(replace(leased, reason=str(error), code=error.code))
                 return Outcome.failed(record.name, error, record)
             heir = None if ask.ignores_source else self._twins.keep_wishes(record)
-            self.catalog.delete(leased)
+            removal = Removal(record.name, self.clock(), leased.pending_keys)
+            notices = self._removal_notices(removal) if record.etag else []
+            self.catalog.delete(leased, notices)
+        for unsent in notices:
+            self._outbox.send_kept(unsent, Notice("removed", removal))
         if heir:
             self.process(heir)
         if find(self.source, record.name) and self.pipeline.source.matches(record.name):
             return None
         return Outcome(record.name, "removed")
+
+    def _removal_notices(self, removal: Removal) -> list[UnsentNotice]:
+        """Return the notices about a removal, which the outbox keeps from the moment the record is gone."""
+        name, now, deleted = removal.name, removal.timestamp, removal.deleted
+        return [
+            UnsentNotice("removed", notify.target, name, now, now, deleted=deleted)
+            for notify in self.pipeline.notify
+            if notify.wants("removed")
+        ]
 
     def _delete_left(self, leased: Record, old: Retired) -> None:
         """Delete an object that was left in an output store that the catalog used before.
@@ -259,7 +278,8 @@ class Processor:
         """Do the work that needs no rendering for a decided picture, and update its record.
 
         It deletes old outputs, rewrites changed headers and sends owed notices. A notice is sent at least
-        once: if a process dies after sending it and before writing the record, it is sent again.
+        once: if a process dies after sending it and before writing the record, it is sent again. One that
+        can't be sent goes to the outbox, so it doesn't keep the picture unfinished.
         """
         now = self.clock()
         missing_since = None if difference.found else (record.missing_since or now)
@@ -294,30 +314,20 @@ class Processor:
                     leased = replace(leased, outputs=outputs, headers=self.pipeline.output.headers)
             except Failed as error:
                 trouble = Reason.of(error)
-            owed, why_owed = self._send_notices(leased, resting)
-            settled = replace(leased, pending_keys=tuple(pending), retired=tuple(retired), owed=owed)
+            self._send_notices(leased, resting)
+            settled = replace(leased, pending_keys=tuple(pending), retired=tuple(retired), owed=resting)
             written = self._leases.release(settled)
-        trouble = trouble or why_owed
         if trouble is None:
             return replace(_describe(written), notice_after=notice_after)
         return Outcome(record.name, _result(written), trouble.text, retry_pause(1), written, trouble.code)
 
-    def _send_notices(
-        self, leased: Record, resting: tuple[OwedNotice, ...]
-    ) -> tuple[tuple[OwedNotice, ...], Reason | None]:
-        """Send the owed notices, except those that still wait; return the unsent ones, and the reason."""
-        owed = list(leased.owed)
-        trouble: Reason | None = None
-        for notice in leased.owed:
-            if notice in resting:
-                continue
-            try:
-                if notifier := self.notifiers.get(notice.target):
-                    notifier.send(Notice(notice.event, leased))
-                owed.remove(notice)
-            except Failed as error:
-                trouble = Reason.of(error)
-        return tuple(owed), trouble
+    def _send_notices(self, leased: Record, resting: tuple[OwedNotice, ...]) -> None:
+        """Send the owed notices except those that still wait; those that fail go to the outbox."""
+        for owed in leased.owed:
+            if owed not in resting:
+                when = leased.timestamp
+                unsent = UnsentNotice(owed.event, owed.target, leased.name, when, self.clock())
+                self._outbox.send(unsent, Notice(owed.event, leased))
 
     def _rewrite_headers(self, made: Output) -> Output:
         """Rewrite an output's headers. An output that was replaced stays: verification handles it."""
@@ -340,7 +350,7 @@ def _why_blocked(taken: KeyTaken) -> str:
     )
 
 
-def _result(record: Record) -> NoticeEvent:
+def _result(record: Record) -> Decided:
     """Return a decided record's status."""
     if record.status == "processing":
         raise AssertionError(f"expected a finished record of {record.name!r}, found one in progress")

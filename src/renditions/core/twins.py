@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from renditions.core.content import Reader
+from renditions.core.decide import owe
 from renditions.core.difference import Difference
 from renditions.core.leases import wish
 from renditions.core.ports import Catalog, Store, StoredObject
@@ -59,9 +60,9 @@ class Twins:
         for twin in twins:
             if self._is_free(twin) and not self._is_there(twin.name):
                 now = self.clock()
-                former = replace(
-                    twin, goal="", attempts=0, lease=None, owed=(), missing_since=None, removable_until=None
-                )
+                owed = () if twin.status == "processing" else owe(self.pipeline, twin.status)
+                former = replace(twin, goal="", attempts=0, lease=None, owed=owed)
+                former = replace(former, missing_since=None, removable_until=None)
                 former = former.with_event(now, "processing", f"it was renamed from {twin.name}")
                 if self.catalog.rename(former, name):
                     return twin.name

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from renditions.core.ask import Ask
 from renditions.core.content import Reader
+from renditions.core.decide import decide
 from renditions.core.difference import MAX_ATTEMPTS, Difference
 from renditions.core.leases import Leases
 from renditions.core.places import is_in_place, leave_place
@@ -27,9 +28,9 @@ from renditions.model.folding import Folding
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.keys import is_known
 from renditions.model.original import Original
-from renditions.model.pipeline import NoticeEvent, Pipeline
+from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason, common_code
-from renditions.model.record import Output, OwedNotice, Record
+from renditions.model.record import Output, Record
 from renditions.model.rendering import Rendered, Rendering
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,9 @@ class Updater:
             refused = replace(fresh, outputs=(), stand_ins=(), pending_keys=tuple(sorted(before - kept)))
             if isinstance(refusal, KeyTaken):
                 refused = replace(refused, blocked_by=refusal.owner)
-            decided = self.decide(refused, "rejected", Reason.of(refusal))
+            decided = decide(
+                self.pipeline, self.clock(), difference.record, refused, "rejected", Reason.of(refusal)
+            )
             is_settled = not (decided.owed or decided.pending_keys)
             begun = self.leases.release(decided) if is_settled else self.leases.take(decided)
         return Begun(
@@ -125,7 +128,7 @@ class Updater:
         """
         record, difference, found = begun.record, begun.difference, begun.found
         if found.size_bytes > self.pipeline.accept.max_bytes:
-            return self._finish(begun, self._refuse(record, _too_many_bytes(found, self.pipeline)))
+            return self._finish(begun, self._refuse(begun, record, _too_many_bytes(found, self.pipeline)))
         has_keys = all(map(is_known, (difference.keys or {}).values()))
         to_make = [name for name in difference.make if name not in begun.foreign]
         if has_keys and not to_make and record.rules == self.pipeline.rules:
@@ -139,7 +142,7 @@ class Updater:
         try:
             content = self.reader.read(found)
         except Rejected as refusal:
-            return self._finish(begun, self._refuse(record, Reason.of(refusal)))
+            return self._finish(begun, self._refuse(begun, record, Reason.of(refusal)))
         if content is None or not has_keys:
             return record
         wanted = self.pipeline.recipes(record.wishes)
@@ -159,7 +162,7 @@ class Updater:
         )
         record = replace(record, goal=goal)
         if rendering.rejected is not None:
-            return self._finish(begun, self._refuse(record, rendering.rejected))
+            return self._finish(begun, self._refuse(begun, record, rendering.rejected))
         return self._write(begun, record, rendering)
 
     def _write(self, begun: Begun, record: Record, rendering: Rendering) -> Record:
@@ -194,28 +197,12 @@ class Updater:
         )
         return self._finish(begun, self._conclude(replace(begun, foreign=foreign), made, errors))
 
-    def decide(self, record: Record, status: NoticeEvent, reason: Reason | None = None) -> Record:
-        """Return the record with its status and the notices that it owes for it.
-
-        Unsent notices of an earlier status are dropped: they would no longer be true.
-        """
-        now = self.clock()
-        return replace(
-            record.with_event(now, status, reason.text if reason else ""),
-            status=status,
-            reason=reason.text if reason else None,
-            code=reason.code if reason else "",
-            timestamp=now,
-            attempts=record.attempts if status == "failed" else 0,
-            owed=tuple(
-                OwedNotice(status, notify.target) for notify in self.pipeline.notify if status in notify.on
-            ),
-        )
-
     def fail(self, begun: Record, error: Failed) -> Record:
         """Record a failure that isn't the picture's own. Notices are owed only when it is given up."""
         attempts = begun.attempts + 1 if error.retryable else MAX_ATTEMPTS
-        failed = self.decide(replace(begun, attempts=attempts), "failed", Reason.of(error))
+        failed = decide(
+            self.pipeline, self.clock(), None, replace(begun, attempts=attempts), "failed", Reason.of(error)
+        )
         owed = failed.owed if attempts >= MAX_ATTEMPTS else ()
         return self.leases.catalog.write(replace(failed, owed=owed, lease=None))
 
@@ -312,7 +299,10 @@ class Updater:
         concluded = replace(record, errors=tuple(failed.items()))
         if begun.difference.is_partial:
             concluded = replace(concluded, goal="")  # so that the next run still finds the other differences
-        return self.decide(concluded, "rejected" if failed else "done", reason)
+        before = begun.difference.record
+        return decide(
+            self.pipeline, self.clock(), before, concluded, "rejected" if failed else "done", reason
+        )
 
     def _write_output(self, begun: Begun, record: Record, rendition: str, rendered: Rendered) -> Output:
         """Write one output; see :meth:`Leases.put`."""
@@ -344,11 +334,11 @@ class Updater:
             is_restored=rendition in difference.drift,
         )
 
-    def _refuse(self, begun: Record, reason: Reason) -> Record:
+    def _refuse(self, begun: Begun, record: Record, reason: Reason) -> Record:
         """Return the record of a picture that has no outputs because it is rejected."""
-        pending = tuple(sorted({*(output.key for output in begun.outputs), *begun.pending_keys}))
-        refused = replace(begun, outputs=(), stand_ins=(), pending_keys=pending)
-        return self.decide(refused, "rejected", reason)
+        pending = tuple(sorted({*(output.key for output in record.outputs), *record.pending_keys}))
+        refused = replace(record, outputs=(), stand_ins=(), pending_keys=pending)
+        return decide(self.pipeline, self.clock(), begun.difference.record, refused, "rejected", reason)
 
     def _finish(self, begun: Begun, decided: Record) -> Record:
         """Write the decided record; keep the lease only if something is left to settle.

@@ -1,4 +1,4 @@
-"""The wishes that a SQLite catalog keeps for removed pictures."""
+"""The rows that a SQLite catalog keeps beside its records: wishes of removed pictures, and unsent notices."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from datetime import UTC, datetime
 
 from renditions.model.items import format_time
 from renditions.model.kept import KeptWishes
+from renditions.model.notices import UnsentNotice
 
 FIND_KEPT = """SELECT item FROM kept_wishes WHERE name = ? OR (sha256 = ? AND sha256 <> '')
     ORDER BY name = ? DESC, until DESC LIMIT 1"""
 
+LIST_NOTICES = """SELECT item, name, event, target, timestamp FROM unsent_notices
+    WHERE (name, event, target, timestamp) > (?, ?, ?, ?) AND name = coalesce(?, name)
+    ORDER BY name, event, target, timestamp LIMIT ?"""
+
 
 def write_kept(db: sqlite3.Connection, kept: KeptWishes) -> None:
-    """Write the kept wishes for a name, and remove those that have expired."""
+    """Write what is kept for a name, and remove what has run out."""
     now = format_time(datetime.now(UTC))
     db.execute("DELETE FROM kept_wishes WHERE until < ?", (now,))
     item = json.dumps(kept.to_item(), separators=(",", ":"))
@@ -22,3 +27,18 @@ def write_kept(db: sqlite3.Connection, kept: KeptWishes) -> None:
         "REPLACE INTO kept_wishes (name, sha256, until, item) VALUES (?, ?, ?, ?)",
         (kept.name, kept.sha256, format_time(kept.until), item),
     )
+
+
+def write_notice(db: sqlite3.Connection, notice: UnsentNotice) -> None:
+    """Write an unsent notice, in place of the one with the same id."""
+    item = json.dumps(notice.to_item(), separators=(",", ":"))
+    db.execute(
+        "REPLACE INTO unsent_notices (name, event, target, timestamp, item) VALUES (?, ?, ?, ?, ?)",
+        (*notice.id, item),
+    )
+
+
+def delete_notice(db: sqlite3.Connection, notice: UnsentNotice) -> None:
+    """Delete the unsent notice with this id."""
+    where = "name = ? AND event = ? AND target = ? AND timestamp = ?"
+    db.execute(f"DELETE FROM unsent_notices WHERE {where}", notice.id)  # noqa: S608 - a text of our own

@@ -69,6 +69,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         "CREATE INDEX kept_wishes_by_content ON kept_wishes (sha256)",
     ),
+    (
+        """CREATE TABLE unsent_notices (
+            name TEXT NOT NULL,
+            event TEXT NOT NULL,
+            target TEXT NOT NULL,
+            timestamp TEXT NOT NULL,
+            item TEXT NOT NULL,
+            PRIMARY KEY (name, event, target, timestamp)
+        ) WITHOUT ROWID""",
+    ),
 )
 """The migrations from each version to the next, each in one transaction. A catalog's version (``PRAGMA
 user_version``) is the number of its migrations.

@@ -12,19 +12,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, fields, replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from renditions.core.ports import MOST_TWINS, OnUnreadable, Place, Unreadable
 from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, UsageError
 from renditions.local.claims import move_claims, rebuild_claims
-from renditions.local.kept import FIND_KEPT, write_kept
+from renditions.local.kept import FIND_KEPT, LIST_NOTICES, delete_notice, write_kept, write_notice
 from renditions.local.migrations import APPLICATION_ID, MIGRATIONS
+from renditions.local.queries import ADDED, COUNT, LIST, OF_ANY_STATUS, OF_FEW_NAMES, OF_STATUS, SUMS
 from renditions.model.binding import Binding
 from renditions.model.folding import EXACT, Folding
 from renditions.model.items import format_time
 from renditions.model.kept import KeptWishes
+from renditions.model.notices import UnsentNotice
 from renditions.model.pipeline import CatalogPlace
 from renditions.model.places import parse_catalog
 from renditions.model.record import STATUSES, Record, Status
@@ -91,10 +93,12 @@ class SqliteCatalog:
             move_claims(db, record.name, record.claimed_keys(), folding)
             return _store(db, record)
 
-    def delete(self, record: Record) -> None:
+    def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
         """See :meth:`Catalog.delete <renditions.core.ports.Catalog.delete>`."""
         folding = self._fold()
         with self._transaction() as db:
+            for notice in notices:
+                write_notice(db, notice)
             self._take_out(db, record)
             move_claims(db, record.name, frozenset(), folding)
             db.execute("DELETE FROM records WHERE name = ?", (record.name,))
@@ -131,12 +135,30 @@ class SqliteCatalog:
         with self._transaction() as db:
             db.execute("DELETE FROM kept_wishes WHERE name = ?", (name,))
 
+    def keep_notice(self, notice: UnsentNotice) -> None:
+        """See :meth:`Catalog.keep_notice <renditions.core.ports.Catalog.keep_notice>`."""
+        with self._transaction() as db:
+            write_notice(db, notice)
+
+    def drop_notice(self, notice: UnsentNotice) -> None:
+        """See :meth:`Catalog.drop_notice <renditions.core.ports.Catalog.drop_notice>`."""
+        with self._transaction() as db:
+            delete_notice(db, notice)
+
+    def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
+        """See :meth:`Catalog.unsent_notices <renditions.core.ports.Catalog.unsent_notices>`."""
+        last = (name or "", "", "", "")
+        while rows := self._read(LIST_NOTICES, [*last, name, PAGE_ROWS]):
+            for item, *_ in rows:
+                yield UnsentNotice.from_item(json.loads(item))
+            last = tuple(rows[-1][1:])
+
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
     ) -> Iterator[Record]:
         """See :meth:`Catalog.list <renditions.core.ports.Catalog.list>`."""
         last = after
-        while rows := self._read(_LIST, [last, prefix, _end_of(prefix), PAGE_ROWS]):
+        while rows := self._read(LIST, [last, prefix, _end_of(prefix), PAGE_ROWS]):
             for item, last in rows:
                 yield from self._parse_listed(last, item, on_unreadable)
 
@@ -177,19 +199,19 @@ class SqliteCatalog:
         """
         time, name = (format_time(before[0]), before[1]) if before else ("~", "")  # later than any time
         values = {"status": status, "begin": prefix, "end": _end_of(prefix), "most": PAGE_ROWS}
-        by_time = _OF_STATUS if status else _OF_ANY_STATUS
-        select = by_time if not prefix or self._has_many(values) else _OF_FEW_NAMES
+        by_time = OF_STATUS if status else OF_ANY_STATUS
+        select = by_time if not prefix or self._has_many(values) else OF_FEW_NAMES
         while rows := self._read(select, values | {"time": time, "name": name}):
             for item, time, name in rows:  # noqa: B007 - where the next page begins
                 yield from self._parse_listed(name, item, on_unreadable)
 
     def _has_many(self, values: Mapping[str, Any]) -> bool:
-        ((count,),) = self._read(_COUNT, {**values, "most": MOST_SORTED})
+        ((count,),) = self._read(COUNT, {**values, "most": MOST_SORTED})
         return bool(count == MOST_SORTED)
 
     def count(self) -> Mapping[Status, Totals]:
         """See :meth:`Catalog.count <renditions.core.ports.Catalog.count>`. Every write updates the sums."""
-        rows = self._read(f"SELECT status, {_SUMS} FROM totals")  # noqa: S608 - names of our own
+        rows = self._read(f"SELECT status, {SUMS} FROM totals")  # noqa: S608 - names of our own
         return dict.fromkeys(STATUSES, Totals()) | {status: Totals(*sums) for status, *sums in rows}
 
     def _fold(self) -> Folding:
@@ -294,23 +316,6 @@ class SqliteCatalog:
             raise CatalogFailed(f"{self._path}: {error}{advice}") from error
 
 
-_SUMS = ", ".join(field.name for field in fields(Totals))
-_ADDED = ", ".join(f"{field.name} = {field.name} + excluded.{field.name}" for field in fields(Totals))
-_LIST = "SELECT item, name FROM records WHERE name > ? AND name >= ? AND name < ? ORDER BY name LIMIT ?"
-_COUNT = "SELECT count(*) FROM (SELECT 1 FROM records WHERE name >= :begin AND name < :end LIMIT :most)"
-_OF_FEW_NAMES = """SELECT item, timestamp, name FROM records
-    WHERE name >= :begin AND name < :end AND status = coalesce(:status, +status)
-    AND (+timestamp, name) < (:time, :name) ORDER BY +timestamp DESC, name DESC LIMIT :most"""
-_OF_ANY_STATUS = """SELECT item, timestamp, name FROM (
-        SELECT name FROM records INDEXED BY records_by_time
-        WHERE (timestamp, name) < (:time, :name) AND name >= :begin AND name < :end
-        ORDER BY timestamp DESC, name DESC LIMIT :most)
-    CROSS JOIN records USING (name) ORDER BY timestamp DESC, name DESC"""
-_OF_STATUS = """SELECT item, timestamp, name FROM (
-        SELECT name FROM records INDEXED BY records_by_status
-        WHERE status = :status AND (timestamp, name) < (:time, :name) AND name >= :begin AND name < :end
-        ORDER BY timestamp DESC, name DESC LIMIT :most)
-    CROSS JOIN records USING (name) ORDER BY timestamp DESC, name DESC"""
 _WHEN_DAMAGED = (
     ". Restore the file from a backup, or move it away together with its -wal and -shm files. The next sync "
     "then begins a new catalog, makes every rendition again and sends every notice again. Outputs of "
@@ -374,8 +379,8 @@ def _store(db: sqlite3.Connection, record: Record) -> Record:
 def _add(db: sqlite3.Connection, status: Status, totals: Totals) -> None:
     sums = astuple(totals)
     marks = ", ".join("?" * (1 + len(sums)))
-    insert = f"INSERT INTO totals (status, {_SUMS}) VALUES ({marks})"  # noqa: S608 - names of our own
-    db.execute(f"{insert} ON CONFLICT (status) DO UPDATE SET {_ADDED}", (status, *sums))
+    insert = f"INSERT INTO totals (status, {SUMS}) VALUES ({marks})"  # noqa: S608 - names of our own
+    db.execute(f"{insert} ON CONFLICT (status) DO UPDATE SET {ADDED}", (status, *sums))
 
 
 def open_catalog(

@@ -59,7 +59,7 @@ class Tick:
     place: S3Place
     """Where the pictures are uploaded."""
     send: Send
-    keep_held: Callable[[Sequence[Held]], None]
+    end_run: Callable[[Sequence[Held]], object]
     """Stores in the catalog the removals and outputs that a whole run held back, and sends notices."""
     clock: Callable[[], datetime]
 
@@ -104,7 +104,7 @@ class Tick:
                 held.append(Held(what, count, why_held, self.clock()))
             elif count:
                 allowed[what] = count
-        self.keep_held(held)
+        self.end_run(held)
         return replace(batch.end(SyncRequest(allowed=allowed) if allowed else None), held=tuple(held))
 
     def _finish(self, request: SyncRequest, has_time: Callable[[], bool]) -> Ticked:

@@ -82,6 +82,7 @@ CATALOGS = (
             {
                 "kept",
                 "kind",
+                "notice",
                 "order",
                 "owner",
                 "output_key",

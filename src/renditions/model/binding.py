@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from renditions.model.items import format_time, parse_time
 
@@ -30,8 +30,11 @@ class Held:
     """How many pictures it concerns."""
     why: str
     since: datetime
-    owed: tuple[str, ...] = ()
-    """The fingerprints of the targets that must still get the notice about it."""
+
+    @property
+    def event(self) -> str:
+        """The event that a notice about it reports."""
+        return "output_held" if self.what == "output" else "removals_held"
 
     def describe(self) -> str:
         """Return a sentence for people. It doesn't say what to do about it."""
@@ -44,36 +47,6 @@ class Held:
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {"what": self.what, "count": self.count, "why": self.why, "since": format_time(self.since)}
-
-
-HeldEvent = Literal["removals_held", "output_held"]
-
-
-@dataclass(frozen=True, slots=True)
-class HeldNotice:
-    """The notice that a run began to hold work back. Every target gets it, regardless of its ``on``."""
-
-    held: Held
-
-    @property
-    def event(self) -> HeldEvent:
-        """Return the event's name."""
-        return "output_held" if self.held.what == "output" else "removals_held"
-
-    @property
-    def timestamp(self) -> datetime:
-        """Return when a run first held it back."""
-        return self.held.since
-
-    def to_item(self) -> dict[str, Any]:
-        """Return the JSON form: the event, the number of pictures, the reason and the start time."""
-        held = self.held
-        return {
-            "event": self.event,
-            "count": held.count,
-            "why": held.why,
-            "since": format_time(held.since),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +91,7 @@ class Binding:
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""
-        held = [each.to_item() | {"owed": list(each.owed)} for each in self.held]
+        held = [each.to_item() for each in self.held]
         item = dataclasses.asdict(self) | {"former_outputs": list(self.former_outputs), "held": held}
         return {name: value for name, value in item.items() if value is not None}
 
@@ -132,13 +105,7 @@ class Binding:
         names = {field.name for field in dataclasses.fields(cls)}
         known = {name: value for name, value in item.items() if name in names}
         held = tuple(
-            Held(
-                each["what"],
-                each["count"],
-                each["why"],
-                parse_time(each["since"]),
-                tuple(each.get("owed", ())),
-            )
+            Held(each["what"], each["count"], each["why"], parse_time(each["since"]))
             for each in known.get("held", ())
         )
         return cls(**known | {"former_outputs": tuple(known.get("former_outputs", ())), "held": held})

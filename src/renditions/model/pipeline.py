@@ -21,6 +21,7 @@ from renditions.model.fields import (
     MatchPattern,
     NotEmpty,
     NotifyUrl,
+    OneOf,
     Percent,
     PixelCount,
     Range,
@@ -32,6 +33,7 @@ from renditions.model.fields import (
 )
 from renditions.model.formats import DEFAULT_SOURCES, SourceName
 from renditions.model.keys import OF_CONTENT, template_values, version_of
+from renditions.model.notice_events import NOTICE_EVENTS
 from renditions.model.patterns import DEFAULT_EXCLUDE, DEFAULT_MATCH, FORMER_DEFAULTS, Patterns
 from renditions.model.recipe import Focus, Rendition
 from renditions.model.revisions import FIRST_ENGINE, Revision, newest_engine, numbers_of, revisions_of
@@ -40,7 +42,7 @@ _STORE = f"Where: {spell_forms(STORES)}. A folder is relative to this file."
 _CATALOG = f"Where: {spell_forms(CATALOGS)}. A file is relative to this one."
 _TARGET = f"Where to: {spell_forms(NOTIFIERS)}."
 
-NoticeEvent = Literal["done", "rejected", "failed"]
+EventName = Annotated[str, OneOf(tuple(NOTICE_EVENTS))]
 OnDelete = Literal["remove", "keep"]
 Verify = Literal["always", "schedule", "never"]
 Placeholder = Literal["none", "thumbhash", "blurhash"]
@@ -270,13 +272,21 @@ class CatalogPlace:
 class Notify:
     """One target of notices."""
 
-    on: Annotated[tuple[NoticeEvent, ...], NotEmpty(), "The results that send a notice."]
+    on: Annotated[
+        tuple[EventName, ...],
+        NotEmpty(),
+        "The events that send a notice. Every target also gets removals_held and output_held.",
+    ]
     to: Annotated[NotifyUrl, _TARGET]
 
     @property
     def target(self) -> str:
         """The name of this entry in a record: a hash, because a URL may hold a password."""
         return hash_of(self.to)[:12]
+
+    def wants(self, event: str) -> bool:
+        """Return whether the target gets notices of this event."""
+        return event in self.on or NOTICE_EVENTS[event].is_for_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +350,11 @@ class Pipeline:
         limits = {name: value for name, value in declared_in(self.limits).items() if name != "seconds"}
         more = [declared for declared in (analyze, limits) if declared]
         return hash_of([accept, *more]) if more else accept
+
+    def spell_target(self, target: str) -> str:
+        """Return a notice target as the file spells it, for people; ``target`` is ``Notify.target``."""
+        found = (notify.to for notify in self.notify if notify.target == target)
+        return next(found, "a target that is no longer declared")
 
     def recipes(self, wishes: Wishes = NO_WISHES) -> Mapping[str, Rendition]:
         """Return the recipe of each rendition that a picture with these wishes must have."""

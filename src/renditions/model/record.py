@@ -24,12 +24,13 @@ from renditions.model.items import (
 )
 from renditions.model.lease import Lease
 from renditions.model.original import Analysis, Original
-from renditions.model.pipeline import NO_WISHES, NoticeEvent, Wishes
+from renditions.model.pipeline import NO_WISHES, Wishes
 from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
 from renditions.model.warning import PictureWarning
 
-Status = Literal["processing", "done", "rejected", "failed"]
+Decided = Literal["done", "rejected", "failed"]
+Status = Literal["processing", Decided]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 ATTRIBUTES = frozenset(
@@ -43,8 +44,6 @@ ATTRIBUTES = frozenset(
     }
 )  # fmt: skip
 """The attributes of a record's JSON form, except the name."""
-
-_INTERNAL = frozenset({"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class Retired:
 class OwedNotice:
     """A notice that must still be sent."""
 
-    event: NoticeEvent
+    event: str
     target: str
     """The fingerprint of the ``[[notify]]`` entry."""
 
@@ -387,21 +386,3 @@ class Record:
             unknown=encode_unknown(item, ATTRIBUTES | {key_name}),
             revision=item.get("revision", 0),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """The message that a picture is done, rejected or failed."""
-
-    event: NoticeEvent
-    record: Record
-
-    @property
-    def timestamp(self) -> datetime:
-        """Return when the status was decided."""
-        return self.record.timestamp
-
-    def to_item(self) -> dict[str, Any]:
-        """Return the JSON form: the event, and the record without the catalog's internal attributes."""
-        item = self.record.to_item()
-        return {"event": self.event} | {name: item[name] for name in item if name not in _INTERNAL}

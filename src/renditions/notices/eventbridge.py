@@ -1,6 +1,6 @@
 """Notices through an EventBridge bus.
 
-An event's detail is :meth:`Notice.to_item <renditions.model.record.Notice.to_item>`.
+An event's detail is :meth:`Notice.to_item <renditions.model.notices.Notice.to_item>`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from typing import Any
 
 from renditions.aws.clients import PASSING, Clients, reported
 from renditions.errors import NotifyFailed, NotifyRefused
-from renditions.model.binding import HeldNotice
-from renditions.model.record import Notice
+from renditions.model.notices import Notice
 from renditions.model.registry import Shared
 
 SOURCE = "renditions"
@@ -21,8 +20,8 @@ SOURCE = "renditions"
 class EventBridgeNotifier:
     """A :class:`~renditions.core.notify.Notifier` that puts events on a bus: the target ``events:BUS``.
 
-    An event's ``source`` is ``renditions``, its ``detail-type`` ``Picture done``, ``Picture rejected``,
-    ``Picture failed``, ``Removals held`` or ``Output held``.
+    An event's ``source`` is ``renditions``, and its ``detail-type`` is :attr:`Notice.title
+    <renditions.model.notices.Notice.title>`.
 
     Args:
         client: An EventBridge client.
@@ -34,11 +33,11 @@ class EventBridgeNotifier:
         self._client = client
         self._bus = bus
 
-    def send(self, notice: Notice | HeldNotice) -> None:
+    def send(self, notice: Notice) -> None:
         """See :meth:`Notifier.send <renditions.core.notify.Notifier.send>`."""
         entry = {
             "Source": SOURCE,
-            "DetailType": _name_type(notice),
+            "DetailType": notice.title,
             "Detail": json.dumps(notice.to_item()),
             "Time": notice.timestamp,
             "EventBusName": self._bus,
@@ -55,12 +54,6 @@ class EventBridgeNotifier:
             can_pass = code in PASSING or code in ("InternalFailure", "InternalException")
             message = f"events:{self._bus}: {code}: {result.get('ErrorMessage', '')}"
             raise (NotifyFailed if can_pass else NotifyRefused)(message)
-
-
-def _name_type(notice: Notice | HeldNotice) -> str:
-    if isinstance(notice, HeldNotice):
-        return notice.event.replace("_", " ").capitalize()
-    return f"Picture {notice.event}"
 
 
 def open_notifier(target: str, shared: Shared) -> EventBridgeNotifier:

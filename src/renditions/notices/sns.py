@@ -1,6 +1,6 @@
 """Notices through an SNS topic.
 
-Programs receive :meth:`Notice.to_item <renditions.model.record.Notice.to_item>` as JSON. People who
+Programs receive :meth:`Notice.to_item <renditions.model.notices.Notice.to_item>` as JSON. People who
 subscribed by e-mail or SMS receive sentences.
 """
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from renditions.aws.clients import Clients, reported
 from renditions.errors import NotifyFailed, NotifyRefused
-from renditions.model.binding import HeldNotice
-from renditions.model.record import Notice
+from renditions.model.binding import Held
+from renditions.model.notices import Notice, Removal
 from renditions.model.registry import Shared
 
 MAX_SUBJECT_LENGTH = 100
@@ -23,17 +23,16 @@ MAX_SMS_BYTES = 1600
 class SnsNotifier:
     """A :class:`~renditions.core.notify.Notifier` that publishes to a topic: the target ``sns:ARN``.
 
-    Each message has the attribute ``event``, for filter policies: ``done``, ``rejected``, ``failed``,
-    ``removals_held`` or ``output_held``.
+    Each message has the attribute ``event``, for filter policies.
     """
 
     def __init__(self, client: Any, topic: str) -> None:
         self._client = client
         self._topic = topic
 
-    def send(self, notice: Notice | HeldNotice) -> None:
+    def send(self, notice: Notice) -> None:
         """See :meth:`Notifier.send <renditions.core.notify.Notifier.send>`."""
-        sentence = _sentence(notice)
+        sentence = notice.describe()
         message = {
             "default": json.dumps(notice.to_item()),
             "email": "\n".join([sentence, "", *_output_lines(notice)]),
@@ -49,31 +48,26 @@ class SnsNotifier:
             )
 
 
-def _sentence(notice: Notice | HeldNotice) -> str:
-    if isinstance(notice, HeldNotice):
-        return notice.held.describe()
-    reason = notice.record.reason
-    return f"{notice.record.name} is {notice.event}{f': {reason}' if reason else '.'}"
-
-
-def _subject(notice: Notice | HeldNotice) -> str:
+def _subject(notice: Notice) -> str:
     """Return the e-mail's subject: one line of printable ASCII that starts with a letter, digit or mark."""
-    if isinstance(notice, HeldNotice):
-        return f"Renditions: {notice.event.replace('_', ' ')}"
+    if not notice.name:
+        return f"Renditions: {notice.title.lower()}"
     what = f" is {notice.event}"
-    name = "".join(sign if " " <= sign <= "~" else "?" for sign in notice.record.name).strip()
+    name = "".join(sign if " " <= sign <= "~" else "?" for sign in notice.name).strip()
     longest = MAX_SUBJECT_LENGTH - len(what)
     return (name if len(name) <= longest else f"...{name[3 - longest :]}") + what
 
 
-def _output_lines(notice: Notice | HeldNotice) -> list[str]:
-    if isinstance(notice, HeldNotice):
+def _output_lines(notice: Notice) -> list[str]:
+    if isinstance(notice.subject, Removal):
+        return list(notice.subject.deleted)
+    if isinstance(notice.subject, Held):
         return []
     return [
         f"{output.rendition}: {output.key}, "
         + (f"{output.width}×{output.height}, " if output.width and output.height else "")
         + f"{output.size_bytes:,} bytes"
-        for output in notice.record.outputs
+        for output in notice.subject.outputs
     ]
 
 

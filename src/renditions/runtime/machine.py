@@ -20,7 +20,7 @@ from secrets import token_bytes
 from renditions.core import reconcile
 from renditions.core.adopt import check_not_lost
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.binding import Standing, hold
+from renditions.core.binding import Standing
 from renditions.core.difference import Outcome
 from renditions.core.follow import Following, Hints, follow
 from renditions.core.guard import Guard
@@ -168,7 +168,7 @@ def watch(
         summary = sync(parts, process, guard, workers=workers, stop=stop, on_outcome=note, order=order)
         if not summary.interrupted:
             kept = [Held("renditions", dropped, "more than [source] max_removals", now())] if keeps else []
-            hold(parts.catalog, [*summary.held, *kept], parts.notifiers)
+            parts.end_run([*summary.held, *kept])
 
     polling = describe_polling(parts)
     if polling:

@@ -7,7 +7,8 @@ or ``aws`` directly, because a function on Lambda uses no folders, and a laptop 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from renditions.core.left_out import LeftOut
 from renditions.core.marker import Marker
 from renditions.core.neighbours import Neighbours, Registration
 from renditions.core.notify import Notifier
+from renditions.core.outbox import Outbox
 from renditions.core.pages import Pages
 from renditions.core.ports import Catalog, Renderer, Store, Unreadable
 from renditions.core.process import Processor
@@ -34,7 +36,7 @@ from renditions.core.read_only import ReadOnlyStore
 from renditions.core.reconcile import EVERYTHING, Selection
 from renditions.errors import Failed, UsageError
 from renditions.model.backends import LISTING, OWNER, QUEUE
-from renditions.model.binding import Binding
+from renditions.model.binding import Binding, Held
 from renditions.model.pipeline import Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.registry import Shared, resolve
@@ -226,6 +228,18 @@ class Parts:
     @cached_property
     def _marker(self) -> Marker:
         return Marker(self.source, self.catalog, is_read_only=self.pipeline.source.read_only)
+
+    def end_run(
+        self, held: Sequence[Held] | None, *, is_attended: bool = False, seconds: float = math.inf
+    ) -> None:
+        """Store the work that a run held back (None: it compared only some pictures), and send due notices.
+
+        Sending takes at most so many seconds.
+        """
+        outbox = Outbox(self.catalog, self.notifiers, now)
+        if held is not None:
+            outbox.hold(held, is_attended=is_attended)
+        outbox.send_due(seconds)
 
     def open_place(self, place: str) -> Store:
         """Open an earlier output store of the catalog; ``place`` is its spelling in the pipeline file."""

@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.binding import Standing, Start, hold
+from renditions.core.binding import Standing, Start
 from renditions.core.difference import Outcome
 from renditions.core.guard import Guard
 from renditions.core.ports import Renderer
@@ -33,6 +33,9 @@ from renditions.runtime.parts import Parts, open_parts, open_queue
 
 POSTPONED_SECONDS = 300
 """How long the queue delays messages that a superseded function puts back."""
+
+NOTICE_SECONDS = 3.0
+"""How long the end of a run may send due notices, so that the call ends within its time limit."""
 
 _kept_open = ExitStack()
 """Keeps the parts open until the process ends. Lambda ends it without notice, so nothing closes them."""
@@ -59,9 +62,9 @@ class Bundled:
         """Return the guard that may hold back removals and restorations of a schedule's tick."""
         return self.parts.make_guard(self._standing, is_attended=False)
 
-    def keep_held(self, held: Sequence[Held]) -> None:
+    def end_run(self, held: Sequence[Held]) -> None:
         """Store in the catalog the removals and outputs that a whole run held back, and send notices."""
-        hold(self.parts.catalog, held, self.parts.notifiers)
+        self.parts.end_run(held, seconds=NOTICE_SECONDS)
 
     @cached_property
     def _standing(self) -> Standing:

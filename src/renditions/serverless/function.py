@@ -74,7 +74,7 @@ class Function:
     """Makes a new plan for the pictures whose names come after the given name, for a schedule's tick."""
     open_guard: Callable[[], Guard]
     """Returns the guard that may hold back a tick's removals and restorations."""
-    keep_held: Callable[[Sequence[Held]], None]
+    end_run: Callable[[Sequence[Held]], object]
     """Stores in the catalog the removals and outputs that a whole run held back."""
     threads: int
     """How many pictures the function processes at the same time."""
@@ -215,7 +215,7 @@ class Function:
     def _fan_out(
         self, request: SyncRequest, send: Callable[[Sequence[str]], None], allowance: Allowance
     ) -> None:
-        tick = Tick(self.plan, self.open_guard(), self.place, send, self.keep_held, now)
+        tick = Tick(self.plan, self.open_guard(), self.place, send, self.end_run, now)
         ticked = tick.run(request, lambda: allowance.left_seconds > FAN_OUT_SECONDS)
         log.info(
             "%d pictures differ and were sent to the queue, %s",
@@ -263,7 +263,7 @@ class Function:
             )
         )
         if not summary.interrupted:
-            self.keep_held(summary.held)
+            self.end_run(summary.held)
         self._report_held(summary.held, allowance.context)
         log.info(
             "sync %s",
@@ -284,7 +284,7 @@ def open_function(file: Path, environ: Mapping[str, str]) -> Function:
         opened.process,
         opened.parts.plan_tick,
         opened.open_guard,
-        opened.keep_held,
+        opened.end_run,
         threads=opened.cores + EXTRA_THREADS,
         verify=opened.parts.default_verify(is_attended=False),
         send=opened.send,

@@ -61,7 +61,10 @@ def show_picture(service: Service, record: Record) -> dict[str, Any]:
         if (output := record.serving_output(rendition))
     }
     addresses = {"original": links.original(record), "renditions": renditions}
-    return {**picture_item(service.parts.pipeline, links, record), "links": addresses}
+    pipeline = service.parts.pipeline
+    unsent = [each.to_shown(pipeline) for each in service.parts.catalog.unsent_notices(record.name)]
+    notices = {"unsent_notices": unsent} if unsent else {}
+    return {**picture_item(pipeline, links, record), "links": addresses, **notices}
 
 
 def list_pictures(

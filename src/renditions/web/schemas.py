@@ -47,6 +47,8 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
     exif = dict.fromkeys(("make", "model", "lens", "taken"), TEXT)
     exif |= dict.fromkeys(("exposure_seconds", "f_number", "iso", "focal_length_mm"), number)
     place = dict.fromkeys(("latitude", "longitude", "altitude_m"), number)
+    unsent: dict[str, Any] = dict.fromkeys(("event", "target", "name", "reason"), TEXT)
+    unsent |= {"timestamp": _TIME, "again_at": _TIME, "attempts": _COUNT, "given_up": {"type": "boolean"}}
     analysis = {
         "exif": _object(exif, ()),
         "position": _object(place, ("latitude", "longitude")),
@@ -74,6 +76,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             "analysis": _object(analysis, ()),
             "history": _array(_object(event, ("timestamp", "status", "reason"))),
             "focus": _object(focus, ("x", "y")),
+            "unsent_notices": _array(_object(unsent, ("event", "target", "given_up", "attempts"))),
             "renditions": {"type": "object", "additionalProperties": rendition},
             "stand_ins": {"type": "object", "additionalProperties": TEXT}
             | {"description": "By rendition without a file of its own, the one whose file it has"},

@@ -1,0 +1,54 @@
+"""The command ``notices``: lists the notices that aren't sent yet, and sends them again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from renditions.cli import display
+from renditions.cli.commands import FileOption, JsonOption, app, opened
+from renditions.cli.unsent import describe
+from renditions.core.outbox import Outbox, send_again
+from renditions.model.notices import MOST_SENDINGS, UnsentNotice
+from renditions.runtime.parts import Parts, now
+
+
+@app.command()
+def notices(
+    context: typer.Context,
+    file: FileOption = None,
+    *,
+    failed: Annotated[
+        bool, typer.Option("--failed", help=f"Only those that were given up after {MOST_SENDINGS} attempts.")
+    ] = False,
+    resend: Annotated[bool, typer.Option("--resend", help="Send the listed notices now.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the notices that their targets haven't got yet, with the reasons."""
+    with opened(context, file, read_only=not resend) as parts:
+        if resend:
+            _resend(parts, only_failed=failed)
+        listed = _select(parts, only_failed=failed)
+        if as_json:
+            display.print_json_array(each.to_shown(parts.pipeline) for each in listed)
+            return
+        console = display.make_data_console()
+        for each in itertools.islice(listed, display.MOST_LINES):
+            console.print(escape(describe(parts.pipeline, each)), soft_wrap=True)
+        if rest := sum(1 for _ in listed):
+            display.messages.print(f"… and {rest:,} more (--json prints all)")
+
+
+def _select(parts: Parts, *, only_failed: bool) -> Iterator[UnsentNotice]:
+    unsent = parts.catalog.unsent_notices()
+    return (each for each in unsent if each.again_at is None) if only_failed else unsent
+
+
+def _resend(parts: Parts, *, only_failed: bool) -> None:
+    count = send_again(parts.catalog, _select(parts, only_failed=only_failed), now())
+    Outbox(parts.catalog, parts.notifiers, now).send_due()
+    display.messages.print(f"Notices to send again: {count:,}")

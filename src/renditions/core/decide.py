@@ -1,0 +1,52 @@
+"""Decide a picture's status, and the notices that its record owes for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from renditions.model.pipeline import Pipeline
+from renditions.model.reason import Reason
+from renditions.model.record import Decided, OwedNotice, Record
+
+
+def decide(
+    pipeline: Pipeline,
+    now: datetime,
+    before: Record | None,
+    record: Record,
+    status: Decided,
+    reason: Reason | None = None,
+) -> Record:
+    """Return the record with its status and the notices that it owes for it.
+
+    If nothing changed for the picture since its record ``before``, it owes only what it owed then. Otherwise
+    unsent notices of an earlier status are dropped: they would no longer be true.
+    """
+    decided = replace(
+        record.with_event(now, status, reason.text if reason else ""),
+        status=status,
+        reason=reason.text if reason else None,
+        code=reason.code if reason else "",
+        timestamp=now,
+        attempts=record.attempts if status == "failed" else 0,
+    )
+    if before and not _is_changed(before, decided):
+        return replace(decided, owed=before.owed)
+    return replace(decided, owed=owe(pipeline, status))
+
+
+def owe(pipeline: Pipeline, status: Decided) -> tuple[OwedNotice, ...]:
+    """Return the notices that a record with this status owes to the targets."""
+    return tuple(OwedNotice(status, notify.target) for notify in pipeline.notify if notify.wants(status))
+
+
+def _is_changed(before: Record, decided: Record) -> bool:
+    """Return whether anything that a notice reports is different: the picture, its status or its outputs."""
+    is_same_picture = before.etag == decided.etag or (before.sha256 and before.sha256 == decided.sha256)
+    return not is_same_picture or _reported(before) != _reported(decided)
+
+
+def _reported(record: Record) -> tuple[object, ...]:
+    outputs = {(made.rendition, made.key, made.sha256 or made.etag) for made in record.outputs}
+    return record.status, record.reason, outputs

@@ -1,0 +1,116 @@
+"""The outbox: the notices in a catalog that their targets haven't got yet.
+
+A record owes the notice of its own status until it was tried once, see ``process``. All others are in the
+outbox: those that a target refused, those of removed pictures, and those about held work. So a target that
+can't be reached never keeps a picture from being finished, and its message from being deleted.
+
+Every run tries the notices that are due. A notice is tried again after growing pauses, and after
+``MOST_SENDINGS`` attempts it is only listed until a person sends it again. It may be sent twice: two runs may
+try it at the same time, and a process may end between sending it and dropping it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from renditions.core.binding import hold
+from renditions.core.notify import Notifier
+from renditions.core.ports import Catalog
+from renditions.errors import Failed
+from renditions.model.binding import Held
+from renditions.model.notices import Notice, Removal, UnsentNotice
+from renditions.model.record import Record
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Sends the notices of one catalog. Safe to call from many threads, processes and machines."""
+
+    catalog: Catalog
+    notifiers: Mapping[str, Notifier]
+    """By ``Notify.target``."""
+    clock: Callable[[], datetime]
+
+    def send(self, unsent: UnsentNotice, notice: Notice) -> bool:
+        """Send a notice that isn't in the outbox, and put it there if that fails; return if it was sent."""
+        notifier = self.notifiers.get(unsent.target)
+        if notifier is None:
+            return True  # the pipeline file has no such target any more
+        try:
+            notifier.send(notice)
+        except Failed as error:
+            log.info("%s can't be sent, and is kept to be sent later: %s", _spell(unsent), error)
+            self.catalog.keep_notice(unsent.failed(str(error), self.clock()))
+            return False
+        return True
+
+    def send_kept(self, unsent: UnsentNotice, notice: Notice) -> bool:
+        """Send a notice from the outbox, and drop it there if that succeeds; return if it was sent."""
+        is_sent = self.send(unsent, notice)
+        if is_sent:
+            self.catalog.drop_notice(unsent)
+        return is_sent
+
+    def hold(self, held: Sequence[Held], *, is_attended: bool) -> None:
+        """Store the work that a full run held back, and send notices of work that wasn't held before.
+
+        No notice is sent if a person attends the run and reads its result.
+        """
+        for unsent in hold(self.catalog, held, () if is_attended else self.notifiers.keys()):
+            if notice := self._make(unsent, None):
+                self.send_kept(unsent, notice)
+
+    def send_due(self, seconds: float = math.inf) -> None:
+        """Send the notices that are due, for at most so many seconds.
+
+        After a failure, the target's other notices wait for the next run: they would fail too.
+        """
+        deadline = time.monotonic() + seconds
+        silent: set[str] = set()
+        for unsent in self.catalog.unsent_notices():
+            if time.monotonic() > deadline:
+                break
+            is_due = unsent.again_at is not None and unsent.again_at <= self.clock()
+            if not is_due or unsent.target in silent:
+                continue
+            record = self.catalog.get(unsent.name) if unsent.name else None
+            if record and not record.is_decided:
+                continue  # it is being processed, so its next status isn't known yet
+            notice = self._make(unsent, record)
+            if notice is None:
+                self.catalog.drop_notice(unsent)
+            elif not self.send_kept(unsent, notice):
+                silent.add(unsent.target)
+
+    def _make(self, unsent: UnsentNotice, record: Record | None) -> Notice | None:
+        """Return what the notice says now; None if it is no longer true."""
+        if unsent.event == "removed":
+            removal = Removal(unsent.name, unsent.timestamp, unsent.deleted)
+            return None if record else Notice(unsent.event, removal)
+        if unsent.name:
+            return Notice(unsent.event, record) if record and record.status == unsent.event else None
+        binding = self.catalog.read_binding()
+        for held in binding.held if binding else ():
+            if (held.event, held.since) == (unsent.event, unsent.timestamp):
+                return Notice(unsent.event, held)
+        return None
+
+
+def send_again(catalog: Catalog, notices: Iterable[UnsentNotice], now: datetime) -> int:
+    """Make these notices due now, with all their attempts; return how many there are."""
+    count = 0
+    for unsent in notices:
+        catalog.keep_notice(replace(unsent, again_at=now, attempts=0))
+        count += 1
+    return count
+
+
+def _spell(unsent: UnsentNotice) -> str:
+    return f"the notice {unsent.event!r}" + (f" of {unsent.name}" if unsent.name else "")

@@ -1,0 +1,46 @@
+"""The table of events that notices report.
+
+The field ``on`` of a pipeline file, its schema and its documentation, and every notifier read this table. A
+new event is one entry here, and the code that makes its notices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeEvent:
+    """One kind of event."""
+
+    title: str
+    """The detail type of its events on a bus."""
+    meaning: str
+    """When its notices are sent: a sentence for people."""
+    is_trouble: bool = False
+    """Whether a person may have to do something."""
+    is_for_all: bool = False
+    """Whether every target gets its notices, even if its ``on`` doesn't name the event."""
+
+
+NOTICE_EVENTS: Mapping[str, NoticeEvent] = {
+    "done": NoticeEvent("Picture done", "All declared renditions of a picture exist."),
+    "rejected": NoticeEvent("Picture rejected", "A rendition can't be made from a picture.", is_trouble=True),
+    "failed": NoticeEvent(
+        "Picture failed", "A picture was given up after several attempts.", is_trouble=True
+    ),
+    "removed": NoticeEvent("Picture removed", "A picture is gone: its outputs and its record were deleted."),
+    "removals_held": NoticeEvent(
+        "Removals held",
+        "An unattended run began to hold removals back.",
+        is_trouble=True,
+        is_for_all=True,
+    ),
+    "output_held": NoticeEvent(
+        "Output held",
+        "An unattended run began to hold back making missing outputs again.",
+        is_trouble=True,
+        is_for_all=True,
+    ),
+}

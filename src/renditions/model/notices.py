@@ -1,0 +1,153 @@
+"""Notices: what they say, and what a catalog keeps of those that aren't sent yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from renditions.model.binding import Held
+from renditions.model.items import format_time, parse_time, without_empty
+from renditions.model.notice_events import NOTICE_EVENTS
+from renditions.model.pipeline import Pipeline
+from renditions.model.record import Record
+
+MOST_SENDINGS = 10
+"""How often a notice is tried before it is only listed."""
+
+FIRST_PAUSE = timedelta(minutes=5)
+"""The pause after the first failure. Each further failure doubles it, up to ``LONGEST_PAUSE``."""
+
+LONGEST_PAUSE = timedelta(hours=6)
+
+_INTERNAL = frozenset({"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules"})
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A picture whose record was removed."""
+
+    name: str
+    timestamp: datetime
+    deleted: tuple[str, ...] = ()
+    """The output keys that it had."""
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form, with the picture's name as in a record."""
+        item = {"image_name": self.name, "timestamp": format_time(self.timestamp)}
+        return without_empty(item | {"deleted": list(self.deleted)})
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message to a target about one event."""
+
+    event: str
+    """A name in :data:`NOTICE_EVENTS <renditions.model.notice_events.NOTICE_EVENTS>`."""
+    subject: Record | Removal | Held
+    """The picture, or the held work."""
+
+    @property
+    def name(self) -> str:
+        """The picture's name; empty if the notice is about held work."""
+        return "" if isinstance(self.subject, Held) else self.subject.name
+
+    @property
+    def title(self) -> str:
+        """The kind of event, for people and as the detail type on a bus."""
+        return NOTICE_EVENTS[self.event].title
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether a person may have to do something."""
+        return NOTICE_EVENTS[self.event].is_trouble
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the status was decided, the record was removed, or a run first held the work back."""
+        return self.subject.since if isinstance(self.subject, Held) else self.subject.timestamp
+
+    def describe(self) -> str:
+        """Return a sentence for people."""
+        match self.subject:
+            case Held() as held:
+                return held.describe()
+            case Record(reason=str(reason), name=name):
+                return f"{name} is {self.event}: {reason}"
+            case Record(name=name) | Removal(name=name):
+                return f"{name} is {self.event}."
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form: the event, and its subject without the catalog's internal attributes."""
+        item = self.subject.to_item()
+        return {"event": self.event} | {name: item[name] for name in item if name not in _INTERNAL}
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentNotice:
+    """A notice that its target hasn't got yet. The catalog keeps it until it is sent or no longer true."""
+
+    event: str
+    target: str
+    """The fingerprint of the ``[[notify]]`` entry."""
+    name: str
+    """The picture's name; empty if the notice is about held work."""
+    timestamp: datetime
+    """See :attr:`Notice.timestamp`."""
+    again_at: datetime | None
+    """When it is tried again; None if it was given up."""
+    attempts: int = 0
+    """How often it was tried."""
+    reason: str = ""
+    """Why the last attempt failed."""
+    deleted: tuple[str, ...] = ()
+    """See :attr:`Removal.deleted`."""
+
+    @property
+    def id(self) -> tuple[str, str, str, str]:
+        """What distinguishes it from all other notices of the catalog."""
+        return self.name, self.event, self.target, format_time(self.timestamp)
+
+    def failed(self, reason: str, now: datetime) -> UnsentNotice:
+        """Return the notice after a failed attempt."""
+        pause = min(FIRST_PAUSE * 2**self.attempts, LONGEST_PAUSE)
+        attempts = self.attempts + 1
+        again_at = now + pause if attempts < MOST_SENDINGS else None
+        return replace(self, attempts=attempts, reason=reason, again_at=again_at)
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return without_empty(
+            {
+                "event": self.event,
+                "target": self.target,
+                "name": self.name,
+                "timestamp": format_time(self.timestamp),
+                "again_at": format_time(self.again_at) if self.again_at else None,
+                "attempts": self.attempts,
+                "reason": self.reason,
+                "deleted": list(self.deleted),
+            }
+        )
+
+    def to_shown(self, pipeline: Pipeline) -> dict[str, Any]:
+        """Return the JSON form for people and programs: the target as the pipeline file spells it."""
+        return self.to_item() | {
+            "target": pipeline.spell_target(self.target),
+            "given_up": self.again_at is None,
+        }
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> UnsentNotice:
+        """Return the notice that :meth:`to_item` turned into ``item``."""
+        return cls(
+            event=item["event"],
+            target=item["target"],
+            name=item.get("name", ""),
+            timestamp=parse_time(item["timestamp"]),
+            again_at=parse_time(item["again_at"]) if "again_at" in item else None,
+            attempts=item["attempts"],
+            reason=item.get("reason", ""),
+            deleted=tuple(item.get("deleted", ())),
+        )

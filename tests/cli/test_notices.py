@@ -1,0 +1,75 @@
+"""Notices that a topic refuses, as a person meets them: a missing topic on moto, which is created later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from commands import draw, run, write_pipeline
+from contract.cloud import CLIENTS, name_of
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+THUMB = '[renditions.thumb]\nwidth = 40\nkey = "{key}"\n'
+
+
+@pytest.fixture
+def topic(tmp_path: Path) -> str:
+    """Write a pipeline that sends its notices to a topic, and return its ARN. The topic doesn't exist yet."""
+    arn = f"arn:aws:sns:eu-west-1:123456789012:{name_of(tmp_path)}"
+    events = '["done", "rejected", "failed", "removed"]'
+    write_pipeline(tmp_path, THUMB, f'[[notify]]\non = {events}\nto = "sns:{arn}"\n')
+    return arn
+
+
+def create(topic: str) -> None:
+    CLIENTS.sns.create_topic(Name=topic.rpartition(":")[2])
+
+
+def test_a_refused_notice_is_counted_listed_and_sent_again(tmp_path: Path, topic: str) -> None:
+    for number in range(3):
+        draw(tmp_path / "inbox" / f"{number}.jpg")
+    first = run(tmp_path, "sync")
+    assert (first.code, first.out) == (0, "3 pictures processed: 3 done.\n")
+    assert f"not sent: 3 notices to sns:{topic}" in first.err
+    assert "renditions notices --resend" in first.err
+    again = run(tmp_path, "sync")
+    assert (again.code, again.out) == (0, "Nothing to do: 3 pictures checked, 3 done.\n")
+    assert run(tmp_path, "sync", "--strict").code == 0
+    listed = run(tmp_path, "notices")
+    assert listed.out.count("1 attempt, tried again after") == 3
+    shown = run(tmp_path, "show", "1.jpg")
+    assert f"notice not sent done of 1.jpg to sns:{topic}" in shown.out
+    (unsent,) = run(tmp_path, "show", "1.jpg", "--json").data["unsent_notices"]
+    assert (unsent["event"], unsent["target"], unsent["given_up"]) == ("done", f"sns:{topic}", False)
+    assert run(tmp_path, "notices", "--failed", "--json").data == []
+    create(topic)
+    sent = run(tmp_path, "notices", "--resend")
+    assert (sent.out, sent.err) == ("", "Notices to send again: 3\n")
+    assert run(tmp_path, "notices", "--json").data == []
+    assert run(tmp_path, "sync").err == ""
+
+
+def test_the_refused_notice_of_a_removal_outlives_the_record(tmp_path: Path, topic: str) -> None:
+    write_pipeline(tmp_path, THUMB, f'[[notify]]\non = ["removed"]\nto = "sns:{topic}"\n')
+    draw(tmp_path / "inbox" / "a.jpg")
+    assert run(tmp_path, "sync").err == ""
+    (tmp_path / "inbox" / "a.jpg").unlink()
+    ended = run(tmp_path, "sync", "a.jpg")
+    assert (ended.code, ended.out) == (0, "1 picture processed: 1 removed.\n")
+    assert run(tmp_path, "list", "--json").data == []
+    (unsent,) = run(tmp_path, "notices", "--json").data
+    assert (unsent["event"], unsent["name"], unsent["deleted"]) == ("removed", "a.jpg", ["a.jpg"])
+
+
+def test_an_accept_edit_that_changes_no_picture_logs_no_notice(tmp_path: Path) -> None:
+    notify = '[[notify]]\non = ["done", "rejected"]\nto = "log:"\n'
+    write_pipeline(tmp_path, THUMB, notify)
+    draw(tmp_path / "inbox" / "a.jpg")
+    (tmp_path / "inbox" / "b.jpg").write_text("no picture")
+    assert run(tmp_path, "sync").code == 1
+    write_pipeline(tmp_path, THUMB, f'[accept]\nmax_bytes = "40 MB"\n{notify}')
+    ended = run(tmp_path, "sync")
+    assert ended.out.startswith("2 pictures processed")
+    assert "is done" not in ended.err

@@ -1,0 +1,258 @@
+"""Notices that their targets refuse, about pictures that are finished or removed, and when none is sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from doubles import MemoryNotifier
+from renditions.core.ask import ALLOWED, Ask
+from renditions.core.leases import reopen
+from renditions.core.outbox import Outbox, send_again
+from renditions.core.reconcile import sync
+from renditions.errors import NotifyFailed, NotifyRefused
+from renditions.messages.intake import needs_redelivery
+from renditions.model.notices import MOST_SENDINGS, Notice, Removal, UnsentNotice
+from renditions.model.pipeline import Accept, Notify
+from renditions.model.recipe import Rendition
+from renditions.model.record import OwedNotice
+from world import LOG, World, make_pipeline
+
+NAME = "photo.jpg"
+ALL = Notify(on=("done", "rejected", "failed", "removed"), to="log:")
+
+
+class Deaf:
+    """A target that no notice reaches."""
+
+    def __init__(self, error: type[NotifyFailed] = NotifyRefused) -> None:
+        self._error = error
+        self.attempts = 0
+
+    def send(self, notice: Notice) -> None:
+        self.attempts += 1
+        raise self._error("no such topic")
+
+
+@pytest.fixture
+def world() -> World:
+    return World(make_pipeline(notify=(ALL,)))
+
+
+def outbox(world: World, notifier: Deaf | MemoryNotifier | None = None) -> Outbox:
+    return Outbox(world.catalog, {ALL.target: notifier or world.notifier}, world.clock)
+
+
+def unsent(world: World) -> list[UnsentNotice]:
+    return list(world.catalog.unsent_notices())
+
+
+def events(world: World) -> list[str]:
+    return [notice.event for notice in world.notifier.sent]
+
+
+@pytest.mark.parametrize("error", [NotifyFailed, NotifyRefused])
+def test_a_refused_notice_leaves_the_picture_finished(world: World, error: type[NotifyFailed]) -> None:
+    world.upload(NAME, b"one")
+    outcome = world.processor(notifiers={ALL.target: Deaf(error)}).process(NAME)
+    assert (outcome.result, outcome.again_after, needs_redelivery(outcome)) == ("done", None, False)
+    assert world.plan() == []
+    (kept,) = unsent(world)
+    assert (kept.name, kept.event, kept.attempts, kept.reason) == (NAME, "done", 1, "no such topic")
+
+
+def test_a_sync_with_a_refused_notice_has_no_trouble_and_one_attempt_per_picture(world: World) -> None:
+    deaf = Deaf()
+    for number in range(5):
+        world.upload(f"{number}.jpg", b"one")
+    summary = sync(world.run(world.processor(notifiers={ALL.target: deaf}).process))
+    assert (summary.results["done"], summary.waiting, summary.all_done) == (5, 0, True)
+    assert deaf.attempts == 5
+
+
+def test_a_refused_notice_is_tried_after_growing_pauses_and_finally_only_listed(world: World) -> None:
+    world.upload(NAME, b"one")
+    deaf = Deaf()
+    world.processor(notifiers={ALL.target: deaf}).process(NAME)
+    pauses = []
+    for _ in range(MOST_SENDINGS - 1):
+        (kept,) = unsent(world)
+        assert kept.again_at
+        outbox(world, deaf).send_due()
+        assert unsent(world) == [kept], "it isn't due yet"
+        pauses.append((kept.again_at - world.now).total_seconds() // 60 + 1)
+        world.now = kept.again_at
+        outbox(world, deaf).send_due()
+    assert pauses == [5, 10, 20, 40, 80, 160, 320, 360, 360]
+    (given_up,) = unsent(world)
+    assert (given_up.again_at, given_up.attempts, deaf.attempts) == (None, MOST_SENDINGS, MOST_SENDINGS)
+    world.now += timedelta(days=30)
+    outbox(world, deaf).send_due()
+    assert (unsent(world), deaf.attempts) == ([given_up], MOST_SENDINGS)
+    assert send_again(world.catalog, unsent(world), world.now) == 1
+    outbox(world).send_due()
+    assert (events(world), unsent(world)) == (["done"], [])
+
+
+def test_a_failing_target_is_tried_once_in_each_run(world: World) -> None:
+    for number in range(5):
+        world.upload(f"{number}.jpg", b"one")
+    deaf = Deaf()
+    for number in range(5):
+        world.processor(notifiers={ALL.target: deaf}).process(f"{number}.jpg")
+    world.now += timedelta(hours=1)
+    outbox(world, deaf).send_due()
+    assert deaf.attempts == 6
+    outbox(world).send_due()
+    assert events(world) == ["done"] * 4, "the one that just failed isn't due"
+
+
+def test_an_unsent_notice_of_a_former_status_is_dropped(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.processor(notifiers={ALL.target: Deaf()}).process(NAME)
+    world.upload(NAME, b"bad")
+    world.processor().process(NAME)
+    world.now += timedelta(hours=1)
+    outbox(world).send_due()
+    assert (events(world), unsent(world)) == (["rejected"], [])
+
+
+def test_an_unsent_notice_waits_while_the_picture_is_processed(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.processor(notifiers={ALL.target: Deaf()}).process(NAME)
+    record = world.catalog.get(NAME)
+    assert record
+    world.catalog.write(replace(record, status="processing"))
+    world.now += timedelta(hours=1)
+    outbox(world).send_due()
+    assert (events(world), len(unsent(world))) == ([], 1)
+
+
+def test_an_unsent_notice_whose_target_is_no_longer_declared_is_dropped(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.processor(notifiers={ALL.target: Deaf()}).process(NAME)
+    world.now += timedelta(hours=1)
+    Outbox(world.catalog, {}, world.clock).send_due()
+    assert unsent(world) == []
+
+
+def test_a_removed_picture_has_a_notice_with_its_former_keys(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.settle()
+    world.remove(NAME)
+    assert world.processor().process(NAME, ALLOWED).result == "removed"
+    assert events(world) == ["done", "removed"]
+    item = world.notifier.sent[-1].to_item()
+    assert item["image_name"] == NAME
+    assert item["deleted"] == ["photo.jpg/large.jpg", "photo.jpg/thumb.jpg"]
+    assert unsent(world) == []
+
+
+def test_the_refused_notice_of_a_removed_picture_is_sent_later(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.settle()
+    world.remove(NAME)
+    outcome = world.processor(notifiers={ALL.target: Deaf()}).process(NAME, ALLOWED)
+    assert (outcome.result, outcome.again_after, world.catalog.get(NAME)) == ("removed", None, None)
+    world.now += timedelta(hours=1)
+    outbox(world).send_due()
+    assert events(world) == ["done", "removed"]
+    assert isinstance(world.notifier.sent[-1].subject, Removal)
+
+
+def test_the_notice_of_a_removal_is_dropped_when_the_picture_is_back(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.settle()
+    world.remove(NAME)
+    world.processor(notifiers={ALL.target: Deaf()}).process(NAME, ALLOWED)
+    world.upload(NAME, b"two")
+    world.settle()
+    world.now += timedelta(hours=1)
+    outbox(world).send_due()
+    assert (events(world), unsent(world)) == (["done", "done"], [])
+
+
+def test_a_target_without_the_event_gets_no_notice_about_a_removal() -> None:
+    world = World(make_pipeline(notify=(LOG,)))
+    world.upload(NAME, b"one")
+    world.settle()
+    world.remove(NAME)
+    world.settle()
+    assert events(world) == ["done"]
+
+
+@pytest.mark.parametrize("key", ["{rendition}/{name}", "{rendition}/always.jpg"], ids=["new key", "same key"])
+def test_a_renamed_picture_sends_done_under_its_new_name_and_no_removal(key: str) -> None:
+    world = World(make_pipeline(notify=(ALL,), thumb=Rendition(width=200, key=key)))
+    world.upload(NAME, b"one")
+    world.settle()
+    world.remove(NAME)
+    world.upload("renamed.jpg", b"one")
+    assert world.processor().process("renamed.jpg").renamed_from == NAME
+    world.settle()
+    assert [(notice.event, notice.name) for notice in world.notifier.sent] == [
+        ("done", NAME), ("done", "renamed.jpg"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [b"one", b"bad"])
+def test_a_changed_rule_that_changes_no_picture_sends_no_notice(world: World, content: bytes) -> None:
+    world.upload(NAME, content)
+    world.settle()
+    before = events(world)
+    world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=1_000))
+    assert world.plan() == [(NAME, "update")]
+    world.settle()
+    assert world.plan() == []
+    assert events(world) == before
+
+
+def test_a_changed_rule_that_rejects_a_picture_sends_a_notice(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.settle()
+    world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=1))
+    world.settle()
+    assert events(world) == ["done", "rejected"]
+
+
+def test_a_touched_picture_and_a_restored_output_send_no_notice(world: World) -> None:
+    world.upload(NAME, b"one")
+    world.settle()
+    world.source.touch(NAME)
+    world.settle()
+    world.lose_outputs()
+    world.processor().process(NAME, Ask(verify="quick"))
+    assert len(list(world.output.list())) == 2
+    assert events(world) == ["done"]
+
+
+def test_a_new_upload_that_is_rejected_for_the_same_reason_sends_a_notice(world: World) -> None:
+    for content in (b"bad", b"bad too"):
+        world.upload(NAME, content)
+        world.settle()
+    assert events(world) == ["rejected", "rejected"]
+
+
+def test_a_retried_rejection_without_a_change_sends_no_notice(world: World) -> None:
+    world.upload(NAME, b"bad")
+    world.settle()
+    record = world.catalog.get(NAME)
+    assert record
+    assert reopen(world.catalog, record)
+    world.settle()
+    assert events(world) == ["rejected"]
+
+
+def test_a_notice_that_was_owed_before_a_changed_rule_is_still_sent(world: World) -> None:
+    world.upload(NAME, b"one")
+    processor = world.processor()
+    processor.process(NAME)
+    record = world.catalog.get(NAME)
+    assert record
+    world.notifier.sent.clear()
+    world.catalog.write(replace(record, owed=(OwedNotice("done", ALL.target),)))
+    world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=1_000))
+    world.settle()
+    assert events(world) == ["done"]
