@@ -2,12 +2,12 @@
 
 If the decoder can shrink the picture (JPEG by 2, 4 or 8; WebP to any size), it does. Its output is streamed
 into the first resize, and only the result is held in memory. Orientation and colour are handled after that,
-when there are fewer pixels. Decoding is strict: damaged files are rejected.
+when there are fewer pixels. Decoding is strict: damaged files are rejected, unless damage is tolerated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ from renditions.imaging.geometry import (
     stored_at,
     whole_for,
 )
-from renditions.imaging.probe import Header
+from renditions.imaging.probe import Header, warn_of_damage
 from renditions.imaging.registry import find_code
 from renditions.imaging.resample import enlarge
 from renditions.imaging.vips import get_int, raise_if_warned, translated
@@ -46,6 +46,8 @@ _INSPECTED_SIDE = 2000
 """The longer side, in pixels, at which a drawing is inspected, since it has no full size."""
 _DAMAGED = "the picture is damaged"
 _Found = TypeVar("_Found")
+Options = Mapping[str, Any]
+"""Options of a loader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +92,20 @@ def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, 
         Undecodable: The picture is damaged.
 
     """
-    _check_data(content, header, 1)
     stored = size.transposed() if header.is_sideways else size
     part = stored_at(region, header.displayed, header.orientation)
 
-    def decode(content: bytes) -> Frames:
-        image, extent = _load_shrunk(content, header, part, stored)
+    def decode(content: bytes, options: Options) -> Frames:
+        image, extent = _load_shrunk(content, header, part, stored, options)
         image = resize(image, stored, extent)
         if header.orientation > 1:
             # A rotation needs the pixels in another order than the decoder yields them.
             image = image.copy_memory().autorot()
         frames = Frames((to_8_bits(image, profile).copy_memory(),), size)
-        _check_warnings(header)
+        _check_warnings(header, options)
         return frames
 
-    return _decode_strictly(content, header, decode)
+    return _decode(content, header, 1, decode)
 
 
 def _check_data(content: bytes, header: Header, frames: int) -> None:
@@ -113,9 +114,10 @@ def _check_data(content: bytes, header: Header, frames: int) -> None:
         find_code(check)(content, header, frames)
 
 
-def _check_warnings(header: Header) -> None:
-    """Raise ``Undecodable`` if the decoder has warned and its warnings mean lost pixels."""
-    if decoder := SOURCE_FORMATS[header.format].decoder_that_warns:
+def _check_warnings(header: Header, options: Options) -> None:
+    """Raise ``Undecodable`` if the decoder has warned, its warnings mean lost pixels, and damage stops it."""
+    decoder = SOURCE_FORMATS[header.format].decoder_that_warns
+    if decoder and "fail_on" not in options:
         raise_if_warned(Undecodable, _DAMAGED, decoder)
 
 
@@ -126,10 +128,12 @@ def has_transparent_pixel(content: bytes, header: Header) -> bool:
         Undecodable: The picture is damaged.
 
     """
-    _check_data(content, header, 1)
-    with translated(Undecodable, _DAMAGED):
-        image = to_8_bits(_load(content, header, access="sequential"), "srgb")
+
+    def decode(content: bytes, options: Options) -> bool:
+        image = to_8_bits(_load(content, header, access="sequential", **options), "srgb")
         return bool(image.hasalpha() and image[image.bands - 1].min() < 255)
+
+    return _decode(content, header, 1, decode)
 
 
 def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found]) -> _Found:
@@ -141,9 +145,8 @@ def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found])
         Undecodable: The picture is damaged.
 
     """
-    _check_data(content, header, 1)
 
-    def decode(content: bytes) -> _Found:
+    def decode(content: bytes, options: Options) -> _Found:
         # libvips keeps images of more than 100 MB in a temporary file.
         if header.drawing:
             whole = region_of(header.grid, None)
@@ -151,30 +154,48 @@ def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found])
             size = Size(round_half_up(whole.width * scale), round_half_up(whole.height * scale))
             image = _draw(content, header, whole, size).copy_memory()
         else:
-            image = _load(content, header, access="random")
+            image = _load(content, header, access="random", **options)
         found = look(to_8_bits(image.autorot(), "srgb"))
-        _check_warnings(header)
+        _check_warnings(header, options)
         return found
 
-    return _decode_strictly(content, header, decode)
+    return _decode(content, header, 1, decode)
 
 
-def _decode_strictly(content: bytes, header: Header, decode: Callable[[bytes], _Found]) -> _Found:
-    """Call ``decode`` with the file, and if that fails, with the file after its header was tidied."""
+def _decode(
+    content: bytes, header: Header, frames: int, decode: Callable[[bytes, Options], _Found]
+) -> _Found:
+    """Call ``decode`` with the file and no options; if that fails, with the tidied file.
+
+    If both fail and damage is tolerated, call it with options by which damage doesn't stop it, and warn.
+    """
+    try:
+        _check_data(content, header, frames)
+        return _decode_strictly(content, header, decode)
+    except Undecodable as damage:
+        if not header.is_lenient or header.drawing:
+            raise
+        with translated(Undecodable, _DAMAGED):
+            found = decode(content, {"fail_on": "none"})
+        warn_of_damage(damage)
+        return found
+
+
+def _decode_strictly(content: bytes, header: Header, decode: Callable[[bytes, Options], _Found]) -> _Found:
     try:
         with translated(Undecodable, _DAMAGED):
-            return decode(content)
+            return decode(content, {})
     except Undecodable:
         tidied = SOURCE_FORMATS[header.format].tidy
         tidy = find_code(tidied)(content) if tidied else content
         if tidy == content:
             raise
     with translated(Undecodable, _DAMAGED):
-        return decode(tidy)
+        return decode(tidy, {})
 
 
 def _load_shrunk(
-    content: bytes, header: Header, part: Rectangle, wanted: Size
+    content: bytes, header: Header, part: Rectangle, wanted: Size, options: Options
 ) -> tuple[Any, tuple[float, float] | None]:
     """Return a part of the first frame, shrunk by the decoder but large enough, and its exact extent.
 
@@ -189,15 +210,15 @@ def _load_shrunk(
         shrink = next((shrink for shrink in SHRINKS if _can_shrink(whole, part, wanted, shrink)), 1)
         held_bytes = 3 * whole.width * whole.height // shrink**2
         access = "random" if held_bytes <= _MAX_HELD_BYTES or not is_whole else "sequential"
-        image = _load(content, header, access=access, shrink=shrink)
+        image = _load(content, header, access=access, shrink=shrink, **options)
         return _cut(image, part, shrink), (part.width / shrink, part.height / shrink)
     # With sequential access, libvips would never decode the rows below a part.
     access = "sequential" if is_whole else "random"
     if shrinks == "any" and header.frames == 1 and is_whole:
         scale = float(_SCALED_HEADROOM) * max(wanted.width / whole.width, wanted.height / whole.height)
         if scale < 1:
-            return _load(content, header, access=access, scale=scale), None
-    return _cut(_load(content, header, access=access), part), None
+            return _load(content, header, access=access, scale=scale, **options), None
+    return _cut(_load(content, header, access=access, **options), part), None
 
 
 def _load(content: bytes, header: Header, **options: Any) -> Any:
@@ -257,14 +278,16 @@ def decode_animation(content: bytes, header: Header, profile: str) -> Frames:
         Undecodable: The picture is damaged.
 
     """
-    _check_data(content, header, header.frames)
-    with translated(Undecodable, _DAMAGED):
+
+    def decode(content: bytes, options: Options) -> Frames:
         # The loader stacks the frames into one tall image.
-        strip = to_8_bits(_load(content, header, n=-1), profile).copy_memory()
+        strip = to_8_bits(_load(content, header, n=-1, **options), profile).copy_memory()
         width, height = header.stored.width, header.stored.height
         frames = tuple(strip.crop(0, at * height, width, height).autorot() for at in range(header.frames))
         delays = strip.get("delay") if strip.get_typeof("delay") else [100] * header.frames
         return Frames(frames, header.displayed, Timing(tuple(delays), get_int(strip, "loop", 0)))
+
+    return _decode(content, header, header.frames, decode)
 
 
 def resize(image: Any, size: Size, extent: tuple[float, float] | None = None) -> Any:

@@ -65,6 +65,8 @@ class Header:
     """
     bands: int = 1
     """The least number of values per decoded pixel."""
+    is_lenient: bool = False
+    """Whether damage is tolerated: what can be decoded of the picture is used."""
     is_annotated: bool = False
     """Whether the file declares that its pixels identify the patient."""
 
@@ -209,11 +211,26 @@ def warn_of_stills(content: bytes, header: Header, recipes: Mapping[str, Renditi
         warn("animation-dropped", f"only the first frame of the animation is in {', '.join(stills)}")
 
 
-def check_end(content: bytes, format_found: str) -> None:
-    """Raise ``Undecodable`` if the file ends before its format's end mark.
+def is_lenient(format_found: str, accept: Accept) -> bool:
+    """Return whether damage is tolerated, and the format's decoder can do so."""
+    return accept.damaged == "lenient" and SOURCE_FORMATS[format_found].is_salvageable
+
+
+def warn_of_damage(damage: Exception) -> None:
+    """Warn that the renditions show what could be decoded."""
+    warn("damaged", f"only what could be decoded is shown: {damage}")
+
+
+def check_end(content: bytes, format_found: str, *, lenient: bool = False) -> None:
+    """Raise ``Undecodable`` if the file ends before its format's end mark; only warn if damage is tolerated.
 
     This is only for end marks that decoders ignore. For example, a decoder doesn't need PNG's last chunk or
     GIF's trailer to decode the pixels before it.
     """
     if check := SOURCE_FORMATS[format_found].check_end:
-        find_code(check)(content)
+        try:
+            find_code(check)(content)
+        except Undecodable as damage:
+            if not lenient:
+                raise
+            warn_of_damage(damage)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from renditions.errors import Failed, Rejected, Unrenderable
+from renditions.errors import Failed, Rejected, Undecodable, Unrenderable
 from renditions.imaging.probe import (
     check_animation,
     check_end,
     check_file,
     check_header,
+    is_lenient,
     sniff,
     warn_of_stills,
 )
@@ -27,6 +28,7 @@ from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered, Rendering
 
 _LIMITS = Limits()
+_ADVICE = 'Upload it again, or set [accept] damaged = "lenient"'
 
 
 def render(
@@ -67,27 +69,48 @@ def _render(
         from renditions.imaging.cascade import make  # noqa: PLC0415
         from renditions.imaging.decode import read_header  # noqa: PLC0415
 
-        check_end(content, source_format)
-        header = read_header(content, source_format)
+        lenient = is_lenient(source_format, accept)
+        try:
+            header = replace(read_header(content, source_format), is_lenient=lenient)
+        except Undecodable:
+            check_end(content, source_format)  # it says more plainly what is missing
+            raise
         original = replace(
             original,
             width=header.displayed.width,
             height=header.displayed.height,
             frames=header.frames,
         )
+        check_end(content, source_format, lenient=lenient)
         check_header(header, accept, limits, with_pixels)
         check_animation(content, header, accept)
         warn_of_stills(content, header, with_pixels)
         study = Study(analyze, accept.min_sharpness)
         pictures, plans, analysis = make(content, header, with_pixels, study, accept.max_pixels, limits)
     except Rejected as refusal:
-        return Rendering(original, rejected=Reason.of(refusal))
+        return Rendering(original, rejected=_advise(refusal, original, accept))
     except MemoryError as error:
         raise Failed(f"not enough memory for a picture of {len(content):,} bytes") from error
     made |= pictures
     original = replace(original, analysis=analysis)
     in_order = {name: made[name] for name in recipes if name in made}
     return Rendering(original, in_order, plans.errors | withheld, plans.stand_ins)
+
+
+def _advise(refusal: Rejected, original: Original, accept: Accept) -> Reason:
+    """Return the reason; if a damaged picture could be made leniently, with that advice."""
+    reason = Reason.of(refusal)
+    facts = SOURCE_FORMATS.get(original.format or "")
+    # Only a picture whose header was read can be made in part.
+    if (
+        isinstance(refusal, Undecodable)
+        and original.width
+        and facts
+        and facts.is_salvageable
+        and accept.damaged == "reject"
+    ):
+        return replace(reason, text=f"{reason.text}. {_ADVICE}")
+    return reason
 
 
 def _hold_file(

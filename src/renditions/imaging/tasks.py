@@ -90,7 +90,9 @@ def plan_tasks(
     if len(numbers) > limits.pages:
         raise NotAccepted(f"expected at most {limits.pages:,} pages, found {len(numbers):,}")
     pages = {
-        number: header if number == header.page else read_header(content, header.format, number)
+        number: header
+        if number == header.page
+        else replace(read_header(content, header.format, number), is_lenient=header.is_lenient)
         for number in sorted(numbers)
     }
     if not header.drawing:

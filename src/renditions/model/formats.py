@@ -84,6 +84,8 @@ class SourceFormat:
     """Whether the whole file has the structure of EXIF data."""
     decoder_that_warns: str | None = None
     """The name in libvips' messages of its decoder, if each of its warnings means that pixels are lost."""
+    is_salvageable: bool = False
+    """Whether its decoder gives the pixels that it could read of a damaged file."""
     preamble_bytes: int = 0
     """How many other bytes may come before its signature, if no format matches at the start."""
     held_bytes_per_pixel: int = 0
@@ -168,6 +170,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             tidy="jpeg:tidied",
             shrink_on_load="halves",
             decoder_that_warns="VipsJpeg",
+            is_salvageable=True,
             auto="jpeg",
         ),
         SourceFormat(
@@ -179,6 +182,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             decoder="loaded:load_pixels",
             loader="pngload_buffer",
             check_end="png:check_end",
+            is_salvageable=True,
             find_animation="png:is_animated",
             auto="png",
         ),
@@ -217,6 +221,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             loader="gifload_buffer",
             check_end="gif:check_end",
             check_data="gif:check_data",
+            is_salvageable=True,
             has_animation=True,
             held_bytes_per_pixel=4,
             auto="gif",
@@ -230,6 +235,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             decoder="tiff:decode",
             loader="tiffload_buffer",
             check_data="tiff:check_data",
+            is_salvageable=True,
             has_pages=True,
             is_exif=True,
             auto="tiff",
@@ -269,6 +275,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             header="pdf:read_header",
             decoder="pdf:draw",
             check_end="pdf:check_end",
+            is_salvageable=True,
             shrink_on_load="drawn",
             has_pages=True,
             is_scriptable=True,

@@ -45,6 +45,7 @@ _TARGET = f"Where to: {spell_forms(NOTIFIERS)}."
 EventName = Annotated[str, OneOf(tuple(NOTICE_EVENTS))]
 OnDelete = Literal["remove", "keep"]
 Verify = Literal["always", "schedule", "never"]
+Damaged = Literal["reject", "lenient"]
 Placeholder = Literal["none", "thumbhash", "blurhash"]
 
 
@@ -155,6 +156,11 @@ class Accept:
         "The least sharpness: the variance of the Laplacian, see [analyze].",
     ] = None
     animation: Annotated[bool, "Whether animated pictures are accepted."] = True
+    damaged: Annotated[
+        Damaged,
+        'Whether a damaged picture is rejected ("reject"), or what can be decoded of it is made, with a '
+        'warning ("lenient").',
+    ] = "reject"
     burned_in_annotation: Annotated[
         bool,
         "Whether DICOM files are accepted if BurnedInAnnotation says that their pixels identify the patient.",
@@ -167,7 +173,7 @@ class Accept:
     @property
     def needs_header(self) -> bool:
         """Return whether a rule needs more than the file's format, bytes and pixel count."""
-        about_the_file = {"formats", "max_bytes", "max_pixels"}
+        about_the_file = {"formats", "max_bytes", "max_pixels", "damaged"}
         return not declared_in(self).keys() <= about_the_file
 
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-WarningCode = Literal["animation-dropped", "profile-ignored"]
+WarningCode = Literal["animation-dropped", "profile-ignored", "damaged"]
 
 WARNINGS: Mapping[WarningCode, str] = {
     "animation-dropped": "A rendition keeps animations, but has only the first frame of this one.",
     "profile-ignored": "The colour profile is broken or for another colour space; it counts as none.",
+    "damaged": 'The picture is damaged, and `[accept] damaged = "lenient"` made what could be decoded.',
 }
 """The meaning of each code, in the order of ``docs/errors.md``."""
 

@@ -62,13 +62,15 @@ def _has_whole_blocks(content: bytes) -> bool:
 def check_data(content: bytes, _: Header, frames: int) -> None:
     """Raise ``Undecodable`` if one of the first ``frames`` frames has data for too few pixels.
 
-    Most damage inside the data has this effect, since it changes the lengths of runs. The blocks must be
-    valid.
+    Most damage inside the data has this effect, since it changes the lengths of runs.
     """
-    for number, frame in enumerate(islice(_frames(content), frames), 1):
-        found = _count_in(content, frame)
-        if found < frame.pixels:
-            raise Undecodable(f"expected {frame.pixels:,} pixels in frame {number}, found {found:,}")
+    try:
+        for number, frame in enumerate(islice(_frames(content), frames), 1):
+            found = _count_in(content, frame)
+            if found < frame.pixels:
+                raise Undecodable(f"expected {frame.pixels:,} pixels in frame {number}, found {found:,}")
+    except IndexError as error:
+        raise Undecodable("the GIF ends inside a block") from error
 
 
 def encode(image: Any, _: Rendition, __: int | None) -> bytes:

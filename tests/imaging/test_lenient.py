@@ -1,0 +1,74 @@
+"""``[accept] damaged``: what is made of a damaged picture."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imaging.pictures import difference, encoded, opened, photo
+from renditions.imaging.render import render
+from renditions.model.pipeline import Accept, Analyze
+from renditions.model.recipe import Rendition
+
+LENIENT = Accept(damaged="lenient")
+RECIPES = {"whole": Rendition(format="png"), "trimmed": Rendition(width=60, trim=10, format="png")}
+
+FILES = {
+    "jpeg": encoded(photo(), "jpeg", quality=90),
+    "progressive jpeg": encoded(photo(), "jpeg", quality=90, progressive=True),
+    "png": encoded(photo(), "png"),
+    "gif": encoded(photo(), "gif"),
+    "tiff": encoded(photo(), "tiff", compression="tiff_lzw"),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_the_upper_part_of_a_file_that_was_cut_off_is_made(kind: str) -> None:
+    whole = FILES[kind]
+    cut = whole[: len(whole) * 4 // 5]
+    if kind == "tiff":  # its directory stands at the end
+        at = len(whole) // 2
+        cut = whole[:at] + np.random.default_rng(1).bytes(len(whole) // 5) + whole[at + len(whole) // 5 :]
+    rejected = render(cut, Accept(), RECIPES).rejected
+    assert rejected
+    assert 'damaged = "lenient"' in rejected.text
+    rendering = render(cut, LENIENT, RECIPES, Analyze(transparency=True))
+    assert rendering.rejected is None
+    assert {warning.code for warning in rendering.warnings} == {"damaged"}
+    assert set(rendering.made) == set(RECIPES)
+    made = opened(rendering.made["whole"].content)
+    assert made.size == (320, 240)
+    upper = (0, 0, 320, 60)
+    assert difference(made.convert("RGB").crop(upper), opened(whole).convert("RGB").crop(upper)) < 12
+
+
+def test_a_whole_picture_gives_no_warning() -> None:
+    for content in FILES.values():
+        assert render(content, LENIENT, RECIPES).warnings == ()
+
+
+def test_the_frames_of_a_damaged_animation_are_made() -> None:
+    frames = [photo(60, 40).rotate(angle) for angle in (0, 90, 180)]
+    whole = encoded(frames[0], "gif", save_all=True, append_images=frames[1:], duration=100)
+    moving = {"it": Rendition(format="webp", animation="keep")}
+    assert render(whole[:-90], Accept(), moving).rejected
+    rendering = render(whole[:-90], LENIENT, moving)
+    assert [warning.code for warning in rendering.warnings][:1] == ["damaged"]
+    with Image.open(io.BytesIO(rendering.made["it"].content)) as made:
+        assert made.n_frames == 3  # type: ignore[attr-defined] # of an animation alone
+
+
+@pytest.mark.parametrize("content", [b"", b"text", FILES["jpeg"][:100], FILES["png"][:20], FILES["gif"][:9]])
+def test_a_file_without_a_readable_header_is_rejected(content: bytes) -> None:
+    rejected = render(content, LENIENT, RECIPES).rejected
+    assert rejected
+    assert "lenient" not in rejected.text
+
+
+def test_other_rules_still_hold() -> None:
+    cut = FILES["jpeg"][:-500]
+    assert render(cut, Accept(damaged="lenient", max_width=100), RECIPES).rejected
+    assert render(cut, Accept(damaged="lenient", max_pixels=1000), RECIPES).rejected
