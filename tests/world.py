@@ -19,8 +19,8 @@ from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.binding import Claimant, Standing, Start, bind
 from renditions.core.comparison import Comparison
 from renditions.core.content import Reader
-from renditions.core.difference import Outcome
 from renditions.core.guard import Guard
+from renditions.core.outcome import Outcome
 from renditions.core.ports import IfAbsent, IfMatch, Store
 from renditions.core.process import Process, Processor
 from renditions.core.reconcile import Run, plan

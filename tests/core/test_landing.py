@@ -11,8 +11,8 @@ from datetime import timedelta
 import pytest
 
 from doubles import MemoryStore
-from renditions.core.difference import Outcome
 from renditions.core.follow import Following, follow
+from renditions.core.outcome import Outcome
 from renditions.core.ports import StoredObject
 from renditions.core.reconcile import sync
 from world import World

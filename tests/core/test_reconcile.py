@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from renditions.core import reconcile
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.comparison import Comparison
-from renditions.core.difference import Difference, Outcome
+from renditions.core.difference import Difference
 from renditions.core.follow import Following, follow
 from renditions.core.leases import reopen
+from renditions.core.outcome import Outcome
 from renditions.core.ports import StoredObject, Unreadable
 from renditions.core.reconcile import Summary, sync
 from renditions.errors import StoreFailed

@@ -13,7 +13,7 @@ from faults.promise import must, truth
 from faults.scheduler import Process, Task
 from hashing import expected_output, output_of
 from renditions.core.ask import Ask
-from renditions.core.difference import Outcome
+from renditions.core.outcome import Outcome
 from renditions.model.lease import LONGEST_LEASE
 from renditions.model.notices import Notice
 from renditions.model.pipeline import MaxRemovals, Pipeline

@@ -20,10 +20,11 @@ from renditions.core.adopt import check_not_lost
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.comparison import Comparison
 from renditions.core.content import Reader
-from renditions.core.difference import Difference, Outcome, retry_pause
+from renditions.core.difference import Difference
 from renditions.core.guard import Guard
 from renditions.core.neighbours import Neighbours
 from renditions.core.outbox import Outbox
+from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.process import Processor
 from renditions.core.reconcile import EVERYTHING, Run
 from renditions.core.strays import Claims, Stray, delete_stray, list_strays

@@ -28,8 +28,8 @@ from faults.weather import (
 )
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import FOLLOWS, Claimant, Standing, Start, bind
-from renditions.core.difference import Outcome
 from renditions.core.neighbours import Neighbours
+from renditions.core.outcome import Outcome
 from renditions.core.ports import IfAbsent
 from renditions.core.process import Processor
 from renditions.model.pipeline import Pipeline

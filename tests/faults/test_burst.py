@@ -19,8 +19,8 @@ from commands import write_pipeline
 from hashing import hash_render
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Start
-from renditions.core.difference import Outcome
 from renditions.core.follow import Following, Hints, follow
+from renditions.core.outcome import Outcome
 from renditions.core.process import Process, Processor
 from renditions.core.reconcile import sync
 from renditions.model.recipe import Rendition

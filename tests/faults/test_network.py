@@ -35,8 +35,9 @@ from renditions.aws.s3 import S3Store
 from renditions.aws.sqs import Queue
 from renditions.core.binding import Standing, Start, hold
 from renditions.core.comparison import Comparison
-from renditions.core.difference import Difference, Outcome
+from renditions.core.difference import Difference
 from renditions.core.leases import reopen
+from renditions.core.outcome import Outcome
 from renditions.core.reconcile import plan, sync
 from renditions.errors import CatalogFailed, Failed, QueueFailed, StoreFailed
 from renditions.messages.events import SyncRequest, encode_sync

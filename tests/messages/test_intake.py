@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renditions.core.difference import Outcome
+from renditions.core.outcome import Outcome
 from renditions.messages.events import (
     Change,
     Content,

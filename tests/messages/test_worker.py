@@ -23,7 +23,7 @@ from contract.cloud import CLIENTS, name_of
 from messages.test_tick import make_tick
 from renditions.aws.sqs import Queue, Received
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.difference import Outcome
+from renditions.core.outcome import Outcome
 from renditions.core.process import Process
 from renditions.errors import QueueFailed, QueueRefused, Superseded
 from renditions.messages.events import SyncRequest, encode_change, encode_sync

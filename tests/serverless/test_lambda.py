@@ -15,7 +15,7 @@ import pytest
 
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Claimant, Start, bind, hold
-from renditions.core.difference import Outcome, retry_pause
+from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.ports import IfMatch
 from renditions.core.process import Process
 from renditions.errors import Failed, StoreFailed, Superseded

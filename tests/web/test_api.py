@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.difference import Outcome
+from renditions.core.outcome import Outcome
 from renditions.errors import Conflict, StoreFailed, Undecodable, UsageError
 from renditions.model.families import expand
 from renditions.model.formats import SOURCE_FORMATS

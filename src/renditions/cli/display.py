@@ -27,7 +27,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from renditions.core.difference import Action, Difference, Outcome
+from renditions.core.difference import Action, Difference
+from renditions.core.outcome import Outcome
 from renditions.core.ports import Unreadable
 from renditions.core.reconcile import Summary
 from renditions.model.keys import is_known

@@ -24,7 +24,7 @@ from renditions.cli.commands import (
 )
 from renditions.cli.syncing import UnattendedOption, make_start
 from renditions.core.binding import FOLLOWS
-from renditions.core.difference import Outcome
+from renditions.core.outcome import Outcome
 from renditions.demo.folder import prepare
 from renditions.errors import Superseded, UsageError
 from renditions.messages.tick import Tick

@@ -26,9 +26,10 @@ from renditions.cli.left_out import print_counts
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import FOLLOWS, Standing, Start
 from renditions.core.content import Reader
-from renditions.core.difference import Difference, Outcome
+from renditions.core.difference import Difference
 from renditions.core.leases import reopen, wish
 from renditions.core.left_out import LeftOut
+from renditions.core.outcome import Outcome
 from renditions.core.preview import preview
 from renditions.core.reconcile import Order, Selection, Summary
 from renditions.core.verify import find

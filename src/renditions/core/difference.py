@@ -15,7 +15,6 @@ from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import StoredObject
 from renditions.core.retire import dropped_keys, due_retired, kept_until, retire_outputs, settled_keys
 from renditions.core.verify import UNVERIFIED, Verification
-from renditions.errors import RenditionsError
 from renditions.model.folding import EXACT, Folding
 from renditions.model.items import without_empty
 from renditions.model.keys import spell_key
@@ -105,53 +104,6 @@ class Difference:
             "make": {rendition: {"key": keys[rendition]} for rendition in self.make},
             "delete": list(self.delete),
         } | without_empty({"retire": [old.to_item() for old in self.retire], "warning": self.warning})
-
-
-Result = Literal["done", "rejected", "failed", "removed", "held", "unreadable", "unchanged", "waiting"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The outcome of processing one picture."""
-
-    name: str
-    result: Result
-    reason: str | None = None
-    again_after: timedelta | None = None
-    """How long to wait before the next call; None if no further call is needed. One is needed if the
-    picture waits, has failed and isn't given up, or still owes a notice.
-    """
-    record: Record | None = None
-    code: str = ""
-    """The code of the error that rejected or failed the picture: see ``Reason``."""
-    renamed_from: str | None = None
-    """The picture's former name, if this call recognised that it was renamed."""
-    notice_after: timedelta | None = None
-    """How long the notice of the picture's rejection still waits. The next call after that time sends it."""
-    blocked_by: str | None = None
-    """The picture that is gone and still has a key which this one needs; it waits until that is removed."""
-
-    @classmethod
-    def failed(cls, name: str, error: RenditionsError, record: Record | None = None) -> Outcome:
-        """Return the outcome of a picture that this error stopped."""
-        pause = retry_pause(1) if error.retryable else None
-        return cls(name, "failed", str(error), pause, record, error.code)
-
-    def to_item(self) -> dict[str, Any]:
-        """Return the JSON form, the same on the command line, in the API and in its events."""
-        outputs = self.record.outputs if self.record else ()
-        return {
-            "name": self.name,
-            "result": self.result,
-            "reason": self.reason,
-            "code": self.code or None,
-            "renditions": {output.rendition: {"key": output.key} for output in outputs},
-        } | ({"renamed_from": self.renamed_from} if self.renamed_from else {})
-
-
-def retry_pause(attempts: int) -> timedelta:
-    """Return how long to wait after this failed attempt, starting at 1; the pause doubles each time."""
-    return timedelta(seconds=2**attempts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from renditions.core.ask import ALLOWED, PLAIN, Ask
-from renditions.core.difference import Outcome
 from renditions.core.guard import Guard
+from renditions.core.outcome import Outcome
 from renditions.core.process import Process
 
 SYNC_EVERY_SECONDS = 300.0

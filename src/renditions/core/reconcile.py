@@ -17,9 +17,10 @@ from datetime import datetime, timedelta
 
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.comparison import Comparison
-from renditions.core.difference import Difference, Outcome
+from renditions.core.difference import Difference
 from renditions.core.guard import Census, Guard
 from renditions.core.left_out import LeftOut
+from renditions.core.outcome import Outcome
 from renditions.core.ports import Catalog, Store, StoredObject, Unreadable
 from renditions.core.process import Process
 from renditions.core.verify import find

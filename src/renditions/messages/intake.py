@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from renditions.core.ask import Ask
-from renditions.core.difference import Outcome
+from renditions.core.outcome import Outcome
 from renditions.messages.events import Change, Content, Ignored, SyncRequest, Unknown
 from renditions.model.places import S3Place
 

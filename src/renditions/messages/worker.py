@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from renditions.core.difference import Outcome, retry_pause
+from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.process import Process
 from renditions.errors import QueueFailed, RenditionsError, Superseded
 from renditions.messages.events import SyncRequest, decode

@@ -21,11 +21,11 @@ from renditions.core import reconcile
 from renditions.core.adopt import check_not_lost
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing
-from renditions.core.difference import Outcome
 from renditions.core.follow import Following, Hints, follow
 from renditions.core.guard import Guard
 from renditions.core.leases import PERMISSION_LASTS, permit_removal
 from renditions.core.left_out import LeftOut
+from renditions.core.outcome import Outcome
 from renditions.core.ports import Catalog
 from renditions.core.process import Process
 from renditions.core.reconcile import Order, Run, Selection, Summary, count_pictures

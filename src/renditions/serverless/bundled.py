@@ -14,8 +14,8 @@ from pathlib import Path
 
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing, Start
-from renditions.core.difference import Outcome
 from renditions.core.guard import Guard
+from renditions.core.outcome import Outcome
 from renditions.core.ports import Renderer
 from renditions.core.process import Processor
 from renditions.errors import PipelineError, UsageError

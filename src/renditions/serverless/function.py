@@ -26,8 +26,9 @@ from typing import Any
 
 from renditions.core import reconcile
 from renditions.core.ask import PLAIN, Ask, Verify
-from renditions.core.difference import RECHECK, Difference, Outcome, retry_pause
+from renditions.core.difference import RECHECK, Difference
 from renditions.core.guard import Guard
+from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.process import Process
 from renditions.core.reconcile import Run
 from renditions.errors import BindingRefused, Failed, Superseded

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from renditions.core.difference import Action, Result
+from renditions.core.difference import Action
+from renditions.core.outcome import Result
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import STATUSES

@@ -13,8 +13,8 @@ from typing import Any
 import uvicorn
 
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.difference import Outcome
 from renditions.core.follow import Hints
+from renditions.core.outcome import Outcome
 from renditions.core.process import Process
 from renditions.errors import Superseded, UsageError
 from renditions.runtime.machine import find_secret, open_workers, watch
