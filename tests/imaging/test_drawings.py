@@ -1,4 +1,4 @@
-"""SVG input is drawn in the needed size, and rejected if it has external references or never ends."""
+"""SVG input is drawn in the needed size, and rejected if it has scripts or never ends."""
 
 from __future__ import annotations
 
@@ -132,6 +132,11 @@ def test_an_embedded_picture_is_drawn() -> None:
 
 LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
 NESTED = "".join(f'<g id="g{n}">{f"""<use href="#g{n - 1}"/>""" * 10}</g>' for n in range(1, 9))
+FILTERS = "".join(
+    f'<filter id="f{n + 1}">{f"""<feImage href="#i{n}"/>""" * 10}</filter><g id="i{n}" filter="url(#f{n})"/>'
+    for n in range(1, 8)
+)
+MASKED = '<g class="a x"/>' * 300
 BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
 
 
@@ -140,22 +145,24 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
     [
         (
             svg("<text>&a9;</text>", before=f'<!DOCTYPE svg [<!ENTITY a0 "lol">{LAUGHS}]>'),
-            "expected a drawing without entities, found 'a0'",
+            "expected entities of at most 1,000,000 characters, found more",
+        ),
+        (
+            svg('<g class="&a9;"/>', before=f'<!DOCTYPE svg [<!ENTITY a0 "lol">{LAUGHS}]>'),
+            "expected entities of at most 1,000,000 characters, found more",
+        ),
+        (
+            svg("&x;" * 40_000, before='<!DOCTYPE svg [<!ENTITY x "<g/><g/><g/>">]>'),
+            "expected at most 100,000 elements, found more",
         ),
         (
             svg("<text>&x;</text>", before='<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>'),
-            "expected a drawing without entities, found 'x'",
+            "expected a drawing without entities from outside, found 'x'",
         ),
-        (svg('<image href="file:///etc/passwd"/>'), "without external references, found 'file:///etc/passwd'"),
-        (svg('<image xlink:href="http://127.0.0.1/a.png"/>'), "found 'http://127.0.0.1/a.png'"),
-        (svg('<use href="other.svg#a"/>'), "found 'other.svg#a'"),
-        (svg('<feImage href="//host/a.png"/>'), "found '//host/a.png'"),
-        (svg('<g fill="url( http://host/a.svg#g )"/>'), "found 'http://host/a.svg#g'"),
-        (svg('<g style="mask:url(&quot;other.svg#m&quot;)"/>'), "found 'other.svg#m'"),
-        (svg("<style>@import 'http://host/a.css';</style>"), "found @import"),
-        (svg("<style><![CDATA[a{fill:URL(http://host/a)}]]></style>"), "found 'http://host/a'"),
-        (svg("", before='<?xml-stylesheet href="http://host/a.css"?>'), "found an xml-stylesheet"),
-        (svg('<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="/etc/passwd"/>'), "xi:include"),
+        (
+            svg(CROSS, before='<!DOCTYPE svg [<!ENTITY % x PUBLIC "x" "http://host/a.dtd"> %x;]>'),
+            "expected a drawing without entities from outside, found 'x'",
+        ),
         (svg("<script>alert(1)</script>"), "expected a drawing without scripts, found one"),
         (svg("", 'width="8" height="6" onload="alert(1)"'), "without scripts, found one in onload"),
         (svg('<a href="JavaScript:alert(1)"/>'), "without scripts, found one in href"),
@@ -171,6 +178,15 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
             svg("".join(f'<g id="g{n}"><use href="#g{n + 1}"/></g>' for n in range(500))),
             "expected references at most 200 deep, found more",
         ),
+        (
+            svg("".join(f'<g id="g{n}"><use href="#g{n + 1}"/></g>' for n in range(210))),
+            "expected references at most 200 deep, found more",
+        ),
+        (svg(f'<g id="g0"/>{FILTERS}<g filter="url(#f8)"/>'), "100,000 elements with references"),
+        (
+            svg(f"<style>.x{{fill:red;mask:url(#m)}}</style><mask id='m'>{'<g/>' * 400}</mask>{MASKED}"),
+            "100,000 elements with references, found 121,003",
+        ),
         (svg("", 'width="1e9" height="1e9"'), "expected a width of at most 1,000,000, found 1e9"),
         (svg("", 'viewBox="0 0 5 9999999"'), "expected a viewBox of at most 1,000,000, found 9999999"),
         (svg("", 'width="0" height="0"'), "the drawing has no valid size"),
@@ -179,10 +195,10 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
         (svg("<g></h>"), "the XML isn't well-formed"),
         (svg(CROSS) + b"<g/>", "the XML isn't well-formed"),
         (svg(CROSS, before="<?xml version='1.0' encoding='no-such'?>"), "the XML isn't well-formed"),
-        (b"<?xml version='1.0'?><html><svg/></html>", "expected an svg element, found 'html'"),
+        (b"<?xml version='1.0'?><html><svg/></html>", "found bytes of no known format"),
     ],
 )  # fmt: skip
-def test_drawings_with_external_references_or_without_end_are_rejected(content: bytes, reason: str) -> None:
+def test_drawings_with_scripts_or_without_end_are_rejected(content: bytes, reason: str) -> None:
     assert reason in refusal(content)
 
 
@@ -245,12 +261,6 @@ def test_librsvg_itself_loads_no_external_reference(listener: tuple[str, list[st
 def test_a_drawing_is_accepted_only_if_svg_is_declared() -> None:
     result = render(svg(CROSS), Accept(), {"it": PNG})
     assert str(result.rejected) == f"expected {', '.join(DEFAULT_SOURCES)}, found svg"
-
-
-def test_a_compressed_drawing_is_rejected() -> None:
-    import gzip  # noqa: PLC0415
-
-    assert "found gzip" in refusal(gzip.compress(svg(CROSS)))
 
 
 @settings(deadline=None, max_examples=80)

@@ -10,6 +10,7 @@ import struct
 import unicodedata
 from collections.abc import Iterable, Iterator
 from importlib import resources
+from pathlib import Path
 
 from renditions.errors import Undecodable
 
@@ -18,9 +19,17 @@ _INVISIBLE = ("Cf", "Zs")
 """Unicode's categories of format characters and blanks. They need no glyph."""
 
 
+_FOLDER = Path(str(resources.files("fontpkg_open_sans"))) / "files"
+
+
 def default_font() -> bytes:
     """Return the bundled font file: Open Sans, with Latin, Greek, Cyrillic and Hebrew letters."""
-    return (resources.files("fontpkg_open_sans") / "files" / "OpenSans[wdth,wght].ttf").read_bytes()
+    return (_FOLDER / "OpenSans[wdth,wght].ttf").read_bytes()
+
+
+def own_fonts() -> tuple[Path, ...]:
+    """Return the paths of the bundled fonts: Open Sans, upright and italic, each in all weights."""
+    return tuple(sorted(_FOLDER.glob("*.ttf")))
 
 
 def find_missing(font: bytes, text: str) -> str:

@@ -255,9 +255,11 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
         ),
         SourceFormat(
             name="svg",
-            suffixes=("svg",),
+            suffixes=("svg", "svgz"),
             media_type="image/svg+xml",
-            signature=rb"(?:\xef\xbb\xbf)?\s*(?:<svg|(?:<\?xml|<!)(?=.*<svg))",
+            # XML in UTF-8 or UTF-16, or compressed by gzip.
+            signature=rb"(?:\xef\xbb\xbf)?\s*<[\w?!]|(?:\xff\xfe)?<\0|(?:\xfe\xff)?\0<|\x1f\x8b",
+            confirm="svg_file:is_drawing",
             header="svg:read_header",
             decoder="svg:draw",
             loader="svgload_buffer",

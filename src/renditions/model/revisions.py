@@ -30,6 +30,9 @@ FIRST_ENGINE = 1
 
 REVISIONS: tuple[Revision, ...] = (
     Revision(2, "source", "tiff", "Floating point, signed and 32-bit samples have their tones."),
+    Revision(
+        3, "source", "svg", "Text has letters, GIF and WebP within are drawn, and every drawing is scaled."
+    ),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 

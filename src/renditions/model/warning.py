@@ -9,12 +9,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-WarningCode = Literal["animation-dropped", "profile-ignored", "damaged"]
+WarningCode = Literal[
+    "animation-dropped",
+    "profile-ignored",
+    "damaged",
+    "reference-dropped",
+    "html-dropped",
+    "glyph-missing",
+]
 
 WARNINGS: Mapping[WarningCode, str] = {
     "animation-dropped": "A rendition keeps animations, but has only the first frame of this one.",
     "profile-ignored": "The colour profile is broken or for another colour space; it counts as none.",
     "damaged": 'The picture is damaged, and `[accept] damaged = "lenient"` made what could be decoded.',
+    "reference-dropped": "A drawing refers to something outside of it, which is never loaded.",
+    "html-dropped": "A drawing contains HTML (`foreignObject`), which isn't drawn.",
+    "glyph-missing": "A drawing has characters that its font lacks. A square stands in for each.",
 }
 """The meaning of each code, in the order of ``docs/errors.md``."""
 

@@ -1,0 +1,138 @@
+"""Count what a drawing draws. An element counts as often as the document refers to it.
+
+References are ``use``, ``feImage``, the templates of patterns, and ``url(#id)`` in attributes and style
+sheets. A style sheet's reference counts once for each element that its selector can match.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from renditions.errors import NotAccepted
+
+MAX_ELEMENTS = 100_000
+"""How many elements may be drawn. librsvg needs about ten seconds for this many."""
+MAX_DEPTH = 200
+"""How deep elements and references may be nested. librsvg's parser allows more."""
+
+
+@dataclass(slots=True, eq=False)
+class _Part:
+    """An element with all its children."""
+
+    outer: _Part | None
+    selectors: tuple[str, ...] = ()
+    """What a style sheet can call the element: its name, its classes and its id."""
+    elements: int = 1
+    references: Counter[str] = field(default_factory=Counter)
+    """How often the element refers to each id, or follows each rule of a style sheet."""
+
+
+class _Drawn(NamedTuple):
+    """What is drawn for one reference."""
+
+    elements: int
+    depth: int
+    """How deep its own references are nested."""
+    is_fixed: bool
+    """Whether this holds wherever the reference stands."""
+
+
+class References:
+    """Collects the elements of a document and what they refer to, in the order of the document."""
+
+    def __init__(self) -> None:
+        self._root = _Part(None, elements=0)
+        self._last = self._root
+        self._all: list[_Part] = []
+        self._by_id: dict[str, _Part] = {}
+        self._rules: dict[str, _Part] = {}
+        """What elements with a selector refer to, under names that no id can have."""
+        self._drawn: dict[str, _Drawn] = {}
+        self._steps = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Add an element within the last one that hasn't ended."""
+        own_id = attributes.get("id")
+        classes = (f".{each}" for each in attributes.get("class", "").split())
+        selectors = ("*", name, *classes, *((f"#{own_id}",) if own_id else ()))
+        self._last = _Part(self._last, selectors)
+        self._all.append(self._last)
+        if own_id:
+            self._by_id.setdefault(own_id, self._last)
+
+    def end(self) -> None:
+        """End the last element that hasn't ended."""
+        assert self._last.outer is not None  # noqa: S101 - the XML is well-formed
+        self._last = self._last.outer
+
+    def refer(self, ids: Iterable[str]) -> None:
+        """Add references of the last element that hasn't ended, each as often as it comes."""
+        self._last.references.update(ids)
+
+    def add_rule(self, selector: str, ids: Counter[str]) -> None:
+        """Add a rule of a style sheet."""
+        rule = self._rules.setdefault(selector, _Part(None, elements=0))
+        rule.references.update(ids)
+
+    def check(self) -> None:
+        """Raise ``NotAccepted`` if too much is drawn, or if references form a circle."""
+        rules = {_rule(selector): part for selector, part in self._rules.items()}
+        for part in reversed(self._all):
+            if rules:
+                part.references.update(_rule(each) for each in part.selectors if each in self._rules)
+            assert part.outer is not None  # noqa: S101 - only the root has none
+            part.outer.elements += part.elements
+            part.outer.references.update(part.references)
+        self._by_id |= rules
+        self._count(self._root, ())
+
+    def _count(self, part: _Part, within: tuple[str, ...]) -> _Drawn:
+        """Count what is drawn for this part, including what it refers to.
+
+        A style sheet often closes a circle, because it also matches what it refers to. librsvg cuts such a
+        circle, so what is drawn depends on where it begins.
+        """
+        self._steps += 1
+        total, depth, is_fixed = part.elements, 0, True
+        for target, times in part.references.items():
+            if target in within:
+                self._check_circle(target, within)
+                is_fixed = False
+            elif target in self._by_id:
+                drawn = self._drawn.get(target)
+                if drawn is None:
+                    _check_depth(len(within))
+                    drawn = self._count(self._by_id[target], (*within, target))
+                if drawn.is_fixed:
+                    self._drawn[target] = drawn
+                total += times * drawn.elements
+                depth = max(depth, drawn.depth + 1)
+                is_fixed = is_fixed and drawn.is_fixed
+        _check_depth(depth)
+        found = max(total, self._steps)
+        if found > MAX_ELEMENTS:
+            raise NotAccepted(f"expected at most {MAX_ELEMENTS:,} elements with references, found {found:,}")
+        return _Drawn(total, depth, is_fixed)
+
+    def _check_circle(self, target: str, within: tuple[str, ...]) -> None:
+        """Raise ``NotAccepted`` unless a style sheet closes the circle."""
+        circle = within[within.index(target) :]
+        if not any(each.startswith(_RULE) for each in circle):
+            raise NotAccepted(f"expected references without a circle, found one at {target[:100]!r}")
+
+
+def _check_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise NotAccepted(f"expected references at most {MAX_DEPTH} deep, found more")
+
+
+_RULE = "\0"
+"""How the name of a rule begins. No id can begin so."""
+
+
+def _rule(selector: str) -> str:
+    return _RULE + selector

@@ -1,0 +1,257 @@
+"""Read a drawing's XML, and write it again as librsvg gets it: checked, and without anything from outside.
+
+The check reads the document (XML 1.0; Namespaces in XML 1.0; SVG 2, chapters 5, 12, 13, 15 and 16). It
+rejects a document that isn't well-formed, that has scripts or entities from outside, or that has too much to
+draw. It expands short entities, and converts embedded pictures that librsvg can't read. It leaves out
+references to other documents, HTML and characters without a glyph, each with a warning.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from renditions.errors import NotAccepted, Undecodable
+from renditions.imaging.formats.svg_count import MAX_DEPTH, MAX_ELEMENTS, References
+from renditions.imaging.formats.svg_embedded import Embedded
+from renditions.imaging.formats.svg_file import unpack
+from renditions.imaging.formats.svg_scripts import check_attribute, check_element
+from renditions.imaging.formats.svg_size import with_size
+from renditions.imaging.formats.svg_style import references_in, rules_in, without_outside
+from renditions.imaging.typeface import default_font, find_missing
+from renditions.model.warning import WarningCode
+
+_MAX_EXPANDED = 1_000_000
+"""How many characters entities may add to a drawing."""
+_TOO_EXPANDED = f"expected entities of at most {_MAX_EXPANDED:,} characters, found more"
+_AMPLIFIED = 43
+"""The error code of expat's own limit on entities: XML_ERROR_AMPLIFICATION_LIMIT_BREACH."""
+_SVG = ("http://www.w3.org/2000/svg", "")
+_XHTML = "http://www.w3.org/1999/xhtml"
+_NOT_DRAWN = ("foreignObject", "metadata", "script")
+_SHOWING = ("image", "feImage")
+_COPYING = ("use", "feImage", "pattern")
+"""The elements that draw what their ``href`` refers to."""
+_STAND_IN = "\u25a1"
+"""A white square, which the font has, in place of a character that it lacks."""
+_BLANKS = dict.fromkeys(map(ord, "\t\n\r"))
+_QUOTED_CHARACTERS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A drawing that librsvg may draw."""
+
+    content: bytes
+    has_text: bool
+    warnings: tuple[tuple[WarningCode, str], ...]
+    """What was left out."""
+
+
+@lru_cache(maxsize=1)
+def read_drawing(content: bytes) -> Drawing:
+    """Return the drawing, checked and written again.
+
+    Raises:
+        NotAccepted: The drawing has forbidden or too many elements.
+        Undecodable: The drawing is damaged.
+
+    """
+    return _Reader(unpack(content)).read()
+
+
+@dataclass(slots=True)
+class _Element:
+    """An element that hasn't ended."""
+
+    name: str
+    local: str
+    namespaces: dict[str, str]
+    """The namespaces in it by prefix."""
+    is_drawn: bool = False
+    """Whether it is written for librsvg."""
+    is_text: bool = False
+    """Whether its characters are drawn."""
+    is_html: bool = False
+    """Whether a browser would draw its characters, but librsvg doesn't."""
+
+    @property
+    def namespace(self) -> str | None:
+        """Its namespace, ``""`` if it has none; None if its prefix isn't declared."""
+        prefix = self.name.rpartition(":")[0]
+        return self.namespaces.get(prefix, None if prefix else "")
+
+
+class _Reader:
+    """Reads one document."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._open: list[_Element] = []
+        self._written: list[str] = []
+        self._elements = 0
+        self._characters = 0
+        self._style = ""
+        self._html = ""
+        self._letters: list[int] = []
+        """The places in ``_written`` of the characters that are drawn."""
+        self._references = References()
+        self._embedded = Embedded()
+        self._warnings: dict[tuple[WarningCode, str], None] = {}
+
+    def read(self) -> Drawing:
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.EntityDeclHandler = self._check_entity
+        parser.SkippedEntityHandler = self._skip_entity
+        parser.ProcessingInstructionHandler = self._read_instruction
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._read_text
+        try:
+            parser.Parse(self._content, True)
+        except expat.ExpatError as error:
+            if error.code == _AMPLIFIED:
+                raise NotAccepted(_TOO_EXPANDED) from error
+            raise Undecodable(f"the XML isn't well-formed: {error}") from error
+        except (LookupError, ValueError) as error:
+            raise Undecodable(f"the XML isn't well-formed: {error}") from error
+        self._references.check()
+        self._replace_missing()
+        return Drawing("".join(self._written).encode(), bool(self._letters), tuple(self._warnings))
+
+    def _replace_missing(self) -> None:
+        """Replace the characters that the font lacks. Otherwise fonts of watermarks may draw them."""
+        text = unicodedata.normalize("NFC", "\n".join(self._written[at] for at in self._letters))
+        missing = find_missing(default_font(), "".join(sorted(set(text)))).translate(_BLANKS)
+        if missing:
+            shown = missing[:_QUOTED_CHARACTERS] + ("…" if len(missing) > _QUOTED_CHARACTERS else "")
+            self._warn("glyph-missing", f"the font has no glyph for these characters of the drawing: {shown}")
+        stand_ins = dict.fromkeys(map(ord, missing), _STAND_IN)
+        for at in self._letters:
+            self._written[at] = self._written[at].translate(stand_ins)
+
+    def _warn(self, code: WarningCode, text: str) -> None:
+        self._warnings[code, text] = None
+
+    def _drop(self, target: str) -> None:
+        self._warn("reference-dropped", f"{target[:100]!r} is outside of the drawing, and is left out")
+
+    def _check_entity(self, name: str, _: bool, value: str | None, *_others: object) -> None:
+        if value is None:
+            raise NotAccepted(f"expected a drawing without entities from outside, found {name[:100]!r}")
+
+    def _skip_entity(self, name: str, is_parameter: bool) -> None:
+        if not is_parameter:
+            self._drop(f"&{name};")
+
+    def _read_instruction(self, target: str, data: str) -> None:
+        if target == "xml-stylesheet":
+            self._drop(f"{target} {data}")
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._count(attributes)
+        element = self._open_element(name, attributes)
+        if not self._open:
+            if element.local != "svg":
+                raise Undecodable(f"expected an svg element, found {element.local[:100]!r}")
+            attributes = with_size(attributes)
+        if element.namespace in (*_SVG, _XHTML):
+            check_element(element.local)
+            for attribute, value in attributes.items():
+                check_attribute(attribute, value)
+        self._open.append(element)
+        if element.is_drawn:
+            self._references.start(element.local, attributes)
+            kept = {each: self._read_attribute(element, each, value) for each, value in attributes.items()}
+            written = (f" {each}={quoteattr(value)}" for each, value in kept.items() if value is not None)
+            self._written.append(f"<{name}{''.join(written)}>")
+
+    def _count(self, attributes: dict[str, str]) -> None:
+        self._elements += 1
+        if len(self._open) >= MAX_DEPTH:
+            raise NotAccepted(f"expected elements at most {MAX_DEPTH} deep, found more")
+        if self._elements > MAX_ELEMENTS:
+            raise NotAccepted(f"expected at most {MAX_ELEMENTS:,} elements, found more")
+        for value in attributes.values():
+            self._count_characters(value)
+
+    def _count_characters(self, text: str) -> None:
+        self._characters += len(text)
+        if self._characters > len(self._content) + _MAX_EXPANDED:
+            raise NotAccepted(_TOO_EXPANDED)
+
+    def _open_element(self, name: str, attributes: dict[str, str]) -> _Element:
+        outer = self._open[-1] if self._open else _Element("", "", {}, is_drawn=True)
+        declared = {
+            each.partition(":")[2]: value
+            for each, value in attributes.items()
+            if each == "xmlns" or each.startswith("xmlns:")
+        }
+        namespaces = outer.namespaces | declared if declared else outer.namespaces
+        element = _Element(name, name.rpartition(":")[2], namespaces)
+        is_svg = element.namespace in _SVG
+        if element.local == "include" and not is_svg:
+            self._drop(attributes.get("href", name))
+        element.is_drawn = outer.is_drawn and is_svg and element.local not in _NOT_DRAWN
+        element.is_text = element.is_drawn and (outer.is_text or element.local == "text")
+        # Browsers know no other extension.
+        is_shown = attributes.get("requiredExtensions", _XHTML) == _XHTML
+        is_first = element.local == "foreignObject" and outer.is_drawn and is_shown
+        element.is_html = outer.is_html or is_first
+        return element
+
+    def _end(self, name: str) -> None:
+        element = self._open.pop()
+        if element.is_drawn:
+            if element.local == "style":
+                self._end_style()
+            self._references.end()
+            self._written.append(f"</{name}>")
+        if element.is_html and not self._open[-1].is_html:
+            words = " ".join(self._html.split())[:_QUOTED_CHARACTERS]
+            self._warn("html-dropped", f"HTML within the drawing (foreignObject) is left out: {words!r}")
+            self._html = ""
+
+    def _end_style(self) -> None:
+        style = without_outside(self._style, self._drop)
+        for selector, ids in rules_in(style):
+            self._references.add_rule(selector, ids)
+        self._written.append(escape(style))
+        self._style = ""
+
+    def _read_text(self, text: str) -> None:
+        self._count_characters(text)
+        if not self._open:
+            return
+        element = self._open[-1]
+        if element.is_html:
+            self._html += text[:_QUOTED_CHARACTERS]
+        elif element.is_drawn and element.local == "style":
+            self._style += text
+        elif element.is_drawn:
+            if element.is_text:
+                self._letters.append(len(self._written))
+            self._written.append(escape(text, {"\r": "&#13;"}))
+
+    def _read_attribute(self, element: _Element, name: str, value: str) -> str | None:
+        """Return the value to write; None to leave the attribute out."""
+        if name.rpartition(":")[2] in ("href", "src") and element.local != "a":
+            return self._follow(element, value.strip())
+        if "(" in value:
+            value = without_outside(value, self._drop)
+            self._references.refer(references_in(value).elements())
+        return value
+
+    def _follow(self, element: _Element, target: str) -> str | None:
+        if target.startswith("#") or not target:
+            if element.local in _COPYING:
+                self._references.refer((target[1:],))
+            return target
+        if target[:5].lower() == "data:" and element.local in _SHOWING:
+            return self._embedded.read(target)
+        self._drop(target)
+        return None

@@ -1,0 +1,49 @@
+"""Check the pictures that a drawing embeds as ``data:`` URLs (RFC 2397), and convert some."""
+
+from __future__ import annotations
+
+import base64
+from urllib.parse import unquote_to_bytes
+
+from renditions.errors import NotAccepted, Undecodable
+from renditions.imaging.probe import sniff
+from renditions.imaging.vips import load, translated
+
+MAX_PIXELS = 50_000_000
+_ACCEPTED = ("png", "jpeg", "gif", "webp")
+_CONVERTED = ("gif", "webp")
+
+
+class Embedded:
+    """The embedded pictures of one drawing."""
+
+    def __init__(self) -> None:
+        self._pixels = 0
+
+    def read(self, url: str) -> str:
+        """Return a URL of the same picture that librsvg can read.
+
+        Raises:
+            NotAccepted: The picture's format is unknown, or all together have too many pixels.
+            Undecodable: The picture is damaged.
+
+        """
+        kind, _, text = url[len("data:") :].partition(",")
+        data = unquote_to_bytes(text)
+        if kind.lower().endswith(";base64"):
+            with translated(Undecodable, "an embedded picture isn't valid Base64"):
+                data = base64.b64decode(data)
+        source_format = sniff(data)
+        if source_format not in _ACCEPTED:
+            raise NotAccepted(
+                f"expected embedded {', '.join(_ACCEPTED)}, found {source_format or 'an unknown format'}"
+            )
+        with translated(Undecodable, "an embedded picture is damaged"):
+            image = load(source_format, data)
+            self._pixels += image.width * image.height
+            if self._pixels > MAX_PIXELS:
+                raise NotAccepted(f"expected at most {MAX_PIXELS:,} embedded pixels, found {self._pixels:,}")
+            if source_format not in _CONVERTED:
+                return url
+            png = image.pngsave_buffer(compression=1)
+        return "data:image/png;base64," + base64.b64encode(png).decode()

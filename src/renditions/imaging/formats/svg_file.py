@@ -1,0 +1,68 @@
+"""Recognise SVG files and unpack compressed ones (``.svgz``: SVG 2, 9.4), without any imaging library."""
+
+from __future__ import annotations
+
+import zlib
+from xml.parsers import expat
+
+from renditions.errors import NotAccepted, Undecodable
+
+MAX_BYTES = 50_000_000
+"""How large a compressed drawing may become."""
+_GZIP = b"\x1f\x8b"
+_GZIP_WINDOW = 31
+"""The window size that makes zlib read gzip's header and checksum (RFC 1952)."""
+_START_BYTES = 1_000_000
+"""How much of a compressed file is unpacked to find the first element."""
+_DAMAGED_START = 1024
+"""Where ``<svg`` must stand in a file that can't be parsed up to its first element."""
+
+
+def is_drawing(content: bytes) -> bool:
+    """Return whether the first element is ``svg``, after any comments, declarations and byte order marks."""
+    if content.startswith(_GZIP):
+        try:
+            content = zlib.decompressobj(_GZIP_WINDOW).decompress(content, _START_BYTES)
+        except zlib.error:
+            return False
+    parser = expat.ParserCreate()
+    found: list[str] = []
+
+    def start(name: str, _: dict[str, str]) -> None:
+        found.append(name)
+        raise _FoundError
+
+    parser.StartElementHandler = start
+    try:
+        parser.Parse(content, False)
+    except _FoundError:
+        return found[0].rpartition(":")[2] == "svg"
+    except (expat.ExpatError, LookupError, ValueError):
+        return b"<svg" in content[:_DAMAGED_START]
+    return False
+
+
+class _FoundError(Exception):
+    """Ends the parser's work once the first element is known."""
+
+
+def unpack(content: bytes) -> bytes:
+    """Return the drawing's XML, unpacked if it is compressed.
+
+    Raises:
+        NotAccepted: The XML is too large.
+        Undecodable: The compressed data is damaged.
+
+    """
+    if not content.startswith(_GZIP):
+        return content
+    stream = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        unpacked = stream.decompress(content, MAX_BYTES)
+    except zlib.error as error:
+        raise Undecodable(f"the compressed drawing is damaged: {error}") from error
+    if stream.unconsumed_tail:
+        raise NotAccepted(f"expected at most {MAX_BYTES:,} bytes in a compressed drawing, found more")
+    if not stream.eof:
+        raise Undecodable("the compressed drawing ends too early")
+    return unpacked

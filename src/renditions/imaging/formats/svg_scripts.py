@@ -1,0 +1,53 @@
+"""Reject scripts in a drawing: the element, event handlers, and URLs that run code (SVG 2, chapter 15).
+
+librsvg runs no script. They are rejected because a rendition may hold the file itself, which a browser opens.
+"""
+
+from __future__ import annotations
+
+import re
+
+from renditions.errors import NotAccepted
+
+_EVENT_NAMES = (
+    "abort activate afterprint animationcancel animationend animationiteration animationstart auxclick "
+    "beforecopy beforecut beforeinput beforematch beforepaste beforeprint beforetoggle beforeunload "
+    "begin blur cancel canplay canplaythrough change click close command "
+    "contentvisibilityautostatechange contextlost contextmenu contextrestored copy cuechange cut "
+    "dblclick drag dragend dragenter dragleave dragover dragstart drop durationchange emptied end ended "
+    "error focus focusin focusout formdata fullscreenchange fullscreenerror gotpointercapture "
+    "hashchange input invalid keydown keypress keyup languagechange load loadeddata loadedmetadata "
+    "loadend loadstart lostpointercapture message messageerror mousedown mouseenter mouseleave "
+    "mousemove mouseout mouseover mouseup mousewheel offline online pagehide pagereveal pageshow "
+    "pageswap paste pause play playing pointercancel pointerdown pointerenter pointerleave pointermove "
+    "pointerout pointerover pointerrawupdate pointerup popstate progress ratechange rejectionhandled "
+    "repeat reset resize scroll scrollend scrollsnapchange scrollsnapchanging search "
+    "securitypolicyviolation seeked seeking select selectionchange selectstart show slotchange stalled "
+    "storage submit suspend timeupdate toggle touchcancel touchend touchmove touchstart "
+    "transitioncancel transitionend transitionrun transitionstart unhandledrejection unload "
+    "visibilitychange volumechange waiting webkitanimationend webkitanimationiteration "
+    "webkitanimationstart webkitfullscreenchange webkitfullscreenerror webkittransitionend wheel zoom "
+)
+"""The events of SVG 1.1 (16.2), SVG 2 (15.2) and HTML (8.1.8.2), and those that only browsers know."""
+_EVENTS = frozenset(_EVENT_NAMES.split())
+_LINKS = ("href", "src", "action", "formaction", "data", "from", "to", "by", "values")
+"""The attributes that hold a URL, or animate one that does."""
+_IGNORED = re.compile(r"[\x00-\x20]+")
+"""What browsers ignore in a URL's scheme."""
+
+
+def check_element(local: str) -> None:
+    """Raise ``NotAccepted`` if an element of SVG or HTML is a script."""
+    if local.lower() == "script":
+        raise NotAccepted("expected a drawing without scripts, found one")
+
+
+def check_attribute(name: str, value: str) -> None:
+    """Raise ``NotAccepted`` if an attribute of an SVG or HTML element runs code."""
+    local = name.rpartition(":")[2].lower()
+    is_handler = name.lower().startswith("on") and name[2:].lower() in _EVENTS
+    is_code = local in _LINKS and any(
+        _IGNORED.sub("", url).lower().startswith("javascript:") for url in value.split(";")
+    )
+    if is_handler or is_code:
+        raise NotAccepted(f"expected a drawing without scripts, found one in {name[:100]}")

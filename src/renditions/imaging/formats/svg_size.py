@@ -1,0 +1,58 @@
+"""Find the size of a drawing as CSS does (CSS Images 3, 4.3; SVG 2, 8.2 and 8.7)."""
+
+from __future__ import annotations
+
+import re
+
+from renditions.errors import NotAccepted
+
+_MAX_LENGTH = 1_000_000
+"""The longest side that the root may declare, in its own units. Numbers far above it overflow in librsvg."""
+_DEFAULTS = {"width": 300.0, "height": 150.0}
+"""The size of a replaced element that has none: CSS 2.2, 10.3.2 and 10.6.2."""
+_PIXELS = {
+    "": 1.0, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6, "pt": 96 / 72,
+    "pc": 16.0, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0,
+}  # fmt: skip
+"""The CSS pixels in each unit, with the browsers' font size of 16 pixels."""
+_UNKNOWN_UNITS = ("rem", "q")
+"""The units that librsvg doesn't know."""
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
+_LENGTH = re.compile(rf"({_NUMBER.pattern})\s*([a-z]*)", re.IGNORECASE)
+_STYLED = re.compile(r"(?:(?<=;)|^)\s*(width|height)\s*:([^;]*)(?:;|$)", re.IGNORECASE)
+
+
+def with_size(attributes: dict[str, str]) -> dict[str, str]:
+    """Return the root's attributes, with a size and a viewBox where librsvg couldn't scale the drawing.
+
+    Raises:
+        NotAccepted: A number is too large.
+
+    """
+    for attribute in ("width", "height", "viewBox"):
+        for number in _NUMBER.findall(attributes.get(attribute, "")):
+            if abs(float(number)) > _MAX_LENGTH:
+                raise NotAccepted(f"expected a {attribute} of at most {_MAX_LENGTH:,}, found {number[:30]}")
+    styled = {name.lower(): value for name, value in _STYLED.findall(attributes.get("style", ""))}
+    declared = {name: styled.get(name, attributes.get(name, "")).strip() for name in _DEFAULTS}
+    sides = {name: _to_pixels(text) for name, text in declared.items()}
+    has_box = len(_NUMBER.findall(attributes.get("viewBox", ""))) == 4
+    is_sized = has_box or None not in sides.values()
+    if is_sized and not any(text.lower().endswith(_UNKNOWN_UNITS) for text in declared.values()):
+        return attributes
+    sized = {name: text for name, text in attributes.items() if name not in _DEFAULTS}
+    if styled:
+        sized["style"] = _STYLED.sub(";", attributes["style"])
+    if not has_box:
+        sides = {name: _DEFAULTS[name] if side is None else side for name, side in sides.items()}
+        sized["viewBox"] = f"0 0 {sides['width']:.6g} {sides['height']:.6g}"
+    return sized | {name: f"{side:.6g}" for name, side in sides.items() if side is not None}
+
+
+def _to_pixels(text: str) -> float | None:
+    """Return the length in CSS pixels; None if it is a percentage, ``auto`` or invalid."""
+    match = _LENGTH.fullmatch(text)
+    unit = _PIXELS.get(match[2].lower()) if match else None
+    if match is None or unit is None or float(match[1]) < 0:
+        return None
+    return float(match[1]) * unit

@@ -1,0 +1,69 @@
+"""Read the style sheets of a drawing: drop what lies outside, and find what they refer to.
+
+The grammar is that of CSS Syntax 3, as far as references need it. Where this reading misses an outside
+reference, nothing is loaded either: librsvg has no base URL to load it from. No expression can fail after
+its first word, so the time grows with the text and not with its square.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+_STRING = r"\"[^\"]*+\"?|'[^']*+'?"
+_URL = re.compile(rf"url\(\s*+({_STRING}|[^)\"']*+)\s*+\)?", re.IGNORECASE)
+_IMPORT = re.compile(rf"@import\s*+((?:{_URL.pattern}|{_STRING})?)[^;{{}}]*+;?", re.IGNORECASE)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_COMBINATOR = re.compile(r"[\s>+~]+")
+_SIMPLE = re.compile(r"[.#]?[\w-]+|\*")
+_NOWHERE = "url(#-outside-)"
+"""Takes the place of an outside reference: an element that doesn't exist."""
+
+
+def without_outside(text: str, drop: Callable[[str], None]) -> str:
+    """Return the CSS without outside references; call ``drop`` with each of them."""
+
+    def replace_import(match: re.Match[str]) -> str:
+        drop(_unquoted(_URL.sub(r"\1", match[1])) or "@import")
+        return ""
+
+    def replace_url(match: re.Match[str]) -> str:
+        target = _unquoted(match[1])
+        if not target or target.startswith("#") or target[:5].lower() == "data:":
+            return match[0]
+        drop(target)
+        return _NOWHERE
+
+    if "@" in text:
+        text = _IMPORT.sub(replace_import, text)
+    return _URL.sub(replace_url, text) if "(" in text else text
+
+
+def references_in(text: str) -> Counter[str]:
+    """Return how often the text refers to each id with ``url(#id)``."""
+    targets = (_unquoted(target) for target in _URL.findall(text))
+    return Counter(target[1:] for target in targets if target.startswith("#"))
+
+
+def rules_in(text: str) -> Iterator[tuple[str, Counter[str]]]:
+    """Yield each selector with the ids that its rule refers to.
+
+    Of a selector, only the part counts that matches the fewest elements: a class, an id, a name or ``*``.
+    """
+    for rule in _COMMENT.sub("", text).split("}"):
+        before, _, body = rule.rpartition("{")
+        if references := references_in(body):
+            for selector in before.rpartition("{")[2].split(","):
+                last = _COMBINATOR.split(selector.strip())[-1]
+                # An attribute or a pseudo-class alone counts for all elements.
+                simple = _SIMPLE.findall(last) if _SIMPLE.match(last) else []
+                yield max(simple, key=_rank, default="*"), references
+
+
+def _rank(simple: str) -> int:
+    return {"#": 3, ".": 2, "*": 0}.get(simple[0], 1)
+
+
+def _unquoted(target: str) -> str:
+    return target.strip("\"' \t\r\n")

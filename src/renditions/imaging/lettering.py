@@ -1,0 +1,19 @@
+"""Let libraries that draw text, such as librsvg, find the fonts that the package brings."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from renditions.imaging.typeface import own_fonts
+from renditions.imaging.vips import Image
+
+
+@cache
+def add_own_fonts() -> None:
+    """Add the package's fonts to fontconfig, once for each process.
+
+    ``fonts.conf`` lets them stand in for every family. Only drawing a text with a font's file adds the font:
+    libvips has no other call for it.
+    """
+    for path in own_fonts():
+        Image.text("x", font=str(path), fontfile=str(path)).avg()

@@ -1,0 +1,316 @@
+"""What a drawing may hold: text, sizes as in CSS, pictures, entities, HTML and outside references."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imaging.pictures import difference, encoded, opened, photo
+from imaging.test_drawings import CROSS, PNG, SVG, cross, listener, refusal, shown, svg
+from renditions.imaging.render import render
+from renditions.imaging.typeface import default_font
+from renditions.model.formats import SOURCE_FORMATS
+from renditions.model.recipe import Rendition, Watermark
+
+__all__ = ["listener"]
+
+
+def warnings_of(content: bytes, recipe: Rendition = PNG) -> list[tuple[str, str]]:
+    result = render(content, SVG, {"it": recipe})
+    assert set(result.made) == {"it"}
+    return [(warning.code, warning.text) for warning in result.warnings]
+
+
+def ink(content: bytes, recipe: Rendition = PNG) -> tuple[int, int, int, int]:
+    """Return the box around all that is drawn on a transparent ground."""
+    return (
+        shown(content, recipe).getchannel("A").point(lambda value: 255 * (value > 127)).getbbox() or (0,) * 4
+    )
+
+
+def compressed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
+def words(text: str, attributes: str = "") -> bytes:
+    return svg(f'<text x="10" y="60" font-size="40" {attributes}>{text}</text>', 'width="400" height="100"')
+
+
+@pytest.mark.parametrize(
+    "family", ["", 'font-family="DejaVu Sans, sans-serif"', 'style="font-family:monospace"']
+)
+def test_text_is_drawn_in_the_font_of_the_package(family: str) -> None:
+    """Pillow draws the same letters, through FreeType: the heights agree, and the widths nearly so."""
+    from io import BytesIO  # noqa: PLC0415
+
+    from PIL import ImageFont  # noqa: PLC0415
+
+    left, top, right, bottom = ImageFont.truetype(BytesIO(default_font()), 40).getbbox(
+        "Hello SVG text", anchor="ls"
+    )
+    box = ink(words("Hello SVG text", family))
+    assert box[1::2] == pytest.approx((60 + top, 60 + bottom), abs=1)
+    assert box[::2] == pytest.approx((10 + left, 10 + right), abs=6)
+    assert warnings_of(words("Hello SVG text", family)) == []
+
+
+def test_bold_italic_greek_and_cyrillic_have_their_own_letters() -> None:
+    plain, bold, italic = (
+        shown(words("Hamburg", how), PNG) for how in ("", 'font-weight="bold"', 'font-style="italic"')
+    )
+    assert np.asarray(bold)[..., 3].sum() > 1.2 * np.asarray(plain)[..., 3].sum()
+    assert difference(plain, italic, "RGBA") > 1
+    assert warnings_of(words("Ελλάς Привет e\u0301")) == []
+
+
+def test_characters_that_the_font_lacks_are_squares_and_are_reported() -> None:
+    assert warnings_of(words("a 山\n田 b")) == [
+        ("glyph-missing", "the font has no glyph for these characters of the drawing: 山田")
+    ]
+    assert difference(shown(words("山"), PNG), shown(words("□"), PNG), "RGBA") == 0
+    assert warnings_of(svg(f"<title>山</title><desc>田</desc>{CROSS}")) == []
+
+
+DRAW = """
+import sys
+from renditions.imaging.render import render
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition
+made = render(sys.stdin.buffer.read(), Accept(formats=("svg",)), {"it": Rendition(format="png")})
+sys.stdout.buffer.write(made.made["it"].content)
+"""
+
+
+def test_text_is_the_same_in_another_process_and_after_a_watermark_with_another_font() -> None:
+    source = words("Hello 山")
+    env = {"PYTHONPATH": ":".join(sys.path), "HOME": ""}
+    other = subprocess.run(
+        [sys.executable, "-c", DRAW], input=source, capture_output=True, check=True, env=env
+    )
+    render(encoded(photo(), "png"), SVG, {"it": Rendition(format="png", watermark=Watermark(text="mark"))})
+    assert difference(opened(other.stdout), shown(source, PNG), "RGBA") == 0
+    assert other.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("attributes", "natural"),
+    [
+        ("", (300, 150)),
+        ('width="100%" height="100%"', (300, 150)),
+        ('width="auto" height="50%"', (300, 150)),
+        ('width="200"', (200, 150)),
+        ('height="1in"', (300, 96)),
+        ('width="10rem" height="50%"', (160, 150)),
+        ('style="fill:red;width:100px;height:100%"', (100, 150)),
+        ('width="50" style="width:100%"', (300, 150)),
+        ('width="40" viewBox="none"', (40, 150)),
+        ('width="200" viewBox="0 0 8 6"', (200, 150)),
+        ('viewBox="0 0 8 6" style="max-width:5px"', (8, 6)),
+    ],
+)
+def test_a_drawing_without_a_size_of_its_own_is_sized_as_in_css(
+    attributes: str, natural: tuple[int, int]
+) -> None:
+    result = render(svg(CROSS, attributes), SVG, {"it": Rendition(format="png", width=2 * natural[0])})
+    assert (result.original.width, result.original.height) == natural
+    assert (result.made["it"].width, result.made["it"].height) == (2 * natural[0], 2 * natural[1])
+
+
+def test_a_drawing_without_a_size_is_scaled() -> None:
+    for size in ('width="100%" height="100%"', 'width="8"', 'height="6"', ""):
+        source = svg('<rect width="4" height="3" fill="red"/>', size)
+        width = render(source, SVG, {"it": PNG}).original.width or 0
+        box = ink(source, Rendition(format="png", width=10 * width))
+        assert box == pytest.approx((0, 0, 40, 30), abs=1)
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "png", "jpeg"])
+def test_embedded_pictures_of_each_kind_are_drawn(kind: str) -> None:
+    source = encoded(photo(), kind, **({"lossless": True} if kind == "webp" else {}))
+    data = base64.b64encode(source).decode()
+    drawing = svg(
+        f'<image xlink:href="data:image/{kind};base64,{data}" width="320" height="240"/>',
+        'viewBox="0 0 320 240"',
+    )
+    assert difference(shown(drawing, PNG), opened(source)) < 1
+
+
+def test_an_embedded_animation_shows_its_first_frame() -> None:
+    frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]
+    data = base64.b64encode(encoded(frames[0], "gif", save_all=True, append_images=frames[1:])).decode()
+    made = shown(svg(f'<image href="data:;base64,{data}" width="8" height="6"/>'), PNG)
+    assert difference(made, frames[0]) == 0
+
+
+def test_an_embedded_picture_that_is_damaged_is_rejected() -> None:
+    data = base64.b64encode(encoded(photo(), "gif")[:12]).decode()
+    assert "an embedded picture is damaged" in refusal(svg(f'<image href="data:image/gif;base64,{data}"/>'))
+
+
+DOCTYPE = (
+    '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd" [{}]>'
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        svg(
+            "<switch><foreignObject requiredExtensions='&ai;'><i:pgfRef/></foreignObject>"
+            f"<g>{CROSS}</g></switch>",
+            'width="8" height="6" xmlns:i="&ai;"',
+            DOCTYPE.format('<!ENTITY ai "http://ns.adobe.com/AdobeIllustrator/10.0/">'),
+        ),
+        svg("&all;", before=DOCTYPE.format(f"<!ENTITY all '{CROSS}'>")),
+        svg(CROSS, before=DOCTYPE.format('<!ENTITY % unused "x">')),
+        svg(CROSS, before=f"<?xml version='1.0'?><!--{'a long licence ' * 900}-->"),
+        svg(CROSS, before=f"\n\n<!-- <html> --><!-- {'<p>' * 500} -->"),
+        svg(CROSS, before="<?xml version='1.0' encoding='UTF-16'?>").decode().encode("utf-16"),
+        svg(CROSS).decode().encode("utf-16-be"),
+        b"\xff\xfe" + svg(CROSS).decode().encode("utf-16-le"),
+        compressed(svg(CROSS)),
+        compressed(b"\xef\xbb\xbf" + svg(CROSS, before=f"<!--{'x' * 5000}-->")),
+        f'<s:svg xmlns:s="http://www.w3.org/2000/svg" width="8" height="6">{CROSS}</s:svg>'.replace(
+            "<path", "<s:path"
+        ).encode(),
+    ],
+)  # fmt: skip
+def test_files_of_older_and_unusual_programs_are_drawn(content: bytes) -> None:
+    assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
+    assert warnings_of(content) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (compressed(b"<html/>"), "expected svg, found gzip"),
+        (compressed(svg(CROSS))[:-9], "the compressed drawing ends too early"),
+        (compressed(svg("<script/>")), "without scripts"),
+        (svg("<script/>").decode().encode("utf-16"), "without scripts"),
+        (b"<!DOCTYPE html><html><body><svg/></body></html>", "found bytes of no known format"),
+    ],
+)
+def test_unusual_files_keep_the_limits(content: bytes, reason: str) -> None:
+    assert reason in refusal(content)
+
+
+def test_a_compressed_drawing_may_not_become_too_large() -> None:
+    bomb = compressed(b"<svg>" + b" " * 60_000_000 + b"</svg>")
+    assert "at most 50,000,000 bytes in a compressed drawing" in refusal(bomb)
+
+
+OUTSIDE = [
+    ('<image href="file:///etc/passwd"/>', "file:///etc/passwd"),
+    ('<image xlink:href="{url}/a.png" width="8" height="6"/>', "{url}/a.png"),
+    ('<use href="other.svg#a"/>', "other.svg#a"),
+    ('<filter id="f"><feImage href="//host/a.png"/></filter>', "//host/a.png"),
+    ('<defs><g fill="url( {url}/a.svg#g )"/></defs>', "{url}/a.svg#g"),
+    ('<g style="mask:url(&quot;other.svg#m&quot;)"/>', "other.svg#m"),
+    ("<style>@import url('{url}/a.css?a;b') screen;path{{stroke:none}}</style>", "{url}/a.css?a;b"),
+    ('<style>@import "{url}/a.css"</style>', "{url}/a.css"),
+    ("<style><![CDATA[@font-face{{font-family:x;src:URL({url}/a)}}]]></style>", "{url}/a"),
+    ('<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="/etc/passwd"/>', "/etc/passwd"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("inside", "target"), OUTSIDE)
+def test_outside_references_are_left_out_reported_and_never_fetched(
+    inside: str, target: str, listener: tuple[str, list[str]]
+) -> None:
+    url, asked = listener
+    content = svg(CROSS + inside.format(url=url))
+    named = target.format(url=url)
+    expected = ("reference-dropped", f"{named!r} is outside of the drawing, and is left out")
+    assert warnings_of(content) == [expected]
+    assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
+    assert asked == []
+
+
+def test_style_sheets_and_entities_from_outside_are_left_out() -> None:
+    sheet = svg(CROSS, before='<?xml-stylesheet href="http://host/a.css"?>')
+    assert [code for code, _ in warnings_of(sheet)] == ["reference-dropped"]
+    undeclared = svg(f"<title>a&nbsp;b</title>{CROSS}", before=DOCTYPE.format(""))
+    assert [text for _, text in warnings_of(undeclared)] == [
+        "'&nbsp;' is outside of the drawing, and is left out"
+    ]
+
+
+def test_a_paint_from_outside_leaves_its_fallback() -> None:
+    made = shown(svg('<rect width="8" height="6" fill="url(http://host/a#b) red"/>'), PNG)
+    assert made.getpixel((4, 3)) == (255, 0, 0, 255)
+
+
+def test_html_in_a_drawing_is_reported() -> None:
+    label = "<div xmlns='http://www.w3.org/1999/xhtml'>Start\n <b>here</b></div>"
+    content = svg(f"{CROSS}<foreignObject width='8' height='6'>{label}</foreignObject>")
+    expected = [("html-dropped", "HTML within the drawing (foreignObject) is left out: 'Start here'")]
+    assert warnings_of(content) == expected
+    assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
+
+
+def test_the_fallback_for_html_is_drawn() -> None:
+    """Diagram tools put plain text beside the HTML in a switch."""
+    content = svg(f"<switch><foreignObject><p>words</p></foreignObject><g>{CROSS}</g></switch>")
+    assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
+    assert [code for code, _ in warnings_of(content)] == ["html-dropped"]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<g only="x" one-way="y" on="z" onset="1" data-onclick="f()"/>',
+        '<g i:onload="x" xmlns:i="http://www.inkscape.org/namespaces/inkscape"/>',
+        '<i:script xmlns:i="http://example.org/tool">a &lt; b</i:script>',
+        '<title>javascript: the good parts</title><g aria-label="javascript: yes"/>',
+    ],
+)
+def test_what_only_looks_like_a_script_is_accepted(inside: str) -> None:
+    assert difference(shown(svg(CROSS + inside), PNG), cross(8, 6), "RGBA") == 0
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<g onbegin='f()'/>",
+        "<g OnClick='f()'/>",
+        "<foreignObject><p xmlns='http://www.w3.org/1999/xhtml' onpointerdown='f()'/></foreignObject>",
+        "<foreignObject><x:SCRIPT xmlns:x='http://www.w3.org/1999/xhtml'/></foreignObject>",
+        "<s:script xmlns:s='http://www.w3.org/2000/svg'/>",
+        "<a xlink:href=' java&#10;script:f()'/>",
+        "<animate attributeName='href' values='#a;javascript:f()'/>",
+    ],
+)
+def test_scripts_in_every_form_are_rejected(inside: str) -> None:
+    assert "expected a drawing without scripts, found one" in refusal(svg(CROSS + inside))
+
+
+def test_a_style_that_matches_what_it_refers_to_is_drawn() -> None:
+    content = svg(
+        f'<style>*{{clip-path:url(#c)}}</style><clipPath id="c"><path d="M0 0h4v6h-4z"/></clipPath>{CROSS}'
+    )
+    assert set(render(content, SVG, {"it": PNG}).made) == {"it"}
+
+
+def test_long_styles_without_an_end_are_read_in_time_that_grows_with_their_length() -> None:
+    import time  # noqa: PLC0415
+
+    begin = time.process_time()
+    for text in (
+        "url(" * 100_000,
+        "@import " * 50_000,
+        "/*" * 200_000,
+        "url(" + " " * 400_000,
+        "a{" * 200_000,
+    ):
+        assert warnings_of(svg(f"<style>{text}</style>{CROSS}"))[:0] == []
+    assert time.process_time() - begin < 10
+
+
+def test_compressed_drawings_match_by_suffix() -> None:
+    assert SOURCE_FORMATS["svg"].suffixes == ("svg", "svgz")
