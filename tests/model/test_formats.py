@@ -8,7 +8,8 @@ import pytest
 
 import renditions.imaging.formats
 from renditions.imaging.registry import find_code
-from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS, OutputFormat, SourceFormat
+from renditions.model.format_entries import OutputFormat, SourceFormat
+from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 
 ENTRIES: list[SourceFormat | OutputFormat] = [*SOURCE_FORMATS.values(), *OUTPUT_FORMATS.values()]
 SHARED = {"iso_media", "loaded", "dicom_pixels"}

@@ -1,160 +1,21 @@
 """The input and output formats: the facts about each, and the names of its functions.
 
-A format has one entry here and one module in ``renditions.imaging.formats``. Code that must distinguish
-formats reads these tables. An entry names the format's functions as ``"module:function"``, relative to that
-package. Only processes that decode pictures import them, so this module needs no imaging library.
+A format has one entry here and one module in ``renditions.imaging.formats``; ``format_entries`` says what an
+entry holds. Code that must distinguish formats reads these tables. An entry names the format's functions as
+``"module:function"``, relative to that package. Only processes that decode pictures import them, so this
+module needs no imaging library.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from renditions.model.fields import OneOf
+from renditions.model.format_entries import Library, OutputFormat, Scale, SourceFormat
 
 AUTO = "auto"
 """In a recipe, instead of an output format: the format that ``SourceFormat.auto`` names for the picture."""
-
-ShrinkOnLoad = Literal["none", "halves", "any", "drawn"]
-"""How a decoder can make a picture smaller while it decodes it.
-
-    none      not at all
-    halves    to a half, a quarter or an eighth
-    any       to any size
-    drawn     the file has no pixels, and is drawn at any size
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Library:
-    """A library that only some formats need. An extra installs it."""
-
-    distribution: str
-    """Its name on PyPI."""
-    module: str
-    """Its name in an import."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFormat:
-    """An input format. A field that starts with ``f(…)`` names a function with these arguments."""
-
-    name: str
-    suffixes: tuple[str, ...]
-    """The suffixes of its file names, the usual one first."""
-    media_type: str
-    signature: bytes
-    """A regular expression for the start of its files; if several formats match, the longest match counts."""
-    confirm: str | None = None
-    """f(content): returns whether a file with this signature has this format. None: it always has."""
-    header: str
-    """f(content, page): returns the ``Header``, and decodes no pixel."""
-    decoder: str
-    """f(content, header, **loader's options): returns libvips' image.
-
-    A drawn format's takes (content, header, size).
-    """
-    loader: str | None = None
-    """The name of libvips' loader; None if another library decodes the format."""
-    check_end: str | None = None
-    """f(content): raises ``Undecodable`` if the end mark is missing.
-
-    None: the format has no end mark, or the decoder checks it.
-    """
-    check_data: str | None = None
-    """f(content, header, frames): raises ``Undecodable`` if it finds damage that the decoder misses."""
-    find_animation: str | None = None
-    """f(content, header): returns whether the file is animated.
-
-    None: it is animated if the format ``has_animation`` and the file has several frames.
-    """
-    tidy: str | None = None
-    """f(content): returns the file with a header that follows the standard, for a second try to decode it."""
-    shrink_on_load: ShrinkOnLoad = "none"
-    has_pages: bool = False
-    """Whether its files have pages that a recipe can choose from."""
-    has_animation: bool = False
-    """Whether every frame of an animation can be decoded."""
-    is_private: bool = False
-    """Whether its files identify a person: no rendition may hold such a file unchanged."""
-    is_scriptable: bool = False
-    """Whether its files may contain code that a browser runs. Originals are then only served as downloads."""
-    is_exif: bool = False
-    """Whether the whole file has the structure of EXIF data."""
-    decoder_that_warns: str | None = None
-    """The name in libvips' messages of its decoder, if each of its warnings means that pixels are lost."""
-    is_salvageable: bool = False
-    """Whether its decoder gives the pixels that it could read of a damaged file."""
-    preamble_bytes: int = 0
-    """How many other bytes may come before its signature, if no format matches at the start."""
-    held_bytes_per_pixel: int = 0
-    """How many bytes its decoder holds for each pixel of the whole picture; 0 if it can decode parts."""
-    auto: str
-    """The output format for it if the recipe's format is ``auto``."""
-    is_default: bool = True
-    """Whether it is accepted by default."""
-    extra: str | None = None
-    """The extra of this package that installs its libraries."""
-    libraries: tuple[Library, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A whole number that an encoder takes: its limits, both allowed, and its default."""
-
-    low: int
-    high: int
-    default: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputFormat:
-    """An output format. A field that starts with ``f(…)`` names a function with these arguments."""
-
-    name: str
-    extension: str
-    content_type: str
-    encoder: str
-    """f(image, recipe, quality): returns the file.
-
-    If the format ``holds_file``, it takes (content, media type, recipe).
-    """
-    binder: str | None = None
-    """f(files): joins the encoded pages in one file. None: the encoder takes all pages as one tall image."""
-    copier: str | None = None
-    """f(content): returns the source file without metadata, to replace a larger rendition.
-
-    None: the format never replaces a rendition by a copy.
-    """
-    max_side: int = 65_535
-    """The longest side that the format, or its encoder here, can hold, in pixels."""
-    holds_file: bool = False
-    """Whether an output contains the source file unchanged, so that nothing is decoded for it."""
-    has_transparency: bool = False
-    has_animation: bool = False
-    has_pages: bool = False
-    quality: Scale | None = None
-    """The range of ``quality``; None if the format has no quality."""
-    searched: str | None = None
-    """The format that the encoder writes. ``quality = "auto"`` searches the quality of that format."""
-    effort: Scale | None = None
-    """The range of ``effort``; None if the encoder has no such option."""
-    has_lossless_choice: bool = False
-    choices: tuple[str, ...] = ()
-    """The fields of a recipe that apply to this format but not to all."""
-    browser_rank: int | None = None
-    """Its rank among the formats that browsers show: 1 has the smallest files. None: they don't show it."""
-    extra: str | None = None
-    """The extra of this package that installs its libraries."""
-    libraries: tuple[Library, ...] = ()
-
-    def effort_of(self, declared: int | None) -> int:
-        """Return the encoder's effort: the declared one, limited to the highest, or the default."""
-        if self.effort is None:
-            raise ValueError(f"{self.name} has no effort")
-        return self.effort.default if declared is None else min(declared, self.effort.high)
-
 
 SOURCE_FORMATS: Mapping[str, SourceFormat] = {
     each.name: each

@@ -11,7 +11,8 @@ import msgspec
 
 from renditions.model.backends import CATALOGS
 from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Attachment, Default, Template, unwrap
-from renditions.model.formats import AUTO, OUTPUT_FORMATS, OutputFormat
+from renditions.model.format_entries import OutputFormat
+from renditions.model.formats import AUTO, OUTPUT_FORMATS
 from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Rendition, Watermark
 from renditions.pipeline_file.checks import (
