@@ -30,9 +30,10 @@ from renditions.core.reconcile import plan
 from renditions.local.folder import FolderStore
 from renditions.local.sqlite import SqliteCatalog
 from renditions.model.original import Original
-from renditions.model.pipeline import OutputPlace, Pipeline, Source
+from renditions.model.pipeline import OutputPlace, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.record import Output, Record
+from renditions.model.source import Source
 
 _COUNTS = (1_000, 10_000, 100_000)
 _FOLDER_PICTURES = 1_000

@@ -29,10 +29,12 @@ from renditions.core.ports import IfAbsent
 from renditions.messages.events import SyncRequest
 from renditions.messages.tick import Tick
 from renditions.model.original import Original
-from renditions.model.pipeline import NO_WISHES, CatalogPlace, OutputPlace, Pipeline, Source
+from renditions.model.pipeline import CatalogPlace, OutputPlace, Pipeline
 from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
 from renditions.model.record import Output, Record
+from renditions.model.source import Source
+from renditions.model.wishes import NO_WISHES
 from renditions.runtime.parts import Parts, now, open_parts
 
 THREADS = 8

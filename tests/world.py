@@ -25,9 +25,10 @@ from renditions.core.ports import IfAbsent, IfMatch, Store
 from renditions.core.process import Process, Processor
 from renditions.core.reconcile import Run, plan
 from renditions.errors import StoreFailed
-from renditions.model.pipeline import Notify, OutputPlace, Pipeline, Source
+from renditions.model.pipeline import Notify, OutputPlace, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.registry import Shared
+from renditions.model.source import Source
 from renditions.runtime.parts import Parts
 
 __all__ = ["LOG", "Crash", "Steps", "World", "expected_output", "hash_render", "make_pipeline"]

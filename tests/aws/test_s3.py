@@ -15,8 +15,8 @@ from renditions.aws.clients import PASSING, Clients
 from renditions.aws.s3 import S3Store
 from renditions.core.ports import IfAbsent, IfMatch
 from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused, UsageError
-from renditions.model.pipeline import Source
 from renditions.model.places import S3Place
+from renditions.model.source import Source
 
 pytestmark = pytest.mark.usefixtures("aws")
 

@@ -34,12 +34,12 @@ from renditions.model.kept import KeptWishes
 from renditions.model.lease import Lease
 from renditions.model.notices import UnsentNotice
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
-from renditions.model.pipeline import Wishes
 from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
 from renditions.model.record import STATUSES, Event, Output, OwedNotice, Record, Retired, Status
 from renditions.model.totals import Totals
 from renditions.model.warning import PictureWarning
+from renditions.model.wishes import Wishes
 
 FULL = Record(
     name="a/é 🖼.jpg",

@@ -14,10 +14,11 @@ from hashing import hash_render
 from renditions.core.ask import ALLOWED, Ask
 from renditions.core.leases import wish
 from renditions.model.families import expand, widths_of
-from renditions.model.pipeline import Accept, Analyze, Pipeline, Wishes
+from renditions.model.pipeline import Accept, Analyze, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.record import Record
 from renditions.model.rendering import Rendering
+from renditions.model.wishes import Wishes
 from world import Crash, Steps, World, make_pipeline
 
 NAME = "a.jpg"

@@ -16,7 +16,7 @@ from renditions.core.leases import permit_removal
 from renditions.core.marker import Marker
 from renditions.core.preview import preview
 from renditions.core.reconcile import Summary, sync
-from renditions.model.pipeline import MaxRemovals
+from renditions.model.source import MaxRemovals
 from world import World
 
 HOUR_SECONDS = 3600.0

@@ -12,9 +12,9 @@ from doubles import MemoryStore
 from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.leases import wish
 from renditions.core.ports import IfAbsent, IfMatch
-from renditions.model.pipeline import Wishes
 from renditions.model.recipe import Focus, Rendition
 from renditions.model.record import Record
+from renditions.model.wishes import Wishes
 from world import Steps, World, expected_output, make_pipeline
 
 NAME = "a/photo.jpg"

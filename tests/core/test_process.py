@@ -19,10 +19,11 @@ from renditions.errors import Archived, Failed, RenderTimedOut, StoreFailed
 from renditions.local.folder import FolderStore
 from renditions.model.lease import LONGEST_LEASE, Lease
 from renditions.model.original import Analysis, Original
-from renditions.model.pipeline import NO_WISHES, Accept, Analyze, Wishes
+from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Focus, Rendition
 from renditions.model.record import MOST_EVENTS, Record
 from renditions.model.rendering import Rendering
+from renditions.model.wishes import NO_WISHES, Wishes
 from world import Steps, World, expected_output, hash_render, make_pipeline
 
 NAME = "a/photo.jpg"

@@ -23,8 +23,8 @@ from renditions.core.outcome import Outcome
 from renditions.core.ports import StoredObject, Unreadable
 from renditions.core.reconcile import Summary, sync
 from renditions.errors import StoreFailed
-from renditions.model.pipeline import MaxRemovals
 from renditions.model.recipe import Rendition
+from renditions.model.source import MaxRemovals
 from world import World, make_pipeline
 
 

@@ -12,9 +12,10 @@ from renditions.core.ask import ALLOWED
 from renditions.core.content import Reader
 from renditions.core.preview import preview
 from renditions.core.reconcile import sync
-from renditions.model.pipeline import NO_WISHES, CatalogPlace, Wishes
+from renditions.model.pipeline import CatalogPlace
 from renditions.model.recipe import Focus, Rendition
 from renditions.model.record import Record
+from renditions.model.wishes import NO_WISHES, Wishes
 from world import World, make_pipeline
 
 FOCUS = Wishes(Focus(x=10, y=20))

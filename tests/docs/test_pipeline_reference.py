@@ -13,17 +13,9 @@ import pytest
 from renditions.errors import PipelineError
 from renditions.model.fields import TEMPLATE_FIELDS, Default, unwrap
 from renditions.model.notice_events import NOTICE_EVENTS
-from renditions.model.pipeline import (
-    Accept,
-    Analyze,
-    CatalogPlace,
-    Limits,
-    Notify,
-    OutputPlace,
-    Pipeline,
-    Source,
-)
+from renditions.model.pipeline import Accept, Analyze, CatalogPlace, Limits, Notify, OutputPlace, Pipeline
 from renditions.model.recipe import OPERATIONS, Rendition, Watermark
+from renditions.model.source import Source
 from renditions.pipeline_file.reading import parse, preset_names
 
 TEXT = (Path(__file__).parents[2] / "docs" / "pipeline-file.md").read_text("utf-8")

@@ -33,9 +33,9 @@ from renditions.core.leases import permit_removal, reopen, wish
 from renditions.core.outbox import send_again
 from renditions.core.ports import IfAbsent, IfMatch
 from renditions.errors import CatalogLost
-from renditions.model.pipeline import Wishes
 from renditions.model.recipe import Focus
 from renditions.model.record import Record
+from renditions.model.wishes import Wishes
 
 ASKED = Ask(removal="asked")
 

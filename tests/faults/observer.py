@@ -16,8 +16,9 @@ from renditions.core.ask import Ask
 from renditions.core.outcome import Outcome
 from renditions.model.lease import LONGEST_LEASE
 from renditions.model.notices import Notice
-from renditions.model.pipeline import MaxRemovals, Pipeline
+from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
+from renditions.model.source import MaxRemovals
 
 
 @dataclass

@@ -23,8 +23,9 @@ from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.strays import Stray
 from renditions.model.folding import EXACT
 from renditions.model.notices import Notice
-from renditions.model.pipeline import NO_WISHES, Pipeline, Wishes
+from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
+from renditions.model.wishes import NO_WISHES, Wishes
 
 Keys = dict[str, str]
 

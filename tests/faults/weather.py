@@ -9,8 +9,9 @@ from random import Random
 
 from renditions.core.ask import Ask
 from renditions.model.folding import EXACT, Folding
-from renditions.model.pipeline import Accept, Analyze, MaxRemovals, Notify, OutputPlace, Pipeline, Source
+from renditions.model.pipeline import Accept, Analyze, Notify, OutputPlace, Pipeline
 from renditions.model.recipe import Rendition
+from renditions.model.source import MaxRemovals, Source
 from world import LOG, make_pipeline
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

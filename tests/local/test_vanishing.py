@@ -15,7 +15,7 @@ import pytest
 
 from renditions.core.binding import Start
 from renditions.local.folder import FolderStore
-from renditions.model.pipeline import Source
+from renditions.model.source import Source
 from renditions.runtime import machine
 from renditions.runtime.reload import Session
 from world import World, make_pipeline

@@ -7,7 +7,7 @@ import pytest
 from renditions.imaging.probe import sniff
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.patterns import FORMER_DEFAULTS, find_exclusion
-from renditions.model.pipeline import Source
+from renditions.model.source import Source
 
 DEFAULT = Source(store="in")
 

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renditions.model.fields import Attachment, parse_template
-from renditions.model.pipeline import Accept, Analyze, Limits, Notify, OutputPlace, Pipeline, Source, Wishes
+from renditions.model.pipeline import Accept, Analyze, Limits, Notify, OutputPlace, Pipeline
 from renditions.model.places import FolderPlace, S3Place, parse_store
 from renditions.model.recipe import NOT_OF_THE_BYTES, Focus, Region, Rendition, Watermark
+from renditions.model.source import Source
+from renditions.model.wishes import Wishes
 
 OTHER: dict[str, Any] = {
     "format": "webp",

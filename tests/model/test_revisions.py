@@ -6,9 +6,11 @@ import pytest
 
 from renditions.model import revisions
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
-from renditions.model.pipeline import NO_WISHES, OutputPlace, Pipeline, Source
+from renditions.model.pipeline import OutputPlace, Pipeline
 from renditions.model.recipe import OPERATIONS, Region, Rendition, Watermark
 from renditions.model.revisions import FIRST_ENGINE, REVISIONS, Revision, revisions_of
+from renditions.model.source import Source
+from renditions.model.wishes import NO_WISHES
 
 RAISED = (
     Revision(2, "source", "tiff", "Multipage files are read in full."),

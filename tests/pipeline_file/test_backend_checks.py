@@ -16,9 +16,10 @@ from renditions.deploy.bundle import find_libraries
 from renditions.errors import PipelineError, UsageError
 from renditions.model import backends
 from renditions.model.backends import CATALOGS, NOTIFIERS, QUEUE, STORES, Backend
-from renditions.model.pipeline import CatalogPlace, Notify, OutputPlace, Pipeline, Source
+from renditions.model.pipeline import CatalogPlace, Notify, OutputPlace, Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.registry import resolve
+from renditions.model.source import Source
 from renditions.pipeline_file import backend_checks
 from renditions.pipeline_file.backend_checks import (
     find_declared,

@@ -12,17 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.test_pipeline import OTHER
-from renditions.model.pipeline import (
-    Accept,
-    Analyze,
-    CatalogPlace,
-    Limits,
-    Notify,
-    OutputPlace,
-    Pipeline,
-    Source,
-)
+from renditions.model.pipeline import Accept, Analyze, CatalogPlace, Limits, Notify, OutputPlace, Pipeline
 from renditions.model.recipe import Rendition
+from renditions.model.source import Source
 from renditions.pipeline_file.plain import from_plain, to_plain
 from renditions.pipeline_file.reading import parse, preset_names, read_preset
 

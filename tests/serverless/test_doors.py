@@ -24,9 +24,9 @@ from renditions.core.ports import Catalog
 from renditions.errors import Failed
 from renditions.local.folder import FolderStore
 from renditions.local.sqlite import SqliteCatalog
-from renditions.model.pipeline import Source
 from renditions.model.places import S3Place
 from renditions.model.recipe import Rendition
+from renditions.model.source import Source
 from renditions.serverless.function import Function
 from world import World, make_pipeline
 

@@ -12,7 +12,8 @@ from renditions.core.binding import Claimant, bind, hold
 from renditions.core.ports import IfMatch
 from renditions.core.verify import MISSING, REPLACED
 from renditions.model.binding import Held
-from renditions.model.pipeline import MaxRemovals, Pipeline, Source
+from renditions.model.pipeline import Pipeline
+from renditions.model.source import MaxRemovals, Source
 from web.test_api import FORM, open_client, upload
 from world import World
 

@@ -17,9 +17,10 @@ from renditions.aws.clients import Clients, error_code, reported
 from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject
 from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused
 from renditions.model.folding import EXACT, Folding
-from renditions.model.pipeline import OutputPlace, Source
+from renditions.model.pipeline import OutputPlace
 from renditions.model.places import S3Place
 from renditions.model.registry import Shared
+from renditions.model.source import Source
 
 MAX_KEY_BYTES = 1024
 

@@ -25,8 +25,8 @@ from renditions.core.binding import Start
 from renditions.core.reconcile import Selection
 from renditions.demo.folder import prepare
 from renditions.errors import PipelineError, RenditionsError, UsageError
-from renditions.model.pipeline import Wishes
 from renditions.model.record import Record, Status
+from renditions.model.wishes import Wishes
 from renditions.pipeline_file.backend_checks import find_missing_libraries
 from renditions.pipeline_file.reading import load, preset_names, read_preset
 from renditions.pipeline_file.schema import json_schema

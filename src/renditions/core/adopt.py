@@ -17,7 +17,8 @@ from renditions.core.ports import Catalog, Renderer, Store, StoredObject
 from renditions.core.verify import find
 from renditions.errors import CatalogLost, Rejected
 from renditions.model.families import among
-from renditions.model.pipeline import NO_WISHES, Pipeline
+from renditions.model.pipeline import Pipeline
+from renditions.model.wishes import NO_WISHES
 
 SAMPLE = 1_000
 """The most wanted keys that are checked to find out whether a catalog was lost."""

@@ -18,8 +18,9 @@ from renditions.core.verify import UNVERIFIED, Verification
 from renditions.model.folding import EXACT, Folding
 from renditions.model.items import without_empty
 from renditions.model.keys import spell_key
-from renditions.model.pipeline import NO_WISHES, Pipeline
+from renditions.model.pipeline import Pipeline
 from renditions.model.record import Output, Record, Retired
+from renditions.model.wishes import NO_WISHES
 
 IN_PROGRESS = "another process is working on it"
 

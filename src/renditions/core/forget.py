@@ -18,8 +18,9 @@ from renditions.core.process import Process
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyRefused
 from renditions.model.keys import is_known
-from renditions.model.pipeline import NO_WISHES, Pipeline, Wishes
+from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
+from renditions.model.wishes import NO_WISHES, Wishes
 
 MAX_ATTEMPTS = 5
 """How often to try again while another process is processing the picture."""

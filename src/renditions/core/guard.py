@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from renditions.core.difference import Difference
-from renditions.model.pipeline import MaxRemovals
+from renditions.model.source import MaxRemovals
 
 MANY = 20
 """The number of pictures, or of outputs, from which the loss of all of them is suspicious."""

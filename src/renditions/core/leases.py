@@ -23,8 +23,8 @@ from renditions.core.ports import Catalog, Condition, IfAbsent, IfMatch, Store, 
 from renditions.core.verify import find
 from renditions.errors import Conflict, ForeignOutput, KeyTaken
 from renditions.model.lease import Lease
-from renditions.model.pipeline import Wishes
 from renditions.model.record import Record, Retired
+from renditions.model.wishes import Wishes
 
 CLOCKS_DIFFER_AT_MOST = timedelta(minutes=1)
 """The largest expected difference between the clocks of two machines."""

@@ -19,8 +19,9 @@ from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.verify import find
 from renditions.errors import Failed
 from renditions.model.kept import KeptWishes
-from renditions.model.pipeline import NO_WISHES, Pipeline
+from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
+from renditions.model.wishes import NO_WISHES
 
 
 @dataclass(frozen=True, slots=True)

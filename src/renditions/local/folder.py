@@ -44,9 +44,10 @@ from renditions.local.tree import (
 )
 from renditions.local.work import locked, sweep, written
 from renditions.model.folding import EXACT, Folding
-from renditions.model.pipeline import OutputPlace, Source
+from renditions.model.pipeline import OutputPlace
 from renditions.model.places import FolderPlace
 from renditions.model.registry import Shared
+from renditions.model.source import Source
 
 READ_ATTEMPTS = 5
 """How many times the store tries to read a file that changes while it reads it."""

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from renditions.model.items import format_time, parse_time, without_empty
-from renditions.model.pipeline import Wishes
 from renditions.model.recipe import Focus
+from renditions.model.wishes import Wishes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,25 @@
 """The pipeline file as frozen dataclasses, and the values that follow from it.
 
-Only these classes describe the file: the annotation of each field has its range and a sentence for people.
+Only these classes, ``Source`` and ``Rendition`` describe the file: the annotation of each field has its range
+and a sentence for people.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal
 
-from renditions.model.backends import CATALOGS, NOTIFIERS, STORES, spell_forms
+from renditions.model.backends import CATALOGS, NOTIFIERS, spell_forms
 from renditions.model.fields import (
     AspectRatio,
     ByteCount,
     CatalogKey,
     CatalogUrl,
-    Default,
-    ExcludePattern,
-    MatchPattern,
     NotEmpty,
     NotifyUrl,
     OneOf,
-    Percent,
     PixelCount,
     Range,
     Seconds,
@@ -34,97 +31,18 @@ from renditions.model.fields import (
 from renditions.model.formats import DEFAULT_SOURCES, SourceName
 from renditions.model.keys import OF_CONTENT, template_values, version_of
 from renditions.model.notice_events import NOTICE_EVENTS
-from renditions.model.patterns import DEFAULT_EXCLUDE, DEFAULT_MATCH, FORMER_DEFAULTS, Patterns
-from renditions.model.recipe import Focus, Rendition
+from renditions.model.recipe import Rendition
 from renditions.model.revisions import FIRST_ENGINE, Revision, newest_engine, numbers_of, revisions_of
+from renditions.model.source import STORE_FORMS, Source
+from renditions.model.wishes import NO_WISHES, Wishes
 
-_STORE = f"Where: {spell_forms(STORES)}. A folder is relative to this file."
 _CATALOG = f"Where: {spell_forms(CATALOGS)}. A file is relative to this one."
 _TARGET = f"Where to: {spell_forms(NOTIFIERS)}."
 
 EventName = Annotated[str, OneOf(tuple(NOTICE_EVENTS))]
-OnDelete = Literal["remove", "keep"]
 Verify = Literal["always", "schedule", "never"]
 Damaged = Literal["reject", "lenient"]
 Placeholder = Literal["none", "thumbhash", "blurhash"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaxRemovals:
-    """How many missing pictures a run removes. If more than both limits are missing, it removes none."""
-
-    pictures: Annotated[
-        Annotated[int, Range(0, 1_000_000_000)], "This many missing pictures are removed in any case."
-    ] = 50
-    percent: Annotated[
-        Percent, "Missing pictures are removed up to this share of the catalog, in percent."
-    ] = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """The source of pictures."""
-
-    store: Annotated[StoreUrl, _STORE]
-    match: Annotated[
-        tuple[MatchPattern, ...] | None,
-        NotEmpty(),
-        Default(DEFAULT_MATCH),
-        "Shell patterns for the keys of pictures. Case doesn't matter, and * also matches slashes. "
-        "Names that start with a dot never match.",
-    ] = None
-    exclude: Annotated[
-        tuple[ExcludePattern, ...] | None,
-        Default(DEFAULT_EXCLUDE),
-        "Shell patterns for files and folders to leave out; a pattern for folders ends with a slash. Case "
-        "doesn't matter. A pattern with another slash is compared with the key from its start.",
-    ] = None
-    settle: Annotated[
-        Seconds,
-        Default("1 s"),
-        "How long a file in a folder must stay unchanged before it is read: a copy may be going on.",
-    ] = 1.0
-    poll: Annotated[
-        Seconds,
-        Default("30 s"),
-        "How often watch and serve check a folder on a mount that doesn't report the changes of others, such "
-        "as NFS, SMB or FUSE.",
-    ] = 30.0
-    read_only: Annotated[
-        bool,
-        "Whether Renditions never writes or deletes anything in the source: no uploads, deletions or marker.",
-    ] = False
-    on_delete: Annotated[
-        OnDelete,
-        "What happens to the renditions of a picture that is gone from the source: remove deletes them and "
-        "the record, keep leaves both.",
-    ] = "remove"
-    max_removals: Annotated[
-        MaxRemovals,
-        "How many missing pictures are removed without permission. More removals wait for --allow-removals.",
-    ] = MaxRemovals()
-
-    @property
-    def patterns(self) -> Patterns:
-        """The patterns that decide which keys are pictures: those of the file, or the defaults."""
-        return Patterns(
-            DEFAULT_MATCH if self.match is None else self.match,
-            DEFAULT_EXCLUDE if self.exclude is None else self.exclude,
-        )
-
-    @property
-    def pattern_fingerprint(self) -> str:
-        """A hash over the patterns in the file."""
-        return hash_of([self.match, self.exclude])
-
-    def with_former_defaults(self) -> Source:
-        """Return the same source with the default patterns of version 0.1."""
-        match = FORMER_DEFAULTS.match if self.match is None else self.match
-        return replace(self, match=match, exclude=FORMER_DEFAULTS.exclude)
-
-    def matches(self, key: str) -> bool:
-        """Return whether an object with this key is a picture of this pipeline."""
-        return self.patterns.why_not(key) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +150,7 @@ class Limits:
 class OutputPlace:
     """The store of the renditions."""
 
-    store: Annotated[StoreUrl, _STORE]
+    store: Annotated[StoreUrl, STORE_FORMS]
     cache_control: Annotated[str | None, "The Cache-Control header that outputs are served with."] = None
     overwrite: Annotated[
         bool, "Whether an output may replace a file that Renditions didn't write. If not, it isn't written."
@@ -293,19 +211,6 @@ class Notify:
     def wants(self, event: str) -> bool:
         """Return whether the target gets notices of this event."""
         return event in self.on or NOTICE_EVENTS[event].is_for_all
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """The wishes of clients for one picture, in addition to the pipeline's declarations for all."""
-
-    focus: Focus | None = None
-    """The point to keep in the middle of renditions with ``gravity = "focus"``."""
-    demanded: tuple[str, ...] = ()
-    """The names of the renditions with ``on_demand`` that clients requested."""
-
-
-NO_WISHES = Wishes()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,10 +24,10 @@ from renditions.model.items import (
 )
 from renditions.model.lease import Lease
 from renditions.model.original import Analysis, Original
-from renditions.model.pipeline import NO_WISHES, Wishes
 from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
 from renditions.model.warning import PictureWarning
+from renditions.model.wishes import NO_WISHES, Wishes
 
 Decided = Literal["done", "rejected", "failed"]
 Status = Literal["processing", Decided]

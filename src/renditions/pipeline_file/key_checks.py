@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from renditions.errors import Problem
 from renditions.model.fields import parse_template
 from renditions.model.keys import template_values
-from renditions.model.pipeline import Pipeline, Source
+from renditions.model.pipeline import Pipeline
+from renditions.model.source import Source
 
 
 def check_keys_apart(

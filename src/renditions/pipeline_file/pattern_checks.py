@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from renditions.errors import Problem
 from renditions.model.patterns import DEFAULT_EXCLUDE, find_exclusion
-from renditions.model.pipeline import Source
+from renditions.model.source import Source
 
 _NO_PATH = re.compile(r"^/|//|(^|/)\.\.?(/|$)")
 """Matches text that no path below a folder can have. Keys in a bucket may have it."""

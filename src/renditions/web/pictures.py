@@ -21,11 +21,12 @@ from renditions.core.ports import IfMatch, Place
 from renditions.errors import Conflict, KeyRefused
 from renditions.model.binding import Held
 from renditions.model.formats import OUTPUT_FORMATS
-from renditions.model.pipeline import Pipeline, Wishes
+from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.totals import Totals
+from renditions.model.wishes import Wishes
 from renditions.web.links import Links, find_preview
 from renditions.web.problems import ApiError
 from renditions.web.service import SUPERSEDED, Service

@@ -1,0 +1,103 @@
+"""The ``[source]`` of a pipeline file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from renditions.model.backends import STORES, spell_forms
+from renditions.model.fields import (
+    Default,
+    ExcludePattern,
+    MatchPattern,
+    NotEmpty,
+    Percent,
+    Range,
+    Seconds,
+    StoreUrl,
+    hash_of,
+)
+from renditions.model.patterns import DEFAULT_EXCLUDE, DEFAULT_MATCH, FORMER_DEFAULTS, Patterns
+
+STORE_FORMS = f"Where: {spell_forms(STORES)}. A folder is relative to this file."
+"""What people read about a field that names a store."""
+
+OnDelete = Literal["remove", "keep"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxRemovals:
+    """How many missing pictures a run removes. If more than both limits are missing, it removes none."""
+
+    pictures: Annotated[
+        Annotated[int, Range(0, 1_000_000_000)], "This many missing pictures are removed in any case."
+    ] = 50
+    percent: Annotated[
+        Percent, "Missing pictures are removed up to this share of the catalog, in percent."
+    ] = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The source of pictures."""
+
+    store: Annotated[StoreUrl, STORE_FORMS]
+    match: Annotated[
+        tuple[MatchPattern, ...] | None,
+        NotEmpty(),
+        Default(DEFAULT_MATCH),
+        "Shell patterns for the keys of pictures. Case doesn't matter, and * also matches slashes. "
+        "Names that start with a dot never match.",
+    ] = None
+    exclude: Annotated[
+        tuple[ExcludePattern, ...] | None,
+        Default(DEFAULT_EXCLUDE),
+        "Shell patterns for files and folders to leave out; a pattern for folders ends with a slash. Case "
+        "doesn't matter. A pattern with another slash is compared with the key from its start.",
+    ] = None
+    settle: Annotated[
+        Seconds,
+        Default("1 s"),
+        "How long a file in a folder must stay unchanged before it is read: a copy may be going on.",
+    ] = 1.0
+    poll: Annotated[
+        Seconds,
+        Default("30 s"),
+        "How often watch and serve check a folder on a mount that doesn't report the changes of others, such "
+        "as NFS, SMB or FUSE.",
+    ] = 30.0
+    read_only: Annotated[
+        bool,
+        "Whether Renditions never writes or deletes anything in the source: no uploads, deletions or marker.",
+    ] = False
+    on_delete: Annotated[
+        OnDelete,
+        "What happens to the renditions of a picture that is gone from the source: remove deletes them and "
+        "the record, keep leaves both.",
+    ] = "remove"
+    max_removals: Annotated[
+        MaxRemovals,
+        "How many missing pictures are removed without permission. More removals wait for --allow-removals.",
+    ] = MaxRemovals()
+
+    @property
+    def patterns(self) -> Patterns:
+        """The patterns that decide which keys are pictures: those of the file, or the defaults."""
+        return Patterns(
+            DEFAULT_MATCH if self.match is None else self.match,
+            DEFAULT_EXCLUDE if self.exclude is None else self.exclude,
+        )
+
+    @property
+    def pattern_fingerprint(self) -> str:
+        """A hash over the patterns in the file."""
+        return hash_of([self.match, self.exclude])
+
+    def with_former_defaults(self) -> Source:
+        """Return the same source with the default patterns of version 0.1."""
+        match = FORMER_DEFAULTS.match if self.match is None else self.match
+        return replace(self, match=match, exclude=FORMER_DEFAULTS.exclude)
+
+    def matches(self, key: str) -> bool:
+        """Return whether an object with this key is a picture of this pipeline."""
+        return self.patterns.why_not(key) is None
