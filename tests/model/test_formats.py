@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from renditions.model.format_entries import OutputFormat, SourceFormat
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 
 ENTRIES: list[SourceFormat | OutputFormat] = [*SOURCE_FORMATS.values(), *OUTPUT_FORMATS.values()]
-SHARED = {"iso_media", "loaded", "dicom_pixels"}
-"""The modules of that package that serve several formats, or are a second module of a format."""
+PACKAGE = renditions.imaging.formats
+SHARED = {"iso_media", "loaded"}
+"""The modules of that package that serve several formats."""
 
 
 def code_of(entry: SourceFormat | OutputFormat) -> list[str]:
@@ -34,12 +36,13 @@ def test_the_code_that_an_entry_names_exists(entry: SourceFormat | OutputFormat)
     assert all(callable(find_code(name)) for name in code_of(entry))
 
 
-def test_each_module_in_formats_is_used_by_a_format() -> None:
-    folder = Path(next(iter(renditions.imaging.formats.__path__)))
-    files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
-    named = {name.partition(":")[0] for entry in ENTRIES for name in code_of(entry)}
-    assert files == named
-    assert files - SHARED == {entry.name for entry in ENTRIES}
+def test_each_module_in_formats_is_used_and_named_after_its_format() -> None:
+    modules = {path.stem for path in Path(next(iter(PACKAGE.__path__))).glob("*.py")} - {"__init__"}
+    for name in (name for entry in ENTRIES for name in code_of(entry)):
+        find_code(name)
+    loaded = {name.rpartition(".")[2] for name in sys.modules if name.startswith(f"{PACKAGE.__name__}.")}
+    assert loaded == modules
+    assert {module.partition("_")[0] for module in modules - SHARED} == {entry.name for entry in ENTRIES}
 
 
 def test_auto_chooses_an_output_format_that_holds_pixels() -> None:
