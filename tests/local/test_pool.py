@@ -115,6 +115,10 @@ def test_a_picture_that_never_ends_is_killed_at_the_limit(order: bytes) -> None:
         with pytest.raises(RenderTimedOut, match=r"^rendering took longer than 0\.5 s$"):
             run(pool, order)
         assert not is_running(before)
+        rejected = run(pool, order).rejected
+        assert rejected, "a new worker ran into the limit too"
+        assert rejected.text.startswith("rendering took longer than 0.5 s ([limits] seconds). ")
+        assert rejected.code == "source-not-accepted"
         assert worker_of(run(pool, b"x")) != before
 
 

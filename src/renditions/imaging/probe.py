@@ -200,6 +200,12 @@ def keeps_animation(recipe: Rendition, header: Header) -> bool:
     )
 
 
+def check_cost(content: bytes, header: Header) -> None:
+    """Raise ``NotAccepted`` if decoding takes far longer than the number of pixels shows."""
+    if check := SOURCE_FORMATS[header.format].check_cost:
+        find_code(check)(content)
+
+
 def warn_of_stills(content: bytes, header: Header, recipes: Mapping[str, Rendition]) -> None:
     """Warn if renditions should keep an animation, but can't."""
     stills = [

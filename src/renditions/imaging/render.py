@@ -11,6 +11,7 @@ from dataclasses import replace
 from renditions.errors import Failed, Rejected, Undecodable, Unrenderable
 from renditions.imaging.probe import (
     check_animation,
+    check_cost,
     check_end,
     check_file,
     check_header,
@@ -83,6 +84,7 @@ def _render(
         )
         check_end(content, source_format, lenient=lenient)
         check_header(header, accept, limits, with_pixels)
+        check_cost(content, header)
         check_animation(content, header, accept)
         warn_of_stills(content, header, with_pixels)
         study = Study(analyze, accept.min_sharpness)

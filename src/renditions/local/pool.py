@@ -91,7 +91,8 @@ class RenderPool:
         """See :class:`~renditions.core.ports.Renderer`.
 
         Raises:
-            RenderTimedOut: The call took longer than the limit; the worker was killed.
+            RenderTimedOut: The call took longer than the limit, and its worker, which wasn't new, was killed.
+                In a new worker the picture is rejected.
             WorkerDied: The worker ended while it processed the picture.
             Failed: The function raised an error of another kind, or no worker could be started.
             RenditionsError: The function raised this error itself.
@@ -112,7 +113,14 @@ class RenderPool:
                     # If the worker wasn't new, earlier pictures may have left the memory in use. Then the
                     # picture is tried again in a new worker.
                     if worker.calls == 1:
-                        reply = "made", _refuse(content, self._limits.memory)
+                        reply = "made", _refuse(content, _too_much_memory(self._limits.memory))
+                    self._discard(worker)
+                    worker = None
+                except RenderTimedOut as error:
+                    # Earlier pictures can't have slowed a new worker down: another attempt would end alike.
+                    if worker.calls > 1:
+                        raise
+                    reply = "made", _refuse(content, f"{error} ([limits] seconds). {_AFTER_A_LIMIT}")
                     self._discard(worker)
                     worker = None
         except BaseException:
@@ -242,9 +250,15 @@ class _MemoryExceededError(Exception):
     """The guard killed a worker because it held too much memory."""
 
 
-def _refuse(content: bytes, memory_bytes: int) -> Rendering:
-    refusal = NotAccepted(f"the picture needs more than {memory_bytes:,} bytes of memory ([limits] memory)")
-    return Rendering(Original(len(content)), rejected=Reason.of(refusal))
+_AFTER_A_LIMIT = "Raise it and retry the picture, or upload a smaller one"
+
+
+def _too_much_memory(limit_bytes: int) -> str:
+    return f"the picture needs more than {limit_bytes:,} bytes of memory ([limits] memory)"
+
+
+def _refuse(content: bytes, why: str) -> Rendering:
+    return Rendering(Original(len(content)), rejected=Reason.of(NotAccepted(why)))
 
 
 def _describe_end(exit_code: int) -> str:

@@ -51,6 +51,8 @@ class SourceFormat:
 
     None: the format has no end mark, or the decoder checks it.
     """
+    check_cost: str | None = None
+    """f(content): raises ``NotAccepted`` if decoding takes far longer than the number of pixels shows."""
     check_data: str | None = None
     """f(content, header, frames): raises ``Undecodable`` if it finds damage that the decoder misses."""
     find_animation: str | None = None

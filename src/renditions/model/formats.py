@@ -28,6 +28,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             header="jpeg:read_header",
             decoder="loaded:load_pixels",
             loader="jpegload_buffer",
+            check_cost="jpeg:check_cost",
             tidy="jpeg:tidied",
             shrink_on_load="halves",
             decoder_that_warns="VipsJpeg",

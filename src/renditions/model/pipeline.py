@@ -254,8 +254,8 @@ class Pipeline:
     def rules(self) -> str:
         """The fingerprint of ``[accept]``, ``[analyze]`` and ``[limits]``.
 
-        The time limit doesn't count, since a timeout doesn't reject a picture. Fields at their default don't
-        count either.
+        The time limit doesn't count: only few pictures need more, and ``renditions retry`` tries them again.
+        Fields at their default don't count either.
         """
         accept, analyze = self.accept.fingerprint(), declared_in(self.analyze)
         limits = {name: value for name, value in declared_in(self.limits).items() if name != "seconds"}

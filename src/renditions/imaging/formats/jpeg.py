@@ -9,8 +9,10 @@ their causes, and the file is then decoded strictly again. Damage in the pixels'
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
+from renditions.errors import NotAccepted
 from renditions.imaging.formats.loaded import load_header
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
@@ -26,6 +28,7 @@ _STANDALONE = frozenset(range(0xD0, 0xD8)) | {0x01}
 _SEQUENTIAL_FRAMES = (0xC0, 0xC1)
 _PROGRESSIVE_FRAME = 0xC2
 """Progressive, with Huffman's coding."""
+_MOST_SCANS = 100
 _UNSEEN = 99
 _LEAST_SCAN_BYTES = 8
 _SEQUENTIAL_PARAMETERS = b"\x00\x3f\x00"
@@ -42,12 +45,40 @@ def read_header(content: bytes, page: int) -> Header:
     return load_header("jpeg", content, page)
 
 
+def check_cost(content: bytes) -> None:
+    """Raise ``NotAccepted`` if the file has so many scans that decoding would take very long.
+
+    Each scan makes the decoder visit the whole picture, however few bytes it has. Usual files have up to 20.
+    """
+    # The quick count includes previews in the metadata and data after the end.
+    if content.count(b"\xff\xda") > _MOST_SCANS and (found := _count_scans(content)) > _MOST_SCANS:
+        raise NotAccepted(f"expected at most {_MOST_SCANS} scans in a JPEG, found {found:,}")
+
+
+def _count_scans(content: bytes) -> int:
+    return sum(1 for marker, _, _ in _segments(content) if marker == _SOS)
+
+
 def tidied(content: bytes) -> bytes:
     """Return the file without slips of its container; unchanged if its segments can't be followed.
 
     A missing end mark is only added if the scans before it bring every coefficient of every pixel.
     """
-    segments, scans = [content[:2]], _Scans()
+    parts, scans = [content[:2]], _Scans()
+    for marker, segment, data in _segments(content):
+        if marker == _EOI:
+            return b"".join([*parts, segment, data])
+        if marker == _SOS:
+            parts += [scans.add(segment), _without_padding(data)]
+            continue
+        if marker in _FRAMES:
+            scans.begin(segment)
+        parts.append(_with_version(segment))
+    return b"".join([*parts, b"\xff\xd9"]) if scans.are_complete else content
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield the marker of each segment, the segment, and the data after it: of a scan, or after the end."""
     at = 2
     while (at := content.find(b"\xff", at)) >= 0:
         marker = content[at + 1 : at + 2]
@@ -55,19 +86,14 @@ def tidied(content: bytes) -> bytes:
             at += 1
             continue
         if marker[0] == _EOI:
-            return b"".join([*segments, content[at:]])
-        end = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
-        segment = content[at:end]
+            yield _EOI, content[at : at + 2], content[at + 2 :]
+            return
+        end = following = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
         if marker[0] == _SOS:
-            following = _AFTER_SCAN.search(content, end)
-            begin, end = end, following.start() if following else len(content)
-            segments += [scans.add(segment), _without_padding(content[begin:end])]
-        else:
-            if marker[0] in _FRAMES:
-                scans.begin(segment)
-            segments.append(_with_version(segment))
-        at = end
-    return b"".join([*segments, b"\xff\xd9"]) if scans.are_complete else content
+            found = _AFTER_SCAN.search(content, end)
+            following = found.start() if found else len(content)
+        yield marker[0], content[at:end], content[end:following]
+        at = following
 
 
 class _Scans:
