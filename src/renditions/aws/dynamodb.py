@@ -251,7 +251,7 @@ class DynamoCatalog:
         }
 
     def _read(self, record: Record) -> Record | None:
-        """Return the record as the table has it; raise Conflict if its revision is another one."""
+        """Return the table's record; raise Conflict if it has another revision."""
         stored = self.get(record.name)
         if (stored.revision if stored else 0) != record.revision:
             raise changed(record.name)
@@ -340,7 +340,7 @@ class DynamoCatalog:
         return {"TableName": self._table, "Item": item}
 
     def _claim(self, key: str, name: str, former: str | None = None) -> dict[str, Any]:
-        """Return the operation that claims a key; of a renamed record's it says the ``former`` name."""
+        """Return the operation that claims a key: a free one, or one that the name ``former`` claims."""
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#owner)"}
         if former:
             condition = {

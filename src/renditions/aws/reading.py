@@ -27,7 +27,7 @@ ROWS_OF_INDEX = 500
 ATTEMPTS = 8
 """How often the catalog sends a transaction that conflicts with another, or a read that stays incomplete."""
 _NO_INDEX = ("ValidationException", "AccessDeniedException")
-"""The errors of a table, or of a policy, that an earlier version made: neither knows the index by content."""
+"""The errors of DynamoDB if an earlier version's table or policy lacks the index by content."""
 PAUSE_SECONDS = 0.025
 """The longest pause before the second attempt. It doubles with each further attempt."""
 

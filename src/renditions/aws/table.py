@@ -48,7 +48,7 @@ BINDING = "\0binding"
 """The key of the binding's item. No picture's name can start with it."""
 
 WISHES = "\0wishes "
-"""The start of the key of what is kept for a removed picture; no name begins with it."""
+"""The start of the key of a removed picture's kept wishes; no name begins with it."""
 
 NOTICE = "\0notice "
 """The start of the key of an unsent notice; no name begins with it."""
@@ -126,7 +126,7 @@ def claim_key(output_key: str) -> str:
 
 
 def wishes_key(name: str) -> str:
-    """Return the partition key of what is kept for a removed picture: a hash, as a claim's is."""
+    """Return the partition key of a removed picture's kept wishes. Like a claim's key, it is a hash."""
     return WISHES + hashlib.sha256(name.encode()).hexdigest()
 
 

@@ -81,7 +81,7 @@ class _Place:
         self.neighbours = parts.read_neighbours(self.store)
 
     def list(self, selection: Selection) -> Iterator[Stray]:
-        """Yield the strays, and what is another catalog's."""
+        """Yield the strays, and the outputs of other catalogs."""
         claims = Claims(self.parts.catalog, self.store.folding(), self.url, self.is_present)
         return list_strays(self.store, self.neighbours, claims, selection)
 

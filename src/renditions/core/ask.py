@@ -24,7 +24,7 @@ class Ask:
     removal: Removal = "no"
     verify: Verify = "no"
     is_retry: bool = False
-    """Whether an output that is missing again after it was restored is restored once more."""
+    """Whether to restore a missing output although it was restored before."""
     is_forced: bool = False
     """Whether every output is made again."""
     renditions: frozenset[str] | None = None
@@ -32,9 +32,9 @@ class Ask:
     ignores_source: bool = False
     """Whether the picture counts as gone even if it is there. This forgets pictures of a read-only source."""
     adopts: bool = False
-    """Whether foreign outputs that are proven to be this catalog's are taken over."""
+    """Whether to take over foreign outputs that are proven to be this catalog's."""
     keeps_undeclared: bool = False
-    """Whether outputs of renditions that are no longer declared stay until a person allows their removal."""
+    """Whether to keep the outputs of undeclared renditions until a person allows their removal."""
 
 
 PLAIN = Ask()

@@ -128,7 +128,7 @@ def bind(catalog: Catalog, claimant: Claimant) -> Binding:
 
 
 def check_binding(catalog: Catalog, claimant: Claimant) -> None:
-    """Raise what :func:`bind` would raise, and change nothing."""
+    """Raise the error that :func:`bind` would raise, and change nothing."""
     _agree(catalog.read_binding(), claimant)
 
 

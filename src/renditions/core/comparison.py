@@ -59,7 +59,7 @@ class Comparison:
         return replace(difference, sha256=sha256) if sha256 else difference
 
     def _identify(self, found: StoredObject, record: Record | None) -> str:
-        """Return the content's SHA-256; empty if it isn't known, and needn't be or can't be."""
+        """Return the content's SHA-256; empty if no key needs it, or if the object can't be read."""
         if record and record.etag == found.etag and record.sha256:
             return record.sha256
         is_read = self.reads_new and self.pipeline.needs_content and found.complete

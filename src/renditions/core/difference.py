@@ -70,17 +70,17 @@ class Difference:
     again_after: timedelta | None = None
     """How long to wait before comparing again, if the action is ``wait``."""
     refreshed: Mapping[str, Output] = field(default_factory=dict)
-    """By rendition, outputs whose content is right although their ETag isn't the recorded one."""
+    """The outputs, by rendition, that have the recorded content but another ETag."""
     drift: Mapping[str, str] = field(default_factory=dict)
-    """By rendition, why a recorded output must be made again although nothing else changed."""
+    """Why outputs must be made again although picture and recipe are unchanged, by rendition."""
     is_restore: bool = False
-    """Whether it only makes outputs again that existed before: the store lost them, or is another one."""
+    """Whether the action only restores outputs: the store lost them, or the file names another store."""
     left: frozenset[str] = frozenset()
-    """The renditions that differ and stay as they are, because the caller asked for others only."""
+    """The differing renditions that stay unchanged, because the caller asked only for others."""
     is_partial: bool = False
     """Whether some differences remain, because the caller asked for only some renditions."""
     sha256: str = ""
-    """Of the source object's content, if it is known."""
+    """The SHA-256 of the source object's content; empty if it isn't known."""
     twin: Record | None = None
     """The record of another picture with the same content, if this picture has no record yet."""
     is_left_out: bool = False
@@ -109,7 +109,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The facts about one picture that were looked up."""
+    """The facts about one picture that :func:`compare` needs."""
 
     name: str
     """The picture's key."""
@@ -129,7 +129,7 @@ class Seen:
     It no longer holds an object, may now be overwritten, or now belongs to another picture.
     """
     sha256: str = ""
-    """Of the source object's content, if it is known."""
+    """The SHA-256 of the source object's content; empty if it isn't known."""
     is_touched: bool = False
     """Whether the source object has another ETag than the stored record, but the same content."""
 
@@ -322,7 +322,7 @@ def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | N
 def _why_stale(
     pipeline: Pipeline, record: Record, rendition: str, keys: Mapping[str, str], etag: str
 ) -> str | None:
-    """Return why a rendition must be made, or None if its output, or that of its stand-in, is valid."""
+    """Return why a rendition must be made; None if its output, or its stand-in's output, is valid."""
     output = record.serving_output(rendition)
     if output is None or output.rendition not in keys:
         return "is missing"

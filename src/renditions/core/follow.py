@@ -49,7 +49,7 @@ class Hints:
 
 
 _ENDS_BLOCKING = ("removed", "done", "rejected")
-"""The results of a picture after which another one may have its key, or is rejected for good."""
+"""The results of a picture after which the pictures that wait for its key are processed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None
 
 
 class _Work:
-    """The pictures that hints named: those that are due, in progress, or blocked by another picture."""
+    """The pictures that hints named. Each is due, in progress, or blocked by another picture."""
 
     def __init__(self, following: Following, executor: ThreadPoolExecutor) -> None:
         self._following = following
@@ -107,30 +107,30 @@ class _Work:
         self._due: dict[str, tuple[float, Ask]] = {}
         self._running: dict[Future[Outcome], tuple[str, Ask]] = {}
         self._blocked: dict[str, set[str]] = {}
-        """By the picture that has their key, those that wait until it goes."""
+        """The pictures that wait for a key, by the name of the picture that still has the key."""
 
     @property
     def is_too_much(self) -> bool:
-        """Return whether so many pictures are due that everything is checked instead."""
+        """Return whether so many pictures are due that ``follow`` checks every picture instead."""
         return len(self._due) > MOST_DUE
 
     def add(self, names: Iterable[str], now: float) -> None:
-        """Have these pictures processed now."""
+        """Mark these pictures as due now."""
         self._due.update(dict.fromkeys(names, (now, PLAIN)))
 
     def note(self, outcome: Outcome) -> None:
-        """Report an outcome, and have a notice that waits sent later."""
+        """Report an outcome. If its notice must wait, mark the picture as due later."""
         self._following.on_outcome(outcome)
         if len(self._due) < MOST_DUE:  # beyond that, the next full sync sends the notice
             self._add_pause(outcome.name, outcome.notice_after)
 
     def forget(self) -> None:
-        """Forget what is due and blocked, because everything is checked."""
+        """Forget the due and the blocked pictures, because every picture is checked."""
         self._due.clear()
         self._blocked.clear()
 
     def begin(self, now: float) -> None:
-        """Begin what is due, as far as threads are free."""
+        """Start due pictures while threads are free."""
         in_progress = {name for name, _ in self._running.values()}
         for name in [name for name, (moment, _) in self._due.items() if moment <= now]:
             if len(self._running) >= self._following.threads:
@@ -140,7 +140,7 @@ class _Work:
                 self._running[self._executor.submit(self._following.process, name, ask)] = name, ask
 
     def take_ended(self, now: float) -> None:
-        """Report what has ended, and decide what is processed again."""
+        """Report the finished pictures, and mark those that must be processed again."""
         futures = [future for future in self._running if future.done()]
         ended = [(future.result(), self._running.pop(future)[1]) for future in futures]
         for outcome, ask in ended:

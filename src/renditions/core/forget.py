@@ -40,7 +40,7 @@ class Trace:
 
 @dataclass(slots=True)
 class Report:
-    """The list of all that was removed of one picture, and of all that is left."""
+    """The objects and records of one picture: the removed ones, and those that are left."""
 
     name: str
     removed: list[Trace] = field(default_factory=list)

@@ -30,7 +30,7 @@ COUNTED = ("known", "found", "known_found", "missing", "left_out", "outputs", "o
 
 @dataclass(slots=True)
 class Folder:
-    """The counts below one folder of the source."""
+    """How many pictures below one folder of the source have a record, and how many exist."""
 
     prefix: str
     known: int = 0
@@ -144,7 +144,7 @@ class Guard:
     catalog_size: Callable[[], int] | None = None
     """Counts the catalog's records, if a run sees only some of them."""
     window: RemovalWindow = field(default_factory=RemovalWindow)
-    """The removals of the last hour; what is removed now counts together with them."""
+    """The removals of the last hour. The removals of this run count together with them."""
 
     def open_census(self, counts: Mapping[str, int] = MappingProxyType({})) -> Census:
         """Return a census that continues from these numbers, see ``Census.counts``."""
@@ -185,7 +185,7 @@ class Guard:
         return None
 
     def allows_one_more(self, known: int, in_progress: int) -> bool:
-        """Return whether one more picture may be removed that a file event implies to be gone.
+        """Return whether one more picture may be removed because a file event implies its deletion.
 
         Args:
             known: How many records the catalog has now.

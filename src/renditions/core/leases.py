@@ -58,7 +58,7 @@ class Leases:
         return bool(self.writer) and self.output.writer_of(key) == self.writer
 
     def reclaim(self, record: Record, place: str) -> Record:
-        """Return the record with claims on what it left in this store, if the store is in use again.
+        """Return the record with claims on its objects in this store, if the store is in use again.
 
         Without a claim, another picture could write there while the object is deleted:
 

@@ -35,11 +35,11 @@ class Outbox:
 
     catalog: Catalog
     notifiers: Mapping[str, Notifier]
-    """By ``Notify.target``."""
+    """The notifiers, by ``Notify.target``."""
     clock: Callable[[], datetime]
 
     def send(self, unsent: UnsentNotice, notice: Notice) -> bool:
-        """Send a notice that isn't in the outbox, and put it there if that fails; return if it was sent."""
+        """Send a new notice; if that fails, put it into the outbox. Return whether it was sent."""
         notifier = self.notifiers.get(unsent.target)
         if notifier is None:
             return True  # the pipeline file has no such target any more
@@ -52,7 +52,7 @@ class Outbox:
         return True
 
     def send_kept(self, unsent: UnsentNotice, notice: Notice) -> bool:
-        """Send a notice from the outbox, and drop it there if that succeeds; return if it was sent."""
+        """Send a notice from the outbox; if that succeeds, drop it there. Return whether it was sent."""
         is_sent = self.send(unsent, notice)
         if is_sent:
             self.catalog.drop_notice(unsent)
@@ -68,7 +68,7 @@ class Outbox:
                 self.send_kept(unsent, notice)
 
     def send_due(self, seconds: float = math.inf) -> None:
-        """Send the notices that are due, for at most so many seconds.
+        """Send the due notices, for at most ``seconds``.
 
         After a failure, the target's other notices wait for the next run: they would fail too.
         """
@@ -90,7 +90,7 @@ class Outbox:
                 silent.add(unsent.target)
 
     def _make(self, unsent: UnsentNotice, record: Record | None) -> Notice | None:
-        """Return what the notice says now; None if it is no longer true."""
+        """Return the notice with its present content; None if it is no longer true."""
         if unsent.event == "removed":
             removal = Removal(unsent.name, unsent.timestamp, unsent.deleted)
             return None if record else Notice(unsent.event, removal)

@@ -31,7 +31,7 @@ class Outcome:
     notice_after: timedelta | None = None
     """How long the notice of the picture's rejection still waits. The next call after that time sends it."""
     blocked_by: str | None = None
-    """The picture that is gone and still has a key which this one needs; it waits until that is removed."""
+    """The missing picture whose key this one needs. This one waits until that picture is removed."""
 
     @classmethod
     def failed(cls, name: str, error: RenditionsError, record: Record | None = None) -> Outcome:

@@ -1,4 +1,4 @@
-"""The output store of a record, which may be another one than the pipeline's."""
+"""The output store of a record, which may differ from the pipeline's output store."""
 
 from __future__ import annotations
 

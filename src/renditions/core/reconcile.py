@@ -47,7 +47,7 @@ class Selection:
 
     names: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
-    """Each ends with a slash."""
+    """The selected folders. Each prefix ends with a slash."""
     status: Status | None = None
     """Only pictures whose record has this status."""
 

@@ -1,4 +1,4 @@
-"""What happens to objects that are no outputs any more: they are deleted now or later, or left alone."""
+"""Decide what happens to former outputs: delete them now, delete them later, or keep them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from renditions.model.record import Output, Record, Retired
 
 
 def kept_until(pipeline: Pipeline, now: datetime) -> datetime | None:
-    """Return until when former outputs are kept; None if ``keep_replaced`` isn't declared."""
+    """Return the time until which former outputs stay; None if ``keep_replaced`` isn't declared."""
     seconds = pipeline.output.keep_replaced
     return now + timedelta(seconds=seconds) if seconds else None
 
@@ -19,7 +19,7 @@ def kept_until(pipeline: Pipeline, now: datetime) -> datetime | None:
 def retire(
     pipeline: Pipeline, old: Record, wanted: Mapping[str, str], now: datetime, ask: Ask
 ) -> tuple[Retired, ...]:
-    """Return the objects of a record that stay in the output store for a while after they were outputs."""
+    """Return the former outputs of a record that stay in the output store for a while."""
     keys = frozenset(wanted.values())
     here = ("", pipeline.output.store)
     kept = [each for each in old.retired if each.place not in here or each.key not in keys]
@@ -29,7 +29,7 @@ def retire(
 def retire_outputs(
     pipeline: Pipeline, outputs: Iterable[Output], wanted: frozenset[str], now: datetime, ask: Ask
 ) -> tuple[Retired, ...]:
-    """Return which of these outputs stay in the output store for a while, once only the wanted keys count."""
+    """Return the outputs without a wanted key that stay in the output store for a while."""
     after = kept_until(pipeline, now)
     retired: list[Retired] = []
     for made in outputs:
@@ -50,7 +50,7 @@ def due_retired(record: Record, now: datetime, ask: Ask) -> tuple[Retired, ...]:
 
 
 def settled_keys(record: Record, now: datetime, ask: Ask) -> tuple[str, ...]:
-    """Return the keys in the current output store that are deleted although nothing is made."""
+    """Return the keys to delete in the current output store if no rendition must be made."""
     due = (old.key for old in due_retired(record, now, ask) if not old.place)
     return tuple(sorted({*record.undeleted_keys(), *due}))
 
@@ -58,7 +58,7 @@ def settled_keys(record: Record, now: datetime, ask: Ask) -> tuple[str, ...]:
 def dropped_keys(
     record: Record, wanted: frozenset[str], retired: tuple[Retired, ...], now: datetime, ask: Ask
 ) -> tuple[str, ...]:
-    """Return the keys that are deleted once only the wanted ones count, and these outputs are retired."""
+    """Return the keys to delete: those that are neither wanted nor retired."""
     due = due_retired(record, now, ask)
     waiting = [old.key for old in record.retired if old not in due and not old.place]
     stay = {old.key for old in retired} | {key for key in waiting if not is_in_the_way(key, wanted)}

@@ -12,14 +12,14 @@ from renditions.model.record import Record
 from renditions.model.rendering import Rendering
 
 StandIns = tuple[tuple[str, str], ...]
-"""(rendition, the other whose file it has) of each, as ``Record.stand_ins``."""
+"""Pairs of a rendition and the rendition whose file it has, as in ``Record.stand_ins``."""
 
 
 def keep_valid(record: Record, difference: Difference) -> StandIns:
     """Return the stand-ins of the wanted renditions that don't differ.
 
-    The others may need a file of their own, under a key that must be claimed. Also if the caller didn't ask
-    for them: their stand-in may be made again, and is another picture then.
+    The others may need a file of their own, under a key that must be claimed. This is
+    also true if the caller didn't ask for them, because their stand-in may become another picture.
     """
     valid = (difference.keys or {}).keys() - difference.left - set(difference.make)
     return tuple((rendition, other) for rendition, other in record.stand_ins if rendition in valid)
@@ -37,5 +37,5 @@ def merge(record: Record, rendering: Rendering, order: Sequence[str]) -> StandIn
 
 
 def keys_of_served(record: Record, difference: Difference) -> list[str]:
-    """Return the keys of the renditions that need no file under them, because they have a stand-in."""
+    """Return the keys of the renditions that need no file of their own, because they have a stand-in."""
     return [key for rendition, key in (difference.keys or {}).items() if rendition in dict(record.stand_ins)]

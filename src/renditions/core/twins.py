@@ -84,7 +84,7 @@ class Twins:
         return True
 
     def keep_wishes(self, removed: Record) -> str | None:
-        """Save the wishes of a picture that is being removed; return the name of one that has them now.
+        """Save the wishes of a picture before its removal; return the name of the twin that got them.
 
         If the picture was copied before it was deleted, it has a twin. The twin gets the wishes, unless it
         has its own. Otherwise they are kept for a while.

@@ -49,9 +49,9 @@ class Begun:
     claimed_before: frozenset[str]
     """The folded keys that the record claimed before. The objects under them are ours."""
     foreign: Mapping[str, str] = field(default_factory=dict)
-    """By rendition, the keys that hold a file which isn't ours. They are neither claimed nor written."""
+    """The keys, by rendition, of files that aren't ours. The update neither claims nor writes them."""
     proven: Mapping[str, str] = field(default_factory=dict)
-    """By key, the ETag of an object to take over. If it was replaced since, the write is refused."""
+    """The ETags, by key, of objects to take over. If one was replaced since, the store refuses the write."""
     may_copy: bool = True
     """Whether a missing output may be copied from another one. False if the caller wants all rendered."""
 
@@ -238,7 +238,7 @@ class Updater:
         }
 
     def _is_foreign(self, name: str, key: str) -> bool:
-        """Return whether the object under a key has neither our mark nor another picture that claims it.
+        """Return whether the object under a key isn't ours: no mark, and no other picture's claim.
 
         The picture's own claim proves nothing: after a change of the output store, it still refers to the
         former one.

@@ -29,7 +29,7 @@ class Verification:
     drift: Mapping[str, str] = field(default_factory=dict)
     """Why each rendition's output isn't the one that the record describes."""
     refreshed: Mapping[str, Output] = field(default_factory=dict)
-    """By rendition, the outputs whose content is right but whose ETag is new, with this ETag."""
+    """The outputs, by rendition, whose content is right but whose ETag is new. They have the new ETag."""
 
 
 UNVERIFIED = Verification()

@@ -100,7 +100,7 @@ class Bundle:
     size_bytes: int
     unzipped_bytes: int
     parts: tuple[Part, ...]
-    """The largest first."""
+    """The parts, the largest first."""
     has_bytecode: bool
     """Whether the bundle has bytecode. Compiling it needs the target's Python on this machine."""
 

@@ -68,7 +68,7 @@ class Frames:
     """libvips images in memory, upright, in 8-bit sRGB or grey, with or without alpha."""
     size: Size
     timing: Timing | None = None
-    """None for a still picture."""
+    """The timing of the frames; None for a still picture."""
 
 
 def read_header(content: bytes, source_format: str, page: int = 0) -> Header:

@@ -44,7 +44,7 @@ class Rgba(NamedTuple):
         return sum(weight * value for weight, value in zip(_LUMINANCE[0], self[:3], strict=True)) > _MIDDLE
 
     def on_white(self) -> Rgba:
-        """Return the opaque colour that it has on white paper."""
+        """Return the opaque colour that this colour shows on white paper."""
         red, green, blue = (
             (value * self.alpha + 255 * (255 - self.alpha) + 127) // 255 for value in self[:3]
         )
@@ -112,10 +112,10 @@ def find_crop(image: Any, size: Size, interest: str) -> Offset:
 
 
 def find_content(images: Sequence[Any], region: Rectangle, tolerance: int) -> Rectangle:
-    """Return the region without borders whose pixels are all like the first image's upper left pixel.
+    """Return the region inside the borders. All their pixels are like the first image's upper left one.
 
-    A pixel is like it if no colour, weighted by alpha, differs by more than the tolerance. A picture that is
-    only border stays whole. All images lose the same borders.
+    Two pixels are alike if no colour, weighted by alpha, differs by more than the tolerance. A picture that
+    is only border stays whole. All images lose the same borders.
     """
     parts = [
         # libvips would first flatten an image with alpha.

@@ -36,7 +36,7 @@ def kept(recipe: Rendition) -> Any:
 
 
 def select(image: Any, metadata: str) -> Any:
-    """Return the image with the metadata that the policy keeps, without the orientation: it is upright."""
+    """Return the image with the metadata that the policy keeps, without the applied orientation."""
     if metadata == "none":
         return image
     image = image.copy()

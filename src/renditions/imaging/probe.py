@@ -103,7 +103,7 @@ def sniff(content: bytes) -> str | None:
 
 
 def _find_late(content: bytes) -> str | None:
-    """Return the format whose signature comes after other bytes, as far as its readers tolerate them."""
+    """Return the format whose signature comes after no more other bytes than its readers accept."""
     for each in SOURCE_FORMATS.values():
         start = content[: each.preamble_bytes + _START_BYTES]
         found = re.search(each.signature, start, re.DOTALL) if each.preamble_bytes else None

@@ -95,6 +95,6 @@ _STEPS: Mapping[str, Callable[[Images, Task], Images]] = {
 }
 """The functions of all operations on resized pixels, by name.
 
-The other operations are done while the picture is decoded, where they cost least: it is turned upright,
-cropped, trimmed and resized. The resized size already takes the later rotation into account.
+The decoding step does the other operations, where they cost least: it turns the picture upright, crops,
+trims and resizes it. The plan gives the resized size before the rotation.
 """

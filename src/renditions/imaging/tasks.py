@@ -40,7 +40,7 @@ class Task:
     format: str
     plan: Plan
     page: Header
-    """The header of its page, or of the picture if that has no pages."""
+    """The header of the page. If the picture has no pages, this is the picture's header."""
     region: Rectangle
     """The part of the upright page that is used, on the page's grid."""
     pages: tuple[int, ...]
@@ -48,7 +48,7 @@ class Task:
 
     @property
     def part(self) -> tuple[Header, Rectangle]:
-        """The page and the region. Tasks with equal ones share one decode and its levels."""
+        """The page and the region. Tasks of the same part share one decode and its levels."""
         return self.page, self.region
 
 
@@ -113,7 +113,7 @@ def plan_tasks(
 def _find_stand_ins(name: str, recipe: Rendition, parts: list[tuple[Header, Rectangle]]) -> dict[str, str]:
     """Return, for each width of a rendition's family, the narrowest one that gives the same picture.
 
-    Members of a family differ only in width, so those that are planned alike have the same pixels.
+    Members of a family differ only in width, so members with the same plan have the same pixels.
     """
     narrowest: dict[tuple[Plan, ...], str] = {}
     return {
@@ -220,7 +220,7 @@ def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
 
 
 def _drawn_size(proportions: Size, tasks: list[Task]) -> Size:
-    """Return the size to draw at: that of the largest rendition, or larger by the rule of ``_base_size``."""
+    """Return the size to draw at: the largest rendition's, or the larger one that ``_base_size`` needs."""
     needs = [task.plan.resized for task in tasks]
     largest = Size(max(need.width for need in needs), max(need.height for need in needs))
     is_alone = all(need == largest or largest.covers(need, HEADROOM) for need in needs)

@@ -18,8 +18,8 @@ _collected: ContextVar[list[PictureWarning] | None] = ContextVar("warnings", def
 def warn(code: WarningCode, text: str) -> None:
     """Report what is left out or assumed about the picture; repeating a warning changes nothing.
 
-    ``text`` names the part of the picture and what was done about it, without its name: "the colour profile
-    can't be used, so the colours count as sRGB".
+    ``text`` doesn't name the picture. It says what is wrong and what the engine did about it: "the colour
+    profile can't be used, so the colours count as sRGB".
     """
     warnings, warning = _collected.get(), PictureWarning(code, text[:MOST_TEXT])
     if warnings is not None and warning not in warnings and len(warnings) < MOST_WARNINGS:

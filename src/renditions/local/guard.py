@@ -67,7 +67,7 @@ class Guard:
 
 
 def resident_bytes(pid: int) -> int:
-    """Return how many bytes of memory a process holds, with shared libraries; 0 if that isn't reported.
+    """Return how many bytes of memory a process holds, with shared libraries; 0 if the system doesn't say.
 
     It is the second number of ``/proc/PID/statm`` (Linux, proc(5)), which counts pages.
     """

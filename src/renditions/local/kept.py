@@ -19,7 +19,7 @@ LIST_NOTICES = """SELECT item, name, event, target, timestamp FROM unsent_notice
 
 
 def write_kept(db: sqlite3.Connection, kept: KeptWishes) -> None:
-    """Write what is kept for a name, and remove what has run out."""
+    """Write the kept wishes of a name, and remove all expired ones."""
     now = format_time(datetime.now(UTC))
     db.execute("DELETE FROM kept_wishes WHERE until < ?", (now,))
     item = json.dumps(kept.to_item(), separators=(",", ":"))

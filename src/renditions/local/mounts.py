@@ -1,7 +1,7 @@
-"""The file systems that report no changes which others make: on network mounts and FUSE.
+"""Find the file systems that don't report the changes of other machines: network mounts and FUSE.
 
-The kernel reports what this machine changes through the mount. What a server, another machine or another path
-changes, it doesn't learn.
+The kernel reports only the changes that this machine makes through the mount. It doesn't learn of changes by
+a server, by another machine, or through another path.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Mount:
 
     @property
     def is_silent(self) -> bool:
-        """Whether it doesn't report the changes that others make."""
+        """Whether it doesn't report the changes that other machines make."""
         return self.type in _SILENT or self.type.startswith("fuse.")
 
 
 def find_silent_mount(folder: Path) -> Mount | None:
-    """Return the silent mount that a folder is on, or else one below the folder; None: there is none."""
+    """Return the silent mount that a folder is on, or else one below the folder; None if there is none."""
     return choose_silent_mount(folder, _read_mounts())
 
 

@@ -118,7 +118,7 @@ def _spell(path: PurePath) -> str:
 
 
 def _find_by_identity(source: Path, output: Path) -> Iterator[str]:
-    """Yield the parts that the folders above prove: if a disk ignores case, a folder has several paths."""
+    """Yield the parts that the folders above prove. Several paths can name a folder if case is ignored."""
     if any(_are_same(above, source) for above in (output, *output.parents)):
         yield ""
     for above in source.parents:

@@ -1,4 +1,4 @@
-"""Changes in a store that nothing reports, found by listing it again and again."""
+"""Find changes in a store that sends no events, by listing it again and again."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ BATCH = 1000
 def poll_keys(store: Store, stop: threading.Event, poll_seconds: float) -> Iterator[frozenset[str]]:
     """Yield the keys that are new, changed or gone since the listing before, until ``stop`` is set.
 
-    The first listing only says what is there: an empty set follows it. Listings are kept on disk, so the
-    memory doesn't grow with the number of objects. What can't be read doesn't count as gone.
+    After the first listing it yields an empty set, because it has no earlier listing to compare. SQLite keeps
+    the listings on disk, so the memory doesn't grow with the number of objects. An object in an unreadable
+    part doesn't count as gone.
     """
     # An empty name is SQLite's for a private temporary database, on disk once it is large.
     with closing(sqlite3.connect("", isolation_level=None, check_same_thread=False)) as db:
@@ -39,7 +40,7 @@ def poll_keys(store: Store, stop: threading.Event, poll_seconds: float) -> Itera
 
 
 def _list(db: sqlite3.Connection, store: Store, stop: threading.Event, number: int) -> None:
-    """List the store into the table; mark what is new or has another ETag."""
+    """List the store into the table; mark objects that are new or have another ETag."""
     unreadable: list[Unreadable] = []
     listed = takewhile(lambda _: not stop.is_set(), store.list(on_unreadable=unreadable.append))
     db.execute("BEGIN")

@@ -24,7 +24,7 @@ class Picture:
 
     @property
     def ask(self) -> Ask:
-        """What the message asks the worker to do with the picture, and allows it."""
+        """The request to the worker: what it must check, and whether it may remove the picture."""
         return Ask("allowed" if self.is_removal else "no", "quick" if self.has_drifted else "no")
 
     def joined(self, other: Picture) -> Picture:
@@ -75,8 +75,9 @@ def _is_unicode(text: str) -> bool:
 def needs_redelivery(outcome: Outcome) -> bool:
     """Return whether the queue must redeliver the message, or in the end move it to the dead-letter queue.
 
-    A picture that waits for the removal of another one isn't: nothing failed, and a redelivery has no effect
-    until a person allows the removal. The record differs until then, so the next tick finds the picture.
+    The queue doesn't redeliver the message of a picture that waits for another one's removal: nothing failed,
+    and a redelivery has no effect until a person allows the removal. The record differs until then, so the
+    next tick finds the picture.
     """
     if outcome.blocked_by is not None:
         return False

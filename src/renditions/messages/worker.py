@@ -228,7 +228,7 @@ class Worker:
 def _seconds_until_again(outcome: Outcome) -> int:
     """Return how many seconds to wait before the picture can be processed again.
 
-    If another worker holds the picture, that is until its lease ends. An earlier redelivery would fail again,
+    If another worker holds the picture, wait until its lease ends. An earlier redelivery would fail again,
     and the queue allows only a few:
 
         A  takes the lease …killed…                          the lease ends

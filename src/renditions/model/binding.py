@@ -63,7 +63,7 @@ class Binding:
     A relative folder stays relative, so that a copied project stays valid.
     """
     output: str
-    """The output store, spelled in the same way."""
+    """The output store, spelled like ``source``."""
     generation: str
     """The fingerprint of the pipeline that a person or a deployment applied last."""
     generation_number: int = 1
@@ -83,7 +83,7 @@ class Binding:
     used it yet.
     """
     is_source_marked: bool = False
-    """Whether the source has got its marker. If the marker is then missing, it may be another folder."""
+    """Whether the source has got its marker. If it is missing later, the source may be another folder."""
     schema: int = 1
     """The version of this form; a catalog with a higher one is refused."""
     revision: int = 0

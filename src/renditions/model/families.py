@@ -13,7 +13,7 @@ from renditions.model.recipe import Rendition
 
 
 def expand(name: str, table: Rendition) -> Mapping[str, Rendition]:
-    """Return the renditions that a table of this name declares: itself, unless it is a family."""
+    """Return the renditions that a table declares: each member of a family, or one with its own name."""
     members = [
         replace(table, width=width, format=output_format)
         for width in table.widths or (table.width,)
@@ -23,7 +23,7 @@ def expand(name: str, table: Rendition) -> Mapping[str, Rendition]:
 
 
 def family_of(name: str, recipe: Rendition) -> str:
-    """Return the name of the table that declares a rendition: its family's, or its own."""
+    """Return the name of the table that declares a rendition: the family's name, or its own name."""
     return name.removesuffix(_suffix(recipe))
 
 
@@ -35,7 +35,7 @@ def widths_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:
 
 
 def among(name: str, recipe: Rendition, names: Container[str]) -> Rendition:
-    """Return the recipe with only those widths of its family whose renditions are among the names."""
+    """Return the recipe. Its family keeps only the widths whose renditions are among the names."""
     if not recipe.widths:
         return recipe
     members = widths_of(name, recipe).items()

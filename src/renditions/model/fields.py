@@ -138,7 +138,7 @@ class Attachment:
     name: str
     """Its name in the pipeline file: a path, or ``source:KEY``."""
     content: bytes | None = field(default=None, repr=False)
-    """None if it is an object of the source that hasn't been read yet."""
+    """The file's bytes; None for an object of the source that hasn't been read yet."""
 
     @property
     def source_key(self) -> str | None:

@@ -42,7 +42,7 @@ class SourceFormat:
     decoder: str
     """f(content, header, **loader's options): returns libvips' image.
 
-    A drawn format's takes (content, header, size).
+    The decoder of a drawn format takes (content, header, size).
     """
     loader: str | None = None
     """The name of libvips' loader; None if another library decodes the format."""

@@ -30,7 +30,7 @@ def template_values(name: str, etag: str, sha256: str = "") -> dict[str, str]:
 
 
 def version_of(recipe: Rendition, sha256: str, engine: int | None) -> str:
-    """Return the value of ``{version}``: another one if the content, the recipe or the engine differs.
+    """Return the value of ``{version}``. It changes with the content, the recipe and the engine.
 
     The picture's format isn't known when keys are claimed, so the revisions of every format count.
     """

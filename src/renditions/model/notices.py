@@ -1,4 +1,4 @@
-"""Notices: what they say, and what a catalog keeps of those that aren't sent yet."""
+"""Notices, and the form in which a catalog keeps unsent ones."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class UnsentNotice:
 
     @property
     def id(self) -> tuple[str, str, str, str]:
-        """What distinguishes it from all other notices of the catalog."""
+        """The id. No other notice of the catalog has the same one."""
         return self.name, self.event, self.target, format_time(self.timestamp)
 
     def failed(self, reason: str, now: datetime) -> UnsentNotice:

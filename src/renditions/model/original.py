@@ -53,7 +53,7 @@ class Analysis:
     exif: Exif | None = None
     position: Position | None = None
     colours: tuple[DominantColour, ...] = ()
-    """The largest share first."""
+    """The dominant colours, the largest share first."""
     thumbhash: str | None = None
     """The ThumbHash in Base64."""
     blurhash: str | None = None
@@ -98,10 +98,10 @@ class Original:
     height: int | None = None
     frames: int | None = None
     analysis: Analysis | None = None
-    """None if no analysis was declared or found, and for a rejected picture."""
+    """The analysis; None if nothing was declared or found, and for a rejected picture."""
 
     def completed_from(self, earlier: Original | None) -> Original:
-        """Return this, with the dimensions of an earlier reading of the same bytes if it has none."""
+        """Return these facts. If they lack dimensions, add those of an earlier reading of the same bytes."""
         if self.width is not None or earlier is None:
             return self
         return dataclasses.replace(self, width=earlier.width, height=earlier.height, frames=earlier.frames)

@@ -311,7 +311,7 @@ class Pipeline:
 
     @cached_property
     def needs_content(self) -> bool:
-        """Whether an output key depends on the picture's content, so that it is known after reading."""
+        """Whether an output key depends on the picture's content, so that it is known only after reading."""
         fields = [f"{{{field}}}" for field in OF_CONTENT]
         return any(field in template for template in self._key_templates.values() for field in fields)
 

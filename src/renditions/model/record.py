@@ -57,7 +57,7 @@ class Output:
     source_etag: str
     """The ETag of the source object that it was made from."""
     fingerprint: str
-    """The fingerprint that its recipe had when it was made."""
+    """The fingerprint of the recipe that made this output."""
     format: str
     size_bytes: int
     width: int | None = None
@@ -94,7 +94,7 @@ class Retired:
     """The output store that holds it, as the pipeline file spelled it; empty if it is the current one."""
 
     def describe(self) -> str:
-        """Return for people which object it is, and until when it is kept."""
+        """Return a text for people: the object's key and store, and the end of its time."""
         place = f" in {self.place}" if self.place else ""
         return f"{self.key}{place}" + (
             f" until {format_time(self.delete_after)}" if self.delete_after else ""
@@ -164,7 +164,7 @@ class Record:
     It is empty until the object was read, and in records of version 0.1.
     """
     goal: str = ""
-    """A fingerprint over everything that had to be made from it: see ``Pipeline.goal_of``."""
+    """A fingerprint over everything that must be made from the source object: see ``Pipeline.goal_of``."""
     rules: str = ""
     """The fingerprint of the rules that the object with this ETag passed: see ``Pipeline.rules``."""
     original: Original | None = None
@@ -173,9 +173,9 @@ class Record:
     outputs: tuple[Output, ...] = ()
     """The outputs, in the order in which the pipeline declares them."""
     stand_ins: tuple[tuple[str, str], ...] = ()
-    """(rendition, other) of each width of a family that has the other's file, because the picture is small.
+    """Pairs (rendition, other): the rendition has the other's file, because the picture is small.
 
-    Made of this picture, both would be the same: only the narrower one has an output.
+    Both widths of the picture would be the same, so only the narrower one has an output.
     """
     errors: tuple[tuple[str, Reason], ...] = ()
     """(rendition, reason) of each rendition that couldn't be made although others could."""
@@ -196,7 +196,7 @@ class Record:
     headers: str = ""
     """The headers that the outputs were written with: see ``OutputPlace.headers``."""
     generation: int = 0
-    """The number of the pipeline's generation that decided it: an older one must not write it."""
+    """The pipeline's generation that decided the status. A process with an older one must not write."""
     retired: tuple[Retired, ...] = ()
     missing_since: datetime | None = None
     """When a run first found that the picture is gone from the source, if the record is still kept."""

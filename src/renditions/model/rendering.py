@@ -31,9 +31,9 @@ class Rendering:
     errors: Mapping[str, Reason] = field(default_factory=dict)
     """For each rendition that isn't in ``made``: the reason why it can't be made from this valid picture."""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
-    """By rendition of a family, the one whose file it has: itself, or a narrower one of the same picture.
+    """For each member of a family, the member whose file it has: itself, or a narrower equal one.
 
-    It names all widths of each rendition that was wanted. Only the files named by a rendition are made.
+    It has all widths of each wanted rendition. The worker makes only the files that a rendition has.
     """
     rejected: Reason | None = None
     """Why the whole picture is rejected; ``made`` is then empty. None if it isn't rejected."""

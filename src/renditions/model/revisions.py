@@ -65,6 +65,6 @@ def numbers_of(revisions: Iterable[Revision], engine: int | None = None) -> list
 
 
 def revisions_of_any(recipe: Rendition) -> tuple[Revision, ...]:
-    """Return the revisions that outputs of this recipe can depend on, of pictures of whatever format."""
+    """Return the revisions that outputs of this recipe can depend on, for pictures of any format."""
     of_formats = (revisions_of(recipe, source_format) for source_format in SOURCE_FORMATS)
     return tuple(sorted({each for some in of_formats for each in some}, key=lambda each: each.number))

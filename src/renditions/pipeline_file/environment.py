@@ -49,7 +49,7 @@ def override(pipeline: Pipeline, environ: Mapping[str, str]) -> tuple[Pipeline, 
 
 
 def _in_bucket(bucket: str, store: str) -> str:
-    """Return the store's URL in another bucket; a folder becomes the whole bucket."""
+    """Return the store's URL with another bucket. For a folder, return the URL of the whole bucket."""
     prefix = store.removeprefix("s3://").partition("/")[2] if store.startswith("s3://") else ""
     return f"s3://{bucket}/{prefix}"
 

@@ -20,7 +20,7 @@ def find_family_problems(
     """Yield the mistakes in families that their single renditions don't show.
 
     Args:
-        tables: What the file declares, by the name of the table.
+        tables: The file's tables of renditions, by name.
         written: The fields that each table has in the file, also those with their default.
 
     """

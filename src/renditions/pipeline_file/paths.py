@@ -1,4 +1,4 @@
-"""Paths in a pipeline file that no folder and no file can have."""
+"""Find the paths in a pipeline file that the file system can't have."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MOST_SHOWN = 60
 
 
 def find_unusable_paths(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
-    """Yield paths that no folder and no file can have.
+    """Yield a problem for each path that the file system can't have.
 
-    One that is missing, or that this user may not see, can be found later: what opens it reports it.
+    A missing or forbidden path is no problem here: the function that opens it reports the error.
     """
     for place, url in (
         ("source.store", pipeline.source.store),
@@ -36,7 +36,7 @@ def find_unusable_paths(pipeline: Pipeline, directory: Path) -> Iterator[Problem
 
 
 def _find_path(place: str, url: str, directory: Path) -> Path | None:
-    """Return the path of a folder or of the catalog's file; None for what isn't on this machine."""
+    """Return the path of a folder or of the catalog's file; None if it isn't on this machine."""
     if place == "catalog.store":
         return parse_catalog(url, directory)
     store = parse_store(url, directory)

@@ -1,4 +1,4 @@
-"""Find the mistakes in ``[source] match`` and ``exclude`` although each pattern is valid."""
+"""Find the mistakes that ``[source] match`` and ``exclude`` can have although each pattern is valid."""
 
 from __future__ import annotations
 

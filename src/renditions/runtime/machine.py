@@ -54,8 +54,8 @@ TICK_SECONDS = 0.1
 def open_workers(parts: Parts, workers: int, standing: Standing) -> Iterator[Process]:
     """Start worker processes and yield a function that processes the picture of one name.
 
-    The function returns an error with one picture as its outcome. It raises only ``Superseded``, because that
-    error concerns every picture.
+    If one picture fails, the function returns an outcome with the error. It raises only ``Superseded``,
+    because that error concerns every picture.
     """
     limits = parts.attached.limits
     with (

@@ -62,7 +62,7 @@ class Parts:
     output: Store
     catalog: Catalog
     notifiers: Mapping[str, Notifier]
-    """By ``Notify.target``."""
+    """The notifiers, by ``Notify.target``."""
     shared: Shared
     """Objects that several parts share, such as the AWS clients."""
     file: str = ""
@@ -123,7 +123,7 @@ class Parts:
             )
 
     def plan_tick(self, after: str) -> Iterator[Difference]:
-        """Yield the differences for one call of a schedule's tick: of the pictures after a name.
+        """Yield the differences of the pictures after a name, for one call of a schedule's tick.
 
         With ``[output] verify`` this method checks the outputs too. In a bucket it reads only the pages of
         the listing that contain these outputs, because one call lacks the time and memory for all pages.
@@ -232,9 +232,9 @@ class Parts:
     def end_run(
         self, held: Sequence[Held] | None, *, is_attended: bool = False, seconds: float = math.inf
     ) -> None:
-        """Store the work that a run held back (None: it compared only some pictures), and send due notices.
+        """Store the work that a run held back, and send due notices for at most ``seconds``.
 
-        Sending takes at most so many seconds.
+        A run that compared only some pictures doesn't know all held work: then ``held`` is None.
         """
         outbox = Outbox(self.catalog, self.notifiers, now)
         if held is not None:

@@ -28,9 +28,9 @@ class Session:
 
     parts: Parts
     standing: Standing | None
-    """None if another version is in force. The session must not write then."""
+    """The right to write to the catalog; None if another version is in force."""
     ended: threading.Event
-    """Is set when the session must end, because the user stopped it or a new version of the file applies."""
+    """Set when the session must end, because the user stopped it or a new version of the file applies."""
     dropped: frozenset[str] = frozenset()
     """The renditions that the previous version declared and this one doesn't."""
 

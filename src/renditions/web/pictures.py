@@ -148,7 +148,7 @@ def demand(service: Service, rendition: str, name: str) -> Content:
 
 
 def _why_missing(record: Record | None, rendition: str) -> Reason | None:
-    """Return the reason for which the picture has no such rendition, as far as its record says."""
+    """Return why the picture has no such rendition; None if its record gives no reason."""
     if record is None or record.reason is None:
         return None
     return dict(record.errors).get(rendition) or Reason(record.reason, record.code)

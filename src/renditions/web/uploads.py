@@ -34,7 +34,7 @@ NAME_PATTERN = rf"({_PART}/)*{_PART}"
 a dot."""
 
 MOST_NUMBERED = 1_000
-"""How many uploads of the same name can get a number."""
+"""How many pictures can share a name, apart from the number in it: ``a.jpg``, ``a-2.jpg``, …"""
 
 
 @dataclass(frozen=True, slots=True)

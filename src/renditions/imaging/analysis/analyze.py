@@ -91,7 +91,7 @@ class Study:
             return found if found != Analysis() else None
 
     def _read_tags(self, content: bytes, header: Header, image: Any) -> Tags:
-        """Return the EXIF tags: of the whole file if it has EXIF's structure, or of its EXIF block."""
+        """Return the EXIF tags from the file's EXIF block, or from the file if it has EXIF's structure."""
         if not (self.analyze.exif or self.analyze.position):
             return read_tags(b"")
         if SOURCE_FORMATS[header.format].is_exif:

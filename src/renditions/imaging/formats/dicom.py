@@ -59,7 +59,7 @@ _CHARACTER_SET = 0x00080005
 _PREAMBLE_BYTES = 132
 _LIBRARIES = ("pydicom", "pylibjpeg", "openjpeg")
 _MAX_PIXEL_RATIO = 100
-"""How many times as wide as high a pixel may be, or as high as wide."""
+"""The largest allowed ratio of a pixel's longer side to its shorter side."""
 _BYTES_PER_FRAGMENT = 8
 
 

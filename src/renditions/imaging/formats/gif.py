@@ -80,7 +80,7 @@ def encode(image: Any, _: Rendition, __: int | None) -> bytes:
 
 
 def _frames(content: bytes, *, needs_trailer: bool = False) -> Iterator[_Frame]:
-    """Yield each image block up to the trailer or the end; raise ``IndexError`` if it is inside a block."""
+    """Yield each image block up to the trailer or the end; raise ``IndexError`` if that end cuts a block."""
     at = 13 + _table_bytes(content[10])
     while needs_trailer or at < len(content):
         if content[at] == _TRAILER:

@@ -97,7 +97,7 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 class _Scans:
-    """What the scans of a file bring: for each component, the lowest bit so far of each coefficient."""
+    """The data in a file's scans: for each component, the lowest bit so far of each coefficient."""
 
     def __init__(self) -> None:
         self._is_sequential = self._is_known = False
@@ -121,22 +121,22 @@ class _Scans:
 
     @property
     def are_complete(self) -> bool:
-        """Return whether every coefficient has come down to its last bit, in a coding that shows damage.
+        """Return whether the scans have every bit of every coefficient, in a coding that shows damage.
 
-        The arithmetic coding doesn't: its decoder takes missing data for zeros.
+        Arithmetic coding doesn't show damage: its decoder takes missing data for zeros.
         """
         lowest = list(self._lowest_bits.values())
         return self._is_known and bool(lowest) and not any(map(any, lowest))
 
 
 def _with_version(segment: bytes) -> bytes:
-    """Return the segment; if it is JFIF's and has the version 0, with version 1.1."""
+    """Return the segment. A JFIF segment with version 0 gets version 1.1."""
     is_unknown = segment[1] == 0xE0 and segment[4:10] == b"JFIF\0\0"
     return segment[:9] + b"\x01\x01" + segment[11:] if is_unknown else segment
 
 
 def _without_padding(data: bytes) -> bytes:
-    """Return a scan's data without zeros after its end, or the first half of a marker that is cut off."""
+    """Return a scan's data without what may follow it: zeros, or the first half of a cut-off marker."""
     stripped = data.removesuffix(b"\xff").rstrip(b"\0")
     return stripped + b"\0" if stripped.endswith(b"\xff") else stripped
 

@@ -29,7 +29,7 @@ _PIECE_BYTES = 16_384
 
 
 _MAX_VALUE_BYTES = 16
-"""The most bytes that one value of a pixel can have: those of a complex number in double precision."""
+"""The most bytes that one value of a pixel can have: a complex number in double precision."""
 
 
 def read_header(content: bytes, page: int) -> Header:
@@ -40,10 +40,10 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
-    """Return a lazy image of the page. Decoding it stops at libtiff's warnings: they mean damaged pixels.
+    """Return a lazy image of the page. The decoder stops at libtiff's warnings: they mean damaged pixels.
 
     There is one exception: if libtiff warns while it reads the page's directory, as for many valid files,
-    decoding stops only at errors. But a directory that can't be read to its end is rejected, because the
+    the decoder stops only at errors. But a directory that can't be read to its end is rejected, because the
     palette may be lost.
     """
     options |= page_option(header.page)

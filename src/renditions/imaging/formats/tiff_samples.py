@@ -24,7 +24,7 @@ _MAX_OVERSHOOT = 16
 _NO_VALUE = 1e30
 """A larger value, infinity and NaN mean that the pixel has no value. It becomes black."""
 _LEAST_USE = 0.25
-"""Signed values that use less of their type's range are measurements: their own range is shown."""
+"""The smallest share of their type's range that signed values use, unless they are measurements."""
 _UNSIGNED, _FLOAT = 1, 3
 """Values of SampleFormat."""
 _DOUBLE_BITS = 64
@@ -43,7 +43,7 @@ class _Range:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What libvips doesn't say about a page's samples, or can't read."""
+    """The facts about a page's samples that libvips doesn't report or can't read."""
 
     is_double: bool = False
     is_swapped: bool = False
