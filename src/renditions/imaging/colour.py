@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from renditions.imaging.declared import follow, is_declared
 from renditions.imaging.vips import Error, GValue, Image, warnings_of_libraries
 from renditions.imaging.warn import warn
 
@@ -28,16 +29,20 @@ def to_8_bits(image: Any, profile: str) -> Any:
 
     With ``"srgb"``, colours are converted by the embedded ICC profile, relative colorimetric with black point
     compensation. With ``"keep"``, RGB and grey stay in the profile's own colours. Without a profile, RGB and
-    grey count as sRGB, and CMYK as the colours of libvips' own CMYK profile.
+    grey have the meaning that the file declares in another way, or count as sRGB; CMYK counts as the colours
+    of libvips' own CMYK profile.
     """
     is_grey = image.interpretation in _GREYS
     is_kept = profile == "keep" and image.interpretation in (*_GREYS, *_RGBS)
-    if image.get_typeof(_PROFILE) and not _is_srgb(image):
+    is_usable = bool(image.get_typeof(_PROFILE))
+    if is_usable and not _is_srgb(image):
         followed, is_usable = _follow_profile(image)
         if not is_usable:
             image = _without_profile(image)
         elif not is_kept:
             image = followed
+    if is_declared(image) and not is_usable:
+        image = follow(image)
     target = "b-w" if is_grey else "srgb"
     if image.interpretation != target or image.format != "uchar":
         image = image.colourspace(target).cast("uchar")
@@ -63,6 +68,7 @@ def _follow_profile(image: Any) -> tuple[Any, bool]:
 
 def _without_profile(image: Any) -> Any:
     default = "CMYK without one" if image.interpretation == "cmyk" else "sRGB"
+    default = "the file declares otherwise" if is_declared(image) else default
     warn("profile-ignored", f"the colour profile can't be used, so the colours count as {default}")
     image = image.copy()
     image.remove(_PROFILE)

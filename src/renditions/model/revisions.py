@@ -33,6 +33,9 @@ REVISIONS: tuple[Revision, ...] = (
     Revision(
         3, "source", "svg", "Text has letters, GIF and WebP within are drawn, and every drawing is scaled."
     ),
+    Revision(4, "source", "png", "Colours follow cICP, or gAMA and cHRM; HDR becomes sRGB."),
+    Revision(5, "source", "avif", "Colours follow CICP; HDR becomes sRGB."),
+    Revision(6, "source", "heic", "Colours follow CICP; HDR becomes sRGB."),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 

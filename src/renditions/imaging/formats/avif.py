@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from renditions.imaging.formats.loaded import load_header
+from renditions.imaging.declared import declare
+from renditions.imaging.formats.iso_media import read_code
+from renditions.imaging.formats.loaded import load_header, load_pixels
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
 from renditions.model.formats import OUTPUT_FORMATS
@@ -17,6 +19,18 @@ from renditions.model.recipe import Rendition
 def read_header(content: bytes, page: int) -> Header:
     """Return the header, without decoding pixels."""
     return load_header("avif", content, page)
+
+
+def decode(content: bytes, header: Header, **options: Any) -> Any:
+    """Return a lazy image of the primary picture, with the meaning that its colours have.
+
+    An ICC profile comes before ``nclx`` (ISO/IEC 23008-12, 6.5.5.1).
+    """
+
+    def load_again() -> Any:
+        return load_pixels(content, header, access="sequential")
+
+    return declare(load_pixels(content, header, **options), read_code(content), load_again)
 
 
 def is_animated(content: bytes, header: Header) -> bool:

@@ -12,13 +12,21 @@ from contextlib import contextmanager
 from typing import Any
 
 from renditions.errors import Undecodable
+from renditions.imaging.declared import declare
 from renditions.imaging.extras import import_extra
+from renditions.imaging.formats.iso_media import read_code
 from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
 from renditions.imaging.vips import GValue, Image
 
 _BLOBS = {"icc_profile": "icc-profile-data", "exif": "exif-data", "xmp": "xmp-data"}
 """libheif's and libvips' names for the same blocks."""
+_INTERPRETATIONS = {
+    (True, "uchar"): "b-w",
+    (True, "ushort"): "grey16",
+    (False, "uchar"): "srgb",
+    (False, "ushort"): "rgb16",
+}
 
 
 def read_header(content: bytes, _: int) -> Header:
@@ -45,32 +53,35 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
         Failed: pillow-heif isn't installed.
 
     """
+    code = read_code(content)
     with _translated("the picture is damaged"):
-        picture = _open(content)
-        data = picture.data
-        is_grey, has_alpha = picture.mode.startswith("L"), picture.mode.endswith(("A", "a"))
+        # Eight bits are too few for the values of HDR.
+        picture = _open(content, has_8_bits=code is None or not code.is_hdr)
+        data, kind = picture.data, "ushort" if picture.mode.endswith("16") else "uchar"
+        mode = picture.mode.partition(";")[0]
+        is_grey, has_alpha = mode.startswith(("L", "I")), mode.endswith(("A", "a"))
         is_weighted = picture.premultiplied_alpha
     if Size(*picture.size) != header.stored:
         found = f"{picture.size[0]} by {picture.size[1]}"
         expected = f"{header.stored.width} by {header.stored.height} pixels, as the header says"
         raise Undecodable(f"expected {expected}, found {found}")
     bands = (1 if is_grey else 3) + has_alpha
-    image = Image.new_from_memory(data, header.stored.width, header.stored.height, bands, "uchar")
-    image = image.copy(interpretation="b-w" if is_grey else "srgb")
+    image = Image.new_from_memory(data, header.stored.width, header.stored.height, bands, kind)
+    image = image.copy(interpretation=_INTERPRETATIONS[is_grey, kind])
     if is_weighted:
-        image = image.unpremultiply().rint().cast("uchar")
+        image = image.unpremultiply().rint().cast(kind)
     for theirs, ours in _BLOBS.items():
         if block := picture.info.get(theirs):
             image.set_type(GValue.blob_type, ours, block)
-    return image
+    return declare(image, code, lambda: image)
 
 
-def _open(content: bytes) -> Any:
+def _open(content: bytes, *, has_8_bits: bool = True) -> Any:
     pillow_heif = import_extra("pillow_heif", "heic")
     # One thread, as in libvips, because whole pictures run in parallel.
     pillow_heif.options.DECODE_THREADS = 1
     pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = False
-    file = pillow_heif.open_heif(content, convert_hdr_to_8bit=True)
+    file = pillow_heif.open_heif(content, convert_hdr_to_8bit=has_8_bits)
     return file[file.primary_index]
 
 

@@ -6,7 +6,9 @@ import struct
 from typing import Any
 
 from renditions.errors import Undecodable
-from renditions.imaging.formats.loaded import load_header
+from renditions.imaging.colour_code import BT_709, ColourCode, is_possible, is_same, of_cicp
+from renditions.imaging.declared import declare
+from renditions.imaging.formats.loaded import load_header, load_pixels
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
 from renditions.model.recipe import Rendition
@@ -14,6 +16,14 @@ from renditions.model.recipe import Rendition
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+_PROFILE = "icc-profile-data"
+_CHROMATICITIES = struct.Struct(">8I")
+"""The data of ``cHRM``: x and y of white, red, green and blue."""
+_GAMMA_BYTES, _GAMMA_UNIT = 4, 100_000
+_USUAL_GAMMA = 2.2
+"""A picture of this gamma counts as sRGB."""
+_GAMMA_TOLERANCE = 0.05
+"""How far a gamma may be from the usual one without being applied; libpng's threshold."""
 _PALETTE_DEPTHS = (1, 2, 4, 8)
 """The numbers of bits that an index into a palette can have."""
 
@@ -29,17 +39,54 @@ def check_end(content: bytes) -> None:
         raise Undecodable("the PNG ends before its IEND chunk")
 
 
-def is_animated(content: bytes, _: Header) -> bool:
-    """Return whether the file has an animation's chunk, ``acTL``, before its pixels.
+def decode(content: bytes, header: Header, **options: Any) -> Any:
+    """Return a lazy image, with the meaning that its colours have. ``cICP`` comes before an ICC profile."""
+    image = load_pixels(content, header, **options)
+    chunks = _leading_chunks(content)
+    if _read_cicp(chunks) and image.get_typeof(_PROFILE):
+        image = image.copy()
+        image.remove(_PROFILE)
+    return declare(image, _read_code(chunks), lambda: load_pixels(content, header, access="sequential"))
 
-    A chunk has a length, a name, data and a checksum.
+
+def _read_code(chunks: dict[bytes, bytes]) -> ColourCode | None:
+    """Return what the colours mean, in the precedence of the specification (third edition, 4.3).
+
+    ``gAMA`` alone is applied as browsers do, for a screen with a gamma of 2.2. ``cHRM`` alone is ignored.
     """
+    if code := _read_cicp(chunks):
+        return code
+    if b"iCCP" in chunks or b"sRGB" in chunks or len(chunks.get(b"gAMA", b"")) != _GAMMA_BYTES:
+        return None
+    exponent = _GAMMA_UNIT / (int.from_bytes(chunks[b"gAMA"], "big") or _GAMMA_UNIT / _USUAL_GAMMA)
+    is_usual = abs(exponent / _USUAL_GAMMA - 1) < _GAMMA_TOLERANCE
+    if len(chunks.get(b"cHRM", b"")) == _CHROMATICITIES.size:
+        found: Any = tuple(value / _GAMMA_UNIT for value in _CHROMATICITIES.unpack(chunks[b"cHRM"]))
+        if is_possible(found) and not (is_usual and is_same(found, BT_709)):
+            return ColourCode(found, "power", exponent)
+    return None if is_usual else ColourCode(curve="screen", power=exponent / _USUAL_GAMMA)
+
+
+def _read_cicp(chunks: dict[bytes, bytes]) -> ColourCode | None:
+    """Return the code of ``cICP``; None if there is none for RGB in full range."""
+    primaries, transfer, *others = chunks.get(b"cICP", b"").ljust(2, b"\0")
+    return of_cicp(primaries, transfer) if others == [0, 1] else None
+
+
+def _leading_chunks(content: bytes) -> dict[bytes, bytes]:
+    """Return the chunks before the pixels, by name. A chunk has a length, a name, data and a checksum."""
+    chunks: dict[bytes, bytes] = {}
     at = len(_SIGNATURE)
     while (name := content[at + 4 : at + 8]) not in (b"IDAT", b""):
-        if name == b"acTL":
-            return True
-        at += 12 + int.from_bytes(content[at : at + 4], "big")
-    return False
+        size = int.from_bytes(content[at : at + 4], "big")
+        chunks.setdefault(name, content[at + 8 : at + 8 + size])
+        at += 12 + size
+    return chunks
+
+
+def is_animated(content: bytes, _: Header) -> bool:
+    """Return whether the file has an animation's chunk, ``acTL``, before its pixels."""
+    return b"acTL" in _leading_chunks(content)
 
 
 def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
@@ -54,8 +101,11 @@ def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
     """Return the PNG without an animation's frames, and without metadata unless a flag keeps it.
 
-    Returns None if it has an unwanted profile, or no last chunk.
+    Returns None if it has an unwanted profile, colours of another meaning than sRGB, or no last chunk.
     """
+    code = _read_code(_leading_chunks(content))
+    if code and not code.is_srgb:
+        return None
     parts, at = [_SIGNATURE], len(_SIGNATURE)
     while at + 12 <= len(content):
         size, name = struct.unpack_from(">I4s", content, at)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from renditions.errors import Undecodable
-from renditions.imaging.formats import tiff_samples, tiff_tags
+from renditions.imaging import tiff_samples, tiff_tags
 from renditions.imaging.formats.loaded import load_header, page_option
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from renditions.errors import Undecodable
-from renditions.imaging.formats import tiff_tags
+from renditions.imaging import tiff_tags
 
 _USUAL = ("uchar", "ushort")
 _BITS = {"char": 8, "short": 16, "int": 32, "uint": 32}

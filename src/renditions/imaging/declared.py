@@ -1,0 +1,171 @@
+"""Convert colours whose meaning a :class:`ColourCode` declares to sRGB.
+
+Pictures in HDR (ITU-R BT.2100: PQ and HLG) are shown at the reference white of ITU-R BT.2408, 203 cd/m²:
+this white becomes white, and what is darker keeps its tone. If the picture has brighter parts, the EETF of
+ITU-R BT.2390 (section 5.4) compresses highlights, from the brightest value of the picture to white. It is
+applied to the largest of red, green and blue, so hues stay.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, get_args
+
+from renditions.imaging.colour_code import ColourCode, Curve, luminance, to_srgb
+from renditions.imaging.vips import GValue, Image
+
+_CODE = "declared-colours"
+"""The name of the code in an image: its primaries, curve, power and brightest value."""
+_CURVES = get_args(Curve)
+_WHITE = 203.0
+"""The reference white in cd/m² (BT.2408, table 1)."""
+_PQ_PEAK = 10_000.0
+_HLG_PEAK = 1000.0
+"""The nominal peak of an HLG display in cd/m². Its system gamma is then 1.2 (BT.2100, table 5)."""
+_HLG_GAMMA = 1.2
+_M1, _M2 = 2610 / 16_384, 2523 / 4096 * 128
+_C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+"""BT.2100, table 4."""
+_STEPS, _RATIO_STEPS = 65_536, 4096
+"""The number of values in a table of 16-bit values, and in one of ratios."""
+_GREYS = ("b-w", "grey16")
+
+
+def declare(image: Any, code: ColourCode | None, load_again: Callable[[], Any]) -> Any:
+    """Return the image with its code, unless it means sRGB.
+
+    ``load_again`` returns the image for another pass over its pixels, which finds the brightest value of HDR.
+    """
+    if code is None or code.is_srgb:
+        return image
+    peak = 1.0
+    if code.is_hdr:
+        measured = load_again()
+        colours = measured.extract_band(0, n=min(measured.bands, 3))
+        peak = colours.max() / _most(measured)
+    image = image.copy()
+    values = [*code.primaries, float(_CURVES.index(code.curve)), code.power, peak]
+    image.set_type(GValue.array_double_type, _CODE, values)
+    return image
+
+
+def is_declared(image: Any) -> bool:
+    """Return whether the image has a code."""
+    return bool(image.get_typeof(_CODE))
+
+
+def follow(image: Any) -> Any:
+    """Return an image that has a code as 8-bit sRGB or grey, with alpha if it has any."""
+    *primaries, curve, power, peak = image.get(_CODE)
+    code = ColourCode(tuple(primaries), _CURVES[int(curve)], power)
+    is_grey = image.interpretation in _GREYS
+    count = 1 if is_grey else 3
+    colours = image.extract_band(0, n=count)
+    light = colours.maplut(_table(code.curve, power, image.format))
+    if is_grey:
+        light = light.bandjoin([light, light])
+    if code.curve == "hlg":
+        # BT.2100, table 5: the OOTF for a display of 1,000 cd/m².
+        bright = light.recomb([list(luminance(code.primaries))]) ** (_HLG_GAMMA - 1)
+        light = light * bright * (_HLG_PEAK / _WHITE)
+    light = light.recomb([list(row) for row in to_srgb(code.primaries)])
+    if code.is_hdr:
+        light = _compressed(light, _brightest(code, peak))
+    shown = light.copy(interpretation="scrgb").colourspace("srgb")
+    shown = shown[0].copy(interpretation="b-w") if is_grey else shown
+    if image.bands > count:
+        shown = shown.bandjoin((image[count] * (255 / _most(image))).rint().cast("uchar"))
+    shown = shown.copy()
+    shown.remove(_CODE)
+    return shown
+
+
+def _most(image: Any) -> int:
+    return 255 if image.format == "uchar" else 65_535
+
+
+def _compressed(light: Any, brightest: float) -> Any:
+    """Return light (1 is white) with values up to the brightest one compressed to at most 1."""
+    if brightest <= 1:
+        return light
+    largest = light[0].maxpair(light[1]).maxpair(light[2])
+    # The fourth root spreads the dark values over the table.
+    steps = (largest.maxpair(largest * 0) / (_PQ_PEAK / _WHITE)) ** 0.25 * (_RATIO_STEPS - 1)
+    return light * steps.rint().cast("ushort").maplut(_ratios(brightest))
+
+
+@lru_cache(maxsize=16)
+def _ratios(brightest: float) -> Any:
+    """Return by how much light is multiplied, for each step of its largest value."""
+    last = _RATIO_STEPS - 1
+    lights = ((step / last) ** 4 * _PQ_PEAK / _WHITE for step in range(_RATIO_STEPS))
+    return _to_table(eetf(light, brightest) / light if light else 1.0 for light in lights)
+
+
+def eetf(light: float, brightest: float) -> float:
+    """Return light (1 is white) after the EETF of BT.2390, from this brightest light to white."""
+    top = pq_of(brightest * _WHITE)
+    value, most = min(pq_of(light * _WHITE) / top, 1), pq_of(_WHITE) / top
+    knee = 1.5 * most - 0.5
+    if value > knee:
+        at = (value - knee) / (1 - knee)
+        value = (
+            (2 * at**3 - 3 * at**2 + 1) * knee
+            + (at**3 - 2 * at**2 + at) * (1 - knee)
+            + (-2 * at**3 + 3 * at**2) * most
+        )
+    return light_of_pq(value * top) / _WHITE
+
+
+def _brightest(code: ColourCode, peak: float) -> float:
+    """Return the light of the brightest value."""
+    if code.curve == "pq":
+        return light_of_pq(peak) / _WHITE
+    return float(_light_of_hlg(peak) ** _HLG_GAMMA) * _HLG_PEAK / _WHITE
+
+
+@lru_cache(maxsize=16)
+def _table(curve: str, power: float, kind: str) -> Any:
+    """Return the light of each value that pixels of this type can have."""
+    count = 256 if kind == "uchar" else _STEPS
+    to_light: dict[str, Callable[[float], float]] = {
+        "srgb": _light_of_srgb,
+        "power": lambda value: value**power,
+        "screen": lambda value: _light_of_srgb(value**power),
+        "pq": lambda value: light_of_pq(value) / _WHITE,
+        "hlg": _light_of_hlg,
+    }
+    return _to_table(to_light[curve](value / (count - 1)) for value in range(count))
+
+
+def _to_table(values: Iterable[float]) -> Any:
+    numbers = array("f", values)
+    return Image.new_from_memory(numbers.tobytes(), len(numbers), 1, 1, "float")
+
+
+def _light_of_srgb(value: float) -> float:
+    """Return the light of a value (IEC 61966-2-1)."""
+    return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
+
+
+def light_of_pq(value: float) -> float:
+    """Return cd/m² (BT.2100, table 4)."""
+    root = value ** (1 / _M2)
+    return _PQ_PEAK * float((max(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1))
+
+
+def pq_of(light: float) -> float:
+    """Return the value of PQ for cd/m² (BT.2100, table 4)."""
+    root = (light / _PQ_PEAK) ** _M1
+    return float(((_C1 + _C2 * root) / (1 + _C3 * root)) ** _M2)
+
+
+def _light_of_hlg(value: float) -> float:
+    """Return the light of the scene, 0 to 1 (BT.2100, table 5)."""
+    if value <= 0.5:
+        return value**2 / 3
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    return (math.exp((value - c) / a) + b) / 12
