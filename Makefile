@@ -93,6 +93,7 @@ bench: setup
 	.venv/bin/python -m benchmarks.startup
 	PYTHONPATH=tests .venv/bin/python -m benchmarks.throughput
 	PYTHONPATH=tests .venv/bin/python -m benchmarks.requests
+	PYTHONPATH=tests .venv/bin/python -m benchmarks.content
 
 bench-quick: setup
 	.venv/bin/python -m benchmarks.imaging --quick
