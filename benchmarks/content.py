@@ -2,8 +2,8 @@
 
 A project of 1,000 pictures with four renditions each is synced, and then copied, cloned and touched. The
 benchmark counts how many pictures each sync renders and how many outputs it writes. A folder of 500 pictures
-with focus points is renamed, in a folder and in a bucket on moto's server, whose requests are counted. It also
-compares the time of the SHA-256 with the time that decoding and rendering take. The results go into
+with focus points is renamed, in a folder and in a bucket on moto's server, whose requests are counted. The
+time of the SHA-256 is compared with the time that decoding and rendering take. The results go into
 ``docs/performance.md``.
 """
 
@@ -35,9 +35,11 @@ from renditions.core.leases import wish
 from renditions.core.ports import IfAbsent, IfMatch
 from renditions.core.reconcile import Run, Summary, sync
 from renditions.imaging.render import render
-from renditions.model.pipeline import Accept, Analyze, CatalogPlace, OutputPlace, Pipeline, Source, Wishes
+from renditions.model.pipeline import Accept, Analyze, CatalogPlace, OutputPlace, Pipeline
 from renditions.model.recipe import Focus, Rendition
 from renditions.model.rendering import Rendering
+from renditions.model.source import Source
+from renditions.model.wishes import Wishes
 from renditions.runtime.parts import Parts, now, open_parts
 
 THREADS = 1

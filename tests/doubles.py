@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -28,13 +29,16 @@ class MemoryStore:
     """A store with S3's rules: keys have 1 to 1,024 bytes, and an ETag is a hash of the content.
 
     With a ``folding`` it compares keys as some folders do. Listings show a key's first spelling; an object
-    that is asked for by its key has that key.
+    that is asked for by its key has that key. With ``counts_versions`` an ETag is the number of the key's
+    version, so that two keys can have one ETag and different contents.
     """
 
     is_cheaper_to_list = False
 
-    def __init__(self, folding: Folding = EXACT) -> None:
+    def __init__(self, folding: Folding = EXACT, *, counts_versions: bool = False) -> None:
         self._folding = folding
+        self._counts_versions = counts_versions
+        self._versions: Counter[str] = Counter()
         self._objects: dict[str, tuple[StoredObject, bytes]] = {}
         self._writers: dict[str, str] = {}
         self._registered: dict[str, str] = {}
@@ -80,6 +84,9 @@ class MemoryStore:
             expected = condition.etag if isinstance(condition, IfMatch) else None
             if (there[0].etag if there else None) != expected:
                 raise Conflict(f"{key!r} changed since it was read")
+            if self._counts_versions:
+                self._versions[folded] += 1
+                etag = f"v{self._versions[folded]}"
             stored = StoredObject(there[0].key if there else key, etag, len(content))
             self._objects[folded] = stored, content
             self._writers[folded] = writer

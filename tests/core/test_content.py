@@ -10,10 +10,11 @@ import pytest
 from renditions.core.content import Reader
 from renditions.core.difference import TOUCHED
 from renditions.errors import StoreFailed
+from renditions.model.notices import Notice
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 from renditions.model.record import Record
-from world import World, make_pipeline
+from world import World, hash_render, make_pipeline
 
 NAME = "photo.jpg"
 
@@ -137,3 +138,22 @@ def test_changed_rules_check_a_touched_picture_again(world: World) -> None:
     world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=2))
     world.bind()
     assert world.processor().process(NAME).result == "rejected"
+
+
+def test_a_picture_that_is_touched_while_it_is_rendered_is_recorded_before_its_notice(world: World) -> None:
+    """Found by the simulator: the notice had an ETag that no record had."""
+
+    def touch_and_render(*asked: Any) -> Any:
+        world.source.touch(NAME)
+        return hash_render(*asked)
+
+    class Checking:
+        def send(self, notice: Notice) -> None:
+            assert isinstance(notice.subject, Record)
+            recorded.append(get(world).etag == notice.subject.etag)
+
+    recorded: list[bool] = []
+    notifiers = {notify.target: Checking() for notify in world.pipeline.notify}
+    world.upload(NAME, b"two")
+    world.processor(render=touch_and_render, notifiers=notifiers).process(NAME)
+    assert recorded == [True]

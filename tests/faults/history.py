@@ -192,7 +192,7 @@ class History(Site):
             what = self.random.random()
             name = self.random.choice(self.names)
             if what < 0.6:
-                self.upload(name, self.random.choice(CONTENTS))
+                self._change(name, what)
             elif what < 0.78:
                 self.remove(name, self.random.choice((ALLOWED, ALLOWED, ALLOWED, ASKED)))
             elif what < 0.82:
@@ -201,6 +201,15 @@ class History(Site):
                 self.start(partial(delete_strays_some_time, self))
             elif record := self.catalog.get(name):
                 self._ask_for(record)
+
+    def _change(self, name: str, what: float) -> None:
+        """Upload or replace a picture, rename it, or only touch it."""
+        if what < 0.48:
+            self.upload(name, self.random.choice(CONTENTS))
+        elif what < 0.56:
+            self.rename(name, self.random.choice(self.names))
+        else:
+            self.touch(name)
 
     def _be_outsiders(self) -> bool:
         """Sometimes act as another program that the workers don't know; return whether it acted."""
@@ -262,6 +271,24 @@ class History(Site):
         stored = self.source.put(name, content, IfMatch(there.etag) if there else IfAbsent(), "image/jpeg")
         self.observer.see_source(name, stored.etag, content)
         self._hint(name)
+
+    def rename(self, former: str, name: str) -> None:
+        """Rename a picture. A folder drops the old name first; a bucket has both for a moment."""
+        got = self.source.get(former)
+        if got is None or former == name:
+            return
+        steps = [partial(self.remove, former), partial(self.upload, name, got[1])]
+        for step in steps if self.random.random() < 0.5 else reversed(steps):
+            step()
+
+    def touch(self, name: str) -> None:
+        """Give a picture another ETag and leave its content."""
+        if got := self.source.get(name):
+            self.source.touch(name)
+            found = self.source.head(name)
+            assert found
+            self.observer.see_source(name, found.etag, got[1])
+            self._hint(name)
 
     def remove(self, name: str, ask: Ask = ALLOWED) -> None:
         """Delete a picture; the hint says that it was deleted, or that a person wants its outputs deleted."""

@@ -254,6 +254,30 @@ MUTATIONS = (
         "found = find(self.source, name) if is_sought else None",
         'found = find(self.source, name) if is_sought and ask.removal == "no" else None',
     ),
+    Mutation(
+        "equal ETags count as equal content",
+        "process",
+        "twins = self._twins.find(name, sha256)",
+        "twins = [each for each in self.catalog.list() if each.etag == difference.found.etag]",
+    ),
+    Mutation(
+        "another ETag with the same size counts as the same content",
+        "content",
+        "return self.identify(found) == record.sha256",
+        "return True",
+    ),
+    Mutation(
+        "a copy takes the record of a picture that is there",
+        "twins",
+        "if self._is_free(twin) and not self._is_there(twin.name):",
+        "if self._is_free(twin):",
+    ),
+    Mutation(
+        "outputs of older content are copied",
+        "reuse",
+        "if made.source_etag == (etag or known.etag) and",
+        "if",
+    ),
 )
 
 

@@ -59,7 +59,7 @@ class Observer:
     _step: int = 0
     _decided_at: dict[Record, int] = field(default_factory=dict)
     """When each decided state first appeared in the catalog."""
-    _contents: dict[str, bytes] = field(default_factory=dict)
+    _contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """The content of pictures, by ETag."""
     _hashes_of: dict[str, set[str]] = field(default_factory=dict)
     """The SHA-256 of each content that a picture had."""
@@ -82,7 +82,7 @@ class Observer:
             if name not in self._current:
                 self._gone_until[name] = self._step
             self._current[name] = etag
-            self._contents[etag] = content
+            self._contents[name, etag] = content
             self._hashes_of.setdefault(name, set()).add(sha256(content).hexdigest())
 
     def see_ask(self, task: Task, ask: Ask) -> None:
@@ -129,8 +129,7 @@ class Observer:
             self.removed.add(record.name)
         must(ask.removal != "no" or record.removable_until is not None, "removed without permission", record)
         source = self.pipeline_of[task.process].source
-        is_shown = record.name in self._current and record.name not in self._invisible
-        is_there = is_shown and self._gone_until[record.name] <= self._asked_at[task]
+        is_there = self._was_there(task, record.name)
         must(not (is_there and source.matches(record.name)), "removed though it is there", record)
         is_kept = source.on_delete == "keep" and bool(record.etag)
         must(not is_kept or ask.removal == "asked", "removed though it is kept", record)
@@ -140,9 +139,19 @@ class Observer:
             is_few = wrong <= limits.pictures or 100 * wrong <= limits.percent * self.known
             must(is_few, f"{wrong} pictures were removed that are there")
 
+    def _was_there(self, task: Task, name: str) -> bool:
+        """Return whether the source showed a picture since before the task began."""
+        is_shown = name in self._current and name not in self._invisible
+        return is_shown and self._gone_until[name] <= self._asked_at[task]
+
     def see_rename(self, task: Task, former: Record, renamed: Record) -> None:
         """Check that a record is taken over only by a picture that has, or had a moment ago, its content."""
-        must(former.sha256 in self._hashes_of.get(renamed.name, ()), f"renamed to other content: {former}")
+        must(former.sha256 in self._hashes_of.get(renamed.name, ()), "renamed to other content", former)
+        must(
+            not self._was_there(task, former.name),
+            "it lost its record to a copy",
+            former,
+        )
         self._written.pop(former.name, None)
         self._last_written[task] = self._written[renamed.name] = renamed
 
@@ -190,7 +199,7 @@ class Observer:
         if task in self.deleting_strays:
             return place.tell_whose(key) == "ours"
         recipes = self.pipeline_of[task.process].recipes(written.wishes).values()
-        content = self._contents.get(written.etag)
+        content = self._contents.get((written.name, written.etag))
         fresh = () if content is None else [expected_output(content, recipe) for recipe in recipes]
         return self.asks[task].adopts and place.proves(key, fresh)
 
@@ -268,7 +277,6 @@ class Observer:
                 must(
                     got is not None and got[0].etag == made.etag, "it isn't what the record says", key, record
                 )
-                right = output_of(self._contents[made.source_etag], made.fingerprint)
-                must(
-                    got is not None and got[1] == right, "it isn't made of what the record says", key, record
-                )
+                content = self._contents.get((record.name, made.source_etag))
+                is_made_of_it = content is None or (got and got[1] == output_of(content, made.fingerprint))
+                must(bool(is_made_of_it), "it isn't made of what the record says", key, record)

@@ -224,8 +224,8 @@ def check_removals(final: Final, removed: Iterable[str]) -> None:
 
 def reported(record: Record) -> tuple[object, ...]:
     """Return what a notice reports. There is no second notice while it stays the same."""
-    outputs = frozenset((made.rendition, made.key, made.sha256) for made in record.outputs)
-    return record.name, record.status, record.reason, record.etag, outputs
+    outputs = frozenset((made.key, made.sha256) for made in record.outputs)
+    return record.name, record.status, record.reason, record.sha256 or record.etag, outputs
 
 
 def truth(record: Record) -> Record:

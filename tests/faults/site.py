@@ -48,7 +48,8 @@ class Site:
         self.is_calm = is_calm
         self.scheduler = Scheduler(self._latency_seconds)
         self.dead: set[str] = set()
-        self.source, self.catalog = MemoryStore(), MemoryCatalog(weather.folding)
+        self.source = MemoryStore(counts_versions=weather.counts_versions)
+        self.catalog = MemoryCatalog(weather.folding)
         self.places = {name: OutputStore(name, MemoryStore(weather.folding), self.catalog) for name in PLACES}
         for place in self.places.values():
             for key, content in FOREIGN.items():

@@ -141,6 +141,8 @@ class Weather:
     """Whether people adopt outputs, at the end too."""
     deletes_strays: bool
     """Whether people delete strays, at the end too."""
+    counts_versions: bool
+    """Whether an ETag is the number of a picture's version, so that different pictures have equal ETags."""
     has_neighbour: bool
     """Whether another catalog uses the output stores."""
 
@@ -177,6 +179,7 @@ class Weather:
             adopts=random.random() < 0.3,
             deletes_strays=random.random() < 0.3,
             has_neighbour=random.random() < 0.3,
+            counts_versions=random.random() < 0.5,
         )
         if random.random() < 0.15:
             return replace(weather, die=0.0, fail=0.0, refuse=0.0, lose=0.0, skew_seconds=WRONG_SECONDS)

@@ -48,5 +48,5 @@ def _is_changed(before: Record, decided: Record) -> bool:
 
 
 def _reported(record: Record) -> tuple[object, ...]:
-    outputs = {(made.rendition, made.key, made.sha256 or made.etag) for made in record.outputs}
+    outputs = {(made.key, made.sha256 or made.etag) for made in record.outputs}
     return record.status, record.reason, outputs

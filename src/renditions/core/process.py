@@ -120,7 +120,7 @@ class Processor:
                 if difference.action == "create" and difference.found and ask.renditions is None:
                     sha256 = self._twins.identify(difference.found, reader)
                     twins = self._twins.find(name, sha256)
-                    renamed_from = self._twins.take_over(name, twins)
+                    renamed_from = self._twins.take_over(difference.found, twins)
                     if renamed_from or self._twins.recall(name, sha256):
                         continue  # it has a record now
                     difference = with_twin(difference, twins)
@@ -290,7 +290,10 @@ class Processor:
             if worked and record.is_decided:
                 return replace(_describe(written), notice_after=notice_after)
             return Outcome(record.name, "unchanged", difference.why, None, written, notice_after=notice_after)
-        leased = replace(current, lease=held.lease) if held else self._leases.take(current)
+        is_recorded = (
+            held is not None and held.etag == current.etag
+        )  # a notice reports what is in the catalog
+        leased = replace(current, lease=held.lease) if held and is_recorded else self._leases.take(current)
         trouble: Reason | None = None
         pending, retired = list(leased.pending_keys), list(leased.retired)
         with self._leases.guard(leased):

@@ -50,7 +50,7 @@ class Twins:
             twins, key=lambda twin: (twin.wishes == NO_WISHES, not twin.name.endswith(base), twin.name)
         )
 
-    def take_over(self, name: str, twins: list[Record]) -> str | None:
+    def take_over(self, found: StoredObject, twins: list[Record]) -> str | None:
         """Give a new picture the record of one that is gone; return the former name.
 
         Two workers may want the same record. The first rename raises its revision:
@@ -62,10 +62,10 @@ class Twins:
             if self._is_free(twin) and not self._is_there(twin.name):
                 now = self.clock()
                 owed = () if twin.status == "processing" else owe(self.pipeline, twin.status)
-                former = replace(twin, goal="", attempts=0, lease=None, owed=owed)
+                former = replace(twin.under(found.etag), goal="", attempts=0, lease=None, owed=owed)
                 former = replace(former, missing_since=None, removable_until=None)
                 former = former.with_event(now, "processing", f"it was renamed from {twin.name}")
-                if self.catalog.rename(former, name):
+                if self.catalog.rename(former, found.key):
                     return twin.name
         return None
 

@@ -218,9 +218,12 @@ class Record:
         return self.original.format if self.original else None
 
     def under(self, etag: str) -> Record:
-        """Return the record with a new ETag of its source object, whose content is the same."""
+        """Return the record with a new ETag of its source object, whose content is the same.
+
+        Outputs of older content lose their source's ETag: by chance, the new one could be the same.
+        """
         outputs = tuple(
-            dataclasses.replace(made, source_etag=etag) if made.source_etag == self.etag else made
+            dataclasses.replace(made, source_etag=etag if made.source_etag == self.etag else "")
             for made in self.outputs
         )
         return dataclasses.replace(self, etag=etag, outputs=outputs)
