@@ -8,11 +8,16 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from commands import RENDITIONS, draw, run, write_pipeline
+from renditions.core.binding import amend
+from renditions.local.sqlite import SqliteCatalog
+from renditions.model.binding import Held
 
 THUMB = '[renditions.thumb]\nwidth = 40\nkey = "{name}"\n'
 MANY = 24
@@ -211,6 +216,19 @@ def test_status_names_former_outputs_and_how_to_delete_them(tmp_path: Path) -> N
         "renditions.toml", "./elsewhere", 1,
     )  # fmt: skip
     assert status["former_outputs"] == ["./processed"]
+
+
+@pytest.mark.parametrize("what", ["removals", "renditions", "output"])
+def test_status_says_how_to_allow_each_kind_of_held_work(tmp_path: Path, what: str) -> None:
+    write_pipeline(tmp_path, THUMB)
+    draw(tmp_path / "inbox" / "good.jpg")
+    assert run(tmp_path, "sync").code == 0
+    with SqliteCatalog(tmp_path / "renditions.db") as catalog:
+        amend(catalog, lambda known: replace(known, held=(Held(what, 60, "too many", datetime.now(UTC)),)))
+    shown = run(tmp_path, "status")
+    assert shown.code == 0
+    assert "60" in shown.out
+    assert "renditions sync" in shown.out
 
 
 def test_plan_says_until_when_replaced_outputs_are_kept(tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ def summary_item(summary: Summary) -> dict[str, Any]:
 
 HOW_TO_ALLOW = {
     "removals": "If they are gone on purpose: renditions sync --allow-removals",
+    "renditions": "To delete them: renditions sync",
     "output": "To make them again: renditions sync",
 }
 
@@ -170,7 +171,7 @@ def describe_summary(summary: Summary) -> str:
     processed = f"{_count(summary.results.total(), 'picture')} processed"
     parts = [": ".join(filter(None, (processed, _list_counts(summary.results))))]
     if standing:
-        parts.append(f"{standing} needed nothing ({_list_counts(summary.standing)})")
+        parts.append(f"{standing} needed no work ({_list_counts(summary.standing)})")
     if summary.waiting:
         parts.append(f"{summary.waiting} still waiting; the next sync processes them")
     if held:
