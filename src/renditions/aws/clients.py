@@ -177,7 +177,7 @@ def _refuse_foreign(operation_model: Any, response_dict: Any, **_: Any) -> None:
     if is_foreign:
         shown = start[:40].decode(errors="replace")
         raise ResponseParserError(
-            f"another server than that of the service answered, with {shown!r}. Check AWS_ENDPOINT_URL "
+            f"another server answered instead of the service, with {shown!r}. Check AWS_ENDPOINT_URL "
             "and any proxy"
         )
 

@@ -89,9 +89,10 @@ def warn_of_size(bundle: Bundle) -> None:
     """Warn if Lambda accepts the bundle only from a bucket, or not at all."""
     if bundle.unzipped_bytes > MOST_UNZIPPED_BYTES or bundle.size_bytes > MOST_SENT_BYTES:
         display.messages.print(
-            f"[yellow]warning:[/] {escape(str(bundle.file))} has {display.format_bytes(bundle.size_bytes)}, "
+            f"[yellow]warning:[/] {escape(str(bundle.file))} has "
+            f"{display.format_bytes(bundle.size_bytes)}, and "
             f"{display.format_bytes(bundle.unzipped_bytes)} unzipped. Lambda accepts at most "
-            f"{display.format_bytes(MOST_SENT_BYTES)} directly, more only from a bucket, and at most "
+            f"{display.format_bytes(MOST_SENT_BYTES)} directly, a larger zip only from a bucket, and at most "
             f"{display.format_bytes(MOST_UNZIPPED_BYTES)} unzipped. To make the bundle smaller, accept fewer "
             "formats."
         )

@@ -72,7 +72,8 @@ RebindOption = Annotated[
     bool, typer.Option("--rebind", help="Use the catalog for this pipeline file and source from now on.")
 ]
 TakeOverOption = Annotated[
-    bool, typer.Option("--take-over", help="Replace the version that a deployment has put in force.")
+    bool,
+    typer.Option("--take-over", help="Replace the pipeline file's version that a deployment put in force."),
 ]
 UnattendedOption = Annotated[
     bool,
@@ -167,9 +168,7 @@ def sync(  # noqa: PLR0913 - one for each option
     ] = False,
     adopt: Annotated[
         bool,
-        typer.Option(
-            "--adopt", help="After the catalog was lost: keep the outputs that it wrote, as its own again."
-        ),
+        typer.Option("--adopt", help="After the catalog was lost: take over the outputs that it wrote."),
     ] = False,
     rebind: RebindOption = False,
     take_over: TakeOverOption = False,

@@ -186,7 +186,7 @@ def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
     may_replace = is_newer_deployment or claimant.start.takes_over or claimant.start.rebinds
     if known.is_deployed and not may_replace:
         raise BindingRefused(
-            f"A deployment of {known.deployed_at} set the pipeline of this catalog, and this file differs "
+            f"A deployment set the pipeline of this catalog at {known.deployed_at}, and this file differs "
             "from it. Run renditions deploy, or renditions sync --take-over to replace it from here"
         )
     return replace(

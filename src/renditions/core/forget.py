@@ -171,7 +171,7 @@ def _sweep(at: tuple[str, Store], keys: list[str], reach: Reach, report: Report)
             if there:
                 store.delete(key, IfMatch(there.etag))
         except Conflict:
-            report.left.append(Trace("output", where, "it was written again meanwhile"))
+            report.left.append(Trace("output", where, "another process wrote it meanwhile; run forget again"))
         else:
             report.removed.append(Trace("output", where))
 

@@ -134,6 +134,6 @@ def delete_stray(
     try:
         leases.output.delete(key, IfMatch(stray.found.etag))
     except Conflict:
-        why_not = "it was written again meanwhile"
+        why_not = "another process wrote it meanwhile; run strays again"
     leases.catalog.delete(leased)
     return why_not

@@ -269,7 +269,7 @@ class FolderStore:
             if not make:
                 raise _NotMade from None
         except NotADirectoryError:
-            raise StoreFailed(f"{self._root} is not a folder") from None
+            raise StoreFailed(f"{self._root} is not a folder. Name a folder as the store") from None
         _make_root(self._root)
         return os.open(self._root, OPEN_FOLDER)
 
@@ -301,7 +301,8 @@ class FolderStore:
             raise StoreFailed(f"{path}: {error.strerror}") from error
         except sqlite3.Error as error:
             raise StoreFailed(
-                f"{path} can't be listed: the temporary database of its names failed: {error}"
+                f"{path} can't be listed: the temporary database of its names failed ({error}). Free space "
+                "in the folder for temporary files"
             ) from error
 
 

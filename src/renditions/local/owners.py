@@ -120,4 +120,7 @@ def _reported(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Failed(f"{error.filename or directory}: {error.strerror}") from error
+        raise Failed(
+            f"can't use the lock files of leases in {error.filename or directory}: {error.strerror}. "
+            "Check the folder and its permissions"
+        ) from error

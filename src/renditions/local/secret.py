@@ -35,4 +35,7 @@ def keep_secret(path: Path) -> bytes:
         finally:
             os.close(file)
     except OSError as error:
-        raise Failed(f"{error.filename or path}: {error.strerror}") from error
+        raise Failed(
+            f"can't read or write the secret {error.filename or path}: {error.strerror}. Check the file's "
+            "permissions"
+        ) from error

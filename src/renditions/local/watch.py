@@ -77,9 +77,11 @@ class _Folders:
         try:
             status = self._root.stat()
         except OSError as error:
-            raise StoreFailed(f"{self._root} can't be watched: {error.strerror}") from error
+            raise StoreFailed(
+                f"{self._root} can't be watched: {error.strerror}. Check the path, and mount its disk"
+            ) from error
         if not stat.S_ISDIR(status.st_mode):
-            raise StoreFailed(f"{self._root} can't be watched: it is not a folder")
+            raise StoreFailed(f"{self._root} can't be watched: it is not a folder. Name a folder")
         return status.st_dev, status.st_ino
 
     def is_root_replaced(self) -> bool:

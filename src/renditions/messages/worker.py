@@ -222,7 +222,7 @@ class Worker:
         ticked = self.tick.run(request, lambda: not stop.is_set())
         log.info("%d pictures differ%s", ticked.sent, "; the check continues" if ticked.next else "")
         for held in ticked.held:
-            log.error("%s held back for %d pictures: %s", held.what, held.count, held.why)
+            log.error("%s Run renditions status to see how to allow it.", held.describe())
 
 
 def _seconds_until_again(outcome: Outcome) -> int:

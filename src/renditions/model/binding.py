@@ -41,7 +41,7 @@ class Held:
         if self.what == "removals":
             return f"The removal of {self.count:,} missing pictures is held back: {self.why}."
         if self.what == "renditions":
-            return f"The outputs of {self.count:,} pictures are kept though no longer declared: {self.why}."
+            return f"Undeclared outputs of {self.count:,} pictures are kept: {self.why}."
         return f"The outputs of {self.count:,} pictures are not made again: {self.why}."
 
     def to_item(self) -> dict[str, Any]:

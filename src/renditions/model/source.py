@@ -63,8 +63,8 @@ class Source:
     poll: Annotated[
         Seconds,
         Default("30 s"),
-        "How often watch and serve check a folder on a mount that doesn't report the changes of others, such "
-        "as NFS, SMB or FUSE.",
+        "How often watch and serve check a folder on a mount that doesn't report every change, such as NFS, "
+        "SMB or FUSE.",
     ] = 30.0
     read_only: Annotated[
         bool,

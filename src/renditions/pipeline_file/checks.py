@@ -191,7 +191,10 @@ def find_warnings(pipeline: Pipeline) -> Iterator[str]:
         facts = SOURCE_FORMATS[name]
         suffix = facts.suffixes[0]
         if not facts.is_default and not pipeline.source.matches(f"picture.{suffix}"):
-            yield f"accept.formats: {name} is accepted, but source.match has no pattern such as '*.{suffix}'"
+            yield (
+                f"accept.formats: {name} is accepted, but source.match has no pattern such as '*.{suffix}'. "
+                f"Add this pattern, or remove {name}"
+            )
     for name, rendition in pipeline.renditions.items():
         used = {field for _, field in parse_template(rendition.key) if field}
         if "key" in used or {"dir", "name"} <= used:

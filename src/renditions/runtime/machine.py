@@ -196,7 +196,7 @@ def describe_polling(parts: Parts) -> str | None:
     if mount is None:
         return None
     return (
-        f"The file system at {mount.path} ({mount.type}) doesn't report the changes of others, so watch "
+        f"The file system at {mount.path} ({mount.type}) doesn't report every change, so watch "
         f"checks the source every {parts.pipeline.source.poll:g} s ([source] poll)"
     )
 

@@ -234,7 +234,7 @@ class Function:
             fields = {"request_id": context.aws_request_id}
             fields |= metrics({"FunctionName": context.function_name}, {name: (each.count, "Count")})
             log.error(
-                "%s held back for %d pictures: %s", each.what, each.count, each.why, extra={"fields": fields}
+                "%s Run renditions status to see how to allow it.", each.describe(), extra={"fields": fields}
             )
 
     def _sync(self, after: str, allowance: Allowance) -> None:

@@ -214,7 +214,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                 "rendition_bytes": _COUNT,
                 "replaced_bytes": {
                     **_COUNT,
-                    "description": "The bytes to send if originals were served instead of renditions",
+                    "description": "The bytes to send if originals took the place of all renditions",
                 },
                 "processing_seconds": {"type": "number", "minimum": 0},
             },

@@ -36,7 +36,7 @@ class Embedded:
         source_format = sniff(data)
         if source_format not in _ACCEPTED:
             raise NotAccepted(
-                f"expected embedded {', '.join(_ACCEPTED)}, found {source_format or 'an unknown format'}"
+                f"expected an embedded {' or '.join(_ACCEPTED)}, found {source_format or 'an unknown format'}"
             )
         with translated(Undecodable, "an embedded picture is damaged"):
             image = load(source_format, data)
