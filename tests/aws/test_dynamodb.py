@@ -74,7 +74,7 @@ def test_a_table_refuses_an_output_folder_that_ignores_differences_of_keys(
         open_over(folding, read_only=False)
 
 
-def test_a_table_accepts_stores_that_distinguish_all_keys_and_read_only_use_with_any_store() -> None:
+def test_a_table_needs_a_store_that_distinguishes_all_keys_unless_it_is_opened_read_only() -> None:
     open_over(EXACT, read_only=False)
     open_over(Folding(ignores_case=True), read_only=True)
 

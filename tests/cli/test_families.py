@@ -81,7 +81,7 @@ def test_a_larger_picture_in_its_place_gets_all_files_and_a_smaller_one_fewer(fo
     assert planned(folder) == []
 
 
-def test_a_family_s_name_selects_its_renditions_and_a_rendition_s_its_stand_in(folder: Path) -> None:
+def test_a_family_selects_all_its_renditions_and_a_rendition_selects_its_stand_in(folder: Path) -> None:
     shutil.rmtree(folder / "processed/small.jpg")
     assert run(folder, "sync", "--rendition", "photo-80-webp").code == 0
     assert files(folder) == ["photo-80-webp.webp"]

@@ -166,7 +166,7 @@ def test_unattended_runs_verify_as_the_pipeline_file_declares(
     assert thumb.exists() == is_made
 
 
-def test_sync_reports_and_restores_the_loss_of_all_outputs(folder: Path) -> None:
+def test_an_unattended_sync_holds_lost_outputs_and_a_person_s_sync_makes_them_again(folder: Path) -> None:
     for number in range(10):
         draw(folder / "inbox" / f"{number}.jpg", seed=number)
     assert run(folder, "sync").code == 0

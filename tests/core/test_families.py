@@ -185,7 +185,7 @@ def test_one_rendition_that_is_asked_for_is_made_without_its_stand_in(world: Fam
     assert dict(world.record.stand_ins)["photo-1600-avif"] == "photo-960-avif"
 
 
-def test_a_demanded_rendition_has_a_stand_in_only_if_that_is_demanded_too(world: FamilyWorld) -> None:
+def test_a_demanded_rendition_has_a_stand_in_only_if_it_is_demanded_too(world: FamilyWorld) -> None:
     world.pipeline = pipeline_of(photo=replace(FAMILY, formats=("avif",), on_demand=True))
     world.settle()
     assert world.files == []
@@ -213,7 +213,7 @@ CHANGES = st.lists(
 
 @settings(deadline=None, max_examples=150)
 @given(CHANGES)
-def test_the_files_follow_from_picture_and_pipeline_and_not_from_what_was_there(
+def test_the_files_depend_only_on_the_picture_and_the_pipeline(
     changes: list[tuple[bytes, list[int], int | None, dict[str, Any]]],
 ) -> None:
     """After any pictures, widths, recipes and single renditions that were asked for."""

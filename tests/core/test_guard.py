@@ -264,7 +264,7 @@ def test_file_events_remove_no_more_than_the_limits_however_many_are_in_progress
     assert removed == 63, "30 % of 210"
 
 
-def test_what_file_events_removed_counts_in_the_full_sync_of_the_hour() -> None:
+def test_removals_of_the_last_hour_count_in_the_next_sync() -> None:
     seconds = 0.0
     world = make_world(200)
     guard = replace(world.guard, window=RemovalWindow(lambda: seconds))
@@ -305,7 +305,7 @@ def test_an_unattended_run_restores_some_lost_outputs() -> None:
     assert len(list(world.output.list())) == 40
 
 
-def test_an_unattended_run_holds_old_pictures_in_another_place_and_makes_new_ones_there() -> None:
+def test_an_unattended_run_with_another_output_store_makes_only_new_pictures() -> None:
     world = make_world(3)
     world.move_output("elsewhere")
     world.upload("new.jpg", b"new")

@@ -102,7 +102,7 @@ def test_a_sync_ends_with_the_rejection_counted_and_the_notice_owed(world: World
 
 
 @pytest.mark.parametrize("is_hinted", [True, False], ids=["by a hint", "in the full sync"])
-def test_a_watch_comes_back_for_the_notice(world: World, source: Fresh, *, is_hinted: bool) -> None:
+def test_a_watch_sends_a_waiting_notice_later(world: World, source: Fresh, *, is_hinted: bool) -> None:
     seconds = 0.0
 
     def hints() -> Iterator[frozenset[str] | None]:

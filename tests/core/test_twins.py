@@ -73,7 +73,7 @@ def test_a_renamed_picture_whose_output_key_stays_keeps_its_output() -> None:
     world.check_promise()
 
 
-def test_a_whole_renamed_folder_is_no_removal() -> None:
+def test_renaming_a_whole_folder_counts_as_no_removal() -> None:
     """Otherwise the guard would hold all of them, and the new names would wait for the old keys."""
     world = World(make_pipeline(thumb=COVER))
     world.bind()
@@ -97,7 +97,7 @@ def identify(world: World) -> Any:
     return Reader(world.source).identify
 
 
-def test_what_is_missing_beside_renamed_pictures_is_still_counted() -> None:
+def test_missing_pictures_are_counted_beside_renamed_ones() -> None:
     world = World(make_pipeline(thumb=COVER))
     world.bind()
     for number in range(100):
@@ -111,7 +111,7 @@ def test_what_is_missing_beside_renamed_pictures_is_still_counted() -> None:
     assert world.catalog.get("b/090.jpg")
 
 
-def test_a_copy_is_made_of_the_outputs_of_its_twin(world: World) -> None:
+def test_a_copied_picture_gets_copies_of_its_twin_s_outputs(world: World) -> None:
     world.catalog.write(replace(get(world, "a.jpg"), wishes=NO_WISHES))
     world.processor().process("a.jpg")
     world.upload("b.jpg", b"one")

@@ -44,7 +44,7 @@ def test_a_foreign_file_in_a_new_output_store_stays_when_the_worker_dies_before_
     assert KEY not in record.claimed_keys()
 
 
-def test_an_output_in_a_former_store_is_deleted_beside_a_present_one_of_another_case() -> None:
+def test_an_output_in_a_former_store_is_deleted_although_a_present_key_differs_only_in_case() -> None:
     world = World(output=MemoryStore(IGNORES_CASE), catalog=MemoryCatalog(IGNORES_CASE))
     world.bind()
     world.upload(NAME, b"one")
@@ -131,7 +131,7 @@ def prepare_return() -> World:
     return world
 
 
-def test_what_was_left_in_a_store_is_not_deleted_there_after_another_picture_has_written_it() -> None:
+def test_an_object_left_in_a_former_store_stays_if_another_picture_has_written_it() -> None:
     """A worker saw that no picture claims the key, and deleted what another one wrote there by then."""
     steps = Steps()
     prepare_return().processor("first", steps).process(NAME, ALLOWED)

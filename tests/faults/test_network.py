@@ -286,7 +286,7 @@ def test_a_page_with_status_200_is_a_retryable_failure(what: str, body: str) -> 
 
 
 @pytest.mark.parametrize("what", [what for what in CALLS if "objects" not in what])
-def test_an_empty_answer_is_none_of_a_service_that_speaks_json(what: str) -> None:
+def test_an_empty_answer_of_a_json_service_is_an_error(what: str) -> None:
     call, _, error = CALLS[what]
     with (
         answering([Answer(200, "")]) as (clients, _),

@@ -37,7 +37,7 @@ def test_a_kept_animation_with_one_decoded_frame_gives_a_warning() -> None:
     ],
     ids=["every frame is kept", "one frame is declared", "no animation"],
 )
-def test_nothing_is_reported_where_nothing_is_left_out(source: bytes, recipe: Rendition) -> None:
+def test_no_warning_is_given_if_nothing_is_left_out(source: bytes, recipe: Rendition) -> None:
     rendering = render(source, Accept(), {"it": recipe})
     assert rendering.made
     assert rendering.warnings == ()

@@ -95,7 +95,7 @@ def test_an_unmounted_source_keeps_the_renditions_even_of_a_few_pictures(tmp_pat
         assert run(tmp_path, "status", "--json").data["held"] == []
 
 
-def test_sync_makes_the_pictures_of_a_folder_in_the_sources_place_and_removes_none(tmp_path: Path) -> None:
+def test_sync_processes_a_folder_that_replaced_the_source_and_removes_nothing(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync").code == 0
     (tmp_path / "inbox").rename(tmp_path / "away")

@@ -134,7 +134,7 @@ def test_nothing_is_written_through_or_over_a_link(root: Path, outside: Path, ke
     assert (root / key.partition("/")[0]).is_symlink()
 
 
-def test_no_write_leaves_the_folder_while_a_folder_and_a_link_swap_names(root: Path, outside: Path) -> None:
+def test_a_write_stays_in_the_folder_while_a_link_replaces_a_folder(root: Path, outside: Path) -> None:
     store = FolderStore(root)
     stop = threading.Event()
 
@@ -160,7 +160,7 @@ def test_no_write_leaves_the_folder_while_a_folder_and_a_link_swap_names(root: P
     assert names_in(outside) == ["secret.jpg"]
 
 
-def test_no_read_leaves_the_folder_while_a_file_and_a_link_swap_names(root: Path, outside: Path) -> None:
+def test_a_read_stays_in_the_folder_while_a_link_replaces_the_file(root: Path, outside: Path) -> None:
     store = FolderStore(root)
     put(store, "a", b"own")
     stop = threading.Event()

@@ -62,13 +62,13 @@ def test_a_format_has_the_same_media_type_and_suffix_as_source_and_output() -> N
         assert OUTPUT_FORMATS[name].extension == SOURCE_FORMATS[name].suffixes[0]
 
 
-def test_exactly_the_formats_with_a_quality_can_search_for_it() -> None:
+def test_a_format_can_search_its_quality_exactly_if_it_has_one() -> None:
     for entry in OUTPUT_FORMATS.values():
         assert (entry.searched is None) == (entry.quality is None)
         # The search decodes each trial again, to compare it with the picture.
         assert entry.searched is None or SOURCE_FORMATS[entry.searched].loader
 
 
-def test_exactly_the_formats_with_skip_if_larger_have_a_copier() -> None:
+def test_a_format_has_a_copier_exactly_if_it_has_skip_if_larger() -> None:
     for entry in OUTPUT_FORMATS.values():
         assert ("skip_if_larger" in entry.choices) == (entry.copier is not None)

@@ -134,7 +134,7 @@ def test_every_entry_names_a_function_that_exists(backend: Backend) -> None:
     assert callable(resolve(backend.opener))
 
 
-def test_the_owners_of_leases_are_found_by_their_name() -> None:
+def test_the_class_of_lease_owners_exists_under_its_registered_name() -> None:
     assert callable(resolve(backends.OWNER))
 
 
