@@ -147,11 +147,8 @@ class Observer:
     def see_rename(self, task: Task, former: Record, renamed: Record) -> None:
         """Check that a record is taken over only by a picture that has, or had a moment ago, its content."""
         must(former.sha256 in self._hashes_of.get(renamed.name, ()), "renamed to other content", former)
-        must(
-            not self._was_there(task, former.name),
-            "it lost its record to a copy",
-            former,
-        )
+        is_picture = self.pipeline_of[task.process].source.matches(former.name)
+        must(not (is_picture and self._was_there(task, former.name)), "it lost its record to a copy", former)
         self._written.pop(former.name, None)
         self._last_written[task] = self._written[renamed.name] = renamed
 
