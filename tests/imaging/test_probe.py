@@ -38,7 +38,7 @@ def test_each_format_is_identified_by_its_content(source_format: str) -> None:
         (b"BM\x00\x00", "bmp"),
         (b"\xff\x0a\x00", "jxl"),
         (b"MM\x00*\x00\x00\x00\x08", "tiff"),
-        (b"II*\x00\x10\x00\x00\x00CR\x02\x00", "cr2"),
+        (b"II*\x00\x10\x00\x00\x00CR\x02\x00", "camera RAW (CR2)"),
         (b"just words", None),
         (b"<html></html>", None),
         (b"\xff\xd8", None),

@@ -20,7 +20,16 @@ from renditions.model.pipeline import Accept, Limits
 from renditions.model.recipe import Rendition
 
 _OTHER_SIGNATURES = (
-    ("cr2", rb"II\*\0.{4}CR\x02\0"),
+    ("camera RAW (CR2)", rb"II\*\0.{4}CR\x02\0"),
+    ("camera RAW (CR3)", rb".{4}ftypcrx "),
+    ("camera RAW (IIQ)", rb"II\*\0.{4}IIII|MM\0\*.{4}MMMM"),
+    ("camera RAW (ORF)", rb"II(?:RO|RS)|MMOR"),
+    ("camera RAW (RW2)", rb"IIU\0"),
+    ("camera RAW (RAF)", rb"FUJIFILMCCD-RAW"),
+    ("camera RAW (X3F)", rb"FOVb"),
+    ("camera RAW (MRW)", rb"\0MRM"),
+    # A TIFF that isn't one of the format "tiff": see its entry.
+    ("camera RAW", rb"II[*+]\0|MM\0[*+]"),
     ("mp4", rb".{4}ftyp"),
     ("bmp", rb"BM"),
     ("jxl", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"),

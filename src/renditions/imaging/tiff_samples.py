@@ -9,7 +9,7 @@ see :func:`_find_range`. The values are encoded as in sRGB, unless a profile say
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ _DOUBLE_BITS = 64
 _WHITE_IS_ZERO = 0
 _WEIGHTED_ALPHA = 1
 """A value of ExtraSamples: the colours are multiplied by this alpha."""
+_ALPHAS = (_WEIGHTED_ALPHA, 2)
 _DESCRIPTION = (tiff_tags.BITS, tiff_tags.SAMPLES, tiff_tags.SAMPLE_FORMAT, tiff_tags.EXTRA_SAMPLES)
 _COLOURS = {"cmyk": 4, "scrgb": 3, "srgb": 3, "rgb16": 3, "b-w": 1, "grey16": 1, "multiband": 1}
 
@@ -52,11 +53,20 @@ class Samples:
     """Whether the colours of doubles are multiplied by alpha."""
     is_white_zero: bool = False
     """Whether 0 is white."""
+    bands: tuple[int, ...] = ()
+    """The samples that are colours or alpha, if others lie among or after them."""
 
     def restore(self, image: Any) -> Any:
-        """Return the doubles of an image that was read as pairs of 32-bit numbers."""
-        if not self.is_double:
+        """Return the colours and alpha, and the doubles of an image that was read as pairs of numbers."""
+        if self.is_double:
+            image = self._join_doubles(image)
+        if not self.bands or image.bands <= max(self.bands):
             return image
+        chosen = [image[band] for band in self.bands]
+        joined = chosen[0].bandjoin(chosen[1:]) if chosen[1:] else chosen[0]
+        return joined.copy(interpretation=image.interpretation)
+
+    def _join_doubles(self, image: Any) -> Any:
         bands = image.bands // 2
         if self.is_swapped:
             order = [band ^ 1 for band in range(image.bands)]
@@ -80,8 +90,10 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
     found = {tag: field.first for tag, field in fields.items()}
     kind, colours = found.get(tiff_tags.SAMPLE_FORMAT, _UNSIGNED), found.get(tiff_tags.PHOTOMETRIC)
     is_white_zero = colours == _WHITE_IS_ZERO and kind != _UNSIGNED
+    extra = fields[tiff_tags.EXTRA_SAMPLES].values if tiff_tags.EXTRA_SAMPLES in fields else ()
+    bands = _choose_bands(colours, extra)
     if found.get(tiff_tags.BITS) != _DOUBLE_BITS or kind != _FLOAT:
-        return content, Samples(is_white_zero=is_white_zero)
+        return content, Samples(is_white_zero=is_white_zero, bands=bands)
     samples = found.get(tiff_tags.SAMPLES, 0)
     is_mixed = samples == 1 or found.get(tiff_tags.PLANAR, 1) == 1
     has_predictor = found.get(tiff_tags.PREDICTOR, 1) != 1
@@ -101,8 +113,21 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
             tiff_tags.set_short(patched, fields[tag].at, value)
     is_swapped = (order == "<") != (sys.byteorder == "little")
     return bytes(patched), Samples(
-        is_double=True, is_swapped=is_swapped, is_weighted=weighted, is_white_zero=is_white_zero
+        is_double=True, is_swapped=is_swapped, is_weighted=weighted, is_white_zero=is_white_zero, bands=bands
     )
+
+
+def _choose_bands(colours: int | None, extra: Sequence[int]) -> tuple[int, ...]:
+    """Return the samples that are colours or alpha; nothing if that is all of them, or isn't known.
+
+    Extra samples of the type 0 have no declared meaning (TIFF 6.0, section 18): they are no alpha. Files with
+    several grey samples are left as they are, because many of them are colours.
+    """
+    count = {2: 3, 5: 4}.get(colours or 0, 1 if len(extra) == 1 else 0)
+    alpha = next((index for index, kind in enumerate(extra) if kind in _ALPHAS), None)
+    if not count or not extra or colours not in (0, 1, 2, 5) or (alpha == 0 and len(extra) == 1):
+        return ()
+    return (*range(count), *(() if alpha is None else (count + alpha,)))
 
 
 def to_whole(image: Any, samples: Samples, load_again: Callable[[], Any]) -> Any:

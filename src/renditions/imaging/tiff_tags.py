@@ -7,13 +7,21 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-NEW_SUBFILE_TYPE, BITS, COMPRESSION, PHOTOMETRIC = 254, 258, 259, 262
+NEW_SUBFILE_TYPE, SUBFILE_TYPE, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 258, 259, 262
 SAMPLES, PLANAR, X_RESOLUTION, Y_RESOLUTION = 277, 284, 282, 283
-PREDICTOR, EXTRA_SAMPLES, SAMPLE_FORMAT = 317, 338, 339
+PREDICTOR, SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT, DNG_VERSION = 317, 330, 338, 339, 50_706
 
 _TYPES = {1: "B", 3: "H", 4: "I", 5: "II", 13: "I", 16: "Q"}
 """How :mod:`struct` reads a value of each type: BYTE, SHORT, LONG, RATIONAL (two numbers), IFD and LONG8."""
 _SHORT = 3
+_REDUCED_OR_MASK = 0b101
+"""The bits of NewSubfileType for a reduced picture, and for a mask of another one."""
+_OLD_REDUCED = 2
+"""The value of the older SubfileType for a reduced picture."""
+_SENSOR_COLOURS = (32_803, 34_892)
+"""The values of PhotometricInterpretation for data of a sensor (TIFF/EP, DNG)."""
+_MOST_SEARCHED = 8
+"""In how many directories, and parts of each, camera RAW is searched."""
 _MAX_DIRECTORIES = 65_536
 """The most directories that are followed. libtiff reads no more than these."""
 
@@ -85,8 +93,50 @@ class Directories:
 def read_page(content: bytes, page: int, tags: Container[int]) -> dict[int, Field]:
     """Return the fields with these tags of a page, numbered from 0; none if there is no such page."""
     directories = Directories(content)
-    at = next(islice(directories.offsets(), page, None), None)
+    at = next(islice(directories.offsets(), index_of(content, page), None), None)
     return {} if at is None else directories.read(at, tags)
+
+
+def index_of(content: bytes, page: int) -> int:
+    """Return the number of the page's directory, starting at 0."""
+    return next(islice(_full_pages(content), page, None), page)
+
+
+def count_pages(content: bytes) -> int:
+    """Return how many pages there are."""
+    return sum(1 for _ in _full_pages(content))
+
+
+def _full_pages(content: bytes) -> Iterator[int]:
+    """Yield the number of each directory that is a page: neither a reduced picture nor a mask of another.
+
+    If there is no other, each directory is a page.
+    """
+    directories = Directories(content)
+    is_any = False
+    for index, at in enumerate(directories.offsets()):
+        found = directories.read(at, (NEW_SUBFILE_TYPE, SUBFILE_TYPE))
+        kind, old = (found[tag].first if tag in found else 0 for tag in (NEW_SUBFILE_TYPE, SUBFILE_TYPE))
+        if not kind & _REDUCED_OR_MASK and old != _OLD_REDUCED:
+            is_any = True
+            yield index
+    if not is_any:
+        yield from range(sum(1 for _ in directories.offsets()))
+
+
+def is_camera_raw(content: bytes) -> bool:
+    """Return whether the file holds data of a camera's sensor: it is DNG, NEF, ARW or a similar format."""
+    directories = Directories(content)
+    tags = (PHOTOMETRIC, SUB_DIRECTORIES, DNG_VERSION)
+    for at in islice(directories.offsets(), _MOST_SEARCHED):
+        page = directories.read(at, tags)
+        parts = page[SUB_DIRECTORIES].values[:_MOST_SEARCHED] if SUB_DIRECTORIES in page else ()
+        for found in (page, *(directories.read(part, tags) for part in parts)):
+            if DNG_VERSION in found:
+                return True
+            if PHOTOMETRIC in found and found[PHOTOMETRIC].first in _SENSOR_COLOURS:
+                return True
+    return False
 
 
 def set_short(content: bytearray, entry: int, value: int) -> None:

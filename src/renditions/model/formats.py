@@ -93,6 +93,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             suffixes=("tif", "tiff"),
             media_type="image/tiff",
             signature=rb"II[*+]\0|MM\0[*+]",
+            confirm="tiff:is_rendered",
             header="tiff:read_header",
             decoder="tiff:decode",
             loader="tiffload_buffer",

@@ -29,7 +29,12 @@ FIRST_ENGINE = 1
 """The engine of version 0.1."""
 
 REVISIONS: tuple[Revision, ...] = (
-    Revision(2, "source", "tiff", "Floating point, signed and 32-bit samples have their tones."),
+    Revision(
+        2,
+        "source",
+        "tiff",
+        "Samples of every type have their tones, pixels are square, and previews are no pages.",
+    ),
     Revision(
         3, "source", "svg", "Text has letters, GIF and WebP within are drawn, and every drawing is scaled."
     ),

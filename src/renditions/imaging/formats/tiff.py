@@ -13,9 +13,12 @@ from typing import Any
 
 from renditions.errors import Undecodable
 from renditions.imaging import tiff_samples, tiff_tags
+from renditions.imaging.alpha import weighted
 from renditions.imaging.formats.loaded import load_header, page_option
+from renditions.imaging.geometry import Size
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
+from renditions.imaging.resample import enlarge
 from renditions.imaging.vips import load, warnings_of_libraries
 from renditions.model.recipe import Rendition
 
@@ -28,15 +31,43 @@ _PIECE_BYTES = 16_384
 """How many bytes are inflated at once. They become at most 17 MB."""
 
 
+_MAX_PIXEL_RATIO = 8
+"""How many times as wide as high a pixel may be, or as high as wide."""
+_ROUNDED = 0.01
 _MAX_VALUE_BYTES = 16
 """The most bytes that one value of a pixel can have: a complex number in double precision."""
 
 
 def read_header(content: bytes, page: int) -> Header:
     """Return the page's header, without decoding pixels."""
-    content, samples = tiff_samples.describe(content, page)
-    header = load_header("tiff", content, page)
-    return replace(header, bands=header.bands // 2) if samples.is_double else header
+    patched, samples = tiff_samples.describe(content, page)
+    header = load_header("tiff", patched, tiff_tags.index_of(content, page))
+    return replace(
+        header,
+        stored=_square(header.stored, content, page),
+        page=page,
+        frames=tiff_tags.count_pages(content),
+        bands=len(samples.bands) or header.bands // (2 if samples.is_double else 1),
+    )
+
+
+def _square(stored: Size, content: bytes, page: int) -> Size:
+    """Return the page's size after its pixels, which may be wider than high, are made square.
+
+    The size only grows, so that no pixel is lost. Resolutions that differ by less than 1 % are rounded ones,
+    and those that differ more than any scanner's or fax's are mistakes.
+    """
+    fields = tiff_tags.read_page(content, page, (tiff_tags.X_RESOLUTION, tiff_tags.Y_RESOLUTION))
+    across, down = (
+        field.values[0] / field.values[1] if field and len(field.values) == 2 and field.values[1] else 0
+        for field in (fields.get(tiff_tags.X_RESOLUTION), fields.get(tiff_tags.Y_RESOLUTION))
+    )
+    ratio = across / down if down else 0
+    if not 1 / _MAX_PIXEL_RATIO <= ratio <= _MAX_PIXEL_RATIO or abs(ratio - 1) < _ROUNDED:
+        return stored
+    if ratio > 1:
+        return Size(stored.width, round(stored.height * ratio))
+    return Size(round(stored.width / ratio), stored.height)
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
@@ -46,13 +77,17 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
     the decoder stops only at errors. But a directory that can't be read to its end is rejected, because the
     palette may be lost.
     """
-    options |= page_option(header.page)
+    options |= page_option(tiff_tags.index_of(content, header.page))
     content, samples = tiff_samples.describe(content, header.page)
 
     def load_again() -> Any:
         return load("tiff", content, **options | {"access": "sequential", "fail_on": "error"})
 
-    return tiff_samples.to_whole(_load_strictly(content, options), samples, load_again)
+    image = tiff_samples.to_whole(_load_strictly(content, options), samples, load_again)
+    across, down = header.stored.width / image.width, header.stored.height / image.height
+    if across == down == 1:
+        return image
+    return weighted(image, lambda image: enlarge(image, across, down, header.stored, "bicubic"))
 
 
 def _load_strictly(content: bytes, options: dict[str, Any]) -> Any:
@@ -63,6 +98,11 @@ def _load_strictly(content: bytes, options: dict[str, Any]) -> Any:
     if lost := [warning for warning in warnings if "IO error" in warning]:
         raise Undecodable(f"the picture is damaged: {lost[0]}")
     return load("tiff", content, **options, fail_on="error") if warnings else image
+
+
+def is_rendered(content: bytes) -> bool:
+    """Return whether the file holds pictures, and no data of a camera's sensor."""
+    return not tiff_tags.is_camera_raw(content)
 
 
 def check_data(content: bytes, header: Header, _: int) -> None:
