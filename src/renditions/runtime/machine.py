@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from secrets import token_bytes
@@ -26,7 +25,6 @@ from renditions.core.guard import Guard
 from renditions.core.leases import PERMISSION_LASTS, permit_removal
 from renditions.core.left_out import LeftOut
 from renditions.core.outcome import Outcome
-from renditions.core.ports import Catalog
 from renditions.core.process import Process
 from renditions.core.reconcile import Order, Run, Selection, Summary, count_pictures
 from renditions.errors import RenditionsError, Superseded, UsageError
@@ -36,11 +34,11 @@ from renditions.local.poll import poll_keys
 from renditions.local.pool import RenderPool
 from renditions.local.secret import SECRET_BYTES, keep_secret
 from renditions.local.watch import watch_keys
-from renditions.model.binding import Held
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.runtime.apart import insist_apart
 from renditions.runtime.parts import Parts, now
 from renditions.runtime.reload import Session
+from renditions.runtime.undeclared import find_undeclared, hold_undeclared, keep_undeclared
 
 log = logging.getLogger(__name__)
 
@@ -144,38 +142,21 @@ def watch(
     parts, stop, standing = session.parts, session.ended, session.standing
     if standing is None:
         raise Superseded("Another version of the pipeline file is in force for this catalog")
-    store = parts.pipeline.source.store
-    place = parse_store(store, parts.directory)
-    if not isinstance(place, FolderPlace):
-        raise UsageError(
-            f"can't watch {store!r}: only a source in a folder can be watched; "
-            "use renditions sync, or renditions worker with a queue"
-        )
+    watchers = _open_watchers(parts, stop)
     hints = Hints() if hints is None else hints
     guard = parts.make_guard(standing, is_attended=False)
-    dropped = count_dropped(parts.catalog, session.dropped)
-    keeps = guard.is_too_many(dropped, count_pictures(parts.catalog))
+    hold_undeclared(parts, guard, session.dropped)
+    keeps = bool(find_undeclared(parts.catalog))
     order = Order(Ask(verify=parts.default_verify(is_attended=False), keeps_undeclared=keeps))
-
-    def keep_and_process(name: str, ask: Ask = PLAIN) -> Outcome:
-        return process(name, replace(ask, keeps_undeclared=True))
-
-    process = keep_and_process if keeps else process
+    process = keep_undeclared(process) if keeps else process
 
     def sync_all(note: Callable[[Outcome], None]) -> None:
         standing.refresh()
         insist_apart(parts.pipeline, parts.directory, standing.catalog_id)
         summary = sync(parts, process, guard, workers=workers, stop=stop, on_outcome=note, order=order)
         if not summary.interrupted:
-            kept = [Held("renditions", dropped, "more than [source] max_removals", now())] if keeps else []
-            parts.end_run([*summary.held, *kept])
+            parts.end_run([*summary.held, *find_undeclared(parts.catalog)])
 
-    polling = describe_polling(parts)
-    if polling:
-        log.warning("%s", polling)
-    watchers: list[Iterator[frozenset[str] | None]] = [watch_keys(place.path, stop, TICK_SECONDS)]
-    if polling:
-        watchers.append(poll_keys(parts.source, stop, parts.pipeline.source.poll))
     with closing(_take_hints(watchers, hints, stop)) as taken:
         following = Following(
             process=process,
@@ -187,6 +168,22 @@ def watch(
             on_outcome=on_outcome,
         )
         follow(taken, following)
+
+
+def _open_watchers(parts: Parts, stop: threading.Event) -> list[Iterator[frozenset[str] | None]]:
+    """Return what reports changed names in the source: the watcher, and on some mounts a poll."""
+    store = parts.pipeline.source.store
+    place = parse_store(store, parts.directory)
+    if not isinstance(place, FolderPlace):
+        raise UsageError(
+            f"can't watch {store!r}: only a source in a folder can be watched; "
+            "use renditions sync, or renditions worker with a queue"
+        )
+    watchers: list[Iterator[frozenset[str] | None]] = [watch_keys(place.path, stop, TICK_SECONDS)]
+    if polling := describe_polling(parts):
+        log.warning("%s", polling)
+        watchers.append(poll_keys(parts.source, stop, parts.pipeline.source.poll))
+    return watchers
 
 
 def describe_polling(parts: Parts) -> str | None:
@@ -226,13 +223,6 @@ def _take_hints(
             stop.set()
         for ended in watching:
             ended.result()
-
-
-def count_dropped(catalog: Catalog, renditions: frozenset[str]) -> int:
-    """Return how many pictures have outputs of these renditions."""
-    if not renditions:
-        return 0
-    return sum(any(made.rendition in renditions for made in record.outputs) for record in catalog.list())
 
 
 def find_secret(parts: Parts) -> bytes:
