@@ -23,7 +23,8 @@ def notices(
     file: FileOption = None,
     *,
     failed: Annotated[
-        bool, typer.Option("--failed", help=f"Only those that were given up after {MOST_SENDINGS} attempts.")
+        bool,
+        typer.Option("--failed", help=f"Only those that Renditions gave up after {MOST_SENDINGS} attempts."),
     ] = False,
     resend: Annotated[bool, typer.Option("--resend", help="Send the listed notices now.")] = False,
     as_json: JsonOption = False,

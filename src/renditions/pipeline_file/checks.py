@@ -217,7 +217,7 @@ def explain_template(template: str, place: str) -> Problem:
             close = difflib.get_close_matches(field, TEMPLATE_FIELDS, n=1)
             hint = f" (did you mean {{{close[0]}}}?)" if close else ""
             known = " ".join(f"{{{name}}}" for name in TEMPLATE_FIELDS)
-            return Problem(place, f"fields of {known}{hint}", token)
+            return Problem(place, f"one of {known}{hint}", token)
     return Problem(place, Template(TEMPLATE_FIELDS).expected, repr(template))
 
 

@@ -132,7 +132,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                     _query(
                         "again",
                         {"enum": ["true", "false"]},
-                        "`true`: also retry a rejected or failed picture. Restore lost and replaced outputs.",
+                        "`true`: also retry a rejected or failed picture, and restore outputs.",
                     ),
                 ],
                 problems=(400, 403, 503),

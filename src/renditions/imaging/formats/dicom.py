@@ -200,7 +200,9 @@ def _check(dicom: Dicom, available: int) -> None:
     if not (dicom.columns > 0 < dicom.rows):
         raise Undecodable(f"expected columns and rows, found {dicom.columns} by {dicom.rows}")
     if dicom.bits not in (1, 8, 16) or not 1 <= dicom.bits_stored <= dicom.bits:
-        raise Undecodable(f"expected values of 1, 8 or 16 bits, found {dicom.bits_stored} of {dicom.bits}")
+        raise Undecodable(
+            f"expected values of 1, 8 or 16 bits, found {dicom.bits} bits, {dicom.bits_stored} of them used"
+        )
     if (high := _whole(dicom.data, "HighBit", dicom.bits_stored - 1)) != dicom.bits_stored - 1:
         raise Undecodable(f"expected {dicom.bits_stored - 1} as the highest bit, found {high}")
     bits_per_frame = dicom.columns * dicom.rows * dicom.samples * dicom.bits
