@@ -169,7 +169,7 @@ def test_a_forced_picture_has_every_output_made_again_once(world: World) -> None
     world.check_promise()
 
 
-def test_a_failed_picture_keeps_its_outputs_unverified(world: World) -> None:
+def test_the_outputs_of_a_failed_picture_are_kept_and_not_verified(world: World) -> None:
     world.upload(NAME, b"two")
     for _ in range(3):
         world.processor(output=world.break_writes(99)).process(NAME)

@@ -302,7 +302,7 @@ def test_a_rejected_picture_can_be_processed_again(world: World, client: TestCli
     assert client.get("/plan").json() == {"counts": {"keep": 1}, "differences": []}
 
 
-def test_a_superseded_server_can_be_read_and_changes_nothing(world: World) -> None:
+def test_a_superseded_server_answers_reads_and_refuses_changes(world: World) -> None:
     world.upload("photo.jpg", b"one")
     world.settle()
     service = replace(open_service(world), is_superseded=True)
