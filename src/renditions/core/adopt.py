@@ -21,7 +21,7 @@ from renditions.model.pipeline import Pipeline
 from renditions.model.wishes import NO_WISHES
 
 SAMPLE = 1_000
-"""The most wanted keys that are checked to find out whether a catalog was lost."""
+"""How many wanted keys to check at most, to find out whether a catalog was lost."""
 
 
 def check_not_lost(

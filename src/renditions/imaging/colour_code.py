@@ -1,4 +1,4 @@
-"""What colours mean where no ICC profile says it: CICP (ITU-T H.273), and PNG's gamma and chromaticities.
+"""The meaning of colours without an ICC profile: CICP (ITU-T H.273), and PNG's gamma and chromaticities.
 
 As in browsers, the transfer characteristics of television (BT.709, BT.601, BT.2020 and the like) count as
 that of sRGB.
@@ -59,7 +59,7 @@ class ColourCode:
 
 
 def of_cicp(primaries: int, transfer: int) -> ColourCode:
-    """Return the code of these numbers of H.273. Unknown and unspecified ones mean those of sRGB."""
+    """Return the code for these numbers of H.273. Unknown and unspecified numbers mean sRGB."""
     found = _PRIMARIES.get(primaries, BT_709)
     if transfer in _POWERS:
         return ColourCode(found, "power", _POWERS[transfer])
@@ -73,7 +73,7 @@ def is_same(one: Chromaticities, other: Chromaticities) -> bool:
 
 
 def is_possible(primaries: Chromaticities) -> bool:
-    """Return whether light in these primaries can be converted: they are no line or point."""
+    """Return whether light in these primaries can be converted: they span a triangle."""
     try:
         to_srgb(primaries)
     except ZeroDivisionError:
@@ -82,7 +82,7 @@ def is_possible(primaries: Chromaticities) -> bool:
 
 
 def to_srgb(primaries: Chromaticities) -> Matrix:
-    """Return the matrix from light in these primaries to light in those of sRGB; white stays white."""
+    """Return the matrix from light in these primaries to light in sRGB's primaries; white stays white."""
     return _product(_inverted(_to_xyz(BT_709)), _product(_adapted(primaries), _to_xyz(primaries)))
 
 

@@ -1,7 +1,7 @@
 """Convert colours whose meaning a :class:`ColourCode` declares to sRGB.
 
 Pictures in HDR (ITU-R BT.2100: PQ and HLG) are shown at the reference white of ITU-R BT.2408, 203 cd/m²:
-this white becomes white, and what is darker keeps its tone. If the picture has brighter parts, the EETF of
+this white becomes white, and darker values keep their tone. If the picture has brighter parts, the EETF of
 ITU-R BT.2390 (section 5.4) compresses highlights, from the brightest value of the picture to white. It is
 applied to the largest of red, green and blue, so hues stay.
 """
@@ -18,7 +18,7 @@ from renditions.imaging.colour_code import ColourCode, Curve, luminance, to_srgb
 from renditions.imaging.vips import GValue, Image
 
 _CODE = "declared-colours"
-"""The name of the code in an image: its primaries, curve, power and brightest value."""
+"""The name of the libvips field with an image's colour code: primaries, curve, power, brightest value."""
 _CURVES = get_args(Curve)
 _WHITE = 203.0
 """The reference white in cd/m² (BT.2408, table 1)."""
@@ -35,7 +35,7 @@ _GREYS = ("b-w", "grey16")
 
 
 def declare(image: Any, code: ColourCode | None, load_again: Callable[[], Any]) -> Any:
-    """Return the image with its code, unless it means sRGB.
+    """Return the image with its colour code, unless the code means sRGB.
 
     ``load_again`` returns the image for another pass over its pixels, which finds the brightest value of HDR.
     """
@@ -53,12 +53,12 @@ def declare(image: Any, code: ColourCode | None, load_again: Callable[[], Any]) 
 
 
 def is_declared(image: Any) -> bool:
-    """Return whether the image has a code."""
+    """Return whether the image has a colour code."""
     return bool(image.get_typeof(_CODE))
 
 
 def follow(image: Any) -> Any:
-    """Return an image that has a code as 8-bit sRGB or grey, with alpha if it has any."""
+    """Convert an image with a colour code to 8-bit sRGB or grey; keep its alpha."""
     *primaries, curve, power, peak = image.get(_CODE)
     code = ColourCode(tuple(primaries), _CURVES[int(curve)], power)
     is_grey = image.interpretation in _GREYS
@@ -99,7 +99,7 @@ def _compressed(light: Any, brightest: float) -> Any:
 
 @lru_cache(maxsize=16)
 def _ratios(brightest: float) -> Any:
-    """Return by how much light is multiplied, for each step of its largest value."""
+    """Return the factors that compress light, one for each step of its largest value."""
     last = _RATIO_STEPS - 1
     lights = ((step / last) ** 4 * _PQ_PEAK / _WHITE for step in range(_RATIO_STEPS))
     return _to_table(eetf(light, brightest) / light if light else 1.0 for light in lights)

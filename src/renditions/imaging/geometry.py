@@ -1,7 +1,7 @@
 """Compute how a picture fits a rendition's box. This module handles only numbers, not pixels.
 
-The names are those of CSS ``object-fit``, and ``inside`` and ``outside`` for the two ways to keep the
-proportions without a fixed result. All arithmetic is exact, with halves rounded up: 1920 by 1080 in a box of
+The names come from CSS ``object-fit``. Two more, ``inside`` and ``outside``, keep the proportions, and the
+result has only one side of the box. All arithmetic is exact, with halves rounded up: 1920 by 1080 in a box of
 200 is 200 by 113 on every machine.
 """
 
@@ -28,7 +28,7 @@ class Size:
         return Size(self.height, self.width)
 
     def covers(self, other: Size, times: Fraction = Fraction(1)) -> bool:
-        """Return whether both sides are at least ``times`` those of the other."""
+        """Return whether each side is at least ``times`` the same side of the other size."""
         return self.width >= times * other.width and self.height >= times * other.height
 
 

@@ -75,7 +75,7 @@ class Header:
     bands: int = 1
     """The least number of values per decoded pixel."""
     is_lenient: bool = False
-    """Whether damage is tolerated: what can be decoded of the picture is used."""
+    """Whether damage is tolerated: the readable pixels of the picture are used."""
     is_annotated: bool = False
     """Whether the file declares that its pixels identify the patient."""
 
@@ -227,7 +227,7 @@ def warn_of_stills(content: bytes, header: Header, recipes: Mapping[str, Renditi
 
 
 def is_lenient(format_found: str, accept: Accept) -> bool:
-    """Return whether damage is tolerated, and the format's decoder can do so."""
+    """Return whether damage is tolerated, and the format's decoder can return the readable pixels."""
     return accept.damaged == "lenient" and SOURCE_FORMATS[format_found].is_salvageable
 
 

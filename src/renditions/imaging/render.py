@@ -100,7 +100,7 @@ def _render(
 
 
 def _advise(refusal: Rejected, original: Original, accept: Accept) -> Reason:
-    """Return the reason; if a damaged picture could be made leniently, with that advice."""
+    """Return the reason. For a damaged picture, it advises lenient decoding if that could help."""
     reason = Reason.of(refusal)
     facts = SOURCE_FORMATS.get(original.format or "")
     # Only a picture whose header was read can be made in part.

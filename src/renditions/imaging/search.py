@@ -15,7 +15,7 @@ _LEAST_SLOPE = 0.01
 _LEAST_LOSS = 0.01
 """The smallest loss. It is above zero, so that it has a logarithm."""
 _MAX_TRIALS = 4
-"""How many times a picture is encoded at most, unless no trial was similar enough."""
+"""After this many trials, the search returns the best one, if one was similar enough."""
 _WASTED_STEPS = 1
 """How many steps too high a quality may be without another trial."""
 

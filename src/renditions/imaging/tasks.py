@@ -197,8 +197,8 @@ def plan_bases(tasks: list[Task], look: Task | None, max_pixels: int) -> dict[tu
 def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
     """Return the size to decode to, with the region's proportions and large enough for all tasks.
 
-    It is the size of the largest rendition, so that this one isn't resized twice. But if another rendition is
-    nearly as large, resizing it from there would be visible. Then both are made from a larger size.
+    It is the size of the largest rendition, which is then not resized again. But if another rendition is
+    nearly as large, resizing it from that size would be visible. Then both are made from a larger size.
     """
     page, whole = part[0], part[1].size
     if page.drawing:

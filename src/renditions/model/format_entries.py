@@ -1,4 +1,4 @@
-"""What the tables of formats say about each format: see :mod:`renditions.model.formats`."""
+"""The entries in the tables of formats: see :mod:`renditions.model.formats`."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class SourceFormat:
     decoder_that_warns: str | None = None
     """The name in libvips' messages of its decoder, if each of its warnings means that pixels are lost."""
     is_salvageable: bool = False
-    """Whether its decoder gives the pixels that it could read of a damaged file."""
+    """Whether its decoder returns the readable pixels of a damaged file."""
     preamble_bytes: int = 0
     """How many other bytes may come before its signature, if no format matches at the start."""
     held_bytes_per_pixel: int = 0

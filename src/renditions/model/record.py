@@ -254,7 +254,7 @@ class Record:
         return next((output for output in self.outputs if output.rendition == rendition), None)
 
     def serving_output(self, rendition: str) -> Output | None:
-        """Return the output whose file the rendition has: its own, or that of its stand-in."""
+        """Return the output whose file the rendition has: its own output, or its stand-in's."""
         return self.find_output(dict(self.stand_ins).get(rendition, rendition))
 
     def raised(self) -> Record:

@@ -80,11 +80,11 @@ class Function:
     threads: int
     """How many pictures the function processes at the same time."""
     verify: Verify = "no"
-    """How that plan checks outputs."""
+    """How the plan of a tick checks outputs."""
     send: Callable[[Sequence[str]], None] | None = None
     """Puts up to ten messages into the function's queue; None without a queue."""
     postpone: Callable[[Sequence[str]], None] | None = None
-    """Puts up to ten messages into that queue with a delay; None without a queue."""
+    """Puts up to ten messages into the function's queue with a delay; None without a queue."""
     pace: Pace = field(default_factory=Pace)
 
     def handle(self, event: Any, context: Context) -> Any:

@@ -31,7 +31,7 @@ _HEADROOM = 2
 """How many times as large the level must be, so that the decoder's own shrinking isn't measured."""
 _PICKED_SIDE = 48
 _PLACEHOLDER_SIDE = 32
-"""The longer side in pixels for a placeholder, whose highest frequency is the sixth."""
+"""The longer side, in pixels, of the picture for a placeholder. That suffices for six frequencies."""
 _HASHED_SIDE = 32
 _HASHED_FREQUENCIES = 8
 _WHITE = parse_colour("white")

@@ -202,7 +202,7 @@ def _measure(dicom: Dicom, frame: int, values: Any) -> Any:
 def _apply_window(measured: Any, part: Any) -> Any:
     """Return each value's position in the first window: 0 at its lower end, 1 at its upper end.
 
-    The formulas are those of PS3.3, C.11.2.1.2.
+    The formulas come from PS3.3, C.11.2.1.2.
     """
     numpy = import_extra("numpy", "dicom")
     center, width = (_first(part.get(element)) for element in ("WindowCenter", "WindowWidth"))

@@ -40,7 +40,7 @@ def check_end(content: bytes) -> None:
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
-    """Return a lazy image, with the meaning that its colours have. ``cICP`` comes before an ICC profile."""
+    """Return a lazy image with its colour code. ``cICP`` takes precedence over an ICC profile."""
     image = load_pixels(content, header, **options)
     chunks = _leading_chunks(content)
     if _read_cicp(chunks) and image.get_typeof(_PROFILE):
@@ -50,7 +50,7 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _read_code(chunks: dict[bytes, bytes]) -> ColourCode | None:
-    """Return what the colours mean, in the precedence of the specification (third edition, 4.3).
+    """Return the colour code, by the precedence of the specification (third edition, 4.3).
 
     ``gAMA`` alone is applied as browsers do, for a screen with a gamma of 2.2. ``cHRM`` alone is ignored.
     """

@@ -32,13 +32,13 @@ class _Part:
 
 
 class _Drawn(NamedTuple):
-    """What is drawn for one reference."""
+    """The elements that librsvg draws for one reference."""
 
     elements: int
     depth: int
     """How deep its own references are nested."""
     is_fixed: bool
-    """Whether this holds wherever the reference stands."""
+    """Whether ``elements`` is the same for every place of the reference."""
 
 
 class References:

@@ -70,9 +70,9 @@ class _Element:
     name: str
     local: str
     namespaces: dict[str, str]
-    """The namespaces in it by prefix."""
+    """The namespaces that apply in the element, by prefix."""
     is_drawn: bool = False
-    """Whether it is written for librsvg."""
+    """Whether the document for librsvg contains the element."""
     is_text: bool = False
     """Whether its characters are drawn."""
     is_html: bool = False

@@ -1,7 +1,7 @@
-"""Read the style sheets of a drawing: drop what lies outside, and find what they refer to.
+"""Read the style sheets of a drawing: drop outside references, and find the others.
 
-The grammar is that of CSS Syntax 3, as far as references need it. Where this reading misses an outside
-reference, nothing is loaded either: librsvg has no base URL to load it from. No expression can fail after
+The grammar is CSS Syntax 3, as far as references need it. If this module misses an outside reference, librsvg
+can't load it either, because it has no base URL. No expression can fail after
 its first word, so the time grows with the text and not with its square.
 """
 
