@@ -132,7 +132,7 @@ GOOD_FILES = {
     "a family of widths": pipeline_text(
         'widths = [480]\nkey = "{key}/{width}.{ext}"\nformat = "png"\nenlarge = true'
     ),
-    "a family of formats": pipeline_text(f'{BOX}formats = ["gif"]\nkey = "{{key}}/{{width}}.{{ext}}"'),
+    "a family of formats": pipeline_text(f'{BOX}formats = ["png"]\nkey = "{{key}}/{{width}}.{{ext}}"'),
     "a family in a box": pipeline_text(
         'widths = [10]\nheight = 10\nfit = "cover"\npixel_ratio = 2\nformat = "auto"\n'
         'key = "{key}/{rendition}"'
