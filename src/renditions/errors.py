@@ -28,9 +28,11 @@
     ├── Superseded            a newer pipeline is in force: this process must not write any more
     └── Conflict              another process changed the record or object meanwhile: read it again
 
-Each class carries four facts: ``code``, a short name for programs that never changes; ``exit_code``
-for a terminal; ``http_status`` for the API; and ``retryable``: whether the same call can succeed later
-although no person changes anything. ``docs/errors.md`` lists them, with the first line of each docstring.
+Each class carries five facts: ``code``, a short name for programs that never changes; ``exit_code``
+for a terminal; ``http_status`` for the API; ``retryable``: whether the same call can succeed later
+although no person changes anything; and ``is_try``: whether it counts as a try of the picture, which is
+given up after some. Missing space or a lost connection doesn't count. ``docs/errors.md`` lists the first
+four, with the first line of each docstring.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ class RenditionsError(Exception):
     exit_code = 1
     http_status = 500
     retryable = False
+    is_try = True
 
 
 class UsageError(RenditionsError):
@@ -175,6 +178,7 @@ class StoreFailed(Failed):
     """A call to a store failed."""
 
     code = "store-failed"
+    is_try = False
 
 
 class StoreRefused(StoreFailed):
@@ -188,6 +192,7 @@ class CatalogFailed(Failed):
     """A call to the catalog failed."""
 
     code = "catalog-failed"
+    is_try = False
 
 
 class CatalogTooNew(CatalogFailed):
@@ -209,6 +214,7 @@ class QueueFailed(Failed):
     """A call to a queue failed."""
 
     code = "queue-failed"
+    is_try = False
 
 
 class QueueRefused(QueueFailed):
@@ -222,6 +228,7 @@ class NotifyFailed(Failed):
     """A notice couldn't be delivered."""
 
     code = "notice-failed"
+    is_try = False
 
 
 class NotifyRefused(NotifyFailed):

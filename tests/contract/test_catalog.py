@@ -77,6 +77,7 @@ FULL = Record(
     errors=(("large", Reason("too half", "unrenderable")), ("text", Reason("of version 0.1"))),
     pending_keys=("b", "old/large.jpg"),
     attempts=2,
+    setbacks=3,
     blocked_by="other.jpg",
     owed=(OwedNotice("rejected", "t1"), OwedNotice("rejected", "t2")),
     lease=Lease("me", NOW + timedelta(minutes=5)),

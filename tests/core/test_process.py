@@ -15,7 +15,7 @@ from doubles import MemoryStore
 from renditions.core.ask import ALLOWED
 from renditions.core.leases import reopen, wish
 from renditions.core.ports import IfAbsent, IfMatch, StoredObject
-from renditions.errors import Archived, Failed, RenderTimedOut, StoreFailed
+from renditions.errors import Archived, Failed, RenderTimedOut, StoreFailed, WorkerDied
 from renditions.local.folder import FolderStore
 from renditions.model.lease import LONGEST_LEASE, Lease
 from renditions.model.original import Analysis, Original
@@ -266,15 +266,19 @@ def test_a_file_over_the_byte_limit_is_rejected_without_being_read(world: World)
     assert "MemoryStore.get" not in steps.names
 
 
+def crash(*_: Any) -> Any:
+    raise WorkerDied("the worker ended")
+
+
 def test_a_failure_is_tried_three_times_then_given_up_with_a_notice(world: World) -> None:
     world.upload(NAME, b"one")
     results = []
     for _ in range(3):
-        outcome = world.processor(output=world.break_writes(1)).process(NAME)
+        outcome = world.processor(render=crash).process(NAME)
         results.append(
             (outcome.result, outcome.again_after is not None, outcome.record and outcome.record.attempts)
         )
-        assert outcome.reason == "no space left on the device"
+        assert outcome.reason == "the worker ended"
     assert results == [("failed", True, 1), ("failed", True, 2), ("failed", False, 3)]
     assert [notice.event for notice in world.notifier.sent] == ["failed"]
     assert world.plan() == []
@@ -283,9 +287,8 @@ def test_a_failure_is_tried_three_times_then_given_up_with_a_notice(world: World
 
 def test_a_replaced_picture_is_tried_again_after_the_old_one_was_given_up(world: World) -> None:
     world.upload(NAME, b"one")
-    broken = world.processor(output=world.break_writes(3))
     for _ in range(3):
-        broken.process(NAME)
+        world.processor(render=crash).process(NAME)
     world.upload(NAME, b"two")
     assert world.processor().process(NAME).result == "done"
     world.check_promise()

@@ -22,7 +22,7 @@ from renditions.core.leases import reopen
 from renditions.core.outcome import Outcome
 from renditions.core.ports import StoredObject, Unreadable
 from renditions.core.reconcile import Summary, sync
-from renditions.errors import StoreFailed
+from renditions.errors import StoreFailed, WorkerDied
 from renditions.model.recipe import Rendition
 from renditions.model.source import MaxRemovals
 from world import World, make_pipeline
@@ -78,7 +78,11 @@ def test_a_failed_picture_gets_another_pass(world: World) -> None:
 
 def test_a_picture_that_always_fails_is_given_up_until_retry(world: World) -> None:
     world.upload("photo.jpg", b"x")
-    summary = run_sync(world, output=world.break_writes(99))
+
+    def crash(*_: Any) -> Any:
+        raise WorkerDied("the worker ended")
+
+    summary = run_sync(world, render=crash)
     assert summary.results == {"failed": 1}
     assert not summary.all_done
     again = run_sync(world)

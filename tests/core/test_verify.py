@@ -11,6 +11,7 @@ from doubles import MemoryStore
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.ports import StoredObject
 from renditions.core.verify import MISSING, REPLACED
+from renditions.errors import StoreRefused
 from renditions.model.record import Output, Record
 from world import World, expected_output
 
@@ -171,8 +172,11 @@ def test_a_forced_picture_has_every_output_made_again_once(world: World) -> None
 
 def test_the_outputs_of_a_failed_picture_are_kept_and_not_verified(world: World) -> None:
     world.upload(NAME, b"two")
-    for _ in range(3):
-        world.processor(output=world.break_writes(99)).process(NAME)
+
+    def refuse(*_: Any) -> Any:
+        raise StoreRefused("no permission")
+
+    world.processor(render=refuse).process(NAME)
     world.lose_outputs()
     assert world.processor().process(NAME, QUICK).result == "unchanged"
 

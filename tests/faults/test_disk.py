@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -80,3 +82,32 @@ def test_a_full_or_read_only_disk_loses_nothing(
     assert last.startswith("Nothing to do")
     assert (int(done), int(outputs), int(leftovers)) == (PICTURES - 1, 2 * (PICTURES - 1), 0)
     assert "Traceback" not in (tmp_path / "second.txt").read_text()
+
+
+def test_a_full_disk_uses_up_no_attempts_and_the_next_sync_makes_the_rest(tmp_path: Path) -> None:
+    prepare(tmp_path, "renditions.db")
+    script = f"""
+        mount -t tmpfs -o size=20m x disk
+        mkdir later; mv inbox/[123].png later
+        sleep 1.1
+        {RENDITIONS} sync > first.txt
+        head -c 30m /dev/zero > disk/other 2> /dev/null || true
+        mv later/* inbox
+        sleep 1.1
+        {RENDITIONS} sync > full.txt 2>&1 || echo $? >> full.txt
+        {RENDITIONS} show 1.png > shown.txt
+        {RENDITIONS} sync --json > again.json || true
+        rm disk/other
+        {RENDITIONS} sync
+    """
+    (last,) = run_in_namespace(tmp_path, script)
+    full = (tmp_path / "full.txt").read_text()
+    assert f"{PICTURES - 1} still waiting; the next sync processes them" in full
+    assert re.search(rf"waiting: {PICTURES - 1} pictures, such as \S+: .*No space left on device", full)
+    assert full.endswith("\n1\n")
+    shown = (tmp_path / "shown.txt").read_text()
+    assert "No space left on device" in shown
+    assert "The next sync tries it again." in shown
+    (group,) = json.loads((tmp_path / "again.json").read_text())["reasons"]
+    assert (group["state"], group["count"], group["code"]) == ("waiting", PICTURES - 1, "store-failed")
+    assert last == f"{PICTURES - 1} pictures processed: {PICTURES - 1} done; 1 needed nothing (1 done)."

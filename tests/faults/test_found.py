@@ -12,6 +12,7 @@ import pytest
 from doubles import MemoryCatalog, MemoryStore
 from renditions.core.ask import ALLOWED, Ask
 from renditions.core.binding import Claimant, Start, bind
+from renditions.core.outbox import Outbox
 from renditions.core.ports import IfMatch
 from renditions.errors import NotifyFailed, StoreFailed, Superseded
 from renditions.model.binding import Binding
@@ -223,6 +224,9 @@ def test_an_undelivered_notice_about_a_picture_that_is_gone_and_kept_is_sent_lat
     world.remove(NAME)
     world.processor(notifiers=away).process(NAME)
     world.settle()
+    world.now += timedelta(hours=1)
+    here: Any = dict.fromkeys(away, world.notifier)
+    Outbox(world.catalog, here, world.clock).send_due()
     assert [notice.name for notice in world.notifier.sent] == [NAME]
 
 

@@ -20,6 +20,7 @@ from rich.markup import escape
 
 from renditions.cli import display, unsent
 from renditions.cli.left_out import print_files
+from renditions.cli.reasons import print_next_attempt
 from renditions.cli.records import print_record, print_records
 from renditions.core.binding import Start
 from renditions.core.reconcile import Selection
@@ -204,6 +205,7 @@ def show(
             display.print_json(record.to_item(key_name) | ({"unsent_notices": notices} if notices else {}))
         else:
             print_record(record, key_name)
+            print_next_attempt(record)
             unsent.print_of_picture(parts, name)
 
 

@@ -23,6 +23,7 @@ from renditions.cli.commands import (
     stopping,
 )
 from renditions.cli.left_out import print_counts
+from renditions.cli.reasons import print_reasons
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import FOLLOWS, Standing, Start
 from renditions.core.content import Reader
@@ -329,6 +330,7 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
         display.print_json(display.summary_item(summary))
     else:
         display.make_data_console().print(display.describe_summary(summary), soft_wrap=True)
+    print_reasons(summary.reasons)
     print_counts(summary.left_out)
     unsent.print_counts(parts)
     if code := _sync_exit_code(summary, is_strict=manner.is_strict):

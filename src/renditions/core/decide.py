@@ -30,6 +30,7 @@ def decide(
         code=reason.code if reason else "",
         timestamp=now,
         attempts=record.attempts if status == "failed" else 0,
+        setbacks=record.setbacks if status == "failed" else 0,
     )
     if before and not _is_changed(before, decided):
         return replace(decided, owed=before.owed)

@@ -346,7 +346,7 @@ def _why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: 
     if record.status == "processing":
         return "it was interrupted"
     if record.status == "failed" and record.goal:
-        return f"it failed, attempt {record.attempts + 1} of {MAX_ATTEMPTS}"
+        return f"it failed, attempt {record.attempts + 1} of {MAX_ATTEMPTS}: {record.reason}"
     if record.status in ("failed", "rejected") and not record.goal:
         return "a retry was requested"
     if record.blocked_by or (record.refused_keys and not stale.keys() - {name for name, _ in record.errors}):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from datetime import timedelta
 
 from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.guard import Guard
-from renditions.core.outcome import Outcome
+from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.process import Process
 
 SYNC_EVERY_SECONDS = 300.0
@@ -106,6 +107,8 @@ class _Work:
         self._executor = executor
         self._due: dict[str, tuple[float, Ask]] = {}
         self._running: dict[Future[Outcome], tuple[str, Ask]] = {}
+        self._unrecorded: Counter[str] = Counter()
+        """How often in a row each picture failed without a record of it."""
         self._blocked: dict[str, set[str]] = {}
         """The pictures that wait for a key, by the name of the picture that still has the key."""
 
@@ -151,12 +154,20 @@ class _Work:
                 self._due[outcome.name] = now, ALLOWED
                 continue
             self.note(outcome)
-            self._add_pause(outcome.name, outcome.again_after)
+            self._add_pause(outcome.name, self._grow(outcome))
             if outcome.blocked_by is not None:
                 self._blocked.setdefault(outcome.blocked_by, set()).add(outcome.name)
         for outcome, _ in ended:
             if outcome.result in _ENDS_BLOCKING:
                 self.add(self._blocked.pop(outcome.name, ()), now)
+
+    def _grow(self, outcome: Outcome) -> timedelta | None:
+        """Return the pause before the next attempt. It grows while failures can't be recorded."""
+        if outcome.result == "failed" and outcome.again_after and outcome.record is None:
+            self._unrecorded[outcome.name] += 1
+            return retry_pause(self._unrecorded[outcome.name])
+        self._unrecorded.pop(outcome.name, None)
+        return outcome.again_after
 
     def _add_pause(self, name: str, pause: timedelta | None) -> None:
         if pause is not None:

@@ -225,7 +225,7 @@ class Leases:
 
 def reopen(catalog: Catalog, record: Record) -> bool:
     """Let the next sync try a picture again; return False if its record changed meanwhile."""
-    return _change(catalog, replace(record, goal="", attempts=0))
+    return _change(catalog, replace(record, goal="", attempts=0, setbacks=0))
 
 
 def wish(catalog: Catalog, record: Record, wishes: Wishes) -> bool:

@@ -11,6 +11,8 @@ from renditions.model.record import Record
 
 Result = Literal["done", "rejected", "failed", "removed", "held", "unreadable", "unchanged", "waiting"]
 
+LONGEST_RETRY_PAUSE = timedelta(minutes=15)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -52,5 +54,8 @@ class Outcome:
 
 
 def retry_pause(attempts: int) -> timedelta:
-    """Return how long to wait after this failed attempt, starting at 1; the pause doubles each time."""
-    return timedelta(seconds=2**attempts)
+    """Return how long to wait after this failed attempt, starting at 1.
+
+    The pause doubles each time, up to ``LONGEST_RETRY_PAUSE``.
+    """
+    return min(timedelta(seconds=2 ** min(attempts, 20)), LONGEST_RETRY_PAUSE)

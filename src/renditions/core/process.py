@@ -202,7 +202,7 @@ class Processor:
             except Failed as error:
                 failed = updater.fail(begun.record, error)
         if failed.attempts < MAX_ATTEMPTS:
-            return _describe(failed, retry_pause(failed.attempts))
+            return _describe(failed, retry_pause(failed.attempts + failed.setbacks))
         return failed
 
     def _prove(self, difference: Difference, found: StoredObject, ask: Ask) -> Mapping[str, str]:

@@ -23,7 +23,9 @@ from renditions.core.left_out import LeftOut
 from renditions.core.outcome import Outcome
 from renditions.core.ports import Catalog, Store, StoredObject, Unreadable
 from renditions.core.process import Process
+from renditions.core.reasons import Reasons
 from renditions.core.verify import find
+from renditions.errors import KeyTaken
 from renditions.model.binding import Held
 from renditions.model.folding import EXACT, Folding
 from renditions.model.record import STATUSES, Record, Status
@@ -39,6 +41,9 @@ MOST_BLOCKED = 1_000
 
 LONGEST_PAUSE = timedelta(seconds=4)
 """The longest time that a sync waits before another pass. It doesn't wait until a long lease ends."""
+
+LONGEST_RETRY = LONGEST_PAUSE
+"""A failed picture that must wait longer is left to the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,8 @@ class Summary:
     """Work that was held back until a person allows it."""
     left_out: LeftOut = field(default_factory=LeftOut)
     """The numbers of objects in the source that aren't pictures."""
+    reasons: Reasons = field(default_factory=Reasons)
+    """Why pictures wait, failed or were rejected, in this run or in an earlier one."""
     remarks: list[str] = field(default_factory=list)
     """Facts that a person should know, although nothing is left to do."""
     interrupted: bool = False
@@ -274,6 +281,7 @@ class _Pass:
         run, summary = self._run, self._summary
         summary.waiting = summary.unreadable = summary.warnings = 0
         summary.held = []
+        summary.reasons = Reasons()
         # Pictures decided in an earlier pass of this run need no work now, and don't count as standing.
         summary.standing = Counter({status: -summary.results[status] for status in STATUSES})
         census = run.guard.open_census()
@@ -304,6 +312,7 @@ class _Pass:
             census.see(difference)
             if difference.action == "unreadable":
                 self._summary.unreadable += 1
+                self._summary.reasons.add("unreadable", difference.name, difference.why)
                 self._run.on_outcome(Outcome(difference.name, "unreadable", difference.why))
                 continue
             if difference.warning:
@@ -338,12 +347,14 @@ class _Pass:
     def _count(self, ended: Outcome | Difference) -> None:
         summary = self._summary
         if isinstance(ended, Difference):
-            if ended.record:
-                self._has_blocked = self._has_blocked or ended.record.blocked_by is not None
-                summary.standing[ended.record.status] += 1
+            if record := ended.record:
+                self._has_blocked = self._has_blocked or record.blocked_by is not None
+                summary.standing[record.status] += 1
+                summary.reasons.add(record.status, record.name, record.reason, record.code)
             return
         if ended.blocked_by is not None:
             summary.waiting += 1
+            summary.reasons.add("waiting", ended.name, ended.reason, KeyTaken.code)
             self._has_blocked = True
             self.blocked.append(ended)
             return
@@ -352,9 +363,12 @@ class _Pass:
         self._has_freed = self._has_freed or ended.result in ("removed", "done", "rejected")
         if ended.again_after is not None:
             summary.waiting += 1
-            self.pause = min(ended.again_after, self.pause or LONGEST_PAUSE)
-        else:
-            summary.results[ended.result] += 1
+            summary.reasons.add("waiting", ended.name, ended.reason, ended.code)
+            if ended.result == "waiting" or ended.again_after <= LONGEST_RETRY:
+                self.pause = min(ended.again_after, self.pause or LONGEST_PAUSE)
+            return
+        summary.results[ended.result] += 1
+        summary.reasons.add(ended.result, ended.name, ended.reason, ended.code)
 
 
 def _allow(ask: Ask) -> Ask:

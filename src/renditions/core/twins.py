@@ -62,7 +62,9 @@ class Twins:
             if self._is_free(twin) and not self._is_there(twin.name):
                 now = self.clock()
                 owed = () if twin.status == "processing" else owe(self.pipeline, twin.status)
-                former = replace(twin.under(found.etag), goal="", attempts=0, lease=None, owed=owed)
+                former = replace(
+                    twin.under(found.etag), goal="", attempts=0, setbacks=0, lease=None, owed=owed
+                )
                 former = replace(former, missing_since=None, removable_until=None)
                 former = former.with_event(now, "processing", f"it was renamed from {twin.name}")
                 if self.catalog.rename(former, found.key):

@@ -198,10 +198,19 @@ class Updater:
         return self._finish(begun, self._conclude(replace(begun, foreign=foreign), made, errors))
 
     def fail(self, begun: Record, error: Failed) -> Record:
-        """Record a failure that isn't the picture's own. Notices are owed only when it is given up."""
-        attempts = begun.attempts + 1 if error.retryable else MAX_ATTEMPTS
+        """Record a failure that isn't the picture's own. Notices are owed only when it is given up.
+
+        A full disk or a lost connection doesn't count as an attempt, so it never gives the picture up.
+        """
+        attempts = begun.attempts + error.is_try if error.retryable else MAX_ATTEMPTS
+        setbacks = begun.setbacks + (not error.is_try)
         failed = decide(
-            self.pipeline, self.clock(), None, replace(begun, attempts=attempts), "failed", Reason.of(error)
+            self.pipeline,
+            self.clock(),
+            None,
+            replace(begun, attempts=attempts, setbacks=setbacks),
+            "failed",
+            Reason.of(error),
         )
         owed = failed.owed if attempts >= MAX_ATTEMPTS else ()
         return self.leases.catalog.write(replace(failed, owed=owed, lease=None))
@@ -278,6 +287,7 @@ class Updater:
             errors=(),
             warnings=old.warnings if same_picture else (),
             attempts=old.attempts if old.goal == goal else 0,
+            setbacks=old.setbacks if old.goal == goal else 0,
             blocked_by=None,
             place=self.pipeline.output.store,
             headers=self._headers_of(old, kept),

@@ -21,7 +21,9 @@ FIRST_PAUSE = timedelta(minutes=5)
 
 LONGEST_PAUSE = timedelta(hours=6)
 
-_INTERNAL = frozenset({"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules"})
+_INTERNAL = frozenset(
+    {"attempts", "goal", "history", "lease", "owed", "pending_keys", "revision", "rules", "setbacks"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,8 @@ ATTRIBUTES = frozenset(
         "focus", "generation", "goal", "headers", "history", "lease", "missing_since", "original_format",
         "original_frames", "original_height", "original_size_bytes", "original_width", "owed",
         "pending_keys", "place", "processed_height", "processed_size_bytes", "processed_width", "reason",
-        "refused_keys", "removable_until", "renditions", "retired", "revision", "rules", "sha256",
-        "stand_ins", "status", "timestamp", "warnings",
+        "refused_keys", "removable_until", "renditions", "retired", "revision", "rules", "setbacks",
+        "sha256", "stand_ins", "status", "timestamp", "warnings",
     }
 )  # fmt: skip
 """The attributes of a record's JSON form, except the name."""
@@ -184,7 +184,9 @@ class Record:
     pending_keys: tuple[str, ...] = ()
     """Output keys that may hold an object that isn't in ``outputs`` (yet, or any more)."""
     attempts: int = 0
-    """How often processing has failed since the goal last changed."""
+    """How often processing has failed since the goal last changed, see ``RenditionsError.is_try``."""
+    setbacks: int = 0
+    """How often it has failed for want of space or a connection. That doesn't give the picture up."""
     blocked_by: str | None = None
     """The picture that claims an output key which this one needs."""
     owed: tuple[OwedNotice, ...] = ()
@@ -308,6 +310,7 @@ class Record:
             "goal": self.goal,
             "rules": self.rules,
             "attempts": self.attempts,
+            "setbacks": self.setbacks or None,
             "blocked_by": self.blocked_by,
             "pending_keys": list(self.pending_keys),
             "owed": [dataclasses.asdict(owed) for owed in self.owed],
@@ -372,6 +375,7 @@ class Record:
             ),
             pending_keys=tuple(item.get("pending_keys", ())),
             attempts=item.get("attempts", 0),
+            setbacks=item.get("setbacks", 0),
             blocked_by=item.get("blocked_by"),
             owed=tuple(OwedNotice(**owed) for owed in item.get("owed", ())),
             lease=Lease(lease["owner"], parse_time(lease["until"])) if lease else None,

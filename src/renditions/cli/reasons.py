@@ -1,0 +1,37 @@
+"""Prints why pictures wait or failed, and the command that helps."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from renditions.cli import display
+from renditions.core.difference import MAX_ATTEMPTS
+from renditions.core.reasons import Reasons
+from renditions.model.record import Record
+
+MOST_GROUPS = 5
+"""How many reasons of each state are printed."""
+
+
+def print_reasons(reasons: Reasons) -> None:
+    """Print how many pictures wait and failed, by reason, each with an example."""
+    for state, advice in (("waiting", ""), ("failed", ". To try again: renditions retry")):
+        groups = reasons.groups(state)
+        for group in groups[:MOST_GROUPS]:
+            which = (
+                group.example if group.count == 1 else f"{group.count:,} pictures, such as {group.example}"
+            )
+            why = group.reason.rstrip(".") if advice else group.reason
+            style = display.STATUS_STYLES.get(state, "blue")
+            display.messages.print(f"[{style}]{state}:[/] {escape(which)}: {escape(why)}{advice}")
+        if groups[MOST_GROUPS:]:
+            display.messages.print(f"… and {len(groups) - MOST_GROUPS:,} more reasons (--json has all)")
+
+
+def print_next_attempt(record: Record) -> None:
+    """Print whether a failed picture is tried again, or how to do that."""
+    if record.status == "failed":
+        then = "The next sync tries it again."
+        if record.attempts >= MAX_ATTEMPTS and record.goal:
+            then = f"It was given up. To try again: renditions retry {record.name}"
+        display.make_data_console().print(f"  {escape(then)}", soft_wrap=True)

@@ -1,0 +1,57 @@
+"""Why pictures wait, failed or were rejected: counted by reason, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+STATES = ("waiting", "failed", "rejected", "unreadable")
+"""The states that need a reason."""
+
+MOST_GROUPS = 50
+"""How many reasons are told apart; the pictures of all further ones are counted together."""
+
+
+@dataclass(slots=True)
+class Group:
+    """The pictures of one state that share a reason, or the code of their reasons."""
+
+    state: str
+    reason: str
+    """The reason of the example, in words."""
+    code: str
+    """See ``Reason``; empty if the reason isn't an error."""
+    example: str
+    """The first of the pictures."""
+    count: int = 1
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self) | {"code": self.code or None}
+
+
+class Reasons:
+    """Counts pictures by state and reason. Errors with one code count as one reason."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str], Group] = {}
+
+    def add(self, state: str, name: str, reason: str | None, code: str = "") -> None:
+        """Count one picture, if its state is one of ``STATES``."""
+        if state not in STATES:
+            return
+        text = reason or "no reason is known"
+        key = state, code or text
+        if key not in self._groups and len(self._groups) >= MOST_GROUPS:
+            key, text, code = (state, ""), "various other reasons", ""
+        if group := self._groups.get(key):
+            group.count += 1
+        else:
+            self._groups[key] = Group(state, text, code, name)
+
+    def groups(self, *states: str) -> list[Group]:
+        """Return the groups of these states, or of all; the largest of each state first."""
+        order: Sequence[str] = states or STATES
+        chosen = (group for group in self._groups.values() if group.state in order)
+        return sorted(chosen, key=lambda group: (order.index(group.state), -group.count))
