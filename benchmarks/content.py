@@ -33,7 +33,8 @@ from renditions.core.ask import Ask
 from renditions.core.binding import Start
 from renditions.core.leases import wish
 from renditions.core.ports import IfAbsent, IfMatch
-from renditions.core.reconcile import Run, Summary, sync
+from renditions.core.reconcile import Run, sync
+from renditions.core.summary import Summary
 from renditions.imaging.render import render
 from renditions.model.pipeline import Accept, Analyze, CatalogPlace, OutputPlace, Pipeline
 from renditions.model.recipe import Focus, Rendition

@@ -178,9 +178,65 @@ def test_an_archived_object_is_rejected_with_instructions(
     store: S3Store, bucket: str, storage_class: str
 ) -> None:
     CLIENTS.s3.put_object(Bucket=bucket, Key="a.jpg", Body=b"old", StorageClass=storage_class)
-    assert keys(store) == ["a.jpg"]
-    with pytest.raises(Archived, match=r"restore .*/a\.jpg first, then: renditions retry"):
+    (listed,) = store.list()
+    assert listed.is_archived
+    found = store.head("a.jpg")
+    assert found
+    assert found.is_archived
+    with pytest.raises(Archived, match=r"Restore .*/a\.jpg\. Then .*: renditions retry a\.jpg$"):
         store.get("a.jpg")
+    CLIENTS.s3.restore_object(Bucket=bucket, Key="a.jpg", RestoreRequest={"Days": 1})
+    restored = store.head("a.jpg")
+    assert restored
+    assert restored.is_archived is False
+    assert store.get("a.jpg") == (restored, b"old")
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_archived"),
+    [
+        ({"StorageClass": "STANDARD"}, False),
+        ({"StorageClass": "GLACIER_IR"}, False),
+        ({"StorageClass": "GLACIER"}, True),
+        ({"StorageClass": "GLACIER", "RestoreStatus": {"IsRestoreInProgress": True}}, True),
+        ({"StorageClass": "DEEP_ARCHIVE", "RestoreStatus": {"IsRestoreInProgress": False}}, False),
+        ({"StorageClass": "INTELLIGENT_TIERING"}, None),
+    ],
+)
+def test_a_listing_says_whether_an_object_must_be_restored(
+    entry: dict[str, Any], is_archived: bool | None
+) -> None:
+    class Client:
+        def get_paginator(self, _: str) -> Client:
+            return self
+
+        def paginate(self, **asked: Any) -> list[Any]:
+            assert asked["OptionalObjectAttributes"] == ["RestoreStatus"]
+            return [{"IsTruncated": False, "Contents": [{"Key": "a", "ETag": '"e"', "Size": 1} | entry]}]
+
+    (found,) = S3Store(Client(), S3Place("bucket", "")).list()
+    assert found.is_archived is is_archived
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_archived"),
+    [
+        ({}, False),
+        ({"StorageClass": "GLACIER", "Restore": 'ongoing-request="true"'}, True),
+        ({"StorageClass": "INTELLIGENT_TIERING"}, False),
+        ({"StorageClass": "INTELLIGENT_TIERING", "ArchiveStatus": "ARCHIVE_ACCESS"}, True),
+    ],
+)
+def test_metadata_say_whether_an_object_must_be_restored(
+    answer: dict[str, Any], *, is_archived: bool
+) -> None:
+    class Client:
+        def head_object(self, **_: Any) -> dict[str, Any]:
+            return {"ETag": '"e"', "ContentLength": 1} | answer
+
+    found = S3Store(Client(), S3Place("bucket", "")).head("a")
+    assert found
+    assert found.is_archived is is_archived
 
 
 def test_a_missing_bucket_is_an_error_and_does_not_look_empty() -> None:

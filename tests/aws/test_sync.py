@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,7 +105,7 @@ def test_sync_on_aws_reports_rejected_pictures_and_deletes_outputs_of_deleted_on
     rejected = {item["image_name"]: item["reason"] for item in run(folder, "list", "--json").data
                 if item["status"] == "rejected"}  # fmt: skip
     assert rejected.keys() == {"damaged.jpg", "archived.jpg"}
-    assert "restore" in rejected["archived.jpg"]
+    assert "Restore" in rejected["archived.jpg"]
     assert account.read_notices() == [
         ("a//b.jpg", "done"),
         ("archived.jpg", "rejected"),
@@ -116,6 +117,20 @@ def test_sync_on_aws_reports_rejected_pictures_and_deletes_outputs_of_deleted_on
     assert run(folder, "sync", "--strict").code == 1, "the archived picture is still rejected"
     assert account.read_outputs() == {}
     assert [item["image_name"] for item in run(folder, "list", "--json").data] == ["archived.jpg"]
+
+
+@pytest.mark.parametrize("command", ["retry", "sync"])
+def test_the_advice_about_an_archived_picture_works(folder: Path, account: Account, command: str) -> None:
+    name = "my archived.jpg"
+    account.upload(name, (folder / "inbox/photo.jpg").read_bytes(), StorageClass="GLACIER")
+    assert run(folder, "sync").code == 1
+    reason = run(folder, "show", name, "--json").data["reason"]
+    arguments = shlex.split(reason.rpartition("renditions ")[2])
+    assert arguments == ["retry", name]
+    assert run(folder, *arguments).code == 1, "it isn't restored yet"
+    CLIENTS.s3.restore_object(Bucket=f"{account.table}-in", Key=name, RestoreRequest={"Days": 1})
+    assert run(folder, command, name).code == 0
+    assert list(account.read_outputs()) == ["thumb_my archived.jpg"]
 
 
 def test_watch_refuses_a_source_in_a_bucket(folder: Path, account: Account) -> None:

@@ -15,7 +15,8 @@ from renditions.core.guard import Guard, RemovalWindow
 from renditions.core.leases import permit_removal
 from renditions.core.marker import Marker
 from renditions.core.preview import preview
-from renditions.core.reconcile import Summary, sync
+from renditions.core.reconcile import sync
+from renditions.core.summary import Summary
 from renditions.model.source import MaxRemovals
 from world import World
 

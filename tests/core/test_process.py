@@ -362,6 +362,33 @@ def test_an_archived_picture_is_rejected_until_it_is_restored_and_retried(world:
     world.check_promise()
 
 
+def test_a_restored_picture_is_made_by_the_next_call_or_sync(world: World) -> None:
+    class Archive(MemoryStore):
+        is_archived: bool | None = True
+
+        def get(self, key: str) -> tuple[StoredObject, bytes] | None:
+            got = super().get(key)
+            if got and self.is_archived is not False:
+                raise Archived("restore it first")
+            return got
+
+        def head(self, key: str) -> StoredObject | None:
+            got = super().get(key)
+            return replace(got[0], is_archived=self.is_archived) if got else None
+
+    world.source = archive = Archive()
+    archive.put(NAME, b"one", IfAbsent(), "")
+    assert world.processor().process(NAME).result == "rejected"
+    for is_archived in (True, None):
+        archive.is_archived = is_archived
+        assert world.plan() == [], "it is neither read again nor reported again"
+    archive.is_archived = False
+    (difference,) = world.differences()
+    assert (difference.action, difference.why) == ("update", "it was restored from its archive")
+    assert world.processor().process(NAME).result == "done"
+    assert [notice.event for notice in world.notifier.sent] == ["rejected", "done"]
+
+
 def test_the_later_of_two_pictures_with_one_key_is_rejected_naming_the_earlier(world: World) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"))
     world.upload("a/photo.jpg", b"a")

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from renditions.core.difference import MAX_ATTEMPTS
-from renditions.core.outcome import LONGEST_RETRY_PAUSE, Outcome, retry_pause
+from renditions.core.outcome import LONGEST_RETRY_PAUSE, MAX_ATTEMPTS, Outcome, retry_pause
 from renditions.core.reasons import MOST_GROUPS, Reasons
 from renditions.core.reconcile import sync
 from renditions.errors import CatalogFailed, Failed, RenderTimedOut, StoreFailed, StoreRefused, WorkerDied

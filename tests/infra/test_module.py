@@ -12,7 +12,7 @@ from module_tables import BEGIN, END, describe, read
 
 from infra.terraform import MODULE
 from renditions.aws.table import table_schema
-from renditions.core.difference import MAX_ATTEMPTS
+from renditions.core.outcome import MAX_ATTEMPTS
 from renditions.core.process import LEASE_MARGIN
 from renditions.messages.events import Incoming, Message, SyncRequest, decode
 from renditions.model import backends

@@ -7,6 +7,7 @@ of their keys. All buckets do so, except directory buckets.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -68,6 +69,7 @@ class S3Store:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._place.bucket,
             Prefix=self._place.prefix + prefix,
+            OptionalObjectAttributes=["RestoreStatus"],
             **({"StartAfter": self._place.prefix + after} if after else {}),
         )
         with self._reported():
@@ -81,7 +83,7 @@ class S3Store:
                     # The prefix itself may be an object: consoles create one for a folder.
                     key = entry["Key"].removeprefix(self._place.prefix)
                     if key and not key.startswith(_OWN):
-                        yield StoredObject(key, _etag(entry), entry["Size"])
+                        yield StoredObject(key, _etag(entry), entry["Size"], is_archived=_in_archive(entry))
 
     def head(self, key: str) -> StoredObject | None:
         """See :meth:`Store.head <renditions.core.ports.Store.head>`."""
@@ -94,7 +96,7 @@ class S3Store:
                     raise
                 self._confirm_missing(key)
                 return None
-        return StoredObject(key, _etag(answer), answer["ContentLength"])
+        return StoredObject(key, _etag(answer), answer["ContentLength"], is_archived=_in_archive(answer))
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
         """See :meth:`Store.get <renditions.core.ports.Store.get>`.
@@ -285,8 +287,8 @@ class S3Store:
     def _archived(self, key: str, error: ClientError) -> Archived:
         storage_class = error.response.get("Error", {}).get("StorageClass", "an archive")
         return Archived(
-            f"can't be read because it is in {storage_class}: restore {self._place.spell()}{key} first, "
-            "then: renditions retry"
+            f"can't be read because it is in {storage_class}. Restore {self._place.spell()}{key}. Then the "
+            f"next sync makes its renditions; or at once: renditions retry {shlex.quote(key)}"
         )
 
     def _reported(self, key: str = "") -> AbstractContextManager[None]:
@@ -296,6 +298,25 @@ class S3Store:
 
 def _etag(answer: dict[str, Any]) -> str:
     return str(answer["ETag"]).strip('"')
+
+
+def _in_archive(answer: dict[str, Any]) -> bool | None:
+    """Return whether an object must be restored first, by its metadata or by its entry in a listing.
+
+    Sources: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html and API_RestoreStatus.html
+    """
+    is_entry = "Key" in answer
+    match answer.get("StorageClass"):
+        case "GLACIER" | "DEEP_ARCHIVE" if is_entry:
+            return answer.get("RestoreStatus", {}).get("IsRestoreInProgress") is not False
+        case "GLACIER" | "DEEP_ARCHIVE":
+            return 'ongoing-request="false"' not in answer.get("Restore", "")
+        case "INTELLIGENT_TIERING" if not is_entry:
+            return "ArchiveStatus" in answer
+        case None | "STANDARD" | "STANDARD_IA" | "ONEZONE_IA" | "REDUCED_REDUNDANCY" | "GLACIER_IR":
+            return False
+        case _:
+            return None
 
 
 def full_key(prefix: str, key: str) -> str:

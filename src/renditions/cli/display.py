@@ -30,7 +30,7 @@ from rich.text import Text
 from renditions.core.difference import Action, Difference
 from renditions.core.outcome import Outcome
 from renditions.core.ports import Unreadable
-from renditions.core.reconcile import Summary
+from renditions.core.summary import Summary
 from renditions.model.keys import is_known
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 
 from renditions.cli import display
-from renditions.core.difference import MAX_ATTEMPTS
+from renditions.core.outcome import MAX_ATTEMPTS
 from renditions.core.reasons import Reasons
 from renditions.model.record import Record
 

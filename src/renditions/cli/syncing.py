@@ -32,7 +32,8 @@ from renditions.core.leases import reopen, wish
 from renditions.core.left_out import LeftOut
 from renditions.core.outcome import Outcome
 from renditions.core.preview import preview
-from renditions.core.reconcile import Order, Selection, Summary
+from renditions.core.reconcile import Order, Selection
+from renditions.core.summary import Summary
 from renditions.core.verify import find
 from renditions.errors import UsageError
 from renditions.model.families import family_of

@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from renditions.core.ask import PLAIN, Ask
+from renditions.core.outcome import MAX_ATTEMPTS
 from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import StoredObject
 from renditions.core.retire import dropped_keys, due_retired, kept_until, retire_outputs, settled_keys
 from renditions.core.verify import UNVERIFIED, Verification
+from renditions.core.why import is_restored, why_update
 from renditions.model.folding import EXACT, Folding
 from renditions.model.items import without_empty
 from renditions.model.keys import spell_key
@@ -25,9 +27,6 @@ from renditions.model.wishes import NO_WISHES
 IN_PROGRESS = "another process is working on it"
 
 TOUCHED = "its content is unchanged"
-
-MAX_ATTEMPTS = 3
-"""How many attempts a picture gets before it is given up as failed."""
 
 RECHECK = timedelta(seconds=1)
 """How long to wait before checking a picture again that another process holds or writes."""
@@ -213,7 +212,7 @@ def _compare_known(
     wanted = frozenset(keys.values())
     retired = () if is_partial else retire_outputs(pipeline, there.outputs, wanted, now, ask)
     left_behind = there.retired[len(record.retired) :]
-    why = _why_update(pipeline, record, found, {rendition: stale[rendition] for rendition in make})
+    why = why_update(pipeline, record, found, {rendition: stale[rendition] for rendition in make})
     return Difference(
         seen.name,
         "update" if make or not is_partial else _settle_or_keep(pipeline, there, now, ask),
@@ -305,7 +304,7 @@ def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | N
     match record.status:
         case "done":
             return "it is up to date"
-        case "rejected" if seen.is_key_free:
+        case "rejected" if seen.is_key_free or is_restored(record, seen.found):
             return None
         case "rejected" if record.blocked_by is None:
             return "it is rejected"
@@ -337,23 +336,3 @@ def _why_stale(
     if made == rendition and output.key != keys[rendition]:
         return "is stored under another key"
     return None
-
-
-def _why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: Mapping[str, str]) -> str:
-    """Return, for people, why a picture with a record needs work."""
-    if record.etag != found.etag:
-        return "the picture changed"
-    if record.status == "processing":
-        return "it was interrupted"
-    if record.status == "failed" and record.goal:
-        return f"it failed, attempt {record.attempts + 1} of {MAX_ATTEMPTS}: {record.reason}"
-    if record.status in ("failed", "rejected") and not record.goal:
-        return "a retry was requested"
-    if record.blocked_by or (record.refused_keys and not stale.keys() - {name for name, _ in record.errors}):
-        return "its key may be free now"
-    if record.rules != pipeline.rules:
-        return "[accept], [analyze] or [limits] changed"
-    if stale:
-        return ", ".join(f"{rendition} {why}" for rendition, why in stale.items())
-    is_undeclared = any(made.rendition not in pipeline.renditions for made in record.outputs)
-    return "a rendition is no longer declared" if is_undeclared else "its record is out of date"

@@ -11,6 +11,9 @@ from renditions.model.record import Record
 
 Result = Literal["done", "rejected", "failed", "removed", "held", "unreadable", "unchanged", "waiting"]
 
+MAX_ATTEMPTS = 3
+"""How many attempts a picture gets before it is given up as failed."""
+
 LONGEST_RETRY_PAUSE = timedelta(minutes=15)
 
 

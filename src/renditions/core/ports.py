@@ -36,6 +36,8 @@ class StoredObject:
     """False while another program may still be writing it."""
     unchanged_seconds: float = field(default=math.inf, compare=False)
     """How long ago it last changed; infinite if the store only shows complete objects."""
+    is_archived: bool | None = field(default=None, compare=False)
+    """Whether it must be restored from an archive before it can be read; None if the store doesn't say."""
 
 
 @dataclass(frozen=True, slots=True)

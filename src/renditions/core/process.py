@@ -29,12 +29,12 @@ from renditions.core.ask import PLAIN, Ask
 from renditions.core.binding import Standing
 from renditions.core.comparison import Comparison
 from renditions.core.content import Reader
-from renditions.core.difference import MAX_ATTEMPTS, RECHECK, Difference
+from renditions.core.difference import RECHECK, Difference
 from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
 from renditions.core.notify import Notifier, rejection_pause
 from renditions.core.outbox import Outbox
-from renditions.core.outcome import Outcome, retry_pause
+from renditions.core.outcome import MAX_ATTEMPTS, Outcome, retry_pause
 from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import Catalog, IfMatch, Renderer, Store, StoredObject
 from renditions.core.retire import due_retired

@@ -12,7 +12,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from renditions.core.ask import PLAIN, Ask
@@ -24,6 +24,7 @@ from renditions.core.outcome import Outcome
 from renditions.core.ports import Catalog, Store, StoredObject, Unreadable
 from renditions.core.process import Process
 from renditions.core.reasons import Reasons
+from renditions.core.summary import Summary
 from renditions.core.verify import find
 from renditions.errors import KeyTaken
 from renditions.model.binding import Held
@@ -162,47 +163,6 @@ def _join(
 def count_pictures(catalog: Catalog) -> int:
     """Return how many pictures have a record."""
     return sum(totals.pictures for totals in catalog.count().values())
-
-
-@dataclass(slots=True)
-class Summary:
-    """The result of a sync."""
-
-    results: Counter[str] = field(default_factory=Counter)
-    """How many pictures had each ``Outcome.result``; a picture counts once, by its last result."""
-    standing: Counter[Status] = field(default_factory=Counter)
-    """How many pictures needed no work, by the status of their record."""
-    waiting: int = 0
-    """How many pictures still waited at the end."""
-    unreadable: int = 0
-    """How many parts of the source, and records, couldn't be read."""
-    warnings: int = 0
-    """How many pictures have a problem that a person must solve."""
-    held: list[Held] = field(default_factory=list)
-    """Work that was held back until a person allows it."""
-    left_out: LeftOut = field(default_factory=LeftOut)
-    """The numbers of objects in the source that aren't pictures."""
-    reasons: Reasons = field(default_factory=Reasons)
-    """Why pictures wait, failed or were rejected, in this run or in an earlier one."""
-    remarks: list[str] = field(default_factory=list)
-    """Facts that a person should know, although nothing is left to do."""
-    interrupted: bool = False
-
-    @property
-    def has_trouble(self) -> bool:
-        """Return whether this run left a problem: a rejected, failed, waiting or unreadable picture."""
-        bad = self.results["rejected"] + self.results["failed"] + self.waiting
-        return bool(bad or self.unreadable or self.warnings)
-
-    @property
-    def all_done(self) -> bool:
-        """Return whether every picture is now up to date."""
-        return not (self.interrupted or self.has_trouble or self.had_trouble or self.held)
-
-    @property
-    def had_trouble(self) -> bool:
-        """Return whether a picture is still rejected or failed from an earlier run."""
-        return bool(self.standing["rejected"] or self.standing["failed"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from datetime import datetime
 from renditions.core.ask import Ask
 from renditions.core.content import Reader
 from renditions.core.decide import decide
-from renditions.core.difference import MAX_ATTEMPTS, Difference
+from renditions.core.difference import Difference
 from renditions.core.leases import Leases
+from renditions.core.outcome import MAX_ATTEMPTS
 from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import IfAbsent, IfMatch, Renderer, Store, StoredObject
 from renditions.core.retire import is_in_the_way, kept_until, retire

@@ -31,6 +31,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import unquote_plus
 
+from renditions.model.notice_events import NOTICE_EVENTS
+
 Kind = Literal["created", "removed", "drifted"]
 """The kind of a change. ``drifted`` means that a tick found outputs which differ from the record."""
 Origin = Literal["queue", "batch job", "event"]
@@ -57,6 +59,8 @@ _OWN_NAMES: Mapping[Kind, str] = {
 }
 """The detail types of our own messages about pictures."""
 _OWN_KINDS = {name: kind for kind, name in _OWN_NAMES.items()}
+
+_NOTICES = frozenset(event.title for event in NOTICE_EVENTS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +262,7 @@ def _read_own_message(name: str, message: Any) -> Content:
             return SyncRequest()
         case _, {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}} if name in _OWN_KINDS:
             return Change(bucket, key, _OWN_KINDS[name], name)
-        case _ if name.startswith("Picture "):  # a notice that was sent to the wrong queue
+        case _ if name in _NOTICES:  # a notice that was sent to the wrong queue
             return Ignored(name)
         case _:
             return Unknown(_describe(message))

@@ -1,0 +1,42 @@
+"""Why a picture with a record needs work, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from renditions.core.outcome import MAX_ATTEMPTS
+from renditions.core.ports import StoredObject
+from renditions.errors import Archived
+from renditions.model.pipeline import Pipeline
+from renditions.model.record import Record
+
+
+def is_restored(record: Record, found: StoredObject | None) -> bool:
+    """Return whether a picture was rejected because it was in an archive, and now it can be read."""
+    return record.code == Archived.code and found is not None and found.is_archived is False
+
+
+def why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: Mapping[str, str]) -> str:
+    """Return why the picture needs work: the first of the reasons that holds.
+
+    ``stale`` has the reason for each rendition that must be made.
+    """
+    only_refused = record.refused_keys and not stale.keys() - {name for name, _ in record.errors}
+    reasons = (
+        (record.etag != found.etag, "the picture changed"),
+        (is_restored(record, found), "it was restored from its archive"),
+        (record.status == "processing", "it was interrupted"),
+        (
+            record.status == "failed" and record.goal,
+            f"it failed, attempt {record.attempts + 1} of {MAX_ATTEMPTS}: {record.reason}",
+        ),
+        (record.status in ("failed", "rejected") and not record.goal, "a retry was requested"),
+        (record.blocked_by or only_refused, "its key may be free now"),
+        (record.rules != pipeline.rules, "[accept], [analyze] or [limits] changed"),
+        (stale, ", ".join(f"{rendition} {why}" for rendition, why in stale.items())),
+        (
+            any(made.rendition not in pipeline.renditions for made in record.outputs),
+            "a rendition is no longer declared",
+        ),
+    )
+    return next((text for holds, text in reasons if holds), "its record is out of date")
