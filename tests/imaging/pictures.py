@@ -112,6 +112,13 @@ def rendered(content: bytes, recipe: Rendition, accept: Accept | None = None) ->
     return result.made["it"]
 
 
+def why_not(content: bytes, recipe: Rendition, accept: Accept | None = None, **options: Any) -> str:
+    """Return the reason why the only rendition wasn't made of a picture that may be valid; fail if it was."""
+    result = render(content, accept or Accept(), {"it": recipe}, **options)
+    assert result.made == {}
+    return str(result.rejected or result.errors["it"])
+
+
 def shown(content: bytes, recipe: Rendition) -> Image.Image:
     """Return the only rendition, read by Pillow."""
     return opened(rendered(content, recipe).content)

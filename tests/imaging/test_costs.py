@@ -7,10 +7,10 @@ import time
 import pytest
 from PIL import Image
 
-from imaging.pictures import difference, encoded, opened, photo, shown
+from imaging.pictures import difference, encoded, opened, photo, rendered, shown
 from renditions.imaging.render import render
-from renditions.model.pipeline import Accept
-from renditions.model.recipe import Rendition
+from renditions.model.pipeline import Accept, Limits
+from renditions.model.recipe import Region, Rendition
 
 PNG = Rendition(format="png")
 
@@ -40,3 +40,97 @@ def test_scans_in_previews_and_after_the_end_do_not_count() -> None:
     comment = b"\xff\xfe" + (30_002).to_bytes(2, "big") + b"\xff\xda" * 15_000
     made = shown(source[:2] + comment + source[2:] + source * 20, PNG)
     assert difference(made, opened(source)) < 0.5
+
+
+def test_an_extreme_strip_is_enlarged_and_cut_where_it_has_something() -> None:
+    """Enlarged to the box, its 8,000 by 2 pixels would be 640 million."""
+    strip = Image.new("RGB", (8000, 2), "#808080")
+    strip.paste("red", (5700, 0, 6300, 2))
+    for side in ((8000, 2), (2, 8000)):
+        source = encoded(strip if side[0] > 2 else strip.transpose(Image.Transpose.ROTATE_270), "png")
+        for gravity in ("attention", "entropy"):
+            began = time.monotonic()
+            cover = Rendition(width=400, height=400, fit="cover", enlarge=True, gravity=gravity, format="png")
+            made = shown(source, cover)
+            assert time.monotonic() - began < 3
+            assert made.size == (400, 400)
+            if gravity == "attention":
+                red, green, _ = made.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))  # type: ignore[misc]
+                assert red > green + 40
+
+
+def test_a_rotated_strip_is_cut_where_it_has_something() -> None:
+    strip = Image.new("RGB", (8000, 2), "#808080")
+    strip.paste("red", (5700, 0, 6300, 2))
+    cover = Rendition(
+        width=400, height=400, fit="cover", enlarge=True, gravity="attention", rotate=90, flip="vertical",
+        format="png",
+    )  # fmt: skip
+    red, green, _ = shown(encoded(strip, "png"), cover).resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
+    assert red > green + 40
+
+
+def test_a_rendition_that_needs_too_much_memory_does_not_reject_the_others() -> None:
+    source = encoded(photo(2000, 1500), "png")
+    recipes = {"whole": PNG, "thumb": Rendition(width=40, format="png")}
+    rendering = render(source, Accept(), recipes, limits=Limits(memory=5_000_000))
+    assert rendering.rejected is None
+    assert set(rendering.made) == {"thumb"}
+    assert "bytes of memory" in rendering.errors["whole"].text
+
+
+def test_a_rendition_that_is_drawn_too_large_does_not_reject_the_others() -> None:
+    accept = Accept(formats=("pdf", "svg"), max_pixels=1_000_000)
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100"><rect width="9"/></svg>'
+    for source in (svg, pdf_of("[0 0 200 100]")):
+        recipes = {"poster": Rendition(width=4000, format="png"), "thumb": Rendition(width=40, format="png")}
+        rendering = render(source, accept, recipes)
+        assert rendering.rejected is None
+        assert set(rendering.made) == {"thumb"}
+        assert "expected at most 1,000,000 pixels" in rendering.errors["poster"].text
+
+
+def pdf_of(*boxes: str) -> bytes:
+    """Return a PDF with a page for each box; each page has a red square at its lower left corner."""
+    kids = " ".join(f"{number} 0 R" for number in range(4, 4 + len(boxes)))
+    parts = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Pages/Kids[{kids}]/Count {len(boxes)}>>",
+        "<</Length 26>>stream\n1 0 0 rg 0 0 10 10 re f   \nendstream",
+        *(f"<</Type/Page/Parent 2 0 R/MediaBox{box}/Contents 3 0 R>>" for box in boxes),
+    ]
+    objects = "".join(f"{number} 0 obj{part} endobj\n" for number, part in enumerate(parts, 1))
+    return f"%PDF-1.4\n{objects}trailer<</Root 1 0 R/Size {len(parts) + 1}>>\n%%EOF\n".encode()
+
+
+DOCUMENTS = Accept(formats=("pdf",))
+
+
+@pytest.mark.parametrize("box", ["[600 800 1000 1000]", "[-9 -9 0 0]", "[600 0 900 800]"])
+def test_a_page_without_area_is_rejected_with_a_reason(box: str) -> None:
+    """Its CropBox lies outside its MediaBox."""
+    box = f"[0 0 600 800]/CropBox{box}"
+    rejected = render(pdf_of(box), DOCUMENTS, {"it": PNG}).rejected
+    assert rejected
+    assert rejected.text.startswith("expected a page with an area, found ")
+    recipes = {"cover": PNG, "all": Rendition(format="pdf", pages="all")}
+    rendering = render(pdf_of("[0 0 200 100]", box), DOCUMENTS, recipes)
+    assert set(rendering.made) == {"cover"}
+    assert rendering.errors["all"].text.startswith("page 2: expected a page with an area")
+
+
+def test_a_small_part_of_a_page_is_drawn_alone() -> None:
+    """The whole page at this scale would have 80 million pixels."""
+    corner = Rendition(crop=Region(left=0, top=85, width=15, height=15), width=600, format="png")
+    accept = Accept(formats=("pdf",), max_pixels=1_000_000)
+    made = shown_from(pdf_of("[0 0 200 200]"), corner, accept)
+    assert made.size == (600, 600)
+    whole = shown_from(pdf_of("[0 0 200 200]"), Rendition(width=1000, format="png"), accept)
+    part = whole.crop((0, 850, 150, 1000)).resize((600, 600), Image.Resampling.BOX)
+    assert difference(made, part) < 2
+    assert made.getpixel((100, 500)) == (255, 0, 0)
+    assert made.getpixel((500, 100)) == (255, 255, 255)
+
+
+def shown_from(content: bytes, recipe: Rendition, accept: Accept) -> Image.Image:
+    return opened(rendered(content, recipe, accept).content).convert("RGB")

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
-from imaging.pictures import difference, encoded, opened, photo, rendered, shown
+from imaging.pictures import difference, encoded, opened, photo, rendered, shown, why_not
 from renditions.errors import Failed
 from renditions.imaging.render import render
 from renditions.model.original import Original
@@ -125,19 +125,20 @@ def test_pictures_and_animations_have_one_page() -> None:
 def test_too_many_pages_are_rejected_and_only_chosen_pages_count() -> None:
     source = tiff([photo(9, 6)] * 51)
     every = {"it": Rendition(format="pdf", pages="all")}
-    assert str(render(source, Accept(), every).rejected) == "expected at most 50 pages, found 51"
-    assert render(source, Accept(), every, limits=Limits(pages=51)).rejected is None
+    assert why_not(source, every["it"]) == "expected at most 50 pages, found 51"
+    assert render(source, Accept(), every, limits=Limits(pages=51)).made
     assert render(source, Accept(), {"it": Rendition()}, limits=Limits(pages=1)).rejected is None
     apart = {"a": Rendition(), "b": Rendition(pages="2")}
-    refused = render(source, Accept(), apart, limits=Limits(pages=1)).rejected
-    assert refused == Reason("expected at most 1 pages, found 2", "source-not-accepted")
+    rendering = render(source, Accept(), apart, limits=Limits(pages=1))
+    assert set(rendering.made) == {"a"}, "the first one stays within the limit"
+    assert rendering.errors == {"b": Reason("expected at most 1 pages, found 2", "source-not-accepted")}
 
 
 def test_the_pixels_of_all_chosen_pages_count() -> None:
     source = tiff(PAGES)
     accept = Accept(max_pixels=3 * 90 * 60)
-    assert render(source, accept, {"it": Rendition(format="pdf", pages="1-3")}).rejected is None
-    assert str(render(source, accept, {"it": Rendition(format="pdf", pages="all")}).rejected) == (
+    assert render(source, accept, {"it": Rendition(format="pdf", pages="1-3")}).made
+    assert why_not(source, Rendition(format="pdf", pages="all"), accept) == (
         "expected at most 16,200 pixels, found 21,600: 90 by 60 in 4 pages"
     )
 
@@ -151,9 +152,13 @@ def test_too_many_frames_are_rejected_if_they_are_kept() -> None:
     assert render(source, Accept(), {"it": Rendition()}, limits=Limits(frames=1)).rejected is None
 
 
-def test_a_document_truncated_in_a_later_page_is_rejected() -> None:
+def test_a_document_truncated_in_a_later_page_gives_only_renditions_of_the_others() -> None:
     source = tiff(PAGES)
-    assert render(source[:-40], Accept(), {"it": Rendition(format="pdf", pages="all")}).rejected
+    recipes = {"all": Rendition(format="pdf", pages="all"), "cover": Rendition(format="png")}
+    rendering = render(source[:-40], Accept(), recipes)
+    assert rendering.rejected is None
+    assert set(rendering.made) == {"cover"}
+    assert rendering.errors["all"].text.startswith("page 4: the picture is damaged")
 
 
 PDF = Accept(formats=("pdf",))
@@ -268,7 +273,7 @@ def test_the_first_page_of_a_huge_document_is_drawn_but_not_all_pages() -> None:
     assert render(source, PDF, recipes).original.frames == 100_000
     assert difference(opened(rendered(source, recipes["cover"], PDF).content), corner(200, 100)) < 0.5
     book = {"book": Rendition(format="pdf", pages="all")}
-    assert str(render(source, PDF, book).rejected) == "expected at most 50 pages, found 100,000"
+    assert why_not(source, book["book"], PDF) == "expected at most 50 pages, found 100,000"
 
 
 @pytest.mark.parametrize(
@@ -312,8 +317,8 @@ def test_the_pixels_of_all_drawn_pages_count() -> None:
     accept = Accept(formats=("pdf",), max_pixels=60_000)
     source = pdf(LANDSCAPE, LANDSCAPE, LANDSCAPE)
     book = Rendition(format="pdf", pages="all")
-    assert render(source, accept, {"it": book}).rejected is None
-    assert str(render(source, accept, {"it": replace(book, width=201)}).rejected) == (
+    assert render(source, accept, {"it": book}).made
+    assert why_not(source, replace(book, width=201), accept) == (
         "expected at most 60,000 pixels, found 60,903: 201 by 101 in 3 pages"
     )
 

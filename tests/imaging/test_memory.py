@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from imaging.pictures import encoded, heic, photo, png_chunk, rgb_png
+from imaging.pictures import encoded, heic, photo, png_chunk, rgb_png, why_not
 from renditions.imaging.render import render
 from renditions.model.pipeline import Accept, Limits
 from renditions.model.recipe import Rendition
@@ -26,7 +26,7 @@ def one_colour_png(side: int) -> bytes:
 def test_a_picture_that_needs_too_much_memory_is_refused_by_its_header() -> None:
     """The picture's 900 megapixels are within max_pixels, but decoding them at once would take 2.7 GB."""
     result = render(rgb_png(30_000, 30_000, b""), Accept(max_pixels=1_000_000_000), WHOLE)
-    assert str(result.rejected) == (
+    assert str(result.errors["whole"]) == (
         "the picture needs at least 2,700,000,000 bytes of memory, more than the 2,000,000,000 that "
         "[limits] memory allows"
     )
@@ -38,14 +38,14 @@ def test_a_large_picture_is_accepted_if_only_small_renditions_need_it() -> None:
     source = one_colour_png(3_000)
     limits = Limits(memory=20_000_000)
     assert render(source, Accept(), THUMB, limits=limits).made
-    assert "at least 27,000,000" in str(render(source, Accept(), WHOLE, limits=limits).rejected)
+    assert "at least 27,000,000" in why_not(source, WHOLE["whole"], limits=limits)
 
 
 @pytest.mark.parametrize(("source_format", "needed"), [("gif", 4), ("avif", 3), ("heic", 3)])
 def test_decoders_that_hold_the_whole_picture_need_memory_for_it(source_format: str, needed: int) -> None:
     source = heic(photo(200, 100)) if source_format == "heic" else encoded(photo(200, 100), source_format)
-    result = render(source, Accept(), {"thumb": Rendition(width=1)}, limits=Limits(memory=needed * 20_000))
-    assert "bytes of memory, more than" in str(result.rejected)
+    why = why_not(source, Rendition(width=1), limits=Limits(memory=needed * 20_000))
+    assert "bytes of memory, more than" in why
     assert render(source, Accept(), {"thumb": Rendition(width=1)}, limits=Limits(memory=90_000)).made
 
 
@@ -54,5 +54,5 @@ def test_all_frames_count_for_memory_if_they_are_kept() -> None:
     source = encoded(frames[0], "webp", save_all=True, append_images=frames[1:])
     limits = Limits(memory=70_000)
     kept = render(source, Accept(), {"moving": Rendition(format="webp", animation="keep")}, limits=limits)
-    assert "at least 72,000" in str(kept.rejected)
+    assert "at least 72,000" in str(kept.errors["moving"])
     assert render(source, Accept(), {"still": Rendition(format="webp", width=50)}, limits=limits).made

@@ -13,7 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import get_args
 
-from renditions.errors import Unrenderable
+from renditions.errors import NotAccepted, Unrenderable
 from renditions.imaging.analysis.analyze import Study
 from renditions.imaging.decode import Frames, decode_animation, decode_still, resize
 from renditions.imaging.encode import encode, encode_near, stack
@@ -23,7 +23,7 @@ from renditions.imaging.original import smaller
 from renditions.imaging.probe import Header, keeps_animation
 from renditions.imaging.registry import find_code
 from renditions.imaging.steps import walk
-from renditions.imaging.tasks import Plans, Task, plan_bases, plan_task, plan_tasks
+from renditions.imaging.tasks import Plans, Task, on_page, plan_bases, plan_task, plan_tasks
 from renditions.imaging.vips import translated
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.original import Analysis
@@ -65,23 +65,48 @@ def make(
         animated = [task for task in alike if keeps_animation(task.recipe, header)]
         still = [task for task in alike if not keeps_animation(task.recipe, header)]
         look = study_task if profile == "srgb" else None
-        bases = plan_bases(still, look, max_pixels)
-        decoded = [(page, size) for (page, _), size in bases.items()]
-        check_memory(decoded, header if animated else None, limits.memory)
+        bases, refused = plan_bases(still, look, max_pixels, limits.memory)
+        errors |= refused
         for part, size in bases.items():
-            base = decode_still(content, *part, size, profile)
-            if look and part == look.part:
+            own = [task for task in still if task.part == part and task.name not in errors]
+            is_analyzed = look is not None and part == look.part
+            if not (own or is_analyzed):
+                continue
+            try:
+                with on_page(part[0].page, header):
+                    base = decode_still(content, *part, size, profile)
+            except Unrenderable as error:
+                errors |= dict.fromkeys((task.name for task in own), Reason.of(error))
+                continue
+            if is_analyzed:
                 analysis = study.run(content, header, base)
-            own = [task for task in still if task.part == part]
             _make_from(base, own, finished, made, errors)
-        if animated:
-            frames = decode_animation(content, header, profile)
-            for region, own in _group(animated).items():
-                _make_from(_cut(frames, region), own, finished, made, errors)
+        _make_animated(content, header, animated, profile, limits.memory, made, errors)
     for task in tasks:
         if task.name in made:
             made[task.name] = smaller(made[task.name], content, header, task)
     return made, plans, analysis
+
+
+def _make_animated(
+    content: bytes,
+    header: Header,
+    tasks: list[Task],
+    profile: Profile,
+    memory_bytes: int,
+    made: dict[str, Rendered],
+    errors: dict[str, Reason],
+) -> None:
+    if not tasks:
+        return
+    try:
+        check_memory([], header, memory_bytes)
+    except NotAccepted as error:
+        errors |= dict.fromkeys((task.name for task in tasks), Reason.of(error))
+        return
+    frames = decode_animation(content, header, profile)
+    for region, own in _group(tasks).items():
+        _make_from(_cut(frames, region), own, {}, made, errors)
 
 
 def _group(tasks: list[Task]) -> dict[Rectangle, list[Task]]:
@@ -114,7 +139,7 @@ def _make_from(
         try:
             with translated(Unrenderable, "the picture can't be resized"):
                 level = _find_level(levels, task)
-                picture = Frames(walk(level.images, task), task.plan.output, level.timing)
+                picture = Frames(walk(level, task), task.plan.output, level.timing)
             pages = finished.setdefault(task.name, {})
             pages[task.page.page] = picture
             if len(pages) == len(task.pages):
@@ -136,7 +161,7 @@ def _find_level(levels: list[Frames], task: Task) -> Frames:
     if task.recipe.fit == "fill" or not base.size.covers(size):
         # Other renditions can't start from a stretched or enlarged picture. So it isn't kept in memory, and a
         # crop computes only the pixels that it keeps.
-        return Frames(images, size, source.timing)
+        return Frames(images, size, source.timing, source.images[0])
     level = Frames(tuple(image.copy_memory() for image in images), size, source.timing)
     levels.append(level)
     return level

@@ -69,6 +69,8 @@ class Frames:
     size: Size
     timing: Timing | None = None
     """The timing of the frames; None for a still picture."""
+    smaller: Any | None = None
+    """The first image before it was enlarged to this size; None if it wasn't."""
 
 
 def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
@@ -227,8 +229,11 @@ def _load(content: bytes, header: Header, **options: Any) -> Any:
 
 def _draw(content: bytes, header: Header, part: Rectangle, wanted: Size) -> Any:
     """Return a part of a drawing, within a pixel of this size."""
-    draw = find_code(SOURCE_FORMATS[header.format].decoder)
-    image = draw(content, header, whole_for(header.grid, part, wanted))
+    facts = SOURCE_FORMATS[header.format]
+    draw, whole = find_code(facts.decoder), whole_for(header.grid, part, wanted)
+    if facts.draws_parts:
+        return draw(content, header, whole, rescaled(part, header.grid, whole))
+    image = draw(content, header, whole)
     return _cut(image, rescaled(part, header.grid, Size(image.width, image.height)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from renditions.imaging.decode import Frames
 from renditions.imaging.effects import (
     adjust,
     blur,
@@ -20,20 +21,26 @@ from renditions.imaging.effects import (
     sharpen,
     tint,
 )
-from renditions.imaging.geometry import SMART_GRAVITIES, Offset
+from renditions.imaging.geometry import SMART_GRAVITIES, Offset, Size
 from renditions.imaging.tasks import Task
 from renditions.imaging.watermark import draw
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.recipe import OPERATIONS
 
+_MOST_SEARCHED = 64_000_000
+"""The most pixels of an enlarged image that a smart gravity measures."""
+
 Images = tuple[Any, ...]
 """libvips images of one size: a single one, or every frame of an animation."""
 
 
-def walk(images: Images, task: Task) -> Images:
+def walk(level: Frames, task: Task) -> Images:
     """Apply the recipe's operations to the resized images, in the order of ``OPERATIONS``."""
+    images = level.images
     for operation in OPERATIONS:
-        if operation.name in _STEPS and operation.is_used(task.recipe):
+        if operation.name == "cut":
+            images = _cut(images, task, level.smaller)
+        elif operation.name in _STEPS and operation.is_used(task.recipe):
             images = _STEPS[operation.name](images, task)
     return images
 
@@ -42,14 +49,36 @@ def _each(step: Callable[[Any, Task], Any]) -> Callable[[Images, Task], Images]:
     return lambda images, task: tuple(step(image, task) for image in images)
 
 
-def _cut(images: Images, task: Task) -> Images:
-    """Crop every frame to the box; a smart gravity chooses the part by the first frame."""
+def _cut(images: Images, task: Task, smaller: Any | None) -> Images:
+    """Crop every frame to the box; a smart gravity chooses the part by the first frame.
+
+    It measures each pixel. If the image was enlarged to very many, it measures those before the enlargement.
+    """
     at, fitted = task.plan.crop_at, task.plan.fitted
     if at is None:
         return images
     if task.recipe.gravity in SMART_GRAVITIES:
-        at = find_crop(images[0], fitted, task.recipe.gravity)
+        whole = Size(images[0].width, images[0].height)
+        if smaller is not None and whole.width * whole.height > _MOST_SEARCHED:
+            turned = flip(rotate(smaller, task.recipe.rotate), task.recipe.flip)
+            at = _find_crop_in(turned, whole, fitted, task.recipe.gravity)
+        else:
+            at = find_crop(images[0], fitted, task.recipe.gravity)
     return tuple(image.crop(at.left, at.top, fitted.width, fitted.height) for image in images)
+
+
+def _find_crop_in(smaller: Any, whole: Size, fitted: Size, gravity: str) -> Offset:
+    """Return the corner of the best part of ``whole``, as a smaller image of the same shows it."""
+    size = Size(smaller.width, smaller.height)
+    window = Size(
+        max(1, round(fitted.width * size.width / whole.width)),
+        max(1, round(fitted.height * size.height / whole.height)),
+    )
+    found = find_crop(smaller, window, gravity)
+    return Offset(
+        min(round(found.left * whole.width / size.width), whole.width - fitted.width),
+        min(round(found.top * whole.height / size.height), whole.height - fitted.height),
+    )
 
 
 def _tint(image: Any, task: Task) -> Any:
@@ -81,7 +110,6 @@ def _flatten(image: Any, task: Task) -> Any:
 _STEPS: Mapping[str, Callable[[Images, Task], Images]] = {
     "rotate": _each(lambda image, task: rotate(image, task.recipe.rotate)),
     "flip": _each(lambda image, task: flip(image, task.recipe.flip)),
-    "cut": _cut,
     "adjust": _each(lambda image, task: adjust(image, task.recipe)),
     "tint": _each(_tint),
     "blur": _each(lambda image, task: blur(image, task.recipe.blur * task.recipe.pixel_ratio)),

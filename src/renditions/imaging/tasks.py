@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, partial
 from typing import Any
 
-from renditions.errors import NotAccepted, Unrenderable
+from renditions.errors import NotAccepted, Undecodable, Unrenderable
 from renditions.imaging.decode import HEADROOM, SHRINKS, decode_animation, inspect_still, read_header
 from renditions.imaging.effects import find_content
 from renditions.imaging.geometry import (
@@ -25,7 +26,7 @@ from renditions.imaging.memory import check_memory
 from renditions.imaging.pages import choose_pages
 from renditions.imaging.probe import Header, keeps_animation, output_format
 from renditions.model.families import widths_of
-from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.pipeline import Limits
 from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
@@ -63,6 +64,8 @@ class Plans:
     """See ``Rendering.stand_ins``: a rendition with another's file has no task either."""
 
 
+Bases = dict[tuple[Header, Rectangle], Size]
+"""The parts that are decoded, each with the size that it is decoded to."""
 _PIXEL = Size(1, 1)
 _Trim = Callable[[Header, Rectangle, int, bool], Rectangle]
 """Returns the part of a region without its borders, for a page or for all frames of an animation."""
@@ -73,41 +76,66 @@ def plan_tasks(
 ) -> Plans:
     """Return the tasks, and for each rendition without a task the reason.
 
+    A rendition that needs more pages, pixels or memory than may be used, or a damaged page, has no task. The
+    limits on pages and pixels count over all renditions, in the order in which they are declared.
+
     Raises:
-        NotAccepted: The renditions need more pages or pixels than may be decoded, or trimming a page takes
-            too much memory.
-        Undecodable: The header of a page, or a page that must be trimmed, is damaged.
+        Undecodable: The picture itself, or a document's first page, must be trimmed and is damaged.
 
     """
-    wanted: dict[str, tuple[int, ...]] = {}
     plans = Plans()
+    pages: dict[int, Header] = {}
+    trim = cache(partial(_trim, content, limits.memory))
     for name, recipe in recipes.items():
         try:
-            wanted[name] = choose_pages(recipe, header)
-        except Unrenderable as error:
-            plans.errors[name] = Reason.of(error)
-    numbers = {page for chosen in wanted.values() for page in chosen}
-    if len(numbers) > limits.pages:
-        raise NotAccepted(f"expected at most {limits.pages:,} pages, found {len(numbers):,}")
-    pages = {
-        number: header
-        if number == header.page
-        else replace(read_header(content, header.format, number), is_lenient=header.is_lenient)
-        for number in sorted(numbers)
-    }
-    if not header.drawing:
-        _check_pixels([page.displayed for page in pages.values()], max_pixels)
-    trim = cache(partial(_trim, content, limits.memory))
-    for name, chosen in wanted.items():
-        recipe, own_pages = recipes[name], [pages[number] for number in chosen]
-        try:
-            parts = [(page, _find_region(recipe, page, trim)) for page in own_pages]
+            chosen = choose_pages(recipe, header)
+            pages = _with_pages(content, header, pages, chosen, max_pixels, limits.pages)
+            parts = []
+            for number in chosen:
+                with on_page(number, header):
+                    parts.append((pages[number], _find_region(recipe, pages[number], trim)))
             plans.stand_ins.update(_find_stand_ins(name, recipe, parts))
             if plans.stand_ins.get(name, name) == name:
                 plans.tasks.extend([plan_task(name, recipe, *part, chosen) for part in parts])
-        except Unrenderable as error:
+        except (Unrenderable, NotAccepted) as error:
             plans.errors[name] = Reason.of(error)
     return plans
+
+
+def _with_pages(
+    content: bytes,
+    header: Header,
+    pages: dict[int, Header],
+    chosen: tuple[int, ...],
+    max_pixels: int,
+    most_pages: int,
+) -> dict[int, Header]:
+    """Return the pages to decode and the chosen ones; raise ``NotAccepted`` if they are too many together."""
+    numbers = sorted({*pages, *chosen})
+    if len(numbers) > most_pages:
+        raise NotAccepted(f"expected at most {most_pages:,} pages, found {len(numbers):,}")
+    together = {number: pages.get(number) or _read_page(content, header, number) for number in numbers}
+    if not header.drawing:
+        _check_pixels([page.displayed for page in together.values()], max_pixels)
+    return together
+
+
+def _read_page(content: bytes, header: Header, number: int) -> Header:
+    if number == header.page:
+        return header
+    with on_page(number, header):
+        return replace(read_header(content, header.format, number), is_lenient=header.is_lenient)
+
+
+@contextmanager
+def on_page(number: int, header: Header) -> Iterator[None]:
+    """Raise damage on another page than the header's as ``Unrenderable``: it doesn't concern the others."""
+    try:
+        yield
+    except Undecodable as error:
+        if number == header.page:
+            raise
+        raise Unrenderable(f"page {number + 1:,}: {error}") from error
 
 
 def _find_stand_ins(name: str, recipe: Rendition, parts: list[tuple[Header, Rectangle]]) -> dict[str, str]:
@@ -171,14 +199,49 @@ def _plan(page: Header, region: Rectangle, recipe: Rendition) -> Plan:
     return plan(rescaled(region, page.grid, page.displayed).size, recipe)
 
 
-def plan_bases(tasks: list[Task], look: Task | None, max_pixels: int) -> dict[tuple[Header, Rectangle], Size]:
+def plan_bases(
+    tasks: list[Task], look: Task | None, max_pixels: int, memory_bytes: int
+) -> tuple[Bases, dict[str, Reason]]:
+    """Return what is decoded, and for each rendition that would need too many pixels or bytes the reason.
+
+    The largest renditions are left out until the others can be made.
+
+    Raises:
+        NotAccepted: Even the analysis needs too many.
+
+    """
+    errors: dict[str, Reason] = {}
+    while True:
+        bases = _plan_bases([task for task in tasks if task.name not in errors], look)
+        try:
+            _check_drawn(bases, max_pixels)
+            check_memory([(page, size) for (page, _), size in bases.items()], None, memory_bytes)
+        except NotAccepted as error:
+            left = [task for task in tasks if task.name not in errors]
+            if not left:
+                raise
+            largest = max(left, key=lambda task: task.plan.resized.width * task.plan.resized.height)
+            errors[largest.name] = Reason.of(error)
+        else:
+            return bases, errors
+
+
+def _check_drawn(bases: Bases, max_pixels: int) -> None:
+    """Raise ``NotAccepted`` if drawings have too many pixels in total."""
+    _check_pixels(
+        [
+            size if SOURCE_FORMATS[page.format].draws_parts else whole_for(page.grid, region, size)
+            for (page, region), size in bases.items()
+            if page.drawing
+        ],
+        max_pixels,
+    )
+
+
+def _plan_bases(tasks: list[Task], look: Task | None) -> Bases:
     """Return the decoded size for each region of each page; the region of ``look`` comes first.
 
     ``look`` is the task of the analysis. It can use any size that isn't smaller than its own.
-
-    Raises:
-        NotAccepted: A drawing would have more pixels in total than may be decoded.
-
     """
     bases = {
         part: _base_size(part, [task for task in tasks if task.part == part])
@@ -189,8 +252,6 @@ def plan_bases(tasks: list[Task], look: Task | None, max_pixels: int) -> dict[tu
         if size is None or not size.covers(look.plan.resized):
             size = _base_size(look.part, [look, *(task for task in tasks if task.part == look.part)])
         bases = {look.part: size} | bases
-    drawn = [whole_for(page.grid, region, size) for (page, region), size in bases.items() if page.drawing]
-    _check_pixels(drawn, max_pixels)
     return bases
 
 

@@ -42,7 +42,8 @@ class SourceFormat:
     decoder: str
     """f(content, header, **loader's options): returns libvips' image.
 
-    The decoder of a drawn format takes (content, header, size).
+    The decoder of a drawn format takes (content, header, size), and (content, header, size, part) if it
+    ``draws_parts``.
     """
     loader: str | None = None
     """The name of libvips' loader; None if another library decodes the format."""
@@ -63,6 +64,8 @@ class SourceFormat:
     tidy: str | None = None
     """f(content): returns the file with a header that follows the standard, for a second try to decode it."""
     shrink_on_load: ShrinkOnLoad = "none"
+    draws_parts: bool = False
+    """Whether a part of a drawing is drawn alone, at any scale."""
     has_pages: bool = False
     """Whether its files have pages that a recipe can choose from."""
     has_animation: bool = False

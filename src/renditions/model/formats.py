@@ -139,6 +139,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             preamble_bytes=1024,
             header="pdf:read_header",
             decoder="pdf:draw",
+            draws_parts=True,
             check_end="pdf:check_end",
             is_salvageable=True,
             shrink_on_load="drawn",

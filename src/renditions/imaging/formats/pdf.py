@@ -9,7 +9,7 @@ from typing import Any
 
 from renditions.errors import Undecodable
 from renditions.imaging.extras import import_extra
-from renditions.imaging.geometry import Size
+from renditions.imaging.geometry import Rectangle, Size
 from renditions.imaging.probe import Header
 from renditions.imaging.vips import Image
 
@@ -35,6 +35,8 @@ def read_header(content: bytes, page: int) -> Header:
     with _open(content) as document:
         count = len(document)
         width, height = document[page].get_size()
+    if min(width, height) <= 0:
+        raise Undecodable(f"expected a page with an area, found {width:g} by {height:g} points")
     fine = _FINE_SIDE / max(width, height)
     return Header(
         format="pdf",
@@ -52,8 +54,8 @@ def check_end(content: bytes) -> None:
         raise Undecodable("the PDF ends before its %%EOF mark")
 
 
-def draw(content: bytes, header: Header, size: Size) -> Any:
-    """Return the page at exactly this size, with its annotations and forms, as a libvips image in sRGB.
+def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
+    """Return a part of the page at exactly this size, with annotations and forms, as a libvips image in sRGB.
 
     Raises:
         Undecodable: The page is damaged.
@@ -64,15 +66,16 @@ def draw(content: bytes, header: Header, size: Size) -> Any:
         document.init_forms()
         page = document[header.page]
         bitmap = import_extra("pypdfium2", _EXTRA).PdfBitmap.new_native(
-            size.width, size.height, raw.FPDFBitmap_BGR, rev_byteorder=True
+            part.width, part.height, raw.FPDFBitmap_BGR, rev_byteorder=True
         )
-        bitmap.fill_rect(_WHITE, 0, 0, size.width, size.height)
-        place = (0, 0, size.width, size.height, 0, raw.FPDF_ANNOT | raw.FPDF_REVERSE_BYTE_ORDER)
+        bitmap.fill_rect(_WHITE, 0, 0, part.width, part.height)
+        flags = raw.FPDF_ANNOT | raw.FPDF_REVERSE_BYTE_ORDER
+        place = (-part.left, -part.top, size.width, size.height, 0, flags)
         raw.FPDF_RenderPageBitmap(bitmap, page, *place)
         if document.formenv:
             raw.FPDF_FFLDraw(document.formenv, bitmap, page, *place)
         pixels = bytes(bitmap.buffer)
-    return Image.new_from_memory(pixels, size.width, size.height, 3, "uchar").copy(interpretation="srgb")
+    return Image.new_from_memory(pixels, part.width, part.height, 3, "uchar").copy(interpretation="srgb")
 
 
 def bind(jpegs: Sequence[bytes]) -> bytes:
