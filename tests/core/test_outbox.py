@@ -256,3 +256,16 @@ def test_a_notice_that_was_owed_before_a_changed_rule_is_still_sent(world: World
     world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=1_000))
     world.settle()
     assert events(world) == ["done"]
+
+
+def test_a_notice_of_an_interrupted_picture_that_is_gone_and_kept_is_dropped(world: World) -> None:
+    """Found by the simulator: such a picture gets no other status, so its notice waited for ever."""
+    world.upload(NAME, b"one")
+    world.processor(notifiers={ALL.target: Deaf()}).process(NAME)
+    record = world.catalog.get(NAME)
+    assert record
+    world.catalog.write(replace(record, status="processing", missing_since=world.clock()))
+    send_again(world.catalog, unsent(world), world.clock())
+    outbox(world).send_due()
+    assert unsent(world) == []
+    assert events(world) == []

@@ -81,7 +81,7 @@ class Outbox:
             if not is_due or unsent.target in silent:
                 continue
             record = self.catalog.get(unsent.name) if unsent.name else None
-            if record and not record.is_decided:
+            if record and not (record.is_decided or record.missing_since):
                 continue  # it is being processed, so its next status isn't known yet
             notice = self._make(unsent, record)
             if notice is None:
