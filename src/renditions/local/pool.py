@@ -10,7 +10,6 @@ module again, which makes their start two to three times as long, and needs a gu
 
 from __future__ import annotations
 
-import importlib
 import logging
 import multiprocessing
 import os
@@ -31,6 +30,7 @@ from renditions.model.original import Original
 from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
 from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
+from renditions.model.registry import resolve
 from renditions.model.rendering import Rendering
 
 RENDER = "renditions.imaging.render:render"
@@ -314,8 +314,7 @@ def work(descriptor: int, render: str) -> None:
     try:
         function: Any = None
         try:
-            module, _, name = render.partition(":")
-            function = getattr(importlib.import_module(module), name)
+            function = resolve(render)
             reply = pickle.dumps(("made", None))
         except Exception as error:  # noqa: BLE001 - the parent raises any error
             reply = pickle.dumps(_wrap(error))
