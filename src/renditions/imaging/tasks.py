@@ -55,7 +55,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """What is made of one picture."""
+    """The planned work for one picture."""
 
     tasks: list[Task] = field(default_factory=list)
     errors: dict[str, Reason] = field(default_factory=dict)

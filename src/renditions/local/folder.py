@@ -298,7 +298,9 @@ class FolderStore:
         except OSError as error:
             if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
                 raise KeyRefused(f"{path}: the file system refuses this name: {error.strerror}") from error
-            raise StoreFailed(f"{path}: {error.strerror}") from error
+            raise StoreFailed(
+                f"can't access {path}: {error.strerror}. Check the permissions and the disk"
+            ) from error
         except sqlite3.Error as error:
             raise StoreFailed(
                 f"{path} can't be listed: the temporary database of its names failed ({error}). Free space "

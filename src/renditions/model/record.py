@@ -180,7 +180,7 @@ class Record:
     errors: tuple[tuple[str, Reason], ...] = ()
     """(rendition, reason) of each rendition that couldn't be made although others could."""
     warnings: tuple[PictureWarning, ...] = ()
-    """What was left out of the outputs, or was assumed about the picture."""
+    """The warnings: parts that the outputs lack, and assumptions about the picture."""
     pending_keys: tuple[str, ...] = ()
     """Output keys that may hold an object that isn't in ``outputs`` (yet, or any more)."""
     attempts: int = 0

@@ -38,4 +38,4 @@ class Rendering:
     rejected: Reason | None = None
     """Why the whole picture is rejected; ``made`` is then empty. None if it isn't rejected."""
     warnings: tuple[PictureWarning, ...] = ()
-    """What was left out of the renditions, or was assumed about the picture."""
+    """The warnings: parts that the renditions lack, and assumptions about the picture."""

@@ -20,7 +20,7 @@ from renditions.model.fields import (
 from renditions.model.patterns import DEFAULT_EXCLUDE, DEFAULT_MATCH, FORMER_DEFAULTS, Patterns
 
 STORE_FORMS = f"Where: {spell_forms(STORES)}. A folder is relative to this file."
-"""What people read about a field that names a store."""
+"""The description, for people, of a field that names a store."""
 
 OnDelete = Literal["remove", "keep"]
 

@@ -38,7 +38,7 @@ MOST_TEXT = 300
 
 @dataclass(frozen=True, slots=True)
 class PictureWarning:
-    """What was left out or assumed about one picture: a code for programs, and a text for people."""
+    """One warning about a picture: a code for programs, and a text for people."""
 
     code: str
     """One of :data:`WARNINGS`, or a code of a newer version."""

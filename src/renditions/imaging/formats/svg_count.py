@@ -25,7 +25,7 @@ class _Part:
 
     outer: _Part | None
     selectors: tuple[str, ...] = ()
-    """What a style sheet can call the element: its name, its classes and its id."""
+    """The parts of selectors that match the element: its name, its classes and its id."""
     elements: int = 1
     references: Counter[str] = field(default_factory=Counter)
     """How often the element refers to each id, or follows each rule of a style sheet."""

@@ -48,7 +48,7 @@ class Drawing:
     content: bytes
     has_text: bool
     warnings: tuple[tuple[WarningCode, str], ...]
-    """What was left out."""
+    """The warnings about content that this module left out."""
 
 
 @lru_cache(maxsize=1)

@@ -33,7 +33,7 @@ _EVENTS = frozenset(_EVENT_NAMES.split())
 _LINKS = ("href", "src", "action", "formaction", "data", "from", "to", "by", "values")
 """The attributes that hold a URL, or animate one that does."""
 _IGNORED = re.compile(r"[\x00-\x20]+")
-"""What browsers ignore in a URL's scheme."""
+"""The characters that browsers ignore in a URL's scheme."""
 
 
 def check_element(local: str) -> None:
