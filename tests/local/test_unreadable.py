@@ -58,7 +58,7 @@ def test_sync_keeps_the_pictures_of_an_unreadable_folder_and_processes_the_rest(
     time.sleep(1)  # until the files have settled
     assert run_bound_by_permissions(tmp_path, "sync").code == 0
     (tmp_path / "inbox/a.jpg").unlink()
-    draw(tmp_path / "inbox/z.jpg")
+    draw(tmp_path / "inbox/z.jpg", seed=2)  # else it would be a.jpg under another name
     time.sleep(1)  # until the files have settled
     with mode(tmp_path / "inbox/closed", bits):
         planned = run_bound_by_permissions(tmp_path, "plan", "--json")
