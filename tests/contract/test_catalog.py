@@ -36,7 +36,8 @@ from renditions.model.notices import UnsentNotice
 from renditions.model.original import Analysis, DominantColour, Exif, Original, Position
 from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
-from renditions.model.record import STATUSES, Event, Output, OwedNotice, Record, Retired, Status
+from renditions.model.record import STATUSES, Event, Output, OwedNotice, Record, Status
+from renditions.model.retired import Retired
 from renditions.model.totals import Totals
 from renditions.model.warning import PictureWarning
 from renditions.model.wishes import Wishes

@@ -21,7 +21,8 @@ from renditions.model.folding import EXACT, Folding
 from renditions.model.items import without_empty
 from renditions.model.keys import spell_key
 from renditions.model.pipeline import Pipeline
-from renditions.model.record import Output, Record, Retired
+from renditions.model.record import Output, Record
+from renditions.model.retired import Retired
 from renditions.model.wishes import NO_WISHES
 
 IN_PROGRESS = "another process is working on it"

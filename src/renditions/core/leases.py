@@ -23,7 +23,8 @@ from renditions.core.ports import Catalog, Condition, IfAbsent, IfMatch, Store, 
 from renditions.core.verify import find
 from renditions.errors import Conflict, ForeignOutput, KeyTaken
 from renditions.model.lease import Lease
-from renditions.model.record import Record, Retired
+from renditions.model.record import Record
+from renditions.model.retired import Retired
 from renditions.model.wishes import Wishes
 
 CLOCKS_DIFFER_AT_MOST = timedelta(minutes=1)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from renditions.model.pipeline import Pipeline
-from renditions.model.record import Record, Retired
+from renditions.model.record import Record
+from renditions.model.retired import Retired
 
 
 def is_in_place(pipeline: Pipeline, record: Record) -> bool:

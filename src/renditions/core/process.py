@@ -45,7 +45,8 @@ from renditions.errors import Conflict, Failed, KeyTaken
 from renditions.model.notices import Notice, Removal, UnsentNotice
 from renditions.model.pipeline import Pipeline
 from renditions.model.reason import Reason
-from renditions.model.record import Decided, Output, OwedNotice, Record, Retired
+from renditions.model.record import Decided, Output, OwedNotice, Record
+from renditions.model.retired import Retired
 
 LEASE_MARGIN = timedelta(minutes=5)
 """The time that a lease lasts beyond the time limit for rendering, for calls to the stores and the queue."""

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from renditions.core.ask import Ask
 from renditions.model.pipeline import Pipeline
-from renditions.model.record import Output, Record, Retired
+from renditions.model.record import Output, Record
+from renditions.model.retired import Retired
 
 
 def kept_until(pipeline: Pipeline, now: datetime) -> datetime | None:

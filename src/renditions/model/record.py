@@ -26,6 +26,7 @@ from renditions.model.lease import Lease
 from renditions.model.original import Analysis, Original
 from renditions.model.reason import Reason
 from renditions.model.recipe import Focus
+from renditions.model.retired import Retired
 from renditions.model.warning import PictureWarning
 from renditions.model.wishes import NO_WISHES, Wishes
 
@@ -80,37 +81,6 @@ class Output:
         """Return the output that :meth:`to_item` turned into ``item``."""
         known, unknown = split_known(item, cls)
         return cls(rendition=rendition, **known, unknown=unknown)
-
-
-@dataclass(frozen=True, slots=True)
-class Retired:
-    """An object in an output store that is no longer an output, but isn't deleted yet."""
-
-    key: str
-    etag: str
-    delete_after: datetime | None = None
-    """When it is deleted; None while its deletion is held back."""
-    place: str = ""
-    """The output store that holds it, as the pipeline file spelled it; empty if it is the current one."""
-
-    def describe(self) -> str:
-        """Return a text for people: the object's key and store, and the end of its time."""
-        place = f" in {self.place}" if self.place else ""
-        return f"{self.key}{place}" + (
-            f" until {format_time(self.delete_after)}" if self.delete_after else ""
-        )
-
-    def to_item(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        after = format_time(self.delete_after) if self.delete_after else None
-        return without_empty({"key": self.key, "etag": self.etag, "delete_after": after, "place": self.place})
-
-    @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Retired:
-        """Return the object that :meth:`to_item` turned into ``item``."""
-        after = item.get("delete_after")
-        time = parse_time(after) if after else None
-        return cls(item["key"], item.get("etag", ""), time, item.get("place", ""))
 
 
 @dataclass(frozen=True, slots=True)
