@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from imaging.pictures import encoded, opened, photo, rendered
-from renditions.imaging.metadata import _iptc_rights
 from renditions.imaging.render import render
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
@@ -21,7 +20,6 @@ XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.
 <dc:rights><rdf:Alt><rdf:li xml:lang="x-default">all reserved</rdf:li></rdf:Alt></dc:rights>
 </rdf:Description></rdf:RDF></x:xmpmeta>"""
 GPS, EXIF_FORMATS = 0x8825, ("jpeg", "png", "webp", "avif")
-IPTC = b"\x1c\x02\x74\x00\x02me" + b"\x1c\x02\x5a\x00\x06Berlin"
 
 
 def told() -> bytes:
@@ -63,14 +61,6 @@ def test_all_keeps_everything_except_the_orientation(output_format: Any) -> None
     assert exif.get_ifd(GPS)[1] == "N"
     assert "GPS" in xmp_of(picture)
     assert picture.size == (240, 320)
-
-
-def test_copyright_keeps_only_the_rights_of_iptc() -> None:
-    block = b"Photoshop 3.0\x008BIM\x04\x04\0\0" + len(IPTC).to_bytes(4, "big") + IPTC
-    kept = _iptc_rights(block)
-    assert b"me" in kept
-    assert b"Berlin" not in kept
-    assert _iptc_rights(block[:40]) in (b"", kept)
 
 
 @pytest.mark.parametrize("output_format", ["jpeg", "png"])

@@ -21,7 +21,12 @@ RAISED = (
 NEARLY_ALL = (
     "orient crop trim rotate flip resize cut tint blur sharpen pixelate corners padding watermark encode"
 )
-KNOWN = {"source": SOURCE_FORMATS, "output": OUTPUT_FORMATS, "operation": [each.name for each in OPERATIONS]}
+KNOWN = {
+    "source": SOURCE_FORMATS,
+    "output": OUTPUT_FORMATS,
+    "operation": [each.name for each in OPERATIONS],
+    "metadata": ("copyright", "all"),
+}
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 from renditions.errors import Unrenderable
 from renditions.imaging.decode import Frames
-from renditions.imaging.metadata import select
+from renditions.imaging.metadata import encode_with
 from renditions.imaging.registry import find_code
 from renditions.imaging.search import encode_within
 from renditions.imaging.vips import GValue, Image, load, translated
@@ -53,7 +53,7 @@ def encode_near(frames: Frames, output_format: str, recipe: Rendition) -> tuple[
 
 def _encode(image: Any, output_format: str, recipe: Rendition, quality: int | None) -> bytes:
     encoder = find_code(OUTPUT_FORMATS[output_format].encoder)
-    return bytes(encoder(select(image, recipe.metadata), recipe, quality))
+    return encode_with(image, recipe.metadata, lambda image: bytes(encoder(image, recipe, quality)))
 
 
 def stack(pages: Sequence[Frames]) -> Frames:

@@ -44,6 +44,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             decoder="png:decode",
             loader="pngload_buffer",
             check_end="png:check_end",
+            arrange="png:arranged",
             is_salvageable=True,
             find_animation="png:is_animated",
             auto="png",

@@ -254,7 +254,7 @@ class Rendition:
     metadata: Annotated[
         Metadata,
         "The EXIF, XMP and IPTC data to keep. copyright: the creator and the rights, never the position. "
-        "all: everything except the orientation, since the picture is upright.",
+        "all: everything but previews and what describes only the source's file.",
     ] = "none"
     profile: Annotated[
         Profile,

@@ -18,9 +18,9 @@ class Revision:
     """A deliberate change of the engine. Outputs that depend on it and were made before it are stale."""
 
     number: int
-    kind: Literal["source", "output", "operation"]
+    kind: Literal["source", "output", "operation", "metadata"]
     name: str
-    """The name of the source format, the output format or the operation that changed."""
+    """What changed: the name of the format or the operation, or the choice of metadata."""
     why: str
     """A sentence that says how outputs differ from earlier ones."""
 
@@ -41,6 +41,9 @@ REVISIONS: tuple[Revision, ...] = (
     Revision(4, "source", "png", "Colours follow cICP, or gAMA and cHRM; HDR becomes sRGB."),
     Revision(5, "source", "avif", "Colours follow CICP; HDR becomes sRGB."),
     Revision(6, "source", "heic", "Colours follow CICP; HDR becomes sRGB."),
+    Revision(7, "source", "png", "EXIF after the pixels counts, with its orientation."),
+    Revision(8, "metadata", "copyright", "Names are kept in every script, byte for byte."),
+    Revision(9, "metadata", "all", "Previews are left out, and what is true only of the source's file."),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 
@@ -59,7 +62,7 @@ def revisions_of(recipe: Rendition, source_format: str | None) -> tuple[Revision
     output = own.auto if recipe.format == AUTO and own else recipe.format
     counted = {("output", output)}
     if recipe.needs_pixels:
-        counted.add(("source", source_format or ""))
+        counted |= {("source", source_format or ""), ("metadata", recipe.metadata)}
         counted |= {("operation", each.name) for each in OPERATIONS if each.is_used(recipe)}
         if output in OUTPUT_FORMATS and OUTPUT_FORMATS[output].searched:
             # The pages of a PDF are encoded as JPEG.

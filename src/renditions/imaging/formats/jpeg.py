@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from renditions.errors import NotAccepted
+from renditions.imaging import iptc, xmp
 from renditions.imaging.formats.loaded import load_header
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
@@ -21,6 +22,8 @@ from renditions.model.recipe import Rendition
 _EOI, _SOS, _COM = 0xD9, 0xDA, 0xFE
 _APPLICATION = range(0xE0, 0xF0)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_XMP, _MORE_XMP = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
+_IPTC = b"Photoshop 3.0\0"
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """The first marker that isn't part of a scan's own data."""
 _STANDALONE = frozenset(range(0xD0, 0xD8)) | {0x01}
@@ -153,6 +156,8 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
     """Return the JPEG up to its end mark, without metadata unless a flag keeps it.
 
+    What follows the end mark is left out: previews, gain maps and videos. So are the statements about them.
+
     Returns None if it is CMYK, has an unwanted profile, or is damaged.
     """
     parts, at = [content[:2]], 2
@@ -169,10 +174,25 @@ def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile
         if marker == _SOS:
             following = _AFTER_SCAN.search(content, end)
             end = following.start() if following else len(content)
-        if is_profile or keeps_metadata or not _is_metadata(content[at:end]):
+        if is_profile or not _is_metadata(content[at:end]):
             parts.append(content[at:end])
+        elif keeps_metadata:
+            parts.append(_true_part(content[at:end]))
         at = end
     return None
+
+
+def _true_part(segment: bytes) -> bytes:
+    """Return a segment of metadata without what needn't be true of a copy; empty if nothing is left."""
+    marker, data = segment[:2], segment[4:]
+    if marker == b"\xff\xe2" or data.startswith(_MORE_XMP):
+        return b""
+    for start, begin, select in ((_XMP, len(_XMP), xmp.true_part_of), (_IPTC, 0, iptc.true_part_of)):
+        if data.startswith(start):
+            selected = select(data[begin:])
+            size = 2 + begin + len(selected)
+            return marker + size.to_bytes(2, "big") + data[:begin] + selected if selected else b""
+    return segment
 
 
 def _is_metadata(segment: bytes) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from renditions.errors import Undecodable
 from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
+from renditions.imaging.registry import find_code
 from renditions.imaging.vips import get_int, load, translated
 from renditions.model.formats import SOURCE_FORMATS
 
@@ -19,7 +20,7 @@ def load_header(name: str, content: bytes, page: int = 0) -> Header:
 
     """
     with translated(Undecodable, f"the {name} header is damaged"):
-        image = load(name, content, **page_option(page))
+        image = load(name, _arranged(name, content), **page_option(page))
         return Header(
             format=name,
             stored=Size(image.width, image.height),
@@ -34,7 +35,14 @@ def load_pixels(content: bytes, header: Header, **options: Any) -> Any:
     """Return a lazy image of the header's page. Decoding it stops at errors that mean lost pixels."""
     # Most decoders' warnings are harmless: they are about unknown tags and the like.
     fail_on = "warning" if SOURCE_FORMATS[header.format].decoder_that_warns else "error"
+    content = _arranged(header.format, content)
     return load(header.format, content, **{"fail_on": fail_on} | options | page_option(header.page))
+
+
+def _arranged(name: str, content: bytes) -> bytes:
+    """Return the file with its parts in the order that the decoder needs."""
+    arrange = SOURCE_FORMATS[name].arrange
+    return find_code(arrange)(content) if arrange else content
 
 
 def page_option(page: int) -> dict[str, int]:

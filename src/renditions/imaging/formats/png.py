@@ -24,6 +24,8 @@ _USUAL_GAMMA = 2.2
 """A picture of this gamma counts as sRGB."""
 _GAMMA_TOLERANCE = 0.05
 """How far a gamma may be from the usual one without being applied; libpng's threshold."""
+_XMP_TEXT = b"XML:com.adobe.xmp\0"
+"""How the data of XMP's ``iTXt`` begins."""
 _PALETTE_DEPTHS = (1, 2, 4, 8)
 """The numbers of bits that an index into a palette can have."""
 
@@ -87,6 +89,27 @@ def _leading_chunks(content: bytes) -> dict[bytes, bytes]:
 def is_animated(content: bytes, _: Header) -> bool:
     """Return whether the file has an animation's chunk, ``acTL``, before its pixels."""
     return b"acTL" in _leading_chunks(content)
+
+
+def arranged(content: bytes) -> bytes:
+    """Return the file with EXIF and XMP before the pixels. The decoder reads no metadata after them.
+
+    ``eXIf`` may stand anywhere after the header (third edition, 11.3.3.3).
+    """
+    parts: list[bytes] = []
+    late: list[bytes] = []
+    first_pixels, at = None, len(_SIGNATURE)
+    while at + 12 <= len(content):
+        size, name = struct.unpack_from(">I4s", content, at)
+        chunk = content[at : at + 12 + size]
+        if name == b"IDAT" and first_pixels is None:
+            first_pixels = len(parts)
+        is_metadata = name == b"eXIf" or chunk[8 : 8 + len(_XMP_TEXT)] == _XMP_TEXT
+        (late if first_pixels is not None and is_metadata else parts).append(chunk)
+        at += len(chunk)
+    if not late:
+        return content
+    return b"".join([_SIGNATURE, *parts[:first_pixels], *late, *parts[first_pixels:], content[at:]])
 
 
 def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:

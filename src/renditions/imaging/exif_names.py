@@ -1,0 +1,77 @@
+"""Keep the names in EXIF byte for byte. libvips writes EXIF's texts, but turns all but ASCII into ``?``.
+
+So the encoder writes texts of the same length, and the file gets the true bytes afterwards. Texts should be
+ASCII (EXIF 2.32, 4.6.2), but cameras and editors write UTF-8, Latin-1, Shift JIS and others.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+_TAGS = {"exif-ifd0-Artist": 0x013B, "exif-ifd0-Copyright": 0x8298}
+"""The tags by libvips' names."""
+_TIFF = re.compile(rb"II\*\0|MM\0\*")
+_TYPES = (1, 2, 7, 129)
+"""The types whose values are bytes: BYTE, ASCII, UNDEFINED, and UTF-8 (EXIF 3.0)."""
+_MAX_ENTRIES = 256
+_FILLER = "x"
+
+
+def read_names(block: bytes) -> dict[str, bytes]:
+    """Return the photographer and the copyright of an EXIF block, by libvips' names, if they aren't empty."""
+    block = block.removeprefix(b"Exif\0\0")
+    places = _find(block, 0)
+    found = {name: block[slice(*places[tag])].rstrip(b" \0") for name, tag in _TAGS.items() if tag in places}
+    return {name: text for name, text in found.items() if text}
+
+
+def fillers(names: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the texts of the same length that the encoder writes."""
+    return {name: _FILLER * len(text) for name, text in names.items()}
+
+
+def write_names(content: bytes, names: Mapping[str, bytes]) -> bytes:
+    """Return the encoded file with the names in place of their fillers, wherever its EXIF block is."""
+    wanted = {_TAGS[name]: text for name, text in names.items()}
+    for match in _TIFF.finditer(content) if names else ():
+        places = _find(content, match.start())
+        if all(_is_filler(content, places.get(tag, (0, 0)), text) for tag, text in wanted.items()):
+            changed = bytearray(content)
+            for tag, text in wanted.items():
+                begin, _ = places[tag]
+                changed[begin : begin + len(text)] = text
+            return _with_checksum(changed, match.start())
+    return content
+
+
+def _is_filler(content: bytes, place: tuple[int, int], text: bytes) -> bool:
+    return content[slice(*place)].rstrip(b"\0") == _FILLER.encode() * len(text)
+
+
+def _with_checksum(content: bytearray, at: int) -> bytes:
+    """Return the file; if the block is a PNG's chunk, with the chunk's new checksum."""
+    if content[at - 4 : at] == b"eXIf":
+        (size,) = struct.unpack_from(">I", content, at - 8)
+        struct.pack_into(">I", content, at + size, zlib.crc32(content[at - 4 : at + size]))
+    return bytes(content)
+
+
+def _find(content: bytes, start: int) -> dict[int, tuple[int, int]]:
+    """Return where the texts of the first directory begin and end, by tag. The block begins at ``start``."""
+    order: Literal["little", "big"] = "little" if content[start : start + 2] == b"II" else "big"
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(content[at : at + size], order)
+
+    def entries(at: int) -> Iterator[tuple[int, tuple[int, int]]]:
+        for entry in range(at + 2, at + 2 + 12 * min(number(at, 2), _MAX_ENTRIES), 12):
+            count = number(entry + 4, 4)
+            value = start + number(entry + 8, 4) if count > 4 else entry + 8
+            if number(entry + 2, 2) in _TYPES and value + count <= len(content):
+                yield number(entry, 2), (value, value + count)
+
+    return dict(entries(start + number(start + 4, 4)))
