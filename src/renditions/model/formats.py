@@ -71,7 +71,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             decoder="avif:decode",
             loader="heifload_buffer",
             find_animation="avif:is_animated",
-            held_bytes_per_pixel=3,
+            held_bytes_per_pixel=15,
             auto="avif",
         ),
         SourceFormat(
@@ -112,7 +112,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             confirm="iso_media:is_heic",
             header="heic:read_header",
             decoder="heic:decode",
-            held_bytes_per_pixel=3,
+            held_bytes_per_pixel=5,
             auto="jpeg",
             extra="heic",
             libraries=(Library("pillow-heif", "pillow_heif"),),
