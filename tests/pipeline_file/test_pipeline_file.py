@@ -99,6 +99,7 @@ GOOD_FILES = {
         more='[[notify]]\non = ["done"]\nto = "events:arn:aws:events:eu-west-1:123456789012:event-bus/a"'
     ),
     "dynamodb": pipeline_text(more='[catalog]\nstore = "dynamodb:ImageMetadata"'),
+    "no kept wishes": pipeline_text(more='[catalog]\nkeep_wishes = "0 s"'),
     "the first engine": pipeline_text(more="engine = 1"),
     "one page": pipeline_text('pages = "3"'),
     "pages": pipeline_text('pages = "1-3,5,9-7"\nformat = "pdf"'),
@@ -207,6 +208,7 @@ BAD_FILES = {
     "all pages in an unknown format": (
         pipeline_text('pages = "all"\nformat = "auto"\nkey = "{key}"'), "renditions.one.pages",
     ),
+    "outputs kept for no time": (pipeline_text(more='keep_replaced = "0 s"'), "output.keep_replaced"),
     "page 0": (pipeline_text('pages = "0"'), "renditions.one.pages"),
     "no end to the pages": (pipeline_text('pages = "3-"\nformat = "pdf"'), "renditions.one.pages"),
     "memory as pixels": (pipeline_text(more='[limits]\nmemory = "1 GP"'), "limits.memory"),

@@ -86,6 +86,7 @@ class Quantity:
 class Duration:
     """An annotation: a number of seconds that a file writes with a unit, such as ``"7 d"``."""
 
+    may_be_zero: bool = False
     units: ClassVar[Mapping[str, int]] = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
@@ -233,6 +234,7 @@ Percent = Annotated[float, Range(0, 100)]
 ByteCount = Annotated[int, Quantity("B")]
 PixelCount = Annotated[int, Quantity("P")]
 Seconds = Annotated[float, Duration()]
+SecondsOrNone = Annotated[float, Duration(may_be_zero=True)]
 AspectRatio = Annotated[float, Proportion(0.001, 1000)]
 
 

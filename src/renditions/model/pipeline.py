@@ -17,12 +17,14 @@ from renditions.model.fields import (
     ByteCount,
     CatalogKey,
     CatalogUrl,
+    Default,
     NotEmpty,
     NotifyUrl,
     OneOf,
     PixelCount,
     Range,
     Seconds,
+    SecondsOrNone,
     Side,
     StoreUrl,
     declared_in,
@@ -186,9 +188,10 @@ class CatalogPlace:
         CatalogKey, "The attribute that holds the picture's name in each record: the partition key."
     ] = "image_name"
     keep_wishes: Annotated[
-        Seconds,
-        'How long the focus and the demanded renditions of a removed picture are kept, as "30 d". They '
-        "return with a picture of the same name or content.",
+        SecondsOrNone,
+        Default("30 d"),
+        "How long the focus and the demanded renditions of a removed picture are kept. They return with a "
+        'picture of the same name or content. "0 s" keeps none.',
     ] = 30 * 86_400.0
 
 

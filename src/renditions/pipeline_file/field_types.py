@@ -23,7 +23,7 @@ from renditions.model.fields import (
 NAME = Pattern(r"^[a-z0-9][a-z0-9_-]*(?!\n)$", "a name of lower-case letters, digits, - and _")
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _PROPORTION = r"^[1-9][0-9]{0,2}:[1-9][0-9]{0,2}(?!\n)$"
-_DURATION = rf"^(?=[0-9.]*[1-9])[0-9]{{1,6}}(\.[0-9]{{1,3}})? ?({'|'.join(Duration.units)})(?!\n)$"
+_DURATION = rf"[0-9]{{1,6}}(\.[0-9]{{1,3}})? ?({'|'.join(Duration.units)})(?!\n)$"
 _EXAMPLES = {"B": '"50 MB"', "P": '"100 MP"'}
 
 
@@ -47,8 +47,9 @@ def leaf_type(base: Any, marks: list[Any]) -> Any:
             case Proportion(low, high):
                 number = Annotated[float, msgspec.Meta(ge=low, le=high)]
                 return number | Annotated[str, msgspec.Meta(pattern=_PROPORTION)]
-            case Duration():
-                return Annotated[str, msgspec.Meta(pattern=_DURATION)]
+            case Duration(may_be_zero=may_be_zero):
+                above_zero = "" if may_be_zero else "(?=[0-9.]*[1-9])"
+                return Annotated[str, msgspec.Meta(pattern=f"^{above_zero}{_DURATION}")]
             case Quantity(unit):
                 whole = Annotated[int, msgspec.Meta(ge=1)]
                 return whole | Annotated[str, msgspec.Meta(pattern=_quantity_regex(unit))]
