@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -15,8 +16,10 @@ from renditions.core.neighbours import Neighbours
 from renditions.core.ports import IfAbsent, Store
 from renditions.core.process import Processor
 from renditions.errors import StoreFailed
+from renditions.model.kept import KeptWishes
 from renditions.model.notices import UnsentNotice
-from renditions.model.recipe import Rendition
+from renditions.model.recipe import Focus, Rendition
+from renditions.model.wishes import Wishes
 from world import World, make_pipeline
 
 NAME = "photo.jpg"
@@ -131,3 +134,17 @@ def test_forget_leaves_an_output_key_of_another_picture(world: World) -> None:
     world.remove(NAME)
     run(world)
     assert world.output.head("other.jpg/thumb.jpg") == there
+
+
+def test_forget_drops_what_is_kept_about_a_picture_that_was_removed_before(world: World) -> None:
+    for name in (NAME, "other.jpg"):
+        until = world.now + timedelta(days=9)
+        world.catalog.keep_wishes(KeptWishes(name, "5e1f", Wishes(Focus(x=0.2, y=0.3)), until))
+    world.catalog.keep_notice(UnsentNotice("removed", "target", NAME, world.now, None))
+    world.remove(NAME)
+    processor(world).process(NAME, ALLOWED)
+    assert [trace.what for trace in run(world).removed] == ["unsent notice", "kept wishes"]
+    kept = world.catalog.find_wishes(NAME, "5e1f")
+    assert kept
+    assert kept.name == "other.jpg"
+    assert run(world) == Report(NAME)

@@ -75,6 +75,7 @@ def forget(name: str, reach: Reach) -> Report:
     _forget_source(name, reach, report)
     if record:
         _forget_record(name, reach, report)
+    _forget_kept(name, reach, report)
     for place, store in reach.outputs.items():
         try:
             _sweep((place, store), there[place], reach, report)
@@ -142,14 +143,22 @@ def _forget_record(name: str, reach: Reach, report: Report) -> None:
             break
         reach.pause(outcome.again_after.total_seconds())
         outcome = reach.process(name, FORGOTTEN)
-    for unsent in reach.catalog.unsent_notices(name):
-        reach.catalog.drop_notice(unsent)
-        report.removed.append(Trace("unsent notice", reach.pipeline.catalog.store))
     trace = Trace("record", reach.pipeline.catalog.store, outcome.reason or outcome.result)
     if reach.catalog.get(name) is None:
         report.removed.append(Trace(trace.what, trace.where))
     else:
         report.left.append(trace)
+
+
+def _forget_kept(name: str, reach: Reach, report: Report) -> None:
+    """Delete what the catalog keeps about a picture beside its record, or after its removal."""
+    where = reach.pipeline.catalog.store
+    for unsent in reach.catalog.unsent_notices(name):
+        reach.catalog.drop_notice(unsent)
+        report.removed.append(Trace("unsent notice", where))
+    if kept := reach.catalog.find_wishes(name, ""):
+        reach.catalog.drop_wishes(kept.name)
+        report.removed.append(Trace("kept wishes", where))
 
 
 def _sweep(at: tuple[str, Store], keys: list[str], reach: Reach, report: Report) -> None:
