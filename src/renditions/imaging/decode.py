@@ -207,7 +207,7 @@ def _load_shrunk(
         return _draw(content, header, part, wanted), None
     whole = header.stored
     is_whole = part.size == whole
-    shrinks = SOURCE_FORMATS[header.format].shrink_on_load
+    shrinks = SOURCE_FORMATS[header.format].shrink_on_load if header.can_shrink else "none"
     if shrinks == "halves":
         shrink = next((shrink for shrink in SHRINKS if _can_shrink(whole, part, wanted, shrink)), 1)
         held_bytes = 3 * whole.width * whole.height // shrink**2

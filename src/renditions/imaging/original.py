@@ -11,7 +11,7 @@ from dataclasses import replace
 from renditions.imaging.probe import Header
 from renditions.imaging.registry import find_code
 from renditions.imaging.tasks import Task
-from renditions.model.formats import OUTPUT_FORMATS
+from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered
 
@@ -41,7 +41,8 @@ def _can_stand(header: Header, task: Task) -> bool:
         task.format == header.format
         and OUTPUT_FORMATS[task.format].copier is not None
         and task.recipe.metadata != "copyright"
-        and (header.orientation, header.frames) == (1, 1)
+        and header.orientation == 1
+        and (header.frames == 1 or not SOURCE_FORMATS[header.format].has_animation)
         and plan.output == plan.resized == header.displayed
         and all(
             getattr(task.recipe, field) == getattr(default, field)

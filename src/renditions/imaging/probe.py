@@ -76,6 +76,8 @@ class Header:
     """The least number of values per decoded pixel."""
     is_lenient: bool = False
     """Whether damage is tolerated: the readable pixels of the picture are used."""
+    can_shrink: bool = True
+    """Whether the decoder can shrink this picture, if it can shrink others of its format."""
     is_annotated: bool = False
     """Whether the file declares that its pixels identify the patient."""
 

@@ -44,6 +44,7 @@ REVISIONS: tuple[Revision, ...] = (
     Revision(7, "source", "png", "EXIF after the pixels counts, with its orientation."),
     Revision(8, "metadata", "copyright", "Names are kept in every script, byte for byte."),
     Revision(9, "metadata", "all", "Previews are left out, and what is true only of the source's file."),
+    Revision(10, "source", "gif", "The canvas outside of the frames is transparent."),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 

@@ -5,10 +5,11 @@ Of a sequence, only the primary picture is read.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from renditions.imaging.declared import declare
-from renditions.imaging.formats.iso_media import read_code
+from renditions.imaging.formats.iso_media import count_frames, read_code
 from renditions.imaging.formats.loaded import load_header, load_pixels
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
@@ -18,7 +19,8 @@ from renditions.model.recipe import Rendition
 
 def read_header(content: bytes, page: int) -> Header:
     """Return the header, without decoding pixels."""
-    return load_header("avif", content, page)
+    header = load_header("avif", content, page)
+    return replace(header, frames=max(header.frames, count_frames(content)))
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:

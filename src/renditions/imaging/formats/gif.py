@@ -6,36 +6,98 @@ described in appendices B and F of the GIF89a specification.
 
 from __future__ import annotations
 
+import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from renditions.errors import Undecodable
-from renditions.imaging.formats.loaded import load_header
+from renditions.imaging.formats.loaded import load_header, load_pixels
 from renditions.imaging.probe import Header
+from renditions.imaging.vips import Image
 from renditions.model.recipe import Rendition
 
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
+_CONTROL = 0xF9
+"""The label of a graphic control extension."""
+_CLEAR, _RESTORE = 2, 3
+"""The disposals of a frame that change the canvas."""
 _MAX_CODES = 4096
 _MAX_CODE_BITS = 8
+_COVERED = 255
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
     """One image block."""
 
-    pixels: int
+    left: int
+    top: int
+    width: int
+    height: int
+    disposal: int
+    """What happens to the frame before the next one: 2 clears its area, 3 restores what was below it."""
     code_bits: int
     """The number of bits of a pixel's own code; the clear code and the end code come after these."""
     start: int
     """The offset of its first sub-block in the file."""
 
+    @property
+    def pixels(self) -> int:
+        """The number of its pixels."""
+        return self.width * self.height
+
 
 def read_header(content: bytes, page: int) -> Header:
     """Return the header, without decoding pixels."""
     return load_header("gif", content, page)
+
+
+def decode(content: bytes, header: Header, **options: Any) -> Any:
+    """Return a lazy image of the first frame, or with ``n=-1`` of all frames below each other.
+
+    The canvas outside of the frames is transparent, as in browsers. libvips makes it black or of the
+    background colour if the file declares no transparent colour.
+    """
+    image = load_pixels(content, header, **options)
+    count = header.frames if options.get("n") == -1 else 1
+    try:
+        frames = list(islice(_frames(content), count))
+    except IndexError:
+        return image  # cut off, and accepted all the same
+    masks = _masks(frames, image.width, image.height // count)
+    if all(mask is None for mask in masks):
+        return image
+    full = Image.black(image.width, image.height // count).invert()
+    mask = Image.arrayjoin([full if each is None else each for each in masks], across=1)
+    if image.hasalpha():
+        last = image.bands - 1
+        return image[:last].bandjoin((image[last] & mask).cast("uchar"))
+    return image.bandjoin(mask)
+
+
+def _masks(frames: Iterable[_Frame], width: int, height: int) -> list[Any]:
+    """Return for each frame where the canvas is covered when it is shown; None where all of it is."""
+    masks: list[Any] = []
+    empty = covered = Image.black(width, height)
+    for frame in frames:
+        below = covered
+        is_whole = frame.left == frame.top == 0 and frame.width >= width and frame.height >= height
+        covered = None if is_whole or covered is None else _painted(covered, frame, _COVERED)
+        masks.append(covered)
+        if frame.disposal == _CLEAR:
+            shown = empty.invert() if covered is None else covered
+            covered = empty if is_whole else _painted(shown, frame, 0)
+        elif frame.disposal == _RESTORE:
+            covered = below
+    return masks
+
+
+def _painted(mask: Any, frame: _Frame, value: int) -> Any:
+    rectangle = frame.left, frame.top, frame.width, frame.height
+    return mask.draw_rect(value, *rectangle, fill=True) if frame.pixels else mask
 
 
 def check_end(content: bytes) -> None:
@@ -81,7 +143,7 @@ def encode(image: Any, _: Rendition, __: int | None) -> bytes:
 
 def _frames(content: bytes, *, needs_trailer: bool = False) -> Iterator[_Frame]:
     """Yield each image block up to the trailer or the end; raise ``IndexError`` if that end cuts a block."""
-    at = 13 + _table_bytes(content[10])
+    at, disposal = 13 + _table_bytes(content[10]), 0
     while needs_trailer or at < len(content):
         if content[at] == _TRAILER:
             return
@@ -97,9 +159,11 @@ def _frames(content: bytes, *, needs_trailer: bool = False) -> Iterator[_Frame]:
             at += 1 + content[at]
         at += 1
         if content[start] == _IMAGE:
-            width, height = content[start + 5 : start + 7], content[start + 7 : start + 9]
-            pixels = int.from_bytes(width, "little") * int.from_bytes(height, "little")
-            yield _Frame(pixels, content[data - 1], data)
+            left, top, width, height = struct.unpack_from("<4H", content, start + 1)
+            yield _Frame(left, top, width, height, disposal, content[data - 1], data)
+            disposal = 0
+        elif content[start + 1] == _CONTROL:
+            disposal = content[start + 3] >> 2 & 7
 
 
 def _join(content: bytes, at: int) -> bytes:

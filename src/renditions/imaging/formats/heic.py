@@ -14,7 +14,7 @@ from typing import Any
 from renditions.errors import Undecodable
 from renditions.imaging.declared import declare
 from renditions.imaging.extras import import_extra
-from renditions.imaging.formats.iso_media import read_code
+from renditions.imaging.formats.iso_media import count_frames, read_code
 from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
 from renditions.imaging.vips import GValue, Image
@@ -42,7 +42,13 @@ def read_header(content: bytes, _: int) -> Header:
         if not all(picture.size):
             raise Undecodable("the heic header doesn't have the picture's size")
         bands = 1 if picture.mode.startswith("L") else 3
-        return Header(format="heic", stored=Size(*picture.size), orientation=1, frames=1, bands=bands)
+        frames = count_frames(content)
+        return Header(format="heic", stored=Size(*picture.size), orientation=1, frames=frames, bands=bands)
+
+
+def is_animated(_: bytes, header: Header) -> bool:
+    """Return whether the file holds a sequence."""
+    return header.frames > 1
 
 
 def decode(content: bytes, header: Header, **_: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from renditions.imaging.colour_code import ColourCode, of_cicp
 
@@ -54,6 +54,27 @@ def _find_code(content: bytes) -> ColourCode | None:
         if name == b"colr" and content[start : start + 4] == b"nclx" and end - start >= _NCLX_BYTES:
             return of_cicp(*struct.unpack_from(">HH", content, start + 4))
     return None
+
+
+def count_frames(content: bytes) -> int:
+    """Return how many frames the track of pictures has; 1 if there is none (14496-12, 8.7.3)."""
+    try:
+        for track in _within(content, [(0, len(content))], b"moov", b"trak"):
+            handler = next(_within(content, [track], b"mdia", b"hdlr"), None)
+            sizes = next(_within(content, [track], b"mdia", b"minf", b"stbl", b"stsz"), None)
+            if handler and sizes and content[handler[0] + 8 : handler[0] + 12] == b"pict":
+                return max(int(struct.unpack_from(">I", content, sizes[0] + 8)[0]), 1)
+    except (IndexError, struct.error):
+        return 1
+    return 1
+
+
+def _within(content: bytes, spans: Iterable[tuple[int, int]], *names: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where the content of each box on this path begins and ends."""
+    name, *others = names
+    for start, end in spans:
+        found = [span for each, span in _boxes(content, start, end) if each == name]
+        yield from _within(content, found, *others) if others else found
 
 
 def _properties_of(content: bytes, item: int, start: int, end: int) -> list[int]:

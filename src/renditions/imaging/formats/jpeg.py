@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from renditions.errors import NotAccepted
@@ -29,6 +30,8 @@ _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _STANDALONE = frozenset(range(0xD0, 0xD8)) | {0x01}
 """Restart markers and TEM: they have no length. Between segments they mean nothing."""
 _SEQUENTIAL_FRAMES = (0xC0, 0xC1)
+_LOSSLESS_FRAMES = (0xC3, 0xCB)
+"""Without frequencies, libjpeg can't shrink the picture. It then returns the upper left part."""
 _PROGRESSIVE_FRAME = 0xC2
 """Progressive, with Huffman's coding."""
 _MOST_SCANS = 100
@@ -45,7 +48,9 @@ The quantisation table is tuned to MS-SSIM. An encoder without these options ign
 
 def read_header(content: bytes, page: int) -> Header:
     """Return the header, without decoding pixels."""
-    return load_header("jpeg", content, page)
+    header = load_header("jpeg", content, page)
+    kind = next((marker for marker, _, _ in _segments(content) if marker in _FRAMES or marker == _SOS), None)
+    return replace(header, can_shrink=kind not in _LOSSLESS_FRAMES)
 
 
 def check_cost(content: bytes) -> None:

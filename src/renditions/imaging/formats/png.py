@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import Any
 
 from renditions.errors import Undecodable
@@ -32,7 +33,10 @@ _PALETTE_DEPTHS = (1, 2, 4, 8)
 
 def read_header(content: bytes, page: int) -> Header:
     """Return the header, without decoding pixels."""
-    return load_header("png", content, page)
+    header = load_header("png", content, page)
+    declared = int.from_bytes(_leading_chunks(content).get(b"acTL", b"")[:4], "big")
+    # Each frame has a chunk fcTL. Data of the pixels can look like one, so this is only a limit.
+    return replace(header, frames=max(min(declared, content.count(b"fcTL")), 1))
 
 
 def check_end(content: bytes) -> None:
