@@ -16,6 +16,7 @@ from renditions.model.record import Output, Record
 from world import World, expected_output
 
 NAME = "photo.jpg"
+AGAIN = f"thumb {MISSING} again. To make it again: renditions retry photo.jpg"
 THUMB = f"{NAME}/thumb.jpg"
 LARGE = f"{NAME}/large.jpg"
 QUICK = Ask(verify="quick")
@@ -139,9 +140,9 @@ def test_an_output_that_is_missing_again_after_it_was_restored_is_only_reported(
     for _ in range(2):
         world.lose_outputs([THUMB])
         outcome = world.processor().process(NAME, QUICK)
-    assert (outcome.result, outcome.reason) == ("unchanged", f"thumb {MISSING} again")
+    assert (outcome.result, outcome.reason) == ("unchanged", AGAIN)
     (difference,) = world.differences(ask=QUICK)
-    assert (difference.action, difference.warning) == ("keep", f"thumb {MISSING} again")
+    assert (difference.action, difference.warning) == ("keep", AGAIN)
     assert world.processor().process(NAME, RETRY).result == "done"
     world.check_promise()
 

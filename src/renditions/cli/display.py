@@ -221,7 +221,7 @@ class Troubles:
     def print(self, outcome: Outcome) -> None:
         """Print the outcome if the picture finally failed, was rejected or can't be read."""
         is_trouble = outcome.result in ("rejected", "failed", "unreadable", "waiting")
-        is_logged = outcome.result in self._logged and outcome.notice_after is None
+        is_logged = outcome.result in self._logged and outcome.is_notified
         if not is_trouble or outcome.again_after is not None or is_logged:
             return
         if outcome.name in self._printed or self._has_more:

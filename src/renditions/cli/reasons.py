@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.markup import escape
 
 from renditions.cli import display
@@ -33,5 +35,5 @@ def print_next_attempt(record: Record) -> None:
     if record.status == "failed":
         then = "The next sync tries it again."
         if record.attempts >= MAX_ATTEMPTS and record.goal:
-            then = f"It was given up. To try again: renditions retry {record.name}"
+            then = f"It was given up. To try again: renditions retry {shlex.quote(record.name)}"
         display.make_data_console().print(f"  {escape(then)}", soft_wrap=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -184,7 +185,7 @@ def _compare_known(
     """Return the difference of an existing picture with a record."""
     is_moved = not is_in_place(pipeline, record)
     mended, lasting = _split_drift(record, keys, seen.verification, ask)
-    warning = ", ".join(f"{rendition} {why} again" for rendition, why in lasting.items()) or None
+    warning = _warn_of_drift(seen.name, lasting) if lasting else None
     has_goal = record.goal == pipeline.goal_of(
         seen.name, found.etag, record.wishes, record.source_format, seen.sha256
     )
@@ -257,6 +258,11 @@ def _compare_missing(
         record=record,
         is_left_out=why_left_out is not None,
     )
+
+
+def _warn_of_drift(name: str, lasting: Mapping[str, str]) -> str:
+    drift = ", ".join(f"{rendition} {why} again" for rendition, why in lasting.items())
+    return f"{drift}. To make it again: renditions retry {shlex.quote(name)}"
 
 
 def _is_asked_for(rendition: str, ask: Ask, record: Record | None = None) -> bool:

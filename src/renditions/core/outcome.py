@@ -35,6 +35,8 @@ class Outcome:
     """The picture's former name, if this call recognised that it was renamed."""
     notice_after: timedelta | None = None
     """How long the notice of the picture's rejection still waits. The next call after that time sends it."""
+    is_notified: bool = False
+    """Whether this call tried to send notices of the result; not if nothing changed for the picture."""
     blocked_by: str | None = None
     """The missing picture whose key this one needs. This one waits until that picture is removed."""
 

@@ -317,7 +317,8 @@ class Processor:
             settled = replace(leased, pending_keys=tuple(pending), retired=tuple(retired), owed=resting)
             written = self._leases.release(settled)
         if trouble is None:
-            return replace(_describe(written), notice_after=notice_after)
+            is_notified = len(leased.owed) > len(resting)
+            return replace(_describe(written), notice_after=notice_after, is_notified=is_notified)
         return Outcome(record.name, _result(written), trouble.text, retry_pause(1), written, trouble.code)
 
     def _send_notices(self, leased: Record, resting: tuple[OwedNotice, ...]) -> None:

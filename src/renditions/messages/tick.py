@@ -84,7 +84,7 @@ class Tick:
         for difference in self.plan(request.after):
             census.see(difference)
             if difference.warning:
-                log.warning("%s: %s. To make it again: renditions retry", difference.name, difference.warning)
+                log.warning("%s: %s", difference.name, difference.warning)
             if difference.action not in _NOTHING_TO_DO and not difference.is_restore:
                 batch.add(self._encode(difference, "removed" if difference.action == "remove" else "created"))
             if not has_time():
