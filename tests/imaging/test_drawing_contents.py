@@ -312,5 +312,14 @@ def test_long_styles_without_an_end_are_read_in_time_that_grows_with_their_lengt
     assert time.process_time() - begin < 10
 
 
+def test_many_namespaces_are_read_in_time_that_grows_with_their_number() -> None:
+    import time  # noqa: PLC0415
+
+    many = " ".join(f'xmlns:p{number}="u"' for number in range(20_000))
+    begin = time.process_time()
+    assert warnings_of(svg(CROSS + '<g xmlns:q="v"/>' * 20_000, f'width="8" height="6" {many}')) == []
+    assert time.process_time() - begin < 10
+
+
 def test_compressed_drawings_match_by_suffix() -> None:
     assert SOURCE_FORMATS["svg"].suffixes == ("svg", "svgz")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,16 @@ def test_copyright_keeps_only_the_rights_of_xmp() -> None:
 )  # fmt: skip
 def test_xmp_that_is_invalid_is_left_out(packet: bytes) -> None:
     assert xmp.true_part_of(packet) == xmp.rights_of(packet) == b""
+
+
+def test_a_packet_with_many_namespaces_is_read_in_time_that_grows_with_its_length() -> None:
+    many = " ".join(f'xmlns:p{number}="u"' for number in range(10_000))
+    inner = '<p0:x xmlns:q="v"/>' * 10_000
+    packet = XMP.replace(b"<dc:subject>", f"<dc:source {many}>{inner}</dc:source><dc:subject>".encode())
+    begin = time.process_time()
+    assert b"forest" in xmp.true_part_of(packet)
+    assert xmp.true_part_of(XMP.replace(b"forest", b"<a>" * 300 + b"</a>" * 300)) == b""
+    assert time.process_time() - begin < 5
 
 
 IPTC = (

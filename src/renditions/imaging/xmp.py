@@ -6,6 +6,7 @@ A packet is RDF. Its statements are the children and the attributes of the topmo
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Callable
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -58,6 +59,7 @@ _WRAPPER = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>{}<?xpacket 
 _PREFIX = re.compile(r"[< ]([^\s:<>=\"']+):")
 _DECLARATION = re.compile(r" xmlns:([^\s:<>=\"']+)=(?:\"[^\"]*\"|'[^']*')")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_MAX_DEPTH = 200
 _Wanted = Callable[[str, str], bool]
 """Returns whether to keep a statement, by its schema and its name."""
 
@@ -91,7 +93,7 @@ class _Selection:
     def __init__(self, wanted: _Wanted) -> None:
         self._wanted = wanted
         self._written: list[str] = []
-        self._open: list[tuple[tuple[str, str], dict[str, str], int]] = []
+        self._open: list[tuple[tuple[str, str], ChainMap[str, str], int]] = []
         """The elements that haven't ended: the name, the namespaces by prefix, and where each begins."""
         self._dropped = 0
         """How many of the open elements are within one that is left out, and that one itself."""
@@ -118,13 +120,15 @@ class _Selection:
         return _WRAPPER.format("".join(parts)).encode()
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        outer = self._open[-1][1] if self._open else {}
+        if len(self._open) >= _MAX_DEPTH:
+            raise ValueError("XMP isn't nested so deep")
+        outer: ChainMap[str, str] = self._open[-1][1] if self._open else ChainMap()
         declared = {
             each.partition(":")[2]: value
             for each, value in attributes.items()
             if each == "xmlns" or each.startswith("xmlns:")
         }
-        spaces = outer | declared if declared else outer
+        spaces = outer.new_child(declared) if declared else outer
         is_statement = self._is_in_description()
         own = _resolve(name, spaces, is_attribute=False)
         self._open.append((own, spaces, len(self._written)))
@@ -175,7 +179,7 @@ def _refuse(*_: object) -> None:
     raise ValueError("XMP has no document type")
 
 
-def _resolve(name: str, spaces: dict[str, str], *, is_attribute: bool) -> tuple[str, str]:
+def _resolve(name: str, spaces: ChainMap[str, str], *, is_attribute: bool) -> tuple[str, str]:
     """Return the schema and the local name. ``xmlns`` and ``xml`` stand for themselves."""
     prefix, _, local = name.rpartition(":")
     if prefix in ("xmlns", "xml") or name == "xmlns":

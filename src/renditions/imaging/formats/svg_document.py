@@ -9,6 +9,7 @@ references to other documents, HTML and characters without a glyph, each with a 
 from __future__ import annotations
 
 import unicodedata
+from collections import ChainMap
 from dataclasses import dataclass
 from functools import lru_cache
 from xml.parsers import expat
@@ -69,7 +70,7 @@ class _Element:
 
     name: str
     local: str
-    namespaces: dict[str, str]
+    namespaces: ChainMap[str, str]
     """The namespaces that apply in the element, by prefix."""
     is_drawn: bool = False
     """Whether the document for librsvg contains the element."""
@@ -185,13 +186,13 @@ class _Reader:
             raise NotAccepted(_TOO_EXPANDED)
 
     def _open_element(self, name: str, attributes: dict[str, str]) -> _Element:
-        outer = self._open[-1] if self._open else _Element("", "", {}, is_drawn=True)
+        outer = self._open[-1] if self._open else _Element("", "", ChainMap(), is_drawn=True)
         declared = {
             each.partition(":")[2]: value
             for each, value in attributes.items()
             if each == "xmlns" or each.startswith("xmlns:")
         }
-        namespaces = outer.namespaces | declared if declared else outer.namespaces
+        namespaces = outer.namespaces.new_child(declared) if declared else outer.namespaces
         element = _Element(name, name.rpartition(":")[2], namespaces)
         is_svg = element.namespace in _SVG
         if element.local == "include" and not is_svg:
