@@ -116,10 +116,18 @@ def test_a_small_rendition_of_doubles_shows_the_whole_picture() -> None:
     [
         (tiff((255 * GREY).astype("i8")), "samples out of range"),
         (tiff(COLOUR, deflated=True, tags={317: (3, [3])}), "expected 64-bit samples"),
+        # RowsPerStrip becomes a second, contradictory SamplesPerPixel.
+        (tiff(COLOUR, order=">").replace(b"\x01\x16\0\x04", b"\x01\x15\0\x04"), "number of samples"),
         (tiff(GREY.astype("f4"))[:-900], "damaged"),
         (tiff(GREY)[:-900], "damaged"),
     ],
-    ids=["64-bit whole numbers", "doubles with a predictor", "cut off floats", "cut off doubles"],
+    ids=[
+        "64-bit whole numbers",
+        "doubles with a predictor",
+        "two numbers of samples",
+        "cut off floats",
+        "cut off doubles",
+    ],
 )
 def test_samples_that_cannot_be_read_are_rejected(source: bytes, why: str) -> None:
     rendering = render(source, Accept(), {"it": PNG})

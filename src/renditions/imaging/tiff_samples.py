@@ -67,7 +67,9 @@ class Samples:
         return joined.copy(interpretation=image.interpretation)
 
     def _join_doubles(self, image: Any) -> Any:
-        bands = image.bands // 2
+        bands, rest = divmod(image.bands, 2)
+        if rest:
+            raise Undecodable("the TIFF declares another number of samples than it has")
         if self.is_swapped:
             order = [band ^ 1 for band in range(image.bands)]
             image = image[order[0]].bandjoin([image[band] for band in order[1:]])
