@@ -16,20 +16,23 @@ class Backend:
     """One kind of URL: its pattern, its opener, and the facts that are known without opening it."""
 
     prefix: str
-    """The prefix of its URLs; empty for paths."""
+    """The prefix of this kind's URLs; empty for paths."""
     form: str
-    """How a person writes such a URL: the text for messages."""
+    """The form of such a URL, as messages show it to people."""
     pattern: str
     """A regular expression for the whole URL, in the dialect that JSON Schema shares with Python."""
     opener: str
-    """The function that opens such a URL, as ``"module:function"``; its table says with which arguments."""
+    """The function that opens such a URL, as ``"module:function"``.
+
+    The text below each table gives the arguments.
+    """
     extra: str | None = None
-    """The extra of this package that it needs."""
+    """The extra of this package that this kind of URL needs."""
     modules: tuple[str, ...] = ()
     """The top-level modules that the extra installs."""
     runs_on_lambda: bool = True
     libraries: tuple[str, ...] = ()
-    """The libraries that a function's bundle must contain for it, by their names on PyPI.
+    """The libraries that a function's bundle needs for such URLs, by their names on PyPI.
 
     botocore isn't among them, since Lambda's runtime has it.
     """
@@ -129,7 +132,10 @@ QUEUE = Backend(
 
 
 OWNER = "renditions.local.owners:Owner"
-"""The class of lease owners for a catalog in a file: ``OWNER(folder)``. It can check if other owners live."""
+"""The class of lease owners for a catalog in a file: ``OWNER(folder)``.
+
+Such an owner can find out whether another owner has ended.
+"""
 
 
 LISTING = "renditions.local.listing:listed"

@@ -27,17 +27,17 @@ class Held:
     output        making missing outputs again
     """
     count: int
-    """How many pictures it concerns."""
+    """How many pictures the held work concerns."""
     why: str
     since: datetime
 
     @property
     def event(self) -> str:
-        """The event that a notice about it reports."""
+        """The event that a notice about this work reports."""
         return "output_held" if self.what == "output" else "removals_held"
 
     def describe(self) -> str:
-        """Return a sentence for people. It doesn't say what to do about it."""
+        """Return a sentence for people that names the held work, but not what to do about it."""
         if self.what == "removals":
             return f"The removal of {self.count:,} missing pictures is held back: {self.why}."
         if self.what == "renditions":
@@ -67,11 +67,11 @@ class Binding:
     generation: str
     """The fingerprint of the pipeline that a person or a deployment applied last."""
     generation_number: int = 1
-    """How often the generation has changed; a higher one supersedes a lower one."""
+    """The number of this generation, counted from 1. A higher number supersedes a lower one."""
     deployed_at: str = ""
     """The time of the newest deployment (ISO 8601) that the catalog knows; empty before the first."""
     is_deployed: bool = False
-    """Whether that deployment set the generation in force; otherwise a person did."""
+    """Whether the newest deployment set the generation in force. If not, a person set it."""
     former_outputs: tuple[str, ...] = ()
     """Output stores that this catalog used before, which may still hold its objects."""
     held: tuple[Held, ...] = ()
@@ -83,9 +83,12 @@ class Binding:
     used it yet.
     """
     is_source_marked: bool = False
-    """Whether the source has got its marker. If it is missing later, the source may be another folder."""
+    """Whether Renditions has written the marker into the source.
+
+    If the marker is missing later, the source may be another folder.
+    """
     schema: int = 1
-    """The version of this form; a catalog with a higher one is refused."""
+    """The version of this JSON form. Renditions refuses a catalog with a higher version."""
     revision: int = 0
     """The number of writes so far; each write is conditional on it. 0: no binding is stored yet."""
 

@@ -1,4 +1,4 @@
-"""Families of renditions: one table with several widths or formats stands for a rendition of each pair.
+"""Families of renditions: one table can declare a rendition for each pair of its widths and formats.
 
 Each member is a :class:`Rendition` with one width and one format. It keeps the table's ``widths`` and
 ``formats``, so that its family and its siblings follow from its name and its recipe.
@@ -35,7 +35,7 @@ def widths_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:
 
 
 def among(name: str, recipe: Rendition, names: Container[str]) -> Rendition:
-    """Return the recipe. Its family keeps only the widths whose renditions are among the names."""
+    """Return the recipe with only those widths of its family whose renditions are among the names."""
     if not recipe.widths:
         return recipe
     members = widths_of(name, recipe).items()

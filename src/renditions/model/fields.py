@@ -105,7 +105,7 @@ class NotEmpty:
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """An annotation: the default as a file writes it, if the class has it in another form."""
+    """An annotation: the default as a file writes it. The class has the default in another form."""
 
     value: Any
 
@@ -115,7 +115,10 @@ class Glob:
     """An annotation: a shell pattern for keys. Forms that can't match any key aren't allowed."""
 
     never: tuple[tuple[str, str], ...]
-    """Regular expressions for the starts of such forms, each with a description of a valid pattern."""
+    """Regular expressions for the starts of patterns that can't match any key.
+
+    Each has a description of a valid pattern.
+    """
 
     @property
     def regex(self) -> str:
@@ -137,13 +140,13 @@ class Attachment:
     """A file that a recipe names, and its content. Outputs depend on the content, not on the name."""
 
     name: str
-    """Its name in the pipeline file: a path, or ``source:KEY``."""
+    """The attachment's name in the pipeline file: a path, or ``source:KEY``."""
     content: bytes | None = field(default=None, repr=False)
     """The file's bytes; None for an object of the source that hasn't been read yet."""
 
     @property
     def source_key(self) -> str | None:
-        """The object's key if it is in the source store; None if it is a file."""
+        """The object's key if the attachment is in the source store; None if the attachment is a file."""
         return self.name.removeprefix(_IN_SOURCE) if self.name.startswith(_IN_SOURCE) else None
 
     @property

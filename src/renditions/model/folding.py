@@ -34,7 +34,7 @@ class Folding:
         return set(map(self, some)).isdisjoint(map(self, others))
 
     def describe(self) -> str:
-        """Return a text for people about the differences that are ignored; empty if there are none."""
+        """Return a text for people about the differences that the store ignores; empty if it ignores none."""
         words = ["upper and lower case"] * self.ignores_case + ["Unicode forms"] * self.ignores_form
         return " and ".join(words)
 

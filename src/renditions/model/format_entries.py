@@ -36,7 +36,7 @@ class SourceFormat:
     signature: bytes
     """A regular expression for the start of its files; if several formats match, the longest match counts."""
     confirm: str | None = None
-    """f(content): returns whether a file with this signature has this format. None: it always has."""
+    """f(content): returns whether a file with this signature has this format. None: each such file has it."""
     header: str
     """f(content, page): returns the ``Header``, and decodes no pixel."""
     decoder: str
@@ -53,7 +53,7 @@ class SourceFormat:
     None: the format has no end mark, or the decoder checks it.
     """
     check_cost: str | None = None
-    """f(content): raises ``NotAccepted`` if decoding takes far longer than the number of pixels shows."""
+    """f(content): raises ``NotAccepted`` if decoding takes far longer than the number of pixels suggests."""
     check_data: str | None = None
     """f(content, header, frames): raises ``Undecodable`` if it finds damage that the decoder misses."""
     find_animation: str | None = None
@@ -67,32 +67,38 @@ class SourceFormat:
     """f(content): returns the file with a header that follows the standard, for a second try to decode it."""
     shrink_on_load: ShrinkOnLoad = "none"
     draws_parts: bool = False
-    """Whether a part of a drawing is drawn alone, at any scale."""
+    """Whether the decoder can draw one part of a drawing alone, at any scale."""
     has_pages: bool = False
     """Whether its files have pages that a recipe can choose from."""
     has_animation: bool = False
-    """Whether every frame of an animation can be decoded."""
+    """Whether the decoder can decode every frame of an animation."""
     is_private: bool = False
     """Whether its files identify a person: no rendition may hold such a file unchanged."""
     is_scriptable: bool = False
-    """Whether its files may contain code that a browser runs. Originals are then only served as downloads."""
+    """Whether its files may contain code that a browser runs.
+
+    The API then serves originals only as downloads.
+    """
     is_exif: bool = False
     """Whether the whole file has the structure of EXIF data."""
     decoder_that_warns: str | None = None
-    """The name in libvips' messages of its decoder, if each of its warnings means that pixels are lost."""
+    """The decoder's name in libvips' messages, if each warning of this decoder means lost pixels."""
     is_salvageable: bool = False
     """Whether its decoder returns the readable pixels of a damaged file."""
     preamble_bytes: int = 0
-    """How many other bytes may come before its signature, if no format matches at the start."""
+    """How many other bytes may come before its signature.
+
+    This counts only if no format matches at the start of the file.
+    """
     held_bytes_per_pixel: int = 0
     """How many bytes its decoder holds for each pixel of the whole picture; 0 if it can decode parts.
 
     For AVIF and HEIC it is the growth of a process's memory, measured with pictures of 3 and 24 megapixels.
     """
     auto: str
-    """The output format for it if the recipe's format is ``auto``."""
+    """The output format for pictures of this format if the recipe's format is ``auto``."""
     is_default: bool = True
-    """Whether it is accepted by default."""
+    """Whether a pipeline file accepts this format by default."""
     extra: str | None = None
     """The extra of this package that installs its libraries."""
     libraries: tuple[Library, ...] = ()
@@ -129,7 +135,7 @@ class OutputFormat:
     max_side: int = 65_535
     """The longest side that the format, or its encoder here, can hold, in pixels."""
     holds_file: bool = False
-    """Whether an output contains the source file unchanged, so that nothing is decoded for it."""
+    """Whether an output contains the source file unchanged. The renderer then decodes nothing."""
     has_transparency: bool = False
     has_animation: bool = False
     has_pages: bool = False
@@ -143,13 +149,16 @@ class OutputFormat:
     choices: tuple[str, ...] = ()
     """The fields of a recipe that apply to this format but not to all."""
     browser_rank: int | None = None
-    """Its rank among the formats that browsers show: 1 has the smallest files. None: they don't show it."""
+    """Its rank among the formats that browsers show: 1 has the smallest files.
+
+    None: browsers don't show this format.
+    """
     extra: str | None = None
     """The extra of this package that installs its libraries."""
     libraries: tuple[Library, ...] = ()
 
     def effort_of(self, declared: int | None) -> int:
-        """Return the encoder's effort: the declared one, limited to the highest, or the default."""
+        """Return the encoder's effort: the declared one, up to the highest; without one, the default."""
         if self.effort is None:
             raise ValueError(f"{self.name} has no effort")
         return self.effort.default if declared is None else min(declared, self.effort.high)

@@ -15,7 +15,7 @@ from renditions.model.fields import OneOf
 from renditions.model.format_entries import Library, OutputFormat, Scale, SourceFormat
 
 AUTO = "auto"
-"""In a recipe, instead of an output format: the format that ``SourceFormat.auto`` names for the picture."""
+"""The ``format`` of a recipe that leaves the choice of the output format to ``SourceFormat.auto``."""
 
 SOURCE_FORMATS: Mapping[str, SourceFormat] = {
     each.name: each

@@ -13,7 +13,7 @@ Unknown = tuple[tuple[str, str], ...]
 
 
 def format_time(moment: datetime) -> str:
-    """Return the time in UTC as ISO 8601 with microseconds; sorted as texts, times are in order."""
+    """Return the time in UTC as ISO 8601 with microseconds. Sorting such texts sorts the times."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -39,7 +39,7 @@ def decode_unknown(unknown: Unknown) -> dict[str, Any]:
 
 
 def without_empty(fields: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return the fields that aren't empty, without those in ``names``."""
+    """Return the fields that aren't empty, except the fields in ``names``."""
     return {
         name: value
         for name, value in fields.items()

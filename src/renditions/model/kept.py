@@ -15,14 +15,14 @@ from renditions.model.wishes import Wishes
 
 @dataclass(frozen=True, slots=True)
 class KeptWishes:
-    """The wishes for a picture that was removed. They return with its name or its content."""
+    """The wishes for a removed picture. A later picture with its name or its content gets them."""
 
     name: str
     sha256: str
     """The SHA-256 of the picture's content; empty if the record had none."""
     wishes: Wishes
     until: datetime
-    """When the catalog forgets them."""
+    """When the catalog forgets the wishes."""
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""

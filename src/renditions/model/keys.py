@@ -7,13 +7,16 @@ from renditions.model.recipe import Rendition
 from renditions.model.revisions import numbers_of, revisions_of_any
 
 OF_CONTENT = ("hash", "version")
-"""The fields whose values are known once the picture was read."""
+"""The fields whose values Renditions knows only after it has read the picture."""
 
 DIGITS = 16
 """How many hexadecimal digits ``{hash}`` and ``{version}`` have: 64 bits."""
 
 UNKNOWN = "\0"
-"""Stands in a key for a value that is known after reading. No store holds a key with this character."""
+"""Stands in a key for a value that Renditions knows only after it has read the picture.
+
+No store holds a key with this character.
+"""
 
 
 def template_values(name: str, etag: str, sha256: str = "") -> dict[str, str]:
@@ -44,5 +47,5 @@ def is_known(key: str) -> bool:
 
 
 def spell_key(key: str) -> str:
-    """Return a key for people."""
+    """Return a key for people, with words in place of a value that isn't known yet."""
     return key.replace(UNKNOWN, "(known after reading)")

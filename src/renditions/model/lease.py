@@ -21,10 +21,10 @@ class Lease:
     until: datetime
 
     def holds_at(self, now: datetime) -> bool:
-        """Return whether its owner may still be working.
+        """Return whether the lease's owner may still be working.
 
-        If it ends later than ``LONGEST_LEASE`` allows, its worker's clock was ahead of ours. Such a lease
-        blocks no worker:
+        If the lease ends later than ``LONGEST_LEASE`` allows, its worker's clock was ahead of ours. Such a
+        lease blocks no worker:
 
             A  take until 13:05, by a clock an hour ahead …killed…
             B                                          12:01 take

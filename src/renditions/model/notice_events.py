@@ -15,9 +15,9 @@ class NoticeEvent:
     """One kind of event."""
 
     title: str
-    """The detail type of its events on a bus."""
+    """The detail type of this event's notices on a bus."""
     meaning: str
-    """When its notices are sent: a sentence for people."""
+    """When Renditions sends notices of this event: a sentence for people."""
     is_trouble: bool = False
     """Whether a person may have to do something."""
     is_for_all: bool = False

@@ -14,7 +14,7 @@ from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
 
 MOST_SENDINGS = 10
-"""How often a notice is tried before it is only listed."""
+"""How often Renditions tries to send a notice. After that, it only lists the notice."""
 
 FIRST_PAUSE = timedelta(minutes=5)
 """The pause after the first failure. Each further failure doubles it, up to ``LONGEST_PAUSE``."""
@@ -33,7 +33,7 @@ class Removal:
     name: str
     timestamp: datetime
     deleted: tuple[str, ...] = ()
-    """The output keys that it had."""
+    """The keys of the outputs that the picture had."""
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form, with the picture's name as in a record."""
@@ -88,7 +88,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class UnsentNotice:
-    """A notice that its target hasn't got yet. The catalog keeps it until it is sent or no longer true."""
+    """A notice that its target hasn't received yet.
+
+    The catalog keeps the notice until Renditions has sent it, or until it is no longer true.
+    """
 
     event: str
     target: str
@@ -98,9 +101,9 @@ class UnsentNotice:
     timestamp: datetime
     """See :attr:`Notice.timestamp`."""
     again_at: datetime | None
-    """When it is tried again; None if it was given up."""
+    """When Renditions tries to send the notice again; None if it has given the notice up."""
     attempts: int = 0
-    """How often it was tried."""
+    """How often Renditions has tried to send the notice."""
     reason: str = ""
     """Why the last attempt failed."""
     deleted: tuple[str, ...] = ()
@@ -108,7 +111,7 @@ class UnsentNotice:
 
     @property
     def id(self) -> tuple[str, str, str, str]:
-        """The id. No other notice of the catalog has the same one."""
+        """The notice's id, which is unique in the catalog."""
         return self.name, self.event, self.target, format_time(self.timestamp)
 
     def failed(self, reason: str, now: datetime) -> UnsentNotice:

@@ -17,7 +17,10 @@ class Exif:
     model: str | None = None
     lens: str | None = None
     taken: str | None = None
-    """When it was taken, by the camera's clock: ISO 8601, with the offset from UTC if EXIF has it."""
+    """When the picture was taken, by the camera's clock.
+
+    In ISO 8601, with the offset from UTC if EXIF has it.
+    """
     exposure_seconds: float | None = None
     f_number: float | None = None
     iso: int | None = None
@@ -48,7 +51,10 @@ class DominantColour:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The results of a picture's analysis. Fields that aren't declared, or weren't found, are empty."""
+    """The results of a picture's analysis.
+
+    A field is empty if the pipeline file doesn't declare it, or if the picture has no such value.
+    """
 
     exif: Exif | None = None
     position: Position | None = None
@@ -94,14 +100,14 @@ class Original:
     format: str | None = None
     """``jpeg``, ``png``, …, identified by the content; None if the format is unknown."""
     width: int | None = None
-    """In pixels as displayed, that is after EXIF orientation; None if the pixels weren't read."""
+    """In pixels, as displayed after EXIF orientation; None if Renditions didn't read the pixels."""
     height: int | None = None
     frames: int | None = None
     analysis: Analysis | None = None
     """The analysis; None if nothing was declared or found, and for a rejected picture."""
 
     def completed_from(self, earlier: Original | None) -> Original:
-        """Return these facts. If they lack dimensions, add those of an earlier reading of the same bytes."""
+        """Return these facts. Add missing dimensions from an earlier reading of the same bytes."""
         if self.width is not None or earlier is None:
             return self
         return dataclasses.replace(self, width=earlier.width, height=earlier.height, frames=earlier.frames)

@@ -175,7 +175,7 @@ class OutputPlace:
 
     @property
     def headers(self) -> str:
-        """A text that identifies the headers that outputs are served with; empty if none are declared."""
+        """A text that identifies the declared headers of outputs; empty if the file declares none."""
         return self.cache_control or ""
 
 
@@ -235,15 +235,15 @@ class Pipeline:
 
     @cached_property
     def _fingerprints(self) -> dict[tuple[str | None, int | None], Mapping[str, str]]:
-        """The known results of :meth:`fingerprints` without wishes, by source format and engine."""
+        """The results of :meth:`fingerprints` so far, without wishes, by source format and engine."""
         return {}
 
     @cached_property
     def generation(self) -> str:
         """A fingerprint over the whole file, except its stores, catalog and notice targets.
 
-        Two files with the same generation make the same outputs from every picture. The contents of
-        ``source:KEY`` attachments must have been read before.
+        Two files with the same generation make the same outputs from every picture. The fingerprint depends
+        on the contents of ``source:KEY`` attachments, so read those contents first.
         """
         declared = {
             "engine": self.output.engine or newest_engine(),
@@ -257,8 +257,8 @@ class Pipeline:
     def rules(self) -> str:
         """The fingerprint of ``[accept]``, ``[analyze]`` and ``[limits]``.
 
-        The time limit doesn't count: only few pictures need more, and ``renditions retry`` tries them again.
-        Fields at their default don't count either.
+        The time limit doesn't count: only few pictures need more time, and ``renditions retry`` tries them
+        again. Fields at their default don't count either.
         """
         accept, analyze = self.accept.fingerprint(), declared_in(self.analyze)
         limits = {name: value for name, value in declared_in(self.limits).items() if name != "seconds"}
@@ -301,7 +301,10 @@ class Pipeline:
     def revisions_since(
         self, fingerprint: str, rendition: str, wishes: Wishes, source_format: str | None
     ) -> tuple[Revision, ...] | None:
-        """Return the revisions that count and are newer than an output; None: another recipe made it."""
+        """Return the revisions that count and are newer than an output.
+
+        Return None if another recipe made the output.
+        """
         if fingerprint == self.fingerprints(wishes, source_format)[rendition]:
             return ()
         recipe = self.recipes(wishes)[rendition]
@@ -314,7 +317,7 @@ class Pipeline:
 
     @cached_property
     def needs_content(self) -> bool:
-        """Whether an output key depends on the picture's content, so that it is known only after reading."""
+        """Whether an output key depends on the picture's content, and is known only after reading it."""
         fields = [f"{{{field}}}" for field in OF_CONTENT]
         return any(field in template for template in self._key_templates.values() for field in fields)
 

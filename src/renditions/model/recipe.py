@@ -101,7 +101,10 @@ class Focus:
     y: Annotated[Percent, "The distance from the top edge, in percent."]
 
     def within(self, region: Region) -> Focus:
-        """Return the point relative to a part of the picture; if it is outside, the part's nearest point."""
+        """Return the point relative to a part of the picture.
+
+        For a point outside the part, return the nearest point of the part.
+        """
         return Focus(
             x=_bounded((self.x - region.left) / region.width),
             y=_bounded((self.y - region.top) / region.height),

@@ -56,7 +56,7 @@ class Output:
     etag: str
     """The output object's own ETag."""
     source_etag: str
-    """The ETag of the source object that it was made from."""
+    """The ETag of the source object from which the output was made."""
     fingerprint: str
     """The fingerprint of the recipe that made this output."""
     format: str
@@ -66,7 +66,10 @@ class Output:
     sha256: str = ""
     """The SHA-256 of its content, in hexadecimal; empty in records of version 0.1."""
     is_restored: bool = False
-    """Whether it was made again because it was missing or replaced. That is done only once."""
+    """Whether Renditions made the output again because it was missing or replaced.
+
+    Renditions does this only once.
+    """
     unknown: Unknown = ()
 
     def to_item(self) -> dict[str, Any]:
@@ -123,7 +126,7 @@ class Record:
     timestamp: datetime
     """When the status was last decided."""
     reason: str | None = None
-    """Why it was rejected or failed."""
+    """Why the picture was rejected or failed."""
     code: str = ""
     """The reason's code: see ``Reason``."""
     etag: str = ""
@@ -152,11 +155,14 @@ class Record:
     warnings: tuple[PictureWarning, ...] = ()
     """The warnings: parts that the outputs lack, and assumptions about the picture."""
     pending_keys: tuple[str, ...] = ()
-    """Output keys that may hold an object that isn't in ``outputs`` (yet, or any more)."""
+    """Output keys that may hold an object which isn't in ``outputs`` yet, or is no longer in it."""
     attempts: int = 0
     """How often processing has failed since the goal last changed, see ``RenditionsError.is_try``."""
     setbacks: int = 0
-    """How often it has failed for want of space or a connection. That doesn't give the picture up."""
+    """How often processing has failed because of a full disk or a lost connection.
+
+    Such failures never make Renditions give the picture up.
+    """
     blocked_by: str | None = None
     """The picture that claims an output key which this one needs."""
     owed: tuple[OwedNotice, ...] = ()
@@ -173,7 +179,7 @@ class Record:
     missing_since: datetime | None = None
     """When a run first found that the picture is gone from the source, if the record is still kept."""
     refused_keys: tuple[str, ...] = ()
-    """Output keys that it needs, but that hold a file which Renditions didn't write."""
+    """Output keys that the picture needs, but that hold a file which Renditions didn't write."""
     removable_until: datetime | None = None
     """The end of a person's permission to remove the picture if it is still gone."""
     unknown: Unknown = ()
@@ -181,7 +187,7 @@ class Record:
 
     @property
     def is_decided(self) -> bool:
-        """Return whether its status is a result; otherwise it is in progress, or was interrupted."""
+        """Return whether the status is a result. Otherwise, processing goes on or was interrupted."""
         return self.status != "processing"
 
     @property
@@ -192,7 +198,7 @@ class Record:
     def under(self, etag: str) -> Record:
         """Return the record with a new ETag of its source object, whose content is the same.
 
-        Outputs of older content lose their source's ETag: by chance, the new one could be the same.
+        Outputs of older content lose their source's ETag, because the new ETag could be the same by chance.
         """
         outputs = tuple(
             dataclasses.replace(made, source_etag=etag if made.source_etag == self.etag else "")
@@ -206,7 +212,10 @@ class Record:
         return dataclasses.replace(self, history=(*self.history, event)[-MOST_EVENTS:])
 
     def claimed_keys(self) -> frozenset[str]:
-        """Return every output key that no other record may have: of outputs, pending and retired objects."""
+        """Return the output keys that no other record may have.
+
+        They are the keys of outputs, of pending objects and of retired objects.
+        """
         retired = (old.key for old in self.retired if not old.place)
         return frozenset((*(output.key for output in self.outputs), *self.pending_keys, *retired))
 
@@ -217,7 +226,7 @@ class Record:
     def undeleted_keys(self) -> tuple[str, ...]:
         """Return the output keys that must still be deleted.
 
-        A failed or interrupted picture keeps its old outputs: they are the best until new ones can be made.
+        A failed or interrupted picture keeps its old outputs until Renditions can make new ones.
         """
         return () if self.status in ("failed", "processing") else self.pending_keys
 

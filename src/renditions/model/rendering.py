@@ -33,7 +33,7 @@ class Rendering:
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     """For each member of a family, the member whose file it has: itself, or a narrower equal one.
 
-    It has all widths of each wanted rendition. The worker makes only the files that a rendition has.
+    The mapping has all widths of each wanted rendition. The worker makes only the files that renditions use.
     """
     rejected: Reason | None = None
     """Why the whole picture is rejected; ``made`` is then empty. None if it isn't rejected."""

@@ -17,12 +17,12 @@ class Retired:
     key: str
     etag: str
     delete_after: datetime | None = None
-    """When it is deleted; None while its deletion is held back."""
+    """When Renditions deletes the object; None while the deletion is held back."""
     place: str = ""
     """The output store that holds it, as the pipeline file spelled it; empty if it is the current one."""
 
     def describe(self) -> str:
-        """Return a text for people: the object's key and store, and the end of its time."""
+        """Return a text for people: the object's key and store, and when Renditions deletes it."""
         place = f" in {self.place}" if self.place else ""
         return f"{self.key}{place}" + (
             f" until {format_time(self.delete_after)}" if self.delete_after else ""

@@ -1,6 +1,7 @@
 """The changes of the engine since version 0.1. Only outputs that depend on a change are made again.
 
-An upgraded library is no revision. Otherwise every output of a large catalog would be made again after it.
+An upgraded library isn't a revision, because otherwise the worker would make every output of a large catalog
+again after each upgrade.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ OnDelete = Literal["remove", "keep"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxRemovals:
-    """How many missing pictures a run removes. If more than both limits are missing, it removes none."""
+    """How many missing pictures a run removes. If their number exceeds both limits, it removes none."""
 
     pictures: Annotated[
         Annotated[int, Range(0, 1_000_000_000)], "This many missing pictures are removed in any case."
@@ -82,7 +82,7 @@ class Source:
 
     @property
     def patterns(self) -> Patterns:
-        """The patterns that decide which keys are pictures: those of the file, or the defaults."""
+        """The patterns that decide which keys are pictures: the patterns of the file, or the defaults."""
         return Patterns(
             DEFAULT_MATCH if self.match is None else self.match,
             DEFAULT_EXCLUDE if self.exclude is None else self.exclude,

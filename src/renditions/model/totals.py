@@ -17,7 +17,7 @@ class Totals:
     renditions: int = 0
     rendition_bytes: int = 0
     replaced_bytes: int = 0
-    """The bytes that would be sent if originals were served instead of renditions."""
+    """How many bytes visitors would receive if they got the original in place of each rendition."""
     processing_microseconds: int = 0
     """How long processing took, counted from the events that the records still keep."""
 
