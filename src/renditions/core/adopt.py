@@ -1,9 +1,9 @@
 """Adoption: after a catalog's records were lost, take over the outputs that it wrote.
 
-An object must be proven to be ours before its key is claimed, because Renditions overwrites the object under
-a claimed key, and deletes it with its picture. The proof is the mark of an earlier catalog with the same URL
-and source. An object without a mark (an old version wrote it, or the file system has no extended attributes)
-must equal a fresh rendering, and no other catalog may use the output store.
+Before Renditions claims the key of an object, it must prove that the object is ours, because it overwrites
+the object under a claimed key, and deletes the object with its picture. The proof is the mark of an earlier
+catalog with the same URL and source. An object without a mark (an old version wrote it, or the file system
+has no extended attributes) must equal a fresh rendering, and no other catalog may use the output store.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ class Adopter:
     def prove(self, difference: Difference, found: StoredObject) -> dict[str, str]:
         """Return the ETags, by key, of the objects that may be claimed and replaced.
 
-        The ETag is read before the mark, and the later write is conditional on it. So an object that another
-        program puts there in between isn't overwritten.
+        This method reads the ETag before the mark, and the later write is conditional on the ETag. So the
+        write never overwrites an object that another program puts there in between.
 
         Raises:
-            Failed: The picture couldn't be rendered, for a reason other than the picture.
+            Failed: The picture couldn't be rendered, for a reason outside the picture.
 
         """
         record = difference.record

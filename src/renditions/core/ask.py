@@ -14,7 +14,7 @@ Removal = Literal["no", "allowed", "asked"]
 """
 
 Verify = Literal["no", "quick", "content"]
-"""Whether outputs are compared with the store: not at all, by their ETags, or by hashing each."""
+"""How to compare outputs with the store: not at all, by their ETags, or by hashing each output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,14 @@ class Ask:
     is_retry: bool = False
     """Whether to restore a missing output although it was restored before."""
     is_forced: bool = False
-    """Whether every output is made again."""
+    """Whether to make every output again."""
     renditions: frozenset[str] | None = None
     """The renditions to touch; None for all."""
     ignores_source: bool = False
-    """Whether the picture counts as gone even if it is there. This forgets pictures of a read-only source."""
+    """Whether to treat the picture as gone even if the source still has it.
+
+    This is how ``forget`` handles pictures of a read-only source.
+    """
     adopts: bool = False
     """Whether to take over foreign outputs that are proven to be this catalog's."""
     keeps_undeclared: bool = False

@@ -1,4 +1,4 @@
-"""The binding of a catalog: a process agrees on it before a run, and checks it while it writes.
+"""The binding of a catalog: a process binds the catalog before a run, and checks the binding while it writes.
 
 A catalog belongs to one pipeline file, one source and one generation of the file. A person, or a deployment,
 sets the generation; every other process only follows it. A process that finds a newer one stops writing:
@@ -91,7 +91,7 @@ class Standing:
         """Read the current generation again.
 
         Raises:
-            Superseded: The current generation isn't the one of this process.
+            Superseded: The current generation isn't this process's generation.
 
         """
         binding = self._catalog.read_binding()
@@ -207,7 +207,7 @@ def hold(catalog: Catalog, held: Sequence[Held], targets: Collection[str] = ()) 
 
     Args:
         catalog: The catalog whose binding keeps the held work.
-        held: All work that the run held back. It replaces what the binding had.
+        held: All work that the run held back. It replaces the held work in the binding.
         targets: The targets that get notices.
 
     """

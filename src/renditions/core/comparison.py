@@ -1,4 +1,4 @@
-"""Compare one picture with its record and its outputs, and read all that this needs."""
+"""Compare one picture with its record and its outputs, and read everything that the comparison needs."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Comparison:
     """Returns whether a lease's owner has certainly ended; None if a lease ends only by its time."""
     ask: Ask = PLAIN
     look_up: Look | None = None
-    """Finds outputs in an earlier listing; without it, each is looked up in the store."""
+    """Finds outputs in an earlier listing. Without it, the comparison asks the store for each one."""
     reader: Reader | None = None
     """Reads source objects whose ETag changed. Without it, each such object counts as another picture."""
 
     reads_new: bool = False
-    """Whether a picture is read if its keys depend on its content. A plan leaves such keys open."""
+    """Whether to read a picture if its keys depend on its content. A plan leaves such keys open."""
 
     def compare(
         self, name: str, found: StoredObject | None, record: Record | None, now: datetime

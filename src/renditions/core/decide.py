@@ -1,4 +1,4 @@
-"""Decide a picture's status, and the notices that its record owes for it."""
+"""Decide a picture's status, and which notices its record owes for this status."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ def decide(
     status: Decided,
     reason: Reason | None = None,
 ) -> Record:
-    """Return the record with its status and the notices that it owes for it.
+    """Return the record with its status, and with the notices that it owes for this status.
 
-    If nothing changed for the picture since its record ``before``, it owes only what it owed then. Otherwise
-    unsent notices of an earlier status are dropped: they would no longer be true.
+    If nothing changed for the picture since its record ``before``, the new record owes the same notices as
+    ``before``. Otherwise the new record drops unsent notices of an earlier status, because they are no longer
+    true.
     """
     decided = replace(
         record.with_event(now, status, reason.text if reason else ""),

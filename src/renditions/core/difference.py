@@ -117,7 +117,7 @@ class Seen:
     found: StoredObject | None
     """The source object as it is now; None if it is gone or no longer matches."""
     record: Record | None
-    """Its record in the catalog."""
+    """The picture's record in the catalog."""
     folding: Folding = EXACT
     """How the output store compares keys."""
     blocker: Record | None = None
@@ -127,7 +127,7 @@ class Seen:
     is_key_free: bool = False
     """Whether one of ``record.refused_keys`` can be tried again.
 
-    It no longer holds an object, may now be overwritten, or now belongs to another picture.
+    The key no longer holds an object, its object may now be overwritten, or another picture now has the key.
     """
     sha256: str = ""
     """The SHA-256 of the source object's content; empty if it isn't known."""
@@ -307,7 +307,7 @@ def _settle_or_keep(pipeline: Pipeline, record: Record, now: datetime, ask: Ask)
 
 
 def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | None:
-    """Return why a record with the right goal needs no work, or None if it does."""
+    """Return why a record with the right goal needs no work; None if it needs work."""
     match record.status:
         case "done":
             return "it is up to date"

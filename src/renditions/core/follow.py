@@ -19,7 +19,7 @@ SYNC_EVERY_SECONDS = 300.0
 """The time between two full syncs of ``follow``, which find changes without hints."""
 
 MOST_DUE = 10_000
-"""How many names from hints are kept. If there are more, every picture is checked instead."""
+"""How many names from hints ``follow`` keeps. If there are more, it checks every picture instead."""
 
 
 class Hints:
@@ -61,7 +61,7 @@ class Following:
     sync_all: Callable[[Callable[[Outcome], None]], object]
     """Runs a full sync, and passes each outcome to its argument, in the same thread.
 
-    It is called at the first hint, if a hint is None, if too many names are due, and every
+    ``follow`` calls it at the first hint, if a hint is None, if too many names are due, and every
     ``SYNC_EVERY_SECONDS``.
     """
     guard: Guard
@@ -108,7 +108,7 @@ class _Work:
         self._due: dict[str, tuple[float, Ask]] = {}
         self._running: dict[Future[Outcome], tuple[str, Ask]] = {}
         self._unrecorded: Counter[str] = Counter()
-        """How often in a row each picture failed without a record of it."""
+        """For each picture, how many failures in a row the catalog didn't record."""
         self._blocked: dict[str, set[str]] = {}
         """The pictures that wait for a key, by the name of the picture that still has the key."""
 

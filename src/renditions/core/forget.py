@@ -30,12 +30,12 @@ FORGOTTEN = Ask(removal="asked", ignores_source=True)
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One object or record of a picture that was removed or is left."""
+    """One object or one record of a picture, either removed or left."""
 
     what: str
     where: str
     why: str = ""
-    """Why it is left; empty if it was removed."""
+    """Why the object or record is left; empty if it was removed."""
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Reach:
     source: Store
     catalog: Catalog
     outputs: Mapping[str, Store]
-    """The current output store and those used before, by their spelling in the pipeline file."""
+    """The current output store and the former ones, by their spelling in the pipeline file."""
     process: Process
     read_neighbours: Callable[[Store], Neighbours]
     """Reads which catalogs use an output store."""
@@ -86,7 +86,7 @@ def forget(name: str, reach: Reach) -> Report:
 
 
 def _find_keys(name: str, record: Record | None, reach: Reach) -> set[str]:
-    """Return every output key that the picture has, or is known to have had."""
+    """Return every output key that the picture has, and every former key that we know."""
     etag = record.etag if record else ""
     if not etag and (found := find(reach.source, name)):
         etag = found.etag

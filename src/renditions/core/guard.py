@@ -18,7 +18,7 @@ from renditions.core.difference import Difference
 from renditions.model.source import MaxRemovals
 
 MANY = 20
-"""The number of pictures, or of outputs, from which the loss of all of them is suspicious."""
+"""The loss of all pictures, or of all outputs, is suspicious if there were at least this many."""
 
 WINDOW_SECONDS = 3600.0
 """The period over which the removals of one process are counted together."""
@@ -50,9 +50,9 @@ class Census:
     known_found: int = 0
     """Pictures in the source that have a record."""
     missing: int = 0
-    """Records that may not be removed yet although their picture is gone."""
+    """Records whose picture is gone, and whose removal isn't allowed yet."""
     left_out: int = 0
-    """The part of ``missing`` that the patterns of ``[source]`` leave out."""
+    """The records of ``missing`` whose names the patterns of ``[source]`` no longer match."""
     outputs: int = 0
     """Outputs that records name."""
     outputs_lost: int = 0
@@ -163,7 +163,7 @@ class Guard:
             self.renew_marker()
 
     def judge_removals(self, census: Census) -> str | None:
-        """Return why the missing pictures are not removed; None if they may be."""
+        """Return why the run must not remove the missing pictures; None if it may."""
         known = self.catalog_size() if self.catalog_size else census.known
         missing = census.missing
         if not missing:
@@ -189,7 +189,7 @@ class Guard:
 
         Args:
             known: How many records the catalog has now.
-            in_progress: How many pictures are allowed and not removed yet, and so still in the catalog.
+            in_progress: How many allowed removals aren't done yet. The catalog still counts these pictures.
 
         """
         removed = self.window.count()
@@ -197,7 +197,7 @@ class Guard:
         return not (is_too_many or self.is_marker_missing())
 
     def judge_restores(self, census: Census) -> str | None:
-        """Return why outputs are not made again; None if they may be."""
+        """Return why the run must not make outputs again; None if it may."""
         if self.is_attended or not census.restores:
             return None
         if not self.is_output_bound:
@@ -211,6 +211,6 @@ class Guard:
         return None
 
     def is_too_many(self, missing: int, known: int) -> bool:
-        """Return whether more pictures are missing than may be removed without a person's permission."""
+        """Return whether more pictures are missing than a run may remove without permission."""
         limit = self.max_removals
         return missing > limit.pictures and 100 * missing > limit.percent * known

@@ -66,7 +66,7 @@ class Leases:
             A  no record claims k                                    delete k if e2 → deletes B's output
             B                      claim k, put k → e2, finish
 
-        An object that isn't ours any more, or is another picture's, is forgotten.
+        The record forgets an object that is no longer ours, or that another picture claims.
         """
         if all(old.place != place for old in record.retired):
             return record
@@ -148,7 +148,8 @@ class Leases:
     def delete(self, leased: Record, key: str) -> None:
         """Delete an object that is no longer an output, unless another worker took the lease over.
 
-        In a folder that ignores case, the key may name the same file as a current output. Then it stays.
+        In a folder that ignores case, the key may name the same file as a current output. Then this method
+        keeps the file.
         """
         folding = self.output.folding()
         if any(made.key != key and folding(made.key) == folding(key) for made in leased.outputs):

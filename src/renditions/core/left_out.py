@@ -12,9 +12,9 @@ class LeftOut:
     """How many objects of the source aren't pictures."""
 
     unmatched: int = 0
-    """How many match no pattern."""
+    """How many objects match no pattern."""
     excluded: int = 0
-    """How many are excluded by a pattern, or have a name that starts with a dot."""
+    """How many objects match a pattern of ``exclude``, or have a name that starts with a dot."""
 
     def passes(self, key: str, patterns: Patterns) -> bool:
         """Return whether an object is a picture; if it isn't, count it.

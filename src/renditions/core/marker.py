@@ -34,8 +34,8 @@ class Marker:
     def renew(self) -> None:
         """Write the marker if it is missing, and note in the catalog's binding that it is expected.
 
-        The marker is written first. After a crash between the two, there is a marker that isn't expected yet,
-        which does no harm.
+        This method writes the marker first. A crash between the two writes leaves a marker that the catalog
+        doesn't expect yet. That does no harm.
         """
         binding = None if self.is_read_only else self.catalog.read_binding()
         if binding is None:

@@ -18,7 +18,7 @@ class Registration:
     """A catalog's description of itself in an output store that it uses."""
 
     catalog: str
-    """Its resolved URL: a file's path is absolute, with the machine's name."""
+    """The catalog's resolved URL. For a file, it has the absolute path and the machine's name."""
     pipeline_file: str
     source: str
     """The source store, resolved in the same way."""
@@ -52,7 +52,7 @@ class Neighbours:
 
     @classmethod
     def read(cls, store: Store, catalog_id: str, us: Registration) -> Neighbours:
-        """Read which catalogs use the store; ``catalog_id`` is this catalog's, empty if it has none yet."""
+        """Read which catalogs use the store; ``catalog_id`` is this catalog's id, or empty."""
         found = {each: Registration.from_text(text) for each, text in store.registered().items()}
         own = {
             each

@@ -23,7 +23,7 @@ def rejection_pause(found: StoredObject | None) -> timedelta | None:
 class Notifier(Protocol):
     """A target of notices.
 
-    Its notices may be of any event in :data:`NOTICE_EVENTS <renditions.model.notice_events.NOTICE_EVENTS>`.
+    A notice may report any event in :data:`NOTICE_EVENTS <renditions.model.notice_events.NOTICE_EVENTS>`.
     """
 
     def send(self, notice: Notice) -> None:

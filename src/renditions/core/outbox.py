@@ -1,12 +1,13 @@
-"""The outbox: the notices in a catalog that their targets haven't got yet.
+"""The outbox: the notices in a catalog that their targets haven't received yet.
 
-A record owes the notice of its own status until it was tried once, see ``process``. All others are in the
-outbox: those that a target refused, those of removed pictures, and those about held work. So a target that
-can't be reached never keeps a picture from being finished, and its message from being deleted.
+A record owes the notice of its own status until Renditions has tried once to send it, see ``process``. The
+outbox has all other notices: notices that a target refused, notices of removed pictures, and notices about
+held work. So a worker can finish a picture, and delete its message, even if it can't reach a target.
 
-Every run tries the notices that are due. A notice is tried again after growing pauses, and after
-``MOST_SENDINGS`` attempts it is only listed until a person sends it again. It may be sent twice: two runs may
-try it at the same time, and a process may end between sending it and dropping it.
+Every run tries to send the notices that are due. It tries a notice again after growing pauses. After
+``MOST_SENDINGS`` attempts, Renditions only lists the notice until a person sends it again. A target may
+receive a notice twice: two runs may try it at the same time, and a process may end between sending it and
+dropping it.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class Outbox:
 
 
 def send_again(catalog: Catalog, notices: Iterable[UnsentNotice], now: datetime) -> int:
-    """Make these notices due now, with all their attempts; return how many there are."""
+    """Make these notices due now, and count their attempts from 0; return how many there are."""
     count = 0
     for unsent in notices:
         catalog.keep_notice(replace(unsent, again_at=now, attempts=0))

@@ -12,7 +12,7 @@ from renditions.model.record import Record
 Result = Literal["done", "rejected", "failed", "removed", "held", "unreadable", "unchanged", "waiting"]
 
 MAX_ATTEMPTS = 3
-"""How many attempts a picture gets before it is given up as failed."""
+"""How many attempts a picture gets before Renditions gives it up as failed."""
 
 LONGEST_RETRY_PAUSE = timedelta(minutes=15)
 
@@ -59,7 +59,7 @@ class Outcome:
 
 
 def retry_pause(attempts: int) -> timedelta:
-    """Return how long to wait after this failed attempt, starting at 1.
+    """Return how long to wait after a failed attempt. The first attempt has the number 1.
 
     The pause doubles each time, up to ``LONGEST_RETRY_PAUSE``.
     """

@@ -191,7 +191,7 @@ class Catalog(Protocol):
         ...
 
     def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
-        """Remove the record and its claims, and keep the notices about that, all in one step.
+        """Remove the record and its claims, and keep the notices about the removal, all in one step.
 
         Raises ``Conflict`` as ``write`` does.
         """
@@ -226,7 +226,10 @@ class Catalog(Protocol):
         ...
 
     def find_content(self, sha256: str) -> tuple[str, ...]:
-        """Return the names of at most ``MOST_TWINS`` records with this content. It may lag behind writes."""
+        """Return the names of at most ``MOST_TWINS`` records with this content.
+
+        The answer may lag behind writes.
+        """
         ...
 
     def rename(self, record: Record, name: str) -> Record | None:
@@ -241,7 +244,7 @@ class Catalog(Protocol):
         ...
 
     def keep_wishes(self, kept: KeptWishes) -> None:
-        """Keep the wishes for a removed picture; they replace those that were kept for its name."""
+        """Keep the wishes for a removed picture; they replace earlier wishes for its name."""
         ...
 
     def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:

@@ -51,7 +51,7 @@ def _find_renames(
 ) -> Mapping[str, str]:
     """Return the new name of each missing picture whose content was found under another name.
 
-    Only new pictures of the size of a missing one are read.
+    This function reads only new pictures that have the size of a missing one.
     """
     missing: dict[str, list[str]] = {}
     sizes: set[int] = set()

@@ -257,8 +257,9 @@ class Processor:
     def _delete_left(self, leased: Record, old: Retired) -> None:
         """Delete an object that was left in an output store that the catalog used before.
 
-        Another catalog may have written the key since, so the object is deleted only if it is proven to be
-        ours. In a store that is in use again, the record claims it instead: see ``Leases.reclaim``.
+        Another catalog may have written the key since, so this method deletes the object only if it can prove
+        that the object is ours. In a store that is in use again, the record claims it instead: see
+        ``Leases.reclaim``.
         """
         if not (old.place and self.open_place):
             return
@@ -322,7 +323,7 @@ class Processor:
         return Outcome(record.name, _result(written), trouble.text, retry_pause(1), written, trouble.code)
 
     def _send_notices(self, leased: Record, resting: tuple[OwedNotice, ...]) -> None:
-        """Send the owed notices except those that still wait; those that fail go to the outbox."""
+        """Send the owed notices, except notices that still wait. Failed notices go to the outbox."""
         for owed in leased.owed:
             if owed not in resting:
                 when = leased.timestamp

@@ -23,7 +23,7 @@ class Group:
     code: str
     """See ``Reason``; empty if the reason isn't an error."""
     example: str
-    """The first of the pictures."""
+    """The name of the first picture."""
     count: int = 1
 
     def to_item(self) -> dict[str, Any]:

@@ -38,7 +38,7 @@ Another pass is for pictures that failed, that wait, or whose output key may hav
 """
 
 MOST_BLOCKED = 1_000
-"""How many pictures that wait for a removal are reported; all are counted."""
+"""A sync reports at most this many pictures that wait for a removal. It counts all of them."""
 
 LONGEST_PAUSE = timedelta(seconds=4)
 """The longest time that a sync waits before another pass. It doesn't wait until a long lease ends."""
@@ -89,7 +89,7 @@ def plan(
     """Yield the difference of each picture and each record after ``after``, in the order of their names.
 
     A picture that needs no work has the action ``keep``. A missing picture has ``hold`` until its removal is
-    allowed. A part of the source that can't be read has ``unreadable``. Nothing is changed.
+    allowed. A part of the source that can't be read has ``unreadable``. The plan changes nothing.
     ``left_out`` gets its numbers at the end.
     """
     counted = LeftOut()
@@ -205,8 +205,8 @@ class Run:
 def sync(run: Run) -> Summary:
     """Close every difference, several at a time, in bounded memory.
 
-    Each pass first does everything except removals and, in unattended runs, restorations. Then their numbers
-    are known, and the guard decides about them.
+    Each pass first does everything except removals and, in unattended runs, restorations. Then the guard
+    knows how many there are, and decides about them.
     """
     summary = Summary()
     pause: timedelta | None = timedelta()
@@ -267,7 +267,7 @@ class _Pass:
         summary.standing = +summary.standing
 
     def _first_share(self, census: Census) -> Iterator[Difference]:
-        """Count every difference, and yield those to close now."""
+        """Count every difference, and yield the differences to close now."""
         for difference in self._run.differences():
             census.see(difference)
             if difference.action == "unreadable":
@@ -339,8 +339,8 @@ def _allow(ask: Ask) -> Ask:
 def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Iterator[Outcome | Difference]:
     """Process the pictures that differ, several at a time; yield their outcomes, and the other differences.
 
-    Two pictures that want the same output key are never in progress together. So it is always the later one,
-    in the order of names, that is refused.
+    Two pictures that want the same output key are never in progress together. So Renditions always refuses
+    the picture whose name comes later.
     """
     folding = run.folding()
     running: dict[Future[Outcome], frozenset[str]] = {}

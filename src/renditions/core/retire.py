@@ -59,7 +59,7 @@ def settled_keys(record: Record, now: datetime, ask: Ask) -> tuple[str, ...]:
 def dropped_keys(
     record: Record, wanted: frozenset[str], retired: tuple[Retired, ...], now: datetime, ask: Ask
 ) -> tuple[str, ...]:
-    """Return the keys to delete: those that are neither wanted nor retired."""
+    """Return the keys to delete, which are neither wanted nor retired."""
     due = due_retired(record, now, ask)
     waiting = [old.key for old in record.retired if old not in due and not old.place]
     stay = {old.key for old in retired} | {key for key in waiting if not is_in_the_way(key, wanted)}

@@ -18,8 +18,8 @@ StandIns = tuple[tuple[str, str], ...]
 def keep_valid(record: Record, difference: Difference) -> StandIns:
     """Return the stand-ins of the wanted renditions that don't differ.
 
-    The others may need a file of their own, under a key that must be claimed. This is
-    also true if the caller didn't ask for them, because their stand-in may become another picture.
+    The others may need a file of their own, under a key that must be claimed. This also applies to renditions
+    that the caller didn't ask for, because their stand-in may become another picture.
     """
     valid = (difference.keys or {}).keys() - difference.left - set(difference.make)
     return tuple((rendition, other) for rendition, other in record.stand_ins if rendition in valid)

@@ -1,8 +1,8 @@
 """Find the records of pictures with the same content, so that a renamed picture keeps its record.
 
 A picture was renamed if its name is gone and a new name has its content. The new picture takes the record
-over, with its outputs, its claims and what people set. Only the content proves it: an ETag may be equal by
-chance, or differ for equal content.
+over, with its outputs, its claims and the wishes of people. Only equal content proves a rename: an ETag may
+be equal by chance, or differ for equal content.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Twins:
         )
 
     def take_over(self, found: StoredObject, twins: list[Record]) -> str | None:
-        """Give a new picture the record of one that is gone; return the former name.
+        """Give a new picture the record of a picture that is gone; return the former name.
 
         Two workers may want the same record. The first rename raises its revision:
 
@@ -74,7 +74,7 @@ class Twins:
     def recall(self, name: str, sha256: str) -> bool:
         """Write the first record of a new picture if wishes are kept for its name or content.
 
-        Returns whether there were any.
+        Returns whether there were such wishes.
         """
         now = self.clock()
         kept = self.catalog.find_wishes(name, sha256)
@@ -89,7 +89,7 @@ class Twins:
         """Save the wishes of a picture before its removal; return the name of the twin that got them.
 
         If the picture was copied before it was deleted, it has a twin. The twin gets the wishes, unless it
-        has its own. Otherwise they are kept for a while.
+        has its own. Otherwise the catalog keeps the wishes for a while.
         """
         if removed.wishes == NO_WISHES:
             return None

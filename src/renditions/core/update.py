@@ -1,6 +1,6 @@
 """Update one picture: claim the keys, render, write the outputs, finish the record.
 
-``process`` decides when to call it. Each step leaves a state from which the next call continues.
+``process`` decides when to update a picture. Each step leaves a state from which the next call continues.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from renditions.model.rendering import Rendered, Rendering
 log = logging.getLogger(__name__)
 
 MIXED = "(mixed)"
-"""The value of a record's ``headers`` if its outputs were written with different ones."""
+"""The value of a record's ``headers`` if its outputs were written with different headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class Begun:
     foreign: Mapping[str, str] = field(default_factory=dict)
     """The keys, by rendition, of files that aren't ours. The update neither claims nor writes them."""
     proven: Mapping[str, str] = field(default_factory=dict)
-    """The ETags, by key, of objects to take over. If one was replaced since, the store refuses the write."""
+    """The ETags, by key, of objects to take over. The store refuses the write if an object changed."""
     may_copy: bool = True
-    """Whether a missing output may be copied from another one. False if the caller wants all rendered."""
+    """Whether a missing output may be a copy of another output. False if all must be rendered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class Updater:
     ) -> Begun:
         """Take the lease and claim the keys; reject the picture if another one has claimed a key.
 
-        The record is then ``processing`` or ``rejected``. A rejected one is leased only if something is left
-        to settle.
+        The record is then ``processing`` or ``rejected``. A rejected record keeps a lease only if something
+        is left to settle.
 
         Raises:
             KeyTaken: The picture that claims a key is gone from the source, so the key will become free.
@@ -199,9 +199,10 @@ class Updater:
         return self._finish(begun, self._conclude(replace(begun, foreign=foreign), made, errors))
 
     def fail(self, begun: Record, error: Failed) -> Record:
-        """Record a failure that isn't the picture's own. Notices are owed only when it is given up.
+        """Record a failure that the picture didn't cause.
 
-        A full disk or a lost connection doesn't count as an attempt, so it never gives the picture up.
+        The record owes notices only when the picture is given up. A full disk or a lost connection doesn't
+        count as an attempt, so it never gives the picture up.
         """
         attempts = begun.attempts + error.is_try if error.retryable else MAX_ATTEMPTS
         setbacks = begun.setbacks + (not error.is_try)
@@ -248,10 +249,10 @@ class Updater:
         }
 
     def _is_foreign(self, name: str, key: str) -> bool:
-        """Return whether the object under a key isn't ours: no mark, and no other picture's claim.
+        """Return whether an object isn't ours: it lacks our mark, and no other picture claims its key.
 
         The picture's own claim proves nothing: after a change of the output store, it still refers to the
-        former one.
+        former store.
         """
         return not self.leases.is_own(key) and self.leases.catalog.owner_of(key) in (None, name)
 

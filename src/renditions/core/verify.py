@@ -29,7 +29,10 @@ class Verification:
     drift: Mapping[str, str] = field(default_factory=dict)
     """Why each rendition's output isn't the one that the record describes."""
     refreshed: Mapping[str, Output] = field(default_factory=dict)
-    """The outputs, by rendition, whose content is right but whose ETag is new. They have the new ETag."""
+    """The outputs, by rendition, that have the recorded content but another ETag.
+
+    Each has its new ETag here.
+    """
 
 
 UNVERIFIED = Verification()
@@ -76,7 +79,8 @@ def verify(record: Record, output: Store, how: Verify, look: Look | None = None)
 def _identify(made: Output, there: StoredObject, output: Store, how: Verify) -> Output | None:
     """Return the output with its current ETag and hash, or None if its content differs.
 
-    Version 0.1 recorded no hash. Without one, an output of the same size is accepted, and its hash recorded.
+    Version 0.1 recorded no hash. Without a recorded hash, this function accepts an output of the same size,
+    and returns it with its hash.
     """
     if made.size_bytes != there.size_bytes:
         return None

@@ -72,7 +72,7 @@ class Change:
     """The object's key in S3, not URL-encoded."""
     kind: Kind
     event: str
-    """The service's name for it: ``ObjectCreated:Put``, ``Object Deleted``, …"""
+    """The service's name for the change: ``ObjectCreated:Put``, ``Object Deleted``, …"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Message:
     """
 
     id: str
-    """``messageId`` or ``taskId``; empty if it is the whole event."""
+    """``messageId`` or ``taskId``; empty if the message is the whole event."""
     contents: tuple[Content, ...]
 
 

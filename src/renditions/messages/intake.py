@@ -64,7 +64,7 @@ def read_task(content: Content, place: S3Place) -> Task:
 
 
 def _is_unicode(text: str) -> bool:
-    """Return whether the text can be encoded. JSON allows half a surrogate pair, which can't."""
+    """Return whether the text can be encoded. JSON allows half a surrogate pair, which UTF-8 can't encode."""
     try:
         text.encode()
     except UnicodeEncodeError:

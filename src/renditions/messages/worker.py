@@ -43,7 +43,7 @@ class Times:
     """The worker's waiting times, in seconds."""
 
     poll: int = 5
-    """How long a request waits for a message. Stopping the worker can take as long."""
+    """How long a request waits for a message. Stopping the worker can take that long."""
     hold: int = 120
     """How long a message in progress stays hidden after each renewal."""
     beat: float = 30.0
