@@ -12,6 +12,7 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 import pyvips
 from examples import EXAMPLES, Example, View
 from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFile, ImageFont, ImageOps, ImageSequence
+from pypdfium2 import PdfDocument
 
 from renditions.demo.scenery import draw_pictures
 from renditions.imaging.render import render
@@ -26,6 +27,8 @@ PAPER = "#f6f6f4"
 INK = "#303030"
 GAP_PIXELS = 16
 TEXT_PIXELS = 13
+_PAPER_SCALE = 0.25
+"""Pixels per point of a PDF's page."""
 
 SHEET_PICTURES = ("mountains.jpg", "portrait.jpg", "leaf.png", "sea.jpg")
 SHEET_RECIPES = (
@@ -146,6 +149,10 @@ def _show(rendered: Rendered, view: View) -> Image.Image:
             half = Image.open(io.BytesIO(content[: len(content) // 2])).convert("RGB")
             ImageFile.LOAD_TRUNCATED_IMAGES = False
             return half
+        case "paper":
+            with PdfDocument(rendered.content) as document:
+                page: Image.Image = document[0].render(scale=_PAPER_SCALE).to_pil()
+                return page.convert("RGB")
         case "detail":
             picture = _open(rendered)
             width, height = picture.width // 8, picture.height // 8

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-View = Literal["whole", "detail", "half a file", "frames", "text", "key", "metadata"]
+View = Literal["whole", "detail", "half a file", "frames", "text", "key", "metadata", "paper"]
 """What is shown of the result.
 
     whole        the picture as it is
@@ -172,6 +172,16 @@ EXAMPLES: Mapping[str, Example] = {
     "palette": Example(
         "mountains.jpg",
         tuple(f'palette = {value}\nformat = "png"\nwidth = 220' for value in (4, 16, 256)),
+    ),
+    "dpi": Example(
+        "sea.jpg",
+        tuple(f'dpi = {value}\nformat = "pdf"\npage_size = "a5"\nwidth = 600' for value in (100, 200, 400)),
+        "paper",
+    ),
+    "page_size": Example(
+        "sea.jpg",
+        tuple(f'page_size = "{value}"\nformat = "pdf"\nwidth = 600' for value in ("a5", "a4", "letter")),
+        "paper",
     ),
     "data_uri": Example(
         "sea.jpg", tuple(f'data_uri = {value}\nformat = "base64"' for value in ("false", "true")), "text"

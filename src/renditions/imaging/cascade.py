@@ -17,7 +17,7 @@ from renditions.errors import NotAccepted, Unrenderable
 from renditions.imaging.analysis.analyze import Study
 from renditions.imaging.decode import Frames, decode_animation, decode_still, resize
 from renditions.imaging.encode import encode, encode_near, stack
-from renditions.imaging.geometry import Rectangle, Size, region_of
+from renditions.imaging.geometry import Rectangle, Size, region_of, rescaled
 from renditions.imaging.memory import check_memory
 from renditions.imaging.original import smaller
 from renditions.imaging.probe import Header, keeps_animation
@@ -139,7 +139,7 @@ def _make_from(
         try:
             with translated(Unrenderable, "the picture can't be resized"):
                 level = _find_level(levels, task)
-                picture = Frames(walk(level, task), task.plan.output, level.timing)
+                picture = Frames(walk(level, task), task.plan.output, level.timing, dpi=_dpi_of(task))
             pages = finished.setdefault(task.name, {})
             pages[task.page.page] = picture
             if len(pages) == len(task.pages):
@@ -184,16 +184,28 @@ def _build_as_declared(pages: Sequence[Frames], task: Task) -> tuple[bytes, int 
         found = [encode_near(page, facts.searched, task.recipe) for page in pages]
         contents = [content for content, _ in found]
         quality = max(quality for _, quality in found)
-        return (find_code(facts.binder)(contents) if facts.binder else contents[0]), quality
+        return (_bind(contents, pages, task) if facts.binder else contents[0]), quality
     chosen = declared if isinstance(declared, int) else facts.quality.default
     return _build(pages, task, chosen), chosen
 
 
 def _build(pages: Sequence[Frames], task: Task, quality: int | None) -> bytes:
-    bind = OUTPUT_FORMATS[task.format].binder
-    if bind:
-        return bytes(find_code(bind)([encode(page, task.format, task.recipe, quality) for page in pages]))
+    if OUTPUT_FORMATS[task.format].binder:
+        contents = [encode(page, task.format, task.recipe, quality) for page in pages]
+        return _bind(contents, pages, task)
     return encode(stack(pages) if len(pages) > 1 else pages[0], task.format, task.recipe, quality)
+
+
+def _bind(contents: list[bytes], pages: Sequence[Frames], task: Task) -> bytes:
+    bind = find_code(OUTPUT_FORMATS[task.format].binder or "")
+    return bytes(bind(contents, task.recipe, [page.dpi for page in pages]))
+
+
+def _dpi_of(task: Task) -> float | None:
+    page = task.page
+    if page.dpi is None:
+        return None
+    return page.dpi * task.plan.resized.width / rescaled(task.region, page.grid, page.displayed).width
 
 
 def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) -> bytes:

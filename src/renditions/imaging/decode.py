@@ -71,6 +71,8 @@ class Frames:
     """The timing of the frames; None for a still picture."""
     smaller: Any | None = None
     """The first image before it was enlarged to this size; None if it wasn't."""
+    dpi: float | None = None
+    """The resolution at which a picture has the size on paper that its source declares, if it does so."""
 
 
 def read_header(content: bytes, source_format: str, page: int = 0) -> Header:

@@ -74,6 +74,8 @@ class Header:
     """
     bands: int = 1
     """The least number of values per decoded pixel."""
+    dpi: float | None = None
+    """The declared resolution in pixels per inch; None if it is unknown, or 72, which means nothing."""
     is_lenient: bool = False
     """Whether damage is tolerated: the readable pixels of the picture are used."""
     can_shrink: bool = True

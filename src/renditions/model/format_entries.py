@@ -126,7 +126,9 @@ class OutputFormat:
     If the format ``holds_file``, it takes (content, media type, recipe).
     """
     binder: str | None = None
-    """f(files): joins the encoded pages in one file. None: the encoder takes all pages as one tall image."""
+    """f(files, recipe, resolutions): joins the encoded pages in one file.
+
+    None: the encoder takes all pages as one tall image."""
     copier: str | None = None
     """f(content): returns the source file without metadata, to replace a larger rendition.
 

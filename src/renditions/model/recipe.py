@@ -38,6 +38,7 @@ Compass = Literal[
 ]  # fmt: skip
 Rotation = Literal[0, 90, 180, 270]
 Flip = Literal["none", "horizontal", "vertical", "both"]
+PageSize = Literal["a3", "a4", "a5", "letter", "legal"]
 Animation = Literal["first", "keep"]
 Metadata = Literal["none", "copyright", "all"]
 Chroma = Literal["420", "444"]
@@ -271,6 +272,16 @@ class Rendition:
     palette: Annotated[
         Annotated[int, Range(2, 256)] | None,
         "The most colours of a PNG; the encoder uses the largest of 2, 4, 16 and 256 that fits.",
+    ] = None
+    dpi: Annotated[
+        Annotated[int, Range(10, 2400)] | None,
+        "The resolution of a PDF's pictures, in pixels per inch. Without it, a page keeps the size on paper "
+        "that the source's resolution gives.",
+    ] = None
+    page_size: Annotated[
+        PageSize | None,
+        "The paper of a PDF's pages, upright or across as the picture is. The picture is centred and fills "
+        "it, or has the declared dpi if it then fits.",
     ] = None
     data_uri: Annotated[bool, "Whether Base64 text is a data: URI (RFC 2397)."] = False
     max_bytes: Annotated[

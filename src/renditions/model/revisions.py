@@ -46,6 +46,7 @@ REVISIONS: tuple[Revision, ...] = (
     Revision(8, "metadata", "copyright", "Names are kept in every script, byte for byte."),
     Revision(9, "metadata", "all", "Previews are left out, and what is true only of the source's file."),
     Revision(10, "source", "gif", "The canvas outside of the frames is transparent."),
+    Revision(11, "output", "pdf", "Pages have their size on paper, and pages of two tones lose nothing."),
 )
 """All revisions, numbered from 2. ``[output] engine`` names the last one that counts."""
 

@@ -34,7 +34,17 @@ def _formats_with(field: str) -> tuple[str, ...]:
 
 ENCODER_CHOICES = {
     field: _formats_with(field)
-    for field in ("profile", "skip_if_larger", "progressive", "chroma", "palette", "data_uri", "max_bytes")
+    for field in (
+        "profile",
+        "skip_if_larger",
+        "progressive",
+        "chroma",
+        "palette",
+        "data_uri",
+        "max_bytes",
+        "dpi",
+        "page_size",
+    )
 }
 """The formats that each of these fields applies to."""
 

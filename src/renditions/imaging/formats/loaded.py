@@ -11,6 +11,11 @@ from renditions.imaging.registry import find_code
 from renditions.imaging.vips import get_int, load, translated
 from renditions.model.formats import SOURCE_FORMATS
 
+_MILLIMETRES_PER_INCH = 25.4
+_NO_DPI = 72
+"""What cameras and editors write if they know no resolution."""
+_LEAST_DPI, _MOST_DPI = 10, 10_000
+
 
 def load_header(name: str, content: bytes, page: int = 0) -> Header:
     """Return the header of a file of this format.
@@ -28,7 +33,15 @@ def load_header(name: str, content: bytes, page: int = 0) -> Header:
             frames=get_int(image, "n-pages", 1),
             page=page,
             bands=image.bands,
+            dpi=_find_dpi(image),
         )
+
+
+def _find_dpi(image: Any) -> float | None:
+    """Return the resolution in pixels per inch; libvips has it per millimetre, and 1 if the file has none."""
+    finer = max(image.xres, image.yres)
+    dpi = round(finer * _MILLIMETRES_PER_INCH, 2)
+    return None if finer == 1 or dpi == _NO_DPI or not _LEAST_DPI <= dpi <= _MOST_DPI else dpi
 
 
 def load_pixels(content: bytes, header: Header, **options: Any) -> Any:

@@ -1,17 +1,19 @@
-"""PDF input, drawn by PDFium on white paper (ISO 32000), and PDF output of JPEGs."""
+"""PDF input, drawn by PDFium on white paper (ISO 32000), and PDF output of JPEGs and Group 4 pages."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from renditions.errors import Undecodable
 from renditions.imaging.extras import import_extra
+from renditions.imaging.formats.jpeg import encode as encode_jpeg
 from renditions.imaging.geometry import Rectangle, Size
 from renditions.imaging.probe import Header
 from renditions.imaging.vips import Image
+from renditions.model.recipe import PageSize, Rendition
 
 _EXTRA = "pdf"
 _LOCK = threading.Lock()
@@ -22,6 +24,15 @@ _WHITE = (255, 255, 255, 255)
 _END_BYTES = 1024
 """How many bytes at the end of a file may hold the end mark: some writers append data after it."""
 _POINTS_PER_INCH = 72
+_POINTS_PER_MILLIMETRE = _POINTS_PER_INCH / 25.4
+_PAPERS: Mapping[PageSize, tuple[float, float]] = {
+    "a3": (297 * _POINTS_PER_MILLIMETRE, 420 * _POINTS_PER_MILLIMETRE),
+    "a4": (210 * _POINTS_PER_MILLIMETRE, 297 * _POINTS_PER_MILLIMETRE),
+    "a5": (148 * _POINTS_PER_MILLIMETRE, 210 * _POINTS_PER_MILLIMETRE),
+    "letter": (612, 792),
+    "legal": (612, 1008),
+}
+"""The short and the long side of each paper in points (ISO 216, ANSI Y14.1)."""
 
 
 def read_header(content: bytes, page: int) -> Header:
@@ -78,19 +89,46 @@ def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
     return Image.new_from_memory(pixels, part.width, part.height, 3, "uchar").copy(interpretation="srgb")
 
 
-def bind(jpegs: Sequence[bytes]) -> bytes:
-    """Return a PDF with one page for each JPEG, of the same size: one point per pixel.
+def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
+    """Return a page of two tones as a TIFF in CCITT's Group 4 coding, without loss; any other as a JPEG."""
+    if image.bands == 1 and image.hist_find().crop(1, 0, 254, 1).max() == 0:
+        options = {"compression": "ccittfax4", "bitdepth": 1, "miniswhite": True, "keep": "none"}
+        # img2pdf embeds a TIFF of one strip unchanged.
+        return bytes(image.tiffsave_buffer(tile_height=image.height, **options))
+    return encode_jpeg(image, recipe, quality)
 
-    The JPEGs are embedded unchanged, not encoded again. The PDF has no date, so the same JPEGs always give
+
+def bind(files: Sequence[bytes], recipe: Rendition, resolutions: Sequence[float | None]) -> bytes:
+    """Return a PDF with one page for each file.
+
+    The files are embedded unchanged, not encoded again. The PDF has no date, so the same files always give
     the same bytes.
+
+    Args:
+        files: JPEGs, or TIFFs in Group 4 coding.
+        recipe: Its ``dpi`` and ``page_size`` count.
+        resolutions: For each file, the pixels per inch that its source gives; None: one pixel is a point.
 
     Raises:
         Failed: img2pdf isn't installed.
 
     """
     img2pdf = import_extra("img2pdf", _EXTRA)
-    layout = img2pdf.get_fixed_dpi_layout_fun((_POINTS_PER_INCH, _POINTS_PER_INCH))
-    pdf: bytes = img2pdf.convert(list(jpegs), layout_fun=layout, nodate=True, engine=img2pdf.Engine.internal)
+    remaining = iter(resolutions)
+
+    def lay(width: int, height: int, _: Any) -> tuple[float, float, float, float]:
+        """Return the size of the page and of the picture on it, in points."""
+        times = _POINTS_PER_INCH / (recipe.dpi or next(remaining) or _POINTS_PER_INCH)
+        across, down = width * times, height * times
+        if recipe.page_size is None:
+            return across, down, across, down
+        short, long = _PAPERS[recipe.page_size]
+        paper = (long, short) if across > down else (short, long)
+        fill = min(paper[0] / across, paper[1] / down)
+        fill = min(fill, 1) if recipe.dpi else fill
+        return *paper, across * fill, down * fill
+
+    pdf: bytes = img2pdf.convert(list(files), layout_fun=lay, nodate=True, engine=img2pdf.Engine.internal)
     return pdf
 
 
