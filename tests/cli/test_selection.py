@@ -122,16 +122,27 @@ def test_focus_processes_its_picture_only(folder: Path) -> None:
     assert listed(folder) == ["e.jpg"]
 
 
-def test_records_that_cant_be_read_are_reported_and_skipped(synced: Path) -> None:
+@pytest.mark.parametrize("name", ["cats/a.jpg", "e.jpg"])
+@pytest.mark.parametrize("damage", ["'{}'", """replace(item, '"done"', '"of a newer version"')"""])
+def test_records_that_cant_be_read_are_reported_and_skipped(synced: Path, name: str, damage: str) -> None:
     with sqlite3.connect(synced / "renditions.db") as db:
-        db.execute("UPDATE records SET item = '{}' WHERE name = 'e.jpg'")
+        db.execute(f"UPDATE records SET item = {damage} WHERE name = ?", [name])  # noqa: S608
     ended = run(synced, "list", "--json")
     assert (ended.code, len(ended.data)) == (0, 3)
-    assert "e.jpg" in ended.err
-    assert run(synced, "list", "cats/").code == 0
-    assert ("e.jpg", "unreadable") in {
+    assert name in ended.err
+    assert run(synced, "list", "dogs/").code == 0
+    assert run(synced, "strays").code == 0
+    assert (name, "unreadable") in {
         (item["name"], item["action"]) for item in run(synced, "plan", "--json").data
     }
     draw(synced / "inbox" / "new.jpg")
     assert run(synced, "sync").code == 1
     assert "new.jpg" in listed(synced)
+
+
+def test_retry_skips_a_record_that_cant_be_read(synced: Path) -> None:
+    with sqlite3.connect(synced / "renditions.db") as db:
+        db.execute("UPDATE records SET status = 'failed', item = '{}' WHERE name = 'cats/a.jpg'")
+    ended = run(synced, "retry")
+    assert "unreadable cats/a.jpg" in ended.err
+    assert "pictures to try again: 0" in ended.err

@@ -160,7 +160,7 @@ class TableReader:
         try:
             return item_to_record(item, self._key_name)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CatalogRefused(f"{self}: can't read an item as a record: {item!r}") from error
+            raise CatalogRefused(f"{self}: can't read an item as a record: {item!r:.200}") from error
 
     def reported(self) -> AbstractContextManager[None]:
         """Translate the AWS errors that the ``with`` block raises."""

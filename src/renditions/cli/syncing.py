@@ -136,7 +136,7 @@ def plan(  # noqa: PLR0913 - one for each option
                 counts[difference.action] += 1
                 if difference.action == "hold" and not held:
                     held.append(difference.why)
-                if difference.action != "keep":
+                if difference.action != "keep" or difference.warning:
                     yield difference
 
         if as_json:
@@ -358,7 +358,7 @@ def _find_undone(parts: Parts, selection: Selection) -> Iterator[Record]:
             yield record
     prefixes = ("",) if selection.is_all else selection.prefixes
     for status, prefix in itertools.product(statuses, prefixes):
-        yield from parts.catalog.query(status, prefix=prefix)
+        yield from parts.catalog.query(status, prefix=prefix, on_unreadable=display.print_unreadable)
 
 
 def _choose_verify(parts: Parts, verify: bool | None, *, is_content: bool, is_attended: bool) -> Verify:

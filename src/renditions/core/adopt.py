@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from renditions.core.difference import Difference
 from renditions.core.neighbours import Neighbours
-from renditions.core.ports import Catalog, Renderer, Store, StoredObject
+from renditions.core.ports import Catalog, Renderer, Store, StoredObject, Unreadable
 from renditions.core.verify import find
 from renditions.errors import CatalogLost, Rejected
 from renditions.model.families import among
@@ -29,9 +29,11 @@ def check_not_lost(
 ) -> None:
     """Raise CatalogLost if the catalog is empty, but most wanted keys hold files that it didn't write.
 
-    For a catalog with records, this costs one read.
+    For a catalog with records, this costs one read. A record that can't be read is a record, too.
     """
-    if next(iter(catalog.list()), None) or next(iter(output.list()), None) is None:
+    unreadable: list[Unreadable] = []
+    has_records = next(iter(catalog.list(on_unreadable=unreadable.append)), None) or unreadable
+    if has_records or next(iter(output.list()), None) is None:
         return
     checked = foreign = 0
     for difference in differences():

@@ -77,9 +77,11 @@ class Claims:
         there.
         """
         name = self.catalog.owner_of(key)
-        record = self.catalog.get(name) if name else None
-        if self.is_present or record is None:
+        if self.is_present or name is None:
             return name is not None
+        record = self.catalog.get(name)
+        if record is None:
+            return True
         left = {self.folding(old.key) for old in record.retired if old.place == self.place}
         return record.place in ("", self.place) or self.folding(key) in left
 

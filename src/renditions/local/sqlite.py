@@ -263,7 +263,7 @@ class SqliteCatalog:
         try:
             return Record.from_item(json.loads(item))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CatalogFailed(f"{self._path}: can't read a row as a record: {item!r}") from error
+            raise CatalogFailed(f"{self._path}: can't read a row as a record: {item!r:.200}") from error
 
     def _prepare(self) -> None:
         """Migrate the file to the newest version, even if other processes do so at the same time."""

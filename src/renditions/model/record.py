@@ -328,7 +328,7 @@ class Record:
         codes = item.get("error_codes", {})
         return cls(
             name=item[key_name],
-            status=item["status"],
+            status=_parse_status(item["status"]),
             timestamp=parse_time(item["timestamp"]),
             reason=item.get("reason"),
             code=item.get("code", ""),
@@ -372,3 +372,7 @@ class Record:
             unknown=encode_unknown(item, ATTRIBUTES | {key_name}),
             revision=item.get("revision", 0),
         )
+
+
+def _parse_status(text: str) -> Status:
+    return STATUSES[STATUSES.index(text)]

@@ -5,12 +5,13 @@ A mistake in the file would otherwise delete them at once, because watch and ser
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.guard import Guard
 from renditions.core.outcome import Outcome
-from renditions.core.ports import Catalog
+from renditions.core.ports import Catalog, Unreadable
 from renditions.core.process import Process
 from renditions.core.reconcile import count_pictures
 from renditions.model.binding import Held
@@ -46,7 +47,12 @@ def keep_undeclared(process: Process) -> Process:
 
 
 def _count_pictures_with(catalog: Catalog, renditions: frozenset[str]) -> int:
-    """Return how many pictures have outputs of these renditions."""
+    """Return how many pictures have outputs of these renditions.
+
+    Unreadable records don't count, because nothing of theirs is removed. The run that follows reports them.
+    """
     if not renditions:
         return 0
-    return sum(any(made.rendition in renditions for made in record.outputs) for record in catalog.list())
+    unreadable: deque[Unreadable] = deque(maxlen=0)
+    records = catalog.list(on_unreadable=unreadable.append)
+    return sum(any(made.rendition in renditions for made in record.outputs) for record in records)

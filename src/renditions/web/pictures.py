@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import logging
 import re
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ from renditions.core.ask import Ask
 from renditions.core.binding import hold
 from renditions.core.difference import Difference
 from renditions.core.leases import PERMISSION_LASTS, permit_removal, reopen, wish
-from renditions.core.ports import IfMatch, Place
+from renditions.core.ports import IfMatch, Place, Unreadable
 from renditions.errors import Conflict, KeyRefused
 from renditions.model.binding import Held
 from renditions.model.formats import OUTPUT_FORMATS
@@ -30,6 +31,8 @@ from renditions.model.wishes import Wishes
 from renditions.web.links import Links, find_preview
 from renditions.web.problems import ApiError
 from renditions.web.service import SUPERSEDED, Service
+
+log = logging.getLogger("renditions.web")
 
 CURSOR_PATTERN = r"^([0-9]{1,17})\.([\s\S]+)$"
 """A picture's place in a list: its time in microseconds of Unix time, and its name."""
@@ -74,7 +77,8 @@ def list_pictures(
     """Return a page of pictures, newest first, and the cursor of the next page."""
     wanted = None if status is None else _parse_status(status)
     after = _parse_cursor(cursor)
-    page = list(itertools.islice(service.parts.catalog.query(wanted, after, prefix), limit + 1))
+    records = service.parts.catalog.query(wanted, after, prefix, _log_unreadable)
+    page = list(itertools.islice(records, limit + 1))
     more = _make_cursor(page[limit - 1]) if len(page) > limit else None
     items = [picture_item(service.parts.pipeline, service.links, record) for record in page[:limit]]
     return {"pictures": items, "next": more}
@@ -168,7 +172,7 @@ def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, An
     service.insist_in_force()
     count = 0
     for status in [_parse_status(status) for status in statuses]:
-        for record in list(service.parts.catalog.query(status)):
+        for record in list(service.parts.catalog.query(status, on_unreadable=_log_unreadable)):
             if reopen(service.parts.catalog, record):
                 service.hint(record.name)
                 count += 1
@@ -286,6 +290,10 @@ def count_totals(service: Service) -> dict[str, Any]:
         "replaced_bytes": totals.replaced_bytes,
         "processing_seconds": round(totals.processing_microseconds / 1e6, 3),
     }
+
+
+def _log_unreadable(part: Unreadable) -> None:
+    log.warning("%s: unreadable: %s", part.prefix, part.reason)
 
 
 def _head(service: Service, name: str) -> Any:
