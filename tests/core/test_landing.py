@@ -141,3 +141,38 @@ def test_a_file_that_still_changes_is_checked_again_when_it_can_have_settled(
     world.upload("photo.jpg", b"x")
     outcome = world.processor().process("photo.jpg")
     assert (outcome.result, outcome.again_after) == ("waiting", timedelta(seconds=8))
+
+
+def test_a_watch_recognises_a_renamed_picture_whose_file_is_not_complete_yet(
+    world: World, source: Fresh
+) -> None:
+    seconds = 0.0
+    ended: list[tuple[str, str, str | None]] = []
+    world.upload("a.jpg", b"x")
+
+    def hints() -> Iterator[frozenset[str] | None]:
+        nonlocal seconds
+        yield frozenset()
+        world.remove("a.jpg")
+        world.upload("b.jpg", b"x")
+        source.complete = False
+        yield frozenset({"a.jpg", "b.jpg"})
+        while seconds < 5:
+            threading.Event().wait(0.02)  # the threads process what is due
+            seconds += 0.5
+            source.complete = seconds >= 1
+            yield frozenset()
+
+    following = Following(
+        process=world.processor().process,
+        sync_all=lambda note: sync(world.run(on_outcome=note)),
+        guard=world.guard,
+        catalog_size=lambda: world.known,
+        threads=2,
+        monotonic_seconds=lambda: seconds,
+        on_outcome=lambda outcome: ended.append((outcome.name, outcome.result, outcome.renamed_from)),
+        removal_pause=timedelta(seconds=3),
+    )
+    follow(hints(), following)
+    assert ("b.jpg", "done", "a.jpg") in ended
+    assert "removed" not in [result for _, result, _ in ended]

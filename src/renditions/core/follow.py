@@ -74,6 +74,8 @@ class Following:
     """A clock that never goes back."""
     on_outcome: Callable[[Outcome], None]
     """Receives each outcome, in the thread that follows."""
+    removal_pause: timedelta = timedelta()
+    """How long the removal of a missing picture waits, so that a renamed picture is complete before it."""
 
 
 def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None:
@@ -151,7 +153,7 @@ class _Work:
                 self._following.guard.window.note()
         for outcome, ask in ended:
             if outcome.result == "held" and ask is PLAIN and self._may_remove():
-                self._due[outcome.name] = now, ALLOWED
+                self._due[outcome.name] = now + self._following.removal_pause.total_seconds(), ALLOWED
                 continue
             self.note(outcome)
             self._add_pause(outcome.name, self._grow(outcome))

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from secrets import token_bytes
@@ -47,6 +48,9 @@ EVERYTHING_ONCE = Order()
 
 TICK_SECONDS = 0.1
 """How often a watch checks whether pictures are due."""
+
+RENAME_MARGIN = timedelta(seconds=2)
+"""How long after ``[source] settle`` a watch removes a missing picture, which may have been renamed."""
 
 
 @contextmanager
@@ -167,6 +171,7 @@ def watch(
             threads=count_threads(workers),
             monotonic_seconds=time.monotonic,
             on_outcome=on_outcome,
+            removal_pause=timedelta(seconds=parts.pipeline.source.settle) + RENAME_MARGIN,
         )
         follow(taken, following)
 
