@@ -30,9 +30,9 @@
 
 Each class carries five facts: ``code``, a short name for programs that never changes; ``exit_code``
 for a terminal; ``http_status`` for the API; ``retryable``: whether the same call can succeed later
-although no person changes anything; and ``is_try``: whether it counts as a try of the picture, which is
-given up after some. Missing space or a lost connection doesn't count. ``docs/errors.md`` lists the first
-four, with the first line of each docstring.
+although no person changes anything; and ``is_try``: whether the error counts as a try of the picture. After
+some tries, Renditions gives the picture up. Missing space or a lost connection doesn't count.
+``docs/errors.md`` lists the first four, with the first line of each docstring.
 """
 
 from __future__ import annotations

@@ -160,7 +160,8 @@ def _refuse_cut(http_response: Any, model: Any, **_: Any) -> None:
 def _refuse_foreign(operation_model: Any, response_dict: Any, **_: Any) -> None:
     """Raise ResponseParserError for a successful answer that isn't the service's, such as a proxy's page.
 
-    botocore reads most of them as an empty answer, so every call seems to succeed, and stumbles over some.
+    botocore reads most such answers as empty, so the call seems to succeed. For others it raises obscure
+    errors.
     """
     model, body = operation_model, response_dict["body"]
     if model.has_streaming_output or model.http["method"] == "HEAD":

@@ -313,8 +313,9 @@ class DynamoCatalog:
         """Free keys in transactions of their own until the remaining ones fit into one transaction.
 
         Return the stored record's new revision and the remaining keys. The revision must rise: otherwise a
-        worker that read the record earlier would believe that the record still claims the freed keys. The
-        goal is emptied, so that the picture is checked again if the process ends before the last write.
+        worker that read the record earlier would believe that the record still claims the freed keys. This
+        method empties the goal, so that the picture is checked again if the process ends before the last
+        write.
         """
         while len(freed) > room:
             now, freed = set(freed[:MAX_CLAIMS]), freed[MAX_CLAIMS:]

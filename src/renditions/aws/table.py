@@ -19,7 +19,7 @@ The table has three indexes. All are sparse, and follow the table with a delay, 
 - :data:`BY_CONTENT` finds records, and kept wishes, by the SHA-256 of their picture. A table of version 0.1
   has no such index. Without it, a renamed picture counts as a removed one and a new one.
 
-*Kept wishes* are items too, see :func:`wishes_key`: what a person set for a picture that was removed. So are
+*Kept wishes* are items too, see :func:`wishes_key`: a person's wishes for a picture that was removed. So are
 *unsent notices*, see :func:`notice_key`. The index :data:`BY_NAME` lists them in a partition of their own.
 """
 

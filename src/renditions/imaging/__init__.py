@@ -1,1 +1,1 @@
-"""Imaging: one picture's bytes become its renditions. It knows nothing about storage."""
+"""Turn one picture's bytes into its renditions. This package knows nothing about storage."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 _LOST_STEPS = 2
-"""By how much a resize can darken a constant image, because its integer weights don't add up to one."""
+"""How much darker a resize can make an image of one colour: its integer weights don't add up to one."""
 
 
 def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:
@@ -18,7 +18,8 @@ def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:
         return mix(image)
     multiplied, is_whole = image.premultiply(), image.format in ("uchar", "ushort")
     if is_whole:
-        # Whole numbers take a quarter of the time of floating point. Their error is below the encoders' own.
+        # Whole numbers take a quarter of the time of floating point. Their error is smaller than the
+        # encoders' own error.
         multiplied = multiplied.rint().cast(image.format)
     mixed = mix(multiplied).unpremultiply()
     return _restore_opaque(mixed.rint().cast(image.format)) if is_whole else mixed

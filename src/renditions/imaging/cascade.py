@@ -44,7 +44,7 @@ def make(
     max_pixels: int,
     limits: Limits,
 ) -> tuple[dict[str, Rendered], Plans, Analysis | None]:
-    """Return the renditions, the plans with the reasons for missing ones, and the analysis.
+    """Return the renditions, the plans (with the reasons for missing renditions), and the analysis.
 
     Raises:
         Undecodable: The picture is damaged.
@@ -176,7 +176,10 @@ def _encode(pages: Sequence[Frames], task: Task) -> Rendered:
 
 
 def _build_as_declared(pages: Sequence[Frames], task: Task) -> tuple[bytes, int | None]:
-    """Return the file and its quality: the highest one of several pages, or None if the format has none."""
+    """Return the file and its quality; None stands for a format without a quality.
+
+    If several pages have different qualities, this returns the highest of them.
+    """
     facts, declared = OUTPUT_FORMATS[task.format], task.recipe.quality
     if facts.quality is None:
         return _build(pages, task, None), None
@@ -211,7 +214,8 @@ def _dpi_of(task: Task) -> float | None:
 def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) -> bytes:
     """Return the file of the best quality below ``declared`` that has at most ``max_bytes``.
 
-    Bisection finds it, since a lower quality hardly ever makes a larger file. Any result fits.
+    Bisection finds this file, since a lower quality hardly ever makes a larger file. The result never exceeds
+    ``max_bytes``.
     """
     limit = task.recipe.max_bytes or found
     best = None

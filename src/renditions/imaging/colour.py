@@ -11,7 +11,7 @@ from renditions.imaging.warn import warn
 
 _PROFILE = "icc-profile-data"
 _UNUSABLE = ("corrupt profile", "profile incompatible", "profile does not support")
-"""The starts of libvips' warnings about a profile that it can't use."""
+"""How libvips' warnings about an unusable profile begin."""
 _MAX_PROBED_BYTES = 65_536
 """A larger profile is a table for a device, never sRGB."""
 _GREYS = ("b-w", "grey16")

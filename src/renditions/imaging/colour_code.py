@@ -1,7 +1,7 @@
 """The meaning of colours without an ICC profile: CICP (ITU-T H.273), and PNG's gamma and chromaticities.
 
 As in browsers, the transfer characteristics of television (BT.709, BT.601, BT.2020 and the like) count as
-that of sRGB.
+sRGB's own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _PRIMARIES: dict[int, Chromaticities] = {
 _POWERS = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
 _PQ, _HLG = 16, 18
 _SAME = 0.002
-"""Chromaticities that differ by less are the same; files round them."""
+"""Chromaticities that differ by less count as the same, because files contain rounded ones."""
 _BRADFORD: Matrix = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 
 
@@ -45,16 +45,16 @@ class ColourCode:
     primaries: Chromaticities = BT_709
     curve: Curve = "srgb"
     power: float = 1.0
-    """The exponent of the curves ``power``, from values to light, and ``screen``, from values to sRGB's."""
+    """The exponent of a curve: ``power`` turns values into light, ``screen`` turns them into sRGB values."""
 
     @property
     def is_hdr(self) -> bool:
-        """Return whether its values can be brighter than white."""
+        """Return whether values of this code can be brighter than white."""
         return self.curve in ("pq", "hlg")
 
     @property
     def is_srgb(self) -> bool:
-        """Return whether it means the same as sRGB."""
+        """Return whether the code means the same colours as sRGB."""
         return self.curve == "srgb" and is_same(self.primaries, BT_709)
 
 
@@ -73,7 +73,7 @@ def is_same(one: Chromaticities, other: Chromaticities) -> bool:
 
 
 def is_possible(primaries: Chromaticities) -> bool:
-    """Return whether light in these primaries can be converted: they span a triangle."""
+    """Return whether the primaries span a triangle, so that light in them can be converted."""
     try:
         to_srgb(primaries)
     except ZeroDivisionError:
@@ -110,7 +110,7 @@ def _adapted(primaries: Chromaticities) -> Matrix:
 
 
 def _xyz(x: float, y: float) -> tuple[float, float, float]:
-    """Return XYZ of a chromaticity at luminance 1; of one without luminance, at a sum of 1."""
+    """Return the chromaticity as XYZ with a luminance of 1; if ``y`` is 0, with a sum of 1."""
     scale = y or 1
     return x / scale, y / scale, (1 - x - y) / scale
 

@@ -2,8 +2,8 @@
 
 Pictures in HDR (ITU-R BT.2100: PQ and HLG) are shown at the reference white of ITU-R BT.2408, 203 cd/m²:
 this white becomes white, and darker values keep their tone. If the picture has brighter parts, the EETF of
-ITU-R BT.2390 (section 5.4) compresses highlights, from the brightest value of the picture to white. It is
-applied to the largest of red, green and blue, so hues stay.
+ITU-R BT.2390 (section 5.4) compresses highlights, from the brightest value of the picture to white. The
+largest of red, green and blue sets the factor for all three, so hues stay.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _M1, _M2 = 2610 / 16_384, 2523 / 4096 * 128
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 """BT.2100, table 4."""
 _STEPS, _RATIO_STEPS = 65_536, 4096
-"""The number of values in a table of 16-bit values, and in one of ratios."""
+"""The number of entries in a table for 16-bit values, and in a table of ratios."""
 _GREYS = ("b-w", "grey16")
 
 
@@ -106,7 +106,7 @@ def _ratios(brightest: float) -> Any:
 
 
 def eetf(light: float, brightest: float) -> float:
-    """Return light (1 is white) after the EETF of BT.2390, from this brightest light to white."""
+    """Apply the EETF of BT.2390 to light (1 is white). It turns the brightest light into white."""
     top = pq_of(brightest * _WHITE)
     value, most = min(pq_of(light * _WHITE) / top, 1), pq_of(_WHITE) / top
     knee = 1.5 * most - 0.5
@@ -152,13 +152,13 @@ def _light_of_srgb(value: float) -> float:
 
 
 def light_of_pq(value: float) -> float:
-    """Return cd/m² (BT.2100, table 4)."""
+    """Return the light of a PQ value, in cd/m² (BT.2100, table 4)."""
     root = value ** (1 / _M2)
     return _PQ_PEAK * float((max(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1))
 
 
 def pq_of(light: float) -> float:
-    """Return the value of PQ for cd/m² (BT.2100, table 4)."""
+    """Return the PQ value of light in cd/m² (BT.2100, table 4)."""
     root = (light / _PQ_PEAK) ** _M1
     return float(((_C1 + _C2 * root) / (1 + _C3 * root)) ** _M2)
 

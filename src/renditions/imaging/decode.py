@@ -1,8 +1,8 @@
 """Decode files to upright pictures in 8-bit sRGB or grey, at the largest size that is needed.
 
-If the decoder can shrink the picture (JPEG by 2, 4 or 8; WebP to any size), it does. Its output is streamed
-into the first resize, and only the result is held in memory. Orientation and colour are handled after that,
-when there are fewer pixels. Decoding is strict: damaged files are rejected, unless damage is tolerated.
+If the decoder can shrink the picture (JPEG by 2, 4 or 8; WebP to any size), it does. libvips streams the
+decoder's output into the first resize, and holds only the result in memory. Orientation and colour come after
+that, when there are fewer pixels. Decoding is strict: it rejects damaged files, unless damage is tolerated.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ HEADROOM = Fraction(8, 5)
 SHRINKS = (8, 4, 2)
 """The factors by which a decoder with ``shrink_on_load = "halves"`` can shrink."""
 _SCALED_HEADROOM = Fraction(5, 4)
-"""The same as ``HEADROOM`` for a decoder that can shrink to any size, which filters better."""
+"""``HEADROOM`` for a decoder that can shrink to any size. Such a decoder filters better."""
 _MAX_MISSED = Fraction(1, 4)
 """How far the edges of a shrunk part may be from the true edges, in pixels of the result."""
 _GAP = 4
-"""The scale above which libvips averages before Lanczos. Its default of 2 is visible, and no faster."""
+"""Above this scale, libvips averages before Lanczos. With 2, its default, this is visible, and no faster."""
 _MAX_HELD_BYTES = 48_000_000
-"""The most bytes of a shrunk picture that is decoded as a whole before its resize: faster than streaming."""
+"""A shrunk picture of at most this many bytes is decoded whole before its resize, which is faster."""
 _INSPECTED_SIDE = 2000
 """The longer side, in pixels, at which a drawing is inspected, since it has no full size."""
 _DAMAGED = "the picture is damaged"
@@ -57,7 +57,7 @@ class Timing:
     delays_ms: tuple[int, ...]
     """How long each frame is shown, in milliseconds."""
     loop: int
-    """How many times the animation runs; 0: without end."""
+    """How many times the animation runs; 0 means without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ class Frames:
     timing: Timing | None = None
     """The timing of the frames; None for a still picture."""
     smaller: Any | None = None
-    """The first image before it was enlarged to this size; None if it wasn't."""
+    """The first image before the resize enlarged it; None if the resize didn't enlarge it."""
     dpi: float | None = None
-    """The resolution at which a picture has the size on paper that its source declares, if it does so."""
+    """The resolution in dots per inch that gives a picture its declared size on paper; None if undeclared."""
 
 
 def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
@@ -87,7 +87,7 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
 
 
 def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, profile: str) -> Frames:
-    """Return this region of the first frame at this size, which must not exceed the region's own.
+    """Return this region of the first frame at this size. The size must not exceed the region's own size.
 
     Region and size refer to the picture as displayed. Parts outside the region are decoded too, so that
     damage anywhere is rejected. ``profile`` is the recipe's colour policy.
@@ -119,7 +119,7 @@ def _check_data(content: bytes, header: Header, frames: int) -> None:
 
 
 def _check_warnings(header: Header, options: Options) -> None:
-    """Raise ``Undecodable`` if the decoder has warned, its warnings mean lost pixels, and damage stops it."""
+    """Raise ``Undecodable`` if the decoder's warnings mean lost pixels and damage isn't tolerated."""
     decoder = SOURCE_FORMATS[header.format].decoder_that_warns
     if decoder and "fail_on" not in options:
         raise_if_warned(Undecodable, _DAMAGED, decoder)
@@ -171,7 +171,8 @@ def _decode(
 ) -> _Found:
     """Call ``decode`` with the file and no options; if that fails, with the tidied file.
 
-    If both fail and damage is tolerated, call it with options by which damage doesn't stop it, and warn.
+    If both fail and damage is tolerated, call ``decode`` with options that make it continue after damage, and
+    warn.
     """
     try:
         _check_data(content, header, frames)
@@ -230,7 +231,7 @@ def _load(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _draw(content: bytes, header: Header, part: Rectangle, wanted: Size) -> Any:
-    """Return a part of a drawing, within a pixel of this size."""
+    """Return a part of a drawing at this size, which each side may miss by up to a pixel."""
     facts = SOURCE_FORMATS[header.format]
     draw, whole = find_code(facts.decoder), whole_for(header.grid, part, wanted)
     if facts.draws_parts:

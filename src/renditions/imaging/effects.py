@@ -17,7 +17,7 @@ _MIDDLE = 127.5
 # The weights of full grayscale() and sepia() in the W3C's Filter Effects Module Level 1, rounded.
 _LUMINANCE = [[0.2126, 0.7152, 0.0722]]
 _MIN_AMPLITUDE = 0.01
-"""The height at which the blur's bell curve is cut off. libvips' default of 0.2 would make it a box."""
+"""The height at which the blur's bell curve is cut off. With 0.2, libvips' default, it would be a box."""
 _MAX_SIGMA = 3
 """The widest blur at the picture's own size, as a standard deviation in pixels."""
 _MAX_SHARPENED = 10
@@ -40,7 +40,7 @@ class Rgba(NamedTuple):
 
     @property
     def is_light(self) -> bool:
-        """Return whether its luminance is above middle grey."""
+        """Return whether the colour's luminance is above middle grey."""
         return sum(weight * value for weight, value in zip(_LUMINANCE[0], self[:3], strict=True)) > _MIDDLE
 
     def on_white(self) -> Rgba:
@@ -94,7 +94,7 @@ def pad(image: Any, at: Offset, canvas: Size, colour: Rgba) -> Any:
 
 
 def _with_bands_for(image: Any, colour: Rgba) -> Any:
-    """Return the image, converted from grey to RGB if it couldn't hold the colour."""
+    """Return the image. If it is grey and the colour isn't, convert the image to RGB first."""
     if image.bands >= 3 or colour.is_grey:
         return image
     return image.colourspace("srgb")
@@ -112,7 +112,9 @@ def find_crop(image: Any, size: Size, interest: str) -> Offset:
 
 
 def find_content(images: Sequence[Any], region: Rectangle, tolerance: int) -> Rectangle:
-    """Return the region inside the borders. All their pixels are like the first image's upper left one.
+    """Return the region inside the borders.
+
+    All pixels of a border are like the first image's upper left pixel.
 
     Two pixels are alike if no colour, weighted by alpha, differs by more than the tolerance. A picture that
     is only border stays whole. All images lose the same borders.

@@ -1,7 +1,7 @@
-"""Keep the names in EXIF byte for byte. libvips writes EXIF's texts, but turns all but ASCII into ``?``.
+"""Keep the names in EXIF byte for byte. libvips writes only ASCII, and ``?`` for the rest.
 
-So the encoder writes texts of the same length, and the file gets the true bytes afterwards. Texts should be
-ASCII (EXIF 2.32, 4.6.2), but cameras and editors write UTF-8, Latin-1, Shift JIS and others.
+So the encoder writes fillers of the same length, and :func:`write_names` replaces them by the true bytes.
+Texts should be ASCII (EXIF 2.32, 4.6.2), but cameras and editors write UTF-8, Latin-1, Shift JIS and others.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _is_filler(content: bytes, place: tuple[int, int], text: bytes) -> bool:
 
 
 def _with_checksum(content: bytearray, at: int) -> bytes:
-    """Return the file; if the block is a PNG's chunk, with the chunk's new checksum."""
+    """Return the file. If the block is a chunk of a PNG, write the chunk's new checksum first."""
     if content[at - 4 : at] == b"eXIf":
         (size,) = struct.unpack_from(">I", content, at - 8)
         struct.pack_into(">I", content, at + size, zlib.crc32(content[at - 4 : at + size]))

@@ -1,8 +1,8 @@
 """Compute how a picture fits a rendition's box. This module handles only numbers, not pixels.
 
-The names come from CSS ``object-fit``. Two more, ``inside`` and ``outside``, keep the proportions, and the
-result has only one side of the box. All arithmetic is exact, with halves rounded up: 1920 by 1080 in a box of
-200 is 200 by 113 on every machine.
+The names come from CSS ``object-fit``. Two more, ``inside`` and ``outside``, keep the proportions: only one
+side of the result is as long as in the box. All arithmetic is exact, with halves rounded up: 1920 by 1080 in
+a box of 200 is 200 by 113 on every machine.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ class Rectangle:
 
     @property
     def size(self) -> Size:
-        """Its width and height."""
+        """The rectangle's width and height."""
         return Size(self.width, self.height)
 
     @property
     def right(self) -> int:
-        """The position of its right edge."""
+        """The position of the right edge."""
         return self.left + self.width
 
     @property
     def bottom(self) -> int:
-        """The position of its bottom edge."""
+        """The position of the bottom edge."""
         return self.top + self.height
 
 

@@ -9,7 +9,7 @@ _START = b"Photoshop 3.0\0"
 _RESOURCE = 0x0404
 """The resource that holds the datasets. Others hold previews, other metadata, and facts about the file."""
 _EXTENDED = 0x8000
-"""The bit of a dataset's size that says that it is a size of the size. No text is so long."""
+"""If a size has this bit, a longer size follows, and the other bits are its length. No text needs it."""
 _CHARACTER_SET = (1, 90)
 _RIGHTS = (80, 110, 116)
 """The datasets of record 2 for by-line, credit and copyright notice."""
@@ -23,7 +23,7 @@ def rights_of(block: bytes) -> bytes:
 
 
 def true_part_of(block: bytes) -> bytes:
-    """Return the block without previews, and without statements that needn't be true of a rendition."""
+    """Return the block without previews, and without statements that may be untrue of a rendition."""
     return _select(block, lambda record, number: record == 2 and number not in _UNTRUE)
 
 
@@ -44,7 +44,7 @@ def _select(block: bytes, wanted: Callable[[int, int], bool]) -> bytes:
 def _datasets(block: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Yield each dataset with its record and its number.
 
-    It consists of 0x1C, a record number, its own number, a length of two bytes and data.
+    A dataset consists of 0x1C, a record number, its own number, a length of two bytes and data.
     """
     for data in _resources(block):
         at = 0

@@ -1,8 +1,9 @@
-"""Select the metadata of a file: EXIF, XMP and IPTC. A recipe keeps all that is true, the rights, or none.
+"""Select the metadata of a file: EXIF, XMP and IPTC. A recipe keeps all of it, the rights, or none.
 
-What describes the source's file and not the rendition is never kept: its orientation, dimensions and samples,
-previews (which would show parts that a crop has cut off), gain maps and videos, and positions in the picture.
-Names are those of EXIF 2.32 (4.6).
+No recipe keeps statements about the source's file that may be untrue of the rendition: its orientation,
+dimensions and samples, previews (which would show parts that a crop has cut off), gain maps and videos, and
+positions in the picture.
+The names come from EXIF 2.32 (4.6).
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ _UNTRUE_TAGS = (
     "SubjectArea", "SubjectLocation", "RelatedImageWidth", "RelatedImageLength",
     "RelatedImageFileFormat", "MakerNote",
 )  # fmt: skip
-"""Tags about the source's file. A maker's note can have previews, and its offsets are no longer right."""
+"""Tags about the source's file. A maker's note can have previews, and its offsets become wrong."""
 _UNTRUE_FIELD = re.compile(
     rf"orientation|jpeg-thumbnail-data|exif-ifd1-.*|exif-ifd\d-(?:{'|'.join(_UNTRUE_TAGS)})", re.DOTALL
 )
-"""libvips' names of these. Its ``ifd1`` describes a preview."""
+"""libvips' names of these tags and of the orientation and previews. libvips' ``ifd1`` is a preview."""
 
 
 def kept(recipe: Rendition) -> Any:

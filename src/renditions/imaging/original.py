@@ -1,7 +1,7 @@
 """Replace a rendition by a copy of the source's file, if the copy is smaller and fulfils the recipe.
 
-The data of its pixels is copied byte for byte. Other parts of the file are left out, unless the recipe keeps
-them.
+The copy has the same pixel data, byte for byte. It leaves out the other parts of the file, unless the recipe
+keeps them.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ _OTHER_SIGNATURES = (
     ("camera RAW (RAF)", rb"FUJIFILMCCD-RAW"),
     ("camera RAW (X3F)", rb"FOVb"),
     ("camera RAW (MRW)", rb"\0MRM"),
-    # A TIFF that isn't one of the format "tiff": see its entry.
+    # A TIFF that the signature of the format "tiff" doesn't match: see the entry of "tiff".
     ("camera RAW", rb"II[*+]\0|MM\0[*+]"),
     ("mp4", rb".{4}ftyp"),
     ("bmp", rb"BM"),
@@ -116,7 +116,7 @@ def sniff(content: bytes) -> str | None:
 
 
 def _find_late(content: bytes) -> str | None:
-    """Return the format whose signature comes after no more other bytes than its readers accept."""
+    """Return the format whose signature follows other bytes, if its readers skip that many."""
     for each in SOURCE_FORMATS.values():
         start = content[: each.preamble_bytes + _START_BYTES]
         found = re.search(each.signature, start, re.DOTALL) if each.preamble_bytes else None
@@ -214,7 +214,7 @@ def keeps_animation(recipe: Rendition, header: Header) -> bool:
 
 
 def check_cost(content: bytes, header: Header) -> None:
-    """Raise ``NotAccepted`` if decoding takes far longer than the number of pixels shows."""
+    """Raise ``NotAccepted`` if decoding takes far longer than the number of pixels suggests."""
     if check := SOURCE_FORMATS[header.format].check_cost:
         find_code(check)(content)
 
@@ -243,8 +243,8 @@ def warn_of_damage(damage: Exception) -> None:
 def check_end(content: bytes, format_found: str, *, lenient: bool = False) -> None:
     """Raise ``Undecodable`` if the file ends before its format's end mark; only warn if damage is tolerated.
 
-    This is only for end marks that decoders ignore. For example, a decoder doesn't need PNG's last chunk or
-    GIF's trailer to decode the pixels before it.
+    This check is only for end marks that decoders ignore. For example, a decoder doesn't need PNG's last
+    chunk or GIF's trailer to decode the pixels before it.
     """
     if check := SOURCE_FORMATS[format_found].check_end:
         try:

@@ -74,7 +74,7 @@ def _render(
         try:
             header = replace(read_header(content, source_format), is_lenient=lenient)
         except Undecodable:
-            check_end(content, source_format)  # it says more plainly what is missing
+            check_end(content, source_format)  # its error says more plainly what is missing
             raise
         original = replace(
             original,
@@ -100,7 +100,7 @@ def _render(
 
 
 def _advise(refusal: Rejected, original: Original, accept: Accept) -> Reason:
-    """Return the reason. For a damaged picture, it advises lenient decoding if that could help."""
+    """Return the reason. For a damaged picture, add the advice to decode leniently if that could help."""
     reason = Reason.of(refusal)
     facts = SOURCE_FORMATS.get(original.format or "")
     # Only a picture whose header was read can be made in part.

@@ -9,7 +9,7 @@ from renditions.imaging.vips import Interpolate
 
 
 def enlarge(image: Any, across: float, down: float, size: Size, interpolation: str) -> Any:
-    """Return the image, whose colours are premultiplied, enlarged by both factors and cut to the size.
+    """Return the image enlarged by both factors and cut to the size. Its colours must be premultiplied.
 
     ``interpolation`` is ``"bilinear"`` or ``"bicubic"``. The middle of a pixel is half a pixel away from its
     edges. The offset moves the middle of the first pixel to the middle of its enlarged pixels.

@@ -1,4 +1,4 @@
-"""Search the lowest quality that still looks similar enough to the original."""
+"""Search for the lowest quality that still looks similar enough to the original."""
 
 from __future__ import annotations
 

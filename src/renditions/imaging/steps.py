@@ -52,7 +52,8 @@ def _each(step: Callable[[Any, Task], Any]) -> Callable[[Images, Task], Images]:
 def _cut(images: Images, task: Task, smaller: Any | None) -> Images:
     """Crop every frame to the box; a smart gravity chooses the part by the first frame.
 
-    It measures each pixel. If the image was enlarged to very many, it measures those before the enlargement.
+    A smart gravity measures each pixel. If enlarging made very many pixels, it measures the smaller image
+    instead.
     """
     at, fitted = task.plan.crop_at, task.plan.fitted
     if at is None:
@@ -68,7 +69,7 @@ def _cut(images: Images, task: Task, smaller: Any | None) -> Images:
 
 
 def _find_crop_in(smaller: Any, whole: Size, fitted: Size, gravity: str) -> Offset:
-    """Return the corner of the best part of ``whole``, as a smaller image of the same shows it."""
+    """Find the best part of ``whole`` in a smaller image of the same picture, and return its corner."""
     size = Size(smaller.width, smaller.height)
     window = Size(
         max(1, round(fitted.width * size.width / whole.width)),

@@ -129,7 +129,7 @@ def _read_page(content: bytes, header: Header, number: int) -> Header:
 
 @contextmanager
 def on_page(number: int, header: Header) -> Iterator[None]:
-    """Raise damage on another page than the header's as ``Unrenderable``: it doesn't concern the others."""
+    """Raise ``Unrenderable`` for damage on a page other than the header's. Other pages can still be valid."""
     try:
         yield
     except Undecodable as error:
@@ -202,7 +202,7 @@ def _plan(page: Header, region: Rectangle, recipe: Rendition) -> Plan:
 def plan_bases(
     tasks: list[Task], look: Task | None, max_pixels: int, memory_bytes: int
 ) -> tuple[Bases, dict[str, Reason]]:
-    """Return what is decoded, and for each rendition that would need too many pixels or bytes the reason.
+    """Return the parts to decode, and a reason for each rendition that needs too many pixels or bytes.
 
     The largest renditions are left out until the others can be made.
 

@@ -20,11 +20,11 @@ _USUAL = ("uchar", "ushort")
 _BITS = {"char": 8, "short": 16, "int": 32, "uint": 32}
 _FLOATS = ("float", "double")
 _MAX_OVERSHOOT = 16
-"""Floating point values up to this are highlights above a white of 1, and not of another scale."""
+"""If floating point values are at most this large, white is 1, and those above 1 are highlights."""
 _NO_VALUE = 1e30
-"""A larger value, infinity and NaN mean that the pixel has no value. It becomes black."""
+"""A larger value, infinity or NaN means that a pixel has no value. This module makes the pixel black."""
 _LEAST_USE = 0.25
-"""The smallest share of their type's range that signed values use, unless they are measurements."""
+"""Signed values that use a smaller share of their type's range than this are measurements."""
 _UNSIGNED, _FLOAT = 1, 3
 """Values of SampleFormat."""
 _DOUBLE_BITS = 64
@@ -120,10 +120,10 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
 
 
 def _choose_bands(colours: int | None, extra: Sequence[int]) -> tuple[int, ...]:
-    """Return the samples that are colours or alpha; nothing if that is all of them, or isn't known.
+    """Return the samples that are colours or alpha; empty if all of them are, or if this isn't known.
 
-    Extra samples of the type 0 have no declared meaning (TIFF 6.0, section 18): they are no alpha. Files with
-    several grey samples are left as they are, because many of them are colours.
+    Extra samples of the type 0 have no declared meaning (TIFF 6.0, section 18): they are no alpha. For
+    several grey samples, this returns no samples, because in many files they are colours.
     """
     count = {2: 3, 5: 4}.get(colours or 0, 1 if len(extra) == 1 else 0)
     alpha = next((index for index, kind in enumerate(extra) if kind in _ALPHAS), None)

@@ -21,9 +21,9 @@ _OLD_REDUCED = 2
 _SENSOR_COLOURS = (32_803, 34_892)
 """The values of PhotometricInterpretation for data of a sensor (TIFF/EP, DNG)."""
 _MOST_SEARCHED = 8
-"""In how many directories, and parts of each, camera RAW is searched."""
+"""How many directories, and how many parts of each, are searched for camera RAW."""
 _MAX_DIRECTORIES = 65_536
-"""The most directories that are followed. libtiff reads no more than these."""
+"""How many directories this module follows. libtiff reads no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Field:
     at: int
     """The offset of the entry in the file."""
     values: Sequence[int]
-    """Its values. A rational number is two values."""
+    """The entry's values. A rational number is two values."""
 
     @property
     def first(self) -> int:
@@ -110,7 +110,7 @@ def count_pages(content: bytes) -> int:
 def _full_pages(content: bytes) -> Iterator[int]:
     """Yield the number of each directory that is a page: neither a reduced picture nor a mask of another.
 
-    If there is no other, each directory is a page.
+    If there is no such directory, each directory is a page.
     """
     directories = Directories(content)
     is_any = False

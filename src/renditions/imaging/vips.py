@@ -128,7 +128,7 @@ def raise_if_warned(refusal: type[Rejected], failure: str, decoder: str) -> None
 
 
 def explain(failure: str, detail: str) -> str:
-    """Return what failed and, if the library's words show it, why; these words follow in brackets."""
+    """Return a text: what failed, why if the library's words show it, and these words in brackets."""
     why = ": the file ends too early" if _ENDS_EARLY.search(detail) else ""
     return f"{failure}{why} ({detail[:_MOST_QUOTED]})"
 

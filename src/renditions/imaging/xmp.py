@@ -1,4 +1,4 @@
-"""Select the statements of an XMP packet (ISO 16684-1), and leave every other byte of them as it is.
+"""Select the statements of an XMP packet (ISO 16684-1), and keep the bytes of these unchanged.
 
 A packet is RDF. Its statements are the children and the attributes of the topmost ``rdf:Description``s.
 """
@@ -50,7 +50,7 @@ _UNTRUE_SCHEMAS = (
 )
 """Schemas about previews, gain maps, videos, other parts of the file, or positions in the picture.
 
-Google's have depth, panoramas, cameras and containers.
+Google's schemas describe depth, panoramas, cameras and containers.
 """
 _IMAGE_DATA = re.compile(r"\s*(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR|SUkqA|TU0AK)[A-Za-z0-9+/\s]{100}")
 """How JPEG, PNG, GIF, WebP and TIFF begin in Base64."""
@@ -70,9 +70,10 @@ def rights_of(packet: bytes) -> bytes:
 
 
 def true_part_of(packet: bytes) -> bytes:
-    """Return the packet without previews, and without statements that needn't be true of a rendition.
+    """Return the packet without previews, and without statements that may be untrue of a rendition.
 
-    Empty if nothing is left, or if it is invalid: then its previews can't be found.
+    The result is empty if nothing is left, or if the packet is invalid, because its previews can't be found
+    then.
     """
     return _select(
         packet,
@@ -88,7 +89,7 @@ def _select(packet: bytes, wanted: _Wanted) -> bytes:
 
 
 class _Selection:
-    """Reads one packet, and writes what is wanted of it."""
+    """Reads one packet, and writes the wanted parts of it."""
 
     def __init__(self, wanted: _Wanted) -> None:
         self._wanted = wanted
@@ -96,7 +97,7 @@ class _Selection:
         self._open: list[tuple[tuple[str, str], ChainMap[str, str], int]] = []
         """The elements that haven't ended: the name, the namespaces by prefix, and where each begins."""
         self._dropped = 0
-        """How many of the open elements are within one that is left out, and that one itself."""
+        """How many open elements are left out: the outermost one, and the elements within it."""
         self._statements = 0
 
     def read(self, packet: bytes) -> bytes:

@@ -1,7 +1,8 @@
-"""The claims table of a SQLite catalog: the picture that has each output key.
+"""The claims table of a SQLite catalog: for each output key, the picture that claims the key.
 
-Keys are compared in the same way as in the output store. That way can change: a catalog can move to another
-disk, and version 0.1 always compared keys exactly. Then the table is rebuilt.
+The table compares keys in the same way as the output store. This way can change: a catalog can move to
+another disk, and version 0.1 always compared keys exactly. After such a change, the catalog rebuilds the
+table.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ from renditions.model.registry import Shared
 from renditions.model.source import Source
 
 READ_ATTEMPTS = 5
-"""How many times the store tries to read a file that changes while it reads it."""
+"""How many times the store tries to read a file that changes during the read."""
 
 _WRITER = "user.renditions.writer"
 _FOLDER_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno.EPERM)
@@ -60,7 +60,7 @@ class FolderStore:
     """A :class:`~renditions.core.ports.Store` in a folder. Many threads and processes may share the folder.
 
     Args:
-        root: The folder. If it is a link, the link is followed once, now.
+        root: The folder. If it is a link, the store follows the link once, now.
         rest_seconds: How long a file must stay unchanged before it counts as complete.
         create: Whether the folder may be missing. A missing folder is then an empty store, and the first
             write creates it. Otherwise every call raises ``StoreFailed`` while the folder is missing, so that
@@ -376,7 +376,7 @@ def _remove_empty(root: int, parts: Sequence[bytes]) -> None:
 
 
 def open_store(place: FolderPlace, declared: Source | OutputPlace, _: Shared) -> FolderStore:
-    """Return the store in a folder. It creates the folder for outputs, and never for a source."""
+    """Return the store in a folder. It may create a missing folder for outputs, but never a source."""
     if isinstance(declared, OutputPlace):
         return FolderStore(place.path, create=True)
     return FolderStore(place.path, declared.settle)

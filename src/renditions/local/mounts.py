@@ -36,7 +36,7 @@ class Mount:
 
     @property
     def is_silent(self) -> bool:
-        """Whether it doesn't report the changes that other machines make."""
+        """Whether the file system hides the changes that other machines make."""
         return self.type in _SILENT or self.type.startswith("fuse.")
 
 
@@ -46,7 +46,7 @@ def find_silent_mount(folder: Path) -> Mount | None:
 
 
 def choose_silent_mount(folder: Path, mounts: Iterator[Mount]) -> Mount | None:
-    """Return the mount of :func:`find_silent_mount` among all mounts; later ones cover earlier ones."""
+    """Choose the result of :func:`find_silent_mount` from all mounts. Later mounts cover earlier ones."""
     real = Path(os.path.realpath(folder))
     by_path = {mount.path: mount for mount in mounts}
     above = next((by_path[path] for path in (real, *real.parents) if path in by_path), None)

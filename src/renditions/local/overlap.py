@@ -118,7 +118,10 @@ def _spell(path: PurePath) -> str:
 
 
 def _find_by_identity(source: Path, output: Path) -> Iterator[str]:
-    """Yield the parts that the folders above prove. Several paths can name a folder if case is ignored."""
+    """Yield the parts if one folder is the other folder or lies above it, by device and inode.
+
+    Paths prove nothing here: if case is ignored, several paths can name one folder.
+    """
     if any(_are_same(above, source) for above in (output, *output.parents)):
         yield ""
     for above in source.parents:
@@ -136,7 +139,8 @@ def _find_by_marks(source: Path, output: Path, mounts: Sequence[Mount], catalog_
     """Yield the parts where one folder shows a file that the catalog left in the other one.
 
     For network mounts, devices and inodes prove nothing. If a folder above the other one is mounted, the
-    other folder appears under the end of its own path. So these paths are tried, and the mount points below.
+    other folder appears under the end of its own path. So this function tries these paths, and the mount
+    points below.
     """
     registration = registration_path(output, catalog_id)
     for part in _list_views(source, output, mounts):

@@ -35,7 +35,7 @@ class Owner:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = Path(os.path.realpath(directory))  # the same name, whichever path leads there
+        self._directory = Path(os.path.realpath(directory))  # all paths to the folder give this name
         place = f"{socket.gethostname()}:{self._directory}"
         self._place = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()[:12]
         self._own = uuid.uuid4().hex
@@ -61,9 +61,9 @@ class Owner:
             self._lock = None
 
     def is_gone(self, owner_id: str) -> bool:
-        """Return whether no living process can be this owner.
+        """Return whether this owner's process has certainly ended.
 
-        For owners of other machines and folders it can't know, and returns false.
+        Other machines and folders can't be checked: return False for owners there.
         """
         match = re.fullmatch(rf"{self._place}:([0-9a-f]{{32}})", owner_id)
         if match is None:

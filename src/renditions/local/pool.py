@@ -4,8 +4,9 @@ Each worker has its own socket for jobs and results, and shares nothing with the
 can't corrupt or lock anything that another one needs. The process that holds the catalog never loads an
 imaging library.
 
-Workers are new interpreters, not processes of ``multiprocessing``. Those would import the program's main
-module again, which makes their start two to three times as long, and needs a guarded main module.
+Workers are new interpreters, not processes of ``multiprocessing``. Processes of ``multiprocessing`` would
+import the program's main module again. Their start would take two to three times as long, and the main module
+would need a guard.
 """
 
 from __future__ import annotations
@@ -117,7 +118,8 @@ class RenderPool:
                     self._discard(worker)
                     worker = None
                 except RenderTimedOut as error:
-                    # Earlier pictures can't have slowed a new worker down: another attempt would end alike.
+                    # Earlier pictures can't have slowed a new worker down: another attempt would fail in the
+                    # same way.
                     if worker.calls > 1:
                         raise
                     reply = "made", _refuse(content, f"{error} ([limits] seconds). {_AFTER_A_LIMIT}")

@@ -13,7 +13,7 @@ SECRET_BYTES = 32
 
 
 def keep_secret(path: Path) -> bytes:
-    """Return the secret in this file, which only its owner may read; create the file if it is missing.
+    """Return the secret in this file; create the file if it is missing. Only the owner may read the file.
 
     All callers get the same secret, even at the same time. A secret that is incomplete after a crash is
     replaced.

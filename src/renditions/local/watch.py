@@ -22,7 +22,7 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
     """Yield the keys of files that were created, changed or removed below ``root``, until ``stop`` is set.
 
     At every tick without changes, it yields an empty set. It yields None if the keys are unknown and the
-    caller must check everything: at the start, after which it reports every change; when a folder is gone;
+    caller must check everything: at the start (it reports every change after that), when a folder is gone,
     and when events were lost.
 
     Raises:
@@ -44,7 +44,7 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
                     stop_event=stop,
                     rust_timeout=tick_ms,
                     yield_on_timeout=True,
-                    ignore_permission_denied=True,  # reading them reports the reason
+                    ignore_permission_denied=True,  # reading such a folder reports the reason
                 )
             ) as batches:
                 for changes in batches:

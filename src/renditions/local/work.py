@@ -1,4 +1,4 @@
-"""A store's working folder: its lock, and the files that are written there before they are renamed."""
+"""A store's working folder: its lock, and the files that the store writes there before it renames them."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ _EFFORT_CHOICE = " or ".join(each.name for each in OUTPUT_FORMATS.values() if ea
 _LOSSLESS_CHOICE = " or ".join(each.name for each in OUTPUT_FORMATS.values() if each.has_lossless_choice)
 
 RESERVED_ATTRIBUTES = ATTRIBUTES.union(*(backend.own_attributes for backend in CATALOGS))
-"""The names that the attribute with a picture's name can't have."""
+"""The names that are forbidden for the attribute that holds a picture's name."""
 
 FILE_CHOICES = tuple(
     field.name

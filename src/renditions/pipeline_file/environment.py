@@ -32,7 +32,7 @@ def override(pipeline: Pipeline, environ: Mapping[str, str]) -> tuple[Pipeline, 
 
     Args:
         pipeline: A pipeline whose own fields are valid.
-        environ: The variables. Used are ``SOURCE_BUCKET``, ``SOURCE_PREFIX``, ``OUTPUT_BUCKET``,
+        environ: The variables. This function uses ``SOURCE_BUCKET``, ``SOURCE_PREFIX``, ``OUTPUT_BUCKET``,
             ``OUTPUT_PREFIX``, ``TABLE_NAME``, ``TABLE_KEY`` and ``SNS_TOPIC_ARN``.
 
     """

@@ -21,7 +21,7 @@ def find_family_problems(
 
     Args:
         tables: The file's tables of renditions, by name.
-        written: The fields that each table has in the file, also those with their default.
+        written: The fields that each table has in the file, including fields that have their default value.
 
     """
     owners = {name: name for name in tables}

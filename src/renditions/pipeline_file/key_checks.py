@@ -1,4 +1,4 @@
-"""Mistakes in the keys of a pipeline file's renditions: two that collide, and outputs in the source."""
+"""Find the mistakes in the keys of renditions: keys that collide, and outputs in the source."""
 
 from __future__ import annotations
 

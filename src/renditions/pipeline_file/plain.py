@@ -32,7 +32,7 @@ def _to_plain(value: Any) -> Any:
 
 
 def from_plain(plain: Mapping[str, Any]) -> Pipeline:
-    """Return the pipeline that :func:`to_plain` turned into this, without checks."""
+    """Return the pipeline from the form that :func:`to_plain` returns, without checks."""
     pipeline: Pipeline = _from_plain(Pipeline, plain)
     return pipeline
 

@@ -232,7 +232,7 @@ class _Reader:
                 place = place[: max(place.rfind("."), place.rfind("["), 0)]
             return self._order[place] or len(self._order)
 
-        return tuple(sorted(dict.fromkeys(self.problems), key=rank))  # members of a family share theirs
+        return tuple(sorted(dict.fromkeys(self.problems), key=rank))  # members of a family share problems
 
     def _enter(self, place: str, name: str | int) -> str:
         """Return the dotted path of a field or an element, and number it in the order of the file."""

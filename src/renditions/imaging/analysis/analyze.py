@@ -28,7 +28,7 @@ _SHARPNESS_SIDE = 512
 _SMALL_SIDE = 128
 """The longer side in pixels for all results except the sharpness."""
 _HEADROOM = 2
-"""How many times as large the level must be, so that the decoder's own shrinking isn't measured."""
+"""How many times as large the level must be. A smaller one would show how the decoder shrinks."""
 _PICKED_SIDE = 48
 _PLACEHOLDER_SIDE = 32
 """The longer side, in pixels, of the picture for a placeholder. That suffices for six frequencies."""
@@ -154,7 +154,7 @@ def _hash(small: Any) -> str:
     """
     values = _luma(resize(small, Size(_HASHED_SIDE, _HASHED_SIDE))).write_to_memory()
     sums = sum_cosines(bytes(values), _HASHED_SIDE, _HASHED_FREQUENCIES)
-    # Rounding makes frequencies exactly zero that should be.
+    # Rounding turns frequencies that should be zero into exact zeros.
     frequencies = [round(value, 3) for row in sums for value in row]
     middle = median(frequencies)
     bits = "".join(str(int(value > middle)) for value in frequencies)
@@ -180,7 +180,7 @@ def _find_colours(image: Any, most: int) -> tuple[DominantColour, ...]:
 
 
 def _is_transparent(content: bytes, header: Header, base: Frames) -> bool:
-    """Return whether any pixel is transparent; if the resized picture doesn't show it, check each pixel."""
+    """Return whether any pixel is transparent. If the resized picture shows none, check each pixel."""
     image = base.images[0]
     if not image.hasalpha():
         return False

@@ -1,6 +1,6 @@
 """The camera's data: some tags of EXIF 2.32 (CIPA DC-008), which has the structure of TIFF 6.0.
 
-No value is trusted: values that are missing, impossible or of the wrong type are left out.
+This module trusts no value: it leaves out values that are missing, impossible or of the wrong type.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from renditions.model.original import Exif, Position
 MAX_CHARACTERS = 100
 """The longest text. The rest is cut off, so that records stay small."""
 _MAX_ENTRIES = 256
-"""How many entries of a directory are read. Cameras write about 60."""
+"""How many entries of a directory this module reads. Cameras write about 60."""
 _MAX_BYTES = 512
-"""How many bytes of a value are read. No tag that is used here has more."""
+"""How many bytes of a value this module reads. No tag that it uses has more."""
 _ORDERS: Mapping[bytes, Literal["little", "big"]] = {b"II": "little", b"MM": "big"}
 _ASCII, _SHORT, _LONG, _RATIONAL = 2, 3, 4, 5
 _SIZES = {1: 1, _ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8}
@@ -48,7 +48,7 @@ class _Value:
         return " ".join(shown.split())[:MAX_CHARACTERS].strip() or None
 
     def numbers(self) -> list[float]:
-        """Return the numbers; none of them if one is invalid, such as 0/0."""
+        """Return the numbers. If one of them is invalid, such as 0/0, return none."""
         if self.kind not in (_SHORT, _LONG, _RATIONAL):
             return []
         size = _SIZES[self.kind] // (2 if self.kind == _RATIONAL else 1)
@@ -89,7 +89,11 @@ def _read_below(block: bytes, order: Literal["little", "big"], pointer: _Value |
 
 
 def _read_directory(block: bytes, order: Literal["little", "big"], at: int) -> _Directory:
-    """Return a directory: a count, and for each entry tag, type, count and four bytes of value or offset."""
+    """Return the entries of the directory at this offset, by tag.
+
+    The directory begins with the number of its entries. Each entry has a tag, a type, a count, and four bytes
+    with the value or its offset.
+    """
     found: dict[int, _Value] = {}
     entries = min(int.from_bytes(block[at : at + 2], order), _MAX_ENTRIES)
     for start in range(at + 2, at + 2 + 12 * entries, 12):
@@ -122,7 +126,7 @@ def find_exif(tags: Tags) -> Exif | None:
 
 
 def find_position(tags: Tags) -> Position | None:
-    """Return the place where the picture was taken, or None if it isn't recorded."""
+    """Return the place where the camera took the picture, or None if the tags don't name it."""
     latitude = _degrees(tags.gps, 0x0001, "NS", 90)
     longitude = _degrees(tags.gps, 0x0003, "EW", 180)
     if latitude is None or longitude is None:
@@ -155,7 +159,7 @@ def _time(moment: str | None, offset: str | None) -> str | None:
 
 
 def _degrees(gps: _Directory, reference: int, signs: str, most: int) -> float | None:
-    """Return degrees, minutes and seconds as one number, negative for the second of the signs."""
+    """Return degrees, minutes and seconds as one number; it is negative if the sign is ``signs[1]``."""
     sign = _text(gps, reference)
     parts = gps[reference + 1].numbers() if reference + 1 in gps else []
     if sign is None or sign not in signs or not 1 <= len(parts) <= 3:

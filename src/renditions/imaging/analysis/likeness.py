@@ -2,9 +2,9 @@
 
 In each window of the picture, the error's energy is divided by the original's variance, since texture hides
 errors that would show on a plain sky (the contrast term of SSIM: Wang, Bovik, Sheikh and Simoncelli, 2004).
-This is done at a half and a quarter of the resolution, where visible errors appear. It is done on luma and,
-with a tenth of the weight, on both chromas (ITU-R BT.601). The score uses the root of the mean square over
-all windows, so that the worst places count more.
+This module compares pictures at a half and a quarter of the resolution, where visible errors appear. It
+compares luma and, with a tenth of the weight, both chromas (ITU-R BT.601). The score uses the root of the
+mean square over all windows, so that the worst places count more.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CHROMA_WEIGHT = 0.1
 _SCALES = 2
 _WINDOW = 4
 _UNSEEN_VARIANCE = 30.0
-"""The error that can't be seen where the original is plain, in squared steps of 8 bits."""
+"""The largest error that people don't see in a plain area, in squared steps of 8 bits."""
 _SCORE_LOSS = 104.0
 """The loss of score for each unit of the distance's root.
 
@@ -36,7 +36,7 @@ _SUM_OF_SQUARES = 3
 
 
 class Likeness:
-    """The original that pictures are compared with."""
+    """An original picture. Its ``score`` compares other pictures with it."""
 
     def __init__(self, original: Any) -> None:
         """Take an 8-bit image."""
@@ -77,7 +77,7 @@ def _mask(planes: Any) -> Any:
 
 
 def _pooled(errors: Any) -> float:
-    """Return the weighted sum over the bands of the root of the mean square over the windows."""
+    """Return the root of the mean square over the windows of each band, as a weighted sum of the bands."""
     statistics, windows = errors.stats(), errors.width * errors.height
     roots = [math.sqrt(statistics(_SUM_OF_SQUARES, band)[0] / windows) for band in range(1, errors.bands + 1)]
     return roots[0] + _CHROMA_WEIGHT * sum(roots[1:])

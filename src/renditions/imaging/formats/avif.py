@@ -1,6 +1,6 @@
 """AVIF input and output (AV1 in an ISO base media file), by libheif.
 
-Of a sequence, only the primary picture is read.
+Of a sequence, this module reads only the primary picture.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 This module reads only the elements listed here. It skips those of the patient, the institution and the
 manufacturer, so that none of them can reach a rendition, a record, a notice or a log. This is stricter than
-the Basic Application Level Confidentiality Profile (PS3.15, annex E), with one exception: only the file's
-header can say that its pixels contain text. pydicom's own messages are dropped too, since they quote the
-file.
+the Basic Application Level Confidentiality Profile (PS3.15, annex E), with one exception: this module doesn't
+search the pixels for text, but relies on the file's header to declare it. This module also drops pydicom's
+own messages, since they quote the file.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _LONG_ELEMENTS = (
     "ExtendedOffsetTableLengths",
 )  # fmt: skip
 _MAX_SHORT_BYTES = 4096
-"""The most bytes of any other element. Millions of values would become millions of objects."""
+"""The most bytes of an element that isn't long. Millions of values would become millions of objects."""
 _CHARACTER_SET = 0x00080005
 """The one element that pydicom always reads."""
 _PREAMBLE_BYTES = 132
@@ -219,7 +219,8 @@ def _check(dicom: Dicom, available: int) -> None:
 def _square(dicom: Dicom) -> Size:
     """Return the picture's size after its pixels, which may be wider than high, are made square.
 
-    The size only grows, so that no pixel is lost. The elements are tried in the order of PS3.3, C.7.6.3.1.7.
+    The size only grows, so that no pixel is lost. This function tries the elements in the order of PS3.3,
+    C.7.6.3.1.7.
     """
     for macro, element in (
         ("", "PixelAspectRatio"),

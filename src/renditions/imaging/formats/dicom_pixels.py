@@ -33,7 +33,7 @@ _DAMAGED = "the picture is damaged"
 _SIZ = b"\xff\x4f\xff\x51"
 """The start of a JPEG 2000 codestream: SOC and SIZ (ITU-T T.800, A.5.1)."""
 _NO_TRANSFORM = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
-"""Adobe's segment, which marks RGB as not YCbCr for JPEG decoders (ITU-T T.872, 6.5.3)."""
+"""Adobe's segment, which tells JPEG decoders that colours are RGB, not YCbCr (ITU-T T.872, 6.5.3)."""
 
 
 def decode(content: bytes, header: Header, **_: Any) -> Any:
@@ -155,7 +155,7 @@ def _unpack(segment: bytes, size: int) -> bytes:
 
 
 def _check_codestream(content: bytes, dicom: Dicom) -> None:
-    """Raise ``Undecodable`` if the size of a JPEG 2000 isn't the one that its data set says."""
+    """Raise ``Undecodable`` if a JPEG 2000 has another size than its data set says."""
     sides = [int.from_bytes(content[at : at + 4], "big") for at in (8, 12, 16, 20)]
     samples = int.from_bytes(content[40:42], "big")
     found = (sides[0] - sides[2], sides[1] - sides[3], samples)

@@ -55,7 +55,7 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
     """Return the primary picture, upright, as an 8-bit libvips image in memory.
 
     Raises:
-        Undecodable: The picture is damaged, or its size isn't the one that its header says.
+        Undecodable: The picture is damaged, or has another size than its header says.
         Failed: pillow-heif isn't installed.
 
     """

@@ -86,7 +86,7 @@ def tidied(content: bytes) -> bytes:
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield the marker of each segment, the segment, and the data after it: of a scan, or after the end."""
+    """Yield each segment's marker, the segment, and the data of a scan or the rest of the file after it."""
     at = 2
     while (at := content.find(b"\xff", at)) >= 0:
         marker = content[at + 1 : at + 2]
@@ -144,7 +144,7 @@ def _with_version(segment: bytes) -> bytes:
 
 
 def _without_padding(data: bytes) -> bytes:
-    """Return a scan's data without what may follow it: zeros, or the first half of a cut-off marker."""
+    """Return a scan's data without the padding after it: zeros, or the first half of a cut-off marker."""
     stripped = data.removesuffix(b"\xff").rstrip(b"\0")
     return stripped + b"\0" if stripped.endswith(b"\xff") else stripped
 
@@ -161,9 +161,8 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
     """Return the JPEG up to its end mark, without metadata unless a flag keeps it.
 
-    What follows the end mark is left out: previews, gain maps and videos. So are the statements about them.
-
-    Returns None if it is CMYK, has an unwanted profile, or is damaged.
+    The copy ends at the end mark: it lacks the previews, gain maps and videos after it, and the statements
+    about them. Returns None if the JPEG is CMYK, has an unwanted profile, or is damaged.
     """
     parts, at = [content[:2]], 2
     while len(segment := content[at : at + 10]) >= 2 and segment[0] == 0xFF:
@@ -188,7 +187,7 @@ def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile
 
 
 def _true_part(segment: bytes) -> bytes:
-    """Return a segment of metadata without what needn't be true of a copy; empty if nothing is left."""
+    """Return a metadata segment without statements that may be untrue of a copy; empty if nothing is left."""
     marker, data = segment[:2], segment[4:]
     if marker == b"\xff\xe2" or data.startswith(_MORE_XMP):
         return b""

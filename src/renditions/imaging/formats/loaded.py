@@ -45,7 +45,7 @@ def _find_dpi(image: Any) -> float | None:
 
 
 def load_pixels(content: bytes, header: Header, **options: Any) -> Any:
-    """Return a lazy image of the header's page. Decoding it stops at errors that mean lost pixels."""
+    """Return a lazy image of the header's page. The decoder stops at errors that mean lost pixels."""
     # Most decoders' warnings are harmless: they are about unknown tags and the like.
     fail_on = "warning" if SOURCE_FORMATS[header.format].decoder_that_warns else "error"
     content = _arranged(header.format, content)

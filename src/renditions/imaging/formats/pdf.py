@@ -17,7 +17,7 @@ from renditions.model.recipe import PageSize, Rendition
 
 _EXTRA = "pdf"
 _LOCK = threading.Lock()
-"""PDFium doesn't support several threads."""
+"""Only the thread that holds this lock may call PDFium, which doesn't support several threads."""
 _FINE_SIDE = 10_000
 """The longer side, in pixels, of the grid for a page's proportions."""
 _WHITE = (255, 255, 255, 255)

@@ -24,7 +24,7 @@ _GAMMA_BYTES, _GAMMA_UNIT = 4, 100_000
 _USUAL_GAMMA = 2.2
 """A picture of this gamma counts as sRGB."""
 _GAMMA_TOLERANCE = 0.05
-"""How far a gamma may be from the usual one without being applied; libpng's threshold."""
+"""A gamma that differs from the usual one by less than this isn't applied (libpng's threshold)."""
 _XMP_TEXT = b"XML:com.adobe.xmp\0"
 """How the data of XMP's ``iTXt`` begins."""
 _PALETTE_DEPTHS = (1, 2, 4, 8)
@@ -74,7 +74,7 @@ def _read_code(chunks: dict[bytes, bytes]) -> ColourCode | None:
 
 
 def _read_cicp(chunks: dict[bytes, bytes]) -> ColourCode | None:
-    """Return the code of ``cICP``; None if there is none for RGB in full range."""
+    """Return the code of ``cICP``; None if the chunk is missing, or isn't for RGB in full range."""
     primaries, transfer, *others = chunks.get(b"cICP", b"").ljust(2, b"\0")
     return of_cicp(primaries, transfer) if others == [0, 1] else None
 
@@ -128,7 +128,7 @@ def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
     """Return the PNG without an animation's frames, and without metadata unless a flag keeps it.
 
-    Returns None if it has an unwanted profile, colours of another meaning than sRGB, or no last chunk.
+    Returns None if the PNG has an unwanted profile, colours of another meaning than sRGB, or no last chunk.
     """
     code = _read_code(_leading_chunks(content))
     if code and not code.is_srgb:

@@ -44,7 +44,10 @@ def read_header(content: bytes, _: int) -> Header:
 
 
 def draw(content: bytes, header: Header, size: Size) -> Any:
-    """Return the drawing in sRGB with alpha, within a pixel of this size, as a lazy libvips image."""
+    """Return the drawing as a lazy libvips image in sRGB with alpha.
+
+    Each side may differ from this size by up to a pixel.
+    """
     fine = header.drawing or header.stored
     times = max(size.width / fine.width, size.height / fine.height)
     return _load(read_drawing(content), _fine_scale(header.stored) * times)
@@ -53,7 +56,7 @@ def draw(content: bytes, header: Header, size: Size) -> Any:
 def _load(drawing: Drawing, scale: float) -> Any:
     """Return the drawing at its size in CSS pixels times ``scale``.
 
-    libvips also multiplies the size by ``dpi`` / 72, so the scale given to it is divided by that.
+    libvips also multiplies the size by ``dpi`` / 72, so this function divides the scale by ``dpi`` / 72.
     """
     if drawing.has_text:
         add_own_fonts()

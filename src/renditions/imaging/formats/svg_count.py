@@ -1,4 +1,4 @@
-"""Count what a drawing draws. An element counts as often as the document refers to it.
+"""Count the elements that a drawing draws. An element counts as often as the document refers to it.
 
 References are ``use``, ``feImage``, the templates of patterns, and ``url(#id)`` in attributes and style
 sheets. A style sheet's reference counts once for each element that its selector can match.
@@ -50,7 +50,7 @@ class References:
         self._all: list[_Part] = []
         self._by_id: dict[str, _Part] = {}
         self._rules: dict[str, _Part] = {}
-        """What elements with a selector refer to, under names that no id can have."""
+        """The references of elements that a selector matches, under names that no id can have."""
         self._drawn: dict[str, _Drawn] = {}
         self._steps = 0
 
@@ -70,7 +70,7 @@ class References:
         self._last = self._last.outer
 
     def refer(self, ids: Iterable[str]) -> None:
-        """Add references of the last element that hasn't ended, each as often as it comes."""
+        """Add references of the last element that hasn't ended, each as often as it occurs."""
         self._last.references.update(ids)
 
     def add_rule(self, selector: str, ids: Counter[str]) -> None:
@@ -79,7 +79,7 @@ class References:
         rule.references.update(ids)
 
     def check(self) -> None:
-        """Raise ``NotAccepted`` if too much is drawn, or if references form a circle."""
+        """Raise ``NotAccepted`` if there is too much to draw, or if references form a circle."""
         rules = {_rule(selector): part for selector, part in self._rules.items()}
         for part in reversed(self._all):
             if rules:
@@ -91,10 +91,10 @@ class References:
         self._count(self._root, ())
 
     def _count(self, part: _Part, within: tuple[str, ...]) -> _Drawn:
-        """Count what is drawn for this part, including what it refers to.
+        """Count the elements that librsvg draws for this part, including the elements that it refers to.
 
-        A style sheet often closes a circle, because it also matches what it refers to. librsvg cuts such a
-        circle, so what is drawn depends on where it begins.
+        A style sheet often closes a circle, because it also matches the elements that it refers to. librsvg
+        cuts such a circle, so the drawn elements depend on where the circle begins.
         """
         self._steps += 1
         total, depth, is_fixed = part.elements, 0, True
@@ -131,7 +131,7 @@ def _check_depth(depth: int) -> None:
 
 
 _RULE = "\0"
-"""How the name of a rule begins. No id can begin so."""
+"""The start of a rule's name. No id can start with it."""
 
 
 def _rule(selector: str) -> str:

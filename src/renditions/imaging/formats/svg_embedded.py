@@ -24,7 +24,8 @@ class Embedded:
         """Return a URL of the same picture that librsvg can read.
 
         Raises:
-            NotAccepted: The picture's format is unknown, or all together have too many pixels.
+            NotAccepted: The picture's format is unknown, or the embedded pictures together have too many
+                pixels.
             Undecodable: The picture is damaged.
 
         """

@@ -1,6 +1,7 @@
 """Reject scripts in a drawing: the element, event handlers, and URLs that run code (SVG 2, chapter 15).
 
-librsvg runs no script. They are rejected because a rendition may hold the file itself, which a browser opens.
+librsvg runs no script. This module rejects scripts because a rendition may hold the file itself, and
+browsers run its scripts.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _EVENT_NAMES = (
 """The events of SVG 1.1 (16.2), SVG 2 (15.2) and HTML (8.1.8.2), and those that only browsers know."""
 _EVENTS = frozenset(_EVENT_NAMES.split())
 _LINKS = ("href", "src", "action", "formaction", "data", "from", "to", "by", "values")
-"""The attributes that hold a URL, or animate one that does."""
+"""The attributes that hold a URL, or that animate an attribute with a URL."""
 _IGNORED = re.compile(r"[\x00-\x20]+")
 """The characters that browsers ignore in a URL's scheme."""
 

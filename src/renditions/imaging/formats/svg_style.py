@@ -1,8 +1,8 @@
 """Read the style sheets of a drawing: drop outside references, and find the others.
 
 The grammar is CSS Syntax 3, as far as references need it. If this module misses an outside reference, librsvg
-can't load it either, because it has no base URL. No expression can fail after
-its first word, so the time grows with the text and not with its square.
+can't load it either, because it has no base URL. No regular expression can fail after its first word, so the
+time is proportional to the length of the text.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def references_in(text: str) -> Counter[str]:
 def rules_in(text: str) -> Iterator[tuple[str, Counter[str]]]:
     """Yield each selector with the ids that its rule refers to.
 
-    Of a selector, only the part counts that matches the fewest elements: a class, an id, a name or ``*``.
+    Only one part of a selector counts, the one that matches the fewest elements: a class, an id, a name or
+    ``*``.
     """
     for rule in _COMMENT.sub("", text).split("}"):
         before, _, body = rule.rpartition("{")

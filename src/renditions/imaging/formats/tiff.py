@@ -1,4 +1,4 @@
-"""TIFF input and output, and a check of its data's checksums, which its decoder ignores.
+"""TIFF input and output, and a check of the checksums that libtiff ignores.
 
 The numbers come from TIFF 6.0 (section 2 and the tags of sections 3 and 15) and from BigTIFF. Deflated data
 is a zlib stream (Adobe's TIFF Technical Note 3), which ends in a checksum over the inflated data (RFC 1950).
@@ -28,7 +28,7 @@ _COUNTS = (279, 325)
 """StripByteCounts and TileByteCounts."""
 _DEFLATE = (8, 32946)
 _PIECE_BYTES = 16_384
-"""How many bytes are inflated at once. They become at most 17 MB."""
+"""How many bytes this module inflates at once. They become at most 17 MB."""
 
 
 _MAX_PIXEL_RATIO = 8
@@ -54,8 +54,9 @@ def read_header(content: bytes, page: int) -> Header:
 def _square(stored: Size, content: bytes, page: int) -> Size:
     """Return the page's size after its pixels, which may be wider than high, are made square.
 
-    The size only grows, so that no pixel is lost. Resolutions that differ by less than 1 % are rounded ones,
-    and those that differ more than any scanner's or fax's are mistakes.
+    The size only grows, so that no pixel is lost. Resolutions that differ by less than 1 % count as equal,
+    because files contain rounded ones. Resolutions that differ more than in any scanner or fax count as
+    mistakes.
     """
     fields = tiff_tags.read_page(content, page, (tiff_tags.X_RESOLUTION, tiff_tags.Y_RESOLUTION))
     across, down = (
