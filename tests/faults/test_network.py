@@ -37,6 +37,7 @@ from renditions.core.binding import Standing, Start, hold
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference
 from renditions.core.leases import reopen
+from renditions.core.outbox import Outbox, send_again
 from renditions.core.outcome import Outcome
 from renditions.core.reconcile import plan, sync
 from renditions.errors import CatalogFailed, Failed, QueueFailed, StoreFailed
@@ -217,6 +218,8 @@ def test_one_sync_after_a_bad_network_brings_everything_up_to_date(
         place.processor.process, differences=place.plan, threads=THREADS, clock=place.clock
     )
     sync(run)
+    send_again(account.catalog, account.catalog.unsent_notices(), place.clock())
+    Outbox(account.catalog, place.processor.notifiers, place.clock).send_due()
     place.check()
     faults = sum(count for (_, fault), count in weather.seen.items() if fault)
     print(f"{weather.seen.total():,} requests, {faults:,} faults, {len(told)} outcomes")

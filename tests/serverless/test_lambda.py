@@ -18,7 +18,7 @@ from renditions.core.binding import Claimant, Start, bind, hold
 from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.ports import IfMatch
 from renditions.core.process import Process
-from renditions.errors import Failed, StoreFailed, Superseded
+from renditions.errors import Failed, StoreFailed, Superseded, WorkerDied
 from renditions.messages.events import encode_change
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.places import S3Place
@@ -154,8 +154,11 @@ def test_a_picture_in_many_messages_is_processed_once(world: World) -> None:
 
 
 def test_a_given_up_picture_fails_until_it_is_in_the_dead_letter_queue(world: World) -> None:
+    def crash(*_: Any) -> Any:
+        raise WorkerDied("the worker ended")
+
     world.upload("first.jpg", b"1")
-    function = make(world, output=world.break_writes(3))
+    function = make(world, render=crash)
     assert [failures(function.handle(queue(put("first.jpg")), Call())) for _ in range(5)] == [["0"]] * 5
 
 
