@@ -39,7 +39,7 @@ PIPE_COLUMNS = 160
 """The width of tables without a terminal."""
 
 MOST_LINES = 40
-"""How many pictures a list for people shows. It gives only the number of the others."""
+"""How many pictures a list for people shows. It only counts the others."""
 
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -341,7 +341,7 @@ class _RateColumn(ProgressColumn):
 
 
 def format_sides(sized: Any) -> str:
-    """Return width and height; nothing if they aren't known."""
+    """Return width and height; an empty text if they aren't known."""
     return f"{sized.width}×{sized.height}" if sized.width else ""
 
 

@@ -31,7 +31,7 @@ def print_reasons(reasons: Reasons) -> None:
 
 
 def print_next_attempt(record: Record) -> None:
-    """Print whether a failed picture is tried again, or how to do that."""
+    """Print that the next sync tries a failed picture again, or how a person can try again."""
     if record.status == "failed":
         then = "The next sync tries it again."
         if record.attempts >= MAX_ATTEMPTS and record.goal:

@@ -34,7 +34,7 @@ def print_of_picture(parts: Parts, name: str) -> None:
 
 
 def print_counts(parts: Parts) -> None:
-    """Print how many notices aren't sent, with the reasons, if there are any."""
+    """Print how many notices aren't sent and why; print nothing if all are sent."""
     groups: Counter[tuple[str, str, bool]] = Counter()
     for each in itertools.islice(parts.catalog.unsent_notices(), MOST_COUNTED):
         groups[parts.pipeline.spell_target(each.target), each.reason, each.again_at is None] += 1

@@ -175,7 +175,7 @@ def _sin(radians: Any) -> Any:
 
 
 def _gradient(one: _Colour, other: _Colour, part: Any) -> Any:
-    """Return an image of one colour where ``part`` is 0 and of the other where it is 1."""
+    """Return an image that has the colour ``one`` where ``part`` is 0, and ``other`` where it is 1."""
     return part * [b - a for a, b in zip(one, other, strict=True)] + list(one)
 
 

@@ -44,9 +44,9 @@ class Role:
     handler: str
     """The text of its ``lambda_function.py``."""
     left_out: tuple[str, ...] = ()
-    """The packages that it doesn't use, in addition to ``LEFT_OUT``."""
+    """The packages that the function doesn't use, in addition to ``LEFT_OUT``."""
     libraries: tuple[str, ...] = ()
-    """The libraries that it needs for every pipeline."""
+    """The libraries that the function needs for every pipeline."""
 
 
 PICTURES = Role(
@@ -66,7 +66,7 @@ lambda_handler = open_gateway(Path(__file__).with_name("pipeline.json"), os.envi
 
 MOST_SENT_BYTES = 50_000_000
 MOST_UNZIPPED_BYTES = 250_000_000
-"""The largest bundles that Lambda accepts: the zip if it is sent directly, and its unzipped content.
+"""Lambda's limits on a bundle: on a zip that is sent directly, and on the unzipped content.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -89,7 +89,7 @@ class Part:
     name: str
     files: int
     size_bytes: int
-    """Its size in the zip."""
+    """The size of its compressed files in the zip."""
 
 
 @dataclass(frozen=True, slots=True)

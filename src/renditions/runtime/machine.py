@@ -117,7 +117,7 @@ def sync(
 
 
 def allow_removals(parts: Parts, selection: Selection) -> int:
-    """Store a person's permission to remove the pictures that are missing now, and return their number.
+    """Store a person's permission to remove the missing pictures; return how many pictures it covers.
 
     The permission lasts a day. It holds for every process, also for a function on Lambda. It doesn't cover
     pictures that disappear later.
@@ -177,7 +177,7 @@ def watch(
 
 
 def _open_watchers(parts: Parts, stop: threading.Event) -> list[Iterator[frozenset[str] | None]]:
-    """Return what reports changed names in the source: the watcher, and on some mounts a poll."""
+    """Return the iterators over changed names in the source: a watcher, and on some mounts also a poll."""
     store = parts.pipeline.source.store
     place = parse_store(store, parts.directory)
     if not isinstance(place, FolderPlace):
@@ -193,7 +193,7 @@ def _open_watchers(parts: Parts, stop: threading.Event) -> list[Iterator[frozens
 
 
 def describe_polling(parts: Parts) -> str | None:
-    """Return a sentence about the mount for which ``watch`` polls the source; None if it need not poll."""
+    """Return a sentence about the mount for which ``watch`` polls the source; None if it doesn't poll."""
     place = parse_store(parts.pipeline.source.store, parts.directory)
     mount = find_silent_mount(place.path) if isinstance(place, FolderPlace) else None
     if mount is None:
@@ -209,8 +209,8 @@ def _take_hints(
 ) -> Generator[frozenset[str] | None]:
     """Yield the changes in a folder and all other hints until ``stop`` is set; set ``stop`` at the end.
 
-    Each watcher has a thread. They collect the changes in ``hints``, whose size is limited, while the caller
-    is busy.
+    Each watcher has a thread. While the caller is busy, the threads collect the changes in ``hints``, whose
+    size is limited.
     """
 
     def note(some: Iterable[frozenset[str] | None]) -> None:
@@ -248,5 +248,5 @@ def _own(owners: Path | None) -> Iterator[str]:
 
 
 def count_threads(workers: int) -> int:
-    """Return how many pictures to have in progress at once: two more than are being rendered."""
+    """Return how many pictures to have in progress at once: two more than there are workers."""
     return workers + 2

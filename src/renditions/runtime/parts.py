@@ -71,7 +71,7 @@ class Parts:
     """The folder in which the lease owners of this machine hold their locks; None unless the catalog is a
     file."""
     is_gone: Callable[[str], bool] | None = None
-    """Returns whether a lease's owner has certainly ended. None if only time can end a lease."""
+    """Returns whether a lease's owner has certainly ended. None if a lease ends only when it expires."""
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -141,8 +141,8 @@ class Parts:
         """Agree with the catalog on its binding; see :func:`renditions.core.binding.bind`.
 
         Raises:
-            UsageError: Outputs could land in the source, see :func:`insist_apart`. That is checked before
-                anything is written, and again with the catalog's file in the output store.
+            UsageError: Outputs could land in the source, see :func:`insist_apart`. This method checks that
+                before it writes anything. It checks again when the catalog's file is in the output store.
 
         """
         claimant = self._claimant(start)
@@ -200,8 +200,8 @@ class Parts:
     def default_verify(self, *, is_attended: bool) -> Verify:
         """Return how a full comparison verifies outputs if the caller doesn't choose.
 
-        Verifying costs little in a folder, but requests in a bucket. There a person must ask for it, or the
-        pipeline file must say ``[output] verify = "always"``, which applies to unattended runs,
+        In a folder, verifying costs little. In a bucket it costs requests, so a person must ask for it, or
+        the pipeline file must say ``[output] verify = "always"``. That setting applies to unattended runs,
         also to a schedule's tick.
         """
         wanted = "schedule" if is_attended else self.declared.output.verify
@@ -234,7 +234,8 @@ class Parts:
     ) -> None:
         """Store the work that a run held back, and send due notices for at most ``seconds``.
 
-        A run that compared only some pictures doesn't know all held work: then ``held`` is None.
+        ``held`` is None after a run that compared only some pictures, because such a run doesn't know all
+        held work.
         """
         outbox = Outbox(self.catalog, self.notifiers, now)
         if held is not None:
@@ -271,10 +272,10 @@ def open_parts(
     """Open the parts that a checked pipeline names.
 
     Args:
-        pipeline: The pipeline. Its stores are used as they are; the environment no longer overrides them.
+        pipeline: The pipeline. The environment doesn't override its stores here.
         directory: The folder that relative paths in the pipeline start from.
         file: The pipeline file's name, if it is known.
-        read_only: Whether to leave a missing catalog missing, and to use an empty one in its place.
+        read_only: Whether to use an empty catalog in place of a missing one, instead of creating it.
 
     Raises:
         UsageError: A library that a part needs isn't installed, or AWS has no region or profile configured.

@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 SETTLED_SECONDS = 1.0
-"""How long a changed file must stay the same before it is applied. An editor may write it in parts."""
+"""How long a changed file must stay the same before the process applies it, because an editor may write it
+in parts."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class PipelineFile:
     path: Path
     environ: Mapping[str, str]
     start: Start
-    """How the process was started. A changed file is applied with the same rights."""
+    """How the process was started. The process applies a changed file with the same rights."""
 
     def read(self) -> bytes | None:
         """Return the file's content; None if it can't be read."""

@@ -1,6 +1,7 @@
-"""Keeps the outputs of renditions that a changed pipeline file no longer declares, if they are many.
+"""Keeps many outputs whose renditions a changed pipeline file no longer declares.
 
-A mistake in the file would otherwise delete them at once, because watch and serve apply the file unattended.
+Otherwise a mistake in the file would delete these outputs at once, because watch and serve apply the file
+unattended.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from renditions.runtime.parts import Parts, now
 
 
 def hold_undeclared(parts: Parts, guard: Guard, dropped: frozenset[str]) -> None:
-    """Store that the outputs of these renditions are kept, if more pictures have them than the guard allows.
+    """Keep the outputs of these renditions if more pictures have such outputs than the guard allows.
 
-    Later versions of the file keep them too, until a person syncs. Call this before any picture is processed:
-    the record of a processed picture no longer counts them as outputs.
+    The catalog stores this decision. Later versions of the file keep the outputs too, until a person syncs.
+    Call this function before any picture is processed, because the record of a processed picture no longer
+    counts these files as outputs.
     """
     count = _count_pictures_with(parts.catalog, dropped)
     if guard.is_too_many(count, count_pictures(parts.catalog)):
@@ -32,7 +34,7 @@ def hold_undeclared(parts: Parts, guard: Guard, dropped: frozenset[str]) -> None
 
 
 def find_undeclared(catalog: Catalog) -> tuple[Held, ...]:
-    """Return which deletion of undeclared outputs is held back, if one is."""
+    """Return the held deletions of undeclared outputs: one or none."""
     binding = catalog.read_binding()
     return tuple(each for each in (binding.held if binding else ()) if each.what == "renditions")
 

@@ -29,14 +29,15 @@ class Pace:
 
     @property
     def longest_seconds(self) -> float:
-        """The longest of these times: how long the next picture may take."""
+        """The longest recorded processing time, as an estimate for the next picture."""
         return max(self.recent_seconds)
 
 
 class Allowance:
     """The time that one call has.
 
-    A call always starts its first picture, even if an earlier picture took long: no call has more time.
+    A call always starts its first picture, even if an earlier picture took long, because a later call would
+    have no more time.
     """
 
     def __init__(self, context: Context, pace: Pace) -> None:

@@ -52,7 +52,7 @@ class Bundled:
     send: Callable[[Sequence[str]], None] | None
     """Puts up to ten messages into the queue that triggers the function; None without a queue."""
     postpone: Callable[[Sequence[str]], None] | None
-    """Puts up to ten messages back into that queue with a delay; None without a queue."""
+    """Puts up to ten messages back into the function's queue with a delay; None without a queue."""
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
         """Process one picture; see :meth:`Processor.process <renditions.core.process.Processor.process>`."""

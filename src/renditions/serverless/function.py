@@ -107,8 +107,8 @@ class Function:
             bodies = find_bodies(event)
             if not (self.postpone and bodies):
                 raise
-            # Send the messages as new ones. A redelivery would count as a failed attempt, and after some of
-            # them the queue would move the message to its dead-letter queue.
+            # Send the messages as new ones. A redelivery would count as a failed attempt, and after a few
+            # failed attempts the queue would move the message to its dead-letter queue.
             for start in range(0, len(bodies), SEND_AT_ONCE):
                 self.postpone(bodies[start : start + SEND_AT_ONCE])
             return {"batchItemFailures": []}

@@ -103,7 +103,7 @@ class Authorized:
 
 
 def limit(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer; if it is too long, an error with the reason, which Lambda itself wouldn't give."""
+    """Return the answer. If it is too long, return an error with the reason, which Lambda wouldn't give."""
     length = len(answer.get("body") or "")
     if length <= MOST_ANSWERED_BYTES:
         return answer

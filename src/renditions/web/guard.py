@@ -21,10 +21,10 @@ OPEN_PATHS = ("/login", "/health", "/static/")
 """The paths that need no token: the login page with its files, and the health check."""
 
 MOST_CHANGES, CHANGES_SECONDS = 5_000, 10.0
-"""How many requests that change data one network address may send in that time."""
+"""One network address may send this many requests that change data, in this many seconds."""
 
 MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS = 20, 60.0
-"""How many wrong tokens one network address may send in that time."""
+"""One network address may send this many wrong tokens, in this many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Guard:
 
     Args:
         app: The application that gets the other requests.
-        hosts: The server's own host names. They keep out pages of another domain whose name an attacker
-            resolves to this machine.
+        hosts: The server's own host names. The guard refuses all others, because an attacker can make the
+            name of another domain lead to this machine.
         token: The token that clients send in ``Authorization: Bearer …`` or in the cookie. None if every
             client that can reach the server may use it.
 
@@ -90,7 +90,7 @@ class Guard:
     ) -> tuple[HTTPStatus, str] | None:
         """Return why the request is refused; None if it is allowed.
 
-        An address that sent too many wrong tokens is refused even with the right one in a login.
+        After too many wrong tokens from one address, a login from there fails even with the right token.
         """
         is_log_in = scope["path"] == "/login" and scope["method"] not in SAFE_METHODS
         given = _given_tokens(headers)

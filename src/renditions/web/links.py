@@ -16,7 +16,7 @@ LINK_SECONDS = 3600
 cache the picture."""
 
 MOST_KEPT = 5_000
-"""How many signed URLs are kept in memory. Each has about 2 kB."""
+"""How many signed URLs the process keeps in memory. Each has about 2 kB."""
 
 
 class Links(Protocol):

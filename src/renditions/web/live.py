@@ -58,10 +58,10 @@ class Announcements:
             return [] if number is None else [each for each in self._kept if each.number > number]
 
     async def listen(self, after: int | None) -> AsyncIterator[str]:
-        """Yield server-sent events until ``close``: those after a number, or only new ones for None.
+        """Yield server-sent events until ``close``: events after this number, or only new events for None.
 
-        If the client missed announcements that are no longer kept, it gets ``event: reset``. It must then
-        reload everything.
+        If the client missed announcements that the server no longer keeps, it gets ``event: reset``. It must
+        then reload everything.
         """
         news = asyncio.Event()
         self._listeners[news] = asyncio.get_running_loop()

@@ -46,7 +46,7 @@ Content = tuple[bytes, str, str]
 """The content of a file, its media type and its ETag."""
 
 MOST_PLANNED = 1_000
-"""How many differences a plan lists. It counts all of them."""
+"""How many differences a plan lists. Its counts include the others too."""
 
 
 def picture_item(pipeline: Pipeline, links: Links, record: Record) -> dict[str, Any]:
@@ -94,8 +94,7 @@ def get_picture(service: Service, name: str) -> Record:
 def process_picture(service: Service, name: str, *, again: bool) -> dict[str, Any]:
     """Process a picture now and return its outcome.
 
-    ``again`` also processes a picture that was rejected or given up, and makes missing and replaced outputs
-    again.
+    With ``again``, also process a rejected or failed picture, and make missing and replaced outputs again.
     """
     service.insist_in_force()
     if again and (record := service.parts.catalog.get(name)) and record.status != "done":
@@ -107,7 +106,7 @@ def process_picture(service: Service, name: str, *, again: bool) -> dict[str, An
 
 
 def parse_focus(x: float, y: float) -> Focus:
-    """Return the point at these percentages; raise ApiError with all their mistakes."""
+    """Return the point at these percentages; raise ApiError with all mistakes in them."""
     problems = [
         (name, f"expected 0 to 100, found {value}")
         for name, value in (("x", x), ("y", y))
@@ -126,7 +125,7 @@ def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
 
 
 def demand(service: Service, rendition: str, name: str) -> Content:
-    """Return a declared rendition; make it first if it is missing or was replaced."""
+    """Return a declared rendition; make it first if it is missing or another file replaced it."""
     declared = service.parts.pipeline.renditions.get(rendition)
     if declared is None:
         names = ", ".join(service.parts.pipeline.renditions)
@@ -238,7 +237,7 @@ def describe_status(service: Service) -> dict[str, Any]:
 
 
 def allow_removals(service: Service, count: int) -> dict[str, Any]:
-    """Permit the removal of the missing pictures for a day, start it, and return how many are removed.
+    """Permit the removal of the missing pictures for a day, start it, and return their number.
 
     ``count`` is the number that the person saw. If more pictures are missing by now, permit nothing.
     """

@@ -1,7 +1,7 @@
 """Uploads in two steps, like S3's: the client gets a signed form with conditions, and sends the file with it.
 
 ``POST /uploads`` answers with a URL and fields, like a presigned POST of S3. So the browser sends both kinds
-of form in the same way. The server stores nothing between the steps: the fields contain all that it checks.
+of form in the same way. The server stores nothing between the steps: the fields contain all its conditions.
 """
 
 from __future__ import annotations
