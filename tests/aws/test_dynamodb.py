@@ -67,7 +67,7 @@ def open_over(folding: Folding, *, read_only: bool) -> None:
         (Folding(ignores_case=True, ignores_form=True), "upper and lower case and Unicode forms"),
     ],
 )
-def test_a_table_refuses_an_output_folder_that_ignores_differences_of_keys(
+def test_a_table_refuses_an_output_folder_that_treats_different_keys_as_one(
     folding: Folding, ignored: str
 ) -> None:
     with pytest.raises(UsageError, match=f"the output folder ignores {ignored} in names"):

@@ -70,7 +70,7 @@ def test_a_touched_picture_keeps_its_files(folder: Path) -> None:
     assert planned(folder) == []
 
 
-def test_a_larger_picture_in_its_place_gets_all_files_and_a_smaller_one_fewer(folder: Path) -> None:
+def test_a_larger_replacement_gets_all_files_and_a_smaller_one_gets_fewer(folder: Path) -> None:
     draw(folder / "inbox/small.jpg", 400, 200)
     assert run(folder, "sync").code == 0
     assert len(files(folder)) == 6

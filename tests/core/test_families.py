@@ -165,7 +165,7 @@ def test_another_width_takes_over_when_the_stand_in_is_no_longer_declared(world:
     assert len(world.files) == 4
 
 
-def test_a_key_that_is_not_needed_may_hold_another_file(world: FamilyWorld) -> None:
+def test_the_key_of_a_rendition_with_a_stand_in_may_hold_a_foreign_file(world: FamilyWorld) -> None:
     """The file stays untouched until the picture needs its key, and is then refused as always."""
     world.overwrite(f"{NAME}/photo-1600-avif.avif", b"foreign")
     assert world.processor().process(NAME).result == "done"
@@ -177,7 +177,7 @@ def test_a_key_that_is_not_needed_may_hold_another_file(world: FamilyWorld) -> N
     assert world.content(f"{NAME}/photo-1600-avif.avif") == b"foreign"
 
 
-def test_one_rendition_that_is_asked_for_is_made_without_its_stand_in(world: FamilyWorld) -> None:
+def test_a_single_requested_rendition_is_made_without_its_stand_in(world: FamilyWorld) -> None:
     world.processor().process(NAME, Ask(renditions=frozenset({"photo-1600-avif"})))
     assert world.files == ["photo-1600-avif.avif"]
     world.settle()

@@ -92,7 +92,7 @@ def test_other_notices_do_not_wait(world: World) -> None:
     assert sent(world) == ["done"]
 
 
-def test_a_sync_ends_with_the_rejection_counted_and_the_notice_owed(world: World) -> None:
+def test_a_sync_counts_a_rejection_and_does_not_wait_for_its_notice(world: World) -> None:
     world.upload("photo.jpg", BAD)
     began = time.monotonic()
     summary = sync(world.run())
@@ -133,9 +133,7 @@ def test_a_watch_sends_a_waiting_notice_later(world: World, source: Fresh, *, is
     assert 28 <= seconds < 60
 
 
-def test_a_file_that_still_changes_is_checked_again_when_it_can_have_settled(
-    world: World, source: Fresh
-) -> None:
+def test_a_changing_file_is_checked_again_once_it_may_have_settled(world: World, source: Fresh) -> None:
     world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, settle=10.0))
     source.complete = False
     world.upload("photo.jpg", b"x")

@@ -68,7 +68,7 @@ def test_many_missing_objects_of_a_bucket_take_one_listing() -> None:
     assert look("z.webp")
 
 
-def test_a_page_can_begin_far_before_a_key_with_many_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_is_found_behind_more_neighbours_than_a_page_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE_OBJECTS", 10)
     neighbours = [f"img_1{number:03}" for number in range(100)]
     look = Pages(fill(*neighbours, "img_2")).find

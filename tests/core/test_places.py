@@ -108,7 +108,7 @@ class TestKeepReplaced:
         assert f"{NAME}/thumb.jpg" not in list_keys(world)
         world.check_promise()
 
-    def test_a_plan_says_what_is_kept_and_until_when_and_then_what_is_deleted(self, world: World) -> None:
+    def test_a_plan_lists_the_kept_outputs_and_later_the_deleted_ones(self, world: World) -> None:
         use(world, thumb=MOVED, large=LARGE)
         (difference,) = world.differences()
         assert (difference.delete, difference.retire) == ((f"{NAME}/thumb.jpg",), ())
@@ -128,7 +128,7 @@ class TestKeepReplaced:
         (difference,) = world.differences()
         assert (difference.action, difference.delete) == ("settle", (f"{NAME}/thumb.jpg",))
 
-    def test_a_plan_says_what_is_kept_in_the_former_output_store(self, world: World) -> None:
+    def test_a_plan_lists_the_outputs_kept_in_the_former_output_store(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())
         world.move_output("elsewhere")
         (difference,) = world.differences()

@@ -157,7 +157,7 @@ def test_a_restored_output_of_a_changed_picture_can_be_restored_again(world: Wor
     world.check_promise()
 
 
-def test_a_forced_picture_has_every_output_made_again_once(world: World) -> None:
+def test_force_makes_every_output_of_a_picture_again_once(world: World) -> None:
     made: list[str] = []
     processor = world.processor()
     render = processor.render

@@ -42,7 +42,7 @@ def test_scans_in_previews_and_after_the_end_do_not_count() -> None:
     assert difference(made, opened(source)) < 0.5
 
 
-def test_an_extreme_strip_is_enlarged_and_cut_where_it_has_something() -> None:
+def test_an_enlarged_strip_is_cropped_to_its_detail() -> None:
     """Enlarged to the box, its 8,000 by 2 pixels would be 640 million."""
     strip = Image.new("RGB", (8000, 2), "#808080")
     strip.paste("red", (5700, 0, 6300, 2))
@@ -59,7 +59,7 @@ def test_an_extreme_strip_is_enlarged_and_cut_where_it_has_something() -> None:
                 assert red > green + 40
 
 
-def test_a_rotated_strip_is_cut_where_it_has_something() -> None:
+def test_a_rotated_strip_is_cropped_to_its_detail() -> None:
     strip = Image.new("RGB", (8000, 2), "#808080")
     strip.paste("red", (5700, 0, 6300, 2))
     cover = Rendition(

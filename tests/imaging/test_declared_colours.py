@@ -223,7 +223,7 @@ def test_alpha_is_kept_beside_declared_colours() -> None:
     assert np.abs(np.asarray(made)[SIDE // 2, SIDE // 2 :: SIDE, :3] - COLOURS).max() <= 2
 
 
-def test_greys_follow_a_code() -> None:
+def test_greys_follow_the_declared_code() -> None:
     made = shown(png(squares(pq(light(COLOURS[:, 0]))), cicp(9, 16)), PNG)
     assert made.mode == "L"
     assert np.abs(found(made)[:, 0] - COLOURS[:, 0]).max() <= 2
@@ -276,7 +276,9 @@ def test_png_gamma_and_chromaticities_are_applied_together() -> None:
         "a short cICP", "cICP of YCbCr", "iCCP before gAMA", "cICP before iCCP", "a broken profile",
     ],
 )  # fmt: skip
-def test_colours_stay_where_png_declares_srgb_or_nothing_usable(chunks: list[tuple[bytes, bytes]]) -> None:
+def test_colours_are_unchanged_if_a_png_declares_srgb_or_nothing_usable(
+    chunks: list[tuple[bytes, bytes]],
+) -> None:
     assert np.abs(found(shown(png(PLAIN, *chunks), PNG)) - COLOURS).max() <= 1
 
 
@@ -288,7 +290,7 @@ def test_a_png_with_cicp_ignores_its_profile() -> None:
         assert np.abs(found(made) - COLOURS).max() <= 2
 
 
-def test_a_profile_comes_before_the_code_of_an_avif_and_a_broken_one_after_it() -> None:
+def test_the_profile_of_an_avif_overrides_its_code_unless_the_profile_is_broken() -> None:
     picture = Image.fromarray(np.rint(255 * coded("p3")).astype("u1"))
     for profile, is_followed in ((SRGB, False), (b"no profile at all" * 20, True)):
         source = with_code(encoded(picture, "avif", quality=100, icc_profile=profile), 12, 13)

@@ -89,7 +89,7 @@ def test_a_pdf_of_several_pages_is_compressed_within_max_bytes() -> None:
     assert len(rendered(source, Rendition(format="pdf", pages="all", max_bytes=limit)).content) <= limit
 
 
-def test_a_tiff_of_pages_of_several_kinds_keeps_the_alpha_of_those_that_have_it() -> None:
+def test_a_tiff_of_mixed_pages_keeps_alpha_on_the_pages_that_have_it() -> None:
     clear = photo(90, 60).convert("RGBA")
     clear.putalpha(128)
     source = tiff([photo(90, 60).convert("L"), photo(90, 60), clear])
@@ -98,7 +98,7 @@ def test_a_tiff_of_pages_of_several_kinds_keeps_the_alpha_of_those_that_have_it(
     assert difference(made[0], photo(90, 60).convert("L")) == 0
 
 
-def test_a_tiff_of_pages_of_several_sizes_is_refused_or_made_of_one_size() -> None:
+def test_a_tiff_needs_pages_of_one_size_or_a_fit_that_makes_them_equal() -> None:
     source = tiff([photo(90, 60), photo(60, 90)])
     result = render(source, Accept(), {"it": Rendition(format="tiff", pages="all")})
     why = 'all pages must have the same size, found 90 by 60 and 60 by 90. Set fit = "contain"'
@@ -152,7 +152,7 @@ def test_too_many_frames_are_rejected_if_they_are_kept() -> None:
     assert render(source, Accept(), {"it": Rendition()}, limits=Limits(frames=1)).rejected is None
 
 
-def test_a_document_truncated_in_a_later_page_gives_only_renditions_of_the_others() -> None:
+def test_a_document_with_a_truncated_page_gives_renditions_of_the_other_pages() -> None:
     source = tiff(PAGES)
     recipes = {"all": Rendition(format="pdf", pages="all"), "cover": Rendition(format="png")}
     rendering = render(source[:-40], Accept(), recipes)

@@ -270,7 +270,7 @@ def test_the_fallback_for_html_is_drawn() -> None:
         '<title>javascript: the good parts</title><g aria-label="javascript: yes"/>',
     ],
 )
-def test_what_only_looks_like_a_script_is_accepted(inside: str) -> None:
+def test_text_that_only_looks_like_a_script_is_accepted(inside: str) -> None:
     assert difference(shown(svg(CROSS + inside), PNG), cross(8, 6), "RGBA") == 0
 
 
@@ -290,7 +290,7 @@ def test_scripts_in_every_form_are_rejected(inside: str) -> None:
     assert "expected a drawing without scripts, found one" in refusal(svg(CROSS + inside))
 
 
-def test_a_style_that_matches_what_it_refers_to_is_drawn() -> None:
+def test_a_style_that_also_matches_its_own_clip_path_is_drawn() -> None:
     content = svg(
         f'<style>*{{clip-path:url(#c)}}</style><clipPath id="c"><path d="M0 0h4v6h-4z"/></clipPath>{CROSS}'
     )

@@ -135,7 +135,7 @@ def test_a_document_is_too_small_if_all_of_its_pages_are() -> None:
     assert stand_ins["photo-99"] == "photo-95"
 
 
-def test_the_answer_is_the_same_whichever_renditions_are_wanted() -> None:
+def test_the_stand_ins_do_not_depend_on_the_wanted_renditions() -> None:
     members = expand("photo", Rendition(widths=(48, 96, 160)))
     whole = render(draw(80, 45), Accept(), members).stand_ins
     for name, member in members.items():

@@ -213,7 +213,7 @@ def test_iptc_keeps_its_texts_and_no_preview_or_other_resource() -> None:
 
 
 @given(st.integers(0, len(BLOCK)))
-def test_iptc_that_is_cut_off_has_whole_datasets_only(size: int) -> None:
+def test_iptc_that_is_cut_off_keeps_only_whole_datasets(size: int) -> None:
     for select in (iptc.rights_of, iptc.true_part_of):
         kept = select(BLOCK[:size])
         assert kept == b"" or kept in iptc.true_part_of(kept) or kept in iptc.rights_of(kept)
@@ -264,7 +264,7 @@ def test_exif_and_xmp_of_a_png_count_wherever_they_stand() -> None:
     assert arranged(source[:-20]) == source[:-20]
 
 
-def test_a_copied_jpeg_loses_what_is_true_only_of_the_whole_file() -> None:
+def test_a_copied_jpeg_loses_segments_that_are_true_only_of_the_whole_file() -> None:
     following = [
         segment(0xE2, b"MPF\0II*\0" + b"\0" * 40),
         segment(0xE2, b"urn:iso:std:iso:ts:21496:-1\0\0\0"),

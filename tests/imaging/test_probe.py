@@ -126,7 +126,7 @@ def test_an_aspect_ratio_allows_rounding_to_whole_pixels(size: tuple[int, int], 
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_the_aspect_ratio_is_that_of_the_displayed_picture(orientation: int) -> None:
+def test_the_aspect_ratio_is_measured_on_the_displayed_picture(orientation: int) -> None:
     source = stored(photo(200, 100), "jpeg", orientation)
     assert render(source, Accept(min_aspect_ratio=2, max_aspect_ratio=2), {}).rejected is None
 

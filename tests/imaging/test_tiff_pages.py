@@ -60,13 +60,13 @@ def test_the_levels_of_a_pyramid_are_no_pages() -> None:
     assert difference(shown(source, PNG), photo()) < 1
 
 
-def test_a_file_of_reduced_pictures_only_has_them_as_pages() -> None:
+def test_reduced_pictures_are_pages_if_the_file_has_no_others() -> None:
     source = tiff(FULL, OTHER, tags=REDUCED)
     assert frames_of(source) == 2
     assert np.array_equal(np.asarray(shown(source, PNG)), FULL)
 
 
-def test_directories_in_a_circle_end() -> None:
+def test_reading_directories_in_a_circle_ends() -> None:
     source = bytearray(tiff(FULL, OTHER))
     second = source.rindex(b"\x00\x01\x04\x00\x01\x00\x00\x00") - 2
     end = second + 2 + 12 * int.from_bytes(source[second : second + 2], "little")
@@ -109,7 +109,7 @@ def test_a_small_rendition_keeps_the_shape_of_a_page_with_wide_pixels() -> None:
     assert difference(small, photo(64, 48).resize((32, 48), Image.Resampling.LANCZOS)) < 2
 
 
-def test_pixels_of_a_rotated_page_are_made_square_before_it_is_turned() -> None:
+def test_a_rotated_page_gets_square_pixels_before_its_rotation() -> None:
     source = encoded(photo(), "tiff", x_resolution=200, y_resolution=100, tiffinfo={274: 6})
     made = shown(source, PNG)
     assert made.size == (480, 320)

@@ -73,7 +73,7 @@ def test_measurements_are_shown_from_the_lowest_to_the_highest_value() -> None:
 @pytest.mark.parametrize(
     ("kind", "white"), [("f4", 1), ("f8", 1), ("i2", 32_767), ("u4", 2**32 - 1)]
 )  # fmt: skip
-def test_zero_may_be_white(kind: str, white: int) -> None:
+def test_zero_is_white_if_the_file_declares_it(kind: str, white: int) -> None:
     source = tiff(scaled(GREY, kind, 0, white), tags={262: (3, [0])})
     assert worst(shown(source, PNG), 1 - GREY) <= 1
 

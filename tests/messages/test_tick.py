@@ -227,7 +227,7 @@ def test_a_tick_that_checks_outputs_sends_pictures_that_have_drifted(each: int) 
     world.check_promise()
 
 
-def test_a_tick_that_finds_no_output_at_all_restores_none() -> None:
+def test_a_tick_restores_nothing_if_all_outputs_are_missing() -> None:
     world = make_world()
     world.settle()
     for found in list(world.output.list()):

@@ -118,7 +118,7 @@ def test_a_function_reports_missing_settings_at_its_start(
     assert message in error["errorMessage"]
 
 
-def test_the_same_bucket_for_both_is_refused(tmp_path: Path, environ: dict[str, str]) -> None:
+def test_one_bucket_for_source_and_output_is_refused(tmp_path: Path, environ: dict[str, str]) -> None:
     """In the same bucket each rendition would become a new picture."""
     both = environ | {"OUTPUT_BUCKET": environ["SOURCE_BUCKET"]}
     pipeline = PIPELINE.replace('format = "base64"', 'format = "base64"\nkey = "{key}.jpg"')
