@@ -29,7 +29,7 @@ def check_not_lost(
 ) -> None:
     """Raise CatalogLost if the catalog is empty, but most wanted keys hold files that it didn't write.
 
-    For a catalog with records, this costs one read. A record that can't be read is a record, too.
+    For a catalog with records, this check costs one read. A record that can't be read is a record, too.
     """
     unreadable: list[Unreadable] = []
     has_records = next(iter(catalog.list(on_unreadable=unreadable.append)), None) or unreadable

@@ -1,7 +1,8 @@
 """The binding of a catalog: a process binds the catalog before a run, and checks the binding while it writes.
 
 A catalog belongs to one pipeline file, one source and one generation of the file. A person, or a deployment,
-sets the generation; every other process only follows it. A process that finds a newer one stops writing:
+sets the generation; every other process only follows it. A process that finds a newer generation stops
+writing:
 
     watch, old file     finish(record, generation 1)              take(record of generation 2) → Superseded
     sync, new file                          bind → 2, finish(record, generation 2)
@@ -108,7 +109,7 @@ class Standing:
 def bind(catalog: Catalog, claimant: Claimant) -> Binding:
     """Agree with the catalog on its binding, and return it.
 
-    A catalog without a binding (a new one, or one of version 0.1) gets the claimant's.
+    A catalog without a binding (a new catalog, or a catalog of version 0.1) gets the claimant's binding.
 
     Raises:
         BindingRefused: The catalog belongs to another pipeline file, source or deployment.

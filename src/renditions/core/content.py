@@ -1,7 +1,7 @@
 """Read a source object, and identify its content by a hash.
 
 The ETag is only a quick check. It also changes if a picture is copied, restored, touched, or uploaded again
-in parts. The SHA-256 of the content decides whether the picture is another one.
+in parts. The SHA-256 of the content decides whether the picture changed.
 """
 
 from __future__ import annotations

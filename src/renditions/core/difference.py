@@ -63,7 +63,7 @@ class Difference:
     delete: tuple[str, ...] = ()
     """The output keys to delete."""
     retire: tuple[Retired, ...] = ()
-    """The outputs that are kept for a while and then deleted."""
+    """The outputs that Renditions keeps for a while and then deletes."""
     found: StoredObject | None = None
     """The source object that was compared."""
     record: Record | None = None
@@ -266,7 +266,7 @@ def _warn_of_drift(name: str, lasting: Mapping[str, str]) -> str:
 
 
 def _is_asked_for(rendition: str, ask: Ask, record: Record | None = None) -> bool:
-    """Return whether the caller asked for a rendition, or for one that has its file."""
+    """Return whether the caller asked for a rendition, or for another rendition that has its file."""
     if ask.renditions is None or rendition in ask.renditions:
         return True
     served = record.stand_ins if record else ()

@@ -50,7 +50,7 @@ class Hints:
 
 
 _ENDS_BLOCKING = ("removed", "done", "rejected")
-"""The results of a picture after which the pictures that wait for its key are processed again."""
+"""After one of these results of a picture, ``follow`` processes the pictures that wait for its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class _Work:
             self._add_pause(outcome.name, outcome.notice_after)
 
     def forget(self) -> None:
-        """Forget the due and the blocked pictures, because every picture is checked."""
+        """Forget the due and the blocked pictures, because a full sync checks every picture."""
         self._due.clear()
         self._blocked.clear()
 

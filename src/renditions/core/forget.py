@@ -40,7 +40,7 @@ class Trace:
 
 @dataclass(slots=True)
 class Report:
-    """The objects and records of one picture: the removed ones, and those that are left."""
+    """The objects and records of one picture: the removed ones, and the remaining ones."""
 
     name: str
     removed: list[Trace] = field(default_factory=list)

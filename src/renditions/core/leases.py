@@ -59,7 +59,7 @@ class Leases:
         return bool(self.writer) and self.output.writer_of(key) == self.writer
 
     def reclaim(self, record: Record, place: str) -> Record:
-        """Return the record with claims on its objects in this store, if the store is in use again.
+        """Return the record with claims on its objects in this store, if the pipeline uses the store again.
 
         Without a claim, another picture could write there while the object is deleted:
 
@@ -87,8 +87,8 @@ class Leases:
     def take(self, record: Record) -> Record:
         """Take the record's lease.
 
-        Two workers that read at the same time get the same revision. The first write raises it, so the
-        second one is refused, and that worker reads again:
+        Two workers that read at the same time get the same revision. The first write raises the revision. So
+        the catalog refuses the second write, and that worker reads again:
 
             A  get r7            write(r7) → r8, leased
             B       get r7                              write(r7) → Conflict
@@ -166,7 +166,7 @@ class Leases:
     def guard(self, leased: Record) -> Iterator[None]:
         """Reopen the record if the lease was lost while we worked under it.
 
-        Conditions can't distinguish a key that was never written from one that was written and deleted:
+        A condition can't distinguish a key that never had an object from a key whose object was deleted:
 
             A  begin (no object)      …paused past the lease…            put if absent → an orphan
             B               begin, put, finish; picture gone: delete all

@@ -10,7 +10,10 @@ from renditions.core.ports import StoredObject
 from renditions.model.notices import Notice
 
 REJECTION_RESTS = timedelta(seconds=30)
-"""How long a rejected file must stay unchanged before its notice is sent, since a slow copy may go on."""
+"""How long a rejected file must stay unchanged before Renditions sends the notice.
+
+Until then, a slow copy of the file may still go on.
+"""
 
 
 def rejection_pause(found: StoredObject | None) -> timedelta | None:

@@ -62,7 +62,7 @@ class Outbox:
     def hold(self, held: Sequence[Held], *, is_attended: bool) -> None:
         """Store the work that a full run held back, and send notices of work that wasn't held before.
 
-        No notice is sent if a person attends the run and reads its result.
+        This method sends no notice if a person attends the run and reads its result.
         """
         for unsent in hold(self.catalog, held, () if is_attended else self.notifiers.keys()):
             if notice := self._make(unsent, None):

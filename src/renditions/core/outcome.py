@@ -38,7 +38,7 @@ class Outcome:
     is_notified: bool = False
     """Whether this call tried to send notices of the result; not if nothing changed for the picture."""
     blocked_by: str | None = None
-    """The missing picture whose key this one needs. This one waits until that picture is removed."""
+    """The missing picture whose key this picture needs, and for whose removal this picture waits."""
 
     @classmethod
     def failed(cls, name: str, error: RenditionsError, record: Record | None = None) -> Outcome:

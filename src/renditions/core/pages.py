@@ -19,7 +19,7 @@ from renditions.core.ports import Store, StoredObject
 PAGE_OBJECTS = 1000
 """How many objects a page has: the number that S3 lists in one request."""
 MOST_PAGES = 100
-"""How many pages are kept: one for each rendition that a picture can have with DynamoDB, and one more."""
+"""How many pages to keep: one for each rendition that a picture can have with DynamoDB, and one more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ def is_in_place(pipeline: Pipeline, record: Record) -> bool:
 def leave_place(record: Record, until: datetime | None) -> Record:
     """Return the record without outputs, for use with another output store.
 
-    The objects in its former store are deleted at ``until``; None: they stay, and the record forgets them.
+    The worker deletes the objects in the former store at ``until``. With None they stay, and the record
+    forgets them.
     """
     behind = [*record.retired]
     if until:

@@ -220,8 +220,8 @@ class Catalog(Protocol):
         """Yield the records with this status (None: all), newest timestamp first, in bounded memory.
 
         Records with the same timestamp come in descending order of their names' UTF-8 bytes. ``before``
-        selects only records that come after that place, and ``prefix`` only those whose names begin with it.
-        ``on_unreadable`` is called as in ``list``.
+        selects only records that come after that place, and ``prefix`` selects only records whose names begin
+        with it. ``on_unreadable`` is called as in ``list``.
         """
         ...
 

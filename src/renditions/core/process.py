@@ -1,7 +1,7 @@
 """Process one picture, from its source object to its outputs, its record and its notices.
 
-A name is processed because its picture may have changed. Only the store and the catalog show whether it did.
-Each step leaves a state from which the next call continues, in any process and after any crash:
+A caller names a picture because the picture may have changed. Only the store and the catalog show whether it
+did. Each step leaves a state from which the next call continues, in any process and after any crash:
 
     read      the source object and its record
     begin     take the record's lease, and claim every output key that is going to be written

@@ -28,7 +28,7 @@ class ReadOnlyStore:
         self.is_marked = store.is_marked
 
     def folding(self) -> Folding:
-        """Return ``EXACT``: nothing is written here, so keys can't collide."""
+        """Return ``EXACT``: this store writes nothing, so keys can't collide."""
         return EXACT
 
     def put(

@@ -10,7 +10,7 @@ STATES = ("waiting", "failed", "rejected", "unreadable")
 """The states that need a reason."""
 
 MOST_GROUPS = 50
-"""How many reasons are counted separately; the pictures of all further ones are counted together."""
+"""How many reasons have a count of their own. All further reasons of a state share one count."""
 
 
 @dataclass(slots=True)

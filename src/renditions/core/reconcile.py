@@ -234,7 +234,10 @@ class _Pass:
         self.pause: timedelta | None = None
         """How long to wait before the next pass; None if none is needed."""
         self.blocked: deque[Outcome] = deque(maxlen=MOST_BLOCKED)
-        """The pictures that wait for the removal of another one; only those of the last pass are reported."""
+        """The pictures that wait for the removal of another picture.
+
+        The run reports the waiting pictures of its last pass.
+        """
 
     def work(self) -> None:
         """Do everything that isn't held back."""

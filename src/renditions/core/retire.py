@@ -67,5 +67,5 @@ def dropped_keys(
 
 
 def is_in_the_way(key: str, wanted: Iterable[str]) -> bool:
-    """Return whether a folder can't hold both the key and a wanted key, because one lies below the other."""
+    """Return whether a folder can't hold both keys, because the key lies below a wanted key or above it."""
     return any(other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in wanted)

@@ -1,8 +1,8 @@
 """List strays, which are objects of an output store that no record claims, and delete this catalog's own.
 
-Renditions leaves no strays. They come from lost records, a changed output store, or other programs. Only
-objects with this catalog's mark are deleted: never another catalog's output, nor a file without a mark, such
-as a page of a website.
+Renditions leaves no strays. They come from lost records, a changed output store, or other programs. This
+module deletes only objects with this catalog's mark: never another catalog's output, nor a file without a
+mark, such as a page of a website.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def delete_stray(
         stray: The object.
         leases: Leases on the store that it lies in.
         clock: Returns the time.
-        place: That store, as the pipeline file spells it.
-        claims: Whether it is the present store.
+        place: The store's spelling in the pipeline file.
+        claims: Whether that store is the current output store.
 
     First, a temporary record claims the key, as if the stray were an output of a picture that is gone.
     Otherwise, a sync that wants the same key could lose the object that it writes there:

@@ -40,7 +40,7 @@ class Twins:
         return reader.identify(found) if found.size_bytes <= self.pipeline.accept.max_bytes else ""
 
     def find(self, name: str, sha256: str) -> list[Record]:
-        """Return the records of other pictures with this content; those with wishes come first."""
+        """Return the records of other pictures with this content; records with wishes come first."""
         if not sha256:
             return []
         records = (self.catalog.get(each) for each in self.catalog.find_content(sha256) if each != name)
@@ -72,7 +72,7 @@ class Twins:
         return None
 
     def recall(self, name: str, sha256: str) -> bool:
-        """Write the first record of a new picture if wishes are kept for its name or content.
+        """Write the first record of a new picture if the catalog keeps wishes for its name or content.
 
         Returns whether there were such wishes.
         """

@@ -54,7 +54,7 @@ class Begun:
     proven: Mapping[str, str] = field(default_factory=dict)
     """The ETags, by key, of objects to take over. The store refuses the write if an object changed."""
     may_copy: bool = True
-    """Whether a missing output may be a copy of another output. False if all must be rendered."""
+    """Whether a missing output may be a copy of another output. False if the caller wants a rendering."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,8 @@ class Updater:
     def make(self, begun: Begun) -> Record:
         """Render and write missing outputs, and finish.
 
-        Returns the finished record, or the begun one if the picture must be compared again: it changed before
-        it was read, or its keys depend on the content and it couldn't be read before.
+        Returns the finished record, or the begun record if the caller must compare the picture again: it
+        changed before it was read, or its keys depend on the content and it couldn't be read before.
         """
         record, difference, found = begun.record, begun.difference, begun.found
         if found.size_bytes > self.pipeline.accept.max_bytes:
@@ -220,8 +220,8 @@ class Updater:
     def _in_place(self, old: Record, now: datetime) -> Record:
         """Return the record for the current output store, which may have changed.
 
-        Outputs in the former store are deleted after ``keep_replaced``, if it is declared. Otherwise they
-        stay there, and the record forgets them.
+        If the file declares ``keep_replaced``, the worker deletes outputs in the former store after that
+        time. Otherwise they stay there, and the record forgets them.
         """
         if is_in_place(self.pipeline, old):
             return old

@@ -27,7 +27,7 @@ class Verification:
     """The result of comparing one record's outputs."""
 
     drift: Mapping[str, str] = field(default_factory=dict)
-    """Why each rendition's output isn't the one that the record describes."""
+    """Why an output differs from its description in the record, by rendition."""
     refreshed: Mapping[str, Output] = field(default_factory=dict)
     """The outputs, by rendition, that have the recorded content but another ETag.
 

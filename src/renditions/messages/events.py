@@ -80,7 +80,7 @@ class SyncRequest:
     """A schedule's tick, or its continuation: a request to check every picture."""
 
     after: str = ""
-    """The call checks only the names after this one."""
+    """The call checks only the names after this name."""
     counts: Mapping[str, int] | None = None
     """The counts of the earlier calls, see ``Census.counts``; None if they aren't known."""
     allowed: Mapping[str, int] = field(default_factory=dict)

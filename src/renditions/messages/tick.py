@@ -42,7 +42,7 @@ class Ticked:
     """The result of one call of a tick."""
 
     sent: int
-    """How many pictures this call sent a message for."""
+    """For how many pictures this call sent a message."""
     next: SyncRequest | None = None
     """The request that this call sent to the next call; None if there is no next call."""
     held: tuple[Held, ...] = ()

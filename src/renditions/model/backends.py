@@ -1,8 +1,8 @@
 """The registry of stores, catalogs and notifiers: one entry for each kind of URL.
 
 To add a kind, write one module with an opener and add one entry here. The checks of pipeline files, the
-runtime, the bundle and the function's environment all read these tables. An entry's module is imported only
-when a URL of its kind is opened.
+runtime, the bundle and the function's environment all read these tables. The runtime imports an entry's
+module only when it opens a URL of that kind.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Backend:
     variable: str | None = None
     """The environment variable that can name a target of this kind: its value is a URL without the prefix."""
     own_attributes: frozenset[str] = frozenset()
-    """For a catalog: the attributes that it stores in addition to those of a record."""
+    """For a catalog: the attributes that it stores in addition to a record's attributes."""
     most_renditions: int | None = None
     """For a catalog: how many renditions a picture can have. None: there is no limit."""
 

@@ -1,7 +1,7 @@
 """A catalog's binding: its pipeline file, its source and output, and the current generation.
 
-A catalog keeps one binding beside its records. A process that finds another pipeline file, another source or
-a newer generation there stops writing.
+A catalog keeps one binding beside its records. A process stops writing if the binding names another pipeline
+file, another source or a newer generation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Families of renditions: one table can declare a rendition for each pair of its widths and formats.
 
-Each member is a :class:`Rendition` with one width and one format. It keeps the table's ``widths`` and
-``formats``, so that its family and its siblings follow from its name and its recipe.
+Each member is a :class:`Rendition` with one width and one format. A member keeps the table's ``widths`` and
+``formats``. So the name and the recipe of a member show its family and its siblings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from renditions.model.recipe import Rendition
 
 
 def expand(name: str, table: Rendition) -> Mapping[str, Rendition]:
-    """Return the renditions that a table declares: each member of a family, or one with its own name."""
+    """Return the renditions that a table declares: all members of a family, or a single rendition."""
     members = [
         replace(table, width=width, format=output_format)
         for width in table.widths or (table.width,)

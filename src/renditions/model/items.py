@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 Unknown = tuple[tuple[str, str], ...]
-"""Fields that a newer version wrote, as (name, JSON text). They are kept and written back unchanged."""
+"""Fields that a newer version wrote, as (name, JSON text).
+
+This version keeps them, and writes them back unchanged.
+"""
 
 
 def format_time(moment: datetime) -> str:

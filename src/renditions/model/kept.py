@@ -1,4 +1,4 @@
-"""The wishes of a person that a catalog keeps for a while after the picture was removed."""
+"""The wishes that a catalog keeps for a while after their picture was removed."""
 
 from __future__ import annotations
 

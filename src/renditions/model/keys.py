@@ -35,7 +35,7 @@ def template_values(name: str, etag: str, sha256: str = "") -> dict[str, str]:
 def version_of(recipe: Rendition, sha256: str, engine: int | None) -> str:
     """Return the value of ``{version}``. It changes with the content, the recipe and the engine.
 
-    The picture's format isn't known when keys are claimed, so the revisions of every format count.
+    The worker claims keys before it knows the picture's format, so the revisions of every format count.
     """
     fingerprint = recipe.fingerprint(numbers_of(revisions_of_any(recipe), engine))
     return hash_of([sha256, fingerprint])[:DIGITS] if sha256 else UNKNOWN

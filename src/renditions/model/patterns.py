@@ -80,7 +80,7 @@ def find_exclusion(exclude: tuple[str, ...], path: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _find_folder_exclusion(exclude: tuple[str, ...], folder: str) -> str | None:
-    """Cache :func:`find_exclusion` for folders: a listing yields the files of one folder together."""
+    """Cache :func:`find_exclusion` for folders: a listing yields all files of a folder in a row."""
     return find_exclusion(exclude, folder)
 
 

@@ -49,7 +49,7 @@ Placeholder = Literal["none", "thumbhash", "blurhash"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
-    """The rules for pictures. A picture that breaks one is rejected with the reason."""
+    """The rules for pictures. Renditions rejects a picture that breaks a rule, and gives the reason."""
 
     formats: Annotated[
         tuple[SourceName, ...],
@@ -87,7 +87,7 @@ class Accept:
     ] = False
 
     def fingerprint(self) -> str:
-        """Return a hash over the rules. When it changes, every picture is checked again."""
+        """Return a hash over the rules. When it changes, Renditions checks every picture again."""
         return hash_of(declared_in(self))
 
     @property

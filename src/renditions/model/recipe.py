@@ -382,4 +382,4 @@ OPERATIONS = (
     Operation("flatten", _may_have_to_be_opaque),
     Operation("encode", _always),
 )
-"""All operations, in their order. Each works on the result of the one before it."""
+"""All operations, in their order. Each operation works on the result of the previous operation."""

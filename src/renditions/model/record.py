@@ -115,9 +115,9 @@ class Event:
 class Record:
     """The catalog's row for one source object.
 
-    ``revision`` counts the writes. A catalog stores a record only if the stored one still has the same
-    revision, that is, if no other process wrote it after this one read it. 0 means that no record is stored
-    yet.
+    ``revision`` counts the writes. A catalog stores a record only if the stored record still has the same
+    revision. Then no other process has written the record since this process read it. 0 means that no record
+    is stored yet.
     """
 
     name: str
@@ -164,7 +164,7 @@ class Record:
     Such failures never make Renditions give the picture up.
     """
     blocked_by: str | None = None
-    """The picture that claims an output key which this one needs."""
+    """The other picture that claims an output key which this picture needs."""
     owed: tuple[OwedNotice, ...] = ()
     lease: Lease | None = None
     history: tuple[Event, ...] = ()
@@ -174,7 +174,10 @@ class Record:
     headers: str = ""
     """The headers that the outputs were written with: see ``OutputPlace.headers``."""
     generation: int = 0
-    """The pipeline's generation that decided the status. A process with an older one must not write."""
+    """The pipeline's generation that decided the status.
+
+    A process with an older generation must not write.
+    """
     retired: tuple[Retired, ...] = ()
     missing_since: datetime | None = None
     """When a run first found that the picture is gone from the source, if the record is still kept."""

@@ -32,15 +32,18 @@ def is_installed(module: str) -> bool:
 class Shared:
     """Objects that the parts of one pipeline share: one instance of each class.
 
-    In this way, the stores, the catalog and the notifiers on AWS share one session, and the runtime doesn't
-    need to know about it.
+    In this way, the stores, the catalog and the notifiers on AWS share one session, and the runtime needs no
+    code for that.
     """
 
     def __init__(self) -> None:
         self._instances: dict[type, Any] = {}
 
     def get(self, kind: type[T]) -> T:
-        """Return the instance of this class. The first call creates it; call this in one thread only."""
+        """Return the instance of this class. The first call creates the instance.
+
+        Call this method in one thread only.
+        """
         if kind not in self._instances:
             self._instances[kind] = kind()
         instance: T = self._instances[kind]

@@ -18,7 +18,7 @@ class Rendered:
     format: str
     """The actual format, even if the recipe says ``auto``."""
     width: int | None = None
-    """The width of one frame or page in pixels; None if the pixels weren't read."""
+    """The width of one frame or page in pixels; None if the renderer didn't read the pixels."""
     height: int | None = None
 
 

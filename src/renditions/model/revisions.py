@@ -1,4 +1,6 @@
-"""The changes of the engine since version 0.1. Only outputs that depend on a change are made again.
+"""The changes of the engine since version 0.1.
+
+Only outputs that depend on a change become stale, and Renditions makes them again.
 
 An upgraded library isn't a revision, because otherwise the worker would make every output of a large catalog
 again after each upgrade.

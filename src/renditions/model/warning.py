@@ -31,7 +31,7 @@ WARNINGS: Mapping[WarningCode, str] = {
 assert WARNINGS.keys() == set(get_args(WarningCode))  # noqa: S101 - the table and its type agree
 
 MOST_WARNINGS = 12
-"""How many warnings one rendering reports. Texts are shortened too, so a record stays small."""
+"""How many warnings one rendering reports. Texts have a limit too, so a record stays small."""
 
 MOST_TEXT = 300
 

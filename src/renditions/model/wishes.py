@@ -9,7 +9,7 @@ from renditions.model.recipe import Focus
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """The wishes of clients for one picture, in addition to the pipeline's declarations for all."""
+    """The wishes of clients for one picture, in addition to the pipeline's declarations for all pictures."""
 
     focus: Focus | None = None
     """The point to keep in the middle of renditions with ``gravity = "focus"``."""
