@@ -204,7 +204,7 @@ def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
 def hold(catalog: Catalog, held: Sequence[Held], targets: Collection[str] = ()) -> list[UnsentNotice]:
     """Store the work that a full run held back; keep and return notices of work that wasn't held before.
 
-    A crash between the two writes repeats a notice. It never loses one.
+    A crash between the two writes repeats a notice, but never loses one.
 
     Args:
         catalog: The catalog whose binding keeps the held work.

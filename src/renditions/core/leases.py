@@ -115,8 +115,9 @@ class Leases:
     ) -> StoredObject:
         """Write an output, unless another worker took the lease over.
 
-        An unexpected file at the key is replaced if Renditions wrote it: a crash left it there, or our own
-        request wrote it and the answer got lost. Any other file is replaced only with ``may_replace``.
+        This method replaces an unexpected file at the key if Renditions wrote it: a crash left the file
+        there, or our own request wrote it and the answer got lost. It replaces any other file only with
+        ``may_replace``.
 
         Raises:
             ForeignOutput: The key holds a file that Renditions didn't write.

@@ -1,7 +1,8 @@
 """The source's marker. It distinguishes the source folder of a catalog from an empty folder in its place.
 
-If a disk is unmounted, its empty mount point stays. A catalog that once wrote a marker expects it. While the
-marker is missing, the guard holds removals back, unless at least half of the known pictures are there.
+If a disk is unmounted, its empty mount point stays. Once Renditions has written the marker, the catalog
+expects it. While the marker is missing, the guard holds removals back, unless at least half of the known
+pictures are there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The catalogs that use one output store, and their registrations in it.
 
-A catalog is registered when a person starts a run with it. Its outputs carry its id as a mark. So strays,
-adoption and removal can distinguish this catalog's outputs from another's, and from other files.
+When a person starts a run with a catalog, the run registers the catalog. The catalog's outputs carry its id
+as a mark. So strays, adoption and removal can distinguish this catalog's outputs from another's, and from
+other files.
 """
 
 from __future__ import annotations

@@ -87,8 +87,8 @@ class Store(Protocol):
         Objects come in the order of their keys' UTF-8 bytes, in memory that doesn't grow with their number.
         Objects that are added or removed meanwhile may or may not be among them.
 
-        ``on_unreadable`` is called for each part that can't be read, before an object after that part is
-        yielded. Without it, such a part raises ``StoreFailed``.
+        The store calls ``on_unreadable`` for each part that it can't read, before it yields an object after
+        that part. Without ``on_unreadable``, such a part raises ``StoreFailed``.
         """
         ...
 
@@ -205,8 +205,8 @@ class Catalog(Protocol):
         Records come in the order of their names' UTF-8 bytes, in memory that doesn't grow with their number.
         Records that are written or deleted meanwhile may or may not be among them.
 
-        ``on_unreadable`` is called for each record that can't be read, before a record after it is yielded.
-        Without it, such a record raises ``CatalogFailed``.
+        The catalog calls ``on_unreadable`` for each record that it can't read, before it yields a record
+        after that one. Without ``on_unreadable``, such a record raises ``CatalogFailed``.
         """
         ...
 
@@ -221,7 +221,7 @@ class Catalog(Protocol):
 
         Records with the same timestamp come in descending order of their names' UTF-8 bytes. ``before``
         selects only records that come after that place, and ``prefix`` selects only records whose names begin
-        with it. ``on_unreadable`` is called as in ``list``.
+        with it. The catalog calls ``on_unreadable`` as in ``list``.
         """
         ...
 
@@ -256,7 +256,7 @@ class Catalog(Protocol):
         ...
 
     def keep_notice(self, notice: UnsentNotice) -> None:
-        """Keep a notice until it is dropped; it replaces the kept one with the same ``id``."""
+        """Keep a notice until ``drop_notice``; it replaces a kept notice with the same ``id``."""
         ...
 
     def drop_notice(self, notice: UnsentNotice) -> None:

@@ -16,7 +16,7 @@ def preview(
     """Yield the differences that a sync would close; renames, removals and held-back ones come last.
 
     Args:
-        differences: Makes a fresh plan; called again if pictures are missing.
+        differences: Makes a fresh plan. This function calls it again if pictures are missing.
         guard: Decides which removals would be held back.
         identify: Returns the SHA-256 of a source object, or an empty text if it can't be read now.
 

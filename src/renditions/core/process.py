@@ -274,9 +274,10 @@ class Processor:
     ) -> Outcome:
         """Do the work that needs no rendering for a decided picture, and update its record.
 
-        It deletes old outputs, rewrites changed headers and sends owed notices. A notice is sent at least
-        once: if a process dies after sending it and before writing the record, it is sent again. One that
-        can't be sent goes to the outbox, so it doesn't keep the picture unfinished.
+        It deletes old outputs, rewrites changed headers and sends owed notices. A target gets each notice at
+        least once: if a process dies after sending a notice and before writing the record, the next call
+        sends the notice again. A notice that can't be sent goes to the outbox, so the worker can finish the
+        picture.
         """
         now = self.clock()
         missing_since = None if difference.found else (record.missing_since or now)

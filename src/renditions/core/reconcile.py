@@ -240,7 +240,7 @@ class _Pass:
         """
 
     def work(self) -> None:
-        """Do everything that isn't held back."""
+        """Do all work that the guard doesn't hold back."""
         run, summary = self._run, self._summary
         summary.waiting = summary.unreadable = summary.warnings = 0
         summary.held = []

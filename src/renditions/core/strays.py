@@ -73,8 +73,8 @@ class Claims:
     def __call__(self, key: str) -> bool:
         """Return whether a record claims the key.
 
-        In a former store, a record claims a key if its outputs are still there, or if it left an object
-        there.
+        In a former store, a record claims a key if the record's outputs are still in that store, or if the
+        record left an object there.
         """
         name = self.catalog.owner_of(key)
         if self.is_present or name is None:

@@ -1,7 +1,7 @@
 """Compare a record's outputs with the output store.
 
-A missing or replaced output is a difference like any other. The ETag is a quick check. Where it differs, the
-content's hash decides: a copied, restored or touched file is still the output that was written.
+A missing or replaced output is a difference like any other. The ETag is a quick check. If the ETag differs,
+the content's hash decides: a copied, restored or touched file is still the output that was written.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Picture:
         return Ask("allowed" if self.is_removal else "no", "quick" if self.has_drifted else "no")
 
     def joined(self, other: Picture) -> Picture:
-        """Return this picture with all requests of this message and of another one about the same picture."""
+        """Return this picture with the requests of this message and of another message about it."""
         return replace(
             self,
             is_removal=self.is_removal or other.is_removal,

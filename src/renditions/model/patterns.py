@@ -64,8 +64,8 @@ FORMER_DEFAULTS = Patterns(
 def find_exclusion(exclude: tuple[str, ...], path: str) -> str | None:
     """Return the pattern that excludes a file, or a folder (with a final slash); None if no pattern does.
 
-    A pattern without a slash, except at its end, is compared with each part of the path. Any other pattern is
-    compared with the path from its start. A pattern that ends with a slash is compared only with folders.
+    A pattern without a slash, except at its end, applies to each part of the path. Any other pattern applies
+    to the path from its start. A pattern that ends with a slash applies only to folders.
     """
     folder = path[: path.rfind("/", 0, -1) + 1]
     if folder and (found := _find_folder_exclusion(exclude, folder)):

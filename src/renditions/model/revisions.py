@@ -61,7 +61,7 @@ def newest_engine() -> int:
 def revisions_of(recipe: Rendition, source_format: str | None) -> tuple[Revision, ...]:
     """Return the revisions that affect outputs of this recipe from pictures of this format.
 
-    ``source_format`` is None until the picture was read. Until then there is no output that could be stale.
+    ``source_format`` is None until Renditions has read the picture. Until then, no output can be stale.
     """
     own = SOURCE_FORMATS.get(source_format or "")
     output = own.auto if recipe.format == AUTO and own else recipe.format
