@@ -24,7 +24,7 @@ PASSING_REASONS = frozenset(
 
 
 def only_at(revision: int) -> dict[str, Any]:
-    """Return the condition that the stored record has this revision; 0 stands for a missing record."""
+    """Return the condition that the stored record has this revision. Revision 0 means a missing record."""
     names = {"#revision": "revision"}
     if revision == 0:
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#revision)"}

@@ -341,7 +341,7 @@ class DynamoCatalog:
         return {"TableName": self._table, "Item": item}
 
     def _claim(self, key: str, name: str, former: str | None = None) -> dict[str, Any]:
-        """Return the operation that claims a key: a free one, or one that the name ``former`` claims."""
+        """Return the operation that claims a key: a free key, or a key that the name ``former`` claims."""
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#owner)"}
         if former:
             condition = {

@@ -1,4 +1,4 @@
-"""Reading a DynamoDB table: single items, items by their names, and the rows of the indexes."""
+"""Read a DynamoDB table: single items, items by their names, and the rows of the indexes."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class TableReader:
             return ()
 
     def read_all(self, names: Sequence[str], on_unreadable: OnUnreadable | None = None) -> dict[str, Record]:
-        """Return the records of these names, without the missing and the unreadable ones."""
+        """Return the records of these names, without missing and unreadable records."""
         keys = [self.key(name) for name in names]
         found: dict[str, Record] = {}
         for attempt in range(ATTEMPTS):

@@ -68,7 +68,7 @@ def of_cicp(primaries: int, transfer: int) -> ColourCode:
 
 
 def is_same(one: Chromaticities, other: Chromaticities) -> bool:
-    """Return whether the chromaticities are the same but for rounding."""
+    """Return whether the chromaticities are the same, apart from rounding."""
     return all(abs(mine - yours) < _SAME for mine, yours in zip(one, other, strict=True))
 
 

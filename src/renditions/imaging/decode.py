@@ -89,8 +89,8 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
 def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, profile: str) -> Frames:
     """Return this region of the first frame at this size. The size must not exceed the region's own size.
 
-    Region and size refer to the picture as displayed. Parts outside the region are decoded too, so that
-    damage anywhere is rejected. ``profile`` is the recipe's colour policy.
+    Region and size refer to the picture as displayed. The decoder also reads the parts outside the region, so
+    that damage anywhere is an error. ``profile`` is the recipe's colour policy.
 
     Raises:
         Undecodable: The picture is damaged.
@@ -231,7 +231,7 @@ def _load(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _draw(content: bytes, header: Header, part: Rectangle, wanted: Size) -> Any:
-    """Return a part of a drawing at this size, which each side may miss by up to a pixel."""
+    """Return a part of a drawing at this size. Each side may differ by up to a pixel."""
     facts = SOURCE_FORMATS[header.format]
     draw, whole = find_code(facts.decoder), whole_for(header.grid, part, wanted)
     if facts.draws_parts:

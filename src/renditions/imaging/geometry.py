@@ -89,7 +89,7 @@ class Plan:
 def region_of(source: Size, region: Region | None) -> Rectangle:
     """Return the declared part of an upright picture of this size, in whole pixels, at least one.
 
-    Each edge is rounded to the nearest edge of a pixel, with halves rounded up.
+    This function rounds each edge to the nearest edge of a pixel, and halves up.
     """
     if region is None:
         return Rectangle(0, 0, source.width, source.height)
@@ -108,7 +108,7 @@ def _span(length: int, start_percent: float, percent: float) -> tuple[int, int]:
 def rescaled(part: Rectangle, grid: Size, other: Size) -> Rectangle:
     """Convert a part of a picture to the pixel grid of another size.
 
-    Edges are rounded to the nearest pixel. The part stays at least one pixel wide and high.
+    This function rounds edges to the nearest pixel. The part stays at least one pixel wide and high.
     """
     if grid == other:
         return part

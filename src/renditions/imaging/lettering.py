@@ -12,8 +12,8 @@ from renditions.imaging.vips import Image
 def add_own_fonts() -> None:
     """Add the package's fonts to fontconfig, once for each process.
 
-    ``fonts.conf`` lets them stand in for every family. To add a font, this function draws a text with the
-    font's file: libvips has no other call for that.
+    ``fonts.conf`` lets these fonts stand in for every family. To add a font, this function draws a text with
+    the font's file: libvips has no other call for that.
     """
     for path in own_fonts():
         Image.text("x", font=str(path), fontfile=str(path)).avg()

@@ -77,7 +77,7 @@ class Header:
     dpi: float | None = None
     """The declared resolution in pixels per inch; None if it is unknown, or 72, which means nothing."""
     is_lenient: bool = False
-    """Whether damage is tolerated: the readable pixels of the picture are used."""
+    """Whether damage is tolerated: renditions then show the readable pixels of the picture."""
     can_shrink: bool = True
     """Whether the decoder can shrink this picture, if it can shrink others of its format."""
     is_annotated: bool = False
@@ -148,7 +148,7 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
 def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mapping[str, Rendition]) -> None:
     """Raise ``NotAccepted`` if the picture's dimensions break a rule. All decoded frames count.
 
-    The pixels of a drawing depend on its renditions. They are checked when the renditions are planned.
+    The pixels of a drawing depend on its renditions, so the planning of renditions checks them.
     """
     if header.is_annotated and not accept.burned_in_annotation:
         raise NotAccepted("expected pixels that don't identify the patient, found BurnedInAnnotation YES")
@@ -236,7 +236,7 @@ def is_lenient(format_found: str, accept: Accept) -> bool:
 
 
 def warn_of_damage(damage: Exception) -> None:
-    """Warn that the renditions show what could be decoded."""
+    """Warn that the renditions show only the pixels that the decoder could read."""
     warn("damaged", f"only what could be decoded is shown: {damage}")
 
 

@@ -31,7 +31,7 @@ def encode_within(
 
     This is the secant method on the logarithm of the loss (100 minus the score). This logarithm falls almost
     linearly with the quality, so two or three trials are usually enough. If no quality reaches the target,
-    the highest one is used.
+    the file has the highest quality.
     """
     likeness, allowed = Likeness(image), 100 - target
     best: tuple[bytes, int] | None = None

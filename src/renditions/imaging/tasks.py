@@ -110,7 +110,7 @@ def _with_pages(
     max_pixels: int,
     most_pages: int,
 ) -> dict[int, Header]:
-    """Return the pages to decode and the chosen ones; raise ``NotAccepted`` if they are too many together."""
+    """Return the pages to decode and the chosen pages; raise ``NotAccepted`` if the total is too large."""
     numbers = sorted({*pages, *chosen})
     if len(numbers) > most_pages:
         raise NotAccepted(f"expected at most {most_pages:,} pages, found {len(numbers):,}")
@@ -139,7 +139,7 @@ def on_page(number: int, header: Header) -> Iterator[None]:
 
 
 def _find_stand_ins(name: str, recipe: Rendition, parts: list[tuple[Header, Rectangle]]) -> dict[str, str]:
-    """Return, for each width of a rendition's family, the narrowest one that gives the same picture.
+    """Return, for each width of a rendition's family, the narrowest width that gives the same picture.
 
     Members of a family differ only in width, so members with the same plan have the same pixels.
     """
@@ -207,7 +207,7 @@ def plan_bases(
     The largest renditions are left out until the others can be made.
 
     Raises:
-        NotAccepted: Even the analysis needs too many.
+        NotAccepted: Even the analysis needs too many pixels or bytes.
 
     """
     errors: dict[str, Reason] = {}

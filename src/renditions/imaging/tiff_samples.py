@@ -20,7 +20,7 @@ _USUAL = ("uchar", "ushort")
 _BITS = {"char": 8, "short": 16, "int": 32, "uint": 32}
 _FLOATS = ("float", "double")
 _MAX_OVERSHOOT = 16
-"""If floating point values are at most this large, white is 1, and those above 1 are highlights."""
+"""If no floating point value exceeds this, white is 1, and values above 1 are highlights."""
 _NO_VALUE = 1e30
 """A larger value, infinity or NaN means that a pixel has no value. This module makes the pixel black."""
 _LEAST_USE = 0.25
@@ -48,7 +48,7 @@ class Samples:
 
     is_double: bool = False
     is_swapped: bool = False
-    """Whether the halves of each double are in the other order than in memory."""
+    """Whether the file has the halves of each double in the other order than the memory."""
     is_weighted: bool = False
     """Whether the colours of doubles are multiplied by alpha."""
     is_white_zero: bool = False

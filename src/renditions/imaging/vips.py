@@ -1,4 +1,4 @@
-"""The set-up of libvips, and the translation of its errors. Only this module imports pyvips.
+"""Set up libvips, and translate its errors. Only this module imports pyvips.
 
 libvips may use only the loaders that the format tables name; it blocks all others. It uses one thread for
 each picture, because whole pictures run in parallel. It has no operation cache, because no picture comes

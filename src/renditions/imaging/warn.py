@@ -16,7 +16,7 @@ _collected: ContextVar[list[PictureWarning] | None] = ContextVar("warnings", def
 
 
 def warn(code: WarningCode, text: str) -> None:
-    """Report what is left out or assumed about the picture; repeating a warning changes nothing.
+    """Report what the engine leaves out or assumes about the picture; repeating a warning changes nothing.
 
     ``text`` doesn't name the picture. It says what is wrong and what the engine did about it: "the colour
     profile can't be used, so the colours count as sRGB".

@@ -177,7 +177,7 @@ def _over(top: Any, below: Any) -> Any:
 
 
 def _blend(image: Any, mark: Any, at: Offset) -> Any:
-    """Return the image with the mark over it. Only pixels below the mark are computed."""
+    """Return the image with the mark over it. This computes only the pixels below the mark."""
     if image.bands < 3 <= mark.bands:
         image = image.colourspace("srgb")
     if mark.bands < 3 <= image.bands:

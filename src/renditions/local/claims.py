@@ -64,7 +64,7 @@ def rebuild_claims(
 
 
 def _claim(db: sqlite3.Connection, name: str, keys: frozenset[str], folding: Folding) -> frozenset[str]:
-    """Claim the keys that no earlier record has; return the others."""
+    """Claim the keys that no earlier record claims; return the other keys."""
     lost = set()
     for key in keys:
         db.execute("INSERT OR IGNORE INTO folded VALUES (?, ?)", (folding(key), name))

@@ -30,7 +30,7 @@ def write_kept(db: sqlite3.Connection, kept: KeptWishes) -> None:
 
 
 def write_notice(db: sqlite3.Connection, notice: UnsentNotice) -> None:
-    """Write an unsent notice, in place of the one with the same id."""
+    """Write an unsent notice; replace the stored notice with the same id."""
     item = json.dumps(notice.to_item(), separators=(",", ":"))
     db.execute(
         "REPLACE INTO unsent_notices (name, event, target, timestamp, item) VALUES (?, ?, ?, ?, ?)",

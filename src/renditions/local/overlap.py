@@ -153,7 +153,7 @@ def _find_by_marks(source: Path, output: Path, mounts: Sequence[Mount], catalog_
 
 
 def _list_views(folder: Path, other: Path, mounts: Sequence[Mount]) -> Iterator[str]:
-    """Yield the parts of a folder that may show the other one."""
+    """Yield the parts of a folder that may show the other folder."""
     for depth in range(len(other.parts)):
         yield _spell(PurePath(*other.parts[1:][depth:]))
     for mount in mounts:

@@ -143,7 +143,7 @@ class RenderPool:
             self._idle.put(None)
 
     def terminate(self) -> None:
-        """Kill every worker. Calls in progress raise ``WorkerDied``; later ones fail."""
+        """Kill every worker. Calls in progress raise ``WorkerDied``; later calls fail."""
         with self._lock:
             self._closed = True
             for worker in self._living:

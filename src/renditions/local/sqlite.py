@@ -392,7 +392,7 @@ def open_catalog(
         raise UsageError(f"catalog.store: expected sqlite:FILE, found {declared.store!r}")
     try:
         is_missing = read_only and not path.exists()
-    except OSError as error:  # an empty catalog must not stand for one that can't be seen
+    except OSError as error:  # an unreadable catalog must not look like an empty one
         raise CatalogFailed(
             f"can't open {path}: {error.strerror}. Check the path and its permissions"
         ) from error

@@ -84,7 +84,7 @@ def _table_of(name: str, rendition: Rendition) -> str:
 
 
 def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Problem]:
-    """Yield the mistakes in one watermark, except those of a picture that isn't read from the source yet."""
+    """Yield the mistakes in one watermark. Check its picture only if the picture's content is known."""
     if (watermark.image is None) == (watermark.text is None):
         found = "neither" if watermark.text is None else "both"
         yield Problem(place, "either an image or a text", found)

@@ -102,7 +102,7 @@ def _parse_proportion(value: float | str) -> float:
 
 
 def words_of(base: Any, marks: list[Any]) -> tuple[Any, ...]:
-    """Return the values from which a field is chosen; empty if it isn't such a choice."""
+    """Return the values that a field can have; empty if the field's type isn't a choice of values."""
     if get_origin(base) is Literal:
         return get_args(base)
     return next((mark.words for mark in marks if isinstance(mark, OneOf)), ())

@@ -1,6 +1,6 @@
 """Read pipeline files: turn TOML into a checked :class:`Pipeline`, or report every problem in it.
 
-Types, ranges and patterns come from the annotations in ``model``; rules between several fields are in
+Types, ranges and patterns come from the annotations in ``model``; the rules between several fields are in
 ``checks``.
 """
 

@@ -28,7 +28,7 @@ _SHARPNESS_SIDE = 512
 _SMALL_SIDE = 128
 """The longer side in pixels for all results except the sharpness."""
 _HEADROOM = 2
-"""How many times as large the level must be. A smaller one would show how the decoder shrinks."""
+"""How many times as large the level must be. A smaller level would show how the decoder shrinks."""
 _PICKED_SIDE = 48
 _PLACEHOLDER_SIDE = 32
 """The longer side, in pixels, of the picture for a placeholder. That suffices for six frequencies."""

@@ -1,7 +1,7 @@
 """DICOM input: a data set's description of its pixels, never of the patient (PS3.3, PS3.5 and PS3.10).
 
-This module reads only the elements listed here. It skips those of the patient, the institution and the
-manufacturer, so that none of them can reach a rendition, a record, a notice or a log. This is stricter than
+This module reads only the elements listed here. It skips the elements of the patient, the institution and the
+manufacturer, so that none of these can reach a rendition, a record, a notice or a log. This is stricter than
 the Basic Application Level Confidentiality Profile (PS3.15, annex E), with one exception: this module doesn't
 search the pixels for text, but relies on the file's header to declare it. This module also drops pydicom's
 own messages, since they quote the file.
@@ -26,7 +26,7 @@ from renditions.imaging.probe import Header
 
 LARGE_END_FIRST = "1.2.840.10008.1.2.2"
 RAW = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", LARGE_END_FIRST)
-"""The transfer syntaxes of raw pixels; the first has implicit types, the others explicit ones."""
+"""The transfer syntaxes of raw pixels. The first has implicit types, the others have explicit types."""
 RLE = "1.2.840.10008.1.2.5"
 JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
@@ -86,12 +86,12 @@ class Dicom:
     bits: int
     """Bits of a stored value: 1, 8 or 16."""
     bits_stored: int
-    """How many of these bits are used."""
+    """How many of these bits hold the value."""
     is_signed: bool
     frames: int
 
     def open_pixels(self) -> io.BytesIO:
-        """Return a stream of the file that begins at its pixels; a frame is copied only when it is read."""
+        """Return a stream of the file that begins at its pixels. Only reading a frame copies the frame."""
         source = io.BytesIO(self.content)
         source.seek(self.start)
         return source
@@ -256,7 +256,7 @@ def _text(data: Any, element: str) -> str:
 
 @cache
 def library() -> Any:
-    """Return pydicom with its log switched off: neither it nor its decoders may quote the file."""
+    """Return pydicom with its log switched off, so that pydicom and its decoders can't quote the file."""
     pydicom = import_extra("pydicom", "dicom")
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     for name in _LIBRARIES:

@@ -79,7 +79,7 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _masks(frames: Iterable[_Frame], width: int, height: int) -> list[Any]:
-    """Return for each frame where the canvas is covered when it is shown; None where all of it is."""
+    """Return the covered part of the canvas while each frame is shown; None stands for the whole canvas."""
     masks: list[Any] = []
     empty = covered = Image.black(width, height)
     for frame in frames:

@@ -26,7 +26,7 @@ def is_heic(content: bytes) -> bool:
 
 
 def read_code(content: bytes) -> ColourCode | None:
-    """Return what the colours of the primary picture mean; None if the container doesn't declare it.
+    """Return the colour code of the primary picture; None if the container declares none.
 
     The code is in a ``colr`` box of the type ``nclx`` among the picture's properties (ISO/IEC 23008-12, 9.3).
     If the boxes can't be parsed, the decoder will find the damage.

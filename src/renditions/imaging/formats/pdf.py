@@ -101,8 +101,8 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
 def bind(files: Sequence[bytes], recipe: Rendition, resolutions: Sequence[float | None]) -> bytes:
     """Return a PDF with one page for each file.
 
-    The files are embedded unchanged, not encoded again. The PDF has no date, so the same files always give
-    the same bytes.
+    The PDF contains the files unchanged, not encoded again. The PDF has no date, so the same files always
+    give the same bytes.
 
     Args:
         files: JPEGs, or TIFFs in Group 4 coding.

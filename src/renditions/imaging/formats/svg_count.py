@@ -42,7 +42,7 @@ class _Drawn(NamedTuple):
 
 
 class References:
-    """Collects the elements of a document and what they refer to, in the order of the document."""
+    """Collects the elements of a document and their references, in the order of the document."""
 
     def __init__(self) -> None:
         self._root = _Part(None, elements=0)
