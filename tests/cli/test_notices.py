@@ -63,7 +63,7 @@ def test_the_refused_notice_of_a_removal_outlives_the_record(tmp_path: Path, top
     assert (unsent["event"], unsent["name"], unsent["deleted"]) == ("removed", "a.jpg", ["a.jpg"])
 
 
-def test_an_accept_edit_that_changes_no_picture_logs_no_notice(tmp_path: Path) -> None:
+def test_a_changed_rule_that_affects_no_picture_logs_no_notice(tmp_path: Path) -> None:
     notify = '[[notify]]\non = ["done", "rejected"]\nto = "log:"\n'
     write_pipeline(tmp_path, THUMB, notify)
     draw(tmp_path / "inbox" / "a.jpg")

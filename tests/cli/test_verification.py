@@ -48,7 +48,7 @@ def test_all_outputs_that_were_deleted_are_made_again(folder: Path) -> None:
     assert planned(folder) == []
 
 
-def test_one_deleted_output_is_made_again_and_no_other(folder: Path) -> None:
+def test_only_the_deleted_output_is_made_again(folder: Path) -> None:
     before = outputs(folder)
     large = (folder / "processed/a.jpg/large.jpg").stat().st_mtime_ns
     (folder / "processed/a.jpg/thumb.jpg").unlink()

@@ -86,7 +86,7 @@ def test_an_old_file_is_rejected_with_its_notice_at_once(world: World, source: F
     assert sent(world) == ["rejected"]
 
 
-def test_other_notices_do_not_wait(world: World) -> None:
+def test_a_notice_of_a_finished_picture_does_not_wait(world: World) -> None:
     world.upload("photo.jpg", b"x")
     assert world.processor().process("photo.jpg").notice_after is None
     assert sent(world) == ["done"]

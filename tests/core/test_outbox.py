@@ -258,7 +258,7 @@ def test_a_notice_that_was_owed_before_a_changed_rule_is_still_sent(world: World
     assert events(world) == ["done"]
 
 
-def test_a_notice_of_an_interrupted_picture_that_is_gone_and_kept_is_dropped(world: World) -> None:
+def test_a_notice_of_an_interrupted_and_then_deleted_picture_is_dropped(world: World) -> None:
     """Found by the simulator: such a picture gets no other status, so its notice waited for ever."""
     world.upload(NAME, b"one")
     world.processor(notifiers={ALL.target: Deaf()}).process(NAME)

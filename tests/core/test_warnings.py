@@ -54,7 +54,7 @@ def test_a_rendering_of_one_rendition_keeps_the_warnings_about_the_others(world:
     assert get(world).warnings == tuple(WARNINGS.values())
 
 
-def test_a_new_picture_drops_the_warnings_of_the_former_one(world: World) -> None:
+def test_a_replaced_picture_loses_the_warnings_about_its_old_content(world: World) -> None:
     world.processor(render=render).process(NAME)
     world.upload(NAME, b"two")
     world.processor(render=hash_render).process(NAME)
@@ -70,7 +70,7 @@ def test_a_touched_picture_keeps_its_warnings(world: World) -> None:
     assert get(world).warnings == tuple(WARNINGS.values())
 
 
-def test_a_rejected_picture_keeps_the_warnings_that_came_before(world: World) -> None:
+def test_a_rejected_picture_keeps_the_warnings_of_the_same_rendering(world: World) -> None:
     world.upload(NAME, b"bad")
     world.processor(render=render).process(NAME)
     assert get(world).status == "rejected"

@@ -68,7 +68,7 @@ def test_a_file_without_a_readable_header_is_rejected(content: bytes) -> None:
     assert "lenient" not in rejected.text
 
 
-def test_other_rules_still_hold() -> None:
+def test_lenient_acceptance_keeps_the_other_rules() -> None:
     cut = FILES["jpeg"][:-500]
     assert render(cut, Accept(damaged="lenient", max_width=100), RECIPES).rejected
     assert render(cut, Accept(damaged="lenient", max_pixels=1000), RECIPES).rejected

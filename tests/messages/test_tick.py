@@ -193,7 +193,7 @@ def test_a_continuation_without_counts_sends_no_removals() -> None:
     assert names(run(world, 10, SyncRequest("05.jpg"))[0]) == ["late.jpg"]
 
 
-def test_a_tick_holds_back_making_all_outputs_again() -> None:
+def test_a_tick_holds_back_making_all_outputs_in_another_store() -> None:
     """The pipeline file declares another output store, and no person has applied that."""
     world = make_world()
     world.settle()

@@ -387,7 +387,9 @@ def test_a_tick_that_checks_outputs_restores_a_lost_one(world: World, *, has_que
     world.check_promise()
 
 
-def test_a_message_about_drift_is_processed_beside_another_one_about_the_same_picture(world: World) -> None:
+def test_a_lost_output_is_restored_although_the_batch_has_another_message_about_its_picture(
+    world: World,
+) -> None:
     key = lose_an_output(world)
     drifted = json.loads(encode_change(BUCKET, "first.jpg", "drifted"))
     assert make(world).handle(queue(drifted, put("first.jpg")), Call()) == {"batchItemFailures": []}

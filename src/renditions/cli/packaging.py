@@ -74,7 +74,7 @@ def load_for_lambda(file: Path) -> Pipeline:
     """Read the pipeline file for a function, and print its warnings.
 
     Raises:
-        PipelineError: The file isn't valid, or a function can't open one of the parts that it names.
+        PipelineError: The file isn't valid, or a function can't open one of the parts that the file names.
 
     """
     loaded = load(file)

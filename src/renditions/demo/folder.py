@@ -54,7 +54,7 @@ def prepare(directory: Path, photos: Path | None) -> Path:
 
     Raises:
         UsageError: The folder can't be created or written, or contains another pipeline file.
-        Failed: The pictures couldn't be drawn.
+        Failed: The process that draws the pictures failed.
 
     """
     pipeline = directory / "renditions.toml"

@@ -1,7 +1,7 @@
 """Collects libraries for another platform from wheels, on any machine, without Docker and without a compiler.
 
-pip downloads the wheels from its configured index, in exactly the versions that are installed here. So the
-versions tested on this machine are deployed, and the same installation gives the same files.
+pip downloads the wheels from its configured index, in exactly the versions that are installed here. So AWS
+runs the versions that this machine tested, and the same installation gives the same files.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ def _send(parts: Parts, url: str, delay_seconds: int, bodies: Sequence[str]) -> 
 def limit_to(cores: int, render: Renderer) -> Renderer:
     """Return a renderer that renders only this many pictures at once.
 
-    The other threads can read and write pictures meanwhile.
+    Meanwhile, other threads can read and write pictures.
     """
     free = threading.BoundedSemaphore(cores)
 

@@ -224,9 +224,9 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _describe_names(match: Sequence[str]) -> str:
-    """Return a pattern of the names that uploads may have.
+    """Return a regular expression for the names that uploads may have.
 
-    It allows all names if ``match`` has a pattern that is more than a suffix.
+    It allows all names if a pattern in ``match`` is more than a suffix.
     """
     suffixes = [re.fullmatch(r"\*\.([a-z0-9]+)", each.lower()) for each in match]
     if None in suffixes:

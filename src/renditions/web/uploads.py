@@ -34,7 +34,7 @@ NAME_PATTERN = rf"({_PART}/)*{_PART}"
 a dot."""
 
 MOST_NUMBERED = 1_000
-"""How many pictures can share a name, apart from the number in it: ``a.jpg``, ``a-2.jpg``, …"""
+"""How many pictures can have names that differ only in their number: ``a.jpg``, ``a-2.jpg``, …"""
 
 
 @dataclass(frozen=True, slots=True)
