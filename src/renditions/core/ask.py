@@ -8,8 +8,8 @@ from typing import Literal
 Removal = Literal["no", "allowed", "asked"]
 """Whether the outputs and the record of a missing picture may be removed.
 
-    no         only a listing implies that it is gone: its removal is held back
-    allowed    an event names the deletion, or the guard found few enough of them
+    no         only a listing implies that the picture is gone: the guard holds the removal back
+    allowed    an event names the deletion, or the guard found few enough missing pictures
     asked      a person names the picture; that counts with ``on_delete = "keep"`` too
 """
 

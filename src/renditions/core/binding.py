@@ -34,9 +34,9 @@ class Start:
     deployed_at: str = ""
     """When the bundle was deployed (ISO 8601); empty outside of deployments."""
     rebinds: bool = False
-    """Whether it may take over the catalog of another pipeline file or source."""
+    """Whether the process may take over the catalog of another pipeline file or source."""
     takes_over: bool = False
-    """Whether it may replace a generation that a deployment set."""
+    """Whether the process may replace a generation that a deployment set."""
 
 
 FOLLOWS = Start()
@@ -80,7 +80,7 @@ class Standing:
 
     @property
     def is_output_bound(self) -> bool:
-        """Whether the pipeline's output store is the one that the catalog is bound to."""
+        """Whether the catalog is bound to the pipeline's output store."""
         return self._binding.output == self._output
 
     def check(self, record: Record | None) -> None:

@@ -69,7 +69,7 @@ class Following:
     catalog_size: Callable[[], int]
     """Counts the catalog's records."""
     threads: int
-    """How many pictures are processed at once."""
+    """How many pictures to process at once."""
     monotonic_seconds: Callable[[], float]
     """A clock that never goes back."""
     on_outcome: Callable[[Outcome], None]

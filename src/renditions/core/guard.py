@@ -21,7 +21,7 @@ MANY = 20
 """The loss of all pictures, or of all outputs, is suspicious if there were at least this many."""
 
 WINDOW_SECONDS = 3600.0
-"""The period over which the removals of one process are counted together."""
+"""The guard counts the removals of one process within this period together."""
 
 
 COUNTED = ("known", "found", "known_found", "missing", "left_out", "outputs", "outputs_lost", "restores")
@@ -138,7 +138,7 @@ class Guard:
     renew_marker: Callable[[], None] = lambda: None
     """Writes the marker if the source lacks it."""
     is_attended: bool = True
-    """Whether a person started the run. If so, it makes missing outputs again, however many there are."""
+    """Whether a person started the run. If so, the run makes any number of outputs again."""
     is_output_bound: bool = True
     """Whether the output store is the one that a person applied last."""
     catalog_size: Callable[[], int] | None = None

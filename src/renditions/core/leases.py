@@ -51,7 +51,7 @@ class Leases:
 
     @property
     def writer(self) -> str:
-        """The mark that outputs are written with."""
+        """The mark that the worker writes with each output."""
         return self.standing.catalog_id if self.standing else ""
 
     def is_own(self, key: str) -> bool:

@@ -36,7 +36,7 @@ class Outcome:
     notice_after: timedelta | None = None
     """How long the notice of the picture's rejection still waits. The next call after that time sends it."""
     is_notified: bool = False
-    """Whether this call tried to send notices of the result; not if nothing changed for the picture."""
+    """Whether this call tried to send notices of the result. False if nothing changed for the picture."""
     blocked_by: str | None = None
     """The missing picture whose key this picture needs, and for whose removal this picture waits."""
 

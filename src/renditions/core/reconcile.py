@@ -192,7 +192,7 @@ class Run:
     guard: Guard
     ask: Ask
     threads: int
-    """How many pictures are processed at once."""
+    """How many pictures to process at once."""
     stop: threading.Event
     """If it is set, the run begins no further picture, but finishes those in progress."""
     on_outcome: Callable[[Outcome], None]
@@ -335,7 +335,7 @@ class _Pass:
 
 
 def _allow(ask: Ask) -> Ask:
-    """Return the request, which now also allows the removal of a missing picture."""
+    """Return the request with permission to remove a missing picture."""
     return replace(ask, removal="allowed") if ask.removal == "no" else ask
 
 

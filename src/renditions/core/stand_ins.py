@@ -26,7 +26,7 @@ def keep_valid(record: Record, difference: Difference) -> StandIns:
 
 
 def merge(record: Record, rendering: Rendering, order: Sequence[str]) -> StandIns:
-    """Return the stand-ins by the newest finding for each rendition, in the pipeline's order.
+    """Return the newest stand-in of each rendition, in the pipeline's order.
 
     A rendition that needs a file of its own keeps its stand-in until that file is made.
     """

@@ -68,7 +68,7 @@ class Claims:
     place: str
     """The store, as the pipeline file spells it."""
     is_present: bool
-    """Whether it is the current store, which all claims refer to."""
+    """Whether this is the current output store. All claims refer to the current store."""
 
     def __call__(self, key: str) -> bool:
         """Return whether a record claims the key.

@@ -51,7 +51,7 @@ class Twins:
         )
 
     def take_over(self, found: StoredObject, twins: list[Record]) -> str | None:
-        """Give a new picture the record of a picture that is gone; return the former name.
+        """Give a new picture the record of a picture that is gone; return that picture's name.
 
         Two workers may want the same record. The first rename raises its revision:
 

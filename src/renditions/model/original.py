@@ -104,7 +104,7 @@ class Original:
     height: int | None = None
     frames: int | None = None
     analysis: Analysis | None = None
-    """The analysis; None if nothing was declared or found, and for a rejected picture."""
+    """The analysis; None if the file declares none, if it found nothing, or for a rejected picture."""
 
     def completed_from(self, earlier: Original | None) -> Original:
         """Return these facts. Add missing dimensions from an earlier reading of the same bytes."""

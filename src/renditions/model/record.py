@@ -172,7 +172,7 @@ class Record:
     place: str = ""
     """The output store that holds the outputs, as the pipeline file spells it; empty in version 0.1."""
     headers: str = ""
-    """The headers that the outputs were written with: see ``OutputPlace.headers``."""
+    """The headers of the outputs when the worker wrote them: see ``OutputPlace.headers``."""
     generation: int = 0
     """The pipeline's generation that decided the status.
 

@@ -18,7 +18,7 @@ from renditions.model.recipe import OPERATIONS, Rendition
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A deliberate change of the engine. Outputs that depend on it and were made before it are stale."""
+    """A deliberate change of the engine. Older outputs that depend on it are stale."""
 
     number: int
     kind: Literal["source", "output", "operation", "metadata"]
