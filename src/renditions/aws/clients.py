@@ -145,7 +145,7 @@ class Clients:
 def _refuse_cut(http_response: Any, model: Any, **_: Any) -> None:
     """Raise IncompleteReadError if the connection ended before the whole answer arrived.
 
-    botocore reads half a JSON answer as an empty one: no such record, no messages, nothing refused. If a
+    botocore reads half a JSON answer as an empty answer: no such record, no messages, nothing refused. If a
     checksum reveals the fault, botocore sends the call again, but it accepts the last answer in any case.
     botocore checks streams itself, so this function leaves them out.
     """

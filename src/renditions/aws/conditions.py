@@ -40,7 +40,7 @@ def only_at(revision: int) -> dict[str, Any]:
 def refuse(
     name: str, codes: Sequence[str], reasons: Sequence[dict[str, Any]], added: Sequence[str]
 ) -> NoReturn:
-    """Raise the error of a condition that failed. If the record's own condition failed, raise its error."""
+    """Raise the error of the failed condition. If several failed, the record's own condition comes first."""
     if codes[0] != "ConditionalCheckFailed":
         for key, code, reason in zip(added, codes[1:], reasons[1:], strict=False):
             if code == "ConditionalCheckFailed":

@@ -126,7 +126,8 @@ class S3Store:
         self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
     ) -> StoredObject:
         """See :meth:`Store.put <renditions.core.ports.Store.put>`."""
-        # The ETag has no quotes: S3 accepts it with and without, some other servers only without.
+        # The ETag has no quotes: S3 accepts both forms, some other servers accept only the form without
+        # quotes.
         only_if = {"IfMatch": condition.etag} if isinstance(condition, IfMatch) else {"IfNoneMatch": "*"}
         target = self._target(key)
         headers = self._headers | ({"Metadata": {_WRITER: writer}} if writer else {})

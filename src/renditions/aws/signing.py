@@ -31,7 +31,7 @@ class Signer:
         return f"{address.scheme}://{address.netloc}"
 
     def sign_download(self, key: str, seconds: int, file_name: str | None = None) -> str:
-        """Return a URL that allows reading one object. If it has a file name, browsers save the object.
+        """Return a URL that allows reading one object. If the URL has a file name, browsers save the object.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         """

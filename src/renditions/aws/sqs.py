@@ -74,8 +74,8 @@ class Queue:
     ) -> list[Received]:
         """Take up to ``limit`` (1 to 10) messages; wait up to 20 seconds for the first one.
 
-        SQS hides them from other receivers for ``hide_seconds``; without it, for the queue's own visibility
-        timeout.
+        SQS hides these messages from other receivers for ``hide_seconds``; by default, for the queue's own
+        visibility timeout.
         """
         hidden = {} if hide_seconds is None else {"VisibilityTimeout": hide_seconds}
         with self._reported():

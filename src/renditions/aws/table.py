@@ -57,7 +57,7 @@ NOTICE_KIND = "notice"
 """The value of the attribute ``kind`` of every unsent notice, by which the index lists them."""
 
 MAX_CLAIMS = 99
-"""How many output keys one transaction can claim: it has at most 100 items, and one is the record."""
+"""How many output keys one transaction can claim: of its at most 100 items, one is the record."""
 
 SHOWN = (
     "reason",

@@ -33,7 +33,7 @@ from renditions.model.recipe import Profile, Rendition
 from renditions.model.rendering import Rendered
 
 _STEP = Fraction(2)
-"""How many times as large a level must be as the renditions made from it."""
+"""How many times as large as a rendition its level must be."""
 
 
 def make(
@@ -130,7 +130,7 @@ def _make_from(
     made: dict[str, Rendered],
     errors: dict[str, Reason],
 ) -> None:
-    """Make one page of each rendition; the largest comes first, so that smaller ones can start from it.
+    """Make one page of each rendition. The largest page comes first, so that smaller pages can use it.
 
     ``finished`` collects the pages of renditions that still need other pages.
     """

@@ -27,10 +27,10 @@ _PROBES = [
 def to_8_bits(image: Any, profile: str) -> Any:
     """Return the image with 1 (grey) or 3 (RGB) bands of 8 bits, and one more if it has alpha.
 
-    With ``"srgb"``, colours are converted by the embedded ICC profile, relative colorimetric with black point
-    compensation. With ``"keep"``, RGB and grey stay in the profile's own colours. Without a profile, RGB and
-    grey have the meaning that the file declares in another way, or count as sRGB; CMYK counts as the colours
-    of libvips' own CMYK profile.
+    With ``"srgb"``, this function converts colours by the embedded ICC profile, relative colorimetric with
+    black point compensation. With ``"keep"``, RGB and grey stay in the profile's own colours. Without a
+    profile, RGB and grey have the meaning that the file declares in another way, or count as sRGB; CMYK
+    counts as the colours of libvips' own CMYK profile.
     """
     is_grey = image.interpretation in _GREYS
     is_kept = profile == "keep" and image.interpretation in (*_GREYS, *_RGBS)

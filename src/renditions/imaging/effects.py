@@ -17,7 +17,7 @@ _MIDDLE = 127.5
 # The weights of full grayscale() and sepia() in the W3C's Filter Effects Module Level 1, rounded.
 _LUMINANCE = [[0.2126, 0.7152, 0.0722]]
 _MIN_AMPLITUDE = 0.01
-"""The height at which the blur's bell curve is cut off. With 0.2, libvips' default, it would be a box."""
+"""The height at which the blur's bell curve ends. With 0.2, libvips' default, the curve would be a box."""
 _MAX_SIGMA = 3
 """The widest blur at the picture's own size, as a standard deviation in pixels."""
 _MAX_SHARPENED = 10

@@ -24,7 +24,7 @@ _HELD_BY_A_COPY = (
 
 
 def smaller(made: Rendered, content: bytes, header: Header, task: Task) -> Rendered:
-    """Return a copy of the source's file if it fulfils the recipe and is smaller, or else the rendition."""
+    """Return the rendition, or a smaller copy of the source's file if the copy fulfils the recipe."""
     if not task.recipe.skip_if_larger or len(made.content) <= len(content) or not _can_stand(header, task):
         return made
     copy = find_code(OUTPUT_FORMATS[task.format].copier or "")(

@@ -70,12 +70,12 @@ class Header:
     drawing: Size | None = None
     """The proportions of a drawing, on a finer grid than ``stored``; None for a picture of pixels.
 
-    A drawing has no pixels of its own: it is drawn at the needed size.
+    A drawing has no pixels of its own: its decoder draws it at the needed size.
     """
     bands: int = 1
     """The least number of values per decoded pixel."""
     dpi: float | None = None
-    """The declared resolution in pixels per inch; None if it is unknown, or 72, which means nothing."""
+    """The declared resolution in pixels per inch; None if unknown or 72, which means nothing."""
     is_lenient: bool = False
     """Whether damage is tolerated: renditions then show the readable pixels of the picture."""
     can_shrink: bool = True
@@ -90,7 +90,7 @@ class Header:
 
     @property
     def displayed(self) -> Size:
-        """The picture's size in pixels once it is upright."""
+        """The size of the upright picture in pixels."""
         return self.stored.transposed() if self.is_sideways else self.stored
 
     @property

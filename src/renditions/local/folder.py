@@ -170,7 +170,7 @@ class FolderStore:
                 with closed(self._open_root(make=True)) as root, closed(self._open_work(root)) as work:
                     self._folding = probe_folding(work)
             except OSError:
-                return EXACT  # no file can be written there now, so no two keys can collide
+                return EXACT  # nothing can write a file there now, so no two keys can collide
         return self._folding
 
     def writer_of(self, key: str) -> str | None:

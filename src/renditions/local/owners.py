@@ -99,7 +99,7 @@ def _hold(path: Path) -> int:
 
 
 def _is_held(path: Path) -> bool:
-    """Return whether a process holds the file locked; false if the file is missing."""
+    """Return whether a process has locked the file; False if the file is missing."""
     with suppress(FileNotFoundError), path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: several processes may check at once
@@ -111,7 +111,7 @@ def _is_held(path: Path) -> bool:
 def _remove_unheld(path: Path) -> None:
     with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        if os.fstat(file.fileno()).st_nlink:  # else it was removed; its name may be in use again
+        if os.fstat(file.fileno()).st_nlink:  # else it is removed, and its name may be in use
             path.unlink()
 
 

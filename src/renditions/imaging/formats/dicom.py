@@ -76,7 +76,7 @@ class Dicom:
     data: Any
     """pydicom's ``Dataset`` with the elements above."""
     syntax: str
-    """The encoding of its pixels: the UID of the transfer syntax."""
+    """The encoding of the pixels: the UID of the transfer syntax."""
     colours: str
     """The meaning of the values: the photometric interpretation."""
     columns: int

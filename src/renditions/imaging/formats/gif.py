@@ -42,11 +42,11 @@ class _Frame:
     code_bits: int
     """The number of bits of a pixel's own code; the clear code and the end code come after these."""
     start: int
-    """The offset of its first sub-block in the file."""
+    """The offset of the frame's first sub-block in the file."""
 
     @property
     def pixels(self) -> int:
-        """The number of its pixels."""
+        """The number of pixels in the frame."""
         return self.width * self.height
 
 

@@ -28,7 +28,7 @@ _IPTC = b"Photoshop 3.0\0"
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """The first marker that isn't part of a scan's own data."""
 _STANDALONE = frozenset(range(0xD0, 0xD8)) | {0x01}
-"""Restart markers and TEM: they have no length. Between segments they mean nothing."""
+"""Restart markers and TEM. These markers have no length, and mean nothing between segments."""
 _SEQUENTIAL_FRAMES = (0xC0, 0xC1)
 _LOSSLESS_FRAMES = (0xC3, 0xCB)
 """Without frequencies, libjpeg can't shrink the picture. It then returns the upper left part."""

@@ -36,7 +36,7 @@ class _Drawn(NamedTuple):
 
     elements: int
     depth: int
-    """How deep its own references are nested."""
+    """How deep the references of these elements are nested."""
     is_fixed: bool
     """Whether ``elements`` is the same for every place of the reference."""
 

@@ -75,13 +75,13 @@ class _Element:
     is_drawn: bool = False
     """Whether the document for librsvg contains the element."""
     is_text: bool = False
-    """Whether its characters are drawn."""
+    """Whether librsvg draws the element's characters."""
     is_html: bool = False
-    """Whether a browser would draw its characters, but librsvg doesn't."""
+    """Whether a browser would draw the element's characters, but librsvg doesn't."""
 
     @property
     def namespace(self) -> str | None:
-        """Its namespace, ``""`` if it has none; None if its prefix isn't declared."""
+        """The element's namespace, ``""`` without a namespace; None if its prefix isn't declared."""
         prefix = self.name.rpartition(":")[0]
         return self.namespaces.get(prefix, None if prefix else "")
 

@@ -7,7 +7,7 @@ import re
 from renditions.errors import NotAccepted
 
 _MAX_LENGTH = 1_000_000
-"""The longest side that the root may declare, in its own units. Numbers far above it overflow in librsvg."""
+"""The longest side that the root may declare, in its own units. Far larger numbers overflow in librsvg."""
 _DEFAULTS = {"width": 300.0, "height": 150.0}
 """The size of a replaced element that has none: CSS 2.2, 10.3.2 and 10.6.2."""
 _PIXELS = {

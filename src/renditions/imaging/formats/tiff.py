@@ -109,7 +109,7 @@ def is_rendered(content: bytes) -> bool:
 def check_data(content: bytes, header: Header, _: int) -> None:
     """Raise ``Undecodable`` if the page's data is deflated and doesn't match its checksums.
 
-    If a part can't be parsed, it isn't checked here: the decoder will find the damage.
+    This function skips parts that it can't parse: the decoder will find their damage.
     """
     fields = tiff_tags.read_page(content, header.page, (tiff_tags.COMPRESSION, *_OFFSETS, *_COUNTS))
     compression = fields.get(tiff_tags.COMPRESSION)

@@ -30,6 +30,6 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
 
 
 def copy_without_metadata(content: bytes, **_: bool) -> bytes | None:
-    """Return the WebP if it has the simple form, which has no metadata (RFC 9649, 2.5 and 2.6), or None."""
+    """Return a WebP of the simple form, which has no metadata (RFC 9649, 2.5 and 2.6); None for others."""
     size = 8 + int.from_bytes(content[4:8], "little")
     return content if content[12:16] in (b"VP8 ", b"VP8L") and size == len(content) else None
