@@ -155,8 +155,8 @@ def flip(image: Any, direction: Flip) -> Any:
 def tint(image: Any, colour: Rgba) -> Any:
     """Return the image in tones from black through the colour to white. Each pixel keeps its luminance.
 
-    A pixel with the colour's own luminance becomes the colour. For a darker or lighter pixel, the colour is
-    mixed with black or white.
+    A pixel with the colour's own luminance becomes the colour. For a darker or lighter pixel, this function
+    mixes the colour with black or white.
     """
     middle = sum(weight * value for weight, value in zip(_LUMINANCE[0], colour[:3], strict=True))
     tones = bytes(
@@ -190,8 +190,8 @@ def _convolve(image: Any, sigma: float) -> Any:
 def sharpen(image: Any, sigma: float) -> Any:
     """Sharpen the image with an unsharp mask on its luminance.
 
-    The difference between the luminance and its blurred copy is limited, and added to all colours, which keep
-    their hue.
+    This function limits the difference between the luminance and its blurred copy, and adds the difference to
+    all colours, so that hues stay.
     """
     grey = _luminance(image).copy(interpretation="b-w")
     alpha = image[image.bands - 1] if image.hasalpha() else None

@@ -118,7 +118,7 @@ def _advise(refusal: Rejected, original: Original, accept: Accept) -> Reason:
 def _hold_file(
     content: bytes, source_format: str, recipes: Mapping[str, Rendition]
 ) -> tuple[dict[str, Rendered], dict[str, Reason]]:
-    """Return the renditions that contain the picture's file, or the reasons why they may not."""
+    """Return the renditions that contain the picture's file, or the reasons against such renditions."""
     holding = {name: recipe for name, recipe in recipes.items() if not recipe.needs_pixels}
     facts = SOURCE_FORMATS[source_format]
     if facts.is_private:

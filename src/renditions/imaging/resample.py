@@ -1,4 +1,4 @@
-"""Enlarge pictures without a shift: libvips' own resize would move them by half a pixel of the result."""
+"""Enlarge pictures without a shift: libvips' own resize moves a picture by half a pixel of the result."""
 
 from __future__ import annotations
 

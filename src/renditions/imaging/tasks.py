@@ -241,7 +241,7 @@ def _check_drawn(bases: Bases, max_pixels: int) -> None:
 def _plan_bases(tasks: list[Task], look: Task | None) -> Bases:
     """Return the decoded size for each region of each page; the region of ``look`` comes first.
 
-    ``look`` is the task of the analysis. It can use any size that isn't smaller than its own.
+    ``look`` is the task of the analysis. The analysis can use any size from its own size upwards.
     """
     bases = {
         part: _base_size(part, [task for task in tasks if task.part == part])
@@ -258,8 +258,9 @@ def _plan_bases(tasks: list[Task], look: Task | None) -> Bases:
 def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
     """Return the size to decode to, with the region's proportions and large enough for all tasks.
 
-    It is the size of the largest rendition, which is then not resized again. But if another rendition is
-    nearly as large, resizing it from that size would be visible. Then both are made from a larger size.
+    This is the size of the largest rendition, so that the largest rendition needs no resize. But if another
+    rendition is nearly as large, its resize from that size would be visible. Then this function chooses a
+    larger size for both.
     """
     page, whole = part[0], part[1].size
     if page.drawing:

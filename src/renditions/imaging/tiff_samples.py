@@ -54,7 +54,7 @@ class Samples:
     is_white_zero: bool = False
     """Whether 0 is white."""
     bands: tuple[int, ...] = ()
-    """The samples that are colours or alpha, if others lie among or after them."""
+    """The samples that are colours or alpha, if the page also has other samples."""
 
     def restore(self, image: Any) -> Any:
         """Return the colours and alpha, and the doubles of an image that was read as pairs of numbers."""
@@ -166,8 +166,8 @@ def _clean(image: Any) -> Any:
 def _find_range(kind: str, found: _Range) -> _Range:
     """Return the values of black and white: the first usual range that holds all values found.
 
-    If there is none, or if signed values use little of it, the range found is shown, as viewers for
-    measurements do.
+    If no usual range does, or if signed values use little of the range, this function returns the range
+    found, as viewers for measurements do.
     """
     if kind in _FLOATS and max(-found.black, found.white) <= _MAX_OVERSHOOT:
         return _Range(0, 1)

@@ -1,7 +1,7 @@
 """Set up libvips, and translate its errors. Only this module imports pyvips.
 
-libvips may use only the loaders that the format tables name; it blocks all others. It uses one thread for
-each picture, because whole pictures run in parallel. It has no operation cache, because no picture comes
+libvips may use only the loaders that the format tables name; it blocks all others. libvips uses one thread
+for each picture, because whole pictures run in parallel. It has no operation cache, because no picture comes
 twice.
 """
 

@@ -1,4 +1,4 @@
-"""Collect the warnings about the picture that is being rendered.
+"""Collect the warnings about the picture that this process renders.
 
 Any function of this package may call :func:`warn`. Warnings come from deep inside decoders and encoders, so
 they aren't passed back through every function in between.

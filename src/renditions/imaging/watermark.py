@@ -30,7 +30,7 @@ _PAPER, _INK = Rgba(255, 255, 255, 255), Rgba(0, 0, 0, 255)
 _TEXT_PIXELS = 64
 """The smallest font size for drawing a text. Larger sizes are this one times a power of two."""
 _MAX_TEXT_PIXELS = 16_000_000
-"""The most pixels of a drawn text. If more are needed, the text is enlarged instead of drawn again."""
+"""The most pixels of a drawn text. For more pixels, the drawn text is enlarged, not drawn again."""
 _WEIGHT = 700
 """The weight of the letters if the font is variable: bold."""
 _OUTLINE = 1 / 9
@@ -110,7 +110,7 @@ def _read(picture: Attachment) -> Any:
         image = decode_still(content, header, whole, header.displayed, "srgb").images[0]
     except Rejected as error:
         raise Unrenderable(f"the watermark {picture.name!r}: {error}") from error
-    # The image is rebuilt from its pixels, so that no metadata of the mark gets into the rendition.
+    # This rebuilds the image from its pixels, so that no metadata of the mark gets into the rendition.
     pixels, interpretation = image.write_to_memory(), image.interpretation
     image = Image.new_from_memory(pixels, image.width, image.height, image.bands, "uchar")
     image = image.copy(interpretation=interpretation)
@@ -177,7 +177,7 @@ def _over(top: Any, below: Any) -> Any:
 
 
 def _blend(image: Any, mark: Any, at: Offset) -> Any:
-    """Return the image with the mark over it. This computes only the pixels below the mark."""
+    """Return the image with the mark over it. Compute only the pixels below the mark."""
     if image.bands < 3 <= mark.bands:
         image = image.colourspace("srgb")
     if mark.bands < 3 <= image.bands:

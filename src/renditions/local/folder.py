@@ -2,9 +2,9 @@
 
 The store never reaches outside the folder, and only plain files are objects: see ``tree``.
 
-The subfolder ``.renditions`` belongs to the store. It holds unfinished files until they are renamed, and a
-file for each catalog that uses the store. It also holds a lock: the store checks a condition and writes under
-this lock, so that conditions hold between processes too. The first write creates the subfolder.
+The subfolder ``.renditions`` belongs to the store. It holds unfinished files until the store renames them,
+and a file for each catalog that uses the store. It also holds a lock: the store checks a condition and writes
+under this lock, so that conditions hold between processes too. The first write creates the subfolder.
 
 File names that aren't UTF-8 can't be keys. ``list`` skips them with a warning.
 """

@@ -11,7 +11,7 @@ from itertools import takewhile
 from renditions.core.ports import Store, Unreadable
 
 BATCH = 1000
-"""How many keys are reported at once."""
+"""How many keys ``poll_keys`` yields at once."""
 
 
 def poll_keys(store: Store, stop: threading.Event, poll_seconds: float) -> Iterator[frozenset[str]]:

@@ -78,7 +78,7 @@ class RenderPool:
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(workers):
             self._idle.put(None)
-        self._lock = threading.Lock()  # it protects the two attributes below
+        self._lock = threading.Lock()  # this lock protects the two attributes below
         self._closed = False
         self._living: set[_Worker] = set()
 
@@ -93,7 +93,7 @@ class RenderPool:
 
         Raises:
             RenderTimedOut: The call took longer than the limit, and its worker, which wasn't new, was killed.
-                In a new worker the picture is rejected.
+                If the worker was new, the call rejects the picture instead.
             WorkerDied: The worker ended while it processed the picture.
             Failed: The function raised an error of another kind, or no worker could be started.
             RenditionsError: The function raised this error itself.

@@ -45,12 +45,12 @@ MOST_SORTED = 10_000
 class SqliteCatalog:
     """A :class:`~renditions.core.ports.Catalog` in a file, which stays open. Don't use it after a fork.
 
-    Names and keys are compared by their UTF-8 bytes. A name without a UTF-8 form (from a file name that
-    isn't UTF-8) raises ``CatalogFailed``.
+    The catalog compares names and keys by their UTF-8 bytes. A name without a UTF-8 form (from a file name
+    that isn't UTF-8) raises ``CatalogFailed``.
 
     Args:
-        path: The file. It is created if it is missing.
-        folding: Returns how the output store compares keys. It is called when claims are first needed.
+        path: The file. The catalog creates a missing file.
+        folding: Returns how the output store compares keys. The first use of claims calls it.
 
     """
 

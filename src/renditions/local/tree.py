@@ -1,6 +1,6 @@
 """Access files below a folder without ever leaving it.
 
-A path is opened folder by folder: each folder is opened from the one above it, and never through a link. So
+This module opens a path folder by folder: each folder from the folder above it, and never through a link. So
 links that another process creates meanwhile have no effect. Links, devices, sockets and the like aren't
 objects.
 """
@@ -115,8 +115,8 @@ def walk(
 ) -> Iterator[tuple[str, os.stat_result]]:
     """Yield every file's key and status in the order of the keys' bytes.
 
-    A folder is sorted by its name with a slash, so that its files come in the right order. Only one folder is
-    open at a time, at any depth.
+    The walk sorts a folder by its name with a slash, so that the folder's files come in the right order. Only
+    one folder is open at a time, at any depth.
 
     Args:
         root: The folder's descriptor. If this folder can't be read, the walk raises ``OSError``.
