@@ -41,7 +41,8 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-def world(engine: Engine) -> World:
+def world(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(revisions, "REVISIONS", ())
     world = World(pipeline=make_pipeline(thumb=Rendition(format="png")))
     for name, content in ((PAGE, b"tiff"), (PHOTO, b"photo"), ("bad.tif", b"bad tiff")):
         world.upload(name, content)

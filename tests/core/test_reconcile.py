@@ -21,7 +21,7 @@ from renditions.core.follow import Following, follow
 from renditions.core.leases import reopen
 from renditions.core.outcome import Outcome
 from renditions.core.ports import StoredObject, Unreadable
-from renditions.core.reconcile import sync
+from renditions.core.reconcile import Selection, plan, sync
 from renditions.core.summary import Summary
 from renditions.errors import StoreFailed, WorkerDied
 from renditions.model.recipe import Rendition
@@ -433,3 +433,57 @@ def test_a_watch_asks_for_a_blocked_picture_again_only_once_its_key_is_free(
     )
     assert asked["b/photo.jpg"] == (2 if is_allowed else 1)
     assert (world.catalog.get("b/photo.jpg") is not None) == is_allowed
+
+
+def test_a_slash_selects_everything() -> None:
+    assert Selection.of(["/"]).prefixes == ("",)
+    assert Selection.of(["/a/", "b"]) == Selection(("b",), ("a/",))
+
+
+def test_removals_wait_for_a_new_picture_that_is_still_being_written() -> None:
+    """It may be the missing picture under another name."""
+
+    class Landing:
+        """A source in which a new picture is complete from the second pass on."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.source, name)
+
+        def head(self, key: str) -> Any:
+            found = world.source.head(key)
+            return found and replace(found, complete=found.key != "b.jpg" or len(passes) > 1)
+
+        def list(self, *args: Any) -> Any:
+            passes.append(1)
+            return (replace(found, complete=len(passes) > 1) for found in world.source.list(*args))
+
+    passes: list[int] = []
+    world = World()
+    world.upload("a.jpg", b"one")
+    sync(world.run())
+    world.remove("a.jpg")
+    world.upload("b.jpg", b"one")
+    source = Landing()
+
+    def differences() -> Any:
+        comparison = Comparison(world.pipeline, world.catalog, world.output, ask=PLAIN)
+        return plan(comparison, source, clock=world.clock)
+
+    told: list[Outcome] = []
+    run = world.run(world.processor(source=source).process, differences=differences, on_outcome=told.append)
+    summary = sync(run)
+    assert (summary.results, summary.renamed) == ({"done": 1}, 1)
+    assert [outcome.renamed_from for outcome in told if outcome.result == "done"] == ["a.jpg"]
+    assert world.catalog.get("a.jpg") is None
+
+
+def test_a_settled_picture_counts_once_although_each_pass_meets_it() -> None:
+    world = World(make_pipeline(thumb=Rendition(width=9, key="{stem}.jpg")))
+    for name in ("a.jpg", "b/a.jpg", "c.jpg"):
+        world.upload(name, name.encode())
+    sync(world.run())
+    world.source.touch("c.jpg")
+    world.remove("a.jpg")
+    summary = sync(world.run())
+    assert summary.results.total() <= 3
+    assert summary.results["unchanged"] <= 1

@@ -101,6 +101,7 @@ def summary_item(summary: Summary) -> dict[str, Any]:
     """Return the JSON form of a sync's summary."""
     return {
         "processed": dict(summary.results),
+        "renamed": summary.renamed,
         "as_declared": dict(summary.standing),
         "waiting": summary.waiting,
         "unreadable": summary.unreadable,
@@ -171,6 +172,8 @@ def describe_summary(summary: Summary) -> str:
         return f"{text}."
     processed = f"{_count(summary.results.total(), 'picture')} processed"
     parts = [": ".join(filter(None, (processed, _list_counts(summary.results))))]
+    if summary.renamed:
+        parts.append(f"{summary.renamed} of them renamed")
     if standing:
         parts.append(f"{standing} needed no work ({_list_counts(summary.standing)})")
     if summary.waiting:

@@ -185,7 +185,6 @@ def _compare_known(
     """Return the difference of an existing picture with a record."""
     is_moved = not is_in_place(pipeline, record)
     mended, lasting = _split_drift(record, keys, seen.verification, ask)
-    warning = _warn_of_drift(seen.name, lasting) if lasting else None
     has_goal = record.goal == pipeline.goal_of(
         seen.name, found.etag, record.wishes, record.source_format, seen.sha256
     )
@@ -198,7 +197,7 @@ def _compare_known(
         return Difference(
             seen.name, "settle" if settles else "keep", why, keys=keys,
             delete=settled_keys(record, now, ask), found=found, record=record,
-            refreshed=seen.verification.refreshed, warning=warning,
+            refreshed=seen.verification.refreshed, warning=_warn_of_drift(seen.name, lasting),
         )  # fmt: skip
     there = leave_place(record, kept_until(pipeline, now)) if is_moved else record
     stale = {
@@ -230,7 +229,7 @@ def _compare_known(
         left=left,
         is_partial=is_partial,
         refreshed=seen.verification.refreshed,
-        warning=warning,
+        warning=_warn_of_drift(seen.name, {each: why for each, why in lasting.items() if each not in make}),
     )
 
 
@@ -260,7 +259,9 @@ def _compare_missing(
     )
 
 
-def _warn_of_drift(name: str, lasting: Mapping[str, str]) -> str:
+def _warn_of_drift(name: str, lasting: Mapping[str, str]) -> str | None:
+    if not lasting:
+        return None
     drift = ", ".join(f"{rendition} {why} again" for rendition, why in lasting.items())
     return f"{drift}. To make it again: renditions retry {shlex.quote(name)}"
 

@@ -53,16 +53,17 @@ class Selection:
 
     names: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
-    """The selected folders. Each prefix ends with a slash."""
+    """The selected folders. Each prefix ends with a slash; an empty one selects everything."""
     status: Status | None = None
     """Only pictures whose record has this status."""
 
     @classmethod
     def of(cls, names: Iterable[str], status: Status | None = None) -> Selection:
-        """Return a selection of these names and prefixes; a prefix ends with a slash."""
+        """Return a selection of these names and prefixes; a prefix ends with a slash, and ``/`` means all."""
         given = sorted(set(names))
-        prefixes = tuple(each for each in given if each.endswith("/"))
-        return cls(tuple(each for each in given if not each.startswith(prefixes)), prefixes, status)
+        prefixes = tuple(each.removeprefix("/") for each in given if each.endswith("/"))
+        plain = tuple(each for each in given if not each.endswith("/") and not each.startswith(prefixes))
+        return cls(plain, prefixes, status)
 
     @property
     def is_all(self) -> bool:
@@ -212,10 +213,10 @@ def sync(run: Run) -> Summary:
     pause: timedelta | None = timedelta()
     blocked: Iterable[Outcome] = ()
     passes = 1 if run.ask.is_forced else MAX_PASSES  # a second one would make everything again
-    for _ in range(passes):
+    for number in range(passes):
         if pause is None or run.stop.wait(pause.total_seconds()):
             break
-        ended = _Pass(run, summary)
+        ended = _Pass(run, summary, is_first=number == 0, is_last=number == passes - 1)
         ended.work()
         pause, blocked = ended.pause, ended.blocked
     for outcome in blocked:
@@ -227,10 +228,11 @@ def sync(run: Run) -> Summary:
 class _Pass:
     """One comparison of everything, and the work that follows from it."""
 
-    def __init__(self, run: Run, summary: Summary) -> None:
+    def __init__(self, run: Run, summary: Summary, *, is_first: bool, is_last: bool) -> None:
         self._run = run
         self._summary = summary
-        self._has_blocked = self._has_freed = self._has_renamed = False
+        self._is_first, self._is_last = is_first, is_last
+        self._has_blocked = self._has_freed = self._has_renamed = self._has_landing = False
         self.pause: timedelta | None = None
         """How long to wait before the next pass; None if none is needed."""
         self.blocked: deque[Outcome] = deque(maxlen=MOST_BLOCKED)
@@ -258,7 +260,9 @@ class _Pass:
         if run.stop.is_set():
             return
         run.guard.trust(census)
-        self._finish_share("removals", census.missing, run.guard.judge_removals(census), "hold")
+        # A picture that is still being written may be a missing one under another name.
+        if self._is_last or not (self._has_landing and census.missing):
+            self._finish_share("removals", census.missing, run.guard.judge_removals(census), "hold")
         if run.guard.is_attended:
             lost = run.guard.describe_loss(census)
             summary.remarks += [f"{lost.capitalize()}: they were made again."] if lost else []
@@ -283,6 +287,8 @@ class _Pass:
                 self._run.on_outcome(Outcome(difference.name, "waiting", difference.warning))
             if self._is_deferred(difference) or difference.action == "hold":
                 continue
+            is_landing = difference.found is not None and not difference.found.complete
+            self._has_landing = self._has_landing or (is_landing and difference.record is None)
             yield difference
 
     def _is_deferred(self, difference: Difference) -> bool:
@@ -330,7 +336,10 @@ class _Pass:
             if ended.result == "waiting" or ended.again_after <= LONGEST_RETRY:
                 self.pause = min(ended.again_after, self.pause or LONGEST_PAUSE)
             return
-        summary.results[ended.result] += 1
+        if ended.renamed_from is not None:
+            summary.renamed += 1
+        if self._is_first or ended.result != "unchanged":  # a settled picture is met in each pass
+            summary.results[ended.result] += 1
         summary.reasons.add(ended.result, ended.name, ended.reason, ended.code)
 
 

@@ -17,6 +17,8 @@ class Summary:
 
     results: Counter[str] = field(default_factory=Counter)
     """How many pictures had each ``Outcome.result``; a picture counts once, by its last result."""
+    renamed: int = 0
+    """How many of the pictures were recognised under a new name."""
     standing: Counter[Status] = field(default_factory=Counter)
     """How many pictures needed no work, by the status of their record."""
     waiting: int = 0
