@@ -77,7 +77,7 @@ def test_work_that_is_held_again_after_permission_is_reported_again() -> None:
     assert len(target.held) == 2
 
 
-def test_an_attended_run_stores_held_work_without_a_notice() -> None:
+def test_held_work_that_an_attended_run_stored_sends_no_notice() -> None:
     catalog, target = open_catalog(), MemoryNotifier()
     outbox = open_outbox(catalog, one=target)
     outbox.hold([REMOVALS], is_attended=True)

@@ -230,7 +230,7 @@ def test_an_undelivered_notice_about_a_picture_that_is_gone_and_kept_is_sent_lat
     assert [notice.name for notice in world.notifier.sent] == [NAME]
 
 
-def test_a_partial_run_leaves_other_renditions_under_their_keys() -> None:
+def test_a_partial_run_keeps_other_renditions_under_their_old_keys() -> None:
     """Their keys had changed too: the core wrongly deleted the old outputs and made no new ones."""
     world = make_done()
     moved = {

@@ -305,7 +305,7 @@ def test_a_file_with_other_colours_than_srgb_never_replaces_a_rendition() -> Non
     assert np.abs(found(opened(made.content)) - 255 * (COLOURS / 255) ** (1 / 2.2)).max() <= 1
 
 
-def test_a_small_rendition_of_an_hdr_picture_has_its_tones() -> None:
+def test_a_small_rendition_of_an_hdr_picture_keeps_the_picture_s_tones() -> None:
     source = avif(coded("pq"), 9, 16, 10)
     small = np.asarray(shown(source, Rendition(format="png", width=48))).astype(float)[4, 4::8]
     assert np.abs(small - COLOURS).max() <= 5

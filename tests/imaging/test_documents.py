@@ -122,7 +122,7 @@ def test_pictures_and_animations_have_one_page() -> None:
     assert render(animated, Accept(), {"it": Rendition(pages="2")}).errors
 
 
-def test_too_many_pages_are_rejected_and_only_chosen_pages_count() -> None:
+def test_only_the_chosen_pages_count_toward_the_limit_of_pages() -> None:
     source = tiff([photo(9, 6)] * 51)
     every = {"it": Rendition(format="pdf", pages="all")}
     assert why_not(source, every["it"]) == "expected at most 50 pages, found 51"

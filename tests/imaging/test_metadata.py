@@ -200,7 +200,7 @@ BLOCK = (
 )
 
 
-def test_iptc_keeps_its_texts_and_no_preview_or_other_resource() -> None:
+def test_iptc_keeps_its_texts_but_loses_previews_and_other_resources() -> None:
     rights, everything = iptc.rights_of(BLOCK), iptc.true_part_of(BLOCK)
     for block, has_city in ((rights, False), (everything, True)):
         for text in (b"\x1b%G", "山田太郎".encode(), b"\xa9 Zo\xeb"):

@@ -155,7 +155,9 @@ CASCADES = {
 
 @pytest.mark.parametrize("widths", CASCADES.values(), ids=CASCADES)
 @pytest.mark.parametrize("source_format", ["jpeg", "png", "webp"])
-def test_the_cascade_is_as_good_as_resizing_each(source_format: str, widths: tuple[int, ...]) -> None:
+def test_the_cascade_is_as_good_as_resizing_the_whole_picture(
+    source_format: str, widths: tuple[int, ...]
+) -> None:
     """A rendition made from shrunk decoding and from other renditions equals Lanczos on the whole picture."""
     source = encoded(photo(1301, 903), source_format)
     whole = opened(source).convert("RGB")

@@ -331,7 +331,7 @@ class DynamoCatalog:
         return stored.revision, freed
 
     def _put(self, record: Record, revision: int) -> dict[str, Any]:
-        """Return the arguments that replace the stored record, if it has that revision."""
+        """Return the arguments that write the record if the stored record has this revision."""
         item = record_to_item(record, self._key_name)
         return {"TableName": self._table, "Item": item} | only_at(revision)
 

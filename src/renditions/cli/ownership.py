@@ -34,14 +34,16 @@ LEASE = timedelta(minutes=5)
 def strays(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY|PREFIX/]...", help="Only these (default: all).")
+        list[str] | None, typer.Argument(metavar="[KEY|PREFIX/]...", help="Only these files (default: all).")
     ] = None,
     file: FileOption = None,
     store: Annotated[
         str | None, typer.Option(metavar="URL", help="An output store that this catalog used before.")
     ] = None,
     *,
-    delete: Annotated[bool, typer.Option("--delete", help="Delete those that this catalog wrote.")] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete the listed files that this catalog wrote.")
+    ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -16,7 +16,7 @@ MOST_GROUPS = 5
 
 
 def print_reasons(reasons: Reasons) -> None:
-    """Print how many pictures wait and failed, by reason, each with an example."""
+    """Print how many pictures wait and how many failed, by reason, each reason with an example."""
     for state, advice in (("waiting", ""), ("failed", ". To try again: renditions retry")):
         groups = reasons.groups(state)
         for group in groups[:MOST_GROUPS]:

@@ -165,7 +165,7 @@ def sync(  # noqa: PLR0913 - one for each option
         bool,
         typer.Option(
             "--allow-removals",
-            help="Allow the removal of the renditions of all pictures that are missing now, for a day.",
+            help="For a day, allow the removal of renditions whose pictures are missing now.",
         ),
     ] = False,
     adopt: Annotated[

@@ -30,7 +30,10 @@ class Start:
     """How a process was started. This decides what it may change in the binding."""
 
     sets_generation: bool = False
-    """Whether a person started it to apply the file. Other processes only follow the current generation."""
+    """Whether a person started the process to apply the pipeline file.
+
+    Other processes only follow the current generation.
+    """
     deployed_at: str = ""
     """When the bundle was deployed (ISO 8601); empty outside of deployments."""
     rebinds: bool = False

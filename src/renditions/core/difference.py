@@ -65,9 +65,9 @@ class Difference:
     retire: tuple[Retired, ...] = ()
     """The outputs that Renditions keeps for a while and then deletes."""
     found: StoredObject | None = None
-    """The source object in this comparison."""
+    """The source object that was compared."""
     record: Record | None = None
-    """The record in this comparison."""
+    """The picture's record that was compared."""
     again_after: timedelta | None = None
     """How long to wait before comparing again, if the action is ``wait``."""
     refreshed: Mapping[str, Output] = field(default_factory=dict)

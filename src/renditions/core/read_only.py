@@ -39,27 +39,27 @@ class ReadOnlyStore:
         content_type: str,  # noqa: ARG002
         writer: str = "",  # noqa: ARG002
     ) -> NoReturn:
-        """Refuse."""
+        """Raise ``StoreRefused``."""
         _refuse(f"{key} was not written")
 
     def rewrite_headers(self, key: str, condition: IfMatch) -> NoReturn:  # noqa: ARG002
-        """Refuse."""
+        """Raise ``StoreRefused``."""
         _refuse(f"the headers of {key} were not changed")
 
     def delete(self, key: str, condition: IfMatch) -> NoReturn:  # noqa: ARG002
-        """Refuse."""
+        """Raise ``StoreRefused``."""
         _refuse(f"{key} was not deleted")
 
     def purge(self, key: str) -> NoReturn:
-        """Refuse."""
+        """Raise ``StoreRefused``."""
         _refuse(f"the older versions of {key} were not deleted")
 
     def register(self, catalog_id: str, text: str) -> NoReturn:  # noqa: ARG002
-        """Refuse."""
+        """Raise ``StoreRefused``."""
         _refuse("nothing was registered there")
 
     def mark(self, catalog_id: str) -> NoReturn:  # noqa: ARG002
-        """Refuse."""
+        """Raise ``StoreRefused``."""
         _refuse("no marker was written")
 
 

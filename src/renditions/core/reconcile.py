@@ -67,7 +67,7 @@ class Selection:
 
     @property
     def is_all(self) -> bool:
-        """Return whether it selects every picture of any status."""
+        """Return whether the selection has no names and no prefixes. It may have a status."""
         return not (self.names or self.prefixes)
 
     def has(self, record: Record | None) -> bool:

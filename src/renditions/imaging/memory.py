@@ -14,7 +14,7 @@ from renditions.imaging.probe import Header
 from renditions.model.formats import SOURCE_FORMATS
 
 _COLOURS = 3
-"""The most values per pixel that are certainly held in memory; alpha may be dropped."""
+"""The estimate counts at most this many values per pixel, because a decoder may drop the alpha."""
 
 
 def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, limit_bytes: int) -> None:

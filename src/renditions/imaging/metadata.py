@@ -32,7 +32,7 @@ _UNTRUE_TAGS = (
 _UNTRUE_FIELD = re.compile(
     rf"orientation|jpeg-thumbnail-data|exif-ifd1-.*|exif-ifd\d-(?:{'|'.join(_UNTRUE_TAGS)})", re.DOTALL
 )
-"""libvips' names of these tags and of the orientation and previews. libvips' ``ifd1`` is a preview."""
+"""Matches libvips' names of ``_UNTRUE_TAGS``, the orientation and the previews (``ifd1``)."""
 
 
 def kept(recipe: Rendition) -> Any:

@@ -17,7 +17,7 @@ _SHORT = 3
 _REDUCED_OR_MASK = 0b101
 """The bits of NewSubfileType for a reduced picture, and for a mask of another one."""
 _OLD_REDUCED = 2
-"""The value of the older SubfileType for a reduced picture."""
+"""The value of the older tag SubfileType that marks a reduced picture."""
 _SENSOR_COLOURS = (32_803, 34_892)
 """The values of PhotometricInterpretation for data of a sensor (TIFF/EP, DNG)."""
 _MOST_SEARCHED = 8

@@ -55,7 +55,7 @@ _ENDS_EARLY = re.compile(
     r"premature end|unexpected end|end of (?:file|stream|data|image)|truncated|too short|not enough",
     re.IGNORECASE,
 )
-"""The words of libraries about a file that was cut off."""
+"""Matches the error messages of libraries about a file that was cut off."""
 _MOST_QUOTED = 300
 
 

@@ -297,7 +297,9 @@ class FolderStore:
             yield
         except OSError as error:
             if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
-                raise KeyRefused(f"{path}: the file system refuses this name: {error.strerror}") from error
+                raise KeyRefused(
+                    f"{path}: the file system refuses this name: {error.strerror}. Use a different name"
+                ) from error
             raise StoreFailed(
                 f"can't access {path}: {error.strerror}. Check the permissions and the disk"
             ) from error

@@ -214,7 +214,7 @@ class _Worker:
     def _exchange(self, guard: Guard, what: str, *messages: bytes) -> Any:
         """Send the messages and return the reply.
 
-        If the worker exceeds a limit, the guard kills it, which ends our writing or reading.
+        If the worker exceeds a limit, the guard kills it. Then this method's write or read fails.
         """
         try:
             with guard:

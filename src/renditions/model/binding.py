@@ -51,7 +51,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """The binding of one catalog."""
+    """The pipeline file, the stores and the generation that one catalog is bound to."""
 
     catalog_id: str
     """A random id, chosen when the catalog gets its binding. The catalog's outputs carry it as a mark."""

@@ -53,7 +53,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """An annotation: a key template with these fields, whose parts are all allowed in a key."""
+    """An annotation: a key template of these fields and of text that keys may contain."""
 
     fields: tuple[str, ...]
 

@@ -1,7 +1,7 @@
-"""The pipeline file as frozen dataclasses, and the values that follow from it.
+"""The pipeline file as frozen dataclasses, and the values that they compute from it.
 
-Only these classes, ``Source`` and ``Rendition`` describe the file: the annotation of each field has its range
-and a sentence for people.
+These classes, ``Source`` and ``Rendition`` are the only description of the file. The annotation of each field
+gives its range and a sentence for people.
 """
 
 from __future__ import annotations

@@ -317,7 +317,9 @@ def _check_sides(rendition: Rendition, place: str) -> Iterator[Problem]:
             field = "widths" if side == "width" and rendition.widths else side
             yield Problem(f"{place}.{field}", expected, f"{length:,}")
         elif multiplied > limit:
-            yield Problem(f"{place}.pixel_ratio", f"{expected} once {side} is multiplied", f"{multiplied:,}")
+            yield Problem(
+                f"{place}.pixel_ratio", f"{expected} for {side} times pixel_ratio", f"{multiplied:,}"
+            )
         elif multiplied + padding > limit:
             found = f"{multiplied + padding:,}"
             yield Problem(f"{place}.padding", f"{expected} together with {side}", found)

@@ -146,7 +146,10 @@ def watch(
     """
     parts, stop, standing = session.parts, session.ended, session.standing
     if standing is None:
-        raise Superseded("Another version of the pipeline file is in force for this catalog")
+        raise Superseded(
+            "Another version of the pipeline file is in force for this catalog. Run renditions sync (or "
+            "deploy) to apply this one"
+        )
     watchers = _open_watchers(parts, stop)
     hints = Hints() if hints is None else hints
     guard = parts.make_guard(standing, is_attended=False)

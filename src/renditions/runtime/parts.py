@@ -176,7 +176,7 @@ class Parts:
         except Failed as error:  # if the fault lasts, writing the pictures reports it too
             log.warning(
                 "%s. The output store doesn't list this catalog, so 'renditions strays' with another catalog "
-                "reports its outputs as unknown.",
+                "reports its outputs as unknown. The next 'renditions sync' tries again.",
                 error,
             )
 

@@ -50,7 +50,7 @@ class Study:
 
     @property
     def level(self) -> Rendition | None:
-        """A recipe with the size that the analysis needs; None if nothing is declared."""
+        """A recipe with the size that the analysis needs; None if the pipeline needs no analysis."""
         side = _HEADROOM * self._side
         return Rendition(width=side, height=side) if side else None
 

@@ -19,7 +19,7 @@ _EXTRA = "pdf"
 _LOCK = threading.Lock()
 """Only the thread that holds this lock may call PDFium, which doesn't support several threads."""
 _FINE_SIDE = 10_000
-"""The longer side, in pixels, of the grid for a page's proportions."""
+"""A page's proportions are rounded as if its longer side had this many pixels."""
 _WHITE = (255, 255, 255, 255)
 _END_BYTES = 1024
 """How many bytes at the end of a file may hold the end mark: some writers append data after it."""

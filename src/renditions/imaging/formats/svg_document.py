@@ -1,4 +1,4 @@
-"""Read a drawing's XML, and write it again as librsvg gets it: checked, and without anything from outside.
+"""Read a drawing's XML, check it, and write it for librsvg without references to other documents.
 
 The check reads the document (XML 1.0; Namespaces in XML 1.0; SVG 2, chapters 5, 12, 13, 15 and 16). It
 rejects a document that isn't well-formed, that has scripts or entities from outside, or that has too much to

@@ -1,4 +1,4 @@
-"""Check the pictures that a drawing embeds as ``data:`` URLs (RFC 2397), and convert some."""
+"""Check the pictures that a drawing embeds as ``data:`` URLs (RFC 2397), and convert GIF and WebP."""
 
 from __future__ import annotations
 
