@@ -14,7 +14,7 @@ from renditions.imaging.probe import Header
 from renditions.model.formats import SOURCE_FORMATS
 
 _COLOURS = 3
-"""The estimate counts at most this many values per pixel, because a decoder may drop the alpha."""
+"""The estimate counts at most this many values per pixel, because alpha isn't always kept in memory."""
 
 
 def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, limit_bytes: int) -> None:
