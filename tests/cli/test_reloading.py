@@ -63,7 +63,7 @@ def test_a_reload_keeps_the_outputs_of_many_undeclared_renditions_until_a_person
     finally:
         watch.terminate()
         watch.wait(30)
-    kept = f"The outputs of {PICTURES} pictures are kept though no longer declared"
+    kept = f"Undeclared outputs of {PICTURES} pictures are kept"
     assert kept in " ".join(run(tmp_path, "status").out.split())
     assert run(tmp_path, "sync").code == 0
     assert widths(tmp_path, "large") == []

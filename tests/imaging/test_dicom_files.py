@@ -132,7 +132,7 @@ def test_dicom_limits_are_checked_before_decoding() -> None:
     stretched = dicom(np.zeros((100, 100), "u1"), PixelAspectRatio=[1, 50])
     assert "found 500,000: 5000 by 100" in refusal(stretched, replace(ACCEPT, max_pixels=20_000))
     every = {"it": Rendition(format="pdf", pages="all")}
-    refused = render(content, ACCEPT, every, limits=Limits(pages=2)).rejected
+    refused = render(content, ACCEPT, every, limits=Limits(pages=2)).errors["it"]
     assert str(refused) == "expected at most 2 pages, found 3"
 
 

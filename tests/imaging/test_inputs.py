@@ -176,12 +176,13 @@ def test_without_pillow_heif_a_heic_fails_and_says_what_to_install(monkeypatch: 
 
 
 def test_an_animated_png_becomes_its_first_frame() -> None:
-    """A reader of still PNGs ignores the chunks of the animation, so the file counts as one frame."""
+    """A reader of still PNGs ignores the chunks of the animation; the record counts the frames."""
     first, second = photo(), photo().rotate(180)
     source = encoded(first, "png", save_all=True, append_images=[second], duration=100)
     assert getattr(opened(source), "n_frames", 1) == 2
     result = render(source, Accept(), {"it": Rendition(format="auto", animation="keep")})
-    assert result.original.frames == 1
+    assert result.original.frames == 2
+    assert [warning.code for warning in result.warnings] == ["animation-dropped"]
     assert difference(opened(result.made["it"].content), first) == 0
 
 

@@ -133,7 +133,7 @@ def test_the_aspect_ratio_is_measured_on_the_displayed_picture(orientation: int)
 
 @pytest.mark.parametrize(
     ("source_format", "found"),
-    [("gif", "3 frames"), ("webp", "3 frames"), ("png", "an animated png"), ("avif", "an animated avif")],
+    [("gif", "3 frames"), ("webp", "3 frames"), ("png", "3 frames"), ("avif", "3 frames")],
 )
 def test_animated_pictures_are_rejected_unless_they_are_accepted(source_format: str, found: str) -> None:
     frames = [photo(100, 80).rotate(angle) for angle in (0, 90, 180)]

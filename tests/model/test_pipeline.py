@@ -60,6 +60,8 @@ OTHER: dict[str, Any] = {
     "palette": 16,
     "data_uri": True,
     "max_bytes": 9,
+    "page_size": "A4",
+    "dpi": 150,
 }
 
 

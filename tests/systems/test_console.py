@@ -69,7 +69,7 @@ def environ(aws: None) -> dict[str, str]:
                 "IndexName": name,
                 "KeySchema": [
                     {"AttributeName": partition.split("`")[0], "KeyType": "HASH"},
-                    {"AttributeName": sort.split("`")[0], "KeyType": "RANGE"},
+                    *([] if sort == "none" else [{"AttributeName": sort.split("`")[0], "KeyType": "RANGE"}]),
                 ],
                 "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": shown}
                 if shown

@@ -61,7 +61,10 @@ def prepare(directory: Path, photos: Path | None) -> Path:
     source = str(photos.resolve()) if photos else "./inbox"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _write_once(pipeline, _PIPELINE.format(source=_quote(source)).encode())
+        text = _PIPELINE.format(source=_quote(source))
+        if photos:  # nothing is written into a person's own folder, not even the marker
+            text = text.replace("\n\n[accept]", "\nread_only = true\n\n[accept]", 1)
+        _write_once(pipeline, text.encode())
         if photos is None and not (directory / "inbox").exists():
             _draw(directory / "inbox")
     except OSError as error:

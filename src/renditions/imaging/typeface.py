@@ -19,17 +19,19 @@ _INVISIBLE = ("Cf", "Zs")
 """Unicode's categories of format characters and blanks. They need no glyph."""
 
 
-_FOLDER = Path(str(resources.files("fontpkg_open_sans"))) / "files"
+def _folder() -> Path:
+    """Return the folder of the bundled fonts. A function has them only if its pipeline draws text."""
+    return Path(str(resources.files("fontpkg_open_sans"))) / "files"
 
 
 def default_font() -> bytes:
     """Return the bundled font file: Open Sans, with Latin, Greek, Cyrillic and Hebrew letters."""
-    return (_FOLDER / "OpenSans[wdth,wght].ttf").read_bytes()
+    return (_folder() / "OpenSans[wdth,wght].ttf").read_bytes()
 
 
 def own_fonts() -> tuple[Path, ...]:
     """Return the paths of the bundled fonts: Open Sans, upright and italic, each in all weights."""
-    return tuple(sorted(_FOLDER.glob("*.ttf")))
+    return tuple(sorted(_folder().glob("*.ttf")))
 
 
 def find_missing(font: bytes, text: str) -> str:

@@ -130,6 +130,7 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = {
             loader="svgload_buffer",
             shrink_on_load="drawn",
             is_scriptable=True,
+            libraries=(Library("fontpkg-open-sans", "fontpkg_open_sans"),),
             auto="png",
             is_default=False,
         ),
