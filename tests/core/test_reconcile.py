@@ -475,15 +475,3 @@ def test_removals_wait_for_a_new_picture_that_is_still_being_written() -> None:
     assert (summary.results, summary.renamed) == ({"done": 1}, 1)
     assert [outcome.renamed_from for outcome in told if outcome.result == "done"] == ["a.jpg"]
     assert world.catalog.get("a.jpg") is None
-
-
-def test_a_settled_picture_counts_once_although_each_pass_meets_it() -> None:
-    world = World(make_pipeline(thumb=Rendition(width=9, key="{stem}.jpg")))
-    for name in ("a.jpg", "b/a.jpg", "c.jpg"):
-        world.upload(name, name.encode())
-    sync(world.run())
-    world.source.touch("c.jpg")
-    world.remove("a.jpg")
-    summary = sync(world.run())
-    assert summary.results.total() <= 3
-    assert summary.results["unchanged"] <= 1

@@ -216,7 +216,7 @@ def sync(run: Run) -> Summary:
     for number in range(passes):
         if pause is None or run.stop.wait(pause.total_seconds()):
             break
-        ended = _Pass(run, summary, is_first=number == 0, is_last=number == passes - 1)
+        ended = _Pass(run, summary, is_last=number == passes - 1)
         ended.work()
         pause, blocked = ended.pause, ended.blocked
     for outcome in blocked:
@@ -228,10 +228,10 @@ def sync(run: Run) -> Summary:
 class _Pass:
     """One comparison of everything, and the work that follows from it."""
 
-    def __init__(self, run: Run, summary: Summary, *, is_first: bool, is_last: bool) -> None:
+    def __init__(self, run: Run, summary: Summary, *, is_last: bool) -> None:
         self._run = run
         self._summary = summary
-        self._is_first, self._is_last = is_first, is_last
+        self._is_last = is_last
         self._has_blocked = self._has_freed = self._has_renamed = self._has_landing = False
         self.pause: timedelta | None = None
         """How long to wait before the next pass; None if none is needed."""
@@ -338,8 +338,7 @@ class _Pass:
             return
         if ended.renamed_from is not None:
             summary.renamed += 1
-        if self._is_first or ended.result != "unchanged":  # a settled picture is met in each pass
-            summary.results[ended.result] += 1
+        summary.results[ended.result] += 1
         summary.reasons.add(ended.result, ended.name, ended.reason, ended.code)
 
 

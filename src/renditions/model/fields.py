@@ -284,7 +284,8 @@ def declared_in(thing: Any) -> dict[str, Any]:
 def hash_of(value: Any) -> str:
     """Return a short stable hash over JSON-like data, dataclasses and attachments."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_spell)
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
+    # surrogatepass: a key may have ``UNKNOWN``, which has no UTF-8 form.
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:24]
 
 
 def _spell(value: Any) -> Any:

@@ -12,11 +12,8 @@ OF_CONTENT = ("hash", "version")
 DIGITS = 16
 """How many hexadecimal digits ``{hash}`` and ``{version}`` have: 64 bits."""
 
-UNKNOWN = "\0"
-"""Stands in a key for a value that Renditions knows only after it has read the picture.
-
-No store holds a key with this character.
-"""
+UNKNOWN = "\ud800"
+"""Stands in a key for a value that is known after reading. No key has it, because it has no UTF-8 form."""
 
 
 def template_values(name: str, etag: str, sha256: str = "") -> dict[str, str]:
