@@ -59,7 +59,8 @@ def main() -> None:
     tables = [_measure_copies(asked.pictures), _measure_renames(asked.renamed), _measure_hash()]
     for table in tables:
         print(to_text(table), flush=True)
-    head = f"`python -m benchmarks.content`, {today()}, on {describe_machine()}."
+    arguments = f"--pictures {asked.pictures} --renamed {asked.renamed}"
+    head = f"`PYTHONPATH=tests python -m benchmarks.content {arguments}`, {today()}, on {describe_machine()}."
     replace_section("content", "\n\n".join([head, *map(to_markdown, tables)]))
 
 
