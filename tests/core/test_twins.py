@@ -179,6 +179,15 @@ def test_no_focus_is_kept_if_the_pipeline_declares_so(world: World) -> None:
     assert get(world, "a.jpg").wishes == NO_WISHES
 
 
+def test_wishes_that_were_kept_do_not_return_once_none_are_to_be_kept(world: World) -> None:
+    world.remove("a.jpg")
+    world.processor().process("a.jpg", ALLOWED)
+    world.pipeline = replace(world.pipeline, catalog=CatalogPlace(keep_wishes=0))
+    world.upload("a.jpg", b"one")
+    world.processor().process("a.jpg")
+    assert get(world, "a.jpg").wishes == NO_WISHES
+
+
 def test_equal_etags_are_no_proof_of_equal_content(world: World) -> None:
     class Alike:
         """A source in which every object has one ETag."""

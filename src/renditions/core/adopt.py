@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from renditions.core.content import Reader
 from renditions.core.difference import Difference
 from renditions.core.neighbours import Neighbours
 from renditions.core.ports import Catalog, Renderer, Store, StoredObject, Unreadable
@@ -52,10 +53,10 @@ def check_not_lost(
 
 @dataclass(frozen=True, slots=True)
 class Adopter:
-    """Proves, picture by picture, which foreign outputs are ours. Safe to call from many threads."""
+    """Proves which foreign outputs of a picture are ours."""
 
     pipeline: Pipeline
-    source: Store
+    reader: Reader
     output: Store
     catalog: Catalog
     render: Renderer
@@ -93,14 +94,14 @@ class Adopter:
         if not unmarked or found.size_bytes > self.pipeline.accept.max_bytes:
             return {}
         try:
-            got = self.source.get(difference.name)
+            content = self.reader.read(found)
         except Rejected:
             return {}  # the update that follows rejects the picture with the reason
-        if got is None or got[0].etag != found.etag:
+        if content is None:
             return {}
         recipes = self.pipeline.recipes(difference.record.wishes if difference.record else NO_WISHES)
         wanted = {rendition: among(rendition, recipes[rendition], recipes) for rendition in unmarked}
-        made = self.render(got[1], self.pipeline.accept, wanted, self.pipeline.analyze).made
+        made = self.render(content.bytes, self.pipeline.accept, wanted, self.pipeline.analyze).made
         proven: dict[str, str] = {}
         for rendition, there in unmarked.items():
             written = self.output.get(there.key) if rendition in made else None

@@ -189,7 +189,7 @@ class Processor:
         """Make missing outputs and finish the record, which keeps its lease if work is left."""
         updater = self._updater(reader)
         try:
-            begun = updater.begin(difference, found, ask, self._prove(difference, found, ask))
+            begun = updater.begin(difference, found, ask, self._prove(difference, found, ask, reader))
         except KeyTaken as taken:  # the owner is gone from the source, but not removed yet
             record = self._leases.release(held) if held else difference.record
             return Outcome(
@@ -206,12 +206,14 @@ class Processor:
             return _describe(failed, retry_pause(failed.attempts + failed.setbacks))
         return failed
 
-    def _prove(self, difference: Difference, found: StoredObject, ask: Ask) -> Mapping[str, str]:
+    def _prove(
+        self, difference: Difference, found: StoredObject, ask: Ask, reader: Reader
+    ) -> Mapping[str, str]:
         """Return the ETags, by key, of foreign outputs to take over; see :meth:`Adopter.prove`."""
         if not ask.adopts or self.read_neighbours is None:
             return {}
         neighbours = self.read_neighbours()
-        adopter = Adopter(self.pipeline, self.source, self.output, self.catalog, self.render, neighbours)
+        adopter = Adopter(self.pipeline, reader, self.output, self.catalog, self.render, neighbours)
         return adopter.prove(difference, found)
 
     def _remove(self, record: Record, ask: Ask) -> Outcome | None:

@@ -76,6 +76,8 @@ class Twins:
 
         Returns whether there were such wishes.
         """
+        if not self.pipeline.catalog.keep_wishes:
+            return False
         now = self.clock()
         kept = self.catalog.find_wishes(name, sha256)
         if kept is None or kept.until <= now:
