@@ -179,7 +179,7 @@ def test_no_focus_is_kept_if_the_pipeline_declares_so(world: World) -> None:
     assert get(world, "a.jpg").wishes == NO_WISHES
 
 
-def test_wishes_that_were_kept_do_not_return_once_none_are_to_be_kept(world: World) -> None:
+def test_kept_wishes_do_not_return_if_the_pipeline_keeps_none(world: World) -> None:
     world.remove("a.jpg")
     world.processor().process("a.jpg", ALLOWED)
     world.pipeline = replace(world.pipeline, catalog=CatalogPlace(keep_wishes=0))
