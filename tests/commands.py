@@ -38,10 +38,15 @@ def run(directory: Path, *arguments: str) -> Ended:
 
 
 def write_pipeline(directory: Path, renditions: str, more: str = "") -> None:
-    """Write a pipeline file with the folders ``inbox`` and ``processed``, and create the inbox."""
+    """Write a pipeline file with the folders ``inbox`` and ``processed``, and create the inbox.
+
+    A picture is read at once. With the default of a second, what a command finds would depend on how fast
+    it starts.
+    """
     (directory / "inbox").mkdir(exist_ok=True)
     (directory / "renditions.toml").write_text(
-        f'[source]\nstore = "./inbox"\n[output]\nstore = "./processed"\n{renditions}\n{more}\n'
+        '[source]\nstore = "./inbox"\nsettle = "0.001 s"\n'
+        f'[output]\nstore = "./processed"\n{renditions}\n{more}\n'
     )
 
 

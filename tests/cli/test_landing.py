@@ -18,7 +18,9 @@ def write_source(folder: Path, line: str) -> None:
     """Write a pipeline file with another field in ``[source]``."""
     write_pipeline(folder, THUMB, NOTIFY)
     file = folder / "renditions.toml"
-    file.write_text(file.read_text().replace("[output]", f"{line}\n[output]"))
+    settled = 'settle = "0.001 s"\n'
+    kept = "" if line.startswith("settle") else settled
+    file.write_text(file.read_text().replace(settled, f"{kept}{line}\n"))
 
 
 @contextmanager
