@@ -1,4 +1,4 @@
-"""Helpers that run the command line like a person."""
+"""Helpers that run the command line in a process of its own."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def run(directory: Path, *arguments: str) -> Ended:
 
 
 def write_pipeline(directory: Path, renditions: str, more: str = "") -> None:
-    """Write a pipeline file with the folders ``inbox`` and ``processed``, and create the inbox.
+    """Write a pipeline file with the folders ``inbox`` and ``processed``.
 
-    A picture is read at once. With the default of a second, what a command finds would depend on how fast
-    it starts.
+    The function also creates the inbox. The file lets commands read a picture at once. With the default
+    wait of a second, the result of a command would depend on how fast it starts.
     """
     (directory / "inbox").mkdir(exist_ok=True)
     (directory / "renditions.toml").write_text(

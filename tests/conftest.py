@@ -19,7 +19,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option with which ``make test-servers`` chooses the server that stands for AWS."""
+    """Add ``--endpoint``, the URL of a server that stands for AWS.
+
+    ``make test-servers`` uses it.
+    """
     parser.addoption("--endpoint", help="the URL of a server that stands for AWS, in place of moto's")
     parser.addoption("--emulator", help="the program that stands for Lambda, see servers/emulator.py")
 
@@ -38,7 +41,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def aws(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Send every AWS call of this process and its children to moto's server, or to the chosen server."""
+    """Send all AWS calls of this process and its children to a local server.
+
+    It is moto's server, or the one that ``--endpoint`` names.
+    """
     endpoint = request.config.getoption("--endpoint")
     server = nullcontext(environment_of(endpoint)) if endpoint else run_moto()
     with server as environment, pytest.MonkeyPatch.context() as patch:

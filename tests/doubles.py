@@ -26,11 +26,13 @@ MAX_KEY_BYTES = 1024
 
 
 class MemoryStore:
-    """A store with S3's rules: keys have 1 to 1,024 bytes, and an ETag is a hash of the content.
+    """A store with S3's rules.
 
-    With a ``folding`` it compares keys as some folders do. Listings show a key's first spelling; an object
-    that is asked for by its key has that key. With ``counts_versions`` an ETag is the number of the key's
-    version, so that two keys can have one ETag and different contents.
+    Keys have 1 to 1,024 bytes, and an ETag is a hash of the content.
+
+    With a ``folding`` it compares keys as some folders do. A listing shows the spelling that was written
+    first. A request for one object returns the spelling of the request. With ``counts_versions`` an ETag
+    is the number of the key's version, so two keys can have the same ETag and different contents.
     """
 
     is_cheaper_to_list = False

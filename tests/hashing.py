@@ -15,7 +15,11 @@ from renditions.model.rendering import Rendered, Rendering
 def hash_render(
     content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
 ) -> Rendering:
-    """Render by hashing; content that starts with ``bad`` is rejected, ``half`` fails in one rendition."""
+    """Render by hashing.
+
+    Content that starts with ``bad`` is rejected. Content that starts with ``half`` fails in one
+    rendition.
+    """
     analysis = Analysis(transparency=False) if analyze.transparency else None
     original = Original(len(content), "jpeg", 4, 3, 1, analysis)
     if content.startswith(b"bad"):

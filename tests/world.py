@@ -1,6 +1,7 @@
-"""A small world for the core: in-memory ports, a renderer that only hashes, and a manual clock.
+"""A small world for the core: ports in memory, and a manual clock.
 
-Every call to a port is a *step*; a test can crash the caller at a step or let another task run there.
+Its renderer only hashes. Every call to a port is a *step*; a test can crash the caller at a step or let
+another task run there.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ APPLIES = Start(sets_generation=True)
 
 
 class Crash(BaseException):
-    """The process dies here. No code may catch this."""
+    """Raised where the process dies. No code may catch it."""
 
 
 @dataclass
@@ -245,13 +246,13 @@ class World:
         return got[1]
 
     def lose_outputs(self, keys: Iterable[str] | None = None) -> None:
-        """Delete these outputs, or all, like a program other than Renditions."""
+        """Delete these outputs, or all of them, as another program would."""
         for found in list(self.output.list()):
             if keys is None or found.key in keys:
                 self.output.delete(found.key, IfMatch(found.etag))
 
     def overwrite(self, key: str, content: bytes) -> None:
-        """Write an object to the output store, like a program other than Renditions."""
+        """Write an object to the output store, as another program would."""
         there = self.output.head(key)
         self.output.put(key, content, IfMatch(there.etag) if there else IfAbsent(), "image/jpeg")
 

@@ -1,4 +1,4 @@
-"""Adoption: the core takes over exactly those outputs that a lost catalog provably wrote."""
+"""Adoption: the core takes over only outputs that a lost catalog provably wrote."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_without_adoption_a_marked_output_is_refused(world: World) -> None:
     assert not is_adopted(world)
 
 
-def test_an_output_that_was_refused_before_is_taken_over(world: World) -> None:
+def test_adoption_takes_over_an_output_that_an_earlier_run_refused(world: World) -> None:
     place(world, b"made by an older engine", "before")
     processor(world).process(NAME)
     assert processor(world).process(NAME, ADOPT).result == "done"
@@ -109,7 +109,7 @@ def test_unproven_files_are_neither_claimed_nor_changed(
     assert world.content(KEY) == content
 
 
-def test_a_file_that_replaces_a_proven_one_meanwhile_stays(world: World) -> None:
+def test_a_file_that_replaces_a_proven_output_during_adoption_stays(world: World) -> None:
     place(world, b"ours", "before")
     found = world.output.head(KEY)
     assert found
@@ -167,7 +167,7 @@ def test_an_empty_catalog_beside_unknown_outputs_counts_as_lost(world: World) ->
     check()  # the catalog has a record
 
 
-def test_the_search_for_a_lost_catalog_is_bounded(world: World) -> None:
+def test_the_search_for_a_lost_catalog_checks_a_limited_number_of_outputs(world: World) -> None:
     place(world, b"one", "before")
     seen = 0
 

@@ -77,7 +77,7 @@ def test_work_that_is_held_again_after_permission_is_reported_again() -> None:
     assert len(target.held) == 2
 
 
-def test_held_work_that_an_attended_run_stored_sends_no_notice() -> None:
+def test_no_notice_is_sent_about_held_work_that_an_attended_run_stored() -> None:
     catalog, target = open_catalog(), MemoryNotifier()
     outbox = open_outbox(catalog, one=target)
     outbox.hold([REMOVALS], is_attended=True)
@@ -86,7 +86,7 @@ def test_held_work_that_an_attended_run_stored_sends_no_notice() -> None:
     assert target.held == []
 
 
-def test_a_notice_about_held_work_is_sent_later_if_it_fails() -> None:
+def test_a_notice_about_held_work_that_could_not_be_sent_is_sent_later() -> None:
     catalog, broken, working = open_catalog(), BrokenNotifier(1), MemoryNotifier()
     for minutes in (0, 4, 6, 7):
         outbox = open_outbox(catalog, THEN + timedelta(minutes=minutes), one=broken, other=working)

@@ -1,4 +1,4 @@
-"""The error code of a rejected or failed picture, in its outcome, record and notice."""
+"""The error code of a picture, in its outcome, its record and its notice."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def stored(world: World) -> Record:
     return record
 
 
-def test_a_rejected_picture_keeps_the_code_of_its_error(world: World) -> None:
+def test_the_record_of_a_rejected_picture_has_the_code_of_its_error(world: World) -> None:
     world.upload(NAME, b"bad")
     outcome = world.processor().process(NAME)
     assert (outcome.result, outcome.code) == ("rejected", "source-unreadable")
@@ -48,7 +48,7 @@ def test_a_rejected_picture_keeps_the_code_of_its_error(world: World) -> None:
     assert [notice.to_item()["code"] for notice in world.notifier.sent] == ["source-unreadable"]
 
 
-def test_a_picture_that_can_not_be_read_yet_keeps_the_code_of_the_store(world: World) -> None:
+def test_a_picture_that_can_not_be_read_yet_has_the_code_of_the_stores_error(world: World) -> None:
     world.upload(NAME, b"one")
     archive = Archive()
     archive.head = world.source.head  # type: ignore[method-assign]
@@ -56,7 +56,7 @@ def test_a_picture_that_can_not_be_read_yet_keeps_the_code_of_the_store(world: W
     assert (outcome.code, stored(world).code) == ("source-archived", "source-archived")
 
 
-def test_a_failed_picture_keeps_its_code_until_it_is_done(world: World) -> None:
+def test_the_record_of_a_failed_picture_keeps_the_error_code_until_the_picture_is_done(world: World) -> None:
     world.upload(NAME, b"one")
     outcome = world.processor(render=time_out).process(NAME)
     assert (outcome.result, outcome.code) == ("failed", "render-timed-out")
@@ -65,7 +65,7 @@ def test_a_failed_picture_keeps_its_code_until_it_is_done(world: World) -> None:
     assert "code" not in stored(world).to_item()
 
 
-def test_each_rendition_that_could_not_be_made_has_its_code(world: World) -> None:
+def test_each_rendition_that_could_not_be_made_has_its_error_code(world: World) -> None:
     world.upload(NAME, b"half")
     world.output.put(f"{NAME}/thumb.jpg", b"not ours", IfAbsent(), "image/jpeg")
     outcome = world.processor().process(NAME)
@@ -75,7 +75,7 @@ def test_each_rendition_that_could_not_be_made_has_its_code(world: World) -> Non
     assert item["errors"].keys() == item["error_codes"].keys()
 
 
-def test_a_taken_key_has_its_code(world: World) -> None:
+def test_a_picture_whose_output_key_is_taken_has_the_code_key_taken(world: World) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="thumb.jpg"))
     world.upload("a.jpg", b"a")
     world.upload("b.jpg", b"b")
@@ -89,7 +89,9 @@ def test_a_taken_key_has_its_code(world: World) -> None:
     ("codes", "common"),
     [(("a",), "a"), (("a", "a"), "a"), (("a", "b"), "rejected")],
 )
-def test_different_reasons_have_the_general_code(codes: tuple[str, ...], common: str) -> None:
+def test_several_reasons_have_their_common_code_or_else_the_general_code(
+    codes: tuple[str, ...], common: str
+) -> None:
     assert common_code(Reason("why", code) for code in codes) == common
 
 

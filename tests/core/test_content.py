@@ -87,7 +87,7 @@ def test_a_rejected_picture_that_is_touched_stays_rejected_without_a_second_noti
     assert world.plan() == []
 
 
-def test_a_touched_picture_whose_recipe_changed_is_rendered_once(world: World) -> None:
+def test_a_touched_picture_with_a_changed_recipe_is_rendered_once(world: World) -> None:
     world.source.touch(NAME)
     world.pipeline = make_pipeline(thumb=Rendition(width=99), large=Rendition(width=1200))
     world.bind()
@@ -133,7 +133,7 @@ def test_a_picture_of_another_size_is_not_read_to_compare_it(world: World) -> No
     assert source.reads == 0
 
 
-def test_changed_rules_check_a_touched_picture_again(world: World) -> None:
+def test_a_touched_picture_is_checked_again_if_the_rules_changed(world: World) -> None:
     world.source.touch(NAME)
     world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=2))
     world.bind()

@@ -1,4 +1,4 @@
-"""Output keys with ``{hash}`` and ``{version}``, which are known once a picture was read."""
+"""Output keys with ``{hash}`` and ``{version}``, known once a picture was read."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_plan_says_that_the_key_of_a_new_picture_is_known_after_reading() -> Non
     assert difference.keys == {"thumb": key(world)}
 
 
-def test_a_version_changes_with_the_content_and_with_the_recipe_and_the_old_output_goes() -> None:
+def test_a_changed_content_or_recipe_changes_the_version_and_deletes_the_old_output() -> None:
     world = make_world()
     world.settle()
     first = key(world)
@@ -120,7 +120,7 @@ def test_a_raised_revision_changes_the_version(monkeypatch: pytest.MonkeyPatch) 
     assert before != after
 
 
-def test_a_catalog_without_hashes_is_read_when_keys_begin_to_need_them() -> None:
+def test_a_picture_without_a_recorded_hash_is_read_once_its_key_needs_the_hash() -> None:
     world = make_world(Rendition(width=200))
     world.settle()
     world.catalog.write(replace(get(world), sha256=""))
@@ -146,7 +146,7 @@ def test_a_picture_that_can_not_be_read_claims_no_key_and_is_tried_again() -> No
     world.check_promise()
 
 
-def test_pictures_that_are_too_large_to_be_read_never_share_a_key() -> None:
+def test_pictures_that_are_too_large_to_read_never_share_a_key() -> None:
     world = make_world()
     world.upload("b/photo.jpg", b"two")
     world.pipeline = replace(world.pipeline, accept=Accept(max_bytes=1))
@@ -157,7 +157,7 @@ def test_pictures_that_are_too_large_to_be_read_never_share_a_key() -> None:
     assert world.plan() == []
 
 
-def test_two_pictures_of_one_content_and_key_are_kept_apart() -> None:
+def test_of_two_pictures_with_the_same_content_and_key_the_later_is_rejected() -> None:
     world = make_world(Rendition(width=200, key="{hash}.jpg"))
     world.upload("zebra.jpg", b"one")
     world.settle()

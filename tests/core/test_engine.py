@@ -1,4 +1,4 @@
-"""The outputs that a raised revision of the engine makes again, on in-memory ports."""
+"""Outputs that are made again because a revision of the engine was raised."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ PAGE, PHOTO = "page.tif", "photo.jpg"
 
 
 class Engine:
-    """A renderer that takes a picture's format from its name, and remembers the outputs that it made."""
+    """A renderer that takes a picture's format from its name.
+
+    It remembers the outputs that it made.
+    """
 
     def __init__(self) -> None:
         self.made: list[tuple[str, ...]] = []
@@ -62,7 +65,7 @@ def whys(world: World) -> dict[str, str]:
     return {each.name: each.why for each in world.differences() if each.action != "keep"}
 
 
-def test_a_fix_for_a_source_format_remakes_only_its_pictures_and_the_plan_gives_the_reason(
+def test_a_fix_for_a_source_format_remakes_only_pictures_of_this_format(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upgrade(world, monkeypatch)
@@ -89,7 +92,7 @@ def test_a_fix_for_an_operation_remakes_the_renditions_that_use_it(
     assert engine.made == [("sharp",)]
 
 
-def test_a_new_picture_is_not_stale_under_any_revision(
+def test_a_picture_that_the_newer_engine_processed_is_up_to_date(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upgrade(world, monkeypatch)
@@ -98,10 +101,10 @@ def test_a_new_picture_is_not_stale_under_any_revision(
     assert "new.tif" not in whys(world)
 
 
-def test_only_outputs_older_than_a_revision_are_made_again_when_it_is_allowed(
+def test_outputs_of_an_older_engine_are_made_again_once_the_pipeline_stops_naming_it(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The newer engine makes new outputs meanwhile, and the records say so."""
+    """Until then the newer engine makes new outputs, which are not made again."""
     upgrade(world, monkeypatch)
     free, place = world.pipeline, world.pipeline.output
     world.pipeline = replace(free, output=replace(place, engine=1))
@@ -117,7 +120,7 @@ def test_only_outputs_older_than_a_revision_are_made_again_when_it_is_allowed(
     assert world.plan() == []
 
 
-def test_a_changed_recipe_does_not_count_as_an_older_engine(
+def test_plan_gives_a_changed_recipe_as_the_reason_rather_than_a_raised_revision(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upgrade(world, monkeypatch)

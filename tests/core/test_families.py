@@ -1,4 +1,4 @@
-"""Families of renditions whose pictures may be too small for some widths, on in-memory ports."""
+"""Families of renditions, and pictures that are too small for some widths."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_stand_in_costs_no_further_write_and_leaves_no_claim(world: FamilyWorl
     assert world.catalog.owners.keys() == {made.key for made in world.record.outputs}
 
 
-def test_a_deleted_file_of_a_stand_in_is_made_again_and_nothing_else(world: FamilyWorld) -> None:
+def test_only_the_file_of_a_stand_in_is_made_again_after_it_was_deleted(world: FamilyWorld) -> None:
     world.settle()
     before = world.record
     world.lose_outputs([f"{NAME}/photo-960-avif.avif"])
@@ -130,7 +130,7 @@ def test_a_larger_picture_gets_its_own_files_and_a_smaller_one_loses_them(world:
     assert (world.record.status, world.record.stand_ins, world.files) == ("rejected", (), [])
 
 
-def test_another_recipe_makes_the_files_again(world: FamilyWorld) -> None:
+def test_a_changed_recipe_makes_the_files_of_a_family_again(world: FamilyWorld) -> None:
     world.settle()
     world.pipeline = pipeline_of(photo=replace(FAMILY, quality=50))
     (difference,) = world.differences()
@@ -166,7 +166,10 @@ def test_another_width_takes_over_when_the_stand_in_is_no_longer_declared(world:
 
 
 def test_the_key_of_a_rendition_with_a_stand_in_may_hold_a_foreign_file(world: FamilyWorld) -> None:
-    """The file stays untouched until the picture needs its key, and is then refused as always."""
+    """The file stays untouched until the picture needs its key.
+
+    Then the picture is rejected, as with any foreign file.
+    """
     world.overwrite(f"{NAME}/photo-1600-avif.avif", b"foreign")
     assert world.processor().process(NAME).result == "done"
     assert world.record.refused_keys == ()
@@ -185,7 +188,9 @@ def test_a_single_requested_rendition_is_made_without_its_stand_in(world: Family
     assert dict(world.record.stand_ins)["photo-1600-avif"] == "photo-960-avif"
 
 
-def test_a_demanded_rendition_has_a_stand_in_only_if_it_is_demanded_too(world: FamilyWorld) -> None:
+def test_a_requested_rendition_has_a_stand_in_only_if_the_stand_in_is_requested_too(
+    world: FamilyWorld,
+) -> None:
     world.pipeline = pipeline_of(photo=replace(FAMILY, formats=("avif",), on_demand=True))
     world.settle()
     assert world.files == []
@@ -213,10 +218,10 @@ CHANGES = st.lists(
 
 @settings(deadline=None, max_examples=150)
 @given(CHANGES)
-def test_the_files_depend_only_on_the_picture_and_the_pipeline(
+def test_the_files_of_a_family_depend_only_on_the_picture_and_the_pipeline(
     changes: list[tuple[bytes, list[int], int | None, dict[str, Any]]],
 ) -> None:
-    """After any pictures, widths, recipes and single renditions that were asked for."""
+    """Earlier pictures, widths, recipes and requests make no difference."""
     world = FamilyWorld()
     for content, widths, asked, fields in changes:
         family = Rendition(widths=tuple(widths), **fields)
@@ -240,8 +245,11 @@ def test_the_files_depend_only_on_the_picture_and_the_pipeline(
         assert world.record.serving_output(name)
 
 
-def test_a_crash_at_any_step_leaves_the_same_files(world: FamilyWorld) -> None:
-    """From a large picture to a small one: some files are replaced, others deleted."""
+def test_after_a_crash_at_any_step_a_sync_makes_the_same_files(world: FamilyWorld) -> None:
+    """A small picture replaces a large one.
+
+    So some files are replaced, and others are deleted.
+    """
 
     def die() -> None:
         raise Crash

@@ -1,4 +1,4 @@
-"""Forgetting one picture: the removed files, and those that are reported as left."""
+"""Forgetting one picture: which files are removed, and which are reported as left."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_forget_leaves_an_output_key_of_another_picture(world: World) -> None:
     assert world.output.head("other.jpg/thumb.jpg") == there
 
 
-def test_forget_drops_what_is_kept_about_a_picture_that_was_removed_before(world: World) -> None:
+def test_forget_deletes_the_wishes_and_notices_of_a_picture_that_was_removed_before(world: World) -> None:
     for name in (NAME, "other.jpg"):
         until = world.now + timedelta(days=9)
         world.catalog.keep_wishes(KeptWishes(name, "5e1f", Wishes(Focus(x=0.2, y=0.3)), until))

@@ -1,4 +1,4 @@
-"""A catalog's binding, and the generation that is in force."""
+"""A catalog's binding: which pipeline file and which generation are in force."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def catalog() -> MemoryCatalog:
     return catalog
 
 
-def test_a_catalog_without_a_binding_takes_the_first_claim() -> None:
+def test_the_first_process_that_binds_a_catalog_sets_its_file_source_and_output() -> None:
     catalog = MemoryCatalog()
     bound = bind(catalog, claim(start=FOLLOWS))
     assert (bound.pipeline_file, bound.source, bound.output) == ("a.toml", "in", "out")
@@ -54,12 +54,12 @@ def test_another_file_or_source_is_refused_until_a_person_rebinds(
     assert {"pipeline_file": bound.pipeline_file, "source": bound.source}.items() >= changes.items()
 
 
-def test_an_unknown_file_name_does_not_count_as_another_file(catalog: MemoryCatalog) -> None:
+def test_a_process_without_a_pipeline_file_name_keeps_the_bound_name(catalog: MemoryCatalog) -> None:
     assert bind(catalog, claim(pipeline_file="")).pipeline_file == "a.toml"
 
 
 @pytest.mark.parametrize("start", [FOLLOWS, APPLIES, deploy("2026-01-01")])
-def test_equal_generations_never_supersede_each_other(catalog: MemoryCatalog, start: Start) -> None:
+def test_binding_the_same_generation_again_changes_no_number(catalog: MemoryCatalog, start: Start) -> None:
     assert bind(catalog, claim(start=start)).generation_number == 1
 
 
@@ -81,7 +81,7 @@ def test_a_newer_deployment_sets_the_generation_and_an_older_one_does_not(catalo
     assert bind(catalog, claim("one", deploy("2026-01-03"))).generation == "one", "a rollback is the newest"
 
 
-def test_only_take_over_replaces_a_deployed_generation_from_elsewhere(catalog: MemoryCatalog) -> None:
+def test_only_take_over_replaces_the_generation_of_another_deployment(catalog: MemoryCatalog) -> None:
     bind(catalog, claim("two", deploy("2026-01-02")))
     with pytest.raises(BindingRefused, match=r"--take-over"):
         bind(catalog, claim("three"))
@@ -109,8 +109,11 @@ def test_a_binding_of_a_newer_release_is_refused() -> None:
         bind(catalog, claim())
 
 
-def test_two_processes_that_bind_at_once_agree() -> None:
-    """When the second process is refused, it reads the first one's binding and compares again."""
+def test_of_two_processes_that_bind_at_once_the_second_supersedes_the_first() -> None:
+    """Its first write is refused.
+
+    Then it reads the first one's binding and compares again.
+    """
     catalog = MemoryCatalog()
 
     class Raced:
@@ -168,7 +171,7 @@ def test_a_process_that_is_superseded_while_it_renders_does_not_overwrite_the_ne
 
 
 def test_a_process_continues_when_its_generation_is_in_force_again() -> None:
-    """A person changes the file, applies it, and does both back, so the first process is in force again."""
+    """A person applies a changed file, and later applies the former file again."""
     world = World()
     world.bind()
     world.upload(NAME, b"one")

@@ -1,4 +1,4 @@
-"""The removal guard: how much a run may remove and make again without a person."""
+"""The removal guard: what a run may remove or make again without a person."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_an_empty_source_removes_the_last_nineteen_pictures() -> None:
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_removals_from_an_emptied_folder_are_held(exists: bool) -> None:
+def test_removals_are_held_if_an_emptied_folder_still_exists(exists: bool) -> None:
     world = make_world(20, "a/b/", make_world(100, "c/"))
     remove(world, [name for name in list_names(world) if name.startswith("a/")])
     if exists:
@@ -131,7 +131,7 @@ def test_a_person_can_allow_the_removal_of_missing_pictures() -> None:
     assert world.known == 0
 
 
-def test_a_stored_permission_is_used_by_a_later_run_until_it_ends() -> None:
+def test_a_later_run_uses_a_stored_permission_that_has_not_ended() -> None:
     world = make_world(30)
     remove(world, list_names(world))
     for record in list(world.catalog.list())[:10]:
@@ -170,7 +170,7 @@ def test_without_the_marker_removals_are_held_unless_half_of_the_pictures_exist(
     ("known", "there", "new", "is_renewed"),
     [(0, 0, 0, False), (0, 0, 1, True), (4, 2, 0, True), (4, 1, 9, False), (4, 0, 0, False)],
 )
-def test_a_whole_run_renews_the_marker_if_half_of_the_known_pictures_exist(
+def test_a_full_sync_renews_the_marker_if_half_of_the_known_pictures_exist(
     known: int, there: int, new: int, is_renewed: bool
 ) -> None:
     world = make_world(known)
@@ -191,7 +191,7 @@ def test_a_plan_and_a_run_over_some_pictures_do_not_touch_the_marker() -> None:
     assert renewed == []
 
 
-def test_the_catalog_expects_a_marker_once_it_wrote_one() -> None:
+def test_the_marker_counts_as_missing_only_after_the_catalog_wrote_one() -> None:
     world = World()
     marker = Marker(world.source, world.catalog, is_read_only=False)
     assert not marker.is_missing()
@@ -253,7 +253,10 @@ def test_file_events_remove_no_more_than_the_limits_allow_in_an_hour() -> None:
 
 @pytest.mark.parametrize("at_once", [1, 4, 40])
 def test_file_events_remove_no_more_than_the_limits_however_many_are_in_progress(at_once: int) -> None:
-    """The catalog still has the records of pictures that are allowed and not removed yet."""
+    """Pictures count until they are removed.
+
+    The catalog still has the records of removals that are allowed but not finished.
+    """
     guard = Guard(MaxRemovals())
     known, removed, in_progress, is_allowed = 210, 0, 0, True
     while is_allowed or in_progress:

@@ -1,4 +1,4 @@
-"""Files that are still being copied, and the notices about those that are rejected."""
+"""Files that are still being copied, and the notices about their rejection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BAD = b"bad: the file ends too early"
 
 
 class Fresh(MemoryStore):
-    """A store whose objects changed so many seconds ago."""
+    """A store whose objects changed this many seconds ago."""
 
     unchanged_seconds = 2.0
     complete = True
@@ -48,7 +48,7 @@ def sent(world: World) -> list[str]:
     return [notice.event for notice in world.notifier.sent]
 
 
-def test_a_rejection_is_recorded_at_once_and_its_notice_waits_for_30_seconds_without_a_change(
+def test_the_notice_of_a_rejection_waits_until_the_file_is_unchanged_for_30_seconds(
     world: World, source: Fresh
 ) -> None:
     world.upload("photo.jpg", BAD)
@@ -69,7 +69,9 @@ def test_a_rejection_is_recorded_at_once_and_its_notice_waits_for_30_seconds_wit
     assert world.plan() == []
 
 
-def test_a_file_that_is_completed_in_time_has_no_notice_of_its_rejection(world: World, source: Fresh) -> None:
+def test_no_notice_of_a_rejection_is_sent_if_the_file_is_completed_in_time(
+    world: World, source: Fresh
+) -> None:
     world.upload("photo.jpg", BAD)
     world.processor().process("photo.jpg")
     world.upload("photo.jpg", b"all of it")
@@ -86,7 +88,7 @@ def test_an_old_file_is_rejected_with_its_notice_at_once(world: World, source: F
     assert sent(world) == ["rejected"]
 
 
-def test_a_notice_of_a_finished_picture_does_not_wait(world: World) -> None:
+def test_the_notice_of_a_finished_picture_is_sent_at_once(world: World) -> None:
     world.upload("photo.jpg", b"x")
     assert world.processor().process("photo.jpg").notice_after is None
     assert sent(world) == ["done"]
@@ -133,7 +135,7 @@ def test_a_watch_sends_a_waiting_notice_later(world: World, source: Fresh, *, is
     assert 28 <= seconds < 60
 
 
-def test_a_changing_file_is_checked_again_once_it_may_have_settled(world: World, source: Fresh) -> None:
+def test_a_changing_file_is_checked_again_when_its_settle_time_is_over(world: World, source: Fresh) -> None:
     world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, settle=10.0))
     source.complete = False
     world.upload("photo.jpg", b"x")

@@ -1,4 +1,4 @@
-"""Notices that their targets refuse, about pictures that are finished or removed, and when none is sent."""
+"""Notices that a target refuses, that wait, that are dropped, or that aren't sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALL = Notify(on=("done", "rejected", "failed", "removed"), to="log:")
 
 
 class Deaf:
-    """A target that no notice reaches."""
+    """A target that refuses every notice."""
 
     def __init__(self, error: type[NotifyFailed] = NotifyRefused) -> None:
         self._error = error
@@ -63,7 +63,7 @@ def test_a_refused_notice_leaves_the_picture_finished(world: World, error: type[
     assert (kept.name, kept.event, kept.attempts, kept.reason) == (NAME, "done", 1, "no such topic")
 
 
-def test_a_sync_with_a_refused_notice_has_no_trouble_and_one_attempt_per_picture(world: World) -> None:
+def test_refused_notices_are_tried_once_per_picture_and_do_not_fail_a_sync(world: World) -> None:
     deaf = Deaf()
     for number in range(5):
         world.upload(f"{number}.jpg", b"one")
@@ -72,7 +72,7 @@ def test_a_sync_with_a_refused_notice_has_no_trouble_and_one_attempt_per_picture
     assert deaf.attempts == 5
 
 
-def test_a_refused_notice_is_tried_after_growing_pauses_and_finally_only_listed(world: World) -> None:
+def test_a_refused_notice_is_retried_after_growing_pauses_and_finally_only_listed(world: World) -> None:
     world.upload(NAME, b"one")
     deaf = Deaf()
     world.processor(notifiers={ALL.target: deaf}).process(NAME)
@@ -109,7 +109,7 @@ def test_a_failing_target_is_tried_once_in_each_run(world: World) -> None:
     assert events(world) == ["done"] * 4, "the one that just failed isn't due"
 
 
-def test_an_unsent_notice_of_a_former_status_is_dropped(world: World) -> None:
+def test_an_unsent_notice_is_dropped_when_the_status_of_its_picture_changes(world: World) -> None:
     world.upload(NAME, b"one")
     world.processor(notifiers={ALL.target: Deaf()}).process(NAME)
     world.upload(NAME, b"bad")
@@ -150,7 +150,7 @@ def test_a_removed_picture_has_a_notice_with_its_former_keys(world: World) -> No
     assert unsent(world) == []
 
 
-def test_the_refused_notice_of_a_removed_picture_is_sent_later(world: World) -> None:
+def test_a_refused_notice_about_a_removal_is_sent_later(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle()
     world.remove(NAME)
@@ -245,7 +245,7 @@ def test_a_retried_rejection_without_a_change_sends_no_notice(world: World) -> N
     assert events(world) == ["rejected"]
 
 
-def test_a_notice_that_was_owed_before_a_changed_rule_is_still_sent(world: World) -> None:
+def test_an_unsent_notice_is_still_sent_after_a_rule_changed(world: World) -> None:
     world.upload(NAME, b"one")
     processor = world.processor()
     processor.process(NAME)
@@ -258,8 +258,11 @@ def test_a_notice_that_was_owed_before_a_changed_rule_is_still_sent(world: World
     assert events(world) == ["done"]
 
 
-def test_a_notice_of_an_interrupted_and_then_deleted_picture_is_dropped(world: World) -> None:
-    """Found by the simulator: such a picture gets no other status, so its notice waited for ever."""
+def test_an_unsent_notice_is_dropped_if_its_picture_is_interrupted_and_then_deleted(world: World) -> None:
+    """Found by the simulator.
+
+    Such a picture gets no other status, so its notice waited for ever.
+    """
     world.upload(NAME, b"one")
     world.processor(notifiers={ALL.target: Deaf()}).process(NAME)
     record = world.catalog.get(NAME)

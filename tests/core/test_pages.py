@@ -1,4 +1,7 @@
-"""The lookup of objects in pages of a listing gives the same answers as single requests, in few requests."""
+"""The lookup of objects in pages of a listing.
+
+It gives the same answers as requests for single objects, with few requests.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,9 @@ def fill(*keys: str) -> Counted:
 
 
 @given(there=st.sets(KEYS, max_size=30), asked=st.lists(KEYS, max_size=30), size=st.integers(1, 9))
-def test_pages_find_the_same_objects_as_the_store(there: set[str], asked: list[str], size: int) -> None:
+def test_pages_of_a_listing_find_the_same_objects_as_the_store(
+    there: set[str], asked: list[str], size: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "PAGE_OBJECTS", size)
         store = fill(*there)
@@ -46,8 +51,8 @@ def test_pages_find_the_same_objects_as_the_store(there: set[str], asked: list[s
 
 
 @pytest.mark.parametrize("template", ["{}/{}.webp", "{1}/{0}.webp", "{1}_{0}.webp"])
-def test_one_page_is_enough_for_many_pictures(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key begins with the picture's or the rendition's name. One listing serves about ten outputs."""
+def test_one_listing_finds_about_ten_outputs(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys begin with the picture's name or with the rendition's name."""
     monkeypatch.setattr(pages, "PAGE_OBJECTS", 10)
     outputs = [
         template.format(f"{number:03}", rendition)
@@ -60,7 +65,7 @@ def test_one_page_is_enough_for_many_pictures(template: str, monkeypatch: pytest
     assert store.listings <= 44
 
 
-def test_many_missing_objects_of_a_bucket_take_one_listing() -> None:
+def test_one_listing_shows_that_many_objects_are_missing() -> None:
     store = fill("a.webp", "z.webp")
     look = Pages(store).find
     assert [look(f"m{number:04}.webp") for number in range(500)] == [None] * 500
@@ -68,7 +73,7 @@ def test_many_missing_objects_of_a_bucket_take_one_listing() -> None:
     assert look("z.webp")
 
 
-def test_a_key_is_found_behind_more_neighbours_than_a_page_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_is_found_after_more_similar_keys_than_a_page_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE_OBJECTS", 10)
     neighbours = [f"img_1{number:03}" for number in range(100)]
     look = Pages(fill(*neighbours, "img_2")).find

@@ -1,4 +1,4 @@
-"""Where outputs lie and for how long, on in-memory ports: headers, kept replacements, moved stores."""
+"""Where outputs are, and for how long: headers, kept replacements, moved stores."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class TestHeaders:
         assert world.plan() == []
         world.check_promise()
 
-    def test_outputs_that_stay_beside_a_new_one_get_the_changed_headers_too(self, world: World) -> None:
+    def test_outputs_that_are_not_made_again_get_the_changed_headers_too(self, world: World) -> None:
         output = self.change(world, "max-age=60")
         use(world, thumb=Rendition(width=99), large=LARGE)
         world.settle()
@@ -137,7 +137,7 @@ class TestKeepReplaced:
             (f"{NAME}/thumb.jpg", "out"), (f"{NAME}/large.jpg", "out"),
         ]  # fmt: skip
 
-    def test_a_key_that_is_wanted_again_is_an_output_and_not_deleted_later(self, world: World) -> None:
+    def test_a_kept_output_whose_key_is_declared_again_is_not_deleted_later(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())
         use(world, thumb=MOVED, large=LARGE)
         world.settle()
@@ -278,7 +278,9 @@ class TestPartialRuns:
         assert world.content(f"{NAME}/large.jpg") != expected_output(b"one", focused)
 
 
-def test_a_foreign_object_is_refused_even_if_it_appears_after_the_first_check(world: World) -> None:
+def test_a_picture_is_rejected_if_a_foreign_object_appears_under_its_key_during_processing(
+    world: World,
+) -> None:
     world.upload("b.jpg", b"two")
 
     def intrude() -> None:
@@ -305,8 +307,8 @@ def get_refused(world: World, name: str) -> tuple[str, ...]:
     return record.refused_keys
 
 
-def test_an_object_with_the_catalogs_own_mark_is_taken_back(world: World) -> None:
-    """A catalog from yesterday's backup finds the outputs of today."""
+def test_a_restored_catalog_takes_back_objects_with_its_own_mark(world: World) -> None:
+    """The catalog comes from yesterday's backup and finds the outputs of today."""
     restored = World(source=world.source, output=world.output, pipeline=make_pipeline())
     binding = world.catalog.read_binding()
     assert binding

@@ -44,7 +44,7 @@ def test_a_new_picture_gets_its_outputs_its_record_and_its_notice(world: World) 
     world.check_promise()
 
 
-def test_a_second_hint_does_nothing(world: World) -> None:
+def test_a_second_hint_about_an_unchanged_picture_does_nothing(world: World) -> None:
     world.upload(NAME, b"one")
     world.processor().process(NAME)
     steps = Steps()
@@ -63,7 +63,7 @@ def test_without_notices_a_picture_costs_two_catalog_writes(world: World) -> Non
 
 
 def test_measurements_are_kept_when_later_processing_needs_no_pixels(world: World) -> None:
-    """When only Base64 is made again, for example, the renderer doesn't read the header."""
+    """When only Base64 is made again, the renderer doesn't read the header."""
     world.upload(NAME, b"one")
     world.processor(render=lambda *args: replace(hash_render(*args), original=SEEN)).process(NAME)
     both = {**world.pipeline.renditions, "text": Rendition(width=9)}
@@ -190,7 +190,10 @@ def test_removing_a_rendition_deletes_it_without_reading_the_picture(world: Worl
 
 
 def test_an_output_key_can_move_below_an_old_output_and_back(world: World, tmp_path: Path) -> None:
-    """In a folder no file can lie below another file, so the worker first deletes the old output there."""
+    """In a folder, no file can lie below another file.
+
+    So the worker first deletes the old output there.
+    """
     world.output = FolderStore(tmp_path, create=True)
     flat = Rendition(width=200, key="{stem}.{ext}")
     deep = Rendition(width=200, key="{stem}.{ext}/thumb.{ext}")
@@ -224,7 +227,7 @@ def test_changed_rules_do_not_remake_valid_renditions(world: World) -> None:
     world.check_promise()
 
 
-def test_changed_analysis_does_not_remake_valid_renditions(world: World) -> None:
+def test_a_changed_analyze_table_does_not_remake_valid_renditions(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle()
     before = world.catalog.get(NAME)
@@ -270,7 +273,7 @@ def crash(*_: Any) -> Any:
     raise WorkerDied("the worker ended")
 
 
-def test_a_failure_is_tried_three_times_then_given_up_with_a_notice(world: World) -> None:
+def test_a_picture_that_fails_three_times_is_given_up_with_a_notice(world: World) -> None:
     world.upload(NAME, b"one")
     results = []
     for _ in range(3):
@@ -294,7 +297,7 @@ def test_a_replaced_picture_is_tried_again_after_the_old_one_was_given_up(world:
     world.check_promise()
 
 
-def test_a_permanent_failure_is_given_up_at_once(world: World) -> None:
+def test_a_picture_that_fails_permanently_is_given_up_at_once(world: World) -> None:
     class DeniedError(StoreFailed):
         retryable = False
 
@@ -321,7 +324,7 @@ def test_a_timeout_keeps_the_old_outputs(world: World) -> None:
     world.check_promise()
 
 
-def test_an_impossible_rendition_does_not_block_the_others(world: World) -> None:
+def test_a_rendition_that_can_not_be_made_does_not_block_the_others(world: World) -> None:
     world.upload(NAME, b"half")
     outcome = world.processor().process(NAME)
     assert (outcome.result, outcome.reason) == ("rejected", "large: too half")
@@ -330,7 +333,7 @@ def test_an_impossible_rendition_does_not_block_the_others(world: World) -> None
     world.check_promise()
 
 
-def test_only_the_lease_of_a_living_owner_blocks_processing(world: World) -> None:
+def test_a_lease_blocks_processing_only_while_its_owner_lives(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle("other")
     record = world.catalog.get(NAME)
@@ -389,7 +392,9 @@ def test_a_restored_picture_is_made_by_the_next_call_or_sync(world: World) -> No
     assert [notice.event for notice in world.notifier.sent] == ["rejected", "done"]
 
 
-def test_the_later_of_two_pictures_with_one_key_is_rejected_naming_the_earlier(world: World) -> None:
+def test_of_two_pictures_with_one_key_the_later_is_rejected_and_its_reason_names_the_other(
+    world: World,
+) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="thumb_{name}"))
     world.upload("a/photo.jpg", b"a")
     world.upload("b/photo.jpg", b"b")
@@ -418,7 +423,7 @@ def test_a_blocked_picture_is_processed_once_its_key_is_free(world: World) -> No
     world.check_promise()
 
 
-def test_a_picture_whose_own_renditions_collide_is_rejected(world: World) -> None:
+def test_a_picture_is_rejected_if_two_of_its_renditions_have_the_same_key(world: World) -> None:
     world.pipeline = make_pipeline(
         one=Rendition(width=1, key="{dir}{name}"), two=Rendition(width=2, key="{dir}{stem}.jpg")
     )
@@ -430,7 +435,7 @@ def test_a_picture_whose_own_renditions_collide_is_rejected(world: World) -> Non
     assert record.reason == "one and two would both write 'photo.jpg'"
 
 
-def test_a_foreign_file_under_an_output_key_is_refused_and_stays(world: World) -> None:
+def test_a_picture_is_rejected_if_a_foreign_file_has_its_key_and_the_file_stays(world: World) -> None:
     world.upload(NAME, b"one")
     key = f"{NAME}/thumb.jpg"
     world.output.put(key, b"not ours", IfAbsent(), "image/jpeg")
@@ -474,7 +479,9 @@ def test_a_foreign_file_is_replaced_if_overwrite_is_declared(world: World) -> No
     world.check_promise()
 
 
-def test_a_catalog_that_fails_raises_and_leaves_no_output_unclaimed(world: World) -> None:
+def test_processing_raises_the_error_of_a_failing_catalog_and_leaves_no_output_unclaimed(
+    world: World,
+) -> None:
     world.upload(NAME, b"one")
     steps = Steps(at=3, before=lambda: (_ for _ in ()).throw(Failed("the catalog is away")))
     with pytest.raises(Failed):
@@ -525,7 +532,7 @@ def test_a_failure_is_returned_even_if_the_lease_was_lost(world: World) -> None:
     world.check_promise()
 
 
-def test_two_pictures_are_processed_at_once(world: World) -> None:
+def test_two_pictures_are_processed_at_the_same_time(world: World) -> None:
     """Each render waits until the other one has started."""
     world.upload("one.jpg", b"1")
     world.upload("two.jpg", b"2")

@@ -1,4 +1,4 @@
-"""Why pictures wait and failed, and which failures give a picture up."""
+"""Why pictures wait or fail, and after which failures a picture is given up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def world() -> World:
 
 
 @pytest.mark.parametrize("error", [StoreFailed("no space left"), CatalogFailed("no connection")])
-def test_a_full_disk_or_a_lost_connection_never_gives_a_picture_up(world: World, error: Failed) -> None:
+def test_a_picture_is_never_given_up_because_of_a_full_disk_or_a_lost_connection(
+    world: World, error: Failed
+) -> None:
     pauses = []
     for _ in range(MAX_ATTEMPTS + 9):
         outcome = world.processor(render=failing(error)).process(NAME)
@@ -48,19 +50,19 @@ def test_a_full_disk_or_a_lost_connection_never_gives_a_picture_up(world: World,
 
 
 @pytest.mark.parametrize("error", [RenderTimedOut("too slow"), WorkerDied("crashed")])
-def test_failures_of_the_rendering_give_a_picture_up(world: World, error: Failed) -> None:
+def test_a_picture_is_given_up_after_failures_of_the_renderer(world: World, error: Failed) -> None:
     for _ in range(MAX_ATTEMPTS):
         outcome = world.processor(render=failing(error)).process(NAME)
     assert (outcome.result, outcome.again_after) == ("failed", None)
     assert [notice.event for notice in world.notifier.sent] == ["failed"]
 
 
-def test_a_refusal_gives_a_picture_up_at_once(world: World) -> None:
+def test_a_picture_is_given_up_at_once_after_a_permanent_failure(world: World) -> None:
     outcome = world.processor(render=failing(StoreRefused("no permission"))).process(NAME)
     assert (outcome.result, outcome.again_after) == ("failed", None)
 
 
-def test_a_sync_says_why_pictures_wait_and_leaves_long_pauses_to_the_next_run(world: World) -> None:
+def test_a_sync_says_why_pictures_wait_and_does_not_wait_for_long_pauses(world: World) -> None:
     for number in range(24):
         world.upload(f"{number}.jpg", b"one %d" % number)
     renders = []
@@ -89,7 +91,7 @@ def test_a_sync_says_why_earlier_runs_failed(world: World) -> None:
     assert summary.results.total() == 0
 
 
-def test_reasons_are_counted_in_bounded_memory() -> None:
+def test_a_summary_keeps_a_limited_number_of_different_reasons() -> None:
     reasons = Reasons()
     reasons.add("done", "done.jpg", None)
     for number in range(10 * MOST_GROUPS):
@@ -99,7 +101,7 @@ def test_reasons_are_counted_in_bounded_memory() -> None:
     assert sum(group.count for group in groups) == 10 * MOST_GROUPS
 
 
-def test_errors_of_one_code_are_one_reason() -> None:
+def test_errors_with_the_same_code_are_counted_as_one_reason() -> None:
     reasons = Reasons()
     for name in ("a.jpg", "b.jpg"):
         reasons.add("failed", name, f"{name}: No space left on device", "store-failed")
@@ -107,7 +109,7 @@ def test_errors_of_one_code_are_one_reason() -> None:
     assert (group.count, group.example, group.reason) == (2, "a.jpg", "a.jpg: No space left on device")
 
 
-def test_a_pause_doubles_up_to_a_limit() -> None:
+def test_the_pause_between_attempts_doubles_up_to_a_limit() -> None:
     assert retry_pause(1) == timedelta(seconds=2)
     assert retry_pause(100_000) == LONGEST_RETRY_PAUSE
     assert Outcome.failed(NAME, StoreFailed("away")).again_after == retry_pause(1)

@@ -53,7 +53,7 @@ def test_the_second_sync_does_nothing(world: World) -> None:
     world.check_promise()
 
 
-def test_each_kind_of_difference_is_planned_and_then_closed(world: World) -> None:
+def test_plan_lists_each_kind_of_difference_and_sync_removes_them_all(world: World) -> None:
     for name in ("keep.jpg", "replace.jpg", "remove.jpg"):
         world.upload(name, name.encode())
     run_sync(world)
@@ -68,7 +68,7 @@ def test_each_kind_of_difference_is_planned_and_then_closed(world: World) -> Non
     world.check_promise()
 
 
-def test_a_failed_picture_gets_another_pass(world: World) -> None:
+def test_a_sync_tries_failed_pictures_again(world: World) -> None:
     for number in range(5):
         world.upload(f"{number}.jpg", b"x%d" % number)
     summary = run_sync(world, output=world.break_writes(2))
@@ -115,7 +115,7 @@ def test_rejected_pictures_block_no_other_and_are_not_retried(world: World) -> N
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_the_first_picture_by_name_gets_a_shared_key(world: World, threads: int) -> None:
+def test_of_several_pictures_with_one_key_the_first_by_name_gets_it(world: World, threads: int) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{stem}.jpg"))
     for name in ("a/photo.jpg", "b/photo.jpg", "c/photo.jpg", "d/photo.png"):
         world.upload(name, name.encode())
@@ -130,7 +130,7 @@ def test_the_first_picture_by_name_gets_a_shared_key(world: World, threads: int)
     world.check_promise()
 
 
-def test_one_sync_frees_a_key_and_gives_it_to_the_next(world: World) -> None:
+def test_one_sync_frees_the_key_of_a_removed_picture_and_gives_it_to_the_next_one(world: World) -> None:
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{name}"))
     world.upload("a/photo.jpg", b"a")
     world.upload("b/photo.jpg", b"b")
@@ -180,7 +180,7 @@ def test_a_stopped_sync_finishes_pictures_in_progress(world: World) -> None:
     world.check_promise()
 
 
-def test_a_source_that_cannot_be_listed_never_looks_like_an_empty_one(world: World) -> None:
+def test_plan_raises_if_the_source_cannot_be_listed(world: World) -> None:
     class Away:
         def list(self, *_: object) -> Iterator[StoredObject]:
             raise StoreFailed("the folder is away")
@@ -199,7 +199,10 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size
 @settings(deadline=None, max_examples=60)
 @given(before=st.sets(names), after=st.sets(names))
 def test_plan_pairs_records_and_objects_of_any_name(before: set[str], after: set[str]) -> None:
-    """The plan walks through both lists in the order of UTF-8 bytes, and misses no picture and no record."""
+    """Records and objects are both listed in the order of their UTF-8 bytes.
+
+    The plan walks through both lists at once, and misses no picture and no record.
+    """
     world = World()
     for name in before:
         world.upload(f"d/{name}x.jpg", name.encode())
@@ -292,7 +295,7 @@ class TestFollow:
         world.check_promise()
 
 
-def test_plan_yields_unchanged_pictures_too(world: World) -> None:
+def test_plan_also_yields_unchanged_pictures(world: World) -> None:
     world.upload("photo.jpg", b"x")
     run_sync(world)
     (difference,) = world.differences()
@@ -300,8 +303,11 @@ def test_plan_yields_unchanged_pictures_too(world: World) -> None:
     assert difference.action == "keep"
 
 
-def test_a_key_that_a_rejected_picture_gives_up_is_free_within_the_same_sync(world: World) -> None:
-    """The blocked picture's name comes first, so only a further pass can give it the key."""
+def test_a_sync_gives_a_key_that_a_rejected_picture_frees_to_a_blocked_picture(world: World) -> None:
+    """The blocked picture's name comes first.
+
+    So only a second pass over the pictures can give it the key.
+    """
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{name}"))
     world.upload("b/photo.jpg", b"earlier")
     run_sync(world)
@@ -313,7 +319,7 @@ def test_a_key_that_a_rejected_picture_gives_up_is_free_within_the_same_sync(wor
     world.check_promise()
 
 
-def test_an_event_of_an_excluded_picture_makes_nothing(world: World) -> None:
+def test_a_hint_about_an_excluded_picture_makes_no_output(world: World) -> None:
     world.upload("#recycle/a.jpg", b"x")
     outcome = world.processor().process("#recycle/a.jpg")
     assert (outcome.result, outcome.reason) == (
@@ -323,7 +329,7 @@ def test_an_event_of_an_excluded_picture_makes_nothing(world: World) -> None:
     assert list(world.catalog.list()) == []
 
 
-def test_nothing_below_an_unreadable_part_is_removed(world: World) -> None:
+def test_a_sync_removes_no_picture_below_an_unreadable_folder(world: World) -> None:
     names = ("a.jpg", "b/1.jpg", "b/2.jpg", "b0.jpg", "c.jpg")
     for name in names:
         world.upload(name, name.encode())
@@ -355,7 +361,10 @@ def test_nothing_below_an_unreadable_part_is_removed(world: World) -> None:
 
 
 def take_over_key(world: World) -> None:
-    """Have a new picture need the key of one that is gone, and whose removal is held back."""
+    """Add a new picture that needs the key of a missing one.
+
+    The removal of the missing picture is held back.
+    """
     keyed = make_pipeline(thumb=Rendition(width=200, key="{name}"))
     limits = MaxRemovals(pictures=0, percent=0)
     world.pipeline = replace(keyed, source=replace(keyed.source, max_removals=limits))
@@ -365,7 +374,7 @@ def take_over_key(world: World) -> None:
     world.upload("b/photo.jpg", b"later")
 
 
-def test_a_sync_names_the_held_picture_that_another_one_waits_for(world: World) -> None:
+def test_a_sync_names_the_picture_whose_held_removal_blocks_another_picture(world: World) -> None:
     take_over_key(world)
     outcomes: list[Outcome] = []
     summary = sync(world.run(on_outcome=outcomes.append))
@@ -379,7 +388,9 @@ def test_a_sync_names_the_held_picture_that_another_one_waits_for(world: World) 
     assert world.catalog.get("b/photo.jpg") is None, "so that the next full sync finds it"
 
 
-def test_a_picture_that_waits_for_a_removal_is_made_in_the_same_sync_once_it_is_allowed(world: World) -> None:
+def test_one_sync_removes_a_picture_with_permission_and_makes_the_one_that_needs_its_key(
+    world: World,
+) -> None:
     take_over_key(world)
     record = world.catalog.get("a/photo.jpg")
     assert record
@@ -394,7 +405,7 @@ def test_a_picture_that_waits_for_a_removal_is_made_in_the_same_sync_once_it_is_
 
 
 @pytest.mark.parametrize("is_allowed", [False, True])
-def test_a_watch_asks_for_a_blocked_picture_again_only_once_its_key_is_free(
+def test_a_watch_processes_a_blocked_picture_again_only_when_its_key_is_free(
     world: World, *, is_allowed: bool
 ) -> None:
     take_over_key(world)
@@ -435,13 +446,13 @@ def test_a_watch_asks_for_a_blocked_picture_again_only_once_its_key_is_free(
     assert (world.catalog.get("b/photo.jpg") is not None) == is_allowed
 
 
-def test_a_slash_selects_everything() -> None:
+def test_a_slash_selects_all_pictures() -> None:
     assert Selection.of(["/"]).prefixes == ("",)
     assert Selection.of(["/a/", "b"]) == Selection(("b",), ("a/",))
 
 
 def test_removals_wait_for_a_new_picture_that_is_still_being_written() -> None:
-    """It may be the missing picture under another name."""
+    """The new picture may be the missing one under another name."""
 
     class Landing:
         """A source in which a new picture is complete from the second pass on."""

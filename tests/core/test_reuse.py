@@ -72,12 +72,12 @@ def test_an_output_with_a_key_below_the_old_key_is_copied_before_the_old_one_is_
     process_without_rendering(world)
 
 
-def test_a_second_rendition_with_the_same_recipe_is_copied(world: World) -> None:
+def test_a_new_rendition_with_the_recipe_of_another_one_is_copied(world: World) -> None:
     declare(world, thumb=replace(THUMB, key="{name}-small.jpg"), again=replace(THUMB, key="again/{name}"))
     process_without_rendering(world)
 
 
-def test_only_the_new_recipe_is_rendered_beside_a_copied_output(world: World) -> None:
+def test_only_the_rendition_with_a_new_recipe_is_rendered_and_the_other_one_is_copied(world: World) -> None:
     rendered: list[str] = []
 
     def render(content: bytes, accept: Any, recipes: Any, analyze: Any) -> Any:
@@ -103,7 +103,7 @@ def test_an_output_that_was_lost_or_replaced_is_rendered_and_not_copied(
     world.check_promise()
 
 
-def test_new_content_is_never_served_by_outputs_of_the_old_one(world: World) -> None:
+def test_outputs_of_the_old_content_are_never_copied_for_new_content(world: World) -> None:
     world.upload(NAME, b"two")
     declare(world, thumb=replace(THUMB, key="new/{name}"))
     assert world.processor().process(NAME).result == "done"
@@ -116,7 +116,7 @@ def test_force_renders_outputs_that_could_be_copied(world: World) -> None:
         world.processor(render=never_render).process(NAME, Ask(is_forced=True))
 
 
-def test_a_focus_that_changes_the_recipe_is_rendered(world: World) -> None:
+def test_an_output_is_rendered_and_not_copied_if_the_focus_changed_its_recipe(world: World) -> None:
     cover = Rendition(width=20, height=20, fit="cover", gravity="focus")
     declare(world, thumb=replace(cover, key="{name}-small.jpg"))
     world.settle()

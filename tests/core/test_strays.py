@@ -62,7 +62,7 @@ def test_names_and_prefixes_select_strays(world: World) -> None:
     ]  # fmt: skip
 
 
-def test_only_own_strays_are_deleted(world: World) -> None:
+def test_only_strays_with_this_catalogs_mark_are_deleted(world: World) -> None:
     refused = {key: delete_stray(stray, leases(world), world.clock) for key, stray in strays(world).items()}
     assert [key for key, why in refused.items() if why is None] == ["a/ours.jpg", "a/predecessor.jpg"]
     assert [found.key for found in world.output.list()] == ["b/lost.jpg", "b/theirs.jpg", "index.html"]
@@ -86,7 +86,7 @@ def test_a_stray_that_was_replaced_meanwhile_stays(world: World) -> None:
     assert not list(world.catalog.list())
 
 
-def test_a_crash_while_deleting_leaves_nothing_behind(world: World) -> None:
+def test_after_a_crash_while_deleting_a_stray_sync_leaves_neither_file_nor_record(world: World) -> None:
     stray = strays(world)["a/ours.jpg"]
 
     steps = Steps()

@@ -74,7 +74,10 @@ def test_a_renamed_picture_whose_output_key_stays_keeps_its_output() -> None:
 
 
 def test_renaming_a_whole_folder_counts_as_no_removal() -> None:
-    """Otherwise the guard would hold all of them, and the new names would wait for the old keys."""
+    """Otherwise the guard would hold back all of these removals.
+
+    The pictures under the new names would then wait for the old keys.
+    """
     world = World(make_pipeline(thumb=COVER))
     world.bind()
     names = [f"{number:03}.jpg" for number in range(80)]
@@ -97,7 +100,7 @@ def identify(world: World) -> Any:
     return Reader(world.source).identify
 
 
-def test_missing_pictures_are_counted_beside_renamed_ones() -> None:
+def test_the_guard_counts_missing_pictures_and_not_renamed_ones() -> None:
     world = World(make_pipeline(thumb=COVER))
     world.bind()
     for number in range(100):
@@ -121,7 +124,7 @@ def test_a_copied_picture_gets_copies_of_its_twin_s_outputs(world: World) -> Non
     world.check_promise()
 
 
-def test_a_copy_does_not_take_the_focus_of_a_picture_that_is_there(world: World) -> None:
+def test_a_copy_does_not_take_the_focus_of_a_picture_that_still_exists(world: World) -> None:
     world.upload("b.jpg", b"one")
     world.processor().process("b.jpg")
     assert get(world, "b.jpg").wishes == NO_WISHES
@@ -129,7 +132,7 @@ def test_a_copy_does_not_take_the_focus_of_a_picture_that_is_there(world: World)
 
 
 def test_a_picture_that_was_copied_and_then_deleted_leaves_its_focus_to_the_copy(world: World) -> None:
-    """A bucket renames in this way: the new object comes first, then the old one goes."""
+    """Renaming in a bucket copies the object first and then deletes the old one."""
     world.upload("b.jpg", b"one")
     world.processor().process("b.jpg")
     world.remove("a.jpg")
@@ -138,7 +141,7 @@ def test_a_picture_that_was_copied_and_then_deleted_leaves_its_focus_to_the_copy
     world.check_promise()
 
 
-def test_a_copy_with_a_focus_of_its_own_keeps_it(world: World) -> None:
+def test_a_copy_that_has_a_focus_keeps_it_when_the_original_is_deleted(world: World) -> None:
     own = Wishes(Focus(x=1, y=1))
     world.upload("b.jpg", b"one")
     world.processor().process("b.jpg")
@@ -151,7 +154,7 @@ def test_a_copy_with_a_focus_of_its_own_keeps_it(world: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "other.jpg"])
-def test_the_focus_of_a_removed_picture_returns_with_its_name_or_content(world: World, name: str) -> None:
+def test_a_picture_with_the_name_or_content_of_a_removed_one_gets_its_focus(world: World, name: str) -> None:
     world.remove("a.jpg")
     world.processor().process("a.jpg", ALLOWED)
     world.now += timedelta(days=29)
@@ -188,9 +191,9 @@ def test_kept_wishes_do_not_return_if_the_pipeline_keeps_none(world: World) -> N
     assert get(world, "a.jpg").wishes == NO_WISHES
 
 
-def test_equal_etags_are_no_proof_of_equal_content(world: World) -> None:
+def test_a_picture_with_the_same_etag_and_other_content_does_not_count_as_renamed(world: World) -> None:
     class Alike:
-        """A source in which every object has one ETag."""
+        """A source in which every object has the same ETag."""
 
         def __getattr__(self, name: str) -> Any:
             return getattr(world.source, name)
@@ -209,7 +212,7 @@ def test_equal_etags_are_no_proof_of_equal_content(world: World) -> None:
     assert world.catalog.get("a.jpg")
 
 
-def test_two_new_names_of_one_content_take_over_one_record(world: World) -> None:
+def test_of_two_new_names_of_one_content_only_one_takes_over_the_record(world: World) -> None:
     rename(world, "a.jpg", "b.jpg")
     world.upload("c.jpg", b"one")
     first, second = (world.processor().process(name) for name in ("b.jpg", "c.jpg"))

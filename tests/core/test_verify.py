@@ -97,7 +97,7 @@ def test_a_replaced_output_is_made_again(world: World) -> None:
     world.check_promise()
 
 
-def test_only_content_verification_finds_a_changed_output_of_the_same_size_and_etag(world: World) -> None:
+def test_only_verification_by_content_finds_a_change_that_keeps_size_and_etag(world: World) -> None:
     rubbish = b"x" * find(world).size_bytes
     world.overwrite(THUMB, rubbish)
     there = world.output.head(THUMB)
@@ -112,7 +112,7 @@ def test_only_content_verification_finds_a_changed_output_of_the_same_size_and_e
     world.check_promise()
 
 
-def test_an_output_under_another_etag_is_kept_and_its_etag_recorded(world: World) -> None:
+def test_an_output_with_another_etag_and_the_same_content_is_kept_and_its_etag_recorded(world: World) -> None:
     before = find(world)
     touched: Any = Touched(world.output)  # type: ignore[arg-type]
     outcome = world.processor(output=touched).process(NAME, QUICK)
@@ -136,7 +136,7 @@ def test_a_record_of_version_0_1_accepts_an_output_of_the_same_size_and_records_
     world.check_promise()
 
 
-def test_an_output_that_is_missing_again_after_it_was_restored_is_only_reported(world: World) -> None:
+def test_an_output_that_is_lost_again_after_it_was_restored_is_only_reported(world: World) -> None:
     for _ in range(2):
         world.lose_outputs([THUMB])
         outcome = world.processor().process(NAME, QUICK)
@@ -157,7 +157,7 @@ def test_a_restored_output_of_a_changed_picture_can_be_restored_again(world: Wor
     world.check_promise()
 
 
-def test_force_makes_every_output_of_a_picture_again_once(world: World) -> None:
+def test_force_makes_every_output_of_a_picture_again_exactly_once(world: World) -> None:
     made: list[str] = []
     processor = world.processor()
     render = processor.render
@@ -183,7 +183,10 @@ def test_the_outputs_of_a_failed_picture_are_kept_and_not_verified(world: World)
 
 
 def test_an_output_that_changes_while_it_is_verified_is_compared_again(world: World) -> None:
-    """Another worker replaces the output after this one read the record and before it reads the store."""
+    """Another worker replaces the output at that moment.
+
+    This worker has read the record, and not yet the store.
+    """
     other = world.processor("other")
 
     class Late:

@@ -1,4 +1,4 @@
-"""The warnings in the record of a picture, from its rendering to the next one."""
+"""The warnings in a picture's record, from one rendering to the next."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_record_and_its_notice_have_the_warnings(world: World) -> None:
     assert notice.to_item()["warnings"][0] == {"code": "thumb-code", "text": "something of thumb"}
 
 
-def test_a_rendering_of_one_rendition_keeps_the_warnings_about_the_others(world: World) -> None:
+def test_rendering_one_rendition_keeps_the_warnings_about_the_others(world: World) -> None:
     world.processor(render=render).process(NAME)
     changed = {**world.pipeline.renditions, "large": Rendition(width=1000)}
     world.pipeline = replace(world.pipeline, renditions=changed)
@@ -77,7 +77,7 @@ def test_a_rejected_picture_keeps_the_warnings_of_the_same_rendering(world: Worl
     assert get(world).warnings == tuple(WARNINGS.values())
 
 
-def test_a_code_of_a_newer_version_survives() -> None:
+def test_a_record_keeps_warning_codes_of_a_newer_version() -> None:
     item = {
         "image_name": NAME,
         "status": "done",
