@@ -79,8 +79,9 @@ def test_a_renamed_folder_renders_nothing_and_keeps_the_focus(project: Path) -> 
     assert run(project, "focus", "sub/b.jpg", "10", "20").code == 0
     before = {name: (project / "processed" / name).read_bytes() for name in times(project)}
     (project / "inbox/sub").rename(project / "inbox/moved")
-    plan = {item["name"]: (item["action"], item["why"]) for item in run(project, "plan", "--json").data}
-    assert plan["sub/b.jpg"] == ("rename", "it was renamed to moved/b.jpg")
+    planned = run(project, "plan").out
+    assert "> moved/b.jpg  it was renamed from sub/b.jpg" in planned
+    assert "Plan: 1 renamed; 2 unchanged." in planned
     ended = run(project, "sync", "--json")
     assert (ended.code, ended.data["processed"]) == (0, {"done": 1})
     shown = run(project, "show", "moved/b.jpg", "--json").data

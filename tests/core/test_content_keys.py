@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from renditions.core.ask import PLAIN
-from renditions.core.preview import preview
 from renditions.core.reconcile import sync
 from renditions.errors import StoreFailed
 from renditions.model import revisions
@@ -186,5 +184,5 @@ def test_plan_reads_no_new_picture_for_its_key() -> None:
 
     world = make_world()
     parts = replace(world.parts(), source=Unread())
-    differences: Iterator[Any] = preview(lambda: parts.plan(ask=PLAIN), world.guard, lambda _: "")
+    differences: Iterator[Any] = parts.preview()
     assert [difference.action for difference in differences] == ["create"]

@@ -10,11 +10,9 @@ import pytest
 
 from renditions.core import reconcile
 from renditions.core.ask import Ask
-from renditions.core.content import Reader
 from renditions.core.guard import Guard, RemovalWindow
 from renditions.core.leases import permit_removal
 from renditions.core.marker import Marker
-from renditions.core.preview import preview
 from renditions.core.reconcile import sync
 from renditions.core.summary import Summary
 from renditions.model.source import MaxRemovals
@@ -186,7 +184,8 @@ def test_a_plan_and_a_run_over_some_pictures_do_not_touch_the_marker() -> None:
     world = make_world(4)
     renewed: list[bool] = []
     guard = replace(world.guard, renew_marker=lambda: renewed.append(True))
-    list(preview(world.differences, guard, Reader(world.source).identify))
+    list(world.parts().preview())
+    assert not world.source.markers
     sync(world.run(guard=replace(guard, catalog_size=lambda: world.known)))
     assert renewed == []
 
@@ -218,15 +217,12 @@ def test_a_read_only_source_keeps_its_marker_and_gets_no_new_one() -> None:
 
 def test_plan_shows_the_removals_that_sync_would_hold() -> None:
     world = make_world(20)
-    assert [
-        difference.action
-        for difference in preview(world.differences, world.guard, Reader(world.source).identify)
-    ] == ["keep"] * 20
+    assert [difference.action for difference in world.parts().preview()] == ["keep"] * 20
     remove(world, list_names(world)[:3])
-    plans = list(preview(lambda: world.differences(ask=Ask()), world.guard, Reader(world.source).identify))
+    plans = list(world.parts().preview())
     assert [difference.action for difference in plans[-3:]] == ["remove"] * 3
     remove(world, list_names(world))
-    plans = list(preview(lambda: world.differences(ask=Ask()), world.guard, Reader(world.source).identify))
+    plans = list(world.parts().preview())
     assert {(difference.action, difference.why) for difference in plans} == {
         ("hold", "the source has no matching picture, but the catalog has 20 records")
     }

@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 
 from renditions.core.ask import ALLOWED
-from renditions.core.content import Reader
-from renditions.core.preview import preview
 from renditions.core.reconcile import sync
 from renditions.model.pipeline import CatalogPlace
 from renditions.model.recipe import Focus, Rendition
@@ -86,9 +84,10 @@ def test_renaming_a_whole_folder_counts_as_no_removal() -> None:
     assert sync(world.run()).results == {"done": 80}
     for name in names:
         rename(world, f"a/{name}", f"b/{name}", name.encode())
-    plans = list(preview(lambda: world.differences(ask=world.run().ask), world.guard, identify(world)))
-    assert {each.action for each in plans} == {"create", "rename"}
-    assert {each.why for each in plans[80:]} == {f"it was renamed to b/{name}" for name in names}
+    plans = list(world.parts().preview())
+    assert [(each.name, each.action, each.why) for each in plans] == [
+        (f"b/{name}", "rename", f"it was renamed from a/{name}") for name in names
+    ]
     world.source.folders.add("a/")
     summary = sync(world.run(world.processor(render=never_render).process))
     assert (summary.results, summary.held) == ({"done": 80}, [])
@@ -96,8 +95,39 @@ def test_renaming_a_whole_folder_counts_as_no_removal() -> None:
     world.check_promise()
 
 
-def identify(world: World) -> Any:
-    return Reader(world.source).identify
+def test_a_plan_shows_a_renamed_picture_once_with_what_is_copied_and_deleted(world: World) -> None:
+    world.upload("z.jpg", b"other")
+    rename(world, "a.jpg", "b.jpg")
+    renamed, new = world.parts().preview()
+    assert renamed.to_item() == {
+        "name": "b.jpg",
+        "action": "rename",
+        "why": "it was renamed from a.jpg",
+        "make": {"thumb": {"key": "b.jpg/thumb.jpg"}},
+        "delete": ["a.jpg/thumb.jpg"],
+        "renamed_from": "a.jpg",
+    }
+    assert (new.name, new.action) == ("z.jpg", "create")
+
+
+def test_a_plan_shows_what_else_must_be_made_for_a_renamed_picture() -> None:
+    """Its output keeps the key, so the worker copies nothing; only the new rendition is missing."""
+    world = World(make_pipeline(thumb=replace(COVER, key="thumbs/{name}")))
+    world.bind()
+    world.upload("old/a.jpg", b"one")
+    world.processor().process("old/a.jpg")
+    rename(world, "old/a.jpg", "new/a.jpg")
+    more = {**world.pipeline.renditions, "large": Rendition(width=300)}
+    world.pipeline = replace(world.pipeline, renditions=more)
+    (renamed,) = world.parts().preview()
+    assert (renamed.action, renamed.make, renamed.delete) == ("rename", ("large",), ())
+
+
+def test_a_plan_shows_missing_and_new_pictures_that_are_no_renames(world: World) -> None:
+    rename(world, "a.jpg", "b.jpg", b"two")
+    assert [(each.name, each.action) for each in world.parts().preview()] == [
+        ("a.jpg", "remove"), ("b.jpg", "create"),
+    ]  # fmt: skip
 
 
 def test_the_guard_counts_missing_pictures_and_not_renamed_ones() -> None:

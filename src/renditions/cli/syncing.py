@@ -26,12 +26,10 @@ from renditions.cli.left_out import print_counts
 from renditions.cli.reasons import print_reasons
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import FOLLOWS, Standing, Start
-from renditions.core.content import Reader
 from renditions.core.difference import Difference
 from renditions.core.leases import reopen, wish
 from renditions.core.left_out import LeftOut
 from renditions.core.outcome import Outcome
-from renditions.core.preview import preview
 from renditions.core.reconcile import Order, Selection
 from renditions.core.summary import Summary
 from renditions.core.verify import find
@@ -121,15 +119,10 @@ def plan(  # noqa: PLR0913 - one for each option
         parts.check_binding(start)
         how = _choose_verify(parts, verify, is_content=verify_content, is_attended=True)
         order = make_order(parts, names, Ask(verify=how), rendition, status)
-        guard = order.limit(parts.preview_guard(), parts.catalog)
         counts: Counter[str] = Counter()
         held: list[str] = []
         left_out = LeftOut()
-        differences = preview(
-            lambda: parts.plan(ask=order.ask, selection=order.selection, left_out=left_out),
-            guard,
-            Reader(parts.source).identify,
-        )
+        differences = parts.preview(order, left_out)
 
         def count() -> Iterator[Difference]:
             for difference in differences:

@@ -39,7 +39,7 @@ Action = Literal["create", "update", "remove", "rename", "hold", "settle", "wait
     create    the picture has no record
     update    the picture differs from its record, or from the present pipeline
     remove    the picture is gone: its outputs are deleted, then its record
-    rename    the picture has another name now: its record and its outputs go there (only in a plan)
+    rename    the picture had another name, whose record and outputs it takes over (only in a plan)
     hold      the picture is gone, and its removal waits for permission
     settle    the picture is decided, but work without rendering is left: an output must be deleted, its
               headers rewritten, a notice sent, or the record updated
@@ -86,6 +86,8 @@ class Difference:
     """The record of another picture with the same content, if this picture has no record yet."""
     is_left_out: bool = False
     """Whether the picture counts as gone because ``[source]`` no longer matches its name."""
+    renamed_from: str | None = None
+    """The picture's former name, if the action is ``rename``."""
     warning: str | None = None
     """A problem that a person must solve."""
 
@@ -96,16 +98,23 @@ class Difference:
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form, the same on the command line and in the API.
 
-        ``make`` has an object for each rendition, by its name, like the ``renditions`` of a record.
+        ``make`` has an object for each rendition, by its name, like the ``renditions`` of a record. If the
+        action is ``rename``, most of them are copies.
         """
         keys = {rendition: spell_key(key) for rendition, key in (self.keys or {}).items()}
-        return {
+        item = {
             "name": self.name,
             "action": self.action,
             "why": self.why,
             "make": {rendition: {"key": keys[rendition]} for rendition in self.make},
             "delete": list(self.delete),
-        } | without_empty({"retire": [old.to_item() for old in self.retire], "warning": self.warning})
+        }
+        optional = {
+            "retire": [old.to_item() for old in self.retire],
+            "renamed_from": self.renamed_from,
+            "warning": self.warning,
+        }
+        return item | without_empty(optional)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,67 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from renditions.core.difference import Difference
 from renditions.core.guard import Guard
 from renditions.core.ports import StoredObject
+from renditions.core.twins import why_renamed
 
 
-def preview(
-    differences: Callable[[], Iterator[Difference]], guard: Guard, identify: Callable[[StoredObject], str]
-) -> Iterator[Difference]:
-    """Yield the differences that a sync would close; renames, removals and held-back ones come last.
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Shows the differences that a sync would close."""
 
-    Args:
-        differences: Makes a fresh plan. This function calls it again if pictures are missing.
-        guard: Decides which removals would be held back.
-        identify: Returns the SHA-256 of a source object, or an empty text if it can't be read now.
+    differences: Callable[[], Iterator[Difference]]
+    """Makes a fresh plan."""
+    unverified: Callable[[], Iterator[Difference]]
+    """Makes a fresh plan that compares no outputs. It is enough for new and missing pictures."""
+    guard: Guard
+    """Decides which removals would be held back."""
+    identify: Callable[[StoredObject], str]
+    """Returns the SHA-256 of a source object, or an empty text if it can't be read now."""
+    rename: Callable[[StoredObject, str], Difference | None]
+    """Compares a new picture with the record of the picture that had this name before.
 
+    Returns None if that record is gone.
     """
-    census = guard.open_census()
-    for difference in differences():
-        census.see(difference)
-        if difference.action != "hold":
-            yield difference
-    census.end()
-    if not census.missing:
-        return
-    renames = _find_renames(differences, identify)
-    if renames:
-        census = guard.open_census()
-        for difference in differences():
-            is_renamed = difference.name in renames
-            census.see(replace(difference, action="rename", record=None) if is_renamed else difference)
+
+    def show(self) -> Iterator[Difference]:
+        """Yield the differences; new, renamed and missing pictures come last.
+
+        A new picture may be a renamed one. Only the end of a plan shows which pictures are missing, so this
+        method yields new and missing pictures from a second plan.
+        """
+        census = self.guard.open_census()
+        has_new = False
+        for difference in self.differences():
+            census.see(difference)
+            has_new = has_new or difference.action == "create"
+            if difference.action not in ("create", "hold"):
+                yield difference
         census.end()
-    why_held = guard.judge_removals(census)
-    for difference in differences():
-        if difference.action != "hold":
-            continue
-        if name := renames.get(difference.name):
-            yield replace(difference, action="rename", why=f"it was renamed to {name}", delete=())
-        else:
-            yield replace(difference, why=why_held) if why_held else replace(difference, action="remove")
+        if not (has_new or census.missing):
+            return
+        former = self._find_renames() if has_new and census.missing else {}
+        renamed = frozenset(former.values())
+        if renamed:
+            census = self.guard.open_census()
+            for difference in self.unverified():
+                is_renamed = difference.name in renamed
+                census.see(replace(difference, action="rename", record=None) if is_renamed else difference)
+            census.end()
+        why_held = self.guard.judge_removals(census)
+        for difference in self.unverified():
+            if difference.action == "create":
+                yield self._show_new(difference, former.get(difference.name))
+            elif difference.action == "hold" and difference.name not in renamed:
+                yield replace(difference, why=why_held) if why_held else replace(difference, action="remove")
 
+    def _show_new(self, difference: Difference, former: str | None) -> Difference:
+        """Return the difference of a new picture, which may have had the name ``former`` before."""
+        if former is None or difference.found is None:
+            return difference
+        renamed = self.rename(difference.found, former)
+        if renamed is None:
+            return difference
+        return replace(renamed, action="rename", why=why_renamed(former), renamed_from=former)
 
-def _find_renames(
-    differences: Callable[[], Iterator[Difference]], identify: Callable[[StoredObject], str]
-) -> Mapping[str, str]:
-    """Return the new name of each missing picture whose content was found under another name.
+    def _find_renames(self) -> Mapping[str, str]:
+        """Return the former name of each new picture that has the content of a missing one.
 
-    This function reads only new pictures that have the size of a missing one.
-    """
-    missing: dict[str, list[str]] = {}
-    sizes: set[int] = set()
-    for difference in differences():
-        record = difference.record
-        if difference.action == "hold" and record and record.sha256 and record.original:
-            missing.setdefault(record.sha256, []).append(difference.name)
-            sizes.add(record.original.size_bytes)
-    renames: dict[str, str] = {}
-    for difference in differences() if sizes else ():
-        found = difference.found
-        is_candidate = difference.action == "create" and found and found.size_bytes in sizes
-        if found and is_candidate and (former := missing.get(identify(found))):
-            renames[former.pop(0)] = found.key
-    return renames
+        This method reads only new pictures that have the size of a missing one.
+        """
+        missing: dict[str, list[str]] = {}
+        sizes: set[int] = set()
+        for difference in self.unverified():
+            record = difference.record
+            if difference.action == "hold" and record and record.sha256 and record.original:
+                missing.setdefault(record.sha256, []).append(difference.name)
+                sizes.add(record.original.size_bytes)
+        former: dict[str, str] = {}
+        for difference in self.unverified() if sizes else ():
+            found = difference.found
+            is_candidate = difference.action == "create" and found and found.size_bytes in sizes
+            if found and is_candidate and (names := missing.get(self.identify(found))):
+                former[found.key] = names.pop(0)
+        return former

@@ -183,6 +183,9 @@ class Order:
         return guard if self.is_full else replace(guard, catalog_size=lambda: count_pictures(catalog))
 
 
+EVERYTHING_ONCE = Order()
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """The parts of one sync: its plan, its processor and its guard."""

@@ -60,13 +60,9 @@ class Twins:
         """
         for twin in twins:
             if self._is_free(twin) and not self._is_there(twin.name):
-                now = self.clock()
                 owed = () if twin.status == "processing" else owe(self.pipeline, twin.status)
-                former = replace(
-                    twin.under(found.etag), goal="", attempts=0, setbacks=0, lease=None, owed=owed
-                )
-                former = replace(former, missing_since=None, removable_until=None)
-                former = former.with_event(now, "processing", f"it was renamed from {twin.name}")
+                former = replace(hand_over(twin, found), owed=owed)
+                former = former.with_event(self.clock(), "processing", why_renamed(twin.name))
                 if self.catalog.rename(former, found.key):
                     return twin.name
         return None
@@ -116,6 +112,24 @@ class Twins:
             return self.pipeline.source.matches(name) and find(self.source, name) is not None
         except Failed:
             return True
+
+
+def hand_over(former: Record, found: StoredObject) -> Record:
+    """Return the record of a picture that is gone, to be compared with a new picture of the same content."""
+    return replace(
+        former.under(found.etag),
+        goal="",
+        attempts=0,
+        setbacks=0,
+        lease=None,
+        missing_since=None,
+        removable_until=None,
+    )
+
+
+def why_renamed(former: str) -> str:
+    """Return why a renamed picture has work, with its former name."""
+    return f"it was renamed from {former}"
 
 
 def with_twin(difference: Difference, twins: list[Record]) -> Difference:

@@ -27,7 +27,7 @@ from renditions.core.leases import PERMISSION_LASTS, permit_removal
 from renditions.core.left_out import LeftOut
 from renditions.core.outcome import Outcome
 from renditions.core.process import Process
-from renditions.core.reconcile import Order, Run, Selection, count_pictures
+from renditions.core.reconcile import EVERYTHING_ONCE, Order, Run, Selection, count_pictures
 from renditions.core.summary import Summary
 from renditions.errors import RenditionsError, Superseded, UsageError
 from renditions.local.mounts import find_silent_mount
@@ -43,8 +43,6 @@ from renditions.runtime.reload import Session
 from renditions.runtime.undeclared import find_undeclared, hold_undeclared, keep_undeclared
 
 log = logging.getLogger(__name__)
-
-EVERYTHING_ONCE = Order()
 
 TICK_SECONDS = 0.1
 """How often a watch checks whether pictures are due."""

@@ -30,10 +30,12 @@ from renditions.core.neighbours import Neighbours, Registration
 from renditions.core.notify import Notifier
 from renditions.core.outbox import Outbox
 from renditions.core.pages import Pages
-from renditions.core.ports import Catalog, Renderer, Store, Unreadable
+from renditions.core.ports import Catalog, Renderer, Store, StoredObject, Unreadable
+from renditions.core.preview import Preview
 from renditions.core.process import Processor
 from renditions.core.read_only import ReadOnlyStore
-from renditions.core.reconcile import EVERYTHING, Selection
+from renditions.core.reconcile import EVERYTHING, EVERYTHING_ONCE, Order, Selection
+from renditions.core.twins import hand_over
 from renditions.errors import Failed, UsageError
 from renditions.model.backends import LISTING, OWNER, QUEUE
 from renditions.model.binding import Binding, Held
@@ -121,6 +123,31 @@ class Parts:
             yield from reconcile.plan(
                 comparison, self.source, clock=now, after=after, selection=selection, left_out=left_out
             )
+
+    def preview(
+        self, order: Order = EVERYTHING_ONCE, left_out: LeftOut | None = None
+    ) -> Iterator[Difference]:
+        """Yield the differences that a sync with this order would close; see :class:`Preview`."""
+        unverified = replace(order.ask, verify="no")
+        comparison = self._compare(order.ask)
+
+        def rename(found: StoredObject, former: str) -> Difference | None:
+            record = self.catalog.get(former)
+            if record is None:
+                return None
+            taken = replace(hand_over(record, found), name=found.key)
+            return comparison.compare(found.key, found, taken, now())
+
+        def plan(ask: Ask) -> Iterator[Difference]:
+            return self.plan(ask=ask, selection=order.selection, left_out=left_out)
+
+        return Preview(
+            differences=lambda: plan(order.ask),
+            unverified=lambda: plan(unverified),
+            guard=order.limit(self.preview_guard(), self.catalog),
+            identify=Reader(self.source).identify,
+            rename=rename,
+        ).show()
 
     def plan_tick(self, after: str) -> Iterator[Difference]:
         """Yield the differences of the pictures after a name, for one call of a schedule's tick.

@@ -22,9 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from renditions.core.content import Reader
 from renditions.core.ports import StoredObject
-from renditions.core.preview import preview
 from renditions.errors import RenditionsError
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.recipe import Focus
@@ -225,9 +223,7 @@ class _Api:
         return JSONResponse(await run_in_threadpool(pictures.allow_removals, self._service, count))
 
     def show_plan(self, _: Request) -> Response:
-        parts = self._service.parts
-        differences = preview(parts.plan, parts.preview_guard(), Reader(parts.source).identify)
-        return JSONResponse(pictures.describe_plan(differences))
+        return JSONResponse(pictures.describe_plan(self._service.parts.preview()))
 
     def show_status(self, request: Request) -> Response:
         return _tagged_json(request, pictures.describe_status(self._service))

@@ -186,6 +186,9 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                                     {"key": TEXT, "etag": TEXT, "delete_after": TEXT, "place": TEXT}, ("key",)
                                 )
                             ),
+                            "renamed_from": TEXT
+                            | {"description": "The former name, if the picture was renamed"},
+                            "warning": TEXT,
                         },
                         ("name", "action", "why", "make", "delete"),
                     )
