@@ -17,7 +17,10 @@ VISIBILITY_SECONDS = 2
 
 
 class Account:
-    """Two buckets, a table, a topic with a queue behind it, and a queue for S3's notifications."""
+    """Two buckets, a table, a topic, and two queues.
+
+    One queue gets the topic's notices, the other one gets S3's notifications.
+    """
 
     def __init__(self, name: str) -> None:
         self.source, self.output = self._make_bucket(f"{name}-in"), self._make_bucket(f"{name}-out")
@@ -77,7 +80,10 @@ class Account:
         return found
 
     def read_notices(self) -> list[tuple[str, str]]:
-        """Return each notice's picture and event, in the pictures' order, and delete the notices."""
+        """Return each notice's picture and event, and delete the notices.
+
+        They are in the order of the pictures' names.
+        """
         return sorted((item["image_name"], item["event"]) for item in self.take_notices())
 
     def environ(self) -> dict[str, str]:
@@ -91,7 +97,10 @@ class Account:
 
 
 def make_queue(name: str, visibility_seconds: int) -> tuple[str, str]:
-    """Return the URLs of a queue and of its dead-letter queue, used after three deliveries."""
+    """Create a queue and its dead-letter queue; return their URLs.
+
+    SQS moves a message to the dead-letter queue after three deliveries.
+    """
     dead = str(CLIENTS.sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"])
     attributes = {
         "VisibilityTimeout": str(visibility_seconds),
@@ -107,6 +116,6 @@ def arn_of(url: str) -> str:
 
 
 def count_messages(url: str) -> int:
-    """Return how many messages a queue holds, hidden or not."""
+    """Return how many messages a queue holds, including hidden ones."""
     found = CLIENTS.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return sum(int(found[f"ApproximateNumberOfMessages{which}"]) for which in ("", "NotVisible"))

@@ -26,7 +26,10 @@ class Answer:
 
 @contextmanager
 def answering(answers: Sequence[Answer]) -> Iterator[tuple[Clients, list[str]]]:
-    """Yield clients whose requests get these answers, and the requests. The last answer is repeated."""
+    """Yield clients whose requests get these answers, and the list of requests.
+
+    The last answer is repeated.
+    """
     seen: list[str] = []
     with ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(answers, seen)) as server:
         server.daemon_threads = True

@@ -1,8 +1,10 @@
-"""A stand-in for Lambda's event source mapping, which connects a queue to a function.
+"""A stand-in for Lambda's event source mapping: it passes a queue to a function.
 
-It takes messages in batches, calls the function, and deletes the messages that the function doesn't report
-as failed. SQS redelivers the others after the visibility timeout, and moves messages that were delivered
-too often to the dead-letter queue.
+It takes messages in batches, calls the function, and deletes the messages that the function doesn't report as
+failed. SQS redelivers the others after the visibility timeout. It moves messages that were delivered too
+often to the dead-letter queue. It takes messages in batches, calls the function, and deletes the messages
+that the function doesn't report as failed. SQS redelivers the others after the visibility timeout, and moves
+messages that were delivered too often to the dead-letter queue.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
@@ -45,7 +47,7 @@ class Poller:
         return True
 
     def drain(self, limit_seconds: float = 90.0) -> None:
-        """Pass all messages to the function until SQS would redeliver none."""
+        """Pass messages to the function until the queue would redeliver none."""
         deadline = time.monotonic() + limit_seconds
         while count_messages(self.url):
             self.poll()
@@ -53,7 +55,10 @@ class Poller:
 
 
 def _find_done(messages: Sequence[Received], ended: Ended) -> list[Received]:
-    """Return the messages that are done: none of them if the answer is an error or invalid."""
+    """Return the messages that are done.
+
+    If the answer is an error or invalid, no message is done.
+    """
     match ended.value:
         case {"batchItemFailures": [*failures]} if ended.error is None:
             failed = {failure.get("itemIdentifier") for failure in failures}

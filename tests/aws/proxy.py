@@ -1,4 +1,4 @@
-"""A proxy in front of a server. It simulates a bad network and an overloaded server."""
+"""A proxy before a server, which simulates a bad network and an overloaded server."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OF_A_CONNECTION = frozenset({"connection", "transfer-encoding", "keep-alive", "c
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The part of a request that is read before forwarding."""
+    """The part of a request that the proxy reads before it forwards the request."""
 
     method: str
     path: str
@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Proxy
 
     def handle_one(self) -> None:
-        """Handle one request as chosen."""
+        """Handle one request in the way that ``choose`` returns."""
         fault = self.server.choose(Request(self.command, self.path, self.headers.get("X-Amz-Target", "")))
         if fault == "reset":  # before its content is read
             self.reset()
@@ -96,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def answer(self, status: int, headers: dict[str, str], content: bytes, *, is_cut: bool = False) -> None:
-        """Send an answer, or announce its whole length and send half of it."""
+        """Send an answer, or announce its whole length and send only half of it."""
         self.send_response_only(status)
         for name, value in headers.items():
             if name.lower() not in OF_A_CONNECTION:
@@ -125,7 +125,10 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def proxied(target: str, choose: Callable[[Request], Fault | None]) -> Iterator[str]:
-    """Yield the URL of a proxy to ``target``. Many threads call ``choose``, which decides on each request."""
+    """Yield the URL of a proxy to ``target``.
+
+    ``choose`` decides on each request. Many threads call it.
+    """
     with Proxy(urlsplit(target).netloc, choose) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

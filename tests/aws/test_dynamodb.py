@@ -1,4 +1,4 @@
-"""The catalog in DynamoDB beyond the contract: items, claims, limits, and the translation of errors."""
+"""The catalog in DynamoDB beyond the contract: items, claims, limits and errors."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_table_refuses_an_output_folder_that_treats_different_keys_as_one(
         open_over(folding, read_only=False)
 
 
-def test_a_table_needs_a_store_that_distinguishes_all_keys_unless_it_is_opened_read_only() -> None:
+def test_a_table_accepts_a_folder_that_ignores_case_only_if_it_is_opened_read_only() -> None:
     open_over(EXACT, read_only=False)
     open_over(Folding(ignores_case=True), read_only=True)
 
@@ -102,7 +102,7 @@ def cancelled(*reasons: dict[str, Any]) -> Answer:
 
 
 @pytest.mark.parametrize("key_name", ["image_name", "image_id"])
-def test_an_item_has_the_attributes_that_people_query(tmp_path: Path, key_name: str) -> None:
+def test_an_item_has_the_documented_attributes_for_queries(tmp_path: Path, key_name: str) -> None:
     table = make_table(name_of(tmp_path / key_name), key_name)
     DynamoCatalog(CLIENTS.dynamodb, table, key_name).write(FULL)
     item = CLIENTS.dynamodb.get_item(TableName=table, Key={key_name: {"S": FULL.name}})["Item"]
@@ -114,7 +114,9 @@ def test_an_item_has_the_attributes_that_people_query(tmp_path: Path, key_name: 
     assert item["renditions"]["M"]["small"]["M"]["size_bytes"] == {"N": "10"}
 
 
-def test_the_index_by_status_has_the_attributes_that_people_query(catalog: DynamoCatalog, table: str) -> None:
+def test_the_index_by_status_has_the_documented_attributes_for_queries(
+    catalog: DynamoCatalog, table: str
+) -> None:
     catalog.write(FULL)
     catalog.write(make_record("b.jpg"))
     (row,) = CLIENTS.dynamodb.query(
@@ -128,7 +130,7 @@ def test_the_index_by_status_has_the_attributes_that_people_query(catalog: Dynam
     assert set(SHOWN) <= row.keys() <= {*SHOWN, KEY, "status", "timestamp"}
 
 
-def test_the_order_of_outputs_survives_a_dynamodb_map() -> None:
+def test_a_record_keeps_the_order_of_its_outputs_in_a_dynamodb_map() -> None:
     record = replace(
         FULL,
         outputs=tuple(Output(name, f"{name}.jpg", "o", "s", "f", "jpeg", 1) for name in "zay"),
@@ -140,7 +142,7 @@ def test_the_order_of_outputs_survives_a_dynamodb_map() -> None:
     assert item_to_record(item, KEY) == record
 
 
-def test_the_key_can_not_have_the_name_of_another_attribute() -> None:
+def test_the_tables_key_can_not_have_the_name_of_another_attribute() -> None:
     full = replace(FULL, original=replace(FULL.original, frames=2) if FULL.original else None, revision=1)
     assert record_to_item(full, KEY).keys() - {KEY} == ATTRIBUTES | (
         DYNAMODB.own_attributes - {"owner", "output_key", "kept", "notice"}
@@ -172,8 +174,8 @@ def test_an_invalid_name_is_refused(catalog: DynamoCatalog, name: str) -> None:
 def test_the_largest_possible_record_fits_into_an_item(catalog: DynamoCatalog) -> None:
     """The record has as many renditions and as long keys as possible.
 
-    Every output's key changes, all renditions have long names, and half of them have an error too. The EXIF
-    data, the analysis and the history have their greatest length.
+    Every output's key changes, all renditions have long names, and half of them have an error too. The
+    EXIF data, the analysis and the history have their greatest length.
     """
     text = "é" * MAX_CHARACTERS
     analysis = Analysis(
@@ -206,7 +208,9 @@ def test_the_largest_possible_record_fits_into_an_item(catalog: DynamoCatalog) -
     assert len(json.dumps(record_to_item(written, KEY))) < 400_000
 
 
-def test_more_new_keys_than_a_transaction_holds_are_refused(catalog: DynamoCatalog, table: str) -> None:
+def test_a_record_with_more_new_keys_than_a_transaction_holds_is_refused(
+    catalog: DynamoCatalog, table: str
+) -> None:
     with pytest.raises(CatalogRefused, match="at most 99 new output keys"):
         catalog.write(make_record(pending_keys=tuple(map(str, range(100)))))
     assert count_items(table) == 0
@@ -214,7 +218,10 @@ def test_more_new_keys_than_a_transaction_holds_are_refused(catalog: DynamoCatal
 
 @pytest.fixture
 def hoarder(catalog: DynamoCatalog, monkeypatch: pytest.MonkeyPatch) -> Record:
-    """Return a record with more keys than a transaction can free, with a limit of ten in this test."""
+    """Return a record with more keys than one transaction can free.
+
+    Here a transaction can free only ten.
+    """
     monkeypatch.setattr(dynamodb, "MAX_CLAIMS", 10)
     record = make_record()
     for count in (9, 18, 27):
@@ -222,7 +229,7 @@ def hoarder(catalog: DynamoCatalog, monkeypatch: pytest.MonkeyPatch) -> Record:
     return record
 
 
-def test_many_keys_are_freed_together_with_one_write(
+def test_one_write_frees_more_keys_than_a_transaction_holds(
     catalog: DynamoCatalog, table: str, hoarder: Record
 ) -> None:
     written = catalog.write(replace(hoarder, pending_keys=("0", "new")))
@@ -231,15 +238,20 @@ def test_many_keys_are_freed_together_with_one_write(
     assert count_items(table) == 3
 
 
-def test_a_record_of_many_keys_can_be_deleted(catalog: DynamoCatalog, table: str, hoarder: Record) -> None:
+def test_a_record_with_more_keys_than_a_transaction_holds_can_be_deleted(
+    catalog: DynamoCatalog, table: str, hoarder: Record
+) -> None:
     catalog.delete(hoarder)
     assert count_items(table) == 0
 
 
-def test_a_crash_while_freeing_many_keys_is_recovered(
+def test_a_record_can_be_deleted_after_a_crash_while_its_keys_were_freed(
     catalog: DynamoCatalog, hoarder: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At each step the record lists exactly its claims, and the picture is processed again."""
+    """The remaining record lists exactly the keys that it still claims.
+
+    Its goal is empty, so the picture would be processed again.
+    """
     transact, count = catalog._transact, iter(range(2))
 
     def transact_once(*args: Any) -> None:
@@ -295,7 +307,7 @@ def read(record: Record) -> Answer:
     return ok(Item=record_to_item(record, KEY))
 
 
-def test_a_repeated_write_recognises_its_own_revision(stored: Record) -> None:
+def test_a_write_whose_answer_was_lost_recognises_its_own_revision(stored: Record) -> None:
     ours = record_to_item(replace(stored, revision=8), KEY)
     lost, refused = Answer(500, "{}"), refusal("ConditionalCheckFailedException", Item=ours)
     with answering([read(stored), lost, refused]) as (clients, seen):
@@ -317,7 +329,10 @@ def test_a_write_of_an_outdated_record_is_a_conflict(stored: Record) -> None:
 
 @pytest.fixture
 def moved(stored: Record) -> Record:
-    """Return the stored record with another key, so that writing it takes a transaction."""
+    """Return the stored record with another key.
+
+    Writing it takes a transaction.
+    """
     return replace(stored, pending_keys=("l",))
 
 
@@ -334,7 +349,7 @@ def test_a_write_that_conflicts_with_a_transaction_is_retried(stored: Record, mo
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_write_that_conflicts_at_every_attempt_is_a_retryable_failure(
+def test_a_write_that_conflicts_with_transactions_at_every_attempt_is_a_retryable_failure(
     stored: Record, moved: Record
 ) -> None:
     for record, answer in ((moved, cancelled(PASSING)), (stored, refusal("TransactionConflictException"))):
@@ -343,7 +358,7 @@ def test_a_write_that_conflicts_at_every_attempt_is_a_retryable_failure(
         assert failure.value.retryable
 
 
-def test_a_changed_record_is_reported_before_a_taken_key(stored: Record, moved: Record) -> None:
+def test_a_write_reports_a_changed_record_rather_than_a_taken_key(stored: Record, moved: Record) -> None:
     failed = {"Code": "ConditionalCheckFailed", "Item": {KEY: {"S": "k"}, "owner": {"S": "b.jpg"}}}
     for first, error in ((failed, Conflict), ({"Code": "None"}, KeyTaken)):
         with answering([read(stored), cancelled(first, failed)]) as (clients, _), pytest.raises(error):
@@ -351,7 +366,7 @@ def test_a_changed_record_is_reported_before_a_taken_key(stored: Record, moved: 
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_unprocessed_keys_are_read_again(stored: Record) -> None:
+def test_keys_that_dynamodb_leaves_unprocessed_are_read_again(stored: Record) -> None:
     other = replace(stored, name="b.jpg")
     rows = [{KEY: {"S": name}, "kind": {"S": "picture"}} for name in ("a.jpg", "b.jpg", "gone.jpg")]
     left = {"table": {"Keys": [{KEY: {"S": "b.jpg"}}]}}
@@ -366,7 +381,7 @@ def test_unprocessed_keys_are_read_again(stored: Record) -> None:
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_keys_that_stay_unprocessed_are_a_failure(stored: Record) -> None:
+def test_reading_fails_if_keys_stay_unprocessed(stored: Record) -> None:
     left = {"table": {"Keys": [{KEY: {"S": "b.jpg"}}]}}
     rows = ok(Items=[{KEY: {"S": "b.jpg"}}], Responses={}, UnprocessedKeys=left)
     with answering([rows]) as (clients, _), pytest.raises(CatalogFailed, match="can't read 1 records in 8"):
@@ -407,7 +422,7 @@ def test_query_reports_an_unreadable_record_and_yields_the_others(stored: Record
     ],
     ids=lambda value: value.body[:70] if isinstance(value, Answer) else "",
 )
-def test_errors_of_dynamodb_become_our_errors(answer: Answer, error: type[Exception]) -> None:
+def test_errors_of_dynamodb_become_errors_of_this_package(answer: Answer, error: type[Exception]) -> None:
     with answering([answer]) as (clients, _), pytest.raises(error, match="dynamodb:table") as raised:
         DynamoCatalog(clients.dynamodb, "table", KEY).get("a.jpg")
     assert type(raised.value) is error
@@ -417,7 +432,7 @@ def test_errors_of_dynamodb_become_our_errors(answer: Answer, error: type[Except
 def test_a_table_without_the_index_by_content_finds_no_twins_and_says_so(
     code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Tables and policies of version 0.1 don't have it."""
+    """A table or a policy of version 0.1 doesn't have this index."""
 
     class Client:
         def get_paginator(self, _: str) -> Client:

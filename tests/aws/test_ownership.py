@@ -1,4 +1,4 @@
-"""Strays, adoption and forgetting with pictures in versioned buckets and records in a table."""
+"""Strays, adoption and forgetting with versioned buckets and a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Create an account whose buckets keep versions, and point the environment at it."""
+    """Create an account with versioned buckets, and point the environment at it."""
     made = Account(name_of(tmp_path))
     for variable, value in made.environ().items():
         monkeypatch.setenv(variable, value)
@@ -30,7 +30,10 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 @pytest.fixture
 def folder(tmp_path: Path, account: Account) -> Path:
-    """Sync two pictures, then replace one and sync again."""
+    """Return a folder that was synced, changed and synced again.
+
+    Two pictures were synced, and one of them was replaced.
+    """
     (tmp_path / "renditions.toml").write_text(read_preset("thumbnail"))
     for seed, name in enumerate(("one.jpg", "two.jpg")):
         draw(tmp_path / name, seed=seed)

@@ -1,7 +1,9 @@
 """Uploads become renditions through a queue: by the built bundle, and by workers.
 
-The bundle runs in AWS's own runtime client. S3's notifications, the queue and its dead-letter queue are
-moto's; ``poller`` stands for Lambda's event source mapping.
+The bundle runs in AWS's own runtime client. The queue, its dead-letter queue and S3's notifications are
+moto's. ``poller`` stands for Lambda's event source mapping. The bundle runs in AWS's own runtime client. S3's
+notifications, the queue and its dead-letter queue are moto's; ``poller`` stands for Lambda's event source
+mapping.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ WORKED = int(os.environ.get("QUEUE_PICTURES", "30"))
 
 @pytest.fixture(scope="module")
 def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the pipeline's bundle and unpack it."""
+    """Build the pipeline's bundle, and return the folder where it is unpacked."""
     folder = tmp_path_factory.mktemp("bundle")
     (folder / "renditions.toml").write_text(PIPELINE)
     pipeline = load(folder / "renditions.toml").pipeline
@@ -74,7 +76,10 @@ def lambda_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def account(tmp_path: Path) -> Account:
-    """Create an account with the logo, and a folder with the same logo and pipeline."""
+    """Create an account and a folder with the same logo.
+
+    The folder has the pipeline file.
+    """
     made = Account(name_of(tmp_path))
     (tmp_path / "renditions.toml").write_text(PIPELINE)
     draw(tmp_path / "inbox/.logo.png", 40, 40, seed=9)
@@ -93,7 +98,7 @@ def running(code: Path, account: Account, runtime: Path, log: Path, **more: str)
 
 
 def results(*functions: Lambda) -> Counter[tuple[str, str]]:
-    """Return from the functions' logs how often each picture had each outcome."""
+    """Return how often each picture had each outcome, from the functions' logs."""
     lines = [line for function in functions for line in function.log_lines() if "Result" in line]
     return Counter((line["key"], line["Result"]) for line in lines)
 
@@ -110,10 +115,13 @@ def read_local(folder: Path) -> dict[str, bytes]:
             if ".renditions" not in path.parts}  # fmt: skip
 
 
-def test_an_upload_gives_the_same_bytes_as_a_local_run(
+def test_an_uploaded_picture_gets_the_same_outputs_as_in_a_local_run(
     code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
 ) -> None:
-    """The upload gives outputs, a record and a notice. Deleting the picture deletes its outputs."""
+    """The picture also gets a record and a notice.
+
+    When it is deleted, its outputs are deleted too.
+    """
     names = ["photo.jpg", "2026/ü b+c.jpg", "a/b.jpg"]
     for number, name in enumerate(names):
         draw(tmp_path / "inbox" / name, seed=number)
@@ -136,7 +144,10 @@ def test_an_upload_gives_the_same_bytes_as_a_local_run(
 def test_each_of_ten_messages_has_its_own_outcome_and_runs_once(
     code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
 ) -> None:
-    """Seven pictures are done, one is rejected, one is already deleted, and one is done at its second try."""
+    """One of the pictures fails at first, one is rejected, and one is already deleted.
+
+    The other seven pictures are done.
+    """
     names = [f"{number}.jpg" for number in range(10)]
     for number, name in enumerate(names):
         draw(tmp_path / name, seed=number)
@@ -181,7 +192,7 @@ def test_each_of_ten_messages_has_its_own_outcome_and_runs_once(
 def test_fifty_copies_of_an_event_process_the_picture_once(
     code: Path, account: Account, lambda_runtime: Path, tmp_path: Path
 ) -> None:
-    """Eight threads send them, each to its own function, like Lambda when it scales."""
+    """Eight threads send them to eight functions, as when Lambda scales."""
     draw(tmp_path / "photo.jpg")
     account.upload("photo.jpg", (tmp_path / "photo.jpg").read_bytes())
     (message,) = Queue(CLIENTS.sqs, account.pictures).receive(wait_seconds=5)
@@ -218,7 +229,10 @@ def test_fifty_copies_of_an_event_process_the_picture_once(
 
 @contextmanager
 def working(folder: Path, account: Account, number: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker during the block; its stdout and stderr go into two files of the folder."""
+    """Run a worker during the block.
+
+    Its stdout and stderr go into two files in the folder.
+    """
     with (folder / f"told{number}").open("wb") as told, (folder / f"said{number}").open("wb") as said:
         worker = subprocess.Popen(
             [RENDITIONS, "worker", "--json", "--workers", "1", "--queue", account.pictures],
@@ -231,8 +245,8 @@ def working(folder: Path, account: Account, number: int) -> Iterator[subprocess.
             worker.wait(timeout=60)
 
 
-def test_two_workers_lose_no_picture(account: Account, tmp_path: Path) -> None:
-    """One of the two workers makes each of the ``QUEUE_PICTURES`` pictures, exactly once."""
+def test_two_workers_make_every_picture_exactly_once(account: Account, tmp_path: Path) -> None:
+    """One of the two workers makes each of the ``QUEUE_PICTURES`` pictures."""
     names = [f"{number % 7}/{number:04}.jpg" for number in range(WORKED)]
     draw(tmp_path / "some.jpg", 64, 36)
     some = (tmp_path / "some.jpg").read_bytes()

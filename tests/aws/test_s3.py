@@ -1,4 +1,4 @@
-"""The store in S3 beyond the contract: keys, versions, encryption, headers, archives, and errors."""
+"""The store in S3 beyond the contract: keys, versions, encryption and errors."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def xml_error(status: int, code: str, extra: str = "") -> Answer:
 
 
 @pytest.mark.parametrize("key", ODD_KEYS.values(), ids=ODD_KEYS)
-def test_keys_that_no_folder_can_hold_are_kept_unchanged(store: S3Store, key: str) -> None:
+def test_a_bucket_keeps_keys_unchanged_that_no_folder_can_hold(store: S3Store, key: str) -> None:
     stored = store.put(key, b"odd", IfAbsent(), "image/jpeg")
     assert stored.key == key
     assert store.head(key) == stored
@@ -81,7 +81,7 @@ def test_a_key_that_s3_can_not_hold_is_refused(store: S3Store, key: str) -> None
         store.put(key, b"", IfAbsent(), "image/jpeg")
 
 
-def test_objects_outside_the_prefix_are_invisible(bucket: str) -> None:
+def test_objects_outside_the_prefix_are_neither_listed_nor_found(bucket: str) -> None:
     whole, below = S3Store(CLIENTS.s3, S3Place(bucket, "")), S3Store(CLIENTS.s3, S3Place(bucket, "in/"))
     put(whole, "in/")  # what a console makes when it makes a folder
     put(whole, "in/a.jpg")
@@ -92,7 +92,7 @@ def test_objects_outside_the_prefix_are_invisible(bucket: str) -> None:
         below.head("x" * 1022)
 
 
-def test_a_folder_marker_is_not_listed(store: S3Store) -> None:
+def test_a_folder_marker_is_listed_and_is_not_a_picture(store: S3Store) -> None:
     put(store, "2026/", b"")
     assert keys(store) == ["2026/"]
     assert not Source(store="s3://bucket", match=("*",)).matches("2026/")
@@ -135,7 +135,7 @@ def test_purge_deletes_older_versions_and_delete_markers(store: S3Store, bucket:
     assert "DeleteMarkers" not in left
 
 
-def test_a_key_of_the_store_itself_is_refused(store: S3Store) -> None:
+def test_a_key_that_the_store_uses_for_its_own_files_is_refused(store: S3Store) -> None:
     with pytest.raises(KeyRefused):
         store.put(".renditions/catalogs/x.json", b"", IfAbsent(), "image/jpeg")
 
@@ -174,7 +174,7 @@ def test_a_multipart_upload_has_a_plain_etag(store: S3Store, bucket: str) -> Non
 
 
 @pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
-def test_an_archived_object_is_rejected_with_instructions(
+def test_reading_an_archived_object_raises_an_error_with_instructions(
     store: S3Store, bucket: str, storage_class: str
 ) -> None:
     CLIENTS.s3.put_object(Bucket=bucket, Key="a.jpg", Body=b"old", StorageClass=storage_class)
@@ -276,7 +276,7 @@ def test_a_throttled_call_is_sent_again() -> None:
     ],
     ids=lambda value: value.body[:40] if isinstance(value, Answer) else "",
 )
-def test_errors_of_s3_become_our_errors(answer: Answer, error: type[Exception]) -> None:
+def test_errors_of_s3_become_errors_of_this_package(answer: Answer, error: type[Exception]) -> None:
     with answering([answer]) as (clients, _), pytest.raises(error) as raised:
         S3Store(clients.s3, S3Place("bucket", "in/")).get("a")
     assert type(raised.value) is error
@@ -287,14 +287,14 @@ def test_errors_of_s3_become_our_errors(answer: Answer, error: type[Exception]) 
     "answer", [xml_error(409, "ConditionalRequestConflict"), xml_error(412, "PreconditionFailed")]
 )
 @pytest.mark.parametrize("condition", [IfAbsent(), IfMatch("e0")], ids=["absent", "match"])
-def test_a_failed_condition_is_a_conflict(answer: Answer, condition: Any) -> None:
+def test_a_write_whose_condition_fails_is_a_conflict(answer: Answer, condition: Any) -> None:
     with answering([answer]) as (clients, _), pytest.raises(Conflict):
         S3Store(clients.s3, S3Place("bucket", "")).put("a", b"", condition, "image/jpeg")
 
 
 @pytest.mark.parametrize("status", [409, 412])
-def test_a_write_just_before_a_deletion_is_kept(status: int) -> None:
-    """S3 checks the condition itself, independently of our earlier check."""
+def test_deleting_an_object_that_was_replaced_a_moment_ago_is_a_conflict(status: int) -> None:
+    """S3 checks the condition again, after the store's own check."""
     there = Answer(200, "", {"ETag": '"e1"'})
     with answering([there, xml_error(status, "PreconditionFailed")]) as (clients, seen):
         with pytest.raises(Conflict):
@@ -310,7 +310,7 @@ def test_an_unreachable_server_is_a_retryable_failure() -> None:
     assert type(failure.value) is StoreFailed
 
 
-def test_missing_credentials_are_not_retryable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_without_credentials_is_a_permanent_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(StoreRefused, match="credentials"):

@@ -1,4 +1,4 @@
-"""Signed URLs: their hosts, and how long one is reused."""
+"""Signed URLs: which host they have, and how long one is reused."""
 
 from __future__ import annotations
 
@@ -34,14 +34,19 @@ def open_signer(monkeypatch: pytest.MonkeyPatch, bucket: str = "my-bucket", **en
 def test_signed_urls_on_aws_use_the_bucket_s_region(
     monkeypatch: pytest.MonkeyPatch, region: str, origin: str
 ) -> None:
-    """The global host of a new bucket answers with a redirect, which an upload doesn't follow."""
+    """The global host of a new bucket answers with a redirect.
+
+    An upload doesn't follow it.
+    """
     signer = open_signer(monkeypatch, AWS_REGION=region)
     assert signer.origin == origin
     assert signer.sign_download("a b.jpg", 60).startswith(f"{origin}/in/a%20b.jpg?")
     assert signer.sign_upload("a.jpg", "image/jpeg", 9, 60)[0] == f"{origin}/"
 
 
-def test_signed_urls_of_a_bucket_with_dots_use_the_path_style(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signed_url_of_a_bucket_with_dots_has_the_bucket_in_its_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert open_signer(monkeypatch, "my.bucket").origin == "https://s3.eu-central-1.amazonaws.com"
 
 

@@ -1,4 +1,4 @@
-"""The queue in SQS: its messages have the form that Lambda gets."""
+"""The queue in SQS: its messages have the form that a function on Lambda gets."""
 
 from __future__ import annotations
 
@@ -70,14 +70,16 @@ def test_a_message_has_the_shape_of_a_lambda_record(url: str) -> None:
     assert "a.jpg" in str(message.contents)
 
 
-def test_a_missing_queue_is_refused(url: str) -> None:
+def test_opening_a_missing_queue_is_refused(url: str) -> None:
     with pytest.raises(QueueRefused, match=f"{url}-not"):
         Queue(CLIENTS.sqs, f"{url}-not").receive(wait_seconds=0)
 
 
 @pytest.mark.parametrize(("code", "ours", "error"), [("ReceiptHandleIsInvalid", True, QueueRefused),
                                                       ("InternalError", False, QueueFailed)])  # fmt: skip
-def test_a_partly_failed_batch_is_an_error(code: str, ours: bool, error: type[Exception]) -> None:
+def test_a_batch_request_that_fails_for_one_message_is_an_error(
+    code: str, ours: bool, error: type[Exception]
+) -> None:
     failed = {"Id": "0", "SenderFault": ours, "Code": code}
     with answering([Answer(200, json.dumps({"Failed": [failed], "Successful": []}))]) as (clients, _):
         queue = Queue(clients.sqs, "http://queue")

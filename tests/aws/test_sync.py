@@ -1,4 +1,4 @@
-"""The command line on AWS: a pipeline file for a folder gives the same bytes there."""
+"""The command line on AWS: a pipeline file for a folder works there unchanged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ SOUND = ["photo.jpg", "2026/ü b+c.jpg", "2026/x.png"]
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Create an account, and let the environment name it in place of the file's folders."""
+    """Create an account, and set the variables that name its resources.
+
+    They replace the folders and the catalog of the pipeline file.
+    """
     made = Account(name_of(tmp_path))
     for variable, value in made.environ().items():
         monkeypatch.setenv(variable, value)
@@ -32,7 +35,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Create a folder with three pictures and the thumbnail preset, and sync it."""
+    """Return a synced folder with three pictures and the thumbnail preset."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("SOURCE_BUCKET", "OUTPUT_BUCKET", "TABLE_NAME", "SNS_TOPIC_ARN"):
             patch.delenv(name, raising=False)
@@ -93,7 +96,7 @@ def test_a_small_picture_shares_files_of_a_family_on_aws_too(folder: Path, accou
     assert "nothing to do" in run(folder, "sync", "--verify").out.lower()
 
 
-def test_sync_on_aws_reports_rejected_pictures_and_deletes_outputs_of_deleted_ones(
+def test_sync_on_aws_reports_rejected_pictures_and_deletes_outputs_of_deleted_pictures(
     folder: Path, account: Account
 ) -> None:
     picture = (folder / "inbox/photo.jpg").read_bytes()
@@ -120,7 +123,9 @@ def test_sync_on_aws_reports_rejected_pictures_and_deletes_outputs_of_deleted_on
 
 
 @pytest.mark.parametrize("command", ["retry", "sync"])
-def test_the_advice_about_an_archived_picture_works(folder: Path, account: Account, command: str) -> None:
+def test_an_archived_picture_is_made_after_following_the_advice_in_its_reason(
+    folder: Path, account: Account, command: str
+) -> None:
     name = "my archived.jpg"
     account.upload(name, (folder / "inbox/photo.jpg").read_bytes(), StorageClass="GLACIER")
     assert run(folder, "sync").code == 1
@@ -139,7 +144,7 @@ def test_watch_refuses_a_source_in_a_bucket(folder: Path, account: Account) -> N
     assert "only a source in a folder can be watched" in ended.err
 
 
-def test_the_error_about_a_missing_extra_names_it(
+def test_opening_a_bucket_without_botocore_fails_and_names_the_extra_to_install(
     folder: Path, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in [name for name in sys.modules if name.startswith("renditions.aws.")]:

@@ -1,4 +1,7 @@
-"""This version reads a catalog of version 0.1, and remakes only outputs that a raised revision concerns."""
+"""This version reads a catalog of version 0.1.
+
+It remakes only outputs that a raised revision concerns.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class Upgraded:
 
     @property
     def whys(self) -> dict[str, str]:
-        """Return the reason of each picture that needs processing."""
+        """The reason of each picture that needs processing."""
         return {each.name: each.why for each in self.world.differences() if each.action != "keep"}
 
     def sync(self) -> None:
@@ -65,7 +68,7 @@ class Upgraded:
 
 
 def fill(folder: Path) -> MemoryStore:
-    """Return a store with the files below a folder."""
+    """Return a store in memory with the files below a folder."""
     store = MemoryStore()
     for path in filter(Path.is_file, folder.rglob("*")):
         store.put(path.relative_to(folder).as_posix(), path.read_bytes(), IfAbsent(), "image/jpeg")
@@ -84,7 +87,7 @@ def pinned(pipeline: Pipeline) -> Pipeline:
 def test_a_catalog_of_version_0_1_needs_no_processing(
     upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No revision is raised here; the next test raises one."""
+    """In this test no revision is raised."""
     monkeypatch.setattr(revisions, "REVISIONS", ())
     outputs, records = upgraded.outputs(), list(upgraded.catalog.list())
     assert {record.name: record.status for record in records} == {
@@ -100,7 +103,10 @@ def test_a_catalog_of_version_0_1_needs_no_processing(
 def test_a_raised_revision_of_tiff_remakes_only_tiffs(
     upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It also retries rejected TIFFs. It keeps a file that is only encoded as text: it isn't decoded."""
+    """A rejected TIFF is tried again too.
+
+    A rendition that only encodes the file as Base64 stays, because the TIFF isn't decoded for it.
+    """
     monkeypatch.setattr(revisions, "REVISIONS", (TIFF,))
     before = upgraded.outputs()
     assert upgraded.whys.keys() == {"broken.tif", "page.tif"}
@@ -128,7 +134,7 @@ def test_the_listed_revisions_remake_only_pictures_of_the_formats_they_name(upgr
     assert upgraded.whys == {}
 
 
-def test_a_named_engine_postpones_newer_revisions(
+def test_a_pipeline_that_names_an_engine_needs_no_processing_after_newer_revisions(
     upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(revisions, "REVISIONS", (TIFF,))

@@ -1,4 +1,7 @@
-"""The advice in reasons and messages works: each test reads it, and follows it."""
+"""The advice in reasons and messages works.
+
+Each test reads the advice and follows it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def follow(folder: Path, text: str) -> Ended:
-    """Run the command that a text ends with."""
+    """Run the command at the end of a text."""
     return run(folder, *shlex.split(text.strip().rpartition("renditions ")[2]))
 
 
@@ -41,7 +44,9 @@ def change(folder: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("advice", ["Move it away", "set [output] overwrite = true"])
-def test_a_foreign_file_is_moved_away_or_overwritten(folder: Path, advice: str) -> None:
+def test_a_picture_is_made_after_moving_away_the_foreign_file_or_allowing_to_overwrite_it(
+    folder: Path, advice: str
+) -> None:
     assert run(folder, "sync").code == 0
     draw(folder / "inbox" / "other.jpg", seed=2)
     output = folder / "processed" / "other.jpg"
@@ -57,7 +62,7 @@ def test_a_foreign_file_is_moved_away_or_overwritten(folder: Path, advice: str) 
 
 
 @pytest.mark.parametrize("advice", ["Rename one of the two pictures", "change the rendition's key"])
-def test_of_two_pictures_with_one_key_one_is_renamed_or_the_key_is_changed(
+def test_a_picture_whose_key_is_taken_is_made_after_renaming_it_or_changing_the_key(
     tmp_path: Path, advice: str
 ) -> None:
     write_pipeline(tmp_path, STEM)
@@ -74,7 +79,9 @@ def test_of_two_pictures_with_one_key_one_is_renamed_or_the_key_is_changed(
 
 
 @pytest.mark.parametrize("advice", ["Upload it again", 'set [accept] damaged = "lenient"'])
-def test_a_damaged_picture_is_uploaded_again_or_made_leniently(folder: Path, advice: str) -> None:
+def test_a_damaged_picture_is_made_after_uploading_it_again_or_accepting_damage(
+    folder: Path, advice: str
+) -> None:
     picture = folder / "inbox" / NAME
     content = picture.read_bytes()
     picture.write_bytes(content[: len(content) // 2])
@@ -88,7 +95,7 @@ def test_a_damaged_picture_is_uploaded_again_or_made_leniently(folder: Path, adv
     assert (folder / "processed" / NAME).exists()
 
 
-def test_an_output_that_is_missing_again_is_made_by_the_command_that_the_message_ends_with(
+def test_an_output_that_is_missing_again_is_made_by_the_command_in_the_message(
     folder: Path,
 ) -> None:
     for _ in range(2):
@@ -100,7 +107,7 @@ def test_an_output_that_is_missing_again_is_made_by_the_command_that_the_message
     assert (folder / "processed" / NAME).exists()
 
 
-def test_a_missing_source_folder_is_created(folder: Path) -> None:
+def test_sync_works_after_creating_the_missing_source_folder(folder: Path) -> None:
     (folder / "inbox" / NAME).rename(folder / NAME)
     (folder / "inbox").rmdir()
     ended = run(folder, "sync")
@@ -111,7 +118,7 @@ def test_a_missing_source_folder_is_created(folder: Path) -> None:
     assert run(folder, "sync").code == 0
 
 
-def test_a_rejection_that_is_repeated_without_a_notice_is_still_printed(folder: Path) -> None:
+def test_retry_prints_a_repeated_rejection_although_it_sends_no_notice(folder: Path) -> None:
     write_pipeline(folder, THUMB, '[[notify]]\non = ["rejected"]\nto = "log:"\n')
     (folder / "inbox" / "text.jpg").write_text("no picture")
     assert run(folder, "sync").code == 1
@@ -121,7 +128,7 @@ def test_a_rejection_that_is_repeated_without_a_notice_is_still_printed(folder: 
 
 
 @pytest.mark.parametrize("what", ["removals", "renditions", "output"])
-def test_the_status_says_how_to_allow_held_work(folder: Path, what: str) -> None:
+def test_held_work_is_done_after_following_the_command_in_the_status(folder: Path, what: str) -> None:
     assert run(folder, "sync").code == 0
     with SqliteCatalog(folder / "renditions.db") as catalog:
         hold(catalog, [Held(what, 1, "it is unusual", datetime.now(UTC))])

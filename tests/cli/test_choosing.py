@@ -1,4 +1,4 @@
-"""The choice of the files that become pictures, on the command line."""
+"""Which files become pictures, seen on the command line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def planned(folder: Path) -> dict[str, str]:
     return {each["name"]: each["action"] for each in run(folder, "plan", "--json").data}
 
 
-def test_folders_of_systems_and_nas_makers_are_reported_and_are_not_pictures(tmp_path: Path) -> None:
+def test_files_in_folders_of_systems_and_nas_makers_are_reported_and_are_not_pictures(tmp_path: Path) -> None:
     write_source(tmp_path)
     for name in ("a.jpg", "@eaDir/a.jpg", "#recycle/b.jpg", ".thumbnails/a.jpg", "x/__MACOSX/c.jpg"):
         draw(tmp_path / "inbox" / name)
@@ -62,7 +62,7 @@ def test_commands_do_not_mention_left_out_files_if_there_are_none(tmp_path: Path
     assert run(tmp_path, "list", "--unmatched", "--json").data == []
 
 
-def test_a_new_exclusion_is_planned_with_its_reason_and_removes_its_pictures(tmp_path: Path) -> None:
+def test_a_new_exclude_pattern_removes_its_pictures_and_plan_gives_the_reason(tmp_path: Path) -> None:
     write_source(tmp_path)
     draw(tmp_path / "inbox" / "a.jpg")
     for number in range(30):
@@ -77,7 +77,7 @@ def test_a_new_exclusion_is_planned_with_its_reason_and_removes_its_pictures(tmp
     assert (tmp_path / "inbox" / "drafts" / "0.jpg").exists()
 
 
-def test_a_new_exclusion_of_many_pictures_is_held_back(tmp_path: Path) -> None:
+def test_the_removal_of_many_newly_excluded_pictures_is_held_back(tmp_path: Path) -> None:
     write_source(tmp_path, "max_removals = { pictures = 2, percent = 10 }")
     for name in ("a.jpg", "drafts/a.jpg", "drafts/b.jpg", "drafts/c.jpg"):
         draw(tmp_path / "inbox" / name)
@@ -128,7 +128,10 @@ def test_check_warns_if_the_default_exclusions_are_replaced(tmp_path: Path) -> N
 
 
 def upgraded(folder: Path) -> Path:
-    """Return a project of version 0.1, with files that the present defaults choose differently."""
+    """Return a project of version 0.1 whose files the present defaults change.
+
+    Some files would become pictures, and others would be excluded.
+    """
     project = folder / "project"
     shutil.copytree(FIXTURE, project)
     draw(project / "source" / "@eaDir" / "thumb.jpg")
@@ -148,7 +151,9 @@ def test_an_upgrade_of_a_catalog_of_version_0_1_removes_and_adds_no_picture(tmp_
     assert run(project, "status", "--json").data["former_patterns"] is True
 
 
-def test_a_written_pattern_makes_the_present_defaults_apply_to_an_old_catalog(tmp_path: Path) -> None:
+def test_an_exclude_pattern_written_after_the_upgrade_ends_the_defaults_of_version_0_1(
+    tmp_path: Path,
+) -> None:
     project = upgraded(tmp_path)
     file = project / "renditions.toml"
     text = file.read_text()
@@ -161,7 +166,9 @@ def test_a_written_pattern_makes_the_present_defaults_apply_to_an_old_catalog(tm
     assert planned(project) == {}
 
 
-def test_a_pattern_that_was_written_before_the_upgrade_keeps_the_former_exclusions(tmp_path: Path) -> None:
+def test_a_match_pattern_written_before_the_upgrade_keeps_the_exclusions_of_version_0_1(
+    tmp_path: Path,
+) -> None:
     project = tmp_path / "project"
     shutil.copytree(FIXTURE, project)
     file = project / "renditions.toml"

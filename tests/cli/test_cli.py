@@ -36,7 +36,10 @@ def outputs(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_thumbnail_preset_makes_a_thumbnail_and_a_record(tmp_path: Path) -> None:
-    """A 1920×1080 JPEG gives thumb_photo.jpg of 200×113 and a record with the attributes people query."""
+    """A 1920×1080 JPEG gives thumb_photo.jpg of 200×113.
+
+    The record has the attributes that people query.
+    """
     assert run(tmp_path, "init", "--preset", "thumbnail").code == 0
     draw(tmp_path / "inbox" / "photo.jpg", 1920, 1080)
     assert run(tmp_path, "sync").code == 0
@@ -55,7 +58,10 @@ def test_thumbnail_preset_makes_a_thumbnail_and_a_record(tmp_path: Path) -> None
 
 
 def test_plan_lists_exactly_what_sync_then_does(tmp_path: Path) -> None:
-    """The pictures are new, unchanged, replaced and deleted; one recipe changed, and one was removed."""
+    """The pictures are new, unchanged, replaced and deleted.
+
+    One rendition has a changed recipe, and one was removed.
+    """
     large = '[renditions.large]\nwidth = 300\nformat = "webp"\n'
     write_pipeline(tmp_path, THUMB + large)
     for name in ("one.jpg", "two.jpg"):
@@ -108,7 +114,7 @@ def test_plan_lists_exactly_what_sync_then_does(tmp_path: Path) -> None:
     assert [record["image_name"] for record in run(tmp_path, "list", "--json").data] == ["two.jpg"]
 
 
-def test_show_prints_the_analysis_and_changing_it_keeps_renditions(tmp_path: Path) -> None:
+def test_show_prints_the_analysis_and_a_changed_analyze_table_keeps_renditions(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB)
     exif = Image.Exif()
     exif[0x0110] = "Pinhole [bold]9[/]"
@@ -137,7 +143,7 @@ def test_show_prints_the_analysis_and_changing_it_keeps_renditions(tmp_path: Pat
     assert "expected an aspect ratio of at least 0.5, found 0.1875: 60 by 320" in refused
 
 
-def test_bad_pictures_are_rejected_with_a_reason_and_block_no_other(tmp_path: Path) -> None:
+def test_invalid_pictures_are_rejected_with_a_reason_and_do_not_block_others(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB, '[accept]\nmax_pixels = "1 MP"\n')
     inbox = tmp_path / "inbox"
     (inbox / "empty.jpg").write_bytes(b"")
@@ -170,7 +176,10 @@ def test_bad_pictures_are_rejected_with_a_reason_and_block_no_other(tmp_path: Pa
 
 @pytest.mark.parametrize("template", ["{stem}.jpg", "{stem}.{ext}"])
 def test_two_pictures_never_share_an_output(tmp_path: Path, template: str) -> None:
-    """The later one is rejected with the earlier one's name. The default template gives all their outputs."""
+    """The later one is rejected, and its reason names the earlier one.
+
+    With the default template, both pictures get all of their outputs.
+    """
     names = ["a/photo.jpg", "b/photo.jpg", "photo.jpg", "photo.png"]
     for name in names:
         draw(tmp_path / "inbox" / name, seed=len(name))
@@ -190,7 +199,7 @@ def test_two_pictures_never_share_an_output(tmp_path: Path, template: str) -> No
     assert sorted(outputs(tmp_path)) == [f"{name}/thumb.jpg" for name in names]
 
 
-def test_unusual_keys_are_kept_unchanged(folder: Path) -> None:
+def test_sync_keeps_unusual_names_of_pictures_unchanged(folder: Path) -> None:
     names = ["with space.jpg", "plus+.jpg", "50%.jpg", "#1.jpg", "ü/名.jpg", "a?b&c='d'.JPG", "[x] {y}.jpg"]
     for name in names:
         draw(folder / "inbox" / name)
@@ -247,7 +256,10 @@ def test_the_file_can_be_named_before_or_after_the_command(folder: Path) -> None
 
 
 def test_the_focus_command_sets_the_point_that_cropping_keeps(folder: Path) -> None:
-    """A picture that is black above and white below: its square shows the chosen part."""
+    """The picture is black above and white below.
+
+    Its square shows the part around the focus.
+    """
     write_pipeline(folder, '[renditions.cut]\nwidth = 20\nheight = 20\nfit = "cover"\ngravity = "focus"\n')
     picture = Image.new("L", (20, 60), "black")
     picture.paste("white", (0, 30, 20, 60))
@@ -280,7 +292,7 @@ def test_retry_tries_named_and_rejected_pictures_again(folder: Path) -> None:
     assert "pictures to try again: 0" in run(folder, "retry").err
 
 
-def test_notices_are_logged_once(folder: Path) -> None:
+def test_each_notice_is_logged_once(folder: Path) -> None:
     write_pipeline(folder, THUMB, '[[notify]]\non = ["done", "rejected"]\nto = "log:"\n')
     draw(folder / "inbox" / "photo.jpg")
     (folder / "inbox" / "text.jpg").write_text("no picture")
@@ -290,7 +302,7 @@ def test_notices_are_logged_once(folder: Path) -> None:
     assert run(folder, "sync").err == ""
 
 
-def test_the_schema_is_json(folder: Path) -> None:
+def test_the_schema_command_prints_a_json_schema(folder: Path) -> None:
     assert run(folder, "schema").data["$schema"].startswith("https://json-schema.org/")
 
 
@@ -356,7 +368,7 @@ def test_watch_processes_new_changed_and_deleted_pictures(folder: Path) -> None:
     assert list(outputs(folder)) == ["sub/thumb_second.jpg"]
 
 
-def test_warnings_are_shown_listed_and_selected(folder: Path) -> None:
+def test_warnings_are_shown_and_select_the_pictures_that_have_them(folder: Path) -> None:
     write_pipeline(folder, '[renditions.moving]\nformat = "webp"\nanimation = "keep"\n')
     frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "lime")]
     frames[0].save(folder / "inbox" / "moving.png", save_all=True, append_images=frames[1:])

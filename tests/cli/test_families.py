@@ -1,4 +1,4 @@
-"""Families on a real folder, as a person sees them."""
+"""Families of renditions in a real folder, with the commands that show them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_deleted_file_that_stands_in_for_others_is_made_again(folder: Path) ->
     assert planned(folder) == []
 
 
-def test_a_touched_picture_keeps_its_files(folder: Path) -> None:
+def test_the_files_of_a_touched_picture_are_not_written_again(folder: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (folder / "processed/small.jpg").iterdir()}
     os.utime(folder / "inbox/small.jpg", (1, 1))
     assert run(folder, "sync", "--json").data["processed"] == {"unchanged": 1}
@@ -70,7 +70,7 @@ def test_a_touched_picture_keeps_its_files(folder: Path) -> None:
     assert planned(folder) == []
 
 
-def test_a_larger_replacement_gets_all_files_and_a_smaller_one_gets_fewer(folder: Path) -> None:
+def test_a_larger_picture_gets_a_file_for_each_width_and_a_smaller_one_gets_fewer(folder: Path) -> None:
     draw(folder / "inbox/small.jpg", 400, 200)
     assert run(folder, "sync").code == 0
     assert len(files(folder)) == 6
@@ -107,7 +107,7 @@ def test_check_lists_every_rendition_of_a_family(folder: Path) -> None:
     )
 
 
-def test_a_file_with_a_table_for_each_rendition_keeps_its_outputs_as_a_family_of_the_same_names(
+def test_outputs_stay_when_a_family_replaces_tables_of_the_same_names(
     folder: Path,
 ) -> None:
     draw(folder / "inbox/small.jpg", 400, 200)

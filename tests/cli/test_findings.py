@@ -1,4 +1,4 @@
-"""The lines about a picture's analysis that the command line prints."""
+"""The lines that the command line prints about a picture's analysis."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def test_an_empty_analysis_prints_nothing() -> None:
         (Exif(exposure_seconds=30.0), "exposure", "30 s"),
     ],
 )  # fmt: skip
-def test_exif_is_printed_in_the_notation_of_photographers(exif: Exif, name: str, text: str) -> None:
+def test_exif_is_printed_in_the_usual_notation_of_photography(exif: Exif, name: str, text: str) -> None:
     assert told(Analysis(exif=exif)) == {name: text}
 
 
-def test_a_position_is_printed_with_its_directions() -> None:
+def test_a_position_is_printed_with_north_or_south_and_east_or_west() -> None:
     there = Analysis(position=Position(-33.85678, 151.215297, 12.0))
     assert told(there) == {"position": "33.856780° S, 151.215297° E, 12 m"}
     assert told(Analysis(position=Position(0.5, -0.5))) == {"position": "0.500000° N, 0.500000° W"}
@@ -44,5 +44,5 @@ def test_colours_are_printed_with_a_swatch() -> None:
     assert finding == Finding("colour", "#336699 42%", "#336699")
 
 
-def test_missing_transparency_is_printed() -> None:
+def test_the_absence_of_transparency_is_printed() -> None:
     assert told(Analysis(transparency=False, sharpness=0.0)) == {"sharpness": "0.0", "transparency": "no"}

@@ -40,7 +40,7 @@ def empty_source(folder: Path) -> None:
         path.unlink()
 
 
-def test_sync_holds_removals_from_an_emptied_source_until_a_person_allows_them(tmp_path: Path) -> None:
+def test_sync_holds_removals_from_an_empty_source_until_a_person_allows_them(tmp_path: Path) -> None:
     fill(tmp_path)
     empty_source(tmp_path)
     draw(tmp_path / "inbox" / "note.txt.png")
@@ -65,7 +65,7 @@ def test_sync_holds_removals_from_an_emptied_source_until_a_person_allows_them(t
     assert run(tmp_path, "status", "--json").data["held"] == []
 
 
-def test_held_removals_keep_their_time_and_end_when_the_pictures_return(tmp_path: Path) -> None:
+def test_held_removals_keep_their_start_time_and_end_when_the_pictures_return(tmp_path: Path) -> None:
     fill(tmp_path)
     shutil.copytree(tmp_path / "inbox", tmp_path / "copy")
     empty_source(tmp_path)
@@ -96,7 +96,7 @@ def test_sync_does_all_other_work_while_removals_are_held(tmp_path: Path) -> Non
     assert count_outputs(tmp_path) == MANY + 1
 
 
-def test_the_exit_code_of_sync_counts_earlier_runs_only_with_strict(tmp_path: Path) -> None:
+def test_sync_fails_because_of_earlier_rejections_only_with_strict(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB)
     draw(tmp_path / "inbox" / "good.jpg")
     (tmp_path / "inbox" / "text.jpg").write_text("no picture")
@@ -105,7 +105,7 @@ def test_the_exit_code_of_sync_counts_earlier_runs_only_with_strict(tmp_path: Pa
     assert run(tmp_path, "sync", "--strict").code == 1
 
 
-def test_sync_names_the_picture_whose_held_removal_another_one_waits_for(tmp_path: Path) -> None:
+def test_sync_names_the_picture_whose_held_removal_blocks_another_picture(tmp_path: Path) -> None:
     fill(tmp_path)
     file = tmp_path / "renditions.toml"
     file.write_text(
@@ -149,7 +149,7 @@ def test_a_second_pipeline_file_on_one_catalog_is_refused(tmp_path: Path) -> Non
     assert run(tmp_path, "sync").code == 2
 
 
-def test_unattended_runs_follow_the_file_in_force_and_never_set_it(tmp_path: Path) -> None:
+def test_an_unattended_sync_refuses_a_changed_file_until_a_person_applies_it(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB)
     draw(tmp_path / "inbox" / "good.jpg")
     assert run(tmp_path, "sync", "--unattended").code == 0
@@ -165,7 +165,10 @@ def test_unattended_runs_follow_the_file_in_force_and_never_set_it(tmp_path: Pat
 
 @pytest.mark.parametrize("command", ["watch", "sync"])
 def test_a_watch_with_an_old_file_stops_after_a_sync_with_a_new_one(tmp_path: Path, command: str) -> None:
-    """Two checkouts of one project share a catalog. The older one must not undo the newer one's work."""
+    """Two checkouts of one project share a catalog.
+
+    The older one must not undo the work of the newer one.
+    """
     old, new = tmp_path / "old", tmp_path / "new"
     for folder, width in ((old, 40), (new, 50)):
         folder.mkdir()

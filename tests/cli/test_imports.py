@@ -1,4 +1,7 @@
-"""The imports of commands: checking a pipeline file doesn't import the libraries that it names."""
+"""The imports of commands.
+
+Checking a pipeline file doesn't import the libraries that the file needs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are copied slowly, as a person meets them."""
+"""Files that are copied slowly, seen on the command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def write_source(folder: Path, line: str) -> None:
 
 @contextmanager
 def watching(folder: Path, *, until: str) -> Iterator[None]:
-    """Watch a folder during the block, and until a text appears in the log."""
+    """Watch a folder during the block, and then until a text appears in the log."""
     with (folder / "log").open("wb") as log:
         watch = subprocess.Popen([RENDITIONS, "watch"], cwd=folder, stdout=log, stderr=log)
         try:
@@ -44,7 +44,7 @@ def wait_for(folder: Path, text: str) -> None:
         time.sleep(0.05)
 
 
-def test_a_file_copied_with_a_pause_gives_no_false_notice_of_a_rejection(tmp_path: Path) -> None:
+def test_a_file_that_is_copied_with_a_pause_gives_no_notice_of_a_rejection(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB, NOTIFY)
     draw(tmp_path / "whole.jpg", 640, 480)
     content = (tmp_path / "whole.jpg").read_bytes()
@@ -68,7 +68,7 @@ def test_sync_says_that_a_new_file_is_rejected_and_leaves_the_notice_for_later(t
     assert "text.jpg is rejected" not in synced.err, "that is the notice"
 
 
-def test_settle_says_how_long_a_file_must_stay_unchanged(tmp_path: Path) -> None:
+def test_a_file_becomes_a_picture_after_it_was_unchanged_for_the_declared_settle_time(tmp_path: Path) -> None:
     write_source(tmp_path, 'settle = "1 h"')
     draw(tmp_path / "inbox" / "a.jpg")
     assert "a.jpg  it is still being written" in run(tmp_path, "plan").out

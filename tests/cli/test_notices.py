@@ -1,4 +1,7 @@
-"""Notices that a topic refuses, as a person meets them: a missing topic on moto, which is created later."""
+"""Notices that a topic refuses, seen on the command line.
+
+The topic on moto is missing at first, and is created later.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ THUMB = '[renditions.thumb]\nwidth = 40\nkey = "{key}"\n'
 
 @pytest.fixture
 def topic(tmp_path: Path) -> str:
-    """Write a pipeline that sends its notices to a topic, and return its ARN. The topic doesn't exist yet."""
+    """Write a pipeline that sends its notices to a topic, and return its ARN.
+
+    The topic doesn't exist yet.
+    """
     arn = f"arn:aws:sns:eu-west-1:123456789012:{name_of(tmp_path)}"
     events = '["done", "rejected", "failed", "removed"]'
     write_pipeline(tmp_path, THUMB, f'[[notify]]\non = {events}\nto = "sns:{arn}"\n')
@@ -51,7 +57,9 @@ def test_a_refused_notice_is_counted_listed_and_sent_again(tmp_path: Path, topic
     assert run(tmp_path, "sync").err == ""
 
 
-def test_the_refused_notice_of_a_removal_outlives_the_record(tmp_path: Path, topic: str) -> None:
+def test_a_refused_notice_about_a_removal_is_kept_after_the_record_is_deleted(
+    tmp_path: Path, topic: str
+) -> None:
     write_pipeline(tmp_path, THUMB, f'[[notify]]\non = ["removed"]\nto = "sns:{topic}"\n')
     draw(tmp_path / "inbox" / "a.jpg")
     assert run(tmp_path, "sync").err == ""

@@ -1,4 +1,4 @@
-"""The commands about strays, lost catalogs and pictures to forget."""
+"""The commands for strays, lost catalogs, and pictures to forget."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_strays_are_listed_with_their_owner(folder: Path) -> None:
     assert "1 strays: 0 ours, 1 unknown" in told.err
 
 
-def test_strays_delete_deletes_only_strays_of_this_catalog(folder: Path) -> None:
+def test_strays_with_the_option_delete_deletes_only_strays_of_this_catalog(folder: Path) -> None:
     (folder / "processed" / "a").mkdir()
     (folder / "processed" / "a" / "index.html").write_text("<p>")
     (folder / "processed" / "thumb_one.jpg").rename(folder / "processed" / "a" / "moved.jpg")
@@ -89,7 +89,7 @@ def test_forget_removes_everything_of_one_picture(folder: Path) -> None:
     assert run(folder, "forget", "one.jpg", "--yes").code == 2
 
 
-def test_forget_asks_first(folder: Path) -> None:
+def test_forget_without_an_answer_changes_nothing(folder: Path) -> None:
     ended = run(folder, "forget", "one.jpg")
     assert ended.code == 1
     assert "Nothing was changed" in ended.err

@@ -16,7 +16,10 @@ PICTURES = 4
 
 
 def declare(folder: Path, width: int, more: str = "") -> None:
-    """Write a pipeline file that lets no run remove two pictures without permission."""
+    """Write a pipeline file under which no run may remove two pictures.
+
+    Only a person can allow it.
+    """
     thumb = f'[renditions.thumb]\nwidth = {width}\nkey = "thumb/{{name}}"\n'
     write_pipeline(folder, thumb, more)
     file = folder / "renditions.toml"
@@ -44,7 +47,7 @@ def held(folder: Path) -> list[tuple[str, int]]:
     return [(each["what"], each["count"]) for each in run(folder, "status", "--json").data["held"]]
 
 
-def test_a_reload_keeps_the_outputs_of_many_undeclared_renditions_until_a_person_syncs(
+def test_a_reload_keeps_many_outputs_of_undeclared_renditions_until_a_person_syncs(
     tmp_path: Path,
 ) -> None:
     declare(tmp_path, 40, LARGE)

@@ -54,7 +54,7 @@ def test_plan_sync_and_list_take_names_and_prefixes(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["plan", "sync", "retry"])
-def test_an_unknown_picture_or_rendition_is_wrong_usage(synced: Path, command: str) -> None:
+def test_naming_an_unknown_picture_or_rendition_is_a_usage_error(synced: Path, command: str) -> None:
     unknown = run(synced, command, "nothing.jpg")
     assert (unknown.code, unknown.out) == (2, "")
     assert "there is no picture 'nothing.jpg'" in unknown.err
@@ -69,7 +69,7 @@ def test_sync_makes_one_rendition_alone_and_a_later_sync_makes_the_rest(folder: 
     assert sorted(outputs(folder)) == ["e.jpg/large.jpg", "e.jpg/thumb.jpg"]
 
 
-def test_status_selects_by_the_record(synced: Path) -> None:
+def test_the_option_status_selects_pictures_by_their_recorded_status(synced: Path) -> None:
     (synced / "inbox" / "text.jpg").write_text("no picture")
     assert run(synced, "sync").code == 1
     write_pipeline(synced, TWO.replace("200", "100"))
@@ -78,14 +78,14 @@ def test_status_selects_by_the_record(synced: Path) -> None:
     assert len(run(synced, "plan", "--json", "--status", "done").data) == len(NAMES)
 
 
-def test_a_named_picture_that_is_gone_is_removed_without_asking(synced: Path) -> None:
+def test_sync_removes_a_missing_picture_that_is_named_without_asking(synced: Path) -> None:
     (synced / "inbox" / "e.jpg").unlink()
     (synced / "inbox" / "dogs" / "c.jpg").unlink()
     assert run(synced, "sync", "e.jpg", "--json").data["processed"] == {"removed": 1}
     assert listed(synced) == ["cats/a.jpg", "cats/b.jpg", "dogs/c.jpg"]
 
 
-def test_retry_makes_missing_and_wrong_outputs_of_its_picture_again(synced: Path) -> None:
+def test_retry_makes_missing_and_wrong_outputs_of_the_named_picture_again(synced: Path) -> None:
     before = outputs(synced)
     for name in ("cats/a.jpg", "cats/b.jpg"):
         (synced / "processed" / name / "thumb.jpg").unlink()
@@ -98,7 +98,7 @@ def test_retry_makes_missing_and_wrong_outputs_of_its_picture_again(synced: Path
     assert (synced / "processed/e.jpg/thumb.jpg").stat().st_size > 100
 
 
-def test_forced_retry_makes_all_outputs_of_its_picture_again(synced: Path) -> None:
+def test_forced_retry_makes_all_outputs_of_the_named_picture_again(synced: Path) -> None:
     before = outputs(synced)
     assert run(synced, "retry", "e.jpg", "--force").code == 0
     after = outputs(synced)
@@ -115,7 +115,7 @@ def test_retry_without_names_processes_only_failed_pictures(folder: Path) -> Non
     assert listed(folder) == ["text.jpg"]
 
 
-def test_focus_processes_its_picture_only(folder: Path) -> None:
+def test_the_focus_command_processes_only_the_named_picture(folder: Path) -> None:
     write_pipeline(folder, '[renditions.cut]\nwidth = 20\nheight = 20\nfit = "cover"\ngravity = "focus"\n')
     assert run(folder, "sync", "e.jpg").code == 0
     assert run(folder, "focus", "e.jpg", "10", "10").code == 0

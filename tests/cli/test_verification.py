@@ -1,4 +1,4 @@
-"""Commands compare the outputs in a real folder with the records."""
+"""Commands that compare the outputs in a real folder with the records."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_verify_content_finds_a_changed_output_of_the_same_size_and_time(folder:
     assert (wrong.code, wrong.out) == (2, "")
 
 
-def test_a_new_output_store_gets_every_output(folder: Path) -> None:
+def test_sync_makes_every_output_in_a_new_output_store(folder: Path) -> None:
     before = outputs(folder)
     file = folder / "renditions.toml"
     file.write_text(file.read_text().replace("./processed", "./elsewhere"))
@@ -95,7 +95,7 @@ def test_a_new_output_store_gets_every_output(folder: Path) -> None:
     assert planned(folder) == []
 
 
-def test_changed_headers_are_recorded_without_rendering(folder: Path) -> None:
+def test_sync_records_changed_headers_without_rendering(folder: Path) -> None:
     file = folder / "renditions.toml"
     times = {path: path.stat().st_mtime_ns for path in (folder / "processed").rglob("*.jpg")}
     file.write_text(file.read_text().replace("[output]", '[output]\ncache_control = "max-age=60"'))
@@ -107,7 +107,7 @@ def test_changed_headers_are_recorded_without_rendering(folder: Path) -> None:
 
 
 def test_sync_with_a_restored_catalog_makes_newer_outputs_again(folder: Path) -> None:
-    """A restored catalog has records of outputs that a later run has replaced."""
+    """The restored catalog has records of outputs that a later run replaced."""
     yesterday = outputs(folder)
     file, catalog = folder / "renditions.toml", folder / "renditions.db"
     text = file.read_text()
@@ -129,7 +129,7 @@ def test_sync_with_a_restored_catalog_makes_newer_outputs_again(folder: Path) ->
     assert outputs(folder) == yesterday
 
 
-def test_sync_only_refreshes_the_records_of_copied_outputs(folder: Path) -> None:
+def test_sync_only_updates_the_records_of_outputs_that_were_copied(folder: Path) -> None:
     shutil.copytree(folder / "processed", folder / "copy")
     shutil.rmtree(folder / "processed")
     (folder / "copy").rename(folder / "processed")

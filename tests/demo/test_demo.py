@@ -51,7 +51,7 @@ def test_the_demo_pictures_have_their_documented_properties(shown: tuple[Path, s
     assert len((inbox / "notes.jpg").read_text(encoding="utf-8").splitlines()) == 1
 
 
-def test_the_same_bytes_are_drawn_every_time_and_the_caller_never_loads_libvips(
+def test_preparing_draws_the_same_bytes_every_time_and_does_not_load_libvips(
     shown: tuple[Path, str], tmp_path: Path
 ) -> None:
     script = (
@@ -89,7 +89,7 @@ def test_each_file_in_the_table_exists_with_the_printed_dimensions(shown: tuple[
     assert str(directory.resolve() / "processed") in table
 
 
-def test_own_photos_are_read_and_not_changed(tmp_path: Path) -> None:
+def test_the_demo_reads_a_persons_own_photos_and_does_not_change_them(tmp_path: Path) -> None:
     photos = tmp_path / "my \"odd\" \\ 'photos' ü"
     draw(photos / "one.jpg")
     before = (photos / "one.jpg").stat()
@@ -100,7 +100,7 @@ def test_own_photos_are_read_and_not_changed(tmp_path: Path) -> None:
     assert (photos / "one.jpg").stat().st_mtime_ns == before.st_mtime_ns
 
 
-def test_preparing_again_changes_nothing(shown: tuple[Path, str]) -> None:
+def test_preparing_the_demo_again_changes_nothing(shown: tuple[Path, str]) -> None:
     def state() -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in shown[0].rglob("*")}
 
@@ -120,7 +120,9 @@ def test_an_existing_inbox_is_used_unchanged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["plain", "a \"b\" 'c'", "back\\slash", "ü 猫 🏔", "{source}", "tab\there", "del\x7f"]
 )
-def test_the_name_of_any_photo_folder_survives_the_pipeline_file(tmp_path: Path, name: str) -> None:
+def test_a_folder_of_any_name_is_read_back_unchanged_from_the_pipeline_file(
+    tmp_path: Path, name: str
+) -> None:
     photos = tmp_path / name
     photos.mkdir()
     pipeline = prepare(tmp_path / "demo", photos)

@@ -1,4 +1,7 @@
-"""A bundle contains exactly the files that its pipeline needs, and the same input gives the same bytes."""
+"""A bundle has exactly the files that its pipeline needs.
+
+The same input gives the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ def build_from_index(pipeline: Pipeline, file: Path, target: Target, role: Role 
 
 
 def read_bill_schema() -> Draft7Validator:
-    """Return the schema of CycloneDX's format, from CycloneDX's library."""
+    """Return the schema of a bill of materials, from CycloneDX's library."""
     folder = files("cyclonedx.schema") / "_res"
     schemas = [
         json.loads((folder / f"{name}.SNAPSHOT.schema.json").read_text())
@@ -126,7 +129,10 @@ def with_quality(pipeline: Pipeline, quality: int) -> Pipeline:
 
 
 def test_bytecode_is_not_checked_against_its_source(tmp_path: Path) -> None:
-    """PEP 552: the flags 1 mean hash-based and unchecked. The bytecode names the file's path on Lambda."""
+    """PEP 552: the flags 1 mean hash-based and unchecked.
+
+    The bytecode names the path that its file has on Lambda.
+    """
     inside = contents(build(preset("base64"), tmp_path / "bundle.zip", HERE))
     compiled = {name: content for name, content in inside.items() if name.endswith(".pyc")}
     sources = {name for name in inside if name.endswith(".py")}
@@ -136,7 +142,7 @@ def test_bytecode_is_not_checked_against_its_source(tmp_path: Path) -> None:
     assert b"/var/task/lambda_function.py" in entry
 
 
-def test_bundle_entries_are_sorted_have_one_date_and_are_readable_by_all(tmp_path: Path) -> None:
+def test_the_entries_of_a_bundle_are_sorted_undated_and_readable_by_all_users(tmp_path: Path) -> None:
     with zipfile.ZipFile(build(preset("base64"), tmp_path / "bundle.zip", NOT_HERE).file) as archive:
         entries = archive.infolist()
     assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
@@ -157,7 +163,7 @@ def test_a_bundle_has_the_libraries_that_the_pipeline_needs(name: str, libraries
     assert find_libraries(preset(name)) == libraries
 
 
-def test_a_rule_about_pixels_needs_the_engine_too() -> None:
+def test_a_bundle_with_a_rule_about_pixels_has_the_engine() -> None:
     pipeline = replace(preset("base64"), accept=Accept(formats=("jpeg", "pdf"), min_width=200))
     assert find_libraries(pipeline) == ("pyvips", "pyvips-binary", "pypdfium2")
 
@@ -199,7 +205,7 @@ def test_only_run_time_files_of_a_wheel_are_bundled(tmp_path: Path) -> None:
     assert {file.part for file in files} == {"thing 1.2"}
 
 
-def test_the_error_names_a_library_that_is_not_installed() -> None:
+def test_building_fails_and_names_a_library_that_is_not_installed() -> None:
     with pytest.raises(UsageError, match=r"The pipeline needs no-such-library, which isn't installed here"):
         list(collect_libraries(["no-such-library"], HERE))
 
@@ -245,7 +251,7 @@ def test_package_prints_the_content_and_size_of_the_bundle(tmp_path: Path) -> No
     assert "no/such.zip: No such file or directory. Choose another --output." in ended.err.replace("\n", " ")
 
 
-def test_a_bundle_is_shown_with_its_largest_part_first(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_parts_of_a_bundle_are_listed_with_the_largest_first(capsys: pytest.CaptureFixture[str]) -> None:
     parts = (Part("libvips 8", 3, 8_000_000), Part("renditions", 40, 80_000))
     _print_bundle(Bundle(Path("b.zip"), 8_080_000, 20_000_000, parts, has_bytecode=False), "3.13")
     shown = capsys.readouterr()

@@ -1,7 +1,8 @@
-"""deploy and destroy: their files, and their calls of Terraform.
+"""deploy and destroy: the files that they write, and how they call Terraform.
 
-Here a script stands for Terraform: it records its calls and answers like the real program, which
-``infra/applied.py`` runs.
+Here a script stands for Terraform. It records its calls and answers like the real program.
+``infra/applied.py`` runs the real one. Here a script stands for Terraform: it records its calls and answers
+like the real program, which ``infra/applied.py`` runs.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def test_deploy_uses_terraform_or_tofu(tmp_path: Path, monkeypatch: pytest.Monke
         assert find_program() == str(tmp_path / name)
 
 
-def test_deploy_shows_the_plan_applies_after_a_yes_and_says_where_to_upload(folder: Path) -> None:
+def test_deploy_shows_the_plan_and_applies_it_after_a_yes(folder: Path) -> None:
     ended = run(folder, "deploy", answer="y\n")
     assert (ended.code, ended.out) == (0, "Upload pictures to s3://pictures/\n"), ended.err
     assert "what would change" in ended.err
@@ -121,7 +122,7 @@ def test_deploy_applies_nothing_without_a_yes(folder: Path, command: tuple[str, 
     assert "apply" not in [call[0] for call in calls(folder)]
 
 
-def test_deploy_keeps_main_tf_and_rewrites_the_rest(folder: Path) -> None:
+def test_deploy_keeps_main_tf_and_rewrites_all_other_files(folder: Path) -> None:
     pipeline = parse(read_preset("base64"), "base64", folder, {}).pipeline
     deployment = Deployment(folder / "new", "terraform")
     deployment.write(pipeline, TARGET)
@@ -195,7 +196,7 @@ def test_destroy_without_a_deployment_is_refused(folder: Path) -> None:
         (("s3://inn/uploads", "s3://out", "dynamodb:Shop"), ("uploads/", "", "Shop")),
     ],
 )
-def test_the_module_gets_the_pipeline_s_values(
+def test_the_terraform_module_gets_the_values_of_the_pipeline(
     tmp_path: Path, stores: tuple[str, str, str], settings: tuple[str, str, str]
 ) -> None:
     source, output, catalog = stores
@@ -209,7 +210,10 @@ def test_the_module_gets_the_pipeline_s_values(
 
 
 def test_main_tf_matches_the_module() -> None:
-    """Every argument is a variable of the module, every output one of its outputs."""
+    """Every argument is a variable of the module.
+
+    Every output is one of its outputs.
+    """
     written = hcl2.loads(MAIN)
     ((called,),) = (block.values() for block in written["module"])
     known = names_in((MODULE / "variables.tf").read_text(), "variable")

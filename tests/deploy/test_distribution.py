@@ -1,4 +1,7 @@
-"""The contents of the wheel that people install. It is built from the source distribution, like on PyPI."""
+"""The contents of the wheel that people install.
+
+It is built from the source distribution, like the one on PyPI.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ def files_of(package: Path) -> Iterator[str]:
 
 
 def test_a_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
-    """The wheel has the presets, the page and the Terraform module, but not the module's tests."""
+    """The wheel has the presets, the page and the Terraform module.
+
+    It doesn't have the module's tests.
+    """
     uv = Path(sys.executable).with_name("uv")
     subprocess.run([uv, "build", "--quiet", "--out-dir", tmp_path, PROJECT], check=True)
     (wheel,) = tmp_path.glob("*.whl")

@@ -1,4 +1,7 @@
-"""docs/fields.md shows every field of a rendition with a picture made from a valid pipeline file."""
+"""docs/fields.md shows every field of a rendition.
+
+Each picture there is made from a valid pipeline file.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_the_engine_draws_the_pictures_of_the_page(originals: Path, field: str) -> None:
+def test_the_pictures_on_the_page_equal_those_that_the_engine_draws(originals: Path, field: str) -> None:
     """This test compares the colours of blocks of 4 by 4 pixels, not bytes."""
     drawn = draw_example(originals, EXAMPLES[field])
     with Image.open(DOCUMENTS / "images" / "fields" / f"{field}.webp") as picture:

@@ -53,7 +53,7 @@ KNOWN: dict[str, list[Known]] = {
             "no service that keeps keys is set up",
         ),
         Known(
-            "test_an_archived_object_is_rejected_with_instructions*",
+            "test_reading_an_archived_object_raises_an_error_with_instructions*",
             "(InvalidArgument) when calling the PutObject",
             "it has one storage class and no archive",
         ),
