@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from imaging.pictures import encoded, photo, shown
-from renditions.imaging.formats.gif import check_data, check_end
+from renditions.imaging.formats.gif_blocks import check_data, check_end
 from renditions.imaging.geometry import Size
 from renditions.imaging.probe import Header
 from renditions.imaging.render import render

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import io
+import re
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from PIL import Image, ImageCms
 
-from imaging.pictures import difference, encoded, opened, photo, rendered, shown
+from imaging.pictures import BEST, difference, encoded, opened, photo, png_chunk, rendered, shown
+from renditions.imaging.formats.gif_blocks import frames_in
 from renditions.imaging.formats.jpeg import tidied
 from renditions.imaging.render import render
 from renditions.imaging.vips import Image as VipsImage
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
+from renditions.model.warning import PictureWarning
 
 PNG = Rendition(format="png")
 SMALL = Rendition(width=40, format="png")
-EVERY = Accept(formats=("jpeg", "gif", "png", "webp", "pdf"))
+EVERY = Accept(formats=("jpeg", "gif", "png", "webp", "tiff", "avif", "pdf"))
 FRAMES = [photo(60, 40), photo(60, 40).rotate(90), photo(60, 40).rotate(180)]
 
 
@@ -85,6 +89,33 @@ def test_zeros_between_two_scans_are_a_slip() -> None:
     assert shown(spoiled, PNG).tobytes() == shown(source, PNG).tobytes()
 
 
+def ends(jpeg: bytes) -> list[int]:
+    """Return the offset after the data of each scan."""
+    marker = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+    return [marker.search(jpeg, start + 2).start() for start in scans(jpeg)]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("stray", [b"\x2a", b"\x17\x2a\x05", b"a comment", b"\xa5" * 32], ids=len)
+@pytest.mark.parametrize("kind", JPEGS)
+def test_stray_bytes_after_a_scan_are_a_slip(kind: str, stray: bytes) -> None:
+    source = JPEGS[kind]
+    every = source
+    for at in reversed(ends(source)):
+        every = every[:at] + stray + every[at:]
+        assert shown(source[:at] + stray + source[at:], PNG).tobytes() == shown(source, PNG).tobytes()
+    assert shown(every, SMALL).tobytes() == shown(source, SMALL).tobytes()
+
+
+@pytest.mark.parametrize("kind", ["progressive", "progressive by libvips"])
+def test_a_progressive_jpeg_with_stray_bytes_and_damage_is_rejected(kind: str) -> None:
+    source = JPEGS[kind]
+    at = ends(source)[-1]
+    for lost in (20, 200):
+        assert render(source[: at - lost] + source[at:], EVERY, {"it": PNG}).rejected
+        assert render(source[: at - lost] + b"stray" + source[at:], EVERY, {"it": PNG}).rejected
+    assert render(source[:at] + b"\xa5" * 200 + source[at:], EVERY, {"it": PNG}).rejected
+
+
 @pytest.mark.parametrize("kind", ["progressive", "progressive by libvips"])
 def test_a_progressive_jpeg_that_ends_between_two_scans_is_rejected(kind: str) -> None:
     """Each scan that it has is whole, but the later ones would have made it sharp."""
@@ -131,12 +162,54 @@ def test_an_animated_gif_without_a_trailer_keeps_every_frame() -> None:
     assert made.n_frames == len(FRAMES)  # type: ignore[attr-defined] # of an animation alone
 
 
-@pytest.mark.parametrize("missing", [2, 3, 9, 40])
+GIFS = {
+    "still": gif(),
+    "moving": gif(save_all=True, append_images=FRAMES[1:], duration=100),
+    "vips": gif_by_vips(),
+}
+MOVING = Rendition(format="webp", animation="keep")
+
+
+@pytest.mark.parametrize("kind", GIFS)
+def test_a_gif_that_ends_inside_a_block_after_its_last_pixel_is_the_same_picture(kind: str) -> None:
+    """The end of the last block is missing, or also the end code, which follows the last pixel."""
+    source = GIFS[kind]
+    for missing in (2, 3):
+        made = rendered(source[:-missing], MOVING).content
+        assert made == rendered(source, MOVING).content
+
+
+@pytest.mark.parametrize("missing", [4, 5, 9, 40])
+@pytest.mark.parametrize("kind", GIFS)
+def test_a_gif_that_ends_before_its_last_pixel_is_rejected(kind: str, missing: int) -> None:
+    assert render(GIFS[kind][:-missing], EVERY, {"it": PNG}).rejected
+
+
+def test_a_gif_that_ends_between_two_blocks_of_a_frame_is_judged_by_its_pixels() -> None:
+    source = encoded(photo(300, 200), "gif")
+    data = next(frames_in(source)).start
+    sizes = []
+    while source[data]:
+        sizes.append(data)
+        data += 1 + source[data]
+    assert len(sizes) > 3
+    for at in sizes[1:]:
+        for cut in (source[:at], source[: at + 1]):
+            assert render(cut, EVERY, {"it": PNG}).rejected
+    assert shown(source[:data], PNG).tobytes() == shown(source, PNG).tobytes()
+
+
+@pytest.mark.parametrize("extension", [b"!\xfe\x20a comment", b"!\xff\x0bXMP DataXMP<x", b"!", b"!\xfe"])
+def test_a_gif_that_ends_inside_a_comment_is_the_same_picture(extension: bytes) -> None:
+    source = gif()
+    assert shown(source[:-1] + extension, PNG).tobytes() == shown(source, PNG).tobytes()
+
+
 @pytest.mark.parametrize(
-    "source", [gif(), gif(save_all=True, append_images=FRAMES[1:])], ids=["still", "moving"]
+    "end", [b"!\xf9\x04\0\0\0\0\0", b"!\xf9\x04\0", b",\0\0\0\0", b",\0\0\0\0\x3c\0\x28\0\0\x08"]
 )
-def test_a_gif_that_ends_inside_a_block_is_rejected(source: bytes, missing: int) -> None:
-    assert render(source[:-missing], EVERY, {"it": PNG}).rejected
+def test_a_gif_that_announces_a_further_frame_and_ends_is_rejected(end: bytes) -> None:
+    assert render(gif()[:-1] + end, EVERY, {"it": PNG}).rejected
 
 
 def test_a_gif_without_a_trailer_and_without_its_last_pixels_is_rejected() -> None:
@@ -191,9 +264,9 @@ PROFILES = {"junk": b"junk" * 500, "cut off": SRGB[:300], "long junk": b"junk" *
 
 @pytest.mark.parametrize("profile", ["srgb", "keep"])
 @pytest.mark.parametrize("broken", PROFILES)
-@pytest.mark.parametrize("file_format", ["jpeg", "webp"])
+@pytest.mark.parametrize("file_format", ["jpeg", "webp", "png", "tiff", "avif"])
 def test_a_broken_profile_counts_as_none(file_format: Any, broken: str, profile: Any) -> None:
-    options: dict[str, Any] = {"quality": 95} if file_format == "jpeg" else {"lossless": True}
+    options = BEST.get(file_format, {})
     source = encoded(photo(), file_format, icc_profile=PROFILES[broken], **options)
     rendering = render(source, EVERY, {"it": Rendition(format="png", profile=profile)})
     assert [warning.code for warning in rendering.warnings] == ["profile-ignored"]
@@ -211,11 +284,42 @@ def test_a_broken_profile_of_cmyk_counts_as_none() -> None:
 
 
 def test_a_profile_for_another_colour_space_counts_as_none() -> None:
-    source = encoded(photo().convert("L"), "jpeg", quality=95, icc_profile=SRGB)
-    picture = encoded(photo().convert("CMYK"), "jpeg", quality=95, icc_profile=SRGB)
-    for content in (source, picture):
-        (warning,) = render(content, EVERY, {"it": PNG}).warnings
+    for mode in ("L", "CMYK"):
+        source = encoded(photo().convert(mode), "jpeg", quality=95, icc_profile=SRGB)
+        (warning,) = render(source, EVERY, {"it": PNG}).warnings
         assert warning.code == "profile-ignored"
+    (same,) = render(encoded(photo().convert("L"), "png", icc_profile=SRGB), EVERY, {"it": PNG}).warnings
+    assert same == PictureWarning(
+        "profile-ignored", "the colour profile can't be used, so the colours count as sRGB"
+    )
+
+
+def with_chunks(*chunks: bytes) -> bytes:
+    """Return the photo as a PNG with these chunks after its header."""
+    source = encoded(photo(), "png")
+    return source[:33] + b"".join(chunks) + source[33:]
+
+
+LINEAR = png_chunk(b"gAMA", (100_000).to_bytes(4, "big"))
+
+
+@pytest.mark.parametrize("data", [b"x\0\0not compressed", b"x\0\0" + zlib.compress(b"junk"), b"x", b""])
+def test_a_png_with_a_profile_that_can_not_be_read_follows_its_gamma(data: bytes) -> None:
+    broken = png_chunk(b"iCCP", data)
+    rendering = render(with_chunks(broken, LINEAR), EVERY, {"it": PNG})
+    (warning,) = rendering.warnings
+    assert (warning.code, warning.text[-30:]) == (
+        "profile-ignored",
+        "count as the file declares otherwise"[-30:],
+    )
+    made = rendering.made["it"].content
+    assert made == rendered(with_chunks(LINEAR), PNG).content
+    assert made != rendered(with_chunks(), PNG).content
+
+
+def test_a_usable_profile_of_a_png_comes_before_its_gamma() -> None:
+    source = with_chunks(png_chunk(b"iCCP", b"x\0\0" + zlib.compress(SRGB)), LINEAR)
+    assert difference(shown(source, PNG), photo()) < 0.5
 
 
 def test_a_usable_profile_gives_no_warning() -> None:

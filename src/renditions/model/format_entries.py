@@ -62,7 +62,7 @@ class SourceFormat:
     None: it is animated if the format ``has_animation`` and the file has several frames.
     """
     arrange: str | None = None
-    """f(content): returns the file with its parts in the order that libvips' loader needs."""
+    """f(content): returns the file with its parts as libvips' loader needs them: in order, and closed."""
     tidy: str | None = None
     """f(content): returns the file with a header that follows the standard, for a second try to decode it."""
     shrink_on_load: ShrinkOnLoad = "none"

@@ -1,23 +1,25 @@
 """JPEG input and output (ITU-T T.81), also from cameras that don't quite follow the standard.
 
 Strict decoding stops at any of libjpeg's warnings, because most of them mean damaged pixels. Some only mean a
-slip of the container: stray bytes between two segments, spectral parameters that a sequential scan doesn't
-use, an unknown version of JFIF, or a missing end mark although every scan is there. :func:`tidied` removes
-their causes, and the file is then decoded strictly again. Damage in the pixels' own data is never tolerated.
+slip of the container: a few stray bytes after a scan or between two segments, spectral parameters that a
+sequential scan doesn't use, an unknown version of JFIF, or a missing end mark although every scan is there.
+:func:`tidied` removes their causes, and the file is then decoded strictly again. Damage in the pixels' own
+data is never tolerated.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from renditions.errors import NotAccepted
+from renditions.errors import NotAccepted, Undecodable
 from renditions.imaging import iptc, xmp
 from renditions.imaging.formats.loaded import load_header
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
+from renditions.imaging.vips import load, raise_if_warned, translated
 from renditions.model.recipe import Rendition
 
 _EOI, _SOS, _COM = 0xD9, 0xDA, 0xFE
@@ -35,8 +37,13 @@ _LOSSLESS_FRAMES = (0xC3, 0xCB)
 _PROGRESSIVE_FRAME = 0xC2
 """Progressive, with Huffman's coding."""
 _MOST_SCANS = 100
+_USUAL_SCANS = 20
 _UNSEEN = 99
 _LEAST_SCAN_BYTES = 8
+_STRAYS = re.compile(r"(\d+) extraneous bytes before marker")
+_MOST_STRAYS = 32
+"""How many bytes may be left over after a scan. More are rather the rest of a scan that was damaged."""
+_END = bytes([0xFF, _EOI])
 _SEQUENTIAL_PARAMETERS = b"\x00\x3f\x00"
 """The first and last coefficient and the bit position: T.81, B.2.3 allows only these values."""
 _SMALL_JPEG = {"interlace": True, "optimize_scans": True, "trellis_quant": True, "quant_table": 2}
@@ -73,16 +80,46 @@ def tidied(content: bytes) -> bytes:
     A missing end mark is only added if the scans before it bring every coefficient of every pixel.
     """
     parts, scans = [content[:2]], _Scans()
+    ends: list[int] = []
     for marker, segment, data in _segments(content):
         if marker == _EOI:
-            return b"".join([*parts, segment, data])
+            return b"".join([*_without_strays(parts, ends), segment, data])
         if marker == _SOS:
             parts += [scans.add(segment), _without_padding(data)]
+            ends.append(len(parts))
             continue
         if marker in _FRAMES:
             scans.begin(segment)
         parts.append(_with_version(segment))
-    return b"".join([*parts, b"\xff\xd9"]) if scans.are_complete else content
+    return b"".join([*_without_strays(parts, ends), _END]) if scans.are_complete else content
+
+
+def _without_strays(parts: list[bytes], ends: Sequence[int]) -> list[bytes]:
+    """Return the parts of a file without stray bytes after its scans. The parts before ``ends`` are data.
+
+    libjpeg reads a single scan only as far as it has pixels, so it never sees stray bytes there. Of several
+    scans it reads each up to the next marker, and warns of bytes that are left over.
+    """
+    if not 1 < len(ends) <= _USUAL_SCANS or not _count_strays(b"".join([*parts, _END])):
+        return parts
+    found = list(parts)
+    for end in ends:
+        # A file may end after any scan; the warning is then about the last one.
+        if count := _count_strays(b"".join([*found[:end], _END])):
+            found[end - 1] = found[end - 1][:-count]
+    return found
+
+
+def _count_strays(content: bytes) -> int:
+    """Return how many stray bytes libjpeg finds first; 0 if it finds none, too many, or damage before."""
+    try:
+        with translated(Undecodable, ""):
+            load("jpeg", content, fail_on="warning", shrink=8, access="sequential").avg()
+            raise_if_warned(Undecodable, "", "VipsJpeg")
+    except Undecodable as warning:
+        found = _STRAYS.search(str(warning))
+        return int(found[1]) if found and int(found[1]) <= _MOST_STRAYS else 0
+    return 0
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:

@@ -12,6 +12,7 @@ from renditions.imaging.declared import declare
 from renditions.imaging.formats.loaded import load_header, load_pixels
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
+from renditions.imaging.vips import GValue
 from renditions.model.recipe import Rendition
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -46,12 +47,19 @@ def check_end(content: bytes) -> None:
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
-    """Return a lazy image with its colour code. ``cICP`` takes precedence over an ICC profile."""
+    """Return a lazy image with its profile and its colour code. ``cICP`` takes precedence over a profile."""
     image = load_pixels(content, header, **options)
     chunks = _leading_chunks(content)
-    if _read_cicp(chunks) and image.get_typeof(_PROFILE):
+    # The code counts too if the profile turns out to be unusable.
+    profile = chunks.pop(b"iCCP", None)
+    if _read_cicp(chunks):
+        if image.get_typeof(_PROFILE):
+            image = image.copy()
+            image.remove(_PROFILE)
+    elif profile is not None and not image.get_typeof(_PROFILE):
+        # libpng drops a broken profile. The conversion of colours must see that there is one.
         image = image.copy()
-        image.remove(_PROFILE)
+        image.set_type(GValue.blob_type, _PROFILE, profile or b"\0")
     return declare(image, _read_code(chunks), lambda: load_pixels(content, header, access="sequential"))
 
 
