@@ -1,4 +1,7 @@
-"""The implementations of ``Catalog`` that the contract suite tests. Add a new one as an entry here."""
+"""The implementations of ``Catalog`` that the contract suite tests.
+
+Add a new one as an entry here.
+"""
 
 from __future__ import annotations
 
@@ -108,12 +111,15 @@ def names(catalog: Catalog) -> list[str]:
 
 
 def write_one(catalog: Catalog, records: Sequence[Record], number: int) -> Record:
-    """Write the record of this number."""
+    """Write the record with this number."""
     return catalog.write(records[number])
 
 
 def write_each(folder: Path, which: str, number: int) -> list[int]:
-    """Create sixty records; return the numbers of those that this caller created first."""
+    """Create sixty records; return the numbers of those that were new.
+
+    Several callers do this at the same time.
+    """
     with SHARED_CATALOGS[which](folder) as catalog:
         return take_rounds(
             range(60),
@@ -122,7 +128,10 @@ def write_each(folder: Path, which: str, number: int) -> list[int]:
 
 
 def claim_each(folder: Path, which: str, number: int) -> list[int]:
-    """Claim sixty keys, each for its own record; return the numbers of those that were free."""
+    """Claim sixty keys, each for its own record.
+
+    Return the numbers of the keys that were free. Several callers do this at the same time.
+    """
     with SHARED_CATALOGS[which](folder) as catalog:
         return take_rounds(
             range(60),

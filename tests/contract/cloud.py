@@ -1,8 +1,10 @@
 """moto's server, which stands for AWS in the tests, and the clients that reach it.
 
-It handles one request at a time (see ``serve_moto``), because moto's handlers conflict with each other; those
+It handles one request at a time (see ``serve_moto``), because moto's handlers conflict with each other. Those
 of AWS don't. So the races of the contract suites show that our requests contain the right conditions. They
-don't show that a server keeps the conditions.
+don't show that a server keeps the conditions. It handles one request at a time (see ``serve_moto``), because
+moto's handlers conflict with each other; those of AWS don't. So the races of the contract suites show that
+our requests contain the right conditions. They don't show that a server keeps the conditions.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ CLIENTS = Clients()
 
 @contextmanager
 def run_moto(way_seconds: float = 0.0, keys_of_page: int = 20) -> Iterator[dict[str, str]]:
-    """Run the server with this latency and size of S3's pages; yield the environment that points at it."""
+    """Run the server, and yield the environment that points at it.
+
+    It delays each request by the latency, and its pages of S3 have this size.
+    """
     script = Path(__file__).with_name("serve_moto.py")
     command = [sys.executable, "-W", "ignore", str(script), str(way_seconds)]
     pages = os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": str(keys_of_page)}
@@ -53,7 +58,10 @@ def environment_of(endpoint: str) -> dict[str, str]:
 
 
 def make_table(name: str, key_name: str) -> str:
-    """Create a catalog's table unless it exists, wait until it can be used, and return its name."""
+    """Create a catalog's table unless it exists, and return its name.
+
+    The function waits until the table can be used.
+    """
     with suppress(CLIENTS.dynamodb.exceptions.ResourceInUseException):
         CLIENTS.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **table_schema(key_name))
         waiter = CLIENTS.dynamodb.get_waiter("table_exists")
@@ -62,10 +70,16 @@ def make_table(name: str, key_name: str) -> str:
 
 
 def scaled(which: str, count: int) -> int:
-    """Return a smaller number of records, objects or rounds if each step is a request over HTTP."""
+    """Return a smaller count for a backend that is reached over HTTP.
+
+    The count is one of records, objects or rounds.
+    """
     return count // 6 if which in ("s3", "dynamodb") else count
 
 
 def name_of(folder: Path) -> str:
-    """Return a name for a bucket or table that is unique to this folder."""
+    """Return a name for a bucket or a table.
+
+    It is unique to this folder.
+    """
     return f"t-{hashlib.sha256(str(folder).encode()).hexdigest()[:32]}"

@@ -1,4 +1,4 @@
-"""Helpers for tests of folders: they use a store, and inspect the disk and the process."""
+"""Helpers for tests of folders, which inspect the disk and the process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def limited(which: int, most: int) -> Iterator[None]:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the names in the folder, sorted."""
+    """Return the sorted names in the folder."""
     return sorted(path.name for path in folder.iterdir())
 
 

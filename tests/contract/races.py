@@ -18,7 +18,10 @@ _barrier: Barrier | None = None
 
 
 def race_threads(step: Callable[[int], object]) -> list[int]:
-    """Let eight threads take the step at once; return the numbers of those that succeeded."""
+    """Let eight threads take the step at the same time.
+
+    Return the numbers of those that succeeded.
+    """
     barrier = threading.Barrier(THREADS)
 
     def run(number: int) -> bool:
@@ -30,7 +33,10 @@ def race_threads(step: Callable[[int], object]) -> list[int]:
 
 
 def race_processes(run: Callable[[Path, str, int], list[int]], folder: Path, which: str) -> list[int]:
-    """Let three processes take the same rounds at once; return the successful rounds of all three."""
+    """Let three processes take the same rounds at the same time.
+
+    Return the successful rounds of all three.
+    """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         PROCESSES, context, initializer=_set_barrier, initargs=(context.Barrier(PROCESSES),)

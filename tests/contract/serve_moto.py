@@ -1,6 +1,7 @@
-"""Runs moto's server on a free port of this machine, prints the port, and handles one request at a time.
+"""Runs moto's server on a free port, and handles one request at a time.
 
-The argument is the latency of each request in seconds; waiting requests wait at the same time.
+It prints the port. Its argument is the latency of each request in seconds; waiting requests wait at the same
+time.
 
 AWS promises that each request is atomic. moto promises this only without concurrent requests: of 800
 conditional steps from several threads, it loses some. The server handles other requests only while a request
@@ -46,7 +47,7 @@ class Serialised:
         return self._answer(environ, start_response)
 
     def _transact(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        """Execute a transaction once, and give a repeated request the same answer.
+        """Execute a transaction once. A repeated request gets the same answer.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         """
@@ -70,7 +71,10 @@ class Serialised:
             return list(self._application(environ, start_response))
 
     def _poll(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        """Poll repeatedly without waiting, so that the server can handle other requests in between."""
+        """Poll without waiting, repeatedly, instead of waiting once.
+
+        So the server can handle other requests in between.
+        """
         request = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
         end = time.monotonic() + request.get("WaitTimeSeconds", 0)
         content = json.dumps(request | {"WaitTimeSeconds": 0}).encode()
@@ -93,7 +97,10 @@ class AnyPath(RegexConverter):
 
 
 def keep_policies_of_queues() -> None:
-    """Keep a queue's policy when another attribute is set, and support a redrive allow policy."""
+    """Keep a queue's policy when another attribute is set.
+
+    The function also adds support for a redrive allow policy.
+    """
     queue: Any = Queue
     queue.BASE_ATTRIBUTES.append("RedriveAllowPolicy")
     queue.redrive_allow_policy = None
@@ -111,7 +118,10 @@ def keep_policies_of_queues() -> None:
 
 
 def copy_table(table: Table, _: object) -> Table:
-    """Copy only the parts that a transaction changes: moto copies the whole table for each item."""
+    """Copy only the parts of a table that a transaction changes.
+
+    moto copies the whole table for each item.
+    """
     copied = copy.copy(table)
     copied.items = copy.copy(table.items)
     return copied

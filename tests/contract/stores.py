@@ -1,4 +1,7 @@
-"""The implementations of ``Store`` that the contract suite tests. Add a new one as an entry here."""
+"""The implementations of ``Store`` that the contract suite tests.
+
+Add a new one as an entry here.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def open_folder(folder: Path) -> Store:
 
 
 def open_s3(folder: Path) -> Store:
-    """Create a bucket with the folder's name, and open a store below a prefix in it."""
+    """Create a bucket with the folder's name, and open a store below a prefix."""
     bucket = name_of(folder)
     with suppress(CLIENTS.s3.exceptions.BucketAlreadyOwnedByYou):
         CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -58,12 +61,18 @@ def keys(store: Store) -> list[str]:
 
 
 def put_number(store: Store, key: str, condition: Condition, number: int) -> StoredObject:
-    """Write the number and the condition, so that each round writes another content."""
+    """Write the number and the condition.
+
+    So each round writes another content.
+    """
     return store.put(key, f"{number} {condition}".encode(), condition, "text/plain")
 
 
 def put_each(folder: Path, which: str, number: int) -> list[int]:
-    """Create sixty objects; return the numbers of those that this caller created first."""
+    """Create sixty objects; return the numbers of those that were new.
+
+    Several callers do this at the same time.
+    """
     store = SHARED_STORES[which](folder)
     return take_rounds(
         range(60),
@@ -72,7 +81,10 @@ def put_each(folder: Path, which: str, number: int) -> list[int]:
 
 
 def count_up(folder: Path, which: str, number: int) -> list[int]:
-    """Increment the number in the object forty times, on the condition that it hasn't changed meanwhile."""
+    """Increment the number in the object forty times.
+
+    Each write has the condition that the object hasn't changed since it was read.
+    """
     store = SHARED_STORES[which](folder)
 
     def step(_: int) -> None:

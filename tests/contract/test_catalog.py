@@ -237,7 +237,7 @@ def test_deleting_a_deleted_record_is_refused(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("claimed", [((), ("k", "x")), (("x", "k"), ())], ids=["pending", "output"])
 @pytest.mark.parametrize("wanted", [((), ("j", "k")), (("k", "j"), ())], ids=["pending", "output"])
-def test_a_key_of_another_record_is_taken(
+def test_a_write_is_refused_if_another_record_claims_one_of_its_keys(
     catalog: Catalog, claimed: tuple[tuple[str, ...], ...], wanted: tuple[tuple[str, ...], ...]
 ) -> None:
     catalog.write(make_record("a.jpg", outputs=claimed[0], pending_keys=claimed[1]))
@@ -258,15 +258,15 @@ def test_a_refused_write_changes_nothing(catalog: Catalog) -> None:
         catalog.write(make_record("d.jpg", outputs=("old",)))
 
 
-def test_an_older_revision_is_refused_before_a_taken_key(catalog: Catalog) -> None:
-    """A caller that lost the record must read it again, even if another condition fails too."""
+def test_a_write_of_an_older_revision_with_a_taken_key_is_reported_as_a_conflict(catalog: Catalog) -> None:
+    """Such a caller must read the record again, even if its key is free."""
     catalog.write(make_record("a.jpg", outputs=("k",)))
     catalog.write(make_record("b.jpg"))
     with pytest.raises(Conflict):
         catalog.write(make_record("b.jpg", outputs=("k",)))
 
 
-def test_a_record_keeps_its_own_keys(catalog: Catalog) -> None:
+def test_a_record_keeps_the_claims_of_its_own_keys_when_it_is_written_again(catalog: Catalog) -> None:
     first = catalog.write(make_record(outputs=("k", "l")))
     second = catalog.write(replace(first, outputs=first.outputs[:1], pending_keys=("l",)))
     third = catalog.write(replace(second, outputs=(), pending_keys=("k", "l")))
@@ -276,7 +276,7 @@ def test_a_record_keeps_its_own_keys(catalog: Catalog) -> None:
     assert catalog.get("a.jpg") == third
 
 
-def test_a_key_may_be_both_an_output_and_pending(catalog: Catalog) -> None:
+def test_a_record_may_have_the_same_key_as_an_output_and_as_pending(catalog: Catalog) -> None:
     first = catalog.write(make_record(outputs=("k",), pending_keys=("k",)))
     catalog.delete(first)
     catalog.write(make_record("b.jpg", outputs=("k",)))
@@ -290,7 +290,7 @@ def test_a_rewrite_frees_the_keys_that_it_leaves_out(catalog: Catalog) -> None:
         catalog.write(make_record("c.jpg", outputs=("k",)))
 
 
-def test_deleting_frees_the_keys(catalog: Catalog) -> None:
+def test_deleting_a_record_frees_its_keys(catalog: Catalog) -> None:
     catalog.delete(catalog.write(make_record(outputs=("k",), pending_keys=("l",))))
     catalog.write(make_record("b.jpg", outputs=("l",), pending_keys=("k",)))
 
@@ -342,7 +342,7 @@ def make_notice(name: str = "a/é.jpg", event: str = "done", target: str = "t1")
     return UnsentNotice(event, target, name, NOW, NOW + timedelta(minutes=5), 1, "no such topic")
 
 
-def test_unsent_notices_are_kept_replaced_and_dropped_by_their_id(catalog: Catalog) -> None:
+def test_an_unsent_notice_is_kept_replaced_or_dropped_by_its_id(catalog: Catalog) -> None:
     assert list(catalog.unsent_notices()) == []
     first, other = make_notice(), make_notice(target="t2")
     held = UnsentNotice("removals_held", "t1", "", NOW, None, 10, "no such topic")
@@ -365,7 +365,7 @@ def test_more_unsent_notices_than_a_page_has_are_listed_once(which: str, catalog
     assert sorted(each.name for each in catalog.unsent_notices()) == sorted(f"{n}.jpg" for n in range(count))
 
 
-def test_a_record_is_deleted_and_its_notices_are_kept_in_one_step(catalog: Catalog) -> None:
+def test_one_step_deletes_a_record_and_keeps_its_unsent_notices(catalog: Catalog) -> None:
     record = catalog.write(make_record(outputs=("k",)))
     notice = make_notice("a.jpg", "removed")
     with pytest.raises(Conflict):
@@ -416,7 +416,7 @@ def test_list_is_in_the_order_of_utf_8_bytes(catalog: Catalog) -> None:
     assert [record.name for record in catalog.list("a/a")] == in_order[in_order.index("a/b") :]
 
 
-def test_list_and_query_see_many_records(which: str, catalog: Catalog) -> None:
+def test_list_and_query_yield_every_one_of_many_records(which: str, catalog: Catalog) -> None:
     many = [
         make_record(f"{number:04}", timestamp=NOW + timedelta(seconds=number * 7 % 601))
         for number in range(scaled(which, 601))
@@ -437,7 +437,10 @@ def test_query_lists_each_of_many_records_of_the_same_time_once(which: str, cata
 
 
 def test_query_continues_from_any_place(which: str, catalog: Catalog) -> None:
-    """The place may lie between records of the same time, and its record need not exist."""
+    """The place may lie between records of the same time.
+
+    There may be no record at the place.
+    """
     for number in range(scaled(which, 60)):
         status: Status = "failed" if number % 2 else "done"
         moment = NOW + timedelta(microseconds=number // 7)
@@ -471,7 +474,10 @@ PREFIXES = ("", "a", "a/", "a%", "a_", "a*", "é", "\uffff", "🖼", "\U0010ffff
 
 
 def test_query_of_a_prefix_lists_only_records_with_that_prefix(catalog: Catalog) -> None:
-    """The prefix may have any characters. The query may also have a status and a place to continue from."""
+    """The prefix may have any characters.
+
+    The query may also have a status and a place to continue from.
+    """
     some = ("a", "a/b", "a/c", "a%b", "a_b", "A/b", "a*b", "aé", "é", "éa", "\uffffx", "🖼", "🖼\U0010ffffx")
     for number, name in enumerate((*some, "\U0010ffff", "\U0010ffffa")):
         status: Status = "failed" if number % 3 else "done"
@@ -501,7 +507,7 @@ def test_the_totals_of_an_empty_catalog_are_zero(catalog: Catalog) -> None:
     assert catalog.count() == dict.fromkeys(STATUSES, Totals())
 
 
-def test_totals_are_counted_by_status(catalog: Catalog) -> None:
+def test_totals_count_the_records_of_each_status(catalog: Catalog) -> None:
     full = catalog.write(FULL)
     catalog.write(make_record("a", outputs=("x", "y")))
     catalog.write(replace(make_record("b", outputs=("z",)), original=Original(7)))
@@ -551,7 +557,7 @@ def test_records_are_ordered_by_time_across_time_zones(catalog: Catalog) -> None
 def test_a_listing_has_each_remaining_record_once_despite_writes_and_deletions(
     which: str, catalog: Catalog
 ) -> None:
-    """Each record that stays is listed once, and no write waits for the listing."""
+    """No write waits for the listing."""
     count = scaled(which, 500)
     for number in range(count):
         catalog.write(make_record(f"{number:03}"))
@@ -598,7 +604,7 @@ def test_a_listing_works_while_other_threads_write(which: str, catalog: Catalog)
         thread.join()
 
 
-def test_one_of_many_threads_wins_a_revision(catalog: Catalog) -> None:
+def test_of_many_threads_that_write_one_revision_only_one_succeeds(catalog: Catalog) -> None:
     record = make_record()
     for _ in range(10):
         tries = [replace(record, etag=f"{record.revision} {number}") for number in range(8)]
@@ -612,7 +618,7 @@ def test_one_of_many_threads_wins_a_revision(catalog: Catalog) -> None:
         record = there
 
 
-def test_one_of_many_threads_wins_a_key(catalog: Catalog) -> None:
+def test_of_many_threads_that_claim_a_key_only_one_succeeds(catalog: Catalog) -> None:
     for key in map(str, range(10)):
         tries = [make_record(f"{key} for {number}", outputs=(key,)) for number in range(8)]
         winners = race_threads(partial(write_one, catalog, tries))
@@ -620,7 +626,7 @@ def test_one_of_many_threads_wins_a_key(catalog: Catalog) -> None:
         assert [name for name in names(catalog) if name.startswith(f"{key} ")] == [tries[winners[0]].name]
 
 
-def test_only_one_thread_can_write_or_delete_a_revision(catalog: Catalog) -> None:
+def test_of_many_threads_that_write_or_delete_a_revision_only_one_succeeds(catalog: Catalog) -> None:
     for _ in range(10):
         record = catalog.write(catalog.get("a.jpg") or make_record(outputs=("k",)))
 
@@ -636,22 +642,22 @@ def test_only_one_thread_can_write_or_delete_a_revision(catalog: Catalog) -> Non
 
 
 @pytest.mark.parametrize("which", SHARED_CATALOGS)
-def test_one_of_several_processes_wins_a_revision(which: str, tmp_path: Path) -> None:
-    """They also create the catalog at the same time."""
+def test_of_several_processes_that_write_one_revision_only_one_succeeds(which: str, tmp_path: Path) -> None:
+    """The processes also create the catalog at the same time."""
     assert sorted(race_processes(write_each, tmp_path, which)) == list(range(60))
     with SHARED_CATALOGS[which](tmp_path) as catalog:
         assert len(names(catalog)) == 60
 
 
 @pytest.mark.parametrize("which", SHARED_CATALOGS)
-def test_one_of_several_processes_wins_a_key(which: str, tmp_path: Path) -> None:
+def test_of_several_processes_that_claim_a_key_only_one_succeeds(which: str, tmp_path: Path) -> None:
     assert sorted(race_processes(claim_each, tmp_path, which)) == list(range(60))
     with SHARED_CATALOGS[which](tmp_path) as catalog:
         assert sorted(int(name.split()[0]) for name in names(catalog)) == list(range(60))
 
 
 @pytest.mark.parametrize("which", SHARED_CATALOGS)
-def test_records_survive_reopening_the_catalog(which: str, tmp_path: Path) -> None:
+def test_a_reopened_catalog_has_its_records(which: str, tmp_path: Path) -> None:
     with SHARED_CATALOGS[which](tmp_path) as catalog:
         written = catalog.write(FULL)
     with SHARED_CATALOGS[which](tmp_path) as catalog:
@@ -708,7 +714,7 @@ def test_list_of_a_prefix_lists_only_records_with_that_prefix(catalog: Catalog) 
         ]
 
 
-def test_fields_that_a_newer_version_wrote_survive_a_write_by_this_one(catalog: Catalog) -> None:
+def test_a_write_keeps_the_fields_of_a_record_that_a_newer_version_wrote(catalog: Catalog) -> None:
     newer = {"new": {"a": [1, 2.5, "é", True]}, "other": "x"}
     item = make_record(outputs=("k",)).to_item()
     item["renditions"]["rendition 0"] |= newer

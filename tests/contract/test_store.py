@@ -83,7 +83,7 @@ def test_a_folder_is_not_an_object(store: Store) -> None:
     assert keys(store) == ["a/b/c"]
 
 
-def test_no_object_can_be_below_another(store: Store) -> None:
+def test_looking_below_an_object_finds_nothing(store: Store) -> None:
     put(store, "a")
     assert store.head("a/b") is None
     assert store.get("a/b") is None
@@ -99,14 +99,14 @@ def test_an_etag_is_plain_and_differs_with_the_content(store: Store) -> None:
     assert store.get("a") == (second, b"two")
 
 
-def test_if_absent_is_refused_if_the_object_exists(store: Store) -> None:
+def test_a_write_that_needs_an_absent_object_is_refused_if_the_object_exists(store: Store) -> None:
     first = put(store, "a", b"one", IfAbsent())
     with pytest.raises(Conflict):
         put(store, "a", b"two", IfAbsent())
     assert store.get("a") == (first, b"one")
 
 
-def test_if_match_is_refused_if_the_object_was_replaced(store: Store) -> None:
+def test_a_write_that_needs_an_etag_is_refused_if_the_object_was_replaced(store: Store) -> None:
     first = put(store, "a", b"one")
     second = put(store, "a", b"two", IfMatch(first.etag))
     with pytest.raises(Conflict):
@@ -114,7 +114,7 @@ def test_if_match_is_refused_if_the_object_was_replaced(store: Store) -> None:
     assert store.get("a") == (second, b"two")
 
 
-def test_if_match_is_refused_if_the_object_is_missing(store: Store) -> None:
+def test_a_write_that_needs_an_etag_is_refused_if_the_object_is_missing(store: Store) -> None:
     with pytest.raises(Conflict):
         put(store, "a/b", b"one", IfMatch("0"))
     assert keys(store) == []
@@ -151,7 +151,7 @@ def test_a_key_can_be_used_again_after_delete(store: Store) -> None:
 
 
 @pytest.mark.parametrize("key", ODD_KEYS.values(), ids=ODD_KEYS)
-def test_unusual_keys_are_kept_exactly(store: Store, key: str) -> None:
+def test_objects_keep_unusual_keys_exactly(store: Store, key: str) -> None:
     stored = put(store, key, b"odd")
     assert stored.key == key
     assert store.get(key) == (stored, b"odd")
@@ -160,7 +160,7 @@ def test_unusual_keys_are_kept_exactly(store: Store, key: str) -> None:
     assert keys(store) == []
 
 
-def test_keys_that_look_alike_are_distinct(store: Store) -> None:
+def test_objects_with_similar_keys_are_distinct(store: Store) -> None:
     alike = sorted(ODD_KEYS.values(), key=str.encode)
     for key in alike:
         put(store, key, key.encode())
@@ -198,7 +198,7 @@ def test_list_is_in_the_order_of_utf_8_bytes(store: Store) -> None:
     assert [found.key for found in store.list("a/c")] == in_order[in_order.index("a/c/d") :]
 
 
-def test_list_sees_many_objects(which: str, store: Store) -> None:
+def test_list_yields_every_one_of_many_objects(which: str, store: Store) -> None:
     many = [f"{number % 7}/{number:04}.jpg" for number in range(scaled(which, 700))]
     for key in many:
         put(store, key, b"", IfAbsent())
@@ -209,7 +209,7 @@ def test_list_sees_many_objects(which: str, store: Store) -> None:
 def test_a_listing_has_each_remaining_object_once_despite_writes_and_deletions(
     which: str, store: Store
 ) -> None:
-    """Objects that stay are listed once and in order during other changes."""
+    """The objects that stay are also listed in order."""
     stay = [f"{letter}/{number}" for letter in "abc" for number in range(20)]
     for key in stay:
         put(store, key)
@@ -243,7 +243,7 @@ def test_deleting_listed_objects_does_not_break_a_listing(store: Store) -> None:
     assert keys(store) == []
 
 
-def test_one_of_many_threads_wins_if_absent(store: Store) -> None:
+def test_of_many_threads_that_create_an_object_only_one_succeeds(store: Store) -> None:
     for number in range(10):
         winners = race_threads(partial(put_number, store, f"{number}/a", IfAbsent()))
         assert len(winners) == 1
@@ -252,7 +252,7 @@ def test_one_of_many_threads_wins_if_absent(store: Store) -> None:
         assert got[1].startswith(b"%d " % winners[0])
 
 
-def test_one_of_many_threads_wins_if_match(store: Store) -> None:
+def test_of_many_threads_that_replace_an_object_only_one_succeeds(store: Store) -> None:
     there = put(store, "a")
     for _ in range(10):
         winners = race_threads(partial(put_number, store, "a", IfMatch(there.etag)))
@@ -264,7 +264,10 @@ def test_one_of_many_threads_wins_if_match(store: Store) -> None:
 
 
 def test_concurrent_deletes_and_puts_in_one_folder_lose_no_object(which: str, store: Store) -> None:
-    """A folder that one thread empties isn't removed under another thread's new object."""
+    """One thread removes the folder after it deleted the last object there.
+
+    Another thread's new object in this folder must stay.
+    """
 
     def step(thread: int) -> None:
         for _ in range(scaled(which, 20)):
@@ -277,7 +280,7 @@ def test_concurrent_deletes_and_puts_in_one_folder_lose_no_object(which: str, st
 
 
 @pytest.mark.parametrize("which", SHARED_STORES)
-def test_one_of_several_processes_wins_if_absent(which: str, tmp_path: Path) -> None:
+def test_of_several_processes_that_create_an_object_only_one_succeeds(which: str, tmp_path: Path) -> None:
     assert sorted(race_processes(put_each, tmp_path, which)) == list(range(60))
 
 
@@ -291,7 +294,7 @@ def test_no_update_of_several_processes_is_lost(which: str, tmp_path: Path) -> N
     assert int(got[1]) == len(winners) >= 40
 
 
-def test_registered_catalogs_are_found_and_not_listed(store: Store) -> None:
+def test_registered_catalogs_are_found_and_do_not_count_as_objects(store: Store) -> None:
     assert store.registered() == {}
     put(store, "a/.renditions/b")
     store.register("c1", '{"catalog": "é"}')
@@ -302,7 +305,7 @@ def test_registered_catalogs_are_found_and_not_listed(store: Store) -> None:
     assert keys(store) == ["a/.renditions/b"]
 
 
-def test_a_marker_is_found_and_not_listed_if_the_store_keeps_one(store: Store) -> None:
+def test_a_marker_is_found_and_does_not_count_as_an_object(store: Store) -> None:
     put(store, "a")
     keeps_markers = not store.is_marked("c1")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Functions that stand for ``render`` in the tests of the pool's workers."""
+"""Functions that stand for ``render`` in the tests of the worker pool."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from renditions.model.rendering import Rendered, Rendering
 def act(  # noqa: C901, PLR0912 - a list of actions without logic
     content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, *, limits: Limits
 ) -> Rendering:
-    """Do the job that the content names: a word and its arguments."""
+    """Do the job that the content names with a word and its arguments."""
     word, _, rest = content.partition(b" ")
     match word.decode(errors="replace"):
         case "exit":
@@ -62,7 +62,10 @@ def act(  # noqa: C901, PLR0912 - a list of actions without logic
 def echo(
     content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, *, limits: Limits
 ) -> Rendering:
-    """Return the content as each rendition, with the process's number as its width."""
+    """Return the content as each rendition.
+
+    The width is the number of the process.
+    """
     return Rendering(
         Original(len(content), width=accept.min_width),
         {name: Rendered(content, recipe.format, os.getpid()) for name, recipe in recipes.items()},

@@ -47,7 +47,7 @@ each_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
 
 @each_use
-def test_a_folder_that_is_missing_is_an_error(tmp_path: Path, use: Callable[..., object]) -> None:
+def test_using_a_missing_folder_is_an_error(tmp_path: Path, use: Callable[..., object]) -> None:
     store = FolderStore(tmp_path / "inbox")
     with pytest.raises(StoreFailed, match=r"the folder .*inbox is missing"):
         use(store, "a")
@@ -56,7 +56,7 @@ def test_a_folder_that_is_missing_is_an_error(tmp_path: Path, use: Callable[...,
     assert names_in(tmp_path) == []
 
 
-def test_a_folder_that_went_away_is_an_error(root: Path) -> None:
+def test_using_a_folder_that_was_moved_away_is_an_error(root: Path) -> None:
     store = FolderStore(root)
     put(store, "a")
     root.rename(root.parent / "elsewhere")
@@ -67,7 +67,7 @@ def test_a_folder_that_went_away_is_an_error(root: Path) -> None:
 
 
 @pytest.mark.parametrize("create", [False, True])
-def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path, create: bool) -> None:
+def test_using_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path, create: bool) -> None:
     (tmp_path / "file").write_bytes(b"")
     store = FolderStore(tmp_path / "file", create=create)
     with pytest.raises(StoreFailed, match="is not a folder"):
@@ -88,7 +88,9 @@ def test_a_missing_output_folder_is_created_with_the_first_object(tmp_path: Path
     assert (tmp_path / "a" / "b" / "x" / "y").read_bytes() == b"content"
 
 
-def test_a_link_to_the_folder_is_followed_once(root: Path, outside: Path, tmp_path: Path) -> None:
+def test_a_link_to_the_folder_is_followed_only_when_the_store_is_opened(
+    root: Path, outside: Path, tmp_path: Path
+) -> None:
     link = tmp_path / "link"
     link.symlink_to(root)
     store = FolderStore(link)
@@ -110,7 +112,7 @@ def test_reading_creates_nothing_in_the_folder(root: Path) -> None:
 # ETags, rest, reading
 
 
-def test_an_etag_changes_with_size_time_and_identity(root: Path) -> None:
+def test_an_etag_changes_with_the_size_the_time_or_the_inode_of_the_file(root: Path) -> None:
     file = root / "a"
     file.write_bytes(b"one")
     os.utime(file, ns=(0, 1_000))
@@ -168,11 +170,11 @@ def test_a_file_is_complete_once_it_has_stopped_changing(root: Path) -> None:
     assert [found.complete for found in FolderStore(root, rest_seconds=3600).list()] == [False]
 
 
-def test_without_a_waiting_time_every_file_is_complete(root: Path) -> None:
+def test_every_file_is_complete_if_no_settle_time_is_set(root: Path) -> None:
     assert put(FolderStore(root), "a").complete
 
 
-def test_content_and_etag_belong_together_while_the_file_is_replaced(root: Path) -> None:
+def test_get_returns_matching_content_and_etag_while_the_file_is_replaced(root: Path) -> None:
     store = FolderStore(root)
     etags = {put(store, "a", b"0" * 1000).etag: b"0" * 1000}
     stop = threading.Event()
@@ -225,7 +227,7 @@ def test_a_growing_file_is_never_returned_in_part(root: Path) -> None:
 # Listing
 
 
-def test_the_working_folder_is_skipped_without_a_warning(
+def test_a_listing_skips_the_working_folder_without_a_warning(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = FolderStore(root)
@@ -274,14 +276,17 @@ def test_delete_removes_the_folders_that_it_empties_but_no_other(root: Path) -> 
     assert names_in(root) == [".renditions"]
 
 
-def test_deleting_again_removes_empty_folders(root: Path) -> None:
-    """If a process died between removing the file and its folders, the next deletion removes the folders."""
+def test_deleting_a_missing_object_removes_the_empty_folders_above_it(root: Path) -> None:
+    """A process may die after it removes the file and before it removes the folders.
+
+    Then the next deletion removes the folders.
+    """
     (root / "a" / "b").mkdir(parents=True)
     FolderStore(root).delete("a/b/c", IfMatch("0"))
     assert names_in(root) == [".renditions"]
 
 
-def test_a_failed_write_leaves_the_existing_object(root: Path) -> None:
+def test_a_failed_write_leaves_the_existing_object_unchanged(root: Path) -> None:
     store = FolderStore(root)
     first = put(store, "a", b"first")
     with (
@@ -293,7 +298,7 @@ def test_a_failed_write_leaves_the_existing_object(root: Path) -> None:
     assert names_in(root / ".renditions") == ["lock"]
 
 
-def test_a_refused_write_leaves_no_folders(root: Path) -> None:
+def test_a_refused_write_leaves_no_empty_folders(root: Path) -> None:
     store = FolderStore(root)
     with pytest.raises(Conflict):
         store.put("a/b", b"", IfMatch("0"), "image/jpeg")

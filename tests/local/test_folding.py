@@ -1,4 +1,7 @@
-"""Output folders that ignore case or Unicode normalization, in memory and on a real exFAT disk."""
+"""Output folders that ignore case or Unicode normalization.
+
+The tests use folders in memory and a real exFAT disk.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ COMPOSED, DECOMPOSED = "Été.jpg", unicodedata.normalize("NFD", "Été.jpg")
         (IGNORES_BOTH, "a.jpg", "b.jpg", False),
     ],
 )
-def test_keys_are_folded_as_the_folder_compares_names(
+def test_keys_that_the_folder_treats_as_one_name_are_folded_to_one_text(
     folding: Folding, one: str, other: str, *, are_one: bool
 ) -> None:
     assert (folding(one) == folding(other)) is are_one
@@ -58,7 +61,7 @@ def make_world() -> World:
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_the_later_of_two_names_for_one_file_is_rejected(threads: int) -> None:
+def test_of_two_pictures_whose_keys_are_one_file_the_later_is_rejected(threads: int) -> None:
     world = make_world()
     for name in ("IMG_1.jpg", "img_1.jpg", "other.jpg"):
         world.upload(name, name.encode())
@@ -74,7 +77,7 @@ def test_the_later_of_two_names_for_one_file_is_rejected(threads: int) -> None:
     assert sync(world.run()).results == {}, "a later sync has nothing to do"
 
 
-def test_deleting_the_rejected_picture_leaves_the_others_output() -> None:
+def test_deleting_the_rejected_one_of_two_pictures_keeps_the_output_of_the_other() -> None:
     world = make_world()
     for name in ("IMG_1.jpg", "img_1.jpg"):
         world.upload(name, name.encode())
@@ -85,7 +88,7 @@ def test_deleting_the_rejected_picture_leaves_the_others_output() -> None:
     world.check_promise()
 
 
-def test_a_key_that_changes_its_case_only_keeps_its_file() -> None:
+def test_an_output_keeps_its_file_if_only_the_case_of_its_key_changes() -> None:
     world = make_world()
     world.upload("a.jpg", b"a")
     sync(world.run())
@@ -96,7 +99,7 @@ def test_a_key_that_changes_its_case_only_keeps_its_file() -> None:
     assert not world.output.writer_of("a.jpg")
 
 
-def test_two_renditions_of_one_picture_in_one_file_are_rejected() -> None:
+def test_a_picture_is_rejected_if_two_of_its_renditions_are_one_file() -> None:
     world = make_world()
     world.pipeline = make_pipeline(
         thumb=Rendition(width=20, key="A/{key}"), large=Rendition(width=90, key="a/{key}")
@@ -129,7 +132,7 @@ def test_claims_are_rebuilt_when_a_catalog_moves_to_a_folder_that_ignores_case(t
         catalog.write(make_record("c.jpg", outputs=("a.jpg",)))
 
 
-def test_this_folder_is_probed_once_and_has_no_leftover_files(tmp_path: Path) -> None:
+def test_probing_how_a_folder_compares_names_leaves_no_files(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "out", create=True)
     assert store.folding() == store.folding()
     assert not list(store.list())
@@ -160,7 +163,7 @@ def call(*command: str | Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def test_on_exfat_two_pictures_never_share_an_output(tmp_path: Path) -> None:
+def test_two_pictures_never_share_an_output_on_an_exfat_disk(tmp_path: Path) -> None:
     with mounted_exfat(tmp_path) as disk:
         assert FolderStore(disk).folding().ignores_case
         write_pipeline(tmp_path, '[renditions.thumb]\nwidth = 40\nkey = "{key}"')

@@ -34,7 +34,7 @@ class Bucket(MemoryStore):
         return iter(found)
 
 
-def test_a_listing_has_every_object_as_the_store_describes_it() -> None:
+def test_a_lookup_in_a_listing_returns_what_the_store_returns() -> None:
     store = MemoryStore()
     for key in ("a", "é/\U0001f5bc.jpg", "a//b", "A"):
         store.put(key, key.encode(), IfAbsent(), "image/jpeg")
@@ -65,7 +65,7 @@ def test_a_plan_verifies_a_bucket_without_looking_up_each_output() -> None:
     assert bucket.lookups == 0
 
 
-def test_a_plan_of_named_pictures_looks_up_their_outputs() -> None:
+def test_a_plan_of_named_pictures_looks_up_each_of_their_outputs() -> None:
     bucket = Bucket()
     world = World(output=bucket)
     world.upload("a.jpg", b"a")

@@ -1,4 +1,7 @@
-"""The source's marker in real folders and real mounts: it protects the renditions of an unmounted disk."""
+"""The source's marker in real folders and real mounts.
+
+It protects the renditions while the source's disk is not mounted.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ FEW = 6
 
 
 def fill(folder: Path, source: str = "") -> None:
-    """Declare a pipeline and draw pictures; ``source`` has more fields of ``[source]``."""
+    """Declare a pipeline and draw pictures.
+
+    ``source`` has more fields of ``[source]``.
+    """
     write_pipeline(folder, RENDITION)
     file = folder / "renditions.toml"
     file.write_text(file.read_text().replace("[source]", f"[source]\n{source}"))
@@ -75,7 +81,7 @@ def test_sync_writes_nothing_into_a_read_only_source(tmp_path: Path) -> None:
     assert not (tmp_path / "inbox/.renditions").exists()
 
 
-def test_an_unmounted_source_keeps_the_renditions_even_of_a_few_pictures(tmp_path: Path) -> None:
+def test_sync_keeps_the_renditions_of_even_a_few_pictures_if_the_source_is_unmounted(tmp_path: Path) -> None:
     fill(tmp_path)
     disk = tmp_path / "disk"
     (tmp_path / "inbox").rename(disk)
@@ -95,7 +101,7 @@ def test_an_unmounted_source_keeps_the_renditions_even_of_a_few_pictures(tmp_pat
         assert run(tmp_path, "status", "--json").data["held"] == []
 
 
-def test_sync_processes_a_folder_that_replaced_the_source_and_removes_nothing(tmp_path: Path) -> None:
+def test_sync_processes_another_folder_in_place_of_the_source_and_removes_nothing(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync").code == 0
     (tmp_path / "inbox").rename(tmp_path / "away")
@@ -106,7 +112,9 @@ def test_sync_processes_a_folder_that_replaced_the_source_and_removes_nothing(tm
 
 
 @pytest.mark.parametrize("left", [FEW, FEW // 2])
-def test_a_clone_without_hidden_files_gets_its_marker_again(tmp_path: Path, left: int) -> None:
+def test_sync_writes_the_marker_again_if_at_least_half_of_the_pictures_are_there(
+    tmp_path: Path, left: int
+) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync").code == 0
     shutil.rmtree(tmp_path / "inbox/.renditions")
@@ -127,7 +135,7 @@ def test_a_person_can_allow_removals_although_the_marker_is_missing(tmp_path: Pa
     assert count_outputs(tmp_path) == 0
 
 
-def test_a_catalog_of_version_0_1_expects_no_marker_and_then_gets_one(tmp_path: Path) -> None:
+def test_sync_with_a_catalog_of_version_0_1_expects_no_marker_and_writes_one(tmp_path: Path) -> None:
     shutil.copytree(Path(__file__).parent.parent / "catalogs/0.1", tmp_path / "old")
     source = tmp_path / "old/source"
     known = len(run(tmp_path / "old", "list", "--json").data)
@@ -140,7 +148,7 @@ def test_a_catalog_of_version_0_1_expects_no_marker_and_then_gets_one(tmp_path: 
     assert run(tmp_path / "old", "sync", "--no-verify").code == 3
 
 
-def test_a_catalog_does_not_expect_the_former_sources_marker_in_another_source(tmp_path: Path) -> None:
+def test_sync_of_another_source_does_not_expect_the_former_sources_marker(tmp_path: Path) -> None:
     fill(tmp_path)
     assert run(tmp_path, "sync").code == 0
     file = tmp_path / "renditions.toml"

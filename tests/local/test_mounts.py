@@ -55,7 +55,10 @@ MOUNTINFO = r"""
 def test_the_type_of_the_mount_decides_whether_a_folder_is_polled(
     folder: str, expected: Mount | None
 ) -> None:
-    """A mount below the folder counts too, and of two mounts at one place the later one does."""
+    """A mount below the folder counts too.
+
+    Of two mounts at one place, the later one counts.
+    """
     assert choose_silent_mount(Path(folder), parse_mountinfo(MOUNTINFO)) == expected
 
 
@@ -100,7 +103,7 @@ def test_polling_reports_new_changed_and_removed_files_and_nothing_else(tmp_path
     assert list(polled.found) == []
 
 
-def test_polling_does_not_take_an_unreadable_part_for_removed_files(tmp_path: Path) -> None:
+def test_polling_reports_no_removals_below_an_unreadable_folder(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "c.jpg").touch()
 
@@ -127,7 +130,10 @@ def test_polling_does_not_take_an_unreadable_part_for_removed_files(tmp_path: Pa
 
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Path]:
-    """Mount a folder as FUSE; yield the folder behind it, whose changes the mount doesn't report."""
+    """Mount a folder as FUSE; yield the folder behind it.
+
+    The mount doesn't report changes of the folder behind it.
+    """
     if sys.platform != "linux":
         pytest.skip("FUSE is NOT tested: this user can't mount here")
     behind = tmp_path / "behind"

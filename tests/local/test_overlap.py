@@ -1,4 +1,7 @@
-"""Sources and outputs that overlap through real links and mounts: no output may become a picture."""
+"""Sources and outputs that overlap through real links and mounts.
+
+No output may become a picture.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,7 @@ def test_an_output_that_links_into_the_source_is_refused(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("how", [BIND, BINDFS], ids=["bind", "bindfs"])
 @pytest.mark.parametrize("shown", ["inbox", "inbox/below", "."], ids=["same", "below", "above"])
-def test_an_output_that_shows_the_source_is_refused_before_anything_is_written(
+def test_an_output_that_is_a_mount_of_the_source_is_refused_before_the_first_write(
     tmp_path: Path, how: tuple[str, ...], shown: str
 ) -> None:
     folder = tmp_path / "project"
@@ -101,7 +104,7 @@ def test_an_output_that_is_mounted_below_the_source_is_refused(tmp_path: Path, h
         assert list_files(tmp_path / "inbox") == {"photo.jpg"}
 
 
-def test_a_source_that_shows_a_folder_above_the_output_is_refused_by_the_catalogs_file(
+def test_a_source_is_refused_if_the_outputs_registered_catalog_is_found_in_it(
     tmp_path: Path,
 ) -> None:
     prepare(tmp_path, source="view", output="data/site/processed")
@@ -112,7 +115,7 @@ def test_a_source_that_shows_a_folder_above_the_output_is_refused_by_the_catalog
         assert list_files(tmp_path / "data") == {"photo.jpg"}
 
 
-def test_a_source_that_is_mounted_below_the_output_is_refused_by_its_marker(tmp_path: Path) -> None:
+def test_a_source_is_refused_if_its_marker_is_found_in_the_output(tmp_path: Path) -> None:
     prepare(tmp_path)
     assert run(tmp_path, "sync").code == 0
     with mounted(NAMED_BINDFS, tmp_path / "inbox", tmp_path / "processed/originals"):
@@ -125,7 +128,7 @@ def test_a_source_that_is_mounted_below_the_output_is_refused_by_its_marker(tmp_
     assert list_files(tmp_path / "inbox") == {"photo.jpg"}
 
 
-def test_a_mount_below_a_watched_source_ends_the_watch_at_its_next_full_check(tmp_path: Path) -> None:
+def test_a_watch_ends_after_the_output_is_mounted_below_its_source(tmp_path: Path) -> None:
     prepare(tmp_path)
     (tmp_path / "processed").mkdir()
     with ExitStack() as stack:
@@ -158,7 +161,7 @@ def test_a_source_below_the_output_folder_is_accepted_if_no_output_can_land_in_i
         assert list_files(tmp_path / "site") == {"inbox/photo.jpg", "thumbs/photo.jpg"}
 
 
-def test_folders_of_one_mount_beside_each_other_are_accepted(tmp_path: Path) -> None:
+def test_two_folders_beside_each_other_in_one_mount_are_accepted(tmp_path: Path) -> None:
     for name in ("in", "out"):
         (tmp_path / "data" / name).mkdir(parents=True)
     prepare(tmp_path, source="view/in", output="other/out")
@@ -172,7 +175,7 @@ def test_folders_of_one_mount_beside_each_other_are_accepted(tmp_path: Path) -> 
     assert list_files(tmp_path / "data") == {"in/photo.jpg", "out/small_photo.jpg"}
 
 
-def test_a_copied_project_is_accepted_with_the_marks_of_the_first(tmp_path: Path) -> None:
+def test_a_copy_of_a_project_is_accepted_although_it_has_the_same_marks(tmp_path: Path) -> None:
     first = tmp_path / "first"
     first.mkdir()
     prepare(first)
@@ -181,7 +184,7 @@ def test_a_copied_project_is_accepted_with_the_marks_of_the_first(tmp_path: Path
     assert run(tmp_path / "second", "sync").code == 0
 
 
-def test_a_folder_is_located_through_every_mount_above_it() -> None:
+def test_a_folder_is_located_on_its_device_by_the_last_mount_above_it() -> None:
     mounts = (
         Mount(PurePath("/"), "8:1", PurePath("/"), "/dev/sda1"),
         Mount(PurePath("/home"), "0:30", PurePath("/@home"), "/dev/sdb1"),
@@ -197,7 +200,7 @@ def test_a_folder_is_located_through_every_mount_above_it() -> None:
     assert locate(PurePath("/a"), ()) == ("", PurePath("/a")), "other systems have no table of mounts"
 
 
-def test_missing_folders_overlap_only_by_their_paths(tmp_path: Path) -> None:
+def test_folders_that_do_not_exist_overlap_only_by_their_paths(tmp_path: Path) -> None:
     assert list(find_overlaps(tmp_path / "in", tmp_path / "out")) == []
     assert set(find_overlaps(tmp_path / "in", tmp_path / "in/out")) == {""}
     assert set(find_overlaps(tmp_path / "out/in", tmp_path / "out")) == {"in/"}

@@ -31,7 +31,10 @@ child.kill()
 
 @contextmanager
 def holder(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start an owner in another process that has a child; yield the process and the owner's id."""
+    """Start an owner in another process, which has a child process.
+
+    Yield the process and the owner's id.
+    """
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -61,14 +64,14 @@ def test_each_owner_has_its_own_id(tmp_path: Path) -> None:
         assert (first.is_gone(second.id), second.is_gone(first.id)) == (True, False)
 
 
-def test_is_gone_needs_no_open_context_and_no_folder(tmp_path: Path) -> None:
+def test_is_gone_works_before_the_owner_is_entered_and_creates_no_folder(tmp_path: Path) -> None:
     owner = Owner(tmp_path / "owners")
     assert owner.is_gone(owner.id)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_living_process_is_not_gone_and_a_killed_one_is(tmp_path: Path) -> None:
-    """The killed process is gone even while a program that it started still runs."""
+def test_an_owner_is_gone_once_its_process_is_killed(tmp_path: Path) -> None:
+    """It is gone even while a program that the process started still runs."""
     with holder(tmp_path) as (process, owner_id):
         assert not Owner(tmp_path).is_gone(owner_id)
         process.kill()
@@ -86,7 +89,7 @@ def test_only_lock_files_of_dead_owners_are_removed(tmp_path: Path) -> None:
             assert not owner.is_gone(living_id)
 
 
-def test_owners_of_other_machines_are_never_gone(tmp_path: Path) -> None:
+def test_an_owner_of_another_machine_never_counts_as_gone(tmp_path: Path) -> None:
     here = Owner(tmp_path / "here")
     place, own = here.id.split(":")
     elsewhere = Owner(tmp_path / "elsewhere")
@@ -114,7 +117,7 @@ def test_checking_a_dead_owner_does_not_make_it_look_alive(tmp_path: Path) -> No
         assert Owner(tmp_path).is_gone(dead.id)
 
 
-def test_owners_can_enter_check_and_clean_up_at_once(tmp_path: Path) -> None:
+def test_many_threads_can_enter_check_and_remove_owners_at_the_same_time(tmp_path: Path) -> None:
     def live(_: int) -> bool:
         with Owner(tmp_path) as owner, Owner(tmp_path) as other:
             return owner.is_gone(other.id) or other.is_gone(owner.id)
@@ -127,7 +130,10 @@ def test_owners_can_enter_check_and_clean_up_at_once(tmp_path: Path) -> None:
 def test_a_lock_file_stays_locked_until_it_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise the owner that has just created the file could lock it in between and hold a deleted file."""
+    """Otherwise a new owner could lock the file just before it is removed.
+
+    Then this owner would hold the lock of a deleted file.
+    """
     (tmp_path / "made-but-not-locked-yet.lock").touch()
     seen = []
 
@@ -143,7 +149,7 @@ def test_a_lock_file_stays_locked_until_it_is_removed(
         monkeypatch.undo()
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+def test_entering_an_owner_is_an_error_if_its_folder_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(Failed, match="file"), Owner(tmp_path / "file"):
         pass

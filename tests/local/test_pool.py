@@ -74,8 +74,11 @@ def test_a_worker_serves_one_call_after_the_other(pool: RenderPool) -> None:
     assert len({worker_of(run(pool, b"x")) for _ in range(5)}) == 1
 
 
-def test_the_real_renderer_runs_in_workers_and_never_here(tmp_path: Path) -> None:
-    """After a picture was rendered, the process that holds the pool still has no imaging library loaded."""
+def test_the_real_renderer_runs_only_in_workers(tmp_path: Path) -> None:
+    """The process that holds the pool loads no imaging library.
+
+    This is checked after a picture was rendered.
+    """
     from commands import draw  # noqa: PLC0415
 
     draw(tmp_path / "a.jpg")
@@ -101,7 +104,7 @@ def test_the_real_renderer_runs_in_workers_and_never_here(tmp_path: Path) -> Non
         (b"kill SIGKILL", "was ended by SIGKILL, which the system sends when memory runs out"),
     ],
 )
-def test_a_worker_that_dies_is_reported_and_replaced(pool: RenderPool, order: bytes, end: str) -> None:
+def test_the_pool_reports_and_replaces_a_worker_that_dies(pool: RenderPool, order: bytes, end: str) -> None:
     for _ in range(2):
         with pytest.raises(WorkerDied, match=f"^the worker process {end}$"):
             run(pool, order)
@@ -123,7 +126,10 @@ def test_a_picture_that_never_ends_is_killed_at_the_limit(order: bytes) -> None:
 
 
 def test_the_time_limit_applies_while_a_worker_does_not_read() -> None:
-    """A stopped worker reads no byte of a picture that is larger than the socket's buffer."""
+    """A stopped worker reads nothing.
+
+    The picture is larger than the socket's buffer.
+    """
     with RenderPool(1, 0.5, "local.pool_jobs:act") as pool:
         os.kill(worker_of(run(pool, b"x")), signal.SIGSTOP)
         with pytest.raises(RenderTimedOut):
@@ -131,7 +137,7 @@ def test_the_time_limit_applies_while_a_worker_does_not_read() -> None:
         assert run(pool, b"x").made
 
 
-def test_a_worker_may_die_while_it_is_written_to(pool: RenderPool) -> None:
+def test_the_pool_reports_a_worker_that_dies_while_a_picture_is_sent_to_it(pool: RenderPool) -> None:
     worker = worker_of(run(pool, b"x"))
     os.kill(worker, signal.SIGSTOP)
     killer = threading.Timer(0.2, os.kill, [worker, signal.SIGKILL])
@@ -149,8 +155,11 @@ def test_a_worker_that_died_while_idle_is_replaced_unnoticed(pool: RenderPool) -
     assert worker_of(run(pool, b"x")) != worker
 
 
-def test_a_time_limit_never_kills_the_next_picture() -> None:
-    """Each picture takes about as long as the limit. The limit of one must not kill the next one's worker."""
+def test_the_time_limit_of_one_picture_never_stops_the_next_one() -> None:
+    """Each picture takes about as long as the limit.
+
+    The limit of one must not kill the next one's worker.
+    """
     ends = []
     with RenderPool(1, 0.03, "local.pool_jobs:act") as pool:
         for number in range(40):
@@ -178,7 +187,10 @@ def test_a_picture_that_takes_too_much_memory_is_rejected_and_its_worker_replace
 
 @needs_proc
 def test_memory_left_by_earlier_pictures_does_not_reject_a_picture() -> None:
-    """Both together need too much memory, so the pool retries the second one in a new worker."""
+    """Two pictures together need too much memory for one worker.
+
+    So the pool tries the second one again in a new worker.
+    """
     with RenderPool(1, LIMIT_SECONDS, "local.pool_jobs:act", Limits(memory=200_000_000)) as pool:
         run(pool, b"keep 120000000")
         assert run(pool, b"hold 120000000").made["a"].content == b"held 120000000"
@@ -214,7 +226,7 @@ def test_other_errors_are_a_failure_with_the_workers_traceback(
     assert worker_of(run(pool, b"x")) == before, "an exception costs no worker"
 
 
-def test_a_result_that_cannot_be_sent_is_a_failure(pool: RenderPool) -> None:
+def test_a_picture_fails_if_the_worker_can_not_send_its_result(pool: RenderPool) -> None:
     with pytest.raises(Failed, match="lambda"):
         run(pool, b"unsendable")
 
@@ -227,14 +239,14 @@ def test_a_result_that_cannot_be_sent_is_a_failure(pool: RenderPool) -> None:
         ("local.pool_jobs:not_callable", "'NoneType' object is not callable"),
     ],
 )
-def test_a_renderer_that_cannot_be_imported_is_a_failure(render: str, message: str) -> None:
+def test_a_picture_fails_if_the_renderer_can_not_be_imported(render: str, message: str) -> None:
     with RenderPool(1, LIMIT_SECONDS, render) as pool:
         for _ in range(2):
             with pytest.raises(Failed, match=message):
                 run(pool, b"x")
 
 
-def test_a_worker_that_cannot_be_started_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_fails_if_its_worker_can_not_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     with RenderPool(1, LIMIT_SECONDS, "local.pool_jobs:act") as pool:
         with monkeypatch.context() as patched:
             patched.setattr(sys, "executable", "/no/such/python")
@@ -250,7 +262,10 @@ def test_large_pictures_and_large_results_pass_through_the_pool(pool: RenderPool
 
 
 def test_many_threads_share_few_workers(pool: RenderPool) -> None:
-    """8 threads make 400 calls on 2 workers. Each gets its own answer, though every tenth kills a worker."""
+    """8 threads make 400 calls on 2 workers, and every tenth call kills a worker.
+
+    Each thread gets its own answers.
+    """
 
     def call(number: int) -> str:
         content = b"kill SIGKILL" if number % 10 == 0 else f"picture {number}".encode()
@@ -266,7 +281,7 @@ def test_many_threads_share_few_workers(pool: RenderPool) -> None:
     assert (ends.count("died"), ends.count("made")) == (40, 360)
 
 
-def test_closing_waits_for_the_running_picture_and_ends_the_workers(tmp_path: Path) -> None:
+def test_closing_the_pool_waits_for_the_running_picture_and_ends_the_workers(tmp_path: Path) -> None:
     pool = RenderPool(2, LIMIT_SECONDS, "local.pool_jobs:act")
     worker = worker_of(run(pool, b"x"))
     with ThreadPoolExecutor(1) as thread:
@@ -279,7 +294,7 @@ def test_closing_waits_for_the_running_picture_and_ends_the_workers(tmp_path: Pa
         run(pool, b"x")
 
 
-def test_an_exception_in_the_context_kills_the_workers(tmp_path: Path) -> None:
+def test_an_exception_in_the_pools_context_kills_the_workers(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as thread:
         with suppress(LookupError), RenderPool(2, LIMIT_SECONDS, "local.pool_jobs:act") as pool:
             worker = worker_of(run(pool, b"x"))
@@ -291,7 +306,10 @@ def test_an_exception_in_the_context_kills_the_workers(tmp_path: Path) -> None:
 
 
 def python(program: str) -> str:
-    """Run a program as a script without a main guard, and return its output."""
+    """Run a program as a script, and return its output.
+
+    The script has no main guard.
+    """
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         capture_output=True, text=True, check=True, timeout=60, env={**os.environ, "PYTHONPATH": TESTS},
@@ -323,7 +341,10 @@ PARENT = """
 
 @contextmanager
 def started_parent(*orders: str, before: str = "") -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """Run a process that gives these jobs to its three workers; yield the process and the workers."""
+    """Run a process that gives these jobs to its three workers.
+
+    Yield the process and the process ids of its workers.
+    """
     parent = subprocess.Popen(
         [sys.executable, "-c", before + textwrap.dedent(PARENT), *orders],
         stdout=subprocess.PIPE, text=True, start_new_session=True,
@@ -341,7 +362,7 @@ def started_parent(*orders: str, before: str = "") -> Iterator[tuple[subprocess.
 
 @needs_proc
 def test_no_worker_outlives_a_killed_parent() -> None:
-    """The workers are idle, asleep in a picture and computing. The parent has no other children."""
+    """One worker is idle, one sleeps in a picture, and one computes."""
     with started_parent("x", "sleep 3600", "spin") as (parent, workers):
         assert children_of(parent.pid) == set(workers)
         parent.kill()
@@ -355,7 +376,10 @@ def children_of(pid: int) -> set[int]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_running_pictures_finish_after_a_signal_to_every_process(tmp_path: Path, number: int) -> None:
-    """Ctrl-C and service managers send such a signal. The parent in this test finishes its work first."""
+    """Ctrl-C and service managers send such a signal.
+
+    Here the parent finishes its work before it ends.
+    """
     ends = [tmp_path / f"{name}.end" for name in "abc"]
     ignore = f"import signal; signal.signal({int(number)}, signal.SIG_IGN)\n"
     with started_parent(*(f"touch {end} 0.5" for end in ends), before=ignore) as (parent, workers):
@@ -370,7 +394,7 @@ def test_running_pictures_finish_after_a_signal_to_every_process(tmp_path: Path,
     assert all(end.exists() for end in ends)
 
 
-def test_output_of_a_worker_does_not_reach_stdout() -> None:
+def test_text_that_a_worker_prints_does_not_reach_stdout() -> None:
     program = """
         from renditions.local.pool import RenderPool
         from renditions.model.pipeline import Accept

@@ -12,7 +12,7 @@ from renditions.errors import Failed
 from renditions.local.secret import SECRET_BYTES, keep_secret
 
 
-def test_a_secret_is_kept_and_readable_only_by_its_owner(tmp_path: Path) -> None:
+def test_the_secret_stays_the_same_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     secret = keep_secret(file)
     assert len(secret) == SECRET_BYTES
@@ -27,7 +27,7 @@ def test_simultaneous_callers_get_the_same_secret(tmp_path: Path) -> None:
             assert len(set(threads.map(keep_secret, [tmp_path / str(number)] * 8))) == 1
 
 
-def test_an_incomplete_secret_is_replaced(tmp_path: Path) -> None:
+def test_a_secret_file_that_is_incomplete_is_replaced(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_bytes(b"half")
     secret = keep_secret(file)
@@ -35,7 +35,7 @@ def test_an_incomplete_secret_is_replaced(tmp_path: Path) -> None:
     assert keep_secret(file) == secret == file.read_bytes()
 
 
-def test_an_unreadable_secret_file_is_a_failure(tmp_path: Path) -> None:
+def test_reading_the_secret_fails_if_its_file_can_not_be_read(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="Is a directory"):
         keep_secret(tmp_path)
     link = tmp_path / "link"

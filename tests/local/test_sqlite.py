@@ -1,4 +1,4 @@
-"""The SQLite catalog beyond the contract: its file, versions, damage, other processes."""
+"""The SQLite catalog beyond the contract: file, versions, damage, other processes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def catalog(path: Path) -> Iterator[SqliteCatalog]:
 
 
 def execute(path: Path, *statements: str) -> list[Any]:
-    """Run the statements like another program; return the result of the last one."""
+    """Run the statements as another program would; return the last one's result."""
     rows: list[Any] = []
     with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as db:
         for statement in statements:
@@ -61,7 +61,7 @@ USES: dict[str, Callable[[SqliteCatalog], object]] = {
 each_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
 
-def test_the_file_has_the_application_id(catalog: SqliteCatalog, path: Path) -> None:
+def test_the_catalogs_file_has_the_application_id_of_renditions(catalog: SqliteCatalog, path: Path) -> None:
     assert execute(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert execute(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
     assert execute(path, "PRAGMA journal_mode") == [("wal",)]
@@ -123,7 +123,7 @@ def test_a_catalog_of_the_first_version_gets_its_totals(path: Path) -> None:
         assert catalog.count() == counted
 
 
-def test_frequent_and_rare_prefixes_give_the_same_answer(
+def test_a_query_of_a_prefix_gives_the_same_answer_for_few_and_for_many_records(
     catalog: SqliteCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(40):
@@ -175,7 +175,7 @@ def test_a_damaged_file_is_reported_with_instructions(
         use(catalog)
 
 
-def test_a_record_that_cannot_be_read_is_an_error(catalog: SqliteCatalog, path: Path) -> None:
+def test_reading_a_record_that_is_damaged_is_an_error(catalog: SqliteCatalog, path: Path) -> None:
     catalog.write(make_record("a"))
     for item in ("{", "{}", '{"image_name": "a", "status": "done", "timestamp": "today"}', "[]"):
         execute(path, f"UPDATE records SET item = '{item}'")  # noqa: S608 - the test's own text
@@ -183,13 +183,13 @@ def test_a_record_that_cannot_be_read_is_an_error(catalog: SqliteCatalog, path: 
             catalog.get("a")
 
 
-def test_a_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
+def test_opening_a_catalog_in_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CatalogFailed, match=r"nowhere/catalog\.db: unable to open"):
         SqliteCatalog(tmp_path / "nowhere" / "catalog.db")
 
 
 @each_use
-def test_a_closed_catalog_fails(path: Path, use: Callable[[SqliteCatalog], object]) -> None:
+def test_using_a_closed_catalog_is_an_error(path: Path, use: Callable[[SqliteCatalog], object]) -> None:
     with SqliteCatalog(path) as catalog:
         pass
     catalog.close()
@@ -197,7 +197,7 @@ def test_a_closed_catalog_fails(path: Path, use: Callable[[SqliteCatalog], objec
         use(catalog)
 
 
-def test_a_name_that_is_not_unicode_text_is_an_error(catalog: SqliteCatalog) -> None:
+def test_writing_a_record_whose_name_is_not_unicode_text_is_an_error(catalog: SqliteCatalog) -> None:
     with pytest.raises(CatalogFailed, match="Unicode"):
         catalog.get("\udcff.jpg")
     with pytest.raises(CatalogFailed, match="Unicode"):
@@ -212,7 +212,7 @@ def test_a_reason_can_name_a_file_that_is_not_unicode_text(catalog: SqliteCatalo
     assert catalog.get("a.jpg") == written
 
 
-def test_an_older_catalog_is_brought_to_the_newest_version(
+def test_opening_an_older_catalog_migrates_it_to_the_newest_version(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with SqliteCatalog(path) as catalog:
@@ -240,7 +240,9 @@ def test_a_migration_that_fails_leaves_the_older_version(path: Path, monkeypatch
         catalog.write(written)
 
 
-def test_reading_does_not_wait_for_another_writer(catalog: SqliteCatalog, path: Path) -> None:
+def test_reading_does_not_wait_for_an_unfinished_write_of_another_connection(
+    catalog: SqliteCatalog, path: Path
+) -> None:
     written = catalog.write(make_record())
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -252,7 +254,9 @@ def test_reading_does_not_wait_for_another_writer(catalog: SqliteCatalog, path: 
         other.execute("ROLLBACK")
 
 
-def test_a_writer_that_never_ends_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_is_an_error_if_another_writer_never_ends(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
     with SqliteCatalog(path) as catalog, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -275,14 +279,14 @@ def test_a_paused_listing_holds_no_lock(catalog: SqliteCatalog, path: Path) -> N
 @pytest.mark.parametrize(
     "select", [queries.OF_ANY_STATUS, queries.OF_STATUS, queries.OF_FEW_NAMES, queries.COUNT]
 )
-def test_a_page_of_the_list_is_found_with_an_index(catalog: SqliteCatalog, select: str) -> None:
+def test_each_query_uses_an_index_and_scans_no_table(catalog: SqliteCatalog, select: str) -> None:
     values = {"status": "done", "begin": "a", "end": "b", "time": "~", "name": "", "most": 1}
     plan = [row[3] for row in catalog._db.execute(f"EXPLAIN QUERY PLAN {select}", values)]
     assert any(step.startswith("SEARCH records") for step in plan), plan
     assert not any(step.startswith("SCAN records") for step in plan), plan
 
 
-def test_memory_does_not_grow_with_the_number_of_records(catalog: SqliteCatalog) -> None:
+def test_the_memory_of_a_listing_does_not_grow_with_the_number_of_records(catalog: SqliteCatalog) -> None:
     def peak_bytes(records: Iterator[object]) -> int:
         tracemalloc.start()
         for _ in records:

@@ -68,7 +68,7 @@ def test_a_key_that_is_not_a_path_below_the_folder_is_refused(
     assert names_in(root) == []
 
 
-def test_a_name_of_255_bytes_and_hidden_files_are_keys(root: Path) -> None:
+def test_a_name_of_255_bytes_and_the_name_of_a_hidden_file_are_valid_keys(root: Path) -> None:
     store = FolderStore(root)
     for key in ("x" * 255, "y" * 255 + "/" + "z" * 255, ".a/.b", "a/.renditions/c"):
         put(store, key)
@@ -92,7 +92,7 @@ def test_a_write_fails_while_a_folder_blocks_its_file(root: Path) -> None:
     assert keys(store) == ["a/b"]
 
 
-def test_names_that_are_not_utf_8_are_skipped_with_a_warning(
+def test_a_listing_skips_names_that_are_not_utf_8_with_a_warning(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in (b"a.jpg", b"\xff.jpg", b"z.jpg"):
@@ -108,7 +108,7 @@ def test_names_that_are_not_utf_8_are_skipped_with_a_warning(
 # Links and other things that are no plain files
 
 
-def test_links_are_not_objects(root: Path, outside: Path) -> None:
+def test_links_in_the_folder_are_not_objects(root: Path, outside: Path) -> None:
     (root / "file.jpg").symlink_to(outside / "secret.jpg")
     (root / "folder").symlink_to(outside)
     (root / "loop").symlink_to(root / "loop")
@@ -123,7 +123,7 @@ def test_links_are_not_objects(root: Path, outside: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["file.jpg", "folder", "folder/a", "folder/b/c", "dangling", "loop/a"])
-def test_nothing_is_written_through_or_over_a_link(root: Path, outside: Path, key: str) -> None:
+def test_a_write_neither_follows_nor_replaces_a_link(root: Path, outside: Path, key: str) -> None:
     (root / "file.jpg").symlink_to(outside / "secret.jpg")
     (root / "folder").symlink_to(outside)
     (root / "loop").symlink_to(root / "loop")
@@ -183,7 +183,7 @@ def test_a_read_stays_in_the_folder_while_a_link_replaces_the_file(root: Path, o
         thread.join()
 
 
-def test_a_working_folder_that_is_a_link_is_an_error(root: Path, outside: Path) -> None:
+def test_a_write_is_an_error_if_the_working_folder_is_a_link(root: Path, outside: Path) -> None:
     (root / ".renditions").symlink_to(outside)
     with pytest.raises(StoreFailed, match="renditions"):
         put(FolderStore(root), "a")
@@ -203,8 +203,11 @@ def test_pipes_and_sockets_are_not_objects(root: Path, monkeypatch: pytest.Monke
             put(store, key)
 
 
-def test_memory_does_not_grow_with_the_number_of_files(root: Path) -> None:
-    """SQLite sorts the names outside of Python's memory, and its page cache limits its own memory."""
+def test_the_memory_of_a_listing_does_not_grow_with_the_number_of_files(root: Path) -> None:
+    """SQLite sorts the names outside of Python's memory.
+
+    Its page cache limits its own memory.
+    """
 
     def peak_bytes() -> int:
         tracemalloc.start()
@@ -223,7 +226,7 @@ def test_memory_does_not_grow_with_the_number_of_files(root: Path) -> None:
     assert peak_bytes() < few + 50_000
 
 
-def test_folders_can_be_nested_deeper_than_the_limit_of_open_files(root: Path) -> None:
+def test_folders_may_be_nested_deeper_than_the_number_of_allowed_open_files(root: Path) -> None:
     store = FolderStore(root)
     deep = "/".join(["d"] * 150 + ["a"])
     with limited(resource.RLIMIT_NOFILE, open_descriptors() + 20):

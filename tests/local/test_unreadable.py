@@ -1,4 +1,4 @@
-"""Sub-folders of a source that can't be read, with real permissions."""
+"""Folders in a source that can't be read, with real permissions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ WITHOUT_OVERRIDE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search
 
 
 def run_bound_by_permissions(directory: Path, *arguments: str) -> Ended:
-    """Run ``renditions`` as a user who must obey permissions, unlike root."""
+    """Run ``renditions`` as a user who must obey permissions.
+
+    root doesn't have to.
+    """
     prefix: tuple[str, ...] = ()
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:
@@ -74,7 +77,10 @@ def test_sync_keeps_the_pictures_of_an_unreadable_folder_and_processes_the_rest(
 
 @pytest.fixture
 def fail_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Return a function that makes the system refuse to open, or to describe, one name."""
+    """Return a function that makes opening or describing one name fail.
+
+    The operating system's call then reports a disk error.
+    """
 
     def start(call: str, failing: str) -> None:
         real = getattr(os, call)

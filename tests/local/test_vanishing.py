@@ -1,4 +1,7 @@
-"""A watch whose pictures disappear, one by one or by unmounting, removes few of them and holds the rest."""
+"""A watch whose pictures disappear, one by one or when a disk is unmounted.
+
+It removes few of them, and holds back the removal of the others.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ MOST_REMOVED = 63
 
 @contextmanager
 def watching(root: Path) -> Iterator[World]:
-    """Watch a folder during the block; yield the world once all of its pictures are done."""
+    """Watch a folder during the block.
+
+    Yield the world once all of its pictures are done.
+    """
     pipeline = replace(make_pipeline(notify=()), source=Source(store=str(root)))
     world = World(pipeline=pipeline, source=FolderStore(root))  # type: ignore[arg-type]
     stop = threading.Event()
@@ -62,13 +68,18 @@ def fill(root: Path) -> None:
 
 
 def wait_for_sync(root: Path, world: World) -> None:
-    """Wait for a whole sync: add two pictures one after the other. The second is processed after the sync."""
+    """Wait until a sync of all pictures is over.
+
+    Add two pictures one after the other. The second one is processed after the sync.
+    """
     for name in ("first.jpg", "second.jpg"):
         (root / name).write_bytes(name.encode())
         wait_until(lambda name=name: world.catalog.get(name))  # type: ignore[misc]
 
 
-def test_a_watch_removes_few_pictures_of_a_deleted_folder_and_holds_the_rest(tmp_path: Path) -> None:
+def test_a_watch_removes_few_pictures_of_a_deleted_folder_and_holds_the_other_removals(
+    tmp_path: Path,
+) -> None:
     fill(tmp_path / "inbox")
     with watching(tmp_path / "inbox") as world:
         shutil.rmtree(tmp_path / "inbox/many")
@@ -76,7 +87,7 @@ def test_a_watch_removes_few_pictures_of_a_deleted_folder_and_holds_the_rest(tmp
         assert world.known >= MANY + 10 + 2 - MOST_REMOVED
 
 
-def test_a_watch_holds_everything_when_its_folder_is_unmounted(tmp_path: Path) -> None:
+def test_a_watch_holds_all_removals_when_its_folder_is_unmounted(tmp_path: Path) -> None:
     disk, inbox = tmp_path / "disk", tmp_path / "inbox"
     fill(disk)
     inbox.mkdir()

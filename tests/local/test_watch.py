@@ -1,4 +1,7 @@
-"""The watcher reports every change in a folder as a key, or as a request to check everything."""
+"""The watcher reports each change in a folder as a key.
+
+Where it doesn't know the keys, it asks to check everything.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ class Watched:
         self.hints = watch_keys(root, self.stop, TICK_SECONDS)
 
     def collect(self, *wanted: str) -> set[str]:
-        """Return the reported keys once all wanted ones were reported; ``*`` stands for None."""
+        """Return the reported keys once all wanted ones were reported.
+
+        ``*`` stands for None.
+        """
         found: set[str] = set()
         deadline = time.monotonic() + 10
         while not found >= set(wanted):
@@ -40,7 +46,7 @@ class Watched:
         return found
 
     def collect_until_quiet(self) -> set[str]:
-        """Create a file; return the keys that are reported until that of the file."""
+        """Create a file, and return the keys that are reported before it."""
         (self.root / "last").touch()
         return self.collect("last") - {"last"}
 
@@ -76,7 +82,7 @@ def test_a_renamed_file_is_reported_under_both_names(watched: Watched) -> None:
 @pytest.mark.parametrize(
     "key", ["no suffix", ".hidden", "a.swp", "a.py~", "old/node_modules", "old/.git", "ü ' \" # ?.jpg"]
 )
-def test_the_watcher_reports_every_name(watched: Watched, key: str) -> None:
+def test_the_watcher_reports_files_of_any_name(watched: Watched, key: str) -> None:
     (watched.root / key).touch()
     assert watched.collect(key) == {key}
     (watched.root / key).unlink()
@@ -102,7 +108,10 @@ def test_files_of_a_folder_that_is_moved_in_are_reported(watched: Watched, tmp_p
 
 
 def test_files_in_quickly_created_folders_are_reported(watched: Watched) -> None:
-    """The watch of a new folder starts a moment late. Files that were created before are reported too."""
+    """The watch of a new folder starts a moment late.
+
+    Files that were created before that are reported too.
+    """
     wanted = []
     for number in range(50):
         folder = watched.root / f"{number}" / "deep"
@@ -157,7 +166,7 @@ def test_a_link_to_a_folder_is_reported_as_a_file(watched: Watched, tmp_path: Pa
     assert watched.collect("link") == {"link"}
 
 
-def test_the_root_may_be_a_link(watched: Watched, tmp_path: Path) -> None:
+def test_changes_are_reported_if_the_watched_folder_is_a_link(watched: Watched, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(watched.root)
     linked = Watched(tmp_path / "link")
     assert next(linked.hints) is None
@@ -165,7 +174,9 @@ def test_the_root_may_be_a_link(watched: Watched, tmp_path: Path) -> None:
     assert linked.collect("b.jpg") == {"b.jpg"}
 
 
-def test_a_folder_that_replaces_the_root_is_watched_from_then_on(watched: Watched, tmp_path: Path) -> None:
+def test_a_folder_that_replaces_the_watched_folder_is_watched_from_then_on(
+    watched: Watched, tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
     os.rename(watched.root, tmp_path / "before")  # noqa: PTH104 - one after the other, at once
     os.rename(tmp_path / "other", watched.root)  # noqa: PTH104
@@ -174,14 +185,14 @@ def test_a_folder_that_replaces_the_root_is_watched_from_then_on(watched: Watche
     watched.collect("b.jpg")
 
 
-def test_a_root_that_goes_away_is_a_failure(watched: Watched, tmp_path: Path) -> None:
-    """It isn't mistaken for an empty folder."""
+def test_the_watch_fails_when_the_watched_folder_is_moved_away(watched: Watched, tmp_path: Path) -> None:
+    """The watch doesn't mistake this for an empty folder."""
     watched.root.rename(tmp_path / "elsewhere")
     with pytest.raises(StoreFailed, match=r"can't be watched: No such file"):
         watched.collect("never")
 
 
-def test_a_root_that_is_missing_or_a_file_is_a_failure(tmp_path: Path) -> None:
+def test_the_watch_fails_if_the_folder_is_missing_or_is_a_file(tmp_path: Path) -> None:
     with pytest.raises(StoreFailed, match=r"can't be watched: No such file"):
         next(watch_keys(tmp_path / "missing", threading.Event(), TICK_SECONDS))
     (tmp_path / "file").touch()
@@ -190,8 +201,8 @@ def test_a_root_that_is_missing_or_a_file_is_a_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is that of inotify")
-def test_a_reached_watch_limit_names_the_setting_to_raise(tmp_path: Path) -> None:
-    """In this test the process's limit of open files forbids another watcher."""
+def test_the_error_about_too_many_watches_names_the_setting_to_raise(tmp_path: Path) -> None:
+    """In this test, the process's limit of open files forbids another watcher."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest_free = os.dup(0)
     os.close(lowest_free)

@@ -1,4 +1,7 @@
-"""Families: one table of widths and formats stands for a rendition of each pair."""
+"""Families: one table of widths and formats stands for several renditions.
+
+There is one for each pair of a width and a format.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from renditions.model.recipe import Rendition
 PHOTO = Rendition(widths=(960, 480), formats=("avif", "jpeg"), quality=50)
 
 
-def test_a_table_of_widths_and_formats_gives_a_rendition_of_each_pair_in_its_order() -> None:
+def test_a_table_of_widths_and_formats_gives_a_rendition_for_each_pair_in_order() -> None:
     members = expand("photo", PHOTO)
     assert {name: (each.width, each.format) for name, each in members.items()} == {
         "photo-960-avif": (960, "avif"),
@@ -20,12 +23,12 @@ def test_a_table_of_widths_and_formats_gives_a_rendition_of_each_pair_in_its_ord
     assert {each.quality for each in members.values()} == {50}
 
 
-def test_widths_alone_and_formats_alone_are_families_too() -> None:
+def test_a_table_with_only_widths_or_only_formats_is_a_family_too() -> None:
     assert list(expand("a", Rendition(widths=(1, 2), format="png"))) == ["a-1", "a-2"]
     assert list(expand("a", Rendition(width=9, formats=("png", "gif")))) == ["a-png", "a-gif"]
 
 
-def test_any_other_table_is_one_rendition_of_its_own_name() -> None:
+def test_a_table_without_widths_and_formats_is_one_rendition_of_its_name() -> None:
     assert expand("photo-480-avif", Rendition(width=480)) == {"photo-480-avif": Rendition(width=480)}
     assert family_of("photo-480-avif", Rendition(width=480)) == "photo-480-avif"
 
@@ -37,12 +40,12 @@ def test_each_member_knows_its_family_and_its_siblings() -> None:
         assert widths_of(name, member)[name] == member
 
 
-def test_a_member_has_the_fingerprint_of_the_same_rendition_in_a_table_of_its_own() -> None:
+def test_a_member_of_a_family_has_the_fingerprint_of_the_same_single_rendition() -> None:
     member = expand("photo", PHOTO)["photo-480-avif"]
     assert member.fingerprint() == Rendition(width=480, format="avif", quality=50).fingerprint()
 
 
-def test_a_recipe_can_be_limited_to_the_widths_that_are_wanted() -> None:
+def test_the_widths_of_a_recipe_can_be_limited_to_those_of_the_wanted_renditions() -> None:
     member = expand("photo", PHOTO)["photo-960-avif"]
     assert among("photo-960-avif", member, {"photo-960-avif", "photo-480-jpeg"}).widths == (960,)
     assert among("x", Rendition(width=3), ()) == Rendition(width=3)

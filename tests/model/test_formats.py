@@ -1,4 +1,4 @@
-"""The tables of formats: their entries agree with each other, and the code that they name exists."""
+"""The tables of formats: their entries agree, and the code that they name exists."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_each_module_in_formats_is_used_and_named_after_its_format() -> None:
     assert {module.partition("_")[0] for module in modules - SHARED} == {entry.name for entry in ENTRIES}
 
 
-def test_auto_chooses_an_output_format_that_holds_pixels() -> None:
+def test_the_format_auto_always_means_an_output_format_that_holds_pixels() -> None:
     for entry in SOURCE_FORMATS.values():
         assert not OUTPUT_FORMATS[entry.auto].holds_file
 
@@ -56,19 +56,19 @@ def test_no_two_formats_share_a_suffix_or_a_media_type() -> None:
     assert (len(set(suffixes)), len(set(types))) == (len(suffixes), len(types))
 
 
-def test_a_format_has_the_same_media_type_and_suffix_as_source_and_output() -> None:
+def test_a_format_has_the_same_media_type_and_suffix_as_input_and_as_output() -> None:
     for name in SOURCE_FORMATS.keys() & OUTPUT_FORMATS.keys():
         assert OUTPUT_FORMATS[name].content_type == SOURCE_FORMATS[name].media_type
         assert OUTPUT_FORMATS[name].extension == SOURCE_FORMATS[name].suffixes[0]
 
 
-def test_a_format_can_search_its_quality_exactly_if_it_has_one() -> None:
+def test_each_format_with_a_quality_and_no_other_supports_automatic_quality() -> None:
     for entry in OUTPUT_FORMATS.values():
         assert (entry.searched is None) == (entry.quality is None)
         # The search decodes each trial again, to compare it with the picture.
         assert entry.searched is None or SOURCE_FORMATS[entry.searched].loader
 
 
-def test_a_format_has_a_copier_exactly_if_it_has_skip_if_larger() -> None:
+def test_each_format_with_skip_if_larger_and_no_other_has_a_copier() -> None:
     for entry in OUTPUT_FORMATS.values():
         assert ("skip_if_larger" in entry.choices) == (entry.copier is not None)

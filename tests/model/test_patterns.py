@@ -47,7 +47,7 @@ def test_files_in_ordinary_folders_are_pictures(key: str) -> None:
     assert DEFAULT.matches(key)
 
 
-def test_every_suffix_of_a_default_format_matches_by_default() -> None:
+def test_the_default_patterns_match_every_suffix_of_the_default_formats() -> None:
     suffixes = [
         suffix for each in SOURCE_FORMATS.values() if each.is_default for suffix in each.suffixes
     ]  # fmt: skip
@@ -57,7 +57,7 @@ def test_every_suffix_of_a_default_format_matches_by_default() -> None:
 
 
 def test_image_sequences_are_recognised_as_the_formats_of_their_suffixes() -> None:
-    """The engine can decode the content of .avifs and .heics files."""
+    """The engine decodes .avifs and .heics files."""
     assert sniff(b"\x00\x00\x00\x18ftypavis\x00\x00\x00\x00avismsf1") == "avif"
     assert sniff(b"\x00\x00\x00\x18ftyphevc\x00\x00\x00\x00hevcmsf1") == "heic"
 
@@ -75,14 +75,14 @@ def test_image_sequences_are_recognised_as_the_formats_of_their_suffixes() -> No
         ("copy ?.jpg", ["copy 1.jpg", "b/COPY 2.jpg"], ["copy 10.jpg"]),
     ],
 )
-def test_an_exclude_pattern_is_compared_with_parts_or_with_the_start_of_a_key(
+def test_an_exclude_pattern_matches_a_part_of_a_key_or_its_start(
     pattern: str, excluded: list[str], kept: list[str]
 ) -> None:
     assert [find_exclusion((pattern,), key) for key in excluded] == [pattern] * len(excluded)
     assert [find_exclusion((pattern,), key) for key in kept] == [None] * len(kept)
 
 
-def test_the_reason_names_the_pattern_or_the_lack_of_one() -> None:
+def test_the_reason_for_leaving_a_file_out_names_the_pattern_or_says_that_none_matches() -> None:
     patterns = Source(store="in", exclude=("drafts/", "*.bak")).patterns
     assert patterns.why_not("x/drafts/a.jpg") == "it is excluded by 'drafts/' in [source] exclude"
     assert patterns.why_not("notes.txt") == "it matches no pattern in [source] match"
@@ -90,14 +90,14 @@ def test_the_reason_names_the_pattern_or_the_lack_of_one() -> None:
     assert patterns.why_not("x/a.jpg") is None
 
 
-def test_written_patterns_replace_the_default_ones() -> None:
+def test_declared_patterns_replace_the_default_ones() -> None:
     source = Source(store="in", match=("*.tif",), exclude=())
     assert source.matches("@eaDir/a.tif")
     assert source.matches(".hidden/a.tif")
     assert not source.matches("a.jpg")
 
 
-def test_the_defaults_of_version_0_1_leave_out_no_folder() -> None:
+def test_the_default_patterns_of_version_0_1_exclude_no_folder() -> None:
     source = DEFAULT.with_former_defaults()
     assert source.patterns == FORMER_DEFAULTS
     assert source.matches("@eaDir/a.jpg")

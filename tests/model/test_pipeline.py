@@ -84,7 +84,7 @@ def test_a_source_matches_pictures_in_any_folder_and_no_hidden_ones(key: str, ma
     assert Source(store="in").matches(key) is matches
 
 
-def test_template_fields_stand_for_the_parts_of_the_name() -> None:
+def test_template_fields_stand_for_parts_of_the_pictures_name() -> None:
     template = "{key}|{dir}|{name}|{stem}|{ext}|{rendition}|{format}|{width}|{etag}"
     pipeline = make(thumb=Rendition(key=template, format="tiff", width=200))
     assert pipeline.output_keys("a/b/photo.final.jpg", "e1") == {
@@ -97,13 +97,13 @@ def test_the_stem_of_a_name_without_a_suffix_is_the_name() -> None:
     assert pipeline.output_keys("photo", "e") == {"a": "photo.jpg"}
 
 
-def test_doubled_braces_stand_for_single_braces() -> None:
+def test_doubled_braces_in_a_template_stand_for_single_braces() -> None:
     assert make(a=Rendition(key="{{dir}}/{name}")).output_keys("photo.jpg", "e") == {"a": "{dir}/photo.jpg"}
 
 
 @settings(deadline=None, max_examples=100)
 @given(st.text(min_size=1, max_size=12), st.text(min_size=1, max_size=12))
-def test_default_keys_of_two_names_differ(one: str, two: str) -> None:
+def test_the_default_keys_of_two_pictures_always_differ(one: str, two: str) -> None:
     pipeline = make(a=Rendition())
     assert (pipeline.output_keys(one, "e") == pipeline.output_keys(two, "e")) == (one == two)
 
@@ -128,7 +128,10 @@ def test_every_field_except_the_key_changes_the_fingerprint() -> None:
 def test_the_focus_moves_with_a_picture_that_is_cropped_rotated_and_mirrored(
     point: Focus, rotate: Any, flip: Any, crop: Region | None
 ) -> None:
-    """The result equals numpy, which rotates a picture of 100 by 100 points with one marked point."""
+    """The expected result comes from numpy.
+
+    It crops, rotates and mirrors a picture of 100 by 100 points with one marked point.
+    """
     recipe = Rendition(gravity="focus", rotate=rotate, flip=flip, crop=crop).focused_on(point)
     marked = np.zeros((100, 100))
     x, y = (min(int(value), 99) for value in (point.x, point.y))

@@ -13,12 +13,12 @@ def test_a_reference_resolves_to_the_function_it_names() -> None:
     assert resolve("json:loads")("[1]") == [1]
 
 
-def test_a_reference_to_a_library_that_is_missing_raises() -> None:
+def test_resolving_a_reference_raises_if_its_library_is_missing() -> None:
     with pytest.raises(ModuleNotFoundError):
         resolve("no_such_library:open")
 
 
-def test_a_module_is_checked_without_being_imported() -> None:
+def test_checking_that_a_module_exists_does_not_import_it() -> None:
     sys.modules.pop("antigravity", None)
     assert is_installed("antigravity")
     assert "antigravity" not in sys.modules

@@ -43,7 +43,7 @@ def numbers(recipe: Rendition, source_format: str | None) -> list[int]:
     return [each.number for each in revisions_of(recipe, source_format)]
 
 
-def test_revisions_are_numbered_without_a_gap_and_name_existing_formats_and_operations() -> None:
+def test_revisions_have_consecutive_numbers_and_name_existing_formats_or_operations() -> None:
     assert [each.number for each in REVISIONS] == list(
         range(FIRST_ENGINE + 1, FIRST_ENGINE + 1 + len(REVISIONS))
     )
@@ -118,7 +118,7 @@ def test_the_goal_of_a_picture_changes_only_with_its_own_format() -> None:
 
 
 @pytest.mark.usefixtures("raised")
-def test_an_output_lacks_newer_revisions_up_to_the_declared_engine() -> None:
+def test_an_output_is_stale_by_the_revisions_after_it_up_to_the_declared_engine() -> None:
     recipe = Rendition(format="webp", sharpen=1.0)
 
     def missed(engine: int | None, made_by: list[int]) -> list[int] | None:
