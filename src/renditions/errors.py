@@ -131,11 +131,8 @@ class KeyTaken(Rejected):
     code = "key-taken"
     http_status = 409
 
-    def __init__(self, key: str, owner: str) -> None:
-        super().__init__(
-            f"the output key {key!r} belongs to {owner!r}. Rename one of the two pictures, or change the "
-            "rendition's key"
-        )
+    def __init__(self, key: str, owner: str, advice: str = "Rename one of the two pictures") -> None:
+        super().__init__(f"the output key {key!r} belongs to {owner!r}. {advice}")
         self.key = key
         self.owner = owner
 

@@ -61,21 +61,76 @@ def test_a_picture_is_made_after_moving_away_the_foreign_file_or_allowing_to_ove
     assert output.read_bytes() != b"theirs"
 
 
-@pytest.mark.parametrize("advice", ["Rename one of the two pictures", "change the rendition's key"])
-def test_a_picture_whose_key_is_taken_is_made_after_renaming_it_or_changing_the_key(
-    tmp_path: Path, advice: str
+SHARED = {
+    "{stem}.webp": ("a.jpg", "a.png", "Rename one of the two pictures, or put {key} into"),
+    "{stem}-{hash}.webp": ("a.jpg", "b/a.jpg", "Rename one of the two pictures, or put {key} into"),
+    "{dir}{hash}.webp": (
+        "a.jpg",
+        "b.jpg",
+        "Move one of the two pictures to another folder, or put {key} into",
+    ),
+    "{hash}.webp": (
+        "a.jpg",
+        "b.jpg",
+        "Put {key} into the rendition's key, or delete one of the two pictures",
+    ),
+}
+"""Templates, with two pictures that get the same key by each, and the advice."""
+
+
+@pytest.mark.parametrize("does_put_key", [True, False], ids=["key", "picture"])
+@pytest.mark.parametrize("template", SHARED)
+def test_of_two_pictures_with_one_key_both_are_made_after_following_the_advice(
+    tmp_path: Path, template: str, *, does_put_key: bool
 ) -> None:
-    write_pipeline(tmp_path, STEM)
-    draw(tmp_path / "inbox" / "a.jpg")
-    draw(tmp_path / "inbox" / "a.png", seed=2)
+    first, second, advice = SHARED[template]
+    write_pipeline(tmp_path, STEM.replace("{stem}.webp", template))
+    inbox = tmp_path / "inbox"
+    draw(inbox / first)
+    draw(inbox / second, seed=2 if second.endswith("png") else 1)
     assert run(tmp_path, "sync").code == 1
-    assert advice in reason_of(tmp_path, "a.png")
-    if advice.startswith("Rename"):
-        (tmp_path / "inbox" / "a.png").rename(tmp_path / "inbox" / "b.png")
+    assert advice in reason_of(tmp_path, second)
+    if does_put_key:
+        change(tmp_path, template, "{key}/" + template)
+    elif "Rename" in advice:
+        (inbox / second).rename((inbox / second).with_stem("other"))
+    elif "Move" in advice:
+        (inbox / "moved").mkdir()
+        (inbox / second).rename(inbox / "moved" / second)
     else:
-        change(tmp_path, "{stem}.webp", "{name}.webp")
+        (inbox / first).unlink()
     assert run(tmp_path, "sync").code == 0
-    assert len(list((tmp_path / "processed").glob("*.webp"))) == 2
+    pictures = [path for path in inbox.rglob("*.*") if path.suffix in (".jpg", ".png")]
+    outputs = [path for path in (tmp_path / "processed").rglob("*.webp") if path.is_file()]
+    assert len(outputs) == len(pictures)
+
+
+@pytest.mark.parametrize(
+    ("template", "pair"),
+    [
+        ("{stem}.webp", "a/photo.jpg and b/photo.jpg"),
+        ("{dir}{stem}.webp", "photo.jpg and photo.jpeg"),
+        ("{stem}-{hash}.webp", "a/photo.jpg and b/photo.jpg with the same content"),
+        ("{dir}{stem}-{version}.webp", "photo.jpg and photo.jpeg with the same content"),
+        ("{hash}.webp", "a.jpg and b.jpg with the same content"),
+        ("{dir}{etag}.webp", "a.jpg and b.jpg with the same ETag"),
+    ],
+)
+def test_check_names_two_pictures_that_a_template_gives_one_key(
+    tmp_path: Path, template: str, pair: str
+) -> None:
+    """With {hash}, pictures share a key only if their content is the same."""
+    write_pipeline(tmp_path, STEM.replace("{stem}.webp", template))
+    ended = run(tmp_path, "check")
+    assert f"can give two pictures the same key, such as {pair}; the later one" in ended.err
+    assert "Put {key}, or {dir} and {name}, into it" in ended.err
+    if "{etag}" not in template:
+        for name in pair.removesuffix(" with the same content").split(" and "):
+            draw(tmp_path / "inbox" / name)
+        assert run(tmp_path, "sync").code == 1
+    change(tmp_path, template, "{key}/" + template)
+    assert "warning" not in run(tmp_path, "check").err
+    assert run(tmp_path, "sync").code == 0
 
 
 @pytest.mark.parametrize("advice", ["Upload it again", 'set [accept] damaged = "lenient"'])

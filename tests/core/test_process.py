@@ -404,7 +404,7 @@ def test_of_two_pictures_with_one_key_the_later_is_rejected_and_its_reason_names
     assert record.status == "rejected"
     assert record.reason == (
         "the output key 'thumb_photo.jpg' belongs to 'a/photo.jpg'. Rename one of the two pictures, or "
-        "change the rendition's key"
+        "put {key} into the rendition's key"
     )
     assert record.blocked_by == "a/photo.jpg"
     world.check_promise()
@@ -432,7 +432,9 @@ def test_a_picture_is_rejected_if_two_of_its_renditions_have_the_same_key(world:
     world.processor().process("photo.jpg")
     record = world.catalog.get("photo.jpg")
     assert record
-    assert record.reason == "one and two would both write 'photo.jpg'"
+    assert record.reason == (
+        "one and two would both write 'photo.jpg'. Change the key of one of the two renditions"
+    )
 
 
 def test_a_picture_is_rejected_if_a_foreign_file_has_its_key_and_the_file_stays(world: World) -> None:

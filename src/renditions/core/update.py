@@ -19,13 +19,13 @@ from renditions.core.leases import Leases
 from renditions.core.outcome import MAX_ATTEMPTS
 from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import IfAbsent, IfMatch, Renderer, Store, StoredObject
+from renditions.core.refusals import refuse_own_keys, refuse_size, refuse_taken_key
 from renditions.core.retire import is_in_the_way, kept_until, retire
 from renditions.core.reuse import find_copies
 from renditions.core.stand_ins import keep_valid, keys_of_served, merge
 from renditions.core.verify import find
-from renditions.errors import Failed, ForeignOutput, KeyTaken, NotAccepted, Rejected
+from renditions.errors import Failed, ForeignOutput, KeyTaken, Rejected
 from renditions.model.families import among
-from renditions.model.folding import Folding
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.keys import is_known
 from renditions.model.original import Original
@@ -103,7 +103,7 @@ class Updater:
         fresh = replace(fresh, retired=retired, refused_keys=tuple(sorted(foreign.values())))
         try:
             if len(set(map(folding, keys.values()))) < len(keys):
-                raise _own_keys_collide(keys, folding)
+                raise refuse_own_keys(keys, folding)
             begun = self.leases.take(replace(fresh, pending_keys=pending))
         except Rejected as refusal:
             if isinstance(refusal, KeyTaken) and self._is_about_to_go(refusal.owner):
@@ -112,6 +112,7 @@ class Updater:
             refused = replace(fresh, outputs=(), stand_ins=(), pending_keys=tuple(sorted(before - kept)))
             if isinstance(refusal, KeyTaken):
                 refused = replace(refused, blocked_by=refusal.owner)
+                refusal = refuse_taken_key(refusal, self.pipeline, keys)
             decided = decide(
                 self.pipeline, self.clock(), difference.record, refused, "rejected", Reason.of(refusal)
             )
@@ -128,8 +129,9 @@ class Updater:
         changed before it was read, or its keys depend on the content and it couldn't be read before.
         """
         record, difference, found = begun.record, begun.difference, begun.found
-        if found.size_bytes > self.pipeline.accept.max_bytes:
-            return self._finish(begun, self._refuse(begun, record, _too_many_bytes(found, self.pipeline)))
+        if found.size_bytes > (limit := self.pipeline.accept.max_bytes):
+            refusal = refuse_size(found, limit)
+            return self._finish(begun, self._refuse(begun, record, Reason.of(refusal)))
         has_keys = all(map(is_known, (difference.keys or {}).values()))
         to_make = [name for name in difference.make if name not in begun.foreign]
         if has_keys and not to_make and record.rules == self.pipeline.rules:
@@ -382,19 +384,3 @@ def _new_record(difference: Difference, found: StoredObject, now: datetime) -> R
             warnings=twin.warnings,
         )
     return record
-
-
-def _too_many_bytes(found: StoredObject, pipeline: Pipeline) -> Reason:
-    limit = pipeline.accept.max_bytes
-    return Reason.of(NotAccepted(f"expected at most {limit:,} bytes, found {found.size_bytes:,}"))
-
-
-def _own_keys_collide(keys: Mapping[str, str], folding: Folding) -> Rejected:
-    """Return the rejection of a picture for which two renditions have the same key."""
-    taken: dict[str, str] = {}
-    for rendition, key in keys.items():
-        folded = folding(key)
-        if folded in taken:
-            return Rejected(f"{taken[folded]} and {rendition} would both write {key!r}")
-        taken[folded] = rendition
-    raise AssertionError("no two keys are the same")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renditions.model.fields import hash_of
+from renditions.model.fields import hash_of, parse_template
 from renditions.model.recipe import Rendition
 from renditions.model.revisions import numbers_of, revisions_of_any
 
@@ -36,6 +36,36 @@ def version_of(recipe: Rendition, sha256: str, engine: int | None) -> str:
     """
     fingerprint = recipe.fingerprint(numbers_of(revisions_of_any(recipe), engine))
     return hash_of([sha256, fingerprint])[:DIGITS] if sha256 else UNKNOWN
+
+
+def find_sharing_names(template: str) -> tuple[str, str] | None:
+    """Return the names of two pictures for which a template can give one key; None if it gives none.
+
+    If the template has a field of :data:`OF_CONTENT` or ``{etag}``, this field must be the same for both.
+    """
+    used = fields_of(template)
+    if "key" in used or {"dir", "name"} <= used:
+        return None
+    if "dir" not in used:
+        return ("a/photo.jpg", "b/photo.jpg") if used & {"name", "stem"} else ("a.jpg", "b.jpg")
+    return ("photo.jpg", "photo.jpeg") if "stem" in used else ("a.jpg", "b.jpg")
+
+
+def advise_on_shared_key(template: str) -> str:
+    """Return how to give two pictures different keys that have one key by this template."""
+    used = fields_of(template)
+    if find_sharing_names(template) is None:
+        return "Rename one of the two pictures"
+    if used & {"name", "stem"}:
+        return "Rename one of the two pictures, or put {key} into the rendition's key"
+    if "dir" in used:
+        return "Move one of the two pictures to another folder, or put {key} into the rendition's key"
+    return "Put {key} into the rendition's key, or delete one of the two pictures"
+
+
+def fields_of(template: str) -> frozenset[str]:
+    """Return the names of the fields in a template."""
+    return frozenset(field for _, field in parse_template(template) if field)
 
 
 def is_known(key: str) -> bool:

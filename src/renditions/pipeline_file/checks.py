@@ -17,6 +17,7 @@ from renditions.model.backends import CATALOGS
 from renditions.model.families import family_of
 from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, parse_template
 from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
+from renditions.model.keys import OF_CONTENT, fields_of, find_sharing_names
 from renditions.model.pipeline import Accept, Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.model.recipe import Rendition, Watermark
@@ -206,14 +207,18 @@ def find_warnings(pipeline: Pipeline) -> Iterator[str]:
                 f"Add this pattern, or remove {name}"
             )
     for name, rendition in pipeline.renditions.items():
-        used = {field for _, field in parse_template(rendition.key) if field}
-        if "key" in used or {"dir", "name"} <= used:
+        pair = find_sharing_names(rendition.key)
+        if pair is None:
             continue
-        pair = "a/photo.jpg and b/photo.jpg" if "dir" not in used else "photo.jpg and photo.png"
+        used = fields_of(rendition.key)
+        condition = " with the same content" if used.intersection(OF_CONTENT) else ""
+        if "etag" in used and not condition:
+            condition = " with the same ETag"
         place = f"{_table_of(name, rendition)}.key"
         yield (
-            f"{place}: {rendition.key!r} can give two pictures the same key, such as {pair}; "
-            "the later one is then rejected. Use {key}, or {dir} with {name}, to keep them apart"
+            f"{place}: {rendition.key!r} can give two pictures the same key, such as {' and '.join(pair)}"
+            f"{condition}; the later one is then rejected. Put {{key}}, or {{dir}} and {{name}}, into it to "
+            "keep them apart"
         )
 
 
