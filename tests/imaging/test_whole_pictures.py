@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from renditions.imaging.render import render
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 
-CASES = Path(__file__).parent / "cases"
 PNG = Rendition(format="png")
 
 
@@ -57,12 +55,6 @@ def test_renditions_of_a_lossless_jpeg_show_the_whole_picture(mode: str, width: 
     made = shown(lossless_jpeg(picture), Rendition(format="png", width=width))
     wanted = picture.resize((width, width * 3 // 4), Image.Resampling.LANCZOS)
     assert difference(made, wanted, mode) < 2
-
-
-def test_a_small_rendition_of_a_lossless_jpeg_of_another_encoder_has_all_its_corners() -> None:
-    source = (CASES / "lossless_sof3.jpg").read_bytes()
-    small, whole = (shown(source, recipe) for recipe in (Rendition(format="png", width=40), PNG))
-    assert difference(small, whole.resize((40, 30), Image.Resampling.LANCZOS)) < 2
 
 
 def test_a_cut_off_lossless_jpeg_is_rejected() -> None:
@@ -157,13 +149,6 @@ def test_the_record_has_the_number_of_frames(file_format: str) -> None:
     still = encoded(FRAMES[0], file_format)
     assert render(moving, Accept(), {"it": PNG}).original.frames == 3
     assert render(still, Accept(), {"it": PNG}).original.frames == 1
-
-
-def test_an_animated_png_of_another_encoder_has_six_frames_and_gives_a_warning() -> None:
-    source = (CASES / "animated.png").read_bytes()
-    rendering = render(source, Accept(), {"it": Rendition(format="webp", animation="keep")})
-    assert rendering.original.frames == 6
-    assert [warning.code for warning in rendering.warnings] == ["animation-dropped"]
 
 
 def test_a_png_has_no_more_frames_than_chunks_of_frames() -> None:
