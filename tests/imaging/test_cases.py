@@ -15,7 +15,7 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from imaging.pictures import difference, opened
+from imaging.pictures import difference, opened, pixels
 from renditions.imaging.probe import sniff
 from renditions.imaging.render import render
 from renditions.model.formats import SOURCE_FORMATS
@@ -105,8 +105,8 @@ def test_the_picture_has_its_size_colours_and_warnings(name: str) -> None:
     assert rendering.original.frames == right.frames
     assert tuple(warning.code for warning in rendering.warnings) == right.warnings
     for at, colour in right.colours.items():
-        found = picture.convert("RGB" if len(colour) == 3 else "RGBA").getpixel(at)
-        assert np.abs(np.subtract(found, colour)).max() <= 3, (at, found)
+        found = pixels(picture, "RGB" if len(colour) == 3 else "RGBA")[at[1], at[0]]
+        assert np.abs(found - colour).max() <= 3, (at, found)
 
 
 @pytest.mark.parametrize("name", [name for name in MADE if name != "line.png"])

@@ -17,6 +17,7 @@ _TAGS = {"exif-ifd0-Artist": 0x013B, "exif-ifd0-Copyright": 0x8298}
 _TIFF = re.compile(rb"II\*\0|MM\0\*")
 _TYPES = (1, 2, 7, 129)
 """The types whose values are bytes: BYTE, ASCII, UNDEFINED, and UTF-8 (EXIF 3.0)."""
+_ASCII = 2
 _MAX_ENTRIES = 256
 _FILLER = "x"
 
@@ -27,6 +28,18 @@ def read_names(block: bytes) -> dict[str, bytes]:
     places = _find(block, 0)
     found = {name: block[slice(*places[tag])].rstrip(b" \0") for name, tag in _TAGS.items() if tag in places}
     return {name: text for name, text in found.items() if text}
+
+
+def block_of(names: Mapping[str, bytes]) -> bytes:
+    """Return an EXIF block that has only these names, each in a text of its tag (TIFF 6.0, section 2)."""
+    begin = 8 + 2 + 12 * len(names) + 4
+    entries = texts = b""
+    for tag, text in sorted((_TAGS[name], text) for name, text in names.items()):
+        # Four bytes and less would stand in the entry itself.
+        text = text.ljust(4, b"\0") + b"\0"  # noqa: PLW2901
+        entries += struct.pack("<HHII", tag, _ASCII, len(text), begin + len(texts))
+        texts += text
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(names)) + entries + bytes(4) + texts
 
 
 def fillers(names: Mapping[str, bytes]) -> dict[str, str]:

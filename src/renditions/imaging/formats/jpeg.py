@@ -77,7 +77,8 @@ def _count_scans(content: bytes) -> int:
 def tidied(content: bytes) -> bytes:
     """Return the file without slips of its container; unchanged if its segments can't be followed.
 
-    A missing end mark is only added if the scans before it bring every coefficient of every pixel.
+    A missing end mark is only added if the scans before it bring every coefficient of every pixel. Zeros at
+    the end of such a file are padding. After other scans, zeros may belong to the data.
     """
     parts, scans = [content[:2]], _Scans()
     ends: list[int] = []
@@ -85,13 +86,16 @@ def tidied(content: bytes) -> bytes:
         if marker == _EOI:
             return b"".join([*_without_strays(parts, ends), segment, data])
         if marker == _SOS:
-            parts += [scans.add(segment), _without_padding(data)]
+            parts += [scans.add(segment), data]
             ends.append(len(parts))
             continue
         if marker in _FRAMES:
             scans.begin(segment)
         parts.append(_with_version(segment))
-    return b"".join([*_without_strays(parts, ends), _END]) if scans.are_complete else content
+    if not scans.are_complete:
+        return content
+    parts[-1] = _without_padding(parts[-1])
+    return b"".join([*_without_strays(parts, ends), _END])
 
 
 def _without_strays(parts: list[bytes], ends: Sequence[int]) -> list[bytes]:
@@ -181,7 +185,7 @@ def _with_version(segment: bytes) -> bytes:
 
 
 def _without_padding(data: bytes) -> bytes:
-    """Return a scan's data without the padding after it: zeros, or the first half of a cut-off marker."""
+    """Return the end of a file without the padding after it: zeros, or the first half of a marker."""
     stripped = data.removesuffix(b"\xff").rstrip(b"\0")
     return stripped + b"\0" if stripped.endswith(b"\xff") else stripped
 

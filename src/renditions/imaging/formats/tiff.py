@@ -8,18 +8,20 @@ libtiff stops reading as soon as it has enough pixels, before that checksum.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from renditions.errors import Undecodable
 from renditions.imaging import tiff_samples, tiff_tags
 from renditions.imaging.alpha import weighted
+from renditions.imaging.exif_names import block_of, read_names
 from renditions.imaging.formats.loaded import load_header, page_option
 from renditions.imaging.geometry import Size
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
 from renditions.imaging.resample import enlarge
-from renditions.imaging.vips import load, warnings_of_libraries
+from renditions.imaging.vips import GValue, load, warnings_of_libraries
 from renditions.model.recipe import Rendition
 
 _OFFSETS = (273, 324)
@@ -79,16 +81,26 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
     palette may be lost.
     """
     options |= page_option(tiff_tags.index_of(content, header.page))
+    names = read_names(content)
     content, samples = tiff_samples.describe(content, header.page)
 
     def load_again() -> Any:
         return load("tiff", content, **options | {"access": "sequential", "fail_on": "error"})
 
-    image = tiff_samples.to_whole(_load_strictly(content, options), samples, load_again)
+    image = _with_names(tiff_samples.to_whole(_load_strictly(content, options), samples, load_again), names)
     across, down = header.stored.width / image.width, header.stored.height / image.height
     if across == down == 1:
         return image
     return weighted(image, lambda image: enlarge(image, across, down, header.stored, "bicubic"))
+
+
+def _with_names(image: Any, names: Mapping[str, bytes]) -> Any:
+    """Return the image with the names in an EXIF block. libvips doesn't read these tags of a TIFF."""
+    if not names:
+        return image
+    image = image.copy()
+    image.set_type(GValue.blob_type, "exif-data", block_of(names))
+    return image
 
 
 def _load_strictly(content: bytes, options: dict[str, Any]) -> Any:

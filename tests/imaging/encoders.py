@@ -1,0 +1,56 @@
+"""Programs that encode pictures, and whose code Renditions doesn't use. ``.ci/run`` installs them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+needs_avifenc = pytest.mark.skipif(shutil.which("avifenc") is None, reason="avifenc isn't installed")
+needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool isn't installed")
+
+
+def by_avifenc(*pictures: bytes, cicp: str = "1/13/6", options: tuple[str, ...] = ()) -> bytes:
+    """Return PNGs as an AVIF of libavif's encoder: one as a picture, several as a sequence.
+
+    ``cicp`` are the numbers of primaries, transfer characteristics and matrix (ITU-T H.273). The values of
+    the pictures stay as they are.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        names = []
+        for number, picture in enumerate(pictures):
+            names.append(f"{number}.png")
+            Path(folder, names[-1]).write_bytes(picture)
+        quality = ("--min", "0", "--max", "4", "--yuv", "444", "--speed", "8", "--ignore-icc")
+        run(folder, "avifenc", *quality, "--cicp", cicp, *options, *names, "out.avif")
+        return Path(folder, "out.avif").read_bytes()
+
+
+def by_exiftool(picture: bytes, suffix: str, *options: str, **files: bytes) -> bytes:
+    """Return the picture with other metadata. ``files`` are written beside it, for options that name them."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, f"it.{suffix}").write_bytes(picture)
+        for name, content in files.items():
+            Path(folder, name).write_bytes(content)
+        run(folder, "exiftool", "-q", "-overwrite_original", *options, f"it.{suffix}")
+        return Path(folder, f"it.{suffix}").read_bytes()
+
+
+def read_by_exiftool(picture: bytes, *tags: str) -> list[str]:
+    """Return the values that a picture has for these tags, of every group, sorted."""
+    found = subprocess.run(
+        ["exiftool", "-a", "-s3", *(f"-{tag}" for tag in tags), "-"],
+        input=picture,
+        capture_output=True,
+        check=False,
+    )
+    return sorted(found.stdout.decode().splitlines())
+
+
+def run(folder: str, *command: str) -> None:
+    """Run a program in a folder; fail with its messages."""
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
