@@ -1,4 +1,4 @@
-"""The tree of errors, with an exit code, an HTTP status and a code for programs for each of them.
+"""All errors of this package. Each has an exit code, an HTTP status and a code for programs.
 
     RenditionsError
     ├── UsageError            the call is wrong: an unknown name, a missing argument
@@ -25,7 +25,7 @@
     │       └── NotifyRefused     it can't be delivered until a person changes something
     ├── BindingRefused        the catalog belongs to another pipeline file, source or deployment
     ├── CatalogLost           the catalog is empty, but the outputs exist: adopt them first
-    ├── Superseded            a newer pipeline is in force: this process must not write any more
+    ├── Superseded            the catalog uses a newer pipeline file: this process must not write any more
     └── Conflict              another process changed the record or object meanwhile: read it again
 
 Each class carries five facts: ``code``, a short name for programs that never changes; ``exit_code``
@@ -252,7 +252,7 @@ class CatalogLost(RenditionsError):
 
 
 class Superseded(RenditionsError):
-    """Another version of the pipeline file is in force for this catalog."""
+    """The catalog uses another version of the pipeline file."""
 
     code = "superseded"
     exit_code = 2

@@ -156,7 +156,7 @@ def test_an_unattended_sync_refuses_a_changed_file_until_a_person_applies_it(tmp
     write_pipeline(tmp_path, THUMB.replace("40", "50"))
     refused = run(tmp_path, "sync", "--unattended")
     assert refused.code == 2
-    assert "Another version of the pipeline file is in force" in refused.err
+    assert "uses another version of the pipeline file" in refused.err
     assert run(tmp_path, "sync").code == 0
     assert run(tmp_path, "sync", "--unattended").code == 0
     for option in ("--rebind", "--take-over", "--allow-removals"):
@@ -198,7 +198,7 @@ def test_a_watch_with_an_old_file_stops_after_a_sync_with_a_new_one(tmp_path: Pa
             watching.send_signal(signal.SIGKILL)
             watching.communicate()
     assert watching.returncode == 2
-    assert "Another version of the pipeline file is in force" in err
+    assert "uses another version of the pipeline file" in err
     time.sleep(1.1)
     assert run(new, "sync").code == 0
     assert run(new, "show", "a.jpg", "--json").data["processed_width"] == 50

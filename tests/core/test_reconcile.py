@@ -383,7 +383,7 @@ def test_a_sync_names_the_picture_whose_held_removal_blocks_another_picture(worl
     assert (outcome.name, outcome.result, outcome.blocked_by) == ("b/photo.jpg", "waiting", "a/photo.jpg")
     assert outcome.reason == (
         "its output photo.jpg still belongs to a/photo.jpg, which is gone from the source. It is made once "
-        "a/photo.jpg is removed. If that removal is held back: renditions sync --allow-removals"
+        "a/photo.jpg is removed. If that removal is held back, run renditions sync --allow-removals"
     )
     assert world.catalog.get("b/photo.jpg") is None, "so that the next full sync finds it"
 

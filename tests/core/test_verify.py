@@ -16,7 +16,7 @@ from renditions.model.record import Output, Record
 from world import World, expected_output
 
 NAME = "photo.jpg"
-AGAIN = f"thumb {MISSING} again. To make it again: renditions retry photo.jpg"
+AGAIN = f"thumb {MISSING} again. To make it again, run renditions retry photo.jpg"
 THUMB = f"{NAME}/thumb.jpg"
 LARGE = f"{NAME}/large.jpg"
 QUICK = Ask(verify="quick")

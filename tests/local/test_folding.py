@@ -107,7 +107,8 @@ def test_a_picture_is_rejected_if_two_of_its_renditions_are_one_file() -> None:
     world.upload("a.jpg", b"a")
     sync(world.run())
     (record,) = world.catalog.list()
-    assert (record.status, record.reason) == ("rejected", "thumb and large would both write 'a/a.jpg'")
+    reason = "thumb and large would both write 'a/a.jpg'. Change the key of one of them"
+    assert (record.status, record.reason) == ("rejected", reason)
 
 
 def test_claims_are_rebuilt_when_a_catalog_moves_to_a_folder_that_ignores_case(tmp_path: Path) -> None:

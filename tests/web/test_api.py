@@ -309,7 +309,7 @@ def test_a_superseded_server_answers_reads_and_refuses_changes(world: World) -> 
     with TestClient(make_app(service, secret=b"secret", hosts=HOSTS)) as client:
         status = client.get("/status").json()
         assert status["read_only"]
-        assert status["superseded"].startswith("Another version of the pipeline file is in force")
+        assert status["superseded"].startswith("This catalog uses another version of the pipeline file")
         assert client.get("/pictures/photo.jpg").status_code == 200
         for method, address in (
             ("POST", "/pictures/photo.jpg/process"),

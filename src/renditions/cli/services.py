@@ -61,7 +61,7 @@ def watch(
         parts = session.parts
         if session.standing is None:
             raise Superseded(
-                "can't watch: another version of the pipeline file is in force for this catalog. Run "
+                "can't watch: this catalog uses another version of the pipeline file. Run "
                 "renditions sync to apply this version"
             )
         with open_workers(parts, workers, session.standing) as process:

@@ -1,1 +1,1 @@
-"""The reconciling core: it finds differences from the declared state and closes them."""
+"""The core: it compares each picture with the declared state, and does the work that is needed."""

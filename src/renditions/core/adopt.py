@@ -47,13 +47,13 @@ def check_not_lost(
         raise CatalogLost(
             f"The catalog is empty, but {foreign:,} of {checked:,} output keys hold files that it didn't "
             "write. Nothing was changed. If its records were lost, run renditions sync --adopt: it takes "
-            "over the files that are proven to be this catalog's. Otherwise choose another [output] store"
+            "over the files that this catalog wrote. Otherwise choose another [output] store"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Adopter:
-    """Proves which foreign outputs of a picture are ours."""
+    """Finds the output files of a picture that this catalog wrote before it lost its records."""
 
     pipeline: Pipeline
     reader: Reader

@@ -1,4 +1,4 @@
-"""How much one call may do for a picture, beyond making the declared renditions."""
+"""What a caller asks for one picture, beyond making the declared renditions."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The binding of a catalog: a process binds the catalog before a run, and checks the binding while it writes.
+"""The binding of a catalog: it says which version of which pipeline file may write to the catalog.
 
-A catalog belongs to one pipeline file, one source and one generation of the file. A person, or a deployment,
-sets the generation; every other process only follows it. A process that finds a newer generation stops
-writing:
+A process binds the catalog before a run, and checks the binding while it writes. A catalog belongs to one
+pipeline file, one source and one generation of the file. A person, or a deployment, sets the generation;
+every other process only follows it. A process that finds a newer generation stops writing:
 
     watch, old file     finish(record, generation 1)              take(record of generation 2) → Superseded
-    sync, new file                          bind → 2, finish(record, generation 2)
+    sync, new file                        bind → 2, finish(record, generation 2)
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Standing:
         return self._binding.output == self._output
 
     def check(self, record: Record | None) -> None:
-        """Raise Superseded if a newer generation decided the record."""
+        """Raise Superseded if a process of a newer generation wrote the record."""
         if record and record.generation > self.number:
             self.refresh()
 
@@ -101,8 +101,8 @@ class Standing:
         binding = self._catalog.read_binding()
         if binding is None or binding.generation != self._generation:
             raise Superseded(
-                "Another version of the pipeline file is in force for this catalog. This process writes "
-                "nothing more. Start it again, or run renditions sync, to apply this file"
+                "The catalog now uses another version of the pipeline file, so this process stopped "
+                "writing. Start it again, or run renditions sync, to apply this file"
             )
         with self._lock:
             self._binding = binding
@@ -110,15 +110,14 @@ class Standing:
 
 
 def bind(catalog: Catalog, claimant: Claimant) -> Binding:
-    """Agree with the catalog on its binding, and return it.
+    """Bind the catalog to the claimant's pipeline file, and return the binding.
 
     A catalog without a binding (a new catalog, or a catalog of version 0.1) gets the claimant's binding.
 
     Raises:
         BindingRefused: The catalog belongs to another pipeline file, source or deployment.
-        Superseded: Another generation is in force, and the claimant doesn't set it.
+        Superseded: The catalog uses another generation, and the claimant doesn't set it.
         CatalogTooNew: A newer version wrote the binding.
-
     """
     while True:
         known = catalog.read_binding()
@@ -149,7 +148,9 @@ def _agree(known: Binding | None, claimant: Claimant) -> Binding:
             former_patterns=claimant.former_patterns,
         )
     if known.schema > SCHEMA:
-        raise CatalogTooNew("A newer version of Renditions wrote this catalog. Upgrade Renditions here")
+        raise CatalogTooNew(
+            "This catalog can't be used: a newer version of Renditions wrote it. Upgrade Renditions here"
+        )
     wanted = _agree_on_file(known, claimant)
     if known.former_patterns is None:
         wanted = replace(wanted, former_patterns=claimant.former_patterns)
@@ -173,7 +174,8 @@ def _agree_on_file(known: Binding, claimant: Claimant) -> Binding:
         if old and new and old != new and not claimant.start.rebinds:
             raise BindingRefused(
                 f"This catalog belongs to the {what} {old!r}, not to {new!r}. Give each pipeline file a "
-                "catalog of its own ([catalog] store), or run renditions sync --rebind to hand this one over"
+                "catalog of its own ([catalog] store), or run renditions sync --rebind to use this one for "
+                f"{new!r}"
             )
     file = claimant.pipeline_file or known.pipeline_file
     is_marked = known.is_source_marked and known.source == claimant.source
@@ -184,8 +186,8 @@ def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
     is_newer_deployment = claimant.start.deployed_at > known.deployed_at
     if not (is_newer_deployment or claimant.start.sets_generation):
         raise Superseded(
-            "Another version of the pipeline file is in force for this catalog. Run renditions sync (or "
-            "deploy) to apply this one"
+            "This catalog uses another version of the pipeline file. Run renditions sync (or deploy) to "
+            "apply this one"
         )
     may_replace = is_newer_deployment or claimant.start.takes_over or claimant.start.rebinds
     if known.is_deployed and not may_replace:
@@ -205,15 +207,15 @@ def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
 
 
 def hold(catalog: Catalog, held: Sequence[Held], targets: Collection[str] = ()) -> list[UnsentNotice]:
-    """Store the work that a full run held back; keep and return notices of work that wasn't held before.
+    """Store which work a full run held back, and return notices about work that wasn't held before.
 
-    A crash between the two writes repeats a notice, but never loses one.
+    The catalog keeps the notices before it stores the work. A crash between the two writes may repeat a
+    notice, but never loses one.
 
     Args:
         catalog: The catalog whose binding keeps the held work.
         held: All work that the run held back. It replaces the held work in the binding.
         targets: The targets that get notices.
-
     """
     notices: list[UnsentNotice] = []
 

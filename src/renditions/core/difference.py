@@ -1,6 +1,7 @@
-"""The difference between the wanted and the actual state of one picture, as a pure function.
+"""The difference between the wanted and the actual state of one picture.
 
-``reconcile`` shows it and ``process`` closes it, so a plan and the work that follows can't disagree.
+``plan`` shows the difference, and ``process`` does the work. Both call the same pure function, so a plan and
+the work after it agree.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ class Seen:
 def compare(
     pipeline: Pipeline, seen: Seen, *, now: datetime, is_gone: Callable[[str], bool] | None, ask: Ask = PLAIN
 ) -> Difference:
-    """Return the difference of a picture.
+    """Return what one picture needs, and why.
 
     Args:
         pipeline: The declared state.
@@ -155,7 +156,6 @@ def compare(
         now: The time, for leases.
         is_gone: Returns whether a lease's owner has certainly ended; None if a lease ends only by its time.
         ask: The caller's request.
-
     """
     name, found, record = seen.name, seen.found, seen.record
     if record and record.lease and record.leased_at(now):
@@ -191,7 +191,7 @@ def _compare_known(
     now: datetime,
     ask: Ask,
 ) -> Difference:
-    """Return the difference of an existing picture with a record."""
+    """Return what an existing picture with a record needs."""
     is_moved = not is_in_place(pipeline, record)
     mended, lasting = _split_drift(record, keys, seen.verification, ask)
     has_goal = record.goal == pipeline.goal_of(
@@ -245,7 +245,7 @@ def _compare_known(
 def _compare_missing(
     pipeline: Pipeline, name: str, record: Record | None, now: datetime, ask: Ask
 ) -> Difference:
-    """Return the difference of a picture without a source object."""
+    """Return what a picture without a source object needs."""
     why_left_out = pipeline.source.patterns.why_not(name)
     if record is None:
         return Difference(name, "keep", why_left_out or "there is no such picture")
@@ -272,7 +272,7 @@ def _warn_of_drift(name: str, lasting: Mapping[str, str]) -> str | None:
     if not lasting:
         return None
     drift = ", ".join(f"{rendition} {why} again" for rendition, why in lasting.items())
-    return f"{drift}. To make it again: renditions retry {shlex.quote(name)}"
+    return f"{drift}. To make it again, run renditions retry {shlex.quote(name)}"
 
 
 def _is_asked_for(rendition: str, ask: Ask, record: Record | None = None) -> bool:
@@ -286,7 +286,10 @@ def _is_asked_for(rendition: str, ask: Ask, record: Record | None = None) -> boo
 def _split_drift(
     record: Record, keys: Mapping[str, str], verification: Verification, ask: Ask
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the drift to repair, and the drift that came back after a repair and is only reported."""
+    """Divide the changed outputs into those to repair, and those that changed again after a repair.
+
+    Renditions only reports the second ones.
+    """
     mended: dict[str, str] = {}
     lasting: dict[str, str] = {}
     for rendition, why in verification.drift.items():
@@ -330,7 +333,7 @@ def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | N
         ):
             return "it is rejected"
         case "failed" if record.attempts >= MAX_ATTEMPTS:
-            return "it was given up"
+            return "it failed too often"
         case _:
             return None
 

@@ -1,4 +1,4 @@
-"""The removal guard: it limits removals that only a listing implies.
+"""The removal guard: it keeps a run from removing too many pictures that only a listing lacks.
 
 If an event or a person names a deleted picture, its removal is intended. If pictures are only missing from a
 listing, the cause may also be an unmounted disk, or a typo in a prefix. So the guard counts a whole run
@@ -64,7 +64,11 @@ class Census:
     _trail: list[Folder] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
-        """Return the numbers from which another process can continue, if the source has no folders."""
+        """Return the numbers, for another process that continues the count.
+
+        The counts of folders aren't among them, so only the census of a source without folders can be
+        continued.
+        """
         return {name: getattr(self, name) for name in COUNTED}
 
     def see(self, difference: Difference) -> None:
@@ -205,7 +209,7 @@ class Guard:
         return self.describe_loss(census)
 
     def describe_loss(self, census: Census) -> str | None:
-        """Return a clause that says that the output store lost everything; None if it didn't."""
+        """Return a text that says that the output store lost all outputs; None if it didn't."""
         if census.outputs_lost == census.outputs and census.outputs >= MANY:
             return f"none of {census.outputs:,} known outputs is in the output store"
         return None

@@ -1,8 +1,8 @@
-"""The writes of a worker that holds a picture's lease, and their protection after the lease is lost.
+"""The writes of a worker that holds a picture's lease, and what happens if it loses the lease.
 
 A worker takes a lease by a conditional write of the record. A worker that takes it over raises the record's
-revision. But a worker may sleep past the end of its lease without noticing, and then wake in the middle of
-its writes. Four rules keep it from undoing its successor's work:
+revision. But a worker may pause past the end of its lease without noticing, and continue in the middle of its
+writes. Four rules keep it from undoing the work of the lease's next holder:
 
 - It checks its clock before it writes.
 - It writes and deletes outputs on conditions.
@@ -39,7 +39,7 @@ ANSWER_LASTS = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Leases:
-    """Takes leases for one owner and works under them; every method raises Conflict if a lease is lost."""
+    """Takes leases for one owner, and writes under them. Every method raises Conflict if a lease is lost."""
 
     catalog: Catalog
     output: Store
@@ -59,7 +59,7 @@ class Leases:
         return bool(self.writer) and self.output.writer_of(key) == self.writer
 
     def reclaim(self, record: Record, place: str) -> Record:
-        """Return the record with claims on its objects in this store, if the pipeline uses the store again.
+        """Claim the objects that the record left in this store, if the pipeline uses the store again.
 
         Without a claim, another picture could write there while the object is deleted:
 
@@ -115,15 +115,15 @@ class Leases:
     ) -> StoredObject:
         """Write an output, unless another worker took the lease over.
 
-        This method replaces an unexpected file at the key if Renditions wrote it: a crash left the file
-        there, or our own request wrote it and the answer got lost. It replaces any other file only with
+        If the key holds an unexpected file that Renditions wrote, this method replaces it: a crash left the
+        file there, or our own request wrote it and the answer got lost. It replaces any other file only with
         ``may_replace``.
 
         Raises:
             ForeignOutput: The key holds a file that Renditions didn't write.
 
-        If our lease ran out while we worked, its next holder may have written already, and our write must
-        not undo that:
+        If our lease ran out while we worked, its next holder may have written already, and our write must not
+        undo that:
 
             A  take (object e1)      …paused…                   put if e1 → Conflict
             B               take, put if e1 → e2, finish
@@ -190,7 +190,7 @@ class Leases:
             current = current or Record(leased.name, "processing", now, place=leased.place)
             if current.place == leased.place:
                 reopened = self._claim_touched(current, touched)
-            else:  # the outputs lie in another store by now: only what may be in ours must go
+            else:  # the outputs are in another store by now: delete only the keys that we may have written
                 left = tuple(Retired(key, "", now, leased.place) for key in sorted(touched))
                 reopened = replace(current, goal="", retired=(*current.retired, *left), lease=None)
             try:
@@ -215,14 +215,14 @@ class Leases:
 
         Call this after reading an output and before the write that depends on it. A worker that takes the
         lease later also writes later; if it then writes before us, our condition fails. If the catalog took
-        long to answer, it is asked again.
+        long to answer, this method asks again.
         """
         is_outdated = True
         while is_outdated:
             asked_at = self.clock()
             current = self.catalog.get(held.name)
             if current is None or current.revision != held.revision:
-                raise Conflict(f"the lease on {held.name!r} was taken over")
+                raise Conflict(f"another worker took the lease on {held.name!r} over")
             is_outdated = self.clock() - asked_at > ANSWER_LASTS
 
 

@@ -1,4 +1,4 @@
-"""The port for sending notices. Each implementation is one module in ``renditions.notices``."""
+"""The interface for sending notices. Each kind of target has one module in ``renditions.notices``."""
 
 from __future__ import annotations
 

@@ -40,20 +40,20 @@ class Outbox:
     clock: Callable[[], datetime]
 
     def send(self, unsent: UnsentNotice, notice: Notice) -> bool:
-        """Send a new notice; if that fails, put it into the outbox. Return whether it was sent."""
+        """Send a new notice, and return whether it was sent. If that fails, put it into the outbox."""
         notifier = self.notifiers.get(unsent.target)
         if notifier is None:
             return True  # the pipeline file has no such target any more
         try:
             notifier.send(notice)
         except Failed as error:
-            log.info("%s can't be sent, and is kept to be sent later: %s", _spell(unsent), error)
+            log.info("Can't send %s now: %s. A later run tries again", _spell(unsent), error)
             self.catalog.keep_notice(unsent.failed(str(error), self.clock()))
             return False
         return True
 
     def send_kept(self, unsent: UnsentNotice, notice: Notice) -> bool:
-        """Send a notice from the outbox; if that succeeds, drop it there. Return whether it was sent."""
+        """Send a notice from the outbox, and return whether it was sent. If so, drop it from the outbox."""
         is_sent = self.send(unsent, notice)
         if is_sent:
             self.catalog.drop_notice(unsent)

@@ -107,9 +107,8 @@ class Processor:
         """Bring the picture's outputs, record and notices up to date.
 
         Raises:
-            Superseded: Another version of the pipeline is in force; nothing was written.
+            Superseded: The catalog uses another version of the pipeline file; nothing was written.
             Failed: A store or the catalog failed, and the failure couldn't be recorded.
-
         """
         held: Record | None = None
         worked = False
@@ -161,7 +160,10 @@ class Processor:
     def _act(
         self, difference: Difference, held: Record | None, ask: Ask, reader: Reader, *, worked: bool
     ) -> Outcome | Record | None:
-        """Close the difference; return the outcome, or the record (None if removed) to check again."""
+        """Do the work that the difference names.
+
+        Returns the outcome; or, if the picture must be checked again, its record (None if it was removed).
+        """
         record = difference.record
         match difference.action:
             case "create" | "update" if difference.found:
@@ -186,7 +188,7 @@ class Processor:
     def _update(
         self, difference: Difference, found: StoredObject, held: Record | None, ask: Ask, reader: Reader
     ) -> Outcome | Record:
-        """Make missing outputs and finish the record, which keeps its lease if work is left."""
+        """Make missing outputs, and finish the record. It keeps its lease if work is left."""
         updater = self._updater(reader)
         try:
             begun = updater.begin(difference, found, ask, self._prove(difference, found, ask, reader))
@@ -217,7 +219,7 @@ class Processor:
         return adopter.prove(difference, found)
 
     def _remove(self, record: Record, ask: Ask) -> Outcome | None:
-        """Delete the outputs of a picture that is gone, then its record; return None to check again."""
+        """Delete the outputs of a missing picture, then its record; return None if it exists again."""
         place = self.pipeline.output.store
         if not is_in_place(self.pipeline, record):
             record = replace(leave_place(record, self.clock()), place=place)
@@ -248,7 +250,7 @@ class Processor:
         return Outcome(record.name, "removed")
 
     def _removal_notices(self, removal: Removal) -> list[UnsentNotice]:
-        """Return the notices about a removal, which the outbox keeps from the moment the record is gone."""
+        """Return the notices about a removal. The outbox gets them in the step that deletes the record."""
         name, now, deleted = removal.name, removal.timestamp, removal.deleted
         return [
             UnsentNotice("removed", notify.target, name, now, now, deleted=deleted)
@@ -334,7 +336,7 @@ class Processor:
                 self._outbox.send(unsent, Notice(owed.event, leased))
 
     def _rewrite_headers(self, made: Output) -> Output:
-        """Rewrite an output's headers. An output that was replaced stays: verification handles it."""
+        """Rewrite an output's headers. If the output was replaced, leave it to the next verification."""
         try:
             stored = self.output.rewrite_headers(made.key, IfMatch(made.etag))
         except Conflict:
@@ -350,7 +352,7 @@ def _describe(record: Record, again_after: timedelta | None = None) -> Outcome:
 def _why_blocked(taken: KeyTaken) -> str:
     return (
         f"its output {taken.key} still belongs to {taken.owner}, which is gone from the source. It is made "
-        f"once {taken.owner} is removed. If that removal is held back: renditions sync --allow-removals"
+        f"once {taken.owner} is removed. If that removal is held back, run renditions sync --allow-removals"
     )
 
 

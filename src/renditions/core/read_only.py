@@ -65,6 +65,6 @@ class ReadOnlyStore:
 
 def _refuse(what: str) -> NoReturn:
     raise StoreRefused(
-        f"The source is read-only ([source] read_only = true), so {what}. Change it in the source itself, or "
-        "remove that setting"
+        f"The source is read-only ([source] read_only = true), so {what}. Change the source with "
+        "another program, or remove that setting"
     )

@@ -1,9 +1,9 @@
-"""Plan shows the difference between a whole source and its catalog; sync closes it.
+"""Plan and sync a whole source: ``plan`` finds what each picture needs, and ``sync`` does it.
 
-``plan`` walks the source and the catalog side by side, both in the order of their keys, and yields
-one :class:`~renditions.core.difference.Difference` per picture: pure data, in memory that doesn't grow with
-the number of pictures. ``sync`` passes the same differences to a processor, and plans again until no
-picture needs it.
+``plan`` reads the source and the catalog side by side, both in the order of their keys, and yields one
+:class:`~renditions.core.difference.Difference` per picture: pure data, in memory that doesn't grow with the
+number of pictures. ``sync`` passes the same differences to a processor, and plans again until no picture
+needs it.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def plan(
     selection: Selection = EVERYTHING,
     left_out: LeftOut | None = None,
 ) -> Iterator[Difference]:
-    """Yield the difference of each picture and each record after ``after``, in the order of their names.
+    """Yield what each picture and each record after ``after`` needs, in the order of their names.
 
     A picture that needs no work has the action ``keep``. A missing picture has ``hold`` until its removal is
     allowed. A part of the source that can't be read has ``unreadable``. The plan changes nothing.
@@ -207,10 +207,10 @@ class Run:
 
 
 def sync(run: Run) -> Summary:
-    """Close every difference, several at a time, in bounded memory.
+    """Process every picture that needs work, several at a time, in bounded memory.
 
     Each pass first does everything except removals and, in unattended runs, restorations. Then the guard
-    knows how many there are, and decides about them.
+    knows how many of them there are, and decides about them.
     """
     summary = Summary()
     pause: timedelta | None = timedelta()
@@ -229,7 +229,7 @@ def sync(run: Run) -> Summary:
 
 
 class _Pass:
-    """One comparison of everything, and the work that follows from it."""
+    """One pass of a sync: it compares every picture, and does the work."""
 
     def __init__(self, run: Run, summary: Summary, *, is_last: bool) -> None:
         self._run = run
@@ -277,7 +277,7 @@ class _Pass:
         summary.standing = +summary.standing
 
     def _first_share(self, census: Census) -> Iterator[Difference]:
-        """Count every difference, and yield the differences to close now."""
+        """Count every difference, and yield those to work on now."""
         for difference in self._run.differences():
             census.see(difference)
             if difference.action == "unreadable":

@@ -21,7 +21,10 @@ from renditions.model.rendering import Rendered
 
 
 def relabel(pipeline: Pipeline, record: Record) -> Record:
-    """Return the record with the new names of renamed renditions, whose keys and recipes stay the same."""
+    """Give the outputs of renamed renditions their new names in the record.
+
+    A rendition was renamed if a new name has its key and its recipe.
+    """
     if all(made.rendition in pipeline.renditions for made in record.outputs):
         return record
     keys = pipeline.output_keys(record.name, record.etag, record.wishes, record.sha256)
@@ -70,7 +73,7 @@ def find_copies(
 
 
 def _outputs_of_content(pipeline: Pipeline, record: Record, difference: Difference) -> Iterator[Output]:
-    """Yield the known outputs that were made from the picture's current content."""
+    """Yield the recorded outputs that were made from the picture's current content."""
     for known, etag in ((difference.record, record.etag), (difference.twin, None)):
         if known and is_in_place(pipeline, known):
             for made in known.outputs:

@@ -1,4 +1,4 @@
-"""Renditions of a family that have another width's file, because their picture is too small for both.
+"""Stand-ins: renditions of a family that use another width's file, because the picture is too small.
 
 The renderer decides, since it knows the picture's dimensions; see ``Rendering.stand_ins``.
 """
@@ -16,10 +16,10 @@ StandIns = tuple[tuple[str, str], ...]
 
 
 def keep_valid(record: Record, difference: Difference) -> StandIns:
-    """Return the stand-ins of the wanted renditions that don't differ.
+    """Return the stand-ins of the wanted renditions that need no work.
 
     The others may need a file of their own, under a key that must be claimed. This also applies to renditions
-    that the caller didn't ask for, because their stand-in may become another picture.
+    that the caller didn't ask for, because the file that they use may get other content.
     """
     valid = (difference.keys or {}).keys() - difference.left - set(difference.make)
     return tuple((rendition, other) for rendition, other in record.stand_ins if rendition in valid)

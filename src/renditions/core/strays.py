@@ -1,8 +1,8 @@
-"""List strays, which are objects of an output store that no record claims, and delete this catalog's own.
+"""List strays (objects in an output store that no record claims), and delete those of this catalog.
 
-Renditions leaves no strays. They come from lost records, a changed output store, or other programs. This
-module deletes only objects with this catalog's mark: never another catalog's output, nor a file without a
-mark, such as a page of a website.
+Renditions itself leaves no strays. They come from lost records, a changed output store, or other programs.
+This module deletes only objects with this catalog's mark: never another catalog's output, nor a file without
+a mark, such as a page of a website.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Twins:
         if kept is None or kept.until <= now:
             return False
         record = Record(name, "processing", now, wishes=kept.wishes)
-        self.catalog.write(record.with_event(now, "processing", f"what was set for {kept.name} is back"))
+        self.catalog.write(record.with_event(now, "processing", f"it got the wishes kept for {kept.name}"))
         self.catalog.drop_wishes(kept.name)
         return True
 

@@ -74,12 +74,11 @@ class Updater:
     ) -> Begun:
         """Take the lease and claim the keys; reject the picture if another one has claimed a key.
 
-        The record is then ``processing`` or ``rejected``. A rejected record keeps a lease only if something
-        is left to settle.
+        The record is then ``processing`` or ``rejected``. A rejected record keeps its lease only if old
+        outputs must be deleted or notices sent.
 
         Raises:
             KeyTaken: The picture that claims a key is gone from the source, so the key will become free.
-
         """
         now = self.clock()
         known = difference.record or _new_record(difference, found, now)
@@ -123,7 +122,7 @@ class Updater:
         )
 
     def make(self, begun: Begun) -> Record:
-        """Render and write missing outputs, and finish.
+        """Render and write the missing outputs, and finish the record.
 
         Returns the finished record, or the begun record if the caller must compare the picture again: it
         changed before it was read, or its keys depend on the content and it couldn't be read before.
@@ -169,7 +168,7 @@ class Updater:
         return self._write(begun, record, rendering)
 
     def _write(self, begun: Begun, record: Record, rendering: Rendering) -> Record:
-        """Write the rendered outputs, and finish."""
+        """Write the rendered outputs, and finish the record."""
         keys = begun.difference.keys or {}
         written = [key for rendition, key in keys.items() if rendition not in begun.foreign]
         for key in begun.difference.delete:
@@ -235,7 +234,7 @@ class Updater:
         return names.index(made.rendition) if made.rendition in names else len(names)
 
     def _is_about_to_go(self, owner: str) -> bool:
-        """Return whether a picture that holds a key is gone and its outputs will be removed."""
+        """Return whether the picture that holds a key is gone, and its outputs will be removed."""
         is_there = self.pipeline.source.matches(owner) and find(self.source, owner)
         return not is_there and self.pipeline.source.on_delete == "remove"
 
@@ -355,7 +354,7 @@ class Updater:
         return decide(self.pipeline, self.clock(), begun.difference.record, refused, "rejected", reason)
 
     def _finish(self, begun: Begun, decided: Record) -> Record:
-        """Write the decided record; keep the lease only if something is left to settle.
+        """Write the decided record; keep the lease only if outputs must be deleted or notices sent.
 
         The condition is the revision that ``begin`` left. A worker that took the lease over has raised it:
 

@@ -17,7 +17,7 @@ def is_restored(record: Record, found: StoredObject | None) -> bool:
 
 
 def why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: Mapping[str, str]) -> str:
-    """Return why the picture needs work: the first of the reasons that holds.
+    """Return the first reason that applies why the picture needs work.
 
     ``stale`` has the reason for each rendition that must be made.
     """

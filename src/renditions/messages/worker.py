@@ -130,8 +130,8 @@ class Worker:
 
         Raises:
             QueueRefused: The queue can't be used until a person changes something.
-            Superseded: Another version of the pipeline file is in force. The worker gives the messages in
-                progress back to the queue.
+            Superseded: The catalog uses another version of the pipeline file. The worker gives the messages
+                in progress back to the queue.
 
         """
         held = Held(self.queue, self.times)

@@ -139,13 +139,13 @@ def watch(
 
     Raises:
         UsageError: The source isn't a folder, or outputs would land in it.
-        Superseded: Another version of the pipeline file is in force.
+        Superseded: The catalog uses another version of the pipeline file.
 
     """
     parts, stop, standing = session.parts, session.ended, session.standing
     if standing is None:
         raise Superseded(
-            "Another version of the pipeline file is in force for this catalog. Run renditions sync (or "
+            "This catalog uses another version of the pipeline file. Run renditions sync (or "
             "deploy) to apply this one"
         )
     watchers = _open_watchers(parts, stop)

@@ -59,7 +59,7 @@ def serve(session: Session, listener: socket.socket, *, host: str, token: str | 
 
     Raises:
         UsageError: Other machines can reach the server, and there is no token.
-        Superseded: Another version of the pipeline file is in force by now.
+        Superseded: The catalog uses another version of the pipeline file by now.
         Failed: The folder or the catalog went away.
 
     """

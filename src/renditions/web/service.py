@@ -14,7 +14,7 @@ from renditions.web.live import Announcements
 from renditions.web.problems import ApiError
 
 SUPERSEDED = (
-    "Another version of the pipeline file is in force for this catalog, so this process writes nothing. "
+    "This catalog uses another version of the pipeline file, so this process writes nothing. "
     "Change the file, or run renditions sync, to apply this one"
 )
 
@@ -31,7 +31,7 @@ class Service:
     announcements: Announcements
     links: Links
     is_superseded: bool = False
-    """Whether another version of the pipeline file is in force. If so, the API is read-only."""
+    """Whether the catalog uses another version of the pipeline file. If so, the API is read-only."""
 
     def insist_writable(self) -> None:
         """Raise ApiError (403) if the source is read-only, so that uploads and deletions must be refused."""
@@ -44,6 +44,6 @@ class Service:
             raise ApiError(HTTPStatus.FORBIDDEN, detail)
 
     def insist_in_force(self) -> None:
-        """Raise Superseded if another version of the pipeline file is in force."""
+        """Raise Superseded if the catalog uses another version of the pipeline file."""
         if self.is_superseded:
             raise Superseded(SUPERSEDED)
