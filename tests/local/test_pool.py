@@ -250,7 +250,7 @@ def test_a_picture_fails_if_its_worker_can_not_be_started(monkeypatch: pytest.Mo
     with RenderPool(1, LIMIT_SECONDS, "local.pool_jobs:act") as pool:
         with monkeypatch.context() as patched:
             patched.setattr(sys, "executable", "/no/such/python")
-            with pytest.raises(Failed, match=r"can't be started: .*No such file"):
+            with pytest.raises(Failed, match=r"can't start a worker process: .*No such file"):
                 run(pool, b"x")
         assert run(pool, b"x").made
 
@@ -290,7 +290,7 @@ def test_closing_the_pool_waits_for_the_running_picture_and_ends_the_workers(tmp
         pool.close()
         assert worker_of(running.result()) == worker
     assert not is_running(worker)
-    with pytest.raises(Failed, match="closed"):
+    with pytest.raises(Failed, match="are being stopped"):
         run(pool, b"x")
 
 

@@ -177,4 +177,4 @@ def test_a_server_ends_with_a_reason_when_its_folder_is_removed(tmp_path: Path) 
         assert server.wait(60) == 1
     said_text = (tmp_path / "said").read_text()
     # Either the watcher or the next sync detects it first.
-    assert "inbox can't be watched" in said_text or "inbox is missing" in said_text
+    assert "can't watch" in said_text or "inbox is missing" in said_text

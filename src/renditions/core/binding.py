@@ -1,4 +1,4 @@
-"""The binding of a catalog: it says which version of which pipeline file may write to the catalog.
+"""The binding of a catalog: it says which pipeline file may write to the catalog.
 
 A process binds the catalog before a run, and checks the binding while it writes. A catalog belongs to one
 pipeline file, one source and one generation of the file. A person, or a deployment, sets the generation;

@@ -1,4 +1,4 @@
-"""The claims table of a SQLite catalog: for each output key, the picture that claims the key.
+"""The table of claims in a SQLite catalog: for each output key, the picture that claims the key.
 
 The table compares keys in the same way as the output store. This way can change: a catalog can move to
 another disk, and version 0.1 always compared keys exactly. After such a change, the catalog rebuilds the
@@ -39,10 +39,11 @@ def move_claims(db: sqlite3.Connection, name: str, keys: frozenset[str], folding
 def rebuild_claims(
     db: sqlite3.Connection, folding: Folding, parse: Callable[[str], Record]
 ) -> Iterator[Record]:
-    """Fold all claims; yield each record that loses a key, without that key and marked for processing.
+    """Write all claims again with this folding; yield each record that loses a key.
 
-    If two records claim the same folded key, the first one by name keeps it. The caller must open a
-    transaction, and take all records from the iterator before the transaction ends.
+    The yielded record no longer has the key, and the next sync processes its picture. If two records claim
+    the same folded key, the first one by name keeps it. The caller must open a transaction, and take all
+    records from the iterator before the transaction ends.
     """
     db.execute("CREATE TEMP TABLE folded (key TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID")
     last = ""

@@ -291,7 +291,7 @@ class FolderStore:
 
     @contextmanager
     def _reported(self, key: str | None = None) -> Iterator[None]:
-        """Translate the operating system's errors."""
+        """Raise errors of the operating system again as errors of this package."""
         path = self._root / key if key else self._root
         try:
             yield
@@ -311,7 +311,7 @@ class FolderStore:
 
 
 class _NotMade(Exception):
-    """The store's folder doesn't exist yet, so it is empty."""
+    """Raised if the store's folder doesn't exist yet, so that the store is empty."""
 
 
 def _etag(status: os.stat_result) -> str:

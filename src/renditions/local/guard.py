@@ -1,4 +1,4 @@
-"""A guard that ends a worker process which needs too much time or memory for one picture.
+"""A guard that kills a worker process if one picture needs too much time or memory.
 
 The guard measures memory from outside. A limit inside the process (``RLIMIT_AS``, ``RLIMIT_DATA``) doesn't
 work well: the imaging libraries reserve far more memory than they use, and if a reservation fails, several of
@@ -23,13 +23,12 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 class Guard:
     """Kills a process that exceeds a limit while the context is open.
 
-    After the context, it never kills the process, which may already render its next picture.
+    After the context, it never kills the process, because the process may already render its next picture.
 
     Args:
         process: The process.
         seconds: How long the context may stay open.
         memory_bytes: How much memory the process may hold; None for no limit. Only Linux reports it.
-
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The rows that a SQLite catalog keeps beside its records: wishes of removed pictures, and unsent notices."""
+"""The rows of a SQLite catalog that aren't records: wishes of removed pictures, and unsent notices."""
 
 from __future__ import annotations
 

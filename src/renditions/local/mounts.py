@@ -41,12 +41,12 @@ class Mount:
 
 
 def find_silent_mount(folder: Path) -> Mount | None:
-    """Return the silent mount that a folder is on, or else one below the folder; None if there is none."""
+    """Return the silent mount that contains a folder, or one inside it; None if there is none."""
     return choose_silent_mount(folder, _read_mounts())
 
 
 def choose_silent_mount(folder: Path, mounts: Iterator[Mount]) -> Mount | None:
-    """Choose the result of :func:`find_silent_mount` from all mounts. Later mounts cover earlier ones."""
+    """Choose the result of :func:`find_silent_mount` from these mounts. Later mounts cover earlier ones."""
     real = Path(os.path.realpath(folder))
     by_path = {mount.path: mount for mount in mounts}
     above = next((by_path[path] for path in (real, *real.parents) if path in by_path), None)

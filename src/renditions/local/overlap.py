@@ -1,4 +1,4 @@
-"""Find out whether an output folder shows a part of the source although their paths differ.
+"""Find out whether an output folder contains a part of the source although their paths differ.
 
 A link, a bind mount, a FUSE file system or a network mount can show the same files under two paths. Three
 checks find them: the device and inode of the folders above, the system's table of mounts, and the files that
@@ -113,12 +113,12 @@ def _is_within(inner: Location, outer: Location) -> bool:
 
 
 def _spell(path: PurePath) -> str:
-    """Return the part that a relative path names."""
+    """Return the prefix of the keys below a relative path."""
     return f"{path.as_posix()}/" if path.parts else ""
 
 
 def _find_by_identity(source: Path, output: Path) -> Iterator[str]:
-    """Yield the parts if one folder is the other folder or lies above it, by device and inode.
+    """Yield the overlapping parts if one folder contains the other, by device and inode.
 
     Paths prove nothing here: if case is ignored, several paths can name one folder.
     """

@@ -1,7 +1,7 @@
-"""The owners of leases on one machine, and a way to check whether they still live.
+"""The owners of leases on one machine, and a check whether an owner's process still runs.
 
 A lease expires by time, but the lease of a killed process is free at once: each process keeps a file locked
-while it lives, and the kernel unlocks the file however the process ends.
+while it runs, and the kernel unlocks the file however the process ends.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from renditions.errors import Failed
 
 
 class Owner:
-    """One owner of leases. Inside the context, other processes see that it lives.
+    """One owner of leases. Inside the context, other processes see that its process runs.
 
     ``id`` is the text for ``Lease.owner``: a hash of the machine and the folder, then a random text.
 
-    The lock belongs to an open descriptor. New programs don't inherit it, but a child that a bare ``fork``
-    creates does, and keeps the owner alive until it ends. So start workers by ``spawn`` or ``forkserver``.
+    The lock belongs to an open descriptor. New programs don't inherit it. A child process that a bare
+    ``fork`` creates does inherit it, and keeps the owner valid until that child ends. So start workers by
+    ``spawn`` or ``forkserver``.
 
     Args:
         directory: The folder of the lock files, the same for all processes of this machine that share a
             catalog. Entering the context creates it.
-
     """
 
     def __init__(self, directory: Path) -> None:

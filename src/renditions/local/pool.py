@@ -1,4 +1,4 @@
-"""Worker processes that render pictures. A hostile picture can end a worker, but never the service.
+"""Worker processes that render pictures. A harmful picture can end a worker, but never the service.
 
 Each worker has its own socket for jobs and results, and shares nothing with the others. So killing a worker
 can't corrupt or lock anything that another one needs. The process that holds the catalog never loads an
@@ -162,7 +162,7 @@ class RenderPool:
     def _start(self) -> _Worker:
         with self._lock:
             if self._closed:
-                raise Failed("the pool of worker processes is closed")
+                raise Failed("can't render the picture: the worker processes are being stopped")
             worker = _Worker(self._render)
             self._living.add(worker)
         return worker
@@ -196,7 +196,7 @@ class _Worker:
             )
         except OSError as error:
             self._connection.close()
-            raise Failed(f"a worker process can't be started: {error}") from error
+            raise Failed(f"can't start a worker process: {error}") from error
         finally:
             theirs.close()
 
@@ -272,7 +272,7 @@ def _describe_end(exit_code: int) -> str:
 
 
 class _WorkerTraceback(Exception):
-    """A worker's exception as text: the cause of the exception raised here."""
+    """The traceback of a worker's exception, as text. It is the cause of the exception raised here."""
 
     def __str__(self) -> str:
         return f"in a worker:\n{self.args[0]}"

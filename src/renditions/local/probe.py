@@ -1,4 +1,4 @@
-"""Find out how a folder compares names, by probes that stay in the store's own folder."""
+"""Find out how a folder compares names, with test folders inside the store's own folder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ _FORM = unicodedata.normalize("NFC", "é")
 
 
 def probe_folding(work: int) -> Folding:
-    """Return how names are compared in this open folder, and so in the whole store.
+    """Return how this open folder, and so the whole store, compares names.
 
     Raises:
-        OSError: A probe can't be created there.
-
+        OSError: A test folder can't be created there.
     """
     return Folding(
         ignores_case=_is_one(work, _CASE, _CASE.upper()),

@@ -43,7 +43,7 @@ def write_marker(work: int, catalog_id: str) -> None:
 
 
 def has_marker(root: int, catalog_id: str) -> bool:
-    """Return whether the open folder has the catalog's marker."""
+    """Return whether the open source folder has the catalog's marker."""
     with absence():
         read_status(root, (WORK_FOLDER, _MARKERS, _name_marker(catalog_id).encode()))
         return True

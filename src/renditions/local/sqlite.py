@@ -215,7 +215,7 @@ class SqliteCatalog:
         return dict.fromkeys(STATUSES, Totals()) | {status: Totals(*sums) for status, *sums in rows}
 
     def _fold(self) -> Folding:
-        """Return how claims are compared; rebuild the claims if they were stored with another folding."""
+        """Return how claims are compared. If they were stored with another folding, rebuild them first."""
         if self._folding is None:
             folding = self._find_folding()
             rows = self._read("SELECT name FROM folding")
@@ -243,7 +243,7 @@ class SqliteCatalog:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Begin a write; refuse it if a newer version migrated the file since it was opened."""
+        """Begin a write. Refuse it if a newer version of Renditions migrated the file meanwhile."""
         with self._reported(), self._lock, _transact(self._db):
             self._refuse_newer(_read_number(self._db, "PRAGMA user_version"))
             yield self._db
@@ -263,7 +263,9 @@ class SqliteCatalog:
         try:
             return Record.from_item(json.loads(item))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CatalogFailed(f"{self._path}: can't read a row as a record: {item!r:.200}") from error
+            raise CatalogFailed(
+                f"{self._path}: a row isn't a valid record: {item!r:.200}. Restore the file from a backup"
+            ) from error
 
     def _prepare(self) -> None:
         """Migrate the file to the newest version, even if other processes do so at the same time."""
@@ -303,7 +305,7 @@ class SqliteCatalog:
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
-        """Translate SQLite's errors."""
+        """Raise SQLite's errors again as errors of this package."""
         try:
             yield
         except UnicodeEncodeError as error:
@@ -334,7 +336,7 @@ def _end_of(prefix: str) -> str | bytes:
 
 @contextmanager
 def _transact(db: sqlite3.Connection, kind: Literal["DEFERRED", "IMMEDIATE"] = "IMMEDIATE") -> Iterator[None]:
-    """Make the block one transaction; with IMMEDIATE no other process writes during it."""
+    """Run the block as one transaction; with IMMEDIATE no other process writes during it."""
     db.execute(f"BEGIN {kind}")
     try:
         yield

@@ -1,8 +1,8 @@
 """Access files below a folder without ever leaving it.
 
 This module opens a path folder by folder: each folder from the folder above it, and never through a link. So
-links that another process creates meanwhile have no effect. Links, devices, sockets and the like aren't
-objects.
+links that another process creates meanwhile have no effect. Only plain files are objects: not links, devices
+or sockets.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 class absence:  # noqa: N801 - it is used like contextlib.suppress
-    """A context that ends its block silently if a path in it doesn't exist."""
+    """A context that ignores the error if a path in its block doesn't exist, and ends the block."""
 
     def __enter__(self) -> None:
         pass
@@ -65,7 +65,7 @@ def parse_key(key: str) -> tuple[bytes, ...]:
     parts = tuple(raw.split(b"/"))
     if len(raw) > MAX_KEY_BYTES or max(map(len, parts)) > MAX_NAME_BYTES:
         raise KeyRefused(
-            f"expected at most {MAX_NAME_BYTES} bytes between slashes and {MAX_KEY_BYTES:,} in all, "
+            f"expected a key of at most {MAX_NAME_BYTES} bytes between slashes and {MAX_KEY_BYTES:,} in all, "
             f"found {key!r}"
         )
     if b"\0" in raw:
@@ -175,7 +175,7 @@ def _scan(folder: int, parts: Sequence[bytes], shown: Path) -> Iterator[bytes]:
             try:
                 parse_key(b"/".join((*parts, name)).decode(errors="surrogateescape"))
             except KeyRefused as refusal:
-                log.warning("%s: skipped: %s", shown, refusal)
+                log.warning("%s: skipped a file or folder: %s", shown, refusal)
             else:
                 yield name + b"/" if is_folder else name
 

@@ -59,14 +59,14 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
         except (OSError, RuntimeError) as error:  # watchfiles raises RuntimeError
             if not has_begun:
                 raise StoreFailed(
-                    f"{root} can't be watched: {error}. If there are too many folders or watchers, "
+                    f"can't watch {root}: {error}. If there are too many folders or watchers, "
                     "raise the limits (on Linux fs.inotify.max_user_watches and max_user_instances)"
                 ) from error
-            log.warning("%s: file events stopped, so every file is checked instead: %s", root, error)
+            log.warning("%s: file events stopped, so Renditions checks every file instead: %s", root, error)
 
 
 class _Folders:
-    """The known folders below a root, since an event doesn't say whether a deleted path was a folder."""
+    """The known folders below a root: an event doesn't say whether a deleted path was a folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -78,10 +78,10 @@ class _Folders:
             status = self._root.stat()
         except OSError as error:
             raise StoreFailed(
-                f"{self._root} can't be watched: {error.strerror}. Check the path, and mount its disk"
+                f"can't watch {self._root}: {error.strerror}. Check the path, and mount its disk"
             ) from error
         if not stat.S_ISDIR(status.st_mode):
-            raise StoreFailed(f"{self._root} can't be watched: it is not a folder. Name a folder")
+            raise StoreFailed(f"can't watch {self._root}: it is not a folder. Name a folder")
         return status.st_dev, status.st_ino
 
     def is_root_replaced(self) -> bool:

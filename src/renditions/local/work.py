@@ -27,7 +27,7 @@ def locked(work: int) -> Iterator[None]:
 def written(work: int, content: bytes) -> Iterator[tuple[bytes, int]]:
     """Write the content to a new file in the working folder; yield its name and descriptor.
 
-    The writer keeps the file locked. If another process can lock it, the writer is dead:
+    The writer keeps the file locked. If another process can lock it, the writer has ended:
 
         A  [create, lock] write     …killed: the kernel unlocks…
         B                                                        [can be locked: remove]

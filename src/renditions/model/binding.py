@@ -37,7 +37,7 @@ class Held:
         return "output_held" if self.what == "output" else "removals_held"
 
     def describe(self) -> str:
-        """Return a sentence for people that names the held work, but not what to do about it."""
+        """Return a sentence for people: which work is held back, and why."""
         if self.what == "removals":
             return f"The removal of {self.count:,} missing pictures is held back: {self.why}."
         if self.what == "renditions":
@@ -71,7 +71,7 @@ class Binding:
     deployed_at: str = ""
     """The time of the newest deployment (ISO 8601) that the catalog knows; empty before the first."""
     is_deployed: bool = False
-    """Whether the newest deployment set the generation in force. If not, a person set it."""
+    """Whether the newest deployment set the current generation. If not, a person set it."""
     former_outputs: tuple[str, ...] = ()
     """Output stores that this catalog used before, which may still hold its objects."""
     held: tuple[Held, ...] = ()

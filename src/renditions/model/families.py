@@ -23,7 +23,7 @@ def expand(name: str, table: Rendition) -> Mapping[str, Rendition]:
 
 
 def family_of(name: str, recipe: Rendition) -> str:
-    """Return the name of the table that declares a rendition: the family's name, or its own name."""
+    """Return the name of the family that a rendition belongs to, or its own name if it has no family."""
     return name.removesuffix(_suffix(recipe))
 
 

@@ -137,7 +137,7 @@ class Glob:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that a recipe names, and its content. Outputs depend on the content, not on the name."""
+    """A file that a recipe names, and its content. Outputs depend on its content, not on its name."""
 
     name: str
     """The attachment's name in the pipeline file: a path, or ``source:KEY``."""

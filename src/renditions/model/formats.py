@@ -1,9 +1,9 @@
 """The input and output formats: the facts about each, and the names of its functions.
 
-A format has one entry here and one module in ``renditions.imaging.formats``; ``format_entries`` says what an
-entry holds. Code that must distinguish formats reads these tables. An entry names the format's functions as
-``"module:function"``, relative to that package. Only processes that decode pictures import them, so this
-module needs no imaging library.
+A format has one entry here and one module in ``renditions.imaging.formats``; ``format_entries`` describes the
+fields of an entry. Code that must distinguish formats reads these tables. An entry names the format's
+functions as ``"module:function"``, relative to that package. Only processes that decode pictures import them,
+so this module needs no imaging library.
 """
 
 from __future__ import annotations

@@ -74,5 +74,5 @@ def is_known(key: str) -> bool:
 
 
 def spell_key(key: str) -> str:
-    """Return a key for people, with words in place of a value that isn't known yet."""
+    """Return a key for people. A text in brackets replaces a part that isn't known yet."""
     return key.replace(UNKNOWN, "(known after reading)")

@@ -28,18 +28,20 @@ NOTICE_EVENTS: Mapping[str, NoticeEvent] = {
     "done": NoticeEvent("Picture done", "All declared renditions of a picture exist."),
     "rejected": NoticeEvent("Picture rejected", "A rendition can't be made from a picture.", is_trouble=True),
     "failed": NoticeEvent(
-        "Picture failed", "A picture was given up after several attempts.", is_trouble=True
+        "Picture failed",
+        "Renditions gave a picture up after several failed attempts.",
+        is_trouble=True,
     ),
     "removed": NoticeEvent("Picture removed", "A picture is gone: its outputs and its record were deleted."),
     "removals_held": NoticeEvent(
         "Removals held",
-        "An unattended run began to hold removals back.",
+        "An unattended run didn't remove missing pictures, and waits for permission.",
         is_trouble=True,
         is_for_all=True,
     ),
     "output_held": NoticeEvent(
         "Output held",
-        "An unattended run began to hold back making missing outputs again.",
+        "An unattended run didn't make missing outputs again, and waits for permission.",
         is_trouble=True,
         is_for_all=True,
     ),

@@ -107,7 +107,7 @@ class Original:
     """The analysis; None if the file declares none, if it found nothing, or for a rejected picture."""
 
     def completed_from(self, earlier: Original | None) -> Original:
-        """Return these facts. Add missing dimensions from an earlier reading of the same bytes."""
+        """Return these facts, with missing dimensions from an earlier reading of the same bytes."""
         if self.width is not None or earlier is None:
             return self
         return dataclasses.replace(self, width=earlier.width, height=earlier.height, frames=earlier.frames)

@@ -104,5 +104,5 @@ def _compile(exclude: tuple[str, ...]) -> tuple[_Rule, ...]:
 
 @lru_cache(maxsize=1024)
 def _join(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """Return one regular expression for several shell patterns, to match texts in lower case."""
+    """Return one regular expression for several shell patterns. It matches texts in lower case."""
     return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns))

@@ -199,7 +199,7 @@ class Record:
         return self.original.format if self.original else None
 
     def under(self, etag: str) -> Record:
-        """Return the record with a new ETag of its source object, whose content is the same.
+        """Return the record for a source object that has a new ETag, but the same content.
 
         Outputs of older content lose their source's ETag, because the new ETag could be the same by chance.
         """
@@ -238,7 +238,7 @@ class Record:
         return next((output for output in self.outputs if output.rendition == rendition), None)
 
     def serving_output(self, rendition: str) -> Output | None:
-        """Return the output whose file the rendition has: its own output, or its stand-in's."""
+        """Return the output with the rendition's file: its own output, or that of its stand-in."""
         return self.find_output(dict(self.stand_ins).get(rendition, rendition))
 
     def raised(self) -> Record:

@@ -1,9 +1,7 @@
 """The changes of the engine since version 0.1.
 
-Only outputs that depend on a change become stale, and Renditions makes them again.
-
-An upgraded library isn't a revision, because otherwise the worker would make every output of a large catalog
-again after each upgrade.
+If an output depends on a change, Renditions makes it again. An upgraded library isn't a revision. Otherwise
+the worker would make every output of a large catalog again after each upgrade.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Session:
 
     parts: Parts
     standing: Standing | None
-    """The right to write to the catalog; None if another version is in force."""
+    """The right to write to the catalog; None if the catalog uses another version of the file."""
     ended: threading.Event
     """Set when the session must end, because the user stopped it or a new version of the file applies."""
     dropped: frozenset[str] = frozenset()
