@@ -73,7 +73,7 @@ class CaseResult:
 
 
 class Worker:
-    """A process that answers each line with a line."""
+    """A process that answers each line that it gets with a line."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._process = subprocess.Popen(
@@ -98,17 +98,17 @@ class Worker:
         assert self._process.stdout  # noqa: S101 - it was opened with pipes
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"expected an answer, found that {self._process.args!r} ended")
+            raise RuntimeError(f"the worker {self._process.args!r} ended without an answer")
         return json.loads(line)
 
     def make(self, job: Job, outputs: Path | None = None) -> Any:
-        """Have a job done; its files are kept if there is a folder for them."""
+        """Send a job, and return its answer. The worker keeps the files if ``outputs`` names a folder."""
         self.send({**dataclasses.asdict(job), "outputs": str(outputs) if outputs else None})
         return self.receive()
 
 
 def measure_case(case: Case, ways: Sequence[Way], *, photographs: Sequence[str], rounds: int) -> CaseResult:
-    """Measure one case; the first call of each way for each picture isn't counted."""
+    """Measure one case. The first call of each way for each picture doesn't count."""
     result = CaseResult(case)
     order = random.Random(case.kind)  # noqa: S311 - the same order every time
     with ExitStack() as stack:
@@ -141,7 +141,7 @@ def measure_case(case: Case, ways: Sequence[Way], *, photographs: Sequence[str],
 
 
 def outputs_of(case: Case, way: str, photograph: str) -> Path:
-    """Return the folder that a way's renditions of this picture are kept in, made if need be."""
+    """Return the folder for a way's renditions of this picture. Create it if it is missing."""
     folder = CACHE / "outputs" / case.kind / photograph / way
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -150,7 +150,7 @@ def outputs_of(case: Case, way: str, photograph: str) -> Path:
 def measure_quality(
     result: CaseResult, *, photographs: Sequence[str], boxes: Sequence[int], processes: int
 ) -> None:
-    """Fill in ``result.scores``, several at a time: nothing is timed meanwhile."""
+    """Compute ``result.scores``, several at a time, because nothing is timed meanwhile."""
     questions = []
     for way in result.samples:
         for box in boxes:
@@ -177,7 +177,7 @@ def measure_memory(
     repeats: int,
     job_of: Callable[[Path], Job],
 ) -> dict[str, dict[str, float]]:
-    """Return by way and kind the megabytes that a fresh process needs above its idle interpreter."""
+    """Return how many megabytes a new process needs in addition to an idle interpreter, by way and kind."""
     peaks: dict[str, dict[str, float]] = {}
     for way in ways:
         if way.idle_command is None:
@@ -196,7 +196,7 @@ def measure_memory(
 
 
 def read_versions(ways: Sequence[Way]) -> dict[str, str]:
-    """Return what each way says of its versions."""
+    """Return the versions that each way reports for its libraries."""
     versions = {}
     for way in ways:
         with Worker(way.command) as worker:

@@ -98,7 +98,7 @@ def to_markdown(table: Table) -> str:
 
 
 def describe_machine() -> str:
-    """Return the processor, how many of them there are, and the system."""
+    """Return the processor's name, the number of its cores, and the system."""
     cpuinfo = Path("/proc/cpuinfo")
     found = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE)
     model = found[1] if found else platform.processor()

@@ -117,7 +117,7 @@ def _check(parts: Parts) -> None:
     declared = replace(parts.declared, output=replace(parts.declared.output, verify="always"))
     found = {difference.action for difference in replace(parts, declared=declared).plan_tick("")}
     if found != {"keep"}:
-        raise RuntimeError(f"expected that nothing is to be done, found {found}")
+        raise RuntimeError(f"expected a tick without differences, found {found}")
 
 
 def _hold_back(parts: Parts) -> None:

@@ -1,4 +1,4 @@
-"""The lower limit of the cost: libjpeg-turbo called directly, with the fastest Lanczos, that of Pillow-SIMD.
+"""The lowest possible cost: libjpeg-turbo called directly, with Pillow-SIMD's fast Lanczos.
 
 It has no colour management, no orientation and no limits, so it shows the least that a picture costs.
 """

@@ -190,14 +190,13 @@ def error_code(error: ClientError) -> str:
 
 @contextmanager
 def reported(where: str, *, passing: type[Failed], lasting: type[Failed]) -> Iterator[None]:
-    """Translate the AWS errors that the ``with`` block raises.
+    """Raise the AWS errors of the ``with`` block as errors of this package.
 
     Args:
         where: The bucket, table, topic, bus or queue of the call. The message begins with it.
         passing: The error to raise if the same call can succeed later: the call was throttled, the service
             wasn't reached, or the service failed.
         lasting: The error to raise if a person has to change something: a permission, a missing bucket, ….
-
     """
     try:
         yield

@@ -95,7 +95,7 @@ class DynamoCatalog:
         freed: Sequence[str] = sorted(held - record.claimed_keys())
         if len(added) > MAX_CLAIMS:
             raise CatalogRefused(
-                f"{self}: {record.name!r} needs {len(added)} new output keys, and DynamoDB takes at most "
+                f"{self._reader}: {record.name!r} needs {len(added)} new output keys, and DynamoDB takes at most "
                 f"{MAX_CLAIMS} new output keys at once: declare the renditions in several steps"
             )
         revision = record.revision
@@ -282,7 +282,7 @@ class DynamoCatalog:
                         raise changed(name) from error
                 return
         raise CatalogFailed(
-            f"{self}: can't write {name!r}: another transaction held it at each of {ATTEMPTS} attempts. "
+            f"{self._reader}: can't write {name!r}: another transaction held it at each of {ATTEMPTS} attempts. "
             "Try again later."
         )
 
@@ -305,7 +305,7 @@ class DynamoCatalog:
                 else:
                     return
         raise CatalogFailed(
-            f"{self}: can't write {record.name!r} in {ATTEMPTS} attempts ({', '.join(codes)}). "
+            f"{self._reader}: can't write {record.name!r} in {ATTEMPTS} attempts ({', '.join(codes)}). "
             "Try again later."
         )
 

@@ -163,7 +163,7 @@ class TableReader:
             raise CatalogRefused(f"{self}: can't read an item as a record: {item!r:.200}") from error
 
     def reported(self) -> AbstractContextManager[None]:
-        """Translate the AWS errors that the ``with`` block raises."""
+        """Raise the AWS errors of the ``with`` block as errors of this package."""
         return reported(str(self), passing=CatalogFailed, lasting=CatalogRefused)
 
     def __str__(self) -> str:

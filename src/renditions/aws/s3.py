@@ -290,7 +290,7 @@ class S3Store:
         storage_class = error.response.get("Error", {}).get("StorageClass", "an archive")
         return Archived(
             f"can't be read because it is in {storage_class}. Restore {self._place.spell()}{key}. Then the "
-            f"next sync makes its renditions; or at once: renditions retry {shlex.quote(key)}"
+            f"next sync makes its renditions. To make them at once, run renditions retry {shlex.quote(key)}"
         )
 
     def _reported(self, key: str = "") -> AbstractContextManager[None]:

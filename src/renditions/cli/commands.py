@@ -128,14 +128,14 @@ def init(
             target.write(text)
     except FileExistsError:
         raise UsageError(
-            f"can't create {path}: it already exists and is unchanged. Choose another file with --pipeline."
+            f"can't create {path}: it already exists. It is unchanged. Choose another file with --pipeline."
         ) from None
     except OSError as error:
         raise UsageError(f"can't write {path}: {error.strerror}. Choose another --pipeline.") from None
     inbox = path.parent / load(path).pipeline.source.store
     inbox.mkdir(parents=True, exist_ok=True)
     display.messages.print(
-        f"Wrote {escape(str(path))} and {escape(str(inbox))}/. Put pictures there, then: renditions sync"
+        f"Wrote {escape(str(path))} and {escape(str(inbox))}/. Put pictures there, then run renditions sync"
     )
 
 
@@ -213,7 +213,7 @@ def find_record(parts: Parts, name: str) -> Record:
     """Return the picture's record; raise UsageError if there is none."""
     record = parts.catalog.get(name)
     if record is None:
-        raise UsageError(f"there is no record of {name!r}. List the names with: renditions list")
+        raise UsageError(f"there is no record of {name!r}. To see the names, run renditions list")
     return record
 
 
@@ -261,7 +261,7 @@ def list_records(
 
 
 def _select_records(parts: Parts, selection: Selection) -> Iterator[Record]:
-    """Yield the selected records. Report unreadable ones, and leave them out."""
+    """Yield the selected records. Print the names of unreadable ones instead."""
     for record in [find_record(parts, name) for name in selection.names]:
         if selection.status in (None, record.status):
             yield record

@@ -57,7 +57,7 @@ STATUS_STYLES = {"done": "green", "rejected": "yellow", "failed": "red", "proces
 
 
 class MessageHandler(logging.Handler):
-    """Prints the program's log together with the other messages, above the progress bar."""
+    """Prints the program's log above the progress bar, together with the other messages."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line, with its traceback if it has one."""
@@ -134,7 +134,7 @@ def print_unreadable(part: Unreadable) -> None:
 
 
 def print_plan(differences: Iterable[Difference], counts: Counter[str]) -> None:
-    """Print the lines of a plan as they arrive, and then a sentence about its ``counts``."""
+    """Print the lines of a plan as they arrive, and then a sentence with the totals."""
     console = make_data_console()
     hidden = 0
     for number, difference in enumerate(differences):
@@ -188,7 +188,7 @@ def describe_summary(summary: Summary) -> str:
 def describe_plan(counts: Counter[str]) -> str:
     """Return a sentence that sums up a plan."""
     words = {"create": "to create", "update": "to update", "remove": "to remove", "rename": "renamed",
-             "settle": "to settle", "wait": "to wait for", "hold": "held back",
+             "settle": "to tidy up", "wait": "to wait for", "hold": "held back",
              "unreadable": "that can't be read"}  # fmt: skip
     todo = [f"{counts[action]:,} {text}" for action, text in words.items() if counts[action]]
     kept = f"{counts['keep']:,} unchanged"

@@ -1,4 +1,4 @@
-"""The command ``notices``: lists the notices that aren't sent yet, and sends them again."""
+"""The command ``notices``: lists the notices that couldn't be sent yet, and sends them again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def notices(
     resend: Annotated[bool, typer.Option("--resend", help="Send the listed notices now.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the notices that their targets haven't got yet, with the reasons."""
+    """List the notices that couldn't be sent yet, with the reasons."""
     with opened(context, file, read_only=not resend) as parts:
         if resend:
             _resend(parts, only_failed=failed)

@@ -66,7 +66,7 @@ def strays(
 
 
 class _Place:
-    """An output store, with the data that shows which catalog owns its objects."""
+    """An output store, and the facts that show which catalog owns its objects."""
 
     def __init__(self, parts: Parts, url: str | None) -> None:
         binding = parts.catalog.read_binding()

@@ -35,5 +35,6 @@ def print_next_attempt(record: Record) -> None:
     if record.status == "failed":
         then = "The next sync tries it again."
         if record.attempts >= MAX_ATTEMPTS and record.goal:
-            then = f"It was given up. To try again: renditions retry {shlex.quote(record.name)}"
+            again = f"renditions retry {shlex.quote(record.name)}"
+            then = f"It failed too often, so syncs skip it. To try again: {again}"
         display.make_data_console().print(f"  {escape(then)}", soft_wrap=True)

@@ -73,7 +73,7 @@ RebindOption = Annotated[
 ]
 TakeOverOption = Annotated[
     bool,
-    typer.Option("--take-over", help="Replace the pipeline file's version that a deployment put in force."),
+    typer.Option("--take-over", help="Replace the version of the pipeline file that a deployment set."),
 ]
 UnattendedOption = Annotated[
     bool,
@@ -208,7 +208,7 @@ def retry(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Try failed pictures again. If you name pictures, also make missing and changed outputs again."""
     if force and not names:
-        raise UsageError("retry --force: no pictures named. Name those whose outputs to make again.")
+        raise UsageError("retry --force: no pictures named. Name the pictures whose outputs to make again.")
     with opened(context, file) as parts:
         ask = Ask(verify="quick", is_retry=True, is_forced=force)
         order = make_order(parts, names, ask, rendition, status if names else status or "failed")
@@ -297,7 +297,7 @@ def _find_renditions(pipeline: Pipeline, names: list[str] | None) -> frozenset[s
 
 
 def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
-    """Sync with a progress bar, print the summary and exit with its code."""
+    """Sync with a progress bar, print the summary, and exit with the code that fits it."""
     guard = parts.make_guard(standing, is_attended=manner.is_attended)
     troubles = display.Troubles(parts.pipeline)
     with (

@@ -1,4 +1,4 @@
-"""Prints the notices that their targets haven't got yet."""
+"""Prints the notices that couldn't be sent yet."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from renditions.core.twins import why_renamed
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Shows the differences that a sync would close."""
+    """Shows what a sync would do."""
 
     differences: Callable[[], Iterator[Difference]]
     """Makes a fresh plan."""

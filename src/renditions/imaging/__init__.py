@@ -1,1 +1,1 @@
-"""Turn one picture's bytes into its renditions. This package knows nothing about storage."""
+"""Turn one picture's bytes into its renditions. This package reads and writes no store."""

@@ -228,7 +228,9 @@ def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) 
         else:
             found, high = min(found, len(content)), quality - 1
     if best is None:
-        raise Unrenderable(f"expected at most {limit:,} bytes, found {found:,} at the lowest quality")
+        raise Unrenderable(
+            f"expected at most {limit:,} bytes (max_bytes), found {found:,} at the lowest quality"
+        )
     return best
 
 

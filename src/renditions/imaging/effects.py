@@ -60,7 +60,7 @@ def parse_colour(text: str) -> Rgba:
 
 
 def lay(image: Any, colour: Rgba) -> Any:
-    """Return the image on a ground of this colour. A translucent colour stays translucent."""
+    """Return the image on a background of this colour. A translucent colour stays translucent."""
     if not image.hasalpha() or colour.alpha == 0:
         return image
     if colour.alpha == _OPAQUE:
@@ -72,7 +72,7 @@ def lay(image: Any, colour: Rgba) -> Any:
 
 
 def flatten(image: Any, colour: Rgba) -> Any:
-    """Return the image without alpha, on a ground of this colour. A translucent colour lies on white."""
+    """Return the image without alpha, on a background of this colour. A translucent colour lies on white."""
     if not image.hasalpha():
         return image
     ground = colour.on_white()
@@ -105,16 +105,14 @@ def _values(colour: Rgba, bands: int) -> list[int]:
 
 
 def find_crop(image: Any, size: Size, interest: str) -> Offset:
-    """Return the corner of the part that draws the eye (``attention``) or has most detail (``entropy``)."""
+    """Return the corner of the most striking part (``attention``) or the most detailed one (``entropy``)."""
     cut = image.smartcrop(size.width, size.height, interesting=interest)
     # libvips stores here how far the upper left corner has moved.
     return Offset(-cut.xoffset, -cut.yoffset)
 
 
 def find_content(images: Sequence[Any], region: Rectangle, tolerance: int) -> Rectangle:
-    """Return the region inside the borders.
-
-    All pixels of a border are like the first image's upper left pixel.
+    """Return the region inside the borders: pixels like the first image's upper left one are a border.
 
     Two pixels are alike if no colour, weighted by alpha, differs by more than the tolerance. A picture that
     is only border stays whole. All images lose the same borders.

@@ -1,4 +1,4 @@
-"""Keep the names in EXIF byte for byte. libvips writes only ASCII, and ``?`` for the rest.
+"""Keep the names in EXIF byte for byte. libvips writes only ASCII, and ``?`` for other characters.
 
 So the encoder writes fillers of the same length, and :func:`write_names` replaces them by the true bytes.
 Texts should be ASCII (EXIF 2.32, 4.6.2), but cameras and editors write UTF-8, Latin-1, Shift JIS and others.

@@ -11,11 +11,10 @@ from renditions.model.formats import SOURCE_FORMATS
 
 
 def import_extra(module: str, extra: str) -> Any:
-    """Import a module at the moment when a picture needs it, and return the module.
+    """Import a module when a picture needs it, and return the module.
 
     Raises:
         Failed: The module isn't installed.
-
     """
     try:
         return import_module(module)

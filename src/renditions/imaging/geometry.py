@@ -222,7 +222,7 @@ def centre(inner: Size, outer: Size, focus: Focus) -> Offset:
 
 
 def place(inner: Size, outer: Size, gravity: str) -> Offset:
-    """Return the inner rectangle's position in the outer one; an odd pixel is left on the right or below."""
+    """Return the inner rectangle's position in the outer one. An odd pixel stays on the right or below."""
     across = 0 if gravity.endswith("west") else 2 if gravity.endswith("east") else 1
     down = 0 if gravity.startswith("north") else 2 if gravity.startswith("south") else 1
     return Offset((outer.width - inner.width) * across // 2, (outer.height - inner.height) * down // 2)

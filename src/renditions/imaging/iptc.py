@@ -23,7 +23,7 @@ def rights_of(block: bytes) -> bytes:
 
 
 def true_part_of(block: bytes) -> bytes:
-    """Return the block without previews, and without statements that may be untrue of a rendition."""
+    """Return the block without previews, and without facts that may be wrong for a rendition."""
     return _select(block, lambda record, number: record == 2 and number not in _UNTRUE)
 
 

@@ -1,4 +1,4 @@
-"""Let libraries that draw text, such as librsvg, find the fonts that the package brings."""
+"""Let libraries that draw text, such as librsvg, find the fonts in this package."""
 
 from __future__ import annotations
 

@@ -92,7 +92,9 @@ def _render(
     except Rejected as refusal:
         return Rendering(original, rejected=_advise(refusal, original, accept))
     except MemoryError as error:
-        raise Failed(f"not enough memory for a picture of {len(content):,} bytes") from error
+        raise Failed(
+            f"not enough memory for a picture of {len(content):,} bytes. Free memory, or use fewer workers"
+        ) from error
     made |= pictures
     original = replace(original, analysis=analysis)
     in_order = {name: made[name] for name in recipes if name in made}

@@ -104,7 +104,9 @@ def translated(refusal: type[Rejected], failure: str) -> Iterator[None]:
     except (Error, UnicodeDecodeError) as error:
         detail = _describe(error)
         if "out of memory" in detail:
-            raise Failed(f"not enough memory for the picture: {detail}") from error
+            raise Failed(
+                f"not enough memory for the picture ({detail}). Free memory, or use fewer workers"
+            ) from error
         raise refusal(explain(failure, detail)) from error
 
 

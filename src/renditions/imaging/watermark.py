@@ -122,7 +122,10 @@ def _write(text: str, font: Attachment | None, colour: str, font_pixels: int) ->
     """Return the text with alpha, with a soft outline of the opposite tone, in memory."""
     content = default_font() if font is None else font.content
     assert content is not None  # noqa: S101 - fonts are read with the pipeline file
-    with translated(Unrenderable, "a text that can be drawn"), tempfile.NamedTemporaryFile() as file:
+    with (
+        translated(Unrenderable, "the watermark's text can't be drawn"),
+        tempfile.NamedTemporaryFile() as file,
+    ):
         file.write(content)
         file.flush()
         # With fonts.conf, a font's family is the path of its file. At 72 dpi, a point is a pixel.

@@ -1,4 +1,4 @@
-"""Select the statements of an XMP packet (ISO 16684-1), and keep the bytes of these unchanged.
+"""Select the statements of an XMP packet (ISO 16684-1), and keep their bytes unchanged.
 
 A packet is RDF. Its statements are the children and the attributes of the topmost ``rdf:Description``s.
 """
@@ -70,7 +70,7 @@ def rights_of(packet: bytes) -> bytes:
 
 
 def true_part_of(packet: bytes) -> bytes:
-    """Return the packet without previews, and without statements that may be untrue of a rendition.
+    """Return the packet without previews, and without statements that may be wrong for a rendition.
 
     The result is empty if nothing is left, or if the packet is invalid, because its previews can't be found
     then.

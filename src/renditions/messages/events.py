@@ -77,7 +77,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
-    """A schedule's tick, or its continuation: a request to check every picture."""
+    """A request to check every picture: a schedule's tick, or its continuation."""
 
     after: str = ""
     """The call checks only the names after this name."""

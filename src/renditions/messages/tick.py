@@ -39,7 +39,7 @@ Send = Callable[[Sequence[str]], None]
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """The result of one call of a tick."""
+    """What one call of a tick did."""
 
     sent: int
     """For how many pictures this call sent a message."""
@@ -143,7 +143,7 @@ class _Batch:
         self._sent = 0
 
     def add(self, body: str) -> None:
-        """Add a picture's message, and send a request when ten have come together."""
+        """Add a picture's message. Whenever there are ten messages, send them in one request."""
         self._bodies.append(body)
         self._sent += 1
         if len(self._bodies) == SEND_AT_ONCE:

@@ -46,7 +46,8 @@ class EventBridgeNotifier:
             answer = self._client.put_events(Entries=[entry])
         if len(results := answer.get("Entries", ())) != 1:
             raise NotifyFailed(
-                f"events:{self._bus}: the answer lacks the entry. Check AWS_ENDPOINT_URL and any proxy"
+                f"events:{self._bus}: the answer doesn't confirm the event. Check AWS_ENDPOINT_URL and any "
+                "proxy"
             )
         (result,) = results
         # The call as a whole succeeds even if EventBridge refuses its only entry.

@@ -1,1 +1,1 @@
-"""The composition root: opens the parts that a pipeline names, on a laptop and on Lambda."""
+"""Opens the stores, the catalog and the notice targets that a pipeline names, and runs the pipeline."""

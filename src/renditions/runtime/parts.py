@@ -111,7 +111,7 @@ class Parts:
         selection: Selection = EVERYTHING,
         left_out: LeftOut | None = None,
     ) -> Iterator[Difference]:
-        """Yield the difference of each picture; see :func:`renditions.core.reconcile.plan`.
+        """Yield what each picture needs; see :func:`renditions.core.reconcile.plan`.
 
         To verify all outputs in a bucket, this method lists them: one request for each thousand outputs.
         """
@@ -127,7 +127,7 @@ class Parts:
     def preview(
         self, order: Order = EVERYTHING_ONCE, left_out: LeftOut | None = None
     ) -> Iterator[Difference]:
-        """Yield the differences that a sync with this order would close; see :class:`Preview`."""
+        """Yield what a sync with this order would do; see :class:`Preview`."""
         unverified = replace(order.ask, verify="no")
         comparison = self._compare(order.ask)
 
@@ -150,7 +150,7 @@ class Parts:
         ).show()
 
     def plan_tick(self, after: str) -> Iterator[Difference]:
-        """Yield the differences of the pictures after a name, for one call of a schedule's tick.
+        """Yield what the pictures after a name need, for one call of a schedule's tick.
 
         With ``[output] verify`` this method checks the outputs too. In a bucket it reads only the pages of
         the listing that contain these outputs, because one call lacks the time and memory for all pages.
@@ -165,12 +165,11 @@ class Parts:
         return Comparison(self.attached, self.catalog, self.output, self.is_gone, ask, reader=reader)
 
     def bind(self, start: Start) -> Standing:
-        """Agree with the catalog on its binding; see :func:`renditions.core.binding.bind`.
+        """Bind the catalog to this pipeline; see :func:`renditions.core.binding.bind`.
 
         Raises:
             UsageError: Outputs could land in the source, see :func:`insist_apart`. This method checks that
                 before it writes anything. It checks again when the catalog's file is in the output store.
-
         """
         claimant = self._claimant(start)
         insist_apart(self.pipeline, self.directory)

@@ -94,8 +94,8 @@ def run_reloading(
 ) -> None:
     """Call ``run`` with the file's open parts, and again for each new version, until ``stop`` is set.
 
-    If another version is in force, this function reads the file again. If the file's version still isn't the
-    one in force, ``run`` gets a session without standing.
+    If the catalog uses another version of the file, this function reads the file again. If the file still has
+    another version, ``run`` gets a session without standing.
     """
     start, is_superseded, former = file.start, False, frozenset[str]()
     while not stop.is_set():
@@ -127,7 +127,7 @@ def run_reloading(
 
 
 def _follow(file: PipelineFile) -> LoadedPipeline | None:
-    """Return the file's version if it is the one in force; otherwise None."""
+    """Load the file if the catalog uses its version; otherwise log why it doesn't, and return None."""
     try:
         return file.apply(FOLLOWS)
     except RenditionsError as error:

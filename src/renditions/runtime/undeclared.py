@@ -1,4 +1,4 @@
-"""Keeps many outputs whose renditions a changed pipeline file no longer declares.
+"""Keeps outputs of renditions that a changed pipeline file no longer declares, if there are many.
 
 Otherwise a mistake in the file would delete these outputs at once, because watch and serve apply the file
 unattended.
@@ -30,7 +30,7 @@ def hold_undeclared(parts: Parts, guard: Guard, dropped: frozenset[str]) -> None
     if guard.is_too_many(count, count_pictures(parts.catalog)):
         binding = parts.catalog.read_binding()
         others = [each for each in (binding.held if binding else ()) if each.what != "renditions"]
-        parts.end_run([*others, Held("renditions", count, "more than [source] max_removals", now())])
+        parts.end_run([*others, Held("renditions", count, "this is more than [source] max_removals", now())])
 
 
 def find_undeclared(catalog: Catalog) -> tuple[Held, ...]:

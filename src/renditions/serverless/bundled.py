@@ -68,10 +68,10 @@ class Bundled:
 
     @cached_property
     def _standing(self) -> Standing:
-        """The agreement with the catalog on its binding.
+        """The right to write to the catalog.
 
-        The function makes it on the first call, not on start: if the catalog refuses, the function must
-        still run to answer with the reason. It then tries again at each call.
+        The function gets it on the first call, not on start: if the catalog refuses, the function must still
+        run to answer with the reason. It then tries again at each call.
         """
         return self.parts.bind(self.start)
 

@@ -5,7 +5,7 @@ the time left is too short for one more picture, the function gives the other pi
 pictures fail, it reports the failed messages to SQS, or the failed tasks to S3 Batch Operations, so that they
 are redelivered. For any other event it raises an exception.
 
-The function renders pictures in its own process. A hostile picture can crash or block one call, at most until
+The function renders pictures in its own process. A harmful picture can crash or block one call, at most until
 the function's time limit. Lambda then starts the function again, and SQS redelivers the messages. A message
 that kills the function each time ends in the dead-letter queue. ``limits.seconds`` has no effect here; the
 function's own time limit applies.
@@ -90,13 +90,12 @@ class Function:
     def handle(self, event: Any, context: Context) -> Any:
         """Process the event's pictures, and return the answer that its origin waits for.
 
-        A superseded function puts its messages back into the queue for its successor.
+        If a newer deployment has replaced this function, it puts its messages back into the queue.
 
         Raises:
             Failed: A part of the event failed, so the event must be redelivered.
             Superseded, BindingRefused: The function must not write to the catalog, and the event doesn't
                 come from a queue.
-
         """
         try:
             return self._handle(event, context)
@@ -195,7 +194,7 @@ class Function:
         return outcome
 
     def _reconcile(self, request: SyncRequest, allowance: Allowance) -> Outcome:
-        """Close every difference between source and outputs that the request covers.
+        """Process the pictures that differ, for one call of a schedule's tick.
 
         With a queue, send a message for each picture; without one, process the pictures in this call.
         """

@@ -107,7 +107,10 @@ def limit(answer: dict[str, Any]) -> dict[str, Any]:
     length = len(answer.get("body") or "")
     if length <= MOST_ANSWERED_BYTES:
         return answer
-    detail = f"the answer has {length:,} bytes, encoded, and Lambda returns at most {MOST_ANSWERED_BYTES:,}"
+    detail = (
+        f"the answer has {length:,} bytes, encoded, and Lambda returns at most {MOST_ANSWERED_BYTES:,}. "
+        "Request a smaller part: with a lower limit, or with a Range header"
+    )
     status = HTTPStatus.NOT_IMPLEMENTED
     return {
         "statusCode": status,

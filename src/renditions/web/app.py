@@ -104,13 +104,12 @@ def make_app(
 
 
 def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Callable[..., Any]:
-    """Return the application for a caller that authorizes requests itself, without logins and live events.
+    """Return the application for a gateway that authorizes requests itself: no logins, no live events.
 
     Args:
         service: The parts and functions that answer the requests.
         uploads: Makes the upload forms.
         origins: The other origins to which the page uploads pictures, and from which it reads them.
-
     """
     log_in = Route("/login", _show("token.html"))
     return Labelled(_make([*_routes(_Api(service, uploads)), log_in]), restrict(origins))
@@ -327,7 +326,7 @@ async def _tell_health(_: Request) -> Response:
 
 
 def _refuse_method(request: Request, error: Exception) -> Response:
-    """Answer a wrong method with the methods that the path allows (RFC 9110, 15.5.6)."""
+    """Refuse a wrong method, and name the methods that the path allows (RFC 9110, 15.5.6)."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     path = next((route.path for route in routes if route.path_regex.match(request.url.path)), None)
     methods = {method for route in routes if route.path == path for method in route.methods or ()}

@@ -51,7 +51,7 @@ the file under it."""
 class BucketLinks:
     """Signed URLs of buckets.
 
-    They are signed because an ``<img>`` can't send a token. They lead to the buckets so that no picture
+    They are signed because an ``<img>`` can't send a token. They point to the buckets, so that no picture
     passes through the function. Browsers save an original instead of showing it, because it may contain
     script.
     """

@@ -58,7 +58,7 @@ class Announcements:
             return [] if number is None else [each for each in self._kept if each.number > number]
 
     async def listen(self, after: int | None) -> AsyncIterator[str]:
-        """Yield server-sent events until ``close``: events after this number, or only new events for None.
+        """Yield server-sent events until ``close``; with a number, begin with the kept events after it.
 
         If the client missed announcements that the server no longer keeps, it gets ``event: reset``. It must
         then reload everything.

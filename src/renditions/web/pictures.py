@@ -92,7 +92,7 @@ def get_picture(service: Service, name: str) -> Record:
 
 
 def process_picture(service: Service, name: str, *, again: bool) -> dict[str, Any]:
-    """Process a picture now and return its outcome.
+    """Process a picture now, and return its outcome.
 
     With ``again``, also process a rejected or failed picture, and make missing and replaced outputs again.
     """
@@ -118,7 +118,7 @@ def parse_focus(x: float, y: float) -> Focus:
 
 
 def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
-    """Set a picture's focus, ask for processing soon, and return the record."""
+    """Set a picture's focus, request its processing, and return the record."""
     _wish(service, name, lambda wishes: replace(wishes, focus=focus))
     service.hint(name)
     return get_picture(service, name)
@@ -151,7 +151,7 @@ def demand(service: Service, rendition: str, name: str) -> Content:
 
 
 def _why_missing(record: Record | None, rendition: str) -> Reason | None:
-    """Return why the picture has no such rendition; None if its record gives no reason."""
+    """Return why the picture lacks this rendition; None if its record gives no reason."""
     if record is None or record.reason is None:
         return None
     return dict(record.errors).get(rendition) or Reason(record.reason, record.code)
@@ -167,7 +167,7 @@ def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> No
 
 
 def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, Any]:
-    """Reopen every picture of these statuses for processing soon; return how many."""
+    """Let every picture of these statuses be processed again soon; return how many there are."""
     service.insist_in_force()
     count = 0
     for status in [_parse_status(status) for status in statuses]:
@@ -190,7 +190,10 @@ def delete_picture(service: Service, name: str) -> None:
         try:
             service.parts.source.delete(name, IfMatch(there.etag))
         except Conflict:
-            detail = f"{name!r} was not deleted, because another upload replaced it meanwhile"
+            detail = (
+                f"{name!r} was not deleted, because another upload replaced it meanwhile. To delete the new "
+                "picture, send the request again"
+            )
             raise ApiError(HTTPStatus.CONFLICT, detail) from None
     service.process(name, Ask(removal="asked"))
 

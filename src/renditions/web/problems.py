@@ -35,14 +35,13 @@ The codes aren't derived from Python's names of the statuses, because those chan
 
 
 class ApiError(Exception):
-    """A request that can't be answered.
+    """A request that the server refuses, or can't answer now.
 
     Args:
         status: The HTTP status.
         detail: The description of the error.
         errors: The invalid parts of the request: ``(part, description of the error)``.
         code: The error's code, if the fault is in the picture, not in the request.
-
     """
 
     def __init__(

@@ -80,7 +80,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             "unsent_notices": _array(_object(unsent, ("event", "target", "given_up", "attempts"))),
             "renditions": {"type": "object", "additionalProperties": rendition},
             "stand_ins": {"type": "object", "additionalProperties": TEXT}
-            | {"description": "By rendition without a file of its own, the one whose file it has"},
+            | {"description": "For a rendition without its own file: the rendition whose file to use"},
             "preview": TEXT | {"description": "The URL of the smallest rendition that browsers show"},
             "links": _object(
                 {"original": TEXT, "renditions": {"type": "object", "additionalProperties": TEXT}},
@@ -217,7 +217,7 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                 "rendition_bytes": _COUNT,
                 "replaced_bytes": {
                     **_COUNT,
-                    "description": "The bytes to send if originals took the place of all renditions",
+                    "description": "The bytes to send if clients got originals instead of renditions",
                 },
                 "processing_seconds": {"type": "number", "minimum": 0},
             },

@@ -135,7 +135,7 @@ def _open_process(session: Session, workers: int) -> Iterator[Process]:
 
 
 class _Server(uvicorn.Server):
-    """A server that ends when ``stop`` is set. It first closes live connections, which never end alone."""
+    """A server that ends when ``stop`` is set. It first closes the live connections."""
 
     def __init__(self, config: uvicorn.Config, announcements: Announcements, stop: threading.Event) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""Uploads in two steps, like S3's: the client gets a signed form with conditions, and sends the file with it.
+"""Uploads in two steps: the client gets a signed form, and sends the file with it.
 
 ``POST /uploads`` answers with a URL and fields, like a presigned POST of S3. So the browser sends both kinds
 of form in the same way. The server stores nothing between the steps: the fields contain all its conditions.
@@ -121,7 +121,7 @@ class LocalUploads:
         return conditions
 
     def receive(self, conditions: dict[str, Any], content: bytes) -> StoredObject:
-        """Write the file to the source store, and ask for processing soon."""
+        """Write the file to the source store, and request its processing."""
         name, source = conditions["key"], self.service.parts.source
         if not 0 < len(content) <= conditions["max_bytes"]:
             detail = f"expected 1 to {conditions['max_bytes']:,} bytes, found {len(content):,}"
@@ -143,7 +143,7 @@ class LocalUploads:
 
 @dataclass(frozen=True, slots=True)
 class BucketUploads:
-    """Makes forms for uploads straight to the source's bucket, so that no picture passes through this server.
+    """Makes forms for uploads straight to the source's bucket. So no picture passes through this server.
 
     S3's forms can't have a condition on the existing object. If two clients upload the same name at the same
     time, the later upload replaces the other.

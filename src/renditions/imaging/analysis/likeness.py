@@ -39,7 +39,7 @@ class Likeness:
     """An original picture. Its ``score`` compares other pictures with it."""
 
     def __init__(self, original: Any) -> None:
-        """Take an 8-bit image."""
+        """Prepare the comparison with this 8-bit image."""
         self._original = _planes(original).copy_memory()
         self._masks = [_mask(scaled).copy_memory() for scaled in _scaled(self._original)]
 

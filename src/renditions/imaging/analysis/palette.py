@@ -72,7 +72,10 @@ def _measure(counted: Iterable[tuple[_Pixel, int]]) -> _Part:
 
 
 def _cut(part: _Part) -> tuple[_Part, _Part]:
-    """Return both halves. Neither is empty, because the part has several colours."""
+    """Cut a part at the mean of its widest band, and return both halves.
+
+    Neither half is empty, because the part has several colours.
+    """
     band = part.spreads.index(max(part.spreads))
     counted = list(zip(part.colours, part.times, strict=True))
     below = [each for each in counted if each[0][band] * part.count <= part.sums[band]]

@@ -1,6 +1,6 @@
 """AVIF input and output (AV1 in an ISO base media file), by libheif.
 
-Of a sequence, this module reads only the primary picture.
+This module reads only the primary picture of a sequence.
 """
 
 from __future__ import annotations

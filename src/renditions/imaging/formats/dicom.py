@@ -1,4 +1,4 @@
-"""DICOM input: a data set's description of its pixels, never of the patient (PS3.3, PS3.5 and PS3.10).
+"""DICOM input: the header. Only its description of the pixels is read (PS3.3, PS3.5 and PS3.10).
 
 This module reads only the elements listed here. It skips the elements of the patient, the institution and the
 manufacturer, so that none of these can reach a rendition, a record, a notice or a log. This is stricter than
@@ -217,7 +217,7 @@ def _check(dicom: Dicom, available: int) -> None:
 
 
 def _square(dicom: Dicom) -> Size:
-    """Return the picture's size after its pixels, which may be wider than high, are made square.
+    """Return the picture's size with square pixels. Stored pixels can have another shape.
 
     The size only grows, so that no pixel is lost. This function tries the elements in the order of PS3.3,
     C.7.6.3.1.7.

@@ -58,7 +58,7 @@ def frames_in(content: bytes) -> Iterator[Frame]:
 
 
 def completed(content: bytes) -> bytes:
-    """Return the file with the end that it lacks: of its last frame's data, and of the file.
+    """Return the file with its missing end: the end of the last frame's data, and the trailer.
 
     libvips rejects a file whose last frame isn't closed, even if the data of all of its pixels is there. The
     function returns the file unchanged if it has an end, or if the blocks before the end can't be followed.
@@ -75,7 +75,7 @@ def completed(content: bytes) -> bytes:
 
 
 def _closed(rest: bytes) -> bytes:
-    """Return the block that is cut off, closed, and the trailer; unchanged if it isn't a block."""
+    """Return the last, incomplete block with an end, and then the trailer; unchanged if it isn't a block."""
     is_skipped = rest[:1] == bytes([_EXTENSION]) and rest[1:2] != bytes([_CONTROL])
     if not rest or is_skipped:
         return bytes([_TRAILER])

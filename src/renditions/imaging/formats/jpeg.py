@@ -1,8 +1,8 @@
 """JPEG input and output (ITU-T T.81), also from cameras that don't quite follow the standard.
 
 Strict decoding stops at any of libjpeg's warnings, because most of them mean damaged pixels. Some only mean a
-slip of the container: a few stray bytes after a scan or between two segments, spectral parameters that a
-sequential scan doesn't use, an unknown version of JFIF, or a missing end mark although every scan is there.
+small fault of the container: a few stray bytes after a scan or between two segments, spectral parameters that
+a sequential scan doesn't use, an unknown version of JFIF, or a missing end mark although every scan is there.
 :func:`tidied` removes their causes, and the file is then decoded strictly again. Damage in the pixels' own
 data is never tolerated.
 """
@@ -75,7 +75,7 @@ def _count_scans(content: bytes) -> int:
 
 
 def tidied(content: bytes) -> bytes:
-    """Return the file without slips of its container; unchanged if its segments can't be followed.
+    """Return the file without small faults of its container; unchanged if its segments can't be followed.
 
     A missing end mark is only added if the scans before it bring every coefficient of every pixel. Zeros at
     the end of such a file are padding. After other scans, zeros may belong to the data.
@@ -153,13 +153,13 @@ class _Scans:
         self._lowest_bits: dict[int, list[int]] = {}
 
     def begin(self, frame: bytes) -> None:
-        """Take the components of a frame's header (T.81, B.2.2)."""
+        """Read the components from a frame's header (T.81, B.2.2)."""
         self._is_sequential = frame[1] in _SEQUENTIAL_FRAMES
         self._is_known = self._is_sequential or frame[1] == _PROGRESSIVE_FRAME
         self._lowest_bits = {component: [_UNSEEN] * 64 for component in frame[10::3]}
 
     def add(self, scan: bytes) -> bytes:
-        """Take a scan's header (B.2.3), and return it with the parameters that the standard allows."""
+        """Read a scan's header (B.2.3), and return it with the parameters that the standard allows."""
         if self._is_sequential:
             scan = scan[:-3] + _SEQUENTIAL_PARAMETERS
         first, last, bits = scan[-3:] if len(scan) > _LEAST_SCAN_BYTES else _SEQUENTIAL_PARAMETERS
@@ -228,7 +228,7 @@ def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile
 
 
 def _true_part(segment: bytes) -> bytes:
-    """Return a metadata segment without statements that may be untrue of a copy; empty if nothing is left."""
+    """Return a metadata segment without facts that may be wrong for a copy; empty if nothing is left."""
     marker, data = segment[:2], segment[4:]
     if marker == b"\xff\xe2" or data.startswith(_MORE_XMP):
         return b""

@@ -1,7 +1,7 @@
 """SVG input, drawn by librsvg at the needed size after a safety check.
 
-:mod:`.svg_document` checks the file and writes the document that librsvg gets. Text is drawn in the font
-that the package brings.
+:mod:`.svg_document` checks the file and writes the document that librsvg gets. Text is drawn in the bundled
+font.
 """
 
 from __future__ import annotations

@@ -23,11 +23,10 @@ _STYLED = re.compile(r"(?:(?<=;)|^)\s*(width|height)\s*:([^;]*)(?:;|$)", re.IGNO
 
 
 def with_size(attributes: dict[str, str]) -> dict[str, str]:
-    """Return the root's attributes, with a size and a viewBox where librsvg couldn't scale the drawing.
+    """Return the root's attributes. If librsvg couldn't scale the drawing, add a size and a viewBox.
 
     Raises:
         NotAccepted: A number is too large.
-
     """
     for attribute in ("width", "height", "viewBox"):
         for number in _NUMBER.findall(attributes.get(attribute, "")):

@@ -54,7 +54,7 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def _square(stored: Size, content: bytes, page: int) -> Size:
-    """Return the page's size after its pixels, which may be wider than high, are made square.
+    """Return the page's size with square pixels. Stored pixels can have another shape.
 
     The size only grows, so that no pixel is lost. Resolutions that differ by less than 1 % count as equal,
     because files contain rounded ones. Resolutions that differ more than in any scanner or fax count as
