@@ -50,7 +50,7 @@ class CaseResult:
     """The reasons why some ways can't do this case."""
 
     def median_ms(self, way: str, measure: str = "cpu_seconds") -> float:
-        """Return the median in milliseconds."""
+        """Return the median of a way's measure, in milliseconds."""
         return 1000.0 * statistics.median(float(getattr(sample, measure)) for sample in self.samples[way])
 
     def ratio(self, way: str, base: str, measure: str = "cpu_seconds") -> float | None:

@@ -50,7 +50,7 @@ Cost = tuple[float, float]
 
 
 class Call:
-    """A context with enough time."""
+    """A context of Lambda whose call has enough time."""
 
     function_name = "pictures"
     aws_request_id = "0"

@@ -95,8 +95,8 @@ class DynamoCatalog:
         freed: Sequence[str] = sorted(held - record.claimed_keys())
         if len(added) > MAX_CLAIMS:
             raise CatalogRefused(
-                f"{self._reader}: {record.name!r} needs {len(added)} new output keys, and DynamoDB takes at most "
-                f"{MAX_CLAIMS} new output keys at once: declare the renditions in several steps"
+                f"{self._reader}: {record.name!r} needs {len(added)} new output keys, but DynamoDB takes at "
+                f"most {MAX_CLAIMS} new output keys at once. Declare the renditions in several steps"
             )
         revision = record.revision
         if stored:
@@ -282,8 +282,8 @@ class DynamoCatalog:
                         raise changed(name) from error
                 return
         raise CatalogFailed(
-            f"{self._reader}: can't write {name!r}: another transaction held it at each of {ATTEMPTS} attempts. "
-            "Try again later."
+            f"{self._reader}: can't write {name!r}: another transaction held it at each of {ATTEMPTS} "
+            "attempts. Try again later."
         )
 
     def _transact(

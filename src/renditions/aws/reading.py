@@ -160,7 +160,9 @@ class TableReader:
         try:
             return item_to_record(item, self._key_name)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CatalogRefused(f"{self}: can't read an item as a record: {item!r:.200}") from error
+            raise CatalogRefused(
+                f"{self}: an item isn't a valid record: {item!r:.200}. Restore the table from a backup"
+            ) from error
 
     def reported(self) -> AbstractContextManager[None]:
         """Raise the AWS errors of the ``with`` block as errors of this package."""

@@ -89,7 +89,7 @@ class Plan:
 def region_of(source: Size, region: Region | None) -> Rectangle:
     """Return the declared part of an upright picture of this size, in whole pixels, at least one.
 
-    This function rounds each edge to the nearest edge of a pixel, and halves up.
+    This function rounds each edge to the nearest edge of a pixel. It rounds halves up.
     """
     if region is None:
         return Rectangle(0, 0, source.width, source.height)

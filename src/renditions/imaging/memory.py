@@ -35,7 +35,7 @@ def check_memory(bases: Iterable[tuple[Header, Size]], animated: Header | None, 
     if max(needs, default=0) > limit_bytes:
         raise NotAccepted(
             f"the picture needs at least {max(needs):,} bytes of memory, more than the {limit_bytes:,} that "
-            "[limits] memory allows"
+            "[limits] memory allows. Raise it, or upload a smaller picture"
         )
 
 

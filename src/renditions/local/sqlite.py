@@ -315,7 +315,7 @@ class SqliteCatalog:
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
             advice = _WHEN_DAMAGED if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else ""
-            raise CatalogFailed(f"{self._path}: {error}{advice}") from error
+            raise CatalogFailed(f"can't use the catalog {self._path}: {error}{advice}") from error
 
 
 _WHEN_DAMAGED = (
