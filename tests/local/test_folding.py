@@ -107,7 +107,7 @@ def test_a_picture_is_rejected_if_two_of_its_renditions_are_one_file() -> None:
     world.upload("a.jpg", b"a")
     sync(world.run())
     (record,) = world.catalog.list()
-    reason = "thumb and large would both write 'a/a.jpg'. Change the key of one of them"
+    reason = "thumb and large would both write 'a/a.jpg'. Change the key of one of the two renditions"
     assert (record.status, record.reason) == ("rejected", reason)
 
 
