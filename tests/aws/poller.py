@@ -2,9 +2,8 @@
 
 It takes messages in batches, calls the function, and deletes the messages that the function doesn't report as
 failed. SQS redelivers the others after the visibility timeout. It moves messages that were delivered too
-often to the dead-letter queue. It takes messages in batches, calls the function, and deletes the messages
-that the function doesn't report as failed. SQS redelivers the others after the visibility timeout, and moves
-messages that were delivered too often to the dead-letter queue.
+often to the dead-letter queue.
+
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 

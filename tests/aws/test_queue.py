@@ -1,9 +1,7 @@
 """Uploads become renditions through a queue: by the built bundle, and by workers.
 
 The bundle runs in AWS's own runtime client. The queue, its dead-letter queue and S3's notifications are
-moto's. ``poller`` stands for Lambda's event source mapping. The bundle runs in AWS's own runtime client. S3's
-notifications, the queue and its dead-letter queue are moto's; ``poller`` stands for Lambda's event source
-mapping.
+moto's. ``poller`` stands for Lambda's event source mapping.
 """
 
 from __future__ import annotations

@@ -2,9 +2,7 @@
 
 It handles one request at a time (see ``serve_moto``), because moto's handlers conflict with each other. Those
 of AWS don't. So the races of the contract suites show that our requests contain the right conditions. They
-don't show that a server keeps the conditions. It handles one request at a time (see ``serve_moto``), because
-moto's handlers conflict with each other; those of AWS don't. So the races of the contract suites show that
-our requests contain the right conditions. They don't show that a server keeps the conditions.
+don't show that a server keeps the conditions.
 """
 
 from __future__ import annotations

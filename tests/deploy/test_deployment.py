@@ -1,8 +1,7 @@
 """deploy and destroy: the files that they write, and how they call Terraform.
 
 Here a script stands for Terraform. It records its calls and answers like the real program.
-``infra/applied.py`` runs the real one. Here a script stands for Terraform: it records its calls and answers
-like the real program, which ``infra/applied.py`` runs.
+``infra/applied.py`` runs the real one.
 """
 
 from __future__ import annotations

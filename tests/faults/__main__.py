@@ -1,7 +1,8 @@
-"""``python -m faults``: runs many simulated histories, then each mutation of the core until it is caught.
+"""``python -m faults``: runs many simulated histories, then mutations of the core.
 
-Every history depends only on its number, so ``--first NUMBER --histories 1`` repeats one. The program exits
-with 1 if a history breaks the promise, or if no history catches a mutation.
+It runs each mutation until a history catches it. Every history depends only on its number, so ``--first
+NUMBER --histories 1`` repeats one. The program exits with 1 if a history breaks the promise, or if no history
+catches a mutation.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ class Result:
 
 
 def main() -> int:
-    """Run the histories and mutations; return 1 on a broken promise or an uncaught mutation, else 0."""
+    """Run the histories and the mutations, and return the exit code.
+
+    It is 1 if a promise was broken or a mutation wasn't caught, else 0.
+    """
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
     parser.add_argument("--histories", type=int, default=20_000, help="how many histories")
     parser.add_argument("--first", type=int, default=0, help="the first history's number")
@@ -96,7 +100,7 @@ def live(first: int, histories: int, mutation: int | None) -> Result:
 
 
 def live_apart(first: int, histories: int, mutation: int | None = None) -> Result:
-    """Do the same as :func:`live` in another process."""
+    """Run histories like :func:`live`, in another process."""
     command = [sys.executable, "-m", "faults", "--part", f"--first={first}", f"--histories={histories}"]
     if mutation is not None:
         command.append(f"--mutation={mutation}")

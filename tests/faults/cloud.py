@@ -1,8 +1,8 @@
-"""The core's ports with a cloud's failures: every call can fail, be lost, repeated or overtaken.
+"""The core's ports with a cloud's failures.
 
-The memory ports hold the data. Around each of their calls another task may run, and the call may fail
-before or after it was done. Listings come in pages and see concurrent changes, an index lags behind, and
-messages arrive late, twice and in any order.
+Every call can fail, be lost, be repeated, or take effect after a later one. The memory ports hold the data.
+Around each of their calls another task may run, and the call may fail before or after it was done. Listings
+come in pages and see concurrent changes. An index lags behind. Messages arrive late, twice and in any order.
 """
 
 from __future__ import annotations
@@ -66,7 +66,10 @@ class CloudStore:
     def list(
         self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
     ) -> Iterator[StoredObject]:
-        """List page by page. Each page shows the objects of its moment."""
+        """List page by page.
+
+        Each page shows the objects that exist when it is read.
+        """
 
         def page_after(key: str) -> list[StoredObject]:
             objects = self.kept.list(key, prefix)
@@ -158,7 +161,10 @@ class CloudStore:
 
 @dataclass
 class CloudCatalog:
-    """A catalog like the one in DynamoDB: consistent by name, and listed through an index that lags."""
+    """A catalog like the one in DynamoDB.
+
+    It is consistent by name. Its listings come from an index that lags.
+    """
 
     scheduler: Scheduler
     kept: MemoryCatalog
@@ -280,7 +286,7 @@ class CloudCatalog:
         prefix: str = "",
         on_unreadable: OnUnreadable | None = None,
     ) -> Iterator[Record]:
-        """Raise an error, because the core doesn't need this method."""
+        """Raise an error. The core doesn't need this method."""
         raise NotImplementedError
 
     def count(self) -> Mapping[Status, Totals]:
@@ -304,7 +310,10 @@ class CloudNotifier:
 
 @dataclass
 class CloudRenderer:
-    """A pool of worker processes that only hash. A process can die or take too long."""
+    """A pool of worker processes that only hash.
+
+    A process can die or take too long.
+    """
 
     scheduler: Scheduler
 
@@ -330,7 +339,10 @@ class Message:
 
 @dataclass
 class CloudQueue:
-    """A queue like SQS. It delivers in no order, and redelivers a message that isn't deleted in time."""
+    """A queue like SQS.
+
+    It delivers messages in any order. It redelivers a message that isn't deleted in time.
+    """
 
     scheduler: Scheduler
     random: Random
@@ -341,7 +353,10 @@ class CloudQueue:
     undelivered: list[str] = field(default_factory=list)
 
     def send(self, name: str, delay_seconds: float, ask: Ask) -> None:
-        """Put a message into the queue. This doesn't count as a worker's call."""
+        """Put a message into the queue.
+
+        This doesn't count as a worker's call.
+        """
         self.messages.append(Message(name, self.scheduler.now + delay_seconds, ask))
 
     def receive(self, most: int) -> list[Message]:
@@ -355,7 +370,7 @@ class CloudQueue:
         self._call(delete)
 
     def give_back(self, message: Message, delay_seconds: float) -> None:
-        """Make the message visible before its visibility timeout ends."""
+        """Show the message again before its visibility timeout ends."""
 
         def give_back() -> None:
             message.visible_from = self.scheduler.now + delay_seconds

@@ -1,7 +1,10 @@
-"""One history: people change pictures and the pipeline while workers run, fail and die; then all is calm.
+"""One history: people change pictures and the pipeline, and workers run and fail.
+
+In the end all failures stop, and the promise is checked.
 
 The history's number determines the actions, the failures and the order of the tasks. Each history first draws
-its kinds of failure, so that some have only crashes, some only lost answers, and some all kinds at once.
+its kinds of failure. So some histories have only crashes, some have only lost answers, and some have all
+kinds.
 """
 
 from __future__ import annotations
@@ -43,10 +46,13 @@ Result = TypeVar("Result")
 
 
 class History(Site):
-    """The history of a number; ``run`` raises ``Broken`` where the promise doesn't hold."""
+    """The history with this number.
+
+    ``run`` raises ``Broken`` if the promise doesn't hold.
+    """
 
     def run(self) -> None:
-        """Run the history, calm it down, and check the result."""
+        """Run the history, stop all failures, and check the result."""
         with replaced_threads(self.scheduler):
             self.scheduler.start(Process("people"), self._be_people)
             for _ in range(self.weather.queue_workers):
@@ -62,7 +68,7 @@ class History(Site):
         self.check()
 
     def _go_on(self) -> None:
-        """Let everything go on to its end, with failures."""
+        """Run all tasks to their end, with failures."""
         for task in drain(self.scheduler, self._choose_fault):
             if task.process.is_dead and task.process.owner not in self.dead:
                 self.dead.add(task.process.owner)
@@ -87,7 +93,10 @@ class History(Site):
         promise.check(self._look(), may_stray=may_stray and not weather.deletes_strays)
 
     def _check_strays(self) -> None:
-        """Check that strays are listed, and have a person delete them; a last sync needs the freed keys."""
+        """Check that strays are listed, and have a person delete them.
+
+        Then run a last sync, because a picture may need the keys that are free now.
+        """
         with replaced_threads(self.scheduler):
             for name in known_places(self):
                 place, is_present = self.places[name], name == self.place.name
@@ -100,7 +109,7 @@ class History(Site):
             self._sync_calmly()
 
     def process_quietly(self, name: str) -> None:
-        """Process a picture, and ignore its failure."""
+        """Process a picture, and ignore a failure."""
         process_quietly(self, name)
 
     def _look(self) -> Final:
@@ -115,9 +124,10 @@ class History(Site):
         )
 
     def calm_down(self) -> None:
-        """Finish all tasks, let leases of dead workers expire, sync, and retry given-up pictures.
+        """Finish all tasks without failures, sync, and retry given-up pictures.
 
-        A person attends the syncs, so they verify, retry and may remove pictures.
+        The leases of dead workers expire. A person attends the syncs, so they verify, retry and may
+        remove pictures.
         """
         self.is_calm = True
         with replaced_threads(self.scheduler):
@@ -136,7 +146,10 @@ class History(Site):
                         reopen(self.catalog, record)
 
     def _sync_calmly(self) -> None:
-        """Sync as a person does; where that stops because the catalog was lost, go on as it says."""
+        """Sync as a person does.
+
+        If the catalog was lost, check that the sync stops, and continue as its message says.
+        """
         ask = ADOPTING if self.weather.adopts else ATTENDED
         send_again(self.catalog, self.catalog.unsent_notices(), EPOCH)
         if not promise.is_lost(self.pipeline, self.source, self.place):
@@ -149,7 +162,7 @@ class History(Site):
         self._run(partial(sync, self, ask, is_attended=ask.adopts))
 
     def _change_former_output(self) -> None:
-        """Have an outsider change something in an output store that is no longer used."""
+        """Have another program change something in a former output store."""
         for place in self.places.values():
             if place is not self.place:
                 self.outsiders.change_output(place)
@@ -169,7 +182,7 @@ class History(Site):
         return results[0]
 
     def _permit_removals(self) -> None:
-        """Allow the removal of every picture that is missing now, like a person."""
+        """Allow the removal of every missing picture, as a person does."""
         until = EPOCH + timedelta(seconds=self.scheduler.now + LONG_SECONDS)
         for record in list(self.catalog.list()):
             if not (self.source.head(record.name) and self.pipeline.source.matches(record.name)):
@@ -180,7 +193,7 @@ class History(Site):
             pass
 
     def _be_people(self) -> None:
-        """Upload, replace and delete pictures, run commands, and now and then change the pipeline."""
+        """Act as people: change pictures, run commands, sometimes change the pipeline."""
         for _ in range(self.random.randint(2, 12)):
             self.scheduler.sleep(self.random.expovariate(1) * self.random.choice((0.01, 1.0, 100.0, 1000.0)))
             if self._be_outsiders():
@@ -212,7 +225,10 @@ class History(Site):
             self.touch(name)
 
     def _be_outsiders(self) -> bool:
-        """Sometimes act as another program that the workers don't know; return whether it acted."""
+        """Act as another program, or do nothing; return whether it acted.
+
+        The workers don't know this program.
+        """
         draw, weather, outsiders = self.random.random(), self.weather, self.outsiders
         if draw < weather.vanish:
             outsiders.change_source(self.names)
@@ -232,7 +248,10 @@ class History(Site):
         return True
 
     def _add_foreign(self, name: str) -> None:
-        """Have an outsider put a file under a key that a picture needs or may need."""
+        """Have another program put a file under a key.
+
+        A picture needs the key, or may need it.
+        """
         got = self.source.get(name)
         keys = self.pipeline.output_keys(name, got[0].etag if got else "none")
         recipes = self.pipeline.recipes()
@@ -241,7 +260,10 @@ class History(Site):
         self.outsiders.add_foreign(place, keys.values(), fresh)
 
     def _change_catalog(self) -> None:
-        """Keep, restore or lose the catalog; then every worker is started again."""
+        """Back up, restore or lose the catalog.
+
+        If it was restored or lost, start every worker again.
+        """
         if self.random.random() < 0.2:
             self.outsiders.lose_catalog()
         elif not self.outsiders.restore_catalog():
@@ -249,7 +271,10 @@ class History(Site):
         self._restart()
 
     def _restart(self) -> None:
-        """Start every worker again, with another catalog; people run commands at once."""
+        """Start every worker again, with another catalog.
+
+        People run commands right after that.
+        """
         self.restart()
         self.start(partial(sync_some_time, self, [1.0]))
         if self.weather.deletes_strays:
@@ -273,7 +298,10 @@ class History(Site):
         self._hint(name)
 
     def rename(self, former: str, name: str) -> None:
-        """Rename a picture. A folder drops the old name first; a bucket has both for a moment."""
+        """Rename a picture.
+
+        In a folder the old name goes first. In a bucket both names exist for a moment.
+        """
         got = self.source.get(former)
         if got is None or former == name:
             return
@@ -282,7 +310,7 @@ class History(Site):
             step()
 
     def touch(self, name: str) -> None:
-        """Give a picture another ETag and leave its content."""
+        """Give a picture another ETag, and keep its content."""
         if got := self.source.get(name):
             self.source.touch(name)
             found = self.source.head(name)
@@ -291,7 +319,10 @@ class History(Site):
             self._hint(name)
 
     def remove(self, name: str, ask: Ask = ALLOWED) -> None:
-        """Delete a picture; the hint says that it was deleted, or that a person wants its outputs deleted."""
+        """Delete a picture, and send a hint about it.
+
+        The hint says that the picture was deleted, or that a person wants its outputs deleted.
+        """
         if there := self.source.head(name):
             self.source.delete(name, IfMatch(there.etag))
             self.observer.see_source(name, None)

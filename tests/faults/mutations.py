@@ -1,6 +1,8 @@
-"""Ways to break the core. The simulator must notice each, which proves that it can fail.
+"""Ways to break the core.
 
-A mutation edits a module's source text while the module is imported, in its own process.
+The simulator must notice each one, which proves that it can fail.
+
+A mutation edits the source text of a module while it is imported, in a process of its own.
 """
 
 from __future__ import annotations
@@ -282,7 +284,7 @@ MUTATIONS = (
 
 
 def apply(mutation: Mutation) -> None:
-    """Import the module with the edit; later imports get the edited module.
+    """Import the module with the edit. Later imports get the edited module.
 
     Raises:
         ValueError: The text doesn't occur exactly once, or the module was imported before.

@@ -23,7 +23,7 @@ from renditions.model.source import MaxRemovals
 
 @dataclass
 class Observer:
-    """Sees every change at its moment, and checks the invariants."""
+    """Gets each change when it happens, and checks the invariants."""
 
     places: Mapping[str, OutputStore]
     """The output stores."""
@@ -74,7 +74,7 @@ class Observer:
     """The last record of each picture that a worker wrote."""
 
     def see_source(self, name: str, etag: str | None, content: bytes = b"") -> None:
-        """Remember a picture's content from now on."""
+        """Remember the content that a picture has from now on."""
         self._step += 1
         if name in self._current:
             self._ended_at[name, self._current.pop(name)] = self._step
@@ -86,11 +86,14 @@ class Observer:
             self._hashes_of.setdefault(name, set()).add(sha256(content).hexdigest())
 
     def see_ask(self, task: Task, ask: Ask) -> None:
-        """Remember what a task is asked for from now on."""
+        """Remember what a task must do from now on."""
         self.asks[task], self._asked_at[task] = ask, self._step
 
     def see_before_write(self, task: Task, record: Record) -> None:
-        """Check that a worker takes over a lease only after its end, by the worker's own clock."""
+        """Check that a worker takes over a lease only after its end.
+
+        The end is measured by the worker's own clock.
+        """
         stored = self.catalog.get(record.name)
         self._check_generation(task, stored, record)
         if not (stored and stored.lease and record.lease and stored.revision == record.revision):
@@ -101,7 +104,10 @@ class Observer:
         must(may, "it took a lease that held", taker, stored)
 
     def _check_generation(self, task: Task, stored: Record | None, record: Record) -> None:
-        """Check that no older generation overwrites the decision of a newer one; it may only reopen it."""
+        """Check that an older generation doesn't overwrite a newer one's decision.
+
+        It may only reopen the picture.
+        """
         is_reopening = not record.goal and record.lease is None
         own = self.pipeline_of.get(task.process)
         if stored and stored.revision == record.revision and own and not is_reopening:
@@ -109,7 +115,10 @@ class Observer:
             must(stored.generation <= newest, "a superseded worker writes over it", stored)
 
     def see_hidden(self, names: frozenset[str], unlisted: frozenset[str] = frozenset()) -> None:
-        """Count wrong removals from now on: the source hides pictures, or only listings leave them out."""
+        """Start to count wrong removals: the source hides these pictures.
+
+        ``unlisted`` are those that only listings leave out.
+        """
         self._step += 1
         self._gone_until |= dict.fromkeys(self._invisible, self._step)
         self._invisible = names
@@ -117,11 +126,13 @@ class Observer:
         self._removed_wrongly = 0
 
     def see_removal(self, task: Task, record: Record) -> None:
-        """Check that a record is removed only with permission, and that listings remove few.
+        """Check that a record was removed with permission.
 
-        A picture that was there and shown since the worker was asked for it is not removed, in spite of any
-        listing or message. Where the outputs of deleted pictures are kept, only a person who names a picture
-        removes it. A record without an ETag was never a picture's: it only claims keys for their deletion.
+        Also check that a sync removes only few pictures that are there. A picture isn't removed if
+        the source showed it since the worker got its task, whatever a listing or a message said.
+        Where the outputs of deleted pictures are kept, only a person who names a picture removes it.
+        A record without an ETag never belonged to a picture. It only claims keys in order to delete
+        them.
         """
         self._see_release(self._written.pop(record.name, None), None)
         ask = self.asks[task]
@@ -140,12 +151,15 @@ class Observer:
             must(is_few, f"{wrong} pictures were removed that are there")
 
     def _was_there(self, task: Task, name: str) -> bool:
-        """Return whether the source showed a picture since before the task began."""
+        """Return whether the source has shown a picture since before the task began."""
         is_shown = name in self._current and name not in self._invisible
         return is_shown and self._gone_until[name] <= self._asked_at[task]
 
     def see_rename(self, task: Task, former: Record, renamed: Record) -> None:
-        """Check that a record is taken over only by a picture that has, or had a moment ago, its content."""
+        """Check that a picture takes over only a record with its own content.
+
+        The picture has this content, or had it a moment ago.
+        """
         must(former.sha256 in self._hashes_of.get(renamed.name, ()), "renamed to other content", former)
         is_picture = self.pipeline_of[task.process].source.matches(former.name)
         must(not (is_picture and self._was_there(task, former.name)), "it lost its record to a copy", former)
@@ -155,8 +169,9 @@ class Observer:
     def see_write(self, task: Task, written: Record) -> None:
         """Check a record that was written.
 
-        Every output that it names exists, made from the recorded source and recipe. It claims no key that
-        holds what isn't ours, unless the file proves to be ours and its adoption is asked for.
+        Every output that it names exists, and was made from the recorded source and recipe. The
+        record claims no key that holds a foreign file. There is one exception: the file proves to be
+        ours, and the task may adopt files.
         """
         self._step += 1
         self._see_release(self._written.get(written.name), written)
@@ -173,7 +188,10 @@ class Observer:
                 del place.foreign[place.fold(key)]
 
     def _see_release(self, old: Record | None, new: Record | None) -> None:
-        """Note what isn't ours under keys that a record claims no more: it must stay as it is from now on."""
+        """Note the foreign files under keys that a record no longer claims.
+
+        They must stay unchanged from now on.
+        """
         place = self.places.get(old.place) if old else None
         if old is None or place is None:
             return
@@ -183,16 +201,16 @@ class Observer:
                 place.foreign[key] = got[1]
 
     def see_other_catalog(self) -> None:
-        """Forget what was in the catalog: it was restored or lost."""
+        """Forget the content of the former catalog, which was restored or lost."""
         self.newest.clear()
         self._written.clear()
 
     def _place_of(self, task: Task, record: Record) -> OutputStore:
-        """Return the place that a record's claims are for."""
+        """Return the output store for which a record claims its keys."""
         return self.places[record.place or self.pipeline_of[task.process].output.store]
 
     def _may_adopt(self, task: Task, place: OutputStore, key: str, written: Record) -> bool:
-        """Return whether a file that isn't ours may become ours."""
+        """Return whether a foreign file may become ours."""
         if task in self.deleting_strays:
             return place.tell_whose(key) == "ours"
         recipes = self.pipeline_of[task.process].recipes(written.wishes).values()
@@ -201,7 +219,10 @@ class Observer:
         return self.asks[task].adopts and place.proves(key, fresh)
 
     def see_put(self, task: Task, place: OutputStore, key: str) -> None:
-        """Check that a written key is claimed, and held no finished output and nothing foreign."""
+        """Check that a written key is claimed.
+
+        The key must not have held a finished output or a foreign file.
+        """
         held = self._last_written[task]
         must(place.fold(key) not in place.foreign, "it isn't ours, and was written", key, held)
         owner = self.catalog.owner_of(key)
@@ -213,7 +234,10 @@ class Observer:
         must(owner == held.name or not has_lease, "it was written, and is another's", key, owner, held)
 
     def see_delete(self, task: Task, place: OutputStore, key: str, whose: str) -> None:
-        """Check that only what a record names, or a stray of ours, is deleted, and not before its time."""
+        """Check that an object may be deleted, and not too early.
+
+        A record must name it, or it must be a stray of ours.
+        """
         held = self._last_written[task]
         folded = place.fold(key)
         if task in self.deleting_strays:
@@ -238,7 +262,7 @@ class Observer:
             self._check_output(record, place.name, key)
 
     def see_notice(self, notice: Notice) -> None:
-        """Check that a notice's state is or was in the catalog, or that the picture was removed."""
+        """Check that the catalog had the state in a notice, or removed its picture."""
         if isinstance(notice.subject, Record):
             is_true = truth(notice.subject) in self._decided_at
         else:
@@ -247,9 +271,9 @@ class Observer:
         self.sent.append(notice)
 
     def see_outcome(self, outcome: Outcome) -> None:
-        """Check that an outcome was true at a moment after it was recorded.
+        """Check that an outcome was true at some moment after it was recorded.
 
-        A kept picture's is what it was when the picture was last there.
+        The outcome of a kept picture is the one from before it was deleted.
         """
         record = outcome.record
         if (
@@ -264,7 +288,10 @@ class Observer:
         must(is_current or ended_at > self._decided_at[truth(record)], "true at no moment", outcome)
 
     def _check_output(self, record: Record, at: str, key: str) -> None:
-        """Check the output of a record under this key, if the record's outputs lie in this store."""
+        """Check the output that a record has under this key.
+
+        Do nothing if the record's outputs are in another store.
+        """
         if not self.is_strict or record.place != at:
             return
         place = self.places[at]

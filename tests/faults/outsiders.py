@@ -1,4 +1,4 @@
-"""Other programs, which delete, replace and add outputs, hide the source, and restore the catalog."""
+"""Other programs: they change outputs, hide the source and restore the catalog."""
 
 from __future__ import annotations
 
@@ -45,11 +45,14 @@ class Outsiders:
     _backup: Backup | None = None
 
     def hides(self, key: str) -> bool:
-        """Return whether the source leaves out a picture that is asked for by its name."""
+        """Return whether the source doesn't find a picture by its name."""
         return key in self.hidden and not self.is_listing_only
 
     def list_source(self, objects: Iterable[StoredObject]) -> Iterator[StoredObject]:
-        """Yield what a listing of the source shows in place of these objects."""
+        """Yield the pictures that a listing of the source shows.
+
+        ``objects`` are those that are really there.
+        """
         if self.old_listing is not None:
             objects = sorted(self.old_listing.values(), key=lambda found: found.key.encode())
         return (found for found in objects if found.key not in self.hidden)
@@ -60,7 +63,7 @@ class Outsiders:
             place.store.register(THEIRS, THEM.to_text())
 
     def change_output(self, place: OutputStore) -> None:
-        """Delete or replace any object in an output store."""
+        """Delete or replace some object in an output store."""
         keys = [*place.keys()]
         if not keys:
             return
@@ -79,7 +82,9 @@ class Outsiders:
                 place.foreign[key] = RUBBISH
 
     def add_foreign(self, place: OutputStore, keys: Iterable[str], fresh: Mapping[str, bytes]) -> None:
-        """Put an object under a key that a rendition may need, and that isn't claimed yet.
+        """Put an object under a key that a rendition may need.
+
+        The key isn't claimed yet.
 
         Args:
             place: The output store.
@@ -100,7 +105,10 @@ class Outsiders:
         place.foreign[place.fold(key)] = content
 
     def change_source(self, names: list[str]) -> None:
-        """Hide all pictures, some, or none (the disk is unmounted and mounted again), or delay listings."""
+        """Hide all pictures, some of them or none, or delay listings.
+
+        This stands for a disk that is unmounted and mounted again.
+        """
         how_many = self.random.choice((0, 0, len(names), self.random.randint(0, len(names))))
         self.hidden = frozenset(self.random.sample(names, how_many))
         self.is_listing_only = self.random.random() < 0.3
@@ -112,12 +120,15 @@ class Outsiders:
             self.observer.see_hidden(self.hidden)
 
     def show_source(self) -> None:
-        """Show every picture again, as it is."""
+        """Show every picture again."""
         self.hidden, self.old_listing = frozenset(), None
         self.observer.see_hidden(frozenset())
 
     def restore_catalog(self) -> bool:
-        """Make a backup of the catalog, or restore the last one; return whether it was restored."""
+        """Back up the catalog, or restore the last backup.
+
+        Return whether it was restored.
+        """
         if self._backup is None or self.random.random() < 0.5:
             self._backup = Backup(
                 dict(self.catalog.records), dict(self.catalog.owners), self.catalog.read_binding()
@@ -135,7 +146,10 @@ class Outsiders:
         return True
 
     def lose_catalog(self) -> None:
-        """Lose the catalog: nothing in the output stores is known to be ours any more."""
+        """Lose the catalog.
+
+        After this, no object in the output stores is known to be ours.
+        """
         self.catalog.replace_all({}, {}, None)
         self._backup = None
         for place in self.places.values():

@@ -1,4 +1,4 @@
-"""The output stores of a history, and whose each of their objects is."""
+"""The output stores of a history, and the owner of each object in them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ THEIRS = "another catalog"
 
 @dataclass
 class OutputStore:
-    """One output store; keys that are one file in it count as one."""
+    """One output store.
+
+    Two keys that are one file in it count as one key.
+    """
 
     name: str
     store: MemoryStore
@@ -51,23 +54,25 @@ class OutputStore:
 
     @property
     def catalog_id(self) -> str:
-        """The mark of what the present catalog writes."""
+        """The mark of the objects that the present catalog writes."""
         binding = self.catalog.read_binding()
         return binding.catalog_id if binding else ""
 
     def neighbours(self) -> Neighbours:
-        """Return which catalogs use the store, as the present catalog sees them."""
+        """Return the catalogs that use the store, as the present catalog sees them."""
         return Neighbours.read(self.store, self.catalog_id, US)
 
     def tell_whose(self, key: str) -> Whose:
-        """Return whose an object is, by its mark."""
+        """Return by its mark who wrote an object."""
         writer, neighbours = self.store.writer_of(key), self.neighbours()
         if writer in neighbours.own:
             return "ours"
         return "another's" if writer in neighbours.others else "unknown"
 
     def proves(self, key: str, fresh: Collection[bytes]) -> bool:
-        """Return whether an object proves to be ours: by its mark, or as the only catalog's by its content.
+        """Return whether an object proves to be ours.
+
+        Its mark proves it. If no other catalog uses the store, its content proves it too.
 
         Args:
             key: The object's key.
@@ -79,9 +84,9 @@ class OutputStore:
         return self.tell_whose(key) == "ours" or bool(is_unmarked and got and got[1] in fresh)
 
     def strays(self, *, is_present: bool) -> dict[str, Whose]:
-        """Return whose each object is that no record names, by folded key.
+        """Return the objects that no record names, by folded key, and who wrote each.
 
-        What a record claims, it claims in the present store, even while its outputs lie in another one.
+        A record claims its keys in the present store, even while its outputs are in another one.
         """
         return {
             key: self.tell_whose(key)

@@ -1,14 +1,14 @@
-"""The promise, as a model of a few lines: the state once things have calmed down.
+"""The promise, as a short model: the final state after all failures stopped.
 
 - Each picture has a record and exactly its declared outputs, or it is rejected and the record says why.
-- No two pictures have an output in one file: where the store ignores case, one of the two is rejected.
-- What isn't ours (a website's file, another catalog's output, outputs of a lost catalog) is as it was.
-- A person's ``sync`` stops before it writes if the catalog is empty and most wanted keys hold what the
-  catalog didn't write. ``sync --adopt`` takes over what proves to be ours, and only that.
-- Where ``on_delete`` is ``keep``, a picture that is gone keeps its record and the outputs that it had.
-- Beside all that, the output stores, present and former ones, hold only strays with our mark: outputs that a
-  restored catalog forgot, or that a change of the store without ``keep_replaced`` left behind. ``strays``
-  lists each, and ``strays --delete`` deletes these and nothing else.
+- No two pictures have an output in one file. Where the store ignores case, one of the two is rejected.
+- Foreign objects are unchanged: a website's file, another catalog's output, the outputs of a lost catalog.
+- A person's ``sync`` stops before it writes if the catalog is empty and most wanted keys hold objects that
+  the catalog didn't write. ``sync --adopt`` takes over only the objects that prove to be ours.
+- With ``on_delete = "keep"``, a picture whose source is gone keeps its record and its outputs.
+- Apart from this, the present and former output stores hold only strays with our mark. A restored catalog
+  forgot these outputs, or a change of the store without ``keep_replaced`` left them behind. ``strays`` lists
+  each of them, and ``strays --delete`` deletes only them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ def expect(
     foreign: Collection[str] = (),
     folding: Callable[[str], str] = EXACT,
 ) -> tuple[str, Keys]:
-    """Return a picture's expected status and output keys, if no other picture has the keys."""
+    """Return the status and the output keys that a picture should have.
+
+    This assumes that no other picture has these keys.
+    """
     keys = pipeline.output_keys(found.key, found.etag, wishes, sha256(content).hexdigest())
     too_large = len(content) > pipeline.accept.max_bytes
     if len(set(map(folding, keys.values()))) < len(keys) or too_large or content.startswith(b"bad"):
@@ -55,7 +58,7 @@ def expect(
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """Everything that there is in the end."""
+    """The whole state at the end."""
 
     pipeline: Pipeline
     """What is declared."""
@@ -123,13 +126,16 @@ def check(final: Final, *, may_stray: bool = False) -> list[Record]:
 
 
 def _list_keys(record: Record, place: str) -> set[str]:
-    """Return the keys under which a record has objects in an output store."""
+    """Return the keys of a record's objects in an output store."""
     claimed = record.claimed_keys() if record.place == place else frozenset()
     return {*claimed, *(old.key for old in record.retired if old.place == place)}
 
 
 def _is_kept(pipeline: Pipeline, record: Record) -> bool:
-    """Return whether the record of a missing picture stays; one without an ETag was never a picture's."""
+    """Return whether the record of a missing picture stays.
+
+    A record without an ETag never belonged to a picture.
+    """
     return pipeline.source.on_delete == "keep" and bool(record.etag and record.missing_since)
 
 
@@ -144,10 +150,10 @@ def _check_output(final: Final, record: Record, key: str, etag: str) -> None:
 def _same_but_strays(
     objects: dict[str, bytes], wanted: Mapping[str, bytes], final: Final, *, may_stray: bool
 ) -> None:
-    """Check that the output store has what is wanted, and strays only where they may be.
+    """Check that the output store holds the wanted objects.
 
-    A kept record that has its outputs in another store claims its keys in this one too: what lies there then
-    is never deleted.
+    Strays may exist only where they are allowed. A kept record with outputs in another store also claims
+    its keys in this one. The objects under these keys are never deleted.
     """
     binding = final.catalog.read_binding()
     own = binding.catalog_id if binding else ""
@@ -161,7 +167,10 @@ def _same_but_strays(
 
 
 def check_kept(record: Record, place: OutputStore) -> None:
-    """Check the record of a picture that is gone and kept: its outputs are what they were."""
+    """Check the record of a kept picture whose source is gone.
+
+    Its outputs must be unchanged.
+    """
     must(not (record.lease or (record.is_decided and record.owed)), "work is left", record)
     for made in record.outputs:
         if place.fold(made.key) not in place.changed:
@@ -171,7 +180,10 @@ def check_kept(record: Record, place: OutputStore) -> None:
 
 
 def check_former(place: OutputStore, kept: Iterable[Record], *, may_stray: bool) -> None:
-    """Check an output store that was used before: beside what is kept there, it may hold strays of ours."""
+    """Check an output store that was used before.
+
+    Beside the outputs that are kept there, it may hold only strays of ours.
+    """
     claims = {place.fold(key) for record in kept for key in _list_keys(record, place.name)}
     objects = place.contents()
     for key in objects.keys() - place.foreign.keys():
@@ -182,7 +194,7 @@ def check_former(place: OutputStore, kept: Iterable[Record], *, may_stray: bool)
 
 
 def check_adopted(final: Final, place: OutputStore) -> None:
-    """Check that nothing that proves to be ours is refused after ``sync --adopt``."""
+    """Check that ``sync --adopt`` refused no object that proves to be ours."""
     for record in final.catalog.list():
         got = final.source.get(record.name) if final.pipeline.source.matches(record.name) else None
         if record.refused_keys and got:
@@ -195,7 +207,10 @@ def check_adopted(final: Final, place: OutputStore) -> None:
 
 
 def is_lost(pipeline: Pipeline, source: Store, place: OutputStore) -> bool:
-    """Return whether the catalog is empty, and most wanted keys hold what it didn't write."""
+    """Return whether the catalog counts as lost.
+
+    It is empty, and most wanted keys hold objects that it didn't write.
+    """
     binding = place.catalog.read_binding()
     pictures = [found for found in source.list() if pipeline.source.matches(found.key)]
     wanted = [key for found in pictures for key in pipeline.output_keys(found.key, found.etag).values()]
@@ -208,13 +223,19 @@ def is_lost(pipeline: Pipeline, source: Store, place: OutputStore) -> bool:
 
 
 def check_strays(listed: Iterable[Stray], place: OutputStore, *, is_present: bool) -> None:
-    """Check that ``strays`` lists all that no record names, and says whose each is."""
+    """Check that ``strays`` lists all objects that no record names.
+
+    It must also report who wrote each.
+    """
     found = {place.fold(stray.found.key): stray.whose for stray in listed}
     _same(found, place.strays(is_present=is_present), f"strays in {place.name}")
 
 
 def check_removals(final: Final, removed: Iterable[str]) -> None:
-    """Check that there is a notice about each removed picture that didn't come back."""
+    """Check that there is a notice about each removed picture.
+
+    Pictures that came back need none.
+    """
     told = {notice.name for notice in final.sent if notice.event == "removed"}
     if any("removed" in notify.on for notify in final.pipeline.notify):
         for name in removed:
@@ -223,13 +244,19 @@ def check_removals(final: Final, removed: Iterable[str]) -> None:
 
 
 def reported(record: Record) -> tuple[object, ...]:
-    """Return what a notice reports. There is no second notice while it stays the same."""
+    """Return the part of a record that its notice reports.
+
+    There is no second notice while it stays the same.
+    """
     outputs = frozenset((made.key, made.sha256) for made in record.outputs)
     return record.name, record.status, record.reason, record.sha256 or record.etag, outputs
 
 
 def truth(record: Record) -> Record:
-    """Return the record without its wishes and without the fields that change while it is settled."""
+    """Return the record without its wishes and its unsettled fields.
+
+    Those are the fields that change while the record is settled.
+    """
     outputs = tuple(replace(made, etag="", sha256="") for made in record.outputs)
     return replace(
         record,
@@ -248,7 +275,10 @@ def truth(record: Record) -> Record:
 
 
 def must(holds: bool, otherwise: str, *about: object) -> None:
-    """Raise Broken unless something holds; the message ends with what it is about."""
+    """Raise Broken unless the condition holds.
+
+    The message ends with the things that it is about.
+    """
     if not holds:
         raise Broken(": ".join((otherwise, *map(str, about))))
 

@@ -1,4 +1,4 @@
-"""What the processes of a history do: work for a queue, sync everything, delete strays."""
+"""What the processes of a history do: process hints, sync, delete strays."""
 
 from __future__ import annotations
 
@@ -38,13 +38,16 @@ LEASE = timedelta(minutes=5)
 
 
 def process_quietly(site: Site, name: str) -> None:
-    """Process a picture, and ignore its failure."""
+    """Process a picture, and ignore a failure."""
     with suppress(RenditionsError):
         site.process(site.make_processor(), name)
 
 
 def work(site: Site) -> None:
-    """Take hints from the queue and process them, until none came for a long time."""
+    """Take hints from the queue and process them.
+
+    End when no hint has come for a long time.
+    """
     idle = 0
     processor, started = site.make_processor(), site.restarts
     while idle < 4:
@@ -65,7 +68,10 @@ def work(site: Site) -> None:
 
 
 def _answer(site: Site, message: Message, processor: Processor) -> None:
-    """Process what a message hints at, and delete it unless it has to be redelivered."""
+    """Process the picture of a message.
+
+    Delete the message unless it must be redelivered.
+    """
     outcome = site.process(processor, message.name, message.ask)
     if outcome.again_after is None:
         site.queue.delete(message)
@@ -74,7 +80,7 @@ def _answer(site: Site, message: Message, processor: Processor) -> None:
 
 
 def sync_some_time(site: Site, pauses: Sequence[float] = PAUSES) -> None:
-    """Sync everything, at any time, for a person or not."""
+    """Sync all pictures at a random time, with or without a person."""
     site.scheduler.sleep(site.random.choice(pauses))
     ask = site.random.choice([PLAIN, Ask(verify="quick"), Ask(verify="content"), ATTENDED])
     ask = ADOPTING if site.weather.adopts and site.random.random() < 0.5 else ask
@@ -131,7 +137,10 @@ def sync(site: Site, ask: Ask, *, is_attended: bool = True) -> None:
 
 
 class Pauses:
-    """Stands for the event that stops a sync: it is never set, and waiting takes simulated time."""
+    """Stands for the event that stops a sync.
+
+    It is never set, and waiting for it takes simulated time.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -153,7 +162,10 @@ def find_strays(site: Site, place: str) -> list[Stray]:
 
 
 def delete_strays(site: Site, place: str) -> list[Stray]:
-    """Delete the strays that are ours, as ``renditions strays --delete`` does; return what was listed."""
+    """Delete our own strays, as ``renditions strays --delete`` does.
+
+    Return the strays that were listed.
+    """
     task, processor, started = site.scheduler.current, site.make_processor(), site.restarts
     site.observer.deleting_strays.add(task)
     site.observer.see_ask(task, Ask(removal="asked"))
@@ -172,7 +184,7 @@ def delete_strays(site: Site, place: str) -> list[Stray]:
 
 
 def delete_strays_some_time(site: Site, pauses: Sequence[float] = PAUSES) -> None:
-    """Delete the strays of any output store that the catalog uses or used."""
+    """Delete our own strays in any output store, present or former."""
     site.scheduler.sleep(site.random.choice(pauses))
     with suppress(RenditionsError):
         delete_strays(site, site.random.choice(known_places(site)))
@@ -187,7 +199,7 @@ def known_places(site: Site) -> list[str]:
 
 @contextmanager
 def replaced_threads(scheduler: Scheduler) -> Iterator[None]:
-    """Have the real ``sync`` use tasks for its threads."""
+    """Make the real ``sync`` use tasks in place of threads."""
     threads = Threads(scheduler)
     with patch.multiple(reconcile, ThreadPoolExecutor=threads, wait=threads.wait):
         yield

@@ -1,7 +1,8 @@
-"""Many workers in one thread. One at a time runs until its next I/O call; the seed decides which.
+"""Many workers in one thread.
 
-A task is a greenlet. At each call of a port it passes control to the scheduler's driver, which decides which
-task continues, when, and how its call ends. Time is a number that the driver advances.
+One worker at a time runs until its next I/O call. The seed decides which. A task is a greenlet. At each call
+of a port it passes control to the scheduler's driver. The driver decides which task continues, when, and how
+its call ends. Time is a number that the driver advances.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Task:
 
 @dataclass
 class Scheduler:
-    """The waiting tasks, in the order in which they are due."""
+    """The waiting tasks, ordered by the time at which they continue."""
 
     latency_seconds: Callable[[], float]
     """How long the next I/O call takes."""
@@ -82,7 +83,10 @@ class Scheduler:
         return self._tasks[getcurrent()]
 
     def start(self, process: Process, body: Callable[[], object]) -> Task:
-        """Start a task. It runs ``body`` in a process when its turn comes."""
+        """Start a task.
+
+        It runs ``body`` in a process when its turn comes.
+        """
 
         def run(_: Fault) -> None:
             try:
@@ -96,7 +100,10 @@ class Scheduler:
         return task
 
     def call(self, effect: Callable[[], Any], failed: type[Failed], refused: type[Failed]) -> Any:
-        """Make the running task's I/O call when its turn comes; the driver chooses how the call ends."""
+        """Make the running task's I/O call when its turn comes.
+
+        The driver chooses how the call ends.
+        """
         fault = self._hand_over("call")
         self.calls += 1
         try:
@@ -141,7 +148,7 @@ class Scheduler:
             self._enqueue(task)
 
     def pop(self) -> Task:
-        """Take the task that is due first, and advance the time to it."""
+        """Take the task that continues first, and advance the time to it."""
         due, _, task = heappop(self.waiting)
         self.now = max(self.now, due)
         return task
@@ -153,7 +160,10 @@ class Scheduler:
         return entry[-1]
 
     def take_back(self, task: Task) -> None:
-        """Remove this task from the queue, so that it can continue at once."""
+        """Remove this task from the queue.
+
+        So it can continue at once.
+        """
         self.take(next(at for at, (_, _, other) in enumerate(self.waiting) if other is task))
 
     def resume(self, task: Task, fault: Fault = Fault.NONE) -> None:
@@ -193,7 +203,10 @@ class Scheduler:
 
 @dataclass
 class Threads:
-    """Stands for ``ThreadPoolExecutor``: its threads are tasks of the process that opened it."""
+    """Stands for ``ThreadPoolExecutor``.
+
+    Its threads are tasks of the process that opened it.
+    """
 
     scheduler: Scheduler
 
@@ -240,7 +253,10 @@ class Done:
 
 
 def drain(scheduler: Scheduler, choose: Callable[[Task], Fault] = lambda _: Fault.NONE) -> Iterator[Task]:
-    """Run the tasks in the order in which they are due until none is left; yield each that ran."""
+    """Run the tasks in the order of their time until none is left.
+
+    Yield each task after it ran.
+    """
     while scheduler.waiting:
         task = scheduler.pop()
         scheduler.resume(task, choose(task) if task.waits_for == "call" else Fault.NONE)

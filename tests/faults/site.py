@@ -1,4 +1,4 @@
-"""The site of a history: its stores, catalog, queue and clock, and the processes that work there."""
+"""The site of a history: its stores, catalog, queue, clock and processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from renditions.model.pipeline import Pipeline
 
 
 class Site:
-    """Everything that outlives the workers, and what starts them."""
+    """Everything that outlives the workers, and the functions that start them."""
 
     pipeline: Pipeline
 
@@ -72,7 +72,7 @@ class Site:
 
     @property
     def calls(self) -> int:
-        """How many I/O calls there were."""
+        """The number of I/O calls so far."""
         return self.scheduler.calls
 
     @property
@@ -81,7 +81,10 @@ class Site:
         return self.places[self.pipeline.output.store]
 
     def use_any(self) -> None:
-        """Use any pipeline that the weather allows for all work begun from now on."""
+        """Choose a pipeline for all work that begins from now on.
+
+        It is one of those that the weather allows.
+        """
         is_respelling = self.weather.folding.ignores_case and self.random.random() < 0.5
         self.use(
             self.random.choice(RESPELLING if is_respelling else range(len(PIPELINES))),
@@ -90,7 +93,10 @@ class Site:
         )
 
     def use(self, number: int, place: str = PLACES[0], *, keeps_deleted: bool = False) -> None:
-        """Use the pipeline of this number from now on: a person applies it."""
+        """Use the pipeline with this number from now on.
+
+        This stands for a person who applies it.
+        """
         changes = Changes(self.notify, place, self.weather.keeps_replaced, keeps_deleted)
         self.pipeline = ready(number, changes)
         bound = bind(self.catalog, self._claim(Start(sets_generation=True)))
@@ -111,7 +117,7 @@ class Site:
         return self.scheduler.start(Process(f"worker {self._processes}", skew), body)
 
     def process(self, processor: Processor, name: str, ask: Ask = PLAIN) -> Outcome:
-        """Process a picture, and check what is said about it."""
+        """Process a picture, and check its outcome."""
         self.observer.see_ask(self.scheduler.current, ask)
         self.in_progress += 1
         try:
@@ -122,7 +128,7 @@ class Site:
         return outcome
 
     def make_processor(self) -> Processor:
-        """Return the processor of the current process, with the present pipeline."""
+        """Return a processor of the current process with the present pipeline."""
         process, pipeline = self.scheduler.current.process, self.pipeline
         self.observer.pipeline_of[process] = pipeline
         output, standing = self.open_place(pipeline.output.store), self.stand()
@@ -150,13 +156,13 @@ class Site:
         return Standing(self.cloud_catalog, binding, self._claim())
 
     def open_place(self, name: str) -> CloudStore:
-        """Return an output store as a worker has it."""
+        """Return an output store in the form that a worker uses."""
         place = self.places[name]
         headers = self.pipeline.output.headers
         return CloudStore(self.scheduler, place.store, self.observer, place, headers)
 
     def time_of(self, process: Process) -> datetime:
-        """Return the time by a process' clock."""
+        """Return the time by the clock of a process."""
         return EPOCH + timedelta(seconds=self.scheduler.now + process.skew_seconds)
 
     def is_gone(self, owner: str) -> bool:

@@ -1,9 +1,9 @@
-"""``python -m faults.soak``: runs a server for an hour under a realistic mix of events, then checks it.
+"""``python -m faults.soak``: runs a server for an hour, then checks its resources.
 
-The program adds, replaces, damages and deletes pictures, and uploads others through the API. It requests the
-page, listens to events, and kills worker processes. It measures the server's resources sixty times. It exits
-with 1 if a resource keeps growing, if files are left over, or if the promise doesn't hold. It needs Linux's
-``/proc``.
+The server runs under a realistic mix of events. The program adds, replaces, damages and deletes pictures, and
+uploads others through the API. It requests the page, listens to events, and kills worker processes. It
+measures the server's resources sixty times. It exits with 1 if a resource keeps growing, if files are left
+over, or if the promise doesn't hold. It needs Linux's ``/proc``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ ANALYSED = '[analyze]\ncolours = 3\nplaceholder = "thumbhash"\n'
 
 @dataclass
 class Traffic:
-    """The events of a folder and its server, and the expected state after them."""
+    """The events of a folder and its server.
+
+    It also holds the state that must exist after them.
+    """
 
     folder: Path
     port: int
@@ -67,7 +70,10 @@ class Traffic:
         self.done[chosen.__name__] += 1
 
     def put(self) -> None:
-        """Write a new picture or replace one, at once or slowly in place."""
+        """Write a new picture or replace one.
+
+        It is written at once, or slowly in place.
+        """
         name, content = self._choose_name(), self._draw()
         path = self.folder / "inbox" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +116,7 @@ class Traffic:
             self._read(path)
 
     def listen(self) -> None:
-        """Listen to events for a moment."""
+        """Receive events for a moment."""
         self._read("events", 10)
 
     def kill_worker(self) -> None:
@@ -210,7 +216,10 @@ def check_after(folder: Path, temporary: Path, sound: dict[str, bool]) -> list[s
 
 
 def main() -> int:
-    """Run a soak and print its results; return 1 if anything is wrong, else 0."""
+    """Run a soak and print its results.
+
+    Return 1 if anything is wrong, else 0.
+    """
     parser = argparse.ArgumentParser(prog="python -m faults.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60, help="how long (default: 60)")
     arguments = parser.parse_args()

@@ -1,7 +1,8 @@
-"""More pictures at once than workers can process: memory stays bounded, and no picture is lost.
+"""More pictures at once than the workers can process.
 
-In this test some pictures arrive at once; with ``make test-burst`` they are 100,000. The hints, the watcher
-and the core are the real ones; the renderer only hashes.
+Memory stays bounded, and no picture is lost. In this test some pictures arrive at once; with ``make
+test-burst`` they are 100,000. The hints, the watcher and the core are the real ones; the renderer only
+hashes.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ def _most(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Observed(Hints):
-    """Hints that count how many they hold at most, and remember whether there were too many."""
+    """Hints that record how many names they held at most.
+
+    They also record whether there were too many.
+    """
 
     most = 0
     were_too_many = False
@@ -59,7 +63,10 @@ def void(_: object) -> None:
 
 
 class Pace:
-    """A function that processes names and counts how many are in progress at the same time."""
+    """A function that processes names.
+
+    It counts how many are in progress at the same time.
+    """
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -119,7 +126,10 @@ def test_hints_of_many_threads_are_all_kept() -> None:
 
 
 def test_a_burst_is_processed_completely_with_bounded_hints() -> None:
-    """Three threads upload faster than the workers process, with a hint for each picture."""
+    """Three threads upload faster than the workers process.
+
+    There is a hint for each picture.
+    """
     world = World(make_pipeline(notify=(), thumb=Rendition(width=200)))
     hints, pace = Observed(), Pace(world.processor().process)
 
@@ -150,7 +160,10 @@ def test_a_burst_is_processed_completely_with_bounded_hints() -> None:
 
 
 def test_files_that_arrive_during_a_sync_take_bounded_memory(tmp_path: Path) -> None:
-    """The first sync waits until more files have arrived than hints hold; then all are processed."""
+    """The first sync waits until more files have arrived than hints can hold.
+
+    Then all files are processed.
+    """
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 200\n")
     (tmp_path / "inbox/first.jpg").write_bytes(b"first")
     begun, go, stop = threading.Event(), threading.Event(), threading.Event()

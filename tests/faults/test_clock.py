@@ -1,4 +1,7 @@
-"""After a jump of the clock, the real catalogs lose no picture, repeat none and lease none for ever."""
+"""After a jump of the clock, the real catalogs lose no picture and repeat none.
+
+No lease lasts for ever.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ NAME = "photo.jpg"
 
 @dataclass
 class Jumping:
-    """A world on a real catalog with one manual clock. Workers can't see which others are dead."""
+    """A world on a real catalog with one manual clock.
+
+    Its workers can't see which other workers are dead.
+    """
 
     catalog: Catalog
     world: World = field(default_factory=World)
@@ -70,7 +76,10 @@ class Jumping:
         return [difference.name for difference in differences if difference.action != "keep"]
 
     def settle(self) -> None:
-        """Sync until no work is left, with enough time for the longest lease."""
+        """Sync until no work is left.
+
+        The time advances beyond the longest lease.
+        """
         for _ in range(4):
             for name in self.todo():
                 self.processor("later").process(name, ALLOWED)
@@ -97,8 +106,11 @@ def render_after(act: Callable[[], object]) -> Callable[..., Rendering]:
 
 
 @jumps
-def test_a_clock_jump_during_processing_loses_nothing(jumping: Jumping, jump: timedelta) -> None:
-    """By another worker's clock the lease may be over. It takes the picture meanwhile, and both finish."""
+def test_a_clock_jump_during_processing_loses_no_picture(jumping: Jumping, jump: timedelta) -> None:
+    """By the clock of a second worker, the lease may be over.
+
+    It then processes the picture at the same time, and both workers finish.
+    """
     jumping.world.upload(NAME, b"one")
 
     def come_meanwhile() -> None:
@@ -110,7 +122,7 @@ def test_a_clock_jump_during_processing_loses_nothing(jumping: Jumping, jump: ti
 
 
 @jumps
-def test_a_clock_jump_during_a_replacement_loses_nothing(jumping: Jumping, jump: timedelta) -> None:
+def test_a_clock_jump_while_a_picture_is_replaced_loses_no_picture(jumping: Jumping, jump: timedelta) -> None:
     jumping.world.upload(NAME, b"one")
 
     def replace_picture() -> None:
@@ -122,8 +134,8 @@ def test_a_clock_jump_during_a_replacement_loses_nothing(jumping: Jumping, jump:
 
 
 @jumps
-def test_a_worker_that_dies_after_a_clock_jump_frees_its_lease(jumping: Jumping, jump: timedelta) -> None:
-    """After any jump, its lease ends when the longest lease has passed by the new time."""
+def test_the_lease_of_a_worker_that_dies_after_a_clock_jump_ends(jumping: Jumping, jump: timedelta) -> None:
+    """By the new time, it lasts no longer than the longest lease."""
     jumping.world.upload(NAME, b"one")
 
     def die() -> None:
@@ -136,8 +148,11 @@ def test_a_worker_that_dies_after_a_clock_jump_frees_its_lease(jumping: Jumping,
 
 
 @jumps
-def test_a_clock_jump_between_syncs_loses_nothing(jumping: Jumping, jump: timedelta) -> None:
-    """Finished pictures stay finished; replaced, deleted and new ones are found."""
+def test_a_clock_jump_between_syncs_loses_no_picture(jumping: Jumping, jump: timedelta) -> None:
+    """Finished pictures stay finished.
+
+    Replaced, deleted and new ones are found.
+    """
     world = jumping.world
     for name in (NAME, "replaced.jpg", "deleted.jpg"):
         world.upload(name, name.encode())
@@ -153,7 +168,7 @@ def test_a_clock_jump_between_syncs_loses_nothing(jumping: Jumping, jump: timede
 
 
 @jumps
-def test_a_clock_jump_between_attempts_loses_nothing(jumping: Jumping, jump: timedelta) -> None:
+def test_a_failed_picture_is_tried_again_after_a_clock_jump(jumping: Jumping, jump: timedelta) -> None:
     jumping.world.upload(NAME, b"one")
     outcome = jumping.processor("first", output=jumping.world.break_writes(1)).process(NAME)
     assert outcome.again_after is not None
@@ -193,15 +208,15 @@ SKEWED: dict[str, tuple[Callable[[Clients], object], Answer, type[Failed]]] = {
 
 
 @pytest.mark.parametrize("service", SKEWED)
-def test_requests_refused_for_a_wrong_clock_are_retryable(service: str) -> None:
-    """The failure isn't permanent, so a worker calls its queue again."""
+def test_a_request_that_aws_refuses_because_of_the_clock_is_a_retryable_failure(service: str) -> None:
+    """So a worker calls its queue again."""
     call, answer, error = SKEWED[service]
     with answering([answer]) as (clients, _), pytest.raises(error) as raised:
         call(clients)
     assert type(raised.value) is error
 
 
-def test_a_wrong_key_is_not_retryable() -> None:
+def test_a_request_with_a_wrong_signature_is_a_permanent_failure() -> None:
     answer = signature_error("The request signature we calculated does not match the signature you provided.")
     with answering([answer]) as (clients, _), pytest.raises(CatalogRefused):
         DynamoCatalog(clients.dynamodb, "table").get("a")

@@ -1,4 +1,7 @@
-"""At every I/O step the worker dies before or after it, or pauses there while another worker runs."""
+"""A worker dies or pauses at every I/O step.
+
+It dies before or after the step, or it pauses there while another worker runs.
+"""
 
 from __future__ import annotations
 
@@ -176,9 +179,10 @@ def count_steps(scenario: Callable[[World], None]) -> int:
 
 
 def finish(world: World) -> None:
-    """Sync until nothing is left to do, now and a day later, and check the promise.
+    """Sync until nothing is left to do, and check the promise.
 
-    If a worker has lost its lease, it may leave the record of a deleted picture. The sync may remove it.
+    The second sync is a day later. A worker that lost its lease may leave the record of a deleted
+    picture, and the sync may remove it.
     """
     world.ask = replace(world.ask, removal="allowed")
     world.settle()
@@ -189,7 +193,10 @@ def finish(world: World) -> None:
 
 
 def crash_everywhere(scenario: Callable[[World], None]) -> int:
-    """Kill a worker before and after each step, and recover each time; return how many times."""
+    """Kill a worker before and after each step, and recover each time.
+
+    Return how many times it was killed.
+    """
     total = count_steps(scenario)
     for at in range(total):
         for steps in (Steps(at=at, before=crash), Steps(at=at, after=crash)):
@@ -203,7 +210,7 @@ def crash_everywhere(scenario: Callable[[World], None]) -> int:
 
 
 @each_scenario
-def test_a_crash_at_any_step_is_recovered_from(scenario: Callable[[World], None]) -> None:
+def test_a_sync_recovers_from_a_crash_at_any_step(scenario: Callable[[World], None]) -> None:
     assert crash_everywhere(scenario) >= 8
 
 
@@ -220,10 +227,13 @@ def test_another_worker_changes_nothing_under_a_valid_lease(scenario: Callable[[
 
 @each_scenario
 @pytest.mark.parametrize("then", ["same", "replaced", "deleted", "changed pipeline"])
-def test_a_worker_that_sleeps_past_its_lease_undoes_nothing(
+def test_a_worker_that_sleeps_past_its_lease_does_not_undo_the_work_of_another(
     scenario: Callable[[World], None], then: str
 ) -> None:
-    """At each step the first worker pauses for an hour, while another one does all the work."""
+    """At each step the first worker pauses for an hour.
+
+    Another worker does all the work in this hour.
+    """
     for at in range(count_steps(scenario)):
         world = World()
         scenario(world)
@@ -244,7 +254,7 @@ def test_a_worker_that_sleeps_past_its_lease_undoes_nothing(
 
 
 @each_scenario
-def test_a_picture_that_changes_at_any_step_ends_in_its_newest_version(
+def test_a_picture_that_changes_at_any_step_gets_the_outputs_of_its_newest_version(
     scenario: Callable[[World], None],
 ) -> None:
     for at in range(count_steps(scenario)):

@@ -1,4 +1,7 @@
-"""Full and read-only disks: real file systems that the test mounts in its own mount namespace."""
+"""Full and read-only disks.
+
+They are real file systems in a mount namespace of the test.
+"""
 
 from __future__ import annotations
 
@@ -56,10 +59,10 @@ def prepare(folder: Path, catalog: str) -> None:
     ],
     ids=["full", "read-only"],
 )
-def test_a_full_or_read_only_disk_loses_nothing(
+def test_a_full_or_read_only_disk_loses_no_picture_and_no_output(
     tmp_path: Path, catalog: str, breaking: str, mending: str
 ) -> None:
-    """While the disk is broken, half of the pictures are added and one is deleted."""
+    """Half of the pictures are added and one is deleted while the disk is broken."""
     prepare(tmp_path, catalog)
     script = f"""
         mount -t tmpfs -o size=20m x disk

@@ -32,7 +32,7 @@ def crash() -> None:
 
 
 def find_step(world: World, *names: str) -> int:
-    """Return the step at which processing the picture first makes these consecutive calls."""
+    """Return the step at which processing first makes these consecutive calls."""
     steps = Steps()
     World.processor(world, steps=steps).process(NAME, ALLOWED)
     return next(at for at in range(steps.count) if tuple(steps.names[at : at + len(names)]) == names)
@@ -45,7 +45,10 @@ def make_first() -> World:
 
 
 def test_a_paused_worker_does_not_mistake_a_new_record_for_its_own() -> None:
-    """The picture was deleted and added again meanwhile, so the new record must have another revision."""
+    """The picture was deleted and added again during the pause.
+
+    So the new record must have another revision.
+    """
     world = make_first()
     finish = find_step(make_first(), "MemoryCatalog.write", "MemoryStore.head")
 
@@ -102,8 +105,8 @@ def try_to_die(world: World, **changes: Any) -> None:
         world.gone.add("first")
 
 
-def test_a_worker_past_its_lease_does_not_overwrite_an_object_like_the_one_it_knew() -> None:
-    """Another worker changed the output and changed it back, so its ETag is the same as before."""
+def test_a_worker_past_its_lease_does_not_overwrite_an_output_that_has_its_old_etag_again() -> None:
+    """Another worker changed the output and changed it back."""
     world = World(pipeline=WIDE)
     world.upload(NAME, b"one")
     world.settle()
@@ -120,8 +123,8 @@ def test_a_worker_past_its_lease_does_not_overwrite_an_object_like_the_one_it_kn
     world.check_promise()
 
 
-def test_a_worker_past_its_lease_does_not_delete_an_object_like_the_one_it_knew() -> None:
-    """The worker confirmed its lease, and then slept before it sent the deletion."""
+def test_a_worker_past_its_lease_does_not_delete_an_output_that_has_its_old_etag_again() -> None:
+    """The worker confirmed its lease. It slept before it sent the deletion."""
     world = World(pipeline=WIDE)
     world.upload(NAME, b"one")
     world.settle()
@@ -129,7 +132,10 @@ def test_a_worker_past_its_lease_does_not_delete_an_object_like_the_one_it_knew(
     slept: list[Any] = []
 
     class Slow:
-        """A catalog whose third answer, the confirmation of the lease, takes an hour."""
+        """A catalog whose third answer takes an hour.
+
+        The third answer confirms the lease.
+        """
 
         asked = 0
 
@@ -154,7 +160,10 @@ def test_a_worker_past_its_lease_does_not_delete_an_object_like_the_one_it_knew(
 
 
 def test_a_crash_after_refusing_a_taken_key_leaves_no_lease() -> None:
-    """Without notices nothing else settles the record, so a lease in it would stay for ever."""
+    """Without notices, no later step settles the record.
+
+    So a lease in it would stay for ever.
+    """
     key = "{name}"
     world = World(pipeline=make_pipeline(notify=(), thumb=Rendition(width=200, key=key)))
     world.upload("Z/photo.jpg", b"earlier")
@@ -197,8 +206,8 @@ def list_keys(world: World) -> list[str]:
     return [found.key for found in world.output.list()]
 
 
-def test_an_interrupted_picture_that_is_gone_keeps_its_outputs_if_keep_is_declared() -> None:
-    """The core wrongly deleted the outputs, and took the record for a decided one."""
+def test_an_interrupted_picture_that_is_then_deleted_keeps_its_outputs_with_keep() -> None:
+    """The core wrongly deleted the outputs. It took the record for a decided one."""
     world = make_done()
     keep_deleted(world)
     world.upload(NAME, b"two")
@@ -211,7 +220,7 @@ def test_an_interrupted_picture_that_is_gone_keeps_its_outputs_if_keep_is_declar
     assert world.plan() == []
 
 
-def test_an_undelivered_notice_about_a_picture_that_is_gone_and_kept_is_sent_later() -> None:
+def test_an_unsent_notice_about_a_kept_picture_whose_source_is_gone_is_sent_later() -> None:
     class Away:
         def send(self, notice: Any) -> None:
             raise NotifyFailed("no answer")
@@ -231,7 +240,10 @@ def test_an_undelivered_notice_about_a_picture_that_is_gone_and_kept_is_sent_lat
 
 
 def test_a_partial_run_keeps_other_renditions_under_their_old_keys() -> None:
-    """Their keys had changed too: the core wrongly deleted the old outputs and made no new ones."""
+    """The keys of the other renditions had changed too.
+
+    The core wrongly deleted the old outputs and made no new ones.
+    """
     world = make_done()
     moved = {
         name: replace(recipe, key=f"{name}/{{name}}") for name, recipe in world.pipeline.renditions.items()
@@ -243,7 +255,7 @@ def test_a_partial_run_keeps_other_renditions_under_their_old_keys() -> None:
     world.check_promise()
 
 
-def test_a_partial_run_leaves_undeclared_renditions() -> None:
+def test_a_partial_run_keeps_the_outputs_of_undeclared_renditions() -> None:
     world = make_done()
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(width=9)})
     world.processor().process(NAME, ONLY_THUMB)
@@ -253,7 +265,7 @@ def test_a_partial_run_leaves_undeclared_renditions() -> None:
     world.check_promise()
 
 
-def test_a_partial_run_sends_its_notice_and_leaves_nothing_pending() -> None:
+def test_a_partial_run_sends_its_notice_and_leaves_no_lease_and_no_pending_key() -> None:
     world = World()
     world.upload(NAME, b"one")
     world.processor().process(NAME, ONLY_THUMB)
@@ -262,8 +274,11 @@ def test_a_partial_run_sends_its_notice_and_leaves_nothing_pending() -> None:
     assert [notice.event for notice in world.notifier.sent] == ["done"]
 
 
-def test_a_store_that_is_used_again_keeps_the_outputs_that_are_written_there_now() -> None:
-    """The retired outputs there have the same keys, and their time to be deleted has come."""
+def test_present_outputs_stay_in_a_store_that_is_used_again() -> None:
+    """The retired outputs there have the same keys.
+
+    Their time to be deleted has come.
+    """
     world = make_done()
     world.use_output(keep_replaced=3600.0)
     for place in ("elsewhere", "out"):
@@ -274,7 +289,7 @@ def test_a_store_that_is_used_again_keeps_the_outputs_that_are_written_there_now
     world.check_promise()
 
 
-def test_a_removal_that_fails_in_a_former_store_is_continued_later() -> None:
+def test_a_removal_that_fails_in_a_former_output_store_is_continued_later() -> None:
     world = make_done()
     world.move_output("elsewhere")
     world.remove(NAME)
@@ -297,8 +312,11 @@ def test_a_removal_that_fails_in_a_former_store_is_continued_later() -> None:
     assert list(former.list()) == []
 
 
-def test_a_picture_that_waits_for_a_key_of_a_picture_that_is_gone_holds_no_lease() -> None:
-    """The key was free in the first round, but the picture was replaced during it."""
+def test_a_picture_that_waits_for_the_key_of_a_missing_picture_holds_no_lease() -> None:
+    """The picture's first key was free.
+
+    The picture was replaced while it was rendered, so it needs another key.
+    """
     world = World(pipeline=make_pipeline(thumb=Rendition(width=200, key="{etag}")))
     world.upload("Z/photo.jpg", b"two")
     world.settle()
@@ -311,7 +329,7 @@ def test_a_picture_that_waits_for_a_key_of_a_picture_that_is_gone_holds_no_lease
     world.check_promise()
 
 
-def test_a_function_deployed_before_a_take_over_does_not_undo_it() -> None:
+def test_a_function_deployed_before_a_take_over_is_superseded() -> None:
     catalog = MemoryCatalog()
 
     def claim(generation: str, start: Start) -> Binding:
@@ -325,7 +343,10 @@ def test_a_function_deployed_before_a_take_over_does_not_undo_it() -> None:
 
 
 def test_an_output_stays_until_its_replacement_is_recorded_even_if_another_key_is_refused() -> None:
-    """A folder can't hold both keys, but the core writes nothing under the refused one."""
+    """A folder can't hold both keys.
+
+    The core writes nothing under the refused key, so it needs not delete the old output first.
+    """
     world = make_done()
     world.overwrite(NAME, b"not ours")
     renditions = {"thumb": Rendition(width=9, key="{dir}{name}"), "small": Rendition(width=3, key="small")}
@@ -336,8 +357,11 @@ def test_an_output_stays_until_its_replacement_is_recorded_even_if_another_key_i
     assert "small" in list_keys(world)
 
 
-def test_headers_that_are_changed_and_changed_back_reach_every_output() -> None:
-    """Between the changes one output was written, while another one kept its earlier headers."""
+def test_every_output_gets_the_declared_headers_after_they_were_changed_and_changed_back() -> None:
+    """One output was written between the changes.
+
+    Another one kept its earlier headers.
+    """
     world = make_done()
     output: Any = world.output
 

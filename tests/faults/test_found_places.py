@@ -1,4 +1,7 @@
-"""More failures that the simulator has found: with changed output stores, shared keys and kept pictures."""
+"""More failures that the simulator found, in rare situations.
+
+They have changed output stores, shared keys or kept pictures.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,11 @@ def keep_deleted(world: World) -> None:
     world.pipeline = replace(world.pipeline, source=replace(world.pipeline.source, on_delete="keep"))
 
 
-def test_a_foreign_file_in_a_new_output_store_stays_when_the_worker_dies_before_it_writes() -> None:
-    """The picture claims the same key for the former store, so the core took the file for an output."""
+def test_a_picture_does_not_overwrite_a_foreign_file_in_a_new_output_store() -> None:
+    """The picture claims the same key for the former store.
+
+    So the core took the file for an output.
+    """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     world.bind()
     world.upload(NAME, b"one")
@@ -44,7 +50,7 @@ def test_a_foreign_file_in_a_new_output_store_stays_when_the_worker_dies_before_
     assert KEY not in record.claimed_keys()
 
 
-def test_an_output_in_a_former_store_is_deleted_although_a_present_key_differs_only_in_case() -> None:
+def test_a_former_output_is_deleted_even_if_a_present_key_differs_only_in_case() -> None:
     world = World(output=MemoryStore(IGNORES_CASE), catalog=MemoryCatalog(IGNORES_CASE))
     world.bind()
     world.upload(NAME, b"one")
@@ -61,7 +67,7 @@ def test_an_output_in_a_former_store_is_deleted_although_a_present_key_differs_o
 
 
 def test_a_key_that_another_picture_gets_is_no_longer_reported_as_foreign() -> None:
-    """The reason wrongly asked people to move the other picture's output away."""
+    """The reason wrongly asked people to move away the other picture's output."""
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200, key="{stem}.jpg")))
     world.bind()
     world.overwrite("photo.jpg", b"not ours")
@@ -78,7 +84,10 @@ def test_a_key_that_another_picture_gets_is_no_longer_reported_as_foreign() -> N
 
 
 def test_a_picture_that_another_worker_found_missing_and_kept_does_not_fail() -> None:
-    """The worker lost its lease while it processed the picture, and wrongly reported a failure."""
+    """The worker lost its lease while it processed the picture.
+
+    It wrongly reported a failure.
+    """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     keep_deleted(world)
     world.upload(NAME, b"one")
@@ -98,7 +107,10 @@ def test_a_picture_that_another_worker_found_missing_and_kept_does_not_fail() ->
 
 
 def test_a_crash_while_strays_are_deleted_leaves_no_record_with_on_delete_keep() -> None:
-    """The record that claims a stray's key wrongly counted as a missing picture to keep."""
+    """The record that claims a stray's key wrongly counted as a missing picture.
+
+    So ``keep`` kept it.
+    """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     keep_deleted(world)
     found = world.output.put(KEY, b"ours", IfAbsent(), "image/jpeg", "us")
@@ -118,7 +130,10 @@ def test_a_crash_while_strays_are_deleted_leaves_no_record_with_on_delete_keep()
 
 
 def prepare_return() -> World:
-    """Return a world whose picture is gone, and has its output in the store that is used again."""
+    """Return a world whose former output store is used again.
+
+    Its picture is gone, and an output of the picture is in that store.
+    """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200, key="{stem}.jpg")))
     world.bind()
     world.use_output(keep_replaced=3600.0)
@@ -131,8 +146,11 @@ def prepare_return() -> World:
     return world
 
 
-def test_an_object_left_in_a_former_store_stays_if_another_picture_has_written_it() -> None:
-    """A worker saw that no picture claims the key, and deleted what another one wrote there by then."""
+def test_a_worker_does_not_delete_a_former_output_that_another_picture_has_replaced() -> None:
+    """The worker saw that no picture claims the key.
+
+    Another picture then wrote its output there, and the worker deleted it.
+    """
     steps = Steps()
     prepare_return().processor("first", steps).process(NAME, ALLOWED)
     assert "MemoryStore.delete" in steps.names
@@ -148,8 +166,11 @@ def test_an_object_left_in_a_former_store_stays_if_another_picture_has_written_i
         world.check_promise()
 
 
-def test_a_worker_past_its_lease_leaves_the_outputs_in_another_store_claimed() -> None:
-    """It claimed the keys that it had written, as if they were in the store that is used by now."""
+def test_a_worker_past_its_lease_keeps_its_outputs_in_a_former_store_claimed() -> None:
+    """The worker had written to the former store.
+
+    It claimed the keys as if they were in the present store.
+    """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     world.bind()
     world.use_output(keep_replaced=3600.0)
@@ -178,8 +199,11 @@ def test_a_worker_past_its_lease_leaves_the_outputs_in_another_store_claimed() -
     world.check_promise()
 
 
-def test_a_crash_while_strays_are_deleted_deletes_nothing_in_a_store_that_is_used_later() -> None:
-    """The record said no place, so its key was deleted in the store that was present by then."""
+def test_a_crash_while_strays_are_deleted_deletes_no_file_in_a_store_that_is_used_later() -> None:
+    """The record named no store.
+
+    So its key was deleted in the store that was used later.
+    """
     world = World(pipeline=make_pipeline((), thumb=Rendition(width=200)))
     world.bind()
     found = world.output.put(KEY, b"ours", IfAbsent(), "image/jpeg", "us")

@@ -1,4 +1,7 @@
-"""Real processes are really killed. No file is half-written, left over or missing afterwards."""
+"""Tests that kill real processes.
+
+After that no file is half-written, left over or missing.
+"""
 
 from __future__ import annotations
 
@@ -32,15 +35,19 @@ def count_pictures(root: Path) -> int:
 
 
 def count_outputs(root: Path) -> int:
-    """Count the outputs while other processes write and remove files; ignore files that just disappeared."""
+    """Count the outputs while other processes write and remove files.
+
+    Files that have just disappeared don't count.
+    """
     made = (file for _, _, files in os.walk(root / "processed") for file in files)
     return sum(file in ("a.jpg", "b.jpg") for file in made)
 
 
 def kill_sync(root: Path, outputs: int, seconds: float) -> bool:
-    """Start ``sync``, and kill it with its workers once it has made this many outputs, or after some seconds.
+    """Start ``sync``, and kill it together with its workers.
 
-    Return whether that interrupted the sync: it was running, and it had more outputs to make.
+    It is killed once it has made this many outputs, or after some seconds. Return whether that
+    interrupted the sync: it was running, and it had more outputs to make.
     """
     before = count_outputs(root)
     command = subprocess.Popen(
@@ -57,8 +64,11 @@ def kill_sync(root: Path, outputs: int, seconds: float) -> bool:
     return command.wait() == -signal.SIGKILL and count_outputs(root) < len(WIDTHS) * count_pictures(root)
 
 
-def test_a_sync_that_is_killed_repeatedly_loses_nothing(tmp_path: Path) -> None:
-    """SIGKILL ends ``sync`` repeatedly, among more than 200 pictures. Then one sync runs to its end."""
+def test_a_sync_after_repeated_kills_makes_all_outputs_and_leaves_no_other_files(tmp_path: Path) -> None:
+    """SIGKILL ends ``sync`` repeatedly, among more than 200 pictures.
+
+    Then one sync runs to its end.
+    """
     renditions = "".join(f"[renditions.{name}]\nwidth = {width}\n" for name, width in WIDTHS.items())
     write_pipeline(tmp_path, renditions)
     inbox = tmp_path / "inbox"

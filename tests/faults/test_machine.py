@@ -1,6 +1,6 @@
-"""The cloud of ``cloud.py``, driven by Hypothesis. It chooses the next task, and how its I/O call ends.
+"""The simulated cloud, driven by Hypothesis.
 
-Hypothesis shrinks failures to the fewest steps.
+Hypothesis chooses the next task, and how its I/O call ends. It shrinks failures to the fewest steps.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ class Cloud(RuleBasedStateMachine):
 
     @rule(name=names)
     def start(self, name: str) -> None:
-        """Start a worker that processes a picture. It waits at its first call."""
+        """Start a worker that processes a picture.
+
+        The worker waits at its first call.
+        """
         task = self.history.start(partial(self.history.process_quietly, name))
         self.scheduler.take_back(task)
         self.scheduler.resume(task)
@@ -77,7 +80,10 @@ class Cloud(RuleBasedStateMachine):
     @precondition(lambda self: self.scheduler.waiting)
     @rule()
     def oversleep(self) -> None:
-        """Stop all workers for an hour. Requests that they have sent are still executed."""
+        """Stop all workers for an hour.
+
+        The requests that they have sent are still executed.
+        """
         tasks = [task for _, _, task in self.scheduler.waiting]
         for task in tasks:
             task.process.asleep_until = self.scheduler.now + HOUR_SECONDS

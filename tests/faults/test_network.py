@@ -1,9 +1,11 @@
-"""The parts on AWS behind a bad network: after it has calmed down, one sync restores the promise.
+"""The parts on AWS behind a bad network.
+
+After the network works again, one sync restores the promise.
 
 S3, DynamoDB, SQS and SNS are moto's. The proxy before them refuses, resets, cuts and delays requests. The
 worker, the stores, the catalog and the notices are the real ones; the renderer only hashes. A seed decides
-how each request in turn ends, but the threads decide which request that is. ``make test-network`` runs many
-seeds with thirty pictures each.
+how each request in turn ends. The threads decide which request that is. ``make test-network`` runs many seeds
+with thirty pictures each.
 """
 
 from __future__ import annotations
@@ -62,7 +64,10 @@ LEASES_ARE_OVER = timedelta(hours=1)
 
 @dataclass
 class Weather:
-    """Decides by a seed how each request ends: in periods with and without faults, until it calms down."""
+    """Decides by a seed how each request ends.
+
+    There are periods with and without faults, until it calms down.
+    """
 
     chance: random.Random
     is_over: bool = False
@@ -89,7 +94,10 @@ class Weather:
 
 @dataclass
 class Place:
-    """An account with a pipeline's parts. All their calls go through the proxy."""
+    """An account with a pipeline's parts.
+
+    All their calls go through the proxy.
+    """
 
     account: Account
     parts: Parts
@@ -101,7 +109,10 @@ class Place:
         self.processor = replace(self.parts.make_processor(hash_render, "worker", standing), clock=self.clock)
 
     def _bind(self) -> Standing:
-        """Bind the catalog, and try again until the network permits it, like a restarted worker."""
+        """Bind the catalog; try again until the network permits it.
+
+        A restarted worker does the same.
+        """
         for _ in range(20):
             with suppress(Failed):
                 return self.parts.bind(Start(sets_generation=True))
@@ -135,7 +146,7 @@ class Place:
             thread.join()
 
     def check(self) -> None:
-        """Check directly on the server that exactly the expected objects exist."""
+        """Check on the server itself that exactly the expected objects exist."""
         account = self.account
         pipeline = replace(self.parts.pipeline, notify=())
         promise.check(promise.Final(pipeline, account.source, account.output, account.catalog, ()))
@@ -194,10 +205,13 @@ def change_pictures(account: Account, chance: random.Random, names: list[str]) -
 
 
 @pytest.mark.parametrize("weather", SEEDS, indirect=True)
-def test_one_sync_after_a_bad_network_brings_everything_up_to_date(
+def test_one_sync_after_network_failures_brings_all_outputs_and_records_up_to_date(
     place: Place, weather: Weather, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The test adds pictures, and replaces or deletes half of them while workers process them."""
+    """The test adds pictures, and replaces or deletes half of them.
+
+    Workers process them at the same time.
+    """
     account, chance = place.account, random.Random(weather.chance.random())  # noqa: S311 - as above
     names = [f"{number % 3}/ü {number:02}.jpg" for number in range(PICTURES)]
     for name in names:
@@ -256,7 +270,10 @@ CALLS: dict[str, tuple[Callable[[Clients], object], str, type[Failed]]] = {
 
 @pytest.mark.parametrize("what", CALLS)
 def test_an_incomplete_answer_is_a_retryable_failure(what: str) -> None:
-    """The client must not read it as an empty answer: no such record, no messages, nothing refused."""
+    """The client must not read it as an empty answer.
+
+    That would say: no such record, no messages, no errors.
+    """
     call, body, error = CALLS[what]
     checksum = {"x-amz-crc32": str(crc32(body.encode()))}  # DynamoDB's
     half = Answer(200, body[: len(body) // 2], checksum, announced_bytes=len(body))
@@ -265,7 +282,7 @@ def test_an_incomplete_answer_is_a_retryable_failure(what: str) -> None:
     assert type(raised.value) is error
 
 
-def test_a_proxy_s_page_is_not_taken_for_an_answer() -> None:
+def test_a_listing_fails_if_a_proxy_answers_with_an_error_page() -> None:
     call, _, error = CALLS["a listing of objects"]
     with answering([Answer(200, BAD_GATEWAY.decode())]) as (clients, _), pytest.raises(error) as raised:
         call(clients)
@@ -277,8 +294,13 @@ LOGIN_PAGE = "\n<!DOCTYPE html><html><title>Log in</title></html>"
 
 @pytest.mark.parametrize("body", [LOGIN_PAGE, LOGIN_PAGE[16:]])
 @pytest.mark.parametrize("what", CALLS)
-def test_a_page_with_status_200_is_a_retryable_failure(what: str, body: str) -> None:
-    """It isn't mistaken for an empty answer: a proxy that wants a login swallows no message and no record."""
+def test_a_web_page_with_status_200_in_place_of_an_answer_is_a_retryable_failure(
+    what: str, body: str
+) -> None:
+    """A proxy that asks for a login sends such a page.
+
+    The client must not read it as an empty answer.
+    """
     call, _, error = CALLS[what]
     with (
         answering([Answer(200, body)]) as (clients, _),
@@ -298,6 +320,6 @@ def test_an_empty_answer_of_a_json_service_is_an_error(what: str) -> None:
         call(clients)
 
 
-def test_an_answer_without_a_listing_never_looks_like_an_empty_bucket() -> None:
+def test_a_listing_fails_if_the_answer_contains_no_listing() -> None:
     with answering([Answer(200, "")]) as (clients, _), pytest.raises(StoreFailed, match="listing of S3"):
         list(S3Store(clients.s3, S3Place("bucket", "")).list())

@@ -1,4 +1,7 @@
-"""A short version of ``make faults``: after any failures and a calm period, the promise holds."""
+"""A short version of ``make faults``.
+
+After any failures and a calm period, the promise holds.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def test_a_history_depends_only_on_its_number() -> None:
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_each_mutation_applies_to_the_core(mutation: Mutation) -> None:
+def test_the_text_of_each_mutation_is_found_in_the_core(mutation: Mutation) -> None:
     compile(edit(mutation), mutation.module, "exec")
 
 

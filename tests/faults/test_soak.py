@@ -30,7 +30,7 @@ def test_constant_or_falling_values_do_not_count_as_growth() -> None:
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Vitals)])
-def test_growth_is_detected(name: str) -> None:
+def test_a_resource_that_grows_by_a_third_is_reported(name: str) -> None:
     """Each measurement grows by a little more than a third in an hour."""
     before = getattr(SEEN, name)
     taken = [replace(SEEN, **{name: before * (1 + number / 120) + number}) for number in range(60)]
@@ -40,7 +40,7 @@ def test_growth_is_detected(name: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the soak reads processes in Linux's /proc")
-def test_a_short_soak_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_short_soak_finds_no_mistake_except_those_that_the_test_makes(tmp_path: Path) -> None:
     taken, wrong, done = soak(tmp_path, seconds=3, looks=4)
     assert wrong == []
     assert len(taken) == 4

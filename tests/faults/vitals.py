@@ -1,4 +1,7 @@
-"""Measures the resources of a running server from outside (Linux), and decides whether they grow."""
+"""Measures the resources of a running server, and decides whether they grow.
+
+It measures from outside, on Linux.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ pictures in progress have leases.
 
 
 def look(server: int, folder: Path, temporary: Path, catalog: Catalog) -> Vitals:
-    """Return the resources of the server with this process id and its pipeline in ``folder``."""
+    """Return the resources of the server with this process id.
+
+    Its pipeline is in ``folder``.
+    """
     workers = find_children(server)
     pids = [server, *workers]
     state = [*folder.glob("*-owners/*"), *folder.glob("*/.renditions/**/*")]
@@ -80,7 +86,10 @@ def find_children(parent: int) -> list[int]:
 
 
 def read_resident_mb(pid: int) -> float:
-    """Return how much memory a process has, in MB; 0 if it has ended."""
+    """Return how much memory a process uses, in MB.
+
+    The result is 0 if the process has ended.
+    """
     with suppress(OSError, IndexError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES / 1e6
     return 0.0
@@ -95,7 +104,8 @@ def _count(folder: str) -> int:
 def compare_quarters(taken: Sequence[Vitals]) -> tuple[str, list[str]]:
     """Return a Markdown table of the measurements, and those that grew.
 
-    The first quarter is for warming up. The function compares the medians of the second and the last quarter.
+    The first quarter is for warming up. The function compares the medians of the second and the last
+    quarter.
     """
     quarter = len(taken) // 4
     columns = ("min", "median", "max", "second quarter", "last quarter")

@@ -1,4 +1,7 @@
-"""The values that a history can draw: pictures, pipelines, targets, and probabilities of failures."""
+"""The values that a history can draw.
+
+These are pictures, pipelines, notice targets, and probabilities of failures.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,7 @@ NOTIFY = (
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a history changes about each of its pipelines."""
+    """What a history changes in each of its pipelines."""
 
     notify: tuple[Notify, ...] = ()
     place: str = "out"
@@ -79,7 +82,10 @@ class Changes:
 
 @cache
 def ready(number: int, changes: Changes) -> Pipeline:
-    """Return a pipeline with these changes, always the same one, so that fingerprints are computed once."""
+    """Return a pipeline with these changes.
+
+    The same changes give the same object, so fingerprints are computed once.
+    """
     pipeline = PIPELINES[number]
     output = replace(pipeline.output, store=changes.place)
     if changes.keeps_replaced:
@@ -103,7 +109,10 @@ LONG_SECONDS = 3 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """The probability of each failure per I/O call or message, and the properties of the machines."""
+    """The probability of each failure, and the properties of the machines.
+
+    A probability counts per I/O call or per message.
+    """
 
     die: float
     fail: float
@@ -148,7 +157,10 @@ class Weather:
 
     @classmethod
     def draw(cls, random: Random) -> Weather:
-        """Draw the failures of a history. Each kind is missing in half of the histories."""
+        """Draw the failures of a history.
+
+        Each kind of failure is missing in half of the histories.
+        """
 
         def maybe(*values: float) -> float:
             return random.choice((0.0,) * len(values) + values)
