@@ -107,6 +107,9 @@ class MemoryStore:
     def has_folder(self, prefix: str) -> bool:
         return prefix in self.folders
 
+    def obstacle(self, key: str) -> None:
+        return None
+
     def writer_of(self, key: str) -> str | None:
         return self._writers.get(self._folding(key)) or None
 

@@ -74,7 +74,7 @@ class Stepped:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method: Callable[..., Any] = getattr(self._port, name)
-        if name == "folding":  # a constant, read without a call
+        if name in ("folding", "obstacle"):  # constants, read without a call
             return method
 
         def step(*args: Any, **named: Any) -> Any:

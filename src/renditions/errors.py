@@ -10,7 +10,7 @@
     │   ├── Unrenderable        it is valid, but a rendition can't be made from it
     │   ├── KeyRefused          the store can't hold an object with its key
     │   ├── KeyTaken            its output's key belongs to another picture
-    │   └── ForeignOutput       its output's key holds a file that Renditions didn't write
+    │   └── ForeignOutput       something that Renditions didn't write holds or blocks its output's key
     ├── Failed                something other than the picture failed
     │   ├── RenderTimedOut      a picture took longer than its time limit
     │   ├── WorkerDied          a worker process ended while it processed a picture
@@ -138,15 +138,20 @@ class KeyTaken(Rejected):
 
 
 class ForeignOutput(Rejected):
-    """The output's key holds a file that Renditions didn't write."""
+    """Something that Renditions didn't write holds the output's key, or blocks its path.
+
+    ``obstacle`` says what blocks the path, such as ``the folder a.jpg``. If it is empty, a file has the key.
+    """
 
     code = "foreign-output"
     http_status = 409
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, obstacle: str = "") -> None:
+        held = f"{key} in the output store holds a file that Renditions didn't write. Move it away, or set "
         super().__init__(
-            f"{key} in the output store holds a file that Renditions didn't write. Move it away, or set "
-            "[output] overwrite = true"
+            f"{key} can't be written: {obstacle} in the output store is in the way. Move it away"
+            if obstacle
+            else f"{held}[output] overwrite = true"
         )
         self.key = key
 

@@ -91,6 +91,11 @@ def test_looking_below_an_object_finds_nothing(store: Store) -> None:
     assert keys(store) == ["a"]
 
 
+def test_an_object_and_a_free_key_have_no_obstacle(store: Store) -> None:
+    put(store, "a/b")
+    assert (store.obstacle("a/b"), store.obstacle("a/c"), store.obstacle("d/e")) == (None, None, None)
+
+
 def test_an_etag_is_plain_and_differs_with_the_content(store: Store) -> None:
     first = put(store, "a", b"one")
     second = put(store, "a", b"two")

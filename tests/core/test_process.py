@@ -207,7 +207,8 @@ def test_an_output_key_can_move_below_an_old_output_and_back(world: World, tmp_p
     world.settle()
     assert world.catalog.get("c.jpg").blocked_by == "b/c.jpg"  # type: ignore[union-attr]
     world.pipeline = make_pipeline(thumb=replace(deep, key="{dir}{name}/thumb.{ext}"))
-    assert world.processor().process("c.jpg").result == "failed"
+    blocked = world.processor().process("c.jpg")
+    assert (blocked.result, blocked.record.errors[0][1].code) == ("rejected", "key-taken")  # type: ignore[union-attr]
     world.settle()
     world.check_promise()
 

@@ -115,6 +115,9 @@ class CloudStore:
     def folding(self) -> Folding:
         return self.kept.folding()
 
+    def obstacle(self, key: str) -> None:
+        return None
+
     def writer_of(self, key: str) -> str | None:
         writer: str | None = self._call(lambda: self.kept.writer_of(key))
         return writer

@@ -132,15 +132,15 @@ MUTATIONS = (
     ),
     Mutation(
         "a foreign output is not looked for",
-        "update",
-        "and find(self.output, key) and self._is_foreign(name, key)",
+        "foreign",
+        "and find(self.output, key) and self._is_foreign(name, key, claimed)",
         "and False",
     ),
     Mutation(
         "a picture's claims in a former store count for the present one",
-        "update",
-        "self.leases.catalog.owner_of(key) in (None, name)",
-        "self.leases.catalog.owner_of(key) is None",
+        "foreign",
+        "self.catalog.owner_of(key) not in (None, name):",
+        "self.catalog.owner_of(key) is not None:",
     ),
     Mutation(
         "the generation is not checked",

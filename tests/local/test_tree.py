@@ -17,8 +17,8 @@ import pytest
 
 from contract.folders import USES, limited, names_in, open_descriptors
 from contract.stores import keys, put
-from renditions.core.ports import IfAbsent, IfMatch
-from renditions.errors import Conflict, KeyRefused, StoreFailed
+from renditions.core.ports import IfAbsent, IfMatch, Obstacle
+from renditions.errors import Conflict, ForeignOutput, KeyRefused, StoreFailed
 from renditions.local.folder import FolderStore
 
 each_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
@@ -79,7 +79,8 @@ def test_a_name_of_255_bytes_and_the_name_of_a_hidden_file_are_valid_keys(root: 
 def test_a_write_fails_while_a_file_blocks_its_folder(root: Path) -> None:
     store = FolderStore(root)
     put(store, "a")
-    with pytest.raises(StoreFailed, match="'a/b/c' can't be written: a part of its path"):
+    assert store.obstacle("a/b/c") == Obstacle("file", "a")
+    with pytest.raises(ForeignOutput, match="a/b/c can't be written: the file a in"):
         put(store, "a/b/c")
     assert keys(store) == ["a"]
 
@@ -87,7 +88,8 @@ def test_a_write_fails_while_a_file_blocks_its_folder(root: Path) -> None:
 def test_a_write_fails_while_a_folder_blocks_its_file(root: Path) -> None:
     store = FolderStore(root)
     put(store, "a/b")
-    with pytest.raises(StoreFailed, match="'a' can't be replaced or deleted"):
+    assert store.obstacle("a") == Obstacle("folder", "a")
+    with pytest.raises(ForeignOutput, match="a can't be written: the folder a in"):
         put(store, "a")
     assert keys(store) == ["a/b"]
 
@@ -128,7 +130,9 @@ def test_a_write_neither_follows_nor_replaces_a_link(root: Path, outside: Path, 
     (root / "folder").symlink_to(outside)
     (root / "loop").symlink_to(root / "loop")
     (root / "dangling").symlink_to(outside / "new")
-    with pytest.raises(StoreFailed, match=r"can't be (written|replaced)"):
+    link = key.partition("/")[0]
+    assert FolderStore(root).obstacle(key) == Obstacle("link", link)
+    with pytest.raises(ForeignOutput, match=f"the link {link} in"):
         FolderStore(root).put(key, b"", IfAbsent(), "image/jpeg")
     assert names_in(outside) == ["secret.jpg"]
     assert (root / key.partition("/")[0]).is_symlink()
@@ -150,7 +154,7 @@ def test_a_write_stays_in_the_folder_while_a_link_replaces_a_folder(root: Path, 
     thread.start()
     try:
         for number in range(500):
-            with suppress(StoreFailed, Conflict):  # depends on the state at that moment
+            with suppress(StoreFailed, ForeignOutput, Conflict):  # depends on the state at that moment
                 store.put(f"a/{number}", b"", IfAbsent(), "image/jpeg")
             assert store.get("a/secret.jpg") is None
             assert "a/secret.jpg" not in keys(store)
@@ -199,7 +203,7 @@ def test_pipes_and_sockets_are_not_objects(root: Path, monkeypatch: pytest.Monke
     assert keys(store) == []
     for key in ("pipe", "socket"):
         assert (store.head(key), store.get(key)) == (None, None)
-        with pytest.raises(StoreFailed, match="not a plain file"):
+        with pytest.raises(ForeignOutput, match=f"the special file {key}"):
             put(store, key)
 
 

@@ -147,6 +147,10 @@ class S3Store:
         """Return False: a bucket has no folders."""
         return False
 
+    def obstacle(self, key: str) -> None:  # noqa: ARG002
+        """Return None: in a bucket, nothing blocks a key."""
+        return
+
     def writer_of(self, key: str) -> str | None:
         """See :meth:`Store.writer_of <renditions.core.ports.Store.writer_of>`: it is in the metadata."""
         with self._reported(key):

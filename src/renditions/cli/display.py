@@ -160,6 +160,8 @@ def print_difference(console: Console, difference: Difference) -> None:
     sign = ACTION_SIGNS.get(difference.action, " ")
     text = f"{sign} {escape(difference.name)}  [dim]{escape(difference.why)}[/]"
     console.print(f"{text}: {detail}" if detail else text, soft_wrap=True)
+    if difference.warning:
+        console.print(f"    [yellow]warning:[/] {escape(difference.warning)}", soft_wrap=True)
 
 
 def describe_summary(summary: Summary) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.content import Reader
 from renditions.core.difference import Difference, Seen, compare
+from renditions.core.foreign import find_obstacle
 from renditions.core.places import is_in_place
 from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.reuse import relabel
@@ -90,7 +91,9 @@ class Comparison:
         return self.pipeline.output_keys(record.name, record.etag, record.wishes, record.sha256)
 
     def _may_be_free(self, name: str, key: str) -> bool:
-        """Return whether a key that held a foreign file can now be claimed, or belongs to another picture."""
+        """Return whether a key that wasn't free can now be claimed, or belongs to another picture."""
+        if find_obstacle(self.output, key):
+            return False
         if self.ask.adopts or self.pipeline.output.overwrite or find(self.output, key) is None:
             return True
         return self.catalog.owner_of(key) not in (None, name)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from renditions.core.binding import Standing
+from renditions.core.foreign import Ownership
 from renditions.core.ports import Catalog, Condition, IfAbsent, IfMatch, Store, StoredObject
 from renditions.core.verify import find
 from renditions.errors import Conflict, ForeignOutput, KeyTaken
@@ -54,9 +55,14 @@ class Leases:
         """The mark that the worker writes with each output."""
         return self.standing.catalog_id if self.standing else ""
 
+    @property
+    def ownership(self) -> Ownership:
+        """Decides which objects in the output store are ours."""
+        return Ownership(self.catalog, self.output, self.writer)
+
     def is_own(self, key: str) -> bool:
         """Return whether the object under the key carries this catalog's mark."""
-        return bool(self.writer) and self.output.writer_of(key) == self.writer
+        return self.ownership.is_own(key)
 
     def reclaim(self, record: Record, place: str) -> Record:
         """Claim the objects that the record left in this store, if the pipeline uses the store again.

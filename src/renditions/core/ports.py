@@ -53,6 +53,20 @@ OnUnreadable = Callable[[Unreadable], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Something in a store that isn't an object, or is another object, and keeps a key from being written."""
+
+    kind: str
+    """``folder``, ``link``, ``file`` or ``special file``."""
+    key: str
+    """Its path: the key, or the beginning of the key."""
+
+    def __str__(self) -> str:
+        """Return it as part of a sentence: ``the folder a.jpg``."""
+        return f"the {self.kind} {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
 class IfMatch:
     """A condition: the object still has this ETag."""
 
@@ -109,6 +123,14 @@ class Store(Protocol):
         """Return whether a folder of this name exists, even an empty one; false in stores without folders."""
         ...
 
+    def obstacle(self, key: str) -> Obstacle | None:
+        """Return what keeps an object from being put under this key; None if nothing does.
+
+        In a folder, the path can lead through a file or a link, or end at a folder. Other stores have no
+        obstacles. An object with this key is none.
+        """
+        ...
+
     def folding(self) -> Folding:
         """Return how keys are compared: two keys with the same folded form name one object."""
         ...
@@ -118,7 +140,8 @@ class Store(Protocol):
     ) -> StoredObject:
         """Write the object, whole or not at all; raise ``Conflict`` if the condition doesn't hold.
 
-        If the store can, it keeps ``writer`` (a catalog's id) with the object, see :meth:`writer_of`.
+        If the store can, it keeps ``writer`` (a catalog's id) with the object, see :meth:`writer_of`. Raises
+        ``ForeignOutput`` if something blocks the key, see :meth:`obstacle`.
         """
         ...
 

@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from renditions.core.difference import Difference
+from renditions.core.foreign import Ownership
 from renditions.core.guard import Guard
+from renditions.core.places import is_in_place
 from renditions.core.ports import StoredObject
 from renditions.core.twins import why_renamed
+from renditions.model.keys import is_known
+from renditions.model.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +92,28 @@ class Preview:
             if found and is_candidate and (names := missing.get(self.identify(found))):
                 former[found.key] = names.pop(0)
         return former
+
+
+def warn_of_foreign(difference: Difference, pipeline: Pipeline, ownership: Ownership) -> Difference:
+    """Return the difference with a warning about the output keys that aren't free.
+
+    In a bucket each key would cost a request, so there this function returns the difference unchanged.
+    """
+    if ownership.output.is_cheaper_to_list or not difference.make:
+        return difference
+    record, keys = difference.record, difference.keys or {}
+    claimed = record.claimed_keys() if record and is_in_place(pipeline, record) else frozenset()
+    refused = ownership.find_foreign(
+        difference.name,
+        {rendition: keys[rendition] for rendition in difference.make if is_known(keys[rendition])},
+        claimed,
+        overwrite=pipeline.output.overwrite,
+    )
+    if not refused:
+        return difference
+    reasons = (f"{rendition}: {refusal}" for rendition, refusal in refused.items())
+    return replace(
+        difference,
+        make=tuple(rendition for rendition in difference.make if rendition not in refused),
+        warning="; ".join(filter(None, (difference.warning, *reasons))),
+    )

@@ -23,6 +23,7 @@ class ReadOnlyStore:
         self.head = store.head
         self.get = store.get
         self.has_folder = store.has_folder
+        self.obstacle = store.obstacle
         self.writer_of = store.writer_of
         self.registered = store.registered
         self.is_marked = store.is_marked

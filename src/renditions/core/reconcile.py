@@ -345,6 +345,25 @@ class _Pass:
         summary.reasons.add(ended.result, ended.name, ended.reason, ended.code)
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The folded output keys of one picture, and the folders that these keys lie in."""
+
+    keys: frozenset[str]
+    folders: frozenset[str]
+
+    @classmethod
+    def of(cls, keys: Iterable[str]) -> Places:
+        """Return the places of these keys."""
+        known = frozenset(keys)
+        ends = ((key, at) for key in known for at, letter in enumerate(key) if letter == "/")
+        return cls(known, frozenset(key[:at] for key, at in ends))
+
+    def are_apart_from(self, other: Places) -> bool:
+        """Return whether no key is also a key, or a folder, of the other picture."""
+        return self.keys.isdisjoint(other.keys | other.folders) and self.folders.isdisjoint(other.keys)
+
+
 def _allow(ask: Ask) -> Ask:
     """Return the request with permission to remove a missing picture."""
     return replace(ask, removal="allowed") if ask.removal == "no" else ask
@@ -353,11 +372,11 @@ def _allow(ask: Ask) -> Ask:
 def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Iterator[Outcome | Difference]:
     """Process the pictures that differ, several at a time; yield their outcomes, and the other differences.
 
-    Two pictures that want the same output key are never in progress together. So Renditions always refuses
-    the picture whose name comes later.
+    Two pictures are never in progress together if they want the same output key, or if a folder couldn't hold
+    both of their outputs. So Renditions always refuses the picture whose name comes later.
     """
     folding = run.folding()
-    running: dict[Future[Outcome], frozenset[str]] = {}
+    running: dict[Future[Outcome], Places] = {}
     with ThreadPoolExecutor(run.threads, thread_name_prefix="picture") as executor:
         for difference in differences:
             if run.stop.is_set():
@@ -365,16 +384,16 @@ def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Itera
             if difference.action == "keep":
                 yield difference
                 continue
-            keys = frozenset(map(folding, (difference.keys or {}).values()))
-            while len(running) >= run.threads or not all(map(keys.isdisjoint, running.values())):
+            places = Places.of(map(folding, (difference.keys or {}).values()))
+            while len(running) >= run.threads or not all(map(places.are_apart_from, running.values())):
                 yield from _take_ended(running)
             asked = _allow(ask) if difference.action == "remove" else ask
-            running[executor.submit(run.process, difference.name, asked)] = keys
+            running[executor.submit(run.process, difference.name, asked)] = places
         while running:
             yield from _take_ended(running)
 
 
-def _take_ended(running: dict[Future[Outcome], frozenset[str]]) -> Iterator[Outcome]:
+def _take_ended(running: dict[Future[Outcome], Places]) -> Iterator[Outcome]:
     """Wait until at least one picture is processed; remove the processed ones and yield their outcomes."""
     for future in wait(running, return_when=FIRST_COMPLETED).done:
         del running[future]

@@ -49,8 +49,8 @@ class Begun:
     found: StoredObject
     claimed_before: frozenset[str]
     """The folded keys that the record claimed before. The objects under them are ours."""
-    foreign: Mapping[str, str] = field(default_factory=dict)
-    """The keys, by rendition, of files that aren't ours. The update neither claims nor writes them."""
+    foreign: Mapping[str, Rejected] = field(default_factory=dict)
+    """Why keys aren't free, by rendition. The update neither claims nor writes these keys."""
     proven: Mapping[str, str] = field(default_factory=dict)
     """The ETags, by key, of objects to take over. The store refuses the write if an object changed."""
     may_copy: bool = True
@@ -93,13 +93,18 @@ class Updater:
         }
         if difference.is_partial:
             keys = {rendition: keys[rendition] for rendition in difference.make if rendition in keys}
-        foreign = self._find_foreign(known.name, keys, frozenset(map(folding, before | proven.keys())))
+        foreign = self.leases.ownership.find_foreign(
+            known.name,
+            keys,
+            before | proven.keys(),
+            overwrite=self.pipeline.output.overwrite,
+        )
         wanted = {rendition: key for rendition, key in keys.items() if rendition not in foreign}
         dropped = tuple(made for made in old.outputs if made not in fresh.outputs)
         retired = retire(self.pipeline, replace(old, outputs=dropped), wanted, now, ask)
         stays = {output.key for output in fresh.outputs} | {old.key for old in retired if not old.place}
         pending = tuple(sorted((before | frozenset(wanted.values())) - stays))
-        fresh = replace(fresh, retired=retired, refused_keys=tuple(sorted(foreign.values())))
+        fresh = replace(fresh, retired=retired, refused_keys=tuple(sorted(keys[name] for name in foreign)))
         try:
             if len(set(map(folding, keys.values()))) < len(keys):
                 raise refuse_own_keys(keys, folding)
@@ -178,8 +183,8 @@ class Updater:
         stand_ins = merge(record, rendering, tuple(self.pipeline.renditions))
         served = dict(stand_ins)
         outputs = {made.rendition: made for made in record.outputs if made.rendition not in served}
-        foreign = {rendition: key for rendition, key in begun.foreign.items() if rendition not in served}
-        refused = set(foreign.values())
+        foreign = {name: refusal for name, refusal in begun.foreign.items() if name not in served}
+        refused = {keys[name] for name in foreign}
         for rendition, rendered in rendering.made.items():
             if rendition in served:
                 continue  # a copy of an output that the picture doesn't need
@@ -238,25 +243,6 @@ class Updater:
         is_there = self.pipeline.source.matches(owner) and find(self.source, owner)
         return not is_there and self.pipeline.source.on_delete == "remove"
 
-    def _find_foreign(self, name: str, keys: Mapping[str, str], before: frozenset[str]) -> dict[str, str]:
-        """Return the keys, by rendition, that aren't claimed yet and hold a file which isn't ours."""
-        if self.pipeline.output.overwrite:
-            return {}
-        folding = self.output.folding()
-        return {
-            rendition: key
-            for rendition, key in keys.items()
-            if folding(key) not in before and find(self.output, key) and self._is_foreign(name, key)
-        }
-
-    def _is_foreign(self, name: str, key: str) -> bool:
-        """Return whether an object isn't ours: it lacks our mark, and no other picture claims its key.
-
-        The picture's own claim proves nothing: after a change of the output store, it still refers to the
-        former store.
-        """
-        return not self.leases.is_own(key) and self.leases.catalog.owner_of(key) in (None, name)
-
     def _freshen(self, old: Record, difference: Difference, found: StoredObject, now: datetime) -> Record:
         """Return the record in progress for the picture as it is now, with the outputs that stay."""
         keys = difference.keys or {}
@@ -305,7 +291,7 @@ class Updater:
 
     def _conclude(self, begun: Begun, record: Record, errors: Mapping[str, Reason]) -> Record:
         """Return the record with all possible outputs, and the reasons for missing ones."""
-        refused = {rendition: Reason.of(ForeignOutput(key)) for rendition, key in begun.foreign.items()}
+        refused = {rendition: Reason.of(refusal) for rendition, refusal in begun.foreign.items()}
         failed = {**errors, **refused}
         text = "; ".join(f"{rendition}: {why}" for rendition, why in failed.items())
         reason = Reason(text, common_code(failed.values())) if failed else None

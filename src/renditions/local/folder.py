@@ -21,8 +21,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject, Unreadable
-from renditions.errors import Conflict, KeyRefused, StoreFailed
+from renditions.core.ports import Condition, IfMatch, Obstacle, OnUnreadable, StoredObject, Unreadable
+from renditions.errors import Conflict, ForeignOutput, KeyRefused, StoreFailed
 from renditions.local.probe import probe_folding
 from renditions.local.registrations import (
     has_marker,
@@ -37,6 +37,7 @@ from renditions.local.tree import (
     WORK_FOLDER,
     absence,
     closed,
+    find_obstacle,
     open_folder,
     parse_key,
     read_status,
@@ -148,9 +149,10 @@ class FolderStore:
             if writer:
                 _mark(file, writer)
             with locked(work):
+                if obstacle := _find_obstacle(root, parts):
+                    raise ForeignOutput(key, str(obstacle))
                 _check(root, parts, key, condition)
-                folder = _make_folders(root, parts[:-1], key)
-                with closed(folder):
+                with closed(open_folder(root, parts[:-1], make=True)) as folder:
                     os.rename(part, parts[-1], src_dir_fd=work, dst_dir_fd=folder)
                     os.fsync(folder)
             return self._describe(key, os.fstat(file))
@@ -162,6 +164,13 @@ class FolderStore:
             os.close(open_folder(root, parts))
             return True
         return False
+
+    def obstacle(self, key: str) -> Obstacle | None:
+        """See :meth:`Store.obstacle <renditions.core.ports.Store.obstacle>`."""
+        parts = parse_key(key)
+        with self._reported(key), suppress(_NotMade), closed(self._open_root()) as root:
+            return _find_obstacle(root, parts)
+        return None
 
     def folding(self) -> Folding:
         """See :meth:`Store.folding <renditions.core.ports.Store.folding>`. The first call creates probes."""
@@ -333,26 +342,17 @@ def _read_mark(file: int) -> str | None:
 
 
 def _check(root: int, parts: Sequence[bytes], key: str, condition: Condition) -> None:
-    """Raise an error if the condition doesn't hold or the key isn't a plain file."""
+    """Raise Conflict if the condition doesn't hold."""
     etag = None
     with absence():
-        status = read_status(root, parts)
-        if not stat.S_ISREG(status.st_mode):
-            raise StoreFailed(f"{key!r} can't be replaced or deleted: it is not a plain file")
-        etag = _etag(status)
+        etag = _etag(read_status(root, parts))
     if etag != (condition.etag if isinstance(condition, IfMatch) else None):
         raise Conflict(f"{key!r} changed since it was read")
 
 
-def _make_folders(root: int, parts: Sequence[bytes], key: str) -> int:
-    try:
-        return open_folder(root, parts, make=True)
-    except OSError as error:
-        if error.errno in (errno.ENOTDIR, errno.ELOOP):
-            raise StoreFailed(
-                f"{key!r} can't be written: a part of its path is a file or a link, not a folder"
-            ) from error
-        raise
+def _find_obstacle(root: int, parts: Sequence[bytes]) -> Obstacle | None:
+    found = find_obstacle(root, parts)
+    return Obstacle(found[1], b"/".join(parts[: found[0]]).decode()) if found else None
 
 
 def _make_root(root: Path) -> None:

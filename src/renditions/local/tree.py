@@ -106,6 +106,23 @@ def read_status(root: int, parts: Sequence[bytes]) -> os.stat_result:
         return os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
 
 
+def find_obstacle(root: int, parts: Sequence[bytes]) -> tuple[int, str] | None:
+    """Return what keeps a file from being written at this path; None if nothing does.
+
+    The first value says how many parts of the path lead to it; the second one is ``Obstacle.kind``.
+    """
+    with absence():
+        for depth in range(1, len(parts) + 1):
+            mode = read_status(root, parts[:depth]).st_mode
+            fits = stat.S_ISREG(mode) if depth == len(parts) else stat.S_ISDIR(mode)
+            if not fits:
+                return depth, _KINDS.get(stat.S_IFMT(mode), "special file")
+    return None
+
+
+_KINDS = {stat.S_IFDIR: "folder", stat.S_IFLNK: "link", stat.S_IFREG: "file"}
+
+
 def walk(
     root: int,
     shown: Path,

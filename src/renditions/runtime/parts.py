@@ -23,6 +23,7 @@ from renditions.core.binding import Claimant, Standing, Start, bind, check_bindi
 from renditions.core.comparison import Comparison
 from renditions.core.content import Reader
 from renditions.core.difference import Difference
+from renditions.core.foreign import Ownership
 from renditions.core.guard import Guard
 from renditions.core.left_out import LeftOut
 from renditions.core.marker import Marker
@@ -31,7 +32,7 @@ from renditions.core.notify import Notifier
 from renditions.core.outbox import Outbox
 from renditions.core.pages import Pages
 from renditions.core.ports import Catalog, Renderer, Store, StoredObject, Unreadable
-from renditions.core.preview import Preview
+from renditions.core.preview import Preview, warn_of_foreign
 from renditions.core.process import Processor
 from renditions.core.read_only import ReadOnlyStore
 from renditions.core.reconcile import EVERYTHING, EVERYTHING_ONCE, Order, Selection
@@ -141,13 +142,15 @@ class Parts:
         def plan(ask: Ask) -> Iterator[Difference]:
             return self.plan(ask=ask, selection=order.selection, left_out=left_out)
 
-        return Preview(
+        ownership = self.ownership
+        shown = Preview(
             differences=lambda: plan(order.ask),
             unverified=lambda: plan(unverified),
             guard=order.limit(self.preview_guard(), self.catalog),
             identify=Reader(self.source).identify,
             rename=rename,
         ).show()
+        return (warn_of_foreign(difference, self.pipeline, ownership) for difference in shown)
 
     def plan_tick(self, after: str) -> Iterator[Difference]:
         """Yield what the pictures after a name need, for one call of a schedule's tick.
@@ -178,6 +181,12 @@ class Parts:
             self._register(binding)
         insist_apart(self.pipeline, self.directory, binding.catalog_id)
         return Standing(self.catalog, binding, claimant)
+
+    @property
+    def ownership(self) -> Ownership:
+        """Decides which objects in the output store are this catalog's."""
+        binding = self.catalog.read_binding()
+        return Ownership(self.catalog, self.output, binding.catalog_id if binding else "")
 
     def describe(self) -> Registration:
         """Return the description of this catalog that goes into its output store."""

@@ -274,7 +274,7 @@ def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
     listed: list[Mapping[str, Any]] = []
     for difference in differences:
         counts[difference.action] += 1
-        if difference.action != "keep" and len(listed) < MOST_PLANNED:
+        if (difference.action != "keep" or difference.warning) and len(listed) < MOST_PLANNED:
             listed.append(difference.to_item())
     return {"counts": dict(counts), "differences": listed}
 

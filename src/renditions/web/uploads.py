@@ -19,7 +19,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from renditions.core.ports import IfAbsent, IfMatch, StoredObject
-from renditions.errors import Conflict, KeyRefused
+from renditions.errors import Conflict, ForeignOutput, KeyRefused
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.patterns import UNMATCHED
 from renditions.web.problems import ApiError
@@ -133,6 +133,11 @@ class LocalUploads:
             )
         except Conflict:
             detail = f"Another client uploaded {name!r} meanwhile. Choose another name."
+            raise ApiError(HTTPStatus.CONFLICT, detail) from None
+        except ForeignOutput:
+            detail = (
+                f"A folder, a link or a file in the source is in the way of {name!r}. Choose another name."
+            )
             raise ApiError(HTTPStatus.CONFLICT, detail) from None
         self.service.hint(name)
         return stored
