@@ -103,6 +103,13 @@ bench-quick: setup
 bytes: setup
 	PYTHONPATH=tests .venv/bin/python -m benchmarks.bytes
 
+# Compares what Renditions, sharp, Pillow and ImageMagick make of unusual files, for docs/formats.md. Needs
+# Node.js with npm, and ImageMagick; what isn't there is left out.
+.PHONY: formats
+formats: setup
+	.venv/bin/python docs/format_tables.py
+	PYTHONPATH=tests .venv/bin/python -m benchmarks.formats
+
 # Sends damaged pictures through the worker processes, some 100 files a second. docs/robustness.md
 fuzz: setup
 	PYTHONPATH=tests .venv/bin/python -m fuzz --files $(FILES)

@@ -37,12 +37,36 @@ class UnavailableError(Exception):
 
 def scorer() -> tuple[str, ...]:
     """Return the command that starts the worker which measures quality."""
-    return (_python("peers", _PEERS), "-m", "benchmarks.quality")
+    return (peers_python(), "-m", "benchmarks.quality")
 
 
 def boto3_python() -> str:
     """Return the interpreter of an environment with boto3 and the botocore that is installed here."""
     return _python("boto3", (f"boto3=={version('botocore')}", f"botocore=={version('botocore')}"))
+
+
+def peers_python() -> str:
+    """Return the interpreter of the environment with Pillow and pillow-heif."""
+    return _python("peers", _PEERS)
+
+
+def sharp_command(script: Path) -> tuple[str, str, str]:
+    """Return the command that runs a script of sharp: Node.js, the script, and the folder that sharp is in.
+
+    Raises:
+        UnavailableError: Node.js or npm is missing, or sharp can't be installed.
+
+    """
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        raise UnavailableError("Node.js with npm isn't installed")
+    folder = CACHE / "sharp"
+    if not _is_ready(folder, _SHARP):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text("{}\n")
+        _run([npm, "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder), _SHARP])
+        _set_ready(folder, _SHARP)
+    return node, str(script), str(folder)
 
 
 def prepare() -> tuple[list[Way], dict[str, str]]:
@@ -64,7 +88,7 @@ def prepare() -> tuple[list[Way], dict[str, str]]:
 
 
 def _pillow() -> list[Way]:
-    python = _python("peers", _PEERS)
+    python = peers_python()
     return [
         _python_way("pillow-full", "Pillow, full decode", python, "pillow", "full"),
         _python_way("pillow-best", "Pillow at its best", python, "pillow", "best"),
@@ -83,20 +107,11 @@ def _pillow_simd() -> list[Way]:
 
 
 def _sharp() -> list[Way]:
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
-        raise UnavailableError("Node.js with npm isn't installed")
-    folder = CACHE / "sharp"
-    if not _is_ready(folder, _SHARP):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text("{}\n")
-        _run([npm, "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder), _SHARP])
-        _set_ready(folder, _SHARP)
-    script = str(ROOT / "benchmarks" / "ways" / "sharp.mjs")
-    idle = (node, "-e", "console.log(fs.readFileSync('/proc/self/status', 'utf8'))")
+    command = sharp_command(ROOT / "benchmarks" / "ways" / "sharp.mjs")
+    idle = (command[0], "-e", "console.log(fs.readFileSync('/proc/self/status', 'utf8'))")
     return [
-        Way("sharp-each", "sharp, a pipeline per rendition", (node, script, str(folder), "each"), idle),
-        Way("sharp-cascade", "sharp, cascaded by hand", (node, script, str(folder), "cascade"), idle),
+        Way("sharp-each", "sharp, a pipeline per rendition", (*command, "each"), idle),
+        Way("sharp-cascade", "sharp, cascaded by hand", (*command, "cascade"), idle),
     ]
 
 

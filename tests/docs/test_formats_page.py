@@ -1,0 +1,21 @@
+"""docs/formats.md has the tables of the code, and a row for every file that programs are compared by."""
+
+from __future__ import annotations
+
+import re
+
+from benchmarks.unusual import samples
+from format_tables import BEGIN, END, PAGE, describe
+
+TEXT = PAGE.read_text("utf-8")
+
+
+def test_the_page_has_the_tables_of_the_code() -> None:
+    """After you change a format or a warning, run ``python docs/format_tables.py``."""
+    assert TEXT.partition(BEGIN)[2].partition(END)[0].strip() == describe()
+
+
+def test_the_comparison_has_every_file() -> None:
+    """After you add a file, run ``make formats``."""
+    rows = re.findall(r"^\| `(.+?)` \| (.+?) \|", TEXT.partition("comparison: begin")[2], re.MULTILINE)
+    assert rows == [(sample.name, sample.what) for sample in samples()]
