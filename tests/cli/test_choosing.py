@@ -106,6 +106,22 @@ def test_the_removal_of_many_newly_excluded_pictures_is_held_back(tmp_path: Path
         ('match = [""]', "source.match[0]: expected a shell pattern for keys"),
         ('exclude = ["!x"]', "source.exclude[0]: expected a pattern of what to leave out"),
         ('exclude = ["/"]', "source.exclude[0]: expected a pattern of a file or a folder"),
+        (r"match = ['photos\*.jpg']", "source.match[0]: expected a pattern with / between folders"),
+        ('match = ["C:/photos/*.jpg"]', "source.match[0]: expected a pattern for keys below source.store"),
+        ('match = ["*.jpg "]', "source.match[0]: expected a pattern without blanks at its ends"),
+        ('match = ["*.jpg,*.png"]', "source.match[0]: expected one pattern in each text"),
+        ('match = ["*.jpg *.png"]', "source.match[0]: expected one pattern in each text"),
+        ('match = ["[.]jpg"]', "source.match[0]: expected a pattern that also names without a dot"),
+        (
+            'match = ["*.j*", "x/[!a].png"]\nexclude = ["*.jp*", "x/"]',
+            "source.match[1]: expected a pattern that",
+        ),
+        (r"exclude = ['drafts\']", "source.exclude[0]: expected a pattern with / between folders"),
+        (r"exclude = ['x', 'C:\photos\raw']", "source.exclude[1]: expected a pattern with / between"),
+        ('exclude = ["s3://bucket/drafts/"]', "source.exclude[0]: expected a pattern for keys below"),
+        ('exclude = [" drafts/"]', "source.exclude[0]: expected a pattern without blanks at its ends"),
+        ('exclude = ["drafts/\\u00a0"]', "source.exclude[0]: expected a pattern without blanks"),
+        ('exclude = ["*.bak; *.tmp"]', "source.exclude[0]: expected one pattern in each text"),
         ('exclude = [""]', "source.exclude[0]: expected a pattern of a file or a folder"),
         ('exclude = ["../a"]', "source.exclude[0]: expected a pattern for paths below the folder"),
         ('exclude = ["./a/"]', "source.exclude[0]: expected a pattern for paths below the folder"),
@@ -116,6 +132,60 @@ def test_check_refuses_patterns_that_can_match_nothing(tmp_path: Path, line: str
     checked = run(tmp_path, "check")
     assert checked.code == 2
     assert expected in checked.err
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        'exclude = ["*"]',
+        'exclude = [".*/", "**"]',
+        'exclude = ["?*"]',
+        'exclude = ["*.*"]',
+        'exclude = ["/*"]',
+        'match = ["*.jpg", "*.png"]\nexclude = ["*.png", "*.jp*"]',
+        'match = ["photos/*.jpg"]\nexclude = ["photos/"]',
+    ],
+)
+def test_check_refuses_exclusions_that_leave_no_picture(tmp_path: Path, patterns: str) -> None:
+    write_source(tmp_path, patterns)
+    checked = run(tmp_path, "check")
+    assert checked.code == 2
+    assert "expected a pattern that leaves some of the pictures that source.match takes" in checked.err
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        'exclude = [".*/", "*/"]',
+        'exclude = [".*/", "photo*"]',
+        'exclude = [".*/", "*.jp*"]',
+        'exclude = [".*/", "[a-z]*", "[0-9]*"]',
+        'exclude = [".*/", "copy ?.jpg", "Smith, John/", "a; b/", "100%/"]',
+        'match = ["?*.jpg", "[a-z]*", "[!a]/x?.png"]',
+    ],
+)
+def test_check_accepts_exclusions_that_leave_some_pictures(tmp_path: Path, patterns: str) -> None:
+    write_source(tmp_path, patterns)
+    checked = run(tmp_path, "check")
+    assert (checked.code, "warning" in checked.err) == (0, False)
+
+
+def test_check_refuses_an_exclusion_that_repeats_the_path_of_the_source(tmp_path: Path) -> None:
+    write_source(tmp_path, f'exclude = ["{tmp_path}/inbox/drafts/"]')
+    file = tmp_path / "renditions.toml"
+    file.write_text(file.read_text().replace("./inbox", str(tmp_path / "inbox")))
+    checked = run(tmp_path, "check")
+    assert "source.exclude[0]: expected a pattern for paths below the folder" in checked.err
+
+
+def test_check_says_what_to_add_if_a_pattern_has_two_stars_for_folders(tmp_path: Path) -> None:
+    write_source(tmp_path, 'match = ["**/*.jpg"]')
+    draw(tmp_path / "inbox" / "a.jpg")
+    assert "To match such keys too, add '*.jpg'" in run(tmp_path, "check").err
+    assert planned(tmp_path) == {}
+    write_source(tmp_path, 'match = ["**/*.jpg", "*.jpg"]')
+    assert "warning" not in run(tmp_path, "check").err
+    assert planned(tmp_path) == {"a.jpg": "create"}
 
 
 def test_check_warns_if_the_default_exclusions_are_replaced(tmp_path: Path) -> None:

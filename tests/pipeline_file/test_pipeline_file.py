@@ -434,7 +434,7 @@ def test_unreadable_files_are_reported(tmp_path: Path) -> None:
 
 def test_a_template_that_lets_pictures_share_an_output_gets_a_warning() -> None:
     (warning,) = read(pipeline_text('key = "{dir}{stem}.jpg"')).warnings
-    assert "photo.jpg and photo.png" in warning
+    assert "photo.jpg and photo.jpeg" in warning
     (warning,) = read(pipeline_text('key = "thumb_{name}"')).warnings
     assert "a/photo.jpg and b/photo.jpg" in warning
     assert read(pipeline_text('key = "{dir}thumb_{name}"')).warnings == ()

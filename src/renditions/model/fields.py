@@ -202,7 +202,15 @@ OpaqueColour = Annotated[
         'a colour: "#rgb", "#rrggbb", "white" or "black"',
     ),
 ]
-_BRACES = (r".*\{[^}]*,[^}]*\}", "a pattern for each choice, since braces stand for themselves")
+_NEVER = (
+    (r".*\\", "a pattern with / between folders (for a backslash in a name, write ?)"),
+    (r"[A-Za-z]:/|\w+://", "a pattern for keys below source.store"),
+    (r"\s|.*\s$", "a pattern without blanks at its ends (for such a blank in a name, write ?)"),
+    (r".*\{[^}]*,[^}]*\}", "a pattern for each choice, since braces stand for themselves"),
+    (r".*\*\.\w+\s*[,;|\s]\s*\*\.", 'one pattern in each text, such as ["*.jpg", "*.png"]'),
+)
+"""The forms that match no key in either list: paths of Windows, URLs, blanks and lists of patterns."""
+
 MatchPattern = Annotated[
     str,
     Glob(
@@ -213,7 +221,7 @@ MatchPattern = Annotated[
                 r"(.*/)?\.[^/]*$",
                 "a name that doesn't start with a dot, since those never match ('*.jpg' has one)",
             ),
-            _BRACES,
+            *_NEVER,
         )
     ),
 ]
@@ -223,7 +231,7 @@ ExcludePattern = Annotated[
         (
             (r"!", "a pattern of what to leave out (it can't take anything back; write narrower patterns)"),
             (r"/*$", "a pattern of a file or a folder"),
-            _BRACES,
+            *_NEVER,
         )
     ),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from renditions.errors import Problem
@@ -10,6 +9,7 @@ from renditions.model.fields import parse_template
 from renditions.model.keys import template_values
 from renditions.model.pipeline import Pipeline
 from renditions.model.source import Source
+from renditions.pipeline_file.pattern_checks import make_examples
 
 
 def check_keys_apart(
@@ -46,8 +46,7 @@ def check_keys_apart(
 
 def _example_names(source: Source) -> list[str]:
     """Return names of pictures that the source could hold: one for each of its patterns."""
-    plain = [re.sub(r"\[!?(.)[^]]*\]", r"\1", pattern) for pattern in source.patterns.match]
-    names = [pattern.replace("*", "photo").replace("?", "0") for pattern in plain]
+    names = [name for pattern in source.patterns.match for name in make_examples(pattern)[:1]]
     return [name for name in ("photo.jpg", *names) if source.matches(name)] or ["photo.jpg"]
 
 

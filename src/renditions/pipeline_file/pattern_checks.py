@@ -5,9 +5,10 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from renditions.errors import Problem
-from renditions.model.patterns import DEFAULT_EXCLUDE, find_exclusion
+from renditions.model.patterns import DEFAULT_EXCLUDE, Patterns, find_exclusion
 from renditions.model.source import Source
 
 _NO_PATH = re.compile(r"^/|//|(^|/)\.\.?(/|$)")
@@ -16,32 +17,88 @@ _NO_PATH = re.compile(r"^/|//|(^|/)\.\.?(/|$)")
 _NOTHING = "(?!)"
 """The regular expression that ``fnmatch`` makes from brackets which match no character."""
 
+_TOKEN = re.compile(r"\*+|\?|\[!?\]?[^]]*\]")
+"""Matches the parts of a shell pattern that stand for other text."""
+
+_FILLERS = ("photo", "7", "é", "~ (1)", "2024/summer holidays of a very long name/img_0001")
+"""Texts for ``*`` that no pattern matches all together, unless it matches everything."""
+
 
 def find_source_problems(source: Source) -> Iterator[Problem]:
-    """Yield the patterns that can match nothing although their form is valid."""
+    """Yield the patterns that can match nothing, or exclude every picture, although their form is valid."""
     is_folder = not source.store.startswith("s3://")
     for field in ("match", "exclude"):
         for number, pattern in enumerate(getattr(source, field) or ()):
             if _NOTHING in fnmatch.translate(pattern):
                 expected = "a range in brackets from the lower character to the higher one"
                 yield Problem(f"source.{field}[{number}]", expected, repr(pattern))
-            elif is_folder and _NO_PATH.search(pattern.removeprefix("/" if field == "exclude" else "")):
+            elif is_folder and _is_outside(pattern, source.store, field):
                 expected = "a pattern for paths below the folder, without '.', '..' or empty parts"
                 yield Problem(f"source.{field}[{number}]", expected, repr(pattern))
-    exclude = source.patterns.exclude
+            elif field == "match" and not make_examples(pattern):
+                expected = "a pattern that also names without a dot at their start match"
+                yield Problem(f"source.{field}[{number}]", expected, repr(pattern))
+    yield from _find_excluded(source)
+
+
+def _is_outside(pattern: str, store: str, field: str) -> bool:
+    """Return whether a pattern can't match any path below a folder."""
+    if PurePosixPath(pattern).is_absolute() and PurePosixPath(pattern).is_relative_to(store):
+        return True  # it repeats the path of the source
+    return bool(_NO_PATH.search(pattern.removeprefix("/" if field == "exclude" else "")))
+
+
+def _find_excluded(source: Source) -> Iterator[Problem]:
+    """Yield the patterns of ``match`` that ``exclude`` leaves nothing of.
+
+    If it leaves nothing of any pattern, yield the pattern of ``exclude`` instead.
+    """
+    match, exclude = source.patterns.match, source.patterns.exclude
+    excluded: dict[str, str] = {}
+    for pattern in match:
+        found = [find_exclusion(exclude, name) for name in make_examples(pattern)]
+        if found and found[0] and all(found):
+            excluded[pattern] = found[0]
+    if source.exclude and len(excluded) == len(set(match)):
+        by = excluded[match[0]]
+        expected = "a pattern that leaves some of the pictures that source.match takes"
+        yield Problem(f"source.exclude[{source.exclude.index(by)}]", expected, repr(by))
+        return
     for number, pattern in enumerate(source.match or ()):
-        folder = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
-        excluded = find_exclusion(exclude, f"{folder}/") if folder else None
-        if excluded or pattern in exclude:
-            expected = f"a pattern that source.exclude doesn't exclude (it has {excluded or pattern!r})"
+        if pattern in excluded:
+            expected = f"a pattern that source.exclude doesn't exclude (it has {excluded[pattern]!r})"
             yield Problem(f"source.match[{number}]", expected, repr(pattern))
 
 
+def make_examples(pattern: str) -> list[str]:
+    """Return different names of pictures that a pattern of ``match`` takes; none if it takes none."""
+    names = []
+    for filler in _FILLERS:
+
+        def fill(token: re.Match[str], filler: str = filler) -> str:
+            if token[0].startswith("*"):
+                return filler
+            fitting = (each for each in f"{filler}{token[0]}aZ0_é" if fnmatch.fnmatchcase(each, token[0]))
+            return next(fitting, "")
+
+        names.append(_TOKEN.sub(fill, pattern))
+    return [name for name in dict.fromkeys(names) if Patterns((pattern,), ()).why_not(name) is None]
+
+
 def find_source_warnings(source: Source) -> Iterator[str]:
-    """Yield a warning if a file replaces all default exclusions."""
+    """Yield warnings about a file that replaces the default exclusions, and about ``**``."""
     if source.exclude and set(source.exclude).isdisjoint(DEFAULT_EXCLUDE):
         yield (
             "source.exclude replaces the default patterns. So hidden folders, and those of operating systems "
             "and NAS devices (such as @eaDir and #recycle), are searched for pictures. To exclude them too, "
             "add the default patterns: renditions schema prints them"
         )
+    for field in ("match", "exclude"):
+        patterns = getattr(source, field) or ()
+        for number, pattern in enumerate(patterns):
+            other = pattern.replace("**/", "")
+            if other != pattern and other not in patterns:
+                yield (
+                    f"source.{field}[{number}]: {pattern!r} matches no key without a folder in the place of "
+                    f"**, because ** means the same as *. To match such keys too, add {other!r}"
+                )
