@@ -65,6 +65,11 @@ test-network: setup
 test-burst: setup
 	BURST=$(BURST) .venv/bin/python -m pytest -s tests/faults/test_burst.py
 
+# Has worker processes give 100,000 forged answers to the process that holds the catalog.
+.PHONY: test-forged
+test-forged: setup
+	FORGED=100000 .venv/bin/python -m pytest -s -n $(TESTERS) tests/local/workers/test_messages.py
+
 # Applies the Terraform module to a server on this machine. Takes some minutes. Needs terraform or tofu.
 test-infra: setup scan
 	.venv/bin/python -m pytest tests/infra/applied.py

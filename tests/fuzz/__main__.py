@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fuzz.seeds import seeds
 from fuzz.trial import LIMITS, MARGIN_SECONDS, SECONDS, Verdict, peak_memory_bytes, try_file
-from renditions.local.pool import RenderPool
+from renditions.local.workers.pool import RenderPool
 
 KINDS = ("made", "partly made", "rejected", "too slow", "worker died", "failed")
 _KEPT_KINDS = ("too slow", "worker died", "failed")

@@ -10,7 +10,7 @@ from fuzz.parts import spans
 from fuzz.seeds import seeds
 from fuzz.trial import LIMITS, SECONDS, file_of, try_file
 from renditions.imaging.probe import sniff
-from renditions.local.pool import RenderPool
+from renditions.local.workers.pool import RenderPool
 
 FILES = 300
 

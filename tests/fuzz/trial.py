@@ -18,7 +18,7 @@ from fuzz.damage import damaged
 from fuzz.seeds import seeds
 from imaging.dicoms import SECRET
 from renditions.errors import Failed, RenderTimedOut, WorkerDied
-from renditions.local.pool import START_SECONDS, RenderPool
+from renditions.local.workers.pool import START_SECONDS, RenderPool
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.original import Analysis
 from renditions.model.pipeline import Accept, Analyze, Limits

@@ -33,9 +33,9 @@ from renditions.errors import RenditionsError, Superseded, UsageError
 from renditions.local.mounts import find_silent_mount
 from renditions.local.owners import Owner
 from renditions.local.poll import poll_keys
-from renditions.local.pool import RenderPool
 from renditions.local.secret import SECRET_BYTES, keep_secret
 from renditions.local.watch import watch_keys
+from renditions.local.workers.pool import RenderPool
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.runtime.apart import insist_apart
 from renditions.runtime.parts import Parts, now

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from renditions.errors import KeyTaken, Undecodable
+from renditions.errors import Failed, Undecodable
 from renditions.model.original import Original
 from renditions.model.pipeline import Accept, Analyze, Limits
 from renditions.model.recipe import Rendition
@@ -35,8 +35,8 @@ def act(  # noqa: C901, PLR0912 - a list of actions without logic
             1 // 0  # noqa: B018 - to raise
         case "refuse":
             raise Undecodable("no picture at all")
-        case "take":
-            raise KeyTaken("a.jpg", "b.jpg")
+        case "fail":
+            raise Failed("no memory left")
         case "print":
             print("from a worker")
             sys.stdout.flush()
@@ -48,28 +48,39 @@ def act(  # noqa: C901, PLR0912 - a list of actions without logic
             held = b"x" * int(rest)
             while _kept:  # until the guard has seen both
                 time.sleep(0.01)
-            return echo(b"held %d" % len(held), accept, recipes, analyze, limits=limits)
+            return _make(b"held %d" % len(held), content, accept, recipes)
         case "enlarge":
-            return echo(bytes(int(rest)), accept, recipes, analyze, limits=limits)
+            return _make(b"x" * int(rest), content, accept, recipes)
+        case "answer":  # as code that took the worker over could
+            os.write(_socket(), rest)
+            os._exit(0)
+        case "answer-and-stay":
+            os.write(_socket(), rest)
+            time.sleep(3600)
+        case "close":
+            os.close(_socket())
+            time.sleep(3600)
+        case "signal":
+            os.kill(os.getpid(), int(rest))
         case "touch":
             path, seconds = rest.decode().rsplit(" ", 1)
             Path(path).with_suffix(".began").touch()
             time.sleep(float(seconds))
             Path(path).touch()
-    return echo(content, accept, recipes, analyze, limits=limits)
+    return _make(content, content, accept, recipes)
 
 
-def echo(
-    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, *, limits: Limits
-) -> Rendering:
-    """Return the content as each rendition.
-
-    The width is the number of the process.
-    """
+def _make(made: bytes, picture: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
+    """Return the bytes as each rendition, with the process's number as its width."""
     return Rendering(
-        Original(len(content), width=accept.min_width),
-        {name: Rendered(content, recipe.format, os.getpid()) for name, recipe in recipes.items()},
+        Original(len(picture), width=accept.min_width),
+        {name: Rendered(made, recipe.format, os.getpid()) for name, recipe in recipes.items()},
     )
+
+
+def _socket() -> int:
+    """Return the descriptor of this worker's socket."""
+    return next(number for number in range(3, 100) if Path(f"/proc/self/fd/{number}").is_socket())
 
 
 not_callable = None

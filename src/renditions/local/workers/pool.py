@@ -12,26 +12,24 @@ would need a guard.
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
-import pickle
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
-import traceback
-from collections.abc import Mapping
-from multiprocessing.connection import Connection
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn, Self, TypeVar
 
-from renditions.errors import Failed, NotAccepted, RenderTimedOut, RenditionsError, WorkerDied
-from renditions.local.guard import Guard
+from renditions.errors import Failed, NotAccepted, RenderTimedOut, WorkerDied
+from renditions.local.workers.guard import Guard
+from renditions.local.workers.messages import Broken, Job, decode_answer, decode_ready
+from renditions.local.workers.wire import MalformedError, pack, receive, send
 from renditions.model.original import Original
 from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
 from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
-from renditions.model.registry import resolve
 from renditions.model.rendering import Rendering
 
 RENDER = "renditions.imaging.render:render"
@@ -44,6 +42,7 @@ CLOSE_SECONDS = 5.0
 """How long an idle worker may take to end before the pool kills it."""
 
 _LIMITS = Limits()
+_Answer = TypeVar("_Answer")
 
 log = logging.getLogger(__name__)
 
@@ -94,27 +93,28 @@ class RenderPool:
         Raises:
             RenderTimedOut: The call took longer than the limit, and its worker, which wasn't new, was killed.
                 If the worker was new, the call rejects the picture instead.
-            WorkerDied: The worker ended while it processed the picture.
-            Failed: The function raised an error of another kind, or no worker could be started.
-            RenditionsError: The function raised this error itself.
+            WorkerDied: The worker ended while it processed the picture, or gave an invalid answer and was
+                killed.
+            Failed: The function raised an error, or no worker could be started.
 
         """
-        rules = pickle.dumps((accept, dict(recipes), analyze, self._limits))
-        reply = None
+        job = Job(accept, recipes, analyze, self._limits)
+        reply: Rendering | Broken | None = None
         worker = self._idle.get()
         try:
             while reply is None:
-                if worker is None or not worker.is_alive():
+                if worker is None or not worker.is_idle():
                     self._discard(worker)
                     worker = self._start()
-                    worker.wait_until_ready(START_SECONDS)
+                    if broken := worker.wait_until_ready(START_SECONDS):
+                        _raise(broken)
                 try:
-                    reply = worker.call(self._seconds, self._limits.memory, rules, content)
+                    reply = worker.call(self._seconds, job, content)
                 except _MemoryExceededError:
                     # If the worker wasn't new, earlier pictures may have left the memory in use. Then the
                     # picture is tried again in a new worker.
                     if worker.calls == 1:
-                        reply = "made", _refuse(content, _too_much_memory(self._limits.memory))
+                        reply = _refuse(content, _too_much_memory(self._limits.memory))
                     self._discard(worker)
                     worker = None
                 except RenderTimedOut as error:
@@ -122,7 +122,7 @@ class RenderPool:
                     # same way.
                     if worker.calls > 1:
                         raise
-                    reply = "made", _refuse(content, f"{error} ([limits] seconds). {_AFTER_A_LIMIT}")
+                    reply = _refuse(content, f"{error} ([limits] seconds). {_AFTER_A_LIMIT}")
                     self._discard(worker)
                     worker = None
         except BaseException:
@@ -131,8 +131,9 @@ class RenderPool:
             raise
         finally:
             self._idle.put(worker)
-        rendering: Rendering = _unwrap(reply)
-        return rendering
+        if isinstance(reply, Broken):
+            _raise(reply)
+        return reply
 
     def close(self) -> None:
         """Wait for the pictures in progress, then end the workers. Later calls fail."""
@@ -180,11 +181,10 @@ class _Worker:
     def __init__(self, render: str) -> None:
         self.calls = 0
         """How many pictures it has received."""
-        # A Connection only frames the messages. Only this worker ever holds the other end.
-        self._connection, theirs = multiprocessing.Pipe()
+        self._socket, theirs = socket.socketpair()
         code = (
             "import sys; sys.path[:] = sys.argv[3:]; "
-            "from renditions.local.pool import work; work(int(sys.argv[1]), sys.argv[2])"
+            "from renditions.local.workers.worker import work; work(int(sys.argv[1]), sys.argv[2])"
         )
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own code, no shell
@@ -195,35 +195,63 @@ class _Worker:
                 process_group=0,  # Ctrl-C goes to the terminal's whole group, but the parent must handle it
             )
         except OSError as error:
-            self._connection.close()
+            self._socket.close()
             raise Failed(f"can't start a worker process: {error}") from error
         finally:
             theirs.close()
 
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
+    def is_idle(self) -> bool:
+        """Return whether the process runs and waits for a job: it has sent nothing that wasn't asked for."""
+        if self._process.poll() is not None:
+            return False
+        with suppress(BlockingIOError):
+            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return False
+        return True
 
-    def wait_until_ready(self, seconds: float) -> None:
-        _unwrap(self._exchange(Guard(self._process, seconds), "starting a worker"))
+    def wait_until_ready(self, seconds: float) -> Broken | None:
+        """Return why the worker can't start, or None once it has started."""
+        guard = Guard(self._process, seconds)
+        return self._exchange(guard, "starting a worker", [], 0, lambda content, _: decode_ready(content))
 
-    def call(self, seconds: float, memory_bytes: int, rules: bytes, content: bytes) -> Any:
-        """Return the reply to one picture."""
+    def call(self, seconds: float, job: Job, picture: bytes) -> Rendering | Broken:
+        """Return the answer to one picture."""
         self.calls += 1
-        return self._exchange(Guard(self._process, seconds, memory_bytes), "rendering", rules, content)
+        content, attachments = job.encode()
+        # A worker holds all files that it sends, so their limit is its memory's.
+        most_bytes = job.limits.memory
+        return self._exchange(
+            Guard(self._process, seconds, job.limits.memory),
+            "rendering",
+            pack(content, [*attachments, picture]),
+            most_bytes,
+            lambda content, parts: decode_answer(content, parts, picture, job),
+        )
 
-    def _exchange(self, guard: Guard, what: str, *messages: bytes) -> Any:
-        """Send the messages and return the reply.
+    def _exchange(
+        self,
+        guard: Guard,
+        what: str,
+        message: Sequence[bytes],
+        most_bytes: int,
+        decode: Callable[[Any, list[bytes]], _Answer],
+    ) -> _Answer:
+        """Send the message and return the decoded answer.
 
         If the worker exceeds a limit, the guard kills it. Then this method's write or read fails.
         """
         try:
             with guard:
-                for message in messages:
-                    self._connection.send_bytes(message)
-                reply = self._connection.recv_bytes()
-            return pickle.loads(reply)  # noqa: S301 - our own process
+                send(self._socket.fileno(), message)
+                content, parts = receive(self._socket.fileno(), most_bytes)
+            return decode(content, parts)
+        except MalformedError as error:
+            self.kill()
+            raise WorkerDied(
+                f"the worker process was ended because its answer is invalid: {error}"
+            ) from error
         except (EOFError, OSError) as error:
-            exit_code = self._process.wait()
+            exit_code = self._wait(CLOSE_SECONDS)  # it may have closed its socket without ending
             if guard.exceeded == "time":
                 raise RenderTimedOut(f"{what} took longer than {guard.seconds:g} s") from error
             if guard.exceeded == "memory":
@@ -238,14 +266,18 @@ class _Worker:
 
     def end(self, wait_seconds: float) -> None:
         """Close the worker's input, which ends it; kill it if it hasn't ended after ``wait_seconds``."""
-        self._connection.close()
+        self._socket.close()
         assert self._process.stdin  # noqa: S101 - the process was started with one
         self._process.stdin.close()
+        self._wait(wait_seconds)
+
+    def _wait(self, seconds: float) -> int:
+        """Wait until the process has ended, kill it after this time, and return its exit code."""
         try:
-            self._process.wait(wait_seconds)
+            return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
-            self._process.wait()
+            return self._process.wait()
 
 
 class _MemoryExceededError(Exception):
@@ -267,7 +299,8 @@ def _describe_end(exit_code: int) -> str:
     if exit_code == -signal.SIGKILL:
         return "was ended by SIGKILL, which the system sends when memory runs out"
     if exit_code < 0:
-        return f"was ended by {signal.Signals(-exit_code).name}"
+        names = {each.value: each.name for each in signal.Signals}
+        return f"was ended by {names.get(-exit_code, f'signal {-exit_code}')}"
     return f"ended with exit code {exit_code}"
 
 
@@ -278,61 +311,9 @@ class _WorkerTraceback(Exception):
         return f"in a worker:\n{self.args[0]}"
 
 
-def _wrap(error: Exception) -> tuple[Any, ...]:
-    """Return a reply that describes an exception."""
-    text = "".join(traceback.format_exception(error))
-    if isinstance(error, RenditionsError):
-        return ("refused", type(error), error.args, vars(error), text)
-    return ("broken", f"{type(error).__name__}: {error}", text)
-
-
-def _unwrap(reply: tuple[Any, ...]) -> Any:
-    """Return the worker's result, or raise the equivalent of its exception."""
-    match reply:
-        case ("made", result):
-            return result
-        case ("refused", kind, args, state, text):
-            # The class isn't called, because its constructor may need other arguments than Exception's.
-            error = kind.__new__(kind, *args)
-            vars(error).update(state)
-            raise error from _WorkerTraceback(text)
-        case (_, message, text):
-            log.error("rendering failed unexpectedly\n%s", text)
-            raise Failed(f"rendering failed unexpectedly: {message}") from _WorkerTraceback(text)
-    raise AssertionError(reply)
-
-
-def work(descriptor: int, render: str) -> None:
-    """Run as a worker: render the jobs from the socket until its other end is closed.
-
-    The first reply says that the worker is ready. A job consists of two messages: the pickled rules and
-    recipes, and the picture's bytes. The bytes have their own message, so that pickling doesn't copy them.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # service managers send these to all processes at once
-    logging.getLogger().addHandler(logging.NullHandler())  # libraries' own messages aren't for the user
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    connection = Connection(descriptor)
-    try:
-        function: Any = None
-        try:
-            function = resolve(render)
-            reply = pickle.dumps(("made", None))
-        except Exception as error:  # noqa: BLE001 - the parent raises any error
-            reply = pickle.dumps(_wrap(error))
-        while True:
-            connection.send_bytes(reply)
-            accept, recipes, analyze, limits = connection.recv()
-            content = connection.recv_bytes()
-            try:
-                reply = pickle.dumps(("made", function(content, accept, recipes, analyze, limits=limits)))
-            except Exception as error:  # noqa: BLE001 - the parent raises any error
-                reply = pickle.dumps(_wrap(error))
-    except (EOFError, ConnectionError):
-        return
-
-
-def _end_with_parent() -> None:
-    """End this process at any point once the parent closes our stdin or dies."""
-    os.read(0, 1)
-    os._exit(0)
+def _raise(broken: Broken) -> NoReturn:
+    """Raise the equivalent of a worker's exception."""
+    if broken.is_expected:
+        raise Failed(broken.text) from _WorkerTraceback(broken.trace)
+    log.error("rendering failed unexpectedly\n%s", broken.trace)
+    raise Failed(f"rendering failed unexpectedly: {broken.text}") from _WorkerTraceback(broken.trace)

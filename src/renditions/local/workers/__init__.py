@@ -1,0 +1,1 @@
+"""Worker processes that render pictures, what they may do, and what they and the pool send each other."""

@@ -1,0 +1,213 @@
+"""What the pool asks a worker, and what a worker answers.
+
+A worker parses pictures, so the pool takes it for taken over: it believes only that an answer came. It checks
+every name, format, number and length against what it asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from renditions.errors import Failed, NotAccepted, Rejected, Undecodable, Unrenderable
+from renditions.local.workers.strict import MOST_CHARACTERS, read
+from renditions.local.workers.wire import MalformedError
+from renditions.model.families import widths_of
+from renditions.model.formats import AUTO, SOURCE_FORMATS
+from renditions.model.original import Original
+from renditions.model.pipeline import Accept, Analyze, Limits
+from renditions.model.plain import from_plain, to_plain
+from renditions.model.reason import Reason
+from renditions.model.recipe import Rendition
+from renditions.model.rendering import Rendered, Rendering
+from renditions.model.warning import MOST_TEXT, MOST_WARNINGS, WARNINGS, PictureWarning
+
+_CODES = {kind.code for kind in (Rejected, NotAccepted, Undecodable, Unrenderable)}
+"""The codes of the reasons that a renderer gives. Others are about stores or other pictures."""
+
+
+_MOST_FORMAT = 40
+"""The longest name of a format."""
+_Said = TypeVar("_Said", Reason, PictureWarning)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture to render, and how."""
+
+    accept: Accept
+    recipes: Mapping[str, Rendition]
+    analyze: Analyze
+    limits: Limits
+
+    def encode(self) -> tuple[Any, list[bytes]]:
+        """Return the message's content, and the attachments as its parts."""
+        parts: list[bytes] = []
+
+        def keep(content: bytes) -> int:
+            parts.append(content)
+            return len(parts) - 1
+
+        return {
+            spec.name: to_plain(getattr(self, spec.name), keep) for spec in dataclasses.fields(self)
+        }, parts
+
+    @classmethod
+    def decode(cls, content: Any, parts: list[bytes]) -> Job:
+        """Return the job from what :meth:`encode` returns, without checks: the pool is trusted."""
+        job: Job = from_plain(cls, content, parts.__getitem__)
+        return job
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A finished rendition without its bytes, which are a part of the message."""
+
+    format: str
+    width: int | None
+    height: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A rendering without the bytes of its renditions."""
+
+    original: Original
+    made: Mapping[str, _File]
+    errors: Mapping[str, Reason]
+    stand_ins: Mapping[str, str]
+    rejected: Reason | None
+    warnings: tuple[PictureWarning, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An exception in a worker that isn't the picture's fault."""
+
+    text: str
+    trace: str = field(default="", repr=False)
+    is_expected: bool = False
+    """Whether the renderer raised ``Failed``. Any other exception is a bug."""
+
+
+def encode_rendering(rendering: Rendering) -> tuple[Any, list[bytes]]:
+    """Return an answer's content and parts: the files of the renditions."""
+    made = rendering.made.items()
+    answer = _Made(
+        rendering.original,
+        {name: _File(each.format, each.width, each.height) for name, each in made},
+        {name: _shorten(why) for name, why in rendering.errors.items()},
+        rendering.stand_ins,
+        rendering.rejected and _shorten(rendering.rejected),
+        rendering.warnings,
+    )
+    return {"made": dataclasses.asdict(answer)}, [each.content for _, each in made]
+
+
+def _shorten(why: Reason) -> Reason:
+    return replace(why, text=why.text[:MOST_CHARACTERS])
+
+
+def encode_error(error: Exception) -> Any:
+    """Return an answer's content for an exception."""
+    is_expected = isinstance(error, Failed)
+    text = str(error) if is_expected else f"{type(error).__name__}: {error}"
+    trace = "".join(traceback.format_exception(error))
+    broken = Broken(text[:MOST_CHARACTERS], trace[-MOST_CHARACTERS:], is_expected)
+    return {"broken": dataclasses.asdict(broken)}
+
+
+def decode_ready(content: Any) -> Broken | None:
+    """Return why a worker can't start, or None if it has started.
+
+    Raises:
+        MalformedError: The answer is invalid.
+
+    """
+    if content == {"ready": True}:
+        return None
+    return _decode_broken(content)
+
+
+def decode_answer(content: Any, parts: list[bytes], picture: bytes, job: Job) -> Rendering | Broken:
+    """Return a worker's answer to a job.
+
+    Raises:
+        MalformedError: No honest worker answers this to this job.
+
+    """
+    if not (isinstance(content, dict) and "made" in content):
+        return _decode_broken(content)
+    answer: _Made = read(_Made, content["made"])
+    _check_original(answer, picture)
+    _check(len(parts) == len(answer.made), "a file for each rendition")
+    reasons = [*answer.errors.values(), *([answer.rejected] if answer.rejected else [])]
+    _check(all(why.code in _CODES for why in reasons), "reasons of a renderer")
+    _check(len(answer.warnings) <= MOST_WARNINGS, "few warnings")
+    _check(all(_is_warning(warning) for warning in answer.warnings), "known warnings")
+    _check_renditions(answer, job.recipes)
+    made = {
+        name: Rendered(part, each.format, each.width, each.height)
+        for (name, each), part in zip(answer.made.items(), parts, strict=True)
+    }
+    return Rendering(
+        answer.original,
+        made,
+        {name: _clean(why) for name, why in answer.errors.items()},
+        answer.stand_ins,
+        answer.rejected and _clean(answer.rejected),
+        tuple(map(_clean, answer.warnings)),
+    )
+
+
+def _decode_broken(content: Any) -> Broken:
+    _check(isinstance(content, dict) and content.keys() == {"broken"}, "a known kind of answer")
+    broken: Broken = read(Broken, content["broken"])
+    return replace(broken, text=_printable(broken.text), trace=_printable(broken.trace, "\n"))
+
+
+def _clean(said: _Said) -> _Said:
+    return replace(said, text=_printable(said.text))
+
+
+def _printable(text: str, kept: str = "") -> str:
+    """Return a text for logs and terminals, with escapes for what isn't printable, except ``kept``."""
+    return "".join(sign if sign.isprintable() or sign in kept else ascii(sign)[1:-1] for sign in text)
+
+
+def _check_original(answer: _Made, picture: bytes) -> None:
+    original = answer.original
+    found = original.format
+    _check(original.size_bytes == len(picture), "the picture's size")
+    # A rejected picture may have a format that isn't supported. Its name is only shown.
+    is_named = answer.rejected and found and found.isprintable() and len(found) <= _MOST_FORMAT
+    _check(found is None or found in SOURCE_FORMATS or bool(is_named), "a known format")
+    _check(original.analysis is None or not original.analysis.unknown, "known results of an analysis")
+
+
+def _check_renditions(answer: _Made, recipes: Mapping[str, Rendition]) -> None:
+    """Check that an answer has each rendition that was asked for, and no other."""
+    if answer.rejected:
+        _check(not (answer.made or answer.errors or answer.stand_ins), "no rendition of a rejected picture")
+        return
+    _check(answer.made.keys() | answer.errors.keys() <= recipes.keys(), "only renditions that were asked for")
+    members = {member for name, recipe in recipes.items() for member in widths_of(name, recipe)}
+    _check(answer.stand_ins.keys() | set(answer.stand_ins.values()) <= members, "stand-ins of the family")
+    served = {name for name, other in answer.stand_ins.items() if name != other}
+    _check(recipes.keys() <= answer.made.keys() | answer.errors.keys() | served, "all renditions")
+    source = SOURCE_FORMATS.get(answer.original.format or "")
+    for name, made in answer.made.items():
+        declared = recipes[name].format
+        _check(made.format == (source.auto if declared == AUTO and source else declared), "declared formats")
+
+
+def _is_warning(warning: PictureWarning) -> bool:
+    return warning.code in WARNINGS and len(warning.text) <= MOST_TEXT
+
+
+def _check(is_honest: bool, expected: str) -> None:
+    if not is_honest:
+        raise MalformedError(f"expected {expected}")

@@ -1,0 +1,75 @@
+"""Build values from JSON that an untrusted process wrote, by the annotations of their classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+from renditions.local.workers.wire import MalformedError
+from renditions.model.plain import hints_of
+
+MOST_CHARACTERS = 10_000
+"""The longest text."""
+MOST_ELEMENTS = 10_000
+"""The longest list."""
+MOST_WHOLE = 2**53
+"""The largest whole number: the largest that JSON's readers agree on."""
+_LARGEST, _SMALLEST = 1e15, 1e-100
+"""The limits of a number's size. Every catalog can hold such a number."""
+
+
+def read(hint: Any, value: Any) -> Any:
+    """Return the value as this type.
+
+    Knows dataclasses, texts, numbers, truth values, tuples, mappings with texts as keys, and None.
+
+    Raises:
+        MalformedError: The value isn't of this type, or is larger than any honest value.
+
+    """
+    choices = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if value is None and NoneType in choices:
+        return None
+    (base,) = (choice for choice in choices if choice is not NoneType)
+    if is_dataclass(base) and isinstance(base, type):
+        return _read_dataclass(base, value)
+    if get_origin(base) is tuple and isinstance(value, list) and len(value) <= MOST_ELEMENTS:
+        return tuple(read(get_args(base)[0], element) for element in value)
+    if get_origin(base) is Mapping and isinstance(value, dict) and len(value) <= MOST_ELEMENTS:
+        return {read(str, key): read(get_args(base)[1], element) for key, element in value.items()}
+    if _is_plain(base, value):
+        return float(value) if base is float else value
+    raise MalformedError(f"expected {base!r}, found a {type(value).__name__}")
+
+
+def _read_dataclass(kind: type, value: Any) -> Any:
+    hints = hints_of(kind)
+    if not isinstance(value, dict) or not value.keys() <= hints.keys():
+        raise MalformedError(f"expected the fields of {kind.__name__}")
+    for spec in fields(kind):
+        is_needed = spec.default is MISSING and spec.default_factory is MISSING
+        if is_needed and spec.name not in value:
+            raise MalformedError(f"expected {kind.__name__}.{spec.name}, found nothing")
+    return kind(**{name: read(hints[name], element) for name, element in value.items()})
+
+
+def _is_plain(kind: Any, value: Any) -> bool:
+    """Return whether a value is a text, a number or a truth value of this type and of an honest size."""
+    if kind is str:
+        return type(value) is str and len(value) <= MOST_CHARACTERS and not _has_surrogates(value)
+    if kind is bool:
+        return type(value) is bool
+    if kind is int:
+        return type(value) is int and 0 <= value <= MOST_WHOLE
+    if kind is float and type(value) in (int, float):
+        # An int of a thousand digits has no float, so it is compared as it is.
+        return value == 0 or (math.isfinite(value) and _SMALLEST <= abs(value) <= _LARGEST)
+    return False
+
+
+def _has_surrogates(text: str) -> bool:
+    """Return whether a text has half characters, which no file or database can hold."""
+    return any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,48 @@
+"""A worker process: it renders the pictures that the pool sends, one after the other."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+
+from renditions.local.workers.messages import Job, encode_error, encode_rendering
+from renditions.local.workers.wire import pack, receive, send
+from renditions.model.registry import resolve
+
+
+def work(descriptor: int, render: str) -> None:
+    """Render the jobs from the socket until its other end is closed.
+
+    The first answer says that the worker is ready, or why it isn't. A job's last part is the picture.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # service managers send these to all processes at once
+    logging.getLogger().addHandler(logging.NullHandler())  # libraries' own messages aren't for the user
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        try:
+            function = resolve(render)
+        except Exception as error:  # noqa: BLE001 - the pool raises any error
+            send(descriptor, pack(encode_error(error)))
+            return
+        send(descriptor, pack({"ready": True}))
+        while True:
+            content, parts = receive(descriptor, sys.maxsize)
+            try:
+                job, picture = Job.decode(content, parts[:-1]), parts[-1]
+                rendering = function(picture, job.accept, job.recipes, job.analyze, limits=job.limits)
+                answer = pack(*encode_rendering(rendering))
+            except Exception as error:  # noqa: BLE001 - the pool raises any error
+                answer = pack(encode_error(error))
+            send(descriptor, answer)
+    except (EOFError, ConnectionError):
+        return
+
+
+def _end_with_parent() -> None:
+    """End this process at any point once the parent closes our stdin or dies."""
+    os.read(0, 1)
+    os._exit(0)

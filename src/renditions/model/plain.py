@@ -1,0 +1,44 @@
+"""Convert values of the model to plain data for JSON, and back without a validator.
+
+Fields at their default are left out. Callers choose the form of bytes: JSON has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
+from functools import cache
+from typing import Any, get_args, get_origin, get_type_hints
+
+from renditions.model.fields import declared_in, unwrap
+
+
+def to_plain(value: Any, write_bytes: Callable[[bytes], Any]) -> Any:
+    """Return dataclasses, tuples and mappings as dicts and lists, and bytes as ``write_bytes`` does."""
+    if is_dataclass(value):
+        return {name: to_plain(field, write_bytes) for name, field in declared_in(value).items()}
+    if isinstance(value, tuple):
+        return [to_plain(element, write_bytes) for element in value]
+    if isinstance(value, Mapping):
+        return {name: to_plain(field, write_bytes) for name, field in value.items()}
+    return write_bytes(value) if isinstance(value, bytes) else value
+
+
+def from_plain(hint: Any, value: Any, read_bytes: Callable[[Any], bytes]) -> Any:
+    """Return the value of this type from the form that :func:`to_plain` returns, without checks."""
+    base, _ = unwrap(hint)
+    if is_dataclass(base) and isinstance(base, type):
+        hints = hints_of(base)
+        return base(**{name: from_plain(hints[name], field, read_bytes) for name, field in value.items()})
+    if get_origin(base) is tuple:
+        return tuple(from_plain(get_args(base)[0], element, read_bytes) for element in value)
+    if get_origin(base) is Mapping:
+        element_hint = get_args(base)[1]
+        return {name: from_plain(element_hint, element, read_bytes) for name, element in value.items()}
+    return read_bytes(value) if base is bytes and value is not None else value
+
+
+@cache
+def hints_of(kind: type) -> Mapping[str, Any]:
+    """Return the annotations of a dataclass's fields. Evaluating them takes far longer than using them."""
+    return get_type_hints(kind, include_extras=True)
