@@ -1,4 +1,7 @@
-"""DICOM test data, made by pydicom. Every element about the patient contains a marker."""
+"""DICOM test data, made by pydicom.
+
+Every element about the patient contains a marker.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +38,11 @@ def dicom(
     encoded: Sequence[bytes] = (),
     **elements: Any,
 ) -> bytes:
-    """Return a file of these values.
+    """Return a DICOM file with these pixel values.
 
-    The array's axes are rows and columns, perhaps with frames before and three colours after them.
-    ``encoded`` has the frames in another transfer syntax. ``elements`` are added; an element that is None is
-    removed.
+    The array's axes are rows and columns. There may be an axis of frames before them, and one of three
+    colours after them. ``encoded`` has the frames in another transfer syntax. ``elements`` are added; an
+    element that is None is removed.
     """
     data = _patient()
     samples = 3 if values.ndim > 2 and values.shape[-1] == 3 else 1
@@ -81,7 +84,10 @@ def items(**elements: Any) -> Items:
 
 
 def _patient() -> Dataset:
-    """Return a data set with patient data in elements of every kind, also in private and nested ones."""
+    """Return a data set with patient data in elements of every kind.
+
+    Some of them are private, and some are nested.
+    """
     data = Dataset()
     data.SOPClassUID = SecondaryCaptureImageStorage
     data.SOPInstanceUID = UID("2.25.1")
@@ -115,7 +121,7 @@ def shown(content: bytes, recipe: Rendition = PNG, accept: Accept = ACCEPT) -> I
 
 
 def row(content: bytes) -> list[int]:
-    """Return the grey values of the first row."""
+    """Return the grey values of the first row of the rendition."""
     return [int(value) for value in pixels(shown(content), "L")[0]]
 
 
@@ -127,7 +133,7 @@ def refusal(content: bytes, accept: Accept = ACCEPT, limits: Limits | None = Non
 
 
 def sample(name: str) -> bytes:
-    """Return a file that another program wrote and that pydicom contains."""
+    """Return a file of another program, which pydicom contains."""
     file = get_testdata_file(name, download=False)
     assert isinstance(file, str)
     return Path(file).read_bytes()

@@ -1,4 +1,7 @@
-"""Programs that encode pictures, and whose code Renditions doesn't use. ``.ci/run`` installs them."""
+"""Programs that encode pictures.
+
+Renditions doesn't use their code. ``.ci/run`` installs them.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="ex
 
 
 def by_avifenc(*pictures: bytes, cicp: str = "1/13/6", options: tuple[str, ...] = ()) -> bytes:
-    """Return PNGs as an AVIF of libavif's encoder: one as a picture, several as a sequence.
+    """Return PNGs as an AVIF made by libavif's encoder.
 
-    ``cicp`` are the numbers of primaries, transfer characteristics and matrix (ITU-T H.273). The values of
-    the pictures stay as they are.
+    One PNG becomes a picture, and several become a sequence. ``cicp`` are the numbers of primaries,
+    transfer characteristics and matrix (ITU-T H.273). The values of the pictures stay unchanged.
     """
     with tempfile.TemporaryDirectory() as folder:
         names = []
@@ -30,7 +33,10 @@ def by_avifenc(*pictures: bytes, cicp: str = "1/13/6", options: tuple[str, ...] 
 
 
 def by_exiftool(picture: bytes, suffix: str, *options: str, **files: bytes) -> bytes:
-    """Return the picture with other metadata. ``files`` are written beside it, for options that name them."""
+    """Return the picture with other metadata.
+
+    ``files`` are written beside it, for options that name a file.
+    """
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, f"it.{suffix}").write_bytes(picture)
         for name, content in files.items():
@@ -40,7 +46,7 @@ def by_exiftool(picture: bytes, suffix: str, *options: str, **files: bytes) -> b
 
 
 def read_by_exiftool(picture: bytes, *tags: str) -> list[str]:
-    """Return the values that a picture has for these tags, of every group, sorted."""
+    """Return the sorted values that a picture has for these tags, in any group."""
     found = subprocess.run(
         ["exiftool", "-a", "-s3", *(f"-{tag}" for tag in tags), "-"],
         input=picture,

@@ -78,7 +78,7 @@ def heic(picture: Image.Image, **options: Any) -> bytes:
 
 
 def stored(picture: Image.Image, file_format: str, orientation: int) -> bytes:
-    """Return the upright picture as a file stored in this orientation."""
+    """Return the upright picture as a file that is stored in this orientation."""
     how = STORED_AS[orientation]
     exif = Image.Exif()
     exif[0x112] = orientation
@@ -94,7 +94,10 @@ def opened(content: bytes) -> Image.Image:
 
 
 def pixels(picture: Image.Image, mode: str = "RGB") -> Pixels:
-    """Return the picture's values as signed numbers, so that they can be subtracted."""
+    """Return the picture's values as signed numbers.
+
+    So they can be subtracted.
+    """
     return np.asarray(picture.convert(mode)).astype(np.int16)
 
 
@@ -113,7 +116,7 @@ def rendered(content: bytes, recipe: Rendition, accept: Accept | None = None) ->
 
 
 def why_not(content: bytes, recipe: Rendition, accept: Accept | None = None, **options: Any) -> str:
-    """Return the reason why the only rendition wasn't made of a picture that may be valid; fail if it was."""
+    """Return the reason why the only rendition wasn't made; fail if it was made."""
     result = render(content, accept or Accept(), {"it": recipe}, **options)
     assert result.made == {}
     return str(result.rejected or result.errors["it"])
@@ -130,7 +133,10 @@ def png_chunk(name: bytes, data: bytes) -> bytes:
 
 
 def rgb_png(width: int, height: int, data: bytes, *, bits: int = 8, interlaced: bool = False) -> bytes:
-    """Return a PNG of a kind that Pillow can't write. ``data`` includes the filter bytes."""
+    """Return a PNG of a kind that Pillow can't write.
+
+    ``data`` includes the filter bytes.
+    """
     header = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, interlaced)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, data) for name, data in chunks)

@@ -50,7 +50,10 @@ def found_in(content: bytes, analyze: Analyze = ALL) -> Analysis:
 
 
 def scene(width: int = 640, height: int = 480, seed: int = 5) -> Image.Image:
-    """Return a picture with the features of a photo: large shapes, fine grain and edges."""
+    """Return a picture with features of a photo.
+
+    It has large shapes, fine grain and edges.
+    """
     rng = np.random.default_rng(seed)
     total = np.zeros((height, width, 3))
     for cells in (3, 9, 30, 120):
@@ -71,7 +74,7 @@ def small(picture: Image.Image) -> SmallPicture:
 
 
 def cosines(count: int) -> NDArray[np.float64]:
-    """Return the matrix of the discrete cosine transform of type II, by its definition."""
+    """Return the matrix of the discrete cosine transform of type II."""
     places = np.arange(count)
     return np.cos(np.pi * places[:, None] * (2 * places[None] + 1) / (2 * count))
 
@@ -84,7 +87,7 @@ def phash(picture: Image.Image) -> int:
 
 
 def bits_apart(one: str | int | None, other: str | int | None) -> int:
-    """Return how many bits of two hashes differ."""
+    """Return the number of bits in which two hashes differ."""
     first, second = (int(each, 16) if isinstance(each, str) else each for each in (one, other))
     assert first is not None
     assert second is not None
@@ -92,7 +95,10 @@ def bits_apart(one: str | int | None, other: str | int | None) -> int:
 
 
 def laplacian_variance(picture: Image.Image) -> float:
-    """Return the sharpness by its definition, of the picture with at most 512 pixels on a side."""
+    """Return the sharpness, computed by its definition.
+
+    The picture is first reduced to at most 512 pixels on a side.
+    """
     picture = picture.convert("L")
     picture.thumbnail((512, 512), Image.Resampling.LANCZOS)
     grey = np.pad(np.asarray(picture, float), 1, mode="edge")
@@ -134,7 +140,10 @@ def test_a_blurhash_equals_that_of_another_implementation(picture: Image.Image) 
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_placeholders_of_any_pixels_can_be_decoded(data: st.DataObject) -> None:
-    """The hashes of one pixel, one row and pure transparency have the length that their format requires."""
+    """The hashes have the length that their format requires.
+
+    This also holds for one pixel, one row and full transparency.
+    """
     width, height = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
     rgba = data.draw(st.binary(min_size=4 * width * height, max_size=4 * width * height))
     picture = SmallPicture(width, height, rgba)
@@ -145,7 +154,7 @@ def test_placeholders_of_any_pixels_can_be_decoded(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("source_format", INPUT_FORMATS)
-def test_a_placeholder_of_a_file_shows_the_picture(source_format: str) -> None:
+def test_the_placeholder_of_a_picture_shows_its_colours(source_format: str) -> None:
     picture = scene(400, 300)
     found = found_in(encoded(picture, source_format))
     _, _, told = fast_thumbhash.thumb_hash_to_rgba(base64.b64decode(found.thumbhash or ""))
@@ -160,7 +169,7 @@ def test_only_the_declared_placeholder_is_made(placeholder: Any) -> None:
 
 
 @pytest.mark.parametrize("orientation", STORED_AS)
-def test_analysis_uses_the_displayed_picture(orientation: int) -> None:
+def test_the_analysis_is_the_same_for_every_orientation_of_a_picture(orientation: int) -> None:
     upright = scene(320, 240)
     turned = found_in(stored(upright, "png", orientation))
     assert turned.to_item() == found_in(encoded(upright, "png")).to_item()
@@ -187,8 +196,11 @@ def test_hashes_of_copies_are_similar_and_those_of_other_pictures_are_not() -> N
     assert min(bits_apart(own, other) for other in others) >= 16
 
 
-def test_the_hash_of_one_colour_has_one_bit() -> None:
-    """Frequencies that cancel out must be exactly zero. Then only the mean is above the median."""
+def test_the_perceptual_hash_of_a_picture_of_one_colour_has_a_single_bit() -> None:
+    """Frequencies that cancel out must be exactly zero.
+
+    Then only the mean is above the median.
+    """
     for colour in ("teal", "#808080", "white"):
         found = found_in(encoded(Image.new("RGB", (70, 50), colour), "png"))
         assert found.perceptual_hash == "8000000000000000"
@@ -209,7 +221,7 @@ def test_blur_lowers_the_sharpness() -> None:
     assert told[0] > 5 * told[-1]
 
 
-def test_sharpness_is_independent_of_resolution_and_renditions() -> None:
+def test_the_sharpness_does_not_depend_on_the_resolution_or_on_the_renditions() -> None:
     picture = scene(1280, 960).filter(ImageFilter.GaussianBlur(3))
     whole = encoded(picture, "tiff")
     half = encoded(picture.resize((640, 480)), "tiff")
@@ -240,7 +252,7 @@ def test_four_colours_are_found_with_their_shares() -> None:
     assert len(found_in(encoded(quarters(), "png"), Analyze(colours=10)).colours) == 4
 
 
-def test_the_largest_share_comes_first_and_transparent_pixels_do_not_count() -> None:
+def test_colours_are_sorted_by_their_share_and_transparent_pixels_do_not_count() -> None:
     picture = Image.new("RGBA", (100, 100), (0, 0, 0, 0))
     picture.paste("red", (0, 0, 100, 30))
     picture.paste("navy", (0, 30, 100, 40))
@@ -281,7 +293,7 @@ def test_an_opaque_picture_with_alpha_has_no_transparency(source_format: str, si
 
 
 def test_one_transparent_pixel_of_many_is_found() -> None:
-    """A smaller level would lose the pixel, so the analysis checks each pixel."""
+    """The analysis checks each pixel. In a smaller copy the pixel would be lost."""
     picture = scene(700, 450).convert("RGBA")
     picture.putpixel((699, 449), (0, 0, 0, 254))
     for source_format in ("png", "webp"):
@@ -329,7 +341,7 @@ def test_analysis_of_a_drawing_uses_its_pixels() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (2, 3)])
-def test_the_smallest_pictures_have_a_full_analysis(size: tuple[int, int]) -> None:
+def test_a_picture_of_a_few_pixels_has_a_full_analysis(size: tuple[int, int]) -> None:
     item = found_in(encoded(Image.new("RGB", size, "teal"), "png"), ALL).to_item()
     assert item.keys() == {"colours", "thumbhash", "perceptual_hash", "sharpness", "transparency"}
     assert found_in(encoded(Image.new("RGB", size, "teal"), "png"), Analyze(placeholder="blurhash")).blurhash

@@ -1,4 +1,4 @@
-"""Animations are kept or reduced to their first frame, depending on the declaration."""
+"""Animations: every frame is kept, or only the first one, as declared."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def animated(file_format: str, loop: int) -> bytes:
 
 
 def frames_of(content: bytes) -> tuple[list[Image.Image], list[int], int]:
-    """Return an animation's frames, its delays in ms, and its loop count (0 means for ever)."""
+    """Return an animation's frames, its delays in ms, and its loop count.
+
+    A loop count of 0 means for ever.
+    """
     picture = Image.open(io.BytesIO(content))
     frames, delays = [], []
     for frame in ImageSequence.Iterator(picture):

@@ -1,7 +1,7 @@
-"""Small files of the kinds that programs have drawn wrongly, each with the picture that it must give.
+"""Small files of kinds that programs have drawn wrongly.
 
-The expected values were found with Chromium, Pillow, ImageMagick, ffmpeg and exiftool. ``cases/README.md``
-says what is unusual about each file.
+Each has the picture that it must give. The expected values were found with Chromium, Pillow, ImageMagick,
+ffmpeg and exiftool. ``cases/README.md`` says what is unusual about each file.
 """
 
 from __future__ import annotations
@@ -93,12 +93,12 @@ def on_grey(picture: Image.Image) -> Image.Image:
     return ground
 
 
-def test_every_file_has_an_expected_result() -> None:
+def test_this_module_has_an_expected_result_for_each_file() -> None:
     assert {path.name for path in CASES.iterdir()} - {"README.md"} == MADE.keys() | REJECTED.keys()
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_the_picture_has_its_size_colours_and_warnings(name: str) -> None:
+def test_each_file_gives_a_picture_of_the_expected_size_colours_and_warnings(name: str) -> None:
     right = MADE[name]
     picture, rendering = made_of(name, PNG)
     assert picture.size == right.size
@@ -110,7 +110,7 @@ def test_the_picture_has_its_size_colours_and_warnings(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in MADE if name != "line.png"])
-def test_a_small_rendition_shows_the_same_picture(name: str) -> None:
+def test_a_small_rendition_of_each_file_shows_the_whole_picture(name: str) -> None:
     whole, _ = made_of(name, PNG)
     small, _ = made_of(name, Rendition(format="png", width=max(whole.width // 4, 5)))
     expected = whole.convert("RGBA").resize(small.size, Image.Resampling.LANCZOS)
@@ -118,20 +118,20 @@ def test_a_small_rendition_shows_the_same_picture(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REJECTED)
-def test_the_picture_is_rejected_with_its_reason(name: str) -> None:
+def test_each_unusable_file_is_rejected_with_the_expected_reason(name: str) -> None:
     rendering = render(read(name), EVERY, {"it": PNG})
     assert REJECTED[name] in str(rendering.rejected)
     assert rendering.made == {}
 
 
 @pytest.mark.parametrize("name", [*MADE, *REJECTED])
-def test_the_file_is_matched_by_its_suffix(name: str) -> None:
+def test_the_suffix_of_each_file_belongs_to_its_format(name: str) -> None:
     content_format = sniff(read(name)) or ""
     facts = SOURCE_FORMATS.get(content_format, SOURCE_FORMATS["tiff"])
     assert Path(name).suffix[1:] in facts.suffixes or content_format == "camera RAW"
 
 
-def test_the_text_of_a_drawing_has_letters() -> None:
+def test_the_text_of_a_drawing_is_drawn_as_letters_and_not_as_empty_boxes() -> None:
     picture, _ = made_of("svg_text.svg", PNG)
     dark = np.asarray(picture.convert("L")) < 128
     rows, columns = np.flatnonzero(dark.any(1)), np.flatnonzero(dark.any(0))
@@ -148,12 +148,12 @@ def test_a_drawing_without_a_view_box_is_scaled(name: str) -> None:
     assert picture.convert("RGBA").getpixel((350, 250)) == (0, 128, 0, 255)
 
 
-def test_a_profile_that_is_broken_leaves_the_pixels_as_they_are() -> None:
+def test_a_picture_with_a_broken_profile_keeps_its_pixels_unchanged() -> None:
     picture, _ = made_of("broken_icc.jpg", PNG)
     assert difference(picture, Image.open(io.BytesIO(read("broken_icc.jpg")))) < 1
 
 
-def test_a_line_is_cropped_and_enlarged() -> None:
+def test_a_picture_one_pixel_high_can_be_cropped_and_enlarged() -> None:
     recipe = Rendition(format="png", width=400, height=400, fit="cover", gravity="attention", enlarge=True)
     picture, _ = made_of("line.png", recipe)
     assert picture.size == (400, 400)

@@ -22,7 +22,10 @@ _XYZ = tuple[float, float, float]
 
 
 def matrix_profile(red: _XYZ, green: _XYZ, blue: _XYZ, gamma: float) -> bytes:
-    """Return a small RGB profile (ICC.1:2001) with these colorants in PCS XYZ and this tone curve."""
+    """Return a small RGB profile (ICC.1:2001).
+
+    It has these colorants in PCS XYZ and this tone curve.
+    """
 
     def fixed(*values: float) -> bytes:
         return b"".join(struct.pack(">i", round(value * 65_536)) for value in values)
@@ -82,7 +85,7 @@ def test_an_embedded_profile_is_applied(source_format: str) -> None:
     assert "icc_profile" not in made.info
 
 
-def test_an_srgb_profile_changes_nothing() -> None:
+def test_a_picture_with_an_srgb_profile_keeps_its_values() -> None:
     made = shown(encoded(photo(), "png", icc_profile=SRGB), PNG)
     assert difference(made, photo()) == 0
 
@@ -101,7 +104,7 @@ def test_an_unusable_profile_is_ignored(profile: bytes) -> None:
     assert difference(shown(source, PNG), opened(source)) < 0.5
 
 
-def test_a_colour_profile_in_a_grey_picture_is_ignored() -> None:
+def test_an_rgb_profile_in_a_grey_picture_is_ignored() -> None:
     source = encoded(photo().convert("L"), "jpeg", quality=97, icc_profile=WIDE_GAMUT)
     made = shown(source, PNG)
     assert made.mode == "L"
@@ -109,7 +112,10 @@ def test_a_colour_profile_in_a_grey_picture_is_ignored() -> None:
 
 
 def test_cmyk_without_a_profile_keeps_its_hues() -> None:
-    """Pillow writes Adobe's inverted CMYK. Light colours must stay light, and each ink must keep its hue."""
+    """Pillow writes Adobe's inverted CMYK.
+
+    Light colours must stay light, and each ink must keep its hue.
+    """
     colours = {"white": (0, 0, 0, 0), "black": (0, 0, 0, 255), "cyan": (255, 0, 0, 0)}
     colours |= {"magenta": (0, 255, 0, 0), "yellow": (0, 0, 255, 0)}
     found = {}
@@ -125,7 +131,7 @@ def test_cmyk_without_a_profile_keeps_its_hues() -> None:
         assert found[name][weakest] < 60
 
 
-def test_cmyk_tiff_and_jpeg_agree() -> None:
+def test_a_cmyk_picture_has_the_same_colours_as_a_tiff_and_as_a_jpeg() -> None:
     picture = photo().convert("CMYK")
     one = shown(encoded(picture, "jpeg", quality=97), PNG)
     other = shown(encoded(picture, "tiff"), PNG)
@@ -133,7 +139,7 @@ def test_cmyk_tiff_and_jpeg_agree() -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
-def test_tiff_of_every_kind_is_read(mode: str) -> None:
+def test_tiffs_of_every_colour_mode_are_read(mode: str) -> None:
     source = (
         Image.fromarray(np.asarray(photo().convert("L")).astype("uint16") * 257)
         if mode == "I;16"
@@ -150,8 +156,8 @@ def test_float_tiff_is_read_as_grey_of_0_to_255() -> None:
     assert difference(made, source.convert("L"), "L") < 1
 
 
-def test_lab_tiff_is_read_or_rejected() -> None:
-    """A file of 8-bit L*a*b* in this layout is rejected with a reason, because libvips can't read it."""
+def test_a_tiff_in_lab_is_rejected() -> None:
+    """Pillow writes 8-bit L*a*b* in a layout that libvips can't read."""
     lab = ImageCms.profileToProfile(
         photo(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
@@ -162,7 +168,7 @@ def test_lab_tiff_is_read_or_rejected() -> None:
 
 
 def test_no_output_contains_metadata() -> None:
-    """No format's output has EXIF, a GPS position, XMP, a comment or a profile."""
+    """Metadata is EXIF, a GPS position, XMP, a comment or a profile."""
     exif = Image.Exif()
     exif[0x10F] = "SECRETMAKER"
     exif.get_ifd(0x8825)[1] = "N"
@@ -191,7 +197,7 @@ KEPT_OR_NOT: tuple[Any, ...] = ("keep", "srgb")
 
 
 @pytest.mark.parametrize("output_format", PROFILED)
-def test_a_kept_profile_keeps_its_colours(output_format: Any) -> None:
+def test_a_rendition_that_keeps_the_profile_keeps_the_colours(output_format: Any) -> None:
     source = encoded(photo(), "png", icc_profile=WIDE_GAMUT)
     made = shown(source, Rendition(format=output_format, profile="keep", width=160))
     assert made.info["icc_profile"] == WIDE_GAMUT
@@ -211,7 +217,7 @@ def test_renditions_of_one_picture_can_have_different_profiles() -> None:
     assert [picture.info.get("icc_profile") for picture in made.values()] == [WIDE_GAMUT, None, WIDE_GAMUT]
 
 
-def test_a_kept_grey_profile_keeps_its_greys() -> None:
+def test_a_grey_rendition_that_keeps_the_profile_keeps_its_greys() -> None:
     grey = shown(encoded(photo().convert("L"), "png", icc_profile=WIDE_GAMUT), replace(PNG, profile="keep"))
     assert np.array_equal(pixels(grey, "L"), pixels(photo().convert("L"), "L"))
 

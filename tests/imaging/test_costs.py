@@ -1,4 +1,7 @@
-"""Pictures that would take much time or memory are made at little cost, or rejected at once."""
+"""Pictures that could take much time or memory.
+
+They are made at little cost, or rejected at once.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ PNG = Rendition(format="png")
 
 
 def with_scans(jpeg: bytes, count: int) -> bytes:
-    """Return the JPEG with its last scan repeated, so that it has ``count`` more scans."""
+    """Return the JPEG with its last scan repeated ``count`` times."""
     start = jpeg.rindex(b"\xff\xda")
     table = jpeg.rindex(b"\xff\xc4", 0, start)
     return jpeg[:-2] + jpeg[table:-2] * count + jpeg[-2:]
@@ -35,15 +38,15 @@ def test_a_jpeg_of_thousands_of_scans_is_rejected_before_it_is_decoded(progressi
     assert rejected.code == "source-not-accepted"
 
 
-def test_scans_in_previews_and_after_the_end_do_not_count() -> None:
+def test_only_the_scans_of_the_picture_itself_count_for_the_limit_of_scans() -> None:
     source = encoded(photo(), "jpeg", quality=90, progressive=True)
     comment = b"\xff\xfe" + (30_002).to_bytes(2, "big") + b"\xff\xda" * 15_000
     made = shown(source[:2] + comment + source[2:] + source * 20, PNG)
     assert difference(made, opened(source)) < 0.5
 
 
-def test_an_enlarged_strip_is_cropped_to_its_detail() -> None:
-    """Enlarged to the box, its 8,000 by 2 pixels would be 640 million."""
+def test_a_narrow_strip_is_enlarged_and_cropped_to_its_detail_at_little_cost() -> None:
+    """It has 8,000 by 2 pixels. Enlarged as a whole, it would have 640 million."""
     strip = Image.new("RGB", (8000, 2), "#808080")
     strip.paste("red", (5700, 0, 6300, 2))
     for side in ((8000, 2), (2, 8000)):
@@ -59,7 +62,7 @@ def test_an_enlarged_strip_is_cropped_to_its_detail() -> None:
                 assert red > green + 40
 
 
-def test_a_rotated_strip_is_cropped_to_its_detail() -> None:
+def test_a_rotated_narrow_strip_is_cropped_to_its_detail() -> None:
     strip = Image.new("RGB", (8000, 2), "#808080")
     strip.paste("red", (5700, 0, 6300, 2))
     cover = Rendition(
@@ -79,7 +82,7 @@ def test_a_rendition_that_needs_too_much_memory_does_not_reject_the_others() -> 
     assert "bytes of memory" in rendering.errors["whole"].text
 
 
-def test_a_rendition_that_is_drawn_too_large_does_not_reject_the_others() -> None:
+def test_a_rendition_of_a_drawing_over_the_pixel_limit_does_not_reject_the_others() -> None:
     accept = Accept(formats=("pdf", "svg"), max_pixels=1_000_000)
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100"><rect width="9"/></svg>'
     for source in (svg, pdf_of("[0 0 200 100]")):
@@ -91,7 +94,10 @@ def test_a_rendition_that_is_drawn_too_large_does_not_reject_the_others() -> Non
 
 
 def pdf_of(*boxes: str) -> bytes:
-    """Return a PDF with a page for each box; each page has a red square at its lower left corner."""
+    """Return a PDF with a page for each box.
+
+    Each page has a red square at its lower left corner.
+    """
     kids = " ".join(f"{number} 0 R" for number in range(4, 4 + len(boxes)))
     parts = [
         "<</Type/Catalog/Pages 2 0 R>>",

@@ -1,4 +1,7 @@
-"""Damaged files are rejected with a reason, and files that only look damaged are accepted."""
+"""Damaged files are rejected with a reason.
+
+Files that only look damaged are accepted.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ def test_a_truncated_file_is_rejected_wherever_it_ends(kind: str) -> None:
 
 @pytest.mark.parametrize("cut_into", ["header", "start", "middle", "end"])
 def test_a_png_with_any_wrong_byte_is_rejected(cut_into: str) -> None:
-    """A PNG's checksums cover every byte of a chunk."""
+    """The checksums of a PNG cover every byte of its chunks."""
     whole = bytearray(FILES["png"])
     at = {"header": 18, "start": 60, "middle": len(whole) // 2, "end": len(whole) - 20}[cut_into]
     whole[at] ^= 0x10
@@ -64,8 +67,8 @@ def test_a_png_with_any_wrong_byte_is_rejected(cut_into: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_a_file_with_a_hole_is_rejected_or_whole(kind: str) -> None:
-    """Noise covers a tenth of the file. The file is rejected if its format makes the damage visible."""
+def test_a_file_with_overwritten_bytes_is_rejected_if_its_format_shows_the_damage(kind: str) -> None:
+    """Noise covers a tenth of the file."""
     whole = FILES[kind]
     noise = np.random.default_rng(1).bytes(len(whole) // 10)
     results = [
@@ -79,8 +82,11 @@ def test_a_file_with_a_hole_is_rejected_or_whole(kind: str) -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(sorted(FILES)), st.data())
-def test_damaged_files_never_raise(kind: str, data: st.DataObject) -> None:
-    """Files with flipped, inserted and removed bytes give a result, and a rejected one gives no outputs."""
+def test_rendering_a_damaged_file_never_raises(kind: str, data: st.DataObject) -> None:
+    """The files have flipped, inserted and removed bytes.
+
+    A rejected file gives no outputs.
+    """
     content = bytearray(FILES[kind])
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(content) - 1))
@@ -98,7 +104,7 @@ def test_damaged_files_never_raise(kind: str, data: st.DataObject) -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\x00", b""]), st.binary())
-def test_random_bytes_never_raise(start: bytes, rest: bytes) -> None:
+def test_rendering_random_bytes_never_raises(start: bytes, rest: bytes) -> None:
     assert render(start + rest, Accept(), RECIPES).rejected
 
 
@@ -128,14 +134,17 @@ def _with_odd_scan_parameters(jpeg: bytes) -> bytes:
     ids=["stray bytes", "scan parameters", "both", "trailer", "fill bytes"],
 )
 def test_a_jpeg_with_harmless_warnings_is_read(spoil: Any) -> None:
-    """Cameras write such files. libjpeg warns about them, but every pixel is there."""
+    """Cameras write such files.
+
+    libjpeg warns about them, but every pixel is there.
+    """
     source = FILES["jpeg"]
     assert difference(shown(spoil(source), Rendition(format="png")), opened(source)) < 0.5
 
 
 @pytest.mark.parametrize("spoil", [_with_stray_bytes, _with_odd_scan_parameters])
 def test_a_damaged_jpeg_with_harmless_warnings_is_rejected(spoil: Any) -> None:
-    """A tolerated fault must not hide another one."""
+    """A harmless fault must not hide the damage."""
     source = spoil(FILES["jpeg"])
     assert render(source[: len(source) // 2], Accept(), RECIPES).rejected
 
@@ -148,7 +157,10 @@ def test_an_unknown_png_chunk_or_a_broken_profile_is_accepted() -> None:
 
 
 def test_a_reason_that_quotes_a_file_is_printable() -> None:
-    """A file may contain invalid UTF-8 and control characters. They neither raise nor reach the reason."""
+    """A file may contain invalid UTF-8 and control characters.
+
+    The reason contains none of them, and quoting them raises no error.
+    """
     exif = Image.Exif()
     exif[0x112] = 6
     turned = encoded(photo(), "avif", exif=exif)
@@ -160,7 +172,10 @@ def test_a_reason_that_quotes_a_file_is_printable() -> None:
 
 
 def _png_of(data: bytes) -> bytes:
-    """Return a PNG of 96 by 64 with this compressed data and valid checksums in all chunks."""
+    """Return a PNG of 96 by 64 pixels with this compressed data.
+
+    All of its chunks have valid checksums.
+    """
     header = struct.pack(">IIBBBBB", 96, 64, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, chunk) for name, chunk in chunks)
@@ -171,7 +186,7 @@ _ROWS = b"".join(b"\0" + row.tobytes() for row in np.asarray(photo(96, 64)))
 
 @pytest.mark.parametrize("name", [b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"])
 def test_a_png_whose_chunk_has_a_wrong_checksum_is_rejected(name: bytes) -> None:
-    """This holds even if only the checksum is wrong."""
+    """Only the checksum is wrong."""
     whole = bytearray(encoded(photo(96, 64).quantize(16), "png", transparency=3))
     at = whole.index(name)
     whole[at + 4 + int.from_bytes(whole[at - 4 : at], "big")] ^= 1
@@ -235,8 +250,11 @@ _TIFF_PIXELS = {
 
 
 @pytest.mark.parametrize("compression", _TIFF_PIXELS)
-def test_a_compressed_tiff_with_a_hole_in_a_strip_is_rejected(compression: str) -> None:
-    """For deflated data libtiff ignores the checksum; for other compressions it warns about the damage."""
+def test_a_compressed_tiff_with_overwritten_bytes_in_a_strip_is_rejected(compression: str) -> None:
+    """The decoder ignores the checksum of deflated data.
+
+    For other compressions libtiff warns about the damage.
+    """
     picture = _TIFF_PIXELS[compression]
     kind = {"deflate": "tiff_adobe_deflate"}.get(compression, compression)
     for order in ("sound", "unsound"):
@@ -265,7 +283,10 @@ def test_a_heic_without_a_size_is_rejected() -> None:
 
 
 def test_a_tiff_with_an_unordered_directory_is_read() -> None:
-    """Scanners write such files. libtiff warns about the order, but every pixel is there."""
+    """Scanners write such files.
+
+    libtiff warns about the order, but every pixel is there.
+    """
     source = encoded(photo(), "tiff", compression="packbits")
     at = int.from_bytes(source[4:8], "little") + 2
     swapped = source[:at] + source[at + 12 : at + 24] + source[at : at + 12] + source[at + 24 :]

@@ -34,7 +34,7 @@ SAME = np.eye(3)
 
 
 def light(colours: Any) -> Any:
-    """Return the light of sRGB values of 0 to 255 (IEC 61966-2-1)."""
+    """Return the linear light of sRGB values of 0 to 255 (IEC 61966-2-1)."""
     values = np.asarray(colours) / 255
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
@@ -44,13 +44,19 @@ def srgb(values: Any) -> Any:
 
 
 def pq(values: Any) -> Any:
-    """Return values of PQ for light; 1 is 203 cd/m²."""
+    """Return the PQ values of linear light.
+
+    A light of 1 is 203 cd/m².
+    """
     root = (np.asarray(values) * 203 / 10_000) ** 0.1593017578125
     return ((0.8359375 + 18.8515625 * root) / (1 + 18.6875 * root)) ** 78.84375
 
 
 def hlg(values: Any) -> Any:
-    """Return values of HLG for light; 1 is 203 cd/m² on a display of 1,000 cd/m²."""
+    """Return the HLG values of linear light.
+
+    A light of 1 is 203 cd/m² on a display of 1,000 cd/m².
+    """
     display = np.asarray(values) * 0.203
     bright = display @ np.array([0.2627, 0.6780, 0.0593])
     scene = display * np.where(bright > 0, bright, 1)[..., None] ** (1 / 1.2 - 1)
@@ -73,7 +79,10 @@ SPACES: dict[str, tuple[int, int, Any, Any]] = {
 
 
 def coded(space: str) -> Any:
-    """Return the test's colours as values of 0 to 1 in this space, a square for each in a row."""
+    """Return the test's colours as values of 0 to 1 in this space.
+
+    Each colour fills a square; the squares are in one row.
+    """
     *_, matrix, curve = SPACES[space]
     return squares(curve(np.maximum(light(COLOURS) @ matrix.T, 0)))
 
@@ -83,7 +92,7 @@ def squares(values: Any) -> Any:
 
 
 def found(picture: Image.Image) -> Any:
-    """Return the values in the middle of each square."""
+    """Return the values in the middle of each square of the row."""
     return np.asarray(picture.convert("RGB")).astype(float)[SIDE // 2, SIDE // 2 :: SIDE]
 
 
@@ -102,7 +111,10 @@ def cicp(primaries: int, transfer: int) -> tuple[bytes, bytes]:
 
 
 def avif(values: Any, primaries: int, transfer: int, bits: int) -> bytes:
-    """Return values of 0 to 1 as an AVIF without loss of colour; its ``nclx`` has these numbers."""
+    """Return values of 0 to 1 as an AVIF without loss of colour.
+
+    Its ``nclx`` box has these numbers.
+    """
     whole = np.rint(values * 65_535).astype("u2")
     image = pyvips.Image.new_from_memory(whole.tobytes(), whole.shape[1], whole.shape[0], 3, "ushort")
     image = image.copy(interpretation="rgb16")
@@ -117,7 +129,7 @@ def avif(values: Any, primaries: int, transfer: int, bits: int) -> bytes:
 
 
 def with_code(content: bytes, primaries: int, transfer: int) -> bytes:
-    """Return an AVIF or HEIC whose boxes ``nclx`` have these numbers."""
+    """Return an AVIF or HEIC with these numbers in its ``nclx`` boxes."""
     before, box, after = content.partition(b"colrnclx")
     assert box
     return before + box + struct.pack(">HH", primaries, transfer) + after[4:]
@@ -167,7 +179,10 @@ def test_highlights_are_compressed_and_never_clipped(most: int) -> None:
 
 
 def test_highlights_follow_the_curve_of_bt_2390() -> None:
-    """The curve is computed here in the standard's own terms, for a peak of 1,000 cd/m²."""
+    """The expected curve is computed here with the standard's formulas.
+
+    Its peak is 1,000 cd/m².
+    """
     levels = np.array([150.0, 203.0, 300.0, 500.0, 700.0, 1000.0])
     top, white = pq(1000 / 203), pq(1.0)
     most, values = white / top, pq(levels / 203) / top
@@ -188,7 +203,7 @@ def test_bright_colours_keep_their_hue() -> None:
         assert np.abs(one / one.max() - other / other.max()).max() < 0.02
 
 
-def test_a_part_of_an_hdr_picture_has_the_tones_of_the_whole() -> None:
+def test_a_cropped_hdr_picture_has_the_same_tones_as_the_whole_picture() -> None:
     grey = np.repeat(pq(np.array([150.0, 150.0, 150.0, 1000.0]) / 203)[:, None], 3, 1)
     source = png(squares(grey), cicp(9, 16))
     whole, part = (
@@ -199,7 +214,7 @@ def test_a_part_of_an_hdr_picture_has_the_tones_of_the_whole() -> None:
     assert found(whole)[0, 0] < 255 * srgb(150 / 203) - 5
 
 
-def test_alpha_is_kept_beside_declared_colours() -> None:
+def test_a_picture_with_declared_colours_keeps_its_alpha() -> None:
     values = np.concatenate([coded("p3"), np.full((SIDE, SIDE * len(COLOURS), 1), 0.4)], -1)
     whole = np.rint(values * 65_535).astype(">u2")
     header = struct.pack(">IIBBBBB", whole.shape[1], SIDE, 16, 6, 0, 0, 0)
@@ -211,7 +226,7 @@ def test_alpha_is_kept_beside_declared_colours() -> None:
     assert np.abs(np.asarray(made)[SIDE // 2, SIDE // 2 :: SIDE, :3] - COLOURS).max() <= 2
 
 
-def test_greys_follow_the_declared_code() -> None:
+def test_a_grey_png_with_a_declared_cicp_code_becomes_srgb() -> None:
     made = shown(png(squares(pq(light(COLOURS[:, 0]))), cicp(9, 16)), PNG)
     assert made.mode == "L"
     assert np.abs(found(made)[:, 0] - COLOURS[:, 0]).max() <= 2
@@ -286,14 +301,17 @@ def test_the_profile_of_an_avif_overrides_its_code_unless_the_profile_is_broken(
         assert (np.abs(made - COLOURS).max() <= 4) == is_followed
 
 
-def test_a_file_with_other_colours_than_srgb_never_replaces_a_rendition() -> None:
-    """A copy without the chunks would have other colours."""
+def test_a_source_with_declared_colours_is_never_copied_as_a_rendition() -> None:
+    """A copy loses the chunks that declare the colours.
+
+    So it would show other colours.
+    """
     source = png(PLAIN, gamma(100_000), bits=8)
     made = rendered(source, Rendition(format="png", skip_if_larger=True, metadata="all", progressive=False))
     assert np.abs(found(opened(made.content)) - 255 * (COLOURS / 255) ** (1 / 2.2)).max() <= 1
 
 
-def test_a_small_rendition_of_an_hdr_picture_keeps_the_picture_s_tones() -> None:
+def test_a_small_rendition_of_an_hdr_picture_keeps_its_tones() -> None:
     source = avif(coded("pq"), 9, 16, 10)
     small = np.asarray(shown(source, Rendition(format="png", width=48))).astype(float)[4, 4::8]
     assert np.abs(small - COLOURS).max() <= 5

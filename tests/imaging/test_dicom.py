@@ -43,13 +43,15 @@ def test_monochrome1_is_inverted() -> None:
 
 
 @pytest.mark.parametrize(("low", "high", "kind"), [(300, 1400, "u2"), (-1000, 800, "i2"), (-90, 60, "i1")])
-def test_without_a_window_the_existing_values_are_the_range(low: int, high: int, kind: str) -> None:
+def test_without_a_window_the_lowest_value_becomes_black_and_the_highest_white(
+    low: int, high: int, kind: str
+) -> None:
     content = dicom(ramp(low, high, kind), RescaleSlope=2, RescaleIntercept=-1024)
     expected = np.rint(np.linspace(0, 255, high - low + 1))
     assert np.abs(np.array(row(content)) - expected).max() <= 1
 
 
-def test_padding_values_do_not_count_for_the_range() -> None:
+def test_padding_values_do_not_count_for_the_lowest_and_highest_value() -> None:
     values = ramp(100, 300, "i2")
     values[8:] = -2000
     assert row(dicom(values, PixelPaddingValue=-2000)) == row(dicom(ramp(100, 300, "i2")))
@@ -64,7 +66,10 @@ def test_padding_values_do_not_count_for_the_range() -> None:
     ],
 )
 def test_the_first_window_is_applied_by_the_standard_s_formula(function: str, expected: Any) -> None:
-    """PS3.3, C.11.2.1.2 and C.11.2.1.3, after the rescaling of C.11.1."""
+    """The formulas are those of PS3.3, C.11.2.1.2 and C.11.2.1.3.
+
+    The rescaling of C.11.1 comes before them.
+    """
     content = dicom(
         ramp(0, 2000, "u2"),
         RescaleSlope=1,
@@ -77,7 +82,7 @@ def test_the_first_window_is_applied_by_the_standard_s_formula(function: str, ex
     assert np.abs(np.array(row(content)) - greys).max() <= 0.51
 
 
-def test_a_window_of_one_value_is_a_threshold() -> None:
+def test_a_window_of_width_one_separates_black_from_white() -> None:
     assert row(dicom(ramp(0, 9, "u1"), WindowCenter=5, WindowWidth=1)) == [0] * 5 + [255] * 5
 
 
@@ -88,7 +93,7 @@ def test_a_modality_lut_is_applied() -> None:
     assert row(content) == [0, 191, 64, 255]
 
 
-def test_an_enhanced_file_has_a_window_for_each_frame() -> None:
+def test_each_frame_of_an_enhanced_file_is_shown_with_its_own_window() -> None:
     values = np.stack([ramp(0, 99, "u1")] * 2)
     content = dicom(
         values,
@@ -104,7 +109,10 @@ def test_an_enhanced_file_has_a_window_for_each_frame() -> None:
 
 
 def test_unused_bits_are_ignored() -> None:
-    """The pixels use 12 of 16 bits. Bits that other programs left above them must be cut off."""
+    """The pixels use 12 of 16 bits.
+
+    Bits that other programs left above them must be cut off.
+    """
     values = ramp(0, 4095, "u2")
     assert row(dicom(values | 0xF000, BitsStored=12)) == row(dicom(values, BitsStored=12))
 
@@ -129,7 +137,7 @@ def test_a_dicom_palette_is_applied(bits: int) -> None:
     assert pixels(shown(content))[0].tolist() == [[255, 0, 0], [0, 255, 51], [0, 0, 255]]
 
 
-def test_colours_by_pixel_and_by_plane_are_read() -> None:
+def test_colours_that_are_stored_by_pixel_or_by_plane_are_read() -> None:
     planes = np.ascontiguousarray(COLOURS.transpose(2, 0, 1)).reshape(COLOURS.shape)
     for content in (dicom(COLOURS), dicom(planes, PlanarConfiguration=1)):
         assert (pixels(shown(content)) == COLOURS).all()
@@ -137,7 +145,7 @@ def test_colours_by_pixel_and_by_plane_are_read() -> None:
     assert (pixels(shown(dicom(deep))) == COLOURS).all()
 
 
-def test_ybr_becomes_rgb() -> None:
+def test_pixels_in_ybr_become_rgb() -> None:
     ybr = np.asarray(photo(64, 48).convert("YCbCr"))
     content = dicom(ybr, PhotometricInterpretation="YBR_FULL")
     assert np.abs(pixels(shown(content)) - COLOURS).max() <= 3
@@ -171,7 +179,7 @@ def test_a_window_of_another_program_s_file_is_applied() -> None:
 
 
 @pytest.mark.parametrize("how", ["RLE", "bigendian", "expb", "implicit", "jp2klossless", "padded"])
-def test_one_picture_gives_the_same_pixels_in_every_transfer_syntax(how: str) -> None:
+def test_a_grey_picture_has_the_same_pixels_in_every_transfer_syntax(how: str) -> None:
     assert shown(sample(f"MR_small_{how}.dcm")).tobytes() == shown(sample("MR_small.dcm")).tobytes()
 
 
@@ -180,12 +188,12 @@ def test_one_picture_gives_the_same_pixels_in_every_transfer_syntax(how: str) ->
     ["SC_rgb_rle.dcm", "SC_rgb_rle_16bit.dcm", "SC_ybr_full_422_uncompressed.dcm", "SC_rgb_gdcm_KY.dcm",
      "SC_rgb_dcmtk_+eb+cy+n1.dcm", "SC_rgb_dcmtk_+eb+cy+s4.dcm", "SC_rgb_jpeg_dcmtk.dcm"],
 )  # fmt: skip
-def test_one_chart_gives_the_same_colours_in_every_transfer_syntax(name: str) -> None:
+def test_a_colour_chart_has_the_same_colours_in_every_transfer_syntax(name: str) -> None:
     assert difference(shown(sample(name)), shown(sample("SC_rgb_dcmtk_+eb+cr.dcm"))) < 3
 
 
-def test_a_jpeg_of_rgb_is_not_taken_for_ycbcr() -> None:
-    """The segment with the colour space is damaged, but the data set names the colour space too."""
+def test_an_rgb_jpeg_is_read_as_rgb_if_only_the_data_set_says_so() -> None:
+    """The segment that names the colour space in the JPEG is damaged."""
     assert pixels(shown(sample("SC_rgb_jpeg.dcm")))[0, 0].tolist() == [244, 244, 244]
 
 

@@ -1,4 +1,4 @@
-"""DICOM files can't reveal the patient, lie about their size, or break anything."""
+"""DICOM files can't reveal the patient, claim a false size, or break anything."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_dicom_is_never_copied_as_base64() -> None:
     assert (set(both.made), both.errors) == ({"it"}, {"text": reason})
 
 
-def test_pixels_that_identify_the_patient_are_rejected_unless_allowed() -> None:
+def test_a_dicom_whose_pixels_identify_the_patient_is_rejected_unless_allowed() -> None:
     content = dicom(ramp(0, 255, "u1"), BurnedInAnnotation="YES")
     assert refusal(content) == "expected pixels that don't identify the patient, found BurnedInAnnotation YES"
     assert row(content=dicom(ramp(0, 255, "u1"), BurnedInAnnotation="NO"))[:3] == [0, 1, 2]
@@ -137,7 +137,10 @@ def test_dicom_limits_are_checked_before_decoding() -> None:
 
 
 def test_rle_runs_beyond_the_last_pixel_are_ignored() -> None:
-    """The 50 MB of runs would give 3 GB of pixels, but the file declares only four pixels."""
+    """The 50 MB of runs would give 3 GB of pixels.
+
+    The file declares only four pixels.
+    """
     header = struct.pack("<16L", 1, 64, *[0] * 14)
     content = dicom(np.zeros((2, 2), "u1"), syntax=RLELossless, encoded=[header + b"\x81\x40" * 10_000_000])
     tracemalloc.start()
@@ -148,8 +151,8 @@ def test_rle_runs_beyond_the_last_pixel_are_ignored() -> None:
         tracemalloc.stop()
 
 
-def test_only_the_wanted_frames_are_in_memory() -> None:
-    """Reading a header or a frame copies only the needed pixels, not those of the whole document."""
+def test_reading_a_frame_copies_only_the_pixels_of_this_frame() -> None:
+    """The document has 200 frames."""
     content = dicom(np.zeros((200, 100, 1000), "u1"))
     render(content, ACCEPT, {"it": PNG})
     tracemalloc.start()
@@ -160,12 +163,12 @@ def test_only_the_wanted_frames_are_in_memory() -> None:
         tracemalloc.stop()
 
 
-def test_a_huge_element_is_rejected_before_it_is_read() -> None:
+def test_a_dicom_with_a_huge_element_is_rejected_before_the_element_is_read() -> None:
     centers = dicom(ramp(0, 9, "u1"), WindowCenter=[1] * 3000, WindowWidth=1)
     assert "expected at most 4,096 bytes in an element" in refusal(centers)
 
 
-def test_endless_nesting_is_rejected() -> None:
+def test_a_dicom_with_too_deeply_nested_sequences_is_rejected() -> None:
     content = dicom(ramp(0, 9, "u1"))
     deep = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 100_000
     at = content.index(b"\x08\x00\x50\x00SH")  # AccessionNumber: elements are in order
@@ -181,7 +184,7 @@ def test_the_error_without_pydicom_names_the_extra(monkeypatch: pytest.MonkeyPat
 
 @settings(deadline=None, max_examples=200)
 @given(st.data())
-def test_a_damaged_dicom_never_reveals_its_patient(data: st.DataObject) -> None:
+def test_the_reason_for_a_damaged_dicom_never_reveals_the_patient(data: st.DataObject) -> None:
     content = bytearray(data.draw(st.sampled_from(SEEDS)))
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(128, len(content) - 1))

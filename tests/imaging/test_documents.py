@@ -107,7 +107,7 @@ def test_a_tiff_needs_pages_of_one_size_or_a_fit_that_makes_them_equal() -> None
     assert [page.size for page in frames(rendered(source, boxed).content)] == [(50, 50)] * 2
 
 
-def test_missing_pages_fail_only_their_rendition() -> None:
+def test_a_rendition_of_a_missing_page_fails_and_the_others_are_made() -> None:
     recipes = {"fifth": Rendition(pages="5"), "first": Rendition()}
     result = render(tiff(PAGES), Accept(), recipes)
     why = 'pages = "5" selects no page of this document (it has 4)'
@@ -134,7 +134,7 @@ def test_only_the_chosen_pages_count_toward_the_limit_of_pages() -> None:
     assert rendering.errors == {"b": Reason("expected at most 1 pages, found 2", "source-not-accepted")}
 
 
-def test_the_pixels_of_all_chosen_pages_count() -> None:
+def test_the_pixel_limit_counts_all_chosen_pages() -> None:
     source = tiff(PAGES)
     accept = Accept(max_pixels=3 * 90 * 60)
     assert render(source, accept, {"it": Rendition(format="pdf", pages="1-3")}).made
@@ -167,7 +167,8 @@ PDF = Accept(formats=("pdf",))
 def pdf(*pages: str, kids: str = "", count: int | None = None, more: str = "", trailer: str = "") -> bytes:
     """Return a PDF of these pages, with a red corner on each of them.
 
-    A page is one or two entries of its dictionary. The corner has 100 by 50 points at the lower left.
+    A page is given as one or two entries of its dictionary. The corner has 100 by 50 points at the lower
+    left.
     """
     numbers = range(4, 4 + len(pages))
     kids = kids or " ".join(f"{number} 0 R" for number in numbers)
@@ -194,7 +195,7 @@ def pdf(*pages: str, kids: str = "", count: int | None = None, more: str = "", t
 
 
 def corner(width: int, height: int) -> Image.Image:
-    """Return the page of 200 by 100 points, drawn by Pillow."""
+    """Return a page of 200 by 100 points with the red corner, drawn by Pillow."""
     picture = Image.new("RGB", (width, height), "white")
     picture.paste("red", (0, height // 2, width // 2, height))
     return picture
@@ -219,7 +220,7 @@ def test_a_pdf_page_is_drawn_in_the_needed_size(recipe: Rendition, size: tuple[i
     assert difference(made, corner(*size)) < 0.5
 
 
-def test_auto_makes_a_jpeg_of_a_pdf_and_records_points() -> None:
+def test_the_format_auto_makes_a_jpeg_of_a_pdf_and_the_record_has_its_size_in_points() -> None:
     source = pdf(LANDSCAPE, "/MediaBox [0 0 50 50]")
     result = render(
         source, PDF, {"it": Rendition(format="auto", key="{key}"), "raw": Rendition(format="base64")}
@@ -239,13 +240,13 @@ def test_auto_makes_a_jpeg_of_a_pdf_and_records_points() -> None:
         ("/MediaBox [0 0 0.5 3]", (1, 3)),
     ],
 )
-def test_a_page_has_its_displayed_size(page: str, size: tuple[int, int]) -> None:
+def test_the_recorded_size_is_that_of_the_displayed_page(page: str, size: tuple[int, int]) -> None:
     result = render(pdf(page), PDF, {"it": Rendition(format="png")})
     assert (result.original.width, result.original.height) == size
     assert opened(result.made["it"].content).size == size
 
 
-def test_chosen_pages_of_a_pdf_become_a_document_of_the_sizes_that_they_need() -> None:
+def test_the_chosen_pages_of_a_pdf_become_a_document_with_pages_of_the_right_size() -> None:
     source = pdf(LANDSCAPE, "/MediaBox [0 0 300 300]", "/MediaBox [0 0 100 400]")
     recipes = {
         "book": Rendition(format="pdf", pages="all", width=400),
@@ -260,8 +261,7 @@ def test_chosen_pages_of_a_pdf_become_a_document_of_the_sizes_that_they_need() -
     assert [page.size for page in frames(result.made["scan"].content)] == [(90, 90)] * 2
 
 
-def test_form_fields_and_annotations_are_drawn() -> None:
-    """The page shows an annotation with its own appearance, and a form field, like a PDF reader."""
+def test_an_annotation_on_a_page_is_drawn_in_its_own_appearance() -> None:
     appearance = "<< /Type /Annot /Subtype /Square /Rect [150 50 200 100] /IC [0 0 1] /C [0 0 1] /F 4 >>"
     made = opened(rendered(pdf(f"{LANDSCAPE} /Annots [{appearance}]"), Rendition(format="png"), PDF).content)
     assert made.getpixel((175, 25)) == (0, 0, 255)
@@ -307,13 +307,13 @@ def test_a_hostile_or_damaged_pdf_is_rejected_with_the_reason(content: bytes, re
     assert reason in str(result.rejected or result.errors["it"])
 
 
-def test_a_page_of_a_million_points_is_drawn_small() -> None:
-    """Such a page is harmless, because only the needed pixels are drawn."""
+def test_a_small_rendition_of_a_page_of_a_million_points_is_made() -> None:
+    """Only the needed pixels are drawn."""
     made = rendered(pdf("/MediaBox [0 0 1000000 1000000]"), Rendition(width=100), PDF)
     assert (made.width, made.height) == (100, 100)
 
 
-def test_the_pixels_of_all_drawn_pages_count() -> None:
+def test_the_pixel_limit_counts_all_drawn_pages_of_a_pdf() -> None:
     accept = Accept(formats=("pdf",), max_pixels=60_000)
     source = pdf(LANDSCAPE, LANDSCAPE, LANDSCAPE)
     book = Rendition(format="pdf", pages="all")
@@ -323,7 +323,9 @@ def test_the_pixels_of_all_drawn_pages_count() -> None:
     )
 
 
-def test_without_pdfium_a_pdf_fails_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pdf_fails_without_pdfium_and_the_reason_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
     with pytest.raises(Failed, match=r"pip install 'renditions\[pdf\]'"):
         render(pdf(LANDSCAPE), PDF, {"it": Rendition()})
@@ -331,7 +333,7 @@ def test_without_pdfium_a_pdf_fails_and_says_what_to_install(monkeypatch: pytest
 
 @settings(deadline=None, max_examples=60)
 @given(st.data())
-def test_a_damaged_pdf_never_raises(data: st.DataObject) -> None:
+def test_rendering_a_damaged_pdf_never_raises(data: st.DataObject) -> None:
     content = bytearray(pdf(LANDSCAPE, LANDSCAPE))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(8, len(content) - 1))] = data.draw(st.integers(0, 255))

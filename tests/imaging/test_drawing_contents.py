@@ -1,4 +1,7 @@
-"""What a drawing may hold: text, sizes as in CSS, pictures, entities, HTML and outside references."""
+"""What a drawing may contain.
+
+It may have text, sizes as in CSS, pictures, entities, HTML, and references to the outside.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def warnings_of(content: bytes, recipe: Rendition = PNG) -> list[tuple[str, str]
 
 
 def ink(content: bytes, recipe: Rendition = PNG) -> tuple[int, int, int, int]:
-    """Return the box around all that is drawn on a transparent ground."""
+    """Return the box around everything drawn on a transparent background."""
     return (
         shown(content, recipe).getchannel("A").point(lambda value: 255 * (value > 127)).getbbox() or (0,) * 4
     )
@@ -46,7 +49,10 @@ def words(text: str, attributes: str = "") -> bytes:
     "family", ["", 'font-family="DejaVu Sans, sans-serif"', 'style="font-family:monospace"']
 )
 def test_text_is_drawn_in_the_font_of_the_package(family: str) -> None:
-    """Pillow draws the same letters, through FreeType: the heights agree, and the widths nearly so."""
+    """Pillow draws the same letters, through FreeType.
+
+    The heights are the same, and the widths nearly so.
+    """
     from io import BytesIO  # noqa: PLC0415
 
     from PIL import ImageFont  # noqa: PLC0415
@@ -87,7 +93,7 @@ sys.stdout.buffer.write(made.made["it"].content)
 """
 
 
-def test_text_is_the_same_in_another_process_and_after_a_watermark_with_another_font() -> None:
+def test_text_looks_the_same_in_another_process_and_after_a_watermark_in_another_font() -> None:
     source = words("Hello 山")
     env = {"PYTHONPATH": ":".join(sys.path), "HOME": ""}
     other = subprocess.run(
@@ -196,11 +202,11 @@ def test_files_of_older_and_unusual_programs_are_drawn(content: bytes) -> None:
         (b"<!DOCTYPE html><html><body><svg/></body></html>", "found bytes of no known format"),
     ],
 )
-def test_unusual_files_keep_the_limits(content: bytes, reason: str) -> None:
+def test_drawings_of_unusual_form_that_break_a_rule_are_rejected(content: bytes, reason: str) -> None:
     assert reason in refusal(content)
 
 
-def test_a_compressed_drawing_may_not_become_too_large() -> None:
+def test_a_compressed_drawing_that_becomes_too_large_is_rejected() -> None:
     bomb = compressed(b"<svg>" + b" " * 60_000_000 + b"</svg>")
     assert "at most 50,000,000 bytes in a compressed drawing" in refusal(bomb)
 
@@ -220,7 +226,7 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize(("inside", "target"), OUTSIDE)
-def test_outside_references_are_left_out_reported_and_never_fetched(
+def test_outside_references_are_reported_and_never_fetched(
     inside: str, target: str, listener: tuple[str, list[str]]
 ) -> None:
     url, asked = listener
@@ -241,7 +247,7 @@ def test_style_sheets_and_entities_from_outside_are_left_out() -> None:
     ]
 
 
-def test_a_paint_from_outside_leaves_its_fallback() -> None:
+def test_a_shape_with_an_outside_paint_is_drawn_in_its_fallback_colour() -> None:
     made = shown(svg('<rect width="8" height="6" fill="url(http://host/a#b) red"/>'), PNG)
     assert made.getpixel((4, 3)) == (255, 0, 0, 255)
 
@@ -255,7 +261,10 @@ def test_html_in_a_drawing_is_reported() -> None:
 
 
 def test_the_fallback_for_html_is_drawn() -> None:
-    """Diagram tools put plain text beside the HTML in a switch."""
+    """Diagram tools put plain text and HTML into a ``switch``.
+
+    The plain text is drawn.
+    """
     content = svg(f"<switch><foreignObject><p>words</p></foreignObject><g>{CROSS}</g></switch>")
     assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
     assert [code for code, _ in warnings_of(content)] == ["html-dropped"]
@@ -290,7 +299,7 @@ def test_scripts_in_every_form_are_rejected(inside: str) -> None:
     assert "expected a drawing without scripts, found one" in refusal(svg(CROSS + inside))
 
 
-def test_a_style_that_also_matches_its_own_clip_path_is_drawn() -> None:
+def test_a_drawing_whose_style_also_matches_its_own_clip_path_is_drawn() -> None:
     content = svg(
         f'<style>*{{clip-path:url(#c)}}</style><clipPath id="c"><path d="M0 0h4v6h-4z"/></clipPath>{CROSS}'
     )
@@ -321,5 +330,5 @@ def test_many_namespaces_are_read_in_time_that_grows_with_their_number() -> None
     assert time.process_time() - begin < 10
 
 
-def test_compressed_drawings_match_by_suffix() -> None:
+def test_the_default_patterns_match_the_suffix_of_compressed_drawings() -> None:
     assert SOURCE_FORMATS["svg"].suffixes == ("svg", "svgz")

@@ -1,4 +1,7 @@
-"""SVG input is drawn in the needed size, and rejected if it has scripts or never ends."""
+"""SVG input is drawn in the needed size.
+
+A drawing with scripts, or one that never ends, is rejected.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def svg(inside: str, attributes: str = 'width="8" height="6"', before: str = "")
 
 
 def cross(width: int, height: int) -> Image.Image:
-    """Return ``CROSS``, drawn by Pillow."""
+    """Return the drawing ``CROSS`` as drawn by Pillow."""
     picture = Image.new("RGBA", (width, height))
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, 0, width // 2 - 1, height // 2 - 1), "red")
@@ -62,14 +65,14 @@ def refusal(content: bytes) -> str:
     ],
 )
 def test_a_drawing_is_drawn_in_the_needed_size(recipe: Rendition, size: tuple[int, int]) -> None:
-    """It is sharp at any size, because it is never drawn small and then enlarged."""
+    """It is sharp at any size. It is never drawn small and then enlarged."""
     made = shown(svg(CROSS), recipe)
     assert made.size == size
     if recipe.fit != "fill":
         assert difference(made, cross(*size), "RGBA") == 0
 
 
-def test_several_sizes_are_drawn_once_and_recorded() -> None:
+def test_every_rendition_of_a_drawing_is_drawn_in_its_own_size() -> None:
     widths = {"icon": 16, "small": 200, "near": 300, "large": 400}
     recipes = {name: Rendition(format="png", width=width) for name, width in widths.items()}
     result = render(svg(CROSS), SVG, recipes | {"own": Rendition(format="auto", key="{key}")})
@@ -245,7 +248,10 @@ def listener() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_librsvg_itself_loads_no_external_reference(listener: tuple[str, list[str]], tmp_path: Path) -> None:
-    """Our check might miss references, but librsvg can't load any if it gets bytes without a base URL."""
+    """Our check might miss references.
+
+    librsvg can't load any if it gets bytes without a base URL.
+    """
     from renditions.imaging.vips import load  # noqa: PLC0415
 
     url, asked = listener
@@ -265,7 +271,7 @@ def test_a_drawing_is_accepted_only_if_svg_is_declared() -> None:
 
 @settings(deadline=None, max_examples=80)
 @given(st.data())
-def test_a_damaged_drawing_never_raises(data: st.DataObject) -> None:
+def test_rendering_a_damaged_drawing_never_raises(data: st.DataObject) -> None:
     content = bytearray(
         svg(f'<defs><g id="g">{CROSS}</g></defs><use href="#g"/><style>g{{fill:red}}</style>')
     )

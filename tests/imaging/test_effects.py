@@ -33,7 +33,7 @@ def test_a_picture_is_rotated_clockwise_and_then_mirrored(rotate: Any, flip: Any
     assert difference(made, wanted) == 0
 
 
-def test_rotated_renditions_share_levels_and_keep_their_own_boxes() -> None:
+def test_each_of_several_rotated_renditions_fits_into_its_own_box() -> None:
     turns: Any = {str(rotate): rotate for rotate in ROTATIONS}
     recipes = {
         name: Rendition(rotate=rotate, width=80, height=60, fit="cover", format="png")
@@ -70,13 +70,15 @@ def test_rotated_renditions_share_levels_and_keep_their_own_boxes() -> None:
         format=st.just("png"),
     ),
 )
-def test_any_combination_has_the_promised_size(width: int, height: int, recipe: Rendition) -> None:
+def test_a_rendition_with_any_combination_of_effects_has_the_promised_size(
+    width: int, height: int, recipe: Rendition
+) -> None:
     promised = plan(Size(width, height), recipe).output
     made = rendered(encoded(photo(width, height), "png"), recipe)
     assert opened(made.content).size == (promised.width, promised.height) == (made.width, made.height)
 
 
-def test_pixel_ratio_multiplies_both_sides() -> None:
+def test_the_pixel_ratio_multiplies_both_sides_of_a_rendition() -> None:
     recipe = Rendition(width=33, height=20, pixel_ratio=1.5, fit="fill")
     assert plan(Size(1000, 1000), recipe).output == Size(50, 30)
     assert plan(Size(1000, 500), Rendition(width=100, pixel_ratio=2)).output == Size(200, 100)
@@ -110,7 +112,7 @@ def test_adjustments_are_applied_in_their_fixed_order() -> None:
     assert np.abs(pixels(made) - wanted).max() <= 2
 
 
-def test_new_fields_at_their_default_change_no_fingerprint() -> None:
+def test_effects_at_their_default_values_do_not_change_the_fingerprint() -> None:
     plain = Rendition(width=200)
     said = Rendition(width=200, pixel_ratio=1.0, rotate=0, flip="none", grayscale=False)
     assert plain.fingerprint() == said.fingerprint()
@@ -139,7 +141,10 @@ def test_tones_follow_their_formulas(amount: float, mode: str) -> None:
 @pytest.mark.parametrize("tint", ["#3060c0", "#c08040", "white", "black", "#ff0000"])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
 def test_tint_keeps_luminance_black_and_white(tint: str, mode: str) -> None:
-    """The result has the picture's luminance, and each tone has the mixture of the tint's colour."""
+    """The result has the luminance of the picture.
+
+    Each tone has the proportions of the tint's colour.
+    """
     source = photo(50, 40).convert(mode)
     if mode.endswith("A"):
         source.putalpha(Image.linear_gradient("L").resize((50, 40)))
@@ -171,7 +176,7 @@ def gaussian(values: Any, sigma: float) -> Any:
 @pytest.mark.parametrize("sigma", [0.4, 0.5, 1.7, 2.5, 7.9, 8.0, 21.3])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_blur_is_a_gaussian(sigma: float, mode: str) -> None:
-    """The blur keeps the brightness, unlike the faster methods of libvips."""
+    """The blur keeps the brightness. The faster methods of libvips don't."""
     source = quarters(130, 91).convert(mode)
     wanted = gaussian(pixels(source).astype(float), sigma)
     made = pixels(shown(encoded(source, "png"), Rendition(blur=sigma, format="png")))
@@ -186,8 +191,8 @@ def test_blur_grows_with_the_pixel_ratio() -> None:
 
 
 @pytest.mark.parametrize("options", [{"blur": 3.0}, {"pixelate": 8}, {"sharpen": 1.0}])
-def test_blur_and_sharpen_ignore_hidden_colours(options: Any) -> None:
-    """The green next to transparent red pixels stays green."""
+def test_blur_sharpen_and_pixelate_ignore_the_colours_of_transparent_pixels(options: Any) -> None:
+    """The picture is green beside transparent red. The green stays green."""
     source = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
     source.paste((0, 200, 0, 255), (0, 0, 18, 40))
     made = np.asarray(shown(encoded(source, "png"), Rendition(format="png", **options)))
@@ -197,7 +202,10 @@ def test_blur_and_sharpen_ignore_hidden_colours(options: Any) -> None:
 
 
 def test_sharpening_steepens_edges_without_haloes() -> None:
-    """No pixel next to an edge is visibly brighter or darker than its side, and greys stay grey."""
+    """No pixel beside an edge is visibly brighter or darker than its side.
+
+    Greys stay grey.
+    """
     edge = np.clip((np.arange(60) - 28) * 33 + 60, 60, 190)
     source = Image.fromarray(edge.astype("uint8")[None].repeat(20, 0))
     for sigma in (0.5, 1.0, 3.0, 10.0):
@@ -220,7 +228,7 @@ def test_sharpening_adds_the_unsharp_mask_of_the_luminance() -> None:
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("side", [2, 7, 200])
-def test_pixelated_squares_have_their_mean_colour(mode: str, side: int) -> None:
+def test_each_square_of_a_pixelated_picture_has_the_mean_colour_of_its_pixels(mode: str, side: int) -> None:
     source = photo(50, 40).convert(mode)
     values = np.pad(pixels(source), [(0, -40 % side), (0, -50 % side), (0, 0)], "edge")
     down, across = values.shape[0] // side, values.shape[1] // side

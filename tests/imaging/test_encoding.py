@@ -1,4 +1,4 @@
-"""The parts of a file other than its pixels: metadata, profile, and the options of its format."""
+"""The parts of a file beside its pixels: metadata, profile, options of its format."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_metadata_is_removed_by_default(output_format: Any) -> None:
 
 
 @pytest.mark.parametrize("output_format", EXIF_FORMATS)
-def test_copyright_keeps_the_rights_and_never_the_position(output_format: Any) -> None:
+def test_metadata_copyright_keeps_the_rights_and_never_the_position(output_format: Any) -> None:
     picture = opened(rendered(told(), Rendition(format=output_format, metadata="copyright")).content)
     exif = picture.getexif()
     assert (exif[0x8298], exif[0x013B]) == ("me (c) 2020", "Ann")
@@ -54,7 +54,7 @@ def test_copyright_keeps_the_rights_and_never_the_position(output_format: Any) -
 
 
 @pytest.mark.parametrize("output_format", EXIF_FORMATS)
-def test_all_keeps_everything_except_the_orientation(output_format: Any) -> None:
+def test_metadata_all_keeps_everything_except_the_orientation(output_format: Any) -> None:
     picture = opened(rendered(told(), Rendition(format=output_format, metadata="all")).content)
     exif = picture.getexif()
     assert (exif[0x8298], exif[0x010F], exif.get(0x0112, 1)) == ("me (c) 2020", "Camera", 1)
@@ -64,7 +64,7 @@ def test_all_keeps_everything_except_the_orientation(output_format: Any) -> None
 
 
 @pytest.mark.parametrize("output_format", ["jpeg", "png"])
-def test_progressive_files_are_progressive(output_format: Any) -> None:
+def test_a_progressive_rendition_is_stored_as_progressive(output_format: Any) -> None:
     content = rendered(told(), Rendition(format=output_format, progressive=True)).content
     info = Image.open(io.BytesIO(content)).info
     assert info.get("progressive") or info.get("interlace")
@@ -93,14 +93,14 @@ def test_a_palette_has_no_more_colours_than_declared(colours: int, most: int) ->
     assert len(picture.getcolors(256) or []) <= most <= colours
 
 
-def test_a_data_uri_contains_the_file() -> None:
+def test_a_base64_rendition_with_data_uri_contains_the_file() -> None:
     made = rendered(told(), Rendition(format="base64", data_uri=True)).content
     assert made == b"data:image/jpeg;base64," + base64.b64encode(told())
 
 
 @pytest.mark.parametrize("output_format", ["jpeg", "webp", "avif", "pdf"])
 @pytest.mark.parametrize("limit", [300, 2_000, 5_000])
-def test_a_file_never_exceeds_its_limit(output_format: Any, limit: int) -> None:
+def test_a_file_never_exceeds_its_declared_max_bytes(output_format: Any, limit: int) -> None:
     recipe = Rendition(format=output_format, width=160, max_bytes=limit)
     result = render(told(), Accept(), {"it": recipe})
     if result.errors:

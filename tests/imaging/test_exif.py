@@ -46,7 +46,7 @@ def block(
     shot: dict[int, Any] | None = None,
     place: dict[int, Any] | None = None,
 ) -> bytes:
-    """Return EXIF with these tags, written by Pillow."""
+    """Return an EXIF block with these tags, written by Pillow."""
     exif = Image.Exif()
     exif.update(camera or {})
     exif._ifds[0x8769] = dict(shot or {})
@@ -70,7 +70,7 @@ def test_exif_is_read_from_each_format(source_format: str) -> None:
     assert found_in(source, Analyze(exif=True, position=True)) == Analysis(exif=TOLD, position=SYDNEY)
 
 
-def test_the_position_is_recorded_only_if_declared() -> None:
+def test_the_gps_position_is_recorded_only_if_declared() -> None:
     source = encoded(photo(), "jpeg", exif=block(CAMERA, SHOT, PLACE))
     assert found_in(source, Analyze(exif=True)) == Analysis(exif=TOLD)
     assert found_in(source, Analyze(position=True)) == Analysis(position=SYDNEY)
@@ -134,7 +134,7 @@ def test_an_impossible_position_is_not_recorded(place: dict[int, Any]) -> None:
     assert find_position(read_tags(block(place=place))) is None
 
 
-def test_invalid_numbers_are_left_out() -> None:
+def test_invalid_numbers_in_exif_are_not_recorded() -> None:
     shot = {0x829A: IFDRational(0, 0), 0x829D: IFDRational(0, 1), 0x8827: 0, 0x920A: IFDRational(35, 1)}
     assert find_exif(read_tags(block(shot=shot))) == Exif(focal_length_mm=35.0)
 
@@ -154,7 +154,7 @@ WHOLE = block(CAMERA, SHOT, PLACE)
 def test_any_exif_bytes_are_read_without_errors_and_within_bounds(
     noise: bytes, data: st.DataObject | None
 ) -> None:
-    """The EXIF block is pure noise, or a valid block with noise in some place."""
+    """The EXIF block is pure noise, or a valid block with noise in one place."""
     at = data.draw(st.integers(0, len(WHOLE))) if data else 20
     for hostile in (noise, WHOLE[:at] + noise + WHOLE[at + len(noise) :], WHOLE[:at]):
         tags = read_tags(hostile)

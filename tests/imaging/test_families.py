@@ -1,4 +1,7 @@
-"""Which files a family has of a picture: the fewest, and one for each of its renditions."""
+"""Which files a family makes of a picture.
+
+It makes the fewest possible, and each of its renditions has one.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ def draw(width: int, height: int) -> bytes:
 
 
 def make(content: bytes, **fields: Any) -> Rendering:
-    """Return what the family ``photo`` has of a picture."""
+    """Return the rendering of the family ``photo`` for a picture."""
     rendering = render(content, Accept(), expand("photo", Rendition(**fields)))
     assert not rendering.rejected
     assert not rendering.errors
@@ -53,10 +56,13 @@ def make(content: bytes, **fields: Any) -> Rendering:
 
 @settings(deadline=None, max_examples=150)
 @given(SIDES, SIDES, st.lists(st.integers(1, 80), min_size=1, max_size=4, unique=True), OPTIONS)
-def test_a_family_has_the_fewest_files_and_one_for_each_rendition(
+def test_a_family_makes_the_fewest_files_that_serve_all_of_its_renditions(
     width: int, height: int, widths: list[int], options: dict[str, Any]
 ) -> None:
-    """For any widths and any picture; what is made alone decides what is the same."""
+    """Each rendition is also made alone.
+
+    Two renditions may share a file only if they are equal when they are made alone.
+    """
     content = draw(width, height)
     rendering = make(content, format="png", widths=tuple(widths), **options)
     alone = {
@@ -89,8 +95,8 @@ def test_a_picture_too_small_for_two_widths_has_one_file_in_each_format() -> Non
     assert rendering.stand_ins["photo-96-webp"] == "photo-96-webp"
 
 
-def test_the_upright_picture_s_width_counts() -> None:
-    """Stored sideways: 90 wide as stored, 60 as seen."""
+def test_a_family_uses_the_width_of_the_upright_picture() -> None:
+    """The picture is stored sideways: 90 wide as stored, 60 as seen."""
     sideways = stored(photo(60, 90), "jpeg", 6)
     with Image.open(io.BytesIO(sideways)) as picture:
         assert picture.size == (90, 60)
@@ -111,7 +117,7 @@ def test_the_upright_picture_s_width_counts() -> None:
         ({"height": 10}, 1),
     ],
 )
-def test_the_width_after_rotation_and_crop_counts(fields: dict[str, Any], files: int) -> None:
+def test_a_family_uses_the_width_after_rotation_and_crop(fields: dict[str, Any], files: int) -> None:
     rendering = make(draw(90, 30), format="png", widths=(40, 95, 100, 200), **fields)
     assert len(rendering.made) == files
 
@@ -125,7 +131,7 @@ def test_a_drawing_is_drawn_in_every_width() -> None:
     assert [made.width for made in rendering.made.values()] == [20, 40]
 
 
-def test_a_document_is_too_small_if_all_of_its_pages_are() -> None:
+def test_a_document_is_too_small_for_a_width_if_all_of_its_pages_are_too_small() -> None:
     pages = [photo(width, 30) for width in (90, 60)]
     target = io.BytesIO()
     pages[0].save(target, "tiff", save_all=True, append_images=pages[1:])
@@ -135,7 +141,7 @@ def test_a_document_is_too_small_if_all_of_its_pages_are() -> None:
     assert stand_ins["photo-99"] == "photo-95"
 
 
-def test_the_stand_ins_do_not_depend_on_the_wanted_renditions() -> None:
+def test_the_stand_ins_do_not_depend_on_which_renditions_must_be_made() -> None:
     members = expand("photo", Rendition(widths=(48, 96, 160)))
     whole = render(draw(80, 45), Accept(), members).stand_ins
     for name, member in members.items():

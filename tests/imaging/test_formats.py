@@ -1,4 +1,7 @@
-"""Every input format becomes every output format, in the right size, and similar to Pillow's result."""
+"""Every input format becomes every output format.
+
+The result has the right size and is similar to Pillow's.
+"""
 
 from __future__ import annotations
 
@@ -46,20 +49,20 @@ def test_each_input_format_is_converted_to_each_output_format(source_format: Any
 
 
 @pytest.mark.parametrize("source_format", INPUT_FORMATS)
-def test_auto_keeps_the_pictures_own_format(source_format: str) -> None:
+def test_the_format_auto_keeps_the_pictures_own_format(source_format: str) -> None:
     made = rendered(encoded(photo(), source_format), Rendition(format="auto", width=50))
     assert made.format == source_format
     assert (opened(made.content).format or "").lower() == source_format
 
 
 @pytest.mark.parametrize("output_format", ["webp", "avif"])
-def test_lossless_keeps_every_pixel(output_format: Any) -> None:
+def test_a_lossless_rendition_keeps_every_pixel(output_format: Any) -> None:
     picture = shown(encoded(photo(), "png"), Rendition(format=output_format, lossless=True))
     assert difference(picture, photo()) == 0
 
 
 @pytest.mark.parametrize("output_format", ["png", "tiff"])
-def test_formats_without_loss_keep_every_pixel(output_format: Any) -> None:
+def test_png_and_tiff_keep_every_pixel(output_format: Any) -> None:
     assert difference(shown(encoded(photo(), "png"), Rendition(format=output_format)), photo()) == 0
 
 
@@ -75,14 +78,17 @@ def test_a_higher_quality_gives_a_larger_file(output_format: Any) -> None:
 
 
 def test_jpeg_chroma_is_halved_in_both_directions() -> None:
-    """The chroma is 4:2:0 at any quality: the first component is sampled 2 by 2, the others 1 by 1."""
+    """The chroma is 4:2:0 at any quality.
+
+    The first component is sampled 2 by 2, the others 1 by 1.
+    """
     picture = Image.open(io.BytesIO(rendered(encoded(photo(), "png"), Rendition(quality=95)).content))
     assert [layer[1:3] for layer in picture.layer] == [(2, 2), (1, 1), (1, 1)]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
-def test_png_of_every_kind_is_read(mode: str) -> None:
-    """All kinds (one bit, grey, grey with alpha, palette, alpha, 16 bits) give the same 8-bit picture."""
+def test_pngs_of_every_kind_give_the_same_8_bit_picture(mode: str) -> None:
+    """The kinds are one bit, grey, grey with alpha, palette, alpha and 16 bits."""
     if mode == "I;16":
         source = Image.fromarray(np.asarray(photo().convert("L")).astype("uint16") * 257)
         wanted = photo().convert("L")
@@ -93,15 +99,14 @@ def test_png_of_every_kind_is_read(mode: str) -> None:
     assert difference(made, wanted.convert("RGBA"), "RGBA") < 0.6
 
 
-def test_png_with_16_bits_of_colour_is_read() -> None:
-    """A gradient of 16 bits becomes its upper 8 bits."""
+def test_a_png_of_16_bits_is_reduced_to_its_upper_8_bits() -> None:
     rows = np.broadcast_to((np.arange(256) * 257).astype(">u2")[None, :, None], (4, 256, 3))
     data = b"".join(b"\x00" + row.tobytes() for row in rows)
     found = pixels(shown(rgb_png(256, 4, data, bits=16), Rendition(format="png")))
     assert np.abs(found - np.arange(256)[None, :, None]).max() <= 1
 
 
-def test_palette_with_transparency_keeps_it() -> None:
+def test_a_palette_picture_keeps_its_transparency() -> None:
     content = encoded(photo(40, 30).quantize(16), "png", transparency=3)
     picture = shown(content, Rendition(format="png"))
     assert difference(picture, opened(content).convert("RGBA"), "RGBA") == 0
@@ -109,13 +114,15 @@ def test_palette_with_transparency_keeps_it() -> None:
 
 
 @pytest.mark.parametrize(("mode", "bands"), [("L", ("L",)), ("RGB", ("R", "G", "B"))], ids=["grey", "colour"])
-def test_grey_stays_grey(mode: str, bands: tuple[str, ...]) -> None:
-    """A grey picture becomes a JPEG of one component."""
+def test_a_grey_picture_becomes_a_grey_jpeg_and_a_coloured_one_a_coloured_jpeg(
+    mode: str, bands: tuple[str, ...]
+) -> None:
+    """A grey JPEG has one component."""
     picture = shown(encoded(photo().convert(mode), "png"), Rendition(width=100))
     assert picture.getbands() == bands
 
 
-def test_progressive_jpeg_and_lzw_tiff_are_read() -> None:
+def test_a_progressive_jpeg_and_an_lzw_tiff_are_read() -> None:
     for content in (
         encoded(photo(), "jpeg", quality=97, progressive=True),
         encoded(photo(), "tiff", compression="tiff_lzw"),
@@ -124,7 +131,7 @@ def test_progressive_jpeg_and_lzw_tiff_are_read() -> None:
         assert difference(shown(content, Rendition(format="png")), photo()) < 1.5
 
 
-def test_interlaced_png_is_read() -> None:
+def test_an_interlaced_png_is_read() -> None:
     content = interlaced_png(photo(37, 29))
     assert difference(opened(content), photo(37, 29)) == 0
     assert difference(shown(content, Rendition(format="png")), photo(37, 29)) == 0
@@ -137,8 +144,11 @@ def test_interlaced_png_is_read() -> None:
     )
 
 
-def test_a_pdf_has_one_page_with_the_picture() -> None:
-    """The page has the size that the source declares, 72 dots per inch, and PDFium draws the same picture."""
+def test_a_pdf_rendition_has_one_page_that_shows_the_picture() -> None:
+    """The page has the size that the source declares, at 72 dots per inch.
+
+    PDFium draws the same picture.
+    """
     made = rendered(encoded(photo(), "png"), Rendition(format="pdf", width=160, quality=95))
     assert (made.format, made.width, made.height) == ("pdf", 160, 120)
     document = pypdfium2.PdfDocument(made.content)
@@ -149,7 +159,7 @@ def test_a_pdf_has_one_page_with_the_picture() -> None:
     assert difference(page, photo().resize((160, 120), Image.Resampling.LANCZOS)) < 3
 
 
-def test_a_side_too_long_for_the_format_fails_only_its_rendition() -> None:
+def test_a_rendition_whose_side_is_too_long_for_its_format_fails_alone() -> None:
     """The other renditions are made."""
     source = encoded(Image.new("L", (17_000, 2)), "png")
     result = render(
@@ -166,7 +176,7 @@ def test_a_side_too_long_for_the_format_fails_only_its_rendition() -> None:
 @pytest.mark.parametrize(
     "output_format", [name for name, facts in OUTPUT_FORMATS.items() if facts.max_side < 65_535]
 )
-def test_the_longest_allowed_side_can_be_made(output_format: Any) -> None:
+def test_a_rendition_with_the_longest_side_of_its_format_can_be_made(output_format: Any) -> None:
     longest = OUTPUT_FORMATS[output_format].max_side
     made = rendered(encoded(Image.new("L", (longest, 1), 200), "png"), Rendition(format=output_format))
     assert (made.width, made.height) == (longest, 1)

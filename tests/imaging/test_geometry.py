@@ -71,10 +71,13 @@ sides = st.integers(1, 120)
 
 
 @given(st.integers(1, 100_000), st.integers(1, 100_000), recipes)
-def test_any_plan_keeps_its_box_and_never_enlarges_unasked(
+def test_a_plan_keeps_to_its_box_and_enlarges_only_if_declared(
     width: int, height: int, recipe: Rendition
 ) -> None:
-    """For any numbers, boxes are kept, enlarging needs a declaration, and a crop or pad lies within."""
+    """This holds for any numbers.
+
+    A crop lies within the picture, and padding surrounds it.
+    """
     source = Size(width, height)
     found = plan(source, recipe)
     if not recipe.enlarge:
@@ -112,8 +115,11 @@ def test_a_rendition_has_the_planned_size(width: int, height: int, recipe: Rendi
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 @pytest.mark.parametrize(("width", "height"), [(120, 80), (600, 100), (77, 399), (61, 20), (30, 90)])
-def test_an_enlarged_picture_equals_pillow_s(width: int, height: int, mode: str) -> None:
-    """The picture is a ramp, which shows a shift by half a pixel. One side may grow while one shrinks."""
+def test_an_enlarged_picture_equals_the_one_that_pillow_enlarges(width: int, height: int, mode: str) -> None:
+    """The picture is a ramp, which shows a shift by half a pixel.
+
+    One side may grow while the other one shrinks.
+    """
     across, down = np.arange(60) * 4, np.arange(40) * 6
     ramp = Image.fromarray(((across + down[:, None]) // 2).astype("uint8")).convert(mode)
     recipe = Rendition(width=width, height=height, fit="fill", enlarge=True, format="png")

@@ -24,7 +24,11 @@ def test_a_gif_with_bytes_after_its_trailer_is_read() -> None:
 
 
 def _split_gif(gif: bytes) -> tuple[bytes, bytes]:
-    """Return the bytes before the data of the first frame, and the data without the sizes of its blocks."""
+    """Return two parts of a GIF.
+
+    The first part is the bytes before the data of the first frame. The second one is that data without
+    the sizes of its blocks.
+    """
     image = gif.index(b"\x2c", 13 + 3 * 256)
     at = image + 11 + (3 << (gif[image + 9] & 7) + 1 if gif[image + 9] & 0x80 else 0)
     start, data = at, b""
@@ -46,7 +50,10 @@ def _split_gif(gif: bytes) -> tuple[bytes, bytes]:
     ids=["half", "none", "undefined codes", "other codes", "a hole"],
 )
 def test_a_gif_whose_frame_has_too_few_pixels_is_rejected(spoil: Callable[[bytes], bytes]) -> None:
-    """All of its blocks are valid, but their codes give fewer pixels than the frame has."""
+    """All of its blocks are valid.
+
+    Their codes give fewer pixels than the frame has.
+    """
     start, data = _split_gif(encoded(photo(), "gif"))
 
     def joined(data: bytes) -> bytes:
@@ -58,8 +65,11 @@ def test_a_gif_whose_frame_has_too_few_pixels_is_rejected(spoil: Callable[[bytes
 
 
 @pytest.mark.parametrize("picture", [photo(40, 30), photo(500, 300).convert("1"), Image.new("RGB", (1, 1))])
-def test_every_code_of_a_valid_gif_is_counted(picture: Image.Image) -> None:
-    """The GIFs have few and many colours, full and cleared tables, and frames smaller than the picture."""
+def test_valid_gifs_of_many_kinds_are_accepted(picture: Image.Image) -> None:
+    """The GIFs have few and many colours, and full and cleared tables.
+
+    Some of their frames are smaller than the picture.
+    """
     options = {"save_all": True, "append_images": [picture.rotate(90), picture.rotate(3)]}
     content = encoded(picture, "gif", **options)
     check_end(content)
@@ -68,7 +78,7 @@ def test_every_code_of_a_valid_gif_is_counted(picture: Image.Image) -> None:
     check_data(encoded(ours, "gif"), HEADER, 1)
 
 
-def test_one_transparent_pixel_of_many_is_found() -> None:
+def test_the_analysis_finds_a_single_transparent_pixel_of_a_gif() -> None:
     palette = Image.new("P", (900, 900), 3)
     palette.putpixel((5, 5), 7)
     source = encoded(palette, "gif", transparency=7)

@@ -1,4 +1,7 @@
-"""HEIC and animated PNG as input, compared with Pillow, libheif's encoder and hand-made files."""
+"""HEIC and animated PNG as input.
+
+The tests compare them with Pillow, libheif's encoder and hand-made files.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,7 @@ def test_a_heic_is_resized_and_recorded() -> None:
     assert difference(opened(result.made["own"].content), photo()) < 4
 
 
-def test_ten_bits_become_eight() -> None:
+def test_a_heic_of_ten_bits_becomes_a_picture_of_eight_bits() -> None:
     levels = (np.asarray(photo()).astype("uint16") << 8).tobytes()
     target = io.BytesIO()
     pillow_heif.from_bytes("RGB;16", (320, 240), levels).save(target, quality=95, chroma=444)
@@ -77,7 +80,7 @@ def test_ten_bits_become_eight() -> None:
 
 
 def oriented(exif_orientation: int) -> bytes:
-    """Return a HEIC with this orientation in its EXIF, and with the same one in its container."""
+    """Return a HEIC with this orientation in its EXIF and in its container."""
     exif = Image.Exif()
     exif[0x112] = exif_orientation
     source = quarters()
@@ -87,7 +90,10 @@ def oriented(exif_orientation: int) -> bytes:
 
 @pytest.mark.parametrize("quarter_turns", range(4))
 def test_the_container_s_rotation_is_applied_exactly_once(quarter_turns: int) -> None:
-    """The rotation is anticlockwise (ISO/IEC 23008-12, 6.5.10). The EXIF also has an orientation."""
+    """The rotation is anticlockwise (ISO/IEC 23008-12, 6.5.10).
+
+    The EXIF also has an orientation.
+    """
     source = with_property(oriented(3), b"irot", quarter_turns)
     stored = shown(with_property(source, b"irot", 0), PNG)
     assert difference(stored, quarters().rotate(180)) < 3
@@ -110,7 +116,10 @@ def test_the_containers_mirror_is_applied_exactly_once(axis: int, method: Image.
 
 
 def test_a_heic_s_colour_profile_is_applied() -> None:
-    """In a profile with swapped primaries the same numbers mean other colours; Pillow agrees."""
+    """The profile has swapped primaries, so the same numbers mean other colours.
+
+    Pillow gives the expected result.
+    """
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     red, blue = srgb.index(b"rXYZ"), srgb.index(b"bXYZ")
     swapped = bytearray(srgb)
@@ -158,7 +167,7 @@ def test_a_heic_with_a_false_size_is_rejected(size: tuple[int, int]) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.data())
-def test_a_damaged_heic_never_raises(data: st.DataObject) -> None:
+def test_rendering_a_damaged_heic_never_raises(data: st.DataObject) -> None:
     content = bytearray(HEIC)
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
@@ -169,14 +178,19 @@ def test_a_damaged_heic_never_raises(data: st.DataObject) -> None:
 HEIC = heic(photo(64, 48))
 
 
-def test_without_pillow_heif_a_heic_fails_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heic_fails_without_pillow_heif_and_the_reason_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(Failed, match=r"pip install 'renditions\[heic\]'"):
         render(HEIC, Accept(), {"it": PNG})
 
 
 def test_an_animated_png_becomes_its_first_frame() -> None:
-    """A reader of still PNGs ignores the chunks of the animation; the record counts the frames."""
+    """A reader of still PNGs ignores the chunks of the animation.
+
+    The record has the number of frames.
+    """
     first, second = photo(), photo().rotate(180)
     source = encoded(first, "png", save_all=True, append_images=[second], duration=100)
     assert getattr(opened(source), "n_frames", 1) == 2
@@ -197,8 +211,8 @@ def test_only_the_first_frame_of_a_huge_animated_png_is_decoded() -> None:
     assert difference(shown(source[:33] + control + source[33:], PNG), photo()) == 0
 
 
-def test_unlisted_loaders_are_blocked(tmp_path: Path) -> None:
-    """The test calls loaders of files and of other formats directly: libvips itself blocks them."""
+def test_libvips_blocks_the_loaders_that_are_not_listed(tmp_path: Path) -> None:
+    """The test calls loaders of files and of other formats directly."""
     file = tmp_path / "picture"
     file.write_bytes(encoded(photo(), "png"))
     for name, arguments in {"pngload": (), "csvload": (), "matrixload": (), "rawload": (1, 1, 1)}.items():
@@ -206,8 +220,8 @@ def test_unlisted_loaders_are_blocked(tmp_path: Path) -> None:
             getattr(vips.Image, name)(str(file), *arguments)
 
 
-def test_libvips_does_not_guess_formats() -> None:
-    """The format detection of libvips, by content or by name, uses no loader outside the list."""
+def test_the_format_detection_of_libvips_uses_only_the_listed_loaders() -> None:
+    """The detection works by the content or by the name of a file."""
     with pytest.raises(vips.Error):
         vips.Image.new_from_buffer(b"P5 2 2 255 0000", "")
     assert vips.Image.new_from_buffer(encoded(photo(), "png"), "").width == 320

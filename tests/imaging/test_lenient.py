@@ -1,4 +1,4 @@
-"""``[accept] damaged``: what is made of a damaged picture."""
+"""The field ``damaged`` of ``[accept]``: what is made of a damaged picture."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_the_upper_part_of_a_file_that_was_cut_off_is_made(kind: str) -> None:
+def test_a_file_that_was_cut_off_gives_a_picture_of_its_upper_part(kind: str) -> None:
     whole = FILES[kind]
     cut = whole[: len(whole) * 4 // 5]
     if kind == "tiff":  # its directory stands at the end
@@ -50,7 +50,7 @@ def test_a_whole_picture_gives_no_warning() -> None:
         assert render(content, LENIENT, RECIPES).warnings == ()
 
 
-def test_the_frames_of_a_damaged_animation_are_made() -> None:
+def test_the_readable_frames_of_a_damaged_animation_are_made() -> None:
     frames = [photo(60, 40).rotate(angle) for angle in (0, 90, 180)]
     whole = encoded(frames[0], "gif", save_all=True, append_images=frames[1:], duration=100)
     moving = {"it": Rendition(format="webp", animation="keep")}
@@ -68,7 +68,7 @@ def test_a_file_without_a_readable_header_is_rejected(content: bytes) -> None:
     assert "lenient" not in rejected.text
 
 
-def test_lenient_acceptance_keeps_the_other_rules() -> None:
+def test_a_damaged_picture_that_breaks_another_rule_is_rejected_with_lenient() -> None:
     cut = FILES["jpeg"][:-500]
     assert render(cut, Accept(damaged="lenient", max_width=100), RECIPES).rejected
     assert render(cut, Accept(damaged="lenient", max_pixels=1000), RECIPES).rejected

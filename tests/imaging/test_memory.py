@@ -1,4 +1,4 @@
-"""A picture that needs more memory than allowed is refused before a pixel is decoded."""
+"""A picture that needs too much memory is refused before a pixel is decoded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def one_colour_png(side: int) -> bytes:
 
 
 def test_a_picture_that_needs_too_much_memory_is_refused_by_its_header() -> None:
-    """The picture's 900 megapixels are within max_pixels, but decoding them at once would take 2.7 GB."""
+    """The picture's 900 megapixels are within max_pixels.
+
+    Decoding them at once would take 2.7 GB.
+    """
     result = render(rgb_png(30_000, 30_000, b""), Accept(max_pixels=1_000_000_000), WHOLE)
     assert str(result.errors["whole"]) == (
         "the picture needs at least 2,700,000,000 bytes of memory, more than the 2,000,000,000 that "
@@ -34,7 +37,10 @@ def test_a_picture_that_needs_too_much_memory_is_refused_by_its_header() -> None
 
 
 def test_a_large_picture_is_accepted_if_only_small_renditions_need_it() -> None:
-    """The picture has 27 MB of pixels. It is decoded row by row, with only a few rows in memory."""
+    """The picture has 27 MB of pixels.
+
+    It is decoded row by row, with only a few rows in memory.
+    """
     source = one_colour_png(3_000)
     limits = Limits(memory=20_000_000)
     assert render(source, Accept(), THUMB, limits=limits).made
@@ -51,7 +57,7 @@ def test_decoders_that_hold_the_whole_picture_need_memory_for_it(source_format: 
     ).made
 
 
-def test_all_frames_count_for_memory_if_they_are_kept() -> None:
+def test_the_memory_of_all_frames_counts_if_the_animation_is_kept() -> None:
     frames = [photo(100, 80).rotate(angle) for angle in (0, 90, 180)]
     source = encoded(frames[0], "webp", save_all=True, append_images=frames[1:])
     limits = Limits(memory=70_000)

@@ -1,4 +1,7 @@
-"""What is kept of a file's metadata: names in any script, nothing untrue, no preview of what was cut off."""
+"""The metadata that renditions keep.
+
+Names in any script stay. Untrue statements go, and so do previews of the whole picture.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,7 @@ def resource(number: int, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("policy", ["copyright", "all"])
 @pytest.mark.parametrize("output_format", EXIF_FORMATS)
-def test_names_outside_ascii_stay_byte_for_byte(output_format: Any, policy: Any) -> None:
+def test_names_with_other_letters_than_ascii_stay_byte_for_byte(output_format: Any, policy: Any) -> None:
     source = (CASES / "cjk.jpg").read_bytes()
     made = rendered(source, Rendition(format=output_format, width=60, metadata=policy)).content
     expected = "© 2024 山田太郎".encode()
@@ -113,7 +116,7 @@ def test_names_in_any_encoding_stay_byte_for_byte(name: str, order: str) -> None
         assert ("Фото".encode() in made.content) == (policy == "all")
 
 
-def test_names_of_a_heic_and_of_every_kind_of_metadata_are_kept() -> None:
+def test_the_names_in_exif_and_xmp_of_a_heic_are_kept() -> None:
     file = io.BytesIO()
     block = exif_block(artist=NAMES["UTF-8"], make=b"Camera")
     pillow_heif.from_pillow(photo()).save(file, exif=block, xmp=XMP)
@@ -124,7 +127,7 @@ def test_names_of_a_heic_and_of_every_kind_of_metadata_are_kept() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_damaged_exif_has_no_names_and_is_never_written_to(data: bytes) -> None:
+def test_writing_names_leaves_damaged_exif_unchanged(data: bytes) -> None:
     for start in (b"", b"II*\0", b"MM\0*", b"Exif\0\0II*\0\x08\0\0\0"):
         names = read_names(start + data)
         assert write_names(start + data, {"exif-ifd0-Artist": b"long enough"}) == start + data
@@ -132,7 +135,7 @@ def test_damaged_exif_has_no_names_and_is_never_written_to(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("output_format", [*EXIF_FORMATS, "tiff"])
-def test_a_cropped_rendition_has_no_preview_and_no_untrue_statement(output_format: Any) -> None:
+def test_a_cropped_rendition_loses_previews_and_metadata_that_is_no_longer_true(output_format: Any) -> None:
     recipe = Rendition(format=output_format, crop=Region(width=50, height=50), metadata="all")
     made = rendered((CASES / "rich.jpg").read_bytes(), recipe).content
     assert made.count(JPEG_START) == (output_format == "jpeg")
@@ -141,7 +144,7 @@ def test_a_cropped_rendition_has_no_preview_and_no_untrue_statement(output_forma
     assert opened(made).getexif().get(ORIENTATION, 1) == 1
 
 
-def test_all_keeps_the_other_statements_of_xmp_as_they_are() -> None:
+def test_metadata_all_keeps_the_other_properties_of_xmp_unchanged() -> None:
     kept = xmp.true_part_of(XMP)
     for statement in (b'tiff:Make="Camera"', b'exif:GPSLatitude="52,30N"', b'odd:note="&lt;true&gt;"'):
         assert statement in kept
@@ -152,7 +155,7 @@ def test_all_keeps_the_other_statements_of_xmp_as_they_are() -> None:
     assert xmp.true_part_of(kept) == kept
 
 
-def test_copyright_keeps_only_the_rights_of_xmp() -> None:
+def test_metadata_copyright_keeps_only_the_rights_in_xmp() -> None:
     kept = xmp.rights_of(XMP)
     assert "<rdf:li>山田 &amp; Жук</rdf:li>".encode() in kept
     for other in (b"forest", b"GPS", b'Camera"', b"/9j/"):
@@ -168,11 +171,11 @@ def test_copyright_keeps_only_the_rights_of_xmp() -> None:
         b"<?xml version='1.0' encoding='no-such'?>" + XMP,
     ],
 )  # fmt: skip
-def test_xmp_that_is_invalid_is_left_out(packet: bytes) -> None:
+def test_invalid_xmp_is_left_out(packet: bytes) -> None:
     assert xmp.true_part_of(packet) == xmp.rights_of(packet) == b""
 
 
-def test_a_packet_with_many_namespaces_is_read_in_time_that_grows_with_its_length() -> None:
+def test_the_time_to_read_xmp_grows_linearly_with_the_number_of_its_namespaces() -> None:
     many = " ".join(f'xmlns:p{number}="u"' for number in range(10_000))
     inner = '<p0:x xmlns:q="v"/>' * 10_000
     packet = XMP.replace(b"<dc:subject>", f"<dc:source {many}>{inner}</dc:source><dc:subject>".encode())
@@ -213,7 +216,7 @@ def test_iptc_keeps_its_texts_but_loses_previews_and_other_resources() -> None:
 
 
 @given(st.integers(0, len(BLOCK)))
-def test_iptc_that_is_cut_off_keeps_only_whole_datasets(size: int) -> None:
+def test_only_whole_datasets_are_kept_of_iptc_that_is_cut_off(size: int) -> None:
     for select in (iptc.rights_of, iptc.true_part_of):
         kept = select(BLOCK[:size])
         assert kept == b"" or kept in iptc.true_part_of(kept) or kept in iptc.rights_of(kept)
@@ -227,7 +230,7 @@ def test_a_jpeg_keeps_its_iptc(policy: Any) -> None:
     assert (b"Berlin" in made) == (policy == "all")
 
 
-def test_exif_keeps_nothing_about_the_sources_file() -> None:
+def test_exif_keeps_no_values_that_only_describe_the_source_file() -> None:
     exif = Image.Exif()
     own = exif.get_ifd(0x8769)
     own[0xA002], own[0xA003], own[0x9214], own[0x927C] = 4000, 3000, (9, 9, 9, 9), b"note " + JPEG_START
@@ -242,14 +245,14 @@ def test_exif_keeps_nothing_about_the_sources_file() -> None:
 
 
 def late(content: bytes, name: bytes) -> bytes:
-    """Return the PNG with this chunk at its end."""
+    """Return the PNG with this chunk moved to its end."""
     at = content.index(name) - 4
     chunk = content[at : at + 12 + int.from_bytes(content[at : at + 4], "big")]
     rest = content.replace(chunk, b"")
     return rest[:-12] + chunk + rest[-12:]
 
 
-def test_exif_and_xmp_of_a_png_count_wherever_they_stand() -> None:
+def test_exif_and_xmp_of_a_png_are_kept_from_any_place_in_the_file() -> None:
     text = PngImagePlugin.PngInfo()
     text.add_itxt("XML:com.adobe.xmp", XMP.decode())
     source = encoded(photo(), "png", exif=exif_block(artist=NAMES["UTF-8"]), pnginfo=text)
@@ -264,7 +267,7 @@ def test_exif_and_xmp_of_a_png_count_wherever_they_stand() -> None:
     assert arranged(source[:-20]) == source[:-20]
 
 
-def test_a_copied_jpeg_loses_segments_that_are_true_only_of_the_whole_file() -> None:
+def test_a_copied_jpeg_loses_segments_that_are_true_only_of_the_original_file() -> None:
     following = [
         segment(0xE2, b"MPF\0II*\0" + b"\0" * 40),
         segment(0xE2, b"urn:iso:std:iso:ts:21496:-1\0\0\0"),

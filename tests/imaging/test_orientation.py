@@ -1,4 +1,7 @@
-"""All eight EXIF orientations are applied and then removed, in every format that can have them."""
+"""All eight EXIF orientations are applied and then removed.
+
+The tests use every format that can have them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from renditions.model.recipe import Rendition
 
 @pytest.mark.parametrize("orientation", STORED_AS)
 @pytest.mark.parametrize("source_format", ["jpeg", "png", "webp", "tiff", "avif"])
-def test_a_picture_comes_out_upright(source_format: str, orientation: int) -> None:
+def test_a_picture_of_any_orientation_becomes_upright(source_format: str, orientation: int) -> None:
     upright = photo(120, 80)
     source = stored(upright, source_format, orientation)
     result = render(source, Accept(), {"it": Rendition(format="png")})
@@ -25,7 +28,7 @@ def test_a_picture_comes_out_upright(source_format: str, orientation: int) -> No
 
 @pytest.mark.parametrize("orientation", STORED_AS)
 def test_boxes_and_crops_apply_to_the_upright_picture(orientation: int) -> None:
-    """The red corner is at the north-west for every orientation of the camera."""
+    """The red corner is at the upper left for every orientation."""
     source = stored(quarters(1200, 800), "jpeg", orientation)
     recipe = Rendition(width=40, height=10, fit="cover", gravity="northwest", format="png")
     picture = shown(source, recipe)

@@ -1,4 +1,7 @@
-"""A copy of the source replaces a larger rendition, only if it is allowed, and without its metadata."""
+"""A copy of the source replaces a larger rendition.
+
+This must be allowed, and the copy has no metadata.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def talkative_jpeg(**options: Any) -> bytes:
-    """Return a small JPEG with a secret in EXIF, XMP, a comment and after its end."""
+    """Return a small JPEG with a secret in all of its metadata.
+
+    The secret is in EXIF, in XMP, in a comment and after the end.
+    """
     exif = Image.Exif()
     exif[0x010E] = SECRET.decode()
     told = {"exif": exif, "xmp": b"<x>" + SECRET + b"</x>", "comment": SECRET, "quality": 30}
@@ -28,7 +34,10 @@ def talkative_jpeg(**options: Any) -> bytes:
 
 
 def talkative_png(**options: Any) -> bytes:
-    """Return a well-packed PNG with a secret in a text and in EXIF."""
+    """Return a well-packed PNG with a secret in a text and in EXIF.
+
+    The secret is also after its end.
+    """
     text, exif = PngImagePlugin.PngInfo(), Image.Exif()
     text.add_text("Comment", SECRET.decode())
     exif[0x010E] = SECRET.decode()
@@ -37,7 +46,10 @@ def talkative_png(**options: Any) -> bytes:
 
 
 def copied(content: bytes, output_format: Any, **options: Any) -> bytes:
-    """Return the rendition of a picture whose new encoding would be larger than its file."""
+    """Return a rendition for which the source is copied.
+
+    A new encoding would be larger than the source.
+    """
     quality = {} if output_format in ("png", "auto") else {"quality": 100}
     recipe = Rendition(key="{key}", format=output_format, skip_if_larger=True, **{**quality, **options})
     return rendered(content, recipe).content
@@ -62,7 +74,7 @@ def test_a_copied_png_keeps_its_pixels_and_loses_its_metadata() -> None:
     assert np.array_equal(pixels(opened(copy)), pixels(opened(source)))
 
 
-def test_transparency_stays_in_a_copy() -> None:
+def test_a_copied_png_keeps_its_transparency() -> None:
     picture = photo().quantize(4)
     source = encoded(picture, "png", transparency=0, optimize=True)
     assert np.array_equal(pixels(opened(copied(source, "png")), "RGBA"), pixels(opened(source), "RGBA"))
@@ -96,7 +108,7 @@ def test_a_source_is_not_copied_if_a_change_is_declared(options: dict[str, Any])
     assert copied(source, "jpeg", **options) == rendered(source, recipe).content
 
 
-def test_a_rotated_picture_and_another_format_are_not_copied() -> None:
+def test_a_source_is_not_copied_if_it_is_rotated_or_has_another_format() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert opened(copied(encoded(photo(), "jpeg", exif=exif, quality=10), "jpeg")).size == (240, 320)
@@ -128,15 +140,15 @@ SOURCES = (
 
 @settings(deadline=None, max_examples=100)
 @given(at=st.integers(2, 3000), size=st.integers(0, 12), filler=st.binary(max_size=12))
-def test_copying_a_damaged_file_ends(at: int, size: int, filler: bytes) -> None:
+def test_copying_a_damaged_file_ends_and_never_makes_it_larger(at: int, size: int, filler: bytes) -> None:
     for source, copy in SOURCES:
         damaged = source[:at] + filler + source[at + size :]
         found = copy(damaged, keeps_metadata=False, keeps_profile=False)
         assert found is None or len(found) <= len(damaged)
 
 
-def test_a_stale_preview_is_left_out() -> None:
-    """JFIF's segment may contain a small picture, which can show parts that were cropped away."""
+def test_a_copied_jpeg_loses_the_preview_in_its_jfif_segment() -> None:
+    """The preview can show parts that were cropped away."""
     source = encoded(photo(), "jpeg", quality=30)
     preview = b"JFIF\0\x01\x02\0\0\x01\0\x01" + bytes([2, 2]) + bytes(12)
     segment = b"\xff\xe0" + (len(preview) + 2).to_bytes(2, "big") + preview

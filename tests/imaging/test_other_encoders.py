@@ -1,6 +1,7 @@
-"""Pictures of encoders that are unrelated to the decoders here, and damaged ones that must be rejected.
+"""Pictures of encoders that are unrelated to the decoders here.
 
-avifenc and exiftool run in the tests. ``others/README.md`` says how the other files were made.
+Damaged ones must be rejected. avifenc and exiftool run in the tests. ``others/README.md`` says how the other
+files were made.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def test_a_cut_off_wide_gamut_avif_is_rejected(missing: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["tifffile_preview_first.tif", "tifffile_pyramid.tif"])
-def test_the_picture_is_the_page_that_is_not_reduced(name: str) -> None:
+def test_a_tiff_with_reduced_pages_gives_the_page_that_is_not_reduced(name: str) -> None:
     rendering = render(read(name), EVERY, {"it": PNG})
     assert rendering.original.frames == 1
     made = opened(rendering.made["it"].content)
@@ -107,7 +108,7 @@ def test_the_picture_is_the_page_that_is_not_reduced(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "frames"), [("ffmpeg_animated.png", 5), ("gifsicle_animated.gif", 2)])
-def test_the_frames_of_an_animation_are_counted(name: str, frames: int) -> None:
+def test_the_record_of_an_animation_has_the_number_of_its_frames(name: str, frames: int) -> None:
     assert render(read(name), EVERY, {"it": PNG}).original.frames == frames
 
 
@@ -121,7 +122,7 @@ def test_the_frames_of_an_avif_sequence_are_counted_and_the_first_one_is_shown()
     assert np.abs(shows - np.array(CHART[0])).max() <= 3
 
 
-def test_the_data_of_a_sensor_are_refused_by_name() -> None:
+def test_camera_raw_of_other_programs_is_refused_by_name() -> None:
     assert "found camera RAW" in refusal(read("tifffile_raw.tif"))
 
 
@@ -137,13 +138,13 @@ def test_a_spot_colour_beside_cmyk_is_not_alpha() -> None:
     assert difference(made, shown(encoded(whole, "tiff"), PNG)) < 1
 
 
-def test_pixels_become_square() -> None:
+def test_a_tiff_with_wide_pixels_gives_a_picture_with_square_pixels() -> None:
     made = shown(read("tifffile_wide_pixels.tif"), PNG)
     assert made.size == (128, 96)
     assert is_chart(made)
 
 
-def test_the_canvas_around_a_frame_is_transparent() -> None:
+def test_the_canvas_around_a_small_gif_frame_is_transparent() -> None:
     alpha = pixels(shown(read("gifsicle_offset.gif"), PNG), "RGBA")[..., 3]
     assert (alpha[5:25, 10:30] == 255).all()
     assert alpha.sum() == 255 * 20 * 20
@@ -208,7 +209,7 @@ FORMATS = {"jpg": "jpeg", "png": "png", "webp": "webp", "tif": "tiff"}
 @needs_exiftool
 @pytest.mark.parametrize("suffix", HOLDERS)
 @pytest.mark.parametrize("policy", ["none", "copyright", "all"])
-def test_names_that_exiftool_wrote_stay_and_untrue_statements_go(suffix: str, policy: Any) -> None:
+def test_names_that_exiftool_wrote_are_kept_and_previews_are_removed(suffix: str, policy: Any) -> None:
     plain = encoded(photo(), FORMATS[suffix])
     source = by_exiftool(plain, suffix, *HOLDERS[suffix], preview=PREVIEW)
     names = (
@@ -257,7 +258,7 @@ SLIPS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 
 
 @pytest.mark.parametrize("slip", SLIPS)
-def test_a_slip_that_loses_no_pixel_changes_nothing(slip: str) -> None:
+def test_a_file_with_a_slip_that_loses_no_pixel_gives_the_same_picture(slip: str) -> None:
     name, spoil = SLIPS[slip]
     spoiled = spoil(read(name))
     assert spoiled != read(name)
@@ -272,7 +273,7 @@ def test_a_jpeg_that_lost_pixels_is_rejected(name: str) -> None:
 # Limits
 
 
-def test_a_line_is_enlarged_and_cropped() -> None:
+def test_a_picture_one_pixel_high_can_be_enlarged_and_cropped() -> None:
     recipe = Rendition(format="png", width=300, height=300, fit="cover", gravity="attention", enlarge=True)
     assert shown(read("ffmpeg_line.png"), recipe).size == (300, 300)
 
@@ -287,18 +288,18 @@ def test_a_jpeg_of_97_scans_is_made_and_one_of_more_than_100_is_rejected() -> No
 # What is reported, and pages
 
 
-def test_frames_that_are_left_out_are_reported() -> None:
+def test_a_warning_is_given_if_frames_of_an_animation_are_left_out() -> None:
     assert warnings_of(read("ffmpeg_animated.png"), ANIMATED) == ["animation-dropped"]
     assert warnings_of(read("gifsicle_animated.gif"), ANIMATED) == []
 
 
-def test_characters_without_a_glyph_are_reported() -> None:
+def test_a_warning_is_given_for_characters_that_the_font_lacks() -> None:
     drawing = read("graphviz.svg").replace(b">weiter<", ">山<".encode())
     assert warnings_of(drawing, PNG) == ["glyph-missing"]
 
 
 @pytest.mark.parametrize("name", ["ffmpeg_page.tif", "tiffcp_fax.tif"])
-def test_a_page_has_its_size_on_paper(name: str) -> None:
+def test_a_pdf_page_has_the_size_on_paper_of_its_source(name: str) -> None:
     made = rendered(read(name), Rendition(format="pdf")).content
     assert (b"CCITTFaxDecode" in made) == (name == "tiffcp_fax.tif")
     with pypdfium2.PdfDocument(made) as document:

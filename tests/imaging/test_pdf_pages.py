@@ -1,4 +1,4 @@
-"""The size on paper of a PDF's pages, and their coding."""
+"""The pages of a PDF: their size on paper, and how they are encoded."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_page_has_the_size_on_paper_of_its_source(file_format: str, width: int
     assert abs(down - 842) <= 2
 
 
-def test_each_page_has_its_own_resolution() -> None:
+def test_each_page_uses_its_own_resolution() -> None:
     target = io.BytesIO()
     scan(dpi=100).save(
         target, "TIFF", save_all=True, append_images=[scan(dpi=200)], compression="group4", dpi=(100, 100)
@@ -54,12 +54,12 @@ def test_each_page_has_its_own_resolution() -> None:
 
 
 @pytest.mark.parametrize("dpi", [None, (72, 72)])
-def test_without_a_resolution_a_pixel_is_a_point(dpi: tuple[int, int] | None) -> None:
+def test_a_pixel_becomes_a_point_if_no_resolution_is_known(dpi: tuple[int, int] | None) -> None:
     source = encoded(photo(300, 200), "png", **({"dpi": dpi} if dpi else {"optimize": False}))
     assert sizes(rendered(source, BOOK).content) == [(300, 200)]
 
 
-def test_a_declared_resolution_counts_more_than_the_source() -> None:
+def test_a_declared_resolution_overrides_that_of_the_source() -> None:
     source = encoded(photo(300, 200), "png", dpi=(100, 100))
     assert sizes(rendered(source, Rendition(format="pdf", dpi=150)).content) == [(144, 96)]
 
@@ -68,7 +68,7 @@ def test_a_declared_resolution_counts_more_than_the_source() -> None:
     ("paper", "size"),
     [("a3", (842, 1191)), ("a4", (595, 842)), ("letter", (612, 792)), ("legal", (612, 1008))],
 )
-def test_pages_of_a_declared_size_hold_the_whole_picture(paper: PageSize, size: tuple[int, int]) -> None:
+def test_a_page_of_a_declared_size_shows_the_whole_picture(paper: PageSize, size: tuple[int, int]) -> None:
     for picture, expected in ((photo(200, 300), size), (photo(300, 200), size[::-1])):
         made = rendered(encoded(picture, "png"), Rendition(format="pdf", page_size=paper)).content
         assert sizes(made) == [expected]
@@ -78,7 +78,7 @@ def test_pages_of_a_declared_size_hold_the_whole_picture(paper: PageSize, size: 
         assert max((white[2] - white[0]) / expected[0], (white[3] - white[1]) / expected[1]) > 0.98
 
 
-def test_a_declared_resolution_leaves_a_margin_on_the_page() -> None:
+def test_a_picture_smaller_than_its_page_is_centred_with_a_margin() -> None:
     made = rendered(encoded(photo(300, 200), "png"), Rendition(format="pdf", page_size="a4", dpi=100)).content
     assert sizes(made) == [(842, 595)]
     box = drawn(made, 1).convert("L").point(lambda value: 255 if value < 250 else 0).getbbox()
@@ -87,7 +87,7 @@ def test_a_declared_resolution_leaves_a_margin_on_the_page() -> None:
     assert abs((box[0] + box[2]) / 2 - 421) <= 2
 
 
-def test_a_page_of_two_tones_stays_in_group_4_without_loss() -> None:
+def test_a_page_of_black_and_white_is_stored_as_group_4_without_loss() -> None:
     page = scan()
     made = rendered(encoded(page, "tiff", compression="group4", dpi=(100, 100)), BOOK).content
     assert b"CCITTFaxDecode" in made
@@ -96,5 +96,5 @@ def test_a_page_of_two_tones_stays_in_group_4_without_loss() -> None:
     assert difference(shown.resize(page.size).convert("RGB"), page.convert("RGB")) < 1
 
 
-def test_a_grey_page_stays_a_jpeg() -> None:
+def test_a_grey_page_is_stored_as_a_jpeg() -> None:
     assert b"DCTDecode" in rendered(encoded(photo().convert("L"), "png"), BOOK).content

@@ -1,4 +1,7 @@
-"""Detects a file's format and checks the rules, from its first bytes and its header only."""
+"""Detecting a file's format and checking the rules.
+
+Both need only its first bytes and its header.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ def test_each_format_is_identified_by_its_content(source_format: str) -> None:
         (b"", None),
     ],
 )
-def test_unsupported_formats_are_identified_too(content: bytes, name: str | None) -> None:
+def test_the_names_of_unsupported_formats_are_found_too(content: bytes, name: str | None) -> None:
     assert sniff(content) == name
 
 
@@ -101,7 +104,9 @@ def test_a_picture_that_breaks_a_rule_is_rejected_with_the_reason(
         (Accept(max_aspect_ratio=1), "expected an aspect ratio of at most 1, found 1.333: 320 by 240"),
     ],
 )
-def test_a_picture_too_large_or_of_another_shape_is_rejected(accept: Accept, reason: str) -> None:
+def test_a_picture_that_is_too_large_or_has_a_wrong_aspect_ratio_is_rejected(
+    accept: Accept, reason: str
+) -> None:
     source = encoded(photo(), "png")
     assert str(render(source, accept, RECIPES).rejected) == reason
     assert str(render(source, accept, {"text": Rendition(format="base64")}).rejected) == reason
@@ -120,7 +125,10 @@ def test_a_picture_too_large_or_of_another_shape_is_rejected(accept: Accept, rea
     ],
 )
 def test_an_aspect_ratio_allows_rounding_to_whole_pixels(size: tuple[int, int], *, is_accepted: bool) -> None:
-    """Many screens have 1366 by 768 pixels and are called 16:9, although this is a little wider."""
+    """Many screens have 1366 by 768 pixels and are called 16:9.
+
+    This is a little wider.
+    """
     accept = Accept(min_aspect_ratio=16 / 9, max_aspect_ratio=16 / 9)
     assert (render(encoded(Image.new("L", size), "png"), accept, {}).rejected is None) is is_accepted
 
@@ -144,20 +152,23 @@ def test_animated_pictures_are_rejected_unless_they_are_accepted(source_format: 
     assert render(encoded(frames[0], source_format), Accept(animation=False), RECIPES).rejected is None
 
 
-def test_pages_do_not_count_as_an_animation() -> None:
+def test_a_tiff_of_several_pages_does_not_count_as_an_animation() -> None:
     pages = [photo(100, 80), photo(90, 80)]
     source = encoded(pages[0], "tiff", save_all=True, append_images=pages[1:])
     assert render(source, Accept(animation=False), RECIPES).rejected is None
 
 
-def test_values_at_the_limits_are_allowed() -> None:
+def test_a_picture_exactly_at_the_limits_is_accepted() -> None:
     source = encoded(photo(), "png")
     accept = Accept(max_pixels=76_800, max_bytes=len(source), min_width=320, min_height=240)
     assert render(source, accept, RECIPES).rejected is None
 
 
 def test_a_decompression_bomb_is_rejected_by_its_header() -> None:
-    """A few bytes claim 2,500 megapixels. Nothing is decoded, and the answer has the claimed size."""
+    """A few bytes claim 2,500 megapixels.
+
+    Nothing is decoded, and the reason has the claimed size.
+    """
     bomb = rgb_png(50_000, 50_000, bytes(1_000))
     result = render(bomb, Accept(), RECIPES)
     assert str(result.rejected) == "expected at most 100,000,000 pixels, found 2,500,000,000: 50000 by 50000"
@@ -179,7 +190,7 @@ def test_frames_count_as_pixels_only_if_they_are_kept() -> None:
 
 
 def test_rules_apply_to_the_displayed_picture() -> None:
-    """The width of a rotated photo is the width in which it is displayed."""
+    """The width of a rotated photo is the width of the photo as displayed."""
     exif = Image.Exif()
     exif[0x112] = 6
     source = encoded(photo(200, 100), "jpeg", exif=exif)
@@ -196,7 +207,10 @@ def test_without_recipes_only_the_rules_are_checked() -> None:
 
 
 def test_base64_alone_needs_no_imaging_library() -> None:
-    """In a fresh interpreter, importing and rendering to Base64 don't load libvips or img2pdf."""
+    """A fresh interpreter imports the renderer and renders to Base64.
+
+    It doesn't load libvips or img2pdf.
+    """
     program = """
 import base64, sys
 import renditions.imaging, renditions.imaging.probe
@@ -212,7 +226,7 @@ assert not {"pyvips", "img2pdf", "PIL"} & set(sys.modules)
 
 
 def test_libvips_uses_only_the_allowed_loaders() -> None:
-    """The test calls other loaders by name and through format detection: libvips itself blocks them."""
+    """The test calls other loaders by name and through format detection."""
     program = """
 import pyvips
 import renditions.imaging.vips

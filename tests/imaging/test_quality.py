@@ -1,4 +1,7 @@
-"""The search for each picture's quality: the score, and the target that the result reaches."""
+"""The search for a quality for each picture.
+
+It uses a score, and the result reaches the declared target.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def score_of(content: bytes, recipe: Rendition, picture: Image.Image) -> float:
     return Likeness(load("png", original.content)).score(load(recipe.format, content))
 
 
-def test_the_same_picture_has_the_highest_score() -> None:
+def test_a_picture_compared_with_itself_has_the_highest_score() -> None:
     assert Likeness(loaded(textured())).score(loaded(textured())) == 100
 
 
@@ -57,7 +60,7 @@ def test_the_score_falls_as_noise_and_blur_grow() -> None:
         assert scores == sorted(scores, reverse=True)
 
 
-def test_noise_lowers_the_score_less_in_textured_areas() -> None:
+def test_noise_lowers_the_score_less_in_detailed_than_in_plain_areas() -> None:
     like = Likeness(loaded(textured()))
     assert like.score(noisy(8, slice(160, None))) > like.score(noisy(8, slice(0, 160)))
 
@@ -69,7 +72,7 @@ def test_colours_of_transparent_pixels_do_not_count() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 70), (17, 15)])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_any_size_has_a_score(size: tuple[int, int], mode: str) -> None:
+def test_a_picture_of_any_size_has_a_score(size: tuple[int, int], mode: str) -> None:
     grey, other = loaded(Image.new(mode, size, "gray")), loaded(Image.new(mode, size, "white"))
     assert Likeness(grey).score(grey) == 100
     assert Likeness(grey).score(other) < 50
@@ -86,7 +89,7 @@ def test_any_size_has_a_score(size: tuple[int, int], mode: str) -> None:
 def test_the_search_reaches_its_target_in_few_trials(
     slope: float, strength: float, target: float, usual: int
 ) -> None:
-    """The encoder's error falls by a constant share with each step of quality."""
+    """The errors here fall by a constant factor with each step of quality."""
     size = 48
     original = VipsImage.new_from_array(np.full((size, size, 3), 128, np.uint8))
     pattern = VipsImage.new_from_array(NOISE[:size, :size].astype(np.float32))
@@ -114,7 +117,7 @@ def test_the_search_reaches_its_target_in_few_trials(
 
 @pytest.mark.parametrize("output_format", LOSSY)
 @pytest.mark.parametrize("target", [60, 85])
-def test_auto_quality_reaches_its_target(output_format: Any, target: float) -> None:
+def test_the_quality_auto_reaches_its_target(output_format: Any, target: float) -> None:
     recipe = Rendition(format=output_format, width=200, quality="auto", target=target)
     content = rendered(encoded(textured(), "png"), recipe).content
     assert target <= score_of(content, recipe, textured()) < target + 10
@@ -135,7 +138,7 @@ def test_an_unreachable_target_gives_the_highest_quality() -> None:
     assert max(tables.quantization[0]) == 1
 
 
-def test_auto_needs_fewer_bytes_than_a_fixed_quality_of_the_same_score() -> None:
+def test_the_quality_auto_needs_fewer_bytes_than_a_fixed_quality_with_the_same_score() -> None:
     source = encoded(textured(), "png")
     fixed = rendered(source, Rendition(width=200)).content
     reached = score_of(fixed, Rendition(width=200), textured())
@@ -152,7 +155,7 @@ def test_the_search_finds_a_quality_for_grey_pictures_and_for_alpha() -> None:
             assert opened(rendered(encoded(picture, "png"), recipe).content).size == picture.size
 
 
-def test_max_bytes_is_kept_with_an_automatic_quality_too() -> None:
+def test_a_file_with_automatic_quality_does_not_exceed_max_bytes() -> None:
     source = encoded(textured(), "png")
     for output_format in ("jpeg", "pdf"):
         free: Any = Rendition(format=output_format, quality="auto", target=85)
@@ -161,7 +164,7 @@ def test_max_bytes_is_kept_with_an_automatic_quality_too() -> None:
         assert len(rendered(source, bounded).content) <= limit
 
 
-def test_all_frames_have_the_quality_that_was_found_for_the_middle_one() -> None:
+def test_all_frames_get_the_quality_that_was_found_for_the_middle_frame() -> None:
     frames = [textured(strength) for strength in (0, 20, 40)]
     source = encoded(frames[0], "webp", save_all=True, append_images=frames[1:], duration=50, lossless=True)
     recipe = Rendition(format="webp", animation="keep", quality="auto", target=70)
@@ -169,7 +172,7 @@ def test_all_frames_have_the_quality_that_was_found_for_the_middle_one() -> None
     assert animation.n_frames == 3
 
 
-def test_auto_has_no_effect_on_formats_without_quality() -> None:
+def test_the_quality_auto_has_no_effect_on_formats_without_quality() -> None:
     source = encoded(photo(), "png")
     kept = Rendition(key="{key}", format="auto", quality="auto")
     assert rendered(source, kept).content == rendered(source, Rendition(key="{key}", format="auto")).content

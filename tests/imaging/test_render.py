@@ -1,4 +1,7 @@
-"""Renders one picture to all renditions: fits, backgrounds, the cascade, and identical bytes."""
+"""Rendering one picture to all renditions.
+
+The tests check fits, backgrounds, the cascade, and that the bytes are always the same.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ CORNERS = {"northwest": "red", "northeast": "lime", "southwest": "blue", "southe
 
 @pytest.mark.parametrize(("gravity", "colour"), CORNERS.items())
 def test_cover_keeps_the_part_that_gravity_names(gravity: Any, colour: str) -> None:
-    """A crop to half the width or height keeps two corners. The corner that gravity names is in its place."""
+    """A crop to half the width or height keeps two corners.
+
+    The corner that gravity names stays in its place.
+    """
     for width, height in ((40, 80), (120, 20)):
         recipe = Rendition(width=width, height=height, fit="cover", gravity=gravity, format="png")
         picture = shown(encoded(quarters(), "png"), recipe)
@@ -44,7 +50,7 @@ def test_cover_keeps_the_part_that_gravity_names(gravity: Any, colour: str) -> N
     ],
 )
 def test_contain_puts_the_picture_where_gravity_says(gravity: Any, corner: tuple[int, int]) -> None:
-    """If the picture isn't enlarged, the rest of the box has the declared colour."""
+    """The picture isn't enlarged. The rest of the box has the declared colour."""
     recipe = Rendition(
         width=160, height=140, fit="contain", gravity=gravity, background="#102030", format="png"
     )
@@ -103,7 +109,10 @@ def test_smart_gravity_finds_the_detail(gravity: Any, mode: str) -> None:
 def test_transparency_is_flattened_onto_the_background_if_the_format_has_none(
     background: str, ground: tuple[int, int, int], mode: str
 ) -> None:
-    """A JPEG mixes half-transparent grey with the background. A translucent background lies on white."""
+    """A JPEG mixes half-transparent grey with the background.
+
+    A translucent background is itself put on white.
+    """
     source = Image.new("RGBA", (32, 32), (100, 100, 100, 0))
     source.paste((100, 100, 100, 128), (16, 0, 32, 32))
     made = pixels(shown(encoded(source.convert(mode), "png"), Rendition(background=background, quality=100)))
@@ -119,7 +128,7 @@ def test_transparency_is_kept_if_the_format_supports_it() -> None:
         assert difference(made.getchannel("A"), source.getchannel("A"), "L") < 2, output_format
 
 
-def test_colours_under_transparency_dont_bleed() -> None:
+def test_the_colours_of_transparent_pixels_do_not_change_their_neighbours() -> None:
     """The resize works on premultiplied alpha, so the invisible green leaves no trace."""
     source = Image.new("RGBA", (100, 100), (0, 255, 0, 0))
     source.paste((255, 0, 0, 255), (0, 0, 50, 100))
@@ -129,7 +138,7 @@ def test_colours_under_transparency_dont_bleed() -> None:
     assert seen[:, 0].min() >= 250
 
 
-def test_padding_of_a_translucent_colour_is_translucent() -> None:
+def test_padding_in_a_translucent_colour_is_translucent() -> None:
     for mode in ("RGB", "L"):
         source = encoded(Image.new("RGB", (40, 20), "#646464").convert(mode), "png")
         recipe = Rendition(width=40, height=40, fit="contain", background="transparent", format="png")
@@ -158,7 +167,10 @@ CASCADES = {
 def test_the_cascade_is_as_good_as_resizing_the_whole_picture(
     source_format: str, widths: tuple[int, ...]
 ) -> None:
-    """A rendition made from shrunk decoding and from other renditions equals Lanczos on the whole picture."""
+    """Renditions are made from shrunk decoding and from other renditions.
+
+    They equal the whole picture resized with Lanczos.
+    """
     source = encoded(photo(1301, 903), source_format)
     whole = opened(source).convert("RGB")
     recipes = {str(width): Rendition(width=width, format="png") for width in widths}
@@ -171,7 +183,7 @@ def test_the_cascade_is_as_good_as_resizing_the_whole_picture(
         assert difference(picture, whole.resize(picture.size, Lanczos)) < tolerance, name
 
 
-def test_crops_of_one_picture_share_levels_without_mixing_up_their_regions() -> None:
+def test_each_of_several_crops_of_one_picture_shows_its_own_region() -> None:
     source = encoded(photo(1600, 900), "jpeg", quality=97)
     whole = opened(source)
     recipes = {
@@ -193,7 +205,7 @@ def test_crops_of_one_picture_share_levels_without_mixing_up_their_regions() -> 
         assert difference(made[name], picture) < 1.2, name
 
 
-def test_base64_contains_the_files_own_bytes() -> None:
+def test_a_base64_rendition_contains_the_bytes_of_the_source_file() -> None:
     source = encoded(photo(), "webp")
     result = render(source, Accept(), {"text": Rendition(format="base64"), "thumb": Rendition(width=9)})
     assert result.made["text"].content == base64.b64encode(source)
@@ -224,7 +236,7 @@ EVERYTHING = {
 
 
 def make_everything() -> bytes:
-    """Return all outputs of one picture, one after the other."""
+    """Return the bytes of all outputs of one picture, joined."""
     result = render(encoded(photo(), "jpeg"), Accept(), EVERYTHING)
     assert list(result.made) == list(EVERYTHING)
     return b"".join(made.content for made in result.made.values())

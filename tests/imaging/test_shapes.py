@@ -1,4 +1,7 @@
-"""Crop, focus, trim, corners and padding: sizes as promised, and pixels like those of Pillow and numpy."""
+"""Crop, focus, trim, corners and padding.
+
+Sizes are as promised, and pixels equal those of Pillow and numpy.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ def noisy(width: int = 320, height: int = 240) -> Image.Image:
 
 
 def framed(colour: Any, mode: str = "RGB") -> Image.Image:
-    """Return a photo of 60 by 40 at the place 25, 13 on a background of 100 by 90."""
+    """Return a photo of 60 by 40 on a background of 100 by 90.
+
+    Its place is 25, 13.
+    """
     ground = Image.new(mode, (100, 90), colour)
     ground.paste(photo(60, 40).convert(mode), (25, 13))
     return ground
@@ -47,7 +53,7 @@ def framed(colour: Any, mode: str = "RGB") -> Image.Image:
         ((10, 10), Region(left=0.5, width=0.01, height=5), (0, 0, 1, 1)),
     ],
 )
-def test_a_region_is_whole_pixels_and_at_least_one(
+def test_a_region_has_whole_pixels_and_at_least_one(
     source: tuple[int, int], region: Region | None, part: tuple[int, int, int, int]
 ) -> None:
     assert region_of(Size(*source), region) == Rectangle(*part)
@@ -73,7 +79,10 @@ def test_a_cropped_rendition_is_the_part_that_pillow_cuts_and_resizes(file_forma
 @pytest.mark.parametrize("left", [10, 10.1, 33.3, 47.7])
 @pytest.mark.parametrize("scale", [2, 3.3, 5, 8, 13, 17.3])
 def test_a_crop_of_a_shrunk_jpeg_is_where_it_was_declared(width: int, left: float, scale: float) -> None:
-    """The decoder shrinks by whole numbers, so the edges of a region can lie between its pixels."""
+    """The decoder shrinks by whole numbers.
+
+    So the edges of a region can lie between its pixels.
+    """
     content = encoded(noisy(width, 611), "jpeg")
     region = Region(left=left, top=13.7, width=43.1, height=60)
     part = region_of(Size(width, 611), region)
@@ -90,7 +99,10 @@ def test_a_crop_of_a_shrunk_jpeg_is_where_it_was_declared(width: int, left: floa
 
 
 def test_a_small_region_of_a_large_picture_is_not_taken_from_a_small_copy() -> None:
-    """One call makes a thumbnail and a detail. The detail is as sharp as if it were made alone."""
+    """One call makes a thumbnail and a detail.
+
+    The detail is as sharp as if it were made alone.
+    """
     content = encoded(noisy(1200, 900), "jpeg")
     detail = Rendition(crop=Region(left=50, top=50, width=10, height=10), width=120, format="png")
     both = render(content, Accept(), {"thumb": Rendition(width=100), "detail": detail}).made
@@ -116,7 +128,7 @@ def test_a_region_is_measured_on_the_upright_picture(orientation: int, trim: int
     assert difference(made, upright.crop((27, 12, 63, 42))) == 0
 
 
-def test_damage_outside_the_region_rejects_the_picture() -> None:
+def test_a_picture_with_damage_outside_the_cropped_region_is_rejected() -> None:
     recipe = Rendition(crop=Region(width=20, height=20), width=10)
     for file_format in ("jpeg", "png", "tiff"):
         content = bytearray(encoded(noisy(400, 400), file_format, compression="tiff_lzw"))
@@ -126,7 +138,10 @@ def test_damage_outside_the_region_rejects_the_picture() -> None:
 
 
 def test_every_frame_of_an_animation_is_cropped_and_trimmed_in_the_same_way() -> None:
-    """A spot moves through the frames. The result contains all the places where it was."""
+    """A spot moves through the frames.
+
+    The result contains all places where the spot was.
+    """
     frames = [Image.new("RGB", (80, 60), "navy") for _ in range(3)]
     for number, frame in enumerate(frames):
         ImageDraw.Draw(frame).rectangle(
@@ -150,14 +165,14 @@ def test_every_frame_of_an_animation_is_cropped_and_trimmed_in_the_same_way() ->
     ("colour", "mode"), [("white", "RGB"), ("#123456", "RGB"), ("#10203000", "RGBA"), (40, "L")]
 )
 @pytest.mark.parametrize("file_format", ["png", "tiff"])
-def test_borders_like_the_corner_are_trimmed(colour: Any, mode: str, file_format: str) -> None:
+def test_trim_removes_borders_of_the_corners_colour(colour: Any, mode: str, file_format: str) -> None:
     content = encoded(framed(colour, mode), file_format)
     made = rendered(content, Rendition(trim=0, format="png"))
     assert (made.width, made.height) == (60, 40)
     assert difference(opened(made.content), photo(60, 40).convert(mode)) == 0
 
 
-def test_transparent_borders_are_trimmed_in_any_colour() -> None:
+def test_trim_removes_transparent_borders_of_any_colour() -> None:
     picture = framed("#10203000", "RGBA")
     picture.paste((200, 0, 0, 0), (0, 70, 100, 90))
     assert shown(encoded(picture, "png"), Rendition(trim=0, format="png")).size == (60, 40)
@@ -166,7 +181,10 @@ def test_transparent_borders_are_trimmed_in_any_colour() -> None:
 @given(st.integers(0, 2**32), st.integers(0, 255), st.sampled_from(["RGB", "L"]))
 @settings(deadline=None, max_examples=60)
 def test_trim_equals_the_result_of_numpy(seed: int, tolerance: int, mode: str) -> None:
-    """Trim removes edge rows and columns in which no pixel differs too much from the corner."""
+    """Trim removes the rows and columns at an edge that look like the corner.
+
+    No pixel in them differs too much from the corner.
+    """
     random = np.random.default_rng(seed)
     values = np.full((17, 13, len(mode)), 90)
     for _ in range(random.integers(0, 4)):
@@ -193,7 +211,7 @@ def test_trim_tolerates_jpeg_noise_and_returns_the_remaining_size() -> None:
     assert abs((made.height or 0) - 200) < 5
 
 
-def test_a_picture_of_one_colour_stays_whole() -> None:
+def test_trim_keeps_a_picture_of_one_colour_whole() -> None:
     made = rendered(encoded(Image.new("RGB", (70, 50), "teal"), "png"), Rendition(trim=10))
     assert (made.width, made.height) == (70, 50)
 
@@ -252,7 +270,7 @@ regions = st.tuples(st.floats(0, 99), st.floats(0, 99), st.floats(0.01, 100), st
         format=st.just("png"),
     ),
 )
-def test_any_shape_of_any_picture_has_the_promised_size(
+def test_a_rendition_with_any_shape_has_the_promised_size(
     width: int, height: int, file_format: str, recipe: Rendition
 ) -> None:
     region = region_of(Size(width, height), recipe.crop)
@@ -262,7 +280,10 @@ def test_any_shape_of_any_picture_has_the_promised_size(
 
 
 def coverage(width: int, height: int, radius: float, inset: tuple[float, float]) -> Any:
-    """Return which share of each pixel is inside the round shape, by 16 by 16 samples."""
+    """Return the share of each pixel that is inside the round shape.
+
+    It is measured with 16 by 16 samples.
+    """
     y, x = (np.mgrid[0 : height * 16, 0 : width * 16] + 0.5) / 16
     across = np.maximum(np.abs(x - width / 2) - inset[0], 0)
     down = np.maximum(np.abs(y - height / 2) - inset[1], 0)
@@ -272,7 +293,7 @@ def coverage(width: int, height: int, radius: float, inset: tuple[float, float])
 
 @pytest.mark.parametrize("size", [(60, 40), (41, 41), (7, 90)])
 @pytest.mark.parametrize("corners", [1, 9, 1000, "circle"])
-def test_a_corner_pixel_is_transparent_by_its_share_outside_the_shape(
+def test_a_pixel_of_a_round_corner_is_transparent_by_its_share_outside_the_shape(
     size: tuple[int, int], corners: Any
 ) -> None:
     shorter = min(size) / 2
@@ -292,7 +313,9 @@ def test_corners_show_the_background_if_the_format_has_no_transparency() -> None
 
 @given(st.integers(20, 1500), st.integers(20, 1000), st.integers(5, 300), st.sampled_from(["LA", "RGBA"]))
 @settings(max_examples=40, deadline=None)
-def test_an_opaque_picture_stays_opaque_at_any_size(width: int, height: int, box: int, mode: str) -> None:
+def test_an_opaque_picture_without_round_corners_stays_opaque_at_any_size(
+    width: int, height: int, box: int, mode: str
+) -> None:
     source = Image.new(mode, (width, height), "white")
     made = shown(encoded(source, "png"), Rendition(width=box, height=box, format="png"))
     assert made.getchannel("A").getextrema() == (255, 255)
@@ -308,8 +331,11 @@ def test_corners_multiply_a_picture_s_own_alpha() -> None:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
 @pytest.mark.parametrize("background", ["white", "#102030", "#10203080", "transparent"])
-def test_padding_lays_the_picture_on_its_background(mode: str, background: str) -> None:
-    """The result equals Pillow's: the background shines through translucent parts of the picture."""
+def test_padding_puts_the_picture_on_the_declared_background(mode: str, background: str) -> None:
+    """The result equals Pillow's.
+
+    The background is visible through translucent parts of the picture.
+    """
     source = photo(40, 30).convert(mode)
     if mode.endswith("A"):
         source.putalpha(Image.linear_gradient("L").resize((40, 30)))
@@ -340,7 +366,7 @@ DRAWINGS = Accept(formats=("svg", "pdf", "tiff"), max_pixels=1_000_000)
 
 
 def test_a_part_of_a_drawing_is_drawn_in_the_needed_size() -> None:
-    """The pixel limit also counts the parts beside it, because they are drawn too."""
+    """The pixel limit also counts the parts beside it. They are drawn too."""
     quarter = Region(left=50, top=0, width=50, height=50)
     made = rendered(SQUARE, Rendition(crop=quarter, width=400, format="png"), DRAWINGS)
     assert (made.width, made.height) == (400, 200)

@@ -1,4 +1,7 @@
-"""Slips of a container that lose no pixel are accepted, and damage beside them is still rejected."""
+"""Slips of a container that lose no pixel are accepted.
+
+Damage in the same file is still rejected.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ FRAMES = [photo(60, 40), photo(60, 40).rotate(90), photo(60, 40).rotate(180)]
 
 
 def by_vips(**options: Any) -> bytes:
-    """Return the photo as a JPEG by libvips' encoder, which has other tables and scans than Pillow's."""
+    """Return the photo as a JPEG made by libvips' encoder.
+
+    Its tables and scans differ from Pillow's.
+    """
     pixels = photo()
     image = VipsImage.new_from_memory(pixels.tobytes(), pixels.width, pixels.height, 3, "uchar")
     return bytes(image.copy(interpretation="srgb").jpegsave_buffer(**options))
@@ -45,7 +51,7 @@ JPEGS = {
 
 
 def scans(jpeg: bytes) -> list[int]:
-    """Return the offset of each scan."""
+    """Return the offset of each scan of the JPEG."""
     return [at for at in range(len(jpeg)) if jpeg.startswith(b"\xff\xda", at)]
 
 
@@ -82,7 +88,7 @@ def test_a_jpeg_with_a_slip_is_the_same_picture(kind: str, slip: str) -> None:
         assert shown(spoiled, recipe).tobytes() == shown(source, recipe).tobytes()
 
 
-def test_zeros_between_two_scans_are_a_slip() -> None:
+def test_a_jpeg_with_zeros_between_two_scans_is_the_same_picture() -> None:
     source = JPEGS["progressive"]
     at = source.rindex(b"\xff\xc4", 0, scans(source)[3])
     spoiled = source[:at] + bytes(9) + source[at:]
@@ -90,14 +96,14 @@ def test_zeros_between_two_scans_are_a_slip() -> None:
 
 
 def ends(jpeg: bytes) -> list[int]:
-    """Return the offset after the data of each scan."""
+    """Return the offset after the data of each scan of the JPEG."""
     marker = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
     return [marker.search(jpeg, start + 2).start() for start in scans(jpeg)]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("stray", [b"\x2a", b"\x17\x2a\x05", b"a comment", b"\xa5" * 32], ids=len)
 @pytest.mark.parametrize("kind", JPEGS)
-def test_stray_bytes_after_a_scan_are_a_slip(kind: str, stray: bytes) -> None:
+def test_a_jpeg_with_stray_bytes_after_a_scan_is_the_same_picture(kind: str, stray: bytes) -> None:
     source = JPEGS[kind]
     every = source
     for at in reversed(ends(source)):
@@ -118,7 +124,7 @@ def test_a_progressive_jpeg_with_stray_bytes_and_damage_is_rejected(kind: str) -
 
 @pytest.mark.parametrize("kind", ["progressive", "progressive by libvips"])
 def test_a_progressive_jpeg_that_ends_between_two_scans_is_rejected(kind: str) -> None:
-    """Each scan that it has is whole, but the later ones would have made it sharp."""
+    """Each of its scans is whole. The missing scans would have made it sharp."""
     source = JPEGS[kind]
     starts = scans(source)
     for following in starts[1:]:
@@ -172,7 +178,10 @@ MOVING = Rendition(format="webp", animation="keep")
 
 @pytest.mark.parametrize("kind", GIFS)
 def test_a_gif_that_ends_inside_a_block_after_its_last_pixel_is_the_same_picture(kind: str) -> None:
-    """The end of the last block is missing, or also the end code, which follows the last pixel."""
+    """The end of the last block is missing.
+
+    The end code after the last pixel may be missing too.
+    """
     source = GIFS[kind]
     for missing in (2, 3):
         made = rendered(source[:-missing], MOVING).content
@@ -185,7 +194,7 @@ def test_a_gif_that_ends_before_its_last_pixel_is_rejected(kind: str, missing: i
     assert render(GIFS[kind][:-missing], EVERY, {"it": PNG}).rejected
 
 
-def test_a_gif_that_ends_between_two_blocks_of_a_frame_is_judged_by_its_pixels() -> None:
+def test_a_gif_that_ends_between_two_blocks_is_rejected_unless_all_its_pixels_are_there() -> None:
     source = encoded(photo(300, 200), "gif")
     data = next(frames_in(source)).start
     sizes = []
@@ -208,7 +217,7 @@ def test_a_gif_that_ends_inside_a_comment_is_the_same_picture(extension: bytes) 
 @pytest.mark.parametrize(
     "end", [b"!\xf9\x04\0\0\0\0\0", b"!\xf9\x04\0", b",\0\0\0\0", b",\0\0\0\0\x3c\0\x28\0\0\x08"]
 )
-def test_a_gif_that_announces_a_further_frame_and_ends_is_rejected(end: bytes) -> None:
+def test_a_gif_that_ends_inside_the_header_of_another_frame_is_rejected(end: bytes) -> None:
     assert render(gif()[:-1] + end, EVERY, {"it": PNG}).rejected
 
 
@@ -223,7 +232,10 @@ def test_a_gif_without_a_trailer_and_without_its_last_pixels_is_rejected() -> No
 
 
 def pdf(body: bytes) -> bytes:
-    """Return a PDF of one page of 200 by 100 points. It has no table of its objects: PDFium finds them."""
+    """Return a PDF of one page of 200 by 100 points.
+
+    It has no table of its objects. PDFium finds them.
+    """
     page = b"/Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]/Resources<<>>/Contents 4 0 R"
     parts = (
         b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>", b"<<%s>>" % page,
@@ -253,7 +265,7 @@ def test_a_pdf_after_too_many_bytes_is_rejected() -> None:
     assert "bytes of no known format" in str(rejected)
 
 
-def test_a_picture_that_mentions_pdf_is_no_pdf() -> None:
+def test_a_picture_that_contains_the_signature_of_a_pdf_is_not_read_as_a_pdf() -> None:
     source = encoded(photo(), "jpeg", comment=b"%PDF-1.4")
     assert render(source, EVERY, {"it": PNG}).original.format == "jpeg"
 
@@ -265,7 +277,7 @@ PROFILES = {"junk": b"junk" * 500, "cut off": SRGB[:300], "long junk": b"junk" *
 @pytest.mark.parametrize("profile", ["srgb", "keep"])
 @pytest.mark.parametrize("broken", PROFILES)
 @pytest.mark.parametrize("file_format", ["jpeg", "webp", "png", "tiff", "avif"])
-def test_a_broken_profile_counts_as_none(file_format: Any, broken: str, profile: Any) -> None:
+def test_a_broken_profile_is_ignored_with_a_warning(file_format: Any, broken: str, profile: Any) -> None:
     options = BEST.get(file_format, {})
     source = encoded(photo(), file_format, icc_profile=PROFILES[broken], **options)
     rendering = render(source, EVERY, {"it": Rendition(format="png", profile=profile)})
@@ -275,7 +287,7 @@ def test_a_broken_profile_counts_as_none(file_format: Any, broken: str, profile:
     assert difference(made, opened(source)) < 0.5
 
 
-def test_a_broken_profile_of_cmyk_counts_as_none() -> None:
+def test_a_broken_profile_of_a_cmyk_picture_is_ignored() -> None:
     picture = photo().convert("CMYK")
     plain, broken = (
         encoded(picture, "jpeg", quality=95, **more) for more in ({}, {"icc_profile": b"x" * 200})
@@ -283,7 +295,7 @@ def test_a_broken_profile_of_cmyk_counts_as_none() -> None:
     assert difference(shown(broken, PNG), shown(plain, PNG)) < 1
 
 
-def test_a_profile_for_another_colour_space_counts_as_none() -> None:
+def test_a_profile_for_another_colour_space_is_ignored_with_a_warning() -> None:
     for mode in ("L", "CMYK"):
         source = encoded(photo().convert(mode), "jpeg", quality=95, icc_profile=SRGB)
         (warning,) = render(source, EVERY, {"it": PNG}).warnings
@@ -304,7 +316,7 @@ LINEAR = png_chunk(b"gAMA", (100_000).to_bytes(4, "big"))
 
 
 @pytest.mark.parametrize("data", [b"x\0\0not compressed", b"x\0\0" + zlib.compress(b"junk"), b"x", b""])
-def test_a_png_with_a_profile_that_can_not_be_read_follows_its_gamma(data: bytes) -> None:
+def test_the_gamma_of_a_png_is_applied_if_its_profile_can_not_be_read(data: bytes) -> None:
     broken = png_chunk(b"iCCP", data)
     rendering = render(with_chunks(broken, LINEAR), EVERY, {"it": PNG})
     (warning,) = rendering.warnings
@@ -317,7 +329,7 @@ def test_a_png_with_a_profile_that_can_not_be_read_follows_its_gamma(data: bytes
     assert made != rendered(with_chunks(), PNG).content
 
 
-def test_a_usable_profile_of_a_png_comes_before_its_gamma() -> None:
+def test_the_gamma_of_a_png_is_ignored_if_its_profile_is_usable() -> None:
     source = with_chunks(png_chunk(b"iCCP", b"x\0\0" + zlib.compress(SRGB)), LINEAR)
     assert difference(shown(source, PNG), photo()) < 0.5
 
@@ -327,7 +339,7 @@ def test_a_usable_profile_gives_no_warning() -> None:
 
 
 def test_a_damaged_jpeg_with_a_broken_profile_is_rejected() -> None:
-    """A message about the profile must not hide one about the pixels."""
+    """A message about the profile must not hide a message about the pixels."""
     source = encoded(photo(), "jpeg", quality=92, icc_profile=b"x" * 200)
     assert render(source, EVERY, {"it": PNG}).rejected is None
     assert render(source[:-30], EVERY, {"it": PNG}).rejected

@@ -1,4 +1,7 @@
-"""Which directories of a TIFF are pages, which of their samples are seen, and the shape of their pixels."""
+"""Which directories of a TIFF are pages, and how their samples are read.
+
+The pixels of a page become square.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def frames_of(content: bytes) -> int | None:
 
 @pytest.mark.parametrize("tags", [REDUCED, MASK, OLD_REDUCED], ids=["reduced", "mask", "old reduced"])
 @pytest.mark.parametrize("order", "<>")
-def test_a_reduced_picture_or_a_mask_is_no_page(tags: Any, order: str) -> None:
+def test_a_reduced_picture_or_a_mask_does_not_count_as_a_page(tags: Any, order: str) -> None:
     source = tiff(SMALL, FULL, SMALL, OTHER, order=order, tags=[tags, {}, tags, PAGE])
     assert np.array_equal(np.asarray(shown(source, PNG)), FULL)
     assert frames_of(source) == 2
@@ -44,7 +47,7 @@ def test_a_reduced_picture_or_a_mask_is_no_page(tags: Any, order: str) -> None:
     assert both.convert("RGB").getpixel((9, 9)) == (0, 0, 255)
 
 
-def test_a_preview_that_pillow_wrote_first_is_no_page() -> None:
+def test_a_preview_that_pillow_wrote_first_does_not_count_as_a_page() -> None:
     target, page = io.BytesIO(), photo()
     page.encoderinfo = {"tiffinfo": {254: 0}}
     preview = Image.new("RGB", (16, 12), "red")
@@ -53,20 +56,20 @@ def test_a_preview_that_pillow_wrote_first_is_no_page() -> None:
     assert difference(shown(target.getvalue(), PNG), photo()) == 0
 
 
-def test_the_levels_of_a_pyramid_are_no_pages() -> None:
+def test_the_levels_of_a_pyramid_do_not_count_as_pages() -> None:
     image = pyvips.Image.new_from_array(np.asarray(photo()))
     source = image.tiffsave_buffer(pyramid=True, tile=True, tile_width=64, tile_height=64)
     assert frames_of(source) == 1
     assert difference(shown(source, PNG), photo()) < 1
 
 
-def test_reduced_pictures_are_pages_if_the_file_has_no_others() -> None:
+def test_reduced_pictures_count_as_pages_if_the_file_has_no_others() -> None:
     source = tiff(FULL, OTHER, tags=REDUCED)
     assert frames_of(source) == 2
     assert np.array_equal(np.asarray(shown(source, PNG)), FULL)
 
 
-def test_reading_directories_in_a_circle_ends() -> None:
+def test_reading_a_tiff_ends_if_its_directories_form_a_circle() -> None:
     source = bytearray(tiff(FULL, OTHER))
     second = source.rindex(b"\x00\x01\x04\x00\x01\x00\x00\x00") - 2
     end = second + 2 + 12 * int.from_bytes(source[second : second + 2], "little")
@@ -74,7 +77,7 @@ def test_reading_directories_in_a_circle_ends() -> None:
     assert frames_of(bytes(source)) == 2
 
 
-def test_a_fax_of_another_encoder_has_a_round_circle() -> None:
+def test_a_circle_in_a_fax_of_another_encoder_is_round() -> None:
     made = np.asarray(shown((CASES / "fax.tif").read_bytes(), PNG).convert("L")) < 128
     assert made.shape[1] / made.shape[0] == pytest.approx(0.77, abs=0.005)
     across, down = (np.flatnonzero(made.any(axis)) for axis in (0, 1))
@@ -92,7 +95,7 @@ def test_a_fax_of_another_encoder_has_a_round_circle() -> None:
         ((72, 0), (320, 240)),
     ],
 )
-def test_pixels_are_made_square_where_the_resolutions_are_plausible(
+def test_pixels_become_square_if_the_declared_resolutions_are_plausible(
     dpi: tuple[float, float], size: tuple[int, int]
 ) -> None:
     source = encoded(photo(), "tiff", dpi=dpi, resolution_unit=2, x_resolution=dpi[0], y_resolution=dpi[1])
@@ -121,7 +124,7 @@ CMYK: Any = {262: (3, [5])}
 
 
 @pytest.mark.parametrize("extra", [[0], [0, 0]])
-def test_extra_inks_are_not_alpha(extra: list[int]) -> None:
+def test_extra_inks_are_not_read_as_alpha(extra: list[int]) -> None:
     more = np.concatenate([INKS, *[FULL[..., :1]] * len(extra)], -1)
     plain = shown(tiff(INKS, tags=CMYK), PNG)
     made = shown(tiff(more, tags={**CMYK, 338: (3, extra)}), PNG)
@@ -130,7 +133,7 @@ def test_extra_inks_are_not_alpha(extra: list[int]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["u1", "u2", "f4", "f8"])
-def test_samples_of_no_declared_meaning_are_not_alpha(kind: str) -> None:
+def test_samples_without_a_declared_meaning_are_not_read_as_alpha(kind: str) -> None:
     most = {"u1": 1, "u2": 257, "f4": 1 / 255, "f8": 1 / 255}[kind]
     values = np.concatenate([FULL, FULL[..., :1]], -1)
     for first, samples in ((0, values), (2, values[..., 2:])):
@@ -140,7 +143,7 @@ def test_samples_of_no_declared_meaning_are_not_alpha(kind: str) -> None:
         assert np.abs(np.asarray(made).astype(int) - wanted).max() <= 1
 
 
-def test_alpha_is_found_behind_other_samples() -> None:
+def test_alpha_is_found_after_other_extra_samples() -> None:
     alpha = np.full((48, 64, 1), 102, "u1")
     samples = np.concatenate([FULL, FULL[..., :1], alpha], -1)
     made = shown(tiff(samples, tags={338: (3, [0, 2])}), PNG)
@@ -169,7 +172,10 @@ def test_camera_raw_is_refused_by_name(source: bytes) -> None:
 
 
 def test_camera_raw_in_a_sub_directory_is_refused_by_name() -> None:
-    """NEF and ARW have a preview as the first page, and the sensor's data in a directory below it."""
+    """The first page of NEF and ARW is a preview.
+
+    The sensor's data is in a directory below it.
+    """
     preview = tiff(SMALL, tags={330: (4, [0])})
     below = tiff(FULL[..., 0], tags={262: (3, [32_803])})
     padding = bytes(len(preview) % 2)

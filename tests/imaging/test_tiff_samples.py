@@ -1,4 +1,7 @@
-"""TIFF samples of every type look alike: the references are computed here, from the values themselves."""
+"""TIFF samples of every type give the same picture.
+
+The expected values are computed here.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def worst(picture: Image.Image, values: Any) -> float:
 
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize(("kind", "black", "white"), SCALES)
-def test_samples_of_every_type_have_the_same_tones_in_grey_and_colour(
+def test_samples_of_every_type_give_the_same_tones_in_grey_and_colour(
     kind: str, black: int, white: int, order: str
 ) -> None:
     for values, mode in ((GREY, "L"), (COLOUR, "RGB")):
@@ -53,7 +56,7 @@ def test_samples_of_every_type_have_the_same_tones_in_grey_and_colour(
         assert worst(made, values) <= (1 if white > 127 else 2)
 
 
-def test_a_floating_point_picture_of_another_encoder_has_many_tones() -> None:
+def test_a_floating_point_picture_of_another_encoder_keeps_many_tones() -> None:
     made = np.asarray(shown((CASES / "float01_grey.tif").read_bytes(), PNG))
     assert made.mean() == pytest.approx(118.2, abs=0.5)
     assert len(np.unique(made)) > 100
@@ -65,7 +68,7 @@ def test_32_bit_and_floating_point_pictures_of_pillow_are_read() -> None:
         assert worst(shown(encoded(grey.convert(mode), "tiff"), PNG), np.asarray(grey) / 255) <= 1
 
 
-def test_measurements_are_shown_from_the_lowest_to_the_highest_value() -> None:
+def test_samples_in_any_range_are_shown_from_the_lowest_value_to_the_highest() -> None:
     for kind in ("i2", "f4"):
         assert worst(shown(tiff(scaled(GREY, kind, -1000, 3000)), PNG), GREY) <= 1
 
@@ -97,7 +100,7 @@ def test_alpha_is_read_in_floating_point(kind: str) -> None:
         assert worst(made, straight) <= 1
 
 
-def test_inks_in_floating_point_look_like_inks_in_8_bits() -> None:
+def test_cmyk_in_floating_point_gives_the_same_colours_as_in_8_bits() -> None:
     inks = np.stack([GREY, GREY / 2, 1 - GREY, GREY * 0], -1)
     cmyk = {262: (3, [5])}
     whole = shown(tiff(np.rint(255 * inks).astype("u1"), tags=cmyk), PNG)
@@ -129,7 +132,7 @@ def test_a_small_rendition_of_doubles_shows_the_whole_picture() -> None:
         "cut off doubles",
     ],
 )
-def test_samples_that_cannot_be_read_are_rejected(source: bytes, why: str) -> None:
+def test_a_tiff_with_samples_that_can_not_be_read_is_rejected(source: bytes, why: str) -> None:
     rendering = render(source, Accept(), {"it": PNG})
     assert rendering.made == {}
     assert why in str(rendering.rejected)

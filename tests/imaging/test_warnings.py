@@ -1,4 +1,4 @@
-"""The warnings of a rendering."""
+"""The warnings that a rendering gives."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_no_warning_is_given_if_nothing_is_left_out(source: bytes, recipe: Rendi
     assert rendering.warnings == ()
 
 
-def test_a_warning_is_reported_once() -> None:
+def test_a_warning_with_the_same_text_is_reported_once() -> None:
     with collected() as warnings:
         warn("animation-dropped", "one")
         warn("animation-dropped", "two")
@@ -51,7 +51,7 @@ def test_a_warning_is_reported_once() -> None:
     assert warnings == [PictureWarning("animation-dropped", text) for text in ("one", "two")]
 
 
-def test_warnings_are_bounded_in_number_and_length() -> None:
+def test_the_number_and_the_length_of_warnings_are_limited() -> None:
     with collected() as warnings:
         for number in range(2 * MOST_WARNINGS):
             warn("animation-dropped", f"{number} {'x' * MOST_TEXT}")

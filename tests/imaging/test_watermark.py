@@ -1,4 +1,7 @@
-"""Watermarks: their place and opacity equal numpy's, and their bytes are the same on any machine."""
+"""Watermarks: their place and opacity equal numpy's.
+
+Their bytes are the same on any machine.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ def marked(source: Image.Image, more: dict[str, Any] | None = None, **options: A
 
 
 def changed(before: Image.Image, after: Image.Image) -> tuple[int, int, int, int] | None:
-    """Return the box of all pixels that differ, in Pillow's form."""
+    """Return the box around all pixels that differ, in Pillow's form."""
     differing = np.abs(pixels(before) - pixels(after)).max(axis=2) > 0
     return Image.fromarray(differing).getbbox()
 
@@ -70,7 +73,9 @@ def test_a_watermark_is_where_its_gravity_says_and_changes_nothing_else(
 @pytest.mark.parametrize("opacity", [1.0, 37.5, 60.0, 100.0])
 @pytest.mark.parametrize("mark", [(250, 10, 90), (250, 10, 90, 128), (30,), (240, 99)])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_opacity_and_the_marks_own_alpha_multiply(mark: tuple[int, ...], opacity: float, mode: str) -> None:
+def test_the_opacity_is_multiplied_with_the_marks_own_alpha(
+    mark: tuple[int, ...], opacity: float, mode: str
+) -> None:
     source = photo(80, 60).convert(mode)
     made = marked(source, image=logo(8, 6, *mark), size=100.0, opacity=opacity)
     alpha = np.rint((mark[-1] if len(mark) in (2, 4) else 255) * opacity / 100) / 255
@@ -81,7 +86,7 @@ def test_opacity_and_the_marks_own_alpha_multiply(mark: tuple[int, ...], opacity
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_a_watermark_over_transparency_follows_porter_and_duff(mode: str) -> None:
+def test_a_watermark_over_transparent_parts_follows_porter_and_duff(mode: str) -> None:
     source = photo(64, 64).convert("RGBA")
     source.putalpha(Image.linear_gradient("L").resize((64, 64)))
     source = source.convert(mode)
@@ -99,7 +104,7 @@ def test_a_watermark_over_transparency_follows_porter_and_duff(mode: str) -> Non
     assert (np.abs(got[..., :3] - colours) * alpha).max() <= 1
 
 
-def test_a_mark_is_drawn_after_the_colours_were_adjusted_and_the_picture_padded() -> None:
+def test_a_watermark_is_drawn_after_colour_adjustments_and_padding() -> None:
     box = {"width": 100, "height": 100, "fit": "contain", "grayscale": True, "background": "#00ff00"}
     made = marked(photo(100, 50), box, image=logo(10, 10, 255, 0, 0), size=10.0, offset=0.0, opacity=100.0)
     assert made.convert("RGB").getpixel((95, 95)) == (255, 0, 0)
@@ -112,7 +117,7 @@ def test_a_watermark_is_drawn_before_transparency_is_flattened() -> None:
     assert pixels(shown(clear, recipe))[90, 90] == pytest.approx((127, 127, 127), abs=3)
 
 
-def test_tiles_fill_the_picture_and_one_is_at_the_place_of_a_single_mark() -> None:
+def test_tiles_cover_the_picture_and_one_of_them_has_the_place_of_a_single_mark() -> None:
     source = Image.new("RGB", (200, 100), "white")
     options: dict[str, Any] = {"image": logo(40, 20, 0, 0, 0), "size": 10.0, "opacity": 100.0}
     alone, tiled = marked(source, **options), marked(source, tile=True, gap=15.0, **options)
@@ -143,12 +148,12 @@ def test_a_watermark_never_changes_the_picture_s_size(
     assert changed(source, made)
 
 
-def test_a_text_fits_into_a_picture_of_20_pixels_and_less() -> None:
+def test_a_text_watermark_fits_into_a_picture_of_20_pixels_and_less() -> None:
     for size in ((20, 20), (20, 3), (3, 20), (1, 1)):
         assert changed(photo(*size), marked(photo(*size), text="© Ann Example", size=100.0))
 
 
-def test_a_text_has_its_declared_width_in_a_picture_of_any_size() -> None:
+def test_a_text_watermark_has_its_declared_width_in_a_picture_of_any_size() -> None:
     for width in (200, 900, 2000):
         source = Image.new("RGB", (width, width // 2), "#808080")
         box = changed(source, marked(source, text="© Ann Example", size=40.0, gravity="center"))
@@ -158,7 +163,7 @@ def test_a_text_has_its_declared_width_in_a_picture_of_any_size() -> None:
 
 @pytest.mark.parametrize("colour", ["white", "black", "#ffe080", "#203060"])
 @pytest.mark.parametrize("ground", ["white", "black", "#808080"])
-def test_a_text_can_be_read_on_light_and_dark_ground(ground: str, colour: str) -> None:
+def test_a_text_watermark_can_be_read_on_a_light_and_on_a_dark_picture(ground: str, colour: str) -> None:
     """Many of its pixels have a high contrast to the background."""
     source = Image.new("RGB", (300, 60), ground)
     made = marked(source, text="© Ann", size=50.0, gravity="center", colour=colour)
@@ -179,13 +184,13 @@ def test_every_frame_of_an_animation_gets_the_same_watermark() -> None:
 
 
 @pytest.mark.parametrize("file_format", ["jpeg", "webp", "avif", "gif", "tiff"])
-def test_a_mark_may_have_any_format_of_pictures(file_format: str) -> None:
+def test_a_watermark_image_may_have_any_input_format(file_format: str) -> None:
     made = marked(photo(60, 60), image=attach(photo(60, 60).rotate(180), file_format), size=100.0)
     wanted = Image.blend(photo(60, 60), photo(60, 60).rotate(180), 0.6)
     assert difference(made, wanted) < (12 if file_format == "gif" else 3)
 
 
-def test_no_metadata_of_a_mark_gets_into_the_picture() -> None:
+def test_a_rendition_gets_no_metadata_from_its_watermark_image() -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Artist] = "Another Artist"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -222,8 +227,8 @@ sys.stdout.buffer.write(made.made["it"].content)
 """
 
 
-def test_a_text_is_the_same_without_any_font_of_the_machine(tmp_path: Path) -> None:
-    """This holds for any HOME and fontconfig variables, and stderr stays empty."""
+def test_a_text_watermark_is_the_same_without_any_font_of_the_machine(tmp_path: Path) -> None:
+    """This holds for any HOME and fontconfig variables. stderr stays empty."""
     source = encoded(photo(400, 200), "png")
     config = tmp_path / "config" / "fontconfig"
     config.mkdir(parents=True)
@@ -248,7 +253,10 @@ def test_a_text_is_the_same_without_any_font_of_the_machine(tmp_path: Path) -> N
 
 
 def test_two_fonts_of_one_family_are_distinct() -> None:
-    """Regular and italic are both called Open Sans. The same file gives the same bytes again."""
+    """Regular and italic are both called Open Sans.
+
+    The same file gives the same bytes again.
+    """
     italic = Attachment("i.ttf", (ROOT / "files" / "OpenSans-Italic[wdth,wght].ttf").read_bytes())
     source = Image.new("RGB", (300, 60), "white")
     drawn = [marked(source, text="illness", size=90.0, font=font) for font in (None, italic, None, italic)]
@@ -257,7 +265,10 @@ def test_two_fonts_of_one_family_are_distinct() -> None:
 
 
 def test_freetype_finds_the_same_missing_characters() -> None:
-    """Pillow gives the expected result: through FreeType it draws the same box for all missing ones."""
+    """Pillow gives the expected result.
+
+    Through FreeType it draws the same box for all missing characters.
+    """
     font = ImageFont.truetype(io.BytesIO(default_font()), 24, layout_engine=ImageFont.Layout.BASIC)
     box = bytes(font.getmask("\U0001f600"))
     letters = [*range(0x21, 0x7F), *range(0xC0, 0x250), *range(0x391, 0x3CA), *range(0x400, 0x530), 0x65E5]
@@ -275,7 +286,7 @@ def test_a_damaged_font_is_refused(cut: int) -> None:
         find_missing(default_font()[:cut], "a")
 
 
-def test_the_fingerprint_contains_a_watermarks_content_and_not_its_name() -> None:
+def test_the_fingerprint_depends_on_a_watermarks_content_and_not_on_its_name() -> None:
     def fingerprint(name: str, content: bytes) -> str:
         return Rendition(watermark=Watermark(image=Attachment(name, content))).fingerprint()
 

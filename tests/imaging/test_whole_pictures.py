@@ -1,4 +1,7 @@
-"""The whole picture is made: of lossless JPEGs, of GIFs with small frames, and frames are counted."""
+"""The whole picture is made of lossless JPEGs and of GIFs with small frames.
+
+The frames of animations are counted.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ PNG = Rendition(format="png")
 
 
 def lossless_jpeg(picture: Image.Image) -> bytes:
-    """Return a grey or RGB picture as a lossless JPEG with the first predictor (T.81, annex H)."""
+    """Return a grey or RGB picture as a lossless JPEG.
+
+    It uses the first predictor (ITU-T T.81, annex H).
+    """
     values = pixels(picture, picture.mode).reshape(picture.height, picture.width, -1).astype(int)
     predicted = np.empty_like(values)
     predicted[:, 1:] = values[:, :-1]
@@ -125,7 +131,7 @@ def test_a_gif_whose_frame_covers_the_canvas_stays_opaque() -> None:
     ],
     ids=["kept", "all cleared", "cleared", "restored", "a part cleared", "a frame enlarges the canvas"],
 )
-def test_frames_of_a_gif_cover_the_canvas_by_their_disposals(
+def test_the_frames_of_a_gif_are_combined_by_their_disposal_methods(
     frames: list[_Image], covered: list[int]
 ) -> None:
     made = opened(rendered(gif(*frames), Rendition(format="webp", animation="keep", lossless=True)).content)
@@ -144,21 +150,21 @@ FRAMES = [Image.new("RGB", (40, 30), colour) for colour in ("red", "lime", "blue
 
 
 @pytest.mark.parametrize("file_format", ["png", "avif", "gif", "webp"])
-def test_the_record_has_the_number_of_frames(file_format: str) -> None:
+def test_the_record_of_a_picture_has_the_number_of_its_frames(file_format: str) -> None:
     moving = encoded(FRAMES[0], file_format, save_all=True, append_images=FRAMES[1:], duration=100)
     still = encoded(FRAMES[0], file_format)
     assert render(moving, Accept(), {"it": PNG}).original.frames == 3
     assert render(still, Accept(), {"it": PNG}).original.frames == 1
 
 
-def test_a_png_has_no_more_frames_than_chunks_of_frames() -> None:
+def test_a_png_counts_only_the_frames_whose_chunks_exist() -> None:
     source = encoded(FRAMES[0], "png")
     at = source.index(b"IDAT") - 4
     claim = png_chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))
     assert render(source[:at] + claim + source[at:], Accept(), {"it": PNG}).original.frames == 1
 
 
-def test_an_animated_picture_is_rejected_where_animations_are_not_accepted() -> None:
+def test_an_animated_picture_is_rejected_if_animations_are_not_accepted() -> None:
     source = encoded(FRAMES[0], "png", save_all=True, append_images=FRAMES[1:], duration=100)
     rejected = render(source, Accept(animation=False), {"it": PNG}).rejected
     assert "found 3 frames" in str(rejected)

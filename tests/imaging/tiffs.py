@@ -18,9 +18,10 @@ _NO_TAGS: Tags = {}
 def tiff(
     *pages: Any, order: str = "<", deflated: bool = False, tags: Tags | Sequence[Tags] = _NO_TAGS
 ) -> bytes:
-    """Return a file of pages, each an array of rows, columns and samples; ``tags`` overrides fields.
+    """Return a TIFF file of pages.
 
-    ``order`` is ``<`` or ``>``. A field is a type and its numbers. A list of tags has those of each page.
+    Each page is an array of rows, columns and samples. ``order`` is ``<`` or ``>``. ``tags`` overrides
+    fields. A field is a type and its numbers. A list of tags has those of each page.
     """
     each = [tags] * len(pages) if isinstance(tags, Mapping) else tags
     content = (b"II*\0" if order == "<" else b"MM\0*") + bytes(4)
@@ -36,7 +37,10 @@ def tiff(
 
 
 def _directory(page: Any, order: str, tags: Tags, start: int, *, deflated: bool) -> tuple[int, bytes]:
-    """Return where the directory's link to the next one is, and the directory with its data."""
+    """Return the offset of the link to the next directory, and the directory.
+
+    The directory includes its data.
+    """
     values = page if page.ndim == 3 else page[..., None]
     height, width, samples = values.shape
     data = values.astype(values.dtype.newbyteorder(order)).tobytes()
