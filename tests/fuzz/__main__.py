@@ -1,7 +1,8 @@
-"""``python -m fuzz``: sends many damaged files through the worker processes and prints a table of results.
+"""``python -m fuzz``: sends many damaged files through the worker processes.
 
-Every file depends only on its number, so ``--first NUMBER --files 1`` repeats one. The program keeps files in
-a folder if they broke a promise, took too long or killed a worker. It exits with 1 on a broken promise.
+It prints a table of results. Every file depends only on its number, so ``--first NUMBER --files 1`` repeats
+one. The program keeps files in a folder if they broke a promise, took too long or killed a worker. It exits
+with 1 on a broken promise.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def _keep(verdict: Verdict, number: int, folder: Path) -> None:
 
 
 def _table(counts: Counter[tuple[str, str]], seconds: Mapping[str, float]) -> str:
-    """Return the counts of each format and of all formats, as a Markdown table."""
+    """Return the counts of each format and their sums, as a Markdown table."""
     families = sorted({seed.split()[0] for seed in seeds()})
     lines = [f"| seed | files | {' | '.join(KINDS)} | seconds |", "| --- |" + " ---: |" * (len(KINDS) + 2)]
     for name, members in [*((family, [family]) for family in families), ("all", families)]:

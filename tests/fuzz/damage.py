@@ -1,4 +1,4 @@
-"""Ways to damage a file. Some change bytes blindly, others know the file's format.
+"""Ways to damage a file. Some change any bytes, others know the file's format.
 
 Each function takes the file and a generator of random numbers, and returns another file. The same generator
 gives the same file, so one number is enough to repeat it.
@@ -69,7 +69,7 @@ def _truncate(content: bytes, random: Random) -> bytes:
 
 
 def _splice(content: bytes, other: bytes, random: Random) -> bytes:
-    """Replace the rest by another picture's bytes, from the same place or from any of its parts."""
+    """Insert a part of another picture, or end with the other picture's bytes."""
     at = random.randrange(len(content))
     parts = spans(other)
     if parts and random.random() < 0.5:
@@ -79,7 +79,10 @@ def _splice(content: bytes, other: bytes, random: Random) -> bytes:
 
 
 def _set_extreme(content: bytes, random: Random) -> bytes:
-    """Set a whole number anywhere in the file to an extreme: a dimension, length, offset or count."""
+    """Set a whole number somewhere in the file to an extreme value.
+
+    It may be a dimension, a length, an offset or a count.
+    """
     parts = spans(content)
     if parts and random.random() < 0.7:
         start, end = random.choice(parts)
@@ -115,7 +118,10 @@ def _exchange_parts(content: bytes, random: Random) -> bytes:
 
 
 def _spoil_inflated(content: bytes, random: Random) -> bytes:
-    """Damage a PNG's pixels below their compression, with valid checksums."""
+    """Damage the inflated pixels of a PNG.
+
+    All checksums stay valid.
+    """
     parts = [(start, end) for start, end in png_chunks(content) if content[start + 4 : start + 8] == b"IDAT"]
     if not parts:
         return _flip_bits(content, random)

@@ -20,7 +20,10 @@ _CHUNK_FRAME = 12
 
 
 def spans(content: bytes) -> list[tuple[int, int]]:
-    """Return the parts of a file of any of these formats; an empty list if it can't be parsed."""
+    """Return the parts of a file of any of these formats.
+
+    The list is empty if the file can't be parsed.
+    """
     walks: tuple[tuple[int, bytes, Callable[[bytes], Spans]], ...] = (
         (0, b"\xff\xd8", _jpeg_segments),
         (0, b"\x89PNG", png_chunks),
@@ -111,7 +114,10 @@ def _tiff_entries(content: bytes) -> Spans:
 
 
 def _dicom_elements(content: bytes) -> Spans:
-    """Yield each element of explicit type with its tag, even in sequences of undefined length."""
+    """Yield each element of explicit type with its tag.
+
+    This also works inside sequences of undefined length.
+    """
     at = 132
     while at + 8 <= len(content):
         is_item = content[at : at + 2] == b"\xfe\xff"

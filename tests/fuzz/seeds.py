@@ -1,4 +1,7 @@
-"""Valid pictures of every format that Renditions reads, which the fuzzer damages."""
+"""Valid pictures of every format that Renditions reads.
+
+The fuzzer damages them.
+"""
 
 from __future__ import annotations
 
@@ -120,7 +123,10 @@ def _animations() -> Iterator[tuple[str, bytes]]:
 
 
 def _undated(content: bytes) -> bytes:
-    """Return an AVIF sequence without its creation times, which are in boxes (ISO 14496-12, section 8)."""
+    """Return an AVIF sequence without its creation times.
+
+    The times are in boxes (ISO 14496-12, section 8).
+    """
     return re.sub(
         rb"((?:mvhd|tkhd|mdhd)\x01.{3}).{16}", lambda box: box[1] + bytes(16), content, flags=re.DOTALL
     )

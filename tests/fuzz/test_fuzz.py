@@ -16,7 +16,10 @@ FILES = 300
 
 
 def test_no_damaged_file_breaks_a_promise() -> None:
-    """Each file is made, rejected or a counted failure. Another decoder can read the made outputs."""
+    """Each file is made, is rejected, or is a counted failure.
+
+    Another decoder can read the outputs that were made.
+    """
     kinds: Counter[str] = Counter()
     with RenderPool(1, SECONDS, limits=LIMITS) as pool:
         for number in range(FILES):
@@ -27,7 +30,7 @@ def test_no_damaged_file_breaks_a_promise() -> None:
     assert min(kinds["made"], kinds["rejected"]) > FILES // 20, "some files are made and some are rejected"
 
 
-def test_the_same_number_gives_the_same_file() -> None:
+def test_the_fuzzer_makes_the_same_file_for_the_same_number() -> None:
     assert file_of(17) == file_of(17)
     assert len({file_of(number)[1] for number in range(50)}) > 40
 

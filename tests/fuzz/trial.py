@@ -72,7 +72,10 @@ class Verdict:
 
 
 def file_of(number: int) -> tuple[str, bytes]:
-    """Return the seed's name and the damaged file of this number. They depend only on the number."""
+    """Return the seed's name and the damaged file of this number.
+
+    They depend only on the number.
+    """
     return damaged(seeds(), Random(number))  # noqa: S311 - nothing here is secret
 
 
@@ -145,7 +148,7 @@ def _find_fault_in(analysis: Analysis | None) -> str:
 
 
 def _is_promised(original: tuple[int, int], recipe: Rendition, size: tuple[int, int]) -> bool:
-    """Return whether the recipe gives this size for such a picture, apart from rounding."""
+    """Return whether the recipe gives this size, apart from rounding."""
     box = recipe.width or 0, recipe.height or original[1]
     if recipe.fit == "cover":
         return all(side <= limit for side, limit in zip(size, box, strict=True))
@@ -154,7 +157,10 @@ def _is_promised(original: tuple[int, int], recipe: Rendition, size: tuple[int, 
 
 
 def _decode(made: Rendered) -> tuple[int, int]:
-    """Read every pixel of every frame with another decoder, and return the picture's size."""
+    """Read every pixel of every frame with another decoder.
+
+    Return the picture's size.
+    """
     if made.format == "pdf":
         document = pypdfium2.PdfDocument(made.content)
         width, height = document[0].get_size()
@@ -169,7 +175,10 @@ def _decode(made: Rendered) -> tuple[int, int]:
 
 
 def peak_memory_bytes() -> int:
-    """Return the most memory that a worker started by the main thread has ever held (Linux; else 0)."""
+    """Return the most memory that a worker process has used so far.
+
+    Only workers that the main thread started count. The result is 0 on other systems than Linux.
+    """
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     pids = children.read_text().split() if children.exists() else []
     return max(map(_peak_of, pids), default=0)

@@ -1,7 +1,7 @@
 """The module applied to moto's server, for each trigger: ``make test-infra``.
 
 A poller like Lambda's passes the queue's messages from S3 to the applied bundle. moto forgets some
-attributes, so that a second plan finds them changed. This module lists them by name.
+attributes, so a second plan finds them changed. This module lists these attributes by name.
 """
 
 from __future__ import annotations
@@ -95,7 +95,10 @@ class Applied:
         return folder
 
     def drift(self) -> set[tuple[str, str]]:
-        """Return type and argument of the changes of one more apply, except those that moto forgets."""
+        """Return the type and the argument of each change by one more apply.
+
+        The changes that moto only forgets are left out.
+        """
         self.deployment.plan()
         changes = json.loads(self.deployment._read("show", "-json", PLAN))["resource_changes"]
         return {
@@ -116,7 +119,10 @@ def runtime(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _settings(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Configure the program to use the mirror of providers; reset moto, and keep it from starting Docker."""
+    """Make the program use the mirror of providers, and reset moto.
+
+    moto must not start Docker.
+    """
     assert find_terraform(), "THESE TESTS NEED terraform or tofu"
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(write_settings(tmp_path)))
     monkeypatch.setenv("TF_IN_AUTOMATION", "1")
@@ -152,7 +158,10 @@ def apply(deployment: Deployment, pipeline: str) -> Applied:
 
 
 def switch_polling_off(function: str) -> None:
-    """Keep moto from taking the messages itself: it would delete them without processing."""
+    """Keep moto from taking the messages of the queue.
+
+    It would delete them without processing.
+    """
     client = open_lambda()
     (mapping,) = client.list_event_source_mappings()["EventSourceMappings"]
     assert mapping["FunctionArn"].endswith(f":{function}")
@@ -162,7 +171,10 @@ def switch_polling_off(function: str) -> None:
 
 @contextmanager
 def without_conditions() -> Iterator[None]:
-    """Remove the buckets' policies during the block: moto ignores their conditions, so it denies all."""
+    """Remove the buckets' policies during the block.
+
+    moto ignores their conditions, so it would deny every request.
+    """
     names = [bucket["Name"] for bucket in CLIENTS.s3.list_buckets()["Buckets"]]
     policies = {name: CLIENTS.s3.get_bucket_policy(Bucket=name)["Policy"] for name in names}
     for name, policy in policies.items():
@@ -174,7 +186,10 @@ def without_conditions() -> Iterator[None]:
 
 
 def poll(function: Lambda, queue: Queue) -> None:
-    """Pass the queue's messages to the function, like Lambda, until there are none."""
+    """Pass the queue's messages to the function until there are none.
+
+    Lambda does the same.
+    """
     while messages := queue.receive(wait_seconds=1):
         ended = function.call({"Records": [message.to_record() for message in messages]})
         assert ended.error is None, ended.error
@@ -206,7 +221,10 @@ def exists(bucket: str) -> bool:
 
 @pytest.mark.parametrize("trigger", ["sqs", "eventbridge"])
 def test_the_module_can_be_applied_changed_and_destroyed(tmp_path: Path, runtime: Path, trigger: str) -> None:
-    """One apply is enough, a changed pipeline changes only the function, and pictures stay until the end."""
+    """One apply is enough. A changed pipeline changes only the function.
+
+    The pictures stay until the end.
+    """
     write_root(tmp_path / "deployment", trigger)
     applied = apply(Deployment(tmp_path / "deployment", find_program()), read_preset("thumbnail"))
     assert applied.drift() == set()
@@ -246,7 +264,10 @@ def test_the_module_can_be_applied_changed_and_destroyed(tmp_path: Path, runtime
 def test_the_api_is_created_on_request_and_needs_authorization(
     tmp_path: Path, runtime: Path, api: str, authorization: str
 ) -> None:
-    """Every route except the page's own files has its authorizer, and the function accepts an upload."""
+    """Every route except the page's own files has its authorizer.
+
+    The function accepts an upload.
+    """
     write_root(tmp_path / "deployment", "sqs", api)
     applied = apply(Deployment(tmp_path / "deployment", find_program()), read_preset("base64"))
     assert applied.drift() == set()
@@ -291,7 +312,10 @@ def test_the_api_is_created_on_request_and_needs_authorization(
 
 
 def test_deploy_and_destroy_work_without_a_queue(tmp_path: Path, runtime: Path) -> None:
-    """Deploy prints the upload URL; destroy deletes the pictures only with the option."""
+    """Deploy prints the upload URL.
+
+    Destroy deletes the pictures only with the option.
+    """
 
     def run(*arguments: str) -> str:
         ended = subprocess.run(

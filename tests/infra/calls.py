@@ -1,4 +1,7 @@
-"""Records every AWS call that this process makes through botocore, and the permissions that it needs."""
+"""Records every AWS call of this process, and the permissions that it needs.
+
+It sees the calls that are made through botocore.
+"""
 
 from __future__ import annotations
 

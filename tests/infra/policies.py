@@ -1,4 +1,4 @@
-"""Compares a policy with the needed permissions, in both directions."""
+"""Compares a policy with the needed permissions: lacking ones and excess ones."""
 
 from __future__ import annotations
 

@@ -25,7 +25,10 @@ needs_terraform = pytest.mark.skipif(
 
 
 def run_terraform(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the program in this directory; return its output and exit code, even if it failed."""
+    """Run the program in this directory; return its output and exit code.
+
+    A failure raises no error.
+    """
     program = find_terraform()
     assert program
     environment = {
@@ -40,7 +43,10 @@ def run_terraform(directory: Path, *arguments: str) -> subprocess.CompletedProce
 
 
 def write_settings(directory: Path) -> Path:
-    """Write the program's settings, which say where to get providers."""
+    """Write the program's settings.
+
+    They say where it gets the providers.
+    """
     settings = directory / "settings.tfrc"
     mirror = f'provider_installation {{\n  filesystem_mirror {{\n    path = "{MIRROR}"\n  }}\n}}\n'
     settings.write_text(mirror if MIRROR.is_dir() else "")
@@ -48,5 +54,8 @@ def write_settings(directory: Path) -> Path:
 
 
 def copy_module(target: Path) -> Path:
-    """Copy the module's own files, so that Terraform writes its files beside the copy."""
+    """Copy the module's own files.
+
+    So Terraform writes its files beside the copy.
+    """
     return Path(shutil.copytree(MODULE, target, ignore=shutil.ignore_patterns(".terraform*", "*.py")))

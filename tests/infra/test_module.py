@@ -41,14 +41,14 @@ def test_the_function_gets_the_variables_that_the_code_reads_and_no_others() -> 
     assert read_by_code
 
 
-def test_the_schedule_s_message_is_a_tick() -> None:
+def test_the_function_reads_the_schedules_message_as_a_tick() -> None:
     text = resources()["aws_scheduler_schedule", "reconcile"]["target"][0]["input"]
     event = dict(re.findall(r'([\w-]+) *= *"([^"]+)"', text))
     assert decode(event) == Incoming("event", (Message("", (SyncRequest(),)),)), text
 
 
 def test_the_table_has_the_catalog_s_key_and_indexes() -> None:
-    """The test compares the key, the attributes, the indexes, and the attributes in the indexes."""
+    """The test also compares the attributes in the indexes."""
     table = resources()["aws_dynamodb_table", "this"]
     key = "${var.table.key}"
     wanted = table_schema(key)
@@ -82,12 +82,12 @@ def test_the_table_has_the_catalog_s_key_and_indexes() -> None:
     assert indexes == wanted["GlobalSecondaryIndexes"]
 
 
-def test_a_notification_waits_for_its_permission() -> None:
+def test_the_bucket_notification_is_created_after_its_permissions() -> None:
     waits_for = resources()["aws_s3_bucket_notification", "this"]["depends_on"]
     assert set(waits_for) == {"${aws_sqs_queue_policy.this}", "${aws_lambda_permission.uploads}"}
 
 
-def test_the_queue_s_deliveries_and_timeout_fit_tries_and_leases() -> None:
+def test_the_queue_delivers_often_enough_and_hides_messages_as_long_as_a_lease() -> None:
     text = (MODULE / "trigger.tf").read_text()
     deliveries = int(re.findall(r"deliveries += (\d+)", text)[0])
     assert deliveries == MAX_ATTEMPTS + 2
@@ -96,7 +96,7 @@ def test_the_queue_s_deliveries_and_timeout_fit_tries_and_leases() -> None:
     assert lease >= timedelta(seconds=Limits().seconds) + LEASE_MARGIN
 
 
-def test_no_upload_is_filtered_by_its_suffix() -> None:
+def test_the_module_filters_no_upload_by_its_suffix() -> None:
     assert "filter_suffix" not in "".join(file.read_text() for file in MODULE.glob("*.tf"))
 
 
@@ -117,7 +117,10 @@ def test_the_deployment_s_time_changes_only_with_the_bundle() -> None:
 
 
 def test_no_policy_allows_a_wildcard() -> None:
-    """No action and no whole resource is a star, except in Deny statements."""
+    """No action is a star, and no whole resource is one.
+
+    Deny statements may have stars.
+    """
     text = "".join(file.read_text() for file in MODULE.glob("*.tf"))
     allowing = [line for line in text.splitlines() if re.search(r'"[a-z0-9]+:\*"|= "\*"|\["\*"\]', line)]
     assert {line.split("=")[0].strip() for line in allowing} <= {"Action", "Principal"}
@@ -141,7 +144,7 @@ GRANTED = {
 
 
 def test_aws_services_have_only_the_permissions_they_need() -> None:
-    """Another test compares the functions' own policies with the calls that they make."""
+    """Another test compares the functions' own policies with their calls."""
     named = {
         resource: {":".join(action) for action in re.findall(r"\b([a-z0-9]+):([A-Z]\w+|\*(?=\"))", str(body))}
         for resource, body in resources().items()

@@ -1,4 +1,7 @@
-"""Terraform's own tests of the module, and its policies compared with every AWS call of every example."""
+"""Terraform's own tests of the module, and its policies.
+
+The policies are compared with every AWS call of every example.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Clients]:
-    """Return clients of a separate server, because the names of its resources are those in the policies."""
+    """Return clients of a separate server.
+
+    Its resources have the names that are in the policies.
+    """
     with run_moto() as environment, pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
@@ -92,7 +98,10 @@ def cloud() -> Iterator[Clients]:
 
 
 def make_environment(cloud: Clients, outputs: Mapping[str, Any], prefix: str) -> dict[str, str]:
-    """Create all resources that the outputs name; return a function's environment."""
+    """Create all resources that the outputs name.
+
+    Return the environment of a function.
+    """
     reset = urllib.request.Request(f"{cloud.s3.meta.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310
     urllib.request.urlopen(reset, timeout=30).close()  # noqa: S310
     for bucket in (outputs["input_bucket"], outputs["output_bucket"]):
@@ -140,7 +149,10 @@ def told(environ: Mapping[str, str], names: Sequence[str], event: str = "ObjectC
 
 
 def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> set[Permission]:
-    """Run every example on new, changed and deleted pictures; return the needed permissions."""
+    """Run every example, and return the permissions that it needed.
+
+    The pictures are new, changed and deleted.
+    """
     draw(folder / "photo.jpg", 700, 400)
     bucket, prefix = environ["SOURCE_BUCKET"], environ["SOURCE_PREFIX"]
     with recorded() as calls:
@@ -165,7 +177,10 @@ def run_function(cloud: Clients, environ: Mapping[str, str], folder: Path, *more
 
 @contextmanager
 def event_loop() -> Iterator[None]:
-    """Set a loop and close it at the end, because the adapter leaves its own loop open."""
+    """Set an event loop, and close it at the end.
+
+    The adapter doesn't close its own loop.
+    """
     with closing(asyncio.new_event_loop()) as loop:
         asyncio.set_event_loop(loop)
         try:
@@ -175,7 +190,7 @@ def event_loop() -> Iterator[None]:
 
 
 def run_api(cloud: Clients, environ: Mapping[str, str], folder: Path, *more: Notify) -> set[Permission]:
-    """Make every call of the API; return the needed permissions."""
+    """Make every call of the API; return the permissions that were needed."""
     draw(folder / "photo.jpg", 700, 400)
     with recorded() as calls, event_loop():
         answer = open_gateway(write_bundle(folder, "thumbnail", *more), environ)
@@ -227,7 +242,7 @@ def test_the_policy_allows_exactly_the_needed_actions(
     work: Any,
     notices: tuple[Notify, ...],
 ) -> None:
-    """The comparison also detects any one missing or additional action."""
+    """The comparison also detects any single action that is missing or too much."""
     policy: Policy = runs[run][output]
     prefix = "uploads/" if run == "through_eventbridge" else ""
     needed = work(cloud, make_environment(cloud, runs[run], prefix), tmp_path, *notices)
@@ -253,7 +268,8 @@ class Held:
     def hold(self, policy: Policy) -> None:
         """Give this process the role with this policy.
 
-        The server can't check the resources of services other than S3, so the role may use all of them.
+        The server can't check the resources of services other than S3. So the role may use all of
+        them.
         """
         statements = [
             {"Action": one["actions"], "Resource": one["resources"]}
@@ -308,7 +324,10 @@ def held() -> Iterator[tuple[Held, Mapping[str, str]]]:
 def test_each_s3_action_of_the_policy_is_needed_on_a_server_that_enforces_it(
     runs: Mapping[str, Mapping[str, Any]], held: tuple[Held, Mapping[str, str]], tmp_path: Path
 ) -> None:
-    """The whole policy is enough to process and delete pictures and to run a tick; less is not enough."""
+    """The whole policy is enough to process and delete pictures, and for a tick.
+
+    Without any one action it is not enough.
+    """
     outputs = runs["by_default_a_queue_stands_between"]
     policy: Policy = outputs["policy"]
     server, environment = held

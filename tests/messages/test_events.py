@@ -1,6 +1,7 @@
-"""Every recorded event decodes to the changes in the table; any key survives each envelope.
+"""Every recorded event decodes to the changes in the table.
 
-The files in ``events`` follow the examples on the AWS pages that ``origins.json`` names.
+Any key can be decoded from each envelope. The files in ``events`` follow the examples on the AWS pages that
+``origins.json`` names.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def load(name: str) -> Any:
     return json.loads((EVENTS / f"{name}.json").read_text())
 
 
-def test_each_event_file_is_in_the_table_and_names_its_source() -> None:
+def test_the_table_and_the_list_of_origins_have_each_event_file() -> None:
     origins = load("origins")
     assert {path.stem for path in EVENTS.glob("*.json")} - {"origins"} == set(TABLE)
     assert {name.removesuffix(".json") for name in origins} == set(TABLE)
@@ -154,7 +155,7 @@ KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=80)
 @given(KEYS)
 @example("🌷" * 256)
 @example("../a//b+c d%20é.jpg")
-def test_any_key_survives_each_envelope(key: str) -> None:
+def test_any_key_is_decoded_unchanged_from_each_envelope(key: str) -> None:
     for put_in in ENVELOPES:
         for body in (notification(key), bus_event(key)):
             (message,) = decode(put_in(body)).messages
@@ -177,7 +178,7 @@ JSON = st.recursive(
 
 @settings(deadline=None, max_examples=50)
 @given(JSON)
-def test_decoding_any_value_never_raises(value: Any) -> None:
+def test_decoding_never_raises_for_any_value(value: Any) -> None:
     for put_in in ENVELOPES:
         assert decode(put_in(value)).messages
 
@@ -201,7 +202,7 @@ def test_a_key_that_is_not_utf8_is_reported() -> None:
     assert decode(put) == event(Unknown("the key 'a%FF.jpg', which isn't URL-encoded UTF-8"))
 
 
-def test_an_unknown_message_is_described_briefly() -> None:
+def test_the_description_of_an_unknown_message_is_short() -> None:
     (message,) = decode({"long": "x" * 1000}).messages
     (unknown,) = message.contents
     assert isinstance(unknown, Unknown)

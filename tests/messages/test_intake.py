@@ -1,4 +1,4 @@
-"""Reading the tasks of messages, also of this package's own messages."""
+"""Reading the tasks of messages, including the messages of this package."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ REMOVED = Picture("a/b.jpg", "Object Deleted", is_removal=True)
         (Ignored("s3:TestEvent"), Ignored("s3:TestEvent")),
     ],
 )  # fmt: skip
-def test_read_task_accepts_only_messages_for_this_pipeline(content: Content, task: object) -> None:
+def test_only_messages_about_this_pipelines_bucket_are_accepted(content: Content, task: object) -> None:
     assert read_task(content, PLACE) == task
 
 
 @given(KEYS)
-def test_our_own_messages_can_carry_any_key_and_name(key: str) -> None:
+def test_any_key_is_read_back_unchanged_from_this_packages_own_messages(key: str) -> None:
     assert read([encode_change("photos", key)]) == [Change("photos", key, "created", "Picture differs")]
     assert read([encode_change("photos", key, "removed")]) == [
         Change("photos", key, "removed", "Picture is gone")
@@ -74,7 +74,7 @@ def test_our_own_messages_can_carry_any_key_and_name(key: str) -> None:
 
 
 @pytest.mark.parametrize("counts", ["{}", '{"known": -1}', '{"known": "1"}', '{"known": true}', "[]", "1"])
-def test_invalid_counts_are_treated_as_unknown(counts: str) -> None:
+def test_invalid_counts_in_a_message_are_read_as_no_counts(counts: str) -> None:
     detail = f'{{"after": "a", "counts": {counts}, "allowed": {counts}}}'
     body = f'{{"source": "renditions", "detail-type": "Reconcile", "detail": {detail}}}'
     (request,) = read([body])
@@ -90,7 +90,7 @@ def test_a_notice_in_the_queue_is_not_read_as_a_change() -> None:
 
 
 @pytest.mark.parametrize("status", ["done", "failed"])
-def test_a_picture_that_waits_for_a_removal_never_reaches_the_dead_letter_queue(status: Status) -> None:
+def test_the_message_of_a_picture_that_waits_for_a_removal_needs_no_redelivery(status: Status) -> None:
     record = Record("b.jpg", status, datetime(2026, 1, 1, tzinfo=UTC))
     waiting = Outcome("b.jpg", "waiting", "why", record=record)
     assert needs_redelivery(waiting) == (status == "failed")

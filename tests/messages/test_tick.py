@@ -1,4 +1,4 @@
-"""A schedule's tick over a queue: messages that it sends at once, postpones or holds back."""
+"""A schedule's tick over a queue: what it sends, postpones or holds back."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ def make_tick(world: World, send: Callable[[Sequence[str]], None], ask: Ask = PL
 def run(
     world: World, each: int = 1000, request: SyncRequest | None = None, ask: Ask = PLAIN
 ) -> tuple[list[Picture], list[Ticked]]:
-    """Run a tick to its end, with this many names in each call; return the pictures that it sent."""
+    """Run a tick to its end; return the pictures that it sent.
+
+    Each call checks this many names.
+    """
     todo = deque([request or SyncRequest()])
     pictures: list[Picture] = []
     calls: list[Ticked] = []
@@ -102,7 +105,10 @@ def test_a_tick_sends_nothing_when_nothing_differs() -> None:
 
 @pytest.mark.parametrize("each", EACH)
 def test_a_tick_continues_in_another_call_when_time_runs_out(each: int) -> None:
-    """The tick sends each picture exactly once, for any number of checked names in one call."""
+    """The tick sends each picture exactly once.
+
+    This holds for any number of names in one call.
+    """
     assert names(run(make_world(), each)[0]) == NAMES
 
 
@@ -125,7 +131,10 @@ def test_a_tick_sends_a_few_removals_after_all_pictures_are_counted(each: int) -
 
 @pytest.mark.parametrize("each", EACH)
 def test_a_tick_sends_no_removal_when_too_many_pictures_are_gone(each: int) -> None:
-    """The tick does all other work, and stores the held removals with their time and reason."""
+    """The tick does all other work.
+
+    It stores the held removals with their time and reason.
+    """
     world = make_world()
     world.settle()
     for name in NAMES:
@@ -162,7 +171,7 @@ def test_a_tick_sends_removals_that_a_person_allowed() -> None:
 
 
 def test_a_tick_adds_up_the_counts_of_earlier_calls() -> None:
-    """Each call sees few missing pictures, but all calls together see too many."""
+    """Each call finds few missing pictures. Together, they find too many."""
     world = make_world(99)
     world.settle()
     for number in range(60):
@@ -173,7 +182,7 @@ def test_a_tick_adds_up_the_counts_of_earlier_calls() -> None:
 
 
 def test_pictures_that_disappear_after_the_count_wait_for_the_next_tick() -> None:
-    """The message that allows three removals may come late, or twice."""
+    """The message that allows three removals may come late or twice."""
     world = make_world()
     world.settle()
     for name in NAMES:
@@ -194,7 +203,10 @@ def test_a_continuation_without_counts_sends_no_removals() -> None:
 
 
 def test_a_tick_holds_back_making_all_outputs_in_another_store() -> None:
-    """The pipeline file declares another output store, and no person has applied that."""
+    """The pipeline file declares another output store.
+
+    No person has applied it yet.
+    """
     world = make_world()
     world.settle()
     world.pipeline = replace(world.pipeline, output=replace(world.pipeline.output, store="elsewhere"))
@@ -208,8 +220,11 @@ def test_a_tick_holds_back_making_all_outputs_in_another_store() -> None:
 
 
 @pytest.mark.parametrize("each", EACH)
-def test_a_tick_that_checks_outputs_sends_pictures_that_have_drifted(each: int) -> None:
-    """The message makes the worker check the outputs too: by the record alone, nothing differs."""
+def test_a_tick_that_checks_outputs_sends_pictures_with_lost_or_replaced_outputs(each: int) -> None:
+    """The message makes the worker check the outputs too.
+
+    By the record alone, nothing differs.
+    """
     world = make_world()
     world.settle()
     lost, replaced = f"{NAMES[3]}/thumb.jpg", f"{NAMES[20]}/large.jpg"
@@ -237,7 +252,7 @@ def test_a_tick_restores_nothing_if_all_outputs_are_missing() -> None:
     assert [(held.what, held.count) for held in calls[-1].held] == [("output", 25)]
 
 
-def test_a_failed_send_raises_instead_of_ending_the_plan() -> None:
+def test_a_tick_raises_the_error_if_it_can_not_send_a_message() -> None:
     def send(_: object) -> None:
         raise StoreFailed("throttled")
 

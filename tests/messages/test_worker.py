@@ -1,4 +1,7 @@
-"""The worker on moto's queue, with the other ports in memory, and the command ``worker``."""
+"""The worker on moto's queue, and the command ``worker``.
+
+The other ports are in memory.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ def world() -> World:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """Make a queue with a dead-letter queue for messages that were delivered three times."""
+    """Make a queue and its dead-letter queue, and return the URL.
+
+    The dead-letter queue gets messages that were delivered three times.
+    """
     return make_queue(name_of(tmp_path), 30)[0]
 
 
@@ -97,7 +103,7 @@ def test_messages_of_done_or_rejected_pictures_are_deleted(world: World, url: st
     world.check_promise()
 
 
-def test_a_failed_message_is_redelivered_until_it_is_done(world: World, url: str) -> None:
+def test_a_message_is_redelivered_until_its_picture_is_done(world: World, url: str) -> None:
     world.upload("first.jpg", b"1")
     send_pictures(url, "first.jpg")
     process = world.processor(output=world.break_writes(1)).process
@@ -107,10 +113,13 @@ def test_a_failed_message_is_redelivered_until_it_is_done(world: World, url: str
     world.check_promise()
 
 
-def test_a_message_that_always_fails_ends_in_the_dead_letter_queue(
+def test_the_message_of_a_picture_that_always_fails_reaches_the_dead_letter_queue(
     world: World, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The same holds after an unexpected exception, which doesn't affect other messages."""
+    """The same holds after an unexpected exception.
+
+    The exception doesn't affect other messages.
+    """
     world.upload("second.jpg", b"2")
     calls: list[str] = []
 
@@ -145,12 +154,12 @@ def test_the_message_of_a_picture_that_waits_for_a_removal_is_deleted_and_a_tick
     assert ("b/photo.jpg", "create") in world.plan()
 
 
-def test_pauses_grow_with_each_failed_delivery() -> None:
+def test_the_pause_before_a_redelivery_grows_with_each_failed_delivery() -> None:
     assert [Times().pause_after(deliveries) for deliveries in (1, 2, 3, 6, 5000)] == [30, 60, 120, 900, 900]
     assert [Times().silence_after(attempt) for attempt in (0, 1, 5, 6, 5000)] == [1, 2, 32, 60, 60]
 
 
-def test_a_failed_message_stays_hidden_for_a_while(world: World, url: str) -> None:
+def test_a_message_whose_picture_failed_stays_hidden_for_a_while(world: World, url: str) -> None:
     world.upload("first.jpg", b"1")
     send_pictures(url, "first.jpg")
     process = world.processor(output=world.break_writes(1)).process
@@ -161,7 +170,10 @@ def test_a_failed_message_stays_hidden_for_a_while(world: World, url: str) -> No
 
 
 def test_a_message_of_a_leased_picture_stays_hidden_until_the_lease_ends(world: World, url: str) -> None:
-    """A killed worker's lease lasts longer than the pauses, so an earlier redelivery would fail again."""
+    """A killed worker's lease lasts longer than the pauses.
+
+    So an earlier redelivery would fail again.
+    """
     world.upload("first.jpg", b"1")
     until = datetime.now(UTC) + timedelta(seconds=4)
     leased = Record("first.jpg", "processing", world.now, lease=Lease("killed", until))
@@ -232,7 +244,9 @@ def test_a_tick_sends_one_message_for_each_differing_picture(world: World, url: 
     world.check_promise()
 
 
-def test_a_worker_receives_only_messages_it_can_start_and_stops_on_request(world: World, url: str) -> None:
+def test_a_worker_receives_only_as_many_messages_as_it_can_start_and_stops_on_request(
+    world: World, url: str
+) -> None:
     names = [f"{number}.jpg" for number in range(6)]
     send_pictures(url, *names)
     stop, go = threading.Event(), threading.Event()
@@ -290,7 +304,7 @@ class Away:
         return step
 
 
-def test_a_worker_waits_for_an_unreachable_queue(
+def test_a_worker_retries_while_its_queue_is_unreachable(
     world: World, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.upload("first.jpg", b"1")
@@ -304,7 +318,9 @@ def test_a_worker_waits_for_an_unreachable_queue(
     world.check_promise()
 
 
-def test_a_refused_queue_ends_the_worker_after_the_pictures_in_progress(world: World, url: str) -> None:
+def test_the_worker_finishes_pictures_in_progress_and_ends_if_the_queue_refuses_it(
+    world: World, url: str
+) -> None:
     class Refusing(Queue):
         calls = 0
 

@@ -1,4 +1,4 @@
-"""Notices through an EventBridge bus, in the form that its rules get."""
+"""Notices through an EventBridge bus, in the form that its rules receive."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_bus_rule_selects_events_by_their_fields(bus: str, queue: str) -> None
     assert event["time"] == "2026-01-02T03:04:05Z"
 
 
-def test_a_missing_bus_is_named_and_not_retried() -> None:
+def test_the_error_about_a_missing_bus_names_it_and_is_permanent() -> None:
     with pytest.raises(NotifyRefused, match="missing") as refusal:
         open_notifier("events:missing", Shared()).send(REJECTED)
     assert not refusal.value.retryable
@@ -54,7 +54,9 @@ def test_a_missing_bus_is_named_and_not_retried() -> None:
     ("code", "error"), [("ThrottlingException", NotifyFailed), ("InternalFailure", NotifyFailed),
                         ("AccessDeniedException", NotifyRefused)],
 )  # fmt: skip
-def test_an_entry_refused_in_a_successful_answer_is_an_error(code: str, error: type[Exception]) -> None:
+def test_a_notice_that_a_successful_answer_reports_as_refused_is_an_error(
+    code: str, error: type[Exception]
+) -> None:
     body = json.dumps({"FailedEntryCount": 1, "Entries": [{"ErrorCode": code, "ErrorMessage": "words"}]})
     with answering([Answer(200, body)]) as (clients, _), pytest.raises(error, match="words") as raised:
         EventBridgeNotifier(clients.events, "default").send(REJECTED)

@@ -1,4 +1,4 @@
-"""Notices through SNS, in the forms that programs and people get."""
+"""Notices through SNS, in the forms that programs and people receive."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_people_receive_a_sentence_about_held_work() -> None:
     assert json.loads(message["default"])["event"] == "removals_held"
 
 
-def test_a_subject_is_one_line_of_a_hundred_characters_at_most() -> None:
+def test_the_subject_of_an_email_is_one_line_of_at_most_a_hundred_characters() -> None:
     name = "\n" + "very/" * 50 + "long.jpg"
     request = read_request(lambda notifier: notifier.send(Notice("failed", replace(FULL, name=name))))
     assert len(request["Subject"]) == 100
@@ -87,14 +87,14 @@ def test_a_subject_is_one_line_of_a_hundred_characters_at_most() -> None:
     assert request["Subject"].isprintable()
 
 
-def test_a_text_message_is_cut_between_characters() -> None:
+def test_a_long_sms_is_shortened_without_cutting_a_character() -> None:
     request = read_request(lambda notifier: notifier.send(Notice("failed", replace(FULL, reason="é" * 2000))))
     text = json.loads(request["Message"])["sms"]
     assert len(text.encode()) <= 1600
     assert text.endswith("é")
 
 
-def test_a_missing_topic_is_named_and_not_retried() -> None:
+def test_the_error_about_a_missing_topic_names_it_and_is_permanent() -> None:
     with pytest.raises(NotifyRefused, match="missing") as refusal:
         open_notifier(f"sns:{ARN}", Shared()).send(REJECTED)
     assert not refusal.value.retryable

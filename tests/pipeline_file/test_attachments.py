@@ -1,4 +1,7 @@
-"""Files that recipes name are read with the pipeline file or from the source, and count as recipe."""
+"""Files that recipes name.
+
+They are read with the pipeline file or from the source, and their content is part of the recipe.
+"""
 
 from __future__ import annotations
 
@@ -41,13 +44,16 @@ def problem_of(watermark: str, directory: Path) -> Problem:
 
 
 def made_at(folder: Path) -> dict[str, int]:
-    """Return the inode of each output. A rewritten output has a new inode."""
+    """Return the inode of each output.
+
+    A rewritten output has a new inode.
+    """
     root = folder / "processed"
     return {path.relative_to(root).as_posix(): path.stat().st_ino for path in root.glob("*.jpg/*")}
 
 
 def stale(folder: Path) -> list[str]:
-    """Return the renditions that sync would make of the one picture."""
+    """Return the renditions of the only picture that a sync would make."""
     (planned,) = run(folder, "plan", "--json").data
     return list(planned["make"])
 
@@ -58,7 +64,7 @@ def sync(folder: Path) -> Ended:
     return ended
 
 
-def test_a_file_is_read_with_the_pipeline_file(tmp_path: Path) -> None:
+def test_a_file_that_a_recipe_names_is_read_with_the_pipeline_file(tmp_path: Path) -> None:
     draw(tmp_path / "marks" / "logo.png", 20, 20)
     watermark = read('{image = "marks/logo.png"}', tmp_path).renditions["one"].watermark
     assert watermark
@@ -82,7 +88,7 @@ def test_a_file_is_read_with_the_pipeline_file(tmp_path: Path) -> None:
         ('{image = "text", font = "it.ttf"}', "font", "a text with a font", "none"),
     ],
 )  # fmt: skip
-def test_a_problem_with_a_named_file_names_its_field(
+def test_the_problem_with_a_file_that_a_recipe_names_has_the_place_of_its_field(
     tmp_path: Path, watermark: str, place: str, expected: str, found: str
 ) -> None:
     (tmp_path / "text").write_text("no picture")
@@ -99,7 +105,7 @@ def test_a_problem_with_a_named_file_names_its_field(
     assert problem.found.startswith(found)
 
 
-def test_a_watermark_of_the_source_is_read_when_the_command_starts(tmp_path: Path) -> None:
+def test_a_watermark_in_the_source_is_read_when_the_command_starts(tmp_path: Path) -> None:
     draw(tmp_path / "logo.png", 20, 20)
     store = MemoryStore()
     pipeline = read('{image = "source:.logo.png"}', tmp_path)

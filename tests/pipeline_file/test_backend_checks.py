@@ -1,4 +1,7 @@
-"""Commands refuse stores, catalogs and notice targets that can't be opened, before they change anything."""
+"""Commands refuse stores, catalogs and notice targets that can't be opened.
+
+They do so before they change anything.
+"""
 
 from __future__ import annotations
 
@@ -47,13 +50,16 @@ def make_pipeline(source: str = "./in", output: str = "./out", notify: tuple[str
 
 @pytest.fixture
 def desktop(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    """Add a notifier that only works on a laptop; return a pipeline with it."""
+    """Add a notifier that only works on a laptop.
+
+    Return a pipeline with it.
+    """
     monkeypatch.setattr(backend_checks, "NOTIFIERS", (*NOTIFIERS, DESKTOP))
     return make_pipeline(notify=("log:", "desktop:"))
 
 
 @pytest.mark.parametrize("command", [("check",), ("package", "-o", "bundle.zip"), ("plan",)])
-def test_a_target_that_nothing_can_open_is_refused_with_its_field_named(
+def test_a_target_of_an_unknown_kind_is_refused_and_the_problem_names_its_field(
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     write_pipeline(tmp_path, BASE64, MAIL)
@@ -65,7 +71,7 @@ def test_a_target_that_nothing_can_open_is_refused_with_its_field_named(
     assert not (tmp_path / "bundle.zip").exists()
 
 
-def test_a_target_of_a_bundle_that_nothing_can_open_is_named() -> None:
+def test_the_error_about_an_unknown_target_in_a_bundle_names_the_target() -> None:
     with (
         pytest.raises(UsageError, match=r"notify\[1\]\.to: expected .*, found 'mailto://a'"),
         open_parts(make_pipeline(notify=("log:", "mailto://a")), Path()),
@@ -73,7 +79,7 @@ def test_a_target_of_a_bundle_that_nothing_can_open_is_named() -> None:
         pass
 
 
-def test_a_library_that_is_not_installed_is_named_with_the_command_that_installs_it(
+def test_the_problem_with_a_missing_library_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(backend_checks, "is_installed", lambda module: module != "botocore")
@@ -106,7 +112,7 @@ def test_check_refuses_a_store_whose_library_is_not_installed(tmp_path: Path) ->
     assert "pip install 'renditions[aws]'" in ended.stderr
 
 
-def test_a_target_that_a_function_can_not_use_is_refused_when_it_is_packaged(
+def test_package_refuses_a_target_that_a_function_can_not_use(
     desktop: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (problem,) = find_lambda_problems(desktop, is_built=False)
@@ -117,8 +123,11 @@ def test_a_target_that_a_function_can_not_use_is_refused_when_it_is_packaged(
         load_for_lambda(tmp_path / "renditions.toml")
 
 
-def test_a_folder_and_a_file_are_accepted_for_lambda_until_the_function_starts() -> None:
-    """The function's environment can name buckets and a table in place of the folder and the file."""
+def test_a_bundle_may_name_folders_and_a_file_that_the_functions_environment_replaces() -> None:
+    """The function's environment can name buckets and a table.
+
+    They replace the folder and the file.
+    """
     pipeline = make_pipeline()
     assert list(find_lambda_problems(pipeline, is_built=False)) == []
     places = [problem.place for problem in find_lambda_problems(pipeline, is_built=True)]
@@ -130,7 +139,7 @@ def test_a_bundle_contains_the_libraries_of_its_notifiers(desktop: Pipeline) -> 
 
 
 @pytest.mark.parametrize("backend", [*STORES, *CATALOGS, *NOTIFIERS, QUEUE], ids=lambda backend: backend.form)
-def test_every_entry_names_a_function_that_exists(backend: Backend) -> None:
+def test_every_entry_of_the_backends_names_a_function_that_exists(backend: Backend) -> None:
     assert callable(resolve(backend.opener))
 
 
@@ -138,7 +147,7 @@ def test_the_class_of_lease_owners_exists_under_its_registered_name() -> None:
     assert callable(resolve(backends.OWNER))
 
 
-def test_each_part_of_a_pipeline_is_found_with_its_place() -> None:
+def test_the_backends_that_a_pipeline_declares_are_found_with_their_fields() -> None:
     declared = find_declared(make_pipeline("s3://photos", "./out", notify=("log:",)))
     assert [(each.place, each.backend.prefix) for each in declared] == [
         ("source.store", "s3://"),

@@ -19,7 +19,10 @@ DIRECTORY = Path("/pictures")
 def find_problems(
     text: str, directory: Path = DIRECTORY, environ: dict[str, str] | None = None
 ) -> tuple[Problem, ...]:
-    """Return the loader's problems; none if it accepts the file."""
+    """Return the loader's problems.
+
+    There are none if it accepts the file.
+    """
     try:
         parse(text, "p.toml", directory, environ or {})
     except PipelineError as error:
@@ -61,12 +64,12 @@ def test_loader_and_schema_refuse_an_invalid_template(key: str) -> None:
         ("{dir}/{name}", "{dir} is empty or already ends with a slash"),
     ],
 )
-def test_a_malformed_key_template_gets_a_specific_message(key: str, message: str) -> None:
+def test_the_problem_with_a_malformed_key_template_says_what_is_wrong(key: str, message: str) -> None:
     (problem,) = find_problems(f'{ONE}key = "{key}"')
     assert message in str(problem)
 
 
-def test_auto_needs_a_key_because_the_default_one_has_ext_in_it() -> None:
+def test_a_rendition_with_format_auto_needs_a_key() -> None:
     text = f'{ONE}format = "auto"'
     assert [problem.place for problem in find_problems(text)] == ["renditions.a.key"]
     assert not schema_accepts(text)
@@ -145,7 +148,7 @@ BEYOND_A_SCHEMA = {
 
 
 @pytest.mark.parametrize(("text", "place"), BEYOND_A_SCHEMA.values(), ids=BEYOND_A_SCHEMA)
-def test_the_loader_refuses_mistakes_that_the_schema_can_not_express(text: str, place: str) -> None:
+def test_the_loader_refuses_values_that_the_schema_can_not_check(text: str, place: str) -> None:
     assert [problem.place for problem in find_problems(text)] == [place]
     assert schema_accepts(text)
 
@@ -159,7 +162,7 @@ def test_the_loader_refuses_mistakes_that_the_schema_can_not_express(text: str, 
         ONE.replace('"in"', '"s3://one/a"').replace('"out"', '"s3://one/ab"'),
     ],
 )
-def test_similar_but_distinct_places_are_accepted(text: str) -> None:
+def test_stores_and_keys_that_are_similar_and_distinct_are_accepted(text: str) -> None:
     assert find_problems(text) == ()
 
 
@@ -169,8 +172,11 @@ def test_an_output_that_links_into_the_source_is_refused(tmp_path: Path) -> None
     assert [problem.place for problem in find_problems(ONE, tmp_path)] == ["output.store"]
 
 
-def test_a_circle_of_links_is_reported_or_resolved(tmp_path: Path) -> None:
-    """Older versions of Python refuse to resolve it, newer ones return a path. Neither may crash."""
+def test_a_store_in_a_circle_of_links_is_reported_or_resolved(tmp_path: Path) -> None:
+    """Older versions of Python refuse to resolve it.
+
+    Newer ones return a path. Neither may crash.
+    """
     (tmp_path / "in").symlink_to("out")
     (tmp_path / "out").symlink_to("in")
     assert {problem.place for problem in find_problems(ONE, tmp_path)} <= {
@@ -197,14 +203,14 @@ def test_an_output_that_the_environment_puts_into_the_source_is_refused() -> Non
         ('"a\\nb.c" = 1', "renditions.a.'a\\nb.c': expected one of key, on_demand"),
     ],
 )
-def test_a_problem_quotes_the_found_value_briefly(fields: str, message: str) -> None:
+def test_a_problem_quotes_a_long_value_in_short_form(fields: str, message: str) -> None:
     (problem,) = find_problems(ONE + fields)
     assert message in str(problem)
     assert len(str(problem)) < 800
 
 
 @pytest.mark.parametrize("text", ["x = " + "[" * 5000, "x = " + "9" * 5000, "a." * 5000 + "b = 1", '"', "\0"])
-def test_an_extreme_file_is_a_pipeline_error(text: str) -> None:
+def test_an_extremely_long_or_nested_file_is_refused_with_a_problem(text: str) -> None:
     assert find_problems(text)
 
 

@@ -21,7 +21,10 @@ TEXTS = st.text(st.characters())
 
 @st.composite
 def changed_files(draw: Any) -> bytes:
-    """Draw a preset, and remove, repeat, exchange or replace runs of its bytes."""
+    """Draw a preset, and change it.
+
+    Runs of its bytes are removed, repeated, exchanged or replaced.
+    """
     content = bytearray(draw(st.sampled_from(PRESETS)).encode())
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(content)))
@@ -42,7 +45,10 @@ def changed_files(draw: Any) -> bytes:
 
 
 def check_told(error: PipelineError, file: str) -> None:
-    """Check that every problem is one line with the file, the expected and the found value."""
+    """Check that every problem is one complete line.
+
+    It has the file, the expected value and the found value.
+    """
     assert error.problems
     assert error.file == file
     for problem in error.problems:
@@ -57,7 +63,7 @@ def check_told(error: PipelineError, file: str) -> None:
 @example(b"a = 1" + b"0" * 5_000)
 @example(b"a." * 5_000 + b"b = 1")
 def test_a_randomly_changed_file_is_read_or_reported(content: bytes) -> None:
-    """If the file is read, its parts can be opened too, or a name in it is refused."""
+    """If the file is read, its parts can be opened, or an error says why not."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "renditions.toml"
         file.write_bytes(content)
@@ -127,7 +133,9 @@ VARIABLES = ("SOURCE_BUCKET", "SOURCE_PREFIX", "OUTPUT_BUCKET", "OUTPUT_PREFIX",
 
 @settings(deadline=None, max_examples=100)
 @given(st.dictionaries(st.sampled_from(VARIABLES), TEXTS), st.sampled_from(PRESETS))
-def test_any_environment_is_accepted_or_reported(environ: dict[str, str], text: str) -> None:
+def test_any_values_of_the_environment_variables_are_accepted_or_reported(
+    environ: dict[str, str], text: str
+) -> None:
     try:
         parse(text, "renditions.toml", HERE, environ)
     except PipelineError as error:

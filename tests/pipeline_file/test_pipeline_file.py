@@ -1,4 +1,7 @@
-"""Pipeline files: valid ones, the problems of invalid ones, and the agreement with the schema."""
+"""Pipeline files: valid ones, and the problems of invalid ones.
+
+The loader and the schema must agree.
+"""
 
 from __future__ import annotations
 
@@ -342,7 +345,7 @@ def schema_accepts(text: str) -> bool:
     return bool(jsonschema.Draft202012Validator(json_schema()).is_valid(tomllib.loads(text)))
 
 
-def test_the_schema_is_a_schema() -> None:
+def test_the_schema_is_a_valid_json_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
@@ -359,7 +362,7 @@ def test_loader_and_schema_refuse_invalid_files(text: str, place: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "place"), BEYOND_A_SCHEMA.values(), ids=BEYOND_A_SCHEMA)
-def test_the_loader_refuses_mistakes_that_the_schema_can_not_express(text: str, place: str) -> None:
+def test_the_loader_refuses_mistakes_that_the_schema_can_not_find(text: str, place: str) -> None:
     assert place in problems(text)
     assert schema_accepts(text)
 
@@ -413,7 +416,7 @@ def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
         ("7 B", 7),
     ],
 )
-def test_sizes_are_read_as_numbers(size: str, number: int) -> None:
+def test_sizes_with_units_are_read_as_numbers(size: str, number: int) -> None:
     assert read(pipeline_text(more=f'[accept]\nmax_bytes = "{size}"')).pipeline.accept.max_bytes == number
 
 
@@ -424,7 +427,7 @@ def test_invalid_toml_is_reported_with_its_line() -> None:
     assert "'[source'" in found
 
 
-def test_unreadable_files_are_reported(tmp_path: Path) -> None:
+def test_a_pipeline_file_that_can_not_be_read_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="expected a pipeline file"):
         load(tmp_path / "none.toml")
     (tmp_path / "latin.toml").write_bytes(b"# \xe9\n")
@@ -458,7 +461,7 @@ def test_a_format_without_its_library_is_refused(
 
 
 class TestEnvironment:
-    def test_buckets_replace_stores_and_keep_prefixes(self) -> None:
+    def test_bucket_variables_replace_the_stores_and_keep_the_prefixes(self) -> None:
         environ = {"SOURCE_BUCKET": "from-here", "OUTPUT_BUCKET": "to-there", "TABLE_NAME": "Records"}
         text = pipeline_text(source="s3://photos/in/", output="./processed")
         pipeline = read(text, environ).pipeline
@@ -466,7 +469,7 @@ class TestEnvironment:
         assert pipeline.output.store == "s3://to-there/"
         assert pipeline.catalog.store == "dynamodb:Records"
 
-    def test_variables_replace_prefixes_and_the_key(self) -> None:
+    def test_variables_replace_the_prefixes_and_the_catalogs_key(self) -> None:
         environ = {"SOURCE_BUCKET": "here", "SOURCE_PREFIX": "in/", "OUTPUT_BUCKET": "there",
                    "OUTPUT_PREFIX": "processed/", "TABLE_KEY": "image_id"}  # fmt: skip
         pipeline = read(pipeline_text(), environ).pipeline
@@ -475,14 +478,14 @@ class TestEnvironment:
         text = pipeline_text(output="s3://photos-out/made/")
         assert read(text, {"OUTPUT_PREFIX": "other/"}).pipeline.output.store == "s3://photos-out/other/"
 
-    def test_a_folder_has_no_prefix(self) -> None:
+    def test_a_variable_for_the_prefix_does_not_change_a_folder(self) -> None:
         assert read(pipeline_text(), {"SOURCE_PREFIX": "in/"}).pipeline.source.store == "./inbox"
 
     def test_a_catalog_key_that_a_record_already_uses_is_refused(self) -> None:
         assert "catalog.key" in problems(pipeline_text(), {"TABLE_KEY": "status"})
         assert "TABLE_KEY" in problems(pipeline_text(), {"TABLE_KEY": "image id"})
 
-    def test_a_topic_replaces_sns_targets_or_is_added(self) -> None:
+    def test_the_topic_variable_replaces_the_sns_targets_or_adds_one(self) -> None:
         arn = "arn:aws:sns:eu-west-1:123456789012:topic"
         pipeline = read(pipeline_text(), {"SNS_TOPIC_ARN": arn}).pipeline
         assert pipeline.notify == (Notify(on=("done", "rejected", "failed"), to=f"sns:{arn}"),)
@@ -492,11 +495,11 @@ class TestEnvironment:
     def test_empty_variables_count_as_unset(self) -> None:
         assert read(pipeline_text(), {"SOURCE_BUCKET": ""}).pipeline.source.store == "./inbox"
 
-    def test_a_wrong_variable_is_named(self) -> None:
+    def test_the_problem_with_a_variable_names_the_variable(self) -> None:
         assert "SOURCE_BUCKET" in problems(pipeline_text(), {"SOURCE_BUCKET": "Not A Bucket"})
 
 
-def test_stores_are_parsed_into_places() -> None:
+def test_the_url_of_a_bucket_and_the_path_of_a_folder_are_parsed() -> None:
     assert parse_store("s3://photos/in", HERE) == S3Place("photos", "in/")
     assert parse_store("s3://photos", HERE) == S3Place("photos", "")
     assert parse_store("./inbox", HERE) == FolderPlace(HERE / "inbox")
@@ -509,7 +512,7 @@ def test_each_preset_is_valid_without_warnings(name: str) -> None:
     assert schema_accepts(read_preset(name))
 
 
-def test_exactly_the_promised_presets_exist() -> None:
+def test_exactly_the_documented_presets_exist() -> None:
     assert preset_names() == ["base64", "gallery", "shop", "square", "thumbnail", "web"]
     with pytest.raises(UsageError, match="did you mean 'square'"):
         read_preset("sqaure")
@@ -526,7 +529,10 @@ values = st.recursive(
 @settings(deadline=None, max_examples=120)
 @given(data=st.data())
 def test_loader_and_schema_agree_on_files_changed_at_random(data: Any) -> None:
-    """Any value in any field gives a pipeline or an error with its place, and the schema agrees."""
+    """Any value in any field gives a pipeline, or an error with its place.
+
+    The schema agrees.
+    """
     document = copy.deepcopy(tomllib.loads(GOOD))
     for _ in range(data.draw(st.integers(1, 3))):
         table: Any = document

@@ -1,4 +1,7 @@
-"""A checked pipeline can be written into a bundle and read back without a validator."""
+"""A checked pipeline can be written into a bundle and read back.
+
+Reading it needs no validator.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ PIPELINES = st.builds(
 
 @settings(deadline=None)
 @given(PIPELINES)
-def test_any_pipeline_survives_the_bundle(pipeline: Pipeline) -> None:
+def test_any_pipeline_is_read_back_unchanged_from_a_bundle(pipeline: Pipeline) -> None:
     again = from_plain(json.loads(json.dumps(to_plain(pipeline))))
     assert again == pipeline
     assert again.fingerprints() == pipeline.fingerprints()
@@ -48,7 +51,7 @@ def test_any_pipeline_survives_the_bundle(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_each_preset_survives_the_bundle(name: str) -> None:
+def test_each_preset_is_read_back_unchanged_from_a_bundle(name: str) -> None:
     pipeline = parse(read_preset(name), name, Path(), {}).pipeline
     assert from_plain(json.loads(json.dumps(to_plain(pipeline)))) == pipeline
 

@@ -1,4 +1,7 @@
-"""The presets: each is a valid pipeline for a laptop and makes the renditions in its name."""
+"""The presets: each is a valid pipeline for a laptop.
+
+Each makes the renditions that its name promises.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ def test_loader_and_schema_accept_each_preset(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_aws_values_in_preset_comments_are_valid(name: str) -> None:
-    """If you use the value of a comment ``# on AWS: …`` for its field, the pipeline is still valid."""
+    """A comment ``# on AWS: …`` has another value for its field.
+
+    With this value the pipeline is still valid.
+    """
     text, count = re.subn(r'= "[^"]*" +# on AWS: ("[^"]*")', r"= \1", read_preset(name))
     pipeline = parse(text, name, Path("/pictures"), {}).pipeline
     assert count == 4
@@ -49,24 +55,24 @@ def test_the_aws_values_in_preset_comments_are_valid(name: str) -> None:
     assert all(notify.to.startswith("sns:arn:") for notify in pipeline.notify)
 
 
-def test_thumbnail_puts_the_pictures_name_after_thumb() -> None:
+def test_the_preset_thumbnail_puts_the_pictures_name_after_thumb() -> None:
     assert read("thumbnail").output_keys("a/photo.jpg", "e") == {"thumb": "a/thumb_photo.jpg"}
     thumb = read("thumbnail").renditions["thumb"]
     assert (thumb.width, thumb.height, thumb.fit, thumb.format) == (200, 200, "inside", "auto")
 
 
-def test_square_is_cropped_to_200_by_200() -> None:
+def test_the_preset_square_crops_to_200_by_200() -> None:
     (square,) = read("square").renditions.values()
     assert (square.width, square.height, square.fit) == (200, 200, "cover")
 
 
-def test_base64_needs_no_pixels_and_writes_text_files() -> None:
+def test_the_preset_base64_needs_no_pixels_and_writes_text_files() -> None:
     pipeline = read("base64")
     assert not any(rendition.needs_pixels for rendition in pipeline.renditions.values())
     assert list(pipeline.output_keys("photo.jpg", "e").values()) == ["photo.jpg.txt"]
 
 
-def test_the_gallery_preset_makes_three_sizes_and_a_pdf_and_sends_notices() -> None:
+def test_the_preset_gallery_makes_three_sizes_and_a_pdf_and_sends_notices() -> None:
     pipeline = read("gallery")
     made = {name: (rendition.width, rendition.format) for name, rendition in pipeline.renditions.items()}
     assert made["small"] == (300, "jpeg")
@@ -76,7 +82,7 @@ def test_the_gallery_preset_makes_three_sizes_and_a_pdf_and_sends_notices() -> N
     assert {event for notify in pipeline.notify for event in notify.on} == {"done", "rejected", "failed"}
 
 
-def test_web_is_one_table_with_each_width_in_each_format() -> None:
+def test_the_preset_web_makes_each_width_in_each_format_from_one_table() -> None:
     assert list(tomllib.loads(read_preset("web"))["renditions"]) == ["photo"]
     assert list(read("web").output_keys("a/b.jpg", "e"))[:2] == ["photo-480-avif", "photo-480-webp"]
     made = {(rendition.width, rendition.format) for rendition in read("web").renditions.values()}
@@ -84,7 +90,7 @@ def test_web_is_one_table_with_each_width_in_each_format() -> None:
     assert made == {(width, format_) for width in (480, 960, 1600) for format_ in ("avif", "webp", "jpeg")}
 
 
-def test_shop_validates_converts_and_watermarks_large_renditions() -> None:
+def test_the_preset_shop_checks_pictures_converts_them_and_watermarks_large_renditions() -> None:
     pipeline = read("shop")
     assert pipeline.accept.min_width
     assert {rendition.format for rendition in pipeline.renditions.values()} == {"jpeg", "webp"}

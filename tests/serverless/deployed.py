@@ -1,4 +1,7 @@
-"""Helpers for a deployed bundle: a cloud on moto, and the libraries of Lambda's runtime."""
+"""Helpers for a deployed bundle.
+
+They make a cloud on moto, and a folder with the libraries of Lambda's runtime.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ def link_runtime(folder: Path) -> Path:
 
 
 def make_cloud(name: str, key_name: str = "image_name") -> dict[str, str]:
-    """Create two buckets, a table and a topic; return the function's environment."""
+    """Create two buckets, a table and a topic.
+
+    Return the function's environment.
+    """
     for bucket in (f"{name}-in", f"{name}-out"):
         CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     make_table(name, key_name)
@@ -45,12 +51,18 @@ def make_cloud(name: str, key_name: str = "image_name") -> dict[str, str]:
 
 
 def start(code: Path, folder: Path, environ: dict[str, str]) -> AbstractContextManager[Lambda]:
-    """Start the bundle's handler; with ``-S`` Python doesn't look into this environment's site-packages."""
+    """Start the bundle's handler.
+
+    With ``-S``, Python ignores the site-packages of this environment.
+    """
     return start_function(code, "lambda_function.lambda_handler", folder / "log", environ, "-S")
 
 
 def upload(function: Lambda, environ: dict[str, str], *files: Path) -> Any:
-    """Put the files into the source bucket, and call the function like S3 through SQS."""
+    """Put the files into the source bucket, and call the function.
+
+    The event is the one that S3 sends through SQS.
+    """
     keys = [environ.get("SOURCE_PREFIX", "") + file.name for file in files]
     for key, file in zip(keys, files, strict=True):
         CLIENTS.s3.put_object(Bucket=environ["SOURCE_BUCKET"], Key=key, Body=file.read_bytes())

@@ -1,4 +1,7 @@
-"""A function with ports in memory, which the tests start in AWS's own runtime client."""
+"""A function with ports in memory.
+
+The tests start it in AWS's own runtime client.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,10 @@ class Ended:
 
 @dataclass
 class Lambda:
-    """A function in its runtime. Its calls run one after another, like on Lambda."""
+    """A function in its runtime.
+
+    Its calls run one after another, as on Lambda.
+    """
 
     log_file: Path
     events: queue.Queue[tuple[str, Any, float]] = field(default_factory=queue.Queue)

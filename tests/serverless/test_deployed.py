@@ -1,6 +1,7 @@
-"""The built bundle runs in AWS's own runtime client, unpacked like on Lambda, with moto for the services.
+"""The built bundle in AWS's own runtime client, with moto for the services.
 
-Its import path has no files of this checkout: only the bundle and the libraries of Lambda's runtime.
+It is unpacked as on Lambda. Its import path has no files of this checkout: only the bundle and the libraries
+of Lambda's runtime.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ def unpack(pipeline: str, folder: Path) -> Path:
     return folder / "task"
 
 
-def test_a_bundle_without_pixels_needs_only_lambdas_runtime(tmp_path: Path, environ: dict[str, str]) -> None:
+def test_a_bundle_for_base64_needs_only_the_libraries_of_lambdas_runtime(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
     code = unpack(PIPELINE, tmp_path)
     draw(tmp_path / "photo.jpg")
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
@@ -86,7 +89,10 @@ def test_a_bundle_makes_the_same_bytes_as_a_local_run(tmp_path: Path, environ: d
 def test_a_cold_start_creates_clients_and_imports_only_needed_libraries(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """The process could import all that is installed here. ``benchmarks.startup`` measures the times."""
+    """The process could import everything that is installed here.
+
+    ``benchmarks.startup`` measures the times.
+    """
     code = unpack(PIPELINE + "[renditions.thumb]\nwidth = 80\n", tmp_path)
     told = subprocess.run(
         [sys.executable, "-c", "import json, sys, lambda_function\nprint(json.dumps(list(sys.modules)))"],

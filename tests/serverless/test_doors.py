@@ -1,6 +1,7 @@
-"""The handler answers any event as documented, and processes the valid messages of a batch.
+"""The handler answers any event as documented.
 
-The handler, the store in a folder and the catalog in SQLite are the real ones; the renderer only hashes.
+It processes the valid messages of a batch. The handler, the store in a folder and the catalog in SQLite are
+the real ones; the renderer only hashes.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Door:
 
 @contextmanager
 def opened(template: str = TEMPLATES[0], prefix: str = "") -> Iterator[Door]:
-    """Open a function whose outputs are in a folder and whose records are in SQLite."""
+    """Open a function that keeps outputs in a folder and records in SQLite."""
     pipeline = make_pipeline(thumb=Rendition(width=200, key=template))
     pipeline = replace(pipeline, source=Source(store="in", match=("*",)))
     with TemporaryDirectory() as folder, SqliteCatalog(Path(folder) / "catalog.db") as catalog:
@@ -111,7 +112,10 @@ VALUES = st.recursive(
 
 @st.composite
 def changed_events(draw: Any) -> Any:
-    """Draw a recorded event, and replace, remove or repeat a few of its parts."""
+    """Draw a recorded event, and change a few of its parts.
+
+    Parts are replaced, removed or repeated.
+    """
     event = copy.deepcopy(RECORDED[draw(st.sampled_from(sorted(RECORDED)))])
     for _ in range(draw(st.integers(0, 3))):
         parent: Any = None
@@ -136,7 +140,10 @@ def changed_events(draw: Any) -> Any:
 
 
 def check_answer(handle: Callable[[], Any]) -> None:
-    """Call the function; check that the answer can be sent, or that it failed as documented."""
+    """Call the function, and check its answer or its failure.
+
+    The answer must be one that can be sent. A failure must be a documented one.
+    """
     try:
         answer = handle()
     except Failed:
@@ -156,7 +163,10 @@ def test_any_event_is_answered_or_fails_as_documented(event: Any) -> None:
 @example([{"source": "renditions", "detail-type": "Reconcile", "detail": {"after": "\ud800"}}], 0)
 @example(["[" * 100_000, "9" * 5_000], 1)
 def test_invalid_messages_of_a_batch_do_not_block_valid_ones(bodies: list[Any], place: int) -> None:
-    """A valid message is processed and not redelivered, with any messages before and after it."""
+    """A valid message is processed and not redelivered.
+
+    Any messages may come before and after it.
+    """
     bodies.insert(place, notification(GOOD))
     number = str(bodies.index(notification(GOOD)))
     with opened() as door:
@@ -169,7 +179,7 @@ def test_invalid_messages_of_a_batch_do_not_block_valid_ones(bodies: list[Any], 
 
 
 @pytest.mark.parametrize("depth", [900, 980, 990, 1_000, 100_000])
-def test_a_too_deeply_nested_event_is_reported(depth: int) -> None:
+def test_an_event_that_is_nested_too_deeply_is_reported(depth: int) -> None:
     nested: Any = 0
     for _ in range(depth):
         nested = [nested]
@@ -192,7 +202,7 @@ def test_a_key_that_is_not_text_is_reported_and_not_redelivered(
     assert "expected a name of Unicode text" in caplog.text
 
 
-def test_a_folder_marker_of_the_console_is_not_a_picture() -> None:
+def test_the_folder_marker_that_the_aws_console_creates_is_not_a_picture() -> None:
     with opened(prefix="in/") as door:
         assert door.function.handle(batch(notification("in/")), Call()) == {"batchItemFailures": []}
         assert door.processed == []
@@ -204,9 +214,9 @@ def test_a_folder_marker_of_the_console_is_not_a_picture() -> None:
 @example("a//b\n\0\x7f.jpg", "{dir}thumb_{name}")
 @example("🌷" * 80 + "/" + "é" * 40, "{stem}.{format}")
 def test_a_picture_with_any_key_is_done_or_rejected(key: str, template: str) -> None:
-    """The record has the picture's key and matches its outputs. Deleting the picture deletes them.
+    """The record has the picture's key and matches its outputs.
 
-    Keys that begin with a dot or end with a slash aren't pictures.
+    Deleting the picture deletes them. Keys that begin with a dot or end with a slash aren't pictures.
     """
     with opened(template) as door:
         door.world.upload(key, b"content")

@@ -1,4 +1,7 @@
-"""The API's bundle in AWS's own runtime client, with the calls of an HTTP API, on moto."""
+"""The API's bundle in AWS's own runtime client, on moto.
+
+It gets the calls of an HTTP API.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ def function(tmp_path: Path, environ: dict[str, str]) -> Iterator[Lambda]:  # no
 
 
 def make_call(version: str, method: str, path: str, body: Any = None, authorizer: Any = JWT) -> Any:
-    """Return an HTTP API's event. Its path is decoded in both payload versions."""
+    """Return an HTTP API's event.
+
+    Its path is decoded in both payload versions.
+    """
     call = load(f"api-call-{version}")
     del call["queryStringParameters"]
     call.pop("multiValueQueryStringParameters", None)
@@ -160,7 +166,7 @@ def test_calls_without_an_authorizer_are_refused(function: Lambda) -> None:
     assert function.call({"Records": []}).error["errorType"] == "UsageError"
 
 
-def test_an_answer_too_long_for_lambda_becomes_an_error() -> None:
+def test_an_answer_that_is_too_long_for_lambda_becomes_an_error() -> None:
     answer = {"statusCode": 200, "body": "x" * MOST_ANSWERED_BYTES, "isBase64Encoded": True}
     assert limit(answer) == answer
     longer = limit(answer | {"body": "x" * (MOST_ANSWERED_BYTES + 1)})

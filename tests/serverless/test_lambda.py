@@ -1,4 +1,4 @@
-"""The handler's answers to each origin, with ports in memory."""
+"""The handler's answers to each kind of event, with ports in memory."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def load(name: str) -> Any:
 
 
 def put(*keys: str) -> dict[str, Any]:
-    """Return S3's notification of these keys."""
+    """Return S3's notification of new objects with these keys."""
     (template,) = load("s3-put")["Records"]
     text = json.dumps(template)
     return {"Records": [json.loads(text.replace("2026/red+flower+%281%29.jpg", key)) for key in keys]}
@@ -110,7 +110,10 @@ def test_every_picture_of_every_message_is_processed(world: World) -> None:
 
 
 def test_only_failed_messages_of_a_batch_are_redelivered(world: World) -> None:
-    """A write is throttled, one picture is damaged and one is missing: only the first is redelivered."""
+    """One write is throttled, one picture is damaged, and one is missing.
+
+    Only the message of the first one is redelivered.
+    """
     world.upload("throttled.jpg", b"t")
     world.upload("bad.jpg", b"bad")
     function = make(world, output=world.break_writes(1))
@@ -138,7 +141,7 @@ def test_the_same_event_from_many_threads_is_processed_once(world: World) -> Non
     world.check_promise()
 
 
-def test_a_picture_in_many_messages_is_processed_once(world: World) -> None:
+def test_a_picture_with_many_messages_in_a_batch_is_processed_once(world: World) -> None:
     world.upload("first.jpg", b"1")
     calls: list[str] = []
 
@@ -153,7 +156,7 @@ def test_a_picture_in_many_messages_is_processed_once(world: World) -> None:
     assert calls == ["first.jpg"]
 
 
-def test_a_given_up_picture_fails_until_it_is_in_the_dead_letter_queue(world: World) -> None:
+def test_the_message_of_a_given_up_picture_fails_until_it_is_in_the_dead_letter_queue(world: World) -> None:
     def crash(*_: Any) -> Any:
         raise WorkerDied("the worker ended")
 
@@ -259,7 +262,7 @@ def test_messages_without_time_left_are_redelivered_unprocessed(world: World) ->
     world.check_promise()
 
 
-def test_the_slowest_picture_decides_how_much_time_one_more_needs(world: World) -> None:
+def test_a_picture_is_started_only_if_the_time_of_the_slowest_one_is_left(world: World) -> None:
     function = make(world)
     for name in PICTURES[:2]:
         world.upload(name, name.encode())
@@ -272,17 +275,20 @@ def test_the_slowest_picture_decides_how_much_time_one_more_needs(world: World) 
     assert failures(answer) == []
 
 
-def test_a_very_slow_picture_does_not_stop_the_next_call(
+def test_a_call_starts_a_picture_even_after_a_very_slow_one(
     world: World,
 ) -> None:
-    """Otherwise this function would never start a picture again, and all messages would fail."""
+    """Otherwise this function would never start a picture again.
+
+    All messages would fail.
+    """
     function = make(world)
     world.upload("first.jpg", b"1")
     function.pace.recent_seconds.append(59.9)
     assert function.handle(put("first.jpg"), Call(60.0)) == {"results": {"done": 1}}
 
 
-def test_one_slow_picture_is_forgotten_after_a_hundred_others() -> None:
+def test_a_slow_picture_no_longer_counts_after_a_hundred_others() -> None:
     pace = Pace()
     for seconds in (50.0, *[2.0] * 100):
         pace.recent_seconds.append(seconds)
@@ -297,7 +303,7 @@ def test_a_schedules_tick_runs_a_sync(world: World, name: str) -> None:
     world.check_promise()
 
 
-def test_a_sync_ends_in_time_and_the_next_one_continues(
+def test_a_sync_stops_before_the_call_ends_and_the_next_one_continues(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for picture in PICTURES:
@@ -313,7 +319,10 @@ def test_a_sync_ends_in_time_and_the_next_one_continues(
 def test_with_a_queue_a_tick_sends_differing_pictures_and_a_continuation(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The function then handles these messages like any others. It sends none for unchanged pictures."""
+    """The function then handles these messages like any others.
+
+    It sends none for unchanged pictures.
+    """
     for picture in PICTURES:
         world.upload(picture, picture.encode())
     sent: list[str] = []
@@ -403,7 +412,7 @@ def refuse(name: str, ask: Ask = PLAIN) -> Outcome:
 def test_a_superseded_function_leaves_its_messages_in_the_queue(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No message loses an attempt, even if it arrives often."""
+    """A message loses no attempt by this, even if it arrives often."""
     postponed: list[str] = []
     function = replace(make_function(world, refuse), postpone=postponed.extend)
     batch = queue(*(put(f"{number}.jpg") for number in range(12)), load("schedule"))
@@ -458,7 +467,10 @@ def test_the_log_has_each_picture_with_its_sizes_and_times(
 
 
 def test_a_pictures_log_line_contains_its_metrics(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """In CloudWatch's Embedded Metric Format each named metric and dimension must be a field of the line."""
+    """The line is in CloudWatch's Embedded Metric Format.
+
+    Each named metric and dimension must be a field of it.
+    """
     world.upload("first.jpg", b"123")
     make(world).handle(put("first.jpg"), Call())
     line = read_lines(capsys)[-1]
@@ -474,14 +486,17 @@ def test_a_pictures_log_line_contains_its_metrics(world: World, capsys: pytest.C
     assert line["_aws"]["Timestamp"] > 1_700_000_000_000
 
 
-def test_a_line_break_in_a_key_stays_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_with_a_line_break_is_logged_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     JsonLines().emit(logging.LogRecord("renditions", logging.INFO, "", 0, "a\nb %s", ("\u2028",), None))
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["message"] == "a\nb \u2028"
 
 
 def test_pictures_are_read_and_written_while_another_is_rendered(world: World) -> None:
-    """With one core, three pictures wait for each other in three stages, so the stages must overlap."""
+    """Three pictures wait for each other in three stages.
+
+    Rendering uses one core, so the stages must overlap.
+    """
     for name in PICTURES:
         world.upload(name, name.encode())
     meet = threading.Barrier(3, timeout=60)

@@ -1,4 +1,4 @@
-"""The handler in AWS's own Lambda runtime client, behind a small Runtime API server."""
+"""The handler in AWS's own runtime client, behind a small Runtime API server."""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""Servers that behave more like AWS than moto, but take longer to start: ``make test-servers``."""
+"""Servers that behave more like AWS than moto: ``make test-servers``.
+
+They take longer to start than moto.
+"""

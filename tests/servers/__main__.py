@@ -1,8 +1,8 @@
-"""``make test-servers``: runs the contract suites on servers that behave more like AWS than moto.
+"""``make test-servers``: runs the contract suites on servers other than moto.
 
-It also runs a function at its time limit, in AWS's emulator of Lambda. It installs each server into
-``build/servers`` without root, starts it on the loopback with its data in a temporary folder, and stops it.
-At the end it names the servers that can't be installed on this machine.
+These servers behave more like AWS. The program also runs a function at its time limit, in AWS's emulator of
+Lambda. It installs each server into ``build/servers`` without root, starts it on the loopback with its data
+in a temporary folder, and stops it. At the end it names the servers that can't be installed on this machine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""dynalite: DynamoDB's requests over LevelDB, in Node.js. https://github.com/architect/dynalite."""
+"""dynalite: DynamoDB's requests over LevelDB, in Node.js.
+
+https://github.com/architect/dynalite
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""AWS's emulator of Lambda, which ends a call at its time limit; it comes in the wheel of aws-sam-cli.
+"""AWS's emulator of Lambda, which ends a call at its time limit.
+
+It comes in the wheel of aws-sam-cli.
 
 https://github.com/aws/aws-lambda-runtime-interface-emulator
 """
@@ -38,9 +40,10 @@ def install_emulator(cache: Path, folder: Path) -> Iterator[str]:
 def start_emulated(
     program: str, code: Path, log: Path, environ: Mapping[str, str], limit_seconds: int
 ) -> Iterator[Callable[[Any], Any]]:
-    """Run the bundle in that folder under a time limit; yield a function that calls it.
+    """Run the bundle in that folder under a time limit.
 
-    If a call ends at its limit, its answer is a text that says so. Calls run one after another.
+    Yield a function that calls it. If a call ends at its limit, its answer is a text that says so. Calls
+    run one after another.
     """
     port, api_port = find_port(), find_port()
     command = [program, "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]

@@ -1,4 +1,4 @@
-"""A pytest plugin that knows how the servers differ from AWS, and which tests fail because of that.
+"""A pytest plugin for tests that fail because a server differs from AWS.
 
 ``--server NAME`` chooses the server that stands for AWS. If a test fails in one of the ways below, pytest
 reports an expected failure. Any other failure counts.

@@ -1,4 +1,4 @@
-"""Helpers for servers on this machine: packages without root, free ports, processes that end."""
+"""Helpers for servers: packages without root, free ports, processes that end."""
 
 from __future__ import annotations
 
@@ -74,7 +74,10 @@ def install_wheel(requirement: str, folder: Path) -> Path:
 
 @contextmanager
 def _installing(folder: Path, wanted: Sequence[str]) -> Iterator[bool]:
-    """Yield whether the folder must still be filled; if so, it is empty."""
+    """Yield whether the folder must still be filled.
+
+    If so, the folder is empty.
+    """
     mark = folder / "ready"
     if mark.exists() and mark.read_text() == "\n".join(wanted):
         yield False
@@ -116,7 +119,10 @@ def find_port() -> int:
 
 @contextmanager
 def started(command: Sequence[str], environ: Mapping[str, str], log: Path) -> Iterator[None]:
-    """Run a server during the block; its output goes into the log."""
+    """Run a server during the block.
+
+    Its output goes into the log.
+    """
     with log.open("wb") as output, subprocess.Popen(
         command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
     ) as process:  # fmt: skip

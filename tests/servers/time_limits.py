@@ -1,4 +1,7 @@
-"""A function at its time limit, in AWS's emulator of Lambda, with moto for the services."""
+"""A function at its time limit, in AWS's emulator of Lambda.
+
+moto stands for the services.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ def batch(environ: dict[str, str], *names: str) -> Any:
 def test_a_call_ends_at_its_time_limit_and_the_next_call_works(
     program: str, tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """The picture stays in progress under a lease that expires, and its message is redelivered."""
+    """The picture stays in progress under a lease that expires.
+
+    Its message is redelivered.
+    """
     code = unpack('[renditions.slow]\nformat = "avif"\neffort = 9\nlossless = true\n', tmp_path)
     noise = np.random.default_rng(1).integers(0, 256, (2000, 3000, 3), "uint8")
     Image.fromarray(noise).save(tmp_path / "slow.png")
@@ -81,7 +87,7 @@ def test_a_call_ends_at_its_time_limit_and_the_next_call_works(
 def test_a_call_gives_back_messages_that_it_has_no_time_for(
     program: str, tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """No call reaches its limit, and in the end every picture is done."""
+    """No call reaches its limit. In the end every picture is done."""
     code = unpack('[renditions.large]\nformat = "webp"\neffort = 6\n', tmp_path)
     names = [f"{number}.jpg" for number in range(40 * (os.cpu_count() or 1))]
     for seed, name in enumerate(names):

@@ -18,7 +18,10 @@ NAMES = ("base64", "gallery", "platform", "square", "thumbnail")
 
 
 def copy_example(name: str, target: Path) -> Path:
-    """Copy an example, with the presets that it links to as files."""
+    """Copy an example.
+
+    The presets that it links to become files.
+    """
     return Path(shutil.copytree(EXAMPLES / name, target))
 
 
@@ -37,7 +40,10 @@ def commands_of(name: str, heading: str) -> str:
 
 
 def draw_photographs(folder: Path) -> None:
-    """Draw the pages' photo.jpg, photo.png, tiny.png, blurred.jpg, scan.dcm and named.dcm."""
+    """Draw the pictures that the pages use.
+
+    These are photo.jpg, photo.png, tiny.png, blurred.jpg, scan.dcm and named.dcm.
+    """
     folder.mkdir(parents=True)
     grain = np.random.default_rng(5).integers(0, 256, (135, 240, 3), dtype=np.uint8)
     photo = Image.fromarray(grain).resize((1920, 1080), Image.Resampling.BICUBIC)
@@ -51,7 +57,7 @@ def draw_photographs(folder: Path) -> None:
 
 
 def _unquoted(value: Any) -> Any:
-    """Return python-hcl2's value without the quotes that it keeps."""
+    """Return python-hcl2's value without its quotes."""
     match value:
         case dict():
             return {

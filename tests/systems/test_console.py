@@ -54,7 +54,7 @@ def as_list(value: str | list[str]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def environ(aws: None) -> dict[str, str]:
-    """Do steps 2 to 4; return the variables of step 6."""
+    """Do steps 2 to 4 of the page; return the variables of step 6."""
     environ = dict(rows("6. The function"))
     for bucket in re.findall(r"Bucket name `([a-z-]+)`", PAGE):
         CLIENTS.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -84,7 +84,10 @@ def environ(aws: None) -> dict[str, str]:
 
 
 def test_the_console_steps_process_the_first_picture(environ: dict[str, str], tmp_path: Path) -> None:
-    """The API of AWS accepts the page's zip, role, function and trigger, and the zip works."""
+    """The API of AWS accepts the page's zip, role, function and trigger.
+
+    The zip works.
+    """
     (commands,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     for command in re.findall(r"^renditions (.*)$", commands, re.MULTILINE):
         assert run(tmp_path, *command.split()).code == 0

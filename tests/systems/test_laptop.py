@@ -27,7 +27,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def follow(name: str, home: Path, folder: Path, heading: str = "On a laptop") -> Ended:
-    """Run the page's commands in a copy of the example, with these pictures in the home folder."""
+    """Run the page's commands in a copy of the example.
+
+    The pictures are in the home folder.
+    """
     commands = commands_of(name, heading)
     assert commands
     environ = os.environ | {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -43,7 +46,10 @@ def size_of(file: Path) -> tuple[str | None, tuple[int, int]]:
 
 
 def test_the_thumbnail_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
-    """A 1920×1080 photo.jpg becomes thumb_photo.jpg of 200×113, and the record has both sizes."""
+    """A 1920×1080 photo.jpg becomes thumb_photo.jpg of 200×113.
+
+    The record has both sizes.
+    """
     folder = copy_example("thumbnail", tmp_path / "thumbnail")
     ended = follow("thumbnail", home, folder)
     assert ended.code == 0, ended.err
@@ -65,7 +71,10 @@ def test_the_square_example_gives_the_promised_results(home: Path, tmp_path: Pat
 
 
 def test_the_base64_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
-    """The decoded text is the picture. One catalog's key is image_id, the other one's is image_name."""
+    """The decoded text is the picture.
+
+    One catalog's key is image_id, the other one's is image_name.
+    """
     folder = copy_example("base64", tmp_path / "base64")
     assert follow("base64", home, folder).code == 0
     assert (folder / "same.jpg").read_bytes() == (folder / "inbox" / "photo.jpg").read_bytes()
@@ -75,7 +84,10 @@ def test_the_base64_example_gives_the_promised_results(home: Path, tmp_path: Pat
 
 
 def test_the_gallery_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
-    """It makes three sizes and a PDF smaller than the picture, and sends a notice of each result."""
+    """The example makes three sizes, and a PDF smaller than the picture.
+
+    It sends a notice of each result.
+    """
     folder = copy_example("gallery", tmp_path / "gallery")
     ended = follow("gallery", home, folder)
     assert ended.code == 1
@@ -94,7 +106,10 @@ def test_the_gallery_example_gives_the_promised_results(home: Path, tmp_path: Pa
 
 
 def test_the_platform_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
-    """A PNG becomes marked and compressed JPEGs and a WebP; small and blurred pictures are refused."""
+    """A PNG becomes JPEGs and a WebP. The JPEGs are watermarked and compressed.
+
+    Small and blurred pictures are refused.
+    """
     folder = copy_example("platform", tmp_path / "platform")
     ended = follow("platform", home, folder)
     made = folder / "processed" / "photo.png"

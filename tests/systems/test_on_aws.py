@@ -1,6 +1,6 @@
-"""The examples on AWS: each pipeline's bundle runs in AWS's own runtime client, with moto for the services.
+"""The examples on AWS: each pipeline's bundle in AWS's own runtime client.
 
-The function's environment comes from the example's Terraform root.
+moto stands for the services. The function's environment comes from the example's Terraform root.
 """
 
 from __future__ import annotations
@@ -71,7 +71,10 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an unpacked bundle with every library. The examples only replace its pipeline."""
+    """Return an unpacked bundle with every library.
+
+    The examples only replace its pipeline.
+    """
     return unpack(EVERYTHING, tmp_path_factory.mktemp("engine"))
 
 
@@ -99,7 +102,7 @@ def put_pipeline(file: Path, engine: Path, target: Path) -> Path:
 
 
 def run(code: Path, runtime: Path, folder: Path, called: dict[str, Any], *pictures: Path) -> System:
-    """Upload the pictures to the system of this Terraform root, and return the results."""
+    """Upload the pictures to the system of a Terraform root; return the results."""
     name = name_of(folder)
     key = called.get("table", {}).get("key", "image_name")
     environ = make_cloud(name, key) | {
@@ -130,7 +133,10 @@ def arn_of(queue: str) -> str:
 def test_the_thumbnail_example_gives_the_promised_results(
     aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    """It makes processed/thumb_photo.jpg of 200×113, its item, and the log that the page describes."""
+    """The example makes processed/thumb_photo.jpg of 200×113.
+
+    It also makes the item and the log that the page describes.
+    """
     code = put_pipeline(EXAMPLES / "thumbnail" / "renditions.toml", engine, tmp_path / "task")
     system = run(code, runtime, tmp_path, read_module_call("thumbnail"), photographs / "photo.jpg")
     assert system.size_of("processed/thumb_photo.jpg", tmp_path) == (200, 113)
@@ -150,7 +156,10 @@ def test_the_thumbnail_example_gives_the_promised_results(
 def test_the_square_example_gives_the_promised_results(
     aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    """It writes the square to the bucket of OUTPUT_BUCKET, below the prefix of the Terraform root."""
+    """The example writes the square to the bucket of OUTPUT_BUCKET.
+
+    Its key is below the prefix of the Terraform root.
+    """
     code = put_pipeline(EXAMPLES / "square" / "renditions.toml", engine, tmp_path / "task")
     system = run(code, runtime, tmp_path, read_module_call("square"), photographs / "photo.jpg")
     assert system.size_of("photo.jpg/square.jpg", tmp_path) == (200, 200)
@@ -161,7 +170,10 @@ def test_the_square_example_gives_the_promised_results(
 def test_the_base64_example_gives_the_promised_results(
     aws: None, runtime: Path, photographs: Path, tmp_path: Path, file: str, key: str
 ) -> None:
-    """The zip has no imaging library and no compiled file, both keys work, and S3 calls the function."""
+    """The zip has no imaging library and no compiled file.
+
+    Both catalog keys work, and S3 calls the function.
+    """
     code = unpack((EXAMPLES / "base64" / file).read_text(), tmp_path)
     suffixes = {path.suffix for path in code.rglob("*") if path.is_file()}
     assert suffixes == {".py", ".pyc", ".json", ".conf"}
@@ -177,7 +189,10 @@ def test_the_base64_example_gives_the_promised_results(
 def test_the_gallery_example_gives_the_promised_results(
     aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    """It makes three sizes and a PDF, and sends a notice of success and of failure with the reason."""
+    """The example makes three sizes and a PDF.
+
+    It sends a notice of success, and one of failure with the reason.
+    """
     code = put_pipeline(EXAMPLES / "gallery" / "renditions.toml", engine, tmp_path / "task")
     pictures = photographs / "photo.jpg", photographs / "broken.jpg"
     system = run(code, runtime, tmp_path, read_module_call("gallery"), *pictures)
@@ -194,7 +209,10 @@ def test_the_gallery_example_gives_the_promised_results(
 def test_the_platform_example_gives_the_promised_results(
     aws: None, engine: Path, runtime: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    """It processes uploads/, and the page's own query finds rejected pictures by status and time."""
+    """The example processes uploads/.
+
+    The page's own query finds rejected pictures by status and time.
+    """
     code = put_pipeline(EXAMPLES / "platform" / "renditions.toml", engine, tmp_path / "task")
     called = read_module_call("platform")
     assert called["trigger"] == "eventbridge"
@@ -235,7 +253,10 @@ def test_the_other_platform_pipelines_give_the_promised_results(
     made: str,
     size: tuple[int, int],
 ) -> None:
-    """Each pipeline runs from its own file. No notice, record or output has data of a DICOM's patient."""
+    """Each pipeline runs from its own file.
+
+    No notice, record or output has data of the patient in a DICOM file.
+    """
     code = put_pipeline(EXAMPLES / "platform" / f"{use}.toml", engine, tmp_path / "task")
     called = read_module_call("platform")
     system = run(code, runtime, tmp_path, called, photographs / picture, photographs / "named.dcm")

@@ -1,4 +1,7 @@
-"""In CI, a skip that isn't allowed fails the run; on other machines it only gives its reason."""
+"""A skip that isn't allowed fails the run in CI.
+
+On other machines it only gives its reason.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""An HTTP API of API Gateway on this machine. It turns requests into events of payload version 2.0.
+"""An HTTP API of API Gateway on this machine.
 
-It has the module's routes (infra/terraform/api.tf): the page's files need no token, all other routes do. It
-accepts one token.
+It turns requests into events of payload version 2.0. It has the module's routes (infra/terraform/api.tf): the
+page's files need no token, all other routes do. It accepts one token.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -23,7 +23,10 @@ TOKEN = "the.right.token"  # noqa: S105 - for tests
 
 
 class Gateway(HTTPServer):
-    """Passes one request after the other to the function, like Lambda to one instance."""
+    """Passes requests to the function, one after the other.
+
+    Lambda does the same for one instance.
+    """
 
     def __init__(self, function: Callable[[Any, Any], Any]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -84,7 +84,7 @@ def test_an_upload_becomes_a_picture_with_its_renditions(world: World, client: T
     world.check_promise()
 
 
-def test_a_second_upload_of_a_name_gets_a_number_unless_it_asks_to_replace(
+def test_a_second_upload_with_the_same_name_gets_a_number_unless_it_replaces(
     world: World, client: TestClient
 ) -> None:
     upload(client)
@@ -94,7 +94,7 @@ def test_a_second_upload_of_a_name_gets_a_number_unless_it_asks_to_replace(
     world.check_promise()
 
 
-def test_an_upload_request_gets_all_its_errors_at_once(client: TestClient) -> None:
+def test_the_answer_to_an_invalid_upload_request_lists_all_errors(client: TestClient) -> None:
     answer = client.post("/uploads", json={"name": "a.exe", "type": "text/html", "size_bytes": 60_000_000})
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
@@ -110,13 +110,13 @@ def test_an_upload_request_gets_all_its_errors_at_once(client: TestClient) -> No
         (b'{"name": "\\ud800.jpg", "type": "image/jpeg", "size_bytes": 1}', 422),
     ],
 )  # fmt: skip
-def test_an_invalid_request_gets_a_reason(client: TestClient, body: bytes, status: int) -> None:
+def test_the_answer_to_an_invalid_request_has_a_reason(client: TestClient, body: bytes, status: int) -> None:
     answer = client.post("/uploads", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == status
     assert answer.json()["detail"]
 
 
-def test_an_upload_must_match_its_form(world: World, client: TestClient) -> None:
+def test_an_upload_that_differs_from_its_form_is_refused(world: World, client: TestClient) -> None:
     form = client.post("/uploads", json=FORM).json()
     fields, files = form["fields"], {"file": ("x", b"one")}
     for change in (
@@ -135,7 +135,7 @@ def test_an_upload_must_match_its_form(world: World, client: TestClient) -> None
     assert client.post(form["url"], data=fields, files=files).status_code == 409
 
 
-def test_a_file_over_the_limit_is_refused_even_if_its_form_announced_less(world: World) -> None:
+def test_a_file_over_the_size_limit_is_refused_even_if_its_form_announced_less(world: World) -> None:
     world.pipeline = type(world.pipeline)(
         **{**world.pipeline.__dict__, "accept": Accept(max_bytes=10)}  # a cached property isn't a field
     )
@@ -169,7 +169,7 @@ def test_pictures_are_listed_newest_first_in_pages_by_status_and_by_prefix(
     assert (totals["pictures"], totals["by_status"]["done"], totals["by_status"]["rejected"]) == (7, 6, 1)
 
 
-def test_the_page_gets_suffixes_types_and_the_order_of_formats(client: TestClient) -> None:
+def test_the_formats_resource_has_suffixes_types_and_the_order_of_formats(client: TestClient) -> None:
     formats = client.get("/formats").json()
     assert {
         "format": "heic",
@@ -188,13 +188,13 @@ def test_the_page_gets_suffixes_types_and_the_order_of_formats(client: TestClien
         f"limit={'1' * 5_000}", "cursor=x", "cursor=", "cursor=1.", "cursor=-1.a",
     ],
 )  # fmt: skip
-def test_a_wrong_query_gets_a_reason(client: TestClient, query: str) -> None:
+def test_the_answer_to_an_invalid_query_has_a_reason(client: TestClient, query: str) -> None:
     answer = client.get(f"/pictures?{query}")
     assert answer.status_code == 400
     assert "expected" in answer.json()["detail"]
 
 
-def test_an_unchanged_answer_has_status_304(client: TestClient) -> None:
+def test_a_request_with_the_etag_of_an_unchanged_resource_gets_status_304(client: TestClient) -> None:
     upload(client)
     for path in (
         "/pictures",
@@ -260,7 +260,7 @@ def test_the_first_request_makes_a_rendition_on_demand(world: World) -> None:
         assert client.get("/i/zoom/a/bad.jpg").json()["code"] == "source-unreadable"
 
 
-def test_a_rendition_that_another_stands_in_for_is_served(world: World) -> None:
+def test_a_request_for_a_rendition_with_a_stand_in_gets_the_stand_ins_file(world: World) -> None:
     world.pipeline = replace(world.pipeline, renditions=expand("photo", Rendition(widths=(4, 9))))
     with open_client(world) as client:
         upload(client)
@@ -323,7 +323,9 @@ def test_a_superseded_server_answers_reads_and_refuses_changes(world: World) -> 
     assert world.known == 1
 
 
-def test_plan_and_outcome_have_the_json_of_the_command_line(world: World, client: TestClient) -> None:
+def test_the_api_returns_plans_and_outcomes_in_the_json_of_the_command_line(
+    world: World, client: TestClient
+) -> None:
     world.upload("photo.jpg", b"one")
     planned = client.get("/plan").json()
     assert planned["differences"] == [each.to_item() for each in world.differences()]
@@ -356,7 +358,9 @@ def test_plan_and_outcome_have_the_json_of_the_command_line(world: World, client
         "x" * 2_000 + ".jpg",
     ],
 )  # fmt: skip
-def test_no_name_from_outside_becomes_a_path_or_a_header(world: World, client: TestClient, name: str) -> None:
+def test_an_invalid_name_in_a_request_is_refused_and_creates_no_object(
+    world: World, client: TestClient, name: str
+) -> None:
     answer = client.post("/uploads", json={**FORM, "name": name})
     assert answer.status_code == 422
     assert "expected a name" in answer.json()["detail"]
@@ -380,7 +384,9 @@ def test_an_upload_into_an_excluded_folder_is_refused_with_the_pattern(client: T
         ({"authorization": "Bearer é"}, 200), ({"origin": "http://["}, 403),
     ],
 )  # fmt: skip
-def test_no_header_breaks_the_server(client: TestClient, headers: dict[str, str], status: int) -> None:
+def test_a_request_with_an_extreme_header_gets_a_proper_status(
+    client: TestClient, headers: dict[str, str], status: int
+) -> None:
     upload(client)
     raw = {name.encode(): value.encode() for name, value in headers.items()}
     method, path = ("DELETE", "/pictures/none.jpg") if status == 403 else ("GET", "/originals/a/photo.jpg")
@@ -388,7 +394,7 @@ def test_no_header_breaks_the_server(client: TestClient, headers: dict[str, str]
     assert answer.status_code == status
 
 
-def test_an_unknown_method_gets_the_allowed_methods(client: TestClient) -> None:
+def test_the_answer_to_a_method_that_is_not_allowed_names_the_allowed_ones(client: TestClient) -> None:
     for path, allowed in (
         ("/pictures/a.jpg", "DELETE, GET, HEAD"), ("/pictures/a.jpg/focus", "DELETE, PUT"),
         ("/retry", "POST"), ("/static/app.js", "GET, HEAD"),
@@ -436,7 +442,10 @@ def test_every_answer_has_the_security_headers(client: TestClient) -> None:
 
 
 def test_a_request_for_another_host_is_refused(client: TestClient) -> None:
-    """Otherwise another site's page could reach this server by a name that resolves to this machine."""
+    """Otherwise the page of another site could reach this server.
+
+    It would use a name that resolves to this machine.
+    """
     assert client.get("/pictures", headers={"host": "evil.example"}).status_code == 421
 
 
@@ -444,12 +453,12 @@ def test_a_request_for_another_host_is_refused(client: TestClient) -> None:
     "headers",
     [{"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}],
 )
-def test_posts_from_another_site_are_refused(client: TestClient, headers: dict[str, str]) -> None:
+def test_posts_from_the_page_of_another_site_are_refused(client: TestClient, headers: dict[str, str]) -> None:
     assert client.post("/retry", json={}, headers=headers).status_code == 403
     assert client.post("/retry", json={}, headers={"origin": "http://testserver"}).status_code == 200
 
 
-def test_with_a_token_set_every_request_needs_it(world: World) -> None:
+def test_every_request_needs_the_token_if_one_is_set(world: World) -> None:
     app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
     with TestClient(app, follow_redirects=False) as client:
         assert client.get("/health").status_code == 200
@@ -465,7 +474,7 @@ def test_with_a_token_set_every_request_needs_it(world: World) -> None:
         assert client.get("/pictures").status_code == 200
 
 
-def test_wrong_tokens_are_limited_and_the_right_one_still_works(world: World) -> None:
+def test_requests_with_wrong_tokens_are_limited_and_the_right_token_still_works(world: World) -> None:
     app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
     with TestClient(app, follow_redirects=False) as client:
         wrong = {"authorization": "Bearer wrong"}
@@ -476,7 +485,7 @@ def test_wrong_tokens_are_limited_and_the_right_one_still_works(world: World) ->
         assert client.get("/pictures", headers={"authorization": "Bearer right"}).status_code == 200
 
 
-def test_the_rate_limit_counts_per_address_and_time_span() -> None:
+def test_the_rate_limit_counts_the_requests_of_each_address_within_a_time_span() -> None:
     now = 100.0
     rate = Rate(2, 10.0, clock_seconds=lambda: now)
     assert [rate.is_over("a") for _ in range(3)] == [False, False, True]
@@ -485,7 +494,7 @@ def test_the_rate_limit_counts_per_address_and_time_span() -> None:
     assert not rate.is_over("a")
 
 
-def test_a_request_over_the_limit_gets_retry_after() -> None:
+def test_the_answer_to_a_request_over_the_rate_limit_has_retry_after() -> None:
     gate = Gate(2, "uploads")
     with gate.enter(), gate.enter():
         with pytest.raises(ApiError, match="at most 2 uploads at once") as refused, gate.enter():

@@ -1,6 +1,7 @@
-"""The OpenAPI document matches the real server: a property-based tester finds no difference.
+"""The OpenAPI document matches the real server.
 
-This test sends some hundreds of requests; ``make test-api`` sends thousands.
+A property-based tester finds no difference. This test sends some hundreds of requests; ``make test-api``
+sends thousands.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The API's actions on missing and replaced outputs, and on missing pictures."""
+"""What the API does about missing and replaced outputs, and missing pictures."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def spoil(world: World, key: str) -> None:
 
 
 @pytest.mark.parametrize("damage", [lose, spoil])
-def test_processing_again_makes_a_missing_or_replaced_output_again(
+def test_a_request_to_process_a_picture_again_makes_lost_or_replaced_outputs_again(
     world: World, client: TestClient, damage: object
 ) -> None:
     upload(client)
@@ -80,7 +80,7 @@ def test_a_request_for_a_lost_rendition_makes_it_again(
         assert client.get(f"/renditions/thumb/{NAME}").content == good
 
 
-def test_a_rendition_whose_picture_is_gone_too_is_refused_with_the_reason(
+def test_a_request_for_a_lost_rendition_of_a_missing_picture_gets_the_reason(
     world: World, client: TestClient
 ) -> None:
     upload(client)
@@ -118,7 +118,10 @@ def test_a_read_only_source_refuses_uploads_and_deletions(world: World) -> None:
 
 
 def hold_some(world: World, client: TestClient, count: int) -> None:
-    """Make pictures, delete them from the source, and store that their removal is held back."""
+    """Make pictures, delete them from the source, and hold back their removal.
+
+    The catalog has the held work.
+    """
     bind(world.catalog, Claimant("renditions.toml", "in", "out", "g1"))
     for number in range(count):
         world.upload(f"{number}.jpg", b"%d" % number)
@@ -138,7 +141,7 @@ def test_held_removals_are_shown_until_a_person_allows_them(world: World, client
     world.check_promise()
 
 
-def test_a_permission_covers_no_more_pictures_than_the_person_saw(world: World, client: TestClient) -> None:
+def test_a_permission_for_fewer_pictures_than_are_held_is_refused(world: World, client: TestClient) -> None:
     world.pipeline = change_source(
         world.pipeline, replace(world.pipeline.source, max_removals=MaxRemovals(pictures=0, percent=0))
     )

@@ -1,4 +1,7 @@
-"""The page with held removals, and with a read-only source, in a real browser."""
+"""The page with held removals, and with a read-only source.
+
+It runs in a real browser.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ def test_a_person_allows_held_removals_on_the_page(browser: Browser, tmp_path: P
         page.close()
 
 
-def test_the_page_of_a_read_only_source_has_no_uploads_and_no_deletion(
+def test_the_page_of_a_read_only_source_offers_no_upload_and_no_deletion(
     browser: Browser, tmp_path: Path
 ) -> None:
     write_pipeline(tmp_path, THUMB)

@@ -48,7 +48,7 @@ def test_a_listener_that_missed_too_much_gets_a_reset() -> None:
         assert "event: reset" in asyncio.run(listen(after))[0]
 
 
-def test_closing_ends_every_listener() -> None:
+def test_closing_the_announcements_ends_every_listener() -> None:
     async def listen() -> list[str]:
         announcements = Announcements()
         events = announcements.listen(None)

@@ -1,6 +1,7 @@
-"""Many uploads at once, with the server killed in the middle: each gets an answer and its renditions.
+"""Many uploads at once, while the server is killed and started again.
 
-This test sends a few uploads; ``make test-load`` sends 1,000 from 32 clients.
+Each upload gets an answer and its renditions. This test sends a few uploads; ``make test-load`` sends 1,000
+from 32 clients.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ MOST_PEAK_BYTES = 300_000_000
 
 
 def make_pictures(folder: Path) -> list[bytes]:
-    """Draw pictures of noise, which no format can compress well."""
+    """Draw pictures of noise.
+
+    No format can compress them well.
+    """
     contents = []
     for seed in range(4):
         grain = np.random.default_rng(seed).integers(0, 256, (900, 1200, 3), dtype=np.uint8)
@@ -61,7 +65,10 @@ def encode_form(fields: Mapping[str, str], content: bytes) -> tuple[dict[str, st
 
 
 def upload(port: int, name: str, content: bytes) -> None:
-    """Send a picture until it is accepted: retry after lost connections and after ``Retry-After``."""
+    """Send a picture until it is accepted.
+
+    Retry after lost connections and after ``Retry-After``.
+    """
     asked = {"name": name, "type": "image/jpeg", "size_bytes": len(content), "replace": True}
     for _ in range(ATTEMPTS):
         try:
@@ -120,7 +127,10 @@ def running(folder: Path, port: int) -> Iterator[None]:
 
 
 def test_an_upload_form_stays_valid_after_a_restart(tmp_path: Path) -> None:
-    """If the server's end loses an answer, the client sends the file again, and it is stored only once."""
+    """The end of the server can lose an answer.
+
+    Then the client sends the file again, and it is stored only once.
+    """
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 200\n")
     content, port = make_pictures(tmp_path)[0], find_port()
     asked = {"name": "a.jpg", "type": "image/jpeg", "size_bytes": len(content)}
@@ -133,7 +143,9 @@ def test_an_upload_form_stays_valid_after_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_killed", [True] if COUNT < 100 else [False, True])
-def test_many_simultaneous_uploads_lose_no_picture(tmp_path: Path, is_killed: bool) -> None:
+def test_many_simultaneous_uploads_all_become_pictures_with_renditions(
+    tmp_path: Path, is_killed: bool
+) -> None:
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 200\n[renditions.b]\nwidth = 100\n")
     contents, names = make_pictures(tmp_path), [f"{number % 7}/{number}.jpg" for number in range(COUNT)]
     port = find_port()
@@ -166,8 +178,8 @@ def test_many_simultaneous_uploads_lose_no_picture(tmp_path: Path, is_killed: bo
         server.wait(60)
 
 
-def test_a_server_ends_with_a_reason_when_its_folder_is_removed(tmp_path: Path) -> None:
-    """The server must not accept pictures that no follower would process."""
+def test_the_server_ends_with_a_reason_when_its_source_folder_is_moved_away(tmp_path: Path) -> None:
+    """Otherwise the server would accept pictures that it never processes."""
     write_pipeline(tmp_path, "[renditions.a]\nwidth = 200\n")
     port = find_port()
     with (tmp_path / "said").open("wb") as said:

@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Draw five pictures, and write a text file with a picture's name."""
+    """Draw six pictures, and write a text file with a picture's name."""
     folder = tmp_path_factory.mktemp("pictures")
     files = [folder / f"picture {number}.jpg" for number in range(6)]
     for number, file in enumerate(files):
@@ -69,7 +69,9 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     assert errors == []
 
 
-def test_six_dropped_files_show_five_results_and_one_reason(page: Page, pictures: list[Path]) -> None:
+def test_the_page_shows_the_results_of_chosen_pictures_and_why_a_text_file_is_rejected(
+    page: Page, pictures: list[Path]
+) -> None:
     page.set_input_files("#choose", pictures)
     expect(page.locator("#uploads li.good")).to_have_count(6, timeout=60_000)
     bad = page.locator("#uploads li.bad")
@@ -107,7 +109,9 @@ def test_an_upload_is_retried_after_a_lost_connection(page: Page, tmp_path: Path
     assert len(lost) == 2
 
 
-def test_the_keyboard_alone_opens_a_picture_with_all_its_renditions(page: Page, tmp_path: Path) -> None:
+def test_a_picture_with_all_its_renditions_can_be_opened_with_the_keyboard_alone(
+    page: Page, tmp_path: Path
+) -> None:
     draw(tmp_path / "keyboard.jpg", seed=51)
     page.set_input_files("#choose", tmp_path / "keyboard.jpg")
     expect(page.locator("#uploads li.good")).to_have_count(1, timeout=60_000)
@@ -138,10 +142,13 @@ def test_a_deleted_picture_disappears_from_the_page(page: Page, tmp_path: Path) 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1200])
-def test_the_accessibility_checker_finds_nothing_serious(
+def test_the_accessibility_checker_finds_no_serious_problem(
     browser: Browser, address: str, scheme: Any, width: int, pictures: list[Path]
 ) -> None:
-    """It checks the page, an open picture and the API's page, in both themes and in two screen sizes."""
+    """It checks the page, an open picture and the API's page.
+
+    It does so in both themes and in two screen sizes.
+    """
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.goto(address)
     page.set_input_files("#choose", pictures[0])
@@ -168,7 +175,7 @@ def test_the_accessibility_checker_finds_nothing_serious(
 def test_a_tile_has_its_picture_s_colour_before_the_picture_loads(
     page: Page, colour: tuple[int, int, int]
 ) -> None:
-    """The colour is as exact as the few bits of a placeholder allow."""
+    """A placeholder has few bits, so its colour is not exact."""
     plain = SmallPicture(9, 9, bytes((*colour, 255)) * 81)
     for analysis in ({"thumbhash": make_thumbhash(plain)}, {"blurhash": make_blurhash(plain)}):
         found = page.evaluate(
@@ -180,7 +187,10 @@ def test_a_tile_has_its_picture_s_colour_before_the_picture_loads(
 
 
 def measure_scroll_frames(page: Page) -> list[float]:
-    """Scroll the page for 60 frames; return for each how many seconds scripts ran."""
+    """Scroll the page for 60 frames.
+
+    Return for how many seconds scripts ran in each frame.
+    """
     browser = page.context.new_cdp_session(page)
     browser.send("Performance.enable")
 
@@ -204,7 +214,7 @@ def find_percentile(values: list[float], share: float) -> float:
     return sorted(values)[int(share * len(values))]
 
 
-def test_the_gallery_scrolls_ten_thousand_pictures_with_only_visible_rows(
+def test_the_gallery_of_ten_thousand_pictures_contains_only_the_visible_rows(
     browser: Browser,
 ) -> None:
     world = World()

@@ -1,4 +1,7 @@
-"""The page in a real browser, with the API of AWS: moto's buckets and the tests' own gateway."""
+"""The page in a real browser, with the API of AWS.
+
+The buckets are moto's, and the gateway is the tests' own.
+"""
 
 from __future__ import annotations
 
@@ -51,14 +54,17 @@ class Time:
 
 @dataclass(frozen=True)
 class Site:
-    """A deployment: the page's URL, and the function that uploads trigger."""
+    """A deployment.
+
+    It has the page's URL and the function that uploads trigger.
+    """
 
     address: str
     environ: dict[str, str]
     file: Path
 
     def notify(self, name: str) -> None:
-        """Call the function like the bucket's notification."""
+        """Call the function as the bucket's notification does."""
         bucket = {"bucket": {"name": self.environ["SOURCE_BUCKET"]}, "object": {"key": name}}
         record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": bucket}
         open_function(self.file, self.environ).handle({"Records": [record]}, Time())
@@ -107,7 +113,10 @@ def page(browser: Browser, site: Site) -> Iterator[Page]:
 def test_the_page_uploads_to_the_bucket_and_shows_the_renditions(
     page: Page, site: Site, tmp_path: Path
 ) -> None:
-    """No byte of the picture passes through the function, and the page finds changes by polling."""
+    """No byte of the picture passes through the function.
+
+    The page finds changes by polling.
+    """
     through: list[str] = []
     page.on("request", lambda request: through.append(request.url) if request.method == "POST" else None)
     draw(tmp_path / "photo.jpg", 640, 480)

@@ -1,4 +1,7 @@
-"""``watch`` and ``serve`` follow changes of their file, and versions that another process applies."""
+"""``watch`` and ``serve`` follow changes of their pipeline file.
+
+They also follow the files that another process applies.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ def test_watch_applies_a_changed_file_and_keeps_the_last_valid_one(tmp_path: Pat
     assert reported.count("The last valid version stays in use") == 1
 
 
-def test_watch_ends_when_a_file_from_elsewhere_is_in_force(tmp_path: Path) -> None:
+def test_watch_ends_when_another_process_applies_another_file(tmp_path: Path) -> None:
     write_pipeline(tmp_path, SMALL)
     draw(tmp_path / "inbox" / "photo.jpg", 40, 30)
     with watching(tmp_path) as process:
@@ -76,7 +79,10 @@ def test_watch_ends_when_a_file_from_elsewhere_is_in_force(tmp_path: Path) -> No
 
 
 def apply_elsewhere(directory: Path) -> None:
-    """Sync with another file of the same name, on the same source, output and catalog."""
+    """Sync with another file of the same name.
+
+    It has the same source, output and catalog.
+    """
     other = directory / "other"
     other.mkdir()
     write_pipeline(other, LARGE)

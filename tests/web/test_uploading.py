@@ -1,4 +1,7 @@
-"""All ways to upload on the page, and failures during uploads, in a real browser."""
+"""All ways to upload on the page, and failures during uploads.
+
+The page runs in a real browser.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,10 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 def opened(
     browser: Browser, address: str, prepare: Callable[[Page], object] = lambda _: None
 ) -> Iterator[Page]:
-    """Open the page; fail on any error in it."""
+    """Open the page during the block.
+
+    Fail on any error in the page.
+    """
     page = browser.new_page(viewport={"width": 1000, "height": 800})
     errors: list[Any] = []
     page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it wants no builtin
@@ -126,7 +132,7 @@ def find_status(address: str, name: str) -> int:
         return error.code
 
 
-def test_many_files_dropped_at_once_all_get_renditions(page: Page, tmp_path: Path) -> None:
+def test_each_of_many_files_dropped_at_once_gets_renditions(page: Page, tmp_path: Path) -> None:
     files = draw_some(tmp_path, "dropped", MANY)
     give(page, "dragenter", files[:1])
     expect(page.locator("#drop")).to_have_class("over")
@@ -178,7 +184,10 @@ def test_a_cancelled_upload_can_be_retried(page: Page, address: str, tmp_path: P
 
 
 def test_the_page_waits_while_the_server_is_down_and_then_continues(browser: Browser, tmp_path: Path) -> None:
-    """Files added meanwhile are sent once, and the page shows the changes it missed."""
+    """Files that are added meanwhile are sent once.
+
+    The page shows the changes that it missed.
+    """
     write_pipeline(tmp_path, RENDITIONS)
     port = find_port()
     server = start_server(tmp_path, port)
@@ -225,7 +234,7 @@ def test_the_page_repeats_requests_that_failed(browser: Browser) -> None:
     assert len(lost) == 2
 
 
-def test_a_button_retries_failed_pictures(browser: Browser) -> None:
+def test_a_button_on_the_page_retries_failed_pictures(browser: Browser) -> None:
     world = World()
     world.upload("a.jpg", b"one")
     world.catalog.write(Record("a.jpg", "failed", world.clock(), reason="no space left on the device"))
