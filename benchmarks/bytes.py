@@ -170,7 +170,10 @@ def larger() -> Iterator[tuple[str, bytes]]:
 def write_pipeline(
     folder: Path, renditions: Mapping[str, str], common: str, more_formats: str = ', "dicom"'
 ) -> None:
-    """Write a pipeline file with these renditions. Each of them gets the common fields too."""
+    """Write a pipeline file with these renditions.
+
+    Each of them gets the common fields too.
+    """
     folder.mkdir()
     text = PLACES.format(more_formats)
     for name, fields in renditions.items():

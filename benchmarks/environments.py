@@ -1,4 +1,7 @@
-"""The compared ways to make renditions. Each has its own environment, which stays in the cache."""
+"""The compared ways to make renditions.
+
+Each has its own environment, which stays in the cache.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,10 @@ def sharp_command(script: Path) -> tuple[str, str, str]:
 
 
 def prepare() -> tuple[list[Way], dict[str, str]]:
-    """Create all possible environments; return their ways, and the reasons why others are left out."""
+    """Create all possible environments.
+
+    Return their ways, and the reasons why others are left out.
+    """
     makers = {
         "Pillow": _pillow,
         "Pillow-SIMD and libjpeg-turbo alone": _pillow_simd,
@@ -156,7 +162,10 @@ def _set_ready(folder: Path, wanted: str) -> None:
 
 
 def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
-    """Run a step of an installation; if it fails, raise ``UnavailableError`` with its last lines."""
+    """Run a step of an installation.
+
+    If it fails, raise ``UnavailableError`` with its last lines.
+    """
     environment = {**os.environ, **(variables or {})}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

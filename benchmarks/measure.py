@@ -102,7 +102,10 @@ class Worker:
         return json.loads(line)
 
     def make(self, job: Job, outputs: Path | None = None) -> Any:
-        """Send a job, and return its answer. The worker keeps the files if ``outputs`` names a folder."""
+        """Send a job, and return its answer.
+
+        The worker keeps the files if ``outputs`` names a folder.
+        """
         self.send({**dataclasses.asdict(job), "outputs": str(outputs) if outputs else None})
         return self.receive()
 
@@ -141,7 +144,10 @@ def measure_case(case: Case, ways: Sequence[Way], *, photographs: Sequence[str],
 
 
 def outputs_of(case: Case, way: str, photograph: str) -> Path:
-    """Return the folder for a way's renditions of this picture. Create it if it is missing."""
+    """Return the folder for a way's renditions of this picture.
+
+    Create it if it is missing.
+    """
     folder = CACHE / "outputs" / case.kind / photograph / way
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -24,7 +24,10 @@ _SCORES = CACHE / "scores"
 
 
 def score(original: Path, size: Size, rendition: Path) -> float:
-    """Return how similar the rendition is to the original at this size; 100 means identical."""
+    """Return how similar the rendition is to the original at this size.
+
+    100 means identical.
+    """
     width, height = size
     reference = _REFERENCES / f"{original.stem}-{width}x{height}.png"
     if not reference.exists():

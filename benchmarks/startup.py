@@ -68,7 +68,10 @@ class Start:
 
 
 def main() -> int:
-    """Measure, print the table, write it into the document; return 1 if a bundle's start costs too much."""
+    """Measure, print the table, write it into the document.
+
+    Return 1 if a bundle's start costs too much.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__)
     parser.add_argument("--rounds", type=int, default=_ROUNDS)
     rounds = parser.parse_args().rounds

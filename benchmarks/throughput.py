@@ -122,7 +122,10 @@ def _open(pipeline: Pipeline) -> Function:
 
 
 def _fill(pictures: Mapping[str, bytes]) -> None:
-    """Put the pictures onto the server. Empty it first, because it slows down with its content."""
+    """Put the pictures onto the server.
+
+    Empty it first, because it slows down with its content.
+    """
     clients = Clients()
     request = Request(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset", method="POST")  # noqa: S310 - our own
     urlopen(request).close()  # noqa: S310 - as above

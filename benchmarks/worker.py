@@ -37,7 +37,10 @@ class Job:
 
 
 def cascade(sizes: Sequence[Size]) -> list[int | None]:
-    """Return for each size the index of the smallest one that is twice as large; None means the picture."""
+    """Return for each size the index of the smallest one that is twice as large.
+
+    None means the picture.
+    """
     return [
         max(
             (at for at in range(index) if sizes[at][0] >= 2 * size[0] and sizes[at][1] >= 2 * size[1]),
@@ -80,9 +83,9 @@ def serve(make: Callable[[bytes, Job], list[bytes]], versions: str) -> None:
 
 
 def peak_bytes() -> int:
-    """Return the most resident memory that this process has had (``VmHWM``, proc(5)); 0 if not on Linux.
+    """Return the most resident memory that this process has had (``VmHWM``, proc(5)).
 
-    ``ru_maxrss`` wouldn't do, because a process inherits it from its parent.
+    Return 0 if not on Linux. ``ru_maxrss`` wouldn't do, because a process inherits it from its parent.
     """
     status = Path("/proc/self/status")
     if not status.exists():

@@ -1,4 +1,7 @@
-"""The command line of libvips, called once for each rendition, as in a script. Its start counts too."""
+"""The command line of libvips, called once for each rendition, as in a script.
+
+Its start counts too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""All errors of this package. Each has an exit code, an HTTP status and a code for programs.
+"""All errors of this package.
+
+Each has an exit code, an HTTP status and a code for programs.
 
     RenditionsError
     ├── UsageError            the call is wrong: an unknown name, a missing argument

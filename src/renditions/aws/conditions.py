@@ -24,7 +24,10 @@ PASSING_REASONS = frozenset(
 
 
 def only_at(revision: int) -> dict[str, Any]:
-    """Return the condition that the stored record has this revision. Revision 0 means a missing record."""
+    """Return the condition that the stored record has this revision.
+
+    Revision 0 means a missing record.
+    """
     names = {"#revision": "revision"}
     if revision == 0:
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#revision)"}
@@ -40,7 +43,10 @@ def only_at(revision: int) -> dict[str, Any]:
 def refuse(
     name: str, codes: Sequence[str], reasons: Sequence[dict[str, Any]], added: Sequence[str]
 ) -> NoReturn:
-    """Raise the error of the failed condition. If several failed, the record's own condition comes first."""
+    """Raise the error of the failed condition.
+
+    If several failed, the record's own condition comes first.
+    """
     if codes[0] != "ConditionalCheckFailed":
         for key, code, reason in zip(added, codes[1:], reasons[1:], strict=False):
             if code == "ConditionalCheckFailed":

@@ -1,9 +1,9 @@
-"""A catalog in a DynamoDB table. The module ``table`` describes the items of the table.
+"""A catalog in a DynamoDB table.
 
-A write is one request with a condition on the record's revision. If the claimed keys change, the write is one
-transaction over the record and those claims. The catalog first reads the record, to know its present claims.
-They can't be outdated, because claims change only together with the record, and the condition on the revision
-fails if the record changed.
+The module ``table`` describes the items of the table. A write is one request with a condition on the record's
+revision. If the claimed keys change, the write is one transaction over the record and those claims. The
+catalog first reads the record, to know its present claims. They can't be outdated, because claims change only
+together with the record, and the condition on the revision fails if the record changed.
 """
 
 from __future__ import annotations
@@ -289,7 +289,10 @@ class DynamoCatalog:
     def _transact(
         self, record: Record, operations: Sequence[dict[str, Any]], added: Sequence[str] = ()
     ) -> None:
-        """Send one transaction. Its first operation is on the record; the added claims follow."""
+        """Send one transaction.
+
+        Its first operation is on the record; the added claims follow.
+        """
         with self._reader.reported():
             for attempt in range(ATTEMPTS):
                 try:

@@ -108,7 +108,10 @@ class TableReader:
                 yield from page["Items"]
 
     def find_content(self, sha256: str) -> tuple[str, ...]:
-        """Return the keys of some items of this content; none if the table has no index for it."""
+        """Return the keys of some items of this content.
+
+        There are none if the table has no index for it.
+        """
         rows = self.query_index(BY_CONTENT, "sha256", sha256)
         try:
             return tuple(row[self._key_name]["S"] for row in islice(rows, MOST_TWINS))

@@ -64,7 +64,10 @@ class S3Store:
         prefix: str = "",
         on_unreadable: OnUnreadable | None = None,  # noqa: ARG002 - no part of a bucket can be unreadable
     ) -> Iterator[StoredObject]:
-        """See :meth:`Store.list <renditions.core.ports.Store.list>`. Only 1,000 objects are in memory."""
+        """See :meth:`Store.list <renditions.core.ports.Store.list>`.
+
+        Only 1,000 objects are in memory.
+        """
         # botocore asks for percent-encoded keys by itself and decodes them: XML can't hold every character.
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._place.bucket,

@@ -1,4 +1,7 @@
-"""Signed URLs of a bucket. Each allows one action for a limited time, without credentials."""
+"""Signed URLs of a bucket.
+
+Each allows one action for a limited time, without credentials.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,17 @@ class Signer:
 
     @property
     def origin(self) -> str:
-        """Return the scheme and host of the signed URLs; raise StoreRefused if there are no credentials."""
+        """Return the scheme and host of the signed URLs.
+
+        Raise StoreRefused if there are no credentials.
+        """
         address = urlsplit(self.sign_download("x", 1))
         return f"{address.scheme}://{address.netloc}"
 
     def sign_download(self, key: str, seconds: int, file_name: str | None = None) -> str:
-        """Return a URL that allows reading one object. If the URL has a file name, browsers save the object.
+        """Return a URL that allows reading one object.
 
+        If the URL has a file name, browsers save the object.
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         """
         disposition = (

@@ -1,8 +1,8 @@
-"""A queue of messages about changes. The worker reads it in the same way as Lambda.
+"""A queue of messages about changes.
 
-SQS hides a received message from other receivers for the queue's visibility timeout. If the receiver doesn't
-delete the message in that time, SQS redelivers it. After as many deliveries as the queue allows, SQS moves
-the message to the dead-letter queue.
+The worker reads it in the same way as Lambda. SQS hides a received message from other receivers for the
+queue's visibility timeout. If the receiver doesn't delete the message in that time, SQS redelivers it. After
+as many deliveries as the queue allows, SQS moves the message to the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ class Queue:
         wait_seconds: int = LONGEST_WAIT_SECONDS,
         hide_seconds: int | None = None,
     ) -> list[Received]:
-        """Take up to ``limit`` (1 to 10) messages; wait up to 20 seconds for the first one.
+        """Take up to ``limit`` (1 to 10) messages.
 
-        SQS hides these messages from other receivers for ``hide_seconds``; by default, for the queue's own
-        visibility timeout.
+        Wait up to 20 seconds for the first one. SQS hides these messages from other receivers for
+        ``hide_seconds``; by default, for the queue's own visibility timeout.
         """
         hidden = {} if hide_seconds is None else {"VisibilityTimeout": hide_seconds}
         with self._reported():
@@ -106,7 +106,10 @@ class Queue:
         self._check(answer)
 
     def hide(self, messages: Sequence[Received], seconds: int) -> None:
-        """Hide up to ten messages from other receivers for this long, from now; 0 gives them back."""
+        """Hide up to ten messages from other receivers for this long, from now.
+
+        0 gives them back.
+        """
         entries = [
             {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
             for number, message in enumerate(messages)

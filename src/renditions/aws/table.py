@@ -126,7 +126,10 @@ def claim_key(output_key: str) -> str:
 
 
 def wishes_key(name: str) -> str:
-    """Return the partition key of a removed picture's kept wishes. Like a claim's key, it is a hash."""
+    """Return the partition key of a removed picture's kept wishes.
+
+    Like a claim's key, it is a hash.
+    """
     return WISHES + hashlib.sha256(name.encode()).hexdigest()
 
 

@@ -1,4 +1,7 @@
-"""The basic commands. Each reads its arguments, calls the runtime and prints the result."""
+"""The basic commands.
+
+Each reads its arguments, calls the runtime and prints the result.
+"""
 
 from __future__ import annotations
 
@@ -171,7 +174,10 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C (or SIGTERM) sets; end the program at the second one."""
+    """Yield an event that the first Ctrl-C (or SIGTERM) sets.
+
+    End the program at the second one.
+    """
     stop = threading.Event()
 
     def ask(number: int, _frame: object) -> None:

@@ -67,7 +67,10 @@ class MessageHandler(logging.Handler):
 
 
 def make_data_console() -> Console:
-    """Return a console for data. Each call creates a new one, because stdout may have changed."""
+    """Return a console for data.
+
+    Each call creates a new one, because stdout may have changed.
+    """
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PIPE_COLUMNS
@@ -319,7 +322,10 @@ def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipelin
 
 @contextmanager
 def show_progress(description: str, total: int | None, *, quiet: bool) -> Iterator[Progress]:
-    """Show a progress bar on stderr, with rate and remaining time, during the block; it has one task."""
+    """Show a progress bar on stderr, with rate and remaining time, during the block.
+
+    It has one task.
+    """
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -36,7 +36,10 @@ def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOpti
 
 
 def _binding_item(binding: Binding | None) -> dict[str, Any]:
-    """Return the JSON form of a catalog's binding. Before the first run it has only ``held``."""
+    """Return the JSON form of a catalog's binding.
+
+    Before the first run it has only ``held``.
+    """
     if binding is None:
         return {"held": []}
     return {

@@ -285,7 +285,10 @@ def make_order(
 
 
 def _find_renditions(pipeline: Pipeline, names: list[str] | None) -> frozenset[str] | None:
-    """Return the renditions of these names; a family's name stands for all of its renditions."""
+    """Return the renditions of these names.
+
+    A family's name stands for all of its renditions.
+    """
     if not names:
         return None
     families = {name: family_of(name, recipe) for name, recipe in pipeline.renditions.items()}

@@ -21,7 +21,10 @@ from renditions.model.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Compares pictures of one pipeline with their records and outputs; changes nothing."""
+    """Compares pictures of one pipeline with their records and outputs.
+
+    It changes nothing.
+    """
 
     pipeline: Pipeline
     catalog: Catalog
@@ -60,7 +63,10 @@ class Comparison:
         return replace(difference, sha256=sha256) if sha256 else difference
 
     def _identify(self, found: StoredObject, record: Record | None) -> str:
-        """Return the content's SHA-256; empty if no key needs it, or if the object can't be read."""
+        """Return the content's SHA-256.
+
+        The result is empty if no key needs it, or if the object can't be read.
+        """
         if record and record.etag == found.etag and record.sha256:
             return record.sha256
         is_read = self.reads_new and self.pipeline.needs_content and found.complete

@@ -40,7 +40,9 @@ class Reader:
         self._last: Content | None = None
 
     def read(self, found: StoredObject) -> Content | None:
-        """Return the content of ``found``; None if this object is gone or has changed since.
+        """Return the content of ``found``.
+
+        Return None if this object is gone or has changed since.
 
         Raises:
             Rejected: The object exists but can't be read, and a retry won't help.
@@ -56,10 +58,10 @@ class Reader:
         return self._last
 
     def identify(self, found: StoredObject) -> str:
-        """Return the SHA-256 of ``found`` in hexadecimal; empty if the object can't be read now.
+        """Return the SHA-256 of ``found`` in hexadecimal.
 
-        If it can't be read, the caller continues as if the content were new. Then it reads the object again,
-        and reports why that fails.
+        The result is empty if the object can't be read now. If it can't be read, the caller continues as if
+        the content were new. Then it reads the object again, and reports why that fails.
         """
         try:
             content = self.read(found)

@@ -102,7 +102,10 @@ def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None
 
 
 class _Work:
-    """The pictures that hints named. Each is due, in progress, or blocked by another picture."""
+    """The pictures that hints named.
+
+    Each is due, in progress, or blocked by another picture.
+    """
 
     def __init__(self, following: Following, executor: ThreadPoolExecutor) -> None:
         self._following = following
@@ -164,7 +167,10 @@ class _Work:
                 self.add(self._blocked.pop(outcome.name, ()), now)
 
     def _grow(self, outcome: Outcome) -> timedelta | None:
-        """Return the pause before the next attempt. It grows while failures can't be recorded."""
+        """Return the pause before the next attempt.
+
+        It grows while failures can't be recorded.
+        """
         if outcome.result == "failed" and outcome.again_after and outcome.record is None:
             self._unrecorded[outcome.name] += 1
             return retry_pause(self._unrecorded[outcome.name])

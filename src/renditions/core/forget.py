@@ -67,7 +67,10 @@ class Reach:
 
 
 def forget(name: str, reach: Reach) -> Report:
-    """Delete a picture, its record and its outputs in every output store; return a report."""
+    """Delete a picture, its record and its outputs in every output store.
+
+    Return a report.
+    """
     report = Report(name)
     record = reach.catalog.get(name)
     keys = sorted(_find_keys(name, record, reach))
@@ -162,7 +165,10 @@ def _forget_kept(name: str, reach: Reach, report: Report) -> None:
 
 
 def _sweep(at: tuple[str, Store], keys: list[str], reach: Reach, report: Report) -> None:
-    """Delete the objects that no record claims and that carry this catalog's mark; report each key."""
+    """Delete the objects that no record claims and that carry this catalog's mark.
+
+    Report each key.
+    """
     place, store = at
     own = reach.read_neighbours(store).own
     for key in keys:

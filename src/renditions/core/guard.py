@@ -39,7 +39,10 @@ class Folder:
 
 @dataclass(slots=True)
 class Census:
-    """The counts of one run. ``see`` must get the differences in the order of their names."""
+    """The counts of one run.
+
+    ``see`` must get the differences in the order of their names.
+    """
 
     has_folder: Callable[[str], bool]
     """Returns whether the source has a folder, even an empty one."""
@@ -209,7 +212,10 @@ class Guard:
         return self.describe_loss(census)
 
     def describe_loss(self, census: Census) -> str | None:
-        """Return a text that says that the output store lost all outputs; None if it didn't."""
+        """Return a text that says that the output store lost all outputs.
+
+        Return None if it didn't.
+        """
         if census.outputs_lost == census.outputs and census.outputs >= MANY:
             return f"none of {census.outputs:,} known outputs is in the output store"
         return None

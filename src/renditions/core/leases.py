@@ -40,7 +40,10 @@ ANSWER_LASTS = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Leases:
-    """Takes leases for one owner, and writes under them. Every method raises Conflict if a lease is lost."""
+    """Takes leases for one owner, and writes under them.
+
+    Every method raises Conflict if a lease is lost.
+    """
 
     catalog: Catalog
     output: Store
@@ -233,17 +236,26 @@ class Leases:
 
 
 def reopen(catalog: Catalog, record: Record) -> bool:
-    """Let the next sync try a picture again; return False if its record changed meanwhile."""
+    """Let the next sync try a picture again.
+
+    Return False if its record changed meanwhile.
+    """
     return _change(catalog, replace(record, goal="", attempts=0, setbacks=0))
 
 
 def wish(catalog: Catalog, record: Record, wishes: Wishes) -> bool:
-    """Store a person's wishes for a picture; return False if its record changed meanwhile."""
+    """Store a person's wishes for a picture.
+
+    Return False if its record changed meanwhile.
+    """
     return _change(catalog, replace(record, wishes=wishes))
 
 
 def permit_removal(catalog: Catalog, record: Record, until: datetime) -> bool:
-    """Store a person's permission to remove a missing picture; return False if its record changed."""
+    """Store a person's permission to remove a missing picture.
+
+    Return False if its record changed.
+    """
     return _change(catalog, replace(record, removable_until=until))
 
 

@@ -1,8 +1,8 @@
-"""The source's marker. It distinguishes the source folder of a catalog from an empty folder in its place.
+"""The source's marker.
 
-If a disk is unmounted, its empty mount point stays. Once Renditions has written the marker, the catalog
-expects it. While the marker is missing, the guard holds removals back, unless at least half of the known
-pictures are there.
+It distinguishes the source folder of a catalog from an empty folder in its place. If a disk is unmounted, its
+empty mount point stays. Once Renditions has written the marker, the catalog expects it. While the marker is
+missing, the guard holds removals back, unless at least half of the known pictures are there.
 """
 
 from __future__ import annotations

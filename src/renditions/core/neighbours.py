@@ -53,7 +53,10 @@ class Neighbours:
 
     @classmethod
     def read(cls, store: Store, catalog_id: str, us: Registration) -> Neighbours:
-        """Read which catalogs use the store; ``catalog_id`` is this catalog's id, or empty."""
+        """Read which catalogs use the store.
+
+        ``catalog_id`` is this catalog's id, or empty.
+        """
         found = {each: Registration.from_text(text) for each, text in store.registered().items()}
         own = {
             each

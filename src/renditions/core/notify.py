@@ -1,4 +1,7 @@
-"""The interface for sending notices. Each kind of target has one module in ``renditions.notices``."""
+"""The interface for sending notices.
+
+Each kind of target has one module in ``renditions.notices``.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ Until then, a slow copy of the file may still go on.
 
 
 def rejection_pause(found: StoredObject | None) -> timedelta | None:
-    """Return how long the notice of a picture's rejection still waits; None if it may be sent."""
+    """Return how long the notice of a picture's rejection still waits.
+
+    Return None if it may be sent.
+    """
     unchanged = found.unchanged_seconds if found else math.inf
     left = REJECTION_RESTS.total_seconds() - unchanged
     return timedelta(seconds=left) if left > 0 else None

@@ -32,7 +32,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Sends the notices of one catalog. Safe to call from many threads, processes and machines."""
+    """Sends the notices of one catalog.
+
+    Safe to call from many threads, processes and machines.
+    """
 
     catalog: Catalog
     notifiers: Mapping[str, Notifier]
@@ -40,7 +43,10 @@ class Outbox:
     clock: Callable[[], datetime]
 
     def send(self, unsent: UnsentNotice, notice: Notice) -> bool:
-        """Send a new notice, and return whether it was sent. If that fails, put it into the outbox."""
+        """Send a new notice, and return whether it was sent.
+
+        If that fails, put it into the outbox.
+        """
         notifier = self.notifiers.get(unsent.target)
         if notifier is None:
             return True  # the pipeline file has no such target any more
@@ -53,7 +59,10 @@ class Outbox:
         return True
 
     def send_kept(self, unsent: UnsentNotice, notice: Notice) -> bool:
-        """Send a notice from the outbox, and return whether it was sent. If so, drop it from the outbox."""
+        """Send a notice from the outbox, and return whether it was sent.
+
+        If so, drop it from the outbox.
+        """
         is_sent = self.send(unsent, notice)
         if is_sent:
             self.catalog.drop_notice(unsent)
@@ -105,7 +114,10 @@ class Outbox:
 
 
 def send_again(catalog: Catalog, notices: Iterable[UnsentNotice], now: datetime) -> int:
-    """Make these notices due now, and count their attempts from 0; return how many there are."""
+    """Make these notices due now, and count their attempts from 0.
+
+    Return how many there are.
+    """
     count = 0
     for unsent in notices:
         catalog.keep_notice(replace(unsent, again_at=now, attempts=0))

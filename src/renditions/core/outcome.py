@@ -59,8 +59,8 @@ class Outcome:
 
 
 def retry_pause(attempts: int) -> timedelta:
-    """Return how long to wait after a failed attempt. The first attempt has the number 1.
+    """Return how long to wait after a failed attempt.
 
-    The pause doubles each time, up to ``LONGEST_RETRY_PAUSE``.
+    The first attempt has the number 1. The pause doubles each time, up to ``LONGEST_RETRY_PAUSE``.
     """
     return min(timedelta(seconds=2 ** min(attempts, 20)), LONGEST_RETRY_PAUSE)

@@ -37,7 +37,10 @@ class _Page:
 
 
 class Pages:
-    """Looks up objects of one store, in one thread. It doesn't see writes after a page was read."""
+    """Looks up objects of one store, in one thread.
+
+    It doesn't see writes after a page was read.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -42,7 +42,10 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A part of a store, or a record, that can't be read. Nothing is known about its content."""
+    """A part of a store, or a record, that can't be read.
+
+    Nothing is known about its content.
+    """
 
     prefix: str
     """The prefix of the keys in this part, which ends with a slash; or the record's name."""
@@ -82,9 +85,10 @@ Condition = IfMatch | IfAbsent
 
 
 class Store(Protocol):
-    """Objects by key. Keys are relative to the store's own prefix or folder, with ``/`` between parts.
+    """Objects by key.
 
-    Any method raises :class:`~renditions.errors.StoreFailed` when the store itself fails, and
+    Keys are relative to the store's own prefix or folder, with ``/`` between parts. Any method raises
+    :class:`~renditions.errors.StoreFailed` when the store itself fails, and
     :class:`~renditions.errors.KeyRefused` for a key that it can't hold.
     """
 
@@ -120,7 +124,10 @@ class Store(Protocol):
         ...
 
     def has_folder(self, prefix: str) -> bool:
-        """Return whether a folder of this name exists, even an empty one; false in stores without folders."""
+        """Return whether a folder of this name exists, even an empty one.
+
+        It is false in stores without folders.
+        """
         ...
 
     def obstacle(self, key: str) -> Obstacle | None:
@@ -138,7 +145,7 @@ class Store(Protocol):
     def put(
         self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""
     ) -> StoredObject:
-        """Write the object, whole or not at all; raise ``Conflict`` if the condition doesn't hold.
+        """Write the object, whole or not at all.
 
         If the store can, it keeps ``writer`` (a catalog's id) with the object, see :meth:`writer_of`. Raises
         ``ForeignOutput`` if something blocks the key, see :meth:`obstacle`.
@@ -158,11 +165,17 @@ class Store(Protocol):
         ...
 
     def delete(self, key: str, condition: IfMatch) -> None:
-        """Remove the object; raise ``Conflict`` if it was replaced. A missing object is no error."""
+        """Remove the object; raise ``Conflict`` if it was replaced.
+
+        A missing object is no error.
+        """
         ...
 
     def purge(self, key: str) -> int:
-        """Delete the older versions of an object and keep the current one; return how many were deleted."""
+        """Delete the older versions of an object and keep the current one.
+
+        Return how many were deleted.
+        """
         ...
 
     def register(self, catalog_id: str, text: str) -> None:
@@ -174,10 +187,11 @@ class Store(Protocol):
         ...
 
     def mark(self, catalog_id: str) -> bool:
-        """Write a marker that names the source's catalog, and return True; ``list`` doesn't yield it.
+        """Write a marker that names the source's catalog, and return True.
 
-        If the disk of a folder is unmounted, an empty folder takes its place, and the marker is missing. This
-        can't happen to a bucket, so a bucket gets no marker, and this returns False.
+        ``list`` doesn't yield it. If the disk of a folder is unmounted, an empty folder takes its place, and
+        the marker is missing. This can't happen to a bucket, so a bucket gets no marker, and this returns
+        False.
         """
         ...
 
@@ -200,7 +214,10 @@ class Catalog(Protocol):
     """
 
     def get(self, name: str) -> Record | None:
-        """Return the newest record with this name, or None; a read after a write sees that write."""
+        """Return the newest record with this name, or None.
+
+        A read after a write sees that write.
+        """
         ...
 
     def write(self, record: Record) -> Record:
@@ -256,9 +273,10 @@ class Catalog(Protocol):
         ...
 
     def rename(self, record: Record, name: str) -> Record | None:
-        """Store the record and its claims under another name; return it with its next revision.
+        """Store the record and its claims under another name.
 
-        Returns None, and changes nothing, if the catalog can't do that in one step.
+        Return it with its next revision. Returns None, and changes nothing, if the catalog can't do that in
+        one step.
 
         Raises:
             Conflict: the stored record's revision isn't ``record.revision``, or the name has a record.
@@ -271,7 +289,10 @@ class Catalog(Protocol):
         ...
 
     def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:
-        """Return the kept wishes for a name, or else for this content; they may have expired."""
+        """Return the kept wishes for a name, or else for this content.
+
+        They may have expired.
+        """
         ...
 
     def drop_wishes(self, name: str) -> None:
@@ -279,7 +300,10 @@ class Catalog(Protocol):
         ...
 
     def keep_notice(self, notice: UnsentNotice) -> None:
-        """Keep a notice until ``drop_notice``; it replaces a kept notice with the same ``id``."""
+        """Keep a notice until ``drop_notice``.
+
+        It replaces a kept notice with the same ``id``.
+        """
         ...
 
     def drop_notice(self, notice: UnsentNotice) -> None:

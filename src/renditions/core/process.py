@@ -56,16 +56,25 @@ MAX_ROUNDS = 8
 
 
 class Process(Protocol):
-    """Processes one picture: :meth:`Processor.process`, or a wrapper. Safe to call from many threads."""
+    """Processes one picture: :meth:`Processor.process`, or a wrapper.
+
+    Safe to call from many threads.
+    """
 
     def __call__(self, name: str, ask: Ask = PLAIN) -> Outcome:
-        """Bring the picture's outputs, record and notices up to date; return what was done."""
+        """Bring the picture's outputs, record and notices up to date.
+
+        Return what was done.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """Processes pictures of one pipeline. Safe to call from many threads, processes and machines."""
+    """Processes pictures of one pipeline.
+
+    Safe to call from many threads, processes and machines.
+    """
 
     pipeline: Pipeline
     source: Store
@@ -211,7 +220,10 @@ class Processor:
     def _prove(
         self, difference: Difference, found: StoredObject, ask: Ask, reader: Reader
     ) -> Mapping[str, str]:
-        """Return the ETags, by key, of foreign outputs to take over; see :meth:`Adopter.prove`."""
+        """Return the ETags, by key, of foreign outputs to take over.
+
+        See :meth:`Adopter.prove`.
+        """
         if not ask.adopts or self.read_neighbours is None:
             return {}
         neighbours = self.read_neighbours()
@@ -219,7 +231,10 @@ class Processor:
         return adopter.prove(difference, found)
 
     def _remove(self, record: Record, ask: Ask) -> Outcome | None:
-        """Delete the outputs of a missing picture, then its record; return None if it exists again."""
+        """Delete the outputs of a missing picture, then its record.
+
+        Return None if it exists again.
+        """
         place = self.pipeline.output.store
         if not is_in_place(self.pipeline, record):
             record = replace(leave_place(record, self.clock()), place=place)
@@ -250,7 +265,10 @@ class Processor:
         return Outcome(record.name, "removed")
 
     def _removal_notices(self, removal: Removal) -> list[UnsentNotice]:
-        """Return the notices about a removal. The outbox gets them in the step that deletes the record."""
+        """Return the notices about a removal.
+
+        The outbox gets them in the step that deletes the record.
+        """
         name, now, deleted = removal.name, removal.timestamp, removal.deleted
         return [
             UnsentNotice("removed", notify.target, name, now, now, deleted=deleted)
@@ -328,7 +346,10 @@ class Processor:
         return Outcome(record.name, _result(written), trouble.text, retry_pause(1), written, trouble.code)
 
     def _send_notices(self, leased: Record, resting: tuple[OwedNotice, ...]) -> None:
-        """Send the owed notices, except notices that still wait. Failed notices go to the outbox."""
+        """Send the owed notices, except notices that still wait.
+
+        Failed notices go to the outbox.
+        """
         for owed in leased.owed:
             if owed not in resting:
                 when = leased.timestamp
@@ -336,7 +357,10 @@ class Processor:
                 self._outbox.send(unsent, Notice(owed.event, leased))
 
     def _rewrite_headers(self, made: Output) -> Output:
-        """Rewrite an output's headers. If the output was replaced, leave it to the next verification."""
+        """Rewrite an output's headers.
+
+        If the output was replaced, leave it to the next verification.
+        """
         try:
             stored = self.output.rewrite_headers(made.key, IfMatch(made.etag))
         except Conflict:

@@ -59,7 +59,10 @@ class Selection:
 
     @classmethod
     def of(cls, names: Iterable[str], status: Status | None = None) -> Selection:
-        """Return a selection of these names and prefixes; a prefix ends with a slash, and ``/`` means all."""
+        """Return a selection of these names and prefixes.
+
+        A prefix ends with a slash, and ``/`` means all.
+        """
         given = sorted(set(names))
         prefixes = tuple(each.removeprefix("/") for each in given if each.endswith("/"))
         plain = tuple(each for each in given if not each.endswith("/") and not each.startswith(prefixes))
@@ -179,7 +182,10 @@ class Order:
         return self.selection == EVERYTHING
 
     def limit(self, guard: Guard, catalog: Catalog) -> Guard:
-        """Return the guard for this order. It counts all records even if the run sees only some."""
+        """Return the guard for this order.
+
+        It counts all records even if the run sees only some.
+        """
         return guard if self.is_full else replace(guard, catalog_size=lambda: count_pictures(catalog))
 
 
@@ -370,7 +376,7 @@ def _allow(ask: Ask) -> Ask:
 
 
 def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Iterator[Outcome | Difference]:
-    """Process the pictures that differ, several at a time; yield their outcomes, and the other differences.
+    """Process the pictures that differ, several at a time.
 
     Two pictures are never in progress together if they want the same output key, or if a folder couldn't hold
     both of their outputs. So Renditions always refuses the picture whose name comes later.

@@ -12,7 +12,10 @@ from renditions.model.retired import Retired
 
 
 def kept_until(pipeline: Pipeline, now: datetime) -> datetime | None:
-    """Return the time until which former outputs stay; None if ``keep_replaced`` isn't declared."""
+    """Return the time until which former outputs stay.
+
+    Return None if ``keep_replaced`` isn't declared.
+    """
     seconds = pipeline.output.keep_replaced
     return now + timedelta(seconds=seconds) if seconds else None
 

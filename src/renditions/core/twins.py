@@ -36,11 +36,17 @@ class Twins:
     """Returns whether a lease's owner has certainly ended; None if a lease ends only by its time."""
 
     def identify(self, found: StoredObject, reader: Reader) -> str:
-        """Return the SHA-256 of a new picture; empty if it is too large to be read, or can't be read now."""
+        """Return the SHA-256 of a new picture.
+
+        The result is empty if it is too large to be read, or can't be read now.
+        """
         return reader.identify(found) if found.size_bytes <= self.pipeline.accept.max_bytes else ""
 
     def find(self, name: str, sha256: str) -> list[Record]:
-        """Return the records of other pictures with this content; records with wishes come first."""
+        """Return the records of other pictures with this content.
+
+        Records with wishes come first.
+        """
         if not sha256:
             return []
         records = (self.catalog.get(each) for each in self.catalog.find_content(sha256) if each != name)
@@ -51,7 +57,9 @@ class Twins:
         )
 
     def take_over(self, found: StoredObject, twins: list[Record]) -> str | None:
-        """Give a new picture the record of a picture that is gone; return that picture's name.
+        """Give a new picture the record of a picture that is gone.
+
+        Return that picture's name.
 
         Two workers may want the same record. The first rename raises its revision:
 
@@ -84,10 +92,11 @@ class Twins:
         return True
 
     def keep_wishes(self, removed: Record) -> str | None:
-        """Save the wishes of a picture before its removal; return the name of the twin that got them.
+        """Save the wishes of a picture before its removal.
 
-        If the picture was copied before it was deleted, it has a twin. The twin gets the wishes, unless it
-        has its own. Otherwise the catalog keeps the wishes for a while.
+        Return the name of the twin that got them. If the picture was copied before it was deleted, it has a
+        twin. The twin gets the wishes, unless it has its own. Otherwise the catalog keeps the wishes for a
+        while.
         """
         if removed.wishes == NO_WISHES:
             return None
@@ -107,7 +116,10 @@ class Twins:
         return not held or bool(record.lease and self.is_gone and self.is_gone(record.lease.owner))
 
     def _is_there(self, name: str) -> bool:
-        """Return whether the source has the picture; a source that can't be read may have it."""
+        """Return whether the source has the picture.
+
+        A source that can't be read may have it.
+        """
         try:
             return self.pipeline.source.matches(name) and find(self.source, name) is not None
         except Failed:

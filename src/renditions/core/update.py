@@ -72,10 +72,10 @@ class Updater:
     def begin(
         self, difference: Difference, found: StoredObject, ask: Ask, proven: Mapping[str, str]
     ) -> Begun:
-        """Take the lease and claim the keys; reject the picture if another one has claimed a key.
+        """Take the lease and claim the keys.
 
-        The record is then ``processing`` or ``rejected``. A rejected record keeps its lease only if old
-        outputs must be deleted or notices sent.
+        Reject the picture if another one has claimed a key. The record is then ``processing`` or
+        ``rejected``. A rejected record keeps its lease only if old outputs must be deleted or notices sent.
 
         Raises:
             KeyTaken: The picture that claims a key is gone from the source, so the key will become free.
@@ -234,7 +234,10 @@ class Updater:
         return leave_place(old, kept_until(self.pipeline, now))
 
     def _order_of(self, made: Output) -> int:
-        """Return an output's position in the pipeline; an output that isn't declared comes last."""
+        """Return an output's position in the pipeline.
+
+        An output that isn't declared comes last.
+        """
         names = tuple(self.pipeline.renditions)
         return names.index(made.rendition) if made.rendition in names else len(names)
 
@@ -340,7 +343,9 @@ class Updater:
         return decide(self.pipeline, self.clock(), begun.difference.record, refused, "rejected", reason)
 
     def _finish(self, begun: Begun, decided: Record) -> Record:
-        """Write the decided record; keep the lease only if outputs must be deleted or notices sent.
+        """Write the decided record.
+
+        Keep the lease only if outputs must be deleted or notices sent.
 
         The condition is the revision that ``begin`` left. A worker that took the lease over has raised it:
 

@@ -39,7 +39,10 @@ UNVERIFIED = Verification()
 
 
 def find(store: Store, key: str) -> StoredObject | None:
-    """Return the object under the key; None if there is none, or if the store can't hold such a key."""
+    """Return the object under the key.
+
+    Return None if there is none, or if the store can't hold such a key.
+    """
     try:
         return store.head(key)
     except KeyRefused:

@@ -199,7 +199,10 @@ def _compile(files: Iterable[File], target: Target) -> Iterator[File]:
 
 
 def _find_python(version: str) -> str | None:
-    """Return an installed and working interpreter of this version; None if there is none."""
+    """Return an installed and working interpreter of this version.
+
+    Return None if there is none.
+    """
     for python in (sys.executable, shutil.which(f"python{version}")):
         if python is None:
             continue
@@ -211,7 +214,10 @@ def _find_python(version: str) -> str | None:
 
 
 def _write_zip(file: Path, entries: Iterable[File]) -> Mapping[str, int]:
-    """Write the entries in the order of their paths, all with the same date; return their zipped sizes."""
+    """Write the entries in the order of their paths, all with the same date.
+
+    Return their zipped sizes.
+    """
     sizes = {}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for entry in sorted(entries, key=lambda entry: entry.path):

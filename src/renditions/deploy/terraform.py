@@ -125,7 +125,9 @@ class Deployment:
         return self._plan()
 
     def plan_destruction(self, *, with_pictures: bool) -> bool:
-        """Show what ``destroy`` would destroy; return whether there is anything to destroy.
+        """Show what ``destroy`` would destroy.
+
+        Return whether there is anything to destroy.
 
         Args:
             with_pictures: Whether to destroy everything, also pictures, renditions and records.

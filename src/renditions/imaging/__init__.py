@@ -1,1 +1,4 @@
-"""Turn one picture's bytes into its renditions. This package reads and writes no store."""
+"""Turn one picture's bytes into its renditions.
+
+This package reads and writes no store.
+"""

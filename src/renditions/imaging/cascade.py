@@ -130,9 +130,10 @@ def _make_from(
     made: dict[str, Rendered],
     errors: dict[str, Reason],
 ) -> None:
-    """Make one page of each rendition. The largest page comes first, so that smaller pages can use it.
+    """Make one page of each rendition.
 
-    ``finished`` collects the pages of renditions that still need other pages.
+    The largest page comes first, so that smaller pages can use it. ``finished`` collects the pages of
+    renditions that still need other pages.
     """
     levels = [base]
     for task in sorted(tasks, key=lambda task: -_area(task.plan.resized)):

@@ -59,7 +59,10 @@ class ColourCode:
 
 
 def of_cicp(primaries: int, transfer: int) -> ColourCode:
-    """Return the code for these numbers of H.273. Unknown and unspecified numbers mean sRGB."""
+    """Return the code for these numbers of H.273.
+
+    Unknown and unspecified numbers mean sRGB.
+    """
     found = _PRIMARIES.get(primaries, BT_709)
     if transfer in _POWERS:
         return ColourCode(found, "power", _POWERS[transfer])
@@ -82,7 +85,10 @@ def is_possible(primaries: Chromaticities) -> bool:
 
 
 def to_srgb(primaries: Chromaticities) -> Matrix:
-    """Return the matrix from light in these primaries to light in sRGB's primaries; white stays white."""
+    """Return the matrix from light in these primaries to light in sRGB's primaries.
+
+    White stays white.
+    """
     return _product(_inverted(_to_xyz(BT_709)), _product(_adapted(primaries), _to_xyz(primaries)))
 
 

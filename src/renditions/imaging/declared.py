@@ -106,7 +106,10 @@ def _ratios(brightest: float) -> Any:
 
 
 def eetf(light: float, brightest: float) -> float:
-    """Apply the EETF of BT.2390 to light (1 is white). It turns the brightest light into white."""
+    """Apply the EETF of BT.2390 to light (1 is white).
+
+    It turns the brightest light into white.
+    """
     top = pq_of(brightest * _WHITE)
     value, most = min(pq_of(light * _WHITE) / top, 1), pq_of(_WHITE) / top
     knee = 1.5 * most - 0.5

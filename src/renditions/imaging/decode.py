@@ -87,10 +87,11 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
 
 
 def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, profile: str) -> Frames:
-    """Return this region of the first frame at this size. The size must not exceed the region's own size.
+    """Return this region of the first frame at this size.
 
-    Region and size refer to the picture as displayed. The decoder also reads the parts outside the region, so
-    that damage anywhere is an error. ``profile`` is the recipe's colour policy.
+    The size must not exceed the region's own size. Region and size refer to the picture as displayed. The
+    decoder also reads the parts outside the region, so that damage anywhere is an error. ``profile`` is the
+    recipe's colour policy.
 
     Raises:
         Undecodable: The picture is damaged.
@@ -141,9 +142,9 @@ def has_transparent_pixel(content: bytes, header: Header) -> bool:
 
 
 def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found]) -> _Found:
-    """Call ``look`` with the first frame, whole, upright, in sRGB and at full size; return its result.
+    """Call ``look`` with the first frame, whole, upright, in sRGB and at full size.
 
-    The longer side of a drawing is 2,000 pixels.
+    Return its result. The longer side of a drawing is 2,000 pixels.
 
     Raises:
         Undecodable: The picture is damaged.
@@ -241,7 +242,10 @@ def _draw(content: bytes, header: Header, part: Rectangle, wanted: Size) -> Any:
 
 
 def _cut(image: Any, part: Rectangle, shrink: int = 1) -> Any:
-    """Cut a part out of a shrunk image. The part is given in pixels of the whole picture."""
+    """Cut a part out of a shrunk image.
+
+    The part is given in pixels of the whole picture.
+    """
     left, right = _shrunk_edges(part.left, part.right, image.width, shrink)
     top, bottom = _shrunk_edges(part.top, part.bottom, image.height, shrink)
     if (right - left, bottom - top) == (image.width, image.height):

@@ -60,7 +60,10 @@ def parse_colour(text: str) -> Rgba:
 
 
 def lay(image: Any, colour: Rgba) -> Any:
-    """Return the image on a background of this colour. A translucent colour stays translucent."""
+    """Return the image on a background of this colour.
+
+    A translucent colour stays translucent.
+    """
     if not image.hasalpha() or colour.alpha == 0:
         return image
     if colour.alpha == _OPAQUE:
@@ -72,7 +75,10 @@ def lay(image: Any, colour: Rgba) -> Any:
 
 
 def flatten(image: Any, colour: Rgba) -> Any:
-    """Return the image without alpha, on a background of this colour. A translucent colour lies on white."""
+    """Return the image without alpha, on a background of this colour.
+
+    A translucent colour lies on white.
+    """
     if not image.hasalpha():
         return image
     ground = colour.on_white()
@@ -81,7 +87,10 @@ def flatten(image: Any, colour: Rgba) -> Any:
 
 
 def pad(image: Any, at: Offset, canvas: Size, colour: Rgba) -> Any:
-    """Return a canvas of this colour with the image on it. A translucent colour adds alpha."""
+    """Return a canvas of this colour with the image on it.
+
+    A translucent colour adds alpha.
+    """
     image = _with_bands_for(image, colour)
     if colour.alpha != _OPAQUE and not image.hasalpha():
         image = image.bandjoin(_OPAQUE)
@@ -94,7 +103,10 @@ def pad(image: Any, at: Offset, canvas: Size, colour: Rgba) -> Any:
 
 
 def _with_bands_for(image: Any, colour: Rgba) -> Any:
-    """Return the image. If it is grey and the colour isn't, convert the image to RGB first."""
+    """Return the image.
+
+    If it is grey and the colour isn't, convert the image to RGB first.
+    """
     if image.bands >= 3 or colour.is_grey:
         return image
     return image.colourspace("srgb")
@@ -151,10 +163,10 @@ def flip(image: Any, direction: Flip) -> Any:
 
 
 def tint(image: Any, colour: Rgba) -> Any:
-    """Return the image in tones from black through the colour to white. Each pixel keeps its luminance.
+    """Return the image in tones from black through the colour to white.
 
-    A pixel with the colour's own luminance becomes the colour. For a darker or lighter pixel, this function
-    mixes the colour with black or white.
+    Each pixel keeps its luminance. A pixel with the colour's own luminance becomes the colour. For a darker
+    or lighter pixel, this function mixes the colour with black or white.
     """
     middle = sum(weight * value for weight, value in zip(_LUMINANCE[0], colour[:3], strict=True))
     tones = bytes(
@@ -170,12 +182,18 @@ def tint(image: Any, colour: Rgba) -> Any:
 
 
 def blur(image: Any, sigma: float) -> Any:
-    """Return the image blurred by a Gaussian of this standard deviation in pixels; edge pixels repeat."""
+    """Return the image blurred by a Gaussian of this standard deviation in pixels.
+
+    Edge pixels repeat.
+    """
     return weighted(image, lambda image: _convolve(image, sigma))
 
 
 def _convolve(image: Any, sigma: float) -> Any:
-    """Convolve every band with a Gaussian. A wide Gaussian is applied to a smaller image, for speed."""
+    """Convolve every band with a Gaussian.
+
+    A wide Gaussian is applied to a smaller image, for speed.
+    """
     shrink = max(1, int(sigma / _MAX_SIGMA))
     small = image.shrink(shrink, shrink, ceil=True) if shrink > 1 else image
     # libvips' integer precision makes the picture up to 3 % darker.
@@ -200,9 +218,10 @@ def sharpen(image: Any, sigma: float) -> Any:
 
 
 def pixelate(image: Any, side: int) -> Any:
-    """Return the image as squares of their mean colours. The first square is at the upper left.
+    """Return the image as squares of their mean colours.
 
-    If a square exceeds the right or lower edge, the edge's pixels repeat in its mean.
+    The first square is at the upper left. If a square exceeds the right or lower edge, the edge's pixels
+    repeat in its mean.
     """
     width, height = image.width, image.height
     return (

@@ -48,7 +48,10 @@ def fillers(names: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def write_names(content: bytes, names: Mapping[str, bytes]) -> bytes:
-    """Return the encoded file with the names in place of ``fillers``. The EXIF block may be anywhere."""
+    """Return the encoded file with the names in place of ``fillers``.
+
+    The EXIF block may be anywhere.
+    """
     wanted = {_TAGS[name]: text for name, text in names.items()}
     for match in _TIFF.finditer(content) if names else ():
         places = _find(content, match.start())
@@ -66,7 +69,10 @@ def _is_filler(content: bytes, place: tuple[int, int], text: bytes) -> bool:
 
 
 def _with_checksum(content: bytearray, at: int) -> bytes:
-    """Return the file. If the block is a chunk of a PNG, write the chunk's new checksum first."""
+    """Return the file.
+
+    If the block is a chunk of a PNG, write the chunk's new checksum first.
+    """
     if content[at - 4 : at] == b"eXIf":
         (size,) = struct.unpack_from(">I", content, at - 8)
         struct.pack_into(">I", content, at + size, zlib.crc32(content[at - 4 : at + size]))
@@ -74,7 +80,10 @@ def _with_checksum(content: bytearray, at: int) -> bytes:
 
 
 def _find(content: bytes, start: int) -> dict[int, tuple[int, int]]:
-    """Return where the texts of the first directory begin and end, by tag. The block begins at ``start``."""
+    """Return where the texts of the first directory begin and end, by tag.
+
+    The block begins at ``start``.
+    """
     order: Literal["little", "big"] = "little" if content[start : start + 2] == b"II" else "big"
 
     def number(at: int, size: int) -> int:

@@ -1,8 +1,8 @@
-"""Compute how a picture fits a rendition's box. This module handles only numbers, not pixels.
+"""Compute how a picture fits a rendition's box.
 
-The names come from CSS ``object-fit``. Two more, ``inside`` and ``outside``, keep the proportions: only one
-side of the result is as long as in the box. All arithmetic is exact, with halves rounded up: 1920 by 1080 in
-a box of 200 is 200 by 113 on every machine.
+This module handles only numbers, not pixels. The names come from CSS ``object-fit``. Two more, ``inside`` and
+``outside``, keep the proportions: only one side of the result is as long as in the box. All arithmetic is
+exact, with halves rounded up: 1920 by 1080 in a box of 200 is 200 by 113 on every machine.
 """
 
 from __future__ import annotations
@@ -222,7 +222,10 @@ def centre(inner: Size, outer: Size, focus: Focus) -> Offset:
 
 
 def place(inner: Size, outer: Size, gravity: str) -> Offset:
-    """Return the inner rectangle's position in the outer one. An odd pixel stays on the right or below."""
+    """Return the inner rectangle's position in the outer one.
+
+    An odd pixel stays on the right or below.
+    """
     across = 0 if gravity.endswith("west") else 2 if gravity.endswith("east") else 1
     down = 0 if gravity.startswith("north") else 2 if gravity.startswith("south") else 1
     return Offset((outer.width - inner.width) * across // 2, (outer.height - inner.height) * down // 2)

@@ -1,9 +1,8 @@
-"""Select the metadata of a file: EXIF, XMP and IPTC. A recipe keeps all of it, the rights, or none.
+"""Select the metadata of a file: EXIF, XMP and IPTC.
 
-No recipe keeps statements about the source's file that may be wrong for the rendition: its orientation,
-dimensions and samples, previews (which would show parts that a crop has cut off), gain maps and videos, and
-positions in the picture.
-The names come from EXIF 2.32 (4.6).
+A recipe keeps all of it, the rights, or none. No recipe keeps statements about the source's file that may be
+wrong for the rendition: its orientation, dimensions and samples, previews (which would show parts that a crop
+has cut off), gain maps and videos, and positions in the picture. The names come from EXIF 2.32 (4.6).
 """
 
 from __future__ import annotations

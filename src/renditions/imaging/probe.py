@@ -146,9 +146,10 @@ def check_file(content: bytes, format_found: str | None, accept: Accept) -> str:
 
 
 def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mapping[str, Rendition]) -> None:
-    """Raise ``NotAccepted`` if the picture's dimensions break a rule. All decoded frames count.
+    """Raise ``NotAccepted`` if the picture's dimensions break a rule.
 
-    The pixels of a drawing depend on its renditions, so the planning of renditions checks them.
+    All decoded frames count. The pixels of a drawing depend on its renditions, so the planning of renditions
+    checks them.
     """
     if header.is_annotated and not accept.burned_in_annotation:
         raise NotAccepted("expected pixels that don't identify the patient, found BurnedInAnnotation YES")

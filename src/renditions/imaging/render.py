@@ -102,7 +102,10 @@ def _render(
 
 
 def _advise(refusal: Rejected, original: Original, accept: Accept) -> Reason:
-    """Return the reason. For a damaged picture, add the advice to decode leniently if that could help."""
+    """Return the reason.
+
+    For a damaged picture, add the advice to decode leniently if that could help.
+    """
     reason = Reason.of(refusal)
     facts = SOURCE_FORMATS.get(original.format or "")
     # Only a picture whose header was read can be made in part.

@@ -9,10 +9,11 @@ from renditions.imaging.vips import Interpolate
 
 
 def enlarge(image: Any, across: float, down: float, size: Size, interpolation: str) -> Any:
-    """Return the image enlarged by both factors and cut to the size. Its colours must be premultiplied.
+    """Return the image enlarged by both factors and cut to the size.
 
-    ``interpolation`` is ``"bilinear"`` or ``"bicubic"``. The middle of a pixel is half a pixel away from its
-    edges. The offset moves the middle of the first pixel to the middle of its enlarged pixels.
+    Its colours must be premultiplied. ``interpolation`` is ``"bilinear"`` or ``"bicubic"``. The middle of a
+    pixel is half a pixel away from its edges. The offset moves the middle of the first pixel to the middle of
+    its enlarged pixels.
     """
     return image.affine(
         [across, 0, 0, down],

@@ -50,10 +50,10 @@ def _each(step: Callable[[Any, Task], Any]) -> Callable[[Images, Task], Images]:
 
 
 def _cut(images: Images, task: Task, smaller: Any | None) -> Images:
-    """Crop every frame to the box; a smart gravity chooses the part by the first frame.
+    """Crop every frame to the box.
 
-    A smart gravity measures each pixel. If enlarging made very many pixels, it measures the smaller image
-    instead.
+    A smart gravity chooses the part by the first frame. A smart gravity measures each pixel. If enlarging
+    made very many pixels, it measures the smaller image instead.
     """
     at, fitted = task.plan.crop_at, task.plan.fitted
     if at is None:

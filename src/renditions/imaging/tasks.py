@@ -110,7 +110,10 @@ def _with_pages(
     max_pixels: int,
     most_pages: int,
 ) -> dict[int, Header]:
-    """Return the pages to decode and the chosen pages; raise ``NotAccepted`` if the total is too large."""
+    """Return the pages to decode and the chosen pages.
+
+    Raise ``NotAccepted`` if the total is too large.
+    """
     numbers = sorted({*pages, *chosen})
     if len(numbers) > most_pages:
         raise NotAccepted(f"expected at most {most_pages:,} pages, found {len(numbers):,}")
@@ -129,7 +132,10 @@ def _read_page(content: bytes, header: Header, number: int) -> Header:
 
 @contextmanager
 def on_page(number: int, header: Header) -> Iterator[None]:
-    """Raise ``Unrenderable`` for damage on a page other than the header's. Other pages can still be valid."""
+    """Raise ``Unrenderable`` for damage on a page other than the header's.
+
+    Other pages can still be valid.
+    """
     try:
         yield
     except Undecodable as error:
@@ -159,7 +165,10 @@ def _check_pixels(decoded: list[Size], max_pixels: int) -> None:
 
 
 def plan_task(name: str, recipe: Rendition, page: Header, region: Rectangle, pages: tuple[int, ...]) -> Task:
-    """Return the task; raise ``Unrenderable`` if the format can't hold a picture of the planned size."""
+    """Return the task.
+
+    Raise ``Unrenderable`` if the format can't hold a picture of the planned size.
+    """
     actual_format = output_format(recipe, page.format)
     task = Task(name, recipe, actual_format, _plan(page, region, recipe), page, region, pages)
     limit, output = OUTPUT_FORMATS[task.format].max_side, task.plan.output
@@ -239,9 +248,10 @@ def _check_drawn(bases: Bases, max_pixels: int) -> None:
 
 
 def _plan_bases(tasks: list[Task], look: Task | None) -> Bases:
-    """Return the decoded size for each region of each page; the region of ``look`` comes first.
+    """Return the decoded size for each region of each page.
 
-    ``look`` is the task of the analysis. The analysis can use any size from its own size upwards.
+    The region of ``look`` comes first. ``look`` is the task of the analysis. The analysis can use any size
+    from its own size upwards.
     """
     bases = {
         part: _base_size(part, [task for task in tasks if task.part == part])

@@ -91,7 +91,10 @@ class Directories:
 
 
 def read_page(content: bytes, page: int, tags: Container[int]) -> dict[int, Field]:
-    """Return the fields with these tags of a page, numbered from 0; none if there is no such page."""
+    """Return the fields with these tags of a page, numbered from 0.
+
+    There are none if there is no such page.
+    """
     directories = Directories(content)
     at = next(islice(directories.offsets(), index_of(content, page), None), None)
     return {} if at is None else directories.read(at, tags)

@@ -20,7 +20,10 @@ _INVISIBLE = ("Cf", "Zs")
 
 
 def _folder() -> Path:
-    """Return the folder of the bundled fonts. A function has them only if its pipeline draws text."""
+    """Return the folder of the bundled fonts.
+
+    A function has them only if its pipeline draws text.
+    """
     return Path(str(resources.files("fontpkg_open_sans"))) / "files"
 
 

@@ -136,7 +136,10 @@ def explain(failure: str, detail: str) -> str:
 
 
 def _describe(error: pyvips.Error | UnicodeDecodeError) -> str:
-    """Return the libraries' own messages. They quote the file, so their bytes may not be UTF-8."""
+    """Return the libraries' own messages.
+
+    They quote the file, so their bytes may not be UTF-8.
+    """
     text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else error.detail
     return _tidy(text)
 

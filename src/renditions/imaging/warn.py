@@ -16,10 +16,10 @@ _collected: ContextVar[list[PictureWarning] | None] = ContextVar("warnings", def
 
 
 def warn(code: WarningCode, text: str) -> None:
-    """Report what the engine leaves out or assumes about the picture; repeating a warning changes nothing.
+    """Report what the engine leaves out or assumes about the picture.
 
-    ``text`` doesn't name the picture. It says what is wrong and what the engine did about it: "the colour
-    profile can't be used, so the colours count as sRGB".
+    Repeating a warning changes nothing. ``text`` doesn't name the picture. It says what is wrong and what the
+    engine did about it: "the colour profile can't be used, so the colours count as sRGB".
     """
     warnings, warning = _collected.get(), PictureWarning(code, text[:MOST_TEXT])
     if warnings is not None and warning not in warnings and len(warnings) < MOST_WARNINGS:

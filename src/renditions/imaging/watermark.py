@@ -38,7 +38,9 @@ _OUTLINE = 1 / 9
 
 
 def draw(images: tuple[Any, ...], watermark: Watermark) -> tuple[Any, ...]:
-    """Return the images, all of one size, with the mark over them. Images keep their alpha.
+    """Return the images, all of one size, with the mark over them.
+
+    Images keep their alpha.
 
     Raises:
         Unrenderable: The mark is damaged or can't be drawn.
@@ -54,7 +56,10 @@ def draw(images: tuple[Any, ...], watermark: Watermark) -> tuple[Any, ...]:
 
 
 def _share(length: int, percent: float) -> int:
-    """Return a percentage of the length in whole pixels, with halves rounded up; it may be 0."""
+    """Return a percentage of the length in whole pixels, with halves rounded up.
+
+    It may be 0.
+    """
     return int(length * Fraction(str(percent)) / 100 + Fraction(1, 2))
 
 
@@ -159,7 +164,10 @@ def _fade(mark: Any, opacity: float) -> Any:
 
 
 def _repeat(mark: Any, at: Offset, gap: int, canvas: Size) -> Any:
-    """Return a canvas tiled with the mark; one tile is at ``at``, where a single mark would be."""
+    """Return a canvas tiled with the mark.
+
+    One tile is at ``at``, where a single mark would be.
+    """
     width, height = mark.width + gap, mark.height + gap
     cell = mark.embed(0, 0, width, height)
     left, top = -at.left % width, -at.top % height

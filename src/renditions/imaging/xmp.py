@@ -65,7 +65,10 @@ _Wanted = Callable[[str, str], bool]
 
 
 def rights_of(packet: bytes) -> bytes:
-    """Return the packet with only its statements on rights; empty if it has none or is invalid."""
+    """Return the packet with only its statements on rights.
+
+    The result is empty if it has none or is invalid.
+    """
     return _select(packet, lambda schema, name: (schema, name) in _RIGHTS or schema == _RIGHTS_SCHEMA)
 
 
@@ -181,7 +184,10 @@ def _refuse(*_: object) -> None:
 
 
 def _resolve(name: str, spaces: ChainMap[str, str], *, is_attribute: bool) -> tuple[str, str]:
-    """Return the schema and the local name. ``xmlns`` and ``xml`` stand for themselves."""
+    """Return the schema and the local name.
+
+    ``xmlns`` and ``xml`` stand for themselves.
+    """
     prefix, _, local = name.rpartition(":")
     if prefix in ("xmlns", "xml") or name == "xmlns":
         return prefix or "xmlns", local

@@ -58,7 +58,9 @@ _FOLDER_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno
 
 
 class FolderStore:
-    """A :class:`~renditions.core.ports.Store` in a folder. Many threads and processes may share the folder.
+    """A :class:`~renditions.core.ports.Store` in a folder.
+
+    Many threads and processes may share the folder.
 
     Args:
         root: The folder. If it is a link, the store follows the link once, now.
@@ -138,7 +140,10 @@ class FolderStore:
         content_type: str,  # noqa: ARG002 - a folder has no place for it
         writer: str = "",
     ) -> StoredObject:
-        """See :meth:`Store.put <renditions.core.ports.Store.put>`. The object survives a power failure."""
+        """See :meth:`Store.put <renditions.core.ports.Store.put>`.
+
+        The object survives a power failure.
+        """
         parts = parse_key(key)
         with (
             self._reported(key),
@@ -173,7 +178,10 @@ class FolderStore:
         return None
 
     def folding(self) -> Folding:
-        """See :meth:`Store.folding <renditions.core.ports.Store.folding>`. The first call creates probes."""
+        """See :meth:`Store.folding <renditions.core.ports.Store.folding>`.
+
+        The first call creates probes.
+        """
         if self._folding is None:
             try:
                 with closed(self._open_root(make=True)) as root, closed(self._open_work(root)) as work:
@@ -197,7 +205,10 @@ class FolderStore:
         return None
 
     def delete(self, key: str, condition: IfMatch) -> None:
-        """See :meth:`Store.delete <renditions.core.ports.Store.delete>`. It also removes empty folders."""
+        """See :meth:`Store.delete <renditions.core.ports.Store.delete>`.
+
+        It also removes empty folders.
+        """
         parts = parse_key(key)
         with (
             self._reported(key),
@@ -378,7 +389,10 @@ def _remove_empty(root: int, parts: Sequence[bytes]) -> None:
 
 
 def open_store(place: FolderPlace, declared: Source | OutputPlace, _: Shared) -> FolderStore:
-    """Return the store in a folder. It may create a missing folder for outputs, but never a source."""
+    """Return the store in a folder.
+
+    It may create a missing folder for outputs, but never a source.
+    """
     if isinstance(declared, OutputPlace):
         return FolderStore(place.path, create=True)
     return FolderStore(place.path, declared.settle)

@@ -41,12 +41,18 @@ class Mount:
 
 
 def find_silent_mount(folder: Path) -> Mount | None:
-    """Return the silent mount that contains a folder, or one inside it; None if there is none."""
+    """Return the silent mount that contains a folder, or one inside it.
+
+    Return None if there is none.
+    """
     return choose_silent_mount(folder, _read_mounts())
 
 
 def choose_silent_mount(folder: Path, mounts: Iterator[Mount]) -> Mount | None:
-    """Choose the result of :func:`find_silent_mount` from these mounts. Later mounts cover earlier ones."""
+    """Choose the result of :func:`find_silent_mount` from these mounts.
+
+    Later mounts cover earlier ones.
+    """
     real = Path(os.path.realpath(folder))
     by_path = {mount.path: mount for mount in mounts}
     above = next((by_path[path] for path in (real, *real.parents) if path in by_path), None)
@@ -57,7 +63,10 @@ def choose_silent_mount(folder: Path, mounts: Iterator[Mount]) -> Mount | None:
 
 
 def parse_mountinfo(text: str) -> Iterator[Mount]:
-    """Yield the mounts of ``/proc/self/mountinfo`` (see proc(5)); the type follows a lone dash."""
+    """Yield the mounts of ``/proc/self/mountinfo`` (see proc(5)).
+
+    The type follows a lone dash.
+    """
     for line in text.splitlines():
         fields, _, rest = line.partition(" - ")
         path = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), fields.split(" ")[4])

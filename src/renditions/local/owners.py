@@ -21,9 +21,10 @@ from renditions.errors import Failed
 
 
 class Owner:
-    """One owner of leases. Inside the context, other processes see that its process runs.
+    """One owner of leases.
 
-    ``id`` is the text for ``Lease.owner``: a hash of the machine and the folder, then a random text.
+    Inside the context, other processes see that its process runs. ``id`` is the text for ``Lease.owner``: a
+    hash of the machine and the folder, then a random text.
 
     The lock belongs to an open descriptor. New programs don't inherit it. A child process that a bare
     ``fork`` creates does inherit it, and keeps the owner valid until that child ends. So start workers by

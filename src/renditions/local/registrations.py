@@ -23,7 +23,10 @@ disk is unmounted, and holds removals back.
 
 
 def write_registration(work: int, catalog_id: str, text: str) -> None:
-    """Write a catalog's file below the open working folder; the caller holds the store's lock."""
+    """Write a catalog's file below the open working folder.
+
+    The caller holds the store's lock.
+    """
     _write(work, _CATALOGS, f"{catalog_id}{_SUFFIX}", text)
 
 
@@ -38,7 +41,10 @@ def marker_path(folder: Path, catalog_id: str) -> Path:
 
 
 def write_marker(work: int, catalog_id: str) -> None:
-    """Write a source's marker below the open working folder; the caller holds the store's lock."""
+    """Write a source's marker below the open working folder.
+
+    The caller holds the store's lock.
+    """
     _write(work, _MARKERS, _name_marker(catalog_id), _MARKER)
 
 

@@ -263,9 +263,7 @@ class SqliteCatalog:
         try:
             return Record.from_item(json.loads(item))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CatalogFailed(
-                f"{self._path}: a row isn't a valid record: {item!r:.200}. Restore the file from a backup"
-            ) from error
+            raise CatalogFailed(f"{self._path}: invalid record {item!r:.200}. Restore a backup") from error
 
     def _prepare(self) -> None:
         """Migrate the file to the newest version, even if other processes do so at the same time."""

@@ -85,7 +85,10 @@ class _Folders:
         return status.st_dev, status.st_ino
 
     def is_root_replaced(self) -> bool:
-        """Return whether the root is now another folder; events still come from the old one."""
+        """Return whether the root is now another folder.
+
+        Events still come from the old one.
+        """
         return self._identify() != self._identity
 
     def find_all(self) -> None:
@@ -117,7 +120,10 @@ class _Folders:
                 yield os.path.join(parent, name)  # noqa: PTH118 - often, fast
 
     def _key(self, path: str) -> str | None:
-        """Return the path's key; None for the store's own files, and names that can't be keys."""
+        """Return the path's key.
+
+        Return None for the store's own files, and names that can't be keys.
+        """
         key = Path(path).relative_to(self._root).as_posix()
         try:
             raw = key.encode()

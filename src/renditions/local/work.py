@@ -25,7 +25,9 @@ def locked(work: int) -> Iterator[None]:
 
 @contextmanager
 def written(work: int, content: bytes) -> Iterator[tuple[bytes, int]]:
-    """Write the content to a new file in the working folder; yield its name and descriptor.
+    """Write the content to a new file in the working folder.
+
+    Yield its name and descriptor.
 
     The writer keeps the file locked. If another process can lock it, the writer has ended:
 

@@ -1,9 +1,9 @@
-"""Decodes every kind of message that reports changes of S3 objects. Decoding makes no requests.
+"""Decodes every kind of message that reports changes of S3 objects.
 
-Services wrap each other's messages. S3 -> SNS -> SQS -> Lambda, for example, gives an event that contains an
-SQS record, which contains an SNS envelope, which contains S3's notification. The decoder removes each
-envelope wherever it finds one, so it understands any nesting, with and without raw delivery. A change is only
-a hint: the worker then reads the object itself and acts on its state.
+Decoding makes no requests. Services wrap each other's messages. S3 -> SNS -> SQS -> Lambda, for example,
+gives an event that contains an SQS record, which contains an SNS envelope, which contains S3's notification.
+The decoder removes each envelope wherever it finds one, so it understands any nesting, with and without raw
+delivery. A change is only a hint: the worker then reads the object itself and acts on its state.
 
 A reconcile over a queue sends its own messages: one for each picture that differs, and one that says where
 the next call continues, see :mod:`renditions.messages.tick`. They have the form of EventBridge's events, with
@@ -140,7 +140,10 @@ def decode(event: Any) -> Incoming:
 
 
 def find_bodies(event: Any) -> list[str]:
-    """Return the bodies of the event's SQS messages; an empty list if another service sent the event."""
+    """Return the bodies of the event's SQS messages.
+
+    Return an empty list if another service sent the event.
+    """
     if decode(event).origin != "queue":
         return []
     return [record["body"] for record in event["Records"] if isinstance(record.get("body"), str)]
@@ -180,7 +183,10 @@ def _decode_record(record: Any) -> Message:
 
 
 def _decode_task(task: Any) -> Message:
-    """Decode one task of S3 Batch Operations. Schema 1.0 has the bucket's ARN, schema 2.0 its name."""
+    """Decode one task of S3 Batch Operations.
+
+    Schema 1.0 has the bucket's ARN, schema 2.0 its name.
+    """
     match task:
         case {"taskId": str(identifier), "s3Key": str(key), "s3Bucket": str(bucket)}:
             pass

@@ -1,4 +1,7 @@
-"""Decides what a message asks for, and whether it needs redelivery. Functions and workers both use this."""
+"""Decides what a message asks for, and whether it needs redelivery.
+
+Functions and workers both use this.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ Task = Picture | SyncRequest | Ignored | Refused
 
 
 def read_task(content: Content, place: S3Place) -> Task:
-    """Return what one part of a message asks for. ``place`` is where the pipeline's pictures are uploaded."""
+    """Return what one part of a message asks for.
+
+    ``place`` is where the pipeline's pictures are uploaded.
+    """
     match content:
         case Change(_, text) | SyncRequest(text) if not _is_unicode(text):
             return Refused(f"expected a name of Unicode text, found {text!r}")
@@ -64,7 +70,10 @@ def read_task(content: Content, place: S3Place) -> Task:
 
 
 def _is_unicode(text: str) -> bool:
-    """Return whether the text can be encoded. JSON allows half a surrogate pair, which UTF-8 can't encode."""
+    """Return whether the text can be encoded.
+
+    JSON allows half a surrogate pair, which UTF-8 can't encode.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:

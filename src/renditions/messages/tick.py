@@ -1,7 +1,8 @@
-"""A schedule's tick over a queue: a reconcile in several calls. Each call sends the message for the next.
+"""A schedule's tick over a queue: a reconcile in several calls.
 
-A picture that is missing from a listing may still exist, so the guard decides about removals. The guard
-decides about a whole run. One call sees only a part of the run, so each call's message passes the counts on:
+Each call sends the message for the next. A picture that is missing from a listing may still exist, so the
+guard decides about removals. The guard decides about a whole run. One call sees only a part of the run, so
+each call's message passes the counts on:
 
     count    Send a message for each picture that differs. Postpone those that the guard decides about:
              removals, and outputs to make again although their picture stayed the same.
@@ -128,7 +129,10 @@ class Tick:
 
 
 def _put_off_as(difference: Difference) -> str | None:
-    """Return the guard's name for a postponed difference; None if the guard doesn't decide about it."""
+    """Return the guard's name for a postponed difference.
+
+    Return None if the guard doesn't decide about it.
+    """
     if difference.action == "hold":
         return "removals"
     return "output" if difference.is_restore and difference.action not in _NOTHING_TO_DO else None
@@ -143,7 +147,10 @@ class _Batch:
         self._sent = 0
 
     def add(self, body: str) -> None:
-        """Add a picture's message. Whenever there are ten messages, send them in one request."""
+        """Add a picture's message.
+
+        Whenever there are ten messages, send them in one request.
+        """
         self._bodies.append(body)
         self._sent += 1
         if len(self._bodies) == SEND_AT_ONCE:

@@ -107,7 +107,10 @@ class Held:
 
 @dataclass(frozen=True)
 class Worker:
-    """Processes a queue's messages, several at a time. It receives only as many as it can start at once."""
+    """Processes a queue's messages, several at a time.
+
+    It receives only as many as it can start at once.
+    """
 
     queue: Queue
     place: S3Place

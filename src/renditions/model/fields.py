@@ -105,14 +105,20 @@ class NotEmpty:
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """An annotation: the default as a file writes it. The class has the default in another form."""
+    """An annotation: the default as a file writes it.
+
+    The class has the default in another form.
+    """
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """An annotation: a shell pattern for keys. Forms that can't match any key aren't allowed."""
+    """An annotation: a shell pattern for keys.
+
+    Forms that can't match any key aren't allowed.
+    """
 
     never: tuple[tuple[str, str], ...]
     """Regular expressions for the starts of patterns that can't match any key.
@@ -137,7 +143,10 @@ class Glob:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that a recipe names, and its content. Outputs depend on its content, not on its name."""
+    """A file that a recipe names, and its content.
+
+    Outputs depend on its content, not on its name.
+    """
 
     name: str
     """The attachment's name in the pipeline file: a path, or ``source:KEY``."""

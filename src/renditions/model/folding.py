@@ -34,7 +34,10 @@ class Folding:
         return set(map(self, some)).isdisjoint(map(self, others))
 
     def describe(self) -> str:
-        """Return a text for people about the differences that the store ignores; empty if it ignores none."""
+        """Return a text for people about the differences that the store ignores.
+
+        The result is empty if it ignores none.
+        """
         words = ["upper and lower case"] * self.ignores_case + ["Unicode forms"] * self.ignores_form
         return " and ".join(words)
 

@@ -27,7 +27,10 @@ class Library:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFormat:
-    """An input format. A field that starts with ``f(…)`` names a function with these arguments."""
+    """An input format.
+
+    A field that starts with ``f(…)`` names a function with these arguments.
+    """
 
     name: str
     suffixes: tuple[str, ...]
@@ -115,7 +118,10 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFormat:
-    """An output format. A field that starts with ``f(…)`` names a function with these arguments."""
+    """An output format.
+
+    A field that starts with ``f(…)`` names a function with these arguments.
+    """
 
     name: str
     extension: str

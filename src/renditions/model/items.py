@@ -16,7 +16,10 @@ This version keeps them, and writes them back unchanged.
 
 
 def format_time(moment: datetime) -> str:
-    """Return the time in UTC as ISO 8601 with microseconds. Sorting such texts sorts the times."""
+    """Return the time in UTC as ISO 8601 with microseconds.
+
+    Sorting such texts sorts the times.
+    """
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

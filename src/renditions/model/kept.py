@@ -15,7 +15,10 @@ from renditions.model.wishes import Wishes
 
 @dataclass(frozen=True, slots=True)
 class KeptWishes:
-    """The wishes for a removed picture. A later picture with its name or its content gets them."""
+    """The wishes for a removed picture.
+
+    A later picture with its name or its content gets them.
+    """
 
     name: str
     sha256: str

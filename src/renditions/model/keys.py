@@ -30,18 +30,20 @@ def template_values(name: str, etag: str, sha256: str = "") -> dict[str, str]:
 
 
 def version_of(recipe: Rendition, sha256: str, engine: int | None) -> str:
-    """Return the value of ``{version}``. It changes with the content, the recipe and the engine.
+    """Return the value of ``{version}``.
 
-    The worker claims keys before it knows the picture's format, so the revisions of every format count.
+    It changes with the content, the recipe and the engine. The worker claims keys before it knows the
+    picture's format, so the revisions of every format count.
     """
     fingerprint = recipe.fingerprint(numbers_of(revisions_of_any(recipe), engine))
     return hash_of([sha256, fingerprint])[:DIGITS] if sha256 else UNKNOWN
 
 
 def find_sharing_names(template: str) -> tuple[str, str] | None:
-    """Return the names of two pictures for which a template can give one key; None if it gives none.
+    """Return the names of two pictures for which a template can give one key.
 
-    If the template has a field of :data:`OF_CONTENT` or ``{etag}``, this field must be the same for both.
+    Return None if it gives none. If the template has a field of :data:`OF_CONTENT` or ``{etag}``, this field
+    must be the same for both.
     """
     used = fields_of(template)
     if "key" in used or {"dir", "name"} <= used:
@@ -74,5 +76,8 @@ def is_known(key: str) -> bool:
 
 
 def spell_key(key: str) -> str:
-    """Return a key for people. A text in brackets replaces a part that isn't known yet."""
+    """Return a key for people.
+
+    A text in brackets replaces a part that isn't known yet.
+    """
     return key.replace(UNKNOWN, "(known after reading)")

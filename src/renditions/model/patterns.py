@@ -62,10 +62,11 @@ FORMER_DEFAULTS = Patterns(
 
 
 def find_exclusion(exclude: tuple[str, ...], path: str) -> str | None:
-    """Return the pattern that excludes a file, or a folder (with a final slash); None if no pattern does.
+    """Return the pattern that excludes a file, or a folder (with a final slash).
 
-    A pattern without a slash, except at its end, applies to each part of the path. Any other pattern applies
-    to the path from its start. A pattern that ends with a slash applies only to folders.
+    Return None if no pattern does. A pattern without a slash, except at its end, applies to each part of the
+    path. Any other pattern applies to the path from its start. A pattern that ends with a slash applies only
+    to folders.
     """
     folder = path[: path.rfind("/", 0, -1) + 1]
     if folder and (found := _find_folder_exclusion(exclude, folder)):
@@ -104,5 +105,8 @@ def _compile(exclude: tuple[str, ...]) -> tuple[_Rule, ...]:
 
 @lru_cache(maxsize=1024)
 def _join(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """Return one regular expression for several shell patterns. It matches texts in lower case."""
+    """Return one regular expression for several shell patterns.
+
+    It matches texts in lower case.
+    """
     return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns))

@@ -49,7 +49,10 @@ Placeholder = Literal["none", "thumbhash", "blurhash"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
-    """The rules for pictures. Renditions rejects a picture that breaks a rule, and gives the reason."""
+    """The rules for pictures.
+
+    Renditions rejects a picture that breaks a rule, and gives the reason.
+    """
 
     formats: Annotated[
         tuple[SourceName, ...],
@@ -87,7 +90,10 @@ class Accept:
     ] = False
 
     def fingerprint(self) -> str:
-        """Return a hash over the rules. When it changes, Renditions checks every picture again."""
+        """Return a hash over the rules.
+
+        When it changes, Renditions checks every picture again.
+        """
         return hash_of(declared_in(self))
 
     @property
@@ -266,7 +272,10 @@ class Pipeline:
         return hash_of([accept, *more]) if more else accept
 
     def spell_target(self, target: str) -> str:
-        """Return a notice target as the file spells it, for people; ``target`` is ``Notify.target``."""
+        """Return a notice target as the file spells it, for people.
+
+        ``target`` is ``Notify.target``.
+        """
         found = (notify.to for notify in self.notify if notify.target == target)
         return next(found, "a target that is no longer declared")
 

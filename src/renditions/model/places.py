@@ -31,7 +31,10 @@ class S3Place:
 
 
 def parse_store(url: str, directory: Path) -> FolderPlace | S3Place:
-    """Return the place that a store's URL names; folders are relative to ``directory``."""
+    """Return the place that a store's URL names.
+
+    Folders are relative to ``directory``.
+    """
     if match := re.fullmatch(r"s3://([^/]+)/?(.*)", url):
         prefix = match[2]
         return S3Place(match[1], f"{prefix}/" if prefix and not prefix.endswith("/") else prefix)
@@ -39,6 +42,9 @@ def parse_store(url: str, directory: Path) -> FolderPlace | S3Place:
 
 
 def parse_catalog(url: str, directory: Path) -> Path | None:
-    """Return the path of a catalog's file, relative to ``directory``; None if the catalog isn't a file."""
+    """Return the path of a catalog's file, relative to ``directory``.
+
+    Return None if the catalog isn't a file.
+    """
     kind, _, path = url.partition(":")
     return directory / Path(path).expanduser() if kind == "sqlite" else None

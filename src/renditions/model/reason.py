@@ -18,7 +18,10 @@ class Reason:
 
     @classmethod
     def of(cls, error: Exception) -> Reason:
-        """Return the reason with the error's text and code; an unexpected error has the general code."""
+        """Return the reason with the error's text and code.
+
+        An unexpected error has the general code.
+        """
         return cls(str(error), error.code if isinstance(error, RenditionsError) else RenditionsError.code)
 
     def __str__(self) -> str:
@@ -27,6 +30,9 @@ class Reason:
 
 
 def common_code(reasons: Iterable[Reason]) -> str:
-    """Return the code that all reasons have; if they differ, return the general code of rejections."""
+    """Return the code that all reasons have.
+
+    If they differ, return the general code of rejections.
+    """
     codes = {reason.code for reason in reasons}
     return codes.pop() if len(codes) == 1 else Rejected.code

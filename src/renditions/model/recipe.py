@@ -86,7 +86,10 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """A part of a picture, in percent of its width and height. It lies within the picture."""
+    """A part of a picture, in percent of its width and height.
+
+    It lies within the picture.
+    """
 
     left: Annotated[Percent, "The left edge, in percent of the picture's width."] = 0.0
     top: Annotated[Percent, "The top edge, in percent of the picture's height."] = 0.0

@@ -190,7 +190,10 @@ class Record:
 
     @property
     def is_decided(self) -> bool:
-        """Return whether the status is a result. Otherwise, processing goes on or was interrupted."""
+        """Return whether the status is a result.
+
+        Otherwise, processing goes on or was interrupted.
+        """
         return self.status != "processing"
 
     @property

@@ -1,7 +1,8 @@
-"""Helpers for registries. A registry names code by text, so that reading it doesn't import the code.
+"""Helpers for registries.
 
-A registry is a table with one entry for each format, store, catalog or notifier. Its entries name functions
-as ``"module:function"``, so that checking a pipeline file imports neither libvips nor botocore.
+A registry names code by text, so that reading it doesn't import the code. A registry is a table with one
+entry for each format, store, catalog or notifier. Its entries name functions as ``"module:function"``, so
+that checking a pipeline file imports neither libvips nor botocore.
 """
 
 from __future__ import annotations

@@ -27,7 +27,10 @@ OnDelete = Literal["remove", "keep"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxRemovals:
-    """How many missing pictures a run removes. If their number exceeds both limits, it removes none."""
+    """How many missing pictures a run removes.
+
+    If their number exceeds both limits, it removes none.
+    """
 
     pictures: Annotated[
         Annotated[int, Range(0, 1_000_000_000)], "This many missing pictures are removed in any case."

@@ -10,7 +10,10 @@ from renditions.model.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over some records. All are whole numbers, so that a later subtraction is exact."""
+    """Sums over some records.
+
+    All are whole numbers, so that a later subtraction is exact.
+    """
 
     pictures: int = 0
     original_bytes: int = 0

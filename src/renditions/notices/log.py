@@ -15,7 +15,10 @@ class LogNotifier:
     """Writes each notice as a line of the program's log: the target ``log:``."""
 
     def send(self, notice: Notice) -> None:
-        """Log the event. For a picture without a reason, also log the keys of its renditions."""
+        """Log the event.
+
+        For a picture without a reason, also log the keys of its renditions.
+        """
         text = notice.describe()
         if isinstance(notice.subject, Record) and not notice.subject.reason:
             text = f"{text[:-1]}: {', '.join(output.key for output in notice.subject.outputs)}"

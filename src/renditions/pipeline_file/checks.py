@@ -85,7 +85,10 @@ def _table_of(name: str, rendition: Rendition) -> str:
 
 
 def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Problem]:
-    """Yield the mistakes in one watermark. Check its picture only if the picture's content is known."""
+    """Yield the mistakes in one watermark.
+
+    Check its picture only if the picture's content is known.
+    """
     if (watermark.image is None) == (watermark.text is None):
         found = "neither" if watermark.text is None else "both"
         yield Problem(place, "either an image or a text", found)
@@ -175,7 +178,10 @@ def can_land_in(part: str, pipeline: Pipeline) -> bool:
 
 
 def find_pipeline_problems(pipeline: Pipeline, directory: Path) -> Iterator[Problem]:
-    """Yield the mistakes that concern several tables; relative paths start at ``directory``."""
+    """Yield the mistakes that concern several tables.
+
+    Relative paths start at ``directory``.
+    """
     templates = _valid_templates(pipeline)
     if unusable := list(find_unusable_paths(pipeline, directory)):
         yield from unusable

@@ -49,13 +49,19 @@ def override(pipeline: Pipeline, environ: Mapping[str, str]) -> tuple[Pipeline, 
 
 
 def _in_bucket(bucket: str, store: str) -> str:
-    """Return the store's URL with another bucket. For a folder, return the URL of the whole bucket."""
+    """Return the store's URL with another bucket.
+
+    For a folder, return the URL of the whole bucket.
+    """
     prefix = store.removeprefix("s3://").partition("/")[2] if store.startswith("s3://") else ""
     return f"s3://{bucket}/{prefix}"
 
 
 def _below(prefix: str, store: str) -> str:
-    """Return the store's URL with another prefix in its bucket; a folder stays unchanged."""
+    """Return the store's URL with another prefix in its bucket.
+
+    A folder stays unchanged.
+    """
     if not store.startswith("s3://"):
         return store
     bucket = store.removeprefix("s3://").partition("/")[0]

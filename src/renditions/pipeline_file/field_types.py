@@ -57,7 +57,10 @@ def leaf_type(base: Any, marks: list[Any]) -> Any:
 
 
 def _quantity_regex(unit: str) -> str:
-    """Return a regular expression for sizes of at least 1. Only units with a prefix allow a fraction."""
+    """Return a regular expression for sizes of at least 1.
+
+    Only units with a prefix allow a fraction.
+    """
     factors = "Ki|Mi|Gi|k|M|G" if unit == "B" else "k|M|G"
     return (
         rf"^(?=[0-9.]*[1-9])([0-9]{{1,15}} ?{unit}|[0-9]{{1,15}}(\.[0-9]{{1,3}})? ?({factors}){unit})(?!\n)$"
@@ -102,7 +105,10 @@ def _parse_proportion(value: float | str) -> float:
 
 
 def words_of(base: Any, marks: list[Any]) -> tuple[Any, ...]:
-    """Return the values that a field can have; empty if the field's type isn't a choice of values."""
+    """Return the values that a field can have.
+
+    The result is empty if the field's type isn't a choice of values.
+    """
     if get_origin(base) is Literal:
         return get_args(base)
     return next((mark.words for mark in marks if isinstance(mark, OneOf)), ())

@@ -224,7 +224,10 @@ class _Reader:
         return {name: table for name, table in read.items() if table is not None}
 
     def sort_problems(self) -> tuple[Problem, ...]:
-        """Return the problems in the order of the file; problems without a place in it come last."""
+        """Return the problems in the order of the file.
+
+        Problems without a place in it come last.
+        """
 
         def rank(problem: Problem) -> int:
             place = problem.place

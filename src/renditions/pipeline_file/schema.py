@@ -64,7 +64,10 @@ def json_schema() -> dict[str, Any]:
 
 
 def _rendition_rules() -> Iterator[dict[str, Any]]:
-    """Yield the rules between a rendition's fields; ``checks`` has the same rules with messages."""
+    """Yield the rules between a rendition's fields.
+
+    ``checks`` has the same rules with messages.
+    """
     for one, several in (("width", "widths"), ("format", "formats")):
         yield _when({several: {}}, {"properties": {one: False}})
     a_width = {"anyOf": [{"required": ["width"]}, {"required": ["widths"]}]}
@@ -106,7 +109,10 @@ def _rendition_rules() -> Iterator[dict[str, Any]]:
 
 
 def _watermark_rules() -> Iterator[dict[str, Any]]:
-    """Yield the rules between a watermark's fields; ``checks`` has the same rules with messages."""
+    """Yield the rules between a watermark's fields.
+
+    ``checks`` has the same rules with messages.
+    """
     yield {"oneOf": [{"required": ["image"]}, {"required": ["text"]}]}
     yield {"dependentRequired": {"font": ["text"]}}
     default = Watermark()

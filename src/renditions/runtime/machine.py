@@ -115,10 +115,10 @@ def sync(
 
 
 def allow_removals(parts: Parts, selection: Selection) -> int:
-    """Store a person's permission to remove the missing pictures; return how many pictures it covers.
+    """Store a person's permission to remove the missing pictures.
 
-    The permission lasts a day. It holds for every process, also for a function on Lambda. It doesn't cover
-    pictures that disappear later.
+    Return how many pictures it covers. The permission lasts a day. It holds for every process, also for a
+    function on Lambda. It doesn't cover pictures that disappear later.
     """
     until = now() + PERMISSION_LASTS
     missing = (each.record for each in parts.plan(selection=selection) if each.action == "hold")
@@ -133,9 +133,9 @@ def watch(
     on_outcome: Callable[[Outcome], None],
     hints: Hints | None = None,
 ) -> None:
-    """Keep renditions up to date until the session ends; see :func:`renditions.core.follow.follow`.
+    """Keep renditions up to date until the session ends.
 
-    Other threads add known changes to ``hints``.
+    See :func:`renditions.core.follow.follow`. Other threads add known changes to ``hints``.
 
     Raises:
         UsageError: The source isn't a folder, or outputs would land in it.
@@ -194,7 +194,10 @@ def _open_watchers(parts: Parts, stop: threading.Event) -> list[Iterator[frozens
 
 
 def describe_polling(parts: Parts) -> str | None:
-    """Return a sentence about the mount for which ``watch`` polls the source; None if it doesn't poll."""
+    """Return a sentence about the mount for which ``watch`` polls the source.
+
+    Return None if it doesn't poll.
+    """
     place = parse_store(parts.pipeline.source.store, parts.directory)
     mount = find_silent_mount(place.path) if isinstance(place, FolderPlace) else None
     if mount is None:
@@ -208,10 +211,10 @@ def describe_polling(parts: Parts) -> str | None:
 def _take_hints(
     watchers: Sequence[Iterator[frozenset[str] | None]], hints: Hints, stop: threading.Event
 ) -> Generator[frozenset[str] | None]:
-    """Yield the changes in a folder and all other hints until ``stop`` is set; set ``stop`` at the end.
+    """Yield the changes in a folder and all other hints until ``stop`` is set.
 
-    Each watcher has a thread. While the caller is busy, the threads collect the changes in ``hints``, whose
-    size is limited.
+    Set ``stop`` at the end. Each watcher has a thread. While the caller is busy, the threads collect the
+    changes in ``hints``, whose size is limited.
     """
 
     def note(some: Iterable[frozenset[str] | None]) -> None:
@@ -233,7 +236,10 @@ def _take_hints(
 
 
 def find_secret(parts: Parts) -> bytes:
-    """Return the key that signs upload forms. If the catalog is a file, the key survives a restart."""
+    """Return the key that signs upload forms.
+
+    If the catalog is a file, the key survives a restart.
+    """
     file = parse_catalog(parts.pipeline.catalog.store, parts.directory)
     return keep_secret(file.with_name(f"{file.name}-secret")) if file else token_bytes(SECRET_BYTES)
 

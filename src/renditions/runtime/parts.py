@@ -55,7 +55,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Parts:
-    """The open parts of one pipeline. Entry points hold them. Many threads may use them."""
+    """The open parts of one pipeline.
+
+    Entry points hold them. Many threads may use them.
+    """
 
     declared: Pipeline
     """The pipeline of the file, with the values of the environment."""
@@ -278,7 +281,10 @@ class Parts:
         outbox.send_due(seconds)
 
     def open_place(self, place: str) -> Store:
-        """Open an earlier output store of the catalog; ``place`` is its spelling in the pipeline file."""
+        """Open an earlier output store of the catalog.
+
+        ``place`` is its spelling in the pipeline file.
+        """
         former = replace(self.pipeline, output=replace(self.pipeline.output, store=place))
         return _open_output(former, self.directory, self.shared)
 
@@ -365,7 +371,10 @@ def open_queue(url: str, shared: Shared) -> Queue:
 
 
 def _load_opener(declared: Declared) -> Any:
-    """Import the function that opens a part; :mod:`renditions.model.backends` describes its arguments."""
+    """Import the function that opens a part.
+
+    :mod:`renditions.model.backends` describes its arguments.
+    """
     try:
         return resolve(declared.backend.opener)
     except ModuleNotFoundError as error:

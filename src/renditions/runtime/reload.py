@@ -127,7 +127,10 @@ def run_reloading(
 
 
 def _follow(file: PipelineFile) -> LoadedPipeline | None:
-    """Load the file if the catalog uses its version; otherwise log why it doesn't, and return None."""
+    """Load the file if the catalog uses its version.
+
+    Otherwise log why it doesn't, and return None.
+    """
     try:
         return file.apply(FOLLOWS)
     except RenditionsError as error:

@@ -1,4 +1,7 @@
-"""Opens a bundle's pipeline and its parts. Every function on Lambda starts with this."""
+"""Opens a bundle's pipeline and its parts.
+
+Every function on Lambda starts with this.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ class Bundled:
     """Puts up to ten messages back into the function's queue with a delay; None without a queue."""
 
     def process(self, name: str, ask: Ask = PLAIN) -> Outcome:
-        """Process one picture; see :meth:`Processor.process <renditions.core.process.Processor.process>`."""
+        """Process one picture.
+
+        See :meth:`Processor.process <renditions.core.process.Processor.process>`.
+        """
         return self._processor.process(name, ask)
 
     def open_guard(self) -> Guard:
@@ -128,7 +134,10 @@ def find_bucket(url: str) -> S3Place:
 
 
 def _send(parts: Parts, url: str, delay_seconds: int, bodies: Sequence[str]) -> None:
-    """Put messages into the queue. The client is created on first use, because most calls don't need it."""
+    """Put messages into the queue.
+
+    The client is created on first use, because most calls don't need it.
+    """
     open_queue(url, parts.shared).send(bodies, delay_seconds)
 
 

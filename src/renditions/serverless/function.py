@@ -144,7 +144,10 @@ class Function:
         synced: Sequence[tuple[SyncRequest, Outcome]],
         context: Context,
     ) -> Outcome:
-        """Return the outcome of one task of a message; report a message that isn't for this pipeline."""
+        """Return the outcome of one task of a message.
+
+        Report a message that isn't for this pipeline.
+        """
         match task:
             case Picture(name):
                 return outcomes[name]
@@ -159,7 +162,10 @@ class Function:
                 return NOTHING
 
     def _work(self, picture: Picture, allowance: Allowance) -> Outcome:
-        """Process one picture and log its outcome; give it back if the time left is too short."""
+        """Process one picture and log its outcome.
+
+        Give it back if the time left is too short.
+        """
         name = picture.name
         if not allowance.allows_one_more():
             return Outcome(name, "waiting", NOT_BEGUN, RECHECK)
@@ -237,7 +243,10 @@ class Function:
             )
 
     def _sync(self, after: str, allowance: Allowance) -> None:
-        """Process the pictures that differ, as long as the time allows; the next tick processes the rest."""
+        """Process the pictures that differ, as long as the time allows.
+
+        The next tick processes the rest.
+        """
         stop = threading.Event()
 
         def plan() -> Iterator[Difference]:
@@ -273,9 +282,10 @@ class Function:
 
 
 def open_function(file: Path, environ: Mapping[str, str]) -> Function:
-    """Create the objects that every call uses. Lambda calls this once, while it starts the function.
+    """Create the objects that every call uses.
 
-    See :func:`renditions.serverless.bundled.open_bundled`.
+    Lambda calls this once, while it starts the function. See
+    :func:`renditions.serverless.bundled.open_bundled`.
     """
     log_to_stdout()
     opened = open_bundled(file, environ)

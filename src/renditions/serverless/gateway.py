@@ -61,7 +61,10 @@ def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any],
 
 
 def make_service(opened: Bundled, links: Links) -> Service:
-    """Return the API's service. It sends pictures that need processing to the queue, if there is one."""
+    """Return the API's service.
+
+    It sends pictures that need processing to the queue, if there is one.
+    """
     send, place = opened.send, find_bucket(opened.parts.declared.source.store)
 
     def hint(name: str) -> None:
@@ -103,7 +106,10 @@ class Authorized:
 
 
 def limit(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer. If it is too long, return an error with the reason, which Lambda wouldn't give."""
+    """Return the answer.
+
+    If it is too long, return an error with the reason, which Lambda wouldn't give.
+    """
     length = len(answer.get("body") or "")
     if length <= MOST_ANSWERED_BYTES:
         return answer

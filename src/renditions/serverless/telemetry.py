@@ -19,7 +19,10 @@ NAMESPACE = "Renditions"
 
 
 class JsonLines(logging.Handler):
-    """Writes each log record as one line of JSON to stdout; ``extra={"fields": {…}}`` adds fields."""
+    """Writes each log record as one line of JSON to stdout.
+
+    ``extra={"fields": {…}}`` adds fields.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record."""

@@ -68,7 +68,10 @@ STATIC = resources.files("renditions.web") / "static"
 
 
 class _NameConvertor(Convertor[str]):
-    """A picture's name in a path. It may contain any character, also slashes and line breaks."""
+    """A picture's name in a path.
+
+    It may contain any character, also slashes and line breaks.
+    """
 
     regex = r"[\s\S]*"
 
@@ -157,7 +160,10 @@ def _make(routes: Sequence[BaseRoute]) -> Starlette:
 
 
 class _Api:
-    """The endpoints. Those that aren't ``async`` run in a thread, because stores and catalogs can be slow."""
+    """The endpoints.
+
+    Those that aren't ``async`` run in a thread, because stores and catalogs can be slow.
+    """
 
     def __init__(self, service: Service, uploads: Uploads) -> None:
         self._service = service
@@ -321,7 +327,10 @@ class _LocalApi(_Api):
 
 
 async def _tell_health(_: Request) -> Response:
-    """Answer the health check. It runs without a thread, because all threads may be busy."""
+    """Answer the health check.
+
+    It runs without a thread, because all threads may be busy.
+    """
     return JSONResponse({"status": "ok"})
 
 

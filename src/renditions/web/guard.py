@@ -129,7 +129,10 @@ def hosts_of(address: str, names: Iterable[str] = ()) -> frozenset[str]:
 
 
 def _crosses_sites(headers: Headers, host: str) -> str | None:
-    """Return why the browser's headers show a request from another site; None if they don't."""
+    """Return why the browser's headers show a request from another site.
+
+    Return None if they don't.
+    """
     site = headers.get("sec-fetch-site")
     if site not in (None, "same-origin", "none"):
         return f"expected a request from this site's own pages, found Sec-Fetch-Site: {site}"

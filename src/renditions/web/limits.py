@@ -1,4 +1,7 @@
-"""Limits on concurrency and rate. The server refuses a request over the limit; the client can try again."""
+"""Limits on concurrency and rate.
+
+The server refuses a request over the limit; the client can try again.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from renditions.web.problems import ApiError
 
 
 class Gate:
-    """Limits how many callers are inside a block at once. Any number of threads can use it.
+    """Limits how many callers are inside a block at once.
+
+    Any number of threads can use it.
 
     Args:
         most: The largest number of callers.
@@ -44,7 +49,10 @@ class Gate:
 
 @dataclass(slots=True)
 class Rate:
-    """Counts the actions of each network address in successive periods. Only one thread may use it."""
+    """Counts the actions of each network address in successive periods.
+
+    Only one thread may use it.
+    """
 
     most: int
     span_seconds: float
@@ -54,7 +62,10 @@ class Rate:
     _counts: Counter[str] = field(default_factory=Counter, init=False)
 
     def is_over(self, who: str) -> bool:
-        """Count one more action; return whether this address is now over the limit of the present period."""
+        """Count one more action.
+
+        Return whether this address is now over the limit of the present period.
+        """
         now = self.clock_seconds()
         if now >= self._began + self.span_seconds:
             self._began = now

@@ -58,10 +58,10 @@ class Announcements:
             return [] if number is None else [each for each in self._kept if each.number > number]
 
     async def listen(self, after: int | None) -> AsyncIterator[str]:
-        """Yield server-sent events until ``close``; with a number, begin with the kept events after it.
+        """Yield server-sent events until ``close``.
 
-        If the client missed announcements that the server no longer keeps, it gets ``event: reset``. It must
-        then reload everything.
+        With a number, begin with the kept events after it. If the client missed announcements that the server
+        no longer keeps, it gets ``event: reset``. It must then reload everything.
         """
         news = asyncio.Event()
         self._listeners[news] = asyncio.get_running_loop()

@@ -125,7 +125,10 @@ def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
 
 
 def demand(service: Service, rendition: str, name: str) -> Content:
-    """Return a declared rendition; make it first if it is missing or another file replaced it."""
+    """Return a declared rendition.
+
+    Make it first if it is missing or another file replaced it.
+    """
     declared = service.parts.pipeline.renditions.get(rendition)
     if declared is None:
         names = ", ".join(service.parts.pipeline.renditions)
@@ -167,7 +170,10 @@ def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> No
 
 
 def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, Any]:
-    """Let every picture of these statuses be processed again soon; return how many there are."""
+    """Let every picture of these statuses be processed again soon.
+
+    Return how many there are.
+    """
     service.insist_in_force()
     count = 0
     for status in [_parse_status(status) for status in statuses]:
@@ -217,7 +223,10 @@ def read_rendition(service: Service, rendition: str, name: str) -> Content:
 
 
 def _read_output(service: Service, record: Record, rendition: str) -> Content | None:
-    """Return a rendition's content; None if it is missing or if another file has replaced it."""
+    """Return a rendition's content.
+
+    Return None if it is missing or if another file has replaced it.
+    """
     output = record.serving_output(rendition)
     got = service.parts.output.get(output.key) if output else None
     if output is None or got is None:
@@ -299,7 +308,10 @@ def _log_unreadable(part: Unreadable) -> None:
 
 
 def _head(service: Service, name: str) -> Any:
-    """Return the source's object of this name; None if it doesn't exist or the name isn't allowed."""
+    """Return the source's object of this name.
+
+    Return None if it doesn't exist or the name isn't allowed.
+    """
     try:
         return service.parts.source.head(name) if service.parts.pipeline.source.matches(name) else None
     except KeyRefused:

@@ -50,7 +50,9 @@ def _too_long(limit_bytes: int) -> ApiError:
 
 
 async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[str, Any]:
-    """Return the object in a request's JSON body; an empty object if the body is optional and missing.
+    """Return the object in a request's JSON body.
+
+    Return an empty object if the body is optional and missing.
 
     Raises:
         ApiError: The body has another media type, is too long, or isn't a JSON object.
@@ -117,7 +119,10 @@ def read_query(request: Request, name: str) -> str | None:
 
 
 def read_limit(request: Request) -> int:
-    """Return the query parameter ``limit``; raise ApiError if it isn't an allowed number."""
+    """Return the query parameter ``limit``.
+
+    Raise ApiError if it isn't an allowed number.
+    """
     text = read_query(request, "limit")
     if text is None:
         return DEFAULT_LISTED
@@ -146,7 +151,10 @@ def _wrong_query(name: str, expected: str, found: str) -> ApiError:
 
 
 def parse_range(text: str, size_bytes: int) -> tuple[int, int] | None:
-    """Return the first and last byte of a ``Range`` header; None if the server may ignore the header."""
+    """Return the first and last byte of a ``Range`` header.
+
+    Return None if the server may ignore the header.
+    """
     unit, _, part = text.partition("=")
     first, dash, last = part.strip().partition("-")
     start, end = parse_number(first), parse_number(last)

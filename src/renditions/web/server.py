@@ -36,7 +36,9 @@ def make_token() -> str:
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """Return a listening socket. It stays open between two sessions, so that no connection is refused.
+    """Return a listening socket.
+
+    It stays open between two sessions, so that no connection is refused.
 
     Raises:
         UsageError: The server can't listen on this address.
@@ -121,7 +123,10 @@ def _configure(app: Callable[..., Any]) -> uvicorn.Config:
 
 @contextmanager
 def _open_process(session: Session, workers: int) -> Iterator[Process]:
-    """Yield a function that processes a picture. Without standing, the function raises ``Superseded``."""
+    """Yield a function that processes a picture.
+
+    Without standing, the function raises ``Superseded``.
+    """
     if session.standing:
         with open_workers(session.parts, workers, session.standing) as process:
             yield process

@@ -21,7 +21,10 @@ SUPERSEDED = (
 
 @dataclass(frozen=True)
 class Service:
-    """The parts and functions that answer the API's requests. Any thread may call the functions."""
+    """The parts and functions that answer the API's requests.
+
+    Any thread may call the functions.
+    """
 
     parts: Parts
     process: Process

@@ -148,10 +148,10 @@ class LocalUploads:
 
 @dataclass(frozen=True, slots=True)
 class BucketUploads:
-    """Makes forms for uploads straight to the source's bucket. So no picture passes through this server.
+    """Makes forms for uploads straight to the source's bucket.
 
-    S3's forms can't have a condition on the existing object. If two clients upload the same name at the same
-    time, the later upload replaces the other.
+    So no picture passes through this server. S3's forms can't have a condition on the existing object. If two
+    clients upload the same name at the same time, the later upload replaces the other.
     """
 
     service: Service
@@ -168,7 +168,10 @@ class BucketUploads:
 
 
 def _accept_name(service: Service, name: str, content_type: str, size_bytes: int, *, replace: bool) -> str:
-    """Return the picture's future name; raise ApiError with all reasons if the file isn't accepted."""
+    """Return the picture's future name.
+
+    Raise ApiError with all reasons if the file isn't accepted.
+    """
     problems = find_upload_problems(service, name, content_type, size_bytes)
     if problems:
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(why for _, why in problems), problems)

@@ -1,6 +1,7 @@
-"""The analysis of a picture. It uses the smallest level that is large enough, so it costs almost nothing.
+"""The analysis of a picture.
 
-It covers only the first frame, upright and in sRGB. Grey means luma (Rec. 601) on white.
+It uses the smallest level that is large enough, so it costs almost nothing. It covers only the first frame,
+upright and in sRGB. Grey means luma (Rec. 601) on white.
 """
 
 from __future__ import annotations
@@ -180,7 +181,10 @@ def _find_colours(image: Any, most: int) -> tuple[DominantColour, ...]:
 
 
 def _is_transparent(content: bytes, header: Header, base: Frames) -> bool:
-    """Return whether any pixel is transparent. If the resized picture shows none, check each pixel."""
+    """Return whether any pixel is transparent.
+
+    If the resized picture shows none, check each pixel.
+    """
     image = base.images[0]
     if not image.hasalpha():
         return False

@@ -149,7 +149,10 @@ def _number(directory: _Directory, tag: int) -> float | None:
 
 
 def _time(moment: str | None, offset: str | None) -> str | None:
-    """Convert EXIF's ``YYYY:MM:DD HH:MM:SS`` and ``±HH:MM`` to ISO 8601; ignore an invalid offset."""
+    """Convert EXIF's ``YYYY:MM:DD HH:MM:SS`` and ``±HH:MM`` to ISO 8601.
+
+    Ignore an invalid offset.
+    """
     try:
         taken = datetime.strptime(moment or "", "%Y:%m:%d %H:%M:%S").isoformat()  # noqa: DTZ007 (the offset is separate)
     except ValueError:
@@ -159,7 +162,10 @@ def _time(moment: str | None, offset: str | None) -> str | None:
 
 
 def _degrees(gps: _Directory, reference: int, signs: str, most: int) -> float | None:
-    """Return degrees, minutes and seconds as one number; it is negative if the sign is ``signs[1]``."""
+    """Return degrees, minutes and seconds as one number.
+
+    It is negative if the sign is ``signs[1]``.
+    """
     sign = _text(gps, reference)
     parts = gps[reference + 1].numbers() if reference + 1 in gps else []
     if sign is None or sign not in signs or not 1 <= len(parts) <= 3:

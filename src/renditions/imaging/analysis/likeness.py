@@ -1,10 +1,10 @@
-"""Score how similar an encoded picture looks to the original. The score estimates SSIMULACRA2.
+"""Score how similar an encoded picture looks to the original.
 
-In each window of the picture, this module divides the error's energy by the original's variance, since
-texture hides errors that would show on a plain sky (the contrast term of SSIM: Wang, Bovik, Sheikh and
-Simoncelli, 2004). This module compares pictures at a half and a quarter of the resolution, where visible
-errors appear. It compares luma and, with a tenth of the weight, both chromas (ITU-R BT.601). The score uses
-the root of the mean square over all windows, so that the worst places count more.
+The score estimates SSIMULACRA2. In each window of the picture, this module divides the error's energy by the
+original's variance, since texture hides errors that would show on a plain sky (the contrast term of SSIM:
+Wang, Bovik, Sheikh and Simoncelli, 2004). This module compares pictures at a half and a quarter of the
+resolution, where visible errors appear. It compares luma and, with a tenth of the weight, both chromas (ITU-R
+BT.601). The score uses the root of the mean square over all windows, so that the worst places count more.
 """
 
 from __future__ import annotations

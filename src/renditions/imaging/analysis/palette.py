@@ -42,7 +42,10 @@ class _Part:
 
 
 def find_colours(pixels: Iterable[_Pixel], most: int) -> tuple[DominantColour, ...]:
-    """Return at most ``most`` colours, the largest share first; none if there is no pixel."""
+    """Return at most ``most`` colours, the largest share first.
+
+    There are none if there is no pixel.
+    """
     counted = Counter(pixels)
     if not counted:
         return ()

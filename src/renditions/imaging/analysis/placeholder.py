@@ -162,7 +162,10 @@ def _to_srgb(light: float) -> int:
 
 
 def _quantise(value: float) -> int:
-    """Return the nearest of 19 steps for a value from -1 to 1; steps are closer together around 0."""
+    """Return the nearest of 19 steps for a value from -1 to 1.
+
+    Steps are closer together around 0.
+    """
     return max(0, min(18, math.floor(math.copysign(math.sqrt(abs(value)), value) * 9 + 9.5)))
 
 

@@ -1,10 +1,11 @@
-"""DICOM input: the header. Only its description of the pixels is read (PS3.3, PS3.5 and PS3.10).
+"""DICOM input: the header.
 
-This module reads only the elements listed here. It skips the elements of the patient, the institution and the
-manufacturer, so that none of these can reach a rendition, a record, a notice or a log. This is stricter than
-the Basic Application Level Confidentiality Profile (PS3.15, annex E), with one exception: this module doesn't
-search the pixels for text, but relies on the file's header to declare it. This module also drops pydicom's
-own messages, since they quote the file.
+Only its description of the pixels is read (PS3.3, PS3.5 and PS3.10). This module reads only the elements
+listed here. It skips the elements of the patient, the institution and the manufacturer, so that none of these
+can reach a rendition, a record, a notice or a log. This is stricter than the Basic Application Level
+Confidentiality Profile (PS3.15, annex E), with one exception: this module doesn't search the pixels for text,
+but relies on the file's header to declare it. This module also drops pydicom's own messages, since they quote
+the file.
 """
 
 from __future__ import annotations
@@ -91,7 +92,10 @@ class Dicom:
     frames: int
 
     def open_pixels(self) -> io.BytesIO:
-        """Return a stream of the file that begins at its pixels. Only reading a frame copies the frame."""
+        """Return a stream of the file that begins at its pixels.
+
+        Only reading a frame copies the frame.
+        """
         source = io.BytesIO(self.content)
         source.seek(self.start)
         return source
@@ -217,10 +221,10 @@ def _check(dicom: Dicom, available: int) -> None:
 
 
 def _square(dicom: Dicom) -> Size:
-    """Return the picture's size with square pixels. Stored pixels can have another shape.
+    """Return the picture's size with square pixels.
 
-    The size only grows, so that no pixel is lost. This function tries the elements in the order of PS3.3,
-    C.7.6.3.1.7.
+    Stored pixels can have another shape. The size only grows, so that no pixel is lost. This function tries
+    the elements in the order of PS3.3, C.7.6.3.1.7.
     """
     for macro, element in (
         ("", "PixelAspectRatio"),

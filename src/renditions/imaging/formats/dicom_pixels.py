@@ -58,7 +58,10 @@ def decode(content: bytes, header: Header, **_: Any) -> Any:
 
 
 def _read(dicom: Dicom, frame: int) -> Any:
-    """Return the stored values as an unsigned image of 8 or 16 bits; the least possible value becomes 0."""
+    """Return the stored values as an unsigned image of 8 or 16 bits.
+
+    The least possible value becomes 0.
+    """
     numpy = import_extra("numpy", "dicom")
     if dicom.syntax == RLE:
         values = _unpack_runs(dicom, frame)

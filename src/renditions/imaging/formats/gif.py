@@ -46,7 +46,10 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _masks(frames: Iterable[Frame], width: int, height: int) -> list[Any]:
-    """Return the covered part of the canvas while each frame is shown; None stands for the whole canvas."""
+    """Return the covered part of the canvas while each frame is shown.
+
+    None stands for the whole canvas.
+    """
     masks: list[Any] = []
     empty = covered = Image.black(width, height)
     for frame in frames:

@@ -46,7 +46,10 @@ class Frame:
 
 
 def frames_in(content: bytes) -> Iterator[Frame]:
-    """Yield each image block; raise ``IndexError`` if the blocks can't be followed up to the trailer."""
+    """Yield each image block.
+
+    Raise ``IndexError`` if the blocks can't be followed up to the trailer.
+    """
     disposal = 0
     for start, data in _blocks(content):
         if content[start] == _IMAGE:
@@ -75,7 +78,10 @@ def completed(content: bytes) -> bytes:
 
 
 def _closed(rest: bytes) -> bytes:
-    """Return the last, incomplete block with an end, and then the trailer; unchanged if it isn't a block."""
+    """Return the last, incomplete block with an end, and then the trailer.
+
+    It is unchanged if it isn't a block.
+    """
     is_skipped = rest[:1] == bytes([_EXTENSION]) and rest[1:2] != bytes([_CONTROL])
     if not rest or is_skipped:
         return bytes([_TRAILER])
@@ -131,7 +137,10 @@ def _announces_frame(content: bytes) -> bool:
 
 
 def _blocks(content: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the offsets of each block and of its first sub-block; raise ``IndexError`` without a trailer."""
+    """Yield the offsets of each block and of its first sub-block.
+
+    Raise ``IndexError`` without a trailer.
+    """
     at = _first_block(content)
     while content[at] != _TRAILER:
         data = _data_of(content, at)

@@ -20,16 +20,20 @@ def is_avif(content: bytes) -> bool:
 
 
 def is_heic(content: bytes) -> bool:
-    """Return whether the file contains a picture in HEVC. If its brands name no codec, it counts as HEIC."""
+    """Return whether the file contains a picture in HEVC.
+
+    If its brands name no codec, it counts as HEIC.
+    """
     major, _ = _read_brands(content)
     return major in _HEIC or (major in _STRUCTURAL and not is_avif(content))
 
 
 def read_code(content: bytes) -> ColourCode | None:
-    """Return the colour code of the primary picture; None if the container declares none.
+    """Return the colour code of the primary picture.
 
-    The code is in a ``colr`` box of the type ``nclx`` among the picture's properties (ISO/IEC 23008-12, 9.3).
-    If the boxes can't be parsed, the decoder will find the damage.
+    Return None if the container declares none. The code is in a ``colr`` box of the type ``nclx`` among the
+    picture's properties (ISO/IEC 23008-12, 9.3). If the boxes can't be parsed, the decoder will find the
+    damage.
     """
     try:
         return _find_code(content)
@@ -57,7 +61,10 @@ def _find_code(content: bytes) -> ColourCode | None:
 
 
 def count_frames(content: bytes) -> int:
-    """Return how many frames the track of pictures has; 1 if there is none (14496-12, 8.7.3)."""
+    """Return how many frames the track of pictures has.
+
+    Return 1 if there is none (14496-12, 8.7.3).
+    """
     try:
         for track in _within(content, [(0, len(content))], b"moov", b"trak"):
             handler = next(_within(content, [track], b"mdia", b"hdlr"), None)

@@ -75,10 +75,11 @@ def _count_scans(content: bytes) -> int:
 
 
 def tidied(content: bytes) -> bytes:
-    """Return the file without small faults of its container; unchanged if its segments can't be followed.
+    """Return the file without small faults of its container.
 
-    A missing end mark is only added if the scans before it bring every coefficient of every pixel. Zeros at
-    the end of such a file are padding. After other scans, zeros may belong to the data.
+    It is unchanged if its segments can't be followed. A missing end mark is only added if the scans before it
+    bring every coefficient of every pixel. Zeros at the end of such a file are padding. After other scans,
+    zeros may belong to the data.
     """
     parts, scans = [content[:2]], _Scans()
     ends: list[int] = []
@@ -99,10 +100,11 @@ def tidied(content: bytes) -> bytes:
 
 
 def _without_strays(parts: list[bytes], ends: Sequence[int]) -> list[bytes]:
-    """Return the parts of a file without stray bytes after its scans. The parts before ``ends`` are data.
+    """Return the parts of a file without stray bytes after its scans.
 
-    libjpeg reads a single scan only as far as it has pixels, so it never sees stray bytes there. Of several
-    scans it reads each up to the next marker, and warns of bytes that are left over.
+    The parts before ``ends`` are data. libjpeg reads a single scan only as far as it has pixels, so it never
+    sees stray bytes there. Of several scans it reads each up to the next marker, and warns of bytes that are
+    left over.
     """
     if not 1 < len(ends) <= _USUAL_SCANS or not _count_strays(b"".join([*parts, _END])):
         return parts
@@ -115,7 +117,10 @@ def _without_strays(parts: list[bytes], ends: Sequence[int]) -> list[bytes]:
 
 
 def _count_strays(content: bytes) -> int:
-    """Return how many stray bytes libjpeg finds first; 0 if it finds none, too many, or damage before."""
+    """Return how many stray bytes libjpeg finds first.
+
+    Return 0 if it finds none, too many, or damage before.
+    """
     try:
         with translated(Undecodable, ""):
             load("jpeg", content, fail_on="warning", shrink=8, access="sequential").avg()
@@ -228,7 +233,10 @@ def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile
 
 
 def _true_part(segment: bytes) -> bytes:
-    """Return a metadata segment without facts that may be wrong for a copy; empty if nothing is left."""
+    """Return a metadata segment without facts that may be wrong for a copy.
+
+    The result is empty if nothing is left.
+    """
     marker, data = segment[:2], segment[4:]
     if marker == b"\xff\xe2" or data.startswith(_MORE_XMP):
         return b""

@@ -38,14 +38,20 @@ def load_header(name: str, content: bytes, page: int = 0) -> Header:
 
 
 def _find_dpi(image: Any) -> float | None:
-    """Return the resolution in pixels per inch; libvips has it per millimetre, and 1 if the file has none."""
+    """Return the resolution in pixels per inch.
+
+    libvips has it per millimetre, and 1 if the file has none.
+    """
     finer = max(image.xres, image.yres)
     dpi = round(finer * _MILLIMETRES_PER_INCH, 2)
     return None if finer == 1 or dpi == _NO_DPI or not _LEAST_DPI <= dpi <= _MOST_DPI else dpi
 
 
 def load_pixels(content: bytes, header: Header, **options: Any) -> Any:
-    """Return a lazy image of the header's page. The decoder stops at errors that mean lost pixels."""
+    """Return a lazy image of the header's page.
+
+    The decoder stops at errors that mean lost pixels.
+    """
     # Most decoders' warnings are harmless: they are about unknown tags and the like.
     fail_on = "warning" if SOURCE_FORMATS[header.format].decoder_that_warns else "error"
     content = _arranged(header.format, content)
@@ -59,5 +65,8 @@ def _arranged(name: str, content: bytes) -> bytes:
 
 
 def page_option(page: int) -> dict[str, int]:
-    """Return the loader's option for a page. The first page needs none, and some loaders have none."""
+    """Return the loader's option for a page.
+
+    The first page needs none, and some loaders have none.
+    """
     return {"page": page} if page else {}

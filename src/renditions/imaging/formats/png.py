@@ -47,7 +47,10 @@ def check_end(content: bytes) -> None:
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
-    """Return a lazy image with its profile and its colour code. ``cICP`` takes precedence over a profile."""
+    """Return a lazy image with its profile and its colour code.
+
+    ``cICP`` takes precedence over a profile.
+    """
     image = load_pixels(content, header, **options)
     chunks = _leading_chunks(content)
     # The code counts too if the profile turns out to be unusable.
@@ -82,13 +85,19 @@ def _read_code(chunks: dict[bytes, bytes]) -> ColourCode | None:
 
 
 def _read_cicp(chunks: dict[bytes, bytes]) -> ColourCode | None:
-    """Return the code of ``cICP``; None if the chunk is missing, or isn't for RGB in full range."""
+    """Return the code of ``cICP``.
+
+    Return None if the chunk is missing, or isn't for RGB in full range.
+    """
     primaries, transfer, *others = chunks.get(b"cICP", b"").ljust(2, b"\0")
     return of_cicp(primaries, transfer) if others == [0, 1] else None
 
 
 def _leading_chunks(content: bytes) -> dict[bytes, bytes]:
-    """Return the chunks before the pixels, by name. A chunk has a length, a name, data and a checksum."""
+    """Return the chunks before the pixels, by name.
+
+    A chunk has a length, a name, data and a checksum.
+    """
     chunks: dict[bytes, bytes] = {}
     at = len(_SIGNATURE)
     while (name := content[at + 4 : at + 8]) not in (b"IDAT", b""):
@@ -104,9 +113,10 @@ def is_animated(content: bytes, _: Header) -> bool:
 
 
 def arranged(content: bytes) -> bytes:
-    """Return the file with EXIF and XMP before the pixels. The decoder reads no metadata after them.
+    """Return the file with EXIF and XMP before the pixels.
 
-    ``eXIf`` may stand anywhere after the header (third edition, 11.3.3.3).
+    The decoder reads no metadata after them. ``eXIf`` may stand anywhere after the header (third edition,
+    11.3.3.3).
     """
     parts: list[bytes] = []
     late: list[bytes] = []

@@ -23,7 +23,9 @@ _STYLED = re.compile(r"(?:(?<=;)|^)\s*(width|height)\s*:([^;]*)(?:;|$)", re.IGNO
 
 
 def with_size(attributes: dict[str, str]) -> dict[str, str]:
-    """Return the root's attributes. If librsvg couldn't scale the drawing, add a size and a viewBox.
+    """Return the root's attributes.
+
+    If librsvg couldn't scale the drawing, add a size and a viewBox.
 
     Raises:
         NotAccepted: A number is too large.
@@ -49,7 +51,10 @@ def with_size(attributes: dict[str, str]) -> dict[str, str]:
 
 
 def _to_pixels(text: str) -> float | None:
-    """Return the length in CSS pixels; None if it is a percentage, ``auto`` or invalid."""
+    """Return the length in CSS pixels.
+
+    Return None if it is a percentage, ``auto`` or invalid.
+    """
     match = _LENGTH.fullmatch(text)
     unit = _PIXELS.get(match[2].lower()) if match else None
     if match is None or unit is None or float(match[1]) < 0:

@@ -74,11 +74,11 @@ def _square(stored: Size, content: bytes, page: int) -> Size:
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
-    """Return a lazy image of the page. The decoder stops at libtiff's warnings: they mean damaged pixels.
+    """Return a lazy image of the page.
 
-    There is one exception: if libtiff warns while it reads the page's directory, as for many valid files,
-    the decoder stops only at errors. But a directory that can't be read to its end is rejected, because the
-    palette may be lost.
+    The decoder stops at libtiff's warnings: they mean damaged pixels. There is one exception: if libtiff
+    warns while it reads the page's directory, as for many valid files, the decoder stops only at errors. But
+    a directory that can't be read to its end is rejected, because the palette may be lost.
     """
     options |= page_option(tiff_tags.index_of(content, header.page))
     names = read_names(content)

@@ -66,9 +66,10 @@ class Guard:
 
 
 def resident_bytes(pid: int) -> int:
-    """Return how many bytes of memory a process holds, with shared libraries; 0 if the system doesn't say.
+    """Return how many bytes of memory a process holds, with shared libraries.
 
-    It is the second number of ``/proc/PID/statm`` (Linux, proc(5)), which counts pages.
+    Return 0 if the system doesn't say. It is the second number of ``/proc/PID/statm`` (Linux, proc(5)), which
+    counts pages.
     """
     try:
         pages = Path(f"/proc/{pid}/statm").read_bytes().split()

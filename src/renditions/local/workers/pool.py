@@ -1,8 +1,8 @@
-"""Worker processes that render pictures. A harmful picture can end a worker, but never the service.
+"""Worker processes that render pictures.
 
-Each worker has its own socket for jobs and results, and shares nothing with the others. So killing a worker
-can't corrupt or lock anything that another one needs. The process that holds the catalog never loads an
-imaging library.
+A harmful picture can end a worker, but never the service. Each worker has its own socket for jobs and
+results, and shares nothing with the others. So killing a worker can't corrupt or lock anything that another
+one needs. The process that holds the catalog never loads an imaging library.
 
 Workers are new interpreters, not processes of ``multiprocessing``. Processes of ``multiprocessing`` would
 import the program's main module again. Their start would take two to three times as long, and the main module
@@ -176,7 +176,10 @@ class RenderPool:
 
 
 class _Worker:
-    """One process and our end of its socket. One thread at a time uses it, but any thread may kill it."""
+    """One process and our end of its socket.
+
+    One thread at a time uses it, but any thread may kill it.
+    """
 
     def __init__(self, render: str) -> None:
         self.calls = 0
@@ -305,7 +308,10 @@ def _describe_end(exit_code: int) -> str:
 
 
 class _WorkerTraceback(Exception):
-    """The traceback of a worker's exception, as text. It is the cause of the exception raised here."""
+    """The traceback of a worker's exception, as text.
+
+    It is the cause of the exception raised here.
+    """
 
     def __str__(self) -> str:
         return f"in a worker:\n{self.args[0]}"
