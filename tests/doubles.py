@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from renditions.core.ports import Condition, IfMatch, OnUnreadable, Place, StoredObject
+from renditions.core.ports import Condition, IfMatch, OnObstacle, OnUnreadable, Place, StoredObject
 from renditions.errors import Conflict, KeyRefused, KeyTaken
 from renditions.model.binding import Binding
 from renditions.model.folding import EXACT, Folding
@@ -55,7 +55,11 @@ class MemoryStore:
         self._lock = threading.Lock()
 
     def list(
-        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+        self,
+        after: str = "",
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,
+        on_obstacle: OnObstacle | None = None,
     ) -> Iterator[StoredObject]:
         with self._lock:
             keys = [there.key for there, _ in self._objects.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -53,6 +54,32 @@ def test_files_in_folders_of_systems_and_nas_makers_are_reported_and_are_not_pic
     refused = run(tmp_path, "sync", "notes.txt")
     assert refused.code == 2
     assert "'notes.txt' isn't a picture: it matches no pattern in [source] match" in refused.err
+
+
+def test_links_and_special_files_are_counted_and_listed_with_the_reason(tmp_path: Path) -> None:
+    write_source(tmp_path)
+    inbox = tmp_path / "inbox"
+    draw(inbox / "a.jpg")
+    draw(tmp_path / "elsewhere" / "b.jpg", seed=2)
+    (inbox / "b.jpg").symlink_to(tmp_path / "elsewhere" / "b.jpg")
+    (inbox / "album").symlink_to(tmp_path / "elsewhere")
+    (inbox / ".hidden.jpg").symlink_to(inbox / "a.jpg")
+    os.mkfifo(inbox / "pipe.jpg")
+    left_out = "Files left out: 1 excluded, 3 links or special files (renditions list --unmatched)"
+    assert left_out in run(tmp_path, "plan").err
+    synced = run(tmp_path, "sync", "--json")
+    assert (synced.data["processed"], synced.data["links"]) == ({"done": 1}, 3)
+    listed = {each["name"]: each["why"] for each in run(tmp_path, "list", "--unmatched", "--json").data}
+    assert list(listed) == [".hidden.jpg", "album", "b.jpg", "pipe.jpg"]
+    assert listed[".hidden.jpg"] == "its name starts with a dot"
+    assert listed["album"] == listed["b.jpg"]
+    assert listed["b.jpg"].startswith("it is a link, and Renditions follows no links in a source. Put the")
+    assert listed["pipe.jpg"] == "it is a special file, such as a pipe or a socket"
+    assert "it is a link" in run(tmp_path, "list", "--unmatched", "b.jpg").out
+    for name in ("b.jpg", "album/b.jpg"):
+        refused = run(tmp_path, "sync", name)
+        assert refused.code == 2
+        assert f"'{name.partition('/')[0]}' isn't a picture: it is a link" in refused.err
 
 
 def test_commands_do_not_mention_left_out_files_if_there_are_none(tmp_path: Path) -> None:

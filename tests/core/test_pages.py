@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from doubles import MemoryStore
 from renditions.core import pages
 from renditions.core.pages import Pages
-from renditions.core.ports import IfAbsent, OnUnreadable, StoredObject
+from renditions.core.ports import IfAbsent, OnObstacle, OnUnreadable, StoredObject
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=4)
 
@@ -25,10 +25,14 @@ class Counted(MemoryStore):
     listings = 0
 
     def list(
-        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+        self,
+        after: str = "",
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,
+        on_obstacle: OnObstacle | None = None,
     ) -> Iterator[StoredObject]:
         self.listings += 1
-        return super().list(after, prefix, on_unreadable)
+        return super().list(after, prefix, on_unreadable, on_obstacle)
 
 
 def fill(*keys: str) -> Counted:

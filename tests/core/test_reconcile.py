@@ -339,7 +339,7 @@ def test_a_sync_removes_no_picture_below_an_unreadable_folder(world: World) -> N
     reported: list[Outcome] = []
 
     class HalfReadable:
-        def list(self, after: str, prefix: str, on_unreadable: Any) -> Iterator[StoredObject]:
+        def list(self, after: str, prefix: str, on_unreadable: Any, _: Any) -> Iterator[StoredObject]:
             on_unreadable(Unreadable("b/", "inbox/b/ can't be read"))
             yield from world.source.list(after, prefix)
 

@@ -21,7 +21,7 @@ from faults.places import OutputStore
 from faults.scheduler import Scheduler
 from hashing import hash_render
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.ports import Condition, IfMatch, OnUnreadable, Place, StoredObject
+from renditions.core.ports import Condition, IfMatch, OnObstacle, OnUnreadable, Place, StoredObject
 from renditions.errors import (
     CatalogFailed,
     CatalogRefused,
@@ -64,7 +64,11 @@ class CloudStore:
     is_cheaper_to_list: ClassVar[bool] = False
 
     def list(
-        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+        self,
+        after: str = "",
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,
+        on_obstacle: OnObstacle | None = None,
     ) -> Iterator[StoredObject]:
         """List page by page.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from doubles import MemoryStore
 from renditions.core.ask import Ask
-from renditions.core.ports import IfAbsent, IfMatch, OnUnreadable, StoredObject
+from renditions.core.ports import IfAbsent, IfMatch, OnObstacle, OnUnreadable, StoredObject
 from renditions.core.reconcile import Selection
 from renditions.local.listing import listed
 from world import World
@@ -26,10 +26,14 @@ class Bucket(MemoryStore):
         return super().head(key)
 
     def list(
-        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+        self,
+        after: str = "",
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,
+        on_obstacle: OnObstacle | None = None,
     ) -> Iterator[StoredObject]:
         lookups = self.lookups
-        found = [*super().list(after, prefix, on_unreadable)]
+        found = [*super().list(after, prefix, on_unreadable, on_obstacle)]
         self.lookups = lookups  # a store in memory looks up what it lists
         return iter(found)
 

@@ -111,12 +111,12 @@ def test_polling_reports_no_removals_below_an_unreadable_folder(tmp_path: Path) 
         is_away = False
 
         def list(
-            self, after: str = "", prefix: str = "", on_unreadable: Any = None
+            self, after: str = "", prefix: str = "", on_unreadable: Any = None, on_obstacle: Any = None
         ) -> Iterator[StoredObject]:
             if self.is_away:
                 on_unreadable(Unreadable("b/", "b/ can't be read"))
                 return
-            yield from super().list(after, prefix, on_unreadable)
+            yield from super().list(after, prefix, on_unreadable, on_obstacle)
 
     store, stop = Unreachable(tmp_path), threading.Event()
     found = poll_keys(store, stop, 0.01)

@@ -115,13 +115,20 @@ def test_links_in_the_folder_are_not_objects(root: Path, outside: Path) -> None:
     (root / "folder").symlink_to(outside)
     (root / "loop").symlink_to(root / "loop")
     (root / "dangling").symlink_to(root / "nothing")
+    os.mkfifo(root / "pipe")
     store = FolderStore(root)
-    assert keys(store) == []
+    obstacles: list[Obstacle] = []
+    assert list(store.list(on_obstacle=obstacles.append)) == []
+    names = ["dangling", "file.jpg", "folder", "loop"]
+    assert obstacles == [*(Obstacle("link", name) for name in names), Obstacle("special file", "pipe")]
+    obstacles.clear()
+    assert list(store.list("dangling", "f", on_obstacle=obstacles.append)) == []
+    assert [each.key for each in obstacles] == ["file.jpg", "folder"]
     for key in ("file.jpg", "folder", "folder/secret.jpg", "loop", "loop/a", "dangling"):
         assert (store.head(key), store.get(key)) == (None, None)
         store.delete(key, IfMatch("0"))
     assert (outside / "secret.jpg").read_bytes() == b"secret"
-    assert len(names_in(root)) == 5
+    assert len(names_in(root)) == 6
 
 
 @pytest.mark.parametrize("key", ["file.jpg", "folder", "folder/a", "folder/b/c", "dangling", "loop/a"])

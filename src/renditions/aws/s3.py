@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from renditions.aws.clients import Clients, error_code, reported
-from renditions.core.ports import Condition, IfMatch, OnUnreadable, StoredObject
+from renditions.core.ports import Condition, IfMatch, OnObstacle, OnUnreadable, StoredObject
 from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused
 from renditions.model.folding import EXACT, Folding
 from renditions.model.pipeline import OutputPlace
@@ -63,6 +63,7 @@ class S3Store:
         after: str = "",
         prefix: str = "",
         on_unreadable: OnUnreadable | None = None,  # noqa: ARG002 - no part of a bucket can be unreadable
+        on_obstacle: OnObstacle | None = None,  # noqa: ARG002 - a bucket has only objects
     ) -> Iterator[StoredObject]:
         """See :meth:`Store.list <renditions.core.ports.Store.list>`.
 

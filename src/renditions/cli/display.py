@@ -110,6 +110,7 @@ def summary_item(summary: Summary) -> dict[str, Any]:
         "unreadable": summary.unreadable,
         "unmatched": summary.left_out.unmatched,
         "excluded": summary.left_out.excluded,
+        "links": summary.left_out.links,
         "reasons": [group.to_item() for group in summary.reasons.groups()],
         "held": [{"what": held.what, "count": held.count, "why": held.why} for held in summary.held],
         "interrupted": summary.interrupted,

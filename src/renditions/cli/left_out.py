@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from rich.markup import escape
 
 from renditions.cli import display
-from renditions.core.left_out import LeftOut
+from renditions.core.left_out import LeftOut, find_no_file, why_no_file
+from renditions.core.ports import Obstacle
 from renditions.core.reconcile import Selection
 from renditions.core.verify import find
+from renditions.model.patterns import Patterns
 from renditions.runtime.parts import Parts
 
 
@@ -18,6 +20,7 @@ def print_counts(left_out: LeftOut) -> None:
     """Print how many files aren't pictures, if there are any."""
     parts = [f"{left_out.unmatched:,} without a matching pattern"] if left_out.unmatched else []
     parts += [f"{left_out.excluded:,} excluded"] if left_out.excluded else []
+    parts += [f"{left_out.links:,} links or special files"] if left_out.links else []
     if parts:
         display.messages.print(f"Files left out: {', '.join(parts)} (renditions list --unmatched)")
 
@@ -42,8 +45,23 @@ def _find(parts: Parts, selection: Selection) -> Iterator[tuple[str, str]]:
         why = patterns.why_not(name)
         if why and find(parts.source, name):
             yield name, why
+        elif obstacle := find_no_file(parts.source, name):
+            yield name, why_no_file(obstacle, patterns)
+    obstacles: list[Obstacle] = []  # a listing reports them before it yields any later key
     for prefix in ("",) if selection.is_all else selection.prefixes:
-        for found in parts.source.list(prefix=prefix, on_unreadable=display.print_unreadable):
+        listed = parts.source.list(
+            prefix=prefix, on_unreadable=display.print_unreadable, on_obstacle=obstacles.append
+        )
+        for found in listed:
+            yield from _explain(obstacles, patterns)
             why = None if found.key.endswith("/") else patterns.why_not(found.key)
             if why:
                 yield found.key, why
+        yield from _explain(obstacles, patterns)
+
+
+def _explain(obstacles: list[Obstacle], patterns: Patterns) -> Iterator[tuple[str, str]]:
+    """Take all links and special files from the list, and yield each with the reason."""
+    for obstacle in obstacles:
+        yield obstacle.key, why_no_file(obstacle, patterns)
+    obstacles.clear()

@@ -28,7 +28,7 @@ from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import FOLLOWS, Standing, Start
 from renditions.core.difference import Difference
 from renditions.core.leases import reopen, wish
-from renditions.core.left_out import LeftOut
+from renditions.core.left_out import LeftOut, find_no_file, why_no_file
 from renditions.core.outcome import Outcome
 from renditions.core.reconcile import Order, Selection
 from renditions.core.summary import Summary
@@ -277,6 +277,9 @@ def make_order(
         if (why_not or not is_there) and parts.catalog.get(name) is None:
             if why_not and is_there:
                 raise UsageError(f"{name!r} isn't a picture: {why_not}")
+            if obstacle := find_no_file(parts.source, name):
+                why_not = why_no_file(obstacle, parts.pipeline.source.patterns)
+                raise UsageError(f"{obstacle.key!r} isn't a picture: {why_not}")
             raise UsageError(
                 f"there is no picture {name!r}, and no record of one. Check the name with renditions list; "
                 "a trailing slash selects all pictures below a folder"

@@ -1,10 +1,18 @@
-"""Count the objects of a source that aren't pictures."""
+"""Count what a source holds beside pictures, and say why it isn't a picture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from renditions.core.ports import Obstacle, Store
+from renditions.errors import KeyRefused
 from renditions.model.patterns import UNMATCHED, Patterns
+
+LINK = (
+    "it is a link, and Renditions follows no links in a source. Put the file itself there; for a folder, "
+    "use a bind mount, or make it the source"
+)
+SPECIAL = "it is a special file, such as a pipe or a socket"
 
 
 @dataclass(slots=True)
@@ -15,6 +23,12 @@ class LeftOut:
     """How many objects match no pattern."""
     excluded: int = 0
     """How many objects match a pattern of ``exclude``, or have a name that starts with a dot."""
+    links: int = 0
+    """How many links and special files a folder has that aren't excluded."""
+
+    def set(self, counted: LeftOut) -> None:
+        """Take the numbers of another count."""
+        self.unmatched, self.excluded, self.links = counted.unmatched, counted.excluded, counted.links
 
     def passes(self, key: str, patterns: Patterns) -> bool:
         """Return whether an object is a picture; if it isn't, count it.
@@ -26,3 +40,26 @@ class LeftOut:
             self.unmatched += why == UNMATCHED
             self.excluded += why != UNMATCHED
         return why is None
+
+    def add(self, obstacle: Obstacle, patterns: Patterns) -> None:
+        """Count a link or a special file."""
+        is_excluded = why_no_file(obstacle, patterns) not in (LINK, SPECIAL)
+        self.excluded += is_excluded
+        self.links += not is_excluded
+
+
+def find_no_file(source: Store, name: str) -> Obstacle | None:
+    """Return the link or special file that has this name in the source, or that leads to it."""
+    try:
+        obstacle = source.obstacle(name)
+    except KeyRefused:
+        return None
+    return obstacle if obstacle and obstacle.kind not in ("file", "folder") else None
+
+
+def why_no_file(obstacle: Obstacle, patterns: Patterns) -> str:
+    """Return why a link or a special file isn't a picture: it is excluded, or it isn't a plain file."""
+    why = patterns.why_not(obstacle.key)
+    if why and why != UNMATCHED:
+        return why
+    return LINK if obstacle.kind == "link" else SPECIAL

@@ -69,6 +69,9 @@ class Obstacle:
         return f"the {self.kind} {self.key}"
 
 
+OnObstacle = Callable[[Obstacle], None]
+
+
 @dataclass(frozen=True, slots=True)
 class IfMatch:
     """A condition: the object still has this ETag."""
@@ -98,7 +101,11 @@ class Store(Protocol):
         ...
 
     def list(
-        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+        self,
+        after: str = "",
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,
+        on_obstacle: OnObstacle | None = None,
     ) -> Iterator[StoredObject]:
         """Yield every object whose key comes after ``after`` and begins with ``prefix``.
 
@@ -106,7 +113,8 @@ class Store(Protocol):
         Objects that are added or removed meanwhile may or may not be among them.
 
         The store calls ``on_unreadable`` for each part that it can't read, before it yields an object after
-        that part. Without ``on_unreadable``, such a part raises ``StoreFailed``.
+        that part. Without ``on_unreadable``, such a part raises ``StoreFailed``. It calls ``on_obstacle`` for
+        each link and special file, which are no objects, in the order of their keys.
         """
         ...
 

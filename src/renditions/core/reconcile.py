@@ -108,7 +108,7 @@ def plan(
         if selection.has(record):
             yield named.compare(name, found, record, clock())
     if left_out is not None:
-        left_out.unmatched, left_out.excluded = counted.unmatched, counted.excluded
+        left_out.set(counted)
 
 
 def _plan_below(
@@ -123,7 +123,7 @@ def _plan_below(
     reported: list[Unreadable] = []  # a listing reports a part before it yields any key after that part
     unreadable: list[Unreadable] = []
     patterns = comparison.pipeline.source.patterns
-    listed = source.list(after, prefix, reported.append)
+    listed = source.list(after, prefix, reported.append, lambda obstacle: counted.add(obstacle, patterns))
     pictures = (found for found in listed if counted.passes(found.key, patterns))
     for name, found, record in _join(pictures, comparison.catalog.list(after, prefix, reported.append)):
         yield from _report(reported, unreadable)

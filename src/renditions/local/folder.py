@@ -21,7 +21,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from renditions.core.ports import Condition, IfMatch, Obstacle, OnUnreadable, StoredObject, Unreadable
+from renditions.core.ports import (
+    Condition,
+    IfMatch,
+    Obstacle,
+    OnObstacle,
+    OnUnreadable,
+    StoredObject,
+    Unreadable,
+)
 from renditions.errors import Conflict, ForeignOutput, KeyRefused, StoreFailed
 from renditions.local.probe import probe_folding
 from renditions.local.registrations import (
@@ -38,6 +46,7 @@ from renditions.local.tree import (
     absence,
     closed,
     find_obstacle,
+    kind_of,
     open_folder,
     parse_key,
     read_status,
@@ -84,7 +93,11 @@ class FolderStore:
         self._folding: Folding | None = None
 
     def list(
-        self, after: str = "", prefix: str = "", on_unreadable: OnUnreadable | None = None
+        self,
+        after: str = "",
+        prefix: str = "",
+        on_unreadable: OnUnreadable | None = None,
+        on_obstacle: OnObstacle | None = None,
     ) -> Iterator[StoredObject]:
         """See :meth:`Store.list <renditions.core.ports.Store.list>`."""
 
@@ -100,8 +113,11 @@ class FolderStore:
 
         with self._reported(), suppress(_NotMade), closed(self._open_root()) as root:
             for key, status in walk(root, self._root, enters=enters, on_unreadable=report):
-                if key > after and key.startswith(prefix):
+                is_listed = key > after and key.startswith(prefix)
+                if is_listed and stat.S_ISREG(status.st_mode):
                     yield self._describe(key, status)
+                elif is_listed and on_obstacle:
+                    on_obstacle(Obstacle(kind_of(status.st_mode), key))
 
     def head(self, key: str) -> StoredObject | None:
         """See :meth:`Store.head <renditions.core.ports.Store.head>`."""

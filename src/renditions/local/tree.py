@@ -116,11 +116,16 @@ def find_obstacle(root: int, parts: Sequence[bytes]) -> tuple[int, str] | None:
             mode = read_status(root, parts[:depth]).st_mode
             fits = stat.S_ISREG(mode) if depth == len(parts) else stat.S_ISDIR(mode)
             if not fits:
-                return depth, _KINDS.get(stat.S_IFMT(mode), "special file")
+                return depth, kind_of(mode)
     return None
 
 
 _KINDS = {stat.S_IFDIR: "folder", stat.S_IFLNK: "link", stat.S_IFREG: "file"}
+
+
+def kind_of(mode: int) -> str:
+    """Return the kind of a file by its mode, see ``Obstacle.kind``."""
+    return _KINDS.get(stat.S_IFMT(mode), "special file")
 
 
 def walk(
@@ -130,7 +135,7 @@ def walk(
     enters: Callable[[str], bool] = lambda _: True,
     on_unreadable: Callable[[str, OSError], None],
 ) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield every file's key and status in the order of the keys' bytes.
+    """Yield the key and the status of every file, link and special file, in the order of the keys' bytes.
 
     The walk sorts a folder by its name with a slash, so that the folder's files come in the right order. Only
     one folder is open at a time, at any depth.
@@ -159,7 +164,7 @@ def walk(
                                 if enters(path.decode()):
                                     trail += [(parts, name), ((*parts, name[:-1]), b"")]
                                     break
-                            elif status := _read_file_status(folder, name):
+                            elif status := _read_status(folder, name):
                                 yield path.decode(), status
                         else:
                             names.remove(len(parts))
@@ -171,21 +176,19 @@ def walk(
             names.remove(len(parts))
 
 
-def _read_file_status(folder: int, name: bytes) -> os.stat_result | None:
-    """Return the file's status; None if it is gone or no longer a plain file."""
+def _read_status(folder: int, name: bytes) -> os.stat_result | None:
+    """Return the status of a file or link; None if it is gone, or a folder by now."""
     with absence():
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        return status if stat.S_ISREG(status.st_mode) else None
+        return None if stat.S_ISDIR(status.st_mode) else status
     return None
 
 
 def _scan(folder: int, parts: Sequence[bytes], shown: Path) -> Iterator[bytes]:
-    """Yield the names of the folder's files and, with a slash, of its folders, if they can be keys."""
+    """Yield the names in a folder that can be keys; the names of folders have a slash at their end."""
     with os.scandir(folder) as entries:
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)
-            if not is_folder and not entry.is_file(follow_symlinks=False):
-                continue
             name = os.fsencode(entry.name)
             if not parts and _is_work(name):
                 continue
