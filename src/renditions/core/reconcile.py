@@ -59,10 +59,7 @@ class Selection:
 
     @classmethod
     def of(cls, names: Iterable[str], status: Status | None = None) -> Selection:
-        """Return a selection of these names and prefixes.
-
-        A prefix ends with a slash, and ``/`` means all.
-        """
+        """Return a selection of names and of prefixes, which end with a slash; ``/`` means all."""
         given = sorted(set(names))
         prefixes = tuple(each.removeprefix("/") for each in given if each.endswith("/"))
         plain = tuple(each for each in given if not each.endswith("/") and not each.startswith(prefixes))
@@ -182,10 +179,7 @@ class Order:
         return self.selection == EVERYTHING
 
     def limit(self, guard: Guard, catalog: Catalog) -> Guard:
-        """Return the guard for this order.
-
-        It counts all records even if the run sees only some.
-        """
+        """Return the guard for this order; it counts all records even if the run sees only some."""
         return guard if self.is_full else replace(guard, catalog_size=lambda: count_pictures(catalog))
 
 
