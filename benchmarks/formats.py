@@ -26,7 +26,7 @@ from PIL import Image
 from benchmarks.environments import ROOT, UnavailableError, peers_python, sharp_command
 from benchmarks.report import replace_section, today
 from benchmarks.unusual import Sample, samples
-from renditions.imaging.colour import to_8_bits
+from renditions.imaging.colour import manage
 from renditions.imaging.render import render
 from renditions.imaging.vips import load
 from renditions.model.formats import SOURCE_FORMATS
@@ -163,7 +163,7 @@ def _outcome(program: Program, sample: Sample, path: Path) -> str:
 
 def _compare(made: bytes, sample: Sample) -> str:
     """Return what is wrong with a PNG; an empty text if nothing is."""
-    pixels = to_8_bits(load("png", made), "srgb").colourspace("srgb").numpy()
+    pixels = manage(load("png", made), "nothing").colourspace("srgb").numpy()
     picture = Image.fromarray(pixels).convert("RGBA")
     size = f"{picture.width} × {picture.height}"
     if sample.right is None:

@@ -78,12 +78,18 @@ SPACES: dict[str, tuple[int, int, Any, Any]] = {
 }
 
 
-def coded(space: str) -> Any:
+TELEVISION = ("rec2020", "television")
+
+
+def coded(space: str, kind: str = "avif") -> Any:
     """Return the test's colours as values of 0 to 1 in this space.
 
-    Each colour fills a square; the squares are in one row.
+    Each colour fills a square; the squares are in one row. Chromium draws the curves of television as
+    sRGB's in AVIF, and as a screen's (BT.1886) in PNG.
     """
     *_, matrix, curve = SPACES[space]
+    if space in TELEVISION and kind.startswith("png"):
+        curve = lambda values: values ** (1 / 2.4)  # noqa: E731
     return squares(curve(np.maximum(light(COLOURS) @ matrix.T, 0)))
 
 
@@ -148,7 +154,7 @@ def heic(values: Any, primaries: int, transfer: int) -> bytes:
 @pytest.mark.parametrize("kind", ["png", "png of 8 bits", "avif", "avif of 10 bits", "heic"])
 def test_declared_colours_become_srgb(space: str, kind: str) -> None:
     primaries, transfer, *_ = SPACES[space]
-    values = coded(space)
+    values = coded(space, kind)
     source = {
         "png": lambda: png(values, cicp(primaries, transfer)),
         "png of 8 bits": lambda: png(values, cicp(primaries, transfer), bits=8),
@@ -287,10 +293,12 @@ def test_colours_are_unchanged_if_a_png_declares_srgb_or_nothing_usable(
 
 def test_a_png_with_cicp_ignores_its_profile() -> None:
     p3 = png(coded("p3"), cicp(12, 13), PROFILE)
-    for profile in ("srgb", "keep"):
-        made = shown(p3, Rendition(format="png", profile=profile))
-        assert "icc_profile" not in made.info
-        assert np.abs(found(made) - COLOURS).max() <= 2
+    made = shown(p3, PNG)
+    assert "icc_profile" not in made.info
+    assert np.abs(found(made) - COLOURS).max() <= 2
+    kept = rendered(p3, Rendition(format="png", profile="keep")).content
+    assert "icc_profile" not in opened(kept).info
+    assert np.abs(found(shown(kept, PNG)) - COLOURS).max() <= 2
 
 
 def test_the_profile_of_an_avif_overrides_its_code_unless_the_profile_is_broken() -> None:

@@ -14,7 +14,7 @@ from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 
 ENTRIES: list[SourceFormat | OutputFormat] = [*SOURCE_FORMATS.values(), *OUTPUT_FORMATS.values()]
 PACKAGE = renditions.imaging.formats
-SHARED = {"iso_media", "loaded"}
+SHARED = {"av1", "iso_boxes", "iso_media", "loaded"}
 """The modules of that package that serve several formats."""
 
 

@@ -15,6 +15,7 @@ from typing import get_args
 
 from renditions.errors import NotAccepted, Unrenderable
 from renditions.imaging.analysis.analyze import Study
+from renditions.imaging.colour import Kept
 from renditions.imaging.decode import Frames, decode_animation, decode_still, resize
 from renditions.imaging.encode import encode, encode_near, stack
 from renditions.imaging.geometry import Rectangle, Size, region_of, rescaled
@@ -29,7 +30,7 @@ from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.original import Analysis
 from renditions.model.pipeline import Limits
 from renditions.model.reason import Reason
-from renditions.model.recipe import Profile, Rendition
+from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered
 
 _STEP = Fraction(2)
@@ -60,11 +61,11 @@ def make(
     analysis: Analysis | None = None
     finished: dict[str, dict[int, Frames]] = {}
     # sRGB comes first: a picture that the analysis rejects isn't rendered.
-    for profile in get_args(Profile):
-        alike = [task for task in tasks if task.recipe.profile == profile]
+    for kept in get_args(Kept):
+        alike = [task for task in tasks if task.kept == kept]
         animated = [task for task in alike if keeps_animation(task.recipe, header)]
         still = [task for task in alike if not keeps_animation(task.recipe, header)]
-        look = study_task if profile == "srgb" else None
+        look = study_task if kept == "nothing" else None
         bases, refused = plan_bases(still, look, max_pixels, limits.memory)
         errors |= refused
         for part, size in bases.items():
@@ -74,14 +75,14 @@ def make(
                 continue
             try:
                 with on_page(part[0].page, header):
-                    base = decode_still(content, *part, size, profile)
+                    base = decode_still(content, *part, size, kept)
             except Unrenderable as error:
                 errors |= dict.fromkeys((task.name for task in own), Reason.of(error))
                 continue
             if is_analyzed:
                 analysis = study.run(content, header, base)
             _make_from(base, own, finished, made, errors)
-        _make_animated(content, header, animated, profile, limits.memory, made, errors)
+        _make_animated(content, header, animated, kept, limits.memory, made, errors)
     for task in tasks:
         if task.name in made:
             made[task.name] = smaller(made[task.name], content, header, task)
@@ -92,7 +93,7 @@ def _make_animated(
     content: bytes,
     header: Header,
     tasks: list[Task],
-    profile: Profile,
+    kept: Kept,
     memory_bytes: int,
     made: dict[str, Rendered],
     errors: dict[str, Reason],
@@ -104,7 +105,7 @@ def _make_animated(
     except NotAccepted as error:
         errors |= dict.fromkeys((task.name for task in tasks), Reason.of(error))
         return
-    frames = decode_animation(content, header, profile)
+    frames = decode_animation(content, header, kept)
     for region, own in _group(tasks).items():
         _make_from(_cut(frames, region), own, {}, made, errors)
 

@@ -1,14 +1,16 @@
-"""Convert any picture's colours to 8-bit sRGB or 8-bit grey."""
+"""Convert any picture's colours to sRGB or grey, or keep them with what declares them."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
-from renditions.imaging.declared import follow, is_declared
+from renditions.imaging.declared import cicp_of, follow, is_declared, undeclared
 from renditions.imaging.vips import Error, GValue, Image, warnings_of_libraries
 from renditions.imaging.warn import warn
 
+Kept = Literal["nothing", "profile", "code"]
+"""The declarations of colours that a rendition keeps: none, an ICC profile, or a profile or CICP."""
 _PROFILE = "icc-profile-data"
 _UNUSABLE = ("corrupt profile", "profile incompatible", "profile does not support")
 """How libvips' warnings about an unusable profile begin."""
@@ -24,16 +26,19 @@ _PROBES = [
 ]
 
 
-def to_8_bits(image: Any, profile: str) -> Any:
-    """Return the image with 1 (grey) or 3 (RGB) bands of 8 bits, and one more if it has alpha.
+def manage(image: Any, kept: Kept) -> Any:
+    """Return the image with its colours converted or kept.
 
-    With ``"srgb"``, this function converts colours by the embedded ICC profile, relative colorimetric with
-    black point compensation. With ``"keep"``, RGB and grey stay in the profile's own colours. Without a
-    profile, RGB and grey have the meaning that the file declares in another way, or count as sRGB; CMYK
-    counts as the colours of libvips' own CMYK profile.
+    The result has 1 (grey) or 3 (RGB) bands, and one more if it has alpha. Its values have 8 bits. This
+    function converts colours to sRGB by the embedded ICC profile, relative colorimetric with black point
+    compensation. Without a profile, RGB and grey have the meaning that the file declares in another way, or
+    count as sRGB; CMYK counts as the colours of libvips' own CMYK profile.
+
+    With ``"profile"``, RGB and grey stay in the colours of a profile. With ``"code"``, they also stay in the
+    colours that CICP declares, with 16 bits if the decoder returns more than 8.
     """
     is_grey = image.interpretation in _GREYS
-    is_kept = profile == "keep" and image.interpretation in (*_GREYS, *_RGBS)
+    is_kept = kept != "nothing" and image.interpretation in (*_GREYS, *_RGBS)
     is_usable = bool(image.get_typeof(_PROFILE))
     if is_usable and not _is_srgb(image):
         followed, is_usable = _follow_profile(image)
@@ -41,12 +46,16 @@ def to_8_bits(image: Any, profile: str) -> Any:
             image = _without_profile(image)
         elif not is_kept:
             image = followed
-    if is_declared(image) and not is_usable:
+    colours = 1 if is_grey else 3
+    if is_usable:
+        image = undeclared(image)
+    elif is_kept and kept == "code" and cicp_of(image):
+        return image[: colours + 1] if image.bands > colours + 1 else image
+    elif is_declared(image):
         image = follow(image)
     target = "b-w" if is_grey else "srgb"
     if image.interpretation != target or image.format != "uchar":
         image = image.colourspace(target).cast("uchar")
-    colours = 1 if is_grey else 3
     return image[: colours + 1] if image.bands > colours + 1 else image
 
 

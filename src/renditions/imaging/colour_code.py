@@ -1,7 +1,7 @@
 """The meaning of colours without an ICC profile: CICP (ITU-T H.273), and PNG's gamma and chromaticities.
 
-As in browsers, the transfer characteristics of television (BT.709, BT.601, BT.2020 and the like) count as
-sRGB's own.
+The curves of television (BT.709, BT.601, BT.2020 and the like) are used as Chromium uses them: as sRGB's own
+in AVIF and HEIC, and as a screen's (BT.1886) in PNG.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Curve = Literal["srgb", "power", "screen", "pq", "hlg"]
+Curve = Literal["srgb", "power", "screen", "pq", "hlg", "smpte240", "cinema"]
 Matrix = tuple[tuple[float, float, float], ...]
 Chromaticities = tuple[float, float, float, float, float, float, float, float]
 """x and y of white, red, green and blue."""
@@ -31,8 +31,11 @@ _PRIMARIES: dict[int, Chromaticities] = {
     22: (*_D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
 }
 """H.273, table 2. Television's first systems (5, 6) keep their own primaries."""
-_POWERS = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
-_PQ, _HLG = 16, 18
+_POWERS = {4: 2.2, 5: 2.8, 8: 1.0}
+_CURVES: dict[int, Curve] = {7: "smpte240", 13: "srgb", 16: "pq", 17: "cinema", 18: "hlg"}
+_TELEVISION = (1, 6, 11, 14, 15)
+"""H.273, table 3."""
+_BT_709, _SRGB = 1, 13
 _SAME = 0.002
 """Chromaticities that differ by less count as the same, because files contain rounded ones."""
 _BRADFORD: Matrix = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
@@ -46,6 +49,8 @@ class ColourCode:
     curve: Curve = "srgb"
     power: float = 1.0
     """The exponent of a curve: ``power`` turns values into light, ``screen`` turns them into sRGB values."""
+    cicp: tuple[int, int] | None = None
+    """The numbers of H.273 for the primaries and the curve; None if no numbers mean the code."""
 
     @property
     def is_hdr(self) -> bool:
@@ -53,21 +58,32 @@ class ColourCode:
         return self.curve in ("pq", "hlg")
 
     @property
+    def can_be_kept(self) -> bool:
+        """Return whether other formats can declare the same colours."""
+        return self.cicp is not None and not self.is_srgb
+
+    @property
     def is_srgb(self) -> bool:
         """Return whether the code means the same colours as sRGB."""
         return self.curve == "srgb" and is_same(self.primaries, BT_709)
 
 
-def of_cicp(primaries: int, transfer: int) -> ColourCode:
+def of_cicp(primaries: int, transfer: int, *, television_power: float | None = None) -> ColourCode:
     """Return the code for these numbers of H.273.
 
     Unknown and unspecified numbers mean sRGB.
+
+    ``television_power`` is the exponent of television's curves; without one, they count as sRGB's own. No
+    numbers mean a curve with such an exponent in every format, so its code has none.
     """
+    primaries = primaries if primaries in _PRIMARIES else _BT_709
     found = _PRIMARIES.get(primaries, BT_709)
+    if transfer in _TELEVISION and television_power is not None:
+        return ColourCode(found, "power", television_power)
     if transfer in _POWERS:
-        return ColourCode(found, "power", _POWERS[transfer])
-    curves: dict[int, Curve] = {_PQ: "pq", _HLG: "hlg"}
-    return ColourCode(found, curves.get(transfer, "srgb"))
+        return ColourCode(found, "power", _POWERS[transfer], (primaries, transfer))
+    transfer = transfer if transfer in _CURVES else _SRGB
+    return ColourCode(found, _CURVES[transfer], cicp=(primaries, transfer))
 
 
 def is_same(one: Chromaticities, other: Chromaticities) -> bool:

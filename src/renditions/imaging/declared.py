@@ -18,7 +18,10 @@ from renditions.imaging.colour_code import ColourCode, Curve, luminance, to_srgb
 from renditions.imaging.vips import GValue, Image
 
 _CODE = "declared-colours"
-"""The name of the libvips field with an image's colour code: primaries, curve, power, brightest value."""
+"""The name of the libvips field with an image's colour code.
+
+Its values: primaries, curve, power, the brightest value, and the two numbers of CICP, or zeros.
+"""
 _CURVES = get_args(Curve)
 _WHITE = 203.0
 """The reference white in cd/m² (BT.2408, table 1)."""
@@ -47,7 +50,7 @@ def declare(image: Any, code: ColourCode | None, load_again: Callable[[], Any]) 
         colours = measured.extract_band(0, n=min(measured.bands, 3))
         peak = colours.max() / _most(measured)
     image = image.copy()
-    values = [*code.primaries, float(_CURVES.index(code.curve)), code.power, peak]
+    values = [*code.primaries, float(_CURVES.index(code.curve)), code.power, peak, *(code.cicp or (0, 0))]
     image.set_type(GValue.array_double_type, _CODE, values)
     return image
 
@@ -57,9 +60,26 @@ def is_declared(image: Any) -> bool:
     return bool(image.get_typeof(_CODE))
 
 
+def cicp_of(image: Any) -> tuple[int, int] | None:
+    """Return CICP's numbers for the primaries and the curve of the image's values; None without them."""
+    if not is_declared(image):
+        return None
+    primaries, transfer = (int(number) for number in image.get(_CODE)[-2:])
+    return (primaries, transfer) if primaries else None
+
+
+def undeclared(image: Any) -> Any:
+    """Return the image without its colour code."""
+    if not is_declared(image):
+        return image
+    image = image.copy()
+    image.remove(_CODE)
+    return image
+
+
 def follow(image: Any) -> Any:
     """Convert an image with a colour code to 8-bit sRGB or grey; keep its alpha."""
-    *primaries, curve, power, peak = image.get(_CODE)
+    *primaries, curve, power, peak, _, _ = image.get(_CODE)
     code = ColourCode(tuple(primaries), _CURVES[int(curve)], power)
     is_grey = image.interpretation in _GREYS
     count = 1 if is_grey else 3
@@ -78,9 +98,7 @@ def follow(image: Any) -> Any:
     shown = shown[0].copy(interpretation="b-w") if is_grey else shown
     if image.bands > count:
         shown = shown.bandjoin((image[count] * (255 / _most(image))).rint().cast("uchar"))
-    shown = shown.copy()
-    shown.remove(_CODE)
-    return shown
+    return undeclared(shown)
 
 
 def _most(image: Any) -> int:
@@ -140,6 +158,9 @@ def _table(curve: str, power: float, kind: str) -> Any:
         "screen": lambda value: _light_of_srgb(value**power),
         "pq": lambda value: light_of_pq(value) / _WHITE,
         "hlg": _light_of_hlg,
+        "smpte240": _light_of_smpte_240,
+        # SMPTE ST 428-1: the light of 52.37 cd/m², with white at 48 cd/m².
+        "cinema": lambda value: 52.37 / 48 * value**2.6,
     }
     return _to_table(to_light[curve](value / (count - 1)) for value in range(count))
 
@@ -152,6 +173,11 @@ def _to_table(values: Iterable[float]) -> Any:
 def _light_of_srgb(value: float) -> float:
     """Return the light of a value (IEC 61966-2-1)."""
     return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
+
+
+def _light_of_smpte_240(value: float) -> float:
+    """Return the light of a value (SMPTE 240M)."""
+    return value / 4 if value < 0.0913 else float(((value + 0.1115) / 1.1115) ** (1 / 0.45))
 
 
 def light_of_pq(value: float) -> float:

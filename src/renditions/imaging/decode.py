@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from renditions.errors import Undecodable
 from renditions.imaging.alpha import weighted
-from renditions.imaging.colour import to_8_bits
+from renditions.imaging.colour import Kept, manage
 from renditions.imaging.geometry import (
     Rectangle,
     Size,
@@ -65,7 +65,10 @@ class Frames:
     """The frames of one picture at one size. A still picture has one frame."""
 
     images: tuple[Any, ...]
-    """libvips images in memory, upright, in 8-bit sRGB or grey, with or without alpha."""
+    """libvips images in memory, upright, in RGB or grey, with or without alpha, with 8 bits or 16.
+
+    Only colours of a kept colour code have 16 bits.
+    """
     size: Size
     timing: Timing | None = None
     """The timing of the frames; None for a still picture."""
@@ -86,12 +89,11 @@ def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
     return header
 
 
-def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, profile: str) -> Frames:
+def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, kept: Kept) -> Frames:
     """Return this region of the first frame at this size.
 
     The size must not exceed the region's own size. Region and size refer to the picture as displayed. The
-    decoder also reads the parts outside the region, so that damage anywhere is an error. ``profile`` is the
-    recipe's colour policy.
+    decoder also reads the parts outside the region, so that damage anywhere is an error.
 
     Raises:
         Undecodable: The picture is damaged.
@@ -106,7 +108,7 @@ def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, 
         if header.orientation > 1:
             # A rotation needs the pixels in another order than the decoder yields them.
             image = image.copy_memory().autorot()
-        frames = Frames((to_8_bits(image, profile).copy_memory(),), size)
+        frames = Frames((manage(image, kept).copy_memory(),), size)
         _check_warnings(header, options)
         return frames
 
@@ -135,7 +137,7 @@ def has_transparent_pixel(content: bytes, header: Header) -> bool:
     """
 
     def decode(content: bytes, options: Options) -> bool:
-        image = to_8_bits(_load(content, header, access="sequential", **options), "srgb")
+        image = manage(_load(content, header, access="sequential", **options), "nothing")
         return bool(image.hasalpha() and image[image.bands - 1].min() < 255)
 
     return _decode(content, header, 1, decode)
@@ -160,7 +162,7 @@ def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found])
             image = _draw(content, header, whole, size).copy_memory()
         else:
             image = _load(content, header, access="random", **options)
-        found = look(to_8_bits(image.autorot(), "srgb"))
+        found = look(manage(image.autorot(), "nothing"))
         _check_warnings(header, options)
         return found
 
@@ -283,7 +285,7 @@ def _missed(begin: int, end: int, length: int, shrink: int) -> int:
     return abs(near * shrink - begin) + abs(far * shrink - end)
 
 
-def decode_animation(content: bytes, header: Header, profile: str) -> Frames:
+def decode_animation(content: bytes, header: Header, kept: Kept) -> Frames:
     """Return every frame at its full size, with its timing.
 
     Raises:
@@ -293,7 +295,7 @@ def decode_animation(content: bytes, header: Header, profile: str) -> Frames:
 
     def decode(content: bytes, options: Options) -> Frames:
         # The loader stacks the frames into one tall image.
-        strip = to_8_bits(_load(content, header, n=-1, **options), profile).copy_memory()
+        strip = manage(_load(content, header, n=-1, **options), kept).copy_memory()
         width, height = header.stored.width, header.stored.height
         frames = tuple(strip.crop(0, at * height, width, height).autorot() for at in range(header.frames))
         delays = strip.get("delay") if strip.get_typeof("delay") else [100] * header.frames

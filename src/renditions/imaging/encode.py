@@ -7,6 +7,7 @@ from typing import Any
 
 from renditions.errors import Unrenderable
 from renditions.imaging.decode import Frames
+from renditions.imaging.depth import in_8_bits
 from renditions.imaging.metadata import encode_with
 from renditions.imaging.registry import find_code
 from renditions.imaging.search import encode_within
@@ -40,10 +41,10 @@ def encode_near(frames: Frames, output_format: str, recipe: Rendition) -> tuple[
     with translated(Unrenderable, f"the picture can't be encoded as {output_format}"):
         middle, scale = frames.images[len(frames.images) // 2], OUTPUT_FORMATS[output_format].quality
         content, quality = encode_within(
-            middle,
+            in_8_bits(middle),
             recipe.target,
             encode=lambda quality: _encode(middle, output_format, recipe, quality),
-            decode=lambda content: load(output_format, content),
+            decode=lambda content: in_8_bits(load(output_format, content)),
             usual_quality=scale.default if scale else 1,
         )
         if frames.timing is not None:

@@ -80,6 +80,8 @@ class Header:
     """Whether damage is tolerated: renditions then show the readable pixels of the picture."""
     can_shrink: bool = True
     """Whether the decoder can shrink this picture, if it can shrink others of its format."""
+    has_code: bool = False
+    """Whether CICP (ITU-T H.273) declares colours other than sRGB, which other formats can declare too."""
     is_annotated: bool = False
     """Whether the file declares that its pixels identify the patient."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from renditions.imaging.decode import Frames
+from renditions.imaging.depth import in_8_bits
 from renditions.imaging.effects import (
     adjust,
     blur,
@@ -49,6 +50,11 @@ def _each(step: Callable[[Any, Task], Any]) -> Callable[[Images, Task], Images]:
     return lambda images, task: tuple(step(image, task) for image in images)
 
 
+def _each_in_8_bits(step: Callable[[Any, Task], Any]) -> Callable[[Images, Task], Images]:
+    """Return an operation whose values are those of 8 bits."""
+    return _each(lambda image, task: step(in_8_bits(image), task))
+
+
 def _cut(images: Images, task: Task, smaller: Any | None) -> Images:
     """Crop every frame to the box.
 
@@ -89,7 +95,7 @@ def _tint(image: Any, task: Task) -> Any:
 def _pad(image: Any, task: Task) -> Any:
     if task.plan.pad_at is None:
         return image
-    return pad(image, task.plan.pad_at, task.plan.fitted, parse_colour(task.recipe.background))
+    return pad(in_8_bits(image), task.plan.pad_at, task.plan.fitted, parse_colour(task.recipe.background))
 
 
 def _add_padding(image: Any, task: Task) -> Any:
@@ -99,26 +105,26 @@ def _add_padding(image: Any, task: Task) -> Any:
 
 
 def _draw_watermark(images: Images, task: Task) -> Images:
-    return draw(images, task.recipe.watermark) if task.recipe.watermark else images
+    return draw(tuple(map(in_8_bits, images)), task.recipe.watermark) if task.recipe.watermark else images
 
 
 def _flatten(image: Any, task: Task) -> Any:
     if OUTPUT_FORMATS[task.format].has_transparency:
         return image
-    return flatten(image, parse_colour(task.recipe.background))
+    return flatten(in_8_bits(image), parse_colour(task.recipe.background))
 
 
 _STEPS: Mapping[str, Callable[[Images, Task], Images]] = {
     "rotate": _each(lambda image, task: rotate(image, task.recipe.rotate)),
     "flip": _each(lambda image, task: flip(image, task.recipe.flip)),
-    "adjust": _each(lambda image, task: adjust(image, task.recipe)),
-    "tint": _each(_tint),
-    "blur": _each(lambda image, task: blur(image, task.recipe.blur * task.recipe.pixel_ratio)),
-    "sharpen": _each(lambda image, task: sharpen(image, task.recipe.sharpen)),
+    "adjust": _each_in_8_bits(lambda image, task: adjust(image, task.recipe)),
+    "tint": _each_in_8_bits(_tint),
+    "blur": _each_in_8_bits(lambda image, task: blur(image, task.recipe.blur * task.recipe.pixel_ratio)),
+    "sharpen": _each_in_8_bits(lambda image, task: sharpen(image, task.recipe.sharpen)),
     "pixelate": _each(lambda image, task: pixelate(image, task.recipe.multiplied(task.recipe.pixelate))),
     "pad": _each(_pad),
-    "corners": _each(lambda image, task: round_corners(image, task.recipe)),
-    "padding": _each(_add_padding),
+    "corners": _each_in_8_bits(lambda image, task: round_corners(image, task.recipe)),
+    "padding": _each_in_8_bits(_add_padding),
     "watermark": _draw_watermark,
     "flatten": _each(_flatten),
 }

@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import Any
 
 from renditions.errors import NotAccepted, Undecodable, Unrenderable
+from renditions.imaging.colour import Kept
 from renditions.imaging.decode import HEADROOM, SHRINKS, decode_animation, inspect_still, read_header
 from renditions.imaging.effects import find_content
 from renditions.imaging.geometry import (
@@ -51,6 +52,13 @@ class Task:
     def part(self) -> tuple[Header, Rectangle]:
         """The page and the region. Tasks of the same part share one decode and its levels."""
         return self.page, self.region
+
+    @property
+    def kept(self) -> Kept:
+        """The declarations of colours that the rendition keeps."""
+        if self.recipe.profile == "srgb":
+            return "nothing"
+        return "code" if self.page.has_code and OUTPUT_FORMATS[self.format].has_code else "profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +200,7 @@ def _trim(
 ) -> Rectangle:
     check_memory([(page, _PIXEL)], page if is_animated else None, limit_bytes)
     if is_animated:
-        return find_content(decode_animation(content, page, "srgb").images, region, tolerance)
+        return find_content(decode_animation(content, page, "nothing").images, region, tolerance)
 
     def look(image: Any) -> Rectangle:
         size = Size(image.width, image.height)

@@ -112,7 +112,7 @@ def _read(picture: Attachment) -> Any:
         header = read_header(content, picture_format)
         check_header(header, _RULES, Limits(), {})
         whole = region_of(header.grid, None)
-        image = decode_still(content, header, whole, header.displayed, "srgb").images[0]
+        image = decode_still(content, header, whole, header.displayed, "nothing").images[0]
     except Rejected as error:
         raise Unrenderable(f"the watermark {picture.name!r}: {error}") from error
     # This rebuilds the image from its pixels, so that no metadata of the mark gets into the rendition.

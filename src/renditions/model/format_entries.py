@@ -147,6 +147,8 @@ class OutputFormat:
     has_transparency: bool = False
     has_animation: bool = False
     has_pages: bool = False
+    has_code: bool = False
+    """Whether its files can declare colours by CICP (ITU-T H.273)."""
     quality: Scale | None = None
     """The range of ``quality``; None if the format has no quality."""
     searched: str | None = None

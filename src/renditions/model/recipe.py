@@ -265,8 +265,8 @@ class Rendition:
     ] = "none"
     profile: Annotated[
         Profile,
-        "srgb: converts colours to sRGB. keep: keeps colours and their ICC profile; CMYK is still converted "
-        "to sRGB.",
+        "srgb: converts colours to sRGB. keep: keeps colours and their ICC profile or CICP; CMYK is still "
+        "converted to sRGB.",
     ] = "srgb"
     progressive: Annotated[bool, "Whether JPEG is progressive and PNG interlaced."] = False
     chroma: Annotated[

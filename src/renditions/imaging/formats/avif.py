@@ -8,19 +8,27 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from renditions.imaging.declared import declare
-from renditions.imaging.formats.iso_media import count_frames, read_code
+from renditions.imaging.declared import cicp_of, declare
+from renditions.imaging.formats.iso_media import count_frames, read_code, with_code
 from renditions.imaging.formats.loaded import load_header, load_pixels
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
 from renditions.model.formats import OUTPUT_FORMATS
 from renditions.model.recipe import Rendition
 
+_DEEP = 10
+"""The bits of a sample where 8 are too few: HDR needs 10 (ITU-R BT.2100), and every decoder reads them."""
+
 
 def read_header(content: bytes, page: int) -> Header:
     """Return the header, without decoding pixels."""
     header = load_header("avif", content, page)
-    return replace(header, frames=max(header.frames, count_frames(content)))
+    code = read_code(content)
+    return replace(
+        header,
+        frames=max(header.frames, count_frames(content)),
+        has_code=code is not None and code.can_be_kept,
+    )
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
@@ -43,8 +51,10 @@ def is_animated(content: bytes, header: Header) -> bool:
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
     """Encode an image, or the frames or pages in it, as a file."""
     # By default, libvips reduces the resolution of colours only below quality 90.
-    options = {"subsample_mode": "off"} if recipe.chroma == "444" else {}
-    return bytes(
+    options: dict[str, Any] = {"subsample_mode": "off"} if recipe.chroma == "444" else {}
+    if image.format == "ushort":
+        options["bitdepth"] = _DEEP
+    made = bytes(
         image.heifsave_buffer(
             compression="av1",
             Q=quality,
@@ -54,3 +64,5 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
             **options,
         )
     )
+    cicp = cicp_of(image)
+    return with_code(made, cicp) if cicp else made

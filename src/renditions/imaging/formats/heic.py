@@ -43,7 +43,15 @@ def read_header(content: bytes, _: int) -> Header:
             raise Undecodable("the heic header doesn't have the picture's size")
         bands = 1 if picture.mode.startswith("L") else 3
         frames = count_frames(content)
-        return Header(format="heic", stored=Size(*picture.size), orientation=1, frames=frames, bands=bands)
+        code = read_code(content)
+        return Header(
+            format="heic",
+            stored=Size(*picture.size),
+            orientation=1,
+            frames=frames,
+            bands=bands,
+            has_code=code is not None and code.can_be_kept,
+        )
 
 
 def is_animated(_: bytes, header: Header) -> bool:

@@ -1,15 +1,21 @@
-"""Find the codec of an ISO base media file (ISO/IEC 14496-12) by the brands in its ``ftyp`` box."""
+"""Read an ISO base media file (ISO/IEC 14496-12) with a picture: its codec, colours and number of frames."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
 
 from renditions.imaging.colour_code import ColourCode, of_cicp
+from renditions.imaging.formats.av1 import Cicp, read_colours
+from renditions.imaging.formats.iso_boxes import Items, boxes, within
 
 _AVIF = frozenset({b"avif", b"avis"})
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
 _NCLX_BYTES = 11
+_SEARCHED_BYTES = 4096
+"""How many bytes of a bitstream are searched for its header, which comes first."""
+_BT_601, _FULL_RANGE = 6, 0x80
+_MOST_SMALL_NUMBER = 127
+"""The largest number of a property that needs only one byte."""
 _STRUCTURAL = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
 
 
@@ -31,9 +37,10 @@ def is_heic(content: bytes) -> bool:
 def read_code(content: bytes) -> ColourCode | None:
     """Return the colour code of the primary picture.
 
-    Return None if the container declares none. The code is in a ``colr`` box of the type ``nclx`` among the
-    picture's properties (ISO/IEC 23008-12, 9.3). If the boxes can't be parsed, the decoder will find the
-    damage.
+    Return None if the file declares none. The code is in a ``colr`` box of the type ``nclx`` among the
+    picture's properties (ISO/IEC 23008-12, 9.3). Without such a box, the AV1 bitstream declares it, as
+    Chromium draws such files; MIAF (23000-22, 7.3.6.4) would have them be sRGB. If the boxes can't be
+    parsed, the decoder will find the damage.
     """
     try:
         return _find_code(content)
@@ -42,22 +49,79 @@ def read_code(content: bytes) -> ColourCode | None:
 
 
 def _find_code(content: bytes) -> ColourCode | None:
-    meta = dict(_boxes(content, 0, len(content))).get(b"meta")
-    if meta is None:
+    items = Items(content)
+    if items.primary is None:
         return None
-    boxes = dict(_boxes(content, meta[0] + 4, meta[1]))
-    shared = dict(_boxes(content, *boxes.get(b"iprp", (0, 0))))
-    properties = list(_boxes(content, *shared.get(b"ipco", (0, 0))))
-    primary, links = boxes.get(b"pitm"), shared.get(b"ipma")
-    if primary is None or links is None:
-        return None
-    size = 4 if content[primary[0]] else 2
-    item = int.from_bytes(content[primary[0] + 4 : primary[0] + 4 + size], "big")
-    for index in _properties_of(content, item, *links):
-        name, (start, end) = properties[index - 1] if 0 < index <= len(properties) else (b"", (0, 0))
+    if at := _find_nclx(content, items, items.primary):
+        return of_cicp(*struct.unpack_from(">HH", content, at))
+    bitstream = _read_bitstream(items, items.primary)
+    return of_cicp(bitstream.primaries, bitstream.transfer) if bitstream else None
+
+
+def _find_nclx(content: bytes, items: Items, item: int) -> int | None:
+    """Return the offset of the item's numbers of H.273, or None without a box ``colr``."""
+    for name, (start, end) in items.properties(item):
         if name == b"colr" and content[start : start + 4] == b"nclx" and end - start >= _NCLX_BYTES:
-            return of_cicp(*struct.unpack_from(">HH", content, start + 4))
+            return start + 4
     return None
+
+
+def _read_bitstream(items: Items, item: int) -> Cicp | None:
+    part = items.first_part(item) if items.kind(item) == b"grid" else item
+    return read_colours(items.data(part, _SEARCHED_BYTES)) if items.kind(part) == b"av01" else None
+
+
+def with_code(content: bytes, cicp: tuple[int, int]) -> bytes:
+    """Return an AVIF of libheif's encoder that declares these primaries and curve.
+
+    Raises:
+        ValueError: The boxes aren't as the encoder writes them.
+
+    """
+    items = Items(content)
+    item = items.primary
+    if item is None:
+        raise ValueError("expected a primary item")
+    if at := _find_nclx(content, items, item):
+        return content[:at] + struct.pack(">HH", *cicp) + content[at + 4 :]
+    bitstream = _read_bitstream(items, item)
+    matrix = bitstream.matrix if bitstream else _BT_601
+    return _with_property(
+        content, items, item, b"colr", b"nclx" + struct.pack(">HHHB", *cicp, matrix, _FULL_RANGE)
+    )
+
+
+def _with_property(content: bytes, items: Items, item: int, name: bytes, data: bytes) -> bytes:
+    """Return the file with another property of an item, as the last one of both."""
+    end = items.container[1]
+    number = 1 + sum(1 for _ in boxes(content, *items.container))
+    entry, count = next((at, len(found)) for each, at, found in items.associations() if each == item)
+    if number > _MOST_SMALL_NUMBER or content[items.links[0] + 3] & 1:
+        raise ValueError("expected few properties")
+    box = struct.pack(">I", 8 + len(data)) + name + data
+    changed = bytearray(content)
+    changed[entry] += 1
+    for span, growth in (
+        (items.container, len(box)),
+        (items.links, 1),
+        (items.shared, len(box) + 1),
+        (items.meta, len(box) + 1),
+    ):
+        struct.pack_into(">I", changed, span[0] - 8, span[1] - span[0] + 8 + growth)
+    for _, extent in items.extents():
+        if extent.is_in_file and extent.start >= items.meta[1]:
+            moved = (
+                int.from_bytes(content[extent.field : extent.field + extent.field_bytes], "big")
+                + len(box)
+                + 1
+            )
+            changed[extent.field : extent.field + extent.field_bytes] = moved.to_bytes(
+                extent.field_bytes, "big"
+            )
+    # The later place comes first, so that the other one stays where it is.
+    for at, inserted in sorted([(end, box), (entry + 1 + count, bytes([number]))], reverse=True):
+        changed[at:at] = inserted
+    return bytes(changed)
 
 
 def count_frames(content: bytes) -> int:
@@ -66,53 +130,14 @@ def count_frames(content: bytes) -> int:
     Return 1 if there is none (14496-12, 8.7.3).
     """
     try:
-        for track in _within(content, [(0, len(content))], b"moov", b"trak"):
-            handler = next(_within(content, [track], b"mdia", b"hdlr"), None)
-            sizes = next(_within(content, [track], b"mdia", b"minf", b"stbl", b"stsz"), None)
+        for track in within(content, [(0, len(content))], b"moov", b"trak"):
+            handler = next(within(content, [track], b"mdia", b"hdlr"), None)
+            sizes = next(within(content, [track], b"mdia", b"minf", b"stbl", b"stsz"), None)
             if handler and sizes and content[handler[0] + 8 : handler[0] + 12] == b"pict":
                 return max(int(struct.unpack_from(">I", content, sizes[0] + 8)[0]), 1)
     except (IndexError, struct.error):
         return 1
     return 1
-
-
-def _within(content: bytes, spans: Iterable[tuple[int, int]], *names: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where the content of each box on this path begins and ends."""
-    name, *others = names
-    for start, end in spans:
-        found = [span for each, span in _boxes(content, start, end) if each == name]
-        yield from _within(content, found, *others) if others else found
-
-
-def _properties_of(content: bytes, item: int, start: int, end: int) -> list[int]:
-    """Return the numbers of the properties of an item, starting at 1, from the box ``ipma`` (9.3)."""
-    data = content[start:end]
-    id_bytes = 4 if data[0] else 2
-    index_bytes = 2 if data[3] & 1 else 1
-    at, found = 8, []
-    for _ in range(int.from_bytes(data[4:8], "big")):
-        number, count = int.from_bytes(data[at : at + id_bytes], "big"), data[at + id_bytes]
-        at += id_bytes + 1
-        if number == item:
-            # The highest bit says that readers must know the property.
-            steps = range(at, at + count * index_bytes, index_bytes)
-            mask = (1 << (8 * index_bytes - 1)) - 1
-            found += [int.from_bytes(data[step : step + index_bytes], "big") & mask for step in steps]
-        at += count * index_bytes
-    return found
-
-
-def _boxes(content: bytes, at: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    """Yield each box between two offsets: its name, and where its content begins and ends (14496-12, 4.2)."""
-    while at + 8 <= end:
-        size, start = int.from_bytes(content[at : at + 4], "big"), at + 8
-        if size == 1:
-            size, start = int.from_bytes(content[start : start + 8], "big"), start + 8
-        size = size or end - at
-        if size < start - at or at + size > end:
-            return
-        yield content[at + 4 : at + 8], (start, at + size)
-        at += size
 
 
 def _read_brands(content: bytes) -> tuple[bytes, frozenset[bytes]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import replace
 from typing import Any
 
 from renditions.errors import Undecodable
 from renditions.imaging.colour_code import BT_709, ColourCode, is_possible, is_same, of_cicp
-from renditions.imaging.declared import declare
+from renditions.imaging.declared import cicp_of, declare
+from renditions.imaging.depth import in_8_bits
 from renditions.imaging.formats.loaded import load_header, load_pixels
 from renditions.imaging.metadata import kept
 from renditions.imaging.probe import Header
@@ -26,6 +28,10 @@ _USUAL_GAMMA = 2.2
 """A picture of this gamma counts as sRGB."""
 _GAMMA_TOLERANCE = 0.05
 """A gamma that differs from the usual one by less than this isn't applied (libpng's threshold)."""
+_SCREEN_POWER = 2.4
+"""The curve of a television screen (BT.1886), with which Chromium draws ``cICP`` of television."""
+_AFTER_HEADER = len(_SIGNATURE) + 25
+"""The offset after the chunk ``IHDR``."""
 _XMP_TEXT = b"XML:com.adobe.xmp\0"
 """How the data of XMP's ``iTXt`` begins."""
 _PALETTE_DEPTHS = (1, 2, 4, 8)
@@ -36,8 +42,13 @@ def read_header(content: bytes, page: int) -> Header:
     """Return the header, without decoding pixels."""
     header = load_header("png", content, page)
     declared = int.from_bytes(_leading_chunks(content).get(b"acTL", b"")[:4], "big")
-    # Each frame has a chunk fcTL. Data of the pixels can look like one, so this is only a limit.
-    return replace(header, frames=max(min(declared, content.count(b"fcTL")), 1))
+    code = _read_cicp(_leading_chunks(content))
+    return replace(
+        header,
+        # Each frame has a chunk fcTL. Data of the pixels can look like one, so this is only a limit.
+        frames=max(min(declared, content.count(b"fcTL")), 1),
+        has_code=code is not None and code.can_be_kept,
+    )
 
 
 def check_end(content: bytes) -> None:
@@ -90,7 +101,7 @@ def _read_cicp(chunks: dict[bytes, bytes]) -> ColourCode | None:
     Return None if the chunk is missing, or isn't for RGB in full range.
     """
     primaries, transfer, *others = chunks.get(b"cICP", b"").ljust(2, b"\0")
-    return of_cicp(primaries, transfer) if others == [0, 1] else None
+    return of_cicp(primaries, transfer, television_power=_SCREEN_POWER) if others == [0, 1] else None
 
 
 def _leading_chunks(content: bytes) -> dict[bytes, bytes]:
@@ -140,7 +151,20 @@ def encode(image: Any, recipe: Rendition, _: int | None) -> bytes:
     if recipe.palette:
         bits = max(depth for depth in _PALETTE_DEPTHS if 2**depth <= recipe.palette)
         options |= {"palette": True, "bitdepth": bits}
-    return bytes(image.pngsave_buffer(keep=kept(recipe), **options))
+        image = in_8_bits(image)
+    made = bytes(image.pngsave_buffer(keep=kept(recipe), **options))
+    cicp = cicp_of(image)
+    return _with_cicp(made, cicp) if cicp else made
+
+
+def _with_cicp(content: bytes, cicp: tuple[int, int]) -> bytes:
+    """Return the PNG with a chunk ``cICP`` after its header.
+
+    It declares RGB in full range (third edition, 11.3.2.6).
+    """
+    chunk = b"cICP" + bytes([*cicp, 0, 1])
+    whole = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return content[:_AFTER_HEADER] + whole + content[_AFTER_HEADER:]
 
 
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:

@@ -1,0 +1,15 @@
+"""The depth of samples: 8 bits in most of the engine, 16 bits in kept HDR and wide-gamut colours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_INTERPRETATIONS = {"rgb16": "srgb", "grey16": "b-w"}
+
+
+def in_8_bits(image: Any) -> Any:
+    """Return the image with samples of 8 bits, with the same meaning of its colours."""
+    if image.format != "ushort":
+        return image
+    shown = (image / 257).rint().cast("uchar")
+    return shown.copy(interpretation=_INTERPRETATIONS.get(image.interpretation, image.interpretation))
