@@ -36,6 +36,12 @@ def get(world: World) -> Record:
     return record
 
 
+def why(world: World) -> str:
+    """Return why the plan lists the picture."""
+    (difference,) = world.differences()
+    return str(difference.why)
+
+
 def never_render(*_: Any) -> Any:
     raise AssertionError("rendered what could be copied")
 
@@ -48,13 +54,42 @@ def process_without_rendering(world: World) -> None:
 def test_a_renamed_rendition_with_the_same_key_keeps_its_output(world: World) -> None:
     before = get(world).outputs[0]
     declare(world, small=replace(THUMB, key="{name}-small.jpg"))
+    assert why(world) == "small was renamed from thumb"
     process_without_rendering(world)
     assert get(world).outputs == (replace(before, rendition="small"),)
     assert [key for key, _ in world.plan()] == []
 
 
+def test_a_plan_says_which_renditions_are_renamed_and_which_are_missing(world: World) -> None:
+    declare(world, small=replace(THUMB, key="{name}-small.jpg"), large=Rendition(width=900))
+    assert why(world) == "large is missing, small was renamed from thumb"
+    declare(world, small=Rendition(width=201))
+    assert why(world) == "small is missing"
+
+
+def test_renditions_that_swap_their_names_are_made_with_the_other_recipe(world: World) -> None:
+    one, two = Rendition(width=1, key="{name}-1.jpg"), Rendition(width=2, key="{name}-2.jpg")
+    declare(world, a=one, b=two)
+    world.processor().process(NAME)
+    declare(world, b=one, a=two)
+    assert why(world) == "b was made with another recipe, a was made with another recipe"
+    declare(world, c=one, d=two)
+    assert why(world) == "c was renamed from a, d was renamed from b"
+    process_without_rendering(world)
+
+
+def test_a_plan_says_that_a_picture_keeps_its_outputs_if_only_the_order_of_renditions_changed(
+    world: World,
+) -> None:
+    declare(world, thumb=THUMB, large=Rendition(width=900))
+    world.processor().process(NAME)
+    declare(world, large=Rendition(width=900), thumb=THUMB)
+    assert why(world) == "what is declared for it changed, and its outputs stay"
+
+
 def test_a_renamed_rendition_with_another_key_is_copied(world: World) -> None:
     declare(world, small=replace(THUMB, key="{name}/small.jpg"))
+    assert why(world) == "small was renamed from thumb"
     process_without_rendering(world)
     assert [found.key for found in world.output.list()] == [f"{NAME}/small.jpg"]
 

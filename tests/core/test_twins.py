@@ -37,6 +37,15 @@ def get(world: World, name: str) -> Record:
     return record
 
 
+FIRST = [("processing", "it is new"), ("done", "")]
+"""The history of a new picture."""
+
+
+def tell(world: World, name: str) -> list[tuple[str, str]]:
+    """Return what happened to a picture, as its history says it."""
+    return [(event.status, event.reason) for event in get(world, name).history]
+
+
 def rename(world: World, former: str, name: str, content: bytes = b"one") -> None:
     world.remove(former)
     world.upload(name, content)
@@ -55,7 +64,7 @@ def test_a_renamed_picture_keeps_its_focus_and_is_not_rendered(world: World) -> 
     assert get(world, "b.jpg").wishes == FOCUS
     assert world.content("b.jpg/thumb.jpg") == before
     assert [found.key for found in world.output.list()] == ["b.jpg/thumb.jpg"]
-    assert "it was renamed from a.jpg" in [event.reason for event in get(world, "b.jpg").history]
+    assert tell(world, "b.jpg")[-2:] == [("processing", "it was renamed from a.jpg"), ("done", "")]
     world.check_promise()
 
 
@@ -68,6 +77,7 @@ def test_a_renamed_picture_whose_output_key_stays_keeps_its_output() -> None:
     rename(world, "old/a.jpg", "new/a.jpg")
     assert world.processor(render=never_render).process("new/a.jpg").result == "done"
     assert get(world, "new/a.jpg").outputs[0].etag == made.etag
+    assert ("processing", "it was renamed from old/a.jpg") in tell(world, "new/a.jpg")
     world.check_promise()
 
 
@@ -191,6 +201,7 @@ def test_a_picture_with_the_name_or_content_of_a_removed_one_gets_its_focus(worl
     world.upload(name, b"another" if name == "a.jpg" else b"one")
     world.processor().process(name)
     assert get(world, name).wishes == FOCUS
+    assert tell(world, name) == [("processing", "it got the wishes kept for a.jpg"), *FIRST]
     world.check_promise()
 
 
@@ -256,4 +267,7 @@ def test_a_rejected_picture_that_is_renamed_stays_rejected(world: World) -> None
     rename(world, "bad.jpg", "worse.jpg", b"bad")
     outcome = world.processor().process("worse.jpg")
     assert (outcome.result, outcome.renamed_from) == ("rejected", "bad.jpg")
+    assert tell(world, "worse.jpg")[2:] == [
+        ("processing", "it was renamed from bad.jpg"), ("rejected", "it is bad"),
+    ]  # fmt: skip
     world.check_promise()

@@ -12,7 +12,7 @@ from renditions.core.difference import Difference, Seen, compare
 from renditions.core.foreign import find_obstacle
 from renditions.core.places import is_in_place
 from renditions.core.ports import Catalog, Store, StoredObject
-from renditions.core.reuse import relabel
+from renditions.core.reuse import find_renamed, relabel
 from renditions.core.verify import UNVERIFIED, Look, find, verify
 from renditions.model.folding import EXACT
 from renditions.model.pipeline import Pipeline
@@ -47,7 +47,8 @@ class Comparison:
         pipeline = self.pipeline
         touched = self._recognise(found, record, now) if found and record else None
         record = touched or record
-        record = relabel(pipeline, record) if record else None
+        renamed = find_renamed(pipeline, record) if record else {}
+        record = relabel(pipeline, record, renamed) if record else None
         blocker = self.catalog.get(record.blocked_by) if record and record.blocked_by else None
         refused = record.refused_keys if record else ()
         is_key_free = any(self._may_be_free(name, key) for key in refused)
@@ -57,7 +58,16 @@ class Comparison:
         folding = self.output.folding() if blocker else EXACT
         sha256 = self._identify(found, record) if found else ""
         seen = Seen(
-            name, found, record, folding, blocker, verification, is_key_free, sha256, touched is not None
+            name,
+            found,
+            record,
+            folding,
+            blocker,
+            verification,
+            is_key_free,
+            sha256,
+            touched is not None,
+            renamed,
         )
         difference = compare(pipeline, seen, now=now, is_gone=self.is_gone, ask=self.ask)
         return replace(difference, sha256=sha256) if sha256 else difference

@@ -143,6 +143,8 @@ class Seen:
     """The SHA-256 of the source object's content; empty if it isn't known."""
     is_touched: bool = False
     """Whether the source object has another ETag than the stored record, but the same content."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """The former names of renamed renditions, by their new names."""
 
 
 def compare(
@@ -222,7 +224,9 @@ def _compare_known(
     wanted = frozenset(keys.values())
     retired = () if is_partial else retire_outputs(pipeline, there.outputs, wanted, now, ask)
     left_behind = there.retired[len(record.retired) :]
-    why = why_update(pipeline, record, found, {rendition: stale[rendition] for rendition in make})
+    why_each = {rendition: stale[rendition] for rendition in make}
+    why_each |= {name: f"was renamed from {former}" for name, former in seen.renamed.items()}
+    why = why_update(pipeline, record, found, why_each)
     return Difference(
         seen.name,
         "update" if make or not is_partial else _settle_or_keep(pipeline, there, now, ask),

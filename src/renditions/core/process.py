@@ -38,7 +38,7 @@ from renditions.core.outcome import MAX_ATTEMPTS, Outcome, retry_pause
 from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import Catalog, IfMatch, Renderer, Store, StoredObject
 from renditions.core.retire import due_retired
-from renditions.core.twins import Twins, with_twin
+from renditions.core.twins import Twins, why_renamed, with_twin
 from renditions.core.update import Updater
 from renditions.core.verify import find
 from renditions.errors import Conflict, Failed, KeyTaken
@@ -126,6 +126,8 @@ class Processor:
         for _ in range(MAX_ROUNDS):
             try:
                 difference = self._look(name, held, ask, reader)
+                if renamed_from and not worked:
+                    difference = replace(difference, why=why_renamed(renamed_from))
                 if difference.action == "create" and difference.found and ask.renditions is None:
                     sha256 = self._twins.identify(difference.found, reader)
                     twins = self._twins.find(name, sha256)

@@ -8,7 +8,7 @@ that the store still holds the same bytes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from renditions.core.difference import Difference
@@ -20,29 +20,36 @@ from renditions.model.record import Output, Record
 from renditions.model.rendering import Rendered
 
 
-def relabel(pipeline: Pipeline, record: Record) -> Record:
-    """Give the outputs of renamed renditions their new names in the record.
+def find_renamed(pipeline: Pipeline, record: Record) -> dict[str, str]:
+    """Return the former name of each renamed rendition.
 
-    A rendition was renamed if a new name has its key and its recipe.
+    A rendition was renamed if it has no output, and an output of an undeclared rendition has its recipe.
     """
-    if all(made.rendition in pipeline.renditions for made in record.outputs):
-        return record
+    undeclared = [made for made in record.outputs if made.rendition not in pipeline.renditions]
+    if not undeclared:
+        return {}
     keys = pipeline.output_keys(record.name, record.etag, record.wishes, record.sha256)
     fingerprints = pipeline.fingerprints(record.wishes, record.source_format)
-    unmade = {
-        (key, fingerprints[rendition]): rendition
-        for rendition, key in keys.items()
-        if record.find_output(rendition) is None
-    }
-    return replace(
-        record,
-        outputs=tuple(
-            made
-            if made.rendition in keys
-            else replace(made, rendition=unmade.get((made.key, made.fingerprint), made.rendition))
-            for made in record.outputs
-        ),
+    unmade = [rendition for rendition in keys if record.serving_output(rendition) is None]
+    renamed: dict[str, str] = {}
+    for made in undeclared:
+        alike = [each for each in unmade if fingerprints[each] == made.fingerprint and each not in renamed]
+        if alike:  # the one with the same key is preferred
+            renamed[min(alike, key=lambda each: keys[each] != made.key)] = made.rendition
+    return renamed
+
+
+def relabel(pipeline: Pipeline, record: Record, renamed: Mapping[str, str]) -> Record:
+    """Return the record with the new names of renamed renditions whose keys stay the same."""
+    if not renamed:
+        return record
+    keys = pipeline.output_keys(record.name, record.etag, record.wishes, record.sha256)
+    names = {(former, keys[name]): name for name, former in renamed.items()}
+    outputs = (
+        replace(made, rendition=names.get((made.rendition, made.key), made.rendition))
+        for made in record.outputs
     )
+    return replace(record, outputs=tuple(outputs))
 
 
 def find_copies(

@@ -19,10 +19,11 @@ def is_restored(record: Record, found: StoredObject | None) -> bool:
 def why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: Mapping[str, str]) -> str:
     """Return the first reason that applies why the picture needs work.
 
-    ``stale`` has the reason for each rendition that must be made.
+    ``stale`` has the reason for each rendition that must be made or was renamed.
     """
     only_refused = record.refused_keys and not stale.keys() - {name for name, _ in record.errors}
     reasons = (
+        (not record.etag, "it is new"),
         (record.etag != found.etag, "the picture changed"),
         (is_restored(record, found), "it was restored from its archive"),
         (record.status == "processing", "it was interrupted"),
@@ -39,4 +40,7 @@ def why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: M
             "a rendition is no longer declared",
         ),
     )
-    return next((text for holds, text in reasons if holds), "its record is out of date")
+    kept = (
+        "what is declared for it changed, and its outputs stay" if record.goal else "its record is incomplete"
+    )
+    return next((text for holds, text in reasons if holds), kept)

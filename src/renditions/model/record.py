@@ -213,8 +213,13 @@ class Record:
         return dataclasses.replace(self, etag=etag, outputs=outputs)
 
     def with_event(self, timestamp: datetime, status: Status, reason: str) -> Record:
-        """Return the record with one more event in its history."""
+        """Return the record with one more event in its history, unless it repeats the last one."""
         event = Event(timestamp, status, reason[:MOST_REASON_LENGTH])
+        if (
+            self.history
+            and dataclasses.replace(event, timestamp=self.history[-1].timestamp) == self.history[-1]
+        ):
+            return self
         return dataclasses.replace(self, history=(*self.history, event)[-MOST_EVENTS:])
 
     def claimed_keys(self) -> frozenset[str]:
