@@ -91,6 +91,11 @@ audit: setup
 test-load: setup
 	UPLOADS=1000 CLIENTS=32 .venv/bin/python -m pytest -s tests/web/test_load.py
 
+# Lets 1,001 slow clients of each kind attack a server, and times 32 honest ones; eight minutes.
+.PHONY: slow-clients
+slow-clients: setup
+	PYTHONPATH=tests .venv/bin/python -m benchmarks.slow_clients
+
 bench: setup
 	.venv/bin/python -m benchmarks.imaging
 	.venv/bin/python -m benchmarks.auto

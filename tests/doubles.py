@@ -13,7 +13,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from renditions.core.ports import Condition, IfMatch, OnObstacle, OnUnreadable, Place, StoredObject
+from renditions.core.ports import (
+    PIECE_BYTES,
+    Condition,
+    IfMatch,
+    OnObstacle,
+    OnUnreadable,
+    Place,
+    StoredObject,
+)
 from renditions.errors import Conflict, KeyRefused, KeyTaken
 from renditions.model.binding import Binding
 from renditions.model.folding import EXACT, Folding
@@ -78,6 +86,16 @@ class MemoryStore:
         with self._lock:
             got = self._objects.get(self._folding(key))
         return (replace(got[0], key=key), got[1]) if got and got[0].key != key else got
+
+    def stream(
+        self, key: str, condition: IfMatch, start: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
+        got = self.get(key)
+        if got is None or got[0].etag != condition.etag:
+            raise Conflict(f"{key!r} changed since it was read")
+        part = got[1][start:stop]
+        for at in range(0, len(part), PIECE_BYTES):
+            yield part[at : at + PIECE_BYTES]
 
     def put(
         self, key: str, content: bytes, condition: Condition, content_type: str, writer: str = ""

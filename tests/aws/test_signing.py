@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -65,6 +67,15 @@ def test_a_signed_url_has_its_expiry_and_file_name(
     assert fields["response-content-disposition"] == ["attachment; filename*=UTF-8''%C3%A9%22%0D%0A.jpg"]
     with pytest.raises(KeyRefused):
         signer.sign_download("../../a.jpg", 60)
+
+
+def test_a_form_allows_one_key_one_type_and_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, fields = open_signer(monkeypatch).sign_upload("a b.jpg", "image/jpeg", 9, 60)
+    conditions = json.loads(base64.b64decode(fields["policy"]))["conditions"]
+    free = [each for each in conditions if isinstance(each, list)]
+    exact = {name: value for each in conditions if isinstance(each, dict) for name, value in each.items()}
+    assert free == [["content-length-range", 9, 9]]
+    assert exact.items() >= {"key": "in/a b.jpg", "Content-Type": "image/jpeg", "bucket": "my-bucket"}.items()
 
 
 def test_signing_without_credentials_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

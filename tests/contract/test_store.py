@@ -14,7 +14,7 @@ import pytest
 from contract.cloud import scaled
 from contract.races import race_processes, race_threads
 from contract.stores import SHARED_STORES, STORES, count_up, keys, put, put_each, put_number
-from renditions.core.ports import IfAbsent, IfMatch, Store
+from renditions.core.ports import PIECE_BYTES, IfAbsent, IfMatch, Store
 from renditions.core.read_only import ReadOnlyStore
 from renditions.errors import Conflict, KeyRefused, StoreRefused
 
@@ -350,3 +350,41 @@ def test_purge_keeps_the_current_object(store: Store) -> None:
     assert store.get("a") == (stored, b"two")
     assert store.purge("nothing") == 0
     assert keys(store) == ["a", "ab"]
+
+
+def test_stream_yields_the_object_in_bounded_pieces(store: Store) -> None:
+    content = bytes(range(256)) * (PIECE_BYTES // 100)
+    stored = put(store, "a b/c.jpg", content)
+    pieces = list(store.stream("a b/c.jpg", IfMatch(stored.etag)))
+    assert b"".join(pieces) == content
+    assert max(map(len, pieces)) <= PIECE_BYTES
+    assert len(pieces) > 1
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "expected"),
+    [
+        (0, 3, b"012"),
+        (4, None, b"456789"),
+        (4, 6, b"45"),
+        (4, 99, b"456789"),
+        (10, None, b""),
+        (0, 10, b"0123456789"),
+    ],
+)
+def test_stream_yields_a_part(store: Store, start: int, stop: int | None, expected: bytes) -> None:
+    stored = put(store, "a", b"0123456789")
+    assert b"".join(store.stream("a", IfMatch(stored.etag), start, stop)) == expected
+
+
+def test_stream_yields_nothing_of_an_empty_object(store: Store) -> None:
+    stored = put(store, "a", b"")
+    assert list(store.stream("a", IfMatch(stored.etag))) == []
+
+
+def test_stream_refuses_a_replaced_and_a_missing_object(store: Store) -> None:
+    first = put(store, "a", b"one")
+    put(store, "a", b"three")
+    for key in ("a", "b", "b/c"):
+        with pytest.raises(Conflict):
+            list(store.stream(key, IfMatch(first.etag)))

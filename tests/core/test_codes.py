@@ -25,7 +25,7 @@ def world() -> World:
 class Archive(MemoryStore):
     """A store whose objects must be restored before they can be read."""
 
-    def get(self, key: str) -> NoReturn:
+    def stream(self, *_: object) -> NoReturn:
         raise Archived("restore it first")
 
 

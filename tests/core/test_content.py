@@ -48,9 +48,9 @@ class Counting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
 
-    def get(self, key: str) -> Any:
+    def stream(self, key: str, *part: Any) -> Any:
         self.reads += 1
-        return self._source.get(key)
+        return self._source.stream(key, *part)
 
 
 def test_a_touched_picture_is_recognised_and_only_its_record_is_written(world: World) -> None:
@@ -108,7 +108,7 @@ def test_a_record_of_version_0_1_has_no_hash_and_its_touched_picture_is_rendered
 
 def test_a_touched_picture_that_cannot_be_read_is_reported_and_tried_again(world: World) -> None:
     class Unreadable(Counting):
-        def get(self, key: str) -> Any:
+        def stream(self, key: str, *_: Any) -> Any:
             raise StoreFailed("permission denied")
 
     world.source.touch(NAME)

@@ -133,7 +133,7 @@ def test_a_picture_that_can_not_be_read_claims_no_key_and_is_tried_again() -> No
         def __getattr__(self, name: str) -> Any:
             return getattr(world.source, name)
 
-        def get(self, key: str) -> Any:
+        def stream(self, key: str, *_: Any) -> Any:
             raise StoreFailed("permission denied")
 
     world = make_world()

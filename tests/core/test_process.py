@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -351,7 +351,7 @@ def test_an_archived_picture_is_rejected_until_it_is_restored_and_retried(world:
     class Archive(MemoryStore):
         head = world.source.head
 
-        def get(self, key: str) -> NoReturn:
+        def stream(self, *_: object) -> NoReturn:
             raise Archived("restore it first")
 
     world.upload(NAME, b"one")
@@ -370,11 +370,10 @@ def test_a_restored_picture_is_made_by_the_next_call_or_sync(world: World) -> No
     class Archive(MemoryStore):
         is_archived: bool | None = True
 
-        def get(self, key: str) -> tuple[StoredObject, bytes] | None:
-            got = super().get(key)
-            if got and self.is_archived is not False:
+        def stream(self, *part: Any) -> Iterator[bytes]:
+            if self.is_archived is not False:
                 raise Archived("restore it first")
-            return got
+            return super().stream(*part)
 
         def head(self, key: str) -> StoredObject | None:
             got = super().get(key)
@@ -525,8 +524,7 @@ def test_a_failure_is_returned_even_if_the_lease_was_lost(world: World) -> None:
             assert reopen(world.catalog, record)
             raise StoreFailed("no route to the store")
 
-        def get(self, key: str) -> tuple[StoredObject, bytes] | None:
-            return world.source.get(key)
+        stream = world.source.stream
 
     world.upload("photo.jpg", b"1")
     with pytest.raises(StoreFailed, match="no route"):

@@ -25,6 +25,7 @@ from renditions.core.ports import Condition, IfMatch, OnObstacle, OnUnreadable, 
 from renditions.errors import (
     CatalogFailed,
     CatalogRefused,
+    Conflict,
     NotifyFailed,
     NotifyRefused,
     QueueFailed,
@@ -96,6 +97,16 @@ class CloudStore:
             lambda: None if self._hides(key) else self.kept.get(key)
         )
         return got
+
+    def stream(
+        self, key: str, condition: IfMatch, start: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
+        def read() -> list[bytes]:
+            if self._hides(key):
+                raise Conflict(f"{key!r} changed since it was read")
+            return list(self.kept.stream(key, condition, start, stop))
+
+        yield from self._call(read)
 
     def _hides(self, key: str) -> bool:
         return self.outsiders is not None and self.outsiders.hides(key)

@@ -506,10 +506,10 @@ def test_pictures_are_read_and_written_while_another_is_rendered(world: World) -
         def __getattr__(self, name: str) -> Any:
             return getattr(world.source, name)
 
-        def get(self, key: str) -> Any:
+        def stream(self, key: str, *part: Any) -> Any:
             if key == PICTURES[2]:
                 meet.wait()
-            return world.source.get(key)
+            return world.source.stream(key, *part)
 
     class Output:
         def __getattr__(self, name: str) -> Any:

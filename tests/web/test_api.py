@@ -22,10 +22,12 @@ from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Focus, Rendition
 from renditions.web.app import make_app
-from renditions.web.guard import MOST_WRONG_TOKENS, hosts_of
+from renditions.web.guard import MOST_WRONG_TOKENS, Guard, hosts_of
+from renditions.web.headers import Labelled
 from renditions.web.limits import Gate, Rate
 from renditions.web.links import LocalLinks
 from renditions.web.live import Announcements
+from renditions.web.pictures import MOST_RETRIED
 from renditions.web.problems import ApiError, answer_error
 from renditions.web.service import Service
 from world import World
@@ -135,15 +137,15 @@ def test_an_upload_that_differs_from_its_form_is_refused(world: World, client: T
     assert client.post(form["url"], data=fields, files=files).status_code == 409
 
 
-def test_a_file_over_the_size_limit_is_refused_even_if_its_form_announced_less(world: World) -> None:
+def test_a_file_of_another_size_than_its_form_is_refused(world: World) -> None:
     world.pipeline = type(world.pipeline)(
         **{**world.pipeline.__dict__, "accept": Accept(max_bytes=10)}  # a cached property isn't a field
     )
     with TestClient(make_app(open_service(world), secret=b"secret", hosts=HOSTS)) as client:
         form = client.post("/uploads", json=FORM).json()
-        for size_bytes in (11, 50_000):
+        for size_bytes, status in ((2, 400), (4, 413), (50_000, 413)):
             files = {"file": ("x", bytes(size_bytes))}
-            assert client.post(form["url"], data=form["fields"], files=files).status_code == 413
+            assert client.post(form["url"], data=form["fields"], files=files).status_code == status
 
 
 def test_pictures_are_listed_newest_first_in_pages_by_status_and_by_prefix(
@@ -296,10 +298,20 @@ def test_a_rejected_picture_can_be_processed_again(world: World, client: TestCli
     upload(client, b"bad")
     assert client.post("/pictures/a/photo.jpg/process").json()["result"] == "unchanged"
     assert client.post("/pictures/a/photo.jpg/process?again=true").json()["result"] == "rejected"
-    assert client.post("/retry", json={"statuses": ["rejected"]}).json() == {"retried": 1}
+    assert client.post("/retry", json={"statuses": ["rejected"]}).json() == {"retried": 1, "next": None}
     for wrong in ("lost", None, 1, ["failed"]):
         assert client.post("/retry", json={"statuses": ["rejected", wrong]}).status_code == 400
     assert client.get("/plan").json() == {"counts": {"keep": 1}, "differences": []}
+
+
+def test_retry_reopens_many_pictures_in_parts(world: World, client: TestClient) -> None:
+    for number in range(MOST_RETRIED + 5):
+        world.upload(f"{number:03}.jpg", b"bad")
+        world.processor().process(f"{number:03}.jpg")
+    first = client.post("/retry", json={"statuses": ["rejected"]}).json()
+    second = client.post("/retry", json={"statuses": ["rejected"], "cursor": first["next"]}).json()
+    assert (first["retried"], second) == (MOST_RETRIED, {"retried": 5, "next": None})
+    assert client.post("/retry", json={"cursor": "1"}).status_code == 400
 
 
 def test_a_superseded_server_answers_reads_and_refuses_changes(world: World) -> None:
@@ -355,7 +367,8 @@ def test_the_api_returns_plans_and_outcomes_in_the_json_of_the_command_line(
     [
         "../a.jpg", "a/../../b.jpg", "/etc/a.jpg", "a//b.jpg", "./a.jpg", ".renditions/a.jpg", ".a.jpg", "",
         "a\0.jpg", "a\r\nSet-Cookie: b=c.jpg", "a\nb.jpg", "a\x7f.jpg", "a.jpg\n", "a.jpg/",
-        "x" * 2_000 + ".jpg",
+        "x" * 2_000 + ".jpg", "a\x1b[2J.jpg", "a\u202egpj.exe.jpg", "a\u2066.jpg", "a\x9b.jpg",
+        "a/${filename}.jpg", "${filename}",
     ],
 )  # fmt: skip
 def test_an_invalid_name_in_a_request_is_refused_and_creates_no_object(
@@ -483,6 +496,22 @@ def test_requests_with_wrong_tokens_are_limited_and_the_right_token_still_works(
         answer = client.post("/login", data={"token": "right"})
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
         assert client.get("/pictures", headers={"authorization": "Bearer right"}).status_code == 200
+
+
+def test_many_requests_without_the_token_keep_room_for_others(world: World) -> None:
+    app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
+    assert isinstance(app, Labelled)
+    assert isinstance(app.app, Guard)
+    full = replace(app.app, strangers=Gate(0, "requests without the token"))
+    with TestClient(full) as client:
+        assert client.get("/login").status_code == 503
+        assert client.get("/pictures", headers={"authorization": "Bearer right"}).status_code == 200
+
+
+def test_a_login_reads_no_long_body(world: World) -> None:
+    app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
+    with TestClient(app) as client:
+        assert client.post("/login", data={"token": "x" * 200_000}).status_code == 413
 
 
 def test_the_rate_limit_counts_the_requests_of_each_address_within_a_time_span() -> None:

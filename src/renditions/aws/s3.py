@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from renditions.aws.clients import Clients, error_code, reported
-from renditions.core.ports import Condition, IfMatch, OnObstacle, OnUnreadable, StoredObject
+from renditions.core.ports import PIECE_BYTES, Condition, IfMatch, OnObstacle, OnUnreadable, StoredObject
 from renditions.errors import Archived, Conflict, KeyRefused, StoreFailed, StoreRefused
 from renditions.model.folding import EXACT, Folding
 from renditions.model.pipeline import OutputPlace
@@ -121,6 +121,25 @@ class S3Store:
                     raise self._archived(key, error) from error
                 raise
         return StoredObject(key, _etag(answer), len(content)), content
+
+    def stream(
+        self, key: str, condition: IfMatch, start: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
+        """See :meth:`Store.stream <renditions.core.ports.Store.stream>`."""
+        last = "" if stop is None else stop - 1
+        part = {"Range": f"bytes={start}-{last}"} if start or stop is not None else {}
+        with self._reported(key):
+            try:
+                answer = self._client.get_object(**self._target(key), IfMatch=f'"{condition.etag}"', **part)
+            except ClientError as error:
+                if error_code(error) in (*_MISSING, *_CONDITION_FAILED):
+                    raise Conflict(f"{self._place.spell()}{key} changed since it was read") from error
+                if error_code(error) == "InvalidRange":
+                    return
+                if error_code(error) == "InvalidObjectState":
+                    raise self._archived(key, error) from error
+                raise
+            yield from answer["Body"].iter_chunks(PIECE_BYTES)
 
     def folding(self) -> Folding:
         """Return the folding that treats any two different keys as different: S3 compares them exactly."""

@@ -54,16 +54,18 @@ class Signer:
             )
 
     def sign_upload(
-        self, key: str, content_type: str, max_bytes: int, seconds: int
+        self, key: str, content_type: str, size_bytes: int, seconds: int
     ) -> tuple[str, dict[str, str]]:
-        """Return the URL and the form fields that allow uploading one object.
+        """Return the URL and the form fields that allow uploading one object of this type and size.
+
+        The key must not contain ``${filename}``, which S3 replaces.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
         """
         answer = self._client.generate_presigned_post(
             **self._target(key),
             Fields={"Content-Type": content_type},
-            Conditions=[{"Content-Type": content_type}, ["content-length-range", 1, max_bytes]],
+            Conditions=[{"Content-Type": content_type}, ["content-length-range", size_bytes, size_bytes]],
             ExpiresIn=seconds,
         )
         return answer["url"], answer["fields"]

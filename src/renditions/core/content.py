@@ -10,8 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
-from renditions.core.ports import Store, StoredObject
-from renditions.errors import Failed, Rejected
+from renditions.core.ports import IfMatch, Store, StoredObject
+from renditions.errors import Conflict, Failed, Rejected
 from renditions.model.record import Record
 
 
@@ -51,10 +51,11 @@ class Reader:
         """
         if self._last is None or self._last.found != found:
             self._last = None  # the next content may be large
-            got = self._source.get(found.key)
-            if got is None or got[0].etag != found.etag:
+            pieces = self._source.stream(found.key, IfMatch(found.etag), 0, found.size_bytes)
+            try:
+                self._last = Content(found, b"".join(pieces))
+            except Conflict:
                 return None
-            self._last = Content(found, got[1])
         return self._last
 
     def identify(self, found: StoredObject) -> str:

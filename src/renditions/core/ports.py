@@ -87,6 +87,10 @@ class IfAbsent:
 Condition = IfMatch | IfAbsent
 
 
+PIECE_BYTES = 256 * 1024
+"""The most bytes that ``Store.stream`` yields at once."""
+
+
 class Store(Protocol):
     """Objects by key.
 
@@ -126,6 +130,22 @@ class Store(Protocol):
         """Return the object's metadata and content, both of one version, or None if there is none.
 
         Raises:
+            Rejected: The object exists but can't be read, and a retry won't help.
+
+        """
+        ...
+
+    def stream(
+        self, key: str, condition: IfMatch, start: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
+        """Yield the object's bytes from ``start`` up to ``stop``, in pieces of at most ``PIECE_BYTES``.
+
+        A ``stop`` behind the end, or None, means the end. The first piece comes after a check of the
+        condition, so memory and time are bounded by an object that the caller knows.
+
+        Raises:
+            Conflict: The object isn't the one of the condition, or was replaced during the read. What was
+                yielded before isn't valid then.
             Rejected: The object exists but can't be read, and a retry won't help.
 
         """

@@ -22,6 +22,7 @@ class ReadOnlyStore:
         self.list = store.list
         self.head = store.head
         self.get = store.get
+        self.stream = store.stream
         self.has_folder = store.has_folder
         self.obstacle = store.obstacle
         self.writer_of = store.writer_of

@@ -18,10 +18,12 @@ import stat
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from renditions.core.ports import (
+    PIECE_BYTES,
     Condition,
     IfMatch,
     Obstacle,
@@ -39,7 +41,6 @@ from renditions.local.registrations import (
     write_registration,
 )
 from renditions.local.tree import (
-    ABSENT,
     OPEN_FILE,
     OPEN_FOLDER,
     WORK_FOLDER,
@@ -47,9 +48,11 @@ from renditions.local.tree import (
     closed,
     find_obstacle,
     kind_of,
+    make_root,
     open_folder,
     parse_key,
     read_status,
+    remove_empty,
     walk,
 )
 from renditions.local.work import locked, sweep, written
@@ -63,7 +66,6 @@ READ_ATTEMPTS = 5
 """How many times the store tries to read a file that changes during the read."""
 
 _WRITER = "user.renditions.writer"
-_FOLDER_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno.EPERM)
 
 
 class FolderStore:
@@ -129,24 +131,48 @@ class FolderStore:
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
         """See :meth:`Store.get <renditions.core.ports.Store.get>`."""
-        parts = parse_key(key)
-        with self._reported(key), suppress(_NotMade), absence(), closed(self._open_root()) as root:
-            if not stat.S_ISREG(read_status(root, parts).st_mode):
+        with self._reading(key) as reader:
+            if reader is None:
                 return None
-            with closed(open_folder(root, parts[:-1])) as folder:
-                file = os.open(parts[-1], OPEN_FILE, dir_fd=folder)
-            with open(file, "rb") as reader:  # noqa: PTH123 - a descriptor has no path
-                for _ in range(READ_ATTEMPTS):
-                    before = os.fstat(file)
-                    reader.seek(0)
-                    content = reader.read()
-                    after = os.fstat(file)
-                    if (before.st_ctime_ns, _etag(before)) == (after.st_ctime_ns, _etag(after)):
-                        return self._describe(key, after), content
-            raise StoreFailed(
-                f"{self._root / key} can't be read: it changed during each of {READ_ATTEMPTS} attempts"
-            )
-        return None
+            for _ in range(READ_ATTEMPTS):
+                before = os.fstat(reader.fileno())
+                reader.seek(0)
+                content = reader.read()
+                after = os.fstat(reader.fileno())
+                if (before.st_ctime_ns, _etag(before)) == (after.st_ctime_ns, _etag(after)):
+                    return self._describe(key, after), content
+        raise StoreFailed(
+            f"{self._root / key} can't be read: it changed during each of {READ_ATTEMPTS} attempts"
+        )
+
+    def stream(
+        self, key: str, condition: IfMatch, start: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
+        """See :meth:`Store.stream <renditions.core.ports.Store.stream>`."""
+        with self._reading(key) as reader:
+            status = os.fstat(reader.fileno()) if reader else None
+            if reader and status and _etag(status) == condition.etag:
+                reader.seek(start)
+                left = min(status.st_size, status.st_size if stop is None else stop) - start
+                while left > 0 and (piece := reader.read(min(left, PIECE_BYTES))):
+                    left -= len(piece)
+                    yield piece
+                if _etag(os.fstat(reader.fileno())) == condition.etag:
+                    return
+        raise Conflict(f"{self._root / key} changed while it was read")
+
+    @contextmanager
+    def _reading(self, key: str) -> Iterator[BinaryIO | None]:
+        """Yield the open file of an object; None if there is none."""
+        parts = parse_key(key)
+        with self._reported(key), ExitStack() as stack:
+            reader = None
+            with suppress(_NotMade), absence(), closed(self._open_root()) as root:
+                if stat.S_ISREG(read_status(root, parts).st_mode):
+                    with closed(open_folder(root, parts[:-1])) as folder:
+                        file = os.open(parts[-1], OPEN_FILE, dir_fd=folder)
+                    reader = stack.enter_context(open(file, "rb"))  # noqa: PTH123 - a descriptor has no path
+            yield reader
 
     def put(
         self,
@@ -242,7 +268,7 @@ class FolderStore:
                 with closed(open_folder(root, parts[:-1])) as folder:
                     os.unlink(parts[-1], dir_fd=folder)
                     os.fsync(folder)
-            _remove_empty(root, parts[:-1])
+            remove_empty(root, parts[:-1])
 
     def purge(self, key: str) -> int:  # noqa: ARG002
         """Return 0: a folder keeps no versions."""
@@ -306,7 +332,7 @@ class FolderStore:
                 raise _NotMade from None
         except NotADirectoryError:
             raise StoreFailed(f"{self._root} is not a folder. Name a folder as the store") from None
-        _make_root(self._root)
+        make_root(self._root)
         return os.open(self._root, OPEN_FOLDER)
 
     def _open_work(self, root: int) -> int:
@@ -380,28 +406,6 @@ def _check(root: int, parts: Sequence[bytes], key: str, condition: Condition) ->
 def _find_obstacle(root: int, parts: Sequence[bytes]) -> Obstacle | None:
     found = find_obstacle(root, parts)
     return Obstacle(found[1], b"/".join(parts[: found[0]]).decode()) if found else None
-
-
-def _make_root(root: Path) -> None:
-    if not root.parent.exists():
-        _make_root(root.parent)
-    with suppress(FileExistsError):
-        root.mkdir()
-    with closed(os.open(root.parent, os.O_RDONLY)) as parent:
-        os.fsync(parent)
-
-
-def _remove_empty(root: int, parts: Sequence[bytes]) -> None:
-    """Remove the empty folders on this path, the last one first."""
-    for depth in range(len(parts), 0, -1):
-        try:
-            with closed(open_folder(root, parts[: depth - 1])) as parent:
-                os.rmdir(parts[depth - 1], dir_fd=parent)
-        except OSError as error:
-            if error.errno in _FOLDER_STAYS:
-                return
-            if error.errno not in ABSENT:
-                raise
 
 
 def open_store(place: FolderPlace, declared: Source | OutputPlace, _: Shared) -> FolderStore:

@@ -30,6 +30,7 @@ OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The error numbers for a path that doesn't exist, or that leads through a file or a link."""
+_FOLDER_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno.EPERM)
 
 
 class absence:  # noqa: N801 - it is used like contextlib.suppress
@@ -231,3 +232,26 @@ class _Names:
 
     def close(self) -> None:
         self._db.close()
+
+
+def make_root(root: Path) -> None:
+    """Create a store's folder and its parents, so that they survive a crash."""
+    if not root.parent.exists():
+        make_root(root.parent)
+    with suppress(FileExistsError):
+        root.mkdir()
+    with closed(os.open(root.parent, os.O_RDONLY)) as parent:
+        os.fsync(parent)
+
+
+def remove_empty(root: int, parts: Sequence[bytes]) -> None:
+    """Remove the empty folders on this path, the last one first."""
+    for depth in range(len(parts), 0, -1):
+        try:
+            with closed(open_folder(root, parts[: depth - 1])) as parent:
+                os.rmdir(parts[depth - 1], dir_fd=parent)
+        except OSError as error:
+            if error.errno in _FOLDER_STAYS:
+                return
+            if error.errno not in ABSENT:
+                raise

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from http import HTTPStatus
 from importlib import resources
 from typing import Any
@@ -17,7 +15,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -27,6 +25,7 @@ from renditions.errors import RenditionsError
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.recipe import Focus
 from renditions.web import pictures
+from renditions.web.answers import answer_file, answer_json
 from renditions.web.formats import describe_formats
 from renditions.web.guard import COOKIE, Guard, is_token
 from renditions.web.headers import Labelled, restrict
@@ -34,10 +33,10 @@ from renditions.web.limits import Gate
 from renditions.web.openapi import describe_api
 from renditions.web.problems import ApiError, answer_error
 from renditions.web.requests import (
+    MOST_BODY_BYTES,
     check_body,
     limit_body,
     parse_number,
-    parse_range,
     read_flag,
     read_json,
     read_limit,
@@ -152,6 +151,7 @@ def _make(routes: Sequence[BaseRoute]) -> Starlette:
             ApiError: answer_error,
             RenditionsError: answer_error,
             HTTPException: answer_error,
+            ClientDisconnect: _end,
             HTTPStatus.METHOD_NOT_ALLOWED: _refuse_method,
         },
     )
@@ -193,11 +193,11 @@ class _Api:
             read_query(request, "cursor"),
             read_limit(request),
         )
-        return _tagged_json(request, page)
+        return answer_json(request, page)
 
     def show_picture(self, request: Request) -> Response:
         record = pictures.get_picture(self._service, request.path_params["name"])
-        return _tagged_json(request, pictures.show_picture(self._service, record))
+        return answer_json(request, pictures.show_picture(self._service, record))
 
     def process_picture(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -220,8 +220,9 @@ class _Api:
 
     async def retry(self, request: Request) -> Response:
         body = await read_json(request, is_optional=True)
-        (statuses,) = check_body(body, {}, {"statuses": ["failed"]})
-        return JSONResponse(await run_in_threadpool(pictures.retry_pictures, self._service, statuses))
+        statuses, cursor = check_body(body, {}, {"statuses": ["failed"], "cursor": ""})
+        retried = await run_in_threadpool(pictures.retry_pictures, self._service, statuses, cursor or None)
+        return JSONResponse(retried)
 
     async def allow_removals(self, request: Request) -> Response:
         (count,) = check_body(await read_json(request), {"count": int}, {})
@@ -231,37 +232,36 @@ class _Api:
         return JSONResponse(pictures.describe_plan(self._service.parts.preview()))
 
     def show_status(self, request: Request) -> Response:
-        return _tagged_json(request, pictures.describe_status(self._service))
+        return answer_json(request, pictures.describe_status(self._service))
 
     def show_stats(self, request: Request) -> Response:
-        return _tagged_json(request, pictures.count_totals(self._service))
+        return answer_json(request, pictures.count_totals(self._service))
 
     def show_formats(self, request: Request) -> Response:
-        return _tagged_json(request, describe_formats())
+        return answer_json(request, describe_formats())
 
     def read_original(self, request: Request) -> Response:
         name = request.path_params["name"]
-        content, content_type, etag = pictures.read_original(self._service, name)
+        original = pictures.read_original(self._service, name)
         headers = {"Cache-Control": "no-cache"}
-        if content_type in SCRIPTABLE_TYPES:
+        if original.content_type in SCRIPTABLE_TYPES:
             headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name.rpartition('/')[2])}"
-        return _content(request, content, content_type, etag, headers)
+        return answer_file(request, original, headers)
 
     def demand_rendition(self, request: Request) -> Response:
         with self._waiting.enter():
-            content = pictures.demand(self._service, **request.path_params)
-        return self._answer_rendition(request, *content)
+            rendition = pictures.demand(self._service, **request.path_params)
+        return self._answer_rendition(request, rendition)
 
     def read_rendition(self, request: Request) -> Response:
-        content = pictures.read_rendition(self._service, **request.path_params)
-        return self._answer_rendition(request, *content)
+        return self._answer_rendition(request, pictures.read_rendition(self._service, **request.path_params))
 
-    def _answer_rendition(self, request: Request, content: bytes, content_type: str, etag: str) -> Response:
+    def _answer_rendition(self, request: Request, rendition: pictures.Download) -> Response:
         # A URL that contains the ETag always has the same content.
-        is_fixed = request.query_params.get("v") == etag
+        is_fixed = request.query_params.get("v") == rendition.found.etag
         declared = self._service.parts.pipeline.output.cache_control
         headers = {"Cache-Control": (declared or "max-age=31536000, immutable") if is_fixed else "no-cache"}
-        return _content(request, content, content_type, etag, headers)
+        return answer_file(request, rendition, headers)
 
 
 class _LocalApi(_Api):
@@ -277,7 +277,8 @@ class _LocalApi(_Api):
     async def log_in(self, request: Request) -> Response:
         if request.method == "GET":
             return HTMLResponse((STATIC / "login.html").read_text("utf-8"))
-        async with request.form(max_files=0, max_fields=2) as form:
+        limited = Request(request.scope, limit_body(request, MOST_BODY_BYTES))
+        async with limited.form(max_files=0, max_fields=2) as form:
             given = str(form.get("token", ""))
         if not is_token(given, self._token):
             text = (STATIC / "login.html").read_text("utf-8")
@@ -334,6 +335,11 @@ async def _tell_health(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+def _end(_: Request, __: Exception) -> Response:
+    """Return an answer for a client that has gone; the server doesn't send it."""
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+
 def _refuse_method(request: Request, error: Exception) -> Response:
     """Refuse a wrong method, and name the methods that the path allows (RFC 9110, 15.5.6)."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
@@ -352,38 +358,3 @@ def _show(page: str) -> Callable[[Request], Response]:
         return HTMLResponse((STATIC / page).read_text("utf-8"), headers={"Cache-Control": "no-cache"})
 
     return show
-
-
-def _tagged_json(request: Request, data: Any) -> Response:
-    """Return JSON with its ETag, or 304 if the client already has this version."""
-    body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
-    etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
-
-
-def _content(
-    request: Request, content: bytes, content_type: str, etag: str, headers: Mapping[str, str]
-) -> Response:
-    """Return a file's content, a part of it (RFC 9110, 14), or 304 if the client already has it."""
-    tag = f'"{etag}"'
-    shown = {**headers, "ETag": tag, "Accept-Ranges": "bytes"}
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=shown)
-    asked = request.headers.get("range")
-    if asked is None or request.headers.get("if-range", tag) != tag:
-        return Response(content, media_type=content_type, headers=shown)
-    part = parse_range(asked, len(content))
-    if part is None:
-        return Response(content, media_type=content_type, headers=shown)
-    first, last = part
-    if first >= len(content):
-        status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
-        detail = f"expected a part of {len(content):,} bytes, found {asked!r}"
-        response = answer_error(request, ApiError(status, detail))
-        response.headers["Content-Range"] = f"bytes */{len(content)}"
-        return response
-    shown["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
-    return Response(content[first : last + 1], HTTPStatus.PARTIAL_CONTENT, shown, content_type)

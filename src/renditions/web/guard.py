@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -12,8 +13,8 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from renditions.web.limits import Rate
-from renditions.web.problems import problem
+from renditions.web.limits import Gate, Rate
+from renditions.web.problems import ApiError, problem
 
 COOKIE = "renditions_token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -25,6 +26,9 @@ MOST_CHANGES, CHANGES_SECONDS = 5_000, 10.0
 
 MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS = 20, 60.0
 """One network address may send this many wrong tokens, in this many seconds."""
+
+MOST_STRANGERS = 100
+"""How many requests without the token the server answers at once. So there is always room for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Guard:
     token: str | None
     changes: Rate = field(default_factory=lambda: Rate(MOST_CHANGES, CHANGES_SECONDS))
     wrong_tokens: Rate = field(default_factory=lambda: Rate(MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS))
+    strangers: Gate = field(default_factory=lambda: Gate(MOST_STRANGERS, "requests without the token"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or pass it to the application."""
@@ -53,6 +58,16 @@ class Guard:
             return
 
         headers = Headers(scope=scope)
+        with ExitStack() as stack:
+            if self.token and not self._is_known(headers):
+                try:
+                    stack.enter_context(self.strangers.enter())
+                except ApiError as error:
+                    await problem(error.status, error.detail)(scope, receive, send)
+                    return
+            await self._answer(scope, headers, receive, send)
+
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         if refusal := self._refuse(scope, headers):
             status, detail = refusal
             response = problem(status, detail)
@@ -82,20 +97,20 @@ class Guard:
             )
             return HTTPStatus.TOO_MANY_REQUESTS, detail
         if self.token:
-            return self._check_token(self.token, scope, headers, address)
+            return self._check_token(scope, headers, address)
         return None
 
-    def _check_token(
-        self, token: str, scope: Scope, headers: Headers, address: str
-    ) -> tuple[HTTPStatus, str] | None:
+    def _is_known(self, headers: Headers) -> bool:
+        return any(is_token(text, self.token) for text in _given_tokens(headers))
+
+    def _check_token(self, scope: Scope, headers: Headers, address: str) -> tuple[HTTPStatus, str] | None:
         """Return why the request is refused; None if it is allowed.
 
         After too many wrong tokens from one address, a login from there fails even with the right token.
         """
         is_log_in = scope["path"] == "/login" and scope["method"] not in SAFE_METHODS
-        given = _given_tokens(headers)
-        is_known = any(is_token(text, token) for text in given)
-        is_try = is_log_in or (bool(given) and not is_known)
+        is_known = self._is_known(headers)
+        is_try = is_log_in or (bool(_given_tokens(headers)) and not is_known)
         if is_try and self.wrong_tokens.is_over(address):
             detail = (
                 f"Too many wrong tokens: at most {MOST_WRONG_TOKENS} in {WRONG_TOKENS_SECONDS:g} s are "

@@ -189,7 +189,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/retry": {
             "post": _operation(
                 "retry",
-                "Retry all failed pictures, or all with the given statuses",
+                "Retry failed pictures, or those with the given statuses, 200 with each request",
                 {"200": _json("How many pictures are retried", "Retried")},
                 body=_body("RetryRequest", is_required=False),
                 problems=(400, 403, 413, 415, 422),

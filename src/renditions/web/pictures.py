@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import itertools
 import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, get_args
@@ -18,7 +19,7 @@ from renditions.core.ask import Ask
 from renditions.core.binding import hold
 from renditions.core.difference import Difference
 from renditions.core.leases import PERMISSION_LASTS, permit_removal, reopen, wish
-from renditions.core.ports import IfMatch, Place, Unreadable
+from renditions.core.ports import IfMatch, Place, Store, StoredObject, Unreadable
 from renditions.errors import Conflict, KeyRefused
 from renditions.model.binding import Held
 from renditions.model.formats import OUTPUT_FORMATS
@@ -42,8 +43,26 @@ _RESTORE = Ask(verify="quick", is_retry=True)
 _MOST_TRIES = 50
 _PAUSE_SECONDS = 0.1
 
-Content = tuple[bytes, str, str]
-"""The content of a file, its media type and its ETag."""
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that a client may read, whole or in part."""
+
+    store: Store
+    found: StoredObject
+    content_type: str
+
+    def read(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes from ``start`` up to ``stop`` in pieces; raise ApiError (503) if they change."""
+        try:
+            yield from self.store.stream(self.found.key, IfMatch(self.found.etag), start, stop)
+        except Conflict:
+            detail = f"{self.found.key!r} was replaced while it was read; try again"
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, detail) from None
+
+
+MOST_RETRIED = 200
+"""How many pictures one request reopens."""
 
 MOST_PLANNED = 1_000
 """How many differences a plan lists. Its counts include the others too."""
@@ -124,11 +143,8 @@ def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
     return get_picture(service, name)
 
 
-def demand(service: Service, rendition: str, name: str) -> Content:
-    """Return a declared rendition.
-
-    Make it first if it is missing or another file replaced it.
-    """
+def demand(service: Service, rendition: str, name: str) -> Download:
+    """Return a declared rendition; make it first if it is missing or another file replaced it."""
     declared = service.parts.pipeline.renditions.get(rendition)
     if declared is None:
         names = ", ".join(service.parts.pipeline.renditions)
@@ -169,19 +185,27 @@ def _wish(service: Service, name: str, change: Callable[[Wishes], Wishes]) -> No
     raise ApiError(HTTPStatus.CONFLICT, f"the record of {name!r} keeps changing; try again shortly")
 
 
-def retry_pictures(service: Service, statuses: Iterable[object]) -> dict[str, Any]:
-    """Let every picture of these statuses be processed again soon.
+def retry_pictures(service: Service, statuses: Sequence[object], cursor: str | None) -> dict[str, Any]:
+    """Let the next pictures of these statuses be processed again soon.
 
-    Return how many there are.
+    Returns how many, and the cursor of the call that continues; None if there are no more. One call handles
+    at most ``MOST_RETRIED`` records, so its time and memory don't grow with the catalog.
     """
     service.insist_in_force()
+    catalog, after = service.parts.catalog, _parse_cursor(cursor)
+    wanted = [_parse_status(status) for status in statuses]
+    found = heapq.merge(
+        *(catalog.query(status, after, on_unreadable=_log_unreadable) for status in wanted),
+        key=lambda record: (record.timestamp, record.name.encode()),
+        reverse=True,
+    )
+    page = list(itertools.islice(found, MOST_RETRIED + 1))
     count = 0
-    for status in [_parse_status(status) for status in statuses]:
-        for record in list(service.parts.catalog.query(status, on_unreadable=_log_unreadable)):
-            if reopen(service.parts.catalog, record):
-                service.hint(record.name)
-                count += 1
-    return {"retried": count}
+    for record in page[:MOST_RETRIED]:
+        if reopen(catalog, record):
+            service.hint(record.name)
+            count += 1
+    return {"retried": count, "next": _make_cursor(page[-2]) if len(page) > MOST_RETRIED else None}
 
 
 def delete_picture(service: Service, name: str) -> None:
@@ -204,36 +228,41 @@ def delete_picture(service: Service, name: str) -> None:
     service.process(name, Ask(removal="asked"))
 
 
-def read_original(service: Service, name: str) -> Content:
-    """Return the content of a picture's original, its media type and its ETag."""
-    got = service.parts.source.get(name) if _head(service, name) else None
-    if got is None:
+def read_original(service: Service, name: str) -> Download:
+    """Return a picture's original."""
+    found = _head(service, name)
+    if found is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")
     record = service.parts.catalog.get(name)
     original = record.original if record else None
     facts = OUTPUT_FORMATS.get(original.format) if original and original.format else None
-    return got[1], facts.content_type if facts else "application/octet-stream", got[0].etag
+    return Download(service.parts.source, found, facts.content_type if facts else "application/octet-stream")
 
 
-def read_rendition(service: Service, rendition: str, name: str) -> Content:
-    """Return the content of an existing rendition, or raise ApiError (404)."""
+def read_rendition(service: Service, rendition: str, name: str) -> Download:
+    """Return the file of an existing rendition, or raise ApiError (404)."""
     if content := _read_output(service, get_picture(service, name), rendition):
         return content
     raise ApiError(HTTPStatus.NOT_FOUND, f"there is no rendition {rendition!r} of {name!r}")
 
 
-def _read_output(service: Service, record: Record, rendition: str) -> Content | None:
-    """Return a rendition's content.
-
-    Return None if it is missing or if another file has replaced it.
-    """
+def _read_output(service: Service, record: Record, rendition: str) -> Download | None:
+    """Return the file of a rendition; None if it is missing or if another file has replaced it."""
     output = record.serving_output(rendition)
-    got = service.parts.output.get(output.key) if output else None
-    if output is None or got is None:
+    found = service.parts.output.head(output.key) if output else None
+    if output is None or found is None:
         return None
-    stored, content = got
-    is_own = stored.etag == output.etag or hashlib.sha256(content).hexdigest() == output.sha256
-    return (content, OUTPUT_FORMATS[output.format].content_type, stored.etag) if is_own else None
+    download = Download(service.parts.output, found, OUTPUT_FORMATS[output.format].content_type)
+    is_own = found.etag == output.etag or _hash(download) == output.sha256
+    return download if is_own else None
+
+
+def _hash(download: Download) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    for piece in download.read():
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def describe_status(service: Service) -> dict[str, Any]:

@@ -168,8 +168,10 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             ("by_status", "held", "read_only", "superseded"),
         ),
         "Focus": _object(focus, ("x", "y"), is_closed=True),
-        "RetryRequest": _object({"statuses": _array({"enum": list(STATUSES)})}, (), is_closed=True),
-        "Retried": _object({"retried": _COUNT}, ("retried",)),
+        "RetryRequest": _object(
+            {"statuses": _array({"enum": list(STATUSES)}), "cursor": TEXT}, (), is_closed=True
+        ),
+        "Retried": _object({"retried": _COUNT, "next": {"type": ["string", "null"]}}, ("retried", "next")),
         "Plan": _object(
             {
                 "counts": {"type": "object", "additionalProperties": _COUNT},

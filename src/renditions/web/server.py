@@ -20,6 +20,7 @@ from renditions.errors import Superseded, UsageError
 from renditions.runtime.machine import find_secret, open_workers, watch
 from renditions.runtime.reload import Session
 from renditions.web.app import make_app
+from renditions.web.connections import Connections, Limits
 from renditions.web.guard import hosts_of
 from renditions.web.links import LocalLinks
 from renditions.web.live import Announcements
@@ -28,6 +29,8 @@ from renditions.web.service import SUPERSEDED, Service
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SHUTDOWN_SECONDS = 5
+GONE_SECONDS = 60
+"""How long a client may leave bytes unacknowledged before the system ends its connection."""
 
 
 def make_token() -> str:
@@ -46,12 +49,17 @@ def open_listener(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise UsageError(
             f"can't listen on {host}:{port} ({error.strerror}). "
             "If another program uses the port, choose another --port."
         ) from error
+    # Accepted connections inherit this (tcp(7)). It ends those whose client has gone without a word.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_SECONDS * 1000)
+    return listener
 
 
 def serve(session: Session, listener: socket.socket, *, host: str, token: str | None, workers: int) -> None:
@@ -117,7 +125,7 @@ def _configure(app: Callable[..., Any]) -> uvicorn.Config:
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        limit_concurrency=1_000,
+        http=Connections(Limits()).protocol,  # type: ignore[arg-type]  # uvicorn only calls it
     )
 
 

@@ -28,10 +28,18 @@ from renditions.web.service import Service
 FORM_SECONDS = 15 * 60
 """How long a form is valid."""
 
-_PART = r"[^./\u0000-\u001f\u007f][^/\u0000-\u001f\u007f]*"
+_HIDDEN = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+"""Control characters of ASCII and Latin-1, line separators, and those that change the direction of text."""
+_PART = rf"[^./{_HIDDEN}][^/{_HIDDEN}]*"
 NAME_PATTERN = rf"({_PART}/)*{_PART}"
 """The names that uploads may have: without control characters, and without parts that are empty or begin with
 a dot."""
+
+_S3_VARIABLE = "${filename}"
+"""S3 replaces this in the key of a form by the name of the file, so a form with it allows many keys.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
+"""
 
 MOST_NUMBERED = 1_000
 """How many pictures can have names that differ only in their number: ``a.jpg``, ``a-2.jpg``, …"""
@@ -85,7 +93,7 @@ class LocalUploads:
         conditions = {
             "key": name,
             "content_type": content_type,
-            "max_bytes": self.service.parts.pipeline.accept.max_bytes,
+            "size_bytes": size_bytes,
             "replace": replace,
             "expires_at": expires_at,
         }
@@ -123,9 +131,11 @@ class LocalUploads:
     def receive(self, conditions: dict[str, Any], content: bytes) -> StoredObject:
         """Write the file to the source store, and request its processing."""
         name, source = conditions["key"], self.service.parts.source
-        if not 0 < len(content) <= conditions["max_bytes"]:
-            detail = f"expected 1 to {conditions['max_bytes']:,} bytes, found {len(content):,}"
-            raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE if content else HTTPStatus.BAD_REQUEST, detail)
+        if len(content) != conditions["size_bytes"]:
+            detail = f"expected {conditions['size_bytes']:,} bytes, found {len(content):,}"
+            is_larger = len(content) > conditions["size_bytes"]
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_larger else HTTPStatus.BAD_REQUEST
+            raise ApiError(status, detail)
         there = source.head(name) if conditions["replace"] else None
         try:
             stored = source.put(
@@ -156,14 +166,13 @@ class BucketUploads:
 
     service: Service
     sign: Callable[[str, str, int, int], tuple[str, dict[str, str]]]
-    """Returns a URL and fields. Its arguments are the key, the media type, the most bytes, and how many
+    """Returns a URL and fields. Its arguments are the key, the media type, the file's bytes, and how many
     seconds the form is valid."""
 
     def make_form(self, name: str, content_type: str, size_bytes: int, *, replace: bool) -> UploadForm:
         """See :meth:`Uploads.make_form`."""
         name = _accept_name(self.service, name, content_type, size_bytes, replace=replace)
-        max_bytes = self.service.parts.pipeline.accept.max_bytes
-        url, fields = self.sign(name, content_type, max_bytes, FORM_SECONDS)
+        url, fields = self.sign(name, content_type, size_bytes, FORM_SECONDS)
         return UploadForm(name, url, fields, int(time.time()) + FORM_SECONDS)
 
 
@@ -212,6 +221,8 @@ def _find_name_problem(service: Service, name: str) -> str | None:
     source = service.parts.pipeline.source
     if not re.fullmatch(NAME_PATTERN, name):
         return "expected a name without control characters, empty parts, and parts that begin with a dot"
+    if _S3_VARIABLE in name:
+        return f"expected a name without {_S3_VARIABLE}"
     why = source.patterns.why_not(name)
     if why == UNMATCHED:
         return f"expected a name like {', '.join(source.patterns.match)}"

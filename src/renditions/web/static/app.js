@@ -34,7 +34,11 @@ document.querySelector('#filters').addEventListener('click', (event) => {
   for (const button of event.currentTarget.children) button.setAttribute('aria-pressed', String(button === chosen));
   gallery.show(chosen.dataset.status);
 });
-retry.addEventListener('click', () => insist(() => call('POST', '/retry', { statuses: ['failed'] })));
+retry.addEventListener('click', async () => {
+  for (let cursor = ''; cursor !== null;) {
+    ({ next: cursor } = await insist(() => call('POST', '/retry', { statuses: ['failed'], cursor })));
+  }
+});
 
 async function showTotals() {
   const totals = await insist(() => call('GET', '/stats'));

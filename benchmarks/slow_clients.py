@@ -1,0 +1,207 @@
+"""``python -m benchmarks.slow_clients``: measures what slow and hostile clients cost honest ones.
+
+A server of ``renditions serve`` gets 32 honest clients, each with one request after the other. Meanwhile
+1,001 sockets of one kind are kept open: each that the server closes is opened again. The kinds are in
+``KINDS``. Each lasts longer than the server's own limits. The benchmark counts the honest requests that
+failed, and takes the 99th percentile of their time before, during and after. The results go into
+``docs/security.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from socket import SO_RCVBUF, SOL_SOCKET, create_connection, socket
+
+from benchmarks.report import describe_machine, replace_section, to_markdown, to_text, today
+from commands import draw, run, write_pipeline
+from web.browser import find_port, start_server, wait_for
+
+DOCUMENT = Path("docs/security.md")
+ATTACKERS = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
+"""The network addresses of the slow clients. The honest ones have 127.0.0.1."""
+
+HOST = b"Host: 127.0.0.1\r\n"
+HEAD = b"GET /pictures HTTP/1.1\r\n" + HOST
+UPLOAD = (
+    b"POST /uploads HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\nContent-Length: 90000\r\n\r\n"
+)
+LARGE = b"GET /originals/large.jpg HTTP/1.1\r\n" + HOST + b"\r\n"
+
+KINDS: dict[str, tuple[bytes, bytes]] = {
+    "silent": (b"", b""),
+    "half a head": (HEAD, b""),
+    "dripping head": (HEAD, b"X"),
+    "a body that stops": (UPLOAD + b"{", b""),
+    "dripping body": (UPLOAD, b" "),
+    "an answer that isn't read": (LARGE, b""),
+}
+"""What each socket sends first, and then once a second."""
+
+
+class Honest:
+    """Clients that send one request after the other, and count and time them."""
+
+    def __init__(self, port: int, clients: int) -> None:
+        self._port = port
+        self._ends = threading.Event()
+        self.seconds: list[float] = []
+        self.failures: list[str] = []
+        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self) -> None:
+        while not self._ends.wait(0.2):
+            began = time.perf_counter()
+            connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
+            try:
+                connection.request("GET", "/pictures?limit=10")
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status != 200:
+                    self.failures.append(str(answer.status))
+            except (OSError, HTTPException) as error:
+                self.failures.append(str(error))
+            finally:
+                connection.close()
+            self.seconds.append(time.perf_counter() - began)
+
+    def take(self) -> tuple[int, int, float]:
+        """Return the requests since the last call, how many failed, and the 99th percentile in seconds."""
+        seconds, failures = self.seconds, self.failures
+        self.seconds, self.failures = [], []
+        return len(seconds), len(failures), statistics.quantiles(seconds, n=100)[98]
+
+    def stop(self) -> None:
+        """Let each client end its request."""
+        self._ends.set()
+        for thread in self._threads:
+            thread.join()
+
+
+@contextmanager
+def attacked(port: int, count: int, kind: str) -> Iterator[None]:
+    """Keep ``count`` sockets of a kind open; each that the server has closed is opened again soon."""
+    first, then = KINDS[kind]
+    ends = threading.Event()
+    sockets: list[socket] = []
+    numbers = itertools.count()
+
+    def keep() -> None:
+        while not ends.is_set():
+            for client in sockets[:]:
+                if _is_closed(client, then, reads=first != LARGE):
+                    sockets.remove(client)
+                    client.close()
+            with suppress(OSError):  # the server may have no room now
+                while len(sockets) < count and not ends.is_set():
+                    sockets.append(_open(port, next(numbers), first))
+            ends.wait(1)
+
+    thread = threading.Thread(target=keep)
+    thread.start()
+    try:
+        yield
+    finally:
+        ends.set()
+        thread.join()
+        for client in sockets:
+            client.close()
+
+
+def _open(port: int, index: int, first: bytes) -> socket:
+    client = create_connection(("127.0.0.1", port), 5, (ATTACKERS[index % len(ATTACKERS)], 0))
+    client.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)
+    client.sendall(first)
+    client.setblocking(False)
+    return client
+
+
+def _is_closed(client: socket, then: bytes, *, reads: bool) -> bool:
+    """Send the next bytes; return whether the server has ended the connection."""
+    try:
+        client.send(then)
+        return reads and client.recv(4096) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def main() -> None:
+    """Measure, print the table, and write it into the document."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.slow_clients", description=__doc__)
+    parser.add_argument("--sockets", type=int, default=1001)
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=45.0, help="how long each kind lasts")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, _served(Path(folder)) as port:
+        rows = [_measure(port, kind, asked.sockets, asked.clients, asked.seconds) for kind in KINDS]
+    table = [
+        [
+            "sockets",
+            "p99 before, ms",
+            "p99 during, ms",
+            "p99 after, ms",
+            "honest requests",
+            "of these failed",
+        ],
+        *rows,
+    ]
+    print(to_text(table))
+    text = (
+        f"{today()}, {describe_machine()}; {asked.sockets:,} sockets, {asked.clients} honest clients, "
+        f"{asked.seconds:g} s of each kind (`python -m benchmarks.slow_clients`)."
+    )
+    replace_section("slow clients", f"{text}\n\n{to_markdown(table)}", DOCUMENT)
+
+
+def _measure(port: int, kind: str, sockets: int, clients: int, seconds: float) -> list[str]:
+    honest = Honest(port, clients)
+    try:
+        time.sleep(5)
+        before = honest.take()
+        with attacked(port, sockets, kind):
+            time.sleep(seconds)
+            during = honest.take()
+        time.sleep(2)
+        honest.take()
+        time.sleep(5)
+        after = honest.take()
+    finally:
+        honest.stop()
+    counted = [f"{each[2] * 1000:.0f}" for each in (before, during, after)]
+    total = [before[0] + during[0] + after[0], before[1] + during[1] + after[1]]
+    return [kind, *counted, f"{total[0]:,}", str(total[1])]
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[int]:
+    """Serve a few pictures, one of them large."""
+    write_pipeline(folder, "[renditions.thumb]\nwidth = 200\n", "[accept]\nmax_bytes = 100_000_000\n")
+    for number in range(20):
+        draw(folder / "inbox" / f"{number}.jpg", seed=number)
+    draw(folder / "inbox" / "large.jpg", 6000, 4000, quality=100)
+    if run(folder, "sync").code:
+        raise SystemExit("the sync failed")
+    port = find_port()
+    server = start_server(folder, port)
+    try:
+        wait_for(f"http://127.0.0.1:{port}")
+        yield port
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""Limits on the connections of the server, so that slow clients keep no other out.
+
+uvicorn closes only a connection that is idle between two requests. :class:`BoundedProtocol` adds the limits
+of :class:`Limits`. The rates are those of Apache's mod_reqtimeout (its directive RequestReadTimeout).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of a server's connections."""
+
+    head_seconds: float = 20.0
+    """How long a client may take to send the head of a request."""
+    check_seconds: float = 10.0
+    """How often the server compares a connection with the lowest rate."""
+    bytes_per_second: int = 500
+    """The lowest rate at which a client may send a body or read an answer."""
+    most: int = 800
+    """How many connections the server has. Many systems allow a process 1,024 open files."""
+    most_of_address: int = 400
+    """How many connections one client's network address may have."""
+
+
+class Connections:
+    """The open connections of a server, and which of them wait for the client. Only one thread may use it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._counts: Counter[str] = Counter()
+        self._waiting: dict[str, dict[BoundedProtocol, None]] = {}
+        """For each address, the connections that wait for their client, the longest wait first."""
+
+    def protocol(self, **options: Any) -> BoundedProtocol:
+        """Return the protocol of a new connection; uvicorn calls this with its own options."""
+        return BoundedProtocol(self, **options)
+
+    def admit(self, connection: BoundedProtocol) -> bool:
+        """Add a connection; return whether there is room for it.
+
+        If there is no room, a connection of the network address with the most of them gives way: the one that
+        has waited longest for its client. So clients that send and read nothing make room for others, and
+        clients of one address can't take the room of another. If none of that address waits, and it is the
+        new connection's own, there is no room.
+        """
+        limits, address = self.limits, connection.address
+        gives_way = address
+        if self._counts[address] < limits.most_of_address:
+            if self._counts.total() < limits.most:
+                self._counts[address] += 1
+                return True
+            gives_way = max((address, *self._waiting), key=self._counts.__getitem__)
+        waiting = self._waiting.get(gives_way)
+        if not waiting:
+            return False
+        next(iter(waiting)).abort()
+        self._counts[address] += 1
+        return True
+
+    def remove(self, connection: BoundedProtocol) -> None:
+        """Remove a connection that ``admit`` has added."""
+        self.stop_waiting(connection)
+        self._counts[connection.address] -= 1
+        if not self._counts[connection.address]:
+            del self._counts[connection.address]
+
+    def wait(self, connection: BoundedProtocol) -> None:
+        """Note that from now on a connection waits for its client to send or to read."""
+        waiting = self._waiting.setdefault(connection.address, {})
+        waiting.pop(connection, None)
+        waiting[connection] = None
+
+    def stop_waiting(self, connection: BoundedProtocol) -> None:
+        """Note that a connection doesn't wait for its client, or has ended."""
+        waiting = self._waiting.get(connection.address, {})
+        waiting.pop(connection, None)
+        if not waiting:
+            self._waiting.pop(connection.address, None)
+
+
+class BoundedProtocol(H11Protocol):
+    """HTTP/1.1 on one connection, which ends if the client is slower than the limits allow.
+
+    The client is in one of these phases. The server's own work has no limit here.
+
+    - It sends the head of a request: that may take ``head_seconds`` altogether.
+    - It sends a body that the application awaits: at least at the lowest rate.
+    - It reads an answer: at least at the lowest rate.
+    - It goes on sending a body after it got the whole answer: the connection ends at the next check.
+    """
+
+    def __init__(self, open_connections: Connections, **options: Any) -> None:
+        super().__init__(**options)
+        self._open = open_connections
+        self._limits = open_connections.limits
+        self.address = ""
+        self._is_admitted = False
+        self._check_timer: asyncio.TimerHandle | None = None
+        self._head_since: float | None = None
+        self._received_bytes = 0
+        self._was_paused = False
+        self._buffered_bytes = 0
+        self._has_drained = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Begin to wait for a request, or end the connection if there is no room."""
+        super().connection_made(transport)
+        self.address = self.client[0] if self.client else ""
+        self._is_admitted = self._open.admit(self)
+        if not self._is_admitted:
+            self._refuse(503, "The server has too many connections. Try again shortly.")
+            return
+        self._head_since = self.loop.time()
+        self._note_waiting()
+        self._check_timer = self.loop.call_later(self._limits.check_seconds, self._check)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        if self._check_timer:
+            self._check_timer.cancel()
+        if self._is_admitted:
+            self._is_admitted = False
+            self._open.remove(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the client."""
+        if self.transport.is_closing():
+            return
+        self._received_bytes += len(data)
+        if self._head_since is None and self.conn.their_state is h11.IDLE:
+            self._head_since = self.loop.time()
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._head_since = None
+            self._note_waiting()
+        self._was_paused = self._was_paused or self.flow.read_paused
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        super().on_response_complete()
+        self._note_waiting()
+
+    def pause_writing(self) -> None:
+        """Wait until the client has read most of what the server keeps for it."""
+        super().pause_writing()
+        self._note_waiting()
+
+    def resume_writing(self) -> None:
+        """Note that the client has read most of what the server kept for it."""
+        self._has_drained = True
+        super().resume_writing()
+        self._note_waiting()
+
+    def _note_waiting(self) -> None:
+        if not self._is_admitted:
+            return
+        if self.conn.their_state in (h11.IDLE, h11.SEND_BODY) or self.flow.write_paused:
+            self._open.wait(self)
+        else:
+            self._open.stop_waiting(self)
+
+    def abort(self) -> None:
+        """End the connection at once, and drop what the client has not read."""
+        if self._is_admitted:
+            self._is_admitted = False
+            self._open.remove(self)
+        # Without this, the system would go on sending what it has buffered (socket(7), SO_LINGER).
+        client: socket.socket = self.transport.get_extra_info("socket")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def _check(self) -> None:
+        """End the connection if the client is too slow; else check again later."""
+        limits = self._limits
+        least_bytes = limits.bytes_per_second * limits.check_seconds
+        head_seconds = 0.0 if self._head_since is None else self.loop.time() - self._head_since
+        buffered_bytes = self.transport.get_write_buffer_size()
+        is_answered = self.cycle is not None and self.cycle.response_complete
+        if self._buffered_bytes and not self._has_drained and self._reads_slowly(buffered_bytes, least_bytes):
+            self.abort()
+        elif head_seconds >= limits.head_seconds:
+            self._refuse(408, "The head of the request took too long.")
+        elif self.conn.their_state is h11.SEND_BODY and is_answered:
+            self.abort()
+        elif self._awaits_body() and self._received_bytes < least_bytes:
+            self._refuse(408, "The body of the request came too slowly.")
+        else:
+            self._received_bytes, self._was_paused = 0, self.flow.read_paused
+            self._buffered_bytes, self._has_drained = buffered_bytes, False
+            self._check_timer = self.loop.call_later(limits.check_seconds, self._check)
+
+    def _reads_slowly(self, buffered_bytes: int, least_bytes: float) -> bool:
+        return buffered_bytes > max(0, self._buffered_bytes - least_bytes)
+
+    def _awaits_body(self) -> bool:
+        """Return whether the server has waited for a body since the last check."""
+        is_asked = self.cycle is not None and not self.cycle.waiting_for_100_continue
+        return self.conn.their_state is h11.SEND_BODY and is_asked and not self._was_paused
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer, if no answer has begun, and end the connection."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            headers = [("content-type", "text/plain; charset=utf-8"), ("connection", "close")]
+            for event in (
+                h11.Response(status_code=status, headers=headers),
+                h11.Data(data=reason.encode()),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event))
+        self.transport.close()

@@ -1,0 +1,219 @@
+"""Connections of slow clients end, and other clients keep their answers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+
+from renditions.web.connections import Connections, Limits
+
+LIMITS = Limits(head_seconds=0.6, check_seconds=0.3, bytes_per_second=1_000, most=12, most_of_address=12)
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n"
+BUSY = b"POST /busy HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
+LARGE = b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"
+LARGE_BYTES = 200_000_000
+BUSY_SECONDS = 6 * LIMITS.check_seconds
+WAIT_SECONDS = 30
+
+
+async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Read the whole body; answer with as many bytes as the path asks for."""
+    if scope["type"] != "http":
+        return
+    while (message := await receive())["type"] == "http.request" and message["more_body"]:
+        pass
+    if message["type"] == "http.disconnect":
+        return
+    if scope["path"] == "/busy":
+        await asyncio.sleep(BUSY_SECONDS)
+    size = LARGE_BYTES if scope["path"] == "/large" else 2
+    headers = [(b"content-length", str(size).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    while size:
+        piece = min(size, 65_536)
+        size -= piece
+        await send({"type": "http.response.body", "body": b"x" * piece, "more_body": size > 0})
+
+
+@contextmanager
+def serving(limits: Limits) -> Iterator[int]:
+    """Serve :func:`answer` on a port."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    http: Any = Connections(limits).protocol
+    server = uvicorn.Server(
+        uvicorn.Config(answer, http=http, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with serving(LIMITS) as port:
+        yield port
+
+
+def connect(port: int, address: str = "127.0.0.1") -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), WAIT_SECONDS, (address, 0))
+
+
+def read_all(client: socket.socket) -> bytes:
+    """Read until the server ends the connection."""
+    content = b""
+    try:
+        while piece := client.recv(65_536):
+            content = (content + piece)[:10_000]
+    except ConnectionResetError:
+        pass
+    return content
+
+
+def ask(port: int, path: str = "/") -> bytes:
+    with connect(port) as client:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        return read_all(client)
+
+
+def drip(client: socket.socket, content: bytes) -> bytes:
+    """Send a byte at a time until the server ends the connection, and return its answer."""
+    client.settimeout(0.05)
+    for byte in content:
+        try:
+            client.sendall(bytes((byte,)))
+            return client.recv(1000)
+        except TimeoutError:
+            continue
+        except OSError as error:
+            return str(error).encode()
+    raise AssertionError("the server took everything")
+
+
+@pytest.mark.parametrize("start", [b"", b"GET / HT", GET + b"GET / HT"], ids=["silent", "half", "second"])
+def test_a_client_that_sends_no_complete_head_is_closed(port: int, start: bytes) -> None:
+    with connect(port) as client:
+        client.sendall(start)
+        answered = read_all(client)
+    assert answered.startswith(b"HTTP/1.1 200" if start.startswith(GET) else b"HTTP/1.1 408")
+
+
+def test_a_client_that_drips_its_head_is_closed(port: int) -> None:
+    with connect(port) as client:
+        assert b"408" in drip(client, b"GET / HTTP/1.1\r\n" + b"X-Slow: 1\r\n" * 100)
+
+
+def test_a_client_that_sends_half_a_body_is_closed(port: int) -> None:
+    with connect(port) as client:
+        client.sendall(POST + b"x" * 10)
+        assert b"408" in read_all(client)
+
+
+def test_a_client_that_drips_its_body_is_closed(port: int) -> None:
+    with connect(port) as client:
+        client.sendall(POST)
+        assert b"408" in drip(client, b"x" * 1000)
+
+
+def test_a_client_that_reads_no_answer_is_closed(port: int) -> None:
+    with connect(port) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.sendall(LARGE)
+        assert wait_until(lambda: is_reset(client))
+
+
+def is_reset(client: socket.socket) -> bool:
+    """Return whether the server has reset the connection; this reads no byte."""
+    return client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
+
+def wait_until(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_steady_client_may_send_and_read_for_long(port: int) -> None:
+    length = int(LIMITS.bytes_per_second * LIMITS.check_seconds) * 8
+    with connect(port) as client:
+        client.sendall(POST.replace(b"10000000", str(length * 5).encode()))
+        for _ in range(5):
+            client.sendall(b"x" * length)
+            time.sleep(LIMITS.check_seconds)
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+def test_the_server_may_take_longer_than_any_client(port: int) -> None:
+    assert ask(port, "/busy").startswith(b"HTTP/1.1 200")
+
+
+def test_a_client_may_ask_again_on_the_same_connection(port: int) -> None:
+    with connect(port) as client:
+        for _ in range(3):
+            client.sendall(GET)
+            answered = b""
+            while not answered.endswith(b"xx"):
+                answered += client.recv(1000)
+            assert answered.startswith(b"HTTP/1.1 200")
+
+
+def test_silent_clients_make_room_for_others() -> None:
+    patient = Limits(head_seconds=1000, check_seconds=1000, most=12, most_of_address=12)
+    with serving(patient) as port, ExitStack() as stack:
+        silent = [stack.enter_context(connect(port)) for _ in range(40)]
+        for _ in range(5):
+            assert ask(port).startswith(b"HTTP/1.1 200")
+        silent[-1].sendall(GET)
+        assert silent[-1].recv(1000).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("sent", [POST + b"x" * 10, LARGE], ids=["no body", "no reading"])
+def test_clients_that_have_stopped_make_room_for_others(sent: bytes) -> None:
+    patient = Limits(head_seconds=1000, check_seconds=1000, most=3, most_of_address=3)
+    with serving(patient) as port, ExitStack() as stack:
+        for _ in range(3):
+            stopped = stack.enter_context(connect(port))
+            stopped.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stopped.sendall(sent)
+        for _ in range(5):
+            assert wait_until(lambda: ask(port).startswith(b"HTTP/1.1 200"))
+
+
+def test_clients_of_one_address_leave_room_for_those_of_another() -> None:
+    patient = Limits(head_seconds=1000, check_seconds=1000, most=4, most_of_address=3)
+    with serving(patient) as port, ExitStack() as stack:
+        other = stack.enter_context(connect(port))
+        for _ in range(20):
+            stack.enter_context(connect(port, "127.0.0.2"))
+        other.sendall(GET)
+        assert other.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+def test_a_server_with_only_busy_connections_refuses_more() -> None:
+    patient = Limits(head_seconds=1000, check_seconds=1000, most=3, most_of_address=3)
+    with serving(patient) as port, ExitStack() as stack:
+        for _ in range(3):
+            busy = stack.enter_context(connect(port))
+            busy.sendall(
+                POST.replace(b"10000000\r\n", b"1\r\nExpect: 100-continue\r\n").replace(b"/", b"/busy", 1)
+            )
+            assert b"100 Continue" in busy.recv(1000)
+            busy.sendall(b"x")
+        time.sleep(LIMITS.check_seconds)
+        with connect(port) as client:
+            assert read_all(client).startswith(b"HTTP/1.1 503")
