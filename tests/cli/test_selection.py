@@ -61,6 +61,28 @@ def test_naming_an_unknown_picture_or_rendition_is_a_usage_error(synced: Path, c
     assert "expected one of thumb, large" in run(synced, command, "e.jpg", "--rendition", "small").err
 
 
+def test_a_prefix_that_matches_nothing_is_a_usage_error(synced: Path) -> None:
+    for command in ("plan", "sync", "retry", "list", "list --unmatched", "list --status done"):
+        refused = run(synced, *command.split(), "typo/", "dogs/")
+        assert (refused.code, refused.out) == (2, ""), command
+        assert "nothing matches 'typo/'" in refused.err
+    (synced / "inbox/linked").symlink_to(synced)
+    assert "'linked' isn't a picture: it is a link" in run(synced, "sync", "linked/").err
+    for prefix in ("cats/typo/", "../", "//"):
+        assert run(synced, "plan", prefix).code == 2, prefix
+
+
+def test_a_folder_without_pictures_and_a_former_folder_are_valid_prefixes(synced: Path) -> None:
+    (synced / "inbox/empty").mkdir()
+    (synced / "inbox/notes").mkdir()
+    (synced / "inbox/notes/a.txt").write_text("a note")
+    (synced / "inbox/dogs/c.jpg").unlink()
+    (synced / "inbox/dogs").rmdir()
+    assert run(synced, "plan", "empty/", "notes/", "dogs/", "/").code == 0
+    assert run(synced, "list", "--unmatched", "notes/a.txt", "--json").data[0]["name"] == "notes/a.txt"
+    assert run(synced, "list", "--unmatched", "notes/b.txt").code == 2
+
+
 def test_sync_makes_one_rendition_alone_and_a_later_sync_makes_the_rest(folder: Path) -> None:
     assert run(folder, "sync", "e.jpg", "--rendition", "thumb").code == 0
     assert list(outputs(folder)) == ["e.jpg/thumb.jpg"]
@@ -120,6 +142,14 @@ def test_the_focus_command_processes_only_the_named_picture(folder: Path) -> Non
     assert run(folder, "sync", "e.jpg").code == 0
     assert run(folder, "focus", "e.jpg", "10", "10").code == 0
     assert listed(folder) == ["e.jpg"]
+
+
+def test_focus_says_that_nothing_will_change_only_if_the_catalog_belongs_to_the_file(synced: Path) -> None:
+    assert "nothing will change" in run(synced, "focus", "e.jpg", "10", "10").err
+    (synced / "other.toml").write_text((synced / "renditions.toml").read_text())
+    refused = run(synced, "focus", "e.jpg", "20", "20", "-p", "other.toml")
+    assert refused.code == 2
+    assert "nothing will change" not in refused.err
 
 
 @pytest.mark.parametrize("name", ["cats/a.jpg", "e.jpg"])

@@ -25,6 +25,7 @@ from renditions.cli import display, unsent
 from renditions.cli.left_out import print_files
 from renditions.cli.reasons import print_next_attempt
 from renditions.cli.records import print_record, print_records
+from renditions.cli.selecting import insist_on_prefixes, select_files
 from renditions.core.binding import Start
 from renditions.core.reconcile import Selection
 from renditions.demo.folder import prepare
@@ -252,9 +253,11 @@ def list_records(
         )
     with opened(context, file, read_only=True) as parts:
         if unmatched:
-            print_files(parts, Selection.of(names or ()), as_json=as_json)
+            print_files(parts, select_files(parts, names), as_json=as_json)
             return
-        records = _select_records(parts, Selection.of(names or (), status))
+        selection = Selection.of(names or (), status)
+        insist_on_prefixes(parts, selection)
+        records = _select_records(parts, selection)
         if warning:
             records = (record for record in records if warning in {each.code for each in record.warnings})
         if as_json:

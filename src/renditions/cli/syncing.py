@@ -24,15 +24,15 @@ from renditions.cli.commands import (
 )
 from renditions.cli.left_out import print_counts
 from renditions.cli.reasons import print_reasons
+from renditions.cli.selecting import select_pictures
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import FOLLOWS, Standing, Start
 from renditions.core.difference import Difference
 from renditions.core.leases import reopen, wish
-from renditions.core.left_out import LeftOut, find_no_file, why_no_file
+from renditions.core.left_out import LeftOut
 from renditions.core.outcome import Outcome
 from renditions.core.reconcile import Order, Selection
 from renditions.core.summary import Summary
-from renditions.core.verify import find
 from renditions.errors import UsageError
 from renditions.model.families import family_of
 from renditions.model.pipeline import Pipeline
@@ -241,10 +241,10 @@ def focus(
     if clear == (x is not None) or (x is None) != (y is None):
         raise UsageError("focus: expected a name with X and Y, or a name with --clear")
     with opened(context, file) as parts:
+        standing = parts.bind(FOLLOWS)
+        record = find_record(parts, name)
         if not any(each.gravity == "focus" for each in parts.pipeline.renditions.values()):
             display.messages.print('[yellow]No rendition has gravity = "focus", so nothing will change.[/]')
-        record = find_record(parts, name)
-        standing = parts.bind(FOLLOWS)
         if not wish(parts.catalog, record, replace(record.wishes, focus=point)):
             raise UsageError(f"{name!r} is being processed; try again shortly")
         run(parts, standing, Order(selection=Selection((name,))), Manner(workers))
@@ -267,23 +267,10 @@ def make_order(
     """Return the order that a command's arguments describe.
 
     Raises:
-        UsageError: A named picture or rendition doesn't exist.
+        UsageError: A name or a prefix matches no picture, or a named rendition doesn't exist.
 
     """
-    selection = Selection.of(names or (), status)
-    for name in selection.names:
-        why_not = parts.pipeline.source.patterns.why_not(name)
-        is_there = find(parts.source, name)
-        if (why_not or not is_there) and parts.catalog.get(name) is None:
-            if why_not and is_there:
-                raise UsageError(f"{name!r} isn't a picture: {why_not}")
-            if obstacle := find_no_file(parts.source, name):
-                why_not = why_no_file(obstacle, parts.pipeline.source.patterns)
-                raise UsageError(f"{obstacle.key!r} isn't a picture: {why_not}")
-            raise UsageError(
-                f"there is no picture {name!r}, and no record of one. Check the name with renditions list; "
-                "a trailing slash selects all pictures below a folder"
-            )
+    selection = select_pictures(parts, names, status)
     return Order(replace(ask, renditions=_find_renditions(parts.pipeline, renditions)), selection)
 
 

@@ -1,0 +1,80 @@
+"""Turn the names and prefixes of a command line into a selection, and refuse those that match nothing."""
+
+from __future__ import annotations
+
+from renditions.core.left_out import find_no_file, why_no_file
+from renditions.core.ports import Store, Unreadable
+from renditions.core.reconcile import Selection
+from renditions.core.verify import find
+from renditions.errors import KeyRefused, UsageError
+from renditions.model.record import Status
+from renditions.runtime.parts import Parts
+
+
+def select_pictures(parts: Parts, names: list[str] | None, status: Status | None = None) -> Selection:
+    """Return a selection of pictures in the source or in the catalog.
+
+    Raises:
+        UsageError: A name or a prefix matches no picture.
+
+    """
+    selection = Selection.of(names or (), status)
+    for name in selection.names:
+        why_not = parts.pipeline.source.patterns.why_not(name)
+        is_there = find(parts.source, name)
+        if (why_not or not is_there) and parts.catalog.get(name) is None:
+            if why_not and is_there:
+                raise UsageError(f"{name!r} isn't a picture: {why_not}")
+            _refuse_link(parts, name)
+            raise UsageError(
+                f"there is no picture {name!r}, and no record of one. Check the name with renditions list; "
+                "a trailing slash selects all pictures below a folder"
+            )
+    insist_on_prefixes(parts, selection)
+    return selection
+
+
+def select_files(parts: Parts, names: list[str] | None) -> Selection:
+    """Return a selection of files in the source, whether they are pictures or not.
+
+    Raises:
+        UsageError: A name or a prefix matches no file.
+
+    """
+    selection = Selection.of(names or ())
+    for name in selection.names:
+        if find(parts.source, name) is None and find_no_file(parts.source, name) is None:
+            raise UsageError(f"there is no file {name!r} in the source. Check the name")
+    insist_on_prefixes(parts, selection)
+    return selection
+
+
+def insist_on_prefixes(parts: Parts, selection: Selection) -> None:
+    """Raise UsageError if a prefix is no folder of the source, and no file and no record begins with it."""
+    for prefix in filter(None, selection.prefixes):
+        unreadable: list[Unreadable] = []
+        record = next(parts.catalog.list(prefix=prefix, on_unreadable=unreadable.append), None)
+        if not (record or unreadable or _is_in(parts.source, prefix)):
+            _refuse_link(parts, prefix.rstrip("/"))
+            raise UsageError(
+                f"nothing matches {prefix!r}: the source has no such folder, and no record begins with it. "
+                "Check the spelling; prefixes are relative to the source"
+            )
+
+
+def _refuse_link(parts: Parts, name: str) -> None:
+    """Raise UsageError if the name is a link or a special file in the source, or lies behind one."""
+    if obstacle := find_no_file(parts.source, name):
+        why_not = why_no_file(obstacle, parts.pipeline.source.patterns)
+        raise UsageError(f"{obstacle.key!r} isn't a picture: {why_not}")
+
+
+def _is_in(source: Store, prefix: str) -> bool:
+    """Return whether the source has an object or a folder of this prefix, or a part that can't be read."""
+    unreadable: list[Unreadable] = []
+    if next(source.list(prefix=prefix, on_unreadable=unreadable.append), None) or unreadable:
+        return True
+    try:
+        return source.has_folder(prefix)
+    except KeyRefused:  # such as ../
+        return False
