@@ -1,4 +1,6 @@
-"""``PYTHONPATH=tests python -m benchmarks.bytes``: prints the hash of every rendition of a fixed corpus.
+"""``PYTHONPATH=tests python -m benchmarks.bytes``: prints the outputs' hashes.
+
+It makes every rendition of a fixed set of pictures.
 
 It draws pictures of every input format in the same way each time. ``renditions sync`` makes renditions of
 them with every preset, every operation and every output format. Each output gives a line: its SHA-256, the

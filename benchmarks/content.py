@@ -1,4 +1,6 @@
-"""``python -m benchmarks.content``: measures what a copied, cloned, touched or renamed project costs.
+"""``python -m benchmarks.content``: measures copied and renamed projects.
+
+The projects are copied, cloned, touched or renamed.
 
 A project of 1,000 pictures with four renditions each is synced, and then copied, cloned and touched. The
 benchmark counts how many pictures each sync renders and how many outputs it writes. A folder of 500 pictures

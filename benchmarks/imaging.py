@@ -1,4 +1,6 @@
-"""``python -m benchmarks.imaging [--quick]``: compares making renditions with the libraries that people use.
+"""``python -m benchmarks.imaging [--quick]``: compares ways to make renditions.
+
+It compares Renditions with the libraries that people use.
 
 The whole run takes about a quarter of an hour and writes the results into ``docs/performance.md`` and
 ``docs/performance.svg``. A run with ``--quick`` takes a few minutes and only prints.

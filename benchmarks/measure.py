@@ -183,7 +183,10 @@ def measure_memory(
     repeats: int,
     job_of: Callable[[Path], Job],
 ) -> dict[str, dict[str, float]]:
-    """Return how many megabytes a new process needs in addition to an idle interpreter, by way and kind."""
+    """Return how many megabytes a process needs for a picture, by way and kind.
+
+    The memory of an idle interpreter isn't counted.
+    """
     peaks: dict[str, dict[str, float]] = {}
     for way in ways:
         if way.idle_command is None:

@@ -1,4 +1,7 @@
-"""Draws the main case's table as a plain SVG picture, which follows the reader's light or dark theme."""
+"""Draws the main case's table as a plain SVG picture.
+
+The picture follows the reader's light or dark theme.
+"""
 
 from __future__ import annotations
 

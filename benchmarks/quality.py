@@ -1,4 +1,6 @@
-"""Computes the scores: SSIMULACRA2 of each rendition, compared with lossless Lanczos from a full decode.
+"""Computes the scores: SSIMULACRA2 of each rendition.
+
+It compares the rendition with lossless Lanczos from a full decode.
 
 This is a worker like the others, in an environment with the metric. It scores each file only once.
 """

@@ -1,4 +1,6 @@
-"""``python -m benchmarks.requests``: counts the requests of a comparison on AWS, and computes their cost.
+"""``python -m benchmarks.requests``: counts the requests of runs on AWS.
+
+It also computes their cost.
 
 moto's server stands for AWS, with S3's own pages of 1,000 keys. The benchmark first creates a bucket of
 pictures, with a record and four outputs for each. It then counts all requests of a plan, of a plan that

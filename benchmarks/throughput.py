@@ -1,4 +1,6 @@
-"""``PYTHONPATH=tests python -m benchmarks.throughput``: compares the function with the engine alone.
+"""``python -m benchmarks.throughput``: compares the function with the engine.
+
+It needs ``PYTHONPATH=tests``.
 
 Two ways to render the same pictures take turns in one process. The first renders them from memory, with one
 thread for each core. The second puts them into a bucket, and calls the handler with ten messages at a time.

@@ -158,7 +158,9 @@ def _refuse_cut(http_response: Any, model: Any, **_: Any) -> None:
 
 
 def _refuse_foreign(operation_model: Any, response_dict: Any, **_: Any) -> None:
-    """Raise ResponseParserError for a successful answer that isn't the service's, such as a proxy's page.
+    """Raise ResponseParserError for an answer that isn't the service's.
+
+    For example, a proxy may answer with a page of its own, and status 200.
 
     botocore reads most such answers as empty, so the call seems to succeed. For others it raises obscure
     errors.

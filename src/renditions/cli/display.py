@@ -269,7 +269,9 @@ def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) 
 
 
 def print_demo(records: Callable[[], Iterator[Record]], directory: Path, pipeline: Pipeline) -> None:
-    """Print the rendition files, the bytes that they save, and the rejected pictures with their reasons.
+    """Print the rendition files and the bytes that they save.
+
+    Also print the rejected pictures with their reasons.
 
     Each call of ``records`` starts a new pass over the catalog.
     """

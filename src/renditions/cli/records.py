@@ -49,7 +49,10 @@ def _print_facts(console: Console, record: Record, key_name: str) -> None:
 
 
 def _tabulate_renditions(record: Record) -> Table:
-    """Return the table of the original, the outputs, and the renditions without an output of their own."""
+    """Return the table of the original and the outputs.
+
+    It also has the renditions without an output of their own.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("rendition", "output", "format", "dimensions", "size"):
         table.add_column(heading, overflow="fold")

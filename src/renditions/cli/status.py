@@ -1,4 +1,7 @@
-"""The command ``status``: shows a catalog's counts, its binding, and the held removals and outputs."""
+"""The command ``status``.
+
+It shows a catalog's counts, its binding, and the held removals and outputs.
+"""
 
 from __future__ import annotations
 

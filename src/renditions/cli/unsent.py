@@ -18,7 +18,10 @@ MOST_COUNTED = 1_000
 
 
 def describe(pipeline: Pipeline, unsent: UnsentNotice) -> str:
-    """Return a sentence about an unsent notice: its event, its target, why it failed, the next attempt."""
+    """Return a sentence about an unsent notice.
+
+    It has the event, the target, why it failed, and the next attempt.
+    """
     what = f"{unsent.event} of {unsent.name}" if unsent.name else unsent.event
     then = f"tried again after {format_time(unsent.again_at)}" if unsent.again_at else "given up"
     times = f"{unsent.attempts} attempt{'' if unsent.attempts == 1 else 's'}"

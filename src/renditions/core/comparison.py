@@ -1,4 +1,7 @@
-"""Compare one picture with its record and its outputs, and read everything that the comparison needs."""
+"""Compare one picture with its record and its outputs.
+
+This module also reads everything that the comparison needs.
+"""
 
 from __future__ import annotations
 

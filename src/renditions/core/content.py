@@ -30,7 +30,7 @@ class Content:
 
 
 class Reader:
-    """Reads source objects, and keeps the last content, so that the next step doesn't read it again.
+    """Reads source objects, and keeps the last content for the next step.
 
     It isn't safe for several threads: each caller must have its own.
     """

@@ -44,7 +44,10 @@ def owe(pipeline: Pipeline, status: Decided) -> tuple[OwedNotice, ...]:
 
 
 def _is_changed(before: Record, decided: Record) -> bool:
-    """Return whether anything that a notice reports is different: the picture, its status or its outputs."""
+    """Return whether the picture, its status or its outputs changed.
+
+    A notice reports nothing else.
+    """
     is_same_picture = before.etag == decided.etag or (before.sha256 and before.sha256 == decided.sha256)
     return not is_same_picture or _reported(before) != _reported(decided)
 

@@ -1,4 +1,7 @@
-"""Find out which output keys can't be written, because something that isn't ours holds or blocks them."""
+"""Find out which output keys can't be written.
+
+Something that isn't ours holds or blocks them.
+"""
 
 from __future__ import annotations
 

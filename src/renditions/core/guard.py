@@ -1,4 +1,6 @@
-"""The removal guard: it keeps a run from removing too many pictures that only a listing lacks.
+"""The removal guard: it keeps a run from removing too many pictures.
+
+It guards pictures that are only missing from a listing.
 
 If an event or a person names a deleted picture, its removal is intended. If pictures are only missing from a
 listing, the cause may also be an unmounted disk, or a typo in a prefix. So the guard counts a whole run

@@ -1,4 +1,6 @@
-"""The writes of a worker that holds a picture's lease, and what happens if it loses the lease.
+"""The writes of a worker that holds a picture's lease.
+
+This module also says what happens if the worker loses the lease.
 
 A worker takes a lease by a conditional write of the record. A worker that takes it over raises the record's
 revision. But a worker may pause past the end of its lease without noticing, and continue in the middle of its

@@ -58,7 +58,7 @@ def find_no_file(source: Store, name: str) -> Obstacle | None:
 
 
 def why_no_file(obstacle: Obstacle, patterns: Patterns) -> str:
-    """Return why a link or a special file isn't a picture: it is excluded, or it isn't a plain file."""
+    """Return why a link or a special file isn't a picture."""
     why = patterns.why_not(obstacle.key)
     if why and why != UNMATCHED:
         return why

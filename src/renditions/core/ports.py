@@ -57,7 +57,10 @@ OnUnreadable = Callable[[Unreadable], None]
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Something in a store that isn't an object, or is another object, and keeps a key from being written."""
+    """Something in a store that keeps a key from being written.
+
+    It isn't an object, or it is another object.
+    """
 
     kind: str
     """``folder``, ``link``, ``file`` or ``special file``."""

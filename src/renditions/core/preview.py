@@ -1,4 +1,7 @@
-"""Show what a sync would do, with the removals that it would hold back and the renames that it would find."""
+"""Show what a sync would do.
+
+The preview includes the removals that the sync would hold back, and the renames that it would find.
+"""
 
 from __future__ import annotations
 

@@ -394,7 +394,7 @@ def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Itera
 
 
 def _take_ended(running: dict[Future[Outcome], Places]) -> Iterator[Outcome]:
-    """Wait until at least one picture is processed; remove the processed ones and yield their outcomes."""
+    """Wait until at least one picture is processed, and yield the new outcomes."""
     for future in wait(running, return_when=FIRST_COMPLETED).done:
         del running[future]
         yield future.result()

@@ -70,5 +70,8 @@ def dropped_keys(
 
 
 def is_in_the_way(key: str, wanted: Iterable[str]) -> bool:
-    """Return whether a folder can't hold both keys, because the key lies below a wanted key or above it."""
+    """Return whether a folder can't hold this key and the wanted keys.
+
+    That is so if the key lies below a wanted key, or above it.
+    """
     return any(other.startswith(f"{key}/") or key.startswith(f"{other}/") for other in wanted)

@@ -1,4 +1,6 @@
-"""Find outputs that already have the bytes of a missing rendition, to copy them instead of rendering.
+"""Find outputs that already have the bytes of a missing rendition.
+
+Such an output is copied, so that the picture isn't rendered again.
 
 If a picture or a rendition is renamed, or a key template changes, the same bytes are needed under another
 key. An output has these bytes if it was made from the same content with the same recipe. Its SHA-256 proves

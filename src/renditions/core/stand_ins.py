@@ -1,4 +1,6 @@
-"""Stand-ins: renditions of a family that use another width's file, because the picture is too small.
+"""Stand-ins: renditions of a family that use another width's file.
+
+They do so if the picture is too small for both widths.
 
 The renderer decides, since it knows the picture's dimensions; see ``Rendering.stand_ins``.
 """

@@ -1,4 +1,6 @@
-"""List strays (objects in an output store that no record claims), and delete those of this catalog.
+"""List strays, and delete those of this catalog.
+
+Strays are objects in an output store that no record claims.
 
 Renditions itself leaves no strays. They come from lost records, a changed output store, or other programs.
 This module deletes only objects with this catalog's mark: never another catalog's output, nor a file without

@@ -1,4 +1,6 @@
-"""Find the records of pictures with the same content, so that a renamed picture keeps its record.
+"""Find the records of pictures with the same content.
+
+So a renamed picture keeps its record.
 
 A picture was renamed if its name is gone and a new name has its content. The new picture takes the record
 over, with its outputs, its claims and the wishes of people. Only equal content proves a rename: an ETag may
@@ -127,7 +129,7 @@ class Twins:
 
 
 def hand_over(former: Record, found: StoredObject) -> Record:
-    """Return the record of a picture that is gone, to be compared with a new picture of the same content."""
+    """Return the record of a missing picture, for a new picture with its content."""
     return replace(
         former.under(found.etag),
         goal="",

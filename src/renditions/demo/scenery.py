@@ -208,7 +208,9 @@ def _glow(picture: Any, x: float, y: float, radius: float, colour: _Colour, stre
 
 
 def _rough(width: int, height: int, cell: float, seed: int, flat: float = 1.0, octaves: int = 1) -> Any:
-    """Return noise from about -1 to 1 with features of ``cell`` pixels, ``flat`` times as wide as high.
+    """Return noise from about -1 to 1 with features of ``cell`` pixels.
+
+    The features are ``flat`` times as wide as high.
 
     Each further octave adds features of half the size and half the strength.
     """

@@ -1,4 +1,6 @@
-"""Collects libraries for another platform from wheels, on any machine, without Docker and without a compiler.
+"""Collects libraries for another platform from wheels.
+
+This works on any machine, without Docker and without a compiler.
 
 pip downloads the wheels from its configured index, in exactly the versions that are installed here. So AWS
 runs the versions that this machine tested, and the same installation gives the same files.

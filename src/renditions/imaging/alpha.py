@@ -26,7 +26,10 @@ def weighted(image: Any, mix: Callable[[Any], Any]) -> Any:
 
 
 def _restore_opaque(image: Any) -> Any:
-    """Return the image with nearly opaque pixels made opaque again: fixed-point weights lose some alpha."""
+    """Return the image with nearly opaque pixels made opaque again.
+
+    Fixed-point weights lose some alpha.
+    """
     most, last = (255 if image.format == "uchar" else 65_535), image.bands - 1
     opaque = image[last] >= most - _LOST_STEPS
     return image.extract_band(0, n=last).bandjoin(opaque.ifthenelse(most, image[last]))

@@ -1,4 +1,6 @@
-"""The meaning of colours without an ICC profile: CICP (ITU-T H.273), and PNG's gamma and chromaticities.
+"""The meaning of colours without an ICC profile.
+
+The declarations are CICP (ITU-T H.273), and PNG's gamma and chromaticities.
 
 The curves of television (BT.709, BT.601, BT.2020 and the like) are used as Chromium uses them: as sRGB's own
 in AVIF and HEIC, and as a screen's (BT.1886) in PNG.

@@ -280,7 +280,10 @@ def _can_shrink(whole: Size, part: Rectangle, wanted: Size, shrink: int) -> bool
 
 
 def _missed(begin: int, end: int, length: int, shrink: int) -> int:
-    """Return how far both shrunk edges together are from the true edges, in pixels of the whole picture."""
+    """Return how far both shrunk edges together are from the true edges.
+
+    The result is in pixels of the whole picture.
+    """
     near, far = _shrunk_edges(begin, end, length // shrink, shrink)
     return abs(near * shrink - begin) + abs(far * shrink - end)
 

@@ -117,7 +117,10 @@ def _values(colour: Rgba, bands: int) -> list[int]:
 
 
 def find_crop(image: Any, size: Size, interest: str) -> Offset:
-    """Return the corner of the most striking part (``attention``) or the most detailed one (``entropy``)."""
+    """Return the corner of the best part of the image.
+
+    That is the most striking part (``attention``) or the most detailed one (``entropy``).
+    """
     cut = image.smartcrop(size.width, size.height, interesting=interest)
     # libvips stores here how far the upper left corner has moved.
     return Offset(-cut.xoffset, -cut.yoffset)
@@ -287,7 +290,10 @@ def _mix(colours: Any, matrix: list[list[float]], interpretation: str) -> Any:
 
 
 def _saturate(amount: float) -> list[list[float]]:
-    """Return the matrix for a saturation: 0 gives grey of the same luminance, 1 leaves colours unchanged."""
+    """Return the matrix for a saturation.
+
+    0 gives grey of the same luminance, 1 leaves colours unchanged.
+    """
     return [
         [
             weight * (1 - amount) + (amount if row == column else 0)

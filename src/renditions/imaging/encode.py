@@ -75,7 +75,10 @@ def stack(pages: Sequence[Frames]) -> Frames:
 
 
 def _join(frames: Frames) -> Any:
-    """Return the frames as libvips needs them: one tall image, with the height of a frame and the timing."""
+    """Return the frames as libvips needs them.
+
+    That is one tall image, with the height of a frame and the timing.
+    """
     if len(frames.images) == 1 and frames.timing is None:
         return frames.images[0]
     strip = Image.arrayjoin(list(frames.images), across=1).copy()

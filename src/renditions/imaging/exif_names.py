@@ -23,7 +23,10 @@ _FILLER = "x"
 
 
 def read_names(block: bytes) -> dict[str, bytes]:
-    """Return the photographer and the copyright of an EXIF block, by libvips' names, if they aren't empty."""
+    """Return the photographer and the copyright of an EXIF block.
+
+    The names are libvips' own. Empty texts are left out.
+    """
     block = block.removeprefix(b"Exif\0\0")
     places = _find(block, 0)
     found = {name: block[slice(*places[tag])].rstrip(b" \0") for name, tag in _TAGS.items() if tag in places}

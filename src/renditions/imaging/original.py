@@ -1,4 +1,6 @@
-"""Replace a rendition by a copy of the source's file, if the copy is smaller and fulfils the recipe.
+"""Replace a rendition by a copy of the source's file.
+
+The copy must be smaller, and fulfil the recipe.
 
 The copy has the same pixel data, byte for byte. It leaves out the other parts of the file, unless the recipe
 keeps them.

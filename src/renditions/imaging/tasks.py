@@ -1,4 +1,7 @@
-"""Plan the work for one picture: a task for each page of each rendition, and the sizes to decode to."""
+"""Plan the work for one picture.
+
+The plan has a task for each page of each rendition, and the sizes to decode to.
+"""
 
 from __future__ import annotations
 

@@ -69,9 +69,7 @@ _WRITER = "user.renditions.writer"
 
 
 class FolderStore:
-    """A :class:`~renditions.core.ports.Store` in a folder.
-
-    Many threads and processes may share the folder.
+    """A :class:`~renditions.core.ports.Store` in a folder. Many threads and processes may share it.
 
     Args:
         root: The folder. If it is a link, the store follows the link once, now.
@@ -182,10 +180,7 @@ class FolderStore:
         content_type: str,  # noqa: ARG002 - a folder has no place for it
         writer: str = "",
     ) -> StoredObject:
-        """See :meth:`Store.put <renditions.core.ports.Store.put>`.
-
-        The object survives a power failure.
-        """
+        """See :meth:`Store.put <renditions.core.ports.Store.put>`. The object survives a power failure."""
         parts = parse_key(key)
         with (
             self._reported(key),
@@ -220,10 +215,7 @@ class FolderStore:
         return None
 
     def folding(self) -> Folding:
-        """See :meth:`Store.folding <renditions.core.ports.Store.folding>`.
-
-        The first call creates probes.
-        """
+        """See :meth:`Store.folding <renditions.core.ports.Store.folding>`. The first call creates probes."""
         if self._folding is None:
             try:
                 with closed(self._open_root(make=True)) as root, closed(self._open_work(root)) as work:
@@ -247,10 +239,7 @@ class FolderStore:
         return None
 
     def delete(self, key: str, condition: IfMatch) -> None:
-        """See :meth:`Store.delete <renditions.core.ports.Store.delete>`.
-
-        It also removes empty folders.
-        """
+        """See :meth:`Store.delete <renditions.core.ports.Store.delete>`. It also removes empty folders."""
         parts = parse_key(key)
         with (
             self._reported(key),
@@ -409,10 +398,7 @@ def _find_obstacle(root: int, parts: Sequence[bytes]) -> Obstacle | None:
 
 
 def open_store(place: FolderPlace, declared: Source | OutputPlace, _: Shared) -> FolderStore:
-    """Return the store in a folder.
-
-    It may create a missing folder for outputs, but never a source.
-    """
+    """Return the store in a folder; create a missing folder for outputs, but never a source."""
     if isinstance(declared, OutputPlace):
         return FolderStore(place.path, create=True)
     return FolderStore(place.path, declared.settle)

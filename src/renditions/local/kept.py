@@ -1,4 +1,7 @@
-"""The rows of a SQLite catalog that aren't records: wishes of removed pictures, and unsent notices."""
+"""The rows of a SQLite catalog that aren't records.
+
+They hold the wishes of removed pictures, and unsent notices.
+"""
 
 from __future__ import annotations
 

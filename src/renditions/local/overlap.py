@@ -162,7 +162,10 @@ def _list_views(folder: Path, other: Path, mounts: Sequence[Mount]) -> Iterator[
 
 
 def _show_one_file(one: Path, other: Path) -> bool:
-    """Return whether two paths seem to show the same file: the sizes are equal, the times nearly equal."""
+    """Return whether two paths seem to show the same file.
+
+    The sizes must be equal, and the times nearly equal.
+    """
     with suppress(OSError):
         here, there = one.stat(), other.stat()
         is_same_time = abs(here.st_mtime - there.st_mtime) < SAME_TIME_SECONDS

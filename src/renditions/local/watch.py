@@ -19,7 +19,9 @@ log = logging.getLogger(__name__)
 
 
 def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterator[frozenset[str] | None]:
-    """Yield the keys of files that were created, changed or removed below ``root``, until ``stop`` is set.
+    """Yield the keys of files that changed below ``root``, until ``stop`` is set.
+
+    Files that were created or removed count too.
 
     At every tick without changes, it yields an empty set. It yields None if the keys are unknown and the
     caller must check everything: at the start (it reports every change after that), when a folder is gone,

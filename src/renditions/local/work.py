@@ -1,4 +1,7 @@
-"""A store's working folder: its lock, and the files that the store writes there before it renames them."""
+"""A store's working folder: its lock and its unfinished files.
+
+The store writes files there before it renames them.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Messages about pictures: how to decode them, what they ask for, and a worker that processes them."""
+"""Messages about pictures: their decoding, and a worker that processes them."""

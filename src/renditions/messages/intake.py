@@ -82,7 +82,9 @@ def _is_unicode(text: str) -> bool:
 
 
 def needs_redelivery(outcome: Outcome) -> bool:
-    """Return whether the queue must redeliver the message, or in the end move it to the dead-letter queue.
+    """Return whether the queue must redeliver the message.
+
+    After too many deliveries, the queue moves the message to the dead-letter queue.
 
     The queue doesn't redeliver the message of a picture that waits for another one's removal: nothing failed,
     and a redelivery has no effect until a person allows the removal. The record differs until then, so the

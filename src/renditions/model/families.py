@@ -1,4 +1,6 @@
-"""Families of renditions: one table can declare a rendition for each pair of its widths and formats.
+"""Families of renditions: tables that declare several renditions.
+
+A table can declare a rendition for each pair of its widths and formats.
 
 Each member is a :class:`Rendition` with one width and one format. A member keeps the table's ``widths`` and
 ``formats``. So the name and the recipe of a member show its family and its siblings.

@@ -1,4 +1,6 @@
-"""The patterns of ``[source] match`` and ``exclude``, which decide which objects of a source are pictures.
+"""The patterns of ``[source] match`` and ``exclude``.
+
+They decide which objects of a source are pictures.
 
 Listings, events and uploads all call :meth:`Patterns.why_not`, for folders and for buckets.
 """

@@ -9,7 +9,10 @@ from renditions.model.recipe import Focus
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """The wishes of clients for one picture, in addition to the pipeline's declarations for all pictures."""
+    """The wishes of clients for one picture.
+
+    They add to the pipeline's declarations for all pictures.
+    """
 
     focus: Focus | None = None
     """The point to keep in the middle of renditions with ``gravity = "focus"``."""

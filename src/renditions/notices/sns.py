@@ -49,7 +49,10 @@ class SnsNotifier:
 
 
 def _subject(notice: Notice) -> str:
-    """Return the e-mail's subject: one line of printable ASCII that starts with a letter, digit or mark."""
+    """Return the e-mail's subject: one line of printable ASCII.
+
+    It starts with a letter, digit or mark.
+    """
     if not notice.name:
         return f"Renditions: {notice.title.lower()}"
     what = f" is {notice.event}"

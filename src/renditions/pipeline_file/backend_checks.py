@@ -1,4 +1,4 @@
-"""Find out whether the stores, the catalog and the notice targets of a checked pipeline can be opened.
+"""Find out whether the stores, catalog and notice targets can be opened.
 
 The forms of their URLs are already checked. Opening them also needs the right libraries, and a function on
 Lambda can't open every kind.

@@ -1,4 +1,7 @@
-"""Find the mistakes that ``[source] match`` and ``exclude`` can have although each pattern is valid."""
+"""Find the mistakes in the patterns of ``[source] match`` and ``exclude``.
+
+A pattern can have a mistake although it is valid.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""Opens the stores, the catalog and the notice targets that a pipeline names, and runs the pipeline."""
+"""Opens what a pipeline names, and runs the pipeline.
+
+A pipeline names stores, a catalog and notice targets.
+"""

@@ -1,4 +1,7 @@
-"""Checks that outputs can't land in the source, if two paths lead to the same folder on this machine."""
+"""Checks that outputs can't land in the source.
+
+Two paths can lead to the same folder on this machine.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The code that runs on AWS Lambda: the functions' entry points, their parts and their log lines."""
+"""The code on AWS Lambda: entry points, their parts and their log lines."""

@@ -1,4 +1,6 @@
-"""The entry point on AWS Lambda: decodes the event, processes its pictures, and answers the caller.
+"""The entry point on AWS Lambda.
+
+It decodes the event, processes its pictures, and answers the caller.
 
 The function processes several pictures at once, so that it reads and writes some while it renders others. If
 the time left is too short for one more picture, the function gives the other pictures back unprocessed. If

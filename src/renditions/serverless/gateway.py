@@ -1,4 +1,6 @@
-"""The API and the page on AWS Lambda, behind an HTTP API of API Gateway, with payloads of version 2.0 or 1.0.
+"""The API and the page on AWS Lambda, behind an HTTP API of API Gateway.
+
+It understands payloads of version 2.0 and 1.0.
 
 The function answers only calls that an authorizer allowed (JWT, IAM, or a function), and calls for the page's
 own files, which contain no pictures. Clients upload straight to the bucket, whose notification starts the

@@ -49,7 +49,10 @@ def log_to_stdout() -> None:
 
 
 def metrics(dimensions: Mapping[str, str], values: Mapping[str, tuple[float, Unit]]) -> dict[str, Any]:
-    """Return the log fields from which CloudWatch makes metrics: the values by name, and their dimensions."""
+    """Return the log fields from which CloudWatch makes metrics.
+
+    They have the values by name, and their dimensions.
+    """
     return {
         "_aws": {
             "Timestamp": int(time.time() * 1000),

@@ -134,7 +134,10 @@ def _given_tokens(headers: Headers) -> list[str]:
 
 
 def is_token(text: str, token: str | None) -> bool:
-    """Return whether the text is the token, in constant time: the time reveals no part of the token."""
+    """Return whether the text is the token, in constant time.
+
+    So the time reveals no part of the token.
+    """
     return token is not None and hmac.compare_digest(text.encode(), token.encode())
 
 

@@ -266,7 +266,10 @@ def _hash(download: Download) -> str:
 
 
 def describe_status(service: Service) -> dict[str, Any]:
-    """Return the pictures by status, the held removals and outputs, and whether the source is read-only."""
+    """Return the numbers of pictures by status, and what is held back.
+
+    Also return whether the source is read-only, and whether the file is superseded.
+    """
     counted = service.parts.catalog.count()
     binding = service.parts.catalog.read_binding()
     return {

@@ -77,7 +77,10 @@ def _mask(planes: Any) -> Any:
 
 
 def _pooled(errors: Any) -> float:
-    """Return the root of the mean square over the windows of each band, as a weighted sum of the bands."""
+    """Return the root of the mean square over the windows of each band.
+
+    The result is a weighted sum of the bands.
+    """
     statistics, windows = errors.stats(), errors.width * errors.height
     roots = [math.sqrt(statistics(_SUM_OF_SQUARES, band)[0] / windows) for band in range(1, errors.bands + 1)]
     return roots[0] + _CHROMA_WEIGHT * sum(roots[1:])

@@ -270,7 +270,9 @@ def library() -> Any:
 
 @contextmanager
 def guarded(failure: str) -> Iterator[None]:
-    """Raise ``Undecodable`` for any error of a damaged data set, without the error's message and traceback.
+    """Raise ``Undecodable`` for any error of a damaged data set.
+
+    It doesn't have the error's message and traceback, because they may quote the file.
 
     ``failure`` says what failed; the error's type follows it.
     """

@@ -132,7 +132,10 @@ def _count_strays(content: bytes) -> int:
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield each segment's marker, the segment, and the data of a scan or the rest of the file after it."""
+    """Yield each segment's marker, the segment, and the data after it.
+
+    That is the data of a scan, or the rest of the file.
+    """
     at = 2
     while (at := content.find(b"\xff", at)) >= 0:
         marker = content[at + 1 : at + 2]
@@ -249,7 +252,10 @@ def _true_part(segment: bytes) -> bytes:
 
 
 def _is_metadata(segment: bytes) -> bool:
-    """Return whether a segment is metadata: an application or comment segment, except JFIF's and Adobe's."""
+    """Return whether a segment is metadata.
+
+    Metadata is in application and comment segments, except JFIF's and Adobe's.
+    """
     is_plain_jfif = segment[1] == 0xE0 and segment[4:9] == b"JFIF\0" and len(segment) == 18
     is_adobe = segment[1] == 0xEE and segment[4:9] == b"Adobe"
     return segment[1] == _COM or (segment[1] in _APPLICATION and not is_plain_jfif and not is_adobe)

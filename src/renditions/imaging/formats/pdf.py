@@ -1,4 +1,7 @@
-"""PDF input, drawn by PDFium on white paper (ISO 32000), and PDF output of JPEGs and Group 4 pages."""
+"""PDF input, drawn by PDFium on white paper (ISO 32000), and PDF output.
+
+The output holds JPEGs and Group 4 pages.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,9 @@ _PAPERS: Mapping[PageSize, tuple[float, float]] = {
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return a header with the number of pages, and this page's size as displayed: one pixel per point.
+    """Return a header with the number of pages and this page's size.
+
+    The size is as displayed, with one pixel for each point.
 
     Raises:
         Undecodable: The file is damaged or encrypted.
@@ -66,7 +71,9 @@ def check_end(content: bytes) -> None:
 
 
 def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
-    """Return a part of the page at exactly this size, with annotations and forms, as a libvips image in sRGB.
+    """Return a part of the page at exactly this size, as a libvips image in sRGB.
+
+    The part has the page's annotations and forms.
 
     Raises:
         Undecodable: The page is damaged.
@@ -90,7 +97,10 @@ def draw(content: bytes, header: Header, size: Size, part: Rectangle) -> Any:
 
 
 def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
-    """Return a page of two tones as a TIFF in CCITT's Group 4 coding, without loss; any other as a JPEG."""
+    """Return a page of two tones as a TIFF, and any other page as a JPEG.
+
+    The TIFF has CCITT's Group 4 coding, without loss.
+    """
     if image.bands == 1 and image.hist_find().crop(1, 0, 254, 1).max() == 0:
         options = {"compression": "ccittfax4", "bitdepth": 1, "miniswhite": True, "keep": "none"}
         # img2pdf embeds a TIFF of one strip unchanged.

@@ -1,4 +1,7 @@
-"""Recognise SVG files and unpack compressed ones (``.svgz``: SVG 2, 9.4), without any imaging library."""
+"""Recognise SVG files and unpack compressed ones (``.svgz``: SVG 2, 9.4).
+
+This module needs no imaging library.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ _DAMAGED_START = 1024
 
 
 def is_drawing(content: bytes) -> bool:
-    """Return whether the first element is ``svg``, after any comments, declarations and byte order marks."""
+    """Return whether the first element is ``svg``.
+
+    Comments, declarations and byte order marks may come before it.
+    """
     if content.startswith(_GZIP):
         try:
             content = zlib.decompressobj(_GZIP_WINDOW).decompress(content, _START_BYTES)

@@ -1,4 +1,6 @@
-"""Reject scripts in a drawing: the element, event handlers, and URLs that run code (SVG 2, chapter 15).
+"""Reject scripts in a drawing (SVG 2, chapter 15).
+
+Scripts are the element, event handlers, and URLs that run code.
 
 librsvg runs no script. This module rejects scripts because a rendition may hold the file itself, and
 browsers run its scripts.
