@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,7 +11,13 @@ from rich.table import Table
 
 from renditions.cli.display import STATUS_STYLES, format_bytes, format_sides, make_data_console
 from renditions.cli.findings import describe
+from renditions.model.items import format_time
 from renditions.model.record import Record
+
+FACTS = (
+    "timestamp", "original_format", "original_frames", "etag", "attempts", "blocked_by", "missing_since",
+)  # fmt: skip
+"""The attributes of a record's JSON form that are printed unchanged."""
 
 
 def print_records(records: Iterable[Record]) -> None:
@@ -34,14 +41,21 @@ def print_record(record: Record, key_name: str) -> None:
         console.print(f"  [yellow]warning:[/] {escape(str(warning))}", soft_wrap=True)
     _print_facts(console, record, key_name)
     console.print(_tabulate_renditions(record))
+    if record.history:
+        console.print(_tabulate_history(record))
 
 
 def _print_facts(console: Console, record: Record, key_name: str) -> None:
     item = record.to_item(key_name)
-    shown = ("timestamp", "original_format", "original_frames", "etag", "attempts", "blocked_by", "lease")
-    for name in shown:
-        if item.get(name):
-            console.print(f"  [dim]{name}[/] {escape(str(item[name]))}", soft_wrap=True)
+    facts = {name: str(item[name]) for name in FACTS if item.get(name)}
+    if focus := record.wishes.focus:
+        facts["focus"] = f"{focus.x:g} % from the left, {focus.y:g} % from the top"
+    if record.wishes.demanded:
+        facts["demanded"] = ", ".join(record.wishes.demanded)
+    if record.lease:
+        facts["lease"] = f"until {format_time(record.lease.until)}, of the process {record.lease.owner}"
+    for name, text in facts.items():
+        console.print(f"  [dim]{name}[/] {escape(text)}", soft_wrap=True)
     if record.original and record.original.analysis:
         for finding in describe(record.original.analysis):
             swatch = f"[on {finding.swatch}]  [/] " if finding.swatch else ""
@@ -70,6 +84,21 @@ def _tabulate_renditions(record: Record) -> Table:
     return table
 
 
+def _tabulate_history(record: Record) -> Table:
+    """Return the table of what happened to the picture, the oldest event first."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("history", "status", "why"):
+        table.add_column(heading, overflow="fold")
+    for event in record.history:
+        style = STATUS_STYLES[event.status]
+        table.add_row(_format_time(event.timestamp), f"[{style}]{event.status}[/]", escape(event.reason))
+    return table
+
+
+def _format_time(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _record_cells(record: Record) -> tuple[str, ...]:
     original = record.original
     made = sum(output.size_bytes for output in record.outputs)
@@ -80,5 +109,5 @@ def _record_cells(record: Record) -> tuple[str, ...]:
         ", ".join(output.rendition for output in record.outputs),
         format_bytes(made) if record.outputs else "",
         ", ".join(dict.fromkeys(warning.code for warning in record.warnings)),
-        escape(record.reason) if record.reason else f"{record.timestamp:%Y-%m-%d %H:%M:%S} UTC",
+        escape(record.reason) if record.reason else _format_time(record.timestamp),
     )

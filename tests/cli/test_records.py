@@ -1,0 +1,44 @@
+"""How the command ``show`` prints a record for people."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from renditions.cli.records import print_record
+from renditions.model.lease import Lease
+from renditions.model.recipe import Focus
+from renditions.model.record import Record
+from renditions.model.wishes import Wishes
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+def show(record: Record, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return the printed lines, with single blanks."""
+    print_record(record, "image_name")
+    return [re.sub(" +", " ", line.strip()) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_show_prints_what_people_set_and_the_history(capsys: pytest.CaptureFixture[str]) -> None:
+    wishes = Wishes(Focus(x=10, y=20.5), ("zoom", "banner"))
+    record = Record("a.jpg", "processing", NOW, wishes=wishes, lease=Lease("me", NOW))
+    record = record.with_event(NOW, "processing", "it was renamed from [old].jpg")
+    lines = show(record.with_event(NOW + timedelta(seconds=1), "done", ""), capsys)
+    assert "focus 10 % from the left, 20.5 % from the top" in lines
+    assert "demanded zoom, banner" in lines
+    assert "lease until 2026-03-04T05:06:07.000000Z, of the process me" in lines
+    assert lines[-3:] == [
+        "history status why",
+        "2026-03-04 05:06:07 UTC processing it was renamed from [old].jpg",
+        "2026-03-04 05:06:08 UTC done",
+    ]
+
+
+def test_show_prints_no_wishes_and_no_history_where_there_are_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = show(Record("a.jpg", "done", NOW), capsys)
+    assert not [line for line in lines if line.startswith(("focus", "demanded", "history", "lease"))]
