@@ -11,11 +11,8 @@ File names that aren't UTF-8 can't be keys. ``list`` skips them with a warning.
 
 from __future__ import annotations
 
-import errno
 import os
-import sqlite3
 import stat
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -32,13 +29,16 @@ from renditions.core.ports import (
     StoredObject,
     Unreadable,
 )
-from renditions.errors import Conflict, ForeignOutput, KeyRefused, StoreFailed
+from renditions.errors import Conflict, ForeignOutput, StoreFailed
+from renditions.local.failures import reported
 from renditions.local.probe import probe_folding
 from renditions.local.registrations import (
     has_marker,
     read_registrations,
+    read_writer,
     write_marker,
     write_registration,
+    write_writer,
 )
 from renditions.local.tree import (
     OPEN_FILE,
@@ -64,8 +64,6 @@ from renditions.model.source import Source
 
 READ_ATTEMPTS = 5
 """How many times the store tries to read a file that changes during the read."""
-
-_WRITER = "user.renditions.writer"
 
 
 class FolderStore:
@@ -189,7 +187,7 @@ class FolderStore:
             written(work, content) as (part, file),
         ):
             if writer:
-                _mark(file, writer)
+                write_writer(file, writer)
             with locked(work):
                 if obstacle := _find_obstacle(root, parts):
                     raise ForeignOutput(key, str(obstacle))
@@ -231,7 +229,7 @@ class FolderStore:
             with closed(open_folder(root, parts[:-1])) as folder:
                 file = os.open(parts[-1], OPEN_FILE, dir_fd=folder)
             with closed(file):
-                return _read_mark(file)
+                return read_writer(file)
         return None
 
     def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:  # noqa: ARG002
@@ -340,25 +338,8 @@ class FolderStore:
             self._swept = True
         return work
 
-    @contextmanager
-    def _reported(self, key: str | None = None) -> Iterator[None]:
-        """Raise errors of the operating system again as errors of this package."""
-        path = self._root / key if key else self._root
-        try:
-            yield
-        except OSError as error:
-            if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
-                raise KeyRefused(
-                    f"{path}: the file system refuses this name: {error.strerror}. Use a different name"
-                ) from error
-            raise StoreFailed(
-                f"can't access {path}: {error.strerror}. Check the permissions and the disk"
-            ) from error
-        except sqlite3.Error as error:
-            raise StoreFailed(
-                f"{path} can't be listed: the temporary database of its names failed ({error}). Free space "
-                "in the folder for temporary files"
-            ) from error
+    def _reported(self, key: str = "") -> reported:
+        return reported(self._root, key)
 
 
 class _NotMade(Exception):
@@ -367,20 +348,6 @@ class _NotMade(Exception):
 
 def _etag(status: os.stat_result) -> str:
     return f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"
-
-
-def _mark(file: int, writer: str) -> None:
-    """Store the writer with the file, if the file system has extended attributes."""
-    if sys.platform == "linux":  # Python supports them only on Linux
-        with suppress(OSError):
-            os.setxattr(file, _WRITER, writer.encode())
-
-
-def _read_mark(file: int) -> str | None:
-    if sys.platform == "linux":
-        with suppress(OSError):
-            return os.getxattr(file, _WRITER).decode()
-    return None
 
 
 def _check(root: int, parts: Sequence[bytes], key: str, condition: Condition) -> None:

@@ -1,12 +1,13 @@
-"""The files in a folder that register the catalogs which use it.
+"""The catalogs that use a folder, and the writers of its files.
 
 An output store has ``.renditions/catalogs/CATALOG_ID.json``. A source has
-``.renditions/markers/CATALOG_ID.txt``.
+``.renditions/markers/CATALOG_ID.txt``. A file has its writer in an extended attribute.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from renditions.local.tree import OPEN_FOLDER, WORK_FOLDER, absence, closed, ope
 _CATALOGS = b"catalogs"
 _MARKERS = b"markers"
 _SUFFIX = ".json"
+_WRITER = "user.renditions.writer"
 
 _MARKER = """\
 This folder is the source of a catalog of Renditions. If this file is missing, Renditions assumes that the
@@ -93,3 +95,18 @@ def _read(folder: int, name: str) -> str:
     file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     with os.fdopen(file, encoding="utf-8", errors="replace") as reader:
         return reader.read()
+
+
+def write_writer(file: int, writer: str) -> None:
+    """Store the writer with the open file, if the file system has extended attributes."""
+    if sys.platform == "linux":  # Python supports them only on Linux
+        with suppress(OSError):
+            os.setxattr(file, _WRITER, writer.encode())
+
+
+def read_writer(file: int) -> str | None:
+    """Return the writer of the open file; None if the file has none."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            return os.getxattr(file, _WRITER).decode()
+    return None

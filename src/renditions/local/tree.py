@@ -13,7 +13,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from renditions.errors import KeyRefused
@@ -43,13 +43,19 @@ class absence:  # noqa: N801 - it is used like contextlib.suppress
         return isinstance(error, OSError) and error.errno in ABSENT
 
 
-@contextmanager
-def closed(descriptor: int) -> Iterator[int]:
-    """Yield the descriptor and close it afterwards."""
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+class closed:  # noqa: N801 - it is used like contextlib.closing
+    """A context that closes a descriptor. Verification uses many of these, so it is a plain class."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __enter__(self) -> int:
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
 
 
 def parse_key(key: str) -> tuple[bytes, ...]:

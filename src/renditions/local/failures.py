@@ -1,0 +1,45 @@
+"""Errors of the operating system as errors of this package."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from pathlib import Path
+
+from renditions.errors import KeyRefused, StoreFailed
+
+
+class reported:  # noqa: N801 - it is used like contextlib.suppress
+    """A context that raises the operating system's errors again as ``KeyRefused`` or ``StoreFailed``.
+
+    Args:
+        root: The store's folder.
+        key: The object's key; empty for the store itself.
+
+    """
+
+    __slots__ = ("_key", "_root")
+
+    def __init__(self, root: Path, key: str = "") -> None:
+        self._root = root
+        self._key = key
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if not isinstance(error, OSError | sqlite3.Error):
+            return
+        path = self._root / self._key
+        if isinstance(error, sqlite3.Error):
+            raise StoreFailed(
+                f"{path} can't be listed: the temporary database of its names failed ({error}). Free space "
+                "in the folder for temporary files"
+            ) from error
+        if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
+            raise KeyRefused(
+                f"{path}: the file system refuses this name: {error.strerror}. Use a different name"
+            ) from error
+        raise StoreFailed(
+            f"can't access {path}: {error.strerror}. Check the permissions and the disk"
+        ) from error
