@@ -118,7 +118,10 @@ class MemoryStore:
         return stored
 
     def touch(self, key: str) -> None:
-        """Give the object another ETag and leave its content, as copying does in a folder."""
+        """Give the object another ETag and keep its content.
+
+        Copying a file in a folder does the same.
+        """
         with self._lock:
             stored, content = self._objects[self._folding(key)]
             self._objects[self._folding(key)] = replace(stored, etag=f"{stored.etag}-1"), content
@@ -270,7 +273,7 @@ class MemoryCatalog:
     def replace_all(
         self, records: Mapping[str, Record], owners: Mapping[str, str], binding: Binding | None
     ) -> None:
-        """Replace the whole content, like restoring a backup."""
+        """Replace the whole content, as when a backup is restored."""
         with self._lock:
             self._records, self._owners, self._binding = dict(records), dict(owners), binding
 

@@ -1,7 +1,7 @@
 """The skips that are allowed in CI (with ``CI=true`` in the environment).
 
-On other machines a test is skipped with a reason if a program isn't installed. In CI people would overlook
-one skip among a thousand tests, so a skip that isn't listed here fails.
+On other machines a test is skipped with a reason if a program isn't installed. In CI, nothing would draw
+attention to one skip among a thousand tests. So a skip that isn't listed here fails.
 """
 
 from __future__ import annotations

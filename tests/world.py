@@ -56,7 +56,7 @@ class Crash(BaseException):
 
 @dataclass
 class Steps:
-    """Counts the calls to ports and acts at a chosen one."""
+    """Counts the calls to ports, and acts at a chosen one."""
 
     count: int = 0
     at: int = -1
@@ -143,7 +143,7 @@ class World:
         return self.standing
 
     def move_output(self, place: str) -> None:
-        """Change the output store to a new one, or back to a former one."""
+        """Use a new output store, or a former one again."""
         self.former[self.pipeline.output.store] = self.output
         self.output = self.former.pop(place) if place in self.former else MemoryStore()
         self.use_output(store=place)

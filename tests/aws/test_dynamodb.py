@@ -153,7 +153,7 @@ def test_a_pipeline_allows_as_many_renditions_as_one_transaction_can_claim() -> 
     assert DYNAMODB.most_renditions == MAX_CLAIMS
 
 
-def test_listings_do_not_show_claims(catalog: DynamoCatalog, table: str) -> None:
+def test_a_listing_of_records_does_not_show_claims(catalog: DynamoCatalog, table: str) -> None:
     first = catalog.write(make_record(outputs=("k",), pending_keys=("l",)))
     assert count_items(table) == 3
     assert names(catalog) == ["a.jpg"]
@@ -163,7 +163,7 @@ def test_listings_do_not_show_claims(catalog: DynamoCatalog, table: str) -> None
 
 
 @pytest.mark.parametrize("name", [CLAIM + "k", "", "é" * 513, "\udcff"])
-def test_an_invalid_name_is_refused(catalog: DynamoCatalog, name: str) -> None:
+def test_writing_a_record_with_an_invalid_name_is_refused(catalog: DynamoCatalog, name: str) -> None:
     catalog.write(make_record(outputs=("k",)))
     with pytest.raises(CatalogRefused, match="expected a name"):
         catalog.get(name)
@@ -280,7 +280,7 @@ def test_a_record_can_be_deleted_after_a_crash_while_its_keys_were_freed(
     assert catalog.get("a.jpg") is None
 
 
-def test_a_record_that_is_too_large_is_refused(catalog: DynamoCatalog) -> None:
+def test_writing_a_record_that_is_too_large_is_refused(catalog: DynamoCatalog) -> None:
     with pytest.raises(CatalogRefused, match="maximum allowed size"):
         catalog.write(replace(make_record(), reason="x" * 410_000))
 

@@ -98,7 +98,7 @@ def test_a_folder_marker_is_listed_and_is_not_a_picture(store: S3Store) -> None:
     assert not Source(store="s3://bucket", match=("*",)).matches("2026/")
 
 
-def test_an_object_has_its_type_and_the_declared_cache_control(bucket: str) -> None:
+def test_an_object_is_stored_with_its_media_type_and_the_declared_cache_control(bucket: str) -> None:
     store = S3Store(CLIENTS.s3, S3Place(bucket, ""), cache_control="public, max-age=60")
     store.put("a", b"", IfAbsent(), "image/avif")
     answer = CLIENTS.s3.head_object(Bucket=bucket, Key="a")
@@ -141,7 +141,9 @@ def test_a_key_that_the_store_uses_for_its_own_files_is_refused(store: S3Store) 
 
 
 @pytest.mark.parametrize("algorithm", ["AES256", "aws:kms"])
-def test_an_encrypted_bucket_works_like_any_other(store: S3Store, bucket: str, algorithm: str) -> None:
+def test_objects_in_an_encrypted_bucket_are_read_listed_and_deleted_as_in_any_other(
+    store: S3Store, bucket: str, algorithm: str
+) -> None:
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
     CLIENTS.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
     stored = put(store, "a", b"one")
@@ -227,7 +229,7 @@ def test_a_listing_says_whether_an_object_must_be_restored(
         ({"StorageClass": "INTELLIGENT_TIERING", "ArchiveStatus": "ARCHIVE_ACCESS"}, True),
     ],
 )
-def test_metadata_say_whether_an_object_must_be_restored(
+def test_a_request_for_one_object_says_whether_it_must_be_restored(
     answer: dict[str, Any], *, is_archived: bool
 ) -> None:
     class Client:
@@ -254,7 +256,7 @@ def test_a_missing_bucket_is_an_error_and_does_not_look_empty() -> None:
         assert not refusal.value.retryable
 
 
-def test_a_throttled_call_is_sent_again() -> None:
+def test_a_request_that_s3_throttles_is_sent_again() -> None:
     found = Answer(200, "content", {"ETag": '"e1"'})
     with answering([xml_error(503, "SlowDown"), found]) as (clients, seen):
         got = S3Store(clients.s3, S3Place("bucket", "")).get("a")
@@ -329,7 +331,7 @@ def test_presigned_urls_use_signature_version_4() -> None:
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
 
 
-def test_errors_that_botocore_retries_are_retryable() -> None:
+def test_each_error_that_botocore_retries_counts_as_retryable() -> None:
     codes = (
         ThrottledRetryableChecker._THROTTLED_ERROR_CODES + TransientRetryableChecker._TRANSIENT_ERROR_CODES
     )

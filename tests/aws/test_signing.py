@@ -52,7 +52,7 @@ def test_a_signed_url_of_a_bucket_with_dots_has_the_bucket_in_its_path(
     assert open_signer(monkeypatch, "my.bucket").origin == "https://s3.eu-central-1.amazonaws.com"
 
 
-def test_signed_urls_keep_a_custom_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signed_url_has_the_host_of_a_custom_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     signer = open_signer(monkeypatch, AWS_ENDPOINT_URL="http://storage.example:9000")
     assert signer.origin == "http://storage.example:9000"
     assert signer.sign_download("a.jpg", 60).startswith("http://storage.example:9000/my-bucket/in/a.jpg?")

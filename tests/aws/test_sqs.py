@@ -62,7 +62,7 @@ def test_a_returned_message_is_redelivered_and_counted(url: str) -> None:
     assert (first.id, first.deliveries, second.deliveries) == (second.id, 1, 2)
 
 
-def test_a_message_has_the_shape_of_a_lambda_record(url: str) -> None:
+def test_a_message_has_the_form_of_a_record_that_lambda_gets(url: str) -> None:
     CLIENTS.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(EVENT))
     (received,) = Queue(CLIENTS.sqs, url).receive(wait_seconds=5)
     (message,) = decode({"Records": [received.to_record()]}).messages

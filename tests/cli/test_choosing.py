@@ -238,7 +238,7 @@ def upgraded(folder: Path) -> Path:
     return project
 
 
-def test_an_upgrade_of_a_catalog_of_version_0_1_removes_and_adds_no_picture(tmp_path: Path) -> None:
+def test_after_an_upgrade_from_version_0_1_sync_adds_and_removes_no_picture(tmp_path: Path) -> None:
     project = upgraded(tmp_path)
     names = {each["image_name"] for each in run(project, "list", "--json").data}
     assert {"@eaDir/thumb.jpg", ".hidden/a.jpg"} <= names

@@ -35,7 +35,7 @@ def outputs(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def test_thumbnail_preset_makes_a_thumbnail_and_a_record(tmp_path: Path) -> None:
+def test_the_preset_thumbnail_makes_a_thumbnail_and_a_record(tmp_path: Path) -> None:
     """A 1920×1080 JPEG gives thumb_photo.jpg of 200×113.
 
     The record has the attributes that people query.
@@ -232,7 +232,7 @@ def test_an_invalid_pipeline_file_reports_all_problems_with_exit_code_2(folder: 
         (["init", "-p", "new.toml", "--preset", "thumbnial"], "did you mean 'thumbnail'?"),
     ],
 )
-def test_wrong_usage_is_reported_with_exit_code_2(folder: Path, arguments: list[str], told: str) -> None:
+def test_a_command_with_wrong_arguments_exits_with_2(folder: Path, arguments: list[str], told: str) -> None:
     ended = run(folder, *arguments)
     assert ended.code == 2
     assert told in ended.err
@@ -249,7 +249,7 @@ def test_sync_with_a_missing_source_folder_deletes_nothing(folder: Path) -> None
     assert list(outputs(folder)) == ["thumb_photo.jpg"]
 
 
-def test_the_file_can_be_named_before_or_after_the_command(folder: Path) -> None:
+def test_the_pipeline_file_can_be_named_before_or_after_the_command(folder: Path) -> None:
     (folder / "renditions.toml").rename(folder / "other.toml")
     assert run(folder, "-p", "other.toml", "plan").code == 0
     assert run(folder, "plan", "-p", "other.toml").code == 0
@@ -315,7 +315,7 @@ def test_check_prints_the_declared_renditions(folder: Path) -> None:
     )
 
 
-def test_ctrl_c_stops_cleanly_and_the_next_sync_continues(folder: Path) -> None:
+def test_ctrl_c_ends_a_sync_after_the_pictures_in_progress_and_the_next_sync_continues(folder: Path) -> None:
     for number in range(120):
         draw(folder / "inbox" / f"{number:03}.jpg", 1600, 900, seed=number)
     time.sleep(1.1)

@@ -43,18 +43,18 @@ def assert_nothing_is_rendered(folder: Path) -> None:
     assert run(folder, "plan", "--json").data == []
 
 
-def test_a_copied_project_renders_nothing(project: Path, tmp_path: Path) -> None:
+def test_sync_renders_nothing_in_a_copied_project(project: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-a", project, copy], check=True)
     assert_nothing_is_rendered(copy)
 
 
-def test_a_project_copied_without_its_times_renders_nothing(project: Path, tmp_path: Path) -> None:
+def test_sync_renders_nothing_in_a_project_copied_without_file_times(project: Path, tmp_path: Path) -> None:
     shutil.copytree(project, tmp_path / "copy", copy_function=shutil.copyfile)
     assert_nothing_is_rendered(tmp_path / "copy")
 
 
-def test_touched_pictures_are_not_rendered(project: Path) -> None:
+def test_sync_does_not_render_touched_pictures(project: Path) -> None:
     for path in (project / "inbox").rglob("*.jpg"):
         os.utime(path, (1_000_000_000, 1_000_000_000))
     assert_nothing_is_rendered(project)
@@ -75,7 +75,7 @@ def test_show_has_the_content_hash(project: Path) -> None:
     assert run(project, "show", "a.jpg", "--json").data["sha256"] == digest
 
 
-def test_a_renamed_folder_renders_nothing_and_keeps_the_focus(project: Path) -> None:
+def test_renaming_a_folder_of_pictures_keeps_their_focus_and_renders_nothing(project: Path) -> None:
     assert run(project, "focus", "sub/b.jpg", "10", "20").code == 0
     before = {name: (project / "processed" / name).read_bytes() for name in times(project)}
     (project / "inbox/sub").rename(project / "inbox/moved")
@@ -92,7 +92,7 @@ def test_a_renamed_folder_renders_nothing_and_keeps_the_focus(project: Path) -> 
     assert run(project, "plan", "--json").data == []
 
 
-def test_a_renamed_rendition_is_not_rendered(project: Path) -> None:
+def test_renaming_a_rendition_renders_nothing(project: Path) -> None:
     before = (project / "processed/a.jpg/thumb.jpg").read_bytes()
     file = project / "renditions.toml"
     file.write_text(file.read_text().replace("renditions.thumb", "renditions.small"))

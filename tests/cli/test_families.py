@@ -36,7 +36,7 @@ def planned(folder: Path) -> list[tuple[str, list[str]]]:
 SMALL = ["photo-160-jpeg.jpg", "photo-160-webp.webp", "photo-80-jpeg.jpg", "photo-80-webp.webp"]
 
 
-def test_a_small_picture_has_one_file_for_two_widths_and_is_then_up_to_date(folder: Path) -> None:
+def test_a_small_picture_has_one_file_for_two_widths_and_needs_no_further_sync(folder: Path) -> None:
     assert files(folder) == SMALL
     assert planned(folder) == []
     assert run(folder, "sync").out.startswith("Nothing to do")
@@ -44,7 +44,7 @@ def test_a_small_picture_has_one_file_for_two_widths_and_is_then_up_to_date(fold
     assert run(folder, "strays").err.startswith("0 strays")
 
 
-def test_show_and_its_json_say_which_rendition_stands_in(folder: Path) -> None:
+def test_show_says_in_text_and_in_json_which_rendition_is_the_stand_in(folder: Path) -> None:
     item = run(folder, "show", "small.jpg", "--json").data
     assert item["stand_ins"] == {"photo-320-webp": "photo-160-webp", "photo-320-jpeg": "photo-160-jpeg"}
     assert list(item["renditions"]) == [
@@ -54,7 +54,7 @@ def test_show_and_its_json_say_which_rendition_stands_in(folder: Path) -> None:
     assert re.search(rf"^photo-320-webp +{why}", run(folder, "show", "small.jpg").out, re.MULTILINE)
 
 
-def test_a_deleted_file_that_stands_in_for_others_is_made_again(folder: Path) -> None:
+def test_a_deleted_file_that_serves_several_renditions_is_made_again(folder: Path) -> None:
     (folder / "processed/small.jpg/photo-160-webp.webp").unlink()
     assert planned(folder) == [("update", ["photo-160-webp"])]
     assert run(folder, "sync").code == 0

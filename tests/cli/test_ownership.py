@@ -34,7 +34,7 @@ def unmark(path: Path) -> None:
     os.removexattr(path, "user.renditions.writer")
 
 
-def test_strays_are_listed_with_their_owner(folder: Path) -> None:
+def test_the_strays_command_lists_strays_with_their_owner(folder: Path) -> None:
     assert run(folder, "strays", "--json").data == []
     (folder / "processed" / "index.html").write_text("<p>")
     ended = run(folder, "strays", "--json")
@@ -61,7 +61,7 @@ def test_strays_with_the_option_delete_deletes_only_strays_of_this_catalog(folde
     assert (folder / "processed" / "thumb_two.jpg").exists()
 
 
-def test_outputs_in_a_former_place_are_listed_and_deleted(folder: Path) -> None:
+def test_the_strays_command_lists_and_deletes_outputs_in_a_former_store(folder: Path) -> None:
     file = folder / "renditions.toml"
     file.write_text(file.read_text().replace("./processed", "./public"))
     assert run(folder, "sync").code == 0
@@ -96,7 +96,7 @@ def test_forget_without_an_answer_changes_nothing(folder: Path) -> None:
     assert (folder / "inbox" / "one.jpg").exists()
 
 
-def test_forget_finds_outputs_in_former_places_and_missing_sources(folder: Path) -> None:
+def test_forget_removes_outputs_in_former_stores_even_if_the_source_is_missing(folder: Path) -> None:
     file = folder / "renditions.toml"
     file.write_text(file.read_text().replace("./processed", "./public"))
     assert run(folder, "sync").code == 0

@@ -1,4 +1,4 @@
-"""Commands process the named pictures, and no others."""
+"""Commands that process the named pictures, and no others."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def outputs(folder: Path) -> dict[str, int]:
     }
 
 
-def test_plan_sync_and_list_take_names_and_prefixes(folder: Path) -> None:
+def test_plan_sync_and_list_select_pictures_by_names_and_prefixes(folder: Path) -> None:
     assert [item["name"] for item in run(folder, "plan", "--json", "cats/", "e.jpg").data] == [
         "cats/a.jpg", "cats/b.jpg", "e.jpg",
     ]  # fmt: skip
@@ -154,7 +154,7 @@ def test_focus_says_that_nothing_will_change_only_if_the_catalog_belongs_to_the_
 
 @pytest.mark.parametrize("name", ["cats/a.jpg", "e.jpg"])
 @pytest.mark.parametrize("damage", ["'{}'", """replace(item, '"done"', '"of a newer version"')"""])
-def test_records_that_cant_be_read_are_reported_and_skipped(synced: Path, name: str, damage: str) -> None:
+def test_commands_report_and_skip_a_record_that_cant_be_read(synced: Path, name: str, damage: str) -> None:
     with sqlite3.connect(synced / "renditions.db") as db:
         db.execute(f"UPDATE records SET item = {damage} WHERE name = ?", [name])  # noqa: S608
     ended = run(synced, "list", "--json")

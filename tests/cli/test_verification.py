@@ -38,7 +38,7 @@ def planned(folder: Path, *options: str) -> list[tuple[str, str, str]]:
     return [(item["name"], item["action"], item["why"]) for item in items]
 
 
-def test_all_outputs_that_were_deleted_are_made_again(folder: Path) -> None:
+def test_sync_makes_all_outputs_again_after_they_were_deleted(folder: Path) -> None:
     before = outputs(folder)
     shutil.rmtree(folder / "processed")
     why = "thumb is missing from the output store, large is missing from the output store"
@@ -48,7 +48,7 @@ def test_all_outputs_that_were_deleted_are_made_again(folder: Path) -> None:
     assert planned(folder) == []
 
 
-def test_only_the_deleted_output_is_made_again(folder: Path) -> None:
+def test_sync_makes_only_the_deleted_output_again(folder: Path) -> None:
     before = outputs(folder)
     large = (folder / "processed/a.jpg/large.jpg").stat().st_mtime_ns
     (folder / "processed/a.jpg/thumb.jpg").unlink()
@@ -61,7 +61,7 @@ def test_only_the_deleted_output_is_made_again(folder: Path) -> None:
     assert reasons[-2] == "thumb is missing from the output store"
 
 
-def test_an_output_that_was_overwritten_is_made_again(folder: Path) -> None:
+def test_sync_makes_an_output_again_after_it_was_overwritten(folder: Path) -> None:
     before = outputs(folder)
     (folder / "processed/a.jpg/thumb.jpg").write_bytes(b"rubbish")
     assert planned(folder) == [("a.jpg", "update", "thumb was changed or replaced")]

@@ -169,7 +169,7 @@ def test_an_empty_catalog_has_no_records(catalog: Catalog) -> None:
     assert list(catalog.query("done")) == []
 
 
-def test_a_record_is_read_back_unchanged(catalog: Catalog) -> None:
+def test_a_written_record_is_read_back_unchanged(catalog: Catalog) -> None:
     written = catalog.write(FULL)
     assert written == replace(FULL, revision=written.revision)
     assert catalog.get(FULL.name) == written
@@ -180,7 +180,7 @@ def test_a_record_is_read_back_unchanged(catalog: Catalog) -> None:
 @pytest.mark.parametrize("which", CATALOGS)
 @settings(deadline=None, max_examples=60)
 @given(record=records)
-def test_any_record_is_read_back_unchanged(which: str, record: Record) -> None:
+def test_a_record_with_any_values_is_read_back_unchanged(which: str, record: Record) -> None:
     with tempfile.TemporaryDirectory() as folder, CATALOGS[which](Path(folder)) as catalog:
         written = catalog.write(record)
         assert written == replace(record, revision=written.revision)
@@ -295,7 +295,7 @@ def test_deleting_a_record_frees_its_keys(catalog: Catalog) -> None:
     catalog.write(make_record("b.jpg", outputs=("l",), pending_keys=("k",)))
 
 
-def test_a_renamed_record_keeps_its_claims_and_everything_else(catalog: Catalog) -> None:
+def test_a_renamed_record_keeps_its_claims_and_all_other_fields(catalog: Catalog) -> None:
     stored = catalog.write(FULL)
     renamed = catalog.rename(stored, "b/new.jpg")
     assert renamed
@@ -405,7 +405,7 @@ def test_names_and_keys_are_compared_by_their_bytes(catalog: Catalog) -> None:
         assert record.outputs[0].key == f"out/{name}"
 
 
-def test_list_is_in_the_order_of_utf_8_bytes(catalog: Catalog) -> None:
+def test_list_yields_records_in_the_order_of_the_utf_8_bytes_of_their_names(catalog: Catalog) -> None:
     some = ["a", "a-b", "a.jpg", "a/b", "a0", "Z", "z", "é", "\uffff", "🖼", "a b", "\x7f", "1", "10", "2"]
     for name in some:
         catalog.write(make_record(name))
@@ -436,10 +436,10 @@ def test_query_lists_each_of_many_records_of_the_same_time_once(which: str, cata
     assert sorted(found) == sorted(f"{number}" for number in range(count))
 
 
-def test_query_continues_from_any_place(which: str, catalog: Catalog) -> None:
-    """The place may lie between records of the same time.
+def test_query_continues_from_any_time_and_name(which: str, catalog: Catalog) -> None:
+    """The time may be that of several records.
 
-    There may be no record at the place.
+    There may be no record with this time and name.
     """
     for number in range(scaled(which, 60)):
         status: Status = "failed" if number % 2 else "done"
@@ -473,7 +473,7 @@ def test_query_lists_records_of_a_status_newest_first(catalog: Catalog) -> None:
 PREFIXES = ("", "a", "a/", "a%", "a_", "a*", "é", "\uffff", "🖼", "\U0010ffff", "b")
 
 
-def test_query_of_a_prefix_lists_only_records_with_that_prefix(catalog: Catalog) -> None:
+def test_query_of_a_prefix_yields_only_records_with_that_prefix(catalog: Catalog) -> None:
     """The prefix may have any characters.
 
     The query may also have a status and a place to continue from.
@@ -547,7 +547,7 @@ def test_totals_match_the_records_after_any_writes_and_deletions(
         assert catalog.count() == totals
 
 
-def test_records_are_ordered_by_time_across_time_zones(catalog: Catalog) -> None:
+def test_query_orders_records_of_different_time_zones_by_time(catalog: Catalog) -> None:
     zone = datetime.fromisoformat("2026-01-02T05:04:05+02:00")  # 03:04:05 in UTC, before NOW
     catalog.write(make_record("zone", timestamp=zone))
     catalog.write(make_record("utc"))
@@ -702,7 +702,7 @@ def test_a_binding_of_an_older_revision_is_refused(catalog: Catalog) -> None:
     assert catalog.read_binding() == second
 
 
-def test_list_of_a_prefix_lists_only_records_with_that_prefix(catalog: Catalog) -> None:
+def test_list_of_a_prefix_yields_only_records_with_that_prefix(catalog: Catalog) -> None:
     some = ("a", "a/b", "a/c", "a%b", "a_b", "A/b", "é", "éa", "\uffffx", "🖼", "\U0010ffffa")
     for name in some:
         catalog.write(make_record(name))

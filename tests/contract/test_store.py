@@ -91,7 +91,7 @@ def test_looking_below_an_object_finds_nothing(store: Store) -> None:
     assert keys(store) == ["a"]
 
 
-def test_an_object_and_a_free_key_have_no_obstacle(store: Store) -> None:
+def test_nothing_blocks_the_key_of_an_object_or_a_free_key(store: Store) -> None:
     put(store, "a/b")
     assert (store.obstacle("a/b"), store.obstacle("a/c"), store.obstacle("d/e")) == (None, None, None)
 
@@ -189,7 +189,7 @@ def test_an_invalid_key_is_refused(store: Store, key: str) -> None:
     assert keys(store) == []
 
 
-def test_list_is_in_the_order_of_utf_8_bytes(store: Store) -> None:
+def test_list_yields_objects_in_the_order_of_the_utf_8_bytes_of_their_keys(store: Store) -> None:
     some = ["a-b", "a.jpg", "a/b.jpg", "a/b-c", "a/b/c", "a/c/d", "a0", "ab", "a b", "Z", "z", "\x7f", "é",
             "\uffff", "🖼/a", "🖼."]  # fmt: skip
     for key in some:
@@ -290,7 +290,9 @@ def test_of_several_processes_that_create_an_object_only_one_succeeds(which: str
 
 
 @pytest.mark.parametrize("which", SHARED_STORES)
-def test_no_update_of_several_processes_is_lost(which: str, tmp_path: Path) -> None:
+def test_no_conditional_update_is_lost_when_several_processes_update_an_object(
+    which: str, tmp_path: Path
+) -> None:
     store = SHARED_STORES[which](tmp_path)
     put(store, "counter", b"0")
     winners = race_processes(count_up, tmp_path, which)

@@ -62,7 +62,7 @@ def is_adopted(world: World) -> bool:
     return claimed
 
 
-def test_an_output_with_a_predecessors_mark_is_taken_over(world: World) -> None:
+def test_adoption_takes_over_an_output_with_a_predecessors_mark(world: World) -> None:
     place(world, b"made by an older engine", "before")
     assert processor(world).process(NAME, ADOPT).result == "done"
     assert is_adopted(world)
@@ -81,7 +81,7 @@ def test_adoption_takes_over_an_output_that_an_earlier_run_refused(world: World)
     assert is_adopted(world)
 
 
-def test_an_unmarked_output_is_taken_over_if_it_equals_a_fresh_rendering(world: World) -> None:
+def test_adoption_takes_over_an_unmarked_output_that_equals_a_fresh_rendering(world: World) -> None:
     place(world, expected_output(b"one", THUMB), "")
     assert processor(world).process(NAME, ADOPT).result == "done"
     assert is_adopted(world)
@@ -96,7 +96,7 @@ def test_an_unmarked_output_is_taken_over_if_it_equals_a_fresh_rendering(world: 
         pytest.param(expected_output(b"one", THUMB), "unknown", {}, id="an unknown catalog's"),
     ],
 )
-def test_unproven_files_are_neither_claimed_nor_changed(
+def test_adoption_neither_claims_nor_changes_files_without_proof(
     world: World, content: bytes, writer: str, others: dict[str, None]
 ) -> None:
     place(world, content, writer)
@@ -125,7 +125,9 @@ def test_a_file_that_replaces_a_proven_output_during_adoption_stays(world: World
 
 
 @pytest.mark.parametrize(("writer", "is_ours"), [("before", True), ("", True), ("", False)])
-def test_a_crash_at_any_step_neither_loses_nor_deletes_a_file(*, writer: str, is_ours: bool) -> None:
+def test_a_crash_at_any_step_of_adoption_neither_loses_nor_deletes_a_file(
+    *, writer: str, is_ours: bool
+) -> None:
     def crash() -> None:
         raise Crash
 

@@ -17,7 +17,7 @@ OUTPUT = Held("output", 7, "none of 7 known outputs is there", THEN)
 
 
 class BrokenNotifier:
-    """A target that is unreachable at first."""
+    """A target that is unreachable for its first notices."""
 
     def __init__(self, failures: int) -> None:
         self._failures = failures
@@ -70,7 +70,7 @@ def test_every_target_gets_one_notice_about_newly_held_work() -> None:
     assert list(catalog.unsent_notices()) == []
 
 
-def test_work_that_is_held_again_after_permission_is_reported_again() -> None:
+def test_work_that_is_held_again_after_a_permission_sends_another_notice() -> None:
     catalog, target = open_catalog(), MemoryNotifier()
     for held in ([REMOVALS], [], [REMOVALS]):
         open_outbox(catalog, one=target).hold(held, is_attended=False)
@@ -96,7 +96,7 @@ def test_a_notice_about_held_work_that_could_not_be_sent_is_sent_later() -> None
     assert len(working.held) == 1
 
 
-def test_a_notice_about_held_work_is_dropped_when_nothing_is_held_any_more() -> None:
+def test_an_unsent_notice_about_held_work_is_dropped_when_no_work_is_held_any_more() -> None:
     catalog, broken = open_catalog(), BrokenNotifier(1)
     open_outbox(catalog, one=broken).hold([REMOVALS], is_attended=False)
     later = open_outbox(catalog, THEN + timedelta(hours=1), one=broken)

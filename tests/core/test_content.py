@@ -140,7 +140,7 @@ def test_a_touched_picture_is_checked_again_if_the_rules_changed(world: World) -
     assert world.processor().process(NAME).result == "rejected"
 
 
-def test_a_picture_that_is_touched_while_it_is_rendered_is_recorded_before_its_notice(world: World) -> None:
+def test_a_picture_touched_during_rendering_is_recorded_before_its_notice_is_sent(world: World) -> None:
     """Found by the simulator: the notice had an ETag that no record had."""
 
     def touch_and_render(*asked: Any) -> Any:

@@ -47,7 +47,7 @@ def key(world: World) -> str:
     return get(world).outputs[0].key
 
 
-def test_a_key_has_the_first_digits_of_the_content_s_hash() -> None:
+def test_an_output_key_has_the_first_digits_of_the_content_s_hash() -> None:
     world = make_world(HASH)
     world.processor().process(NAME)
     assert key(world) == f"photo-{sha256(b'one').hexdigest()[:16]}.jpg"
@@ -78,7 +78,7 @@ def test_a_changed_content_or_recipe_changes_the_version_and_deletes_the_old_out
     world.check_promise()
 
 
-def test_a_hash_does_not_change_with_the_recipe() -> None:
+def test_a_changed_recipe_does_not_change_the_hash_in_the_key() -> None:
     world = make_world(HASH)
     world.settle()
     first = key(world)
@@ -97,7 +97,7 @@ def test_a_touched_picture_keeps_its_versioned_key() -> None:
     assert world.plan() == []
 
 
-def test_a_replaced_version_stays_for_pages_that_still_link_to_it() -> None:
+def test_an_output_of_the_old_version_stays_for_pages_that_still_link_to_it() -> None:
     world = make_world()
     world.use_output(keep_replaced=3600.0)
     world.settle()
@@ -110,7 +110,9 @@ def test_a_replaced_version_stays_for_pages_that_still_link_to_it() -> None:
     assert {found.key for found in world.output.list()} == {key(world)}
 
 
-def test_a_raised_revision_changes_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_raised_revision_of_the_engine_changes_the_version_in_the_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     before = make_world().pipeline.output_keys(NAME, "e", sha256="1" * 64)
     raised = Revision(2, "source", "tiff", "a test")
     monkeypatch.setattr(revisions, "REVISIONS", (raised,))
@@ -176,7 +178,7 @@ def test_a_renamed_picture_with_a_versioned_key_is_copied() -> None:
     world.check_promise()
 
 
-def test_plan_reads_no_new_picture_for_its_key() -> None:
+def test_plan_does_not_read_a_new_picture_to_know_its_key() -> None:
     class Unread:
         def __getattr__(self, name: str) -> Any:
             assert name != "get"

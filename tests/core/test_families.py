@@ -28,7 +28,10 @@ FAMILY = Rendition(widths=(480, 960, 1600), formats=("avif", "jpeg"))
 def render_family(
     content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
 ) -> Rendering:
-    """Render by hashing; the content begins with the picture's width."""
+    """Render by hashing.
+
+    The content begins with the picture's width.
+    """
     width = int(content.split()[0])
     stand_ins: dict[str, str] = {}
     for name, recipe in recipes.items():
@@ -85,7 +88,7 @@ def test_the_record_of_a_small_picture_names_the_stand_ins(world: FamilyWorld) -
     assert served == world.record.find_output("photo-960-avif")
 
 
-def test_a_stand_in_costs_no_further_write_and_leaves_no_claim(world: FamilyWorld) -> None:
+def test_a_rendition_with_a_stand_in_costs_no_further_write_and_leaves_no_claim(world: FamilyWorld) -> None:
     steps = Steps()
     world.processor(steps=steps).process(NAME)
     assert steps.names.count("MemoryCatalog.write") == 2
@@ -114,7 +117,7 @@ def test_a_touched_picture_keeps_its_stand_ins(world: FamilyWorld) -> None:
     assert world.record.etag != before.etag
 
 
-def test_a_larger_picture_gets_its_own_files_and_a_smaller_one_loses_them(world: FamilyWorld) -> None:
+def test_a_larger_picture_gets_a_file_for_each_width_and_a_smaller_one_loses_them(world: FamilyWorld) -> None:
     world.settle()
     world.upload(NAME, b"2000 pixels")
     world.settle()
@@ -152,7 +155,9 @@ def test_a_recipe_that_enlarges_gives_each_rendition_a_file_of_its_own(world: Fa
     world.check_promise()
 
 
-def test_another_width_takes_over_when_the_stand_in_is_no_longer_declared(world: FamilyWorld) -> None:
+def test_another_width_becomes_the_stand_in_when_the_former_one_is_no_longer_declared(
+    world: FamilyWorld,
+) -> None:
     world.settle()
     world.pipeline = pipeline_of(photo=replace(FAMILY, widths=(480, 1600)))
     (difference,) = world.differences()

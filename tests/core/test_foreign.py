@@ -1,4 +1,4 @@
-"""Folders, links and files that block the keys of outputs, in a folder."""
+"""Folders, links and files that block the keys of outputs in a folder."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ Block = Callable[[Path], None]
 
 
 @each_obstacle
-def test_a_blocked_key_is_refused_until_it_is_free(
+def test_a_picture_whose_key_is_blocked_is_rejected_until_the_key_is_free(
     world: World, tmp_path: Path, block: Block, path: str, named: str
 ) -> None:
     block(tmp_path / "out" / path)
@@ -85,7 +85,7 @@ def test_a_blocked_key_is_refused_until_it_is_free(
 
 
 @each_obstacle
-def test_overwrite_does_not_remove_what_blocks_a_key(
+def test_overwrite_does_not_remove_a_folder_a_link_or_a_file_that_blocks_a_key(
     world: World, tmp_path: Path, block: Block, path: str, named: str
 ) -> None:
     world.use_output(overwrite=True)
@@ -97,7 +97,7 @@ def test_overwrite_does_not_remove_what_blocks_a_key(
 
 
 @each_obstacle
-def test_an_output_that_was_replaced_by_an_obstacle_is_refused(
+def test_a_picture_is_rejected_if_its_output_was_replaced_by_something_that_blocks_its_key(
     world: World, tmp_path: Path, block: Block, path: str, named: str
 ) -> None:
     world.processor().process(NAME)
@@ -126,7 +126,7 @@ def test_a_plan_names_what_blocks_a_key_and_creates_no_files(
     assert named in str(difference.warning)
 
 
-def test_a_plan_names_a_foreign_file(world: World) -> None:
+def test_a_plan_names_the_foreign_file_that_has_an_output_key(world: World) -> None:
     world.overwrite("large/a.jpg", b"theirs")
     (difference,) = world.parts().preview(Order())
     assert difference.make == ("thumb",)
@@ -136,10 +136,13 @@ def test_a_plan_names_a_foreign_file(world: World) -> None:
 @pytest.mark.parametrize(
     ("first", "later", "taken"), [("a.png", "a/b.png", "a"), ("a/b.png", "a.png", "a/b")]
 )
-def test_an_output_in_the_way_of_another_picture_s_output_refuses_the_later_picture(
+def test_a_picture_is_rejected_if_another_output_blocks_its_key(
     world: World, first: str, later: str, taken: str
 ) -> None:
-    """Without a suffix in the key, one picture's output is a file where the other's needs a folder."""
+    """One picture's output is a file where the other's needs a folder.
+
+    This happens if the key has no suffix.
+    """
     world.remove(NAME)
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{dir}{stem}"))
     world.upload(first, b"one")
@@ -154,7 +157,7 @@ def test_an_output_in_the_way_of_another_picture_s_output_refuses_the_later_pict
     world.check_promise()
 
 
-def test_of_two_new_pictures_whose_outputs_exclude_each_other_the_later_name_is_refused(world: World) -> None:
+def test_of_two_new_pictures_whose_keys_block_each_other_one_is_rejected(world: World) -> None:
     world.remove(NAME)
     world.pipeline = make_pipeline(thumb=Rendition(width=200, key="{dir}{stem}"))
     for number in range(10):

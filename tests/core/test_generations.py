@@ -43,7 +43,7 @@ def test_the_first_process_that_binds_a_catalog_sets_its_file_source_and_output(
 
 
 @pytest.mark.parametrize("changes", [{"pipeline_file": "b.toml"}, {"source": "in2"}])
-def test_another_file_or_source_is_refused_until_a_person_rebinds(
+def test_a_process_with_another_file_or_source_is_refused_until_a_person_rebinds(
     catalog: MemoryCatalog, changes: dict[str, Any]
 ) -> None:
     known = catalog.read_binding()
@@ -89,7 +89,7 @@ def test_only_take_over_replaces_the_generation_of_another_deployment(catalog: M
     assert bind(catalog, claim("four")).generation == "four", "a person set the generation in force"
 
 
-def test_only_a_person_changes_the_output_and_the_former_one_is_remembered(
+def test_only_a_person_changes_the_output_store_and_the_binding_keeps_the_former_one(
     catalog: MemoryCatalog,
 ) -> None:
     unattended = claim(start=FOLLOWS, output="out2")

@@ -50,7 +50,9 @@ def why_held(summary: Summary) -> list[tuple[str, int, str]]:
 
 
 @pytest.mark.parametrize(("missing", "is_held"), [(50, False), (51, True)])
-def test_sync_holds_the_removal_of_more_than_fifty_pictures_and_a_third(missing: int, is_held: bool) -> None:
+def test_sync_holds_removals_of_more_than_fifty_pictures_and_more_than_30_percent(
+    missing: int, is_held: bool
+) -> None:
     world = make_world(120)
     remove(world, list_names(world)[:missing])
     summary = sync(world.run())
@@ -77,7 +79,7 @@ def test_declared_limits_replace_the_default_limits() -> None:
     ]
 
 
-def test_an_empty_source_removes_nothing_from_a_catalog_of_twenty_pictures() -> None:
+def test_sync_removes_none_of_twenty_pictures_if_the_source_is_empty() -> None:
     world = make_world(20)
     remove(world, list_names(world))
     assert why_held(sync(world.run())) == [
@@ -87,7 +89,7 @@ def test_an_empty_source_removes_nothing_from_a_catalog_of_twenty_pictures() -> 
     assert len(list(world.output.list())) == 40
 
 
-def test_an_empty_source_removes_the_last_nineteen_pictures() -> None:
+def test_sync_removes_the_last_nineteen_pictures_if_the_source_is_empty() -> None:
     world = make_world(19)
     remove(world, list_names(world))
     assert not sync(world.run()).held
@@ -141,7 +143,7 @@ def test_a_later_run_uses_a_stored_permission_that_has_not_ended() -> None:
     assert [held.count for held in summary.held] == [20]
 
 
-def test_a_permission_ends_when_the_picture_comes_back() -> None:
+def test_the_permission_to_remove_a_picture_ends_when_the_picture_comes_back() -> None:
     world = make_world(1)
     (record,) = world.catalog.list()
     world.remove(record.name)

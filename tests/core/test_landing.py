@@ -81,7 +81,7 @@ def test_no_notice_of_a_rejection_is_sent_if_the_file_is_completed_in_time(
     assert sent(world) == ["done"]
 
 
-def test_an_old_file_is_rejected_with_its_notice_at_once(world: World, source: Fresh) -> None:
+def test_the_notice_about_the_rejection_of_an_old_file_is_sent_at_once(world: World, source: Fresh) -> None:
     source.unchanged_seconds = 31
     world.upload("photo.jpg", BAD)
     assert world.processor().process("photo.jpg").notice_after is None
@@ -94,7 +94,7 @@ def test_the_notice_of_a_finished_picture_is_sent_at_once(world: World) -> None:
     assert sent(world) == ["done"]
 
 
-def test_a_sync_counts_a_rejection_and_does_not_wait_for_its_notice(world: World) -> None:
+def test_a_sync_ends_before_the_notice_about_a_rejection_is_sent(world: World) -> None:
     world.upload("photo.jpg", BAD)
     began = time.monotonic()
     summary = sync(world.run())

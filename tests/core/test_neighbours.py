@@ -1,4 +1,4 @@
-"""The catalogs that use an output store, and the ids that belong to this catalog."""
+"""The catalogs that use an output store, and the former ids of this catalog."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from renditions.core.neighbours import Neighbours, Registration
 OURS = Registration("sqlite://host/site/renditions.db", "renditions.toml", "//host/site/inbox/")
 
 
-def test_a_predecessor_has_the_same_catalog_and_source() -> None:
+def test_a_catalog_with_the_same_place_and_source_counts_as_a_predecessor() -> None:
     store = MemoryStore()
     store.register("old", OURS.to_text())
     store.register("new", OURS.to_text())

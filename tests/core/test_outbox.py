@@ -54,7 +54,9 @@ def events(world: World) -> list[str]:
 
 
 @pytest.mark.parametrize("error", [NotifyFailed, NotifyRefused])
-def test_a_refused_notice_leaves_the_picture_finished(world: World, error: type[NotifyFailed]) -> None:
+def test_a_picture_is_finished_although_its_notice_was_refused(
+    world: World, error: type[NotifyFailed]
+) -> None:
     world.upload(NAME, b"one")
     outcome = world.processor(notifiers={ALL.target: Deaf(error)}).process(NAME)
     assert (outcome.result, outcome.again_after, needs_redelivery(outcome)) == ("done", None, False)
@@ -138,7 +140,7 @@ def test_an_unsent_notice_whose_target_is_no_longer_declared_is_dropped(world: W
     assert unsent(world) == []
 
 
-def test_a_removed_picture_has_a_notice_with_its_former_keys(world: World) -> None:
+def test_the_notice_about_a_removed_picture_has_its_former_keys(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle()
     world.remove(NAME)
@@ -162,7 +164,7 @@ def test_a_refused_notice_about_a_removal_is_sent_later(world: World) -> None:
     assert isinstance(world.notifier.sent[-1].subject, Removal)
 
 
-def test_the_notice_of_a_removal_is_dropped_when_the_picture_is_back(world: World) -> None:
+def test_an_unsent_notice_about_a_removal_is_dropped_when_the_picture_is_back(world: World) -> None:
     world.upload(NAME, b"one")
     world.settle()
     world.remove(NAME)
@@ -174,7 +176,7 @@ def test_the_notice_of_a_removal_is_dropped_when_the_picture_is_back(world: Worl
     assert (events(world), unsent(world)) == (["done", "done"], [])
 
 
-def test_a_target_without_the_event_gets_no_notice_about_a_removal() -> None:
+def test_a_target_that_does_not_declare_removals_gets_no_notice_about_them() -> None:
     world = World(make_pipeline(notify=(LOG,)))
     world.upload(NAME, b"one")
     world.settle()
@@ -184,7 +186,7 @@ def test_a_target_without_the_event_gets_no_notice_about_a_removal() -> None:
 
 
 @pytest.mark.parametrize("key", ["{rendition}/{name}", "{rendition}/always.jpg"], ids=["new key", "same key"])
-def test_a_renamed_picture_sends_done_under_its_new_name_and_no_removal(key: str) -> None:
+def test_a_renamed_picture_sends_the_notice_done_and_no_notice_of_a_removal(key: str) -> None:
     world = World(make_pipeline(notify=(ALL,), thumb=Rendition(width=200, key=key)))
     world.upload(NAME, b"one")
     world.settle()

@@ -80,7 +80,7 @@ class TestHeaders:
         assert set(output.headers_of.values()) == {"max-age=60"}
         world.check_promise()
 
-    def test_an_output_that_was_replaced_keeps_its_headers_and_is_found_by_verification(
+    def test_a_changed_header_is_not_written_to_an_output_that_another_program_replaced(
         self, world: World
     ) -> None:
         world.overwrite(f"{NAME}/thumb.jpg", b"rubbish")
@@ -95,7 +95,7 @@ class TestHeaders:
 class TestKeepReplaced:
     """The field ``keep_replaced``."""
 
-    def test_a_replaced_output_stays_for_its_time_and_is_then_deleted(self, world: World) -> None:
+    def test_a_replaced_output_stays_for_the_declared_time_and_is_then_deleted(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())
         use(world, thumb=MOVED, large=LARGE)
         world.settle()
@@ -183,7 +183,7 @@ class TestMovedStore:
         assert len(list(world.former["out"].list())) == 2
         assert get(world).retired == ()
 
-    def test_outputs_in_the_old_store_are_deleted_after_their_time(self, world: World) -> None:
+    def test_outputs_in_the_old_store_are_deleted_after_the_declared_time(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())
         world.move_output("elsewhere")
         world.settle()
@@ -193,13 +193,13 @@ class TestMovedStore:
         assert list(world.former["out"].list()) == []
         world.check_promise()
 
-    def test_removing_a_picture_deletes_its_outputs_in_the_former_place(self, world: World) -> None:
+    def test_removing_a_picture_deletes_its_outputs_in_the_former_store(self, world: World) -> None:
         world.move_output("elsewhere")
         world.remove(NAME)
         assert world.processor().process(NAME, ALLOWED).result == "removed"
         assert list(world.former["out"].list()) == []
 
-    def test_outputs_of_another_catalog_in_a_former_store_stay(self, world: World) -> None:
+    def test_outputs_of_another_catalog_in_a_former_store_are_not_deleted(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())
         world.move_output("elsewhere")
         world.settle()

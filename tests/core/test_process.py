@@ -104,7 +104,7 @@ def test_a_picture_is_cropped_around_its_focus_and_keeps_it_when_replaced(world:
     assert {output.rendition: output.fingerprint for output in record.outputs}["square"] != first["square"]
 
 
-def test_a_rendition_on_demand_is_made_on_request_and_then_updated(world: World) -> None:
+def test_a_rendition_on_demand_is_made_on_request_and_updated_from_then_on(world: World) -> None:
     zoom = Rendition(width=9, on_demand=True)
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
     world.upload(NAME, b"one")
@@ -189,7 +189,7 @@ def test_removing_a_rendition_deletes_it_without_reading_the_picture(world: Worl
     world.check_promise()
 
 
-def test_an_output_key_can_move_below_an_old_output_and_back(world: World, tmp_path: Path) -> None:
+def test_an_output_key_can_change_to_one_below_the_old_key_and_back(world: World, tmp_path: Path) -> None:
     """In a folder, no file can lie below another file.
 
     So the worker first deletes the old output there.
@@ -310,7 +310,7 @@ def test_a_picture_that_fails_permanently_is_given_up_at_once(world: World) -> N
     assert (outcome.result, outcome.again_after is not None) == ("failed", False)
 
 
-def test_a_timeout_keeps_the_old_outputs(world: World) -> None:
+def test_a_picture_whose_rendering_times_out_keeps_its_old_outputs(world: World) -> None:
     def render(*args: object) -> Rendering:
         raise RenderTimedOut("took longer than 60 s")
 
@@ -453,7 +453,7 @@ def test_a_picture_is_rejected_if_a_foreign_file_has_its_key_and_the_file_stays(
     assert {found.key: world.content(found.key) for found in world.output.list()} == {key: b"not ours"}
 
 
-def test_a_foreign_file_that_is_moved_away_frees_its_key(world: World) -> None:
+def test_a_rejected_picture_is_made_after_the_foreign_file_is_moved_away(world: World) -> None:
     world.upload(NAME, b"one")
     stored = world.output.put(f"{NAME}/thumb.jpg", b"not ours", IfAbsent(), "image/jpeg")
     world.processor().process(NAME)
@@ -463,7 +463,7 @@ def test_a_foreign_file_that_is_moved_away_frees_its_key(world: World) -> None:
     world.check_promise()
 
 
-def test_declaring_overwrite_later_replaces_a_refused_file(world: World) -> None:
+def test_a_refused_foreign_file_is_replaced_once_overwrite_is_declared(world: World) -> None:
     world.upload(NAME, b"one")
     world.output.put(f"{NAME}/thumb.jpg", b"not ours", IfAbsent(), "image/jpeg")
     assert world.processor().process(NAME).result == "rejected"

@@ -43,7 +43,7 @@ def run_sync(world: World, **changes: object) -> Summary:
     return sync(world.run(world.processor(**changes).process))  # type: ignore[arg-type]
 
 
-def test_the_second_sync_does_nothing(world: World) -> None:
+def test_a_second_sync_without_changes_does_nothing(world: World) -> None:
     for number in range(20):
         world.upload(f"{number}.jpg", b"x%d" % number)
     first, second = run_sync(world), run_sync(world)
@@ -96,7 +96,7 @@ def test_a_picture_that_always_fails_is_given_up_until_retry(world: World) -> No
     world.check_promise()
 
 
-def test_a_forced_run_makes_each_output_once_though_one_picture_fails(world: World) -> None:
+def test_a_forced_run_makes_each_output_once_even_if_one_picture_fails(world: World) -> None:
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         world.upload(name, name.encode())
     run_sync(world)
@@ -105,7 +105,7 @@ def test_a_forced_run_makes_each_output_once_though_one_picture_fails(world: Wor
     assert (summary.results, summary.waiting) == ({"done": 2}, 1)
 
 
-def test_rejected_pictures_block_no_other_and_are_not_retried(world: World) -> None:
+def test_rejected_pictures_do_not_block_others_and_are_not_retried(world: World) -> None:
     world.upload("a.jpg", b"bad")
     world.upload("b.jpg", b"good")
     assert run_sync(world).results == {"rejected": 1, "done": 1}
@@ -198,7 +198,9 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size
 
 @settings(deadline=None, max_examples=60)
 @given(before=st.sets(names), after=st.sets(names))
-def test_plan_pairs_records_and_objects_of_any_name(before: set[str], after: set[str]) -> None:
+def test_plan_finds_the_record_of_each_picture_for_names_of_any_characters(
+    before: set[str], after: set[str]
+) -> None:
     """Records and objects are both listed in the order of their UTF-8 bytes.
 
     The plan walks through both lists at once, and misses no picture and no record.
@@ -257,7 +259,7 @@ class TestFollow:
         self.full = len(full)
         return told
 
-    def test_hinted_names_are_processed(self, world: World) -> None:
+    def test_pictures_named_by_hints_are_processed(self, world: World) -> None:
         def late() -> Iterator[frozenset[str] | None]:
             world.upload("photo.jpg", b"x")
             yield frozenset({"photo.jpg", "nothing.jpg"})
@@ -277,7 +279,7 @@ class TestFollow:
         self.follow(world, [], begin=late())
         world.check_promise()
 
-    def test_a_lost_hint_starts_a_full_sync(self, world: World) -> None:
+    def test_a_watch_starts_a_full_sync_after_a_lost_hint(self, world: World) -> None:
         def late() -> Iterator[frozenset[str] | None]:
             world.upload("photo.jpg", b"x")
             yield None
@@ -286,7 +288,9 @@ class TestFollow:
         assert self.full == 2
         world.check_promise()
 
-    def test_too_many_hints_start_a_full_sync(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_watch_starts_a_full_sync_after_too_many_hints(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("renditions.core.follow.MOST_DUE", 5)
         for number in range(10):
             world.upload(f"{number}.jpg", b"%d" % number)
@@ -451,7 +455,7 @@ def test_a_slash_selects_all_pictures() -> None:
     assert Selection.of(["/a/", "b"]) == Selection(("b",), ("a/",))
 
 
-def test_removals_wait_for_a_new_picture_that_is_still_being_written() -> None:
+def test_a_missing_picture_is_not_removed_before_a_new_file_is_complete() -> None:
     """The new picture may be the missing one under another name."""
 
     class Landing:

@@ -87,7 +87,7 @@ def test_a_plan_says_that_a_picture_keeps_its_outputs_if_only_the_order_of_rendi
     assert why(world) == "what is declared for it changed, and its outputs stay"
 
 
-def test_a_renamed_rendition_with_another_key_is_copied(world: World) -> None:
+def test_the_output_of_a_renamed_rendition_with_another_key_is_copied(world: World) -> None:
     declare(world, small=replace(THUMB, key="{name}/small.jpg"))
     assert why(world) == "small was renamed from thumb"
     process_without_rendering(world)
@@ -145,7 +145,7 @@ def test_outputs_of_the_old_content_are_never_copied_for_new_content(world: Worl
     world.check_promise()
 
 
-def test_force_renders_outputs_that_could_be_copied(world: World) -> None:
+def test_a_forced_run_renders_outputs_that_could_be_copied(world: World) -> None:
     declare(world, thumb=replace(THUMB, key="new/{name}"))
     with pytest.raises(AssertionError, match="could be copied"):
         world.processor(render=never_render).process(NAME, Ask(is_forced=True))

@@ -1,4 +1,4 @@
-"""Strays in the output store: listing them, and deleting this catalog's own."""
+"""Strays in the output store: listing them, and deleting those of this catalog."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_only_strays_with_this_catalogs_mark_are_deleted(world: World) -> None:
     assert not list(world.catalog.list())
 
 
-def test_a_stray_that_became_an_output_meanwhile_stays(world: World) -> None:
+def test_a_stray_that_became_an_output_before_its_deletion_stays(world: World) -> None:
     stray = strays(world)["a/ours.jpg"]
     claimed = Record("photo.jpg", "processing", world.now, pending_keys=("a/ours.jpg",))
     world.catalog.write(claimed)
@@ -77,7 +77,7 @@ def test_a_stray_that_became_an_output_meanwhile_stays(world: World) -> None:
     assert world.output.head("a/ours.jpg")
 
 
-def test_a_stray_that_was_replaced_meanwhile_stays(world: World) -> None:
+def test_a_stray_that_was_replaced_before_its_deletion_stays(world: World) -> None:
     stray = strays(world)["a/ours.jpg"]
     world.output.delete("a/ours.jpg", IfMatch(stray.found.etag))
     world.output.put("a/ours.jpg", b"other", IfAbsent(), "image/jpeg")

@@ -82,7 +82,7 @@ def test_a_renamed_picture_whose_output_key_stays_keeps_its_output() -> None:
     world.check_promise()
 
 
-def test_renaming_a_whole_folder_counts_as_no_removal() -> None:
+def test_renaming_a_whole_folder_does_not_count_as_removals() -> None:
     """Otherwise the guard would hold back all of these removals.
 
     The pictures under the new names would then wait for the old keys.
@@ -122,7 +122,10 @@ def test_a_plan_shows_a_renamed_picture_once_with_what_is_copied_and_deleted(wor
 
 
 def test_a_plan_shows_what_else_must_be_made_for_a_renamed_picture() -> None:
-    """Its output keeps the key, so the worker copies nothing; only the new rendition is missing."""
+    """Its output keeps the key, so the worker copies nothing.
+
+    Only the new rendition is missing.
+    """
     world = World(make_pipeline(thumb=replace(COVER, key="thumbs/{name}")))
     world.bind()
     world.upload("old/a.jpg", b"one")
@@ -134,7 +137,7 @@ def test_a_plan_shows_what_else_must_be_made_for_a_renamed_picture() -> None:
     assert (renamed.action, renamed.make, renamed.delete) == ("rename", ("large",), ())
 
 
-def test_a_plan_shows_missing_and_new_pictures_that_are_no_renames(world: World) -> None:
+def test_a_plan_shows_a_missing_and_a_new_picture_with_different_content_separately(world: World) -> None:
     rename(world, "a.jpg", "b.jpg", b"two")
     assert [(each.name, each.action) for each in world.parts().preview()] == [
         ("a.jpg", "remove"), ("b.jpg", "create"),
@@ -215,7 +218,7 @@ def test_the_focus_of_a_removed_picture_is_forgotten_after_the_declared_time(wor
     assert get(world, "a.jpg").wishes == NO_WISHES
 
 
-def test_no_focus_is_kept_if_the_pipeline_declares_so(world: World) -> None:
+def test_the_focus_of_a_removed_picture_is_not_kept_if_keep_wishes_is_zero(world: World) -> None:
     world.pipeline = replace(world.pipeline, catalog=CatalogPlace(keep_wishes=0))
     world.remove("a.jpg")
     world.processor().process("a.jpg", ALLOWED)

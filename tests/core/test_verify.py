@@ -25,7 +25,7 @@ RETRY = Ask(verify="quick", is_retry=True)
 
 
 class Touched:
-    """An output store whose objects have new ETags, like after a copy."""
+    """An output store whose objects have new ETags, as after a copy."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -72,13 +72,13 @@ def find(world: World, rendition: str = "thumb") -> Output:
     return made
 
 
-def test_without_verification_the_plan_trusts_the_record(world: World) -> None:
+def test_a_plan_without_verification_does_not_find_a_lost_output(world: World) -> None:
     world.lose_outputs()
     assert world.processor().process(NAME, PLAIN).result == "unchanged"
     assert list(world.output.list()) == []
 
 
-def test_a_missing_output_is_a_difference_and_is_made_again(world: World) -> None:
+def test_a_missing_output_is_planned_and_made_again(world: World) -> None:
     world.lose_outputs([THUMB])
     (difference,) = world.differences(ask=QUICK)
     assert (difference.action, difference.make) == ("update", ("thumb",))

@@ -70,7 +70,7 @@ def test_a_touched_picture_keeps_its_warnings(world: World) -> None:
     assert get(world).warnings == tuple(WARNINGS.values())
 
 
-def test_a_rejected_picture_keeps_the_warnings_of_the_same_rendering(world: World) -> None:
+def test_a_rejected_picture_has_the_warnings_of_the_rendering_that_rejected_it(world: World) -> None:
     world.upload(NAME, b"bad")
     world.processor(render=render).process(NAME)
     assert get(world).status == "rejected"

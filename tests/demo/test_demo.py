@@ -68,7 +68,7 @@ def test_preparing_draws_the_same_bytes_every_time_and_does_not_load_libvips(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "renditions.toml"]
 
 
-def test_each_file_in_the_table_exists_with_the_printed_dimensions(shown: tuple[Path, str]) -> None:
+def test_each_file_in_the_printed_table_exists_and_has_the_printed_size(shown: tuple[Path, str]) -> None:
     directory, table = shown
     seen = 0
     for line in table.splitlines():
@@ -130,7 +130,7 @@ def test_a_folder_of_any_name_is_read_back_unchanged_from_the_pipeline_file(
     assert [path.name for path in (tmp_path / "demo").iterdir()] == ["renditions.toml"]
 
 
-def test_a_name_that_is_not_utf8_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_a_photo_folder_whose_name_is_not_utf8_is_refused_before_the_first_write(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="UTF-8"):
         prepare(tmp_path / "demo", tmp_path / "\udcff")
     assert list((tmp_path / "demo").iterdir()) == []
@@ -144,7 +144,7 @@ def test_a_pipeline_file_that_a_person_wrote_is_never_overwritten(tmp_path: Path
     assert not (tmp_path / "inbox").exists()
 
 
-def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
+def test_preparing_the_demo_is_an_error_if_its_folder_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="can't write the demo to"):
         prepare(tmp_path / "file" / "demo", None)

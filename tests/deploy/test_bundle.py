@@ -84,7 +84,7 @@ def test_a_bundle_has_the_checked_pipeline(tmp_path: Path) -> None:
     assert from_plain(json.loads(contents(bundle)["pipeline.json"])) == pipeline
 
 
-def test_the_same_input_gives_the_same_bytes_with_bytecode_too(tmp_path: Path) -> None:
+def test_a_bundle_with_bytecode_has_the_same_bytes_for_the_same_input(tmp_path: Path) -> None:
     hashes = set()
     for name in ("one.zip", "two.zip"):
         bundle = build(preset("base64"), tmp_path / name, HERE)
@@ -128,7 +128,7 @@ def with_quality(pipeline: Pipeline, quality: int) -> Pipeline:
     return replace(pipeline, renditions={**pipeline.renditions, "document": changed})
 
 
-def test_bytecode_is_not_checked_against_its_source(tmp_path: Path) -> None:
+def test_python_does_not_check_the_bytecode_in_a_bundle_against_its_source(tmp_path: Path) -> None:
     """PEP 552: the flags 1 mean hash-based and unchecked.
 
     The bytecode names the path that its file has on Lambda.
@@ -216,7 +216,7 @@ def test_a_platform_without_wheels_is_refused_and_nothing_is_written(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_bundle_has_the_target_s_wheels_and_fits_lambda(tmp_path: Path) -> None:
+def test_a_bundle_with_all_libraries_has_the_target_s_wheels_and_fits_lambda(tmp_path: Path) -> None:
     target = Target("arm64", "3.13")
     bundle = build_from_index(preset("thumbnail"), tmp_path / "bundle.zip", target)
     assert bundle.size_bytes < 40_000_000

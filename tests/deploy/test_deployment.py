@@ -55,7 +55,10 @@ module.renditions.aws_s3_bucket_policy.this["input"]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder with a pipeline file, and put the program on the PATH."""
+    """Return a folder with a pipeline file.
+
+    The program that stands for Terraform is on the PATH.
+    """
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "terraform").write_text(PROGRAM.format(python=sys.executable))
@@ -79,7 +82,7 @@ def calls(folder: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
-def test_without_terraform_deploy_fails_and_writes_nothing(
+def test_deploy_fails_and_writes_nothing_without_terraform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     (tmp_path / "renditions.toml").write_text(read_preset("base64"))
@@ -140,7 +143,7 @@ def test_deploy_without_changes_asks_and_applies_nothing(folder: Path) -> None:
     assert [call[0] for call in calls(folder)] == ["init", "plan", "output"]
 
 
-def test_a_failing_terraform_is_an_error(folder: Path) -> None:
+def test_deploy_fails_if_terraform_fails(folder: Path) -> None:
     (folder / "deployment" / "plan-code").write_text("1")
     ended = run(folder, "deploy", "--yes")
     assert ended.code == 1

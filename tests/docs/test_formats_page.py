@@ -1,4 +1,7 @@
-"""docs/formats.md has the tables of the code, and a row for every file that programs are compared by."""
+"""docs/formats.md has the tables of the code.
+
+It has a row for every file with which programs are compared.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ def test_the_page_has_the_tables_of_the_code() -> None:
     assert TEXT.partition(BEGIN)[2].partition(END)[0].strip() == describe()
 
 
-def test_the_comparison_has_every_file() -> None:
+def test_the_comparison_of_programs_has_a_row_for_every_file() -> None:
     """After you add a file, run ``make formats``."""
     rows = re.findall(r"^\| `(.+?)` \| (.+?) \|", TEXT.partition("comparison: begin")[2], re.MULTILINE)
     assert rows == [(sample.name, sample.what) for sample in samples()]

@@ -171,7 +171,7 @@ def check_promise(parts: Parts, sound: dict[str, bool]) -> list[str]:
 
 
 def soak(folder: Path, seconds: float, looks: int = LOOKS) -> tuple[list[Vitals], list[str], Counter[str]]:
-    """Run a server; return its measurements, the mistakes after it, and the actions."""
+    """Run a server; return its measurements, the mistakes found, and the actions."""
     write_pipeline(folder, RENDERED, ANALYSED)
     temporary = folder / "temporary"
     temporary.mkdir()
@@ -204,7 +204,7 @@ def soak(folder: Path, seconds: float, looks: int = LOOKS) -> tuple[list[Vitals]
 
 
 def check_after(folder: Path, temporary: Path, sound: dict[str, bool]) -> list[str]:
-    """Run one sync; return the mistakes after it."""
+    """Run one sync; return the mistakes that are found after it."""
     time.sleep(1.1)  # until every file has stopped changing
     run(folder, "retry")  # pictures given up because their worker was killed three times
     run(folder, "sync")

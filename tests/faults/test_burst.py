@@ -109,7 +109,7 @@ def test_hints_keep_names_up_to_their_limit() -> None:
     assert hints.take() is None
 
 
-def test_hints_of_many_threads_are_all_kept() -> None:
+def test_all_hints_that_many_threads_add_are_kept() -> None:
     hints = Hints()
     taken: set[str] = set()
 
@@ -125,7 +125,7 @@ def test_hints_of_many_threads_are_all_kept() -> None:
     assert taken == set(map(str, range(MOST)))
 
 
-def test_a_burst_is_processed_completely_with_bounded_hints() -> None:
+def test_all_pictures_of_a_burst_are_processed_with_a_limited_number_of_hints() -> None:
     """Three threads upload faster than the workers process.
 
     There is a hint for each picture.
@@ -159,7 +159,7 @@ def test_a_burst_is_processed_completely_with_bounded_hints() -> None:
     print(f"{BURST:,} hints, {hints.most:,} held at most, {pace.most} in progress at most")
 
 
-def test_files_that_arrive_during_a_sync_take_bounded_memory(tmp_path: Path) -> None:
+def test_files_that_arrive_during_a_sync_take_limited_memory_and_are_all_processed(tmp_path: Path) -> None:
     """The first sync waits until more files have arrived than hints can hold.
 
     Then all files are processed.

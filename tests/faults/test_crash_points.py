@@ -215,7 +215,9 @@ def test_a_sync_recovers_from_a_crash_at_any_step(scenario: Callable[[World], No
 
 
 @each_scenario
-def test_another_worker_changes_nothing_under_a_valid_lease(scenario: Callable[[World], None]) -> None:
+def test_a_worker_changes_nothing_while_another_one_holds_a_valid_lease(
+    scenario: Callable[[World], None],
+) -> None:
     for at in range(count_steps(scenario)):
         world = World()
         scenario(world)

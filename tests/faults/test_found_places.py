@@ -83,7 +83,7 @@ def test_a_key_that_another_picture_gets_is_no_longer_reported_as_foreign() -> N
     world.check_promise()
 
 
-def test_a_picture_that_another_worker_found_missing_and_kept_does_not_fail() -> None:
+def test_processing_does_not_fail_if_another_worker_kept_the_missing_picture() -> None:
     """The worker lost its lease while it processed the picture.
 
     It wrongly reported a failure.

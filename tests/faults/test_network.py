@@ -311,7 +311,7 @@ def test_a_web_page_with_status_200_in_place_of_an_answer_is_a_retryable_failure
 
 
 @pytest.mark.parametrize("what", [what for what in CALLS if "objects" not in what])
-def test_an_empty_answer_of_a_json_service_is_an_error(what: str) -> None:
+def test_an_empty_answer_of_dynamodb_or_sqs_is_an_error(what: str) -> None:
     call, _, error = CALLS[what]
     with (
         answering([Answer(200, "")]) as (clients, _),

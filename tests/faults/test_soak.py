@@ -1,4 +1,4 @@
-"""A few seconds of ``make soak``, and proof that the soak can fail."""
+"""A few seconds of ``make soak``, and a check that the soak can fail."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def scene(width: int = 640, height: int = 480, seed: int = 5) -> Image.Image:
 
 
 def translucent(picture: Image.Image) -> Image.Image:
-    """Return the picture with some transparent and some opaque places."""
+    """Return the picture with some transparent and some opaque areas."""
     clouded = picture.convert("RGBA")
     clouded.putalpha(scene(*picture.size, seed=9).convert("L"))
     return clouded
@@ -183,7 +183,7 @@ def test_a_perceptual_hash_equals_that_of_imagehash(seed: int) -> None:
     assert bits_apart(told, phash(picture)) <= 4
 
 
-def test_hashes_of_copies_are_similar_and_those_of_other_pictures_are_not() -> None:
+def test_perceptual_hashes_of_copies_are_similar_and_those_of_other_pictures_are_not() -> None:
     picture = scene(400, 300)
     copies = [
         encoded(picture.resize((200, 150)), "jpeg", quality=50),
@@ -213,7 +213,7 @@ def test_sharpness_is_the_variance_of_the_laplacian(size: tuple[int, int]) -> No
     assert found_in(encoded(picture, "png")).sharpness == pytest.approx(laplacian_variance(picture), rel=0.03)
 
 
-def test_blur_lowers_the_sharpness() -> None:
+def test_a_blurred_picture_has_a_lower_sharpness() -> None:
     picture = scene(600, 500)
     blurred = [picture, *(picture.filter(ImageFilter.GaussianBlur(radius)) for radius in (1, 2, 4))]
     told = [found_in(encoded(each, "jpeg", quality=90)).sharpness or math.inf for each in blurred]
@@ -234,7 +234,7 @@ def test_the_sharpness_does_not_depend_on_the_resolution_or_on_the_renditions() 
             assert result.original.analysis.sharpness == pytest.approx(alone, rel=0.08)
 
 
-def test_a_blurred_picture_breaks_the_rule_on_sharpness() -> None:
+def test_a_blurred_picture_is_rejected_by_a_rule_on_sharpness() -> None:
     source = encoded(Image.new("RGB", (90, 90), "teal"), "png")
     result = render(source, Accept(min_sharpness=50), THUMB)
     assert str(result.rejected) == "expected a sharpness of at least 50, found 0"
@@ -274,7 +274,7 @@ def test_grey_pictures_have_grey_colours() -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(st.lists(st.tuples(*[st.integers(0, 255)] * 3), max_size=60), st.integers(1, 10))
-def test_colours_are_at_most_as_many_as_declared_and_sum_to_one(
+def test_the_number_of_colours_is_at_most_as_declared_and_their_shares_sum_to_one(
     pixels: list[tuple[int, int, int]], most: int
 ) -> None:
     told = find_colours(pixels, most)
@@ -292,7 +292,7 @@ def test_an_opaque_picture_with_alpha_has_no_transparency(source_format: str, si
     assert found_in(source, Analyze(transparency=True)) == Analysis(transparency=False)
 
 
-def test_one_transparent_pixel_of_many_is_found() -> None:
+def test_a_single_transparent_pixel_is_found() -> None:
     """The analysis checks each pixel. In a smaller copy the pixel would be lost."""
     picture = scene(700, 450).convert("RGBA")
     picture.putpixel((699, 449), (0, 0, 0, 254))
@@ -326,14 +326,14 @@ def test_analysis_works_with_only_a_base64_rendition() -> None:
     assert list(result.made) == ["text"]
 
 
-def test_analysis_alone_rejects_a_damaged_picture() -> None:
+def test_a_damaged_picture_is_rejected_even_if_it_is_only_analyzed() -> None:
     source = encoded(photo(), "jpeg")
     result = analyzed(source[: len(source) // 2], ALL)
     assert result.rejected
     assert result.original.analysis is None
 
 
-def test_analysis_of_a_drawing_uses_its_pixels() -> None:
+def test_the_analysis_of_a_drawing_uses_its_drawn_pixels() -> None:
     source = b"""<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10">
         <rect x="10" width="10" height="10" fill="#336699"/></svg>"""
     result = analyzed(source, Analyze(colours=3, transparency=True), Accept(formats=("svg",)))

@@ -92,7 +92,7 @@ def test_a_still_rendition_shows_the_first_frame(source_format: str, recipe: Ren
 
 
 @pytest.mark.parametrize("fit", ["cover", "contain", "fill", "inside", "outside"])
-def test_every_frame_is_cropped_and_padded_in_the_same_way(fit: Any) -> None:
+def test_every_frame_of_an_animation_is_cropped_and_padded_in_the_same_way(fit: Any) -> None:
     recipe = Rendition(format="webp", width=60, height=60, fit=fit, animation="keep", gravity="attention")
     made = rendered(animated("webp", 0), recipe)
     frames, _, _ = frames_of(made.content)
@@ -100,7 +100,7 @@ def test_every_frame_is_cropped_and_padded_in_the_same_way(fit: Any) -> None:
     assert {frame.size for frame in frames} == {(made.width, made.height)}
 
 
-def test_one_call_makes_animated_and_still_renditions() -> None:
+def test_one_rendering_makes_animated_and_still_renditions() -> None:
     result = render(
         animated("webp", 0),
         Accept(),
@@ -114,7 +114,7 @@ def test_one_call_makes_animated_and_still_renditions() -> None:
     assert result.original.frames == 4
 
 
-def test_transparent_frames_stay_transparent() -> None:
+def test_transparent_frames_of_an_animation_stay_transparent() -> None:
     frames = [Image.new("RGBA", (40, 30), (255, 0, 0, 0)) for _ in range(2)]
     frames[0].paste((0, 0, 255, 255), (0, 0, 20, 30))
     frames[1].paste((0, 255, 0, 255), (20, 0, 40, 30))
@@ -127,14 +127,14 @@ def test_transparent_frames_stay_transparent() -> None:
     assert shown.getpixel((17, 5)) == (0, 255, 0, 255)
 
 
-def test_pages_of_a_tiff_are_counted_and_the_first_is_shown() -> None:
+def test_the_pages_of_a_tiff_are_counted_and_the_first_one_is_shown() -> None:
     source = encoded(FRAMES[0], "tiff", save_all=True, append_images=FRAMES[1:])
     result = render(source, Accept(), {"it": Rendition(format="png", animation="keep")})
     assert result.original.frames == 4
     assert difference(opened(result.made["it"].content), FRAMES[0]) == 0
 
 
-def test_every_frame_is_rotated_upright() -> None:
+def test_every_frame_of_a_rotated_animation_becomes_upright() -> None:
     exif = Image.Exif()
     exif[0x112] = 6
     lying = [frame.transpose(Image.Transpose.ROTATE_90) for frame in FRAMES]

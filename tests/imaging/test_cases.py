@@ -35,7 +35,7 @@ CORNERS: dict[Point, Colour] = {(20, 20): RED, (300, 20): LIME, (20, 220): BLUE}
 
 @dataclass(frozen=True)
 class Right:
-    """What a file must give."""
+    """The expected result of a file."""
 
     size: Point
     colours: dict[Point, Colour] = field(default_factory=dict)
@@ -142,7 +142,7 @@ def test_the_text_of_a_drawing_is_drawn_as_letters_and_not_as_empty_boxes() -> N
 
 
 @pytest.mark.parametrize("name", ["percent_no_viewbox.svg", "width_only.svg"])
-def test_a_drawing_without_a_view_box_is_scaled(name: str) -> None:
+def test_a_drawing_without_a_view_box_is_scaled_to_the_requested_width(name: str) -> None:
     picture, _ = made_of(name, Rendition(format="png", width=2 * MADE[name].size[0]))
     assert picture.size == tuple(2 * side for side in MADE[name].size)
     assert picture.convert("RGBA").getpixel((350, 250)) == (0, 128, 0, 255)

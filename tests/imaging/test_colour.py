@@ -76,7 +76,7 @@ def managed(picture: Image.Image, profile: bytes) -> Image.Image:
 
 
 @pytest.mark.parametrize("source_format", ["jpeg", "png", "webp", "tiff", "avif"])
-def test_an_embedded_profile_is_applied(source_format: str) -> None:
+def test_the_colours_of_an_embedded_profile_become_srgb(source_format: str) -> None:
     source = encoded(photo(), source_format, **BEST.get(source_format, {}), icc_profile=WIDE_GAMUT)
     wanted = managed(opened(source).convert("RGB"), WIDE_GAMUT)
     assert difference(wanted, photo()) > 5
@@ -111,7 +111,7 @@ def test_an_rgb_profile_in_a_grey_picture_is_ignored() -> None:
     assert difference(made, opened(source), "L") < 0.5
 
 
-def test_cmyk_without_a_profile_keeps_its_hues() -> None:
+def test_a_cmyk_picture_without_a_profile_keeps_its_hues() -> None:
     """Pillow writes Adobe's inverted CMYK.
 
     Light colours must stay light, and each ink must keep its hue.
@@ -149,7 +149,7 @@ def test_tiffs_of_every_colour_mode_are_read(mode: str) -> None:
     assert difference(shown(encoded(source, "tiff"), PNG), wanted.convert("RGBA"), "RGBA") < 0.6
 
 
-def test_float_tiff_is_read_as_grey_of_0_to_255() -> None:
+def test_a_tiff_of_floating_point_values_becomes_grey_of_0_to_255() -> None:
     source = photo().convert("F")
     made = shown(encoded(source, "tiff"), PNG)
     assert made.mode == "L"
@@ -167,7 +167,7 @@ def test_a_tiff_in_lab_is_rejected() -> None:
     assert "labq" in str(result.rejected)
 
 
-def test_no_output_contains_metadata() -> None:
+def test_no_output_format_contains_metadata_by_default() -> None:
     """Metadata is EXIF, a GPS position, XMP, a comment or a profile."""
     exif = Image.Exif()
     exif[0x10F] = "SECRETMAKER"
@@ -222,7 +222,7 @@ def test_a_grey_rendition_that_keeps_the_profile_keeps_its_greys() -> None:
     assert np.array_equal(pixels(grey, "L"), pixels(photo().convert("L"), "L"))
 
 
-def test_cmyk_becomes_srgb_under_any_policy() -> None:
+def test_a_cmyk_picture_becomes_srgb_under_any_profile_policy() -> None:
     source = encoded(photo().convert("CMYK"), "jpeg", quality=95)
     kept, converted = (shown(source, Rendition(quality=95, profile=profile)) for profile in KEPT_OR_NOT)
     assert kept.mode == "RGB"

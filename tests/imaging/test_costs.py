@@ -125,7 +125,7 @@ def test_a_page_without_area_is_rejected_with_a_reason(box: str) -> None:
     assert rendering.errors["all"].text.startswith("page 2: expected a page with an area")
 
 
-def test_a_small_part_of_a_page_is_drawn_alone() -> None:
+def test_only_the_cropped_part_of_a_page_is_drawn() -> None:
     """The whole page at this scale would have 80 million pixels."""
     corner = Rendition(crop=Region(left=0, top=85, width=15, height=15), width=600, format="png")
     accept = Accept(formats=("pdf",), max_pixels=1_000_000)

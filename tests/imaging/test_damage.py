@@ -268,7 +268,7 @@ def test_a_compressed_tiff_with_overwritten_bytes_in_a_strip_is_rejected(compres
 
 
 def test_a_tiff_whose_palette_is_cut_off_is_rejected() -> None:
-    """Its decoder would read the indices as greys."""
+    """The decoder would read the palette's indices as greys."""
     whole = encoded(photo().quantize(64), "tiff", compression="tiff_lzw")
     with Image.open(io.BytesIO(whole)) as read:
         end = sum(read.tag_v2[tag][-1] for tag in (273, 279))  # type: ignore[attr-defined] # as above

@@ -1,7 +1,7 @@
 """Colours that CICP or PNG's gamma declare become sRGB.
 
-The references are computed here, with the matrices and constants that ITU-R BT.2087 and BT.2100 print: known
-sRGB colours are put into the declared space, and the rendition must show them again.
+The expected values are computed here, with the matrices and constants that ITU-R BT.2087 and BT.2100 print.
+Known sRGB colours are converted to the declared space, and the rendition must show them again.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def heic(values: Any, primaries: int, transfer: int) -> bytes:
 
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("kind", ["png", "png of 8 bits", "avif", "avif of 10 bits", "heic"])
-def test_declared_colours_become_srgb(space: str, kind: str) -> None:
+def test_colours_in_each_declared_space_become_srgb(space: str, kind: str) -> None:
     primaries, transfer, *_ = SPACES[space]
     values = coded(space, kind)
     source = {
@@ -173,7 +173,7 @@ LEVELS = (1.0, 20.0, 100.0, 203.0, 400.0, 800.0, 1600.0, 4000.0)
 
 
 @pytest.mark.parametrize("most", [400, 1000, 4000])
-def test_highlights_are_compressed_and_never_clipped(most: int) -> None:
+def test_highlights_of_an_hdr_picture_are_compressed_and_never_clipped(most: int) -> None:
     levels = np.array([level for level in LEVELS if level <= most])
     source = png(squares(np.repeat(pq(levels / 203)[:, None], 3, 1)), cicp(9, 16))
     made = found(shown(source, PNG))
@@ -184,7 +184,7 @@ def test_highlights_are_compressed_and_never_clipped(most: int) -> None:
     assert np.abs(made[:2, 0] - 255 * srgb(levels[:2] / 203)).max() <= 1
 
 
-def test_highlights_follow_the_curve_of_bt_2390() -> None:
+def test_the_highlights_of_an_hdr_picture_follow_the_curve_of_bt_2390() -> None:
     """The expected curve is computed here with the standard's formulas.
 
     Its peak is 1,000 cd/m².
@@ -202,7 +202,7 @@ def test_highlights_follow_the_curve_of_bt_2390() -> None:
     assert np.abs(found(shown(source, PNG))[:, 0] - 255 * srgb(shown_light)).max() <= 1
 
 
-def test_bright_colours_keep_their_hue() -> None:
+def test_bright_colours_of_an_hdr_picture_keep_their_hue() -> None:
     bright = 6 * light(COLOURS[:2])
     made = light(found(shown(png(squares(pq(bright @ TO_2020.T)), cicp(9, 16)), PNG)))
     for one, other in zip(made, bright, strict=True):
@@ -252,7 +252,7 @@ PLAIN = squares(COLOURS / 255)
 
 
 @pytest.mark.parametrize("value", [100_000, 55_556, 30_000])
-def test_a_png_gamma_alone_is_applied_as_in_browsers(value: int) -> None:
+def test_the_gamma_of_a_png_is_applied_as_in_browsers(value: int) -> None:
     """Browsers raise values to the power of 1 / (2.2 gamma)."""
     wanted = 255 * (COLOURS / 255) ** (100_000 / value / 2.2)
     assert np.abs(found(shown(png(PLAIN, gamma(value)), PNG)) - wanted).max() <= 1
@@ -285,7 +285,7 @@ def test_png_gamma_and_chromaticities_are_applied_together() -> None:
         "a short cICP", "cICP of YCbCr", "iCCP before gAMA", "cICP before iCCP", "a broken profile",
     ],
 )  # fmt: skip
-def test_colours_are_unchanged_if_a_png_declares_srgb_or_nothing_usable(
+def test_the_colours_of_a_png_are_unchanged_if_it_declares_srgb_or_nothing_usable(
     chunks: list[tuple[bytes, bytes]],
 ) -> None:
     assert np.abs(found(shown(png(PLAIN, *chunks), PNG)) - COLOURS).max() <= 1
@@ -301,7 +301,7 @@ def test_a_png_with_cicp_ignores_its_profile() -> None:
     assert np.abs(found(shown(kept, PNG)) - COLOURS).max() <= 2
 
 
-def test_the_profile_of_an_avif_overrides_its_code_unless_the_profile_is_broken() -> None:
+def test_the_profile_of_an_avif_overrides_its_declared_code_unless_it_is_broken() -> None:
     picture = Image.fromarray(np.rint(255 * coded("p3")).astype("u1"))
     for profile, is_followed in ((SRGB, False), (b"no profile at all" * 20, True)):
         source = with_code(encoded(picture, "avif", quality=100, icc_profile=profile), 12, 13)

@@ -33,11 +33,11 @@ def test_dicom_is_identified_by_its_content_and_described() -> None:
     )
 
 
-def test_eight_bits_without_a_window_are_unchanged() -> None:
+def test_dicom_values_of_eight_bits_without_a_window_are_unchanged() -> None:
     assert row(dicom(ramp(20, 90, "u1"))) == list(range(20, 91))
 
 
-def test_monochrome1_is_inverted() -> None:
+def test_the_values_of_monochrome1_are_inverted() -> None:
     inverted = row(dicom(ramp(0, 255, "u1"), PhotometricInterpretation="MONOCHROME1"))
     assert inverted == list(range(255, -1, -1))
 
@@ -86,7 +86,7 @@ def test_a_window_of_width_one_separates_black_from_white() -> None:
     assert row(dicom(ramp(0, 9, "u1"), WindowCenter=5, WindowWidth=1)) == [0] * 5 + [255] * 5
 
 
-def test_a_modality_lut_is_applied() -> None:
+def test_the_modality_lut_of_a_dicom_is_applied() -> None:
     meant = np.array([0, 3000, 1000, 4000], "u2").tobytes()
     table = items(LUTDescriptor=[4, 10, 16], ModalityLUTType="US", LUTData=meant)
     content = dicom(ramp(10, 13, "u1"), ModalityLUTSequence=table, WindowCenter=2000, WindowWidth=4000)
@@ -108,7 +108,7 @@ def test_each_frame_of_an_enhanced_file_is_shown_with_its_own_window() -> None:
     assert [int((page == 0).sum()) for page in pages] == [20, 50]
 
 
-def test_unused_bits_are_ignored() -> None:
+def test_the_unused_bits_of_a_dicom_value_are_ignored() -> None:
     """The pixels use 12 of 16 bits.
 
     Bits that other programs left above them must be cut off.
@@ -117,7 +117,7 @@ def test_unused_bits_are_ignored() -> None:
     assert row(dicom(values | 0xF000, BitsStored=12)) == row(dicom(values, BitsStored=12))
 
 
-def test_one_bit_per_pixel_is_read() -> None:
+def test_a_dicom_with_one_bit_per_pixel_is_read() -> None:
     bits = np.tile(np.array([0b01010101], "u1"), (16, 2))
     content = dicom(bits, BitsAllocated=1, BitsStored=1, Columns=16, PixelRepresentation=0)
     assert row(content) == [255, 0] * 8
@@ -214,7 +214,9 @@ def test_an_rgb_jpeg_is_read_as_rgb_if_only_the_data_set_says_so() -> None:
         ),
     ],
 )
-def test_pixels_that_are_not_square_become_square(elements: dict[str, Any], size: tuple[int, int]) -> None:
+def test_dicom_pixels_that_are_not_square_become_square(
+    elements: dict[str, Any], size: tuple[int, int]
+) -> None:
     content = dicom(np.full((30, 40), 200, "u1"), **elements)
     picture = shown(content)
     assert picture.size == size

@@ -41,10 +41,10 @@ EVERYTHING = Analyze(
     Rendition(format="avif", metadata="all"),
     Rendition(format="pdf", metadata="all"),
 ])  # fmt: skip
-def test_no_output_contains_patient_data(
+def test_patient_data_appears_in_no_rendition_record_or_log(
     recipe: Rendition, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """No rendition, record, log line or printed line contains the marker."""
+    """The test looks for the marker that every patient element contains."""
     caplog.set_level(logging.DEBUG)
     content = dicom(ramp(0, 255, "u1"))
     assert content.count(SECRET.encode()) > 15
@@ -105,7 +105,7 @@ def test_a_dicom_whose_pixels_identify_the_patient_is_rejected_unless_allowed() 
         ),
     ],
 )  # fmt: skip
-def test_contradictory_dicom_is_rejected_with_the_reason(content: bytes, reason: str) -> None:
+def test_a_dicom_with_contradictory_elements_is_rejected_with_the_reason(content: bytes, reason: str) -> None:
     assert reason in refusal(content)
 
 
@@ -124,7 +124,7 @@ def test_an_unsupported_transfer_syntax_is_rejected_by_its_name(name: str, reaso
     assert reason in refusal(sample(name))
 
 
-def test_dicom_limits_are_checked_before_decoding() -> None:
+def test_the_limits_of_a_dicom_are_checked_before_decoding() -> None:
     content = dicom(np.zeros((3, 100, 100), "u1"))
     assert refusal(content, replace(ACCEPT, max_pixels=9_999)) == (
         "expected at most 9,999 pixels, found 10,000: 100 by 100"
@@ -175,7 +175,9 @@ def test_a_dicom_with_too_deeply_nested_sequences_is_rejected() -> None:
     assert "the DICOM header is damaged (RecursionError)" in refusal(content[:at] + deep + content[at:])
 
 
-def test_the_error_without_pydicom_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dicom_fails_without_pydicom_and_the_reason_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "pydicom", None)
     module.library.cache_clear()
     with pytest.raises(Failed, match=r"renditions\[dicom\]"):

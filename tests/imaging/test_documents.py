@@ -42,7 +42,7 @@ def frames(content: bytes) -> list[Image.Image]:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "jpeg"])
-def test_a_tiffs_chosen_pages_become_a_tiff_in_that_order(
+def test_the_chosen_pages_of_a_tiff_become_a_tiff_in_the_chosen_order(
     pages: str, numbers: list[int], compression: str | None
 ) -> None:
     made = frames(
@@ -70,7 +70,7 @@ def test_renditions_choose_their_own_pages_in_any_format() -> None:
     assert [page.size for page in frames(result.made["book"].content)] == [(45, 30)] * 4
 
 
-def test_pages_become_the_pages_of_a_pdf_that_pdfium_can_read() -> None:
+def test_the_pages_of_a_document_become_the_pages_of_a_pdf_that_pdfium_reads() -> None:
     sizes = [(90, 60), (60, 90), (120, 40)]
     source = tiff([photo(*size) for size in sizes])
     made = rendered(source, Rendition(format="pdf", pages="all", quality=95))
@@ -115,7 +115,7 @@ def test_a_rendition_of_a_missing_page_fails_and_the_others_are_made() -> None:
     assert list(result.made) == ["first"]
 
 
-def test_pictures_and_animations_have_one_page() -> None:
+def test_a_picture_or_an_animation_counts_as_one_page() -> None:
     assert difference(shown(encoded(photo(), "png"), Rendition(format="tiff", pages="all")), photo()) == 0
     animated = encoded(PAGES[0], "webp", save_all=True, append_images=PAGES[1:])
     assert len(frames(rendered(animated, Rendition(format="tiff", pages="all")).content)) == 1
@@ -143,7 +143,7 @@ def test_the_pixel_limit_counts_all_chosen_pages() -> None:
     )
 
 
-def test_too_many_frames_are_rejected_if_they_are_kept() -> None:
+def test_an_animation_of_too_many_frames_is_rejected_if_they_are_kept() -> None:
     source = encoded(PAGES[0], "webp", save_all=True, append_images=PAGES[1:])
     keep = {"it": Rendition(format="webp", animation="keep")}
     refused = render(source, Accept(), keep, limits=Limits(frames=3)).rejected
@@ -267,7 +267,7 @@ def test_an_annotation_on_a_page_is_drawn_in_its_own_appearance() -> None:
     assert made.getpixel((175, 25)) == (0, 0, 255)
 
 
-def test_the_first_page_of_a_huge_document_is_drawn_but_not_all_pages() -> None:
+def test_of_a_huge_document_the_first_page_is_drawn_and_all_pages_are_refused() -> None:
     source = pdf(LANDSCAPE, kids="4 0 R " * 100_000, count=100_000)
     recipes = {"cover": Rendition(format="png")}
     assert render(source, PDF, recipes).original.frames == 100_000

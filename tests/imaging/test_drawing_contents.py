@@ -75,7 +75,7 @@ def test_bold_italic_greek_and_cyrillic_have_their_own_letters() -> None:
     assert warnings_of(words("Ελλάς Привет e\u0301")) == []
 
 
-def test_characters_that_the_font_lacks_are_squares_and_are_reported() -> None:
+def test_characters_that_the_font_lacks_are_drawn_as_squares_and_reported() -> None:
     assert warnings_of(words("a 山\n田 b")) == [
         ("glyph-missing", "the font has no glyph for these characters of the drawing: 山田")
     ]
@@ -128,7 +128,7 @@ def test_a_drawing_without_a_size_of_its_own_is_sized_as_in_css(
     assert (result.made["it"].width, result.made["it"].height) == (2 * natural[0], 2 * natural[1])
 
 
-def test_a_drawing_without_a_size_is_scaled() -> None:
+def test_a_drawing_without_a_size_is_scaled_to_the_requested_width() -> None:
     for size in ('width="100%" height="100%"', 'width="8"', 'height="6"', ""):
         source = svg('<rect width="4" height="3" fill="red"/>', size)
         width = render(source, SVG, {"it": PNG}).original.width or 0
@@ -252,7 +252,7 @@ def test_a_shape_with_an_outside_paint_is_drawn_in_its_fallback_colour() -> None
     assert made.getpixel((4, 3)) == (255, 0, 0, 255)
 
 
-def test_html_in_a_drawing_is_reported() -> None:
+def test_a_warning_is_given_for_html_in_a_drawing() -> None:
     label = "<div xmlns='http://www.w3.org/1999/xhtml'>Start\n <b>here</b></div>"
     content = svg(f"{CROSS}<foreignObject width='8' height='6'>{label}</foreignObject>")
     expected = [("html-dropped", "HTML within the drawing (foreignObject) is left out: 'Start here'")]
@@ -260,7 +260,7 @@ def test_html_in_a_drawing_is_reported() -> None:
     assert difference(shown(content, PNG), cross(8, 6), "RGBA") == 0
 
 
-def test_the_fallback_for_html_is_drawn() -> None:
+def test_the_plain_text_beside_html_in_a_switch_is_drawn() -> None:
     """Diagram tools put plain text and HTML into a ``switch``.
 
     The plain text is drawn.
@@ -295,7 +295,7 @@ def test_text_that_only_looks_like_a_script_is_accepted(inside: str) -> None:
         "<animate attributeName='href' values='#a;javascript:f()'/>",
     ],
 )
-def test_scripts_in_every_form_are_rejected(inside: str) -> None:
+def test_drawings_with_scripts_in_any_form_are_rejected(inside: str) -> None:
     assert "expected a drawing without scripts, found one" in refusal(svg(CROSS + inside))
 
 
@@ -306,7 +306,7 @@ def test_a_drawing_whose_style_also_matches_its_own_clip_path_is_drawn() -> None
     assert set(render(content, SVG, {"it": PNG}).made) == {"it"}
 
 
-def test_long_styles_without_an_end_are_read_in_time_that_grows_with_their_length() -> None:
+def test_the_time_to_read_an_unclosed_style_grows_linearly_with_its_length() -> None:
     import time  # noqa: PLC0415
 
     begin = time.process_time()
@@ -321,7 +321,7 @@ def test_long_styles_without_an_end_are_read_in_time_that_grows_with_their_lengt
     assert time.process_time() - begin < 10
 
 
-def test_many_namespaces_are_read_in_time_that_grows_with_their_number() -> None:
+def test_the_time_to_read_namespaces_grows_linearly_with_their_number() -> None:
     import time  # noqa: PLC0415
 
     many = " ".join(f'xmlns:p{number}="u"' for number in range(20_000))

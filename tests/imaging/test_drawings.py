@@ -201,7 +201,7 @@ BOMB = base64.b64encode(rgb_png(20_000, 20_000, bytes(9))).decode()
         (b"<?xml version='1.0'?><html><svg/></html>", "found bytes of no known format"),
     ],
 )  # fmt: skip
-def test_drawings_with_scripts_or_without_end_are_rejected(content: bytes, reason: str) -> None:
+def test_drawings_with_scripts_or_that_never_end_are_rejected(content: bytes, reason: str) -> None:
     assert reason in refusal(content)
 
 

@@ -85,7 +85,7 @@ def test_the_pixel_ratio_multiplies_both_sides_of_a_rendition() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
-def test_adjustments_follow_their_formulas_and_keep_alpha(mode: str) -> None:
+def test_colour_adjustments_follow_their_formulas_and_keep_alpha(mode: str) -> None:
     source = photo(50, 40).convert(mode)
     if mode.endswith("A"):
         source.putalpha(Image.linear_gradient("L").resize((50, 40)))
@@ -104,7 +104,7 @@ def test_adjustments_follow_their_formulas_and_keep_alpha(mode: str) -> None:
             assert difference(made.getchannel("A"), source.getchannel("A"), "L") == 0
 
 
-def test_adjustments_are_applied_in_their_fixed_order() -> None:
+def test_colour_adjustments_are_applied_in_a_fixed_order() -> None:
     recipe = Rendition(grayscale=True, sepia=True, negate=True, format="png")
     grey = np.repeat((pixels(photo(50, 40)) @ [0.2126, 0.7152, 0.0722])[..., None], 3, axis=2)
     wanted = 255 - np.clip(grey @ SEPIA.T, 0, 255)
@@ -121,7 +121,7 @@ def test_effects_at_their_default_values_do_not_change_the_fingerprint() -> None
 
 @pytest.mark.parametrize("amount", [0.0, 0.5, 1.5, 3.0])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
-def test_tones_follow_their_formulas(amount: float, mode: str) -> None:
+def test_adjustments_of_tones_follow_their_formulas(amount: float, mode: str) -> None:
     source = photo(50, 40).convert(mode)
     colours = pixels(source)
     grey = (colours @ [0.2126, 0.7152, 0.0722])[..., None]
@@ -140,7 +140,7 @@ def test_tones_follow_their_formulas(amount: float, mode: str) -> None:
 
 @pytest.mark.parametrize("tint", ["#3060c0", "#c08040", "white", "black", "#ff0000"])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
-def test_tint_keeps_luminance_black_and_white(tint: str, mode: str) -> None:
+def test_a_tint_keeps_the_luminance_and_black_and_white(tint: str, mode: str) -> None:
     """The result has the luminance of the picture.
 
     Each tone has the proportions of the tint's colour.
@@ -175,7 +175,7 @@ def gaussian(values: Any, sigma: float) -> Any:
 
 @pytest.mark.parametrize("sigma", [0.4, 0.5, 1.7, 2.5, 7.9, 8.0, 21.3])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_blur_is_a_gaussian(sigma: float, mode: str) -> None:
+def test_the_blur_is_gaussian(sigma: float, mode: str) -> None:
     """The blur keeps the brightness. The faster methods of libvips don't."""
     source = quarters(130, 91).convert(mode)
     wanted = gaussian(pixels(source).astype(float), sigma)
@@ -184,7 +184,7 @@ def test_blur_is_a_gaussian(sigma: float, mode: str) -> None:
     assert abs((made - wanted).mean()) < 0.6
 
 
-def test_blur_grows_with_the_pixel_ratio() -> None:
+def test_the_radius_of_the_blur_grows_with_the_pixel_ratio() -> None:
     content = encoded(quarters(60, 40), "png")
     doubled = Rendition(blur=2, pixel_ratio=2, width=30, format="png")
     assert rendered(content, doubled).content == rendered(content, Rendition(blur=4, format="png")).content

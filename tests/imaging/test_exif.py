@@ -61,7 +61,7 @@ def found_in(content: bytes, analyze: Analyze) -> Analysis | None:
 
 
 @pytest.mark.parametrize("source_format", ["jpeg", "png", "webp", "avif", "tiff", "heic"])
-def test_exif_is_read_from_each_format(source_format: str) -> None:
+def test_exif_is_read_from_each_input_format(source_format: str) -> None:
     told = block(CAMERA, SHOT, PLACE)
     if source_format == "heic":
         source = heic(photo(), exif=told)
@@ -94,7 +94,7 @@ def test_a_picture_without_exif_has_no_exif_analysis(source_format: str) -> None
         ("    :  :     :  :  ", None, None),
     ],
 )
-def test_only_a_valid_time_is_recorded(moment: str, offset: str | None, taken: str | None) -> None:
+def test_only_a_valid_time_in_exif_is_recorded(moment: str, offset: str | None, taken: str | None) -> None:
     shot = {0x9003: moment} | ({0x9011: offset} if offset else {})
     assert find_exif(read_tags(block(shot=shot))) == (Exif(taken=taken) if taken else None)
 
@@ -130,7 +130,7 @@ def test_an_exif_text_is_cleaned_and_shortened(raw: str, text: str | None) -> No
         {1: "S", 2: PLACE[2]},
     ],
 )
-def test_an_impossible_position_is_not_recorded(place: dict[int, Any]) -> None:
+def test_an_impossible_gps_position_is_not_recorded(place: dict[int, Any]) -> None:
     assert find_position(read_tags(block(place=place))) is None
 
 
@@ -139,7 +139,7 @@ def test_invalid_numbers_in_exif_are_not_recorded() -> None:
     assert find_exif(read_tags(block(shot=shot))) == Exif(focal_length_mm=35.0)
 
 
-def test_reading_ends_if_exif_directories_point_at_themselves() -> None:
+def test_reading_exif_ends_if_its_directories_point_to_themselves() -> None:
     pointers = [struct.pack("<HHII", tag, 4, 1, 8) for tag in (0x8769, 0x8825)]
     tiff = b"II*\0\10\0\0\0" + b"\2\0" + b"".join(pointers) + bytes(4)
     assert find_exif(read_tags(tiff)) is None
@@ -151,7 +151,7 @@ WHOLE = block(CAMERA, SHOT, PLACE)
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda data: b"MM\0*" + data), st.data())
 @example(b"II*\0" + b"\xff" * 100, None)
-def test_any_exif_bytes_are_read_without_errors_and_within_bounds(
+def test_any_exif_bytes_are_read_without_an_error_and_give_limited_values(
     noise: bytes, data: st.DataObject | None
 ) -> None:
     """The EXIF block is pure noise, or a valid block with noise in one place."""

@@ -1,4 +1,4 @@
-"""Geometry: a rendition has its promised size."""
+"""Geometry: a rendition has the size that its recipe promises."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from renditions.model.recipe import Fit, Gravity, Rendition
         ((3, 1), Rendition(width=2), (2, 1), (2, 1)),
     ],
 )
-def test_sizes_follow_object_fit(
+def test_the_size_of_a_rendition_follows_the_rules_of_css_object_fit(
     source: tuple[int, int], recipe: Rendition, resized: tuple[int, int], output: tuple[int, int]
 ) -> None:
     found = plan(Size(*source), recipe)
@@ -54,7 +54,9 @@ def test_sizes_follow_object_fit(
         ("attention", (15, 10)), ("entropy", (15, 10)),
     ],
 )  # fmt: skip
-def test_gravity_places_a_rectangle_in_a_larger_one(gravity: str, offset: tuple[int, int]) -> None:
+def test_the_gravity_decides_where_a_rectangle_is_in_a_larger_one(
+    gravity: str, offset: tuple[int, int]
+) -> None:
     assert place(Size(70, 80), Size(100, 100), gravity) == Offset(*offset)
 
 

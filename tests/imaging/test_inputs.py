@@ -53,7 +53,7 @@ def with_property(content: bytes, name: bytes, value: int) -> bytes:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
-def test_a_heic_is_decoded_to_its_colours(mode: str) -> None:
+def test_the_colours_of_a_heic_are_decoded_correctly(mode: str) -> None:
     source = photo(321, 241).convert(mode)
     if mode == "RGBA":
         source.putalpha(photo(321, 241).convert("L"))
@@ -62,7 +62,7 @@ def test_a_heic_is_decoded_to_its_colours(mode: str) -> None:
     assert difference(made, source, mode) < 2
 
 
-def test_a_heic_is_resized_and_recorded() -> None:
+def test_a_heic_is_resized_and_its_record_has_its_size() -> None:
     source = heic(photo())
     result = render(source, Accept(), {"thumb": Rendition(width=100), "own": Rendition(format="auto")})
     assert result.original == Original(len(source), "heic", 320, 240, 1)

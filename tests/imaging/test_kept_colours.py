@@ -1,4 +1,7 @@
-"""With ``profile = "keep"``, a rendition keeps the colours that CICP declares, and declares them itself."""
+"""Renditions with ``profile = "keep"`` keep the colours that CICP declares.
+
+They declare these colours themselves.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ def chunks(content: bytes) -> dict[bytes, bytes]:
 
 
 def declared_in(content: bytes) -> tuple[int, ...] | None:
-    """Return the numbers of CICP that a PNG or an AVIF declares: primaries, transfer, matrix and range."""
+    """Return the numbers of CICP that a PNG or an AVIF declares.
+
+    They are the primaries, the transfer, the matrix and the range.
+    """
     if content.startswith(b"\x89PNG"):
         return tuple(chunks(content).get(b"cICP", b"")) or None
     before, box, after = content.partition(b"colrnclx")

@@ -48,7 +48,9 @@ def test_a_large_picture_is_accepted_if_only_small_renditions_need_it() -> None:
 
 
 @pytest.mark.parametrize(("source_format", "needed"), [("gif", 4), ("avif", 15), ("heic", 5)])
-def test_decoders_that_hold_the_whole_picture_need_memory_for_it(source_format: str, needed: int) -> None:
+def test_the_memory_limit_counts_the_whole_picture_if_its_decoder_holds_it(
+    source_format: str, needed: int
+) -> None:
     source = heic(photo(200, 100)) if source_format == "heic" else encoded(photo(200, 100), source_format)
     why = why_not(source, Rendition(width=1), limits=Limits(memory=needed * 20_000))
     assert "bytes of memory, more than" in why

@@ -27,7 +27,7 @@ def test_a_picture_of_any_orientation_becomes_upright(source_format: str, orient
 
 
 @pytest.mark.parametrize("orientation", STORED_AS)
-def test_boxes_and_crops_apply_to_the_upright_picture(orientation: int) -> None:
+def test_the_box_and_the_gravity_of_a_crop_apply_to_the_upright_picture(orientation: int) -> None:
     """The red corner is at the upper left for every orientation."""
     source = stored(quarters(1200, 800), "jpeg", orientation)
     recipe = Rendition(width=40, height=10, fit="cover", gravity="northwest", format="png")

@@ -89,7 +89,7 @@ def test_a_webp_is_copied_only_without_metadata() -> None:
     assert SECRET not in copied(told, "webp")
 
 
-def test_a_copy_keeps_metadata_if_all_is_declared() -> None:
+def test_a_copy_keeps_its_metadata_with_metadata_all() -> None:
     copy = copied(talkative_jpeg(), "jpeg", metadata="all")
     assert opened(copy).getexif()[0x010E] == SECRET.decode()
     assert copy.endswith(b"\xff\xd9")
@@ -102,7 +102,7 @@ def test_a_copy_keeps_metadata_if_all_is_declared() -> None:
         {"metadata": "copyright"}, {"chroma": "444"}, {"width": 400, "height": 400, "fit": "contain"},
     ],
 )  # fmt: skip
-def test_a_source_is_not_copied_if_a_change_is_declared(options: dict[str, Any]) -> None:
+def test_a_source_is_not_copied_if_the_recipe_changes_the_picture(options: dict[str, Any]) -> None:
     source = encoded(photo(), "jpeg", quality=10)
     recipe = Rendition(quality=100, **options)
     assert copied(source, "jpeg", **options) == rendered(source, recipe).content

@@ -68,7 +68,7 @@ def test_colours_that_avifenc_declares_become_srgb(space: str) -> None:
 
 
 @needs_avifenc
-def test_colours_in_a_limited_range_become_srgb() -> None:
+def test_colours_that_are_stored_in_a_limited_range_become_srgb() -> None:
     options = ("--depth", "10", "--range", "limited")
     made = by_avifenc(png(coded("pq")), cicp="9/16/9", options=options)
     assert np.abs(found(shown(made, PNG)) - COLOURS).max() <= 5
@@ -85,7 +85,7 @@ def test_declared_colours_and_samples_of_other_encoders_become_srgb(name: str) -
     assert is_chart(shown(read(name), PNG))
 
 
-def test_complex_samples_are_rejected() -> None:
+def test_a_tiff_with_complex_samples_is_rejected() -> None:
     assert "samples" in refusal(read("tifffile_complex.tif"))
 
 
@@ -129,7 +129,7 @@ def test_camera_raw_of_other_programs_is_refused_by_name() -> None:
 # Bands and pixels
 
 
-def test_a_spot_colour_beside_cmyk_is_not_alpha() -> None:
+def test_a_spot_colour_in_a_cmyk_tiff_is_not_read_as_alpha() -> None:
     inks = np.zeros((2, 2, 4), "uint8")
     inks[..., :3] = 255 - np.array(CHART).reshape(2, 2, 3)
     whole = Image.fromarray(inks.repeat(24, 0).repeat(32, 1), "CMYK")
@@ -150,7 +150,7 @@ def test_the_canvas_around_a_small_gif_frame_is_transparent() -> None:
     assert alpha.sum() == 255 * 20 * 20
 
 
-def test_a_small_rendition_of_a_lossless_jpeg_is_the_whole_picture() -> None:
+def test_a_small_rendition_of_a_lossless_jpeg_shows_the_whole_picture() -> None:
     made = shown(read("liblj92_lossless.jpg"), Rendition(format="png", width=16))
     assert np.abs(np.subtract(quarters_of(made), [[colour[1]] * 3 for colour in CHART])).max() <= 3
 

@@ -175,7 +175,7 @@ def test_a_decompression_bomb_is_rejected_by_its_header() -> None:
     assert result.original == Original(len(bomb), "png", 50_000, 50_000, 1)
 
 
-def test_frames_count_as_pixels_only_if_they_are_kept() -> None:
+def test_the_pixel_limit_counts_all_frames_only_if_they_are_kept() -> None:
     frames = [photo(100, 80).rotate(angle) for angle in (0, 90, 180)]
     source = encoded(frames[0], "webp", save_all=True, append_images=frames[1:])
     accept = Accept(max_pixels=8_000)
@@ -206,7 +206,7 @@ def test_without_recipes_only_the_rules_are_checked() -> None:
     assert result.original == Original(len(source), "webp", 320, 240, 1)
 
 
-def test_base64_alone_needs_no_imaging_library() -> None:
+def test_rendering_only_to_base64_loads_no_imaging_library() -> None:
     """A fresh interpreter imports the renderer and renders to Base64.
 
     It doesn't load libvips or img2pdf.

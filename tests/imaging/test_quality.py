@@ -65,7 +65,7 @@ def test_noise_lowers_the_score_less_in_detailed_than_in_plain_areas() -> None:
     assert like.score(noisy(8, slice(160, None))) > like.score(noisy(8, slice(0, 160)))
 
 
-def test_colours_of_transparent_pixels_do_not_count() -> None:
+def test_the_score_ignores_the_colours_of_transparent_pixels() -> None:
     hidden = [Image.new("RGBA", (40, 40), (*colour, 0)) for colour in ((255, 0, 0), (0, 0, 255))]
     assert Likeness(loaded(hidden[0])).score(loaded(hidden[1])) == 100
 
@@ -132,7 +132,7 @@ def test_a_higher_target_gives_a_larger_file_and_the_same_target_the_same_file()
     assert len(made[0]) < len(made[1]) < len(made[3])
 
 
-def test_an_unreachable_target_gives_the_highest_quality() -> None:
+def test_the_search_chooses_the_highest_quality_if_its_target_is_unreachable() -> None:
     content = rendered(encoded(textured(60), "png"), Rendition(quality="auto", target=99)).content
     tables: Any = opened(content)
     assert max(tables.quantization[0]) == 1

@@ -26,7 +26,7 @@ CORNERS = {"northwest": "red", "northeast": "lime", "southwest": "blue", "southe
 
 
 @pytest.mark.parametrize(("gravity", "colour"), CORNERS.items())
-def test_cover_keeps_the_part_that_gravity_names(gravity: Any, colour: str) -> None:
+def test_the_fit_cover_keeps_the_part_that_gravity_names(gravity: Any, colour: str) -> None:
     """A crop to half the width or height keeps two corners.
 
     The corner that gravity names stays in its place.
@@ -49,7 +49,7 @@ def test_cover_keeps_the_part_that_gravity_names(gravity: Any, colour: str) -> N
         ("south", (20, 60)),
     ],
 )
-def test_contain_puts_the_picture_where_gravity_says(gravity: Any, corner: tuple[int, int]) -> None:
+def test_the_fit_contain_puts_the_picture_where_gravity_says(gravity: Any, corner: tuple[int, int]) -> None:
     """The picture isn't enlarged. The rest of the box has the declared colour."""
     recipe = Rendition(
         width=160, height=140, fit="contain", gravity=gravity, background="#102030", format="png"
@@ -82,8 +82,8 @@ def test_a_picture_is_enlarged_only_if_declared() -> None:
 
 @pytest.mark.parametrize("gravity", ["attention", "entropy"])
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
-def test_smart_gravity_finds_the_detail(gravity: Any, mode: str) -> None:
-    """The crop contains the only detailed, skin-coloured patch of a plain picture."""
+def test_a_crop_with_smart_gravity_contains_the_detailed_part(gravity: Any, mode: str) -> None:
+    """The picture is plain except for one detailed, skin-coloured patch."""
     picture = Image.new("RGB", (400, 100), "#808080")
     noise = np.random.default_rng(5).integers(0, 60, (60, 60, 3)) + np.array([190, 120, 90])
     picture.paste(Image.fromarray(np.clip(noise, 0, 255).astype("uint8")), (310, 20))
@@ -106,7 +106,7 @@ def test_smart_gravity_finds_the_detail(gravity: Any, mode: str) -> None:
     ],
 )
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_transparency_is_flattened_onto_the_background_if_the_format_has_none(
+def test_a_transparent_picture_is_put_on_the_background_if_the_format_has_no_alpha(
     background: str, ground: tuple[int, int, int], mode: str
 ) -> None:
     """A JPEG mixes half-transparent grey with the background.
@@ -120,7 +120,7 @@ def test_transparency_is_flattened_onto_the_background_if_the_format_has_none(
     assert np.abs(made[16, 29] - (np.array(ground) * 127 + 100 * 128) / 255).max() <= 4
 
 
-def test_transparency_is_kept_if_the_format_supports_it() -> None:
+def test_a_rendition_keeps_transparency_if_its_format_supports_it() -> None:
     source = photo(120, 80).convert("RGBA")
     source.putalpha(Image.linear_gradient("L").resize((120, 80)))
     for output_format in ("png", "webp", "avif", "tiff"):
@@ -164,7 +164,7 @@ CASCADES = {
 
 @pytest.mark.parametrize("widths", CASCADES.values(), ids=CASCADES)
 @pytest.mark.parametrize("source_format", ["jpeg", "png", "webp"])
-def test_the_cascade_is_as_good_as_resizing_the_whole_picture(
+def test_a_rendition_made_from_another_one_equals_the_whole_picture_resized(
     source_format: str, widths: tuple[int, ...]
 ) -> None:
     """Renditions are made from shrunk decoding and from other renditions.

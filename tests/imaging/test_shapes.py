@@ -180,7 +180,9 @@ def test_trim_removes_transparent_borders_of_any_colour() -> None:
 
 @given(st.integers(0, 2**32), st.integers(0, 255), st.sampled_from(["RGB", "L"]))
 @settings(deadline=None, max_examples=60)
-def test_trim_equals_the_result_of_numpy(seed: int, tolerance: int, mode: str) -> None:
+def test_trim_gives_the_same_picture_as_a_computation_with_numpy(
+    seed: int, tolerance: int, mode: str
+) -> None:
     """Trim removes the rows and columns at an edge that look like the corner.
 
     No pixel in them differs too much from the corner.
@@ -223,7 +225,7 @@ def test_trim_keeps_a_picture_of_one_colour_whole() -> None:
         ((25, 50), (50, 20)), ((60, 90), (190, 40)),
     ],
 )  # fmt: skip
-def test_the_focus_is_centered_as_far_as_possible(
+def test_a_crop_has_the_focus_in_its_centre_as_far_as_possible(
     focus: tuple[float, float], offset: tuple[int, int]
 ) -> None:
     found = centre(Size(100, 60), Size(400, 100), Focus(x=focus[0], y=focus[1]))
@@ -231,7 +233,7 @@ def test_the_focus_is_centered_as_far_as_possible(
 
 
 @pytest.mark.parametrize("rotate", [0, 90])
-def test_cover_crops_around_the_focus_of_the_rotated_picture(rotate: Any) -> None:
+def test_the_fit_cover_crops_around_the_focus_of_the_rotated_picture(rotate: Any) -> None:
     turned = photo(300, 300).crop((0, 0, 300, 100)).rotate(-rotate, expand=True)
     recipe = Rendition(width=50, height=50, fit="cover", rotate=rotate, focus=Focus(x=30, y=80), format="png")
     made = shown(encoded(photo(300, 300).crop((0, 0, 300, 100)), "png"), recipe)
@@ -305,7 +307,7 @@ def test_a_pixel_of_a_round_corner_is_transparent_by_its_share_outside_the_shape
     assert difference(made, photo(*size)) == 0
 
 
-def test_corners_show_the_background_if_the_format_has_no_transparency() -> None:
+def test_round_corners_show_the_background_if_the_format_has_no_transparency() -> None:
     made = shown(encoded(photo(), "png"), Rendition(corners=40, background="#102030", quality=95))
     assert np.abs(np.array(made.getpixel((1, 1))) - [16, 32, 48]).max() < 6
     assert difference(made.crop((40, 40, 280, 200)), photo().crop((40, 40, 280, 200))) < 3
@@ -321,7 +323,7 @@ def test_an_opaque_picture_without_round_corners_stays_opaque_at_any_size(
     assert made.getchannel("A").getextrema() == (255, 255)
 
 
-def test_corners_multiply_a_picture_s_own_alpha() -> None:
+def test_round_corners_are_multiplied_with_a_picture_s_own_alpha() -> None:
     source = photo(40, 40)
     source.putalpha(100)
     made = shown(encoded(source, "png"), Rendition(corners="circle", format="png"))
@@ -353,7 +355,7 @@ def test_padding_puts_the_picture_on_the_declared_background(mode: str, backgrou
     assert difference(made.getchannel("A"), wanted.getchannel("A"), "L") <= 1
 
 
-def test_padding_too_large_for_the_format_fails_only_its_rendition() -> None:
+def test_a_rendition_whose_padding_is_too_large_for_its_format_fails_alone() -> None:
     recipe = Rendition(padding=9000, format="webp")
     assert "at most 16,383" in str(render(encoded(photo(), "png"), Accept(), {"it": recipe}).errors["it"])
 
@@ -385,7 +387,7 @@ def test_a_drawing_is_trimmed_to_its_visible_content() -> None:
     assert (natural.width, natural.height) == (20, 10)
 
 
-def test_each_page_of_a_document_has_its_own_borders() -> None:
+def test_trim_finds_the_borders_of_each_page_of_a_document() -> None:
     target = io.BytesIO()
     other = Image.new("RGB", (100, 90), "white")
     other.paste("black", (0, 0, 1, 1))

@@ -78,7 +78,7 @@ SLIPS: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("kind", JPEGS)
 @pytest.mark.parametrize("slip", SLIPS)
-def test_a_jpeg_with_a_slip_is_the_same_picture(kind: str, slip: str) -> None:
+def test_a_jpeg_with_a_slip_gives_the_same_picture(kind: str, slip: str) -> None:
     source = JPEGS[kind]
     if "JFIF" in slip and b"JFIF\0" not in source:
         source = encoded(photo().convert("L"), "jpeg", quality=80, progressive=True)
@@ -88,7 +88,7 @@ def test_a_jpeg_with_a_slip_is_the_same_picture(kind: str, slip: str) -> None:
         assert shown(spoiled, recipe).tobytes() == shown(source, recipe).tobytes()
 
 
-def test_a_jpeg_with_zeros_between_two_scans_is_the_same_picture() -> None:
+def test_a_jpeg_with_zeros_between_two_scans_gives_the_same_picture() -> None:
     source = JPEGS["progressive"]
     at = source.rindex(b"\xff\xc4", 0, scans(source)[3])
     spoiled = source[:at] + bytes(9) + source[at:]
@@ -103,7 +103,7 @@ def ends(jpeg: bytes) -> list[int]:
 
 @pytest.mark.parametrize("stray", [b"\x2a", b"\x17\x2a\x05", b"a comment", b"\xa5" * 32], ids=len)
 @pytest.mark.parametrize("kind", JPEGS)
-def test_a_jpeg_with_stray_bytes_after_a_scan_is_the_same_picture(kind: str, stray: bytes) -> None:
+def test_a_jpeg_with_stray_bytes_after_a_scan_gives_the_same_picture(kind: str, stray: bytes) -> None:
     source = JPEGS[kind]
     every = source
     for at in reversed(ends(source)):
@@ -157,7 +157,7 @@ def gif_by_vips() -> bytes:
 
 
 @pytest.mark.parametrize("source", [gif(), gif(interlace=0), gif_by_vips()])
-def test_a_gif_without_a_trailer_is_the_same_picture(source: bytes) -> None:
+def test_a_gif_without_a_trailer_gives_the_same_picture(source: bytes) -> None:
     assert source.endswith(b"\0;")
     assert shown(source[:-1], PNG).tobytes() == shown(source, PNG).tobytes()
 
@@ -177,7 +177,7 @@ MOVING = Rendition(format="webp", animation="keep")
 
 
 @pytest.mark.parametrize("kind", GIFS)
-def test_a_gif_that_ends_inside_a_block_after_its_last_pixel_is_the_same_picture(kind: str) -> None:
+def test_a_gif_that_ends_inside_a_block_after_its_last_pixel_gives_the_same_picture(kind: str) -> None:
     """The end of the last block is missing.
 
     The end code after the last pixel may be missing too.
@@ -209,7 +209,7 @@ def test_a_gif_that_ends_between_two_blocks_is_rejected_unless_all_its_pixels_ar
 
 
 @pytest.mark.parametrize("extension", [b"!\xfe\x20a comment", b"!\xff\x0bXMP DataXMP<x", b"!", b"!\xfe"])
-def test_a_gif_that_ends_inside_a_comment_is_the_same_picture(extension: bytes) -> None:
+def test_a_gif_that_ends_inside_a_comment_gives_the_same_picture(extension: bytes) -> None:
     source = gif()
     assert shown(source[:-1] + extension, PNG).tobytes() == shown(source, PNG).tobytes()
 

@@ -76,12 +76,12 @@ def test_samples_in_any_range_are_shown_from_the_lowest_value_to_the_highest() -
 @pytest.mark.parametrize(
     ("kind", "white"), [("f4", 1), ("f8", 1), ("i2", 32_767), ("u4", 2**32 - 1)]
 )  # fmt: skip
-def test_zero_is_white_if_the_file_declares_it(kind: str, white: int) -> None:
+def test_a_sample_of_zero_is_white_if_the_tiff_declares_it(kind: str, white: int) -> None:
     source = tiff(scaled(GREY, kind, 0, white), tags={262: (3, [0])})
     assert worst(shown(source, PNG), 1 - GREY) <= 1
 
 
-def test_highlights_above_1_are_white_and_missing_values_are_black() -> None:
+def test_floating_point_values_above_1_are_white_and_missing_values_black() -> None:
     values = GREY.astype("f4")
     values[0, :5] = (np.nan, np.inf, -np.inf, -3.4e38, 4)
     wanted = GREY.copy()
@@ -90,7 +90,7 @@ def test_highlights_above_1_are_white_and_missing_values_are_black() -> None:
 
 
 @pytest.mark.parametrize("kind", ["f4", "f8"])
-def test_alpha_is_read_in_floating_point(kind: str) -> None:
+def test_the_alpha_of_a_floating_point_tiff_is_read(kind: str) -> None:
     alpha = (1 + GREY[..., None]) / 2
     straight = np.concatenate([COLOUR, alpha], -1)
     weighted = np.concatenate([COLOUR * alpha, alpha], -1)

@@ -252,7 +252,7 @@ def test_a_text_watermark_is_the_same_without_any_font_of_the_machine(tmp_path: 
     assert {each.stderr for each in drawn} == {b""}
 
 
-def test_two_fonts_of_one_family_are_distinct() -> None:
+def test_two_fonts_with_the_same_family_name_give_different_watermarks() -> None:
     """Regular and italic are both called Open Sans.
 
     The same file gives the same bytes again.
@@ -264,7 +264,7 @@ def test_two_fonts_of_one_family_are_distinct() -> None:
     assert difference(drawn[0], drawn[1]) > 1
 
 
-def test_freetype_finds_the_same_missing_characters() -> None:
+def test_the_characters_that_a_font_lacks_are_the_same_as_freetypes() -> None:
     """Pillow gives the expected result.
 
     Through FreeType it draws the same box for all missing characters.

@@ -78,7 +78,10 @@ class Applied:
         return configuration
 
     def environment(self, runtime: Path, suffix: str = "") -> dict[str, str]:
-        """Return the applied function's environment, with the variables that lead to moto."""
+        """Return the environment of the applied function.
+
+        It has the variables that lead to moto.
+        """
         return {
             **self.function(suffix)["Environment"]["Variables"],
             **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},

@@ -41,7 +41,7 @@ class Call:
         https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 
         Raises:
-        AssertionError: This method doesn't know the call.
+            AssertionError: This method doesn't know the call.
 
         """
         match self.service:

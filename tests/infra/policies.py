@@ -1,4 +1,7 @@
-"""Compares a policy with the needed permissions: lacking ones and excess ones."""
+"""Compares a policy with the needed permissions.
+
+It finds permissions that are lacking, and permissions that aren't needed.
+"""
 
 from __future__ import annotations
 

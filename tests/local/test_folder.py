@@ -100,7 +100,7 @@ def test_a_link_to_the_folder_is_followed_only_when_the_store_is_opened(
     assert keys(store) == ["a"]
 
 
-def test_reading_creates_nothing_in_the_folder(root: Path) -> None:
+def test_reading_a_store_creates_no_file_in_its_folder(root: Path) -> None:
     (root / "a").write_bytes(b"")
     store = FolderStore(root)
     keys(store)
@@ -198,7 +198,7 @@ def test_get_returns_matching_content_and_etag_while_the_file_is_replaced(root: 
         assert etags[pair[0].etag] == pair[1]
 
 
-def test_a_growing_file_is_never_returned_in_part(root: Path) -> None:
+def test_get_never_returns_a_part_of_a_file_that_is_still_growing(root: Path) -> None:
     store = FolderStore(root)
     stop = threading.Event()
 
@@ -237,7 +237,7 @@ def test_a_listing_skips_the_working_folder_without_a_warning(
     assert caplog.records == []
 
 
-def test_a_store_leaves_no_descriptor_open(root: Path, outside: Path) -> None:
+def test_using_a_store_leaves_no_file_descriptor_open(root: Path, outside: Path) -> None:
     store = FolderStore(root)
     (root / "link").symlink_to(outside)
     before = open_descriptors()
@@ -257,7 +257,7 @@ def test_a_store_leaves_no_descriptor_open(root: Path, outside: Path) -> None:
 # Writing, deleting, dying
 
 
-def test_files_have_the_mode_that_the_umask_leaves(root: Path) -> None:
+def test_written_files_have_the_permissions_that_the_umask_allows(root: Path) -> None:
     put(FolderStore(root), "a/b")
     umask = os.umask(0)
     os.umask(umask)
@@ -341,7 +341,7 @@ while True:
 """
 
 
-def test_a_writer_killed_at_any_moment_leaves_every_object_whole(root: Path) -> None:
+def test_every_object_is_whole_after_a_writer_was_killed_at_any_moment(root: Path) -> None:
     store = FolderStore(root)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     for number in range(6):

@@ -62,20 +62,20 @@ def test_the_type_of_the_mount_decides_whether_a_folder_is_polled(
     assert choose_silent_mount(Path(folder), parse_mountinfo(MOUNTINFO)) == expected
 
 
-def test_the_mounts_of_macos_are_read() -> None:
+def test_the_list_of_mounts_on_macos_is_parsed() -> None:
     text = "/dev/disk3s1 on / (apfs, sealed, local)\n//me@nas/photos on /Volumes/my photos (smbfs, nodev)\n"
     found = choose_silent_mount(Path("/Volumes/my photos/2024"), parse_mount(text))
     assert found == Mount(Path("/Volumes/my photos"), "smbfs")
 
 
-def test_a_folder_on_a_disk_is_not_polled(tmp_path: Path) -> None:
+def test_a_folder_on_a_local_disk_is_not_polled(tmp_path: Path) -> None:
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 40\n")
     assert run(tmp_path, "status", "--json").data["polling"] is None
     assert "polling" not in run(tmp_path, "status").out
 
 
 class Polled:
-    """A folder that is polled."""
+    """A folder with the keys that polling reports."""
 
     def __init__(self, root: Path) -> None:
         self.stop = threading.Event()

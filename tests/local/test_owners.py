@@ -1,4 +1,4 @@
-"""Lease owners: they live as long as their process."""
+"""Lease owners. An owner lives as long as its process."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def holder(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             os.kill(int(child), signal.SIGKILL)
 
 
-def test_an_owner_lives_while_its_context_is_open(tmp_path: Path) -> None:
+def test_an_owner_is_not_gone_while_its_context_is_open(tmp_path: Path) -> None:
     with Owner(tmp_path) as owner:
         assert not owner.is_gone(owner.id)
         assert not Owner(tmp_path).is_gone(owner.id)
@@ -109,7 +109,7 @@ def test_owner_ids_do_not_depend_on_the_path_to_the_folder(
     assert Owner(Path("owners")).is_gone(owner.id)
 
 
-def test_checking_a_dead_owner_does_not_make_it_look_alive(tmp_path: Path) -> None:
+def test_a_dead_owner_is_gone_even_while_another_process_checks_it(tmp_path: Path) -> None:
     dead = Owner(tmp_path)
     file = tmp_path / f"{dead.id.partition(':')[2]}.lock"
     with file.open("wb") as asking:

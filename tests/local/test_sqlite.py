@@ -67,7 +67,7 @@ def test_the_catalogs_file_has_the_application_id_of_renditions(catalog: SqliteC
     assert execute(path, "PRAGMA journal_mode") == [("wal",)]
 
 
-def test_writes_are_durable_when_they_return(catalog: SqliteCatalog) -> None:
+def test_sqlite_waits_for_the_disk_at_each_write(catalog: SqliteCatalog) -> None:
     assert catalog._db.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
@@ -79,7 +79,7 @@ def test_a_catalog_of_a_newer_version_is_left_unchanged(path: Path) -> None:
     assert execute(path, "PRAGMA user_version") == [(99,)]
 
 
-def test_a_catalog_that_a_newer_version_migrated_meanwhile_is_not_written(path: Path) -> None:
+def test_a_catalog_that_a_newer_version_has_migrated_is_not_written_any_more(path: Path) -> None:
     with SqliteCatalog(path) as catalog:
         first = catalog.write(make_record())
         execute(path, "PRAGMA user_version = 99")
@@ -93,7 +93,7 @@ def test_a_catalog_that_a_newer_version_migrated_meanwhile_is_not_written(path: 
         assert catalog.get("a.jpg") == first
 
 
-def test_a_catalog_of_the_first_version_gets_its_totals(path: Path) -> None:
+def test_a_catalog_of_the_first_version_gets_totals_when_it_is_migrated(path: Path) -> None:
     """The totals match the existing records, to the microsecond."""
     ended = NOW + timedelta(seconds=59, microseconds=999_999)
     history = (Event(NOW, "processing"), Event(ended, "done"), Event(NOW + timedelta(hours=30), "done"))
@@ -158,7 +158,7 @@ def test_a_file_that_is_not_a_database_is_left_unchanged(path: Path) -> None:
 
 
 @each_use
-def test_a_damaged_file_is_reported_with_instructions(
+def test_the_error_about_a_damaged_catalog_file_has_instructions(
     path: Path, use: Callable[[SqliteCatalog], object]
 ) -> None:
     with SqliteCatalog(path) as catalog:
@@ -207,7 +207,7 @@ def test_writing_a_record_whose_name_is_not_unicode_text_is_an_error(catalog: Sq
     assert names(catalog) == []
 
 
-def test_a_reason_can_name_a_file_that_is_not_unicode_text(catalog: SqliteCatalog) -> None:
+def test_a_record_can_have_a_reason_that_is_not_unicode_text(catalog: SqliteCatalog) -> None:
     written = catalog.write(replace(make_record(), reason="no such file: '\udcff.jpg'"))
     assert catalog.get("a.jpg") == written
 
@@ -321,7 +321,7 @@ with SqliteCatalog(Path(sys.argv[1])) as catalog:
 """
 
 
-def test_a_writer_killed_at_any_moment_leaves_records_and_claims_that_agree(path: Path) -> None:
+def test_records_and_claims_agree_after_a_writer_was_killed_at_any_moment(path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     for _ in range(4):
         with SqliteCatalog(path) as catalog:

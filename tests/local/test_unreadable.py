@@ -112,7 +112,7 @@ def store(tmp_path: Path) -> FolderStore:
         ("stat", "2.jpg", "b/", ["a.jpg", "b/1.jpg", "d.jpg"]),
     ],
 )
-def test_a_disk_error_is_reported_with_its_folder(
+def test_the_report_of_a_disk_error_names_the_folder(
     store: FolderStore,
     fail_at: Callable[[str, str], None],
     call: str,

@@ -25,7 +25,7 @@ EVERYTHING = "*"
 
 
 class Watched:
-    """A watched folder."""
+    """A watched folder with the hints of its watcher."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -122,12 +122,14 @@ def test_files_in_quickly_created_folders_are_reported(watched: Watched) -> None
 
 
 @pytest.mark.parametrize("name", ["old", "2024.summer"])
-def test_moving_a_folder_away_asks_to_check_everything(watched: Watched, tmp_path: Path, name: str) -> None:
+def test_the_watcher_asks_to_check_everything_after_a_folder_is_moved_away(
+    watched: Watched, tmp_path: Path, name: str
+) -> None:
     (watched.root / name).rename(tmp_path / "outside")
     assert EVERYTHING in watched.collect(EVERYTHING)
 
 
-def test_renaming_a_folder_asks_to_check_everything(watched: Watched) -> None:
+def test_the_watcher_asks_to_check_everything_after_a_folder_is_renamed(watched: Watched) -> None:
     (watched.root / "old").rename(watched.root / "new")
     watched.collect(EVERYTHING)
     (watched.root / "new" / "deep" / "b.jpg").touch()
@@ -136,19 +138,21 @@ def test_renaming_a_folder_asks_to_check_everything(watched: Watched) -> None:
     watched.collect(EVERYTHING)
 
 
-def test_replacing_a_folder_asks_to_check_everything(watched: Watched, tmp_path: Path) -> None:
+def test_the_watcher_asks_to_check_everything_after_a_folder_is_replaced(
+    watched: Watched, tmp_path: Path
+) -> None:
     (watched.root / "old").rename(tmp_path / "outside")
     (watched.root / "old").mkdir()
     watched.collect(EVERYTHING)
 
 
-def test_removing_a_folder_asks_to_check_everything(watched: Watched) -> None:
+def test_the_watcher_asks_to_check_everything_after_a_folder_is_removed(watched: Watched) -> None:
     shutil.rmtree(watched.root / "old")
     watched.collect(EVERYTHING)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file systems refuse such names")
-def test_a_name_that_is_not_utf_8_asks_to_check_everything(
+def test_the_watcher_asks_to_check_everything_after_a_name_that_is_not_utf_8(
     watched: Watched, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Such a name ends the events of ``watchfiles``, but the watch continues."""
@@ -159,7 +163,7 @@ def test_a_name_that_is_not_utf_8_asks_to_check_everything(
     assert watched.collect_until_quiet() == set()
 
 
-def test_a_link_to_a_folder_is_reported_as_a_file(watched: Watched, tmp_path: Path) -> None:
+def test_a_new_link_to_a_folder_is_reported_as_a_file(watched: Watched, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "a.jpg").touch()
     (watched.root / "link").symlink_to(tmp_path / "outside")

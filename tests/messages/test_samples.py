@@ -49,7 +49,7 @@ def event(content: Content) -> Incoming:
     return Incoming("event", (Message("", (content,)),))
 
 
-def test_sample_events_of_aws_are_decoded(samples: Callable[..., Any]) -> None:
+def test_the_sample_events_of_aws_are_decoded(samples: Callable[..., Any]) -> None:
     put = samples("s3/S3Put", bucket="a-bucket", key=quote(KEY))
     removed = Change("a-bucket", KEY, "removed", "ObjectRemoved:Delete")
     task = Change("a-bucket", KEY, "created", "batch job")

@@ -44,7 +44,7 @@ def make_world(count: int = 25) -> World:
 
 
 def make_tick(world: World, send: Callable[[Sequence[str]], None], ask: Ask = PLAIN) -> Tick:
-    """Return a tick over the world, like that of a function on Lambda."""
+    """Return a tick over the world, as a function on Lambda makes it."""
     guard = Guard(world.pipeline.source.max_removals, is_attended=False)
     keep = partial(hold, world.catalog)
     return Tick(partial(world.differences, ask=ask), guard, PLACE, send, keep, world.clock)

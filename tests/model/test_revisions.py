@@ -92,7 +92,7 @@ def test_a_recipe_depends_on_the_revisions_of_its_formats_and_operations(
         (Rendition(format="png", fit="contain", width=9, height=9), "orient resize pad encode"),
     ],
 )  # fmt: skip
-def test_the_fields_of_a_recipe_determine_its_operations(recipe: Rendition, used: str) -> None:
+def test_a_recipe_uses_exactly_the_operations_that_its_fields_need(recipe: Rendition, used: str) -> None:
     assert [each.name for each in OPERATIONS if each.is_used(recipe)] == used.split()
 
 

@@ -39,7 +39,7 @@ def topic(tmp_path: Path, queue: str) -> str:
 
 
 def read_request(send: Callable[[SnsNotifier], None]) -> dict[str, Any]:
-    """Return the parameters of the call of SNS."""
+    """Return the parameters of the request to SNS."""
     sent: list[dict[str, Any]] = []
     client = Clients().sns
     client.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: sent.append(params))
@@ -111,7 +111,7 @@ def test_the_error_about_a_missing_topic_names_it_and_is_permanent() -> None:
     ],
     ids=["half an answer", "a page that is no XML", "a page that is XML", "other XML", "nothing"],
 )
-def test_an_incomplete_or_foreign_answer_is_a_retryable_failure(answer: Answer) -> None:
+def test_an_incomplete_answer_or_one_of_another_server_is_a_retryable_failure(answer: Answer) -> None:
     with answering([answer]) as (clients, _), pytest.raises(NotifyFailed) as raised:
         SnsNotifier(clients.sns, ARN).send(DONE)
     assert type(raised.value) is NotifyFailed

@@ -1,4 +1,7 @@
-"""The finer rules of a pipeline file: templates, sizes, places, and extreme files."""
+"""The finer rules of a pipeline file.
+
+They are about templates, sizes, stores, and extreme files.
+"""
 
 from __future__ import annotations
 

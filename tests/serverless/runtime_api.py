@@ -57,7 +57,7 @@ class Lambda:
 def start_function(
     code: Path, handler: str, log_file: Path, environ: Mapping[str, str], *options: str
 ) -> Iterator[Lambda]:
-    """Run the handler of the code in that folder like Lambda, during the block.
+    """Run the handler of the code in a folder during the block, as Lambda does.
 
     ``options`` are Python's own.
 

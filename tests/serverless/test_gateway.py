@@ -71,7 +71,7 @@ def read(answer: Any) -> Any:
 
 
 def post_form(url: str, fields: dict[str, str], content: bytes) -> int:
-    """Send a form like a browser (RFC 7578)."""
+    """Send a form as a browser does (RFC 7578)."""
     boundary = "------------------------renditions"
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()

@@ -216,7 +216,7 @@ def test_a_rejected_picture_does_not_fail_a_direct_event(world: World) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
-def test_a_batch_job_gets_each_tasks_result(world: World, version: str) -> None:
+def test_an_s3_batch_job_gets_the_result_of_each_task(world: World, version: str) -> None:
     job = load(f"batch-{version}")
     (task,) = job["tasks"]
     job["tasks"] = [
@@ -250,7 +250,7 @@ def test_a_batch_job_gets_each_tasks_result(world: World, version: str) -> None:
     ]
 
 
-def test_messages_without_time_left_are_redelivered_unprocessed(world: World) -> None:
+def test_messages_for_which_no_time_is_left_are_redelivered_unprocessed(world: World) -> None:
     for name in PICTURES:
         world.upload(name, name.encode())
     left = iter([60.0, 60.0, 60.0, 0.9])
@@ -296,7 +296,7 @@ def test_a_slow_picture_no_longer_counts_after_a_hundred_others() -> None:
 
 
 @pytest.mark.parametrize("name", ["schedule", "schedule-in-sqs"])
-def test_a_schedules_tick_runs_a_sync(world: World, name: str) -> None:
+def test_the_tick_of_a_schedule_runs_a_sync(world: World, name: str) -> None:
     for picture in PICTURES:
         world.upload(picture, picture.encode())
     make(world).handle(load(name), Call())
@@ -375,7 +375,7 @@ def lose_an_output(world: World) -> str:
 
 
 @pytest.mark.parametrize("has_queue", [True, False])
-def test_a_tick_that_checks_outputs_restores_a_lost_one(world: World, *, has_queue: bool) -> None:
+def test_a_tick_that_checks_outputs_restores_a_lost_output(world: World, *, has_queue: bool) -> None:
     bind(world.catalog, Claimant("", "in", "out", "1", Start(sets_generation=True)))
     key = lose_an_output(world)
     sent: list[str] = []
@@ -446,7 +446,7 @@ def test_only_a_failed_tick_is_redelivered(world: World) -> None:
     assert [record.name for record in world.catalog.list()] == ["first.jpg"]
 
 
-def test_the_log_has_each_picture_with_its_sizes_and_times(
+def test_the_log_has_a_line_for_each_picture_with_its_sizes_and_times(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.upload("first.jpg", b"123")

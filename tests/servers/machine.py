@@ -20,7 +20,9 @@ class UnavailableError(Exception):
 
 
 def install_debian(packages: Sequence[str], folder: Path) -> Path:
-    """Unpack the packages, and their dependencies that this machine lacks, into the folder.
+    """Unpack Debian packages into the folder.
+
+    Their dependencies are unpacked too, if this machine lacks them.
 
     Raises:
         UnavailableError: This machine doesn't run Debian, or its package index can't be reached.
@@ -97,7 +99,7 @@ def _find(program: str) -> str:
 
 
 def run(command: Sequence[str], environ: Mapping[str, str] | None = None, folder: Path | None = None) -> str:
-    """Run a step of an installation or a start and return its stdout.
+    """Run one step of installing or starting a server, and return its stdout.
 
     Raises:
         UnavailableError: The step failed. The message has the last lines of its output.

@@ -1,4 +1,4 @@
-"""A skip that isn't allowed fails the run in CI.
+"""In CI, a skip that isn't allowed fails the run.
 
 On other machines it only gives its reason.
 """

@@ -68,7 +68,7 @@ def find_port() -> int:
 
 
 def wait_for(address: str) -> None:
-    """Wait until the server answers."""
+    """Wait until the server answers requests."""
     for _ in range(900):
         try:
             with urllib.request.urlopen(f"{address}/health", timeout=5):  # noqa: S310 - our own

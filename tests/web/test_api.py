@@ -238,7 +238,9 @@ def test_only_a_url_with_the_etag_may_be_cached_for_ever(client: TestClient) -> 
     assert client.get("/renditions/thumb/a/photo.jpg").headers["cache-control"] == "no-cache"
 
 
-def test_deleting_a_picture_deletes_its_renditions_and_record(world: World, client: TestClient) -> None:
+def test_a_request_to_delete_a_picture_deletes_its_renditions_and_record(
+    world: World, client: TestClient
+) -> None:
     upload(client)
     assert client.delete("/pictures/a/photo.jpg").status_code == 204
     assert client.delete("/pictures/a/photo.jpg").status_code == 404
@@ -246,7 +248,7 @@ def test_deleting_a_picture_deletes_its_renditions_and_record(world: World, clie
     world.check_promise()
 
 
-def test_the_first_request_makes_a_rendition_on_demand(world: World) -> None:
+def test_the_first_request_for_a_rendition_on_demand_makes_it(world: World) -> None:
     zoom = Rendition(width=9, on_demand=True)
     world.pipeline = replace(world.pipeline, renditions={"thumb": Rendition(), "zoom": zoom})
     with open_client(world) as client:
@@ -440,7 +442,7 @@ def test_a_missing_resource_has_status_404(client: TestClient, path: str) -> Non
         (HTTPException(405), 405, "method-not-allowed"), (HTTPException(418), 418, "error"),
     ],
 )  # fmt: skip
-def test_every_problem_has_a_code(error: Exception, status: int, code: str) -> None:
+def test_every_answer_with_a_problem_has_a_code(error: Exception, status: int, code: str) -> None:
     answer = answer_error(Request({"type": "http"}), error)
     told = json.loads(bytes(answer.body))
     assert (answer.status_code, told["status"], told["code"]) == (status, status, code)

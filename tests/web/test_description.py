@@ -23,7 +23,7 @@ EXAMPLES = int(os.environ.get("API_EXAMPLES", "2"))
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
 
-def test_generated_requests_get_the_described_answers(tmp_path: Path) -> None:
+def test_generated_requests_get_the_answers_that_the_openapi_document_describes(tmp_path: Path) -> None:
     write_pipeline(tmp_path, RENDITIONS)
     for number in range(3):
         draw(tmp_path / "inbox" / f"{number}.jpg", seed=number)

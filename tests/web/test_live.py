@@ -1,4 +1,7 @@
-"""Announcements reach the listeners in order, even after a lost connection."""
+"""The announcements of the API reach listeners in order.
+
+This holds even after a lost connection.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ def test_a_reconnecting_listener_gets_the_missed_announcements() -> None:
     assert ("id: 4" in four, "id: 5" in five) == (True, True)
 
 
-def test_a_listener_that_missed_too_much_gets_a_reset() -> None:
+def test_a_listener_that_missed_too_many_announcements_gets_a_reset() -> None:
     async def listen(after: int) -> list[str]:
         announcements = Announcements()
         for number in range(MOST_KEPT + 5):

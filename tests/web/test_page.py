@@ -86,13 +86,13 @@ def test_the_page_shows_the_results_of_chosen_pictures_and_why_a_text_file_is_re
     expect(page.locator(".tile")).to_have_count(1)
 
 
-def test_a_file_with_another_suffix_is_refused_before_it_is_sent(page: Page, tmp_path: Path) -> None:
+def test_the_page_refuses_a_file_with_another_suffix_before_sending_it(page: Page, tmp_path: Path) -> None:
     (tmp_path / "a.exe").write_bytes(b"MZ")
     page.set_input_files("#choose", tmp_path / "a.exe")
     expect(page.locator("#uploads li.bad")).to_contain_text("expected a name like")
 
 
-def test_an_upload_is_retried_after_a_lost_connection(page: Page, tmp_path: Path) -> None:
+def test_the_page_retries_an_upload_after_a_lost_connection(page: Page, tmp_path: Path) -> None:
     draw(tmp_path / "lost.jpg", seed=50)
     lost: list[Route] = []
 

@@ -1,4 +1,7 @@
-"""Answers that a worker which was taken over could give: an honest answer, changed by chance."""
+"""Answers that a worker could give after an attacker took it over.
+
+Each is an honest answer, changed at random.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,10 @@ _RAW = (
 
 
 def forge(random: Random) -> bytes:
-    """Return the bytes of an answer that is almost always malformed in one way or several."""
+    """Return the bytes of an answer that is almost always malformed.
+
+    It may be malformed in several ways.
+    """
     content, parts = encode_rendering(random.choice((HONEST, HONEST, REJECTED)))
     if random.random() < 0.1:
         content = {"broken": {"text": "x", "trace": "y", "is_expected": random.random() < 0.5}}
@@ -81,7 +87,7 @@ def _change_values(random: Random, raw: bytes) -> bytes:
 
 
 def _change(random: Random, message: Any) -> None:
-    """Change, remove or add one value, anywhere in the message."""
+    """Change, remove or add one value somewhere in the message."""
     where = message
     while True:
         places = list(where) if isinstance(where, dict) else list(range(len(where)))

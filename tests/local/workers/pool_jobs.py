@@ -71,7 +71,10 @@ def act(  # noqa: C901, PLR0912 - a list of actions without logic
 
 
 def _make(made: bytes, picture: bytes, accept: Accept, recipes: Mapping[str, Rendition]) -> Rendering:
-    """Return the bytes as each rendition, with the process's number as its width."""
+    """Return the bytes as each rendition.
+
+    The width is the number of the process.
+    """
     return Rendering(
         Original(len(picture), width=accept.min_width),
         {name: Rendered(made, recipe.format, os.getpid()) for name, recipe in recipes.items()},

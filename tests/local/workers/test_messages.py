@@ -1,4 +1,7 @@
-"""The pool believes nothing that a worker sends."""
+"""The messages between the pool and its workers.
+
+The pool checks everything that a worker sends.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ FOREIGN = replace(REJECTED, original=replace(REJECTED.original, format="camera R
 
 
 @pytest.mark.parametrize("rendering", [HONEST, REJECTED, FOREIGN])
-def test_a_rendering_arrives_unchanged(rendering: Rendering) -> None:
+def test_the_pool_receives_a_rendering_unchanged(rendering: Rendering) -> None:
     assert answer(*encode_rendering(rendering)) == rendering
 
 
@@ -80,21 +83,27 @@ RECIPES = st.fixed_dictionaries({}, optional={name: st.just(value) for name, val
 
 @settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), RECIPES, max_size=3))
-def test_a_job_arrives_unchanged(recipes: dict[str, Rendition]) -> None:
+def test_a_worker_receives_its_job_unchanged(recipes: dict[str, Rendition]) -> None:
     job = Job(Accept(min_width=7, formats=("png",)), recipes, Analyze(exif=True), Limits(memory=2_000_000))
     content, parts = deliver(b"".join(pack(*job.encode())))
     assert Job.decode(content, parts) == job
 
 
-def test_neither_side_writes_a_pickle() -> None:
-    """A pickle names code to run. Each message is one JSON object and the bytes of files."""
+def test_the_pool_and_its_workers_send_json_and_no_pickles() -> None:
+    """A pickle names code to run.
+
+    Each message is one JSON object and the bytes of files.
+    """
     for pieces in (pack(*JOB.encode()), pack(*encode_rendering(HONEST)), pack(encode_error(Failed("x")))):
         text = pieces[0][12:]
         assert json.loads(text).keys() == {"content", "parts"}
 
 
 def change(path: str, value: Any) -> Any:
-    """Return an honest answer's content with one value replaced, or removed if the value is ``...``."""
+    """Return an honest answer's content with one changed value.
+
+    The value is removed if it is ``...``.
+    """
     content: Any = json.loads(json.dumps(encode_rendering(HONEST)[0]))
     *way, last = path.split(".")
     where = content
@@ -161,14 +170,14 @@ def test_an_answer_with_too_few_or_too_many_files_is_refused(parts: list[bytes])
         answer(encode_rendering(HONEST)[0], parts)
 
 
-def test_a_rejected_picture_has_no_renditions() -> None:
+def test_an_answer_with_a_rejection_and_renditions_is_refused() -> None:
     both = replace(REJECTED, made={"thumb": Rendered(b"x", "jpeg")})
     with pytest.raises(MalformedError):
         answer(*encode_rendering(both))
 
 
 def test_a_message_above_the_limit_is_refused_before_it_is_read() -> None:
-    """The sender never sends the bytes that it announces."""
+    """The sender announces the bytes and never sends them."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         send(theirs.fileno(), [b"".join(pack({"ready": True}))[:4] + (LIMITS.memory + 1).to_bytes(8, "big")])
@@ -176,14 +185,14 @@ def test_a_message_above_the_limit_is_refused_before_it_is_read() -> None:
             receive(ours.fileno(), LIMITS.memory)
 
 
-def test_texts_of_a_failure_cannot_control_a_terminal() -> None:
+def test_control_characters_in_the_text_of_a_failure_are_escaped() -> None:
     content: Any = {"broken": {"text": "a\x1b[2Jb\u202ec\nd", "trace": "\x07"}}
     broken = decode_answer(content, [], PICTURE, JOB)
     assert isinstance(broken, Broken)
     assert (broken.text, broken.trace) == ("a\\x1b[2Jb\\u202ec\\nd", "\\x07")
 
 
-def test_reasons_and_warnings_cannot_control_a_terminal() -> None:
+def test_control_characters_in_reasons_and_warnings_are_escaped() -> None:
     forged = replace(
         HONEST,
         made={"own": HONEST.made["own"]},
@@ -205,7 +214,7 @@ def test_a_very_long_reason_of_an_honest_worker_is_shortened() -> None:
     assert isinstance(broken, Broken)
 
 
-def test_a_worker_is_ready_only_by_saying_so() -> None:
+def test_a_worker_counts_as_ready_only_after_its_ready_message() -> None:
     assert decode_ready({"ready": True}) is None
     malformed: tuple[Any, ...] = (
         {"ready": False},
@@ -221,7 +230,10 @@ def test_a_worker_is_ready_only_by_saying_so() -> None:
 
 
 def find_fault(rendering: Rendering) -> str:
-    """Return what the pool would wrongly believe if it took this rendering."""
+    """Return what is wrong with this rendering.
+
+    The text is empty if nothing is wrong.
+    """
     texts = list(_texts_in(rendering))
     numbers = list(_numbers_in(rendering))
     faults = {
@@ -323,7 +335,7 @@ def test_a_worker_that_sends_more_than_its_answer_is_replaced() -> None:
 
 
 @needs_proc
-def test_a_worker_that_closes_its_socket_and_lives_on_is_ended() -> None:
+def test_a_worker_that_closes_its_socket_without_ending_is_replaced() -> None:
     with RenderPool(1, 60, "local.workers.pool_jobs:act") as pool:
         with pytest.raises(WorkerDied):
             pool(b"close", JOB.accept, JOB.recipes)

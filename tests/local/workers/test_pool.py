@@ -1,4 +1,4 @@
-"""The pool survives pictures that crash, hang or break a worker."""
+"""The pool keeps working after pictures that crash, hang or break a worker."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_pool_reports_and_replaces_a_worker_that_dies(pool: RenderPool, orde
 
 
 @pytest.mark.parametrize("order", [b"sleep 3600", b"spin"])
-def test_a_picture_that_never_ends_is_killed_at_the_limit(order: bytes) -> None:
+def test_a_worker_is_killed_if_its_picture_exceeds_the_time_limit(order: bytes) -> None:
     with RenderPool(1, 0.5, "local.workers.pool_jobs:act") as pool:
         before = worker_of(run(pool, b"x"))
         with pytest.raises(RenderTimedOut, match=r"^rendering took longer than 0\.5 s$"):
@@ -148,7 +148,7 @@ def test_the_pool_reports_a_worker_that_dies_while_a_picture_is_sent_to_it(pool:
     assert run(pool, b"x").made
 
 
-def test_a_worker_that_died_while_idle_is_replaced_unnoticed(pool: RenderPool) -> None:
+def test_a_worker_that_died_while_idle_is_replaced_without_an_error(pool: RenderPool) -> None:
     worker = worker_of(run(pool, b"x"))
     os.kill(worker, signal.SIGKILL)
     os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)
@@ -219,7 +219,7 @@ def test_a_worker_cannot_raise_other_errors_of_this_package(pool: RenderPool) ->
         run(pool, b"refuse")
 
 
-def test_other_errors_are_a_failure_with_the_workers_traceback(
+def test_an_unexpected_error_in_a_worker_is_a_failure_with_its_traceback(
     pool: RenderPool, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = worker_of(run(pool, b"x"))
@@ -260,17 +260,14 @@ def test_a_picture_fails_if_its_worker_can_not_be_started(monkeypatch: pytest.Mo
         assert run(pool, b"x").made
 
 
-def test_large_pictures_and_large_results_pass_through_the_pool(pool: RenderPool) -> None:
+def test_large_pictures_and_large_results_are_sent_unchanged(pool: RenderPool) -> None:
     content = os.urandom(1000) * 60_000
     assert run(pool, content).made["a"].content == content
     assert len(run(pool, b"enlarge 60000000").made["a"].content) == 60_000_000
 
 
-def test_many_threads_share_few_workers(pool: RenderPool) -> None:
-    """8 threads make 400 calls on 2 workers, and every tenth call kills a worker.
-
-    Each thread gets its own answers.
-    """
+def test_each_of_many_threads_gets_its_own_answers_from_few_workers(pool: RenderPool) -> None:
+    """8 threads make 400 calls on 2 workers. Every tenth call kills a worker."""
 
     def call(number: int) -> str:
         content = b"kill SIGKILL" if number % 10 == 0 else f"picture {number}".encode()
