@@ -354,7 +354,7 @@ def test_purge_keeps_the_current_object(store: Store) -> None:
     assert keys(store) == ["a", "ab"]
 
 
-def test_stream_yields_the_object_in_bounded_pieces(store: Store) -> None:
+def test_stream_yields_an_object_in_pieces_of_limited_size(store: Store) -> None:
     content = bytes(range(256)) * (PIECE_BYTES // 100)
     stored = put(store, "a b/c.jpg", content)
     pieces = list(store.stream("a b/c.jpg", IfMatch(stored.etag)))
@@ -374,7 +374,9 @@ def test_stream_yields_the_object_in_bounded_pieces(store: Store) -> None:
         (0, 10, b"0123456789"),
     ],
 )
-def test_stream_yields_a_part(store: Store, start: int, stop: int | None, expected: bytes) -> None:
+def test_stream_yields_the_requested_part_of_an_object(
+    store: Store, start: int, stop: int | None, expected: bytes
+) -> None:
     stored = put(store, "a", b"0123456789")
     assert b"".join(store.stream("a", IfMatch(stored.etag), start, stop)) == expected
 

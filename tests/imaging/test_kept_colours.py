@@ -86,7 +86,7 @@ def recipe_of(output_format: Any, **options: Any) -> Rendition:
 @pytest.mark.parametrize("space", WIDE)
 @pytest.mark.parametrize("kind", ["png", "avif", "heic"])
 @pytest.mark.parametrize("output_format", HOLDERS)
-def test_kept_colours_are_declared_and_are_the_same_colours(
+def test_a_rendition_with_kept_colours_declares_the_same_colours_as_its_source(
     space: str, kind: str, output_format: Any
 ) -> None:
     made = rendered(sources(space)[kind], recipe_of(output_format)).content
@@ -101,7 +101,7 @@ def test_kept_colours_are_declared_and_are_the_same_colours(
 
 
 @pytest.mark.parametrize("output_format", HOLDERS)
-def test_hdr_is_kept_in_more_than_eight_bits(output_format: Any) -> None:
+def test_a_rendition_that_keeps_hdr_has_more_than_eight_bits(output_format: Any) -> None:
     made = rendered(sources("pq")["png"], recipe_of(output_format)).content
     if output_format == "png":
         assert chunks(made)[b"IHDR"][8] == 16
@@ -110,7 +110,7 @@ def test_hdr_is_kept_in_more_than_eight_bits(output_format: Any) -> None:
 
 
 @pytest.mark.parametrize("output_format", HOLDERS)
-def test_a_picture_of_eight_bits_keeps_eight(output_format: Any) -> None:
+def test_a_rendition_with_kept_colours_has_eight_bits_like_its_source(output_format: Any) -> None:
     source = png(coded("p3"), cicp(12, 13), bits=8)
     made = rendered(source, recipe_of(output_format)).content
     if output_format == "png":
@@ -133,7 +133,9 @@ def test_a_picture_of_eight_bits_keeps_eight(output_format: Any) -> None:
     ],
     ids=str,
 )
-def test_operations_keep_the_declaration_and_the_tones(output_format: Any, options: dict[str, Any]) -> None:
+def test_a_resized_rotated_or_blurred_rendition_keeps_the_declared_colours_and_tones(
+    output_format: Any, options: dict[str, Any]
+) -> None:
     made = rendered(sources("pq")["png"], recipe_of(output_format, **options)).content
     declared = declared_in(made)
     assert declared is not None
@@ -143,14 +145,14 @@ def test_operations_keep_the_declaration_and_the_tones(output_format: Any, optio
     assert np.abs(middle[3] - COLOURS[0]).max() <= 6
 
 
-def test_lossless_avif_declares_the_kept_colours() -> None:
+def test_a_lossless_avif_declares_the_kept_colours() -> None:
     made = rendered(sources("p3")["png"], replace(KEPT_AVIF, lossless=True)).content
     assert declared_in(made) == (12, 13, 0, 1)
     assert np.abs(found(shown(made, Rendition(format="png"))) - COLOURS).max() <= 2
 
 
 @pytest.mark.parametrize("output_format", HOLDERS)
-def test_alpha_and_grey_are_kept_beside_kept_colours(output_format: Any) -> None:
+def test_a_rendition_with_kept_colours_keeps_alpha_and_grey(output_format: Any) -> None:
     values = np.concatenate([coded("p3"), np.full((SIDE, SIDE * len(COLOURS), 1), 0.4)], -1)
     whole = np.rint(values * 65_535).astype(">u2")
     header = struct.pack(">IIBBBBB", whole.shape[1], SIDE, 16, 6, 0, 0, 0)
@@ -167,7 +169,7 @@ def test_alpha_and_grey_are_kept_beside_kept_colours(output_format: Any) -> None
 
 
 @pytest.mark.parametrize("output_format", ["jpeg", "webp", "tiff", "gif"])
-def test_formats_that_cannot_declare_them_have_srgb(output_format: Any) -> None:
+def test_a_rendition_in_a_format_that_can_not_declare_colours_becomes_srgb(output_format: Any) -> None:
     made = rendered(sources("p3")["png"], Rendition(format=output_format, profile="keep", quality=95))
     assert np.abs(found(opened(made.content)) - COLOURS).max() <= (12 if output_format == "gif" else 5)
 
@@ -188,7 +190,7 @@ def test_renditions_of_one_picture_keep_what_their_formats_can_declare() -> None
 
 
 @pytest.mark.parametrize("output_format", HOLDERS)
-def test_without_keep_nothing_is_declared(output_format: Any) -> None:
+def test_a_rendition_without_profile_keep_declares_no_colours(output_format: Any) -> None:
     made = rendered(sources("p3")["png"], recipe_of(output_format, profile="srgb")).content
     assert declared_in(made) is None
 
@@ -202,7 +204,7 @@ def test_colours_without_numbers_of_cicp_become_srgb(parts: list[tuple[bytes, by
     assert np.array_equal(np.asarray(opened(made)), np.asarray(plain))
 
 
-def test_a_kept_profile_replaces_the_code() -> None:
+def test_a_rendition_that_keeps_a_profile_declares_no_other_code() -> None:
     picture = Image.fromarray(np.rint(255 * coded("p3")).astype("u1"))
     source = with_code(encoded(picture, "avif", quality=100, icc_profile=WIDE_GAMUT), 12, 13)
     made = rendered(source, KEPT_AVIF).content
@@ -230,7 +232,7 @@ def test_the_bitstream_declares_the_colours_of_an_avif_without_a_box(space: str)
 
 
 @needs_avifenc
-def test_the_first_tile_declares_the_colours_of_a_grid() -> None:
+def test_the_first_tile_of_an_avif_grid_declares_the_colours() -> None:
     values = np.repeat(np.repeat(coded("p3"), 8, 0), 8, 1)[:128, :512]
     source = by_avifenc(png(values), cicp="12/13/6", options=("--grid", "2x1", "--depth", "10"))
     made = np.asarray(shown(without_colr(source), Rendition(format="png"))).astype(float)
@@ -238,7 +240,7 @@ def test_the_first_tile_declares_the_colours_of_a_grid() -> None:
 
 
 @needs_avifenc
-def test_the_header_of_a_sequence_can_be_read() -> None:
+def test_the_header_of_an_avif_sequence_can_be_read() -> None:
     frames = [encoded(photo(64, 48), "png")] * 2
     content = by_avifenc(*frames, cicp="12/13/6")
     items = Items(content)
@@ -259,8 +261,8 @@ def test_a_bitstream_that_ends_in_its_header_declares_nothing() -> None:
             continue
 
 
-def test_extents_without_fields_are_read_once() -> None:
-    """A file of 100 kB could claim four thousand million of them."""
+def test_repeated_extents_without_fields_are_read_only_once() -> None:
+    """A file of 100 kB could claim four thousand million extents."""
     entry = struct.pack(">HHH", 1, 0, 65_535)
     count = 10_000
     iloc = b"\0\0\0\0" + b"\0\0" + struct.pack(">H", count) + count * entry

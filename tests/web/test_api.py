@@ -426,7 +426,7 @@ def test_the_answer_to_a_method_that_is_not_allowed_names_the_allowed_ones(clien
         "/originals/a%00.jpg", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/nothing",
     ],
 )  # fmt: skip
-def test_a_missing_resource_has_status_404(client: TestClient, path: str) -> None:
+def test_a_request_for_a_missing_resource_gets_status_404(client: TestClient, path: str) -> None:
     upload(client)
     answer = client.get(path)
     assert answer.status_code == 404
@@ -510,7 +510,7 @@ def test_many_requests_without_the_token_keep_room_for_others(world: World) -> N
         assert client.get("/pictures", headers={"authorization": "Bearer right"}).status_code == 200
 
 
-def test_a_login_reads_no_long_body(world: World) -> None:
+def test_the_login_refuses_a_long_body_without_reading_it(world: World) -> None:
     app = make_app(open_service(world), secret=b"secret", hosts=HOSTS, token="right")  # noqa: S106 - the tests' own
     with TestClient(app) as client:
         assert client.post("/login", data={"token": "x" * 200_000}).status_code == 413

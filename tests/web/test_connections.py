@@ -1,4 +1,7 @@
-"""Connections of slow clients end, and other clients keep their answers."""
+"""The server ends connections of slow clients.
+
+Other clients get their answers.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ WAIT_SECONDS = 30
 
 
 async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Read the whole body; answer with as many bytes as the path asks for."""
+    """Read the whole body, and answer with some bytes.
+
+    The path says how many.
+    """
     if scope["type"] != "http":
         return
     while (message := await receive())["type"] == "http.request" and message["more_body"]:
@@ -89,7 +95,10 @@ def ask(port: int, path: str = "/") -> bytes:
 
 
 def drip(client: socket.socket, content: bytes) -> bytes:
-    """Send a byte at a time until the server ends the connection, and return its answer."""
+    """Send one byte at a time until the server ends the connection.
+
+    Return the server's answer.
+    """
     client.settimeout(0.05)
     for byte in content:
         try:
@@ -103,31 +112,31 @@ def drip(client: socket.socket, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("start", [b"", b"GET / HT", GET + b"GET / HT"], ids=["silent", "half", "second"])
-def test_a_client_that_sends_no_complete_head_is_closed(port: int, start: bytes) -> None:
+def test_the_connection_of_a_client_that_sends_no_complete_head_is_closed(port: int, start: bytes) -> None:
     with connect(port) as client:
         client.sendall(start)
         answered = read_all(client)
     assert answered.startswith(b"HTTP/1.1 200" if start.startswith(GET) else b"HTTP/1.1 408")
 
 
-def test_a_client_that_drips_its_head_is_closed(port: int) -> None:
+def test_the_connection_of_a_client_that_sends_its_head_byte_by_byte_is_closed(port: int) -> None:
     with connect(port) as client:
         assert b"408" in drip(client, b"GET / HTTP/1.1\r\n" + b"X-Slow: 1\r\n" * 100)
 
 
-def test_a_client_that_sends_half_a_body_is_closed(port: int) -> None:
+def test_the_connection_of_a_client_that_sends_half_a_body_is_closed(port: int) -> None:
     with connect(port) as client:
         client.sendall(POST + b"x" * 10)
         assert b"408" in read_all(client)
 
 
-def test_a_client_that_drips_its_body_is_closed(port: int) -> None:
+def test_the_connection_of_a_client_that_sends_its_body_byte_by_byte_is_closed(port: int) -> None:
     with connect(port) as client:
         client.sendall(POST)
         assert b"408" in drip(client, b"x" * 1000)
 
 
-def test_a_client_that_reads_no_answer_is_closed(port: int) -> None:
+def test_the_connection_of_a_client_that_reads_no_answer_is_closed(port: int) -> None:
     with connect(port) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.sendall(LARGE)
@@ -135,7 +144,10 @@ def test_a_client_that_reads_no_answer_is_closed(port: int) -> None:
 
 
 def is_reset(client: socket.socket) -> bool:
-    """Return whether the server has reset the connection; this reads no byte."""
+    """Return whether the server has reset the connection.
+
+    This reads no byte.
+    """
     return client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
 
@@ -148,7 +160,7 @@ def wait_until(holds: Callable[[], bool]) -> bool:
     return False
 
 
-def test_a_steady_client_may_send_and_read_for_long(port: int) -> None:
+def test_a_client_that_sends_and_reads_steadily_may_take_long(port: int) -> None:
     length = int(LIMITS.bytes_per_second * LIMITS.check_seconds) * 8
     with connect(port) as client:
         client.sendall(POST.replace(b"10000000", str(length * 5).encode()))
@@ -158,11 +170,11 @@ def test_a_steady_client_may_send_and_read_for_long(port: int) -> None:
         assert client.recv(1000).startswith(b"HTTP/1.1 200")
 
 
-def test_the_server_may_take_longer_than_any_client(port: int) -> None:
+def test_the_server_may_take_longer_for_an_answer_than_a_client_may_pause(port: int) -> None:
     assert ask(port, "/busy").startswith(b"HTTP/1.1 200")
 
 
-def test_a_client_may_ask_again_on_the_same_connection(port: int) -> None:
+def test_a_client_may_send_another_request_on_the_same_connection(port: int) -> None:
     with connect(port) as client:
         for _ in range(3):
             client.sendall(GET)
@@ -172,7 +184,7 @@ def test_a_client_may_ask_again_on_the_same_connection(port: int) -> None:
             assert answered.startswith(b"HTTP/1.1 200")
 
 
-def test_silent_clients_make_room_for_others() -> None:
+def test_connections_of_silent_clients_are_closed_to_make_room_for_others() -> None:
     patient = Limits(head_seconds=1000, check_seconds=1000, most=12, most_of_address=12)
     with serving(patient) as port, ExitStack() as stack:
         silent = [stack.enter_context(connect(port)) for _ in range(40)]
@@ -183,7 +195,7 @@ def test_silent_clients_make_room_for_others() -> None:
 
 
 @pytest.mark.parametrize("sent", [POST + b"x" * 10, LARGE], ids=["no body", "no reading"])
-def test_clients_that_have_stopped_make_room_for_others(sent: bytes) -> None:
+def test_connections_of_clients_that_stopped_are_closed_to_make_room_for_others(sent: bytes) -> None:
     patient = Limits(head_seconds=1000, check_seconds=1000, most=3, most_of_address=3)
     with serving(patient) as port, ExitStack() as stack:
         for _ in range(3):
@@ -194,7 +206,7 @@ def test_clients_that_have_stopped_make_room_for_others(sent: bytes) -> None:
             assert wait_until(lambda: ask(port).startswith(b"HTTP/1.1 200"))
 
 
-def test_clients_of_one_address_leave_room_for_those_of_another() -> None:
+def test_the_clients_of_one_address_leave_room_for_those_of_another_address() -> None:
     patient = Limits(head_seconds=1000, check_seconds=1000, most=4, most_of_address=3)
     with serving(patient) as port, ExitStack() as stack:
         other = stack.enter_context(connect(port))
@@ -204,7 +216,7 @@ def test_clients_of_one_address_leave_room_for_those_of_another() -> None:
         assert other.recv(1000).startswith(b"HTTP/1.1 200")
 
 
-def test_a_server_with_only_busy_connections_refuses_more() -> None:
+def test_a_server_whose_connections_are_all_busy_refuses_further_ones() -> None:
     patient = Limits(head_seconds=1000, check_seconds=1000, most=3, most_of_address=3)
     with serving(patient) as port, ExitStack() as stack:
         for _ in range(3):
