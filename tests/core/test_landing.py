@@ -103,6 +103,31 @@ def test_a_sync_ends_before_the_notice_about_a_rejection_is_sent(world: World) -
     assert sent(world) == []
 
 
+def test_a_waiting_notice_is_no_difference_until_it_can_be_sent(world: World, source: Fresh) -> None:
+    world.upload("photo.jpg", BAD)
+    world.processor().process("photo.jpg")
+    before = world.catalog.get("photo.jpg")
+    (difference,) = world.differences()
+    assert (difference.action, difference.notice_after) == ("keep", timedelta(seconds=28))
+    world.processor().process("photo.jpg")
+    assert world.catalog.get("photo.jpg") == before, "nothing is written while it waits"
+    source.unchanged_seconds = 30
+    (difference,) = world.differences()
+    assert (difference.action, difference.why) == ("settle", "a notice must be sent")
+
+
+def test_a_sync_counts_a_picture_with_a_waiting_notice_once_in_all_its_passes(world: World) -> None:
+    """A picture that fails makes the sync plan several times."""
+    world.upload("photo.jpg", BAD)
+    world.upload("broken.jpg", b"one")
+    for expected in ({"rejected": 1, "done": 1}, {"done": 1}):
+        failing = world.processor(output=world.break_writes(1))
+        summary = sync(world.run(failing.process))
+        assert summary.results == expected
+        assert summary.waiting == 0
+        world.upload("broken.jpg", b"again")
+
+
 @pytest.mark.parametrize("is_hinted", [True, False], ids=["by a hint", "in the full sync"])
 def test_a_watch_sends_a_waiting_notice_later(world: World, source: Fresh, *, is_hinted: bool) -> None:
     seconds = 0.0

@@ -21,7 +21,8 @@ from renditions.core.follow import Following, follow
 from renditions.core.leases import reopen
 from renditions.core.outcome import Outcome
 from renditions.core.ports import StoredObject, Unreadable
-from renditions.core.reconcile import Selection, plan, sync
+from renditions.core.reconcile import plan, sync
+from renditions.core.selection import Selection
 from renditions.core.summary import Summary
 from renditions.errors import StoreFailed, WorkerDied
 from renditions.model.recipe import Rendition

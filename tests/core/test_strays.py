@@ -10,7 +10,7 @@ import pytest
 from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
 from renditions.core.ports import IfAbsent, IfMatch
-from renditions.core.reconcile import EVERYTHING, Selection
+from renditions.core.selection import EVERYTHING, Selection
 from renditions.core.strays import Stray, delete_stray, list_strays
 from renditions.model.record import Record
 from world import Crash, Stepped, Steps, World

@@ -26,7 +26,8 @@ from renditions.core.neighbours import Neighbours
 from renditions.core.outbox import Outbox
 from renditions.core.outcome import Outcome, retry_pause
 from renditions.core.process import Processor
-from renditions.core.reconcile import EVERYTHING, Run
+from renditions.core.reconcile import Run
+from renditions.core.selection import EVERYTHING
 from renditions.core.strays import Claims, Stray, delete_stray, list_strays
 from renditions.errors import RenditionsError, Superseded
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from doubles import MemoryStore
 from renditions.core.ask import Ask
 from renditions.core.ports import IfAbsent, IfMatch, OnObstacle, OnUnreadable, StoredObject
-from renditions.core.reconcile import Selection
+from renditions.core.selection import Selection
 from renditions.local.listing import listed
 from world import World
 

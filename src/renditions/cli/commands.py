@@ -27,7 +27,7 @@ from renditions.cli.reasons import print_next_attempt
 from renditions.cli.records import print_record, print_records
 from renditions.cli.selecting import insist_on_prefixes, select_files
 from renditions.core.binding import Start
-from renditions.core.reconcile import Selection
+from renditions.core.selection import Selection
 from renditions.demo.folder import prepare
 from renditions.errors import PipelineError, RenditionsError, UsageError
 from renditions.model.record import Record, Status

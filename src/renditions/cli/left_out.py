@@ -10,7 +10,7 @@ from rich.markup import escape
 from renditions.cli import display
 from renditions.core.left_out import LeftOut, find_no_file, why_no_file
 from renditions.core.ports import Obstacle
-from renditions.core.reconcile import Selection
+from renditions.core.selection import Selection
 from renditions.core.verify import find
 from renditions.model.patterns import Patterns
 from renditions.runtime.parts import Parts

@@ -20,7 +20,7 @@ from renditions.core.forget import forget as forget_picture
 from renditions.core.leases import Leases
 from renditions.core.ports import Store
 from renditions.core.process import Process
-from renditions.core.reconcile import Selection
+from renditions.core.selection import Selection
 from renditions.core.strays import Claims, Stray, delete_stray, list_strays
 from renditions.errors import UsageError
 from renditions.runtime.machine import open_workers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from renditions.core.left_out import find_no_file, why_no_file
 from renditions.core.ports import Store, Unreadable
-from renditions.core.reconcile import Selection
+from renditions.core.selection import Selection
 from renditions.core.verify import find
 from renditions.errors import KeyRefused, UsageError
 from renditions.model.record import Status

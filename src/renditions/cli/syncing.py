@@ -31,7 +31,8 @@ from renditions.core.difference import Difference
 from renditions.core.leases import reopen, wish
 from renditions.core.left_out import LeftOut
 from renditions.core.outcome import Outcome
-from renditions.core.reconcile import Order, Selection
+from renditions.core.reconcile import Order
+from renditions.core.selection import Selection
 from renditions.core.summary import Summary
 from renditions.errors import UsageError
 from renditions.model.families import family_of
@@ -332,7 +333,7 @@ def _count_work(parts: Parts, order: Order) -> int | None:
         "no" if order.ask.verify == "content" else order.ask.verify
     )  # reading every output twice is slow
     differences = parts.plan(ask=replace(order.ask, verify=verify), selection=order.selection)
-    return sum(difference.action != "keep" for difference in differences)
+    return sum(difference.action != "keep" or bool(difference.notice_after) for difference in differences)
 
 
 def _find_undone(parts: Parts, selection: Selection) -> Iterator[Record]:

@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.outcome import MAX_ATTEMPTS
+from renditions.core.notify import rejection_pause, resting_notices
+from renditions.core.outcome import MAX_ATTEMPTS, Outcome
 from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import StoredObject
-from renditions.core.retire import dropped_keys, due_retired, kept_until, retire_outputs, settled_keys
+from renditions.core.retire import dropped_keys, kept_until, retire_outputs, settled_keys
 from renditions.core.verify import UNVERIFIED, Verification
-from renditions.core.why import is_restored, why_update
+from renditions.core.why import is_owing, is_restored, why_settle, why_update
 from renditions.model.folding import EXACT, Folding
 from renditions.model.items import without_empty
 from renditions.model.keys import spell_key
@@ -30,6 +31,7 @@ from renditions.model.wishes import NO_WISHES
 IN_PROGRESS = "another process is working on it"
 
 TOUCHED = "its content is unchanged"
+REFRESHED = "its outputs have other ETags, but the same content"
 
 RECHECK = timedelta(seconds=1)
 """How long to wait before checking a picture again that another process holds or writes."""
@@ -89,12 +91,24 @@ class Difference:
     """Whether the picture counts as gone because ``[source]`` no longer matches its name."""
     renamed_from: str | None = None
     """The picture's former name, if the action is ``rename``."""
+    notice_after: timedelta | None = None
+    """How long the notice of the picture's rejection still waits, if nothing else is left to do."""
     warning: str | None = None
     """A problem that a person must solve."""
 
     def refresh(self, outputs: tuple[Output, ...]) -> tuple[Output, ...]:
         """Return the outputs with the ETags that verification found."""
         return tuple(self.refreshed.get(made.rendition, made) for made in outputs)
+
+    def as_unchanged(self) -> Outcome:
+        """Return the outcome of a picture that needs no work now."""
+        return Outcome(
+            self.name,
+            "unchanged",
+            self.warning or self.why,
+            record=self.record,
+            notice_after=self.notice_after,
+        )
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form, the same on the command line and in the API.
@@ -202,13 +216,14 @@ def _compare_known(
     has_goal = has_goal and not is_moved
     why_decided = _why_decided(seen, record, keys) if has_goal else None
     if why_decided and not mended and not ask.is_forced:
-        settles = _is_unsettled(pipeline, record, now, ask) or bool(seen.verification.refreshed)
-        settles = settles or seen.is_touched
-        why = TOUCHED if seen.is_touched else why_decided
+        why_unsettled = why_settle(pipeline, record, found, now, ask)
+        if seen.is_touched or seen.verification.refreshed:
+            why_unsettled = why_unsettled or (TOUCHED if seen.is_touched else REFRESHED)
         return Difference(
-            seen.name, "settle" if settles else "keep", why, keys=keys,
+            seen.name, "settle" if why_unsettled else "keep", why_unsettled or why_decided, keys=keys,
             delete=settled_keys(record, now, ask), found=found, record=record,
             refreshed=seen.verification.refreshed, warning=_warn_of_drift(seen.name, lasting),
+            notice_after=rejection_pause(found) if resting_notices(record, found) else None,
         )  # fmt: skip
     there = leave_place(record, kept_until(pipeline, now)) if is_moved else record
     stale = {
@@ -229,7 +244,7 @@ def _compare_known(
     why = why_update(pipeline, record, found, why_each)
     return Difference(
         seen.name,
-        "update" if make or not is_partial else _settle_or_keep(pipeline, there, now, ask),
+        "update" if make or not is_partial else _settle_or_keep(pipeline, there, found, now, ask),
         f"its outputs are in another output store, {record.place}" if is_moved else why,
         make=make,
         keys=keys,
@@ -257,7 +272,7 @@ def _compare_missing(
         return Difference(name, "keep", "it is gone, but only some renditions are requested", record=record)
     # A record without an ETag never belonged to a picture. It only claims keys that must be deleted.
     if pipeline.source.on_delete == "keep" and record.etag and ask.removal != "asked":
-        is_noted = record.missing_since and not (record.is_decided and _is_owing(record))
+        is_noted = record.missing_since and not (record.is_decided and is_owing(record))
         action: Action = "keep" if is_noted else "settle"
         why = f"{why_left_out or 'its source is missing'}, and its outputs are kept"
         return Difference(name, action, why, record=record)
@@ -304,23 +319,11 @@ def _split_drift(
     return mended, lasting
 
 
-def _is_unsettled(pipeline: Pipeline, record: Record, now: datetime, ask: Ask) -> bool:
-    """Return whether a decided record has work left that needs no rendering."""
-    return bool(
-        _is_owing(record)
-        or record.missing_since
-        or due_retired(record, now, ask)
-        or (record.place and record.outputs and record.headers != pipeline.output.headers)
-    )
-
-
-def _is_owing(record: Record) -> bool:
-    return bool(record.owed or record.undeleted_keys())
-
-
-def _settle_or_keep(pipeline: Pipeline, record: Record, now: datetime, ask: Ask) -> Action:
+def _settle_or_keep(
+    pipeline: Pipeline, record: Record, found: StoredObject, now: datetime, ask: Ask
+) -> Action:
     """Return the action for a picture whose requested renditions all exist."""
-    return "settle" if record.is_decided and _is_unsettled(pipeline, record, now, ask) else "keep"
+    return "settle" if record.is_decided and why_settle(pipeline, record, found, now, ask) else "keep"
 
 
 def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | None:

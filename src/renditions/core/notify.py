@@ -11,6 +11,7 @@ from typing import Protocol
 
 from renditions.core.ports import StoredObject
 from renditions.model.notices import Notice
+from renditions.model.record import OwedNotice, Record
 
 REJECTION_RESTS = timedelta(seconds=30)
 """How long a rejected file must stay unchanged before Renditions sends the notice.
@@ -27,6 +28,12 @@ def rejection_pause(found: StoredObject | None) -> timedelta | None:
     unchanged = found.unchanged_seconds if found else math.inf
     left = REJECTION_RESTS.total_seconds() - unchanged
     return timedelta(seconds=left) if left > 0 else None
+
+
+def resting_notices(record: Record, found: StoredObject | None) -> tuple[OwedNotice, ...]:
+    """Return the notices that the record owes, but that must wait for :func:`rejection_pause`."""
+    is_early = rejection_pause(found) is not None
+    return tuple(notice for notice in record.owed if is_early and notice.event == "rejected")
 
 
 class Notifier(Protocol):

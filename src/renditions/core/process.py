@@ -32,7 +32,7 @@ from renditions.core.content import Reader
 from renditions.core.difference import RECHECK, Difference
 from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
-from renditions.core.notify import Notifier, rejection_pause
+from renditions.core.notify import Notifier, rejection_pause, resting_notices
 from renditions.core.outbox import Outbox
 from renditions.core.outcome import MAX_ATTEMPTS, Outcome, retry_pause
 from renditions.core.places import is_in_place, leave_place
@@ -192,9 +192,8 @@ class Processor:
             case _:
                 record = self._leases.release(held) if held else record
                 if record and worked and record.is_decided:
-                    return _describe(record)
-                why = difference.warning or difference.why
-                return Outcome(difference.name, "unchanged", why, record=record)
+                    return replace(_describe(record), notice_after=difference.notice_after)
+                return replace(difference.as_unchanged(), record=record)
 
     def _update(
         self, difference: Difference, found: StoredObject, held: Record | None, ask: Ask, reader: Reader
@@ -308,9 +307,8 @@ class Processor:
         current = replace(record, outputs=difference.refresh(record.outputs), missing_since=missing_since)
         due = due_retired(record, now, ask) if difference.found else ()
         rewrites = bool(difference.found and record.place and record.headers != self.pipeline.output.headers)
-        pause = rejection_pause(difference.found)
-        resting = tuple(notice for notice in record.owed if pause and notice.event == "rejected")
-        notice_after = pause if resting else None
+        resting = resting_notices(record, difference.found)
+        notice_after = rejection_pause(difference.found) if resting else None
         has_work = len(record.owed) > len(resting) or record.undeleted_keys() or due or rewrites
         if not (record.is_decided and has_work):
             written = self._leases.release(current)

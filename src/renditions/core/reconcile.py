@@ -24,12 +24,13 @@ from renditions.core.outcome import Outcome
 from renditions.core.ports import Catalog, Store, StoredObject, Unreadable
 from renditions.core.process import Process
 from renditions.core.reasons import Reasons
+from renditions.core.selection import EVERYTHING, Selection
 from renditions.core.summary import Summary
 from renditions.core.verify import find
 from renditions.errors import KeyTaken
 from renditions.model.binding import Held
 from renditions.model.folding import EXACT, Folding
-from renditions.model.record import STATUSES, Record, Status
+from renditions.model.record import STATUSES, Record
 
 MAX_PASSES = 4
 """How many passes one sync makes at most.
@@ -45,37 +46,6 @@ LONGEST_PAUSE = timedelta(seconds=4)
 
 LONGEST_RETRY = LONGEST_PAUSE
 """A failed picture that must wait longer is left to the next run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The pictures that a command processes. An empty selection means all."""
-
-    names: tuple[str, ...] = ()
-    prefixes: tuple[str, ...] = ()
-    """The selected folders. Each prefix ends with a slash; an empty one selects everything."""
-    status: Status | None = None
-    """Only pictures whose record has this status."""
-
-    @classmethod
-    def of(cls, names: Iterable[str], status: Status | None = None) -> Selection:
-        """Return a selection of names and of prefixes, which end with a slash; ``/`` means all."""
-        given = sorted(set(names))
-        prefixes = tuple(each.removeprefix("/") for each in given if each.endswith("/"))
-        plain = tuple(each for each in given if not each.endswith("/") and not each.startswith(prefixes))
-        return cls(plain, prefixes, status)
-
-    @property
-    def is_all(self) -> bool:
-        """Return whether the selection has no names and no prefixes. It may have a status."""
-        return not (self.names or self.prefixes)
-
-    def has(self, record: Record | None) -> bool:
-        """Return whether the status of this record is selected."""
-        return self.status is None or (record is not None and record.status == self.status)
-
-
-EVERYTHING = Selection()
 
 
 def plan(
@@ -319,6 +289,8 @@ class _Pass:
     def _count(self, ended: Outcome | Difference) -> None:
         summary = self._summary
         if isinstance(ended, Difference):
+            if ended.notice_after:
+                self._run.on_outcome(ended.as_unchanged())
             if record := ended.record:
                 self._has_blocked = self._has_blocked or record.blocked_by is not None
                 summary.standing[record.status] += 1

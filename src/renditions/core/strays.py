@@ -18,7 +18,7 @@ from uuid import uuid4
 from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
 from renditions.core.ports import Catalog, IfMatch, Store, StoredObject
-from renditions.core.reconcile import Selection
+from renditions.core.selection import Selection
 from renditions.core.verify import find
 from renditions.errors import Conflict, KeyTaken
 from renditions.model.folding import Folding

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
+from renditions.core.ask import Ask
+from renditions.core.notify import resting_notices
 from renditions.core.outcome import MAX_ATTEMPTS
 from renditions.core.ports import StoredObject
+from renditions.core.retire import due_retired
 from renditions.errors import Archived
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
@@ -14,6 +18,27 @@ from renditions.model.record import Record
 def is_restored(record: Record, found: StoredObject | None) -> bool:
     """Return whether a picture was rejected because it was in an archive, and now it can be read."""
     return record.code == Archived.code and found is not None and found.is_archived is False
+
+
+def is_owing(record: Record) -> bool:
+    """Return whether a record owes notices, or has old outputs to delete."""
+    return bool(record.owed or record.undeleted_keys())
+
+
+def why_settle(
+    pipeline: Pipeline, record: Record, found: StoredObject, now: datetime, ask: Ask
+) -> str | None:
+    """Return which work without rendering a decided picture has left; None if it has none."""
+    resting = resting_notices(record, found)
+    has_other_headers = record.place and record.headers != pipeline.output.headers
+    reasons = (
+        (record.undeleted_keys(), "old outputs must be deleted"),
+        (due_retired(record, now, ask), "the time of kept outputs is over"),
+        (record.outputs and has_other_headers, "the headers of its outputs changed"),
+        (len(record.owed) > len(resting), "a notice must be sent"),
+        (record.missing_since, "it is back in the source"),
+    )
+    return next((text for holds, text in reasons if holds), None)
 
 
 def why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: Mapping[str, str]) -> str:

@@ -29,7 +29,8 @@ from renditions.core.leases import PERMISSION_LASTS, permit_removal
 from renditions.core.left_out import LeftOut
 from renditions.core.outcome import Outcome
 from renditions.core.process import Process
-from renditions.core.reconcile import EVERYTHING_ONCE, Order, Run, Selection, count_pictures
+from renditions.core.reconcile import EVERYTHING_ONCE, Order, Run, count_pictures
+from renditions.core.selection import Selection
 from renditions.core.summary import Summary
 from renditions.errors import RenditionsError, Superseded, UsageError
 from renditions.local.mounts import find_silent_mount

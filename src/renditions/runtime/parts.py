@@ -35,7 +35,8 @@ from renditions.core.ports import Catalog, Renderer, Store, StoredObject, Unread
 from renditions.core.preview import Preview, warn_of_foreign
 from renditions.core.process import Processor
 from renditions.core.read_only import ReadOnlyStore
-from renditions.core.reconcile import EVERYTHING, EVERYTHING_ONCE, Order, Selection
+from renditions.core.reconcile import EVERYTHING_ONCE, Order
+from renditions.core.selection import EVERYTHING, Selection
 from renditions.core.twins import hand_over
 from renditions.errors import Failed, UsageError
 from renditions.model.backends import LISTING, OWNER, QUEUE
