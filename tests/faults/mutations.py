@@ -97,8 +97,9 @@ MUTATIONS = (
     Mutation(
         "what was read need not be what was found",
         "content",
-        "if got is None or got[0].etag != found.etag:",
-        "if got is None:",
+        "            pieces = self._source.stream(found.key, IfMatch(found.etag), 0, found.size_bytes)\n",
+        "            there = self._source.head(found.key) or found\n"
+        "            pieces = self._source.stream(found.key, IfMatch(there.etag), 0, there.size_bytes)\n",
     ),
     Mutation(
         "old outputs are not remembered",
