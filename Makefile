@@ -120,6 +120,11 @@ formats: setup
 	.venv/bin/python docs/format_tables.py
 	PYTHONPATH=tests .venv/bin/python -m benchmarks.formats
 
+# Compares declared colours with what Chromium draws, for docs/colour.md. Needs avifenc (libavif-bin).
+.PHONY: colours
+colours: setup
+	PYTHONPATH=tests .venv/bin/python -m imaging.colour_table
+
 # Sends damaged pictures through the worker processes, some 100 files a second. docs/robustness.md
 fuzz: setup
 	PYTHONPATH=tests .venv/bin/python -m fuzz --files $(FILES)

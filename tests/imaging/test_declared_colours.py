@@ -246,6 +246,10 @@ P3_CHROMATICITIES = (
     b"cHRM",
     struct.pack(">8I", 31_270, 32_900, 68_000, 32_000, 26_500, 69_000, 15_000, 6000),
 )
+SRGB_CHROMATICITIES = (
+    b"cHRM",
+    struct.pack(">8I", 31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6000),
+)
 PROFILE = (b"iCCP", b"it\0\0" + zlib.compress(WIDE_GAMUT))
 BROKEN = (b"iCCP", b"it\0\0" + zlib.compress(b"no profile at all" * 20))
 PLAIN = squares(COLOURS / 255)
@@ -253,11 +257,17 @@ PLAIN = squares(COLOURS / 255)
 
 @pytest.mark.parametrize("value", [100_000, 55_556, 30_000])
 def test_the_gamma_of_a_png_is_applied_as_in_browsers(value: int) -> None:
-    """Browsers raise values to the power of 1 / (2.2 gamma)."""
-    wanted = 255 * (COLOURS / 255) ** (100_000 / value / 2.2)
+    """Without chromaticities, the primaries are those of sRGB."""
+    wanted = 255 * srgb((COLOURS / 255) ** (100_000 / value))
     assert np.abs(found(shown(png(PLAIN, gamma(value)), PNG)) - wanted).max() <= 1
     grey = shown(png(squares(COLOURS[:, 0] / 255), gamma(value)), PNG)
     assert np.abs(found(grey)[:, 0] - wanted[:, 0]).max() <= 1
+
+
+def test_a_png_gamma_counts_exactly_beside_the_primaries_of_srgb() -> None:
+    """The usual gamma isn't quite the curve of sRGB, and Chromium shows the difference in dark colours."""
+    wanted = 255 * srgb((COLOURS / 255) ** 2.2)
+    assert np.abs(found(shown(png(PLAIN, gamma(45_455), SRGB_CHROMATICITIES), PNG)) - wanted).max() <= 1
 
 
 def test_png_gamma_and_chromaticities_are_applied_together() -> None:
@@ -316,7 +326,7 @@ def test_a_source_with_declared_colours_is_never_copied_as_a_rendition() -> None
     """
     source = png(PLAIN, gamma(100_000), bits=8)
     made = rendered(source, Rendition(format="png", skip_if_larger=True, metadata="all", progressive=False))
-    assert np.abs(found(opened(made.content)) - 255 * (COLOURS / 255) ** (1 / 2.2)).max() <= 1
+    assert np.abs(found(opened(made.content)) - 255 * srgb(COLOURS / 255)).max() <= 1
 
 
 def test_a_small_rendition_of_an_hdr_picture_keeps_its_tones() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Curve = Literal["srgb", "power", "screen", "pq", "hlg", "smpte240", "cinema"]
+Curve = Literal["srgb", "power", "pq", "hlg", "smpte240", "cinema"]
 Matrix = tuple[tuple[float, float, float], ...]
 Chromaticities = tuple[float, float, float, float, float, float, float, float]
 """x and y of white, red, green and blue."""
@@ -50,7 +50,7 @@ class ColourCode:
     primaries: Chromaticities = BT_709
     curve: Curve = "srgb"
     power: float = 1.0
-    """The exponent of a curve: ``power`` turns values into light, ``screen`` turns them into sRGB values."""
+    """The exponent of the curve ``power``, which turns values into light."""
     cicp: tuple[int, int] | None = None
     """The numbers of H.273 for the primaries and the curve; None if no numbers mean the code."""
 

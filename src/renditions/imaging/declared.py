@@ -155,7 +155,6 @@ def _table(curve: str, power: float, kind: str) -> Any:
     to_light: dict[str, Callable[[float], float]] = {
         "srgb": _light_of_srgb,
         "power": lambda value: value**power,
-        "screen": lambda value: _light_of_srgb(value**power),
         "pq": lambda value: light_of_pq(value) / _WHITE,
         "hlg": _light_of_hlg,
         "smpte240": _light_of_smpte_240,

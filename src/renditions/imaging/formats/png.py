@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from renditions.errors import Undecodable
-from renditions.imaging.colour_code import BT_709, ColourCode, is_possible, is_same, of_cicp
+from renditions.imaging.colour_code import ColourCode, is_possible, of_cicp
 from renditions.imaging.declared import cicp_of, declare
 from renditions.imaging.depth import in_8_bits
 from renditions.imaging.formats.loaded import load_header, load_pixels
@@ -25,9 +25,9 @@ _CHROMATICITIES = struct.Struct(">8I")
 """The data of ``cHRM``: x and y of white, red, green and blue."""
 _GAMMA_BYTES, _GAMMA_UNIT = 4, 100_000
 _USUAL_GAMMA = 2.2
-"""A picture of this gamma counts as sRGB."""
+"""A picture of this gamma, without chromaticities, counts as sRGB."""
 _GAMMA_TOLERANCE = 0.05
-"""A gamma that differs from the usual one by less than this isn't applied (libpng's threshold)."""
+"""A gamma that differs from the usual one by less than this counts as the usual one (libpng's threshold)."""
 _SCREEN_POWER = 2.4
 """The curve of a television screen (BT.1886), with which Chromium draws ``cICP`` of television."""
 _AFTER_HEADER = len(_SIGNATURE) + 25
@@ -80,7 +80,8 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 def _read_code(chunks: dict[bytes, bytes]) -> ColourCode | None:
     """Return the colour code, by the precedence of the specification (third edition, 4.3).
 
-    ``gAMA`` alone is applied as browsers do, for a screen with a gamma of 2.2. ``cHRM`` alone is ignored.
+    As in Chromium, ``gAMA`` without ``cHRM`` is for the primaries of sRGB, and the usual one means sRGB;
+    ``cHRM`` alone is ignored.
     """
     if code := _read_cicp(chunks):
         return code
@@ -90,9 +91,9 @@ def _read_code(chunks: dict[bytes, bytes]) -> ColourCode | None:
     is_usual = abs(exponent / _USUAL_GAMMA - 1) < _GAMMA_TOLERANCE
     if len(chunks.get(b"cHRM", b"")) == _CHROMATICITIES.size:
         found: Any = tuple(value / _GAMMA_UNIT for value in _CHROMATICITIES.unpack(chunks[b"cHRM"]))
-        if is_possible(found) and not (is_usual and is_same(found, BT_709)):
+        if is_possible(found):
             return ColourCode(found, "power", exponent)
-    return None if is_usual else ColourCode(curve="screen", power=exponent / _USUAL_GAMMA)
+    return None if is_usual else ColourCode(curve="power", power=exponent)
 
 
 def _read_cicp(chunks: dict[bytes, bytes]) -> ColourCode | None:

@@ -1,0 +1,35 @@
+"""The table of declared colours: what Renditions makes, and what Chromium draws."""
+
+from __future__ import annotations
+
+import pytest
+
+from imaging.colour_table import PAGE, TOLERANCE, Row, rows
+from imaging.encoders import needs_avifenc
+from web.browser import CHROMIUM
+
+pytestmark = [
+    needs_avifenc,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def table() -> list[Row]:
+    return rows()[1]
+
+
+def test_each_colour_is_the_one_of_its_reference(table: list[Row]) -> None:
+    off = [row.cells() for row in table if row.difference > TOLERANCE]
+    assert off == []
+
+
+def test_the_page_has_the_rows_of_the_table(table: list[Row]) -> None:
+    """Another version of Chromium may draw values that differ by one."""
+    lines = [line.strip("| ").split(" | ") for line in PAGE.read_text("utf-8").splitlines()]
+    documented = [line for line in lines if len(line) == 7][2:]
+    assert [line[:3] for line in documented] == [list(row.cells()[:3]) for row in table]
+    for line, row in zip(documented, table, strict=True):
+        for then, now in zip(line[3:], row.cells()[3:], strict=True):
+            pairs = zip(then.split(", "), now.split(", "), strict=True)
+            assert all(abs(int(one) - int(other)) <= 1 for one, other in pairs), (line, row.cells())
