@@ -177,7 +177,7 @@ def check(context: typer.Context, file: FileOption = None, *, as_json: JsonOptio
 def stopping() -> Iterator[threading.Event]:
     """Yield an event that the first Ctrl-C (or SIGTERM) sets.
 
-    End the program at the second one.
+    The second one ends the program at once.
     """
     stop = threading.Event()
 

@@ -348,9 +348,9 @@ def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | N
 def _why_stale(
     pipeline: Pipeline, record: Record, rendition: str, keys: Mapping[str, str], etag: str
 ) -> str | None:
-    """Return why a rendition must be made.
+    """Return why a rendition must be made; None if its output is valid.
 
-    Return None if its output, or its stand-in's output, is valid.
+    The output of its stand-in counts as its own.
     """
     output = record.serving_output(rendition)
     if output is None or output.rendition not in keys:

@@ -103,10 +103,7 @@ def pad(image: Any, at: Offset, canvas: Size, colour: Rgba) -> Any:
 
 
 def _with_bands_for(image: Any, colour: Rgba) -> Any:
-    """Return the image.
-
-    If it is grey and the colour isn't, convert the image to RGB first.
-    """
+    """Return the image in RGB if it is grey and the colour isn't; otherwise unchanged."""
     if image.bands >= 3 or colour.is_grey:
         return image
     return image.colourspace("srgb")

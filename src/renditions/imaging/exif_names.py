@@ -72,10 +72,7 @@ def _is_filler(content: bytes, place: tuple[int, int], text: bytes) -> bool:
 
 
 def _with_checksum(content: bytearray, at: int) -> bytes:
-    """Return the file.
-
-    If the block is a chunk of a PNG, write the chunk's new checksum first.
-    """
+    """Write the checksum of the block's chunk if the file is a PNG, and return the file."""
     if content[at - 4 : at] == b"eXIf":
         (size,) = struct.unpack_from(">I", content, at - 8)
         struct.pack_into(">I", content, at + size, zlib.crc32(content[at - 4 : at + size]))

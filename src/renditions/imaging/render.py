@@ -102,9 +102,9 @@ def _render(
 
 
 def _advise(refusal: Rejected, original: Original, accept: Accept) -> Reason:
-    """Return the reason.
+    """Return the reason, with advice to decode leniently if that could help.
 
-    For a damaged picture, add the advice to decode leniently if that could help.
+    Lenient decoding helps only for a damaged picture.
     """
     reason = Reason.of(refusal)
     facts = SOURCE_FORMATS.get(original.format or "")

@@ -111,17 +111,17 @@ def translated(refusal: type[Rejected], failure: str) -> Iterator[None]:
 
 
 def raise_if_warned(refusal: type[Rejected], failure: str, decoder: str) -> None:
-    """Raise ``refusal`` if the decoder has warned since :func:`translated` began although nothing failed.
+    """Raise ``refusal`` if the decoder has warned although nothing failed.
 
-    libvips checks the JPEG decoder's warnings before it asks for the next rows. So it never checks the
-    warnings of the last rows, but it keeps them as long as the image exists. Other parts of libvips keep
-    messages in the same place, such as about a colour profile; they say nothing about the pixels.
+    Only warnings since :func:`translated` began count. libvips checks the JPEG decoder's warnings before it
+    asks for the next rows. So it never checks the warnings of the last rows, but it keeps them as long as the
+    image exists. Other parts of libvips keep messages in the same place, such as about a colour profile; they
+    say nothing about the pixels.
 
     Args:
         refusal: The error to raise.
         failure: What failed.
         decoder: The name that the decoder's messages begin with.
-
     """
     said: bytes = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer())
     lines = said.decode(errors="replace").splitlines()

@@ -125,7 +125,7 @@ class _Selection:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._open) >= _MAX_DEPTH:
-            raise ValueError("XMP isn't nested so deep")
+            raise ValueError("the XMP is nested too deeply")
         outer: ChainMap[str, str] = self._open[-1][1] if self._open else ChainMap()
         declared = {
             each.partition(":")[2]: value

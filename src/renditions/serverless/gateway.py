@@ -108,9 +108,9 @@ class Authorized:
 
 
 def limit(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer.
+    """Return the answer, or an error with the reason if the answer is too long.
 
-    If it is too long, return an error with the reason, which Lambda wouldn't give.
+    Lambda itself would give no reason.
     """
     length = len(answer.get("body") or "")
     if length <= MOST_ANSWERED_BYTES:

@@ -177,9 +177,9 @@ class BucketUploads:
 
 
 def _accept_name(service: Service, name: str, content_type: str, size_bytes: int, *, replace: bool) -> str:
-    """Return the picture's future name.
+    """Return the picture's future name, or raise ApiError if the file isn't accepted.
 
-    Raise ApiError with all reasons if the file isn't accepted.
+    The error has all reasons.
     """
     problems = find_upload_problems(service, name, content_type, size_bytes)
     if problems:

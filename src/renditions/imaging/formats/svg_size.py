@@ -23,9 +23,9 @@ _STYLED = re.compile(r"(?:(?<=;)|^)\s*(width|height)\s*:([^;]*)(?:;|$)", re.IGNO
 
 
 def with_size(attributes: dict[str, str]) -> dict[str, str]:
-    """Return the root's attributes.
+    """Return the root's attributes with a size and a viewBox that librsvg can scale.
 
-    If librsvg couldn't scale the drawing, add a size and a viewBox.
+    Attributes that librsvg can scale stay unchanged.
 
     Raises:
         NotAccepted: A number is too large.

@@ -74,7 +74,7 @@ def _square(stored: Size, content: bytes, page: int) -> Size:
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
-    """Return a lazy image of the page.
+    """Return a lazy image of the page, with strict decoding.
 
     The decoder stops at libtiff's warnings: they mean damaged pixels. There is one exception: if libtiff
     warns while it reads the page's directory, as for many valid files, the decoder stops only at errors. But
