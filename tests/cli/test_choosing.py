@@ -225,9 +225,9 @@ def test_check_warns_if_the_default_exclusions_are_replaced(tmp_path: Path) -> N
 
 
 def upgraded(folder: Path) -> Path:
-    """Return a project of version 0.1 whose files the present defaults change.
+    """Return a project of version 0.1.
 
-    Some files would become pictures, and others would be excluded.
+    The defaults of version 0.1 and those of today choose different files in it.
     """
     project = folder / "project"
     shutil.copytree(FIXTURE, project)

@@ -115,9 +115,9 @@ class Observer:
             must(stored.generation <= newest, "a superseded worker writes over it", stored)
 
     def see_hidden(self, names: frozenset[str], unlisted: frozenset[str] = frozenset()) -> None:
-        """Start to count wrong removals: the source hides these pictures.
+        """Count wrong removals from now on.
 
-        ``unlisted`` are those that only listings leave out.
+        The source hides the pictures in ``names``. Only listings leave out those in ``unlisted``.
         """
         self._step += 1
         self._gone_until |= dict.fromkeys(self._invisible, self._step)

@@ -45,7 +45,10 @@ class Outsiders:
     _backup: Backup | None = None
 
     def hides(self, key: str) -> bool:
-        """Return whether the source doesn't find a picture by its name."""
+        """Return whether the source finds no picture under this name.
+
+        The picture is there, but hidden.
+        """
         return key in self.hidden and not self.is_listing_only
 
     def list_source(self, objects: Iterable[StoredObject]) -> Iterator[StoredObject]:

@@ -149,7 +149,7 @@ def prepare_return() -> World:
 def test_a_worker_does_not_delete_a_former_output_that_another_picture_has_replaced() -> None:
     """The worker saw that no picture claims the key.
 
-    Another picture then wrote its output there, and the worker deleted it.
+    Another picture then wrote its output there. The worker wrongly deleted it.
     """
     steps = Steps()
     prepare_return().processor("first", steps).process(NAME, ALLOWED)

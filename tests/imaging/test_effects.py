@@ -192,7 +192,10 @@ def test_the_radius_of_the_blur_grows_with_the_pixel_ratio() -> None:
 
 @pytest.mark.parametrize("options", [{"blur": 3.0}, {"pixelate": 8}, {"sharpen": 1.0}])
 def test_blur_sharpen_and_pixelate_ignore_the_colours_of_transparent_pixels(options: Any) -> None:
-    """The picture is green beside transparent red. The green stays green."""
+    """The opaque half of the picture is green, and the transparent half is red.
+
+    The green stays green.
+    """
     source = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
     source.paste((0, 200, 0, 255), (0, 0, 18, 40))
     made = np.asarray(shown(encoded(source, "png"), Rendition(format="png", **options)))

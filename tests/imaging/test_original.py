@@ -1,6 +1,6 @@
-"""A copy of the source replaces a larger rendition.
+"""A copy of the source replaces a larger rendition, if the recipe allows it.
 
-This must be allowed, and the copy has no metadata.
+The copy has no metadata.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The whole picture is made of lossless JPEGs and of GIFs with small frames.
+"""Lossless JPEGs and GIFs with small frames give the whole picture.
 
 The frames of animations are counted.
 """

@@ -127,7 +127,7 @@ def running(folder: Path, port: int) -> Iterator[None]:
 
 
 def test_an_upload_form_stays_valid_after_a_restart(tmp_path: Path) -> None:
-    """The end of the server can lose an answer.
+    """The server can end before the client gets its answer.
 
     Then the client sends the file again, and it is stored only once.
     """
