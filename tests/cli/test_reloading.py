@@ -63,10 +63,16 @@ def test_a_reload_keeps_many_outputs_of_undeclared_renditions_until_a_person_syn
             wait_until(lambda width=width: widths(tmp_path, "thumb") == [width] * PICTURES)  # type: ignore[misc]
             wait_until(lambda: held(tmp_path) == [("renditions", PICTURES)])
             assert widths(tmp_path, "large") == [60] * PICTURES
+        beside = run(tmp_path, "sync", "--unattended", "--json")
+        assert (beside.code, beside.data["held"][0]["what"]) == (3, "renditions")
+        assert f"held back: deleting the undeclared outputs of {PICTURES} pictures, because" in beside.err
+        assert run(tmp_path, "retry", "0.jpg").code == 0
     finally:
         watch.terminate()
         watch.wait(30)
-    kept = f"Undeclared outputs of {PICTURES} pictures are kept"
+    assert widths(tmp_path, "large") == [60] * PICTURES
+    assert held(tmp_path) == [("renditions", PICTURES)]
+    kept = f"The undeclared outputs of {PICTURES} pictures are kept"
     assert kept in " ".join(run(tmp_path, "status").out.split())
     assert run(tmp_path, "sync").code == 0
     assert widths(tmp_path, "large") == []

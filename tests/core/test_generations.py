@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from doubles import MemoryCatalog
-from renditions.core.binding import Claimant, Standing, Start, bind
+from renditions.core.binding import Claimant, Standing, Start, bind, hold
 from renditions.errors import BindingRefused, CatalogTooNew, Conflict, Superseded
-from renditions.model.binding import Binding
+from renditions.model.binding import Binding, Held
 from renditions.model.recipe import Rendition
 from world import APPLIES, World, make_pipeline
 
@@ -187,3 +189,42 @@ def test_a_process_continues_when_its_generation_is_in_force_again() -> None:
     assert record
     assert record.generation == 3
     world.check_promise()
+
+
+UNDECLARED = Held("renditions", 60, "they are too many", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def drop_rendition(world: World) -> None:
+    """Make a picture, and then apply a pipeline that no longer declares ``large``, as a reload does."""
+    world.bind()
+    world.upload(NAME, b"one")
+    world.settle()
+    world.pipeline = make_pipeline(thumb=Rendition(width=200))
+    world.bind()
+    hold(world.catalog, [UNDECLARED])
+
+
+@pytest.mark.parametrize("start", [FOLLOWS, APPLIES], ids=["a follower", "a watch"])
+def test_every_process_keeps_held_outputs_until_a_sync_by_a_person(start: Start) -> None:
+    world = World()
+    drop_rendition(world)
+    world.bind(start)
+    assert world.processor().process(NAME).result == "done"
+    assert len(list(world.output.list())) == 2
+    assert [difference.action for difference in world.parts().plan_tick("")] == ["keep"]
+    world.bind(replace(APPLIES, deletes_undeclared=True))
+    assert world.processor().process(NAME).result == "done"
+    assert len(list(world.output.list())) == 1
+
+
+def test_only_an_attended_run_ends_the_hold_on_undeclared_outputs() -> None:
+    world = World()
+    drop_rendition(world)
+    removals = Held("removals", 9, "they are gone", UNDECLARED.since)
+    hold(world.catalog, [removals])
+    assert {each.what for each in world.bind().held_renditions} == {"renditions"}
+    binding = world.catalog.read_binding()
+    assert binding
+    assert {each.what for each in binding.held} == {"removals", "renditions"}
+    hold(world.catalog, [removals], is_attended=True)
+    assert world.bind().held_renditions == ()

@@ -118,6 +118,11 @@ def summary_item(summary: Summary) -> dict[str, Any]:
     }
 
 
+HELD_WORK = {
+    "removals": "the removal of",
+    "renditions": "deleting the undeclared outputs of",
+    "output": "restoring the outputs of",
+}
 HOW_TO_ALLOW = {
     "removals": "If they are gone on purpose: renditions sync --allow-removals",
     "renditions": "To delete them: renditions sync",
@@ -127,8 +132,7 @@ HOW_TO_ALLOW = {
 
 def print_held(what: str, count: int, why: str) -> None:
     """Print which removals or outputs are held back, why, and how to allow them."""
-    held = "the removal of" if what == "removals" else "restoring the outputs of"
-    concerned = f"{held} {_count(count, 'picture')}"
+    concerned = f"{HELD_WORK[what]} {_count(count, 'picture')}"
     messages.print(f"[magenta]held back:[/] {concerned}, because {escape(why)}. {HOW_TO_ALLOW[what]}")
 
 

@@ -175,7 +175,10 @@ def sync(  # noqa: PLR0913 - one for each option
     as_json: JsonOption = False,
 ) -> None:
     """Bring every picture's renditions up to date with the pipeline file."""
-    start = make_start(unattended=unattended, rebind=rebind, take_over=take_over)
+    start = replace(
+        make_start(unattended=unattended, rebind=rebind, take_over=take_over),
+        deletes_undeclared=not unattended,
+    )
     if unattended and (removals or adopt):
         raise UsageError(
             "--allow-removals and --adopt need a person's decision: use them without --unattended"
@@ -292,6 +295,7 @@ def _find_renditions(pipeline: Pipeline, names: list[str] | None) -> frozenset[s
 
 def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
     """Sync with a progress bar, print the summary, and exit with the code that fits it."""
+    order = replace(order, ask=replace(order.ask, keeps_undeclared=standing.keeps_undeclared))
     guard = parts.make_guard(standing, is_attended=manner.is_attended)
     troubles = display.Troubles(parts.pipeline)
     with (
@@ -308,6 +312,8 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
         summary = sync_parts(
             parts, process, guard, workers=manner.workers, stop=stop, on_outcome=tell, order=order
         )
+    if order.is_full:
+        summary.held += standing.held_renditions
     if not summary.interrupted:
         parts.end_run(summary.held if order.is_full else None, is_attended=manner.is_attended)
     for remark in summary.remarks:

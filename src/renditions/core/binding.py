@@ -40,6 +40,11 @@ class Start:
     """Whether the process may take over the catalog of another pipeline file or source."""
     takes_over: bool = False
     """Whether the process may replace a generation that a deployment set."""
+    deletes_undeclared: bool = False
+    """Whether the process may delete outputs of undeclared renditions that a reload kept.
+
+    Only a person's sync may.
+    """
 
 
 FOLLOWS = Start()
@@ -69,6 +74,7 @@ class Standing:
         self._binding = binding
         self._generation = claimant.generation
         self._output = claimant.output
+        self._deletes_undeclared = claimant.start.deletes_undeclared
         self._lock = threading.Lock()
 
     @property
@@ -85,6 +91,16 @@ class Standing:
     def is_output_bound(self) -> bool:
         """Whether the catalog is bound to the pipeline's output store."""
         return self._binding.output == self._output
+
+    @property
+    def keeps_undeclared(self) -> bool:
+        """Whether outputs of undeclared renditions must stay, because a reload held their deletion."""
+        return bool(self.held_renditions)
+
+    @property
+    def held_renditions(self) -> tuple[Held, ...]:
+        """The held deletions of undeclared outputs: one or none. None if this process may delete them."""
+        return () if self._deletes_undeclared else self._binding.held_renditions
 
     def check(self, record: Record | None) -> None:
         """Raise Superseded if a process of a newer generation wrote the record."""
@@ -206,7 +222,9 @@ def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
     )
 
 
-def hold(catalog: Catalog, held: Sequence[Held], targets: Collection[str] = ()) -> list[UnsentNotice]:
+def hold(
+    catalog: Catalog, held: Sequence[Held], targets: Collection[str] = (), *, is_attended: bool = False
+) -> list[UnsentNotice]:
     """Store which work a full run held back, and return notices about work that wasn't held before.
 
     The catalog keeps the notices before it stores the work. A crash between the two writes may repeat a
@@ -216,21 +234,25 @@ def hold(catalog: Catalog, held: Sequence[Held], targets: Collection[str] = ()) 
         catalog: The catalog whose binding keeps the held work.
         held: All work that the run held back. It replaces the held work in the binding.
         targets: The targets that get notices.
+        is_attended: Whether a person started the run. Otherwise, the binding also keeps the held deletions of
+            undeclared outputs.
     """
     notices: list[UnsentNotice] = []
 
     def change(known: Binding) -> Binding:
         since = {each.what: each.since for each in known.held}
+        kept = () if is_attended else known.held_renditions
+        all_held = {each.what: each for each in (*kept, *held)}.values()
         notices[:] = [
             UnsentNotice(each.event, target, "", each.since, each.since)
-            for each in held
+            for each in all_held
             if each.what not in since
             for target in sorted(targets)
         ]
         for notice in notices:
             catalog.keep_notice(notice)
         return replace(
-            known, held=tuple(replace(each, since=since.get(each.what, each.since)) for each in held)
+            known, held=tuple(replace(each, since=since.get(each.what, each.since)) for each in all_held)
         )
 
     amend(catalog, change)

@@ -73,7 +73,8 @@ class Outbox:
 
         This method sends no notice if a person attends the run and reads its result.
         """
-        for unsent in hold(self.catalog, held, () if is_attended else self.notifiers.keys()):
+        targets = () if is_attended else self.notifiers.keys()
+        for unsent in hold(self.catalog, held, targets, is_attended=is_attended):
             if notice := self._make(unsent, None):
                 self.send_kept(unsent, notice)
 

@@ -123,6 +123,8 @@ class Processor:
         worked = False
         renamed_from: str | None = None
         reader = Reader(self.source)
+        keeps_undeclared = self.standing is not None and self.standing.keeps_undeclared
+        ask = replace(ask, keeps_undeclared=ask.keeps_undeclared or keeps_undeclared)
         for _ in range(MAX_ROUNDS):
             try:
                 difference = self._look(name, held, ask, reader)

@@ -41,7 +41,7 @@ class Held:
         if self.what == "removals":
             return f"The removal of {self.count:,} missing pictures is held back: {self.why}."
         if self.what == "renditions":
-            return f"Undeclared outputs of {self.count:,} pictures are kept: {self.why}."
+            return f"The undeclared outputs of {self.count:,} pictures are kept, because {self.why}."
         return f"The outputs of {self.count:,} pictures are not made again: {self.why}."
 
     def to_item(self) -> dict[str, Any]:
@@ -91,6 +91,14 @@ class Binding:
     """The version of this JSON form. Renditions refuses a catalog with a higher version."""
     revision: int = 0
     """The number of writes so far; each write is conditional on it. 0: no binding is stored yet."""
+
+    @property
+    def held_renditions(self) -> tuple[Held, ...]:
+        """The held deletions of undeclared outputs: one or none.
+
+        Only a person's sync deletes these outputs.
+        """
+        return tuple(each for each in self.held if each.what == "renditions")
 
     def to_item(self) -> dict[str, Any]:
         """Return the JSON form."""

@@ -43,7 +43,7 @@ from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.runtime.apart import insist_apart
 from renditions.runtime.parts import Parts, now
 from renditions.runtime.reload import Session
-from renditions.runtime.undeclared import find_undeclared, hold_undeclared, keep_undeclared
+from renditions.runtime.undeclared import hold_undeclared
 
 log = logging.getLogger(__name__)
 
@@ -154,17 +154,16 @@ def watch(
     watchers = _open_watchers(parts, stop)
     hints = Hints() if hints is None else hints
     guard = parts.make_guard(standing, is_attended=False)
-    hold_undeclared(parts, guard, session.dropped)
-    keeps = bool(find_undeclared(parts.catalog))
-    order = Order(Ask(verify=parts.default_verify(is_attended=False), keeps_undeclared=keeps))
-    process = keep_undeclared(process) if keeps else process
+    hold_undeclared(parts, guard, standing, session.dropped)
+    verify = parts.default_verify(is_attended=False)
 
     def sync_all(note: Callable[[Outcome], None]) -> None:
         standing.refresh()
         insist_apart(parts.pipeline, parts.directory, standing.catalog_id)
+        order = Order(Ask(verify=verify, keeps_undeclared=standing.keeps_undeclared))
         summary = sync(parts, process, guard, workers=workers, stop=stop, on_outcome=note, order=order)
         if not summary.interrupted:
-            parts.end_run([*summary.held, *find_undeclared(parts.catalog)])
+            parts.end_run(summary.held)
 
     with closing(_take_hints(watchers, hints, stop)) as taken:
         following = Following(

@@ -162,7 +162,10 @@ class Parts:
         With ``[output] verify`` this method checks the outputs too. In a bucket it reads only the pages of
         the listing that contain these outputs, because one call lacks the time and memory for all pages.
         """
-        comparison = self._compare(Ask(verify=self.default_verify(is_attended=False)))
+        binding = self.catalog.read_binding()
+        keeps = bool(binding and binding.held_renditions)
+        ask = Ask(verify=self.default_verify(is_attended=False), keeps_undeclared=keeps)
+        comparison = self._compare(ask)
         if self.output.is_cheaper_to_list:
             comparison = replace(comparison, look_up=Pages(self.output).find)
         yield from reconcile.plan(comparison, self.source, clock=now, after=after)
