@@ -98,7 +98,7 @@ def test_a_refused_notice_is_retried_after_growing_pauses_and_finally_only_liste
     assert (events(world), unsent(world)) == (["done"], [])
 
 
-def test_a_failing_target_is_tried_once_in_each_run(world: World) -> None:
+def test_a_failing_target_gets_one_attempt_in_each_pause(world: World) -> None:
     for number in range(5):
         world.upload(f"{number}.jpg", b"one")
     deaf = Deaf()
@@ -107,8 +107,27 @@ def test_a_failing_target_is_tried_once_in_each_run(world: World) -> None:
     world.now += timedelta(hours=1)
     outbox(world, deaf).send_due()
     assert deaf.attempts == 6
+    outbox(world, deaf).send_due()
+    assert deaf.attempts == 6, "a later run waits too"
+    world.now += timedelta(minutes=9)
+    outbox(world, deaf).send_due()
+    assert (deaf.attempts, events(world)) == (6, [])
+    world.now += timedelta(minutes=2)
     outbox(world).send_due()
-    assert events(world) == ["done"] * 4, "the one that just failed isn't due"
+    assert (events(world), unsent(world)) == (["done"] * 5, [])
+
+
+def test_a_failing_target_does_not_delay_the_notices_of_another_target(world: World) -> None:
+    other = Notify(on=("done",), to="sns:arn:aws:sns:eu-west-1:123456789012:other")
+    world.pipeline = make_pipeline(notify=(ALL, other))
+    deaf = Deaf()
+    for number in range(3):
+        world.upload(f"{number}.jpg", b"one")
+        world.processor(notifiers={ALL.target: deaf, other.target: deaf}).process(f"{number}.jpg")
+    world.now += timedelta(hours=1)
+    Outbox(world.catalog, {ALL.target: deaf, other.target: world.notifier}, world.clock).send_due()
+    assert events(world) == ["done"] * 3
+    assert {each.target for each in unsent(world)} == {ALL.target}
 
 
 def test_an_unsent_notice_is_dropped_when_the_status_of_its_picture_changes(world: World) -> None:

@@ -81,15 +81,19 @@ class Outbox:
     def send_due(self, seconds: float = math.inf) -> None:
         """Send the due notices, for at most ``seconds``.
 
-        After a failure, the target's other notices wait for the next run: they would fail too.
+        If one fails, the target's other due notices wait as long as this one: they would fail too. A later
+        run doesn't try them before.
         """
         deadline = time.monotonic() + seconds
-        silent: set[str] = set()
+        paused: dict[str, datetime] = {}  # until when, by target
         for unsent in self.catalog.unsent_notices():
             if time.monotonic() > deadline:
                 break
-            is_due = unsent.again_at is not None and unsent.again_at <= self.clock()
-            if not is_due or unsent.target in silent:
+            now = self.clock()
+            if unsent.again_at is None or unsent.again_at > now:
+                continue
+            if unsent.target in paused:
+                self.catalog.keep_notice(replace(unsent, again_at=paused[unsent.target]))
                 continue
             record = self.catalog.get(unsent.name) if unsent.name else None
             if record and not (record.is_decided or record.missing_since):
@@ -98,7 +102,7 @@ class Outbox:
             if notice is None:
                 self.catalog.drop_notice(unsent)
             elif not self.send_kept(unsent, notice):
-                silent.add(unsent.target)
+                paused[unsent.target] = now + unsent.next_pause
 
     def _make(self, unsent: UnsentNotice, record: Record | None) -> Notice | None:
         """Return the notice with its present content; None if it is no longer true."""

@@ -114,11 +114,15 @@ class UnsentNotice:
         """The notice's id, which is unique in the catalog."""
         return self.name, self.event, self.target, format_time(self.timestamp)
 
+    @property
+    def next_pause(self) -> timedelta:
+        """How long Renditions waits after the next attempt, if it fails."""
+        return min(FIRST_PAUSE * 2**self.attempts, LONGEST_PAUSE)
+
     def failed(self, reason: str, now: datetime) -> UnsentNotice:
         """Return the notice after a failed attempt."""
-        pause = min(FIRST_PAUSE * 2**self.attempts, LONGEST_PAUSE)
         attempts = self.attempts + 1
-        again_at = now + pause if attempts < MOST_SENDINGS else None
+        again_at = now + self.next_pause if attempts < MOST_SENDINGS else None
         return replace(self, attempts=attempts, reason=reason, again_at=again_at)
 
     def to_item(self) -> dict[str, Any]:
