@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -58,14 +60,28 @@ def test_a_file_that_is_copied_with_a_pause_gives_no_notice_of_a_rejection(tmp_p
     assert "rejected" in [event["status"] for event in record["history"]], "it was tried in between"
 
 
-def test_sync_says_that_a_new_file_is_rejected_and_leaves_the_notice_for_later(tmp_path: Path) -> None:
+def test_sync_prints_the_notice_of_a_rejection_once_and_at_once(tmp_path: Path) -> None:
     write_pipeline(tmp_path, THUMB, NOTIFY)
     (tmp_path / "inbox" / "text.jpg").write_text("no picture")
     synced = run(tmp_path, "sync")
     assert synced.code == 1
     assert "1 rejected" in synced.out
-    assert "rejected text.jpg: " in synced.err
-    assert "text.jpg is rejected" not in synced.err, "that is the notice"
+    assert synced.err.count("text.jpg is rejected: ") == 1
+    assert "rejected text.jpg" not in synced.err
+    again = run(tmp_path, "sync")
+    assert (again.code, again.err) == (0, "")
+
+
+def test_sync_waits_before_it_sends_the_notice_of_a_rejection_to_others(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, THUMB, NOTIFY.replace("log:", "events:default"))
+    (tmp_path / "inbox" / "text.jpg").write_text("no picture")
+    environ = {**os.environ, "AWS_DEFAULT_REGION": "eu-west-1"}
+    with (tmp_path / "log").open("wb") as log:
+        sync = subprocess.Popen([RENDITIONS, "sync"], cwd=tmp_path, stdout=log, stderr=log, env=environ)
+        wait_for(tmp_path, "s before sending the notices of rejected pictures (1)")
+        sync.send_signal(signal.SIGINT)
+        assert sync.wait(30) == 130
+    assert "rejected text.jpg: " in (tmp_path / "log").read_text()
 
 
 def test_a_file_becomes_a_picture_after_it_was_unchanged_for_the_declared_settle_time(tmp_path: Path) -> None:

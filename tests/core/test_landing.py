@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 from doubles import MemoryStore
+from renditions.core.ask import Ask
 from renditions.core.follow import Following, follow
 from renditions.core.outcome import Outcome
 from renditions.core.ports import StoredObject
@@ -94,13 +95,73 @@ def test_the_notice_of_a_finished_picture_is_sent_at_once(world: World) -> None:
     assert sent(world) == ["done"]
 
 
-def test_a_sync_ends_before_the_notice_about_a_rejection_is_sent(world: World) -> None:
+class Clockwork(threading.Event):
+    """An event to stop a run. Waiting for it ages the files instead of taking time."""
+
+    def __init__(self, source: Fresh, *, is_stopped: bool = False) -> None:
+        super().__init__()
+        self._source = source
+        self._is_stopped = is_stopped
+        self.during: Callable[[], object] = lambda: None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if timeout:
+            self._source.unchanged_seconds += timeout
+            self.during()
+            if self._is_stopped:
+                self.set()
+        return self.is_set()
+
+
+def test_a_run_that_is_repeated_does_not_wait_for_the_notice_of_a_rejection(world: World) -> None:
     world.upload("photo.jpg", BAD)
-    began = time.monotonic()
     summary = sync(world.run())
     assert (summary.results["rejected"], summary.waiting) == (1, 0)
-    assert time.monotonic() < began + 1, "it doesn't wait for the notice"
     assert sent(world) == []
+
+
+def test_a_single_run_waits_and_sends_the_notice_of_a_rejection(world: World, source: Fresh) -> None:
+    world.upload("photo.jpg", BAD)
+    world.upload("other.jpg", b"fine")
+    waits: list[tuple[int, timedelta]] = []
+    summary = sync(world.run(stop=Clockwork(source), on_wait=lambda *wait: waits.append(wait)))
+    assert waits == [(1, timedelta(seconds=28))]
+    assert (summary.results, summary.standing) == ({"rejected": 1, "done": 1}, {})
+    assert sent(world) == ["done", "rejected"]
+    assert world.plan() == []
+    assert sync(world.run(on_wait=None)).standing == {"rejected": 1, "done": 1}
+
+
+def test_a_picture_that_is_complete_after_the_wait_is_made_and_counts_once(
+    world: World, source: Fresh
+) -> None:
+    world.upload("photo.jpg", BAD)
+    stop = Clockwork(source)
+    stop.during = lambda: world.upload("photo.jpg", b"all of it")
+    summary = sync(world.run(stop=stop, on_wait=lambda *_: None))
+    assert summary.results == {"done": 1}
+    assert [group.state for group in summary.reasons.groups()] == []
+    assert sent(world) == ["done"]
+
+
+def test_an_interrupted_wait_leaves_the_notice_to_the_next_run(world: World, source: Fresh) -> None:
+    world.upload("photo.jpg", BAD)
+    stopped = Clockwork(source, is_stopped=True)
+    summary = sync(world.run(stop=stopped, on_wait=lambda *_: None))
+    assert (summary.results, summary.interrupted) == ({"rejected": 1}, True)
+    assert sent(world) == []
+    source.unchanged_seconds = 2
+    summary = sync(world.run(stop=Clockwork(source), on_wait=lambda *_: None))
+    assert (summary.results, summary.standing) == ({"rejected": 1}, {})
+    assert sent(world) == ["rejected"]
+
+
+def test_a_run_without_other_receivers_than_its_own_log_sends_the_notice_at_once(world: World) -> None:
+    world.upload("photo.jpg", BAD)
+    ask = Ask(rests=False)
+    summary = sync(world.run(ask=ask))
+    assert (summary.results, sent(world)) == ({"rejected": 1}, ["rejected"])
+    assert next(world.differences(ask=ask)).action == "keep"
 
 
 def test_a_waiting_notice_is_no_difference_until_it_can_be_sent(world: World, source: Fresh) -> None:

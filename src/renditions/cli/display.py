@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +136,15 @@ def print_held(what: str, count: int, why: str) -> None:
     """Print which removals or outputs are held back, why, and how to allow them."""
     concerned = f"{HELD_WORK[what]} {_count(count, 'picture')}"
     messages.print(f"[magenta]held back:[/] {concerned}, because {escape(why)}. {HOW_TO_ALLOW[what]}")
+
+
+def print_wait(count: int, pause: timedelta) -> None:
+    """Print that the command waits before it sends the notices of rejected pictures."""
+    seconds = math.ceil(pause.total_seconds())
+    messages.print(
+        f"Waiting {seconds} s before sending the notices of rejected pictures ({count:,}): their files may "
+        "still be being copied. Press Ctrl-C to leave the notices to the next sync."
+    )
 
 
 def print_unreadable(part: Unreadable) -> None:

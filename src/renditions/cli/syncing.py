@@ -310,7 +310,17 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
             troubles.print(outcome)
 
         summary = sync_parts(
-            parts, process, guard, workers=manner.workers, stop=stop, on_outcome=tell, order=order
+            parts,
+            process,
+            guard,
+            workers=manner.workers,
+            stop=stop,
+            on_outcome=tell,
+            order=replace(
+                order,
+                ask=replace(order.ask, rests=_has_receivers(parts.pipeline)),
+                on_wait=display.print_wait,
+            ),
         )
     if order.is_full:
         summary.held += standing.held_renditions
@@ -329,6 +339,11 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
     unsent.print_counts(parts)
     if code := _sync_exit_code(summary, is_strict=manner.is_strict):
         raise typer.Exit(code)
+
+
+def _has_receivers(pipeline: Pipeline) -> bool:
+    """Return whether anything but this command's own output gets the notices of rejections."""
+    return any(notify.wants("rejected") and notify.to != "log:" for notify in pipeline.notify)
 
 
 def _count_work(parts: Parts, order: Order) -> int | None:

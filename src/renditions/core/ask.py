@@ -36,6 +36,11 @@ class Ask:
     """
     adopts: bool = False
     """Whether to take over foreign outputs that are proven to be this catalog's."""
+    rests: bool = True
+    """Whether the notice of a rejection waits until its file has stopped changing.
+
+    If only the caller's own log gets such notices, they needn't wait.
+    """
     keeps_undeclared: bool = False
     """Whether to keep the outputs of undeclared renditions until a person allows their removal."""
 

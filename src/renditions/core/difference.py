@@ -223,7 +223,7 @@ def _compare_known(
             seen.name, "settle" if why_unsettled else "keep", why_unsettled or why_decided, keys=keys,
             delete=settled_keys(record, now, ask), found=found, record=record,
             refreshed=seen.verification.refreshed, warning=_warn_of_drift(seen.name, lasting),
-            notice_after=rejection_pause(found) if resting_notices(record, found) else None,
+            notice_after=rejection_pause(found) if resting_notices(record, found, ask) else None,
         )  # fmt: skip
     there = leave_place(record, kept_until(pipeline, now)) if is_moved else record
     stale = {

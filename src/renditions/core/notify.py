@@ -9,6 +9,7 @@ import math
 from datetime import timedelta
 from typing import Protocol
 
+from renditions.core.ask import Ask
 from renditions.core.ports import StoredObject
 from renditions.model.notices import Notice
 from renditions.model.record import OwedNotice, Record
@@ -30,9 +31,9 @@ def rejection_pause(found: StoredObject | None) -> timedelta | None:
     return timedelta(seconds=left) if left > 0 else None
 
 
-def resting_notices(record: Record, found: StoredObject | None) -> tuple[OwedNotice, ...]:
+def resting_notices(record: Record, found: StoredObject | None, ask: Ask) -> tuple[OwedNotice, ...]:
     """Return the notices that the record owes, but that must wait for :func:`rejection_pause`."""
-    is_early = rejection_pause(found) is not None
+    is_early = ask.rests and rejection_pause(found) is not None
     return tuple(notice for notice in record.owed if is_early and notice.event == "rejected")
 
 

@@ -309,7 +309,7 @@ class Processor:
         current = replace(record, outputs=difference.refresh(record.outputs), missing_since=missing_since)
         due = due_retired(record, now, ask) if difference.found else ()
         rewrites = bool(difference.found and record.place and record.headers != self.pipeline.output.headers)
-        resting = resting_notices(record, difference.found)
+        resting = resting_notices(record, difference.found, ask)
         notice_after = rejection_pause(difference.found) if resting else None
         has_work = len(record.owed) > len(resting) or record.undeleted_keys() or due or rewrites
         if not (record.is_decided and has_work):

@@ -24,6 +24,7 @@ from renditions.core.outcome import Outcome
 from renditions.core.ports import Catalog, Store, StoredObject, Unreadable
 from renditions.core.process import Process
 from renditions.core.reasons import Reasons
+from renditions.core.resting import Resting, Wait
 from renditions.core.selection import EVERYTHING, Selection
 from renditions.core.summary import Summary
 from renditions.core.verify import find
@@ -142,6 +143,8 @@ class Order:
 
     ask: Ask = PLAIN
     selection: Selection = EVERYTHING
+    on_wait: Wait | None = None
+    """See :class:`Resting`."""
 
     @property
     def is_full(self) -> bool:
@@ -174,6 +177,8 @@ class Run:
     clock: Callable[[], datetime]
     folding: Callable[[], Folding] = lambda: EXACT
     """Returns how the output store compares keys."""
+    on_wait: Wait | None = None
+    """See :class:`Resting`."""
 
 
 def sync(run: Run) -> Summary:
@@ -185,13 +190,16 @@ def sync(run: Run) -> Summary:
     summary = Summary()
     pause: timedelta | None = timedelta()
     blocked: Iterable[Outcome] = ()
+    resting = Resting(run.on_wait)
     passes = 1 if run.ask.is_forced else MAX_PASSES  # a second one would make everything again
     for number in range(passes):
         if pause is None or run.stop.wait(pause.total_seconds()):
             break
-        ended = _Pass(run, summary, is_last=number == passes - 1)
-        ended.work()
-        pause, blocked = ended.pause, ended.blocked
+        one = _Pass(run, summary, resting, is_last=number == passes - 1)
+        one.work()
+        pause, blocked = one.pause, one.blocked
+    for ended in resting.finish(run.process, run.stop):
+        one.count(ended)
     for outcome in blocked:
         run.on_outcome(outcome)
     summary.interrupted = run.stop.is_set()
@@ -201,9 +209,10 @@ def sync(run: Run) -> Summary:
 class _Pass:
     """One pass of a sync: it compares every picture, and does the work."""
 
-    def __init__(self, run: Run, summary: Summary, *, is_last: bool) -> None:
+    def __init__(self, run: Run, summary: Summary, resting: Resting, *, is_last: bool) -> None:
         self._run = run
         self._summary = summary
+        self._resting = resting
         self._is_last = is_last
         self._has_blocked = self._has_freed = self._has_renamed = self._has_landing = False
         self.pause: timedelta | None = None
@@ -224,7 +233,7 @@ class _Pass:
         summary.standing = Counter({status: -summary.results[status] for status in STATUSES})
         census = run.guard.open_census()
         for ended in _process_all(run, self._first_share(census), run.ask):
-            self._count(ended)
+            self._take(ended)
         if self._has_renamed:  # the former names are no longer missing
             census = run.guard.open_census()
             for difference in run.differences():
@@ -282,15 +291,23 @@ class _Pass:
         is_removal = kind == "hold"
         ask = _allow(self._run.ask) if is_removal else self._run.ask
         for ended in _process_all(self._run, share, ask):
-            self._count(ended)
+            self._take(ended)
             if is_removal and isinstance(ended, Outcome) and ended.result == "removed":
                 self._run.guard.window.note()
 
-    def _count(self, ended: Outcome | Difference) -> None:
+    def _take(self, ended: Outcome | Difference) -> None:
+        """Count a picture now, or at the end of the run if the run sends its notice then."""
+        if isinstance(ended, Difference) and ended.notice_after:
+            self._run.on_outcome(ended.as_unchanged())
+        if not self._resting.take(ended):
+            self.count(ended)
+        elif isinstance(ended, Outcome):
+            self._run.on_outcome(ended)
+
+    def count(self, ended: Outcome | Difference) -> None:
+        """Report an outcome, and count the picture in the summary."""
         summary = self._summary
         if isinstance(ended, Difference):
-            if ended.notice_after:
-                self._run.on_outcome(ended.as_unchanged())
             if record := ended.record:
                 self._has_blocked = self._has_blocked or record.blocked_by is not None
                 summary.standing[record.status] += 1

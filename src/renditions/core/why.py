@@ -29,7 +29,7 @@ def why_settle(
     pipeline: Pipeline, record: Record, found: StoredObject, now: datetime, ask: Ask
 ) -> str | None:
     """Return which work without rendering a decided picture has left; None if it has none."""
-    resting = resting_notices(record, found)
+    resting = resting_notices(record, found, ask)
     has_other_headers = record.place and record.headers != pipeline.output.headers
     reasons = (
         (record.undeleted_keys(), "old outputs must be deleted"),

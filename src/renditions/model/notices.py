@@ -117,7 +117,8 @@ class UnsentNotice:
     @property
     def next_pause(self) -> timedelta:
         """How long Renditions waits after the next attempt, if it fails."""
-        return min(FIRST_PAUSE * 2**self.attempts, LONGEST_PAUSE)
+        pause: timedelta = FIRST_PAUSE * 2**self.attempts
+        return min(pause, LONGEST_PAUSE)
 
     def failed(self, reason: str, now: datetime) -> UnsentNotice:
         """Return the notice after a failed attempt."""

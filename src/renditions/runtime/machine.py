@@ -111,6 +111,7 @@ def sync(
             on_outcome=on_outcome,
             clock=now,
             folding=parts.output.folding,
+            on_wait=order.on_wait,
         )
     )
     summary.left_out = left_out
