@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PHOTOS ?=
 FILES ?= 10000
+# The last commit of version 0.1.
+SINCE ?= ac5212f
 PICTURES ?= 1000
 # One more than two cores: many tests wait for a server or a time.
 TESTERS ?= 3
@@ -128,6 +130,11 @@ colours: setup
 # Sends damaged pictures through the worker processes, some 100 files a second. docs/robustness.md
 fuzz: setup
 	PYTHONPATH=tests .venv/bin/python -m fuzz --files $(FILES)
+
+# How many of the engine's lines that were added since a commit these files run; one minute.
+.PHONY: fuzz-lines
+fuzz-lines: setup
+	PYTHONPATH=tests .venv/bin/python -m fuzz.lines --since $(SINCE)
 
 # Simulated histories of faults, then mutations of the core that must be caught; prints its numbers. Then
 # `renditions sync` is killed fifty times.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 Spans = Iterator[tuple[int, int]]
 
@@ -31,9 +32,14 @@ def spans(content: bytes) -> list[tuple[int, int]]:
         (4, b"ftyp", lambda content: _boxes(content, 0, len(content))),
         (0, b"GIF8", _gif_blocks),
         (0, b"II*\0", _tiff_entries),
-        (0, b"<svg", lambda content: _matches(rb"<[^>]*>", content)),
+        (0, b"MM\0*", _tiff_entries),
+        (0, b"<", lambda content: _matches(rb"<[^>]*>", content)),
+        (0, b"\xef\xbb\xbf<", lambda content: _matches(rb"<[^>]*>", content)),
+        (0, b"\xff\xfe<", lambda content: _matches(rb"<\0.*?>\0", content)),
+        (0, b"\x1f\x8b", _gzip_parts),
         (128, b"DICM", _dicom_elements),
-        (0, b"%PDF", lambda content: _matches(rb"\d+ \d+ obj.*?endobj|/\w+ [\d.]+", content)),
+        (0, b"%PDF", _pdf_parts),
+        (3, b"%PDF", _pdf_parts),
     )
     for at, signature, walk in walks:
         if content.startswith(signature, at):
@@ -102,13 +108,14 @@ def _gif_blocks(content: bytes) -> Spans:
 
 
 def _tiff_entries(content: bytes) -> Spans:
-    at = int.from_bytes(content[4:8], "little")
+    order: Literal["little", "big"] = "little" if content.startswith(b"II") else "big"
+    at = int.from_bytes(content[4:8], order)
     for _ in range(16):
-        count = int.from_bytes(content[at : at + 2], "little")
+        count = int.from_bytes(content[at : at + 2], order)
         for entry in range(min(count, 64)):
             yield at + 2 + 12 * entry, at + 14 + 12 * entry
         after = at + 2 + 12 * count
-        at = int.from_bytes(content[after : after + 4], "little")
+        at = int.from_bytes(content[after : after + 4], order)
         if not at:
             return
 
@@ -128,6 +135,15 @@ def _dicom_elements(content: bytes) -> Spans:
         end = data if size == 0xFFFFFFFF else data + size
         yield at, end
         at = end
+
+
+def _pdf_parts(content: bytes) -> Spans:
+    return _matches(rb"\d+ \d+ obj.*?endobj|/\w+ [\d.]+", content)
+
+
+def _gzip_parts(content: bytes) -> Spans:
+    """Yield the header, the data, and the checksum with the size (RFC 1952, 2.3)."""
+    yield from ((0, 10), (10, len(content) - 8), (len(content) - 8, len(content)))
 
 
 def _matches(pattern: bytes, content: bytes) -> Spans:

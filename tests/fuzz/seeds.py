@@ -18,6 +18,7 @@ import pydicom
 from PIL import Image, ImageCms
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
+from fuzz.unusual import unusual
 from imaging.dicoms import dicom, items, ramp
 from imaging.pictures import encoded, heic, interlaced_png, photo, rgb_png
 
@@ -36,7 +37,8 @@ _TIFF_COMPRESSIONS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg
 @cache
 def seeds() -> dict[str, bytes]:
     """Return the pictures by name. Each name begins with the format's name."""
-    return dict([*_jpegs(), *_pngs(), *_others(), *_tiffs(), *_animations(), *_drawings(), *_dicoms()])
+    usual = (*_jpegs(), *_pngs(), *_others(), *_tiffs(), *_animations(), *_drawings(), *_dicoms())
+    return dict([*usual, *unusual()])
 
 
 def _exif() -> Image.Exif:

@@ -22,7 +22,7 @@ from renditions.local.workers.pool import START_SECONDS, RenderPool
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.original import Analysis
 from renditions.model.pipeline import Accept, Analyze, Limits
-from renditions.model.recipe import Rendition
+from renditions.model.recipe import Region, Rendition, Watermark
 from renditions.model.rendering import Rendered, Rendering
 
 MARGIN_SECONDS = START_SECONDS + 5.0
@@ -32,29 +32,68 @@ SECONDS = float(LIMITS.seconds)
 """The time limit of one picture."""
 MEMORY_BYTES = LIMITS.memory + 200_000_000
 """The most memory that a worker process may ever hold: more than the limit, which is checked at intervals."""
-ACCEPT = Accept(formats=tuple(SOURCE_FORMATS), max_pixels=30_000_000)
-ANALYZE = Analyze(
-    exif=True,
-    position=True,
-    colours=5,
-    placeholder="thumbhash",
-    perceptual_hash=True,
-    sharpness=True,
-    transparency=True,
+_ACCEPTS = tuple(
+    Accept(formats=tuple(SOURCE_FORMATS), max_pixels=30_000_000, damaged=damaged)
+    for damaged in ("reject", "reject", "lenient")
 )
+"""The rules. A third of the files is accepted although it is damaged."""
+_ANALYZES = tuple(
+    Analyze(
+        exif=True, position=True, colours=5, placeholder=placeholder, perceptual_hash=True, sharpness=True,
+        transparency=True,
+    )
+    for placeholder in ("thumbhash", "blurhash")
+)  # fmt: skip
 MAX_ANALYSIS_CHARACTERS = 3_000
 """How long the JSON of an analysis may be, so that records stay small for any file."""
 RECIPES = (
     {"thumb": Rendition(width=48, height=48), "tiny": Rendition(width=16, format="avif", effort=0)},
     {"cover": Rendition(width=32, height=24, fit="cover", gravity="attention", format="webp", effort=0)},
     {
-        "page": Rendition(width=40, format="pdf"),
+        "page": Rendition(width=40, format="pdf", page_size="a5"),
         "png": Rendition(width=30, metadata="copyright", format="png"),
     },
     {"own": Rendition(width=24, format="auto", animation="keep", metadata="all")},
     {"moving": Rendition(width=24, format="webp", effort=0, animation="keep", metadata="copyright")},
-)
+    {
+        "copy": Rendition(skip_if_larger=True, metadata="all"),
+        "copy png": Rendition(format="png", skip_if_larger=True, metadata="all", profile="keep"),
+        "copy webp": Rendition(format="webp", skip_if_larger=True),
+    },
+    {
+        "searched": Rendition(width=40, quality="auto", metadata="copyright"),
+        "few bytes": Rendition(width=40, format="webp", effort=0, max_bytes=700),
+        "text": Rendition(format="base64", data_uri=True),
+    },
+    {
+        "drawn": Rendition(
+            width=40, height=30, fit="contain", padding=2, background="#8090a0", rotate=90, flip="both",
+            tint="#a0b0c0", watermark=Watermark(text="ours"),
+        ),
+        "palette": Rendition(width=40, format="png", palette=16),
+    },
+    {
+        "part": Rendition(width=30, crop=Region(left=20, top=10, width=50, height=60), trim=10),
+        "pages": Rendition(width=30, format="tiff", pages="all", profile="keep", metadata="all"),
+        "document": Rendition(width=30, format="pdf", pages="1-2", dpi=100),
+    },
+    {
+        "large": Rendition(
+            width=64, height=64, fit="cover", gravity="attention", enlarge=True, format="gif",
+            animation="keep",
+        ),
+    },
+)  # fmt: skip
 """The recipes, which the files use in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for one file."""
+
+    accept: Accept
+    recipes: dict[str, Rendition]
+    analyze: Analyze
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +118,20 @@ def file_of(number: int) -> tuple[str, bytes]:
     return damaged(seeds(), Random(number))  # noqa: S311 - nothing here is secret
 
 
+def order_of(number: int) -> Order:
+    """Return what is asked for the file of this number."""
+    turn, at = divmod(number, len(RECIPES))
+    return Order(_ACCEPTS[turn % len(_ACCEPTS)], RECIPES[at], _ANALYZES[turn % len(_ANALYZES)])
+
+
 def try_file(pool: RenderPool, number: int) -> Verdict:
     """Render the file of this number and judge the answer."""
     seed, content = file_of(number)
-    recipes = RECIPES[number % len(RECIPES)]
+    order = order_of(number)
     began = time.monotonic()
     broken = ""
     try:
-        rendering = pool(content, ACCEPT, recipes, ANALYZE)
+        rendering = pool(content, order.accept, order.recipes, order.analyze)
     except RenderTimedOut as error:
         kind, message = "too slow", str(error)
     except WorkerDied as error:
@@ -96,7 +141,7 @@ def try_file(pool: RenderPool, number: int) -> Verdict:
         kind, message, broken = "failed", "", f"a failure that isn't time or a worker's death: {error}"
     else:
         kind, message = _kind_of(rendering)
-        broken = _find_fault(rendering, recipes)
+        broken = _find_fault(rendering, order.recipes)
     seconds = time.monotonic() - began
     if seconds > SECONDS + MARGIN_SECONDS:
         broken = broken or f"an answer after {seconds:.1f} s"
@@ -126,13 +171,17 @@ def _find_fault(rendering: Rendering, recipes: dict[str, Rendition]) -> str:
     if fault := _find_fault_in(rendering.original.analysis):
         return fault
     original = rendering.original.width or 0, rendering.original.height or 0
+    is_drawn = SOURCE_FORMATS[rendering.original.format or ""].shrink_on_load == "drawn"
     for name, made in rendering.made.items():
         recipe = recipes[name]
+        if recipe.format == "base64":
+            continue  # the file itself
         try:
             size = _decode(made)
         except Exception as error:  # noqa: BLE001 - whatever another decoder says of it
             return f"{name}: {made.format} that doesn't decode: {error}"
-        if size != (made.width, made.height) or not _is_promised(original, recipe, size):
+        pixels = made.width or 0, made.height or 0
+        if size != _on_paper(pixels, recipe) or not _is_promised(original, recipe, pixels, is_drawn=is_drawn):
             return f"{name}: {size} of {original}, reported as {made.width} by {made.height}"
     return ""
 
@@ -147,12 +196,27 @@ def _find_fault_in(analysis: Analysis | None) -> str:
     return f"{len(told):,} characters of analysis" if len(told) > MAX_ANALYSIS_CHARACTERS else ""
 
 
-def _is_promised(original: tuple[int, int], recipe: Rendition, size: tuple[int, int]) -> bool:
+def _on_paper(size: tuple[int, int], recipe: Rendition) -> tuple[int, int]:
+    """Return the size of a PDF's page in points, and of other files in pixels."""
+    if recipe.page_size:
+        return (420, 595) if size[0] <= size[1] else (595, 420)  # A5
+    scale = 72 / recipe.dpi if recipe.dpi else 1
+    return round(size[0] * scale), round(size[1] * scale)
+
+
+def _is_promised(
+    original: tuple[int, int], recipe: Rendition, size: tuple[int, int], *, is_drawn: bool
+) -> bool:
     """Return whether the recipe gives this size, apart from rounding."""
-    box = recipe.width or 0, recipe.height or original[1]
+    if recipe.crop or recipe.trim is not None:
+        return True  # the size of the part isn't known here
+    box = recipe.width or original[0], recipe.height or original[1]
+    if recipe.fit == "contain":
+        return size == tuple(side + 2 * recipe.padding for side in box)
     if recipe.fit == "cover":
-        return all(side <= limit for side, limit in zip(size, box, strict=True))
-    scale = min(1.0, box[0] / original[0], box[1] / original[1])
+        return size == box if recipe.enlarge else size[0] <= box[0] and size[1] <= box[1]
+    scale = min(box[0] / original[0], box[1] / original[1]) if recipe.height else box[0] / original[0]
+    scale = scale if is_drawn else min(scale, 1)
     return all(abs(side - max(1, whole * scale)) <= 0.51 for side, whole in zip(size, original, strict=True))
 
 

@@ -72,3 +72,19 @@ def test_a_damaged_picture_that_breaks_another_rule_is_rejected_with_lenient() -
     cut = FILES["jpeg"][:-500]
     assert render(cut, Accept(damaged="lenient", max_width=100), RECIPES).rejected
     assert render(cut, Accept(damaged="lenient", max_pixels=1000), RECIPES).rejected
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png"])
+def test_a_damaged_file_never_replaces_a_larger_rendition(kind: str) -> None:
+    """Its copy would be damaged too, and other programs wouldn't read it."""
+    recipe = {"it": Rendition(format=kind, quality=100 if kind == "jpeg" else None, skip_if_larger=True)}
+    whole = encoded(photo(), kind, quality=40) if kind == "jpeg" else encoded(photo().quantize(16), kind)
+    assert len(render(whole, LENIENT, recipe).made["it"].content) <= len(whole)
+    at = len(whole) - 60
+    damaged = whole[:at] + whole[-2:] if kind == "jpeg" else whole[:at] + b"!" + whole[at + 1 :]
+    assert render(damaged, Accept(), recipe).rejected
+    rendering = render(damaged, LENIENT, recipe)
+    assert [warning.code for warning in rendering.warnings] == ["damaged"]
+    assert rendering.made["it"].content != damaged
+    assert opened(rendering.made["it"].content).size == (320, 240)
+    assert render(rendering.made["it"].content, Accept(), recipe).rejected is None

@@ -13,6 +13,7 @@ from dataclasses import replace
 from renditions.imaging.probe import Header
 from renditions.imaging.registry import find_code
 from renditions.imaging.tasks import Task
+from renditions.imaging.warn import has_warned
 from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendered
@@ -44,6 +45,8 @@ def _can_stand(header: Header, task: Task) -> bool:
         and OUTPUT_FORMATS[task.format].copier is not None
         and task.recipe.metadata != "copyright"
         and header.orientation == 1
+        # A copy would be as damaged as the file.
+        and not has_warned("damaged")
         and (header.frames == 1 or not SOURCE_FORMATS[header.format].has_animation)
         and plan.output == plan.resized == header.displayed
         and all(

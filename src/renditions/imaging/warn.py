@@ -26,6 +26,11 @@ def warn(code: WarningCode, text: str) -> None:
         warnings.append(warning)
 
 
+def has_warned(code: WarningCode) -> bool:
+    """Return whether there is a warning with this code about the picture."""
+    return any(warning.code == code for warning in _collected.get() or ())
+
+
 @contextmanager
 def collected() -> Iterator[list[PictureWarning]]:
     """Yield a list that gets the warnings of the block."""

@@ -1,0 +1,106 @@
+"""``python -m fuzz.lines --since COMMIT``: which of the engine's lines the fuzzer's files run.
+
+Lines count if they were added since the commit and are in a function. The program renders each seed as it is
+with all recipes, and then the damaged files of the first numbers, all in this process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import renditions.imaging
+from fuzz.seeds import seeds
+from fuzz.trial import LIMITS, RECIPES, Order, file_of, order_of
+from renditions.errors import Failed
+from renditions.imaging.render import render
+
+FOLDER = Path(renditions.imaging.__file__).parent
+_HUNK = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
+
+
+def main() -> int:
+    """Print the share for each module and for all of them."""
+    parser = argparse.ArgumentParser(prog="python -m fuzz.lines", description=__doc__)
+    parser.add_argument("--since", required=True, metavar="COMMIT")
+    parser.add_argument("--files", type=int, default=2_000, help="how many damaged files")
+    parser.add_argument("--show", action="store_true", help="list the lines that no file runs")
+    arguments = parser.parse_args()
+    added = {path: lines_in(path) & added_to(path, arguments.since) for path in FOLDER.rglob("*.py")}
+    run = trace(arguments.files)
+    for path, lines in sorted(added.items()):
+        missed = sorted(lines - run[str(path)])
+        if lines:
+            print(f"{path.relative_to(FOLDER)}: {len(lines) - len(missed)} of {len(lines)}")
+            if arguments.show:
+                source = path.read_text("utf-8").splitlines()
+                print("".join(f"    {number}: {source[number - 1].strip()}\n" for number in missed), end="")
+    total = sum(map(len, added.values()))
+    found = sum(len(lines & run[str(path)]) for path, lines in added.items())
+    print(f"{found} of {total} added lines run: {found / total:.1%}")
+    return 0
+
+
+def lines_in(path: Path) -> set[int]:
+    """Return the numbers of the lines that run when the module's functions are called."""
+
+    def walk(code: CodeType) -> Iterator[int]:
+        for inner in filter(lambda each: isinstance(each, CodeType), code.co_consts):
+            # The body of a class runs when it is imported.
+            if inner.co_flags & 2:
+                yield from (line for _, _, line in inner.co_lines() if line and line > inner.co_firstlineno)
+            yield from walk(inner)
+
+    return set(walk(compile(path.read_text("utf-8"), str(path), "exec")))
+
+
+def added_to(path: Path, since: str) -> set[int]:
+    """Return the numbers of the lines that a module has and didn't have at this commit."""
+    command = ["git", "diff", "--unified=0", since, "--", str(path)]
+    changes = subprocess.run(command, cwd=FOLDER, check=True, capture_output=True, text=True).stdout
+    return {
+        number
+        for start, count in _HUNK.findall(changes)
+        for number in range(int(start), int(start) + int(count or 1))
+    }
+
+
+def trace(files: int) -> dict[str, set[int]]:
+    """Render the seeds and this many damaged files; return the lines that ran in each module."""
+    run: dict[str, set[int]] = defaultdict(set)
+
+    def follow(frame: FrameType, event: str, _: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(str(FOLDER)):
+            return None
+        if event == "line":
+            run[frame.f_code.co_filename].add(frame.f_lineno)
+        return follow
+
+    sys.settrace(follow)
+    try:
+        for turn, content in enumerate(seeds().values()):
+            for at in range(len(RECIPES)):
+                _render(content, order_of(turn * len(RECIPES) + at))
+        for number in range(files):
+            _render(file_of(number)[1], order_of(number))
+    finally:
+        sys.settrace(None)
+    return run
+
+
+def _render(content: bytes, order: Order) -> None:
+    try:
+        render(content, order.accept, order.recipes, order.analyze, limits=LIMITS)
+    except Failed as failure:
+        print(f"failed: {failure}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

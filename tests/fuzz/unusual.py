@@ -1,0 +1,162 @@
+"""Valid pictures of unusual kinds, which the fuzzer damages too: other colours, samples and structures."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+import imaging
+from imaging.pictures import encoded, photo, png_chunk
+from imaging.test_colour import WIDE_GAMUT
+from imaging.test_declared_colours import avif, cicp, coded, gamma, heic, png
+from imaging.test_slips import pdf
+from imaging.test_whole_pictures import gif, lossless_jpeg
+from imaging.tiffs import tiff
+
+_FOLDER = Path(imaging.__path__[0])
+_FILES = {
+    "jpeg names": "cases/cjk.jpg",
+    "jpeg previews": "cases/rich.jpg",
+    "jpeg without a version": "cases/jfif_0_00.jpg",
+    "jpeg 13 scans": "others/cjpeg_13_scans.jpg",
+    "jpeg 97 scans": "others/cjpeg_97_scans.jpg",
+    "jpeg lossless": "others/liblj92_lossless.jpg",
+    "png animated": "cases/animated.png",
+    "png linear": "others/ffmpeg_linear.png",
+    "png line": "cases/line.png",
+    "avif pq limited": "others/ffmpeg_pq.avif",
+    "avif p3": "cases/p3.avif",
+    "gif moved": "others/gifsicle_offset.gif",
+    "gif without a trailer": "cases/no_trailer.gif",
+    "tiff half": "others/tifffile_half.tif",
+    "tiff signed": "others/tifffile_signed.tif",
+    "tiff 32 bits": "others/tifffile_32_bits.tif",
+    "tiff inks": "others/tifffile_inks.tif",
+    "tiff preview first": "others/tifffile_preview_first.tif",
+    "tiff pyramid": "others/tifffile_pyramid.tif",
+    "tiff wide pixels": "others/tifffile_wide_pixels.tif",
+    "svg entities": "cases/illustrator.svg",
+    "svg import": "cases/css_import.svg",
+    "svg html": "cases/mermaid.svg",
+    "svg sides": "cases/percent_no_viewbox.svg",
+    "svg program": "others/graphviz.svg",
+}
+_XMP = b"""<?xpacket begin='' id='x'?><!-- ours --><x:xmpmeta xmlns:x='adobe:ns:meta/'>
+<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description
+ xmlns:tiff='http://ns.adobe.com/tiff/1.0/' xmlns:dc='http://purl.org/dc/elements/1.1/'
+ xmlns:hdrgm='http://ns.adobe.com/hdr-gain-map/1.0/' tiff:Orientation='6' hdrgm:Version='1.0'>
+<dc:creator><rdf:Seq><rdf:li>an artist &amp; others</rdf:li></rdf:Seq></dc:creator>
+<dc:rights><rdf:Alt><rdf:li xml:lang='x-default'>ours</rdf:li></rdf:Alt></dc:rights>
+<tiff:ImageWidth>96</tiff:ImageWidth></rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end='w'?>"""
+_BEFORE = "<?xml-stylesheet href='far.css'?><!DOCTYPE svg [<!ENTITY word '\u5c71 and words'>]>"
+_STYLES = """ style='width: 80px; height: 100%'>
+<style>@import url(far.css); .a > rect, #b:hover, [x] { fill: url(#c); mask: url('far.svg#d') }</style>
+<linearGradient id='c'><stop stop-color='red'/></linearGradient><g class='a'><rect width='9' height='9'/></g>
+<filter id='f'><feImage xlink:href='#g'/></filter><circle id='g' r='3'/>
+<rect id='b' width='5' height='5' filter='url(#f)'/>
+<use href='#b'/><use xlink:href='far.svg#e'/><image href='far.png'/><text y='30'>&word;</text>
+<foreignObject><p xmlns='http://www.w3.org/1999/xhtml'>some words</p></foreignObject>
+<include href='far.svg' xmlns='urn:other'/>"""
+
+
+def unusual() -> Iterator[tuple[str, bytes]]:
+    """Yield the pictures with their names, which begin with the format's name."""
+    for name, path in _FILES.items():
+        yield name, (_FOLDER / path).read_bytes()
+    yield from _slips()
+    yield from _metadata()
+    yield from _colours()
+    yield from _tiffs()
+    yield from _frames()
+    yield from _drawings()
+
+
+def _slips() -> Iterator[tuple[str, bytes]]:
+    progressive = encoded(photo(96, 64), "jpeg", quality=85, progressive=True)
+    last = progressive.rindex(b"\xff\xda")
+    yield "jpeg stray bytes", progressive[:last] + b"stray" + progressive[last:]
+    yield "jpeg without an end", progressive[:-2]
+    yield "pdf after bytes", b"\xef\xbb\xbf" + pdf(b"1 0 0 rg 0 0 100 100 re f")
+
+
+def _metadata() -> Iterator[tuple[str, bytes]]:
+    exif = Image.Exif()
+    exif[0x13B], exif[0x8298] = "an artist", "\u00fc's rights"
+    exif.get_ifd(0x8769).update(
+        {0x9003: "2024:02:03 04:05:06", 0x9011: "+01:00", 0x829A: 0.01, 0xA434: "a lens"}
+    )
+    exif.get_ifd(0x8825).update(
+        {1: "N", 2: (52.0, 30.0, 1.5), 3: "W", 4: (13.0, 20.0, 0.0), 5: b"\1", 6: 34.5}
+    )
+    picture = encoded(photo(96, 64), "jpeg", quality=60, exif=exif, xmp=_XMP)
+    names = b"\x1c\x01\x5a\0\x03\x1b%G\x1c\x02\x50\0\x09an artist\x1c\x02\x0a\0\x018"
+    resource = b"8BIM\x04\x04\0\0" + len(names).to_bytes(4, "big") + names + bytes(len(names) % 2)
+    block = b"Photoshop 3.0\0" + b"8BIM\x04\x0c\0\0\0\0\0\x02xx" + resource
+    segment = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+    yield "jpeg statements", picture[:2] + segment + picture[2:]
+    yield "jpeg wide gamut", encoded(photo(48, 32), "jpeg", icc_profile=WIDE_GAMUT)
+    yield (
+        "tiff names",
+        encoded(photo(48, 32), "tiff", tiffinfo={315: "an artist", 33432: "rights", 33723: names}),
+    )
+
+
+def _colours() -> Iterator[tuple[str, bytes]]:
+    small = coded("pq")[::4]
+    yield "png pq", png(small, cicp(9, 16))
+    yield "png gamma", png(small, gamma(100_000), bits=8)
+    info = PngInfo()
+    info.add(b"cICP", bytes([12, 4, 0, 1]))
+    primaries = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+    yield "png primaries", png(small, gamma(50_000), (b"cHRM", primaries))
+    broad = np.dstack([small, small[..., :1]])
+    yield "png alpha gamma", encoded(Image.fromarray(np.rint(255 * broad).astype("u1")), "png", pnginfo=info)
+    yield "png profile and code", encoded(photo(48, 32), "png", icc_profile=WIDE_GAMUT, pnginfo=info)
+    yield "png grey gamma", png(small[..., 0], gamma(100_000), bits=8)
+    yield "png broken profile", png(small, (b"iCCP", b"x\0\0broken"), bits=8)
+    late = encoded(photo(48, 32), "png")
+    exif = png_chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0")
+    yield "png late metadata", late[:-12] + exif + late[-12:]
+    yield "avif hlg", avif(coded("hlg"), 9, 18, 10)
+    yield "heic pq", heic(coded("pq"), 9, 16)
+
+
+def _tiffs() -> Iterator[tuple[str, bytes]]:
+    tones = np.asarray(photo(24, 16)).astype(float) / 255
+    alpha = np.dstack([tones, tones[..., 0]])
+    yield "tiff double", tiff(tones)
+    yield "tiff double alpha", tiff(alpha.astype("f8"), order=">", tags={338: (3, [1])})
+    yield "tiff measured", tiff((tones[..., 0] * 700 - 90).astype("f4"))
+    yield "tiff white is zero", tiff((tones[..., 0] * 127).astype("i1"), tags={262: (3, [0])})
+    yield "tiff no alpha", tiff((alpha * 65_535).astype("u2"), tags={338: (3, [0])}, deflated=True)
+
+
+def _frames() -> Iterator[tuple[str, bytes]]:
+    yield "gif disposals", gif((2, 1, 4, 3, 2, 0), (0, 0, 8, 1, 3, 3), (0, 0, 8, 6, 1, 2), (7, 5, 1, 1, 3, 0))
+    small = lossless_jpeg(photo(32, 24))
+    yield "jpeg lossless colour", small
+
+
+def _drawings() -> Iterator[tuple[str, bytes]]:
+    start = "<svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink'"
+    pictures = "".join(
+        f"<image id='{kind}' width='9' height='9' href='data:image/{kind};base64,"
+        f"{base64.b64encode(encoded(Image.new('P', (8, 8), 1), kind)).decode()}'/>"
+        for kind in ("gif", "webp")
+    )
+    yield "svg embedded", f"{start} width='40px' height='2em'>{pictures}</svg>".encode()
+    yield "svg styles", f"{_BEFORE}{start} height='3in'{_STYLES}</svg>".encode()
+    plain = f"{start} viewBox='0 0 8 6'><rect width='4' height='6' fill='blue'/></svg>"
+    yield "svg utf-16", plain.encode("utf-16")
+    yield "svg compressed", gzip.compress(plain.encode(), mtime=0)
+    yield (
+        "svg long comment",
+        b"\xef\xbb\xbf" + f"<?xml version='1.0'?><!--{'-- '.replace('-', '') * 400}-->{plain}".encode(),
+    )
