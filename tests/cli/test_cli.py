@@ -228,7 +228,7 @@ def test_an_invalid_pipeline_file_reports_all_problems_with_exit_code_2(folder: 
         (["show", "nothing.jpg"], "'nothing.jpg'"),
         (["list", "--status", "odd"], "'odd' is not one of 'processing', 'done'"),
         (["sync", "-p", "none.toml"], "none.toml"),
-        (["init"], "already exists and is unchanged"),
+        (["init"], "it already exists"),
         (["init", "-p", "new.toml", "--preset", "thumbnial"], "did you mean 'thumbnail'?"),
     ],
 )

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from renditions.cli import display, unsent
 from renditions.cli.left_out import print_files
+from renditions.cli.markup import escape, escape_lines
 from renditions.cli.reasons import print_next_attempt
 from renditions.cli.records import print_record, print_records
 from renditions.cli.selecting import insist_on_prefixes, select_files
@@ -68,7 +68,7 @@ def main() -> None:
     try:
         app()
     except RenditionsError as error:
-        display.messages.print(f"[red]error:[/] {escape(str(error))}")
+        display.messages.print(f"[red]error:[/] {escape_lines(str(error))}")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our output has ended, like `head`. An error message would have no reader either.

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -29,10 +28,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from renditions.cli.markup import escape, escape_lines
 from renditions.core.difference import Action, Difference
 from renditions.core.outcome import Outcome
 from renditions.core.ports import Unreadable
 from renditions.core.summary import Summary
+from renditions.model.hidden import reveal_in_json
 from renditions.model.keys import is_known
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
@@ -65,7 +66,7 @@ class MessageHandler(logging.Handler):
         """Print one line, with its traceback if it has one."""
         style = "red" if record.levelno >= logging.ERROR else "yellow"
         level = f"[{style}]{record.levelname.lower()}:[/] " if record.levelno >= logging.WARNING else ""
-        messages.print(f"{level}{escape(self.format(record))}")
+        messages.print(f"{level}{escape_lines(self.format(record))}")
 
 
 def make_data_console() -> Console:
@@ -81,14 +82,14 @@ def make_data_console() -> Console:
 
 def print_json(value: Any) -> None:
     """Print one JSON value."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(reveal_in_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
 
 
 def print_json_array(values: Iterable[Any]) -> None:
     """Print a JSON array with one line for each element, without waiting for the last element."""
     separator = "["
     for value in values:
-        sys.stdout.write(f"{separator}\n  {json.dumps(value, ensure_ascii=False)}")
+        sys.stdout.write(f"{separator}\n  {reveal_in_json(json.dumps(value, ensure_ascii=False))}")
         separator = ","
     sys.stdout.write("[]\n" if separator == "[" else "\n]\n")
 
@@ -218,7 +219,7 @@ def describe_plan(counts: Counter[str]) -> str:
 
 def print_json_line(value: Any) -> None:
     """Print one JSON value on one line, and flush it."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.write(reveal_in_json(json.dumps(value, ensure_ascii=False)) + "\n")
     sys.stdout.flush()
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from rich.markup import escape
-
 from renditions.cli import display
+from renditions.cli.markup import escape
 from renditions.core.left_out import LeftOut, find_no_file, why_no_file
 from renditions.core.ports import Obstacle
 from renditions.core.selection import Selection

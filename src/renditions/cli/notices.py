@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, opened
+from renditions.cli.markup import escape
 from renditions.cli.unsent import describe
 from renditions.core.outbox import Outbox, send_again
 from renditions.model.notices import MOST_SENDINGS, UnsentNotice

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
-from rich.markup import escape
 
 from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, opened
+from renditions.cli.markup import escape
 from renditions.cli.questions import ask
 from renditions.core.binding import FOLLOWS
 from renditions.core.forget import Reach, Report

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
+from renditions.cli.markup import escape
 from renditions.deploy.bill import write_bill
 from renditions.deploy.bundle import (
     API,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from rich.markup import escape
-
 from renditions.cli import display
+from renditions.cli.markup import escape
 from renditions.core.outcome import MAX_ATTEMPTS
 from renditions.core.reasons import Reasons
 from renditions.model.record import Record

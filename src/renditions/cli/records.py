@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from renditions.cli.display import STATUS_STYLES, format_bytes, format_sides, make_data_console
 from renditions.cli.findings import describe
+from renditions.cli.markup import escape
 from renditions.model.items import format_time
 from renditions.model.record import Record
 

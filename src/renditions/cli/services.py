@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from renditions.cli import display
 from renditions.cli.commands import (
@@ -22,6 +21,7 @@ from renditions.cli.commands import (
     opened,
     stopping,
 )
+from renditions.cli.markup import escape
 from renditions.cli.syncing import UnattendedOption, make_start
 from renditions.core.binding import FOLLOWS
 from renditions.core.outcome import Outcome
@@ -107,12 +107,12 @@ def serve(  # noqa: PLR0913 - one for each option
 
     if demo:
         file = prepare(Path("demo"), None)
-    if host not in LOOPBACK:
-        token = token or make_token()
+    made = make_token() if token is None and host not in LOOPBACK else None
+    token = token or made
     with open_listener(host, port) as listener:
         display.messages.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
-        if token:
-            display.messages.print(f"token: {escape(token)}")
+        if made:  # a given token stays out of the log
+            display.messages.print(f"token: {escape(made)}")
         _run(
             chosen_file(context, file),
             lambda session: serve_session(session, listener, host=host, token=token, workers=workers),

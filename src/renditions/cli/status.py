@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import typer
-from rich.markup import escape
 
 from renditions.cli import display, unsent
 from renditions.cli.commands import FileOption, JsonOption, app, opened
+from renditions.cli.markup import escape
 from renditions.model.binding import Binding
 from renditions.model.items import format_time
 from renditions.model.record import Status

@@ -23,6 +23,7 @@ from renditions.cli.commands import (
     stopping,
 )
 from renditions.cli.left_out import print_counts
+from renditions.cli.markup import escape
 from renditions.cli.reasons import print_reasons
 from renditions.cli.selecting import select_pictures
 from renditions.core.ask import PLAIN, Ask, Verify
@@ -327,7 +328,7 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
     if not summary.interrupted:
         parts.end_run(summary.held if order.is_full else None, is_attended=manner.is_attended)
     for remark in summary.remarks:
-        display.messages.print(f"[yellow]{remark}[/]")
+        display.messages.print(f"[yellow]{escape(remark)}[/]")
     for held in summary.held:
         display.print_held(held.what, held.count, held.why)
     if manner.as_json:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 
-from rich.markup import escape
-
 from renditions.cli import display
+from renditions.cli.markup import escape
 from renditions.model.items import format_time
 from renditions.model.notices import UnsentNotice
 from renditions.model.pipeline import Pipeline

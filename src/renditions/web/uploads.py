@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from renditions.core.ports import IfAbsent, IfMatch, StoredObject
 from renditions.errors import Conflict, ForeignOutput, KeyRefused
 from renditions.model.formats import SOURCE_FORMATS
+from renditions.model.hidden import HIDDEN
 from renditions.model.patterns import UNMATCHED
 from renditions.web.problems import ApiError
 from renditions.web.service import Service
@@ -28,9 +29,7 @@ from renditions.web.service import Service
 FORM_SECONDS = 15 * 60
 """How long a form is valid."""
 
-_HIDDEN = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
-"""Control characters of ASCII and Latin-1, line separators, and those that change the direction of text."""
-_PART = rf"[^./{_HIDDEN}][^/{_HIDDEN}]*"
+_PART = rf"[^./{HIDDEN}][^/{HIDDEN}]*"
 NAME_PATTERN = rf"({_PART}/)*{_PART}"
 """The names that uploads may have: without control characters, and without parts that are empty or begin with
 a dot."""

@@ -1,0 +1,34 @@
+"""Characters of names that hide something or change how the text around them is shown.
+
+Names of files may hold any of them. A terminal takes some for commands.
+"""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+"""Control characters (C0, DEL, C1), line separators, and Unicode's controls of direction (annex 9).
+
+They are ranges in a set of a regular expression. Emoji and some scripts need other invisible characters.
+"""
+
+_PATTERN = re.compile(f"[{HIDDEN}]")
+_IN_LINES = re.compile(f"(?!\n)[{HIDDEN}]")
+
+
+def reveal(text: str, *, keep_lines: bool = False) -> str:
+    r"""Return the text with ``\x1b`` or ``\u202e`` in place of such a character.
+
+    ``keep_lines`` keeps line feeds, for a text that isn't only a name.
+    """
+    pattern = _IN_LINES if keep_lines else _PATTERN
+    return pattern.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def reveal_in_json(text: str) -> str:
+    r"""Return JSON with ``\u202e`` in place of such a character.
+
+    Programs read the same values from it. JSON's own writer replaces only some of these characters.
+    """
+    return _IN_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

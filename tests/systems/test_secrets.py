@@ -1,0 +1,113 @@
+"""No log, error, page or bundle has a secret of the environment."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import zipfile
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from commands import RENDITIONS, draw, write_pipeline
+from web.browser import find_port, wait_for
+
+CANARY = "canary7f3a"
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": f"{CANARY}-key",
+    "AWS_SESSION_TOKEN": f"{CANARY}-session",
+    "DATABASE_PASSWORD": f"{CANARY}-database",
+}
+PATHS = ("/pictures", "/login", "/status", "/openapi.json", "/pictures/bad.jpg", "/i/thumb/bad.jpg")
+ON_AWS = """
+[source]
+store = "s3://pictures/in/"
+[output]
+store = "s3://pictures/out/"
+[catalog]
+store = "dynamodb:table"
+[notify]
+targets = ["sns:arn:aws:sns:eu-west-1:123456789012:topic"]
+[renditions.thumb]
+width = 20
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Return an environment with secrets, in which nothing answers for AWS."""
+    return {
+        **os.environ,
+        **SECRETS,
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{find_port()}",
+        "AWS_MAX_ATTEMPTS": "1",
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        "PYTHONFAULTHANDLER": "1",
+    }
+
+
+def run_in(folder: Path, environment: dict[str, str], *arguments: str) -> str:
+    """Return everything that a command prints."""
+    ended = subprocess.run(
+        [RENDITIONS, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "sync", "status", "list", "worker"])
+def test_errors_of_aws_have_no_secret(tmp_path: Path, environment: dict[str, str], command: str) -> None:
+    (tmp_path / "renditions.toml").write_text(ON_AWS)
+    printed = run_in(tmp_path, environment, command)
+    assert printed
+    assert CANARY not in printed
+
+
+def test_a_bundle_has_no_secret(tmp_path: Path, environment: dict[str, str]) -> None:
+    write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 20\n")
+    environment = {name: value for name, value in environment.items() if name != "AWS_ENDPOINT_URL"}
+    assert CANARY not in run_in(tmp_path, environment, "package", "-o", "bundle.zip")
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as bundle:
+        for name in bundle.namelist():
+            assert CANARY.encode() not in bundle.read(name), name
+
+
+def test_a_server_and_its_log_have_no_secret(tmp_path: Path, environment: dict[str, str]) -> None:
+    write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 20\n")
+    draw(tmp_path / "inbox/a.jpg")
+    (tmp_path / "inbox/bad.jpg").write_bytes(b"\xff\xd8 broken")
+    port, token = find_port(), f"{CANARY}-token"
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [RENDITIONS, "serve", "--port", str(port), "--token", token], cwd=tmp_path, env=environment,
+            stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            wait_for(f"http://127.0.0.1:{port}")
+            for path, sent in itertools.product(PATHS, ("", f"Bearer {token}x", f"Bearer {token}")):
+                assert CANARY not in ask(port, path, sent)
+        finally:
+            server.terminate()
+            server.wait(60)
+    assert CANARY not in (tmp_path / "log").read_text()
+
+
+def ask(port: int, path: str, authorization: str) -> str:
+    """Return the head and the body of an answer."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", path, headers={"Authorization": authorization} if authorization else {})
+        answer = connection.getresponse()
+        return f"{answer.headers}\n{answer.read().decode(errors='replace')}"
+    finally:
+        connection.close()
