@@ -176,3 +176,25 @@ def test_retry_skips_a_record_that_cant_be_read(synced: Path) -> None:
     ended = run(synced, "retry")
     assert "unreadable cats/a.jpg" in ended.err
     assert "pictures to try again: 0" in ended.err
+
+
+def test_pictures_that_are_kept_without_their_source_are_shown_and_counted(synced: Path) -> None:
+    (synced / "inbox/text.jpg").write_text("no picture")
+    assert run(synced, "sync").code == 1
+    file = synced / "renditions.toml"
+    file.write_text(file.read_text().replace("[source]", '[source]\non_delete = "keep"'))
+    for name in ("e.jpg", "text.jpg"):
+        (synced / "inbox" / name).unlink()
+    assert run(synced, "sync").code == 0
+    assert len(outputs(synced)) == 8
+    table = " ".join(run(synced, "list", "e.jpg", "text.jpg").out.split())
+    assert table.count("source is missing since") == 2
+    assert "found bytes of no known format; source" in table
+    assert "Its source is missing since" in run(synced, "show", "e.jpg").out
+    assert "source_missing_since" in run(synced, "show", "e.jpg", "--json").data
+    assert "source_missing_since" not in run(synced, "show", "cats/a.jpg", "--json").data
+    assert "the source of 2 is missing" in run(synced, "status").out
+    assert run(synced, "status", "--json").data["source_missing"] == 2
+    draw(synced / "inbox/e.jpg", seed=3)
+    assert run(synced, "sync").code == 0
+    assert run(synced, "status", "--json").data["source_missing"] == 1

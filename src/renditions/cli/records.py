@@ -14,10 +14,13 @@ from renditions.cli.markup import escape
 from renditions.model.items import format_time
 from renditions.model.record import Record
 
-FACTS = (
-    "timestamp", "original_format", "original_frames", "etag", "attempts", "blocked_by", "missing_since",
-)  # fmt: skip
+FACTS = ("timestamp", "original_format", "original_frames", "etag", "attempts", "blocked_by")
 """The attributes of a record's JSON form that are printed unchanged."""
+
+
+def _describe_missing(record: Record) -> str:
+    """Return since when the picture's source is missing; empty if it is there."""
+    return f"source is missing since {_format_time(record.missing_since)}" if record.missing_since else ""
 
 
 def print_records(records: Iterable[Record]) -> None:
@@ -37,6 +40,8 @@ def print_record(record: Record, key_name: str) -> None:
     console.print(f"[bold]{escape(record.name)}[/] is [{style}]{record.status}[/]", soft_wrap=True)
     if record.reason:
         console.print(f"  {escape(record.reason)}", soft_wrap=True)
+    if record.missing_since:
+        console.print(f"  Its {_describe_missing(record)}, and its outputs are kept.", soft_wrap=True)
     for warning in record.warnings:
         console.print(f"  [yellow]warning:[/] {escape(str(warning))}", soft_wrap=True)
     _print_facts(console, record, key_name)
@@ -102,6 +107,7 @@ def _format_time(time: datetime) -> str:
 def _record_cells(record: Record) -> tuple[str, ...]:
     original = record.original
     made = sum(output.size_bytes for output in record.outputs)
+    why = [text for text in (record.reason, _describe_missing(record)) if text]
     return (
         escape(record.name),
         f"[{STATUS_STYLES[record.status]}]{record.status}[/]",
@@ -109,5 +115,5 @@ def _record_cells(record: Record) -> tuple[str, ...]:
         ", ".join(output.rendition for output in record.outputs),
         format_bytes(made) if record.outputs else "",
         ", ".join(dict.fromkeys(warning.code for warning in record.warnings)),
-        escape(record.reason) if record.reason else _format_time(record.timestamp),
+        escape("; ".join(why)) if why else _format_time(record.timestamp),
     )

@@ -26,16 +26,30 @@ def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOpti
     with opened(context, file, read_only=True) as parts:
         counts = {name: totals.pictures for name, totals in parts.catalog.count().items()}
         binding = parts.catalog.read_binding()
+        missing = _count_missing(parts)
         if as_json:
             item = {
                 "counts": counts,
+                "source_missing": missing,
                 "former_patterns": parts.keeps_former_patterns,
                 "polling": machine.describe_polling(parts),
             }
             display.print_json(item | _binding_item(binding))
         else:
-            _print_status(counts, binding, parts)
+            _print_status(counts, missing, binding, parts)
             unsent.print_counts(parts)
+
+
+def _count_missing(parts: Parts) -> int:
+    """Return how many pictures are kept although their source is missing.
+
+    No index has this number, so every record must be read. Therefore this function counts only where
+    the pipeline file keeps such pictures.
+    """
+    if parts.pipeline.source.on_delete != "keep":
+        return 0
+    records = parts.catalog.list(on_unreadable=display.print_unreadable)
+    return sum(record.missing_since is not None for record in records)
 
 
 def _binding_item(binding: Binding | None) -> dict[str, Any]:
@@ -56,13 +70,15 @@ def _binding_item(binding: Binding | None) -> dict[str, Any]:
     }
 
 
-def _print_status(counts: Mapping[Status, int], binding: Binding | None, parts: Parts) -> None:
+def _print_status(counts: Mapping[Status, int], missing: int, binding: Binding | None, parts: Parts) -> None:
     console = display.make_data_console()
 
     def say(name: str, text: str) -> None:
         console.print(f"[dim]{name:<14}[/] {escape(text)}", soft_wrap=True)
 
     say("pictures", ", ".join(f"{number:,} {name}" for name, number in counts.items() if number) or "none")
+    if missing:
+        say("", f'the source of {missing:,} is missing; their outputs are kept ([source] on_delete = "keep")')
     if polling := machine.describe_polling(parts):
         say("polling", polling)
     if binding is None:

@@ -37,11 +37,11 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 ATTRIBUTES = frozenset(
     {
         "analysis", "attempts", "blocked_by", "code", "demanded", "error_codes", "errors", "etag",
-        "focus", "generation", "goal", "headers", "history", "lease", "missing_since", "original_format",
+        "focus", "generation", "goal", "headers", "history", "lease", "original_format",
         "original_frames", "original_height", "original_size_bytes", "original_width", "owed",
         "pending_keys", "place", "processed_height", "processed_size_bytes", "processed_width", "reason",
         "refused_keys", "removable_until", "renditions", "retired", "revision", "rules", "setbacks",
-        "sha256", "stand_ins", "status", "timestamp", "warnings",
+        "sha256", "source_missing_since", "stand_ins", "status", "timestamp", "warnings",
     }
 )  # fmt: skip
 """The attributes of a record's JSON form, except the name."""
@@ -316,7 +316,7 @@ class Record:
             "generation": self.generation or None,
             "retired": [old.to_item() for old in self.retired],
             "refused_keys": list(self.refused_keys),
-            "missing_since": format_time(self.missing_since) if self.missing_since else None,
+            "source_missing_since": format_time(self.missing_since) if self.missing_since else None,
             "removable_until": format_time(self.removable_until) if self.removable_until else None,
             "revision": self.revision,
         }
@@ -378,7 +378,9 @@ class Record:
             generation=item.get("generation", 0),
             refused_keys=tuple(item.get("refused_keys", ())),
             retired=tuple(map(Retired.from_item, item.get("retired", ()))),
-            missing_since=parse_time(item["missing_since"]) if "missing_since" in item else None,
+            missing_since=parse_time(item["source_missing_since"])
+            if "source_missing_since" in item
+            else None,
             removable_until=parse_time(item["removable_until"]) if "removable_until" in item else None,
             unknown=encode_unknown(item, ATTRIBUTES | {key_name}),
             revision=item.get("revision", 0),

@@ -75,6 +75,8 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
             "original_width": _COUNT,
             "original_height": _COUNT,
             "analysis": _object(analysis, ()),
+            "source_missing_since": _TIME
+            | {"description": 'Since when the source is missing, with [source] on_delete = "keep"'},
             "history": _array(_object(event, ("timestamp", "status", "reason"))),
             "focus": _object(focus, ("x", "y")),
             "unsent_notices": _array(_object(unsent, ("event", "target", "given_up", "attempts"))),

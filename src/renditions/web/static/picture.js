@@ -31,6 +31,7 @@ function draw(picture, formats) {
   dialog.replaceChildren(
     element('div', { class: 'bar' }, element('h2', { id: 'picture-title' }, picture.name), element('button', { type: 'button', onclick: () => dialog.close() }, 'Close')),
     ...(picture.reason ? [element('p', { class: 'reason' }, `${picture.status}: ${picture.reason}`)] : []),
+    ...(picture.source_missing_since ? [element('p', { class: 'warning' }, 'The source of this picture is missing. Its renditions are kept.')] : []),
     ...(picture.warnings ?? []).map(({ code, text }) => element('p', { class: 'warning', title: code }, `Warning: ${text}`)),
     ...(picture.unsent_notices ?? []).map((notice) => element('p', { class: 'reason' }, `The notice "${notice.event}" wasn't sent to ${notice.target}: ${notice.reason}`)),
     ...(shown.length ? [compare(picture, shown.at(-1))] : []),
