@@ -115,6 +115,11 @@ bench-quick: setup
 bytes: setup
 	PYTHONPATH=tests .venv/bin/python -m benchmarks.bytes
 
+# What this version makes again of the outputs of an older one, whose command is OLD.
+.PHONY: upgrade
+upgrade: setup
+	PYTHONPATH=tests .venv/bin/python -m benchmarks.upgrade $(OLD)
+
 # Compares what Renditions, sharp, Pillow and ImageMagick make of unusual files, for docs/formats.md. Needs
 # Node.js with npm, and ImageMagick; what isn't there is left out.
 .PHONY: formats

@@ -13,7 +13,9 @@ from renditions.model.formats import SOURCE_FORMATS
 
 _MILLIMETRES_PER_INCH = 25.4
 _NO_DPI = 72
-"""What cameras and editors write if they know no resolution."""
+"""What cameras and editors write if they know no resolution. libvips takes it for a PNG without one."""
+_DPI_STEP = 0.05
+"""A PNG has whole pixels per metre, so its resolution differs from the meant one by less than this."""
 _LEAST_DPI, _MOST_DPI = 10, 10_000
 
 
@@ -44,7 +46,8 @@ def _find_dpi(image: Any) -> float | None:
     """
     finer = max(image.xres, image.yres)
     dpi = round(finer * _MILLIMETRES_PER_INCH, 2)
-    return None if finer == 1 or dpi == _NO_DPI or not _LEAST_DPI <= dpi <= _MOST_DPI else dpi
+    is_unknown = finer == 1 or abs(dpi - _NO_DPI) < _DPI_STEP or not _LEAST_DPI <= dpi <= _MOST_DPI
+    return None if is_unknown else dpi
 
 
 def load_pixels(content: bytes, header: Header, **options: Any) -> Any:
