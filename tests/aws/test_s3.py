@@ -185,7 +185,7 @@ def test_reading_an_archived_object_raises_an_error_with_instructions(
     found = store.head("a.jpg")
     assert found
     assert found.is_archived
-    with pytest.raises(Archived, match=r"Restore .*/a\.jpg\. Then .*: renditions retry a\.jpg$"):
+    with pytest.raises(Archived, match=r"Restore .*/a\.jpg\. Then .* run renditions retry a\.jpg$"):
         store.get("a.jpg")
     CLIENTS.s3.restore_object(Bucket=bucket, Key="a.jpg", RestoreRequest={"Days": 1})
     restored = store.head("a.jpg")
