@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from contract.catalogs import NOW, make_record, names
-from renditions.errors import CatalogFailed, CatalogTooNew
-from renditions.local import queries
+from renditions.errors import CatalogFailed, CatalogRefused, CatalogTooNew
+from renditions.local import database, queries
 from renditions.local import sqlite as module
 from renditions.local.migrations import APPLICATION_ID, MIGRATIONS
 from renditions.local.sqlite import SqliteCatalog
@@ -152,7 +152,9 @@ def test_another_programs_database_is_left_unchanged(path: Path, statement: str)
 
 def test_a_file_that_is_not_a_database_is_left_unchanged(path: Path) -> None:
     path.write_text("photo.jpg done\n" * 1000)
-    with pytest.raises(CatalogFailed, match=r"catalog\.db: file is not a database\. Restore .* move it"):
+    with pytest.raises(
+        CatalogFailed, match=r"catalog\.db: file is not a database\. .*Otherwise restore .* move it"
+    ):
         SqliteCatalog(path)
     assert path.read_text().startswith("photo.jpg done\n")
 
@@ -169,7 +171,9 @@ def test_the_error_about_a_damaged_catalog_file_has_instructions(
         file.seek(4096)
         file.write(b"\xff" * (size_bytes - 4096))
     with (
-        pytest.raises(CatalogFailed, match=r"catalog\.db: database disk image is malformed\. Restore"),
+        pytest.raises(
+            CatalogFailed, match=r"catalog\.db: database disk image is malformed\. .*Otherwise restore"
+        ),
         SqliteCatalog(path) as catalog,
     ):
         use(catalog)
@@ -183,9 +187,17 @@ def test_reading_a_record_that_is_damaged_is_an_error(catalog: SqliteCatalog, pa
             catalog.get("a")
 
 
-def test_opening_a_catalog_in_a_missing_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CatalogFailed, match=r"nowhere/catalog\.db: unable to open"):
-        SqliteCatalog(tmp_path / "nowhere" / "catalog.db")
+def test_the_error_about_a_catalog_that_can_not_be_opened_names_the_path_and_the_reason(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("")
+    for path, why in (
+        ("nowhere/catalog.db", r"nowhere is missing\. Create this folder"),
+        ("file/catalog.db", r"file is no folder\. Move it away"),
+        ("", r"it is a folder\. Move the folder away"),
+    ):
+        with pytest.raises(CatalogRefused, match=f"can't open the catalog {tmp_path / path}: .*{why}"):
+            SqliteCatalog(tmp_path / path)
 
 
 @each_use
@@ -218,7 +230,7 @@ def test_opening_an_older_catalog_migrates_it_to_the_newest_version(
     with SqliteCatalog(path) as catalog:
         written = catalog.write(make_record())
     later = ("ALTER TABLE records ADD COLUMN note TEXT", "UPDATE records SET note = 'kept'")
-    monkeypatch.setattr(module, "MIGRATIONS", (*MIGRATIONS, later))
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, later))
     with SqliteCatalog(path) as catalog:
         assert list(catalog.list()) == [written]
         catalog.write(written)
@@ -232,7 +244,7 @@ def test_a_migration_that_fails_leaves_the_older_version(path: Path, monkeypatch
         written = catalog.write(make_record())
     later = ("ALTER TABLE records ADD COLUMN note TEXT", "UPDATE nowhere SET note = 'lost'")
     with monkeypatch.context() as patch:
-        patch.setattr(module, "MIGRATIONS", (*MIGRATIONS, later))
+        patch.setattr(database, "MIGRATIONS", (*MIGRATIONS, later))
         with pytest.raises(CatalogFailed, match="no such table: nowhere"):
             SqliteCatalog(path)
     with SqliteCatalog(path) as catalog:
@@ -257,7 +269,7 @@ def test_reading_does_not_wait_for_an_unfinished_write_of_another_connection(
 def test_a_write_is_an_error_if_another_writer_never_ends(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     with SqliteCatalog(path) as catalog, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(CatalogFailed, match=r"catalog\.db: database is locked"):

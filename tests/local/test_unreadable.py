@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from commands import RENDITIONS, Ended, draw, write_pipeline
+from commands import RENDITIONS, Ended, draw, run, write_pipeline
 from renditions.core.ports import Unreadable
 from renditions.errors import StoreFailed
 from renditions.local.folder import FolderStore
@@ -144,3 +144,18 @@ def test_an_unreadable_folder_partly_inside_the_listing_is_reported(
     fail_at("open", "b")
     with pytest.raises(StoreFailed, match="/b/ can't be read"):
         list(store.list(after, prefix))
+
+
+def test_a_catalog_that_this_user_may_not_read_or_write_is_reported_by_its_path(tmp_path: Path) -> None:
+    write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 40")
+    draw(tmp_path / "inbox" / "a.jpg")
+    assert run(tmp_path, "sync").code == 0
+    draw(tmp_path / "inbox" / "a.jpg", seed=2)
+    path = tmp_path / "renditions.db"
+    for bits, why in ((0o000, "this user may not read it"), (0o444, "attempt to write a readonly database")):
+        with mode(path, bits):
+            ended = run_bound_by_permissions(tmp_path, "sync")
+        assert ended.code == 1
+        assert f"the catalog {path}: {why}" in ended.err
+        assert "must write the file and its folder" in ended.err
+    assert run(tmp_path, "sync").code == 0

@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from renditions.core.ports import MOST_TWINS, OnUnreadable, Place, Unreadable
-from renditions.errors import CatalogFailed, CatalogTooNew, Conflict, UsageError
+from renditions.errors import CatalogFailed, Conflict, UsageError
 from renditions.local.claims import move_claims, rebuild_claims
+from renditions.local.database import open_database, refuse_newer, reported, transact
 from renditions.local.kept import FIND_KEPT, LIST_NOTICES, delete_notice, write_kept, write_notice
-from renditions.local.migrations import APPLICATION_ID, MIGRATIONS
 from renditions.local.queries import ADDED, COUNT, LIST, OF_ANY_STATUS, OF_FEW_NAMES, OF_STATUS, SUMS
 from renditions.model.binding import Binding
 from renditions.model.folding import EXACT, Folding
@@ -32,9 +31,6 @@ from renditions.model.places import parse_catalog
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.registry import Shared
 from renditions.model.totals import Totals
-
-BUSY_SECONDS = 30.0
-"""How long to wait while another process writes."""
 
 PAGE_ROWS = 200
 
@@ -59,15 +55,8 @@ class SqliteCatalog:
         self._find_folding = folding
         self._folding: Folding | None = None
         self._lock = threading.Lock()
-        with self._reported():
-            self._db = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._prepare()
-            except BaseException:
-                self._db.close()
-                raise
+        with reported(path):
+            self._db = open_database(path)
 
     def close(self) -> None:
         """Close the file. Any later call raises ``CatalogFailed``."""
@@ -238,14 +227,14 @@ class SqliteCatalog:
             _add(db, stored.status, -Totals.of(stored))
 
     def _read(self, select: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Sequence[Any]:
-        with self._reported(), self._lock:
+        with reported(self._path), self._lock:
             return self._db.execute(select, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Begin a write. Refuse it if a newer version of Renditions migrated the file meanwhile."""
-        with self._reported(), self._lock, _transact(self._db):
-            self._refuse_newer(_read_number(self._db, "PRAGMA user_version"))
+        with reported(self._path), self._lock, transact(self._db):
+            refuse_newer(self._db, self._path)
             yield self._db
 
     def _parse_listed(self, name: str, item: str, on_unreadable: OnUnreadable | None) -> Iterator[Record]:
@@ -265,63 +254,6 @@ class SqliteCatalog:
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise CatalogFailed(f"{self._path}: invalid record {item!r:.200}. Restore a backup") from error
 
-    def _prepare(self) -> None:
-        """Migrate the file to the newest version, even if other processes do so at the same time."""
-        deadline = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                self._check_version()
-                self._db.execute("PRAGMA journal_mode = WAL").fetchall()
-                self._db.execute("PRAGMA synchronous = FULL")
-                _migrate(self._db)
-            except sqlite3.OperationalError as error:
-                # SQLite itself doesn't wait if two processes switch one file to WAL.
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
-
-    def _check_version(self) -> None:
-        """Raise CatalogFailed unless the file is empty or a catalog that this version knows."""
-        with _transact(self._db, "DEFERRED"):
-            application_id = _read_number(self._db, "PRAGMA application_id")
-            version = _read_number(self._db, "PRAGMA user_version")
-            tables = _read_number(self._db, "SELECT count(*) FROM sqlite_schema")
-        if application_id != APPLICATION_ID and (application_id or version or tables):
-            raise CatalogFailed(
-                f"{self._path} is the database of another program: name another file as [catalog] store"
-            )
-        self._refuse_newer(version)
-
-    def _refuse_newer(self, version: int) -> None:
-        if version > len(MIGRATIONS):
-            raise CatalogTooNew(
-                f"{self._path}: a newer version of Renditions wrote this catalog in format {version}, but "
-                f"this version reads formats up to {len(MIGRATIONS)}. Upgrade Renditions here"
-            )
-
-    @contextmanager
-    def _reported(self) -> Iterator[None]:
-        """Raise SQLite's errors again as errors of this package."""
-        try:
-            yield
-        except UnicodeEncodeError as error:
-            raise CatalogFailed(
-                f"{self._path}: expected a name of Unicode text, found {error.object!r}"
-            ) from error
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-            advice = _WHEN_DAMAGED if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else ""
-            raise CatalogFailed(f"can't use the catalog {self._path}: {error}{advice}") from error
-
-
-_WHEN_DAMAGED = (
-    ". Restore the file from a backup, or move it away together with its -wal and -shm files. The next sync "
-    "then begins a new catalog, makes every rendition again and sends every notice again. Outputs of "
-    "pictures that were removed in the meantime then have no record, and stay"
-)
-
 
 def _end_of(prefix: str) -> str | bytes:
     """Return an upper bound of all texts that begin with the prefix, by UTF-8 bytes."""
@@ -330,33 +262,6 @@ def _end_of(prefix: str) -> str | bytes:
         return b""  # in SQLite's order every BLOB is above every text
     last = ord(stem[-1])
     return stem[:-1] + ("\ue000" if last == 0xD7FF else chr(last + 1))
-
-
-@contextmanager
-def _transact(db: sqlite3.Connection, kind: Literal["DEFERRED", "IMMEDIATE"] = "IMMEDIATE") -> Iterator[None]:
-    """Run the block as one transaction; with IMMEDIATE no other process writes during it."""
-    db.execute(f"BEGIN {kind}")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    for version in range(_read_number(db, "PRAGMA user_version"), len(MIGRATIONS)):
-        with _transact(db):
-            if _read_number(db, "PRAGMA user_version") == version:  # no other process did it meanwhile
-                for statement in MIGRATIONS[version]:
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {version + 1}")
-
-
-def _read_number(db: sqlite3.Connection, select: str) -> int:
-    (number,) = db.execute(select).fetchone()
-    return int(number)
 
 
 def _store(db: sqlite3.Connection, record: Record) -> Record:

@@ -1,0 +1,154 @@
+"""The file of a SQLite catalog: open and migrate it, run transactions, and put SQLite's errors into words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from renditions.errors import CatalogFailed, CatalogRefused, CatalogTooNew
+from renditions.local.migrations import APPLICATION_ID, MIGRATIONS
+
+BUSY_SECONDS = 30.0
+"""How long to wait while another process writes."""
+
+_ANOTHER_FILE = "name another file as [catalog] store"
+_WHEN_DAMAGED = (
+    f"If this file is no catalog, {_ANOTHER_FILE}. Otherwise restore it from a backup, or move it away "
+    "together with its -wal and -shm files. The next sync then begins a new catalog, makes every rendition "
+    "again and sends every notice again. Outputs of pictures that were removed in the meantime then have no "
+    "record, and stay"
+)
+_WHEN_READ_ONLY = (
+    "Renditions must write the file and its folder. Check their permissions, and whether the disk is mounted "
+    "read-only"
+)
+_ADVICE = {
+    sqlite3.SQLITE_CORRUPT: _WHEN_DAMAGED,
+    sqlite3.SQLITE_NOTADB: _WHEN_DAMAGED,
+    sqlite3.SQLITE_READONLY: _WHEN_READ_ONLY,
+    sqlite3.SQLITE_PERM: _WHEN_READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: _WHEN_READ_ONLY,
+    sqlite3.SQLITE_FULL: "Free space on the disk, and run the command again",
+    sqlite3.SQLITE_IOERR: "Check the disk and its connection",
+    sqlite3.SQLITE_BUSY: "Another process uses it. Try again when that process has ended",
+}
+"""What a person can do, by SQLite's primary result code (https://sqlite.org/rescode.html)."""
+
+_LASTING = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+"""The result codes of errors that stay until a person changes something."""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open a catalog's file, or create it, and migrate it to the newest version."""
+    if why := _why_no_file(path):
+        raise CatalogRefused(f"can't open the catalog {path}: {why}")
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+@contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Raise SQLite's errors again as errors of this package."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise CatalogFailed(f"{path}: expected a name of Unicode text, found {error.object!r}") from error
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        refused = CatalogRefused if code in _LASTING else CatalogFailed
+        advice = f". {_ADVICE[code]}" if code in _ADVICE else ""
+        raise refused(f"can't use the catalog {path}: {error}{advice}") from error
+
+
+@contextmanager
+def transact(db: sqlite3.Connection, kind: Literal["DEFERRED", "IMMEDIATE"] = "IMMEDIATE") -> Iterator[None]:
+    """Run the block as one transaction; with IMMEDIATE no other process writes during it."""
+    db.execute(f"BEGIN {kind}")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+    """Raise CatalogTooNew if a newer version of Renditions migrated the file."""
+    version = _read_number(db, "PRAGMA user_version")
+    if version > len(MIGRATIONS):
+        raise CatalogTooNew(
+            f"{path}: a newer version of Renditions wrote this catalog in format {version}, but this version "
+            f"reads formats up to {len(MIGRATIONS)}. Upgrade Renditions here"
+        )
+
+
+def _why_no_file(path: Path) -> str | None:
+    """Return why no file can be opened or created at this path; None if nothing speaks against it.
+
+    SQLite itself only says that it is unable to open the file.
+    """
+    try:
+        if path.is_dir():
+            return f"it is a folder. Move the folder away, or {_ANOTHER_FILE}"
+        if path.exists():
+            return None if os.access(path, os.R_OK) else f"this user may not read it. {_WHEN_READ_ONLY}"
+        if not path.parent.is_dir():
+            what = "is no folder. Move it away" if path.parent.exists() else "is missing. Create this folder"
+            return f"{path.parent} {what}, or {_ANOTHER_FILE}"
+    except OSError as error:
+        return f"{error.strerror}. {_WHEN_READ_ONLY}"
+    return None
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    """Migrate the file to the newest version, even if other processes do so at the same time."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            _check_version(db, path)
+            db.execute("PRAGMA journal_mode = WAL").fetchall()
+            db.execute("PRAGMA synchronous = FULL")
+            _migrate(db)
+        except sqlite3.OperationalError as error:
+            # SQLite itself doesn't wait if two processes switch one file to WAL.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _check_version(db: sqlite3.Connection, path: Path) -> None:
+    """Raise an error unless the file is empty or a catalog that this version knows."""
+    with transact(db, "DEFERRED"):
+        application_id = _read_number(db, "PRAGMA application_id")
+        version = _read_number(db, "PRAGMA user_version")
+        tables = _read_number(db, "SELECT count(*) FROM sqlite_schema")
+    if application_id != APPLICATION_ID and (application_id or version or tables):
+        raise CatalogRefused(f"{path} is the database of another program: {_ANOTHER_FILE}")
+    refuse_newer(db, path)
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    for version in range(_read_number(db, "PRAGMA user_version"), len(MIGRATIONS)):
+        with transact(db):
+            if _read_number(db, "PRAGMA user_version") == version:  # no other process did it meanwhile
+                for statement in MIGRATIONS[version]:
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {version + 1}")
+
+
+def _read_number(db: sqlite3.Connection, select: str) -> int:
+    (number,) = db.execute(select).fetchone()
+    return int(number)
