@@ -55,7 +55,7 @@ def test_sync_holds_removals_from_an_empty_source_until_a_person_allows_them(tmp
     assert "renditions sync --allow-removals" in held.err
     assert count_outputs(tmp_path) == MANY
     status = run(tmp_path, "status", "--json").data
-    assert status["counts"]["done"] == MANY
+    assert status["by_status"]["done"] == MANY
     assert [(each["what"], each["count"]) for each in status["held"]] == [("removals", MANY)]
     assert "held back" in run(tmp_path, "status").out
     allowed = run(tmp_path, "sync", "--allow-removals")

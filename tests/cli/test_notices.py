@@ -50,6 +50,9 @@ def test_a_refused_notice_is_counted_listed_and_sent_again(tmp_path: Path, topic
     (unsent,) = run(tmp_path, "show", "1.jpg", "--json").data["unsent_notices"]
     assert (unsent["event"], unsent["target"], unsent["given_up"]) == ("done", f"sns:{topic}", False)
     assert run(tmp_path, "notices", "--failed", "--json").data == []
+    (group,) = run(tmp_path, "status", "--json").data["unsent_notices"]
+    assert (group["target"], group["given_up"], group["count"]) == (f"sns:{topic}", False, 3)
+    assert f"not sent: 3 notices to sns:{topic}" in run(tmp_path, "status").err
     create(topic)
     sent = run(tmp_path, "notices", "--resend")
     assert (sent.out, sent.err) == ("", "Notices to send again: 3\n")

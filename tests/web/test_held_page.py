@@ -61,6 +61,22 @@ def test_a_person_allows_held_removals_on_the_page(browser: Browser, tmp_path: P
         page.close()
 
 
+def test_the_page_says_which_file_waits_and_why(browser: Browser, tmp_path: Path) -> None:
+    """A file that is still being written has no record, so the gallery doesn't show it."""
+    write_pipeline(tmp_path, THUMB)
+    file = tmp_path / "renditions.toml"
+    file.write_text(file.read_text().replace('settle = "0.001 s"', 'settle = "1 h"'))
+    draw(tmp_path / "inbox" / "slow.jpg", 40, 30)
+    with served(tmp_path) as address:
+        page = browser.new_page()
+        page.goto(address)
+        banner = page.locator("#held")
+        expect(banner).to_contain_text("Waiting: slow.jpg: it is still being written", timeout=60_000)
+        (reason,) = read(f"{address}/status")["reasons"]
+        assert (reason["state"], reason["example"], reason["count"]) == ("waiting", "slow.jpg", 1)
+        page.close()
+
+
 def test_the_page_of_a_read_only_source_offers_no_upload_and_no_deletion(
     browser: Browser, tmp_path: Path
 ) -> None:

@@ -5,7 +5,6 @@ It shows a catalog's counts, its binding, and the held removals and outputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -13,31 +12,26 @@ import typer
 from renditions.cli import display, unsent
 from renditions.cli.commands import FileOption, JsonOption, app, opened
 from renditions.cli.markup import escape
+from renditions.cli.reasons import print_reasons
 from renditions.model.binding import Binding
 from renditions.model.items import format_time
-from renditions.model.record import Status
 from renditions.runtime import machine
 from renditions.runtime.parts import Parts
+from renditions.runtime.status import MOST_READ, CatalogStatus, read_status
 
 
 @app.command()
 def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
     """Show the pictures by status, the held removals and outputs, and the catalog's binding."""
     with opened(context, file, read_only=True) as parts:
-        counts = {name: totals.pictures for name, totals in parts.catalog.count().items()}
-        binding = parts.catalog.read_binding()
+        found = read_status(parts, polling=machine.describe_polling(parts))
         missing = _count_missing(parts)
         if as_json:
-            item = {
-                "counts": counts,
-                "source_missing": missing,
-                "former_patterns": parts.keeps_former_patterns,
-                "polling": machine.describe_polling(parts),
-            }
-            display.print_json(item | _binding_item(binding))
+            display.print_json(found.to_item() | {"source_missing": missing} | _binding_item(found.binding))
         else:
-            _print_status(counts, missing, binding, parts)
-            unsent.print_counts(parts)
+            _print_status(found, missing, parts)
+            print_reasons(found.reasons)
+            unsent.print_groups(found.unsent, MOST_READ)
 
 
 def _count_missing(parts: Parts) -> int:
@@ -53,14 +47,10 @@ def _count_missing(parts: Parts) -> int:
 
 
 def _binding_item(binding: Binding | None) -> dict[str, Any]:
-    """Return the JSON form of a catalog's binding.
-
-    Before the first run it has only ``held``.
-    """
+    """Return the JSON form of a catalog's binding; before the first run it is empty."""
     if binding is None:
-        return {"held": []}
+        return {}
     return {
-        "held": [held.to_item() for held in binding.held],
         "pipeline_file": binding.pipeline_file,
         "source": binding.source,
         "output": binding.output,
@@ -70,21 +60,23 @@ def _binding_item(binding: Binding | None) -> dict[str, Any]:
     }
 
 
-def _print_status(counts: Mapping[Status, int], missing: int, binding: Binding | None, parts: Parts) -> None:
+def _print_status(found: CatalogStatus, missing: int, parts: Parts) -> None:
     console = display.make_data_console()
 
     def say(name: str, text: str) -> None:
         console.print(f"[dim]{name:<14}[/] {escape(text)}", soft_wrap=True)
 
-    say("pictures", ", ".join(f"{number:,} {name}" for name, number in counts.items() if number) or "none")
+    counts = (f"{number:,} {name}" for name, number in found.pictures.items() if number)
+    say("pictures", ", ".join(counts) or "none")
     if missing:
         say("", f'the source of {missing:,} is missing; their outputs are kept ([source] on_delete = "keep")')
-    if polling := machine.describe_polling(parts):
-        say("polling", polling)
+    if found.polling:
+        say("polling", found.polling)
+    binding = found.binding
     if binding is None:
         say("catalog", "no run has used it yet (renditions sync)")
         return
-    if parts.keeps_former_patterns:
+    if found.former_patterns:
         say("patterns", "the defaults of version 0.1, until you write [source] match or exclude")
     for held in binding.held:
         say("held back", f"{held.describe()} {display.HOW_TO_ALLOW[held.what]}")

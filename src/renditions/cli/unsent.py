@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
+from collections.abc import Iterable
 
 from renditions.cli import display
 from renditions.cli.markup import escape
@@ -11,6 +10,7 @@ from renditions.model.items import format_time
 from renditions.model.notices import UnsentNotice
 from renditions.model.pipeline import Pipeline
 from renditions.runtime.parts import Parts
+from renditions.runtime.status import UnsentGroup, count_unsent
 
 MOST_COUNTED = 1_000
 """How many unsent notices a command reads to count them."""
@@ -37,13 +37,16 @@ def print_of_picture(parts: Parts, name: str) -> None:
 
 def print_counts(parts: Parts) -> None:
     """Print how many notices aren't sent and why; print nothing if all are sent."""
-    groups: Counter[tuple[str, str, bool]] = Counter()
-    for each in itertools.islice(parts.catalog.unsent_notices(), MOST_COUNTED):
-        groups[parts.pipeline.spell_target(each.target), each.reason, each.again_at is None] += 1
-    for (target, reason, is_given_up), count in groups.items():
+    print_groups(count_unsent(parts, MOST_COUNTED), MOST_COUNTED)
+
+
+def print_groups(groups: Iterable[UnsentGroup], most: int) -> None:
+    """Print the counts of :func:`count_unsent`, which reads at most ``most`` notices."""
+    for group in groups:
         then = "Later runs try again. To send now: renditions notices --resend"
-        if is_given_up:
+        if group.given_up:
             then = "Given up. To try again: renditions notices --failed --resend"
-        number = f"{count:,}{'+' if count == MOST_COUNTED else ''} notice{'' if count == 1 else 's'}"
-        why = escape(reason or "not tried yet").rstrip(".")
-        display.messages.print(f"[yellow]not sent:[/] {number} to {escape(target)}: {why}. {then}")
+        number = f"{group.count:,}{'+' if group.count == most else ''}"
+        number = f"{number} notice{'' if group.count == 1 else 's'}"
+        why = escape(group.reason or "not tried yet").rstrip(".")
+        display.messages.print(f"[yellow]not sent:[/] {number} to {escape(group.target)}: {why}. {then}")

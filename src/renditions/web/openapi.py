@@ -207,7 +207,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
         "/status": {
             "get": _operation(
                 "showStatus",
-                "Count pictures by status, and list the removals and outputs that are held back",
+                "Show counts, what is held back, and why pictures wait, failed or were rejected",
                 {
                     "200": _json("The status", "Status"),
                     "304": {"description": "Not changed since the given ETag"},

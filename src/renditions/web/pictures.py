@@ -29,6 +29,7 @@ from renditions.model.recipe import Focus
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.totals import Totals
 from renditions.model.wishes import Wishes
+from renditions.runtime.status import read_status
 from renditions.web.links import Links, find_preview
 from renditions.web.problems import ApiError
 from renditions.web.service import SUPERSEDED, Service
@@ -266,15 +267,9 @@ def _hash(download: Download) -> str:
 
 
 def describe_status(service: Service) -> dict[str, Any]:
-    """Return the numbers of pictures by status, and what is held back.
-
-    Also return whether the source is read-only, and whether the file is superseded.
-    """
-    counted = service.parts.catalog.count()
-    binding = service.parts.catalog.read_binding()
-    return {
-        "by_status": {status: counted[status].pictures for status in STATUSES},
-        "held": [held.to_item() | {"summary": held.describe()} for held in (binding.held if binding else ())],
+    """Return the catalog's status, whether the source is read-only, and whether the file is superseded."""
+    found = read_status(service.parts, waiting=service.waiting.outcomes(), polling=service.find_polling())
+    return found.to_item() | {
         "read_only": service.parts.pipeline.source.read_only or service.is_superseded,
         "superseded": SUPERSEDED if service.is_superseded else None,
     }

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from renditions.core.difference import Action
 from renditions.core.outcome import Result
+from renditions.core.reasons import STATES
 from renditions.model.formats import SOURCE_FORMATS
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import STATUSES
@@ -164,10 +165,45 @@ def describe_shapes(pipeline: Pipeline) -> dict[str, Any]:
                         ("what", "count", "why", "since"),
                     )
                 ),
+                "reasons": _array(
+                    _object(
+                        {
+                            "state": {"enum": list(STATES)},
+                            "reason": TEXT,
+                            "code": {"type": ["string", "null"]},
+                            "example": TEXT | {"description": "The name of one of the pictures"},
+                            "count": _COUNT,
+                        },
+                        ("state", "reason", "code", "example", "count"),
+                    )
+                ),
+                "unsent_notices": _array(
+                    _object(
+                        {"target": TEXT, "reason": TEXT, "given_up": {"type": "boolean"}, "count": _COUNT},
+                        ("target", "reason", "given_up", "count"),
+                    )
+                ),
+                "polling": {
+                    "type": ["string", "null"],
+                    "description": "The folder that is polled, because its mount doesn't report changes",
+                },
+                "former_patterns": {
+                    "type": "boolean",
+                    "description": "Whether the default patterns of version 0.1 apply",
+                },
                 "superseded": {"type": ["string", "null"]},
                 "read_only": {"type": "boolean", "description": "Whether uploads and deletions are refused"},
             },
-            ("by_status", "held", "read_only", "superseded"),
+            (
+                "by_status",
+                "reasons",
+                "unsent_notices",
+                "held",
+                "polling",
+                "former_patterns",
+                "read_only",
+                "superseded",
+            ),
         ),
         "Focus": _object(focus, ("x", "y"), is_closed=True),
         "RetryRequest": _object(

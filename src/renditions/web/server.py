@@ -17,8 +17,9 @@ from renditions.core.follow import Hints
 from renditions.core.outcome import Outcome
 from renditions.core.process import Process
 from renditions.errors import Superseded, UsageError
-from renditions.runtime.machine import find_secret, open_workers, watch
+from renditions.runtime.machine import describe_polling, find_secret, open_workers, watch
 from renditions.runtime.reload import Session
+from renditions.runtime.status import Waiting
 from renditions.web.app import make_app
 from renditions.web.connections import Connections, Limits
 from renditions.web.guard import hosts_of
@@ -79,8 +80,10 @@ def serve(session: Session, listener: socket.socket, *, host: str, token: str | 
     announcements = Announcements()
     hints = Hints()
     links = LocalLinks()
+    waiting = Waiting()
 
     def announce(outcome: Outcome) -> None:
+        waiting.note(outcome)
         record = outcome.record
         item = picture_item(parts.pipeline, links, record) if record else None
         announcements.tell({**outcome.to_item(), "picture": item})
@@ -98,6 +101,8 @@ def serve(session: Session, listener: socket.socket, *, host: str, token: str | 
             hint=lambda name: hints.add(frozenset((name,))),
             announcements=announcements,
             links=links,
+            waiting=waiting,
+            find_polling=lambda: describe_polling(parts),
             is_superseded=session.standing is None,
         )
         app = make_app(service, secret=find_secret(parts), hosts=hosts_of(host), token=token)

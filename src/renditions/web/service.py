@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from renditions.core.process import Process
 from renditions.errors import Superseded
 from renditions.runtime.parts import Parts
+from renditions.runtime.status import Waiting
 from renditions.web.links import Links
 from renditions.web.live import Announcements
 from renditions.web.problems import ApiError
@@ -33,6 +34,10 @@ class Service:
     """Reports a changed picture, so that it is processed soon."""
     announcements: Announcements
     links: Links
+    waiting: Waiting = field(default_factory=Waiting)
+    """The pictures that wait, as this process has seen."""
+    find_polling: Callable[[], str | None] = lambda: None
+    """Returns a sentence about the folder that this process polls, if it polls one."""
     is_superseded: bool = False
     """Whether the catalog uses another version of the pipeline file. If so, the API is read-only."""
 

@@ -1,4 +1,4 @@
-// Shows the removals and outputs that the server holds back, and whether the source is read-only.
+// Shows what the server holds back, what waits and why, and whether the source is read-only.
 
 import { call, element, insist } from './api.js';
 
@@ -10,14 +10,28 @@ let isReadOnly = false;
 export const canDelete = () => !isReadOnly;
 
 export async function show() {
-  const { held, read_only: readOnly, superseded } = await insist(() => call('GET', '/status'));
+  const { held, reasons, unsent_notices: unsent, read_only: readOnly, superseded } = await insist(() => call('GET', '/status'));
+  const waiting = reasons.filter(({ state }) => state === 'waiting' || state === 'unreadable');
   isReadOnly = readOnly;
   document.querySelector('#drop').hidden = readOnly;
-  const shown = JSON.stringify([held, superseded]);
+  const shown = JSON.stringify([held, waiting, unsent, superseded]);
   if (banner.dataset.shown === shown) return;
   banner.dataset.shown = shown;
-  banner.hidden = held.length === 0 && !superseded;
-  banner.replaceChildren(...(superseded ? [element('p', {}, `${superseded}.`)] : []), ...held.map(describe));
+  const lines = [
+    ...(superseded ? [element('p', {}, `${superseded}.`)] : []), ...held.map(describe), ...waiting.map(explain), ...unsent.map(describeUnsent),
+  ];
+  banner.hidden = lines.length === 0;
+  banner.replaceChildren(...lines);
+}
+
+function explain({ state, reason, example, count }) {
+  const which = count === 1 ? example : `${count.toLocaleString('en')} pictures, such as ${example}`;
+  return element('p', {}, `${state === 'waiting' ? 'Waiting' : 'Unreadable'}: ${which}: ${reason}`);
+}
+
+function describeUnsent({ target, reason, given_up: isGivenUp, count }) {
+  const then = isGivenUp ? 'Given up. To try again: renditions notices --failed --resend' : 'It is tried again later.';
+  return element('p', {}, `Not sent: ${count.toLocaleString('en')} notice${count === 1 ? '' : 's'} to ${target}: ${(reason || 'not tried yet').replace(/\.$/, '')}. ${then}`);
 }
 
 function describe({ what, count, summary, since }) {

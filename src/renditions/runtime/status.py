@@ -1,0 +1,162 @@
+"""The status of a catalog, the same on the command line, in the API and on the page."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from renditions.core.outcome import Outcome
+from renditions.core.ports import Unreadable
+from renditions.core.reasons import Reasons
+from renditions.model.binding import Binding, Held
+from renditions.model.record import STATUSES, Decided, Status
+from renditions.runtime.parts import Parts
+
+MOST_READ = 100
+"""How many records of each status, and how many unsent notices, a status reads for their reasons."""
+
+MOST_WAITING = 1_000
+"""How many waiting pictures a process remembers."""
+
+SHOWN_AFTER_SECONDS = 5.0
+"""How long a picture must wait before a status shows it. Every new file waits for ``[source] settle``."""
+
+FORGOTTEN_AFTER_SECONDS = 600.0
+"""When a process forgets that a picture waits. Each full comparison, every five minutes, reports it again."""
+
+_UNDONE: tuple[Decided, ...] = ("failed", "rejected")
+
+
+class Waiting:
+    """The pictures that wait at the moment, as this process has seen. Any thread may use it.
+
+    Many have no record yet: files that are still being written, and pictures whose key another one has.
+    """
+
+    def __init__(self, monotonic_seconds: Callable[[], float] = time.monotonic) -> None:
+        self._clock = monotonic_seconds
+        self._seen: dict[str, _Seen] = {}
+        self._lock = threading.Lock()
+
+    def note(self, outcome: Outcome) -> None:
+        """Remember a picture that waits; forget a picture that doesn't wait any more."""
+        waits = outcome.result in ("waiting", "unreadable")
+        with self._lock:
+            before = self._seen.pop(outcome.name, None)
+            if waits and len(self._seen) < MOST_WAITING:
+                now = self._clock()
+                first = before.first if before else now
+                self._seen[outcome.name] = _Seen(first, now, replace(outcome, record=None))
+
+    def outcomes(self) -> list[Outcome]:
+        """Return the latest outcome of each picture that has waited for a while."""
+        now = self._clock()
+        with self._lock:
+            recent = {
+                name: seen for name, seen in self._seen.items() if now - seen.last < FORGOTTEN_AFTER_SECONDS
+            }
+            self._seen = recent
+            return [seen.outcome for seen in recent.values() if now - seen.first >= SHOWN_AFTER_SECONDS]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A picture that waits: when it was first and last seen, in monotonic seconds, and its last outcome."""
+
+    first: float
+    last: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentGroup:
+    """Unsent notices of one target that failed for one reason."""
+
+    target: str
+    """The target as the pipeline file spells it."""
+    reason: str
+    """Why the last attempt failed; empty if there was none."""
+    given_up: bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogStatus:
+    """The status of a catalog."""
+
+    pictures: Mapping[Status, int]
+    """How many pictures have each status."""
+    reasons: Reasons
+    """Why pictures wait, failed or were rejected."""
+    unsent: tuple[UnsentGroup, ...]
+    binding: Binding | None
+    polling: str | None
+    """A sentence about the folder that ``watch`` polls, if it polls one."""
+    former_patterns: bool
+    """Whether the default patterns of version 0.1 apply."""
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """The removals and outputs that the last full run held back."""
+        return self.binding.held if self.binding else ()
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the JSON form, without the facts about the catalog's binding."""
+        return {
+            "by_status": dict(self.pictures),
+            "reasons": [group.to_item() for group in self.reasons.groups()],
+            "unsent_notices": [asdict(group) for group in self.unsent],
+            "held": [held.to_item() | {"summary": held.describe()} for held in self.held],
+            "polling": self.polling,
+            "former_patterns": self.former_patterns,
+        }
+
+
+def read_status(
+    parts: Parts, *, waiting: Iterable[Outcome] = (), polling: str | None = None
+) -> CatalogStatus:
+    """Read the status of a catalog.
+
+    Args:
+        parts: The pipeline's parts.
+        waiting: The pictures that wait, as far as the caller knows them.
+        polling: See :attr:`CatalogStatus.polling`.
+
+    """
+    counted = parts.catalog.count()
+    return CatalogStatus(
+        pictures={status: counted[status].pictures for status in STATUSES},
+        reasons=_find_reasons(parts, waiting),
+        unsent=count_unsent(parts, MOST_READ),
+        binding=parts.catalog.read_binding(),
+        polling=polling,
+        former_patterns=parts.keeps_former_patterns,
+    )
+
+
+def _find_reasons(parts: Parts, waiting: Iterable[Outcome]) -> Reasons:
+    """Return why pictures wait, and why the newest failed and rejected ones are so."""
+    reasons = Reasons()
+    for outcome in waiting:
+        reasons.add(outcome.result, outcome.name, outcome.reason, outcome.code)
+    unreadable: list[Unreadable] = []
+    for status in _UNDONE:
+        found = parts.catalog.query(status, on_unreadable=unreadable.append)
+        for record in itertools.islice(found, MOST_READ):
+            reasons.add(status, record.name, record.reason, record.code)
+    for part in unreadable:
+        reasons.add("unreadable", part.prefix, part.reason)
+    return reasons
+
+
+def count_unsent(parts: Parts, most: int) -> tuple[UnsentGroup, ...]:
+    """Count the unsent notices by target and reason; read at most ``most`` of them."""
+    groups: Counter[tuple[str, str, bool]] = Counter()
+    for each in itertools.islice(parts.catalog.unsent_notices(), most):
+        groups[parts.pipeline.spell_target(each.target), each.reason, each.again_at is None] += 1
+    return tuple(UnsentGroup(*group, count) for group, count in groups.items())
