@@ -12,6 +12,7 @@ from fontpkg_open_sans import ROOT
 
 from commands import Ended, draw, run, write_pipeline
 from doubles import MemoryStore
+from imaging.fonts import make_collection, make_font
 from renditions.core.ports import IfAbsent
 from renditions.errors import PipelineError, Problem, UsageError
 from renditions.model.pipeline import Pipeline
@@ -83,8 +84,11 @@ def test_a_file_that_a_recipe_names_is_read_with_the_pipeline_file(tmp_path: Pat
         ('{image = "empty"}', "image", "a picture (jpeg, ", "bytes of no known format"),
         ('{text = "a", font = "none"}', "font", "a file that can be read", "'none' (No such file"),
         ('{text = "a", font = "text"}', "font", "a TrueType or OpenType font", "'text' (the file isn't a"),
-        ('{text = "a日"}', "text", "characters that are in Open Sans", "'日' (U+65E5)"),
-        ('{text = "a日", font = "it.ttf"}', "text", "characters that are in it.ttf", "'日' (U+65E5)"),
+        ('{text = "a", font = "large"}', "font", "a TrueType or OpenType font", "'large' (the file isn't a"),
+        ('{text = "a", font = "huge"}', "font", "a file of at most 50,000,000 bytes", "'huge' of 50,000,001"),
+        ('{text = "a", font = "it.ttf", face = 1}', "face", "a collection of fonts with a face", "1 for 'it"),
+        ('{text = "a", font = "two.ttc", face = 2}', "face", "a number from 0 to 1", "2 for 'two.ttc'"),
+        ('{text = "a", face = 0}', "face", "a font with a face", "none"),
         ('{image = "text", font = "it.ttf"}', "font", "a text with a font", "none"),
     ],
 )  # fmt: skip
@@ -94,8 +98,10 @@ def test_the_problem_with_a_file_that_a_recipe_names_has_the_place_of_its_field(
     (tmp_path / "text").write_text("no picture")
     (tmp_path / "empty").touch()
     (tmp_path / "it.ttf").write_bytes((ROOT / "files" / "OpenSans-Italic[wdth,wght].ttf").read_bytes())
-    with (tmp_path / "large").open("wb") as file:
-        file.truncate(10_000_001)
+    (tmp_path / "two.ttc").write_bytes(make_collection(make_font({"a": (9, 9)}), make_font({"日": (9, 9)})))
+    for name, size_bytes in (("large", 10_000_001), ("huge", 50_000_001)):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(size_bytes)
     if place == "font" and "image" in watermark:
         draw(tmp_path / "logo.png", 20, 20)
         watermark = watermark.replace('"text"', '"logo.png"')
@@ -103,6 +109,21 @@ def test_the_problem_with_a_file_that_a_recipe_names_has_the_place_of_its_field(
     assert problem.place == f"renditions.one.watermark.{place}"
     assert problem.expected.startswith(expected)
     assert problem.found.startswith(found)
+
+
+def test_characters_that_no_font_has_are_a_warning_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "two.ttc").write_bytes(make_collection(make_font({"a": (9, 9)}), make_font({"日": (9, 9)})))
+    expected = {
+        '{text = "a日"}': "Open Sans lacks '日' (U+65E5)",
+        '{text = "日本", font = "two.ttc"}': "neither two.ttc nor Open Sans has '本' (U+672C)",
+        '{text = "日", font = "two.ttc", face = 0}': "neither two.ttc nor Open Sans has '日' (U+65E5)",
+        '{text = "Zoë 日", font = "two.ttc"}': None,
+    }
+    for watermark, missing in expected.items():
+        warnings = parse(HEAD + watermark, "p.toml", tmp_path, {}).warnings
+        place = "renditions.one.watermark.text"
+        text = f"{place}: {missing}, so \ufffd is drawn instead. Name another font"
+        assert warnings == ((text,) if missing else ())
 
 
 def test_a_watermark_in_the_source_is_read_when_the_command_starts(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import renditions
+from renditions.deploy.fonts import with_small_fonts
 from renditions.deploy.wheels import BULK, File, Target, collect_libraries
 from renditions.errors import UsageError
 from renditions.imaging.extras import is_installed
@@ -159,7 +160,7 @@ def _find_picture_libraries(pipeline: Pipeline) -> tuple[str, ...]:
     made = [each for each in OUTPUT_FORMATS.values() if any(recipe.format == each.name for recipe in recipes)]
     libraries = [*(each.libraries for each in read), *(each.libraries for each in made)]
     extras = [library.distribution for each in libraries for library in each]
-    if any(recipe.watermark and recipe.watermark.text and not recipe.watermark.font for recipe in recipes):
+    if any(recipe.watermark and recipe.watermark.text for recipe in recipes):
         extras.append("fontpkg-open-sans")
     return ("pyvips", "pyvips-binary", *extras)
 
@@ -173,7 +174,9 @@ def _own_files(pipeline: Pipeline, role: Role) -> Iterator[File]:
         if not inner.startswith(left_out) and not BULK.search(f"/{inner}"):
             yield File(name, f"renditions/{inner}", path.read_bytes())
     yield File(name, "lambda_function.py", role.handler.encode())
-    yield File(name, "pipeline.json", json.dumps(to_plain(pipeline), indent=1).encode() + b"\n")
+    yield File(
+        name, "pipeline.json", json.dumps(to_plain(with_small_fonts(pipeline)), indent=1).encode() + b"\n"
+    )
 
 
 def _compile(files: Iterable[File], target: Target) -> Iterator[File]:

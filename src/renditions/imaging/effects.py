@@ -43,6 +43,10 @@ class Rgba(NamedTuple):
         """Return whether the colour's luminance is above middle grey."""
         return sum(weight * value for weight, value in zip(_LUMINANCE[0], self[:3], strict=True)) > _MIDDLE
 
+    def spell(self) -> str:
+        """Return the colour without its alpha, as ``#rrggbb``."""
+        return f"#{self.red:02x}{self.green:02x}{self.blue:02x}"
+
     def on_white(self) -> Rgba:
         """Return the opaque colour that this colour shows on white paper."""
         red, green, blue = (

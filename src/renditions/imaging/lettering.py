@@ -1,19 +1,79 @@
-"""Let libraries that draw text, such as librsvg, find the fonts in this package."""
+"""Draw a line of text with the declared font and with the bundled fonts, and with no others.
+
+Left alone, Pango would choose a font for each character, also among the fonts of earlier texts. So
+:mod:`.font_choice` splits the text, and this module names the font of each piece.
+"""
 
 from __future__ import annotations
 
+import html
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
-from renditions.imaging.typeface import own_fonts
-from renditions.imaging.vips import Image
+from renditions.errors import Unrenderable
+from renditions.imaging.font_choice import Letters
+from renditions.imaging.typeface import default_font_file, own_fonts
+from renditions.imaging.vips import Image, translated
+
+_OWN_FAMILY = "Renditions"
+"""The family of the bundled fonts, see ``fonts.conf``."""
+_WEIGHT = 700
+"""The weight of the letters if the font is variable: bold."""
+_LANGUAGE = "en"
+"""The language of texts. Without one, the machine's decides which forms letters have."""
 
 
 @cache
 def add_own_fonts() -> None:
-    """Add the package's fonts to fontconfig, once for each process.
+    """Let libraries that draw text, such as librsvg, find the bundled fonts. Once for each process.
 
     ``fonts.conf`` lets these fonts stand in for every family. To add a font, this function draws a text with
     the font's file: libvips has no other call for that.
     """
     for path in own_fonts():
         Image.text("x", font=str(path), fontfile=str(path)).avg()
+
+
+def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
+    """Return the text as an image in memory: its alpha alone, or with colours if its font has some.
+
+    Args:
+        letters: The text.
+        ink: The colour of what has no colours of its own, as ``#rrggbb``. An image of alpha has none.
+        font_pixels: The font size.
+
+    Raises:
+        Unrenderable: The font is damaged.
+
+    """
+    has_colours = letters.face is not None and letters.face.has_colours and letters.of_face != ""
+    colour = f' foreground="{ink}"' if has_colours else ""
+    add_own_fonts()  # Pango measures more than the text's characters, in any font that it finds
+    with translated(Unrenderable, "the watermark's text can't be drawn"), _file_of(letters) as (file, family):
+        pieces = "".join(
+            f'<span face="{_OWN_FAMILY if piece.is_bundled else family}">{html.escape(piece.text)}</span>'
+            for piece in letters.pieces
+        )
+        # At 72 dpi, a point is a pixel.
+        return Image.text(
+            f'<span fallback="false" weight="{_WEIGHT}" lang="{_LANGUAGE}"{colour}>{pieces}</span>',
+            font=f"{family}, {font_pixels}",
+            fontfile=file,
+            dpi=72,
+            rgba=has_colours,
+        ).copy_memory()
+
+
+@contextmanager
+def _file_of(letters: Letters) -> Iterator[tuple[str, str]]:
+    """Yield the path and the family of the main font. With ``fonts.conf``, a path is a family."""
+    if letters.face is None:
+        yield str(default_font_file()), _OWN_FAMILY
+        return
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(letters.face.as_file())
+        file.flush()
+        yield file.name, file.name

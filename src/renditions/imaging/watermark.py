@@ -6,19 +6,19 @@ most renditions of a pipeline have one of a few sizes.
 
 from __future__ import annotations
 
-import html
-import tempfile
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from renditions.errors import Rejected, Unrenderable
+from renditions.errors import Rejected, Undecodable, Unrenderable
 from renditions.imaging.decode import decode_still, read_header, resize
 from renditions.imaging.effects import Rgba, parse_colour
+from renditions.imaging.font_choice import Letters, choose_fonts
 from renditions.imaging.geometry import Offset, Size, place, region_of, round_half_up
+from renditions.imaging.lettering import draw_letters
 from renditions.imaging.probe import check_end, check_file, check_header, sniff
-from renditions.imaging.typeface import default_font
-from renditions.imaging.vips import Image, translated
+from renditions.imaging.vips import Image
+from renditions.imaging.warn import warn
 from renditions.model.fields import Attachment
 from renditions.model.pipeline import Accept, Limits
 from renditions.model.recipe import Watermark
@@ -31,8 +31,6 @@ _TEXT_PIXELS = 64
 """The smallest font size for drawing a text. Larger sizes are this one times a power of two."""
 _MAX_TEXT_PIXELS = 16_000_000
 """The most pixels of a drawn text. For more pixels, the drawn text is enlarged, not drawn again."""
-_WEIGHT = 700
-"""The weight of the letters if the font is variable: bold."""
 _OUTLINE = 1 / 9
 """An outline's width, relative to the font size."""
 
@@ -46,6 +44,8 @@ def draw(images: tuple[Any, ...], watermark: Watermark) -> tuple[Any, ...]:
         Unrenderable: The mark is damaged or can't be drawn.
 
     """
+    if watermark.text and (missing := _lay_out(watermark.text, watermark.font, watermark.face).missing):
+        warn("glyph-missing", f"no font has a glyph for these characters of the watermark: {missing}")
     canvas = Size(images[0].width, images[0].height)
     mark = _prepare(watermark, canvas)
     at = _place(Size(mark.width, mark.height), canvas, watermark)
@@ -94,7 +94,7 @@ def _find_whole(watermark: Watermark, canvas: Size) -> Any:
         return _read(watermark.image)
     font_pixels = _TEXT_PIXELS
     while True:
-        text = _write(watermark.text or "", watermark.font, watermark.colour, font_pixels)
+        text = _write(watermark.text or "", watermark.font, watermark.face, watermark.colour, font_pixels)
         is_enough = text.width >= 2 * _scale(text, canvas, watermark).width
         if is_enough or 4 * text.width * text.height > _MAX_TEXT_PIXELS:
             return text
@@ -123,31 +123,26 @@ def _read(picture: Attachment) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _write(text: str, font: Attachment | None, colour: str, font_pixels: int) -> Any:
+def _lay_out(text: str, font: Attachment | None, face: int | None) -> Letters:
+    try:
+        return choose_fonts(text, font, face)
+    except Undecodable as error:
+        raise Unrenderable(f"the watermark's font {font.name if font else ''!r}: {error}") from error
+
+
+@lru_cache(maxsize=8)
+def _write(text: str, font: Attachment | None, face: int | None, colour: str, font_pixels: int) -> Any:
     """Return the text with alpha, with a soft outline of the opposite tone, in memory."""
-    content = default_font() if font is None else font.content
-    assert content is not None  # noqa: S101 - fonts are read with the pipeline file
-    with (
-        translated(Unrenderable, "the watermark's text can't be drawn"),
-        tempfile.NamedTemporaryFile() as file,
-    ):
-        file.write(content)
-        file.flush()
-        # With fonts.conf, a font's family is the path of its file. At 72 dpi, a point is a pixel.
-        letters = Image.text(
-            f'<span fallback="false" weight="{_WEIGHT}">{html.escape(text)}</span>',
-            font=f"{file.name}, {font_pixels}",
-            fontfile=file.name,
-            dpi=72,
-        ).copy_memory()
     ink = parse_colour(colour)
+    letters = draw_letters(_lay_out(text, font, face), ink.spell(), font_pixels)
     radius = font_pixels * _OUTLINE
     margin = round(1.5 * radius)
     letters = letters.embed(margin, margin, letters.width + 2 * margin, letters.height + 2 * margin)
+    alpha = letters[letters.bands - 1]
     # Blurring and then clipping makes letters with a soft edge around them.
-    grown = (letters.gaussblur(radius / 2, precision="float") * 3).cast("uchar")
+    grown = (alpha.gaussblur(radius / 2, precision="float") * 3).cast("uchar")
     outline = _paint(grown, _INK if ink.is_light else _PAPER)
-    mark = _over(_paint(letters, ink), outline)
+    mark = _over(letters if letters.bands > 1 else _paint(alpha, ink), outline)
     return _fade(mark, ink.alpha / _OPAQUE).copy_memory()
 
 

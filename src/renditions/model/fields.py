@@ -12,6 +12,7 @@ import re
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
@@ -142,6 +143,13 @@ class Glob:
 
 
 @dataclass(frozen=True, slots=True)
+class MostBytes:
+    """An annotation: the size of the largest file that an attachment may have."""
+
+    size: int
+
+
+@dataclass(frozen=True)
 class Attachment:
     """A file that a recipe names, and its content.
 
@@ -152,15 +160,17 @@ class Attachment:
     """The attachment's name in the pipeline file: a path, or ``source:KEY``."""
     content: bytes | None = field(default=None, repr=False)
     """The file's bytes; None for an object of the source that hasn't been read yet."""
+    whole: str = ""
+    """The digest of the file if ``content`` is only the part of it that the outputs need."""
 
     @property
     def source_key(self) -> str | None:
         """The object's key if the attachment is in the source store; None if the attachment is a file."""
         return self.name.removeprefix(_IN_SOURCE) if self.name.startswith(_IN_SOURCE) else None
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """The SHA-256 of the content, in hexadecimal.
+        """The SHA-256 of the file, in hexadecimal.
 
         Raises:
             ValueError: The content hasn't been read yet.
@@ -168,7 +178,7 @@ class Attachment:
         """
         if self.content is None:
             raise ValueError(f"{self.name} hasn't been read yet")
-        return hashlib.sha256(self.content).hexdigest()
+        return self.whole or hashlib.sha256(self.content).hexdigest()
 
 
 _IN_SOURCE = "source:"
@@ -194,12 +204,14 @@ SEVERAL_PAGES = r"^all$|[-,]"
 """A regular expression that matches a choice of pages if it can select more than one."""
 PictureFile = Annotated[
     Attachment,
+    MostBytes(10_000_000),
     Pattern(
         r"^(source:[^\x00-\x1f\x7f]+|(?!source:)[^\x00-\x1f\x7f]+)(?!\n)$",
         'a picture file or "source:KEY"',
     ),
 ]
-FontFile = Annotated[Attachment, Pattern(r"^[^\x00-\x1f\x7f]+(?!\n)$", "a font file")]
+FontFile = Annotated[Attachment, MostBytes(50_000_000), Pattern(r"^[^\x00-\x1f\x7f]+(?!\n)$", "a font file")]
+"""Fonts for Chinese, Japanese and Korean have 10 to 30 MB."""
 Line = Annotated[
     str,
     Pattern(r"^(?=.*[^ ])[^\x00-\x1f\x7f]{1,200}(?!\n)$", "a line of 1 to 200 characters, not all blank"),

@@ -64,7 +64,12 @@ class Watermark:
     text: Annotated[Line | None, "A line of text, drawn with a thin outline of the opposite tone."] = None
     font: Annotated[
         FontFile | None,
-        "A TrueType or OpenType font file, relative to this file; without it the bundled Open Sans.",
+        "A TrueType or OpenType font file or collection, relative to this file. Open Sans, which is bundled, "
+        "draws what the font lacks, and everything without a font.",
+    ] = None
+    face: Annotated[
+        Annotated[int, Range(0, 255)] | None,
+        "The number of the font in a collection, from 0. Without it, the first one with all characters.",
     ] = None
     colour: Annotated[Colour, "The text's colour."] = "white"
     size: Annotated[Annotated[float, Range(1, 100)], "The mark's width, in percent of the picture's."] = 25.0

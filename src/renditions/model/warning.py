@@ -24,7 +24,7 @@ WARNINGS: Mapping[WarningCode, str] = {
     "damaged": 'The picture is damaged, and `[accept] damaged = "lenient"` made what could be decoded.',
     "reference-dropped": "A drawing refers to something outside of it, which is never loaded.",
     "html-dropped": "A drawing contains HTML (`foreignObject`), which isn't drawn.",
-    "glyph-missing": "A drawing has characters that its font lacks. A square stands in for each.",
+    "glyph-missing": "A drawing or a watermark has characters that no font has. \ufffd stands in for each.",
 }
 """The meaning of each code, in the order of ``docs/errors.md``."""
 

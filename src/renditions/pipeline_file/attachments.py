@@ -10,7 +10,7 @@ from renditions.model.families import family_of
 from renditions.model.fields import Attachment
 from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Watermark
-from renditions.pipeline_file.checks import find_watermark_problems
+from renditions.pipeline_file.watermark_checks import find_watermark_problems
 
 
 def attach(pipeline: Pipeline, source: Store) -> Pipeline:

@@ -9,10 +9,8 @@ from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from renditions.errors import Problem, Undecodable
+from renditions.errors import Problem
 from renditions.imaging.extras import is_installed
-from renditions.imaging.probe import sniff
-from renditions.imaging.typeface import default_font, find_missing
 from renditions.model.backends import CATALOGS
 from renditions.model.families import family_of
 from renditions.model.fields import SEVERAL_PAGES, TEMPLATE_FIELDS, Template, parse_template
@@ -20,10 +18,11 @@ from renditions.model.formats import AUTO, OUTPUT_FORMATS, SOURCE_FORMATS
 from renditions.model.keys import OF_CONTENT, fields_of, find_sharing_names
 from renditions.model.pipeline import Accept, Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
-from renditions.model.recipe import Rendition, Watermark
+from renditions.model.recipe import Rendition
 from renditions.model.record import ATTRIBUTES
 from renditions.pipeline_file.key_checks import check_keys_apart, check_loop
 from renditions.pipeline_file.paths import find_unusable_paths
+from renditions.pipeline_file.watermark_checks import find_watermark_problems, find_watermark_warnings
 
 
 def _formats_with(field: str) -> tuple[str, ...]:
@@ -82,42 +81,6 @@ def find_rendition_problems(name: str, rendition: Rendition) -> Iterator[Problem
 def _table_of(name: str, rendition: Rendition) -> str:
     """Return the place of the table that declares a rendition."""
     return f"renditions.{family_of(name, rendition)}"
-
-
-def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Problem]:
-    """Yield the mistakes in one watermark.
-
-    Check its picture only if the picture's content is known.
-    """
-    if (watermark.image is None) == (watermark.text is None):
-        found = "neither" if watermark.text is None else "both"
-        yield Problem(place, "either an image or a text", found)
-    default = Watermark()
-    if watermark.text is None:
-        for field in ("font", "colour"):
-            if getattr(watermark, field) != getattr(default, field):
-                yield Problem(f"{place}.{field}", f"a text with a {field}", "none")
-    if watermark.gap != default.gap and not watermark.tile:
-        yield Problem(f"{place}.gap", "tile = true with a gap", "false")
-    if watermark.image and watermark.image.content is not None:
-        found = sniff(watermark.image.content) or "bytes of no known format"
-        if found not in Accept().formats:
-            yield Problem(f"{place}.image", f"a picture ({', '.join(Accept().formats)})", found)
-    if watermark.text is not None:
-        yield from _check_glyphs(watermark.text, watermark, place)
-
-
-def _check_glyphs(text: str, watermark: Watermark, place: str) -> Iterator[Problem]:
-    font = watermark.font and watermark.font.content
-    name = watermark.font.name if watermark.font else "Open Sans (another can be named with font)"
-    try:
-        missing = find_missing(font or default_font(), text)
-    except Undecodable as error:
-        yield Problem(f"{place}.font", "a TrueType or OpenType font", f"{name!r} ({error})")
-        return
-    if missing:
-        codes = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in missing)
-        yield Problem(f"{place}.text", f"characters that are in {name}", codes)
 
 
 def find_accept_problems(accept: Accept) -> Iterator[Problem]:
@@ -213,6 +176,8 @@ def find_warnings(pipeline: Pipeline) -> Iterator[str]:
                 f"Add this pattern, or remove {name}"
             )
     for name, rendition in pipeline.renditions.items():
+        if rendition.watermark:
+            yield from find_watermark_warnings(rendition.watermark, f"{_table_of(name, rendition)}.watermark")
         pair = find_sharing_names(rendition.key)
         if pair is None:
             continue

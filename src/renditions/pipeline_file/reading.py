@@ -18,7 +18,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from renditions.errors import PipelineError, Problem, UsageError
-from renditions.model.fields import Attachment, Glob, RangeOr, Template, matches, unwrap
+from renditions.model.fields import Attachment, Glob, MostBytes, RangeOr, Template, matches, unwrap
 from renditions.model.pipeline import Accept, Pipeline
 from renditions.pipeline_file.checks import (
     explain_template,
@@ -41,9 +41,6 @@ from renditions.pipeline_file.field_types import (
     words_of,
 )
 from renditions.pipeline_file.pattern_checks import find_source_problems, find_source_warnings
-
-MAX_ATTACHMENT_BYTES = 10_000_000
-"""The largest file that a recipe may name: workers get it with each picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +117,8 @@ class _Reader:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.problems: list[Problem] = []
+        self._files: dict[Path, bytes] = {}
+        """The contents of the attachments. Several recipes often name the same file."""
         self._order: dict[str, int] = {"": 0}
         """The dotted paths in the file, numbered in the order of the file."""
 
@@ -178,25 +177,26 @@ class _Reader:
                 place, describe(base, marks) + _suggest_choice(words_of(base, marks), value), value
             )
         if base is Attachment:
-            return self._read_attachment(value, place)
+            most = next(mark.size for mark in marks if isinstance(mark, MostBytes))
+            return self._read_attachment(value, place, most)
         return parse_value(value, base, marks)
 
-    def _read_attachment(self, name: str, place: str) -> Attachment | None:
+    def _read_attachment(self, name: str, place: str, most_bytes: int) -> Attachment | None:
         attachment = Attachment(name)
         if attachment.source_key is not None:
             return attachment
         try:
             path = self._directory / Path(name).expanduser()
             size_bytes = path.stat().st_size
-            if not path.is_file() or size_bytes > MAX_ATTACHMENT_BYTES:
+            if not path.is_file() or size_bytes > most_bytes:
                 found = (
                     f"{name!r} of {size_bytes:,} bytes" if path.is_file() else f"{name!r}, which isn't a file"
                 )
-                self.problems.append(
-                    Problem(place, f"a file of at most {MAX_ATTACHMENT_BYTES:,} bytes", found)
-                )
+                self.problems.append(Problem(place, f"a file of at most {most_bytes:,} bytes", found))
                 return None
-            return Attachment(name, path.read_bytes())
+            if path not in self._files:
+                self._files[path] = path.read_bytes()
+            return Attachment(name, self._files[path])
         except (OSError, RuntimeError) as error:  # RuntimeError: the home of an unknown user
             found = f"{name!r} ({getattr(error, 'strerror', None) or error})"
             self.problems.append(Problem(place, "a file that can be read", found))

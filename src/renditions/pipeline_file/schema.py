@@ -114,7 +114,7 @@ def _watermark_rules() -> Iterator[dict[str, Any]]:
     ``checks`` has the same rules with messages.
     """
     yield {"oneOf": [{"required": ["image"]}, {"required": ["text"]}]}
-    yield {"dependentRequired": {"font": ["text"]}}
+    yield {"dependentRequired": {"font": ["text"], "face": ["font"]}}
     default = Watermark()
     yield _when({"colour": {"not": _one_of(default.colour)}}, {"required": ["text"]})
     yield _when({"gap": {"not": _one_of(default.gap)}}, _must({"tile": _one_of(True)}))

@@ -16,6 +16,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from renditions.errors import NotAccepted, Undecodable
+from renditions.imaging.font_choice import STAND_IN
 from renditions.imaging.formats.svg_count import MAX_DEPTH, MAX_ELEMENTS, References
 from renditions.imaging.formats.svg_embedded import Embedded
 from renditions.imaging.formats.svg_file import unpack
@@ -36,8 +37,6 @@ _NOT_DRAWN = ("foreignObject", "metadata", "script")
 _SHOWING = ("image", "feImage")
 _COPYING = ("use", "feImage", "pattern")
 """The elements that draw what their ``href`` refers to."""
-_STAND_IN = "\u25a1"
-"""A white square, which the font has, in place of a character that it lacks."""
 _BLANKS = dict.fromkeys(map(ord, "\t\n\r"))
 _QUOTED_CHARACTERS = 60
 
@@ -134,7 +133,7 @@ class _Reader:
         if missing:
             shown = missing[:_QUOTED_CHARACTERS] + ("…" if len(missing) > _QUOTED_CHARACTERS else "")
             self._warn("glyph-missing", f"the font has no glyph for these characters of the drawing: {shown}")
-        stand_ins = dict.fromkeys(map(ord, missing), _STAND_IN)
+        stand_ins = dict.fromkeys(map(ord, missing), STAND_IN)
         for at in self._letters:
             self._written[at] = self._written[at].translate(stand_ins)
 

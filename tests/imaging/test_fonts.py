@@ -1,0 +1,182 @@
+"""Texts in any script: collections of fonts, emoji, and characters that a font lacks."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imaging.fonts import attached, make_collection, make_font
+from imaging.pictures import difference, encoded, opened, photo, pixels
+from renditions.errors import Undecodable
+from renditions.imaging.font_choice import STAND_IN, Letters, choose_fonts
+from renditions.imaging.render import render
+from renditions.imaging.typeface import choose_face, default_font, find_missing, read_faces
+from renditions.model.fields import Attachment
+from renditions.model.pipeline import Accept
+from renditions.model.recipe import Rendition, Watermark
+from renditions.model.warning import PictureWarning
+
+WIDE = make_font({"日": (900, 800), "A": (800, 700)})
+NARROW = make_font({"日": (300, 800), "本": (300, 400)})
+RED, BLUE = (1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 1.0, 1.0)
+EMOJI = make_font(
+    {"📷": (900, 800), "\ufe0f": (0, 0), " ": (0, 0), "2": (900, 800), "©": (900, 100), "·": (300, 300)},
+    layers={"📷": [("📷", RED), ("·", BLUE)], "©": [("©", RED)]},
+)
+
+
+def drawn(
+    text: str, font: bytes | None, face: int | None = None
+) -> tuple[Image.Image, tuple[PictureWarning, ...]]:
+    """Return a grey picture with the text over it, and the warnings."""
+    declared = attached(font) if font else None
+    watermark = Watermark(text=text, font=declared, face=face, size=80.0, opacity=100.0)
+    recipe = Rendition(format="png", watermark=watermark)
+    source = encoded(Image.new("RGB", (400, 200), "#808080"), "png")
+    result = render(source, Accept(), {"it": recipe})
+    assert result.errors == {}
+    return opened(result.made["it"].content), result.warnings
+
+
+def looks_like(one: bytes, other: bytes, text: str, face: int | None = None) -> bool:
+    return difference(drawn(text, one, face)[0], drawn(text, other)[0]) == 0
+
+
+def split(text: str, font: bytes | None) -> list[str]:
+    """Return the pieces of the text; those of the bundled font are in angle brackets."""
+    letters = choose_fonts(text, attached(font) if font else None)
+    return [f"<{each.text}>" if each.is_bundled else each.text for each in letters.pieces]
+
+
+@pytest.mark.parametrize("is_cff", [False, True])
+def test_the_face_of_a_collection_that_has_all_characters_is_used(is_cff: bool) -> None:
+    wide = make_font({"日": (900, 800), "A": (800, 700)}, is_cff=is_cff)
+    narrow = make_font({"日": (300, 800), "本": (300, 400)}, is_cff=is_cff)
+    both = make_collection(wide, narrow)
+    assert both.startswith(b"ttcf")
+    assert looks_like(both, wide, "日")
+    assert looks_like(both, narrow, "日本")
+    assert not looks_like(both, narrow, "日")
+
+
+def test_a_declared_face_of_a_collection_is_used() -> None:
+    both = make_collection(WIDE, NARROW)
+    assert looks_like(both, NARROW, "日", face=1)
+    assert looks_like(both, WIDE, "日", face=0)
+    watermarks = [Watermark(text="日", font=attached(both), face=face) for face in (None, 0, 1)]
+    assert len({Rendition(watermark=watermark).fingerprint() for watermark in watermarks}) == 3
+
+
+def test_each_face_of_a_collection_knows_its_own_characters() -> None:
+    faces = read_faces(make_collection(WIDE, NARROW))
+    assert [face.find_missing("A日本") for face in faces] == ["本", "A"]
+    assert find_missing(make_collection(WIDE, NARROW), "本") == ""
+
+
+@pytest.mark.parametrize("cut", [11, 14, 30, 200])
+def test_a_damaged_collection_is_refused(cut: int) -> None:
+    with pytest.raises(Undecodable):
+        find_missing(make_collection(WIDE, NARROW)[:cut], "日")
+
+
+def test_a_collection_without_the_face_is_refused_by_name() -> None:
+    with pytest.raises(Undecodable, match="the collection has 2 fonts, numbered from 0"):
+        choose_face(make_collection(WIDE, NARROW), "日", 2)
+    with pytest.raises(Undecodable, match="the collection has no fonts"):
+        read_faces(b"ttcf\0\1\0\0\0\0\0\0")
+
+
+def test_a_font_of_more_than_65535_characters_is_searched() -> None:
+    """Format 12 of ``cmap`` has groups, and its search must find their first and last characters."""
+    font = make_font({chr(code): (500, 500) for code in (*range(0x20000, 0x20010), *range(0x20020, 0x20022))})
+    text = "\U0001ffff\U00020000\U0002000f\U00020010\U0002001f\U00020020\U00020021\U00020022"
+    assert find_missing(font, text) == "\U0001ffff\U00020010\U0002001f\U00020022"
+
+
+@pytest.mark.parametrize(
+    ("text", "font", "pieces"),
+    [
+        ("日A", WIDE, ["日A"]),
+        ("日本 Zoë", NARROW, ["日本", "< Zoë>"]),
+        ("A日e\u0301 日", WIDE, ["A日", "<e\u0301 >", "日"]),
+        ("日 A\u3000日", make_font({"日": (900, 800), " ": (0, 0)}), ["日 ", "<A>", "\u3000日"]),
+        ("日\U000e0100", WIDE, ["日\U000e0100"]),
+        ("© 2 📷 Ann", EMOJI, ["<© 2 >", "📷", "< Ann>"]),
+        ("📷\ufe0f©\ufe0f2", EMOJI, ["📷\ufe0f©\ufe0f", "<2>"]),
+        ("📷\u200d📷", EMOJI, ["📷\u200d📷"]),
+        ("日", None, [f"<{STAND_IN}>"]),
+        ("日本", WIDE, ["日", f"<{STAND_IN}>"]),
+        ("\u0301日", WIDE, ["<\u0301>", "日"]),
+    ],
+)
+def test_each_character_has_the_first_font_that_has_it(
+    text: str, font: bytes | None, pieces: list[str]
+) -> None:
+    assert split(text, font) == pieces
+
+
+def test_a_syllable_in_parts_is_drawn_by_a_font_that_has_the_syllable() -> None:
+    """Files from macOS have Hangul in parts."""
+    korean = make_font({"한": (900, 800), "글": (700, 800)})
+    assert split(unicodedata.normalize("NFD", "한글x"), korean) == [
+        unicodedata.normalize("NFD", "한글"), "<x>"
+    ]  # fmt: skip
+
+
+def test_characters_that_no_font_has_are_reported_for_each_picture() -> None:
+    for _ in range(2):
+        picture, warnings = drawn("A日本", WIDE)
+        assert [(each.code, each.text) for each in warnings] == [
+            ("glyph-missing", "no font has a glyph for these characters of the watermark: 本")
+        ]
+    assert difference(picture, drawn(f"A日{STAND_IN}", WIDE)[0]) == 0
+    assert drawn("A日", WIDE)[1] == ()
+    assert find_missing(default_font(), STAND_IN) == ""
+
+
+def test_emoji_have_their_colours_and_letters_the_declared_one() -> None:
+    made = pixels(drawn("📷 Ann", EMOJI)[0])
+    left, right = made[:, :180], made[:, 250:]
+    for colour in ((255, 0, 0), (0, 0, 255)):
+        assert (np.abs(left - colour).max(axis=2) == 0).sum() > 100
+        assert (np.abs(right - colour).max(axis=2) == 0).sum() == 0
+    assert (right.min(axis=2) == 255).sum() > 100
+
+
+def test_a_watermark_s_opacity_holds_for_emoji() -> None:
+    source = encoded(Image.new("RGB", (400, 200), "black"), "png")
+    watermark = Watermark(text="📷", font=attached(EMOJI), size=40.0, opacity=50.0)
+    made = pixels(
+        opened(
+            render(source, Accept(), {"it": Rendition(format="png", watermark=watermark)}).made["it"].content
+        )
+    )
+    assert made.max(axis=(0, 1)).tolist() == [128, 0, 128]
+
+
+def test_letters_have_the_forms_of_one_language_on_every_machine() -> None:
+    """Pango would take the machine's language, and draw Chinese forms of Japanese letters in China."""
+    rule = (
+        "languagesystem DFLT dflt; languagesystem DFLT {}; "
+        "feature locl {{script DFLT; language {}; sub uni65E5 by other;}} locl;"
+    )
+    english, chinese = (
+        make_font({"日": (900, 800)}, alternates={"other": (300, 800)}, features=rule.format(tag, tag))
+        for tag in ("ENG", "ZHS")
+    )
+    assert looks_like(chinese, WIDE, "日")
+    assert looks_like(english, NARROW, "日")
+
+
+def test_a_font_with_a_damaged_table_gives_a_reason() -> None:
+    broken = Attachment("x.ttf", default_font()[:300])
+    recipe = Rendition(format="png", watermark=Watermark(text="a", font=broken))
+    result = render(encoded(photo(), "png"), Accept(), {"it": recipe})
+    assert str(result.errors["it"]).startswith("the watermark's font 'x.ttf': the font is damaged: ")
+
+
+def test_a_text_without_a_declared_font_has_no_face() -> None:
+    assert choose_fonts("a", None) == Letters(None, choose_fonts("a", None).pieces, "")
