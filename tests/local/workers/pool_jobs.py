@@ -49,6 +49,9 @@ def act(  # noqa: C901, PLR0912 - a list of actions without logic
             while _kept:  # until the guard has seen both
                 time.sleep(0.01)
             return _make(b"held %d" % len(held), content, accept, recipes)
+        case "logo":
+            mark = recipes["0"].watermark
+            return _make((mark and mark.image and mark.image.content) or b"", content, accept, recipes)
         case "enlarge":
             return _make(b"x" * int(rest), content, accept, recipes)
         case "answer":  # as code that took the worker over could

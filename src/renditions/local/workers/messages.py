@@ -44,22 +44,52 @@ class Job:
     limits: Limits
 
     def encode(self) -> tuple[Any, list[bytes]]:
-        """Return the message's content, and the attachments as its parts."""
-        parts: list[bytes] = []
+        """Return the message's content, and the contents of the attachments, each once."""
+        places: dict[bytes, int] = {}
 
         def keep(content: bytes) -> int:
-            parts.append(content)
-            return len(parts) - 1
+            return places.setdefault(content, len(places))
 
         return {
             spec.name: to_plain(getattr(self, spec.name), keep) for spec in dataclasses.fields(self)
-        }, parts
+        }, list(places)
 
     @classmethod
-    def decode(cls, content: Any, parts: list[bytes]) -> Job:
+    def decode(cls, content: Any, attachments: list[bytes]) -> Job:
         """Return the job from what :meth:`encode` returns, without checks: the pool is trusted."""
-        job: Job = from_plain(cls, content, parts.__getitem__)
+        job: Job = from_plain(cls, content, attachments.__getitem__)
         return job
+
+
+class JobSender:
+    """Writes the jobs for one worker. A worker gets attachments only if its last job had others.
+
+    A font can have 30 MB, and every picture needs it.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[bytes] = []
+
+    def encode(self, job: Job, picture: bytes) -> tuple[Any, list[bytes]]:
+        """Return the content and the parts of the message."""
+        content, attachments = job.encode()
+        are_new = attachments != self._held
+        self._held = attachments
+        parts = [*attachments, picture] if are_new else [picture]
+        return {"job": content, "has_attachments": are_new}, parts
+
+
+class JobReceiver:
+    """Reads the jobs in a worker."""
+
+    def __init__(self) -> None:
+        self._held: list[bytes] = []
+
+    def decode(self, content: Any, parts: list[bytes]) -> tuple[Job, bytes]:
+        """Return the job and the picture from what :meth:`JobSender.encode` returns."""
+        if content["has_attachments"]:
+            self._held = parts[:-1]
+        return Job.decode(content["job"], self._held), parts[-1]
 
 
 @dataclass(frozen=True, slots=True)

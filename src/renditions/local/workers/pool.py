@@ -24,7 +24,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from renditions.errors import Failed, NotAccepted, RenderTimedOut, WorkerDied
 from renditions.local.workers.guard import Guard
-from renditions.local.workers.messages import Broken, Job, decode_answer, decode_ready
+from renditions.local.workers.messages import Broken, Job, JobSender, decode_answer, decode_ready
 from renditions.local.workers.wire import MalformedError, pack, receive, send
 from renditions.model.original import Original
 from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
@@ -184,6 +184,7 @@ class _Worker:
     def __init__(self, render: str) -> None:
         self.calls = 0
         """How many pictures it has received."""
+        self._jobs = JobSender()
         self._socket, theirs = socket.socketpair()
         code = (
             "import sys; sys.path[:] = sys.argv[3:]; "
@@ -220,13 +221,12 @@ class _Worker:
     def call(self, seconds: float, job: Job, picture: bytes) -> Rendering | Broken:
         """Return the answer to one picture."""
         self.calls += 1
-        content, attachments = job.encode()
         # A worker holds all files that it sends, so their limit is its memory's.
         most_bytes = job.limits.memory
         return self._exchange(
             Guard(self._process, seconds, job.limits.memory),
             "rendering",
-            pack(content, [*attachments, picture]),
+            pack(*self._jobs.encode(job, picture)),
             most_bytes,
             lambda content, parts: decode_answer(content, parts, picture, job),
         )

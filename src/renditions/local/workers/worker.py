@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 
-from renditions.local.workers.messages import Job, encode_error, encode_rendering
+from renditions.local.workers.messages import JobReceiver, encode_error, encode_rendering
 from renditions.local.workers.wire import pack, receive, send
 from renditions.model.registry import resolve
 
@@ -16,7 +16,7 @@ from renditions.model.registry import resolve
 def work(descriptor: int, render: str) -> None:
     """Render the jobs from the socket until its other end is closed.
 
-    The first answer says that the worker is ready, or why it isn't. A job's last part is the picture.
+    The first answer says that the worker is ready, or why it isn't.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # service managers send these to all processes at once
@@ -29,10 +29,11 @@ def work(descriptor: int, render: str) -> None:
             send(descriptor, pack(encode_error(error)))
             return
         send(descriptor, pack({"ready": True}))
+        receiver = JobReceiver()
         while True:
             content, parts = receive(descriptor, sys.maxsize)
             try:
-                job, picture = Job.decode(content, parts[:-1]), parts[-1]
+                job, picture = receiver.decode(content, parts)
                 rendering = function(picture, job.accept, job.recipes, job.analyze, limits=job.limits)
                 answer = pack(*encode_rendering(rendering))
             except Exception as error:  # noqa: BLE001 - the pool raises any error
