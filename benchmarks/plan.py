@@ -56,7 +56,7 @@ def main() -> None:
         print(json.dumps(_measure(asked.measure, asked.verify)))
         return
     table: Table = [
-        ["pictures", "records", "verify", "found", "seconds", "µs per picture", "peak memory, MB"]
+        ["pictures", "records", "verify", "found", "CPU seconds", "µs per picture", "peak memory, MB"]
     ]
     for count in asked.counts:
         # A file system in memory, so that neither building nor planning measures the disk.
@@ -96,12 +96,13 @@ def _measure(work: Path, verify: Verify) -> dict[str, object]:
     with SqliteCatalog(work / "catalog.db") as catalog:
         output = FolderStore(work / "output", create=True)
         comparison = Comparison(_PIPELINE, catalog, output, ask=Ask(verify=verify))
-        started = time.perf_counter()
+        # Nothing waits for a disk, so this is all of its time, without that of other programs.
+        started = time.process_time()
         actions = Counter(
             difference.action
             for difference in plan(comparison, FolderStore(work / "source"), clock=lambda: now)
         )
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
     return {"actions": actions, "seconds": seconds, "peak_bytes": peak_bytes()}
 
 
