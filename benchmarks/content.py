@@ -179,7 +179,7 @@ def _sync(parts: Parts, rendered: Counter[str]) -> Summary:
     processor = parts.make_processor(counting, "benchmark", standing)
     return sync(
         Run(
-            differences=lambda: parts.plan(ask=ask),
+            differences=lambda ask: parts.plan(ask=ask),
             process=processor.process,
             guard=parts.preview_guard(),
             ask=ask,

@@ -20,6 +20,7 @@ from renditions.core.ports import (
     OnObstacle,
     OnUnreadable,
     Place,
+    SameContent,
     StoredObject,
 )
 from renditions.errors import Conflict, KeyRefused, KeyTaken
@@ -223,16 +224,18 @@ class MemoryCatalog:
             self._records[name] = written
         return written
 
-    def find_content(self, sha256: str) -> tuple[str, ...]:
+    def find_content(self, sha256: str) -> SameContent:
         with self._lock:
-            return tuple(sorted(each.name for each in self._records.values() if each.sha256 == sha256))
+            names = sorted(each.name for each in self._records.values() if each.sha256 == sha256)
+            kept = [each for each in self._kept.values() if each.sha256 == sha256]
+        kept.sort(key=lambda each: each.until, reverse=True)
+        return SameContent(tuple(names), tuple(kept))
 
     def keep_wishes(self, kept: KeptWishes) -> None:
         self._kept[kept.name] = kept
 
-    def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:
-        kept = self._kept.get(name)
-        return kept or next((each for each in self._kept.values() if sha256 and each.sha256 == sha256), None)
+    def find_wishes(self, name: str) -> KeptWishes | None:
+        return self._kept.get(name)
 
     def drop_wishes(self, name: str) -> None:
         self._kept.pop(name, None)

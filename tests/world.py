@@ -210,7 +210,7 @@ class World:
     def run(self, process: Process | None = None, **changes: Any) -> Run:
         """Return a run over all pictures."""
         run = Run(
-            differences=lambda: self.differences(ask=changes.get("ask", PLAIN)),
+            differences=lambda ask: self.differences(ask=ask),
             process=process or self.processor().process,
             guard=self.guard,
             ask=PLAIN,

@@ -16,6 +16,7 @@ from contract.catalogs import NOW, make_record, names
 from contract.cloud import CLIENTS, make_table, name_of
 from contract.test_catalog import FULL
 from renditions.aws import dynamodb, reading
+from renditions.aws.clients import Clients
 from renditions.aws.dynamodb import DynamoCatalog, open_catalog
 from renditions.aws.table import (
     BY_STATUS,
@@ -25,7 +26,7 @@ from renditions.aws.table import (
     item_to_record,
     record_to_item,
 )
-from renditions.core.ports import Unreadable
+from renditions.core.ports import SameContent, Unreadable
 from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken, UsageError
 from renditions.imaging.analysis.exif import MAX_CHARACTERS
 from renditions.model.backends import CATALOGS
@@ -35,6 +36,7 @@ from renditions.model.pipeline import CatalogPlace
 from renditions.model.reason import Reason
 from renditions.model.record import ATTRIBUTES, MOST_EVENTS, MOST_REASON_LENGTH, Event, Output, Record
 from renditions.model.registry import Shared
+from world import World
 
 DYNAMODB = next(backend for backend in CATALOGS if backend.prefix == "dynamodb:")
 pytestmark = pytest.mark.usefixtures("aws")
@@ -428,6 +430,20 @@ def test_errors_of_dynamodb_become_errors_of_this_package(answer: Answer, error:
     assert type(raised.value) is error
 
 
+def test_a_new_picture_costs_one_query_of_the_index_by_content(table: str) -> None:
+    """The answer has the records and the kept wishes of its content."""
+    client = Clients().dynamodb
+    queried: list[str] = []
+    client.meta.events.register(
+        "provide-client-params.dynamodb.Query", lambda params, **_: queried.append(params["IndexName"])
+    )
+    world = World()
+    world.upload("a.jpg", b"one")
+    catalog = DynamoCatalog(client, table, KEY)
+    assert world.processor(catalog=catalog).process("a.jpg").result == "done"
+    assert queried == ["by-content"]
+
+
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
 def test_a_table_without_the_index_by_content_finds_no_twins_and_says_so(
     code: str, caplog: pytest.LogCaptureFixture
@@ -441,5 +457,5 @@ def test_a_table_without_the_index_by_content_finds_no_twins_and_says_so(
         def paginate(self, **_: object) -> Iterator[object]:
             raise ClientError({"Error": {"Code": code, "Message": "no such index"}}, "Query")
 
-    assert DynamoCatalog(Client(), "pictures").find_content("1" * 64) == ()
+    assert DynamoCatalog(Client(), "pictures").find_content("1" * 64) == SameContent()
     assert "by-content" in caplog.text

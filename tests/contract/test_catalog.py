@@ -27,7 +27,7 @@ from contract.catalogs import (
 )
 from contract.cloud import scaled
 from contract.races import race_processes, race_threads
-from renditions.core.ports import Catalog, Unreadable
+from renditions.core.ports import Catalog, SameContent, Unreadable
 from renditions.errors import CatalogFailed, Conflict, KeyTaken
 from renditions.model.binding import Binding, Held
 from renditions.model.kept import KeptWishes
@@ -332,10 +332,10 @@ def test_records_are_found_by_their_content(catalog: Catalog) -> None:
     changed = catalog.write(replace(make_record("a.jpg"), sha256=one))
     catalog.write(replace(make_record("c.jpg"), sha256=two))
     catalog.write(make_record("d.jpg"))
-    assert sorted(catalog.find_content(one)) == ["a.jpg", "b.jpg"]
+    assert sorted(catalog.find_content(one).names) == ["a.jpg", "b.jpg"]
     catalog.write(replace(changed, sha256=two))
-    assert sorted(catalog.find_content(two)) == ["a.jpg", "c.jpg"]
-    assert catalog.find_content("3" * 64) == ()
+    assert sorted(catalog.find_content(two).names) == ["a.jpg", "c.jpg"]
+    assert catalog.find_content("3" * 64) == SameContent()
 
 
 def make_notice(name: str = "a/é.jpg", event: str = "done", target: str = "t1") -> UnsentNotice:
@@ -382,16 +382,19 @@ def test_kept_wishes_are_found_by_name_and_by_content(catalog: Catalog) -> None:
     other = KeptWishes("b.jpg", "", Wishes(Focus(x=3, y=4)), later)
     catalog.keep_wishes(kept)
     catalog.keep_wishes(other)
-    assert catalog.find_wishes("a/é.jpg", "") == kept
-    assert catalog.find_wishes("new.jpg", "1" * 64) == kept
-    assert catalog.find_wishes("b.jpg", "1" * 64) == other
-    assert catalog.find_wishes("new.jpg", "") is None
-    assert catalog.find_content("1" * 64) == ()
+    newer = KeptWishes("c.jpg", "1" * 64, Wishes(Focus(x=7, y=8)), later + timedelta(days=1))
+    assert catalog.find_wishes("a/é.jpg") == kept
+    assert catalog.find_wishes("b.jpg") == other
+    assert catalog.find_wishes("new.jpg") is None
+    assert catalog.find_content("1" * 64) == SameContent((), (kept,))
+    catalog.keep_wishes(newer)
+    assert catalog.find_content("1" * 64).kept == (newer, kept)
     assert list(catalog.list()) == []
     catalog.keep_wishes(replace(kept, wishes=Wishes(Focus(x=5, y=6))))
     catalog.drop_wishes("a/é.jpg")
     catalog.drop_wishes("a/é.jpg")
-    assert catalog.find_wishes("a/é.jpg", "1" * 64) is None
+    assert catalog.find_wishes("a/é.jpg") is None
+    assert catalog.find_content("1" * 64).kept == (newer,)
 
 
 def test_names_and_keys_are_compared_by_their_bytes(catalog: Catalog) -> None:

@@ -144,7 +144,5 @@ def test_forget_deletes_the_wishes_and_notices_of_a_picture_that_was_removed_bef
     world.remove(NAME)
     processor(world).process(NAME, ALLOWED)
     assert [trace.what for trace in run(world).removed] == ["unsent notice", "kept wishes"]
-    kept = world.catalog.find_wishes(NAME, "5e1f")
-    assert kept
-    assert kept.name == "other.jpg"
+    assert [kept.name for kept in world.catalog.find_content("5e1f").kept] == ["other.jpg"]
     assert run(world) == Report(NAME)

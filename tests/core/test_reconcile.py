@@ -355,7 +355,7 @@ def test_a_sync_removes_no_picture_below_an_unreadable_folder(world: World) -> N
     source: Any = HalfReadable()
     summary = sync(
         world.run(
-            differences=lambda: reconcile.plan(comparison, source, clock=world.clock),
+            differences=lambda _: reconcile.plan(comparison, source, clock=world.clock),
             on_outcome=reported.append,
         )
     )
@@ -481,8 +481,8 @@ def test_a_missing_picture_is_not_removed_before_a_new_file_is_complete() -> Non
     world.upload("b.jpg", b"one")
     source = Landing()
 
-    def differences() -> Any:
-        comparison = Comparison(world.pipeline, world.catalog, world.output, ask=PLAIN)
+    def differences(ask: Ask) -> Any:
+        comparison = Comparison(world.pipeline, world.catalog, world.output, ask=ask)
         return plan(comparison, source, clock=world.clock)
 
     told: list[Outcome] = []

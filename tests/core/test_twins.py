@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from renditions.core.ask import ALLOWED
+from renditions.core.ask import ALLOWED, Ask
 from renditions.core.ports import IfMatch
 from renditions.core.reconcile import sync
 from renditions.model.pipeline import CatalogPlace
@@ -104,6 +105,34 @@ def test_renaming_a_whole_folder_does_not_count_as_removals() -> None:
     assert (summary.results, summary.held) == ({"done": 80}, [])
     assert sorted(record.name for record in world.catalog.list()) == [f"b/{name}" for name in names]
     world.check_promise()
+
+
+@pytest.mark.parametrize("change", ["rename", "removal"])
+def test_a_sync_with_renames_or_removals_verifies_each_output_once(change: str) -> None:
+    world = World(make_pipeline(thumb=COVER))
+    world.bind()
+    for number in range(3):
+        world.upload(f"{number}.jpg", b"%d" % number)
+    sync(world.run())
+    world.remove("0.jpg")
+    if change == "rename":
+        world.upload("new.jpg", b"0")
+    looked: Counter[str] = Counter()
+
+    class Counted:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.output, name)
+
+        def head(self, key: str) -> Any:
+            looked[key] += 1
+            return world.output.head(key)
+
+    verified = Ask(verify="quick")
+    parts = replace(world.parts(), output=Counted())
+    run = world.run(ask=verified, differences=lambda ask: parts.plan(ask=ask))
+    summary = sync(run)
+    assert (summary.renamed, summary.results["removed"]) == ((1, 0) if change == "rename" else (0, 1))
+    assert (looked["1.jpg/thumb.jpg"], looked["2.jpg/thumb.jpg"]) == (1, 1)
 
 
 def test_a_plan_shows_a_renamed_picture_once_with_what_is_copied_and_deleted(world: World) -> None:

@@ -21,7 +21,15 @@ from faults.places import OutputStore
 from faults.scheduler import Scheduler
 from hashing import hash_render
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.ports import Condition, IfMatch, OnObstacle, OnUnreadable, Place, StoredObject
+from renditions.core.ports import (
+    Condition,
+    IfMatch,
+    OnObstacle,
+    OnUnreadable,
+    Place,
+    SameContent,
+    StoredObject,
+)
 from renditions.errors import (
     CatalogFailed,
     CatalogRefused,
@@ -250,19 +258,20 @@ class CloudCatalog:
         renamed: Record = self._call(rename)
         return renamed
 
-    def find_content(self, sha256: str) -> tuple[str, ...]:
-        def find() -> tuple[str, ...]:
-            now, names = self.scheduler.now, self.kept.find_content(sha256)
-            return tuple(name for name in names if self._listed_from.get(name, now) <= now)
+    def find_content(self, sha256: str) -> SameContent:
+        def find() -> SameContent:
+            now, alike = self.scheduler.now, self.kept.find_content(sha256)
+            names = tuple(name for name in alike.names if self._listed_from.get(name, now) <= now)
+            return SameContent(names, alike.kept)
 
-        names: tuple[str, ...] = self._call(find)
-        return names
+        alike: SameContent = self._call(find)
+        return alike
 
     def keep_wishes(self, kept: KeptWishes) -> None:
         self._call(lambda: self.kept.keep_wishes(kept))
 
-    def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:
-        kept: KeptWishes | None = self._call(lambda: self.kept.find_wishes(name, sha256))
+    def find_wishes(self, name: str) -> KeptWishes | None:
+        kept: KeptWishes | None = self._call(lambda: self.kept.find_wishes(name))
         return kept
 
     def drop_wishes(self, name: str) -> None:

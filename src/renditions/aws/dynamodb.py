@@ -42,7 +42,7 @@ from renditions.aws.table import (
     row_to_totals,
     wishes_key,
 )
-from renditions.core.ports import OnUnreadable, Place
+from renditions.core.ports import OnUnreadable, Place, SameContent
 from renditions.errors import CatalogFailed, CatalogRefused, UsageError
 from renditions.model.binding import Binding
 from renditions.model.folding import Folding
@@ -136,9 +136,12 @@ class DynamoCatalog:
         self._transact(record, [{"Delete": delete}, *moved])
         return written
 
-    def find_content(self, sha256: str) -> tuple[str, ...]:
+    def find_content(self, sha256: str) -> SameContent:
         """See :meth:`Catalog.find_content <renditions.core.ports.Catalog.find_content>`."""
-        return tuple(key for key in self._reader.find_content(sha256) if not key.startswith(WISHES))
+        keys = self._reader.find_content(sha256)
+        items = map(self._reader.find, (key for key in keys if key.startswith(WISHES)))
+        kept = sorted(map(item_to_kept, filter(None, items)), key=lambda each: each.until, reverse=True)
+        return SameContent(tuple(key for key in keys if not key.startswith(WISHES)), tuple(kept))
 
     def keep_wishes(self, kept: KeptWishes) -> None:
         """See :meth:`Catalog.keep_wishes <renditions.core.ports.Catalog.keep_wishes>`."""
@@ -146,12 +149,9 @@ class DynamoCatalog:
             item = kept_to_item(kept) | self._reader.key(wishes_key(kept.name))
             self._client.put_item(TableName=self._table, Item=item)
 
-    def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:
+    def find_wishes(self, name: str) -> KeptWishes | None:
         """See :meth:`Catalog.find_wishes <renditions.core.ports.Catalog.find_wishes>`."""
         item = self._reader.find(wishes_key(name))
-        if item is None and sha256:
-            keys = (key for key in self._reader.find_content(sha256) if key.startswith(WISHES))
-            item = next(filter(None, map(self._reader.find, keys)), None)
         return item_to_kept(item) if item else None
 
     def drop_wishes(self, name: str) -> None:

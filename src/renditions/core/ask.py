@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Removal = Literal["no", "allowed", "asked"]
@@ -43,6 +43,11 @@ class Ask:
     """
     keeps_undeclared: bool = False
     """Whether to keep the outputs of undeclared renditions until a person allows their removal."""
+
+
+def unverified(ask: Ask) -> Ask:
+    """Return the request without verification. It is enough to find new and missing pictures."""
+    return replace(ask, verify="no")
 
 
 PLAIN = Ask()

@@ -159,7 +159,7 @@ def _forget_kept(name: str, reach: Reach, report: Report) -> None:
     for unsent in reach.catalog.unsent_notices(name):
         reach.catalog.drop_notice(unsent)
         report.removed.append(Trace("unsent notice", where))
-    if kept := reach.catalog.find_wishes(name, ""):
+    if kept := reach.catalog.find_wishes(name):
         reach.catalog.drop_wishes(kept.name)
         report.removed.append(Trace("kept wishes", where))
 

@@ -234,6 +234,17 @@ class Store(Protocol):
 MOST_TWINS = 50
 """How many records with the same content a catalog returns at most."""
 
+
+@dataclass(frozen=True, slots=True)
+class SameContent:
+    """What a catalog has of pictures with one content."""
+
+    names: tuple[str, ...] = ()
+    """The names of records, at most ``MOST_TWINS``."""
+    kept: tuple[KeptWishes, ...] = ()
+    """The kept wishes, the newest first. They may have expired."""
+
+
 Place = tuple[datetime, str]
 """A record's place in the order of ``query``: its timestamp and its name."""
 
@@ -296,8 +307,8 @@ class Catalog(Protocol):
         """
         ...
 
-    def find_content(self, sha256: str) -> tuple[str, ...]:
-        """Return the names of at most ``MOST_TWINS`` records with this content.
+    def find_content(self, sha256: str) -> SameContent:
+        """Return the records, and the kept wishes, of pictures with this content.
 
         The answer may lag behind writes.
         """
@@ -319,11 +330,8 @@ class Catalog(Protocol):
         """Keep the wishes for a removed picture; they replace earlier wishes for its name."""
         ...
 
-    def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:
-        """Return the kept wishes for a name, or else for this content.
-
-        They may have expired.
-        """
+    def find_wishes(self, name: str) -> KeptWishes | None:
+        """Return the kept wishes for a name; they may have expired."""
         ...
 
     def drop_wishes(self, name: str) -> None:

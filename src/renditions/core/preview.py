@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from renditions.core.ask import Ask, unverified
 from renditions.core.difference import Difference
 from renditions.core.foreign import Ownership
 from renditions.core.guard import Guard
@@ -22,10 +23,9 @@ from renditions.model.pipeline import Pipeline
 class Preview:
     """Shows what a sync would do."""
 
-    differences: Callable[[], Iterator[Difference]]
+    differences: Callable[[Ask], Iterator[Difference]]
     """Makes a fresh plan."""
-    unverified: Callable[[], Iterator[Difference]]
-    """Makes a fresh plan that compares no outputs. It is enough for new and missing pictures."""
+    ask: Ask
     guard: Guard
     """Decides which removals would be held back."""
     identify: Callable[[StoredObject], str]
@@ -44,7 +44,7 @@ class Preview:
         """
         census = self.guard.open_census()
         has_new = False
-        for difference in self.differences():
+        for difference in self.differences(self.ask):
             census.see(difference)
             has_new = has_new or difference.action == "create"
             if difference.action not in ("create", "hold"):
@@ -56,12 +56,12 @@ class Preview:
         renamed = frozenset(former.values())
         if renamed:
             census = self.guard.open_census()
-            for difference in self.unverified():
+            for difference in self.differences(unverified(self.ask)):
                 is_renamed = difference.name in renamed
                 census.see(replace(difference, action="rename", record=None) if is_renamed else difference)
             census.end()
         why_held = self.guard.judge_removals(census)
-        for difference in self.unverified():
+        for difference in self.differences(unverified(self.ask)):
             if difference.action == "create":
                 yield self._show_new(difference, former.get(difference.name))
             elif difference.action == "hold" and difference.name not in renamed:
@@ -83,13 +83,13 @@ class Preview:
         """
         missing: dict[str, list[str]] = {}
         sizes: set[int] = set()
-        for difference in self.unverified():
+        for difference in self.differences(unverified(self.ask)):
             record = difference.record
             if difference.action == "hold" and record and record.sha256 and record.original:
                 missing.setdefault(record.sha256, []).append(difference.name)
                 sizes.add(record.original.size_bytes)
         former: dict[str, str] = {}
-        for difference in self.unverified() if sizes else ():
+        for difference in self.differences(unverified(self.ask)) if sizes else ():
             found = difference.found
             is_candidate = difference.action == "create" and found and found.size_bytes in sizes
             if found and is_candidate and (names := missing.get(self.identify(found))):

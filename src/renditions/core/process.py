@@ -132,9 +132,9 @@ class Processor:
                     difference = replace(difference, why=why_renamed(renamed_from))
                 if difference.action == "create" and difference.found and ask.renditions is None:
                     sha256 = self._twins.identify(difference.found, reader)
-                    twins = self._twins.find(name, sha256)
+                    twins, kept = self._twins.find(name, sha256)
                     renamed_from = self._twins.take_over(difference.found, twins)
-                    if renamed_from or self._twins.recall(name, sha256):
+                    if renamed_from or self._twins.recall(name, kept):
                         continue  # it has a record now
                     difference = with_twin(difference, twins)
                 result = self._act(difference, held, ask, reader, worked=worked)

@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from renditions.core.ask import PLAIN, Ask
+from renditions.core.ask import PLAIN, Ask, unverified
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference
 from renditions.core.guard import Census, Guard
@@ -163,7 +163,7 @@ EVERYTHING_ONCE = Order()
 class Run:
     """The parts of one sync: its plan, its processor and its guard."""
 
-    differences: Callable[[], Iterator[Difference]]
+    differences: Callable[[Ask], Iterator[Difference]]
     """Makes a fresh plan; called for each pass."""
     process: Process
     guard: Guard
@@ -235,9 +235,7 @@ class _Pass:
         for ended in _process_all(run, self._first_share(census), run.ask):
             self._take(ended)
         if self._has_renamed:  # the former names are no longer missing
-            census = run.guard.open_census()
-            for difference in run.differences():
-                census.see(difference)
+            census = self._count_again(census)
         census.end()
         if run.stop.is_set():
             return
@@ -255,9 +253,18 @@ class _Pass:
             self.pause = self.pause or timedelta()
         summary.standing = +summary.standing
 
+    def _count_again(self, before: Census) -> Census:
+        """Return the census after renames. The numbers of outputs stay, so nothing is verified again."""
+        census = self._run.guard.open_census()
+        for difference in self._run.differences(unverified(self._run.ask)):
+            census.see(difference)
+        census.outputs, census.outputs_lost = before.outputs, before.outputs_lost
+        census.restores = before.restores
+        return census
+
     def _first_share(self, census: Census) -> Iterator[Difference]:
         """Count every difference, and yield those to work on now."""
-        for difference in self._run.differences():
+        for difference in self._run.differences(self._run.ask):
             census.see(difference)
             if difference.action == "unreadable":
                 self._summary.unreadable += 1
@@ -283,13 +290,15 @@ class _Pass:
         if why_held:
             self._summary.held.append(Held(what, count, why_held, self._run.clock()))
             return
+        is_removal = kind == "hold"
+        ask = self._run.ask
+        found = self._run.differences(unverified(ask) if is_removal else ask)
         share = (
             difference
-            for difference in self._run.differences()
-            if (difference.action == "hold" if kind == "hold" else self._is_deferred(difference))
+            for difference in found
+            if (difference.action == "hold" if is_removal else self._is_deferred(difference))
         )
-        is_removal = kind == "hold"
-        ask = _allow(self._run.ask) if is_removal else self._run.ask
+        ask = _allow(ask) if is_removal else ask
         for ended in _process_all(self._run, share, ask):
             self._take(ended)
             if is_removal and isinstance(ended, Outcome) and ended.result == "removed":

@@ -44,19 +44,19 @@ class Twins:
         """
         return reader.identify(found) if found.size_bytes <= self.pipeline.accept.max_bytes else ""
 
-    def find(self, name: str, sha256: str) -> list[Record]:
-        """Return the records of other pictures with this content.
+    def find(self, name: str, sha256: str) -> tuple[list[Record], tuple[KeptWishes, ...]]:
+        """Return the records of other pictures with this content, and the wishes that are kept for it.
 
         Records with wishes come first.
         """
         if not sha256:
-            return []
-        records = (self.catalog.get(each) for each in self.catalog.find_content(sha256) if each != name)
+            return [], ()
+        alike = self.catalog.find_content(sha256)
+        records = (self.catalog.get(each) for each in alike.names if each != name)
         twins = [record for record in records if record and record.sha256 == sha256]
         base = name.rpartition("/")[2]
-        return sorted(
-            twins, key=lambda twin: (twin.wishes == NO_WISHES, not twin.name.endswith(base), twin.name)
-        )
+        twins.sort(key=lambda twin: (twin.wishes == NO_WISHES, not twin.name.endswith(base), twin.name))
+        return twins, alike.kept
 
     def take_over(self, found: StoredObject, twins: list[Record]) -> str | None:
         """Give a new picture the record of a picture that is gone.
@@ -77,7 +77,7 @@ class Twins:
                     return twin.name
         return None
 
-    def recall(self, name: str, sha256: str) -> bool:
+    def recall(self, name: str, of_content: tuple[KeptWishes, ...]) -> bool:
         """Write the first record of a new picture if the catalog keeps wishes for its name or content.
 
         Returns whether there were such wishes.
@@ -85,7 +85,7 @@ class Twins:
         if not self.pipeline.catalog.keep_wishes:
             return False
         now = self.clock()
-        kept = self.catalog.find_wishes(name, sha256)
+        kept = self.catalog.find_wishes(name) or next(iter(of_content), None)
         if kept is None or kept.until <= now:
             return False
         record = Record(name, "processing", now, wishes=kept.wishes)
@@ -102,7 +102,7 @@ class Twins:
         """
         if removed.wishes == NO_WISHES:
             return None
-        for name in self.catalog.find_content(removed.sha256) if removed.sha256 else ():
+        for name in self.catalog.find_content(removed.sha256).names if removed.sha256 else ():
             twin = self.catalog.get(name) if name != removed.name else None
             is_heir = twin and twin.sha256 == removed.sha256 and twin.wishes == NO_WISHES
             if twin and is_heir and self._is_free(twin) and wish(self.catalog, twin, removed.wishes):

@@ -13,12 +13,16 @@ from renditions.model.items import format_time
 from renditions.model.kept import KeptWishes
 from renditions.model.notices import UnsentNotice
 
-FIND_KEPT = """SELECT item FROM kept_wishes WHERE name = ? OR (sha256 = ? AND sha256 <> '')
-    ORDER BY name = ? DESC, until DESC LIMIT 1"""
+FIND_KEPT = "SELECT item FROM kept_wishes WHERE sha256 = ? ORDER BY until DESC LIMIT ?"
 
 LIST_NOTICES = """SELECT item, name, event, target, timestamp FROM unsent_notices
     WHERE (name, event, target, timestamp) > (?, ?, ?, ?) AND name = coalesce(?, name)
     ORDER BY name, event, target, timestamp LIMIT ?"""
+
+
+def parse_kept(item: str) -> KeptWishes:
+    """Return the wishes that :func:`write_kept` stored."""
+    return KeptWishes.from_item(json.loads(item))
 
 
 def write_kept(db: sqlite3.Connection, kept: KeptWishes) -> None:

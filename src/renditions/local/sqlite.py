@@ -15,11 +15,11 @@ from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, Self
 
-from renditions.core.ports import MOST_TWINS, OnUnreadable, Place, Unreadable
+from renditions.core.ports import MOST_TWINS, OnUnreadable, Place, SameContent, Unreadable
 from renditions.errors import CatalogFailed, Conflict, UsageError
 from renditions.local.claims import move_claims, rebuild_claims
 from renditions.local.database import open_database, refuse_newer, reported, transact
-from renditions.local.kept import FIND_KEPT, LIST_NOTICES, delete_notice, write_kept, write_notice
+from renditions.local.kept import FIND_KEPT, LIST_NOTICES, delete_notice, parse_kept, write_kept, write_notice
 from renditions.local.queries import ADDED, COUNT, LIST, OF_ANY_STATUS, OF_FEW_NAMES, OF_STATUS, SUMS
 from renditions.model.binding import Binding
 from renditions.model.folding import EXACT, Folding
@@ -104,20 +104,22 @@ class SqliteCatalog:
             db.execute("DELETE FROM records WHERE name = ?", (record.name,))
             return _store(db, renamed)
 
-    def find_content(self, sha256: str) -> tuple[str, ...]:
+    def find_content(self, sha256: str) -> SameContent:
         """See :meth:`Catalog.find_content <renditions.core.ports.Catalog.find_content>`."""
         select = "SELECT name FROM records WHERE sha256 = ? ORDER BY name LIMIT ?"
-        return tuple(name for (name,) in self._read(select, [sha256, MOST_TWINS]))
+        names = tuple(name for (name,) in self._read(select, [sha256, MOST_TWINS]))
+        kept = (parse_kept(item) for (item,) in self._read(FIND_KEPT, [sha256, MOST_TWINS]))
+        return SameContent(names, tuple(kept))
 
     def keep_wishes(self, kept: KeptWishes) -> None:
         """See :meth:`Catalog.keep_wishes <renditions.core.ports.Catalog.keep_wishes>`."""
         with self._transaction() as db:
             write_kept(db, kept)
 
-    def find_wishes(self, name: str, sha256: str) -> KeptWishes | None:
+    def find_wishes(self, name: str) -> KeptWishes | None:
         """See :meth:`Catalog.find_wishes <renditions.core.ports.Catalog.find_wishes>`."""
-        rows = self._read(FIND_KEPT, [name, sha256, name])
-        return KeptWishes.from_item(json.loads(rows[0][0])) if rows else None
+        rows = self._read("SELECT item FROM kept_wishes WHERE name = ?", [name])
+        return parse_kept(rows[0][0]) if rows else None
 
     def drop_wishes(self, name: str) -> None:
         """See :meth:`Catalog.drop_wishes <renditions.core.ports.Catalog.drop_wishes>`."""

@@ -102,7 +102,7 @@ def sync(
     left_out = LeftOut()
     summary = reconcile.sync(
         Run(
-            differences=lambda: parts.plan(ask=order.ask, selection=order.selection, left_out=left_out),
+            differences=lambda ask: parts.plan(ask=ask, selection=order.selection, left_out=left_out),
             process=process,
             guard=order.limit(guard, parts.catalog),
             ask=order.ask,

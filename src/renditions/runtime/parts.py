@@ -133,7 +133,6 @@ class Parts:
         self, order: Order = EVERYTHING_ONCE, left_out: LeftOut | None = None
     ) -> Iterator[Difference]:
         """Yield what a sync with this order would do; see :class:`Preview`."""
-        unverified = replace(order.ask, verify="no")
         comparison = self._compare(order.ask)
 
         def rename(found: StoredObject, former: str) -> Difference | None:
@@ -148,8 +147,8 @@ class Parts:
 
         ownership = self.ownership
         shown = Preview(
-            differences=lambda: plan(order.ask),
-            unverified=lambda: plan(unverified),
+            differences=plan,
+            ask=order.ask,
             guard=order.limit(self.preview_guard(), self.catalog),
             identify=Reader(self.source).identify,
             rename=rename,

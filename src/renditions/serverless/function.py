@@ -251,7 +251,7 @@ class Function:
         """
         stop = threading.Event()
 
-        def plan() -> Iterator[Difference]:
+        def plan(_: Ask) -> Iterator[Difference]:
             for difference in self.plan(after):
                 if not allowance.allows_one_more():
                     stop.set()
