@@ -287,8 +287,10 @@ class _LocalApi(_Api):
                 HTTPStatus.UNAUTHORIZED,
             )
         response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        # With "strict", a person who follows a link from another site would have to log in again. The guard
+        # refuses what another site's page requests.
         response.set_cookie(
-            COOKIE, given, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+            COOKIE, given, httponly=True, samesite="lax", secure=request.url.scheme == "https"
         )
         return response
 

@@ -21,6 +21,9 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/login", "/health", "/static/")
 """The paths that need no token: the login page with its files, and the health check."""
 
+MAKING_PATH = "/i/"
+"""Below this path, a request to read a rendition may make it."""
+
 MOST_CHANGES, CHANGES_SECONDS = 5_000, 10.0
 """One network address may send this many requests that change data, in this many seconds."""
 
@@ -87,7 +90,9 @@ class Guard:
         if _name(host) not in self.hosts:
             return HTTPStatus.MISDIRECTED_REQUEST, f"expected a host name of this server, found {host!r}"
         is_change = scope["method"] not in SAFE_METHODS
-        if is_change and (why := _crosses_sites(headers, host)):
+        has_effects = is_change or scope["path"].startswith(MAKING_PATH)
+        why = _crosses_sites(headers, host, has_effects=has_effects)
+        if why and (has_effects or not _is_visit(headers)):
             return HTTPStatus.FORBIDDEN, why
         address = (scope.get("client") or ("",))[0]
         if is_change and self.changes.is_over(address):
@@ -146,18 +151,36 @@ def hosts_of(address: str, names: Iterable[str] = ()) -> frozenset[str]:
     return frozenset({address.strip("[]").lower(), "localhost", "127.0.0.1", "::1", *map(str.lower, names)})
 
 
-def _crosses_sites(headers: Headers, host: str) -> str | None:
+def _crosses_sites(headers: Headers, host: str, *, has_effects: bool) -> str | None:
     """Return why the browser's headers show a request from another site.
 
-    Return None if they don't.
+    Return None if they don't. A browser sends ``Sec-Fetch-Site`` to this machine and over TLS, and ``Origin``
+    with changes. Without both, the ``Referer`` counts if the request has effects. For other requests it
+    doesn't, so that the page can be read through a proxy that replaces the host's name.
+
+    https://www.w3.org/TR/fetch-metadata/
     """
+    expected = "expected a request from this site's own pages"
     site = headers.get("sec-fetch-site")
     if site not in (None, "same-origin", "none"):
-        return f"expected a request from this site's own pages, found Sec-Fetch-Site: {site}"
+        return f"{expected}, found Sec-Fetch-Site: {site}"
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2].lower() != host.lower():
-        return f"expected a request from this site's own pages, found Origin: {origin!r}"
+        return f"{expected}, found Origin: {origin!r}"
+    referer = headers.get("referer")
+    if has_effects and site is None and origin is None and referer:
+        came_from = referer.partition("://")[2].partition("/")[0]
+        if came_from.lower() != host.lower():
+            return f"{expected}, found Referer: {referer!r}"
     return None
+
+
+def _is_visit(headers: Headers) -> bool:
+    """Return whether the browser shows the answer as a page of its own: a person followed a link."""
+    mode = headers.get("sec-fetch-mode")
+    if mode is None:
+        return "text/html" in headers.get("accept", "")
+    return mode == "navigate" and headers.get("sec-fetch-dest") == "document"
 
 
 def _name(host: str) -> str:

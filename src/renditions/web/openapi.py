@@ -66,7 +66,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                     )
                 },
                 body=_body("UploadRequest"),
-                problems=(400, 403, 409, 413, 415, 422),
+                problems=(400, 409, 413, 415, 422),
             )
         },
         "/uploads/file": {
@@ -75,7 +75,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                 "Upload a file with a form from /uploads",
                 {"204": {"description": "The picture is stored, and its renditions will be made"}},
                 body=_body("UploadFile", "multipart/form-data"),
-                problems=(400, 403, 409, 413, 422, 503),
+                problems=(400, 409, 413, 422, 503),
             )
         },
         "/pictures": {
@@ -119,7 +119,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                 "Delete a picture with its renditions and its record",
                 {"204": {"description": "The picture is deleted"}},
                 parameters=[_NAME],
-                problems=(403, 404, 409),
+                problems=(404, 409),
             ),
         },
         "/pictures/{name}/process": {
@@ -135,7 +135,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                         "`true`: also retry a rejected or failed picture, and restore outputs.",
                     ),
                 ],
-                problems=(400, 403, 503),
+                problems=(400, 503),
             )
         },
         "/pictures/{name}/focus": {
@@ -145,14 +145,14 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                 {"200": _json("The record", "Picture")},
                 parameters=[_NAME],
                 body=_body("Focus"),
-                problems=(400, 403, 404, 409, 413, 415, 422),
+                problems=(400, 404, 409, 413, 415, 422),
             ),
             "delete": _operation(
                 "clearFocus",
                 "Remove the point, so that these renditions keep the center again",
                 {"200": _json("The record", "Picture")},
                 parameters=[_NAME],
-                problems=(403, 404, 409),
+                problems=(404, 409),
             ),
         },
         "/originals/{name}": {
@@ -192,7 +192,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                 "Retry failed pictures, or those with the given statuses, 200 with each request",
                 {"200": _json("How many pictures are retried", "Retried")},
                 body=_body("RetryRequest", is_required=False),
-                problems=(400, 403, 413, 415, 422),
+                problems=(400, 413, 415, 422),
             )
         },
         "/removals/allow": {
@@ -201,7 +201,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                 "Allow the removals of missing pictures that are held back",
                 {"200": _json("How many removals are allowed", "Allowed")},
                 body=_body("AllowRequest"),
-                problems=(400, 403, 409, 413, 415, 422),
+                problems=(400, 409, 413, 415, 422),
             )
         },
         "/status": {
@@ -268,7 +268,7 @@ def _operation(
             "description": "The error",
             "content": {"application/problem+json": {"schema": ref("Problem")}},
         }
-        for status in (*problems, 401, 421, 429)
+        for status in (*problems, 401, 403, 421, 429)
     }
     operation: dict[str, Any] = {"operationId": name, "summary": summary, "responses": responses | refused}
     if parameters:

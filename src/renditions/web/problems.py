@@ -68,7 +68,8 @@ def problem_item(status: int, detail: str, code: str | None = None) -> dict[str,
 def problem(status: int, detail: str, code: str | None = None, **members: Any) -> Response:
     """Return a problem document as a response."""
     body = problem_item(status, detail, code) | members
-    return JSONResponse(body, status, media_type="application/problem+json")
+    headers = {"Cache-Control": "no-store"}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
 def answer_error(_: Request, error: Exception) -> Response:
