@@ -16,6 +16,7 @@ Each has an exit code, an HTTP status and a code for programs.
     ├── Failed                something other than the picture failed
     │   ├── RenderTimedOut      a picture took longer than its time limit
     │   ├── WorkerDied          a worker process ended while it processed a picture
+    │   ├── Unconfined          the system can't confine worker processes as the pipeline demands
     │   ├── StoreFailed         a call to a store failed
     │   │   └── StoreRefused      it fails until a person changes something
     │   ├── CatalogFailed       a call to the catalog failed
@@ -176,6 +177,15 @@ class WorkerDied(Failed):
     """A worker process ended while it processed a picture."""
 
     code = "worker-died"
+
+
+class Unconfined(Failed):
+    """The system can't confine worker processes as ``[limits] confine`` demands."""
+
+    code = "unconfined"
+    exit_code = 2
+    retryable = False
+    is_try = False
 
 
 class StoreFailed(Failed):

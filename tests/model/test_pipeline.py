@@ -192,6 +192,7 @@ def test_the_goal_changes_with_the_content_the_rules_the_keys_and_the_recipes() 
     assert len(goals) == 7
     assert replace(pipeline, limits=Limits(memory=5)).goal_of("photo.jpg", "1") not in goals
     assert replace(pipeline, limits=Limits(seconds=5)).goal_of("photo.jpg", "1") in goals
+    assert replace(pipeline, limits=Limits(confine="none")).goal_of("photo.jpg", "1") in goals
     assert replace(pipeline, notify=(Notify(on=("done",), to="log:"),)).goal_of("photo.jpg", "1") in goals
 
 

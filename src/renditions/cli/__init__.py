@@ -5,7 +5,17 @@ pipeline file or the binding is wrong; 3 removals or outputs are held back; 4 ``
 differences; 130 Ctrl-C stopped the run.
 """
 
-from renditions.cli import deployment, notices, ownership, packaging, services, status, syncing
+from renditions.cli import deployment, doctor, notices, ownership, packaging, services, status, syncing
 from renditions.cli.commands import main
 
-__all__ = ["deployment", "main", "notices", "ownership", "packaging", "services", "status", "syncing"]
+__all__ = [
+    "deployment",
+    "doctor",
+    "main",
+    "notices",
+    "ownership",
+    "packaging",
+    "services",
+    "status",
+    "syncing",
+]

@@ -71,8 +71,14 @@ def watch(
     _run(chosen_file(context, file), run, unattended=unattended)
 
 
+def _report_workers() -> None:
+    """Have the pool say how worker processes are confined when the first one starts."""
+    logging.getLogger("renditions.local.workers.pool").setLevel(logging.INFO)
+
+
 def _run(path: Path, run: Callable[[Session], None], *, unattended: bool) -> None:
     """Call ``run`` with the pipeline file, and again with each new version of it, until Ctrl-C."""
+    _report_workers()
     loaded = load(path, os.environ)
     for warning in loaded.warnings:
         display.messages.print(f"[yellow]warning:[/] {escape(str(warning))}")
@@ -142,6 +148,7 @@ def worker(
             display.print_outcome(outcome)
 
     logging.getLogger("renditions.messages.worker").setLevel(logging.INFO)
+    _report_workers()
     with opened(context, file) as parts, stopping() as stop:
         store = parts.pipeline.source.store
         place = parse_store(store, Path())

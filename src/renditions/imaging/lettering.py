@@ -6,11 +6,12 @@ Left alone, Pango would choose a font for each character, also among the fonts o
 
 from __future__ import annotations
 
+import atexit
 import html
+import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 from renditions.errors import Unrenderable
@@ -52,7 +53,8 @@ def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
     has_colours = letters.face is not None and letters.face.has_colours and letters.of_face != ""
     colour = f' foreground="{ink}"' if has_colours else ""
     add_own_fonts()  # Pango measures more than the text's characters, in any font that it finds
-    with translated(Unrenderable, "the watermark's text can't be drawn"), _file_of(letters) as (file, family):
+    file, family = _file_of(letters)
+    with translated(Unrenderable, "the watermark's text can't be drawn"):
         pieces = "".join(
             f'<span face="{_OWN_FAMILY if piece.is_bundled else family}">{html.escape(piece.text)}</span>'
             for piece in letters.pieces
@@ -67,13 +69,33 @@ def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
         ).copy_memory()
 
 
-@contextmanager
-def _file_of(letters: Letters) -> Iterator[tuple[str, str]]:
-    """Yield the path and the family of the main font. With ``fonts.conf``, a path is a family."""
+def _file_of(letters: Letters) -> tuple[str, str]:
+    """Return the path and the family of the main font. With ``fonts.conf``, a path is a family."""
     if letters.face is None:
-        yield str(default_font_file()), _OWN_FAMILY
-        return
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(letters.face.as_file())
-        file.flush()
-        yield file.name, file.name
+        return str(default_font_file()), _OWN_FAMILY
+    content = letters.face.as_file()
+    digest = sha256(content).digest()
+    if digest not in _files:
+        _files[digest] = _write_file(content)
+    return _files[digest], _files[digest]
+
+
+_files: dict[bytes, str] = {}
+"""The paths of the fonts that texts were drawn with, by the SHA-256 of the font."""
+
+
+def _write_file(content: bytes) -> str:
+    """Return the path of a new file with this content, which exists as long as this process.
+
+    On Linux the file is in memory only, because a confined worker can write no other. It stays open, so that
+    no other font ever has its path.
+    """
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("font")
+        path = f"/proc/self/fd/{descriptor}"
+    else:
+        descriptor, path = tempfile.mkstemp()
+        atexit.register(os.unlink, path)
+    with os.fdopen(descriptor, "wb", closefd=False) as file:
+        file.write(content)
+    return path

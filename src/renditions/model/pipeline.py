@@ -44,6 +44,7 @@ _TARGET = f"Where to: {spell_forms(NOTIFIERS)}."
 EventName = Annotated[str, OneOf(tuple(NOTICE_EVENTS))]
 Verify = Literal["always", "schedule", "never"]
 Damaged = Literal["reject", "lenient"]
+Confine = Literal["require", "best", "none"]
 Placeholder = Literal["none", "thumbhash", "blurhash"]
 
 
@@ -152,6 +153,11 @@ class Limits:
     frames: Annotated[
         Annotated[int, Range(1, 100_000)], "How many frames of one animation may be decoded."
     ] = 1000
+    confine: Annotated[
+        Confine,
+        "How the worker processes are confined. best: by all that the system has. require: the same, and "
+        "nothing is rendered if the system lacks a part of it. none: not at all.",
+    ] = "best"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,10 +270,14 @@ class Pipeline:
         """The fingerprint of ``[accept]``, ``[analyze]`` and ``[limits]``.
 
         The time limit doesn't count: only few pictures need more time, and ``renditions retry`` tries them
-        again. Fields at their default don't count either.
+        again. How workers are confined doesn't count, and fields at their default don't count either.
         """
         accept, analyze = self.accept.fingerprint(), declared_in(self.analyze)
-        limits = {name: value for name, value in declared_in(self.limits).items() if name != "seconds"}
+        limits = {
+            name: value
+            for name, value in declared_in(self.limits).items()
+            if name not in ("seconds", "confine")
+        }
         more = [declared for declared in (analyze, limits) if declared]
         return hash_of([accept, *more]) if more else accept
 

@@ -60,12 +60,18 @@ def open_workers(parts: Parts, workers: int, standing: Standing) -> Iterator[Pro
 
     If one picture fails, the function returns an outcome with the error. It raises only ``Superseded``,
     because that error concerns every picture.
+
+    Raises:
+        Unconfined: The system can't confine workers as the pipeline file demands.
+
     """
     limits = parts.attached.limits
     with (
         _own(parts.owners) as owner,
         RenderPool(workers, limits.seconds, limits=limits) as render,
     ):
+        if limits.confine == "require":
+            render.start()  # raises before the first picture
         processor = parts.make_processor(render, owner, standing)
 
         def process(name: str, ask: Ask = PLAIN) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Mapping
@@ -86,7 +87,14 @@ def _make(made: bytes, picture: bytes, accept: Accept, recipes: Mapping[str, Ren
 
 def _socket() -> int:
     """Return the descriptor of this worker's socket."""
-    return next(number for number in range(3, 100) if Path(f"/proc/self/fd/{number}").is_socket())
+    return next(number for number in range(3, 100) if _is_socket(number))
+
+
+def _is_socket(number: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(number).st_mode)
+    except OSError:
+        return False
 
 
 not_callable = None

@@ -26,12 +26,14 @@ from hypothesis import strategies as st
 from local.workers.forged import HONEST, JOB, LIMITS, PICTURE, REJECTED, forge
 from model.test_pipeline import OTHER
 from renditions.errors import Failed, WorkerDied
+from renditions.local.workers.confine import LayerState
 from renditions.local.workers.messages import (
     Broken,
     Job,
     decode_answer,
     decode_ready,
     encode_error,
+    encode_ready,
     encode_rendering,
 )
 from renditions.local.workers.pool import RenderPool
@@ -180,7 +182,7 @@ def test_a_message_above_the_limit_is_refused_before_it_is_read() -> None:
     """The sender announces the bytes and never sends them."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        send(theirs.fileno(), [b"".join(pack({"ready": True}))[:4] + (LIMITS.memory + 1).to_bytes(8, "big")])
+        send(theirs.fileno(), [b"".join(pack({"ready": []}))[:4] + (LIMITS.memory + 1).to_bytes(8, "big")])
         with pytest.raises(MalformedError, match="1,000,001 bytes"):
             receive(ours.fileno(), LIMITS.memory)
 
@@ -215,10 +217,12 @@ def test_a_very_long_reason_of_an_honest_worker_is_shortened() -> None:
 
 
 def test_a_worker_counts_as_ready_only_after_its_ready_message() -> None:
-    assert decode_ready({"ready": True}) is None
+    ready = encode_ready((LayerState("landlock", "on", "version 7"),))
+    assert decode_ready(ready) == (LayerState("landlock", "on", "version 7"),)
     malformed: tuple[Any, ...] = (
-        {"ready": False},
-        {"ready": True, "more": 1},
+        {"ready": True},
+        {"ready": [{"name": "a", "state": "of course"}]},
+        {"ready": [], "more": 1},
         None,
         [],
         "ready",
@@ -317,7 +321,7 @@ needs_proc = pytest.mark.skipif(
 @needs_proc
 @pytest.mark.parametrize("seed", range(max(6, FORGED // 500)))
 def test_a_worker_that_forges_an_answer_is_replaced(seed: int) -> None:
-    with RenderPool(1, 60, "local.workers.pool_jobs:act") as pool:
+    with RenderPool(1, 60, "local.workers.pool_jobs:act", layers=()) as pool:
         with suppress(Failed):
             pool(b"answer " + forge(Random(seed)), JOB.accept, JOB.recipes)  # noqa: S311
         with suppress(WorkerDied):  # if the answer was harmless, the worker ends now
@@ -328,7 +332,7 @@ def test_a_worker_that_forges_an_answer_is_replaced(seed: int) -> None:
 @needs_proc
 def test_a_worker_that_sends_more_than_its_answer_is_replaced() -> None:
     honest = b"".join(pack(encode_error(Failed("no memory"))))
-    with RenderPool(1, 60, "local.workers.pool_jobs:act") as pool:
+    with RenderPool(1, 60, "local.workers.pool_jobs:act", layers=()) as pool:
         with pytest.raises(Failed, match="no memory"):
             pool(b"answer-and-stay " + honest + honest, JOB.accept, JOB.recipes)
         assert pool(b"x", JOB.accept, {"a": Rendition()}).made["a"].content == b"x"
@@ -336,7 +340,7 @@ def test_a_worker_that_sends_more_than_its_answer_is_replaced() -> None:
 
 @needs_proc
 def test_a_worker_that_closes_its_socket_without_ending_is_replaced() -> None:
-    with RenderPool(1, 60, "local.workers.pool_jobs:act") as pool:
+    with RenderPool(1, 60, "local.workers.pool_jobs:act", layers=()) as pool:
         with pytest.raises(WorkerDied):
             pool(b"close", JOB.accept, JOB.recipes)
         assert pool(b"x", JOB.accept, {"a": Rendition()}).made
@@ -344,7 +348,7 @@ def test_a_worker_that_closes_its_socket_without_ending_is_replaced() -> None:
 
 @needs_proc
 def test_a_worker_ended_by_a_signal_without_a_name_is_replaced() -> None:
-    with RenderPool(1, 60, "local.workers.pool_jobs:act") as pool:
+    with RenderPool(1, 60, "local.workers.pool_jobs:act", layers=()) as pool:
         with pytest.raises(WorkerDied, match="ended by signal 40"):
             pool(b"signal 40", JOB.accept, JOB.recipes)
         assert pool(b"x", JOB.accept, {"a": Rendition()}).made

@@ -33,7 +33,7 @@ LIMIT_SECONDS = 60.0
 
 @pytest.fixture
 def pool() -> Iterator[RenderPool]:
-    with RenderPool(2, LIMIT_SECONDS, "local.workers.pool_jobs:act") as opened:
+    with RenderPool(2, LIMIT_SECONDS, "local.workers.pool_jobs:act", layers=()) as opened:
         yield opened
 
 
@@ -113,7 +113,7 @@ def test_the_pool_reports_and_replaces_a_worker_that_dies(pool: RenderPool, orde
 
 @pytest.mark.parametrize("order", [b"sleep 3600", b"spin"])
 def test_a_worker_is_killed_if_its_picture_exceeds_the_time_limit(order: bytes) -> None:
-    with RenderPool(1, 0.5, "local.workers.pool_jobs:act") as pool:
+    with RenderPool(1, 0.5, "local.workers.pool_jobs:act", layers=()) as pool:
         before = worker_of(run(pool, b"x"))
         with pytest.raises(RenderTimedOut, match=r"^rendering took longer than 0\.5 s$"):
             run(pool, order)
@@ -130,7 +130,7 @@ def test_the_time_limit_applies_while_a_worker_does_not_read() -> None:
 
     The picture is larger than the socket's buffer.
     """
-    with RenderPool(1, 0.5, "local.workers.pool_jobs:act") as pool:
+    with RenderPool(1, 0.5, "local.workers.pool_jobs:act", layers=()) as pool:
         os.kill(worker_of(run(pool, b"x")), signal.SIGSTOP)
         with pytest.raises(RenderTimedOut):
             run(pool, bytes(10_000_000))
@@ -161,7 +161,7 @@ def test_the_time_limit_of_one_picture_never_stops_the_next_one() -> None:
     The limit of one must not kill the next one's worker.
     """
     ends = []
-    with RenderPool(1, 0.03, "local.workers.pool_jobs:act") as pool:
+    with RenderPool(1, 0.03, "local.workers.pool_jobs:act", layers=()) as pool:
         for number in range(40):
             try:
                 run(pool, f"sleep {0.0285 + number % 4 / 2000}".encode())
@@ -176,7 +176,9 @@ needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 @needs_proc
 def test_a_picture_that_takes_too_much_memory_is_rejected_and_its_worker_replaced() -> None:
-    with RenderPool(1, LIMIT_SECONDS, "local.workers.pool_jobs:act", Limits(memory=200_000_000)) as pool:
+    with RenderPool(
+        1, LIMIT_SECONDS, "local.workers.pool_jobs:act", Limits(memory=200_000_000), layers=()
+    ) as pool:
         refused = run(pool, b"enlarge 5000000000")
         assert str(refused.rejected) == (
             "the picture needs more than 200,000,000 bytes of memory ([limits] memory)"
@@ -191,7 +193,9 @@ def test_memory_left_by_earlier_pictures_does_not_reject_a_picture() -> None:
 
     So the pool tries the second one again in a new worker.
     """
-    with RenderPool(1, LIMIT_SECONDS, "local.workers.pool_jobs:act", Limits(memory=200_000_000)) as pool:
+    with RenderPool(
+        1, LIMIT_SECONDS, "local.workers.pool_jobs:act", Limits(memory=200_000_000), layers=()
+    ) as pool:
         run(pool, b"keep 120000000")
         assert run(pool, b"hold 120000000").made["a"].content == b"held 120000000"
 
@@ -252,7 +256,7 @@ def test_a_picture_fails_if_the_renderer_can_not_be_imported(render: str, messag
 
 
 def test_a_picture_fails_if_its_worker_can_not_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    with RenderPool(1, LIMIT_SECONDS, "local.workers.pool_jobs:act") as pool:
+    with RenderPool(1, LIMIT_SECONDS, "local.workers.pool_jobs:act", layers=()) as pool:
         with monkeypatch.context() as patched:
             patched.setattr(sys, "executable", "/no/such/python")
             with pytest.raises(Failed, match=r"can't start a worker process: .*No such file"):
@@ -284,7 +288,7 @@ def test_each_of_many_threads_gets_its_own_answers_from_few_workers(pool: Render
 
 
 def test_closing_the_pool_waits_for_the_running_picture_and_ends_the_workers(tmp_path: Path) -> None:
-    pool = RenderPool(2, LIMIT_SECONDS, "local.workers.pool_jobs:act")
+    pool = RenderPool(2, LIMIT_SECONDS, "local.workers.pool_jobs:act", layers=())
     worker = worker_of(run(pool, b"x"))
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(run, pool, f"touch {tmp_path / 'end'} 0.3".encode())
@@ -298,7 +302,10 @@ def test_closing_the_pool_waits_for_the_running_picture_and_ends_the_workers(tmp
 
 def test_an_exception_in_the_pools_context_kills_the_workers(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as thread:
-        with suppress(LookupError), RenderPool(2, LIMIT_SECONDS, "local.workers.pool_jobs:act") as pool:
+        with (
+            suppress(LookupError),
+            RenderPool(2, LIMIT_SECONDS, "local.workers.pool_jobs:act", layers=()) as pool,
+        ):
             worker = worker_of(run(pool, b"x"))
             running = thread.submit(run, pool, f"touch {tmp_path / 'end'} 3600".encode())
             wait_until((tmp_path / "end.began").exists, "it is being processed")
@@ -334,7 +341,8 @@ PARENT = """
     def go_on(order):
         return pool(order.encode(), Accept(), {"a": Rendition()})
 
-    with RenderPool(3, 60, "local.workers.pool_jobs:act") as pool, ThreadPoolExecutor(3) as threads:
+    render = "local.workers.pool_jobs:act"
+    with RenderPool(3, 60, render, layers=()) as pool, ThreadPoolExecutor(3) as threads:
         print(*threads.map(begin, range(3)), flush=True)
         list(threads.map(go_on, sys.argv[1:]))
     print("ended", flush=True)
@@ -400,7 +408,7 @@ def test_text_that_a_worker_prints_does_not_reach_stdout() -> None:
     program = """
         from renditions.local.workers.pool import RenderPool
         from renditions.model.pipeline import Accept
-        with RenderPool(1, 60, "local.workers.pool_jobs:act") as pool:
+        with RenderPool(1, 60, "local.workers.pool_jobs:act", layers=()) as pool:
             pool(b"print", Accept(), {})
         print("data")
     """

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from renditions.errors import Failed, NotAccepted, Rejected, Undecodable, Unrenderable
+from renditions.local.workers.confine import LayerState
 from renditions.local.workers.strict import MOST_CHARACTERS, read
 from renditions.local.workers.wire import MalformedError
 from renditions.model.families import widths_of
@@ -150,16 +151,22 @@ def encode_error(error: Exception) -> Any:
     return {"broken": dataclasses.asdict(broken)}
 
 
-def decode_ready(content: Any) -> Broken | None:
-    """Return why a worker can't start, or None if it has started.
+def encode_ready(states: tuple[LayerState, ...]) -> Any:
+    """Return the first answer's content: the worker has started, confined like this."""
+    return {"ready": [dataclasses.asdict(state) for state in states]}
+
+
+def decode_ready(content: Any) -> tuple[LayerState, ...] | Broken:
+    """Return how a worker that has started is confined, or why it can't start.
 
     Raises:
         MalformedError: The answer is invalid.
 
     """
-    if content == {"ready": True}:
-        return None
-    return _decode_broken(content)
+    if not (isinstance(content, dict) and content.keys() == {"ready"}):
+        return _decode_broken(content)
+    states: tuple[LayerState, ...] = read(tuple[LayerState, ...], content["ready"])
+    return states
 
 
 def decode_answer(content: Any, parts: list[bytes], picture: bytes, job: Job) -> Rendering | Broken:

@@ -13,36 +13,27 @@ from __future__ import annotations
 
 import logging
 import queue
-import signal
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, NoReturn, Self, TypeVar
+from collections.abc import Collection, Mapping
+from typing import NoReturn, Self
 
-from renditions.errors import Failed, NotAccepted, RenderTimedOut, WorkerDied
-from renditions.local.workers.guard import Guard
-from renditions.local.workers.messages import Broken, Job, JobSender, decode_answer, decode_ready
-from renditions.local.workers.wire import MalformedError, pack, receive, send
+from renditions.errors import Failed, NotAccepted, RenderTimedOut, Unconfined
+from renditions.local.workers.confine import LAYERS, LayerState, find_missing
+from renditions.local.workers.messages import Broken, Job
+from renditions.local.workers.process import CLOSE_SECONDS, MemoryExceededError, WorkerProcess
 from renditions.model.original import Original
 from renditions.model.pipeline import NO_ANALYSIS, Accept, Analyze, Limits
 from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
 from renditions.model.rendering import Rendering
 
-RENDER = "renditions.imaging.render:render"
+RENDER = "renditions.imaging.whole:render"
 """The function that workers call, by name, so that only they import it."""
 
 START_SECONDS = 60.0
 """How long a new worker may take to start; this doesn't count towards a picture's limit."""
 
-CLOSE_SECONDS = 5.0
-"""How long an idle worker may take to end before the pool kills it."""
-
 _LIMITS = Limits()
-_Answer = TypeVar("_Answer")
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +50,7 @@ class RenderPool:
         render: The function to call, as ``module:name``.
         limits: How much of a picture the function may decode, and how much memory a worker may hold. If the
             system doesn't report memory (macOS), only the estimate before decoding is checked.
+        layers: The names of the layers to confine workers by; None for those that ``limits.confine`` means.
 
     """
 
@@ -68,18 +60,21 @@ class RenderPool:
         seconds_per_picture: float,
         render: str = RENDER,
         limits: Limits = _LIMITS,
+        layers: Collection[str] | None = None,
     ) -> None:
         self._seconds = seconds_per_picture
         self._render = render
         self._limits = limits
+        self._layers = _layers_of(limits) if layers is None else layers
         self._count = workers
         # The last worker used comes first, so that the pool starts no more than it needs.
-        self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        self._idle: queue.LifoQueue[WorkerProcess | None] = queue.LifoQueue()
         for _ in range(workers):
             self._idle.put(None)
-        self._lock = threading.Lock()  # this lock protects the two attributes below
+        self._lock = threading.Lock()  # this lock protects the three attributes below
         self._closed = False
-        self._living: set[_Worker] = set()
+        self._living: set[WorkerProcess] = set()
+        self._is_reported = False
 
     def __call__(
         self,
@@ -95,6 +90,7 @@ class RenderPool:
                 If the worker was new, the call rejects the picture instead.
             WorkerDied: The worker ended while it processed the picture, or gave an invalid answer and was
                 killed.
+            Unconfined: ``[limits] confine`` demands layers that the system lacks.
             Failed: The function raised an error, or no worker could be started.
 
         """
@@ -106,11 +102,10 @@ class RenderPool:
                 if worker is None or not worker.is_idle():
                     self._discard(worker)
                     worker = self._start()
-                    if broken := worker.wait_until_ready(START_SECONDS):
-                        _raise(broken)
+                    self._wait_until_ready(worker)
                 try:
                     reply = worker.call(self._seconds, job, content)
-                except _MemoryExceededError:
+                except MemoryExceededError:
                     # If the worker wasn't new, earlier pictures may have left the memory in use. Then the
                     # picture is tried again in a new worker.
                     if worker.calls == 1:
@@ -134,6 +129,26 @@ class RenderPool:
         if isinstance(reply, Broken):
             _raise(reply)
         return reply
+
+    def start(self) -> tuple[LayerState, ...]:
+        """Start a worker, keep it for the next picture, and return how it is confined.
+
+        Raises:
+            Unconfined: ``[limits] confine`` demands layers that the system lacks.
+            Failed: The worker can't be started.
+
+        """
+        self._discard(self._idle.get())
+        worker = None
+        try:
+            worker = self._start()
+            return self._wait_until_ready(worker)
+        except BaseException:
+            self._discard(worker)
+            worker = None
+            raise
+        finally:
+            self._idle.put(worker)
 
     def close(self) -> None:
         """Wait for the pictures in progress, then end the workers. Later calls fail."""
@@ -160,131 +175,47 @@ class RenderPool:
         else:
             self.terminate()
 
-    def _start(self) -> _Worker:
+    def _start(self) -> WorkerProcess:
         with self._lock:
             if self._closed:
                 raise Failed("can't render the picture: the worker processes are being stopped")
-            worker = _Worker(self._render)
+            worker = WorkerProcess(self._render, self._layers)
             self._living.add(worker)
         return worker
 
-    def _discard(self, worker: _Worker | None, wait_seconds: float = 0.0) -> None:
+    def _wait_until_ready(self, worker: WorkerProcess) -> tuple[LayerState, ...]:
+        """Return how a started worker is confined, and report it once for the whole pool."""
+        states = worker.wait_until_ready(START_SECONDS)
+        if isinstance(states, Broken):
+            _raise(states)
+        missing = ", ".join(_spell(state) for state in find_missing(states))
+        if missing and self._limits.confine == "require":
+            raise Unconfined(
+                f"workers can't be confined as [limits] confine demands. Missing: {missing}. Run renditions "
+                'doctor, or set confine = "best"'
+            )
+        with self._lock:
+            is_first, self._is_reported = not self._is_reported, True
+        if is_first and missing:
+            log.warning("Workers are confined only in part. Missing: %s. Run renditions doctor", missing)
+        elif is_first:
+            used = ", ".join(_spell(state) for state in states if state.state == "on")
+            log.info("Workers are confined by: %s", used or "nothing")
+        return states
+
+    def _discard(self, worker: WorkerProcess | None, wait_seconds: float = 0.0) -> None:
         if worker is not None:
             worker.end(wait_seconds)
             with self._lock:
                 self._living.discard(worker)
 
 
-class _Worker:
-    """One process and our end of its socket.
-
-    One thread at a time uses it, but any thread may kill it.
-    """
-
-    def __init__(self, render: str) -> None:
-        self.calls = 0
-        """How many pictures it has received."""
-        self._jobs = JobSender()
-        self._socket, theirs = socket.socketpair()
-        code = (
-            "import sys; sys.path[:] = sys.argv[3:]; "
-            "from renditions.local.workers.worker import work; work(int(sys.argv[1]), sys.argv[2])"
-        )
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own code, no shell
-                [sys.executable, "-c", code, str(theirs.fileno()), render, *sys.path],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.PIPE,  # never written to; when it closes, the parent has ended
-                stdout=subprocess.DEVNULL,  # the parent's stdout is for data
-                process_group=0,  # Ctrl-C goes to the terminal's whole group, but the parent must handle it
-            )
-        except OSError as error:
-            self._socket.close()
-            raise Failed(f"can't start a worker process: {error}") from error
-        finally:
-            theirs.close()
-
-    def is_idle(self) -> bool:
-        """Return whether the process runs and waits for a job: it has sent nothing that wasn't asked for."""
-        if self._process.poll() is not None:
-            return False
-        with suppress(BlockingIOError):
-            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-            return False
-        return True
-
-    def wait_until_ready(self, seconds: float) -> Broken | None:
-        """Return why the worker can't start, or None once it has started."""
-        guard = Guard(self._process, seconds)
-        return self._exchange(guard, "starting a worker", [], 0, lambda content, _: decode_ready(content))
-
-    def call(self, seconds: float, job: Job, picture: bytes) -> Rendering | Broken:
-        """Return the answer to one picture."""
-        self.calls += 1
-        # A worker holds all files that it sends, so their limit is its memory's.
-        most_bytes = job.limits.memory
-        return self._exchange(
-            Guard(self._process, seconds, job.limits.memory),
-            "rendering",
-            pack(*self._jobs.encode(job, picture)),
-            most_bytes,
-            lambda content, parts: decode_answer(content, parts, picture, job),
-        )
-
-    def _exchange(
-        self,
-        guard: Guard,
-        what: str,
-        message: Sequence[bytes],
-        most_bytes: int,
-        decode: Callable[[Any, list[bytes]], _Answer],
-    ) -> _Answer:
-        """Send the message and return the decoded answer.
-
-        If the worker exceeds a limit, the guard kills it. Then this method's write or read fails.
-        """
-        try:
-            with guard:
-                send(self._socket.fileno(), message)
-                content, parts = receive(self._socket.fileno(), most_bytes)
-            return decode(content, parts)
-        except MalformedError as error:
-            self.kill()
-            raise WorkerDied(
-                f"the worker process was ended because its answer is invalid: {error}"
-            ) from error
-        except (EOFError, OSError) as error:
-            exit_code = self._wait(CLOSE_SECONDS)  # it may have closed its socket without ending
-            if guard.exceeded == "time":
-                raise RenderTimedOut(f"{what} took longer than {guard.seconds:g} s") from error
-            if guard.exceeded == "memory":
-                raise _MemoryExceededError from error
-            raise WorkerDied(f"the worker process {_describe_end(exit_code)}") from error
-        finally:
-            if guard.exceeded:
-                self._process.wait()
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    def end(self, wait_seconds: float) -> None:
-        """Close the worker's input, which ends it; kill it if it hasn't ended after ``wait_seconds``."""
-        self._socket.close()
-        assert self._process.stdin  # noqa: S101 - the process was started with one
-        self._process.stdin.close()
-        self._wait(wait_seconds)
-
-    def _wait(self, seconds: float) -> int:
-        """Wait until the process has ended, kill it after this time, and return its exit code."""
-        try:
-            return self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return self._process.wait()
+def _layers_of(limits: Limits) -> Collection[str]:
+    return () if limits.confine == "none" else [layer.name for layer in LAYERS]
 
 
-class _MemoryExceededError(Exception):
-    """The guard killed a worker because it held too much memory."""
+def _spell(state: LayerState) -> str:
+    return f"{state.name} ({state.detail})" if state.detail else state.name
 
 
 _AFTER_A_LIMIT = "Raise it and retry the picture, or upload a smaller one"
@@ -296,15 +227,6 @@ def _too_much_memory(limit_bytes: int) -> str:
 
 def _refuse(content: bytes, why: str) -> Rendering:
     return Rendering(Original(len(content)), rejected=Reason.of(NotAccepted(why)))
-
-
-def _describe_end(exit_code: int) -> str:
-    if exit_code == -signal.SIGKILL:
-        return "was ended by SIGKILL, which the system sends when memory runs out"
-    if exit_code < 0:
-        names = {each.value: each.name for each in signal.Signals}
-        return f"was ended by {names.get(-exit_code, f'signal {-exit_code}')}"
-    return f"ended with exit code {exit_code}"
 
 
 class _WorkerTraceback(Exception):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from renditions.local.workers.wire import MalformedError
 from renditions.model.plain import hints_of
@@ -24,7 +24,8 @@ _LARGEST, _SMALLEST = 1e15, 1e-100
 def read(hint: Any, value: Any) -> Any:
     """Return the value as this type.
 
-    Knows dataclasses, texts, numbers, truth values, tuples, mappings with texts as keys, and None.
+    Knows dataclasses, texts, choices of texts, numbers, truth values, tuples, mappings with texts as keys,
+    and None.
 
     Raises:
         MalformedError: The value isn't of this type, or is larger than any honest value.
@@ -40,6 +41,8 @@ def read(hint: Any, value: Any) -> Any:
         return tuple(read(get_args(base)[0], element) for element in value)
     if get_origin(base) is Mapping and isinstance(value, dict) and len(value) <= MOST_ELEMENTS:
         return {read(str, key): read(get_args(base)[1], element) for key, element in value.items()}
+    if get_origin(base) is Literal and isinstance(value, str) and value in get_args(base):
+        return value
     if _is_plain(base, value):
         return float(value) if base is float else value
     raise MalformedError(f"expected {base!r}, found a {type(value).__name__}")
