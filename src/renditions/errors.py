@@ -22,6 +22,7 @@ Each has an exit code, an HTTP status and a code for programs.
     │   ├── CatalogFailed       a call to the catalog failed
     │   │   ├── CatalogTooNew     a newer version of Renditions wrote the catalog
     │   │   └── CatalogRefused    it fails until a person changes something
+    │   │       └── RecordUnreadable  one record is damaged, or a newer version wrote it
     │   ├── QueueFailed         a call to a queue failed
     │   │   └── QueueRefused      it fails until a person changes something
     │   └── NotifyFailed        a notice couldn't be delivered
@@ -40,6 +41,7 @@ some tries, Renditions gives the picture up. Missing space or a lost connection 
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 
@@ -222,6 +224,20 @@ class CatalogRefused(CatalogFailed):
 
     code = "catalog-refused"
     retryable = False
+
+
+class RecordUnreadable(CatalogRefused):
+    """A picture's record is damaged, or a newer version of Renditions wrote it."""
+
+    code = "record-unreadable"
+
+    def __init__(self, catalog: str, name: str) -> None:
+        quoted = shlex.quote(name)
+        super().__init__(
+            f"the record of {name!r} in {catalog} can't be read: it is damaged, or a newer version of "
+            f"Renditions wrote it. To process the picture again: renditions retry {quoted}; to delete it: "
+            f"renditions forget {quoted}"
+        )
 
 
 class QueueFailed(Failed):

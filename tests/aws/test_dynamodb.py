@@ -27,7 +27,7 @@ from renditions.aws.table import (
     record_to_item,
 )
 from renditions.core.ports import SameContent, Unreadable
-from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken, UsageError
+from renditions.errors import CatalogFailed, CatalogRefused, Conflict, KeyTaken, RecordUnreadable, UsageError
 from renditions.imaging.analysis.exif import MAX_CHARACTERS
 from renditions.model.backends import CATALOGS
 from renditions.model.folding import EXACT, Folding
@@ -289,10 +289,28 @@ def test_writing_a_record_that_is_too_large_is_refused(catalog: DynamoCatalog) -
 
 def test_reading_an_item_that_is_not_a_record_is_an_error(catalog: DynamoCatalog, table: str) -> None:
     CLIENTS.dynamodb.put_item(TableName=table, Item={KEY: {"S": "a.jpg"}, "kind": {"S": "picture"}})
-    with pytest.raises(CatalogRefused, match="an item isn't a valid record"):
+    with pytest.raises(RecordUnreadable, match=f"the record of 'a.jpg' in dynamodb:{table} can't be read"):
         catalog.get("a.jpg")
-    with pytest.raises(CatalogRefused, match="an item isn't a valid record"):
+    with pytest.raises(RecordUnreadable):
         list(catalog.list())
+    assert catalog.repair("a.jpg")
+
+
+def test_a_picture_can_claim_a_key_that_its_damaged_record_lost(catalog: DynamoCatalog, table: str) -> None:
+    catalog.write(make_record(outputs=("k",)))
+    CLIENTS.dynamodb.update_item(
+        TableName=table,
+        Key={KEY: {"S": "a.jpg"}},
+        UpdateExpression="REMOVE renditions SET #status = :odd, revision = :odd",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":odd": {"S": "odd"}},
+    )
+    repaired = catalog.repair("a.jpg")
+    assert repaired
+    assert repaired.claimed_keys() == frozenset()
+    with pytest.raises(KeyTaken):
+        catalog.write(make_record("b.jpg", outputs=("k",)))
+    assert catalog.write(replace(repaired, pending_keys=("k",))).claimed_keys() == {"k"}
 
 
 def test_the_error_about_a_missing_table_names_the_table() -> None:

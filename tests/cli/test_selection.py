@@ -170,6 +170,29 @@ def test_commands_report_and_skip_a_record_that_cant_be_read(synced: Path, name:
     assert "new.jpg" in listed(synced)
 
 
+def test_retry_makes_a_picture_with_an_unreadable_record_again_and_forget_deletes_it(synced: Path) -> None:
+    for name in ("cats/a.jpg", "cats/b.jpg"):
+        with sqlite3.connect(synced / "renditions.db") as db:
+            db.execute("UPDATE records SET item = '{' WHERE name = ?", [name])
+    named = run(synced, "sync", "cats/a.jpg", "e.jpg")
+    assert named.code == 1
+    assert "To process the picture again: renditions retry cats/a.jpg" in named.err
+    assert run(synced, "plan", "cats/a.jpg", "--json").data[0]["action"] == "unreadable"
+    listed_names = run(synced, "list", "cats/a.jpg", "e.jpg", "--json")
+    assert [record["image_name"] for record in listed_names.data] == ["e.jpg"]
+    assert "unreadable cats/a.jpg" in listed_names.err
+    assert "renditions retry cats/a.jpg" in run(synced, "show", "cats/a.jpg").err
+    retried = run(synced, "retry", "cats/a.jpg", "--json")
+    assert (retried.code, retried.data["processed"]) == (0, {"done": 1})
+    assert "cats/a.jpg: its record could not be read" in retried.err
+    forgotten = run(synced, "forget", "cats/b.jpg", "--yes", "--json")
+    assert (forgotten.code, forgotten.data["left"]) == (0, [])
+    assert listed(synced) == ["cats/a.jpg", "dogs/c.jpg", "e.jpg"]
+    assert not any(key.startswith("cats/b.jpg") for key in outputs(synced))
+    assert run(synced, "status", "--json").data["counts"]["done"] == 3
+    assert run(synced, "sync", "--strict").code == 0
+
+
 def test_retry_skips_a_record_that_cant_be_read(synced: Path) -> None:
     with sqlite3.connect(synced / "renditions.db") as db:
         db.execute("UPDATE records SET status = 'failed', item = '{}' WHERE name = 'cats/a.jpg'")

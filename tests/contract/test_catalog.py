@@ -28,7 +28,7 @@ from contract.catalogs import (
 from contract.cloud import scaled
 from contract.races import race_processes, race_threads
 from renditions.core.ports import Catalog, SameContent, Unreadable
-from renditions.errors import CatalogFailed, Conflict, KeyTaken
+from renditions.errors import Conflict, KeyTaken, RecordUnreadable
 from renditions.model.binding import Binding, Held
 from renditions.model.kept import KeptWishes
 from renditions.model.lease import Lease
@@ -738,6 +738,32 @@ def test_a_damaged_record_is_reported_and_skipped(which: str, catalog: Catalog, 
     unreadable: list[Unreadable] = []
     assert [record.name for record in catalog.list("", "", unreadable.append)] == ["a.jpg", "c.jpg"]
     assert [part.prefix for part in unreadable] == ["b.jpg"]
-    assert "can't read" in unreadable[0].reason
-    with pytest.raises(CatalogFailed):
+    assert "can't be read" in unreadable[0].reason
+    with pytest.raises(RecordUnreadable, match=r"renditions retry b\.jpg.*renditions forget b\.jpg"):
         list(catalog.list())
+    with pytest.raises(RecordUnreadable):
+        catalog.get("b.jpg")
+
+
+@pytest.mark.parametrize("which", DAMAGING)
+def test_a_damaged_record_is_replaced_by_one_that_claims_the_same_keys(
+    which: str, catalog: Catalog, tmp_path: Path
+) -> None:
+    written = catalog.write(make_record("b.jpg", outputs=("b1", "b2"), pending_keys=("b3",)))
+    other = catalog.write(make_record("a.jpg", outputs=("a1",)))
+    assert catalog.repair("b.jpg") is catalog.repair("c.jpg") is None
+    DAMAGING[which](tmp_path, "b.jpg")
+    repaired = catalog.repair("b.jpg")
+    assert repaired
+    assert catalog.get("b.jpg") == repaired
+    assert (repaired.status, repaired.goal, repaired.outputs) == ("processing", "", ())
+    assert repaired.claimed_keys() == {"b1", "b2", "b3"}
+    assert repaired.history[-1].reason == "its record could not be read"
+    assert [catalog.owner_of(key) for key in ("b1", "b3", "a1")] == ["b.jpg", "b.jpg", "a.jpg"]
+    assert catalog.count()["processing"] == Totals.of(repaired)
+    assert catalog.count()["done"] == Totals.of(other)
+    with pytest.raises(Conflict):
+        catalog.write(written)
+    catalog.delete(repaired)
+    assert catalog.owner_of("b1") is None
+    assert catalog.count()["processing"] == Totals()

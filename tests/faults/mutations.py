@@ -260,8 +260,8 @@ MUTATIONS = (
     Mutation(
         "equal ETags count as equal content",
         "process",
-        "twins = self._twins.find(name, sha256)",
-        "twins = [each for each in self.catalog.list() if each.etag == difference.found.etag]",
+        "twins, kept = self._twins.find(name, sha256)",
+        "twins = [each for each in self.catalog.list() if each.etag == difference.found.etag]; kept = ()",
     ),
     Mutation(
         "another ETag with the same size counts as the same content",

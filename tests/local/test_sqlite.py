@@ -19,14 +19,17 @@ from typing import Any
 import pytest
 
 from contract.catalogs import NOW, make_record, names
-from renditions.errors import CatalogFailed, CatalogRefused, CatalogTooNew
+from renditions.errors import CatalogFailed, CatalogRefused, CatalogTooNew, RecordUnreadable
 from renditions.local import database, queries
 from renditions.local import sqlite as module
 from renditions.local.migrations import APPLICATION_ID, MIGRATIONS
 from renditions.local.sqlite import SqliteCatalog
 from renditions.model.binding import Binding
 from renditions.model.original import Original
+from renditions.model.recipe import Focus
 from renditions.model.record import Event, Status
+from renditions.model.retired import Retired
+from renditions.model.wishes import Wishes
 
 
 @pytest.fixture
@@ -183,8 +186,19 @@ def test_reading_a_record_that_is_damaged_is_an_error(catalog: SqliteCatalog, pa
     catalog.write(make_record("a"))
     for item in ("{", "{}", '{"image_name": "a", "status": "done", "timestamp": "today"}', "[]"):
         execute(path, f"UPDATE records SET item = '{item}'")  # noqa: S608 - the test's own text
-        with pytest.raises(CatalogFailed, match="invalid record"):
+        with pytest.raises(RecordUnreadable, match=r"the record of 'a' in .*catalog\.db can't be read"):
             catalog.get("a")
+
+
+def test_repairing_a_record_keeps_the_wishes_that_can_be_read(catalog: SqliteCatalog, path: Path) -> None:
+    retired = (Retired("k", "e", NOW, "former"), Retired("r", "e", NOW))
+    wishes = Wishes(Focus(x=1, y=2.5), ("large",))
+    catalog.write(replace(make_record("a", outputs=("o",)), wishes=wishes, retired=retired, etag="etag"))
+    execute(path, """UPDATE records SET item = replace(item, '"done"', '"of a newer version"')""")
+    repaired = catalog.repair("a")
+    assert repaired
+    assert (repaired.wishes, repaired.etag, repaired.retired) == (wishes, "etag", retired[:1])
+    assert repaired.claimed_keys() == {"o", "r"}
 
 
 def test_the_error_about_a_catalog_that_can_not_be_opened_names_the_path_and_the_reason(

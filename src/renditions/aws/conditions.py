@@ -28,16 +28,33 @@ def only_at(revision: int) -> dict[str, Any]:
 
     Revision 0 means a missing record.
     """
-    names = {"#revision": "revision"}
-    if revision == 0:
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#revision)"}
-    else:
+    return only_with({"N": str(revision)} if revision else None)
+
+
+def only_with(revision: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the condition that the stored record has this attribute ``revision``; None if it has none."""
+    condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#revision)"}
+    if revision is not None:
         condition = {
             "ConditionExpression": "#revision = :revision",
-            "ExpressionAttributeValues": {":revision": {"N": str(revision)}},
+            "ExpressionAttributeValues": {":revision": revision},
         }
-    old = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-    return {"ExpressionAttributeNames": names} | condition | old
+    names = {"ExpressionAttributeNames": {"#revision": "revision"}}
+    return condition | names | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+
+
+def may_claim(name: str, former: str | None = None) -> dict[str, Any]:
+    """Return the condition that a key is free for a picture, or that the picture ``former`` claims it.
+
+    A picture whose record was damaged may own a claim that its record doesn't know.
+    """
+    free = "attribute_not_exists(#owner) OR #owner = :own"
+    return {
+        "ConditionExpression": "#owner = :own" if former else free,
+        "ExpressionAttributeNames": {"#owner": "owner"},
+        "ExpressionAttributeValues": {":own": {"S": former or name}},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
 
 
 def refuse(

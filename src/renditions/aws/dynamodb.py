@@ -12,6 +12,7 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from renditions.aws.clients import Clients, error_code
-from renditions.aws.conditions import PASSING_REASONS, changed, check_name, only_at, refuse
+from renditions.aws.conditions import (
+    PASSING_REASONS,
+    changed,
+    check_name,
+    may_claim,
+    only_at,
+    only_with,
+    refuse,
+)
 from renditions.aws.reading import ATTEMPTS, READ_AT_ONCE, TableReader, pause
 from renditions.aws.table import (
     BINDING,
@@ -38,6 +47,7 @@ from renditions.aws.table import (
     kept_to_item,
     notice_key,
     notice_to_item,
+    read_attributes,
     record_to_item,
     row_to_totals,
     wishes_key,
@@ -52,6 +62,7 @@ from renditions.model.notices import UnsentNotice
 from renditions.model.pipeline import CatalogPlace
 from renditions.model.record import STATUSES, Record, Status
 from renditions.model.registry import Shared
+from renditions.model.salvage import read_claims, salvage
 from renditions.model.totals import Totals
 
 
@@ -80,6 +91,23 @@ class DynamoCatalog:
         check_name(name)
         item = self._reader.find(name)
         return self._reader.parse(item) if item else None
+
+    def repair(self, name: str) -> Record | None:
+        """See :meth:`Catalog.repair <renditions.core.ports.Catalog.repair>`.
+
+        The claims are found by the keys in the damaged item. If it lost a key, the claim on that key stays,
+        and only a picture of this name can use the key.
+        """
+        item = self._reader.find(name)
+        if item is None or self._reader.is_readable(item):
+            return None
+        read = read_attributes(item)
+        revision = read.get("revision")
+        known = revision if isinstance(revision, int) else 0
+        saved = replace(salvage(name, read, read_claims(read), datetime.now(UTC)), revision=known).raised()
+        put = {"TableName": self._table, "Item": record_to_item(saved, self._key_name)}
+        self._put_alone(name, put | only_with(item.get("revision")))
+        return saved
 
     def write(self, record: Record) -> Record:
         """See :meth:`Catalog.write <renditions.core.ports.Catalog.write>`.
@@ -345,22 +373,8 @@ class DynamoCatalog:
 
     def _claim(self, key: str, name: str, former: str | None = None) -> dict[str, Any]:
         """Return the operation that claims a key: a free key, or a key that the name ``former`` claims."""
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#owner)"}
-        if former:
-            condition = {
-                "ConditionExpression": "#owner = :former",
-                "ExpressionAttributeValues": {":former": {"S": former}},
-            }
         item = self._reader.key(claim_key(key)) | {"owner": {"S": name}, "output_key": {"S": key}}
-        return {
-            "Put": {
-                "TableName": self._table,
-                "Item": item,
-                "ExpressionAttributeNames": {"#owner": "owner"},
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
-            | condition
-        }
+        return {"Put": {"TableName": self._table, "Item": item} | may_claim(name, former)}
 
     def _unclaim(self, key: str) -> dict[str, Any]:
         return {"Delete": {"TableName": self._table, "Key": self._reader.key(claim_key(key))}}

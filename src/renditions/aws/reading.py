@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from renditions.aws.clients import error_code, reported
 from renditions.aws.table import BY_CONTENT, BY_NAME, BY_STATUS, Item, item_to_record
 from renditions.core.ports import MOST_TWINS, OnUnreadable, Unreadable
-from renditions.errors import CatalogFailed, CatalogRefused
+from renditions.errors import CatalogFailed, CatalogRefused, RecordUnreadable
 from renditions.model.record import Record, Status
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ class TableReader:
             for item in answer["Responses"].get(self._table, ()):
                 try:
                     record = self.parse(item)
-                except CatalogRefused as error:
+                except RecordUnreadable as error:
                     if on_unreadable is None:
                         raise
                     on_unreadable(Unreadable(item[self._key_name]["S"], str(error)))
@@ -159,13 +159,19 @@ class TableReader:
         return {self._key_name: {"S": value}}
 
     def parse(self, item: Item) -> Record:
-        """Return the record of an item; raise CatalogRefused if it is damaged."""
+        """Return the record of an item; raise RecordUnreadable if it is damaged."""
         try:
             return item_to_record(item, self._key_name)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CatalogRefused(
-                f"{self}: an item isn't a valid record: {item!r:.200}. Restore the table from a backup"
-            ) from error
+            raise RecordUnreadable(str(self), item[self._key_name]["S"]) from error
+
+    def is_readable(self, item: Item) -> bool:
+        """Return whether an item is a record that this version can read."""
+        try:
+            self.parse(item)
+        except RecordUnreadable:
+            return False
+        return True
 
     def reported(self) -> AbstractContextManager[None]:
         """Raise the AWS errors of the ``with`` block as errors of this package."""

@@ -26,6 +26,7 @@ The table has three indexes. All are sparse, and follow the table with a delay, 
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import Any
 
 from renditions.model.binding import Binding
@@ -189,6 +190,15 @@ def item_to_record(item: Item, key_name: str) -> Record:
     fields["renditions"] = {name: renditions[name] for name in order[: len(renditions)]}
     fields["errors"] = {name: errors[name] for name in order[len(renditions) :]}
     return Record.from_item(fields, key_name)
+
+
+def read_attributes(item: Item) -> dict[str, Any]:
+    """Return the values of a damaged record's item, without those that can't be read."""
+    read: dict[str, Any] = {}
+    for name, attribute in item.items():
+        with suppress(ValueError, TypeError):
+            read[name] = _decode(attribute)
+    return read
 
 
 def binding_to_item(binding: Binding) -> Item:

@@ -27,9 +27,10 @@ from renditions.cli.reasons import print_next_attempt
 from renditions.cli.records import print_record, print_records
 from renditions.cli.selecting import insist_on_prefixes, select_files
 from renditions.core.binding import Start
+from renditions.core.ports import Unreadable
 from renditions.core.selection import Selection
 from renditions.demo.folder import prepare
-from renditions.errors import PipelineError, RenditionsError, UsageError
+from renditions.errors import PipelineError, RecordUnreadable, RenditionsError, UsageError
 from renditions.model.record import Record, Status
 from renditions.model.wishes import Wishes
 from renditions.pipeline_file.backend_checks import find_missing_libraries
@@ -271,8 +272,13 @@ def list_records(
 
 def _select_records(parts: Parts, selection: Selection) -> Iterator[Record]:
     """Yield the selected records. Print the names of unreadable ones instead."""
-    for record in [find_record(parts, name) for name in selection.names]:
-        if selection.status in (None, record.status):
+    for name in selection.names:
+        try:
+            record = find_record(parts, name)
+        except RecordUnreadable as error:
+            display.print_unreadable(Unreadable(name, str(error)))
+            continue
+        if selection.has(record):
             yield record
     for prefix in ("",) if selection.is_all else selection.prefixes:
         yield from parts.catalog.query(

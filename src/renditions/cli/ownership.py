@@ -14,6 +14,7 @@ from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, opened
 from renditions.cli.markup import escape
 from renditions.cli.questions import ask
+from renditions.cli.selecting import has_record
 from renditions.core.binding import FOLLOWS
 from renditions.core.forget import Reach, Report
 from renditions.core.forget import forget as forget_picture
@@ -147,7 +148,7 @@ def forget(
     """Delete a picture, its renditions and its record, with all their earlier versions."""
     with opened(context, file) as parts:
         why_not = parts.pipeline.source.patterns.why_not(name)
-        if why_not and parts.catalog.get(name) is None:
+        if why_not and not has_record(parts, name):
             raise UsageError(f"{name!r} isn't a picture: {why_not}")
         ask(f"Delete {escape(name)}, its renditions and its record? This can't be undone.", yes=yes)
         standing = parts.bind(FOLLOWS)

@@ -6,7 +6,7 @@ from renditions.core.left_out import find_no_file, why_no_file
 from renditions.core.ports import Store, Unreadable
 from renditions.core.selection import Selection
 from renditions.core.verify import find
-from renditions.errors import KeyRefused, UsageError
+from renditions.errors import KeyRefused, RecordUnreadable, UsageError
 from renditions.model.record import Status
 from renditions.runtime.parts import Parts
 
@@ -22,7 +22,7 @@ def select_pictures(parts: Parts, names: list[str] | None, status: Status | None
     for name in selection.names:
         why_not = parts.pipeline.source.patterns.why_not(name)
         is_there = find(parts.source, name)
-        if (why_not or not is_there) and parts.catalog.get(name) is None:
+        if (why_not or not is_there) and not has_record(parts, name):
             if why_not and is_there:
                 raise UsageError(f"{name!r} isn't a picture: {why_not}")
             _refuse_link(parts, name)
@@ -47,6 +47,14 @@ def select_files(parts: Parts, names: list[str] | None) -> Selection:
             raise UsageError(f"there is no file {name!r} in the source. Check the name")
     insist_on_prefixes(parts, selection)
     return selection
+
+
+def has_record(parts: Parts, name: str) -> bool:
+    """Return whether the catalog has a record of this name, even one that can't be read."""
+    try:
+        return parts.catalog.get(name) is not None
+    except RecordUnreadable:
+        return True
 
 
 def insist_on_prefixes(parts: Parts, selection: Selection) -> None:

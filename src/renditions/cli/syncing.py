@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import typer
 
-from renditions.cli import display, unsent
+from renditions.cli import display
 from renditions.cli.commands import (
-    INTERRUPTED,
     WORKERS,
     FileOption,
     JsonOption,
@@ -20,33 +19,29 @@ from renditions.cli.commands import (
     app,
     find_record,
     opened,
-    stopping,
 )
 from renditions.cli.left_out import print_counts
 from renditions.cli.markup import escape
-from renditions.cli.reasons import print_reasons
+from renditions.cli.running import HELD, TROUBLE, Manner, run
 from renditions.cli.selecting import select_pictures
 from renditions.core.ask import PLAIN, Ask, Verify
-from renditions.core.binding import FOLLOWS, Standing, Start
+from renditions.core.binding import FOLLOWS, Start
 from renditions.core.difference import Difference
 from renditions.core.leases import reopen, wish
 from renditions.core.left_out import LeftOut
-from renditions.core.outcome import Outcome
 from renditions.core.reconcile import Order
 from renditions.core.selection import Selection
-from renditions.core.summary import Summary
 from renditions.errors import UsageError
 from renditions.model.families import family_of
 from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Focus
 from renditions.model.record import Record, Status
-from renditions.runtime.machine import allow_removals, open_workers
-from renditions.runtime.machine import sync as sync_parts
+from renditions.model.salvage import REASON
+from renditions.runtime.machine import allow_removals
 from renditions.runtime.parts import Parts
 
-TROUBLE = 1
-HELD = 3
 TO_DO = 4
+"""The exit code of ``plan --exit-code`` if there is something to do."""
 
 NamesArgument = Annotated[
     list[str] | None,
@@ -84,17 +79,6 @@ UnattendedOption = Annotated[
         help="For runs without a person (cron, units, containers): hold back unusual changes.",
     ),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """The way a sync runs and reports."""
-
-    workers: int
-    as_json: bool = False
-    is_attended: bool = True
-    is_strict: bool = False
-    """Whether pictures that earlier runs rejected or failed also make the exit code 1."""
 
 
 @app.command()
@@ -218,6 +202,9 @@ def retry(  # noqa: PLR0913 - one for each option
         ask = Ask(verify="quick", is_retry=True, is_forced=force)
         order = make_order(parts, names, ask, rendition, status if names else status or "failed")
         standing = parts.bind(FOLLOWS)
+        for name in order.selection.names:
+            if parts.catalog.repair(name):
+                display.messages.print(f"{escape(name)}: {REASON}. It is processed again.")
         reopened = sum(reopen(parts.catalog, record) for record in _find_undone(parts, order.selection))
         if reopened or not names:
             display.messages.print(f"Failed or rejected pictures to try again: {reopened:,}")
@@ -294,70 +281,6 @@ def _find_renditions(pipeline: Pipeline, names: list[str] | None) -> frozenset[s
     return frozenset(name for name, family in families.items() if name in names or family in names)
 
 
-def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
-    """Sync with a progress bar, print the summary, and exit with the code that fits it."""
-    order = replace(order, ask=replace(order.ask, keeps_undeclared=standing.keeps_undeclared))
-    guard = parts.make_guard(standing, is_attended=manner.is_attended)
-    troubles = display.Troubles(parts.pipeline)
-    with (
-        stopping() as stop,
-        display.show_progress("pictures", _count_work(parts, order), quiet=manner.as_json) as progress,
-        open_workers(parts, manner.workers, standing) as process,
-    ):
-
-        def tell(outcome: Outcome) -> None:
-            if outcome.again_after is None:
-                progress.advance(progress.task_ids[0])
-            troubles.print(outcome)
-
-        summary = sync_parts(
-            parts,
-            process,
-            guard,
-            workers=manner.workers,
-            stop=stop,
-            on_outcome=tell,
-            order=replace(
-                order,
-                ask=replace(order.ask, rests=_has_receivers(parts.pipeline)),
-                on_wait=display.print_wait,
-            ),
-        )
-    if order.is_full:
-        summary.held += standing.held_renditions
-    if not summary.interrupted:
-        parts.end_run(summary.held if order.is_full else None, is_attended=manner.is_attended)
-    for remark in summary.remarks:
-        display.messages.print(f"[yellow]{escape(remark)}[/]")
-    for held in summary.held:
-        display.print_held(held.what, held.count, held.why)
-    if manner.as_json:
-        display.print_json(display.summary_item(summary))
-    else:
-        display.make_data_console().print(display.describe_summary(summary), soft_wrap=True)
-    print_reasons(summary.reasons)
-    print_counts(summary.left_out)
-    unsent.print_counts(parts)
-    if code := _sync_exit_code(summary, is_strict=manner.is_strict):
-        raise typer.Exit(code)
-
-
-def _has_receivers(pipeline: Pipeline) -> bool:
-    """Return whether anything but this command's own output gets the notices of rejections."""
-    return any(notify.wants("rejected") and notify.to != "log:" for notify in pipeline.notify)
-
-
-def _count_work(parts: Parts, order: Order) -> int | None:
-    """Return how many pictures differ, for a progress bar on a terminal."""
-    if not display.messages.is_terminal:
-        return None
-    verify: Verify = (
-        "no" if order.ask.verify == "content" else order.ask.verify
-    )  # reading every output twice is slow
-    differences = parts.plan(ask=replace(order.ask, verify=verify), selection=order.selection)
-    return sum(difference.action != "keep" or bool(difference.notice_after) for difference in differences)
-
-
 def _find_undone(parts: Parts, selection: Selection) -> Iterator[Record]:
     """Yield the selected records that were rejected or failed."""
     statuses: tuple[Status, ...] = (selection.status,) if selection.status else ("failed", "rejected")
@@ -379,14 +302,6 @@ def _choose_verify(parts: Parts, verify: bool | None, *, is_content: bool, is_at
     if verify is None:
         return parts.default_verify(is_attended=is_attended)
     return "quick" if verify else "no"
-
-
-def _sync_exit_code(summary: Summary, *, is_strict: bool) -> int:
-    if summary.interrupted:
-        return INTERRUPTED
-    if summary.held:
-        return HELD
-    return TROUBLE if summary.has_trouble or (is_strict and summary.had_trouble) else 0
 
 
 def _plan_exit_code(counts: Counter[str]) -> int:

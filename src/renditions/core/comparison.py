@@ -17,7 +17,7 @@ from renditions.core.places import is_in_place
 from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.reuse import find_renamed, relabel
 from renditions.core.verify import UNVERIFIED, Look, find, verify
-from renditions.model.folding import EXACT
+from renditions.errors import RecordUnreadable
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
 
@@ -52,20 +52,18 @@ class Comparison:
         record = touched or record
         renamed = find_renamed(pipeline, record) if record else {}
         record = relabel(pipeline, record, renamed) if record else None
-        blocker = self.catalog.get(record.blocked_by) if record and record.blocked_by else None
         refused = record.refused_keys if record else ()
         is_key_free = any(self._may_be_free(name, key) for key in refused)
         verification = UNVERIFIED
         if record and found and record.status != "processing" and is_in_place(pipeline, record):
             verification = verify(record, self.output, self.ask.verify, self.look_up)
-        folding = self.output.folding() if blocker else EXACT
         sha256 = self._identify(found, record) if found else ""
+        is_blocked = self._is_blocked(record, found, sha256) if record and found else False
         seen = Seen(
             name,
             found,
             record,
-            folding,
-            blocker,
+            is_blocked,
             verification,
             is_key_free,
             sha256,
@@ -74,6 +72,18 @@ class Comparison:
         )
         difference = compare(pipeline, seen, now=now, is_gone=self.is_gone, ask=self.ask)
         return replace(difference, sha256=sha256) if sha256 else difference
+
+    def _is_blocked(self, record: Record, found: StoredObject, sha256: str) -> bool:
+        """Return whether the picture ``record.blocked_by`` still claims an output key that this one needs."""
+        if record.blocked_by is None:
+            return False
+        try:
+            blocker = self.catalog.get(record.blocked_by)
+        except RecordUnreadable:
+            return True  # it keeps its claims until it is repaired
+        keys = self.pipeline.output_keys(record.name, found.etag, record.wishes, sha256)
+        folding = self.output.folding()
+        return blocker is not None and not folding.are_apart(blocker.claimed_keys(), keys.values())
 
     def _identify(self, found: StoredObject, record: Record | None) -> str:
         """Return the content's SHA-256.

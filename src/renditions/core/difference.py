@@ -20,7 +20,6 @@ from renditions.core.ports import StoredObject
 from renditions.core.retire import dropped_keys, kept_until, retire_outputs, settled_keys
 from renditions.core.verify import UNVERIFIED, Verification
 from renditions.core.why import is_owing, is_restored, why_settle, why_update
-from renditions.model.folding import EXACT, Folding
 from renditions.model.items import without_empty
 from renditions.model.keys import spell_key
 from renditions.model.pipeline import Pipeline
@@ -142,10 +141,8 @@ class Seen:
     """The source object as it is now; None if it is gone or no longer matches."""
     record: Record | None
     """The picture's record in the catalog."""
-    folding: Folding = EXACT
-    """How the output store compares keys."""
-    blocker: Record | None = None
-    """The record of the picture ``record.blocked_by``, if there is one."""
+    is_blocked: bool = False
+    """Whether the picture ``record.blocked_by`` still claims an output key that this picture needs."""
     verification: Verification = UNVERIFIED
     """The result of comparing the record's outputs with the store."""
     is_key_free: bool = False
@@ -214,7 +211,7 @@ def _compare_known(
         seen.name, found.etag, record.wishes, record.source_format, seen.sha256
     )
     has_goal = has_goal and not is_moved
-    why_decided = _why_decided(seen, record, keys) if has_goal else None
+    why_decided = _why_decided(seen, record) if has_goal else None
     if why_decided and not mended and not ask.is_forced:
         why_unsettled = why_settle(pipeline, record, found, now, ask)
         if seen.is_touched or seen.verification.refreshed:
@@ -326,7 +323,7 @@ def _settle_or_keep(
     return "settle" if record.is_decided and why_settle(pipeline, record, found, now, ask) else "keep"
 
 
-def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | None:
+def _why_decided(seen: Seen, record: Record) -> str | None:
     """Return why a record with the right goal needs no work; None if it needs work."""
     match record.status:
         case "done":
@@ -335,9 +332,7 @@ def _why_decided(seen: Seen, record: Record, keys: Mapping[str, str]) -> str | N
             return None
         case "rejected" if record.blocked_by is None:
             return "it is rejected"
-        case "rejected" if seen.blocker and not seen.folding.are_apart(
-            seen.blocker.claimed_keys(), keys.values()
-        ):
+        case "rejected" if seen.is_blocked:
             return "it is rejected"
         case "failed" if record.attempts >= MAX_ATTEMPTS:
             return "it failed too often"

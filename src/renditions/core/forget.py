@@ -72,7 +72,7 @@ def forget(name: str, reach: Reach) -> Report:
     Return a report.
     """
     report = Report(name)
-    record = reach.catalog.get(name)
+    record = reach.catalog.repair(name) or reach.catalog.get(name)
     keys = sorted(_find_keys(name, record, reach))
     there = {place: list(_look(place, store, keys, report)) for place, store in reach.outputs.items()}
     _forget_source(name, reach, report)

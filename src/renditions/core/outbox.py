@@ -22,7 +22,7 @@ from datetime import datetime
 from renditions.core.binding import hold
 from renditions.core.notify import Notifier
 from renditions.core.ports import Catalog
-from renditions.errors import Failed
+from renditions.errors import Failed, RecordUnreadable
 from renditions.model.binding import Held
 from renditions.model.notices import Notice, Removal, UnsentNotice
 from renditions.model.record import Record
@@ -95,7 +95,10 @@ class Outbox:
             if unsent.target in paused:
                 self.catalog.keep_notice(replace(unsent, again_at=paused[unsent.target]))
                 continue
-            record = self.catalog.get(unsent.name) if unsent.name else None
+            try:
+                record = self.catalog.get(unsent.name) if unsent.name else None
+            except RecordUnreadable:
+                continue  # only its repair shows whether the notice is still true
             if record and not (record.is_decided or record.missing_since):
                 continue  # it is being processed, so its next status isn't known yet
             notice = self._make(unsent, record)

@@ -256,9 +256,22 @@ class Catalog(Protocol):
     """
 
     def get(self, name: str) -> Record | None:
-        """Return the newest record with this name, or None.
+        """Return the newest record with this name, or None; a read after a write sees that write.
 
-        A read after a write sees that write.
+        Raises:
+            RecordUnreadable: There is a record, but it can't be read.
+
+        """
+        ...
+
+    def repair(self, name: str) -> Record | None:
+        """Replace a record that can't be read by what ``salvage`` saves of it, and return the new record.
+
+        Returns None if there is no record with this name, or if it can be read.
+
+        Raises:
+            Conflict: Another process changed the record meanwhile.
+
         """
         ...
 

@@ -28,7 +28,7 @@ from renditions.core.resting import Resting, Wait
 from renditions.core.selection import EVERYTHING, Selection
 from renditions.core.summary import Summary
 from renditions.core.verify import find
-from renditions.errors import KeyTaken
+from renditions.errors import KeyTaken, RecordUnreadable
 from renditions.model.binding import Held
 from renditions.model.folding import EXACT, Folding
 from renditions.model.record import STATUSES, Record
@@ -72,7 +72,11 @@ def plan(
     named = replace(comparison, ask=_allow(comparison.ask))
     for name in selection.names:
         found = find(source, name) if comparison.pipeline.source.matches(name) else None
-        record = comparison.catalog.get(name)
+        try:
+            record = comparison.catalog.get(name)
+        except RecordUnreadable as error:
+            yield Difference(name, "unreadable", str(error))
+            continue
         if selection.has(record):
             yield named.compare(name, found, record, clock())
     if left_out is not None:

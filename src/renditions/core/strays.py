@@ -18,6 +18,7 @@ from uuid import uuid4
 from renditions.core.leases import Leases
 from renditions.core.neighbours import Neighbours
 from renditions.core.ports import Catalog, IfMatch, Store, StoredObject
+from renditions.core.readable import get_readable
 from renditions.core.selection import Selection
 from renditions.core.verify import find
 from renditions.errors import Conflict, KeyTaken
@@ -81,7 +82,7 @@ class Claims:
         name = self.catalog.owner_of(key)
         if self.is_present or name is None:
             return name is not None
-        record = self.catalog.get(name)
+        record = get_readable(self.catalog, name)
         if record is None:
             return True
         left = {self.folding(old.key) for old in record.retired if old.place == self.place}

@@ -18,6 +18,7 @@ from renditions.core.decide import owe
 from renditions.core.difference import Difference
 from renditions.core.leases import wish
 from renditions.core.ports import Catalog, Store, StoredObject
+from renditions.core.readable import get_readable
 from renditions.core.verify import find
 from renditions.errors import Failed
 from renditions.model.kept import KeptWishes
@@ -52,7 +53,7 @@ class Twins:
         if not sha256:
             return [], ()
         alike = self.catalog.find_content(sha256)
-        records = (self.catalog.get(each) for each in alike.names if each != name)
+        records = (get_readable(self.catalog, each) for each in alike.names if each != name)
         twins = [record for record in records if record and record.sha256 == sha256]
         base = name.rpartition("/")[2]
         twins.sort(key=lambda twin: (twin.wishes == NO_WISHES, not twin.name.endswith(base), twin.name))
@@ -103,7 +104,7 @@ class Twins:
         if removed.wishes == NO_WISHES:
             return None
         for name in self.catalog.find_content(removed.sha256).names if removed.sha256 else ():
-            twin = self.catalog.get(name) if name != removed.name else None
+            twin = get_readable(self.catalog, name) if name != removed.name else None
             is_heir = twin and twin.sha256 == removed.sha256 and twin.wishes == NO_WISHES
             if twin and is_heir and self._is_free(twin) and wish(self.catalog, twin, removed.wishes):
                 return twin.name

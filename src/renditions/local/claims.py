@@ -8,10 +8,11 @@ table.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
-from renditions.errors import CatalogFailed, KeyTaken
+from renditions.errors import KeyTaken
+from renditions.local.rows import parse_record
 from renditions.model.folding import Folding
 from renditions.model.record import Record
 
@@ -36,9 +37,7 @@ def move_claims(db: sqlite3.Connection, name: str, keys: frozenset[str], folding
     db.executemany("DELETE FROM claims WHERE key = ?", [(key,) for key in held - wanted.keys()])
 
 
-def rebuild_claims(
-    db: sqlite3.Connection, folding: Folding, parse: Callable[[str], Record]
-) -> Iterator[Record]:
+def rebuild_claims(db: sqlite3.Connection, folding: Folding) -> Iterator[Record]:
     """Write all claims again with this folding; yield each record that loses a key.
 
     The yielded record no longer has the key, and the next sync processes its picture. If two records claim
@@ -50,14 +49,12 @@ def rebuild_claims(
     page = "SELECT name, item FROM records WHERE name > ? ORDER BY name LIMIT ?"
     while rows := db.execute(page, (last, PAGE_ROWS)).fetchall():
         for last, item in rows:
-            try:
-                record = parse(item)
-            except CatalogFailed:  # a damaged row keeps its claims
+            record = parse_record(item)
+            if record is None:  # a damaged row keeps its claims
                 own = db.execute("SELECT key FROM claims WHERE name = ?", (last,)).fetchall()
                 _claim(db, last, frozenset(key for (key,) in own), folding)
-            else:
-                if lost := _claim(db, last, record.claimed_keys(), folding):
-                    yield _without(record, lost)
+            elif lost := _claim(db, last, record.claimed_keys(), folding):
+                yield _without(record, lost)
     db.execute("DELETE FROM claims")
     db.execute("INSERT INTO claims (key, name) SELECT key, name FROM folded")
     db.execute("DROP TABLE folded")

@@ -11,16 +11,17 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from renditions.core.ports import MOST_TWINS, OnUnreadable, Place, SameContent, Unreadable
-from renditions.errors import CatalogFailed, Conflict, UsageError
+from renditions.errors import CatalogFailed, Conflict, RecordUnreadable, UsageError
 from renditions.local.claims import move_claims, rebuild_claims
 from renditions.local.database import open_database, refuse_newer, reported, transact
 from renditions.local.kept import FIND_KEPT, LIST_NOTICES, delete_notice, parse_kept, write_kept, write_notice
-from renditions.local.queries import ADDED, COUNT, LIST, OF_ANY_STATUS, OF_FEW_NAMES, OF_STATUS, SUMS
+from renditions.local.queries import COUNT, LIST, OF_ANY_STATUS, OF_FEW_NAMES, OF_STATUS, SUMS
+from renditions.local.rows import add_totals, parse_record, repair_record, store_record
 from renditions.model.binding import Binding
 from renditions.model.folding import EXACT, Folding
 from renditions.model.items import format_time
@@ -72,7 +73,13 @@ class SqliteCatalog:
     def get(self, name: str) -> Record | None:
         """See :meth:`Catalog.get <renditions.core.ports.Catalog.get>`."""
         rows = self._read("SELECT item FROM records WHERE name = ?", [name])
-        return self._parse(rows[0][0]) if rows else None
+        return self._parse(name, rows[0][0]) if rows else None
+
+    def repair(self, name: str) -> Record | None:
+        """See :meth:`Catalog.repair <renditions.core.ports.Catalog.repair>`."""
+        self._fold()
+        with self._transaction() as db:
+            return repair_record(db, name)
 
     def write(self, record: Record) -> Record:
         """See :meth:`Catalog.write <renditions.core.ports.Catalog.write>`."""
@@ -80,7 +87,7 @@ class SqliteCatalog:
         with self._transaction() as db:
             self._take_out(db, record)
             move_claims(db, record.name, record.claimed_keys(), folding)
-            return _store(db, record)
+            return store_record(db, record)
 
     def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
         """See :meth:`Catalog.delete <renditions.core.ports.Catalog.delete>`."""
@@ -102,7 +109,7 @@ class SqliteCatalog:
             move_claims(db, record.name, frozenset(), folding)
             move_claims(db, name, record.claimed_keys(), folding)
             db.execute("DELETE FROM records WHERE name = ?", (record.name,))
-            return _store(db, renamed)
+            return store_record(db, renamed)
 
     def find_content(self, sha256: str) -> SameContent:
         """See :meth:`Catalog.find_content <renditions.core.ports.Catalog.find_content>`."""
@@ -212,9 +219,9 @@ class SqliteCatalog:
             rows = self._read("SELECT name FROM folding")
             if folding.name != (rows[0][0] if rows else EXACT.name):
                 with self._transaction() as db:
-                    for loser in rebuild_claims(db, folding, self._parse):
+                    for loser in rebuild_claims(db, folding):
                         self._take_out(db, loser)
-                        _store(db, loser)
+                        store_record(db, loser)
             self._folding = folding
         return self._folding
 
@@ -225,8 +232,8 @@ class SqliteCatalog:
         if revision != record.revision:
             raise Conflict(f"the record of {record.name!r} changed since it was read")
         if row:
-            stored = self._parse(row[1])
-            _add(db, stored.status, -Totals.of(stored))
+            stored = self._parse(record.name, row[1])
+            add_totals(db, stored.status, -Totals.of(stored))
 
     def _read(self, select: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Sequence[Any]:
         with reported(self._path), self._lock:
@@ -242,19 +249,18 @@ class SqliteCatalog:
     def _parse_listed(self, name: str, item: str, on_unreadable: OnUnreadable | None) -> Iterator[Record]:
         """Yield the record of a listed row, or report that it can't be read."""
         try:
-            record = self._parse(item)
-        except CatalogFailed as error:
+            record = self._parse(name, item)
+        except RecordUnreadable as error:
             if on_unreadable is None:
                 raise
             on_unreadable(Unreadable(name, str(error)))
         else:
             yield record
 
-    def _parse(self, item: str) -> Record:
-        try:
-            return Record.from_item(json.loads(item))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CatalogFailed(f"{self._path}: invalid record {item!r:.200}. Restore a backup") from error
+    def _parse(self, name: str, item: str) -> Record:
+        if record := parse_record(item):
+            return record
+        raise RecordUnreadable(f"{self._path}", name)
 
 
 def _end_of(prefix: str) -> str | bytes:
@@ -264,30 +270,6 @@ def _end_of(prefix: str) -> str | bytes:
         return b""  # in SQLite's order every BLOB is above every text
     last = ord(stem[-1])
     return stem[:-1] + ("\ue000" if last == 0xD7FF else chr(last + 1))
-
-
-def _store(db: sqlite3.Connection, record: Record) -> Record:
-    """Write the record with its next revision, add it to the totals, and return it."""
-    written = record.raised()
-    row = (
-        written.name,
-        written.revision,
-        written.status,
-        format_time(written.timestamp),
-        json.dumps(written.to_item(), separators=(",", ":")),
-        written.sha256 or None,
-    )
-    columns = "name, revision, status, timestamp, item, sha256"
-    db.execute(f"REPLACE INTO records ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)  # noqa: S608 - our own
-    _add(db, written.status, Totals.of(written))
-    return written
-
-
-def _add(db: sqlite3.Connection, status: Status, totals: Totals) -> None:
-    sums = astuple(totals)
-    marks = ", ".join("?" * (1 + len(sums)))
-    insert = f"INSERT INTO totals (status, {SUMS}) VALUES ({marks})"  # noqa: S608 - names of our own
-    db.execute(f"{insert} ON CONFLICT (status) DO UPDATE SET {ADDED}", (status, *sums))
 
 
 def open_catalog(

@@ -35,6 +35,7 @@ from renditions.core.ports import Catalog, Renderer, Store, StoredObject, Unread
 from renditions.core.preview import Preview, warn_of_foreign
 from renditions.core.process import Processor
 from renditions.core.read_only import ReadOnlyStore
+from renditions.core.readable import get_readable
 from renditions.core.reconcile import EVERYTHING_ONCE, Order
 from renditions.core.selection import EVERYTHING, Selection
 from renditions.core.twins import hand_over
@@ -136,7 +137,7 @@ class Parts:
         comparison = self._compare(order.ask)
 
         def rename(found: StoredObject, former: str) -> Difference | None:
-            record = self.catalog.get(former)
+            record = get_readable(self.catalog, former)
             if record is None:
                 return None
             taken = replace(hand_over(record, found), name=found.key)

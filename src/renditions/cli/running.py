@@ -1,0 +1,107 @@
+"""Runs a sync for a command: shows its progress, prints its summary, and ends with the exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import typer
+
+from renditions.cli import display, unsent
+from renditions.cli.commands import INTERRUPTED, stopping
+from renditions.cli.left_out import print_counts
+from renditions.cli.markup import escape
+from renditions.cli.reasons import print_reasons
+from renditions.core.ask import Verify
+from renditions.core.binding import Standing
+from renditions.core.outcome import Outcome
+from renditions.core.reconcile import Order
+from renditions.core.summary import Summary
+from renditions.model.pipeline import Pipeline
+from renditions.runtime.machine import open_workers, sync
+from renditions.runtime.parts import Parts
+
+TROUBLE = 1
+HELD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """The way a sync runs and reports."""
+
+    workers: int
+    as_json: bool = False
+    is_attended: bool = True
+    is_strict: bool = False
+    """Whether pictures that earlier runs rejected or failed also make the exit code 1."""
+
+
+def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
+    """Sync with a progress bar, print the summary, and exit with the code that fits it."""
+    order = replace(order, ask=replace(order.ask, keeps_undeclared=standing.keeps_undeclared))
+    guard = parts.make_guard(standing, is_attended=manner.is_attended)
+    troubles = display.Troubles(parts.pipeline)
+    with (
+        stopping() as stop,
+        display.show_progress("pictures", _count_work(parts, order), quiet=manner.as_json) as progress,
+        open_workers(parts, manner.workers, standing) as process,
+    ):
+
+        def tell(outcome: Outcome) -> None:
+            if outcome.again_after is None:
+                progress.advance(progress.task_ids[0])
+            troubles.print(outcome)
+
+        summary = sync(
+            parts,
+            process,
+            guard,
+            workers=manner.workers,
+            stop=stop,
+            on_outcome=tell,
+            order=replace(
+                order,
+                ask=replace(order.ask, rests=_has_receivers(parts.pipeline)),
+                on_wait=display.print_wait,
+            ),
+        )
+    if order.is_full:
+        summary.held += standing.held_renditions
+    if not summary.interrupted:
+        parts.end_run(summary.held if order.is_full else None, is_attended=manner.is_attended)
+    for remark in summary.remarks:
+        display.messages.print(f"[yellow]{escape(remark)}[/]")
+    for held in summary.held:
+        display.print_held(held.what, held.count, held.why)
+    if manner.as_json:
+        display.print_json(display.summary_item(summary))
+    else:
+        display.make_data_console().print(display.describe_summary(summary), soft_wrap=True)
+    print_reasons(summary.reasons)
+    print_counts(summary.left_out)
+    unsent.print_counts(parts)
+    if code := _sync_exit_code(summary, is_strict=manner.is_strict):
+        raise typer.Exit(code)
+
+
+def _has_receivers(pipeline: Pipeline) -> bool:
+    """Return whether anything but this command's own output gets the notices of rejections."""
+    return any(notify.wants("rejected") and notify.to != "log:" for notify in pipeline.notify)
+
+
+def _count_work(parts: Parts, order: Order) -> int | None:
+    """Return how many pictures differ, for a progress bar on a terminal."""
+    if not display.messages.is_terminal:
+        return None
+    verify: Verify = (
+        "no" if order.ask.verify == "content" else order.ask.verify
+    )  # reading every output twice is slow
+    differences = parts.plan(ask=replace(order.ask, verify=verify), selection=order.selection)
+    return sum(difference.action != "keep" or bool(difference.notice_after) for difference in differences)
+
+
+def _sync_exit_code(summary: Summary, *, is_strict: bool) -> int:
+    if summary.interrupted:
+        return INTERRUPTED
+    if summary.held:
+        return HELD
+    return TROUBLE if summary.has_trouble or (is_strict and summary.had_trouble) else 0
