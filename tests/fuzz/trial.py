@@ -53,8 +53,15 @@ RECIPES = (
         "page": Rendition(width=40, format="pdf", page_size="a5"),
         "png": Rendition(width=30, metadata="copyright", format="png"),
     },
-    {"own": Rendition(width=24, format="auto", animation="keep", metadata="all")},
-    {"moving": Rendition(width=24, format="webp", effort=0, animation="keep", metadata="copyright")},
+    {
+        "own": Rendition(width=24, format="auto", animation="keep", metadata="all"),
+        "kept": Rendition(width=24, format="avif", effort=0, profile="keep"),
+        "kept png": Rendition(width=24, format="png", profile="keep"),
+    },
+    {
+        "moving": Rendition(width=24, format="webp", effort=0, animation="keep", metadata="copyright"),
+        "trimmed": Rendition(width=24, format="gif", animation="keep", trim=5),
+    },
     {
         "copy": Rendition(skip_if_larger=True, metadata="all"),
         "copy png": Rendition(format="png", skip_if_larger=True, metadata="all", profile="keep"),

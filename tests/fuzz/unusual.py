@@ -124,6 +124,9 @@ def _colours() -> Iterator[tuple[str, bytes]]:
     late = encoded(photo(48, 32), "png")
     exif = png_chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0")
     yield "png late metadata", late[:-12] + exif + late[-12:]
+    limited = (_FOLDER / "others/ffmpeg_pq.avif").read_bytes()
+    # The bitstream declares the colours too.
+    yield "avif pq without nclx", limited.replace(b"colrnclx", b"skipnclx")
     yield "avif hlg", avif(coded("hlg"), 9, 18, 10)
     yield "heic pq", heic(coded("pq"), 9, 16)
 
