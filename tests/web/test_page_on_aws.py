@@ -152,3 +152,18 @@ def test_the_page_asks_again_for_an_expired_token(page: Page, site: Site) -> Non
     expect(page.locator("[data-total=pictures]")).to_have_text(re.compile(r"\d"))
     page.goto(f"{site.address}/docs")
     expect(page.locator("#operations section").first).to_be_visible()
+
+
+def test_the_page_forgets_the_token_at_a_log_out(page: Page, site: Site) -> None:
+    page.click("text=Log out")
+    page.wait_for_url("**/login")
+    page.goto(site.address)
+    page.wait_for_url("**/login")
+
+
+def test_no_shared_cache_may_keep_what_the_authorizer_decides(page: Page, site: Site) -> None:
+    token = {"authorization": f"Bearer {TOKEN}"}
+    answer = page.request.get(f"{site.address}/stats", headers=token)
+    assert answer.headers["cache-control"] == "private, no-cache"
+    assert answer.headers["vary"] == "Cookie, Authorization"
+    assert "vary" not in page.request.get(f"{site.address}/static/app.js").headers

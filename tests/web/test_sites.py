@@ -180,3 +180,7 @@ def test_a_link_from_another_site_finds_the_browser_logged_in(page: Page, folder
         page.goto(f"{site}/?{address}/")
         page.click("a")
         page.wait_for_selector("#gallery")
+        page.click("text=Log out")
+        page.wait_for_selector("#token")
+        page.goto(address)
+        page.wait_for_selector("#token")

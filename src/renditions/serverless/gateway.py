@@ -28,6 +28,7 @@ from renditions.messages.events import encode_change
 from renditions.serverless.bundled import Bundled, find_bucket, open_bundled
 from renditions.serverless.telemetry import log_to_stdout
 from renditions.web.app import make_api
+from renditions.web.headers import changing, keep_private
 from renditions.web.links import BucketLinks, Links
 from renditions.web.live import Announcements
 from renditions.web.problems import problem, problem_item
@@ -104,7 +105,7 @@ class Authorized:
                 "Not authorized: the API's authorizer didn't allow this request. "
                 "Send the token that the authorizer expects.",
             )
-        await app(scope, receive, send)
+        await app(scope, receive, send if is_open else changing(send, keep_private))
 
 
 def limit(answer: dict[str, Any]) -> dict[str, Any]:

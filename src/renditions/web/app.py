@@ -65,6 +65,8 @@ SCRIPTABLE_TYPES = (
 
 STATIC = resources.files("renditions.web") / "static"
 
+LOG_OUT = "<form method=post action=/logout><button>Log out</button></form>"
+
 
 class _NameConvertor(Convertor[str]):
     """A picture's name in a path.
@@ -99,6 +101,7 @@ def make_app(
     api = _LocalApi(service, LocalUploads(service, secret), token)
     routes = [
         Route("/login", api.log_in, methods=["GET", "POST"]),
+        Route("/logout", api.log_out, methods=["POST"]),
         Route("/uploads/file", api.receive_upload, methods=["POST"]),
         Route("/events", api.listen),
     ]
@@ -120,7 +123,7 @@ def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Call
 def _routes(api: _Api) -> list[BaseRoute]:
     """Return the routes that work without lasting connections and without uploads to this server."""
     return [
-        Route("/", _show("index.html")),
+        Route("/", api.show_page),
         Route("/docs", _show("docs.html")),
         Mount("/static", StaticFiles(packages=[("renditions.web", "static")])),
         Route("/openapi.json", api.describe),
@@ -169,6 +172,9 @@ class _Api:
         self._service = service
         self._uploads = uploads
         self._waiting = Gate(MOST_PROCESSED, "pictures for waiting clients")
+
+    def show_page(self, _: Request) -> Response:
+        return _answer_page(_read_page("index.html"))
 
     def describe(self, request: Request) -> Response:
         paths = {route.path.replace(":name", "") for route in request.app.routes}
@@ -274,24 +280,32 @@ class _LocalApi(_Api):
         self._receiving = Gate(MOST_UPLOADS, "uploads")
         self._in_memory = asyncio.Semaphore(MOST_IN_MEMORY)
 
+    def show_page(self, _: Request) -> Response:
+        text = _read_page("index.html")
+        return _answer_page(text.replace("<!-- log out -->", LOG_OUT) if self._token else text)
+
     async def log_in(self, request: Request) -> Response:
         if request.method == "GET":
-            return HTMLResponse((STATIC / "login.html").read_text("utf-8"))
+            return HTMLResponse(_read_page("login.html"))
         limited = Request(request.scope, limit_body(request, MOST_BODY_BYTES))
         async with limited.form(max_files=0, max_fields=2) as form:
             given = str(form.get("token", ""))
         if not is_token(given, self._token):
-            text = (STATIC / "login.html").read_text("utf-8")
-            return HTMLResponse(
-                text.replace("<!-- problem -->", "<p class=reason role=alert>Wrong token: try again.</p>"),
-                HTTPStatus.UNAUTHORIZED,
-            )
+            wrong = "<p class=reason role=alert>Wrong token: try again.</p>"
+            text = _read_page("login.html").replace("<!-- problem -->", wrong)
+            return HTMLResponse(text, HTTPStatus.UNAUTHORIZED)
         response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
         # With "strict", a person who follows a link from another site would have to log in again. The guard
         # refuses what another site's page requests.
         response.set_cookie(
             COOKIE, given, httponly=True, samesite="lax", secure=request.url.scheme == "https"
         )
+        return response
+
+    def log_out(self, _: Request) -> Response:
+        """Let the browser forget the token, and the pictures that it keeps."""
+        response = RedirectResponse("/login", HTTPStatus.SEE_OTHER, {"Clear-Site-Data": '"cache"'})
+        response.delete_cookie(COOKIE, httponly=True, samesite="lax")
         return response
 
     async def receive_upload(self, request: Request) -> Response:
@@ -357,6 +371,14 @@ def _show(page: str) -> Callable[[Request], Response]:
     """Return an endpoint that serves this static page."""
 
     def show(_: Request) -> Response:
-        return HTMLResponse((STATIC / page).read_text("utf-8"), headers={"Cache-Control": "no-cache"})
+        return _answer_page(_read_page(page))
 
     return show
+
+
+def _read_page(page: str) -> str:
+    return (STATIC / page).read_text("utf-8")
+
+
+def _answer_page(text: str) -> Response:
+    return HTMLResponse(text, headers={"Cache-Control": "no-cache"})

@@ -13,13 +13,14 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from renditions.web.headers import changing, keep_private
 from renditions.web.limits import Gate, Rate
 from renditions.web.problems import ApiError, problem
 
 COOKIE = "renditions_token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-OPEN_PATHS = ("/login", "/health", "/static/")
-"""The paths that need no token: the login page with its files, and the health check."""
+OPEN_PATHS = ("/login", "/logout", "/health", "/static/")
+"""The paths that need no token: the login page with its files, the log-out, and the health check."""
 
 MAKING_PATH = "/i/"
 """Below this path, a request to read a rendition may make it."""
@@ -61,6 +62,8 @@ class Guard:
             return
 
         headers = Headers(scope=scope)
+        if self.token and not scope["path"].startswith(OPEN_PATHS):
+            send = changing(send, keep_private)
         with ExitStack() as stack:
             if self.token and not self._is_known(headers):
                 try:

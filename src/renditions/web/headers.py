@@ -1,12 +1,23 @@
-"""The security headers of every answer."""
+"""The headers that every answer has: what a browser may do with it, and who may keep it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+def changing(send: Send, change: Callable[[MutableHeaders], None]) -> Send:
+    """Return a ``send`` that changes the answer's headers first."""
+
+    async def send_changed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            change(MutableHeaders(scope=message))
+        await send(message)
+
+    return send_changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +29,11 @@ class Labelled:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and add headers to its answer."""
+        await self.app(scope, receive, changing(send, self._add))
 
-        async def send_labelled(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self.app(scope, receive, send_labelled)
+    def _add(self, headers: MutableHeaders) -> None:
+        for name, value in self.headers.items():
+            headers.setdefault(name, value)
 
 
 def restrict(origins: Iterable[str] = ()) -> dict[str, str]:
@@ -43,3 +50,19 @@ def restrict(origins: Iterable[str] = ()) -> dict[str, str]:
         "Cross-Origin-Resource-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
     }
+
+
+def keep_private(headers: MutableHeaders) -> None:
+    """Say that a token or a cookie decided about this answer, so that no shared cache keeps it.
+
+    https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2.7
+    """
+    headers["Cache-Control"] = _for_one_client(headers.get("Cache-Control", "no-cache"))
+    headers.add_vary_header("Cookie, Authorization")
+
+
+def _for_one_client(cache_control: str) -> str:
+    """Return the same lifetime, for the client's own cache only."""
+    directives = [directive.strip() for directive in cache_control.split(",")]
+    kept = [each for each in directives if not each.lower().startswith(("public", "private", "s-maxage"))]
+    return ", ".join(("private", *kept))

@@ -1,6 +1,6 @@
 // The page: dropped files, the server's events, and the gallery.
 
-import { call, formatBytes, formatSeconds, insist } from './api.js';
+import { TOKEN, call, element, formatBytes, formatSeconds, insist } from './api.js';
 import { Gallery } from './gallery.js';
 import * as pictureView from './picture.js';
 import * as status from './status.js';
@@ -97,6 +97,12 @@ function poll() {
     try { if (!document.hidden) await lookAgain(); connection.textContent = 'updated every few seconds'; } catch { connection.textContent = 'lost, trying again'; }
     poll();
   }, POLL_MS);
+}
+
+// If the server sets a cookie, its page has a button of its own.
+if (sessionStorage.getItem(TOKEN)) {
+  const logOut = () => { sessionStorage.removeItem(TOKEN); location.assign('/login'); };
+  document.querySelector('footer').append(element('button', { type: 'button', onclick: logOut }, 'Log out'));
 }
 
 showTotals();
