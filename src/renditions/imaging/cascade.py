@@ -1,4 +1,4 @@
-"""Make renditions from a decoded picture, each from the smallest level that is large enough.
+"""Make renditions, each from the smallest level that is large enough.
 
 A level is the whole of one region of the picture at one size. Resizing from a level that is at least twice as
 large has no visible loss, and costs far less than starting from the whole picture each time. Renditions of
@@ -45,7 +45,9 @@ def make(
     max_pixels: int,
     limits: Limits,
 ) -> tuple[dict[str, Rendered], Plans, Analysis | None]:
-    """Return the renditions, the plans (with the reasons for missing renditions), and the analysis.
+    """Return the renditions, the plans and the analysis.
+
+    The plans have the reasons for missing renditions.
 
     Raises:
         Undecodable: The picture is damaged.
@@ -152,7 +154,10 @@ def _make_from(
 
 
 def _find_level(levels: list[Frames], task: Task) -> Frames:
-    """Return the whole picture at the needed size, and keep it if other renditions can start from it."""
+    """Return the whole picture at the needed size.
+
+    The picture is kept in ``levels`` if other renditions can start from it.
+    """
     base, size = levels[0], task.plan.resized
     for level in levels:
         if level.size == size:
@@ -214,10 +219,10 @@ def _dpi_of(task: Task) -> float | None:
 
 
 def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) -> bytes:
-    """Return the file of the best quality below ``declared`` that has at most ``max_bytes``.
+    """Return the file of the best quality that has at most ``max_bytes``.
 
-    Bisection finds this file, since a lower quality hardly ever makes a larger file. The result never exceeds
-    ``max_bytes``.
+    Its quality is below ``declared``. Bisection finds it, since a lower quality hardly ever makes a larger
+    file. The result never exceeds ``max_bytes``.
     """
     limit = task.recipe.max_bytes or found
     best = None

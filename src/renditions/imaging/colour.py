@@ -1,4 +1,4 @@
-"""Convert any picture's colours to sRGB or grey, or keep them with what declares them."""
+"""Convert colours to sRGB or grey, or keep them together with their declaration."""
 
 from __future__ import annotations
 

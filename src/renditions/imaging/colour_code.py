@@ -94,7 +94,10 @@ def is_same(one: Chromaticities, other: Chromaticities) -> bool:
 
 
 def is_possible(primaries: Chromaticities) -> bool:
-    """Return whether the primaries span a triangle, so that light in them can be converted."""
+    """Return whether the primaries span a triangle.
+
+    Only then can light in them be converted.
+    """
     try:
         to_srgb(primaries)
     except ZeroDivisionError:
@@ -124,7 +127,7 @@ def _to_xyz(primaries: Chromaticities) -> Matrix:
 
 
 def _adapted(primaries: Chromaticities) -> Matrix:
-    """Return the matrix that moves XYZ from the white of the primaries to D65 (Bradford)."""
+    """Return the matrix that moves XYZ from the primaries' white to D65 (Bradford)."""
     ours, theirs = (_applied(_BRADFORD, _xyz(*white)) for white in (_D65, primaries[:2]))
     scaled = tuple(
         (row[0] * our / their, row[1] * our / their, row[2] * our / their)
@@ -134,7 +137,10 @@ def _adapted(primaries: Chromaticities) -> Matrix:
 
 
 def _xyz(x: float, y: float) -> tuple[float, float, float]:
-    """Return the chromaticity as XYZ with a luminance of 1; if ``y`` is 0, with a sum of 1."""
+    """Return the chromaticity as XYZ with a luminance of 1.
+
+    If ``y`` is 0, the result has a sum of 1 instead.
+    """
     scale = y or 1
     return x / scale, y / scale, (1 - x - y) / scale
 

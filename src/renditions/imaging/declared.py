@@ -61,7 +61,7 @@ def is_declared(image: Any) -> bool:
 
 
 def cicp_of(image: Any) -> tuple[int, int] | None:
-    """Return CICP's numbers for the primaries and the curve of the image's values; None without them."""
+    """Return CICP's numbers for the image's primaries and curve; None without them."""
     if not is_declared(image):
         return None
     primaries, transfer = (int(number) for number in image.get(_CODE)[-2:])
@@ -106,7 +106,7 @@ def _most(image: Any) -> int:
 
 
 def _compressed(light: Any, brightest: float) -> Any:
-    """Return light (1 is white) with values up to the brightest one compressed to at most 1."""
+    """Compress light from at most ``brightest`` to at most 1, which is white."""
     if brightest <= 1:
         return light
     largest = light[0].maxpair(light[1]).maxpair(light[2])

@@ -1,8 +1,9 @@
-"""Decode files to upright pictures in 8-bit sRGB or grey, at the largest size that is needed.
+"""Decode files to upright pictures in sRGB, grey or kept colours.
 
-If the decoder can shrink the picture (JPEG by 2, 4 or 8; WebP to any size), it does. libvips streams the
-decoder's output into the first resize, and holds only the result in memory. Orientation and colour come after
-that, when there are fewer pixels. Decoding is strict: it rejects damaged files, unless damage is tolerated.
+A picture gets the largest size that is needed. If the decoder can shrink it (JPEG by 2, 4 or 8; WebP to any
+size), it does. libvips streams the decoder's output into the first resize, and holds only the result in
+memory. Orientation and colour come after that, when there are fewer pixels. Decoding is strict: it rejects
+damaged files, unless damage is tolerated.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Frames:
 
 
 def read_header(content: bytes, source_format: str, page: int = 0) -> Header:
-    """Return the header of the picture, or of this page of a document, without decoding pixels.
+    """Return the header of the picture or document page, without decoding pixels.
 
     Raises:
         Undecodable: The header is damaged.
@@ -116,13 +117,19 @@ def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, 
 
 
 def _check_data(content: bytes, header: Header, frames: int) -> None:
-    """Raise ``Undecodable`` if the format's own check finds damage that its decoder would miss."""
+    """Raise ``Undecodable`` if the format's own check finds damage.
+
+    It finds damage that the decoder would miss.
+    """
     if check := SOURCE_FORMATS[header.format].check_data:
         find_code(check)(content, header, frames)
 
 
 def _check_warnings(header: Header, options: Options) -> None:
-    """Raise ``Undecodable`` if the decoder's warnings mean lost pixels and damage isn't tolerated."""
+    """Raise ``Undecodable`` if the decoder's warnings mean lost pixels.
+
+    This function does nothing if damage is tolerated.
+    """
     decoder = SOURCE_FORMATS[header.format].decoder_that_warns
     if decoder and "fail_on" not in options:
         raise_if_warned(Undecodable, _DAMAGED, decoder)
@@ -172,10 +179,10 @@ def inspect_still(content: bytes, header: Header, look: Callable[[Any], _Found])
 def _decode(
     content: bytes, header: Header, frames: int, decode: Callable[[bytes, Options], _Found]
 ) -> _Found:
-    """Call ``decode`` with the file and no options; if that fails, with the tidied file.
+    """Call ``decode`` with the file; if that fails, with the tidied file.
 
-    If both fail and damage is tolerated, call ``decode`` with options that make it continue after damage, and
-    warn.
+    These calls have no options. If both fail and damage is tolerated, call ``decode`` with options that make
+    it continue after damage, and warn.
     """
     try:
         _check_data(content, header, frames)
@@ -205,9 +212,9 @@ def _decode_strictly(content: bytes, header: Header, decode: Callable[[bytes, Op
 def _load_shrunk(
     content: bytes, header: Header, part: Rectangle, wanted: Size, options: Options
 ) -> tuple[Any, tuple[float, float] | None]:
-    """Return a part of the first frame, shrunk by the decoder but large enough, and its exact extent.
+    """Return a part of the first frame, shrunk by the decoder, and its exact extent.
 
-    The extent is None if it is the image's own size; see :func:`resize`.
+    The part stays large enough. The extent is None if it is the image's own size; see :func:`resize`.
     """
     if header.drawing:
         return _draw(content, header, part, wanted), None
@@ -256,7 +263,10 @@ def _cut(image: Any, part: Rectangle, shrink: int = 1) -> Any:
 
 
 def _shrunk_edges(begin: int, end: int, length: int, shrink: int) -> tuple[int, int]:
-    """Return the nearest edges between shrunk pixels, on a side of ``length`` shrunk pixels."""
+    """Return the nearest edges between shrunk pixels.
+
+    The whole side has ``length`` shrunk pixels.
+    """
     near, far = ((2 * edge + shrink) // (2 * shrink) for edge in (begin, end))
     return near, min(far, length)
 

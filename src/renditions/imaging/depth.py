@@ -1,4 +1,7 @@
-"""The depth of samples: 8 bits in most of the engine, 16 bits in kept HDR and wide-gamut colours."""
+"""The depth of samples: 8 bits in most of the engine, 16 in some kept colours.
+
+HDR and wide-gamut colours have 16 bits if a recipe keeps them.
+"""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Rgba(NamedTuple):
 
 
 def parse_colour(text: str) -> Rgba:
-    """Parse ``#rgb``, ``#rrggbb``, ``#rrggbbaa`` or a colour name that pipeline files may use."""
+    """Parse ``#rgb``, ``#rrggbb``, ``#rrggbbaa`` or a colour name of pipeline files."""
     digits = _NAMED_COLOURS.get(text, text).removeprefix("#")
     if len(digits) == 3:
         digits = "".join(digit * 2 for digit in digits)
@@ -128,10 +128,11 @@ def find_crop(image: Any, size: Size, interest: str) -> Offset:
 
 
 def find_content(images: Sequence[Any], region: Rectangle, tolerance: int) -> Rectangle:
-    """Return the region inside the borders: pixels like the first image's upper left one are a border.
+    """Return the region inside the borders.
 
-    Two pixels are alike if no colour, weighted by alpha, differs by more than the tolerance. A picture that
-    is only border stays whole. All images lose the same borders.
+    Pixels like the first image's upper left one are a border. Two pixels are alike if no colour, weighted by
+    alpha, differs by more than the tolerance. A picture that is only border stays whole. All images lose the
+    same borders.
     """
     parts = [
         # libvips would first flatten an image with alpha.

@@ -1,4 +1,7 @@
-"""Encode pictures as files, with the metadata that the recipe keeps: by default, none."""
+"""Encode pictures as files, with the metadata that the recipe keeps.
+
+By default, a recipe keeps none.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Keep the names in EXIF byte for byte. libvips writes only ASCII, and ``?`` for other characters.
+"""Keep the names in EXIF byte for byte.
 
-So the encoder writes fillers of the same length, and :func:`write_names` replaces them by the true bytes.
-Texts should be ASCII (EXIF 2.32, 4.6.2), but cameras and editors write UTF-8, Latin-1, Shift JIS and others.
+libvips writes only ASCII, and ``?`` for other characters. So the encoder writes fillers of the same length,
+and :func:`write_names` replaces them by the true bytes. Texts should be ASCII (EXIF 2.32, 4.6.2), but cameras
+and editors write UTF-8, Latin-1, Shift JIS and others.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ def read_names(block: bytes) -> dict[str, bytes]:
 
 
 def block_of(names: Mapping[str, bytes]) -> bytes:
-    """Return an EXIF block that has only these names, each in a text of its tag (TIFF 6.0, section 2)."""
+    """Return an EXIF block of only these names, each the text of its tag.
+
+    Source of the structure: TIFF 6.0, section 2.
+    """
     begin = 8 + 2 + 12 * len(names) + 4
     entries = texts = b""
     for tag, text in sorted((_TAGS[name], text) for name, text in names.items()):
@@ -72,7 +76,7 @@ def _is_filler(content: bytes, place: tuple[int, int], text: bytes) -> bool:
 
 
 def _with_checksum(content: bytearray, at: int) -> bytes:
-    """Write the checksum of the block's chunk if the file is a PNG, and return the file."""
+    """Return the file, after correcting the checksum of the block's chunk in a PNG."""
     if content[at - 4 : at] == b"eXIf":
         (size,) = struct.unpack_from(">I", content, at - 8)
         struct.pack_into(">I", content, at + size, zlib.crc32(content[at - 4 : at + size]))

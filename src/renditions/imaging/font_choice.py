@@ -1,4 +1,7 @@
-"""Choose the font of each character of a text: the declared one, or the bundled one for what that lacks."""
+"""Choose the font of each character of a text.
+
+It is the declared font, or a bundled one for characters that the declared font lacks.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +108,10 @@ def _split(text: str, face: Face | None, order: list[tuple[bool, _Coverage]]) ->
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """Yield each character with its marks and format characters; the parts of a Hangul syllable are one."""
+    """Yield each character with its marks and format characters.
+
+    The parts of a Hangul syllable count as one character.
+    """
     start = 0
     for at in range(1, len(text)):
         longer = len(_composed(text[start : at + 1])) > len(_composed(text[start:at]))

@@ -67,7 +67,10 @@ class Rectangle:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The operations on the upright picture, in this order: resize, rotate and flip, cut, pad, padding."""
+    """The operations on the upright picture.
+
+    Their order is: resize, rotate and flip, cut, pad, padding.
+    """
 
     resized: Size
     """The size of the whole picture after resizing and before rotating, so that other renditions share it."""
@@ -87,9 +90,10 @@ class Plan:
 
 
 def region_of(source: Size, region: Region | None) -> Rectangle:
-    """Return the declared part of an upright picture of this size, in whole pixels, at least one.
+    """Return the declared part of an upright picture of this size, in whole pixels.
 
-    This function rounds each edge to the nearest edge of a pixel. It rounds halves up.
+    The part has at least one pixel. This function rounds each edge to the nearest edge of a pixel. It rounds
+    halves up.
     """
     if region is None:
         return Rectangle(0, 0, source.width, source.height)
@@ -119,7 +123,7 @@ def rescaled(part: Rectangle, grid: Size, other: Size) -> Rectangle:
 
 
 def whole_for(grid: Size, part: Rectangle, wanted: Size) -> Size:
-    """Return the size that the whole picture must have so that the part has the wanted size."""
+    """Return the size of the whole picture at which the part has the wanted size."""
     return Size(
         round_half_up(Fraction(grid.width * wanted.width, part.width)),
         round_half_up(Fraction(grid.height * wanted.height, part.height)),
@@ -139,7 +143,9 @@ def stored_at(part: Rectangle, displayed: Size, orientation: int) -> Rectangle:
 
 
 def plan(source: Size, recipe: Rendition) -> Plan:
-    """Return the plan for an upright picture of this size, which is already cropped and trimmed.
+    """Return the plan for an upright picture of this size.
+
+    The picture is already cropped and trimmed.
 
     Without ``enlarge``, no side grows: ``cover`` cuts to the part of the box that the picture fills, ``fill``
     limits each side on its own, and ``contain`` still pads to the whole box. If only one side is declared,
@@ -197,7 +203,7 @@ def _scale(source: Size, scale: Fraction, *, enlarge: bool) -> Size:
 
 
 def round_half_up(length: Fraction) -> int:
-    """Return the nearest whole number of pixels, with halves rounded up and at least 1."""
+    """Return the nearest whole number, with halves rounded up and at least 1."""
     return max(1, _nearest(length))
 
 
@@ -210,7 +216,10 @@ def _place_cut(inner: Size, outer: Size, recipe: Rendition) -> Offset:
 
 
 def centre(inner: Size, outer: Size, focus: Focus) -> Offset:
-    """Return the position of the inner rectangle in the outer one, with its middle nearest to the focus."""
+    """Return the inner rectangle's position in the outer one.
+
+    Its middle is as near to the focus as possible.
+    """
     left, top = (
         min(max(int(Fraction(str(percent)) * whole / 100 - Fraction(part, 2)), 0), whole - part)
         for percent, whole, part in (

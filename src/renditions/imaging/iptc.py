@@ -1,4 +1,7 @@
-"""Select the datasets of an IPTC-IIM block (4.2), which may be inside Photoshop's image resources."""
+"""Select the datasets of an IPTC-IIM block (4.2).
+
+The block may be inside Photoshop's image resources.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ def rights_of(block: bytes) -> bytes:
 
 
 def true_part_of(block: bytes) -> bytes:
-    """Return the block without previews, and without facts that may be wrong for a rendition."""
+    """Return the block without previews and without facts that may be wrong.
+
+    A fact about the original may be wrong for a rendition.
+    """
     return _select(block, lambda record, number: record == 2 and number not in _UNTRUE)
 
 
@@ -58,9 +64,10 @@ def _datasets(block: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _resources(block: bytes) -> Iterator[bytes]:
-    """Yield the data of each resource for datasets, or the block itself if it has no resources, as in TIFF.
+    """Yield the data of each resource for datasets.
 
-    A resource consists of "8BIM", its number, a padded Pascal string, a length of four bytes and padded data.
+    A block without resources, as in TIFF, is itself the data. A resource consists of "8BIM", its number, a
+    padded Pascal string, a length of four bytes and padded data.
     """
     if block.startswith(b"\x1c"):
         yield block

@@ -1,4 +1,4 @@
-"""Draw a line of text with the declared font and with the bundled fonts, and with no others.
+"""Draw a line of text with only the declared font and the bundled fonts.
 
 Left alone, Pango would choose a font for each character, also among the fonts of earlier texts. So
 :mod:`.font_choice` splits the text, and this module names the font of each piece.
@@ -29,17 +29,19 @@ _LANGUAGE = "en"
 
 @cache
 def add_own_fonts() -> None:
-    """Let libraries that draw text, such as librsvg, find the bundled fonts. Once for each process.
+    """Let libraries that draw text, such as librsvg, find the bundled fonts.
 
-    ``fonts.conf`` lets these fonts stand in for every family. To add a font, this function draws a text with
-    the font's file: libvips has no other call for that.
+    This happens once for each process. ``fonts.conf`` lets these fonts stand in for every family. To add a
+    font, this function draws a text with the font's file: libvips has no other call for that.
     """
     for path in own_fonts():
         Image.text("x", font=str(path), fontfile=str(path)).avg()
 
 
 def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
-    """Return the text as an image in memory: its alpha alone, or with colours if its font has some.
+    """Return the text as an image in memory.
+
+    The image is the text's alpha alone, or has colours if the font has some.
 
     Args:
         letters: The text.
@@ -70,7 +72,10 @@ def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
 
 
 def _file_of(letters: Letters) -> tuple[str, str]:
-    """Return the path and the family of the main font. With ``fonts.conf``, a path is a family."""
+    """Return the path and the family of the main font.
+
+    With ``fonts.conf``, a path is a family.
+    """
     if letters.face is None:
         return str(default_font_file()), _OWN_FAMILY
     content = letters.face.as_file()
@@ -85,10 +90,10 @@ _files: dict[bytes, str] = {}
 
 
 def _write_file(content: bytes) -> str:
-    """Return the path of a new file with this content, which exists as long as this process.
+    """Return the path of a new file with this content.
 
-    On Linux the file is in memory only, because a confined worker can write no other. It stays open, so that
-    no other font ever has its path.
+    The file exists as long as this process. On Linux the file is in memory only, because a confined worker
+    can write no other. It stays open, so that no other font ever has its path.
     """
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("font")

@@ -1,4 +1,4 @@
-"""Estimate the least memory that a picture takes, before any of its pixels are decoded.
+"""Estimate the least memory that a picture takes, before decoding its pixels.
 
 The actual amount depends on the decoder, the encoder and the renditions. But the part that is certain is
 enough to reject most pictures that are too large, at no cost.

@@ -11,9 +11,10 @@ from renditions.model.recipe import Rendition
 
 
 def choose_pages(recipe: Rendition, header: Header) -> tuple[int, ...]:
-    """Return the numbers of the rendition's pages, starting at 0, in the recipe's order, each once.
+    """Return the numbers of the rendition's pages, starting at 0.
 
-    The result leaves out pages that the document doesn't have. A picture that isn't a document has one page.
+    Each number occurs once, in the recipe's order. The result leaves out pages that the document doesn't
+    have. A picture that isn't a document has one page.
 
     Raises:
         Unrenderable: The document has none of the pages.

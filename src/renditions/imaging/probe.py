@@ -1,7 +1,7 @@
-"""Identify a picture's format and check the rules for accepting it, before decoding any pixel.
+"""Identify a picture's format and check the rules for accepting it.
 
-This module is pure Python: ``decode.read_header`` provides the numbers of a :class:`Header`. The signatures
-come from the formats' own specifications.
+No pixel has been decoded at that time. This module is pure Python: ``decode.read_header`` provides the
+numbers of a :class:`Header`. The signatures come from the formats' own specifications.
 """
 
 from __future__ import annotations
@@ -97,12 +97,15 @@ class Header:
 
     @property
     def grid(self) -> Size:
-        """The grid for regions of the upright picture: its pixels, or a drawing's finer units."""
+        """The grid for regions of the upright picture: pixels, or a drawing's finer units."""
         return self.drawing or self.displayed
 
 
 def sniff(content: bytes) -> str | None:
-    """Return the name of the format, even an unsupported one, by the file's first bytes; None if unknown."""
+    """Return the format's name by the file's first bytes; None if it is unknown.
+
+    The format can be an unsupported one.
+    """
     start = content[:_START_BYTES]
     found = [
         (match.end(), name, confirm)
@@ -118,7 +121,10 @@ def sniff(content: bytes) -> str | None:
 
 
 def _find_late(content: bytes) -> str | None:
-    """Return the format whose signature follows other bytes, if its readers skip that many."""
+    """Return the format whose signature follows other bytes.
+
+    The format's readers must skip that many bytes.
+    """
     for each in SOURCE_FORMATS.values():
         start = content[: each.preamble_bytes + _START_BYTES]
         found = re.search(each.signature, start, re.DOTALL) if each.preamble_bytes else None
@@ -176,7 +182,7 @@ def check_header(header: Header, accept: Accept, limits: Limits, recipes: Mappin
 
 
 def _check_shape(size: Size, accept: Accept) -> None:
-    """Raise ``NotAccepted`` if the picture is too narrow or too wide by at least a pixel."""
+    """Raise ``NotAccepted`` if the picture is at least a pixel too narrow or too wide."""
     width, height = size.width, size.height
     found = f"found {width / height:.4g}: {width} by {height}"
     low, high = accept.min_aspect_ratio, accept.max_aspect_ratio
@@ -194,7 +200,10 @@ def check_animation(content: bytes, header: Header, accept: Accept) -> None:
 
 
 def _is_animated(content: bytes, header: Header) -> bool:
-    """Return whether the file holds an animation, even if only its first frame is ever decoded."""
+    """Return whether the file holds an animation.
+
+    This is so even if only its first frame is ever decoded.
+    """
     facts = SOURCE_FORMATS[header.format]
     if facts.find_animation:
         return bool(find_code(facts.find_animation)(content, header))
@@ -217,7 +226,7 @@ def keeps_animation(recipe: Rendition, header: Header) -> bool:
 
 
 def check_cost(content: bytes, header: Header) -> None:
-    """Raise ``NotAccepted`` if decoding takes far longer than the number of pixels suggests."""
+    """Raise ``NotAccepted`` if decoding takes very long for the number of pixels."""
     if check := SOURCE_FORMATS[header.format].check_cost:
         find_code(check)(content)
 
@@ -234,7 +243,7 @@ def warn_of_stills(content: bytes, header: Header, recipes: Mapping[str, Renditi
 
 
 def is_lenient(format_found: str, accept: Accept) -> bool:
-    """Return whether damage is tolerated, and the format's decoder can return the readable pixels."""
+    """Return whether damage is tolerated and the decoder can return readable pixels."""
     return accept.damaged == "lenient" and SOURCE_FORMATS[format_found].is_salvageable
 
 
@@ -244,10 +253,10 @@ def warn_of_damage(damage: Exception) -> None:
 
 
 def check_end(content: bytes, format_found: str, *, lenient: bool = False) -> None:
-    """Raise ``Undecodable`` if the file ends before its format's end mark; only warn if damage is tolerated.
+    """Raise ``Undecodable`` if the file ends before its format's end mark.
 
-    This check is only for end marks that decoders ignore. For example, a decoder doesn't need PNG's last
-    chunk or GIF's trailer to decode the pixels before it.
+    If damage is tolerated, this function only warns. It checks only end marks that decoders ignore. For
+    example, a decoder doesn't need PNG's last chunk or GIF's trailer to decode the pixels before it.
     """
     if check := SOURCE_FORMATS[format_found].check_end:
         try:

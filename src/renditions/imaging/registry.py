@@ -11,6 +11,9 @@ from renditions.model.registry import resolve
 
 @cache
 def find_code(name: str) -> Callable[..., Any]:
-    """Return the function with this name, ``"module:function"``, in ``renditions.imaging.formats``."""
+    """Return the function with this name, ``"module:function"``.
+
+    The module is in ``renditions.imaging.formats``.
+    """
     found: Callable[..., Any] = resolve(f"renditions.imaging.formats.{name}")
     return found

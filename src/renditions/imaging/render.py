@@ -1,6 +1,7 @@
-"""Make all renditions of one picture: decode it once, and make each rendition from a larger one.
+"""Make all renditions of one picture from one decode.
 
-If no recipe needs pixels, no function here imports the imaging library.
+Each rendition is made from a larger one. If no recipe needs pixels, no function here imports the imaging
+library.
 """
 
 from __future__ import annotations
@@ -40,11 +41,12 @@ def render(
     *,
     limits: Limits = _LIMITS,
 ) -> Rendering:
-    """Check the picture against the rules, analyze it and render each recipe, in this process.
+    """Check the picture against the rules, analyze it and render each recipe.
 
-    For a picture that breaks a rule or is damaged, ``Rendering.rejected`` has the reason. If only some
-    renditions can't be made from a valid picture, ``Rendering.errors`` has their reasons.
-    ``Rendering.warnings`` says what was left out or assumed.
+    All of this happens in this process. For a picture that breaks a rule or is damaged,
+    ``Rendering.rejected`` has the reason. If only some renditions can't be made from a valid picture,
+    ``Rendering.errors`` has their reasons. ``Rendering.warnings`` says what was left out or assumed.
+
 
     Raises:
         Failed: Memory ran out, or an optional library that a recipe needs isn't installed.
@@ -123,7 +125,10 @@ def _advise(refusal: Rejected, original: Original, accept: Accept) -> Reason:
 def _hold_file(
     content: bytes, source_format: str, recipes: Mapping[str, Rendition]
 ) -> tuple[dict[str, Rendered], dict[str, Reason]]:
-    """Return the renditions that contain the picture's file, or the reasons against such renditions."""
+    """Return the renditions that contain the picture's file.
+
+    If the file has personal data, return the reasons against such renditions instead.
+    """
     holding = {name: recipe for name, recipe in recipes.items() if not recipe.needs_pixels}
     facts = SOURCE_FORMATS[source_format]
     if facts.is_private:

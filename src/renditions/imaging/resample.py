@@ -1,4 +1,7 @@
-"""Enlarge pictures without a shift: libvips' own resize moves a picture by half a pixel of the result."""
+"""Enlarge pictures without a shift.
+
+libvips' own resize moves a picture by half a pixel of the result.
+"""
 
 from __future__ import annotations
 

@@ -27,11 +27,11 @@ def encode_within(
     decode: Callable[[bytes], Any],
     usual_quality: int,
 ) -> tuple[bytes, int]:
-    """Return a file that scores at least ``target`` but is hardly larger than necessary, and its quality.
+    """Return a file that scores at least ``target``, and its quality.
 
-    This is the secant method on the logarithm of the loss (100 minus the score). This logarithm falls almost
-    linearly with the quality, so two or three trials are usually enough. If no quality reaches the target,
-    the file has the highest quality.
+    The file is hardly larger than necessary. The function uses the secant method on the logarithm of the loss
+    (100 minus the score). This logarithm falls almost linearly with the quality, so two or three trials are
+    usually enough. If no quality reaches the target, the file has the highest quality.
     """
     likeness, allowed = Likeness(image), 100 - target
     best: tuple[bytes, int] | None = None

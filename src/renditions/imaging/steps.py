@@ -36,7 +36,10 @@ Images = tuple[Any, ...]
 
 
 def walk(level: Frames, task: Task) -> Images:
-    """Apply the recipe's operations to the resized images, in the order of ``OPERATIONS``."""
+    """Apply the recipe's operations to the resized images.
+
+    Their order is that of ``OPERATIONS``.
+    """
     images = level.images
     for operation in OPERATIONS:
         if operation.name == "cut":
@@ -75,7 +78,10 @@ def _cut(images: Images, task: Task, smaller: Any | None) -> Images:
 
 
 def _find_crop_in(smaller: Any, whole: Size, fitted: Size, gravity: str) -> Offset:
-    """Find the best part of ``whole`` in a smaller image of the same picture, and return its corner."""
+    """Find the best part of ``whole``, and return its corner.
+
+    The search uses a smaller image of the same picture.
+    """
     size = Size(smaller.width, smaller.height)
     window = Size(
         max(1, round(fitted.width * size.width / whole.width)),

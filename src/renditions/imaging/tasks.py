@@ -156,7 +156,7 @@ def on_page(number: int, header: Header) -> Iterator[None]:
 
 
 def _find_stand_ins(name: str, recipe: Rendition, parts: list[tuple[Header, Rectangle]]) -> dict[str, str]:
-    """Return, for each width of a rendition's family, the narrowest width that gives the same picture.
+    """Return the narrowest width with the same picture, for each width of a family.
 
     Members of a family differ only in width, so members with the same plan have the same pixels.
     """
@@ -222,9 +222,10 @@ def _plan(page: Header, region: Rectangle, recipe: Rendition) -> Plan:
 def plan_bases(
     tasks: list[Task], look: Task | None, max_pixels: int, memory_bytes: int
 ) -> tuple[Bases, dict[str, Reason]]:
-    """Return the parts to decode, and a reason for each rendition that needs too many pixels or bytes.
+    """Return the parts to decode, and the reasons for renditions that are too large.
 
-    The largest renditions are left out until the others can be made.
+    Such a rendition needs too many pixels or bytes. The largest renditions are left out until the others can
+    be made.
 
     Raises:
         NotAccepted: Even the analysis needs too many pixels or bytes.
@@ -277,7 +278,7 @@ def _plan_bases(tasks: list[Task], look: Task | None) -> Bases:
 
 
 def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
-    """Return the size to decode to, with the region's proportions and large enough for all tasks.
+    """Return the size to decode to: the region's proportions, enough for all tasks.
 
     This is the size of the largest rendition, so that the largest rendition needs no resize. But if another
     rendition is nearly as large, its resize from that size would be visible. Then this function chooses a
@@ -303,7 +304,10 @@ def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
 
 
 def _drawn_size(proportions: Size, tasks: list[Task]) -> Size:
-    """Return the size to draw at: the largest rendition's, or the larger one that ``_base_size`` needs."""
+    """Return the size at which to draw a drawing.
+
+    It is the largest rendition's, or the larger one that ``_base_size`` needs.
+    """
     needs = [task.plan.resized for task in tasks]
     largest = Size(max(need.width for need in needs), max(need.height for need in needs))
     is_alone = all(need == largest or largest.covers(need, HEADROOM) for need in needs)

@@ -1,9 +1,11 @@
-"""Turn a TIFF's samples of any type into 8 or 16 bits (TIFF 6.0, section 19, SampleFormat).
+"""Turn a TIFF's samples of any type into 8 or 16 bits.
 
-TIFF doesn't say which value is white for floating point, signed and 32-bit samples. One convention holds for
-grey and colour: black is 0, and white is 1 for floating point and the type's largest value for whole numbers.
-Files often hold values of another scale, for example 0 to 255 as floating point, so the values found decide:
-see :func:`_find_range`. The values are encoded as in sRGB, unless a profile says otherwise.
+The source is TIFF 6.0, section 19, SampleFormat. TIFF doesn't say which value is white for floating point,
+signed and 32-bit samples. TIFF doesn't say which value is white for floating point, signed and 32-bit
+samples. One convention holds for grey and colour: black is 0, and white is 1 for floating point and the
+type's largest value for whole numbers. Files often hold values of another scale, for example 0 to 255 as
+floating point, so the values found decide: see :func:`_find_range`. The values are encoded as in sRGB, unless
+a profile says otherwise.
 """
 
 from __future__ import annotations
@@ -57,7 +59,10 @@ class Samples:
     """The samples that are colours or alpha, if the page also has other samples."""
 
     def restore(self, image: Any) -> Any:
-        """Return the colours and alpha, and the doubles of an image that was read as pairs of numbers."""
+        """Return the image's colours and alpha, with doubles put together.
+
+        libvips reads doubles as pairs of numbers.
+        """
         if self.is_double:
             image = self._join_doubles(image)
         if not self.bands or image.bands <= max(self.bands):
@@ -165,10 +170,10 @@ def _clean(image: Any) -> Any:
 
 
 def _find_range(kind: str, found: _Range) -> _Range:
-    """Return the values of black and white: the first usual range that holds all values found.
+    """Return black's and white's values: the first usual range that fits.
 
-    If no usual range does, or if signed values use little of the range, this function returns the range
-    found, as viewers for measurements do.
+    A range fits if it holds all values found. If no usual range does, or if signed values use little of the
+    range, this function returns the range found, as viewers for measurements do.
     """
     if kind in _FLOATS and max(-found.black, found.white) <= _MAX_OVERSHOOT:
         return _Range(0, 1)

@@ -1,4 +1,7 @@
-"""Read the directories of a TIFF (TIFF 6.0, section 2; BigTIFF), as far as they can be parsed."""
+"""Read the directories of a TIFF, as far as they can be parsed.
+
+The sources are TIFF 6.0, section 2, and BigTIFF.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ class Directories:
             at = self.number(self.offset, entries + self.number(self._count, at) * self._entry)
 
     def read(self, at: int, tags: Container[int]) -> dict[int, Field]:
-        """Return the fields with these tags of the directory at this offset, if they lie in the file."""
+        """Return the fields with these tags of the directory, if they lie in the file."""
         size = struct.calcsize("=" + self._count)
         end = min(at + size + self.number(self._count, at) * self._entry, len(self.content) - self._entry + 1)
         entries = (entry for entry in range(at + size, end, self._entry) if self.number("H", entry) in tags)
@@ -111,9 +114,10 @@ def count_pages(content: bytes) -> int:
 
 
 def _full_pages(content: bytes) -> Iterator[int]:
-    """Yield the number of each directory that is a page: neither a reduced picture nor a mask of another.
+    """Yield the number of each directory that is a page.
 
-    If there is no such directory, each directory is a page.
+    A reduced picture or a mask of another picture isn't a page. If there is no such directory, each directory
+    is a page.
     """
     directories = Directories(content)
     is_any = False
@@ -128,7 +132,10 @@ def _full_pages(content: bytes) -> Iterator[int]:
 
 
 def is_camera_raw(content: bytes) -> bool:
-    """Return whether the file holds data of a camera's sensor: it is DNG, NEF, ARW or a similar format."""
+    """Return whether the file holds data of a camera's sensor.
+
+    Such formats are DNG, NEF, ARW and others like them.
+    """
     directories = Directories(content)
     tags = (PHOTOMETRIC, SUB_DIRECTORIES, DNG_VERSION)
     for at in islice(directories.offsets(), _MOST_SEARCHED):

@@ -1,4 +1,4 @@
-"""Load the bundled font, and read the faces of a font file and the characters that they have, in pure Python.
+"""Load fonts: the bundled one, and the faces of font files, in pure Python.
 
 A file has one face, or is a collection of several (``.ttc`` and ``.otc``). The characters of a face come from
 its ``cmap`` table, see the OpenType specification: from its subtable of format 12 (all of Unicode) if there
@@ -41,12 +41,18 @@ def default_font_file() -> Path:
 
 
 def default_font() -> bytes:
-    """Return the bundled font file: Open Sans, with Latin, Greek, Cyrillic and Hebrew letters."""
+    """Return the bundled font file, Open Sans.
+
+    It has Latin, Greek, Cyrillic and Hebrew letters.
+    """
     return default_font_file().read_bytes()
 
 
 def own_fonts() -> tuple[Path, ...]:
-    """Return the paths of the bundled fonts: Open Sans, upright and italic, each in all weights."""
+    """Return the paths of the bundled fonts: Open Sans, upright and italic.
+
+    Each has all weights.
+    """
     return tuple(sorted(_folder().glob("*.ttf")))
 
 
@@ -70,7 +76,9 @@ class Face:
         return bool(self._find({ord(" ")}))
 
     def find_missing(self, text: str) -> str:
-        """Return the characters of the text that the face has no glyph for, in the order of their codes.
+        """Return the text's characters that the face has no glyph for.
+
+        Their order is that of their codes.
 
         Raises:
             Undecodable: The face is damaged, or has no Unicode ``cmap``.
@@ -80,7 +88,10 @@ class Face:
         return "".join(chr(code) for code in sorted(wanted - self._find(wanted)))
 
     def as_file(self) -> bytes:
-        """Return a font file that has only this face (OpenType, "Organization of an OpenType font")."""
+        """Return a font file that has only this face.
+
+        Source: OpenType, "Organization of an OpenType font".
+        """
         if self.file.startswith(self.signature):
             return self.file
         head = [self.signature + struct.pack(">HHHH", len(self.tables), 0, 0, 0)]
@@ -99,7 +110,7 @@ class Face:
             raise Undecodable(f"the font is damaged: {error}") from error
 
     def _read_cmap(self) -> bytes:
-        """Return the bytes of the largest Unicode subtable of ``cmap``, beginning with its format."""
+        """Return the largest Unicode subtable of ``cmap``, beginning with its format."""
         at, length = self.tables.get(b"cmap", (0, 0))
         cmap = self.file[at : at + length] or bytes(4)
         (count,) = struct.unpack_from(">H", cmap, 2)
@@ -146,9 +157,10 @@ def _read_face(font: bytes, start: int) -> Face:
 
 
 def choose_face(font: bytes, text: str, number: int | None = None) -> Face:
-    """Return the face with this number, or the first one that has the most characters of the text.
+    """Return the face with this number, or the first one with the most characters.
 
-    A file that isn't a collection has only one face. In a function's bundle, it stands for the chosen one.
+    Only the text's characters count. A file that isn't a collection has only one face. In a function's
+    bundle, it stands for the chosen one.
 
     Raises:
         Undecodable: The file isn't a font, is damaged, or has no face with this number.
@@ -170,7 +182,7 @@ def choose_face(font: bytes, text: str, number: int | None = None) -> Face:
 
 
 def find_missing(font: bytes, text: str) -> str:
-    """Return the characters of the text that the font has no glyph for; see :func:`choose_face`."""
+    """Return the text's characters that the font lacks; see :func:`choose_face`."""
     return choose_face(font, text).find_missing(text)
 
 

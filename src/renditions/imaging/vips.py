@@ -28,7 +28,7 @@ Error = pyvips.Error
 
 
 class Keep(IntFlag):
-    """libvips' ``VipsForeignKeep``: the metadata that an encoder writes with the pixels."""
+    """libvips' ``VipsForeignKeep``: the metadata that an encoder writes."""
 
     NONE = 0
     EXIF = 1
@@ -82,7 +82,10 @@ class _Recorder(logging.Handler):
 
 @contextmanager
 def warnings_of_libraries() -> Iterator[list[str]]:
-    """Yield a list that collects the warnings of libvips and its decoders, which pyvips logs."""
+    """Yield a list that collects the warnings of libvips and its decoders.
+
+    pyvips logs these warnings.
+    """
     recorder = _Recorder()
     logger = logging.getLogger("pyvips")
     logger.addHandler(recorder)
@@ -130,7 +133,10 @@ def raise_if_warned(refusal: type[Rejected], failure: str, decoder: str) -> None
 
 
 def explain(failure: str, detail: str) -> str:
-    """Return a text: what failed, why if the library's words show it, and these words in brackets."""
+    """Return a text: what failed, and why if the library's words show it.
+
+    The library's words follow in brackets.
+    """
     why = ": the file ends too early" if _ENDS_EARLY.search(detail) else ""
     return f"{failure}{why} ({detail[:_MOST_QUOTED]})"
 

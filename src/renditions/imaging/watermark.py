@@ -75,7 +75,10 @@ def _place(mark: Size, canvas: Size, watermark: Watermark) -> Offset:
 
 @lru_cache(maxsize=8)
 def _prepare(watermark: Watermark, canvas: Size) -> Any:
-    """Return the mark for a canvas of this size, in memory, with its opacity in its alpha."""
+    """Return the mark for a canvas of this size, with its opacity in its alpha.
+
+    The mark is in memory.
+    """
     whole = _find_whole(watermark, canvas)
     size = _scale(whole, canvas, watermark)
     return _fade(resize(whole, size), watermark.opacity / 100).copy_memory()
@@ -89,7 +92,10 @@ def _scale(whole: Any, canvas: Size, watermark: Watermark) -> Size:
 
 
 def _find_whole(watermark: Watermark, canvas: Size) -> Any:
-    """Return the mark with alpha: a picture at its own size, or a text at twice the needed size."""
+    """Return the mark with alpha.
+
+    A picture has its own size, a text usually at least twice the needed size.
+    """
     if watermark.image is not None:
         return _read(watermark.image)
     font_pixels = _TEXT_PIXELS
@@ -171,7 +177,10 @@ def _repeat(mark: Any, at: Offset, gap: int, canvas: Size) -> Any:
 
 
 def _over(top: Any, below: Any) -> Any:
-    """Return the upper image over the lower one, both with alpha (Porter and Duff's *over*)."""
+    """Return the upper image over the lower one, both with alpha.
+
+    Source: Porter and Duff's operator *over*.
+    """
     count = top.bands - 1
     covering = top[count] / _OPAQUE
     uncovered = below[count] / _OPAQUE * (1 - covering)

@@ -1,8 +1,8 @@
-"""The renderer for a process that confines itself: it needs no other module later, and writes no file.
+"""The renderer for a process that confines itself.
 
-A worker imports this module before it confines itself. Afterwards it can write no bytecode of modules to
-disk, so an environment without bytecode would compile them in each worker again. Only extras are still
-imported when a picture needs them.
+It needs no other module later, and writes no file. A worker imports this module before it confines itself.
+Afterwards it can write no bytecode of modules to disk, so an environment without bytecode would compile them
+in each worker again. Only extras are still imported when a picture needs them.
 """
 
 import os

@@ -1,6 +1,7 @@
-"""Select the statements of an XMP packet (ISO 16684-1), and keep their bytes unchanged.
+"""Select the statements of an XMP packet, and keep their bytes unchanged.
 
-A packet is RDF. Its statements are the children and the attributes of the topmost ``rdf:Description``s.
+The source is ISO 16684-1. A packet is RDF. Its statements are the children and the attributes of the topmost
+``rdf:Description``s.
 """
 
 from __future__ import annotations
@@ -73,10 +74,10 @@ def rights_of(packet: bytes) -> bytes:
 
 
 def true_part_of(packet: bytes) -> bytes:
-    """Return the packet without previews, and without statements that may be wrong for a rendition.
+    """Return the packet without previews and without statements that may be wrong.
 
-    The result is empty if nothing is left, or if the packet is invalid, because its previews can't be found
-    then.
+    A statement may be true for the original but wrong for a rendition. The result is empty if nothing is
+    left, or if the packet is invalid, because its previews can't be found then.
     """
     return _select(
         packet,

@@ -51,7 +51,7 @@ class Study:
 
     @property
     def level(self) -> Rendition | None:
-        """A recipe with the size that the analysis needs; None if the pipeline needs no analysis."""
+        """A recipe with the size that the analysis needs; None without an analysis."""
         side = _HEADROOM * self._side
         return Rendition(width=side, height=side) if side else None
 
@@ -92,7 +92,10 @@ class Study:
             return found if found != Analysis() else None
 
     def _read_tags(self, content: bytes, header: Header, image: Any) -> Tags:
-        """Return the EXIF tags from the file's EXIF block, or from the file if it has EXIF's structure."""
+        """Return the EXIF tags of the file.
+
+        They come from its EXIF block, or from the file itself if it has EXIF's structure.
+        """
         if not (self.analyze.exif or self.analyze.position):
             return read_tags(b"")
         if SOURCE_FORMATS[header.format].is_exif:
@@ -137,10 +140,10 @@ def _luma(small: Any) -> Any:
 
 
 def _measure_sharpness(small: Any) -> float:
-    """Return the variance of the Laplacian of the picture's luma (Pech-Pacheco and others, 2000).
+    """Return the variance of the Laplacian of the picture's luma.
 
-    The Laplacian uses the four neighbours of a pixel. The picture has at most 512 pixels on a side, so that
-    more pixels don't make a picture less sharp.
+    Source: Pech-Pacheco and others, 2000. The Laplacian uses the four neighbours of a pixel. The picture has
+    at most 512 pixels on a side, so that more pixels don't make a picture less sharp.
     """
     edges = _luma(small).cast("short").conv(Image.new_from_array(_LAPLACIAN), precision="integer")
     variance = (edges * edges).avg() - edges.avg() ** 2
@@ -148,10 +151,11 @@ def _measure_sharpness(small: Any) -> float:
 
 
 def _hash(small: Any) -> str:
-    """Return the pHash in hexadecimal: one bit for each of the 64 lowest frequencies of the luma.
+    """Return the pHash of the picture's luma, 64 bits in hexadecimal.
 
-    A bit is set if the frequency of the picture at 32 by 32 pixels is above the median of all 64. The bits
-    have the same order as in the Python package ImageHash: row by row, the mean first.
+    Each bit stands for one of the 64 lowest frequencies. It is set if the frequency of the picture at 32 by
+    32 pixels is above the median of all 64. The bits have the same order as in the Python package ImageHash:
+    row by row, the mean first.
     """
     values = _luma(resize(small, Size(_HASHED_SIDE, _HASHED_SIDE))).write_to_memory()
     sums = sum_cosines(bytes(values), _HASHED_SIDE, _HASHED_FREQUENCIES)

@@ -1,4 +1,7 @@
-"""A picture's lowest frequencies, in plain Python: fast enough for about 64 pixels on a side."""
+"""The lowest frequencies of a picture, in plain Python.
+
+This is fast enough for about 64 pixels on a side.
+"""
 
 from __future__ import annotations
 

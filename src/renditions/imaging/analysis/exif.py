@@ -1,6 +1,7 @@
-"""The camera's data: some tags of EXIF 2.32 (CIPA DC-008), which has the structure of TIFF 6.0.
+"""The camera's data: some tags of EXIF 2.32 (CIPA DC-008).
 
-This module trusts no value: it leaves out values that are missing, impossible or of the wrong type.
+EXIF has the structure of TIFF 6.0. This module trusts no value: it leaves out values that are missing,
+impossible or of the wrong type.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ class _Value:
     order: Literal["little", "big"]
 
     def text(self) -> str | None:
-        """Return the text without unprintable characters, or None if it is empty or isn't a text."""
+        """Return the text without unprintable characters.
+
+        Returns None if nothing is left or if the value isn't a text.
+        """
         if self.kind != _ASCII:
             return None
         raw = self.raw.partition(b"\0")[0]
@@ -72,7 +76,10 @@ class Tags:
 
 
 def read_tags(block: bytes) -> Tags:
-    """Return the entries of an EXIF block, or of a TIFF file, which has the same structure."""
+    """Return the entries of an EXIF block or of a TIFF file.
+
+    Both have the same structure.
+    """
     block = block.removeprefix(b"Exif\0\0")
     order = _ORDERS.get(block[:2])
     if order is None or block[2:4] not in (b"*\0", b"\0*"):
@@ -126,7 +133,7 @@ def find_exif(tags: Tags) -> Exif | None:
 
 
 def find_position(tags: Tags) -> Position | None:
-    """Return the place where the camera took the picture, or None if the tags don't name it."""
+    """Return where the camera took the picture, or None if the tags don't say it."""
     latitude = _degrees(tags.gps, 0x0001, "NS", 90)
     longitude = _degrees(tags.gps, 0x0003, "EW", 180)
     if latitude is None or longitude is None:

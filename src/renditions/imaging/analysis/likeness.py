@@ -44,7 +44,10 @@ class Likeness:
         self._masks = [_mask(scaled).copy_memory() for scaled in _scaled(self._original)]
 
     def score(self, image: Any) -> float:
-        """Return how similar an image of the same size is: 100 is identical, 0 or less is very different."""
+        """Return how similar an image of the same size is.
+
+        100 is identical, 0 or less is very different.
+        """
         difference = (_planes(image) - self._original).copy_memory()
         distance = sum(
             _pooled(_shrunk(scaled * scaled, _WINDOW) / mask)
@@ -54,7 +57,10 @@ class Likeness:
 
 
 def _planes(image: Any) -> Any:
-    """Return luma and both chromas at half the resolution, with transparent parts on grey."""
+    """Return luma and both chromas at half the resolution.
+
+    Transparent parts lie on grey.
+    """
     if image.interpretation != "srgb":
         image = image.colourspace("srgb")
     if image.hasalpha():

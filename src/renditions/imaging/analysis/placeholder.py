@@ -37,7 +37,10 @@ class SmallPicture:
 
 @dataclass(frozen=True, slots=True)
 class _Channel:
-    """One of ThumbHash's channels: its mean, its other frequencies from -1 to 1, and their scale."""
+    """One of ThumbHash's channels: its mean, its other frequencies, and their scale.
+
+    The other frequencies are from -1 to 1.
+    """
 
     mean: float
     others: tuple[float, ...]
@@ -79,7 +82,7 @@ def make_thumbhash(picture: SmallPicture) -> str:
 
 
 def _split(picture: SmallPicture) -> list[list[float]]:
-    """Return four values for each pixel: lightness, yellow to blue, red to green, and alpha.
+    """Return each pixel's lightness, yellow to blue, red to green, and alpha.
 
     Lightness and alpha are from 0 to 1, the others from -1 to 1. Transparent parts get the average colour.
     """
@@ -100,7 +103,10 @@ def _split(picture: SmallPicture) -> list[list[float]]:
 
 
 def _measure(values: Sequence[float], width: int, across: int, down: int) -> _Channel:
-    """Return a channel's frequencies below the diagonal of ``across`` by ``down``, row by row."""
+    """Return a channel's frequencies below the diagonal, row by row.
+
+    The frequencies form a table of ``across`` by ``down``.
+    """
     sums = sum_cosines(values, width, max(across, down))
     kept = [
         sums[v][u] / len(values) for v in range(down) for u in range(across) if u * down < across * (down - v)

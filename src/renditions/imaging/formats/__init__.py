@@ -1,1 +1,4 @@
-"""The code of each format: one file for each, named in the tables of ``renditions.model.formats``."""
+"""The code of each format, one file for each.
+
+The tables of ``renditions.model.formats`` name the functions.
+"""

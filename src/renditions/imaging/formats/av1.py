@@ -1,4 +1,7 @@
-"""The colours that an AV1 bitstream declares in its sequence header (AV1 Bitstream Specification, 5.5)."""
+"""The colours that an AV1 bitstream declares in its sequence header.
+
+Source: AV1 Bitstream Specification, 5.5.
+"""
 
 from __future__ import annotations
 

@@ -44,7 +44,10 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def is_animated(content: bytes, header: Header) -> bool:
-    """Return whether the file holds a sequence: several frames, or the major brand for sequences."""
+    """Return whether the file holds a sequence.
+
+    A sequence has several frames, or the major brand for sequences.
+    """
     return header.frames > 1 or content[8:12] == b"avis"
 
 

@@ -102,7 +102,7 @@ class Dicom:
 
     @property
     def offsets(self) -> tuple[bytes, bytes] | None:
-        """The table of the frames' offsets and the table of their lengths; None if the file has none."""
+        """The tables of the frames' offsets and lengths; None if the file has none."""
         found = self.data.get("ExtendedOffsetTable"), self.data.get("ExtendedOffsetTableLengths")
         return found if all(found) else None
 
@@ -118,7 +118,9 @@ class Dicom:
 
 
 def read_header(content: bytes, page: int) -> Header:
-    """Return a header with the number of frames, and a frame's size after its pixels are made square.
+    """Return a header with the number of frames and a frame's size.
+
+    The size is that of a frame with square pixels.
 
     Raises:
         Undecodable: The file is damaged, has no pixels, or its transfer syntax isn't supported.
@@ -195,7 +197,7 @@ def read(content: bytes) -> Dicom:
 
 
 def _check(dicom: Dicom, available: int) -> None:
-    """Raise ``Undecodable`` if these pixels are contradictory, unsupported or incomplete."""
+    """Raise ``Undecodable`` if pixels are contradictory, unsupported or incomplete."""
     samples = 3 if dicom.colours in COLOURS else 1
     if dicom.colours not in (*COLOURS, *GREYS, PALETTE):
         raise Undecodable("expected greys, a palette, RGB or YBR, found another photometric interpretation")
@@ -260,7 +262,10 @@ def _text(data: Any, element: str) -> str:
 
 @cache
 def library() -> Any:
-    """Return pydicom with its log switched off, so that pydicom and its decoders can't quote the file."""
+    """Return pydicom with its log switched off.
+
+    Otherwise pydicom and its decoders could quote the file in the log.
+    """
     pydicom = import_extra("pydicom", "dicom")
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     for name in _LIBRARIES:

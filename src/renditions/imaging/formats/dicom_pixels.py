@@ -1,4 +1,6 @@
-"""A DICOM frame's pixels as a viewer shows them (PS3.3, C.7.6.3 and C.11; PS3.5, 8.2).
+"""A DICOM frame's pixels as a viewer shows them.
+
+The sources are PS3.3, C.7.6.3 and C.11, and PS3.5, 8.2.
 
 The modality LUT turns stored values into measured values. A window then selects the visible range, from dark
 to light or from light to dark. One table for all stored values does both in one pass over the pixels.
@@ -37,7 +39,9 @@ _NO_TRANSFORM = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 
 
 def decode(content: bytes, header: Header, **_: Any) -> Any:
-    """Return the frame as a libvips image of 8 bits, grey or sRGB, with square pixels and no metadata.
+    """Return the frame as a libvips image of 8 bits, grey or sRGB.
+
+    The image has square pixels and no metadata.
 
     Raises:
         Undecodable: The frame is damaged, or has another number of pixels than its data set says.
@@ -122,9 +126,10 @@ def _read_jpeg(dicom: Dicom, frame: int) -> Any:
 
 
 def _unpack_runs(dicom: Dicom, frame: int) -> Any:
-    """Return the values of an RLE frame, with memory use limited to the frame's size (PS3.5, annex G).
+    """Return the values of an RLE frame (PS3.5, annex G).
 
-    Each segment has one byte of every value: for each sample, the upper byte's segment comes first.
+    Memory use is limited to the frame's size. Each segment has one byte of every value: for each sample, the
+    upper byte's segment comes first.
     """
     numpy = import_extra("numpy", "dicom")
     content = _encoded(dicom, frame)
@@ -203,9 +208,9 @@ def _measure(dicom: Dicom, frame: int, values: Any) -> Any:
 
 
 def _apply_window(measured: Any, part: Any) -> Any:
-    """Return each value's position in the first window: 0 at its lower end, 1 at its upper end.
+    """Return each value's position in the first window, from 0 to 1.
 
-    The formulas come from PS3.3, C.11.2.1.2.
+    0 is the window's lower end, 1 its upper end. The formulas come from PS3.3, C.11.2.1.2.
     """
     numpy = import_extra("numpy", "dicom")
     center, width = (_first(part.get(element)) for element in ("WindowCenter", "WindowWidth"))
@@ -225,7 +230,7 @@ def _first(value: Any) -> float:
 
 
 def _find_present(dicom: Dicom, stored: Any, values: Any) -> slice:
-    """Return the range of the values that the frame contains, without its padding values."""
+    """Return the range of the frame's values, without its padding values."""
     numpy = import_extra("numpy", "dicom")
     counts = numpy.frombuffer(stored.hist_find().write_to_memory(), "u4")
     is_present = numpy.zeros(len(values), bool)
@@ -241,7 +246,10 @@ def _find_present(dicom: Dicom, stored: Any, values: Any) -> slice:
 
 
 def _palette_table(dicom: Dicom) -> Any:
-    """Return the colour, 0 to 1, of each stored value (PS3.3, C.7.6.3.1.5 and C.7.6.3.1.6)."""
+    """Return the colour, 0 to 1, of each stored value.
+
+    Source: PS3.3, C.7.6.3.1.5 and C.7.6.3.1.6.
+    """
     numpy = import_extra("numpy", "dicom")
     tables = []
     for colour in ("Red", "Green", "Blue"):
@@ -264,7 +272,10 @@ def _colour_table(dicom: Dicom) -> Any:
 
 
 def _table(tones: Any) -> Any:
-    """Return tones from 0 to 1, of one or three bands, as a one-row image: the table for ``maplut``."""
+    """Return the table for ``maplut``: tones from 0 to 1 as a one-row image.
+
+    The tones have one or three bands.
+    """
     numpy = import_extra("numpy", "dicom")
     if not numpy.isfinite(tones).all():
         raise Undecodable("the window or the scale of the values isn't a finite number")

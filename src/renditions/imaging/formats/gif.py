@@ -23,10 +23,10 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def decode(content: bytes, header: Header, **options: Any) -> Any:
-    """Return a lazy image of the first frame, or with ``n=-1`` of all frames below each other.
+    """Return a lazy image of the first frame, or of all frames with ``n=-1``.
 
-    The canvas outside of the frames is transparent, as in browsers. libvips makes it black or of the
-    background colour if the file declares no transparent colour.
+    All frames are one below the other. The canvas outside of the frames is transparent, as in browsers.
+    libvips makes it black or of the background colour if the file declares no transparent colour.
     """
     image = load_pixels(content, header, **options)
     count = header.frames if options.get("n") == -1 else 1

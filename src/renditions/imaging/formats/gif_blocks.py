@@ -61,10 +61,11 @@ def frames_in(content: bytes) -> Iterator[Frame]:
 
 
 def completed(content: bytes) -> bytes:
-    """Return the file with its missing end: the end of the last frame's data, and the trailer.
+    """Return the file with its missing end.
 
-    libvips rejects a file whose last frame isn't closed, even if the data of all of its pixels is there. The
-    function returns the file unchanged if it has an end, or if the blocks before the end can't be followed.
+    This is the end of the last frame's data, and the trailer. libvips rejects a file whose last frame isn't
+    closed, even if the data of all of its pixels is there. The function returns the file unchanged if it has
+    an end, or if the blocks before the end can't be followed.
     """
     if len(content) < _SCREEN_BYTES:
         return content
@@ -116,9 +117,10 @@ def check_end(content: bytes) -> None:
 
 
 def check_data(content: bytes, _: Header, frames: int) -> None:
-    """Raise ``Undecodable`` if one of the first ``frames`` frames has data for too few pixels.
+    """Raise ``Undecodable`` if one of the frames has data for too few pixels.
 
-    Most damage inside the data has this effect, since it changes the lengths of runs.
+    This function checks the first ``frames`` frames. Most damage inside the data has this effect, since it
+    changes the lengths of runs.
     """
     whole = completed(content)
     try:
@@ -154,7 +156,7 @@ def _first_block(content: bytes) -> int:
 
 
 def _data_of(content: bytes, at: int) -> int:
-    """Return the offset of the first sub-block of the block that begins at this offset."""
+    """Return the offset of the first sub-block of the block at this offset."""
     if content[at] == _IMAGE:
         return at + 11 + _table_bytes(content[at + 9])
     if content[at] == _EXTENSION:
@@ -188,10 +190,11 @@ def _table_bytes(flags: int) -> int:
 
 
 def _count_pixels(data: bytes, code_bits: int, enough: int) -> int:
-    """Return how many pixels the codes cover, up to ``enough``, the end code or an undefined code.
+    """Return how many pixels the codes cover.
 
-    Each code, except the first after a clear code, defines a new one: the run of the code before it and one
-    more pixel. So it is enough to count the lengths of runs, without their pixels.
+    The count stops at ``enough``, at the end code, or at an undefined code. Each code, except the first after
+    a clear code, defines a new one: the run of the code before it and one more pixel. So it is enough to
+    count the lengths of runs, without their pixels.
     """
     if code_bits > _MAX_CODE_BITS:
         return 0

@@ -1,6 +1,7 @@
-"""The boxes of an ISO base media file (ISO/IEC 14496-12), and the items of pictures in them (23008-12).
+"""The boxes of an ISO base media file, and the items of pictures in them.
 
-Every function may raise ``IndexError`` if a box is damaged.
+The sources are ISO/IEC 14496-12 for boxes and 23008-12 for items. Every function may raise ``IndexError`` if
+a box is damaged.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Read an ISO base media file (ISO/IEC 14496-12) with a picture: its codec, colours and number of frames."""
+"""Read an ISO base media file with a picture: its codec, colours and frame count.
+
+Source: ISO/IEC 14496-12.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ def _find_code(content: bytes) -> ColourCode | None:
 
 
 def _find_nclx(content: bytes, items: Items, item: int) -> int | None:
-    """Return the offset of the item's numbers of H.273, or None without a box ``colr``."""
+    """Return the offset of the item's numbers of H.273; None without a box ``colr``."""
     for name, (start, end) in items.properties(item):
         if name == b"colr" and content[start : start + 4] == b"nclx" and end - start >= _NCLX_BYTES:
             return start + 4

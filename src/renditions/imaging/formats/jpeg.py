@@ -1,10 +1,10 @@
-"""JPEG input and output (ITU-T T.81), also from cameras that don't quite follow the standard.
+"""JPEG input and output (ITU-T T.81).
 
-Strict decoding stops at any of libjpeg's warnings, because most of them mean damaged pixels. Some only mean a
-small fault of the container: a few stray bytes after a scan or between two segments, spectral parameters that
-a sequential scan doesn't use, an unknown version of JFIF, or a missing end mark although every scan is there.
-:func:`tidied` removes their causes, and the file is then decoded strictly again. Damage in the pixels' own
-data is never tolerated.
+Some cameras write files that don't quite follow the standard. Strict decoding stops at any of libjpeg's
+warnings, because most of them mean damaged pixels. Some only mean a small fault of the container: a few stray
+bytes after a scan or between two segments, spectral parameters that a sequential scan doesn't use, an unknown
+version of JFIF, or a missing end mark although every scan is there. :func:`tidied` removes their causes, and
+the file is then decoded strictly again. Damage in the pixels' own data is never tolerated.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def read_header(content: bytes, page: int) -> Header:
 
 
 def check_cost(content: bytes) -> None:
-    """Raise ``NotAccepted`` if the file has so many scans that decoding would take very long.
+    """Raise ``NotAccepted`` if the file has too many scans to decode in a short time.
 
     Each scan makes the decoder visit the whole picture, however few bytes it has. Usual files have up to 20.
     """
@@ -154,7 +154,10 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 class _Scans:
-    """The data in a file's scans: for each component, the lowest bit so far of each coefficient."""
+    """The data in a file's scans.
+
+    For each component, it has the lowest bit so far of each coefficient.
+    """
 
     def __init__(self) -> None:
         self._is_sequential = self._is_known = False
@@ -167,7 +170,7 @@ class _Scans:
         self._lowest_bits = {component: [_UNSEEN] * 64 for component in frame[10::3]}
 
     def add(self, scan: bytes) -> bytes:
-        """Read a scan's header (B.2.3), and return it with the parameters that the standard allows."""
+        """Read a scan's header (B.2.3), and return it with valid parameters."""
         if self._is_sequential:
             scan = scan[:-3] + _SEQUENTIAL_PARAMETERS
         first, last, bits = scan[-3:] if len(scan) > _LEAST_SCAN_BYTES else _SEQUENTIAL_PARAMETERS
@@ -178,9 +181,10 @@ class _Scans:
 
     @property
     def are_complete(self) -> bool:
-        """Return whether the scans have every bit of every coefficient, in a coding that shows damage.
+        """Return whether the scans have every bit of every coefficient.
 
-        Arithmetic coding doesn't show damage: its decoder takes missing data for zeros.
+        The result is false for arithmetic coding, because it doesn't show damage: its decoder takes missing
+        data for zeros.
         """
         lowest = list(self._lowest_bits.values())
         return self._is_known and bool(lowest) and not any(map(any, lowest))
@@ -193,7 +197,10 @@ def _with_version(segment: bytes) -> bytes:
 
 
 def _without_padding(data: bytes) -> bytes:
-    """Return the end of a file without the padding after it: zeros, or the first half of a marker."""
+    """Return the end of a file without the padding after it.
+
+    Padding consists of zeros, or of the first half of a marker.
+    """
     stripped = data.removesuffix(b"\xff").rstrip(b"\0")
     return stripped + b"\0" if stripped.endswith(b"\xff") else stripped
 

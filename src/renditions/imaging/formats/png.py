@@ -78,10 +78,10 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _read_code(chunks: dict[bytes, bytes]) -> ColourCode | None:
-    """Return the colour code, by the precedence of the specification (third edition, 4.3).
+    """Return the colour code, by the precedence of the specification.
 
-    As in Chromium, ``gAMA`` without ``cHRM`` is for the primaries of sRGB, and the usual one means sRGB;
-    ``cHRM`` alone is ignored.
+    The source is PNG's third edition, 4.3. As in Chromium, ``gAMA`` without ``cHRM`` is for the primaries of
+    sRGB, and the usual one means sRGB; ``cHRM`` alone is ignored.
     """
     if code := _read_cicp(chunks):
         return code
@@ -169,9 +169,10 @@ def _with_cicp(content: bytes, cicp: tuple[int, int]) -> bytes:
 
 
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
-    """Return the PNG without an animation's frames, and without metadata unless a flag keeps it.
+    """Return the PNG without an animation's frames and without metadata.
 
-    Returns None if the PNG has an unwanted profile, colours of another meaning than sRGB, or no last chunk.
+    The flags keep the profile, or all other metadata. Returns None if the PNG has an unwanted profile,
+    colours of another meaning than sRGB, or no last chunk.
     """
     code = _read_code(_leading_chunks(content))
     if code and not code.is_srgb:

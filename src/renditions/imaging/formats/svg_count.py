@@ -43,7 +43,7 @@ class _Drawn(NamedTuple):
 
 
 class References:
-    """Collects the elements of a document and their references, in the order of the document."""
+    """The elements of a document and their references, in the document's order."""
 
     def __init__(self) -> None:
         self._root = _Part(None, elements=0)
@@ -71,7 +71,7 @@ class References:
         self._last = self._last.outer
 
     def refer(self, ids: Iterable[str]) -> None:
-        """Add references of the last element that hasn't ended, each as often as it occurs."""
+        """Add references of the last open element, each as often as it occurs."""
         self._last.references.update(ids)
 
     def add_rule(self, selector: str, ids: Counter[str]) -> None:
@@ -80,7 +80,7 @@ class References:
         rule.references.update(ids)
 
     def check(self) -> None:
-        """Raise ``NotAccepted`` if there is too much to draw, or if references form a circle."""
+        """Raise ``NotAccepted`` if there is too much to draw or references form a circle."""
         rules = {_rule(selector): part for selector, part in self._rules.items()}
         for part in reversed(self._all):
             if rules:
@@ -92,10 +92,11 @@ class References:
         self._count(self._root, ())
 
     def _count(self, part: _Part, within: tuple[str, ...]) -> _Drawn:
-        """Count the elements that librsvg draws for this part, including the elements that it refers to.
+        """Count the elements that librsvg draws for this part.
 
-        A style sheet often closes a circle, because it also matches the elements that it refers to. librsvg
-        cuts such a circle, so the drawn elements depend on where the circle begins.
+        The count includes the elements that the part refers to. A style sheet often closes a circle, because
+        it also matches the elements that it refers to. librsvg cuts such a circle, so the drawn elements
+        depend on where the circle begins.
         """
         self._steps += 1
         total, depth, is_fixed = part.elements, 0, True

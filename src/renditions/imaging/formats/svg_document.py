@@ -1,9 +1,10 @@
-"""Read a drawing's XML, check it, and write it for librsvg without references to other documents.
+"""Read a drawing's XML, check it, and write a safe version for librsvg.
 
-The check reads the document (XML 1.0; Namespaces in XML 1.0; SVG 2, chapters 5, 12, 13, 15 and 16). It
-rejects a document that isn't well-formed, that has scripts or entities from outside, or that has too much to
-draw. It expands short entities, and converts embedded pictures that librsvg can't read. It leaves out
-references to other documents, HTML and characters without a glyph, each with a warning.
+The safe version has no references to other documents. The check reads the document (XML 1.0; Namespaces in
+XML 1.0; SVG 2, chapters 5, 12, 13, 15 and 16). It rejects a document that isn't well-formed, that has scripts
+or entities from outside, or that has too much to draw. It expands short entities, and converts embedded
+pictures that librsvg can't read. It leaves out references to other documents, HTML and characters without a
+glyph, each with a warning.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class _Element:
 
     @property
     def namespace(self) -> str | None:
-        """The element's namespace, ``""`` without a namespace; None if its prefix isn't declared."""
+        """The element's namespace: ``""`` without one; None if its prefix isn't declared."""
         prefix = self.name.rpartition(":")[0]
         return self.namespaces.get(prefix, None if prefix else "")
 

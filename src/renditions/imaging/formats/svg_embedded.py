@@ -1,4 +1,7 @@
-"""Check the pictures that a drawing embeds as ``data:`` URLs (RFC 2397), and convert GIF and WebP."""
+"""Check the pictures that a drawing embeds, and convert GIF and WebP.
+
+They are ``data:`` URLs (RFC 2397).
+"""
 
 from __future__ import annotations
 

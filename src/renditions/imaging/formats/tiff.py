@@ -95,7 +95,10 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _with_names(image: Any, names: Mapping[str, bytes]) -> Any:
-    """Return the image with the names in an EXIF block. libvips doesn't read these tags of a TIFF."""
+    """Return the image with the names in an EXIF block.
+
+    libvips doesn't read these tags of a TIFF.
+    """
     if not names:
         return image
     image = image.copy()
@@ -119,7 +122,7 @@ def is_rendered(content: bytes) -> bool:
 
 
 def check_data(content: bytes, header: Header, _: int) -> None:
-    """Raise ``Undecodable`` if the page's data is deflated and doesn't match its checksums.
+    """Raise ``Undecodable`` if deflated data of the page doesn't match its checksums.
 
     This function skips parts that it can't parse: the decoder will find their damage.
     """

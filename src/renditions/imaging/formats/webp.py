@@ -30,6 +30,9 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
 
 
 def copy_without_metadata(content: bytes, **_: bool) -> bytes | None:
-    """Return a WebP of the simple form, which has no metadata (RFC 9649, 2.5 and 2.6); None for others."""
+    """Return a WebP of the simple form; None for others.
+
+    The simple form has no metadata (RFC 9649, 2.5 and 2.6).
+    """
     size = 8 + int.from_bytes(content[4:8], "little")
     return content if content[12:16] in (b"VP8 ", b"VP8L") and size == len(content) else None
