@@ -92,7 +92,7 @@ def start(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Set up logging, and remember the pipeline file if it is named before the command."""
+    """Set up logging, and remember a pipeline file that is named before the command."""
     del show_version
     logging.basicConfig(
         level=logging.WARNING, format="%(message)s", handlers=[display.MessageHandler()], force=True
@@ -102,7 +102,10 @@ def start(
 
 
 def chosen_file(context: typer.Context, file: Path | None) -> Path:
-    """Return the pipeline file that is named before or after the command, or the default."""
+    """Return the pipeline file that the command line names, or the default.
+
+    It can stand before or after the command.
+    """
     named: Path | None = context.obj
     return file or named or DEFAULT_FILE
 

@@ -63,7 +63,7 @@ def destroy(
     ] = False,
     yes: YesOption = False,
 ) -> None:
-    """Destroy the deployment. Buckets and the table are kept unless you pass --pictures."""
+    """Destroy the deployment; keep buckets and the table unless you pass --pictures."""
     deployment = _open_deployment(chosen_file(context, file), folder)
     if not deployment.plan_destruction(with_pictures=pictures):
         display.messages.print("There is nothing to destroy.")

@@ -60,7 +60,7 @@ STATUS_STYLES = {"done": "green", "rejected": "yellow", "failed": "red", "proces
 
 
 class MessageHandler(logging.Handler):
-    """Prints the program's log above the progress bar, together with the other messages."""
+    """Prints the program's log above the progress bar, among the other messages."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line, with its traceback if it has one."""
@@ -86,7 +86,10 @@ def print_json(value: Any) -> None:
 
 
 def print_json_array(values: Iterable[Any]) -> None:
-    """Print a JSON array with one line for each element, without waiting for the last element."""
+    """Print a JSON array with one line for each element.
+
+    Each line is printed before the next element is known.
+    """
     separator = "["
     for value in values:
         sys.stdout.write(f"{separator}\n  {reveal_in_json(json.dumps(value, ensure_ascii=False))}")
@@ -236,7 +239,10 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 class Troubles:
-    """Prints rejected, failed and unreadable pictures on stderr, each once, up to a limit."""
+    """Prints rejected, failed and unreadable pictures on stderr.
+
+    It prints each once, up to a limit.
+    """
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._logged = {event for notify in pipeline.notify if notify.to == "log:" for event in notify.on}
@@ -261,7 +267,7 @@ class Troubles:
 
 
 def print_renditions(pipeline: Pipeline, example: str, keys: Mapping[str, str]) -> None:
-    """Print the renditions that a pipeline declares, with the output keys of an example picture."""
+    """Print a pipeline's renditions, with the output keys of an example picture."""
     console = make_data_console()
     console.print(
         f"{escape(pipeline.source.store)} → {escape(pipeline.output.store)}, "

@@ -1,4 +1,7 @@
-"""Prints the files of the source that aren't pictures: their number, their names and the reasons."""
+"""Prints the files of the source that aren't pictures.
+
+It prints their number, their names and the reasons.
+"""
 
 from __future__ import annotations
 

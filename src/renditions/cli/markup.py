@@ -8,10 +8,16 @@ from renditions.model.hidden import reveal
 
 
 def escape(text: str) -> str:
-    """Return the text so that rich prints it unchanged, with hidden characters revealed."""
+    """Return the text so that rich prints it unchanged.
+
+    Hidden characters are revealed.
+    """
     return rich.markup.escape(reveal(text))
 
 
 def escape_lines(text: str) -> str:
-    """Return a text of several lines so that rich prints it unchanged, with hidden characters revealed."""
+    """Return a text of several lines so that rich prints it unchanged.
+
+    Hidden characters are revealed.
+    """
     return rich.markup.escape(reveal(text, keep_lines=True))

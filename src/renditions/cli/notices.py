@@ -1,4 +1,7 @@
-"""The command ``notices``: lists the notices that couldn't be sent yet, and sends them again."""
+"""The command ``notices``.
+
+It lists the notices that couldn't be sent yet, and sends them again.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The commands ``strays`` and ``forget``: they list and delete files that a catalog owns."""
+"""The commands ``strays`` and ``forget``.
+
+They list and delete files that a catalog owns.
+"""
 
 from __future__ import annotations
 
@@ -145,7 +148,7 @@ def forget(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a picture, its renditions and its record, with all their earlier versions."""
+    """Delete a picture, its renditions and its record, with all earlier versions."""
     with opened(context, file) as parts:
         why_not = parts.pipeline.source.patterns.why_not(name)
         if why_not and not has_record(parts, name):

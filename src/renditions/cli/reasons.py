@@ -15,7 +15,10 @@ MOST_GROUPS = 5
 
 
 def print_reasons(reasons: Reasons) -> None:
-    """Print how many pictures wait and how many failed, by reason, each reason with an example."""
+    """Print how many pictures wait and how many failed, by reason.
+
+    Each reason has an example.
+    """
     for state, advice in (("waiting", ""), ("failed", ". To try again: renditions retry")):
         groups = reasons.groups(state)
         for group in groups[:MOST_GROUPS]:
@@ -30,7 +33,7 @@ def print_reasons(reasons: Reasons) -> None:
 
 
 def print_next_attempt(record: Record) -> None:
-    """Print that the next sync tries a failed picture again, or how a person can try again."""
+    """Print when a failed picture is tried again, or how a person can try it again."""
     if record.status == "failed":
         then = "The next sync tries it again."
         if record.attempts >= MAX_ATTEMPTS and record.goal:

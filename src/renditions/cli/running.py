@@ -1,4 +1,7 @@
-"""Runs a sync for a command: shows its progress, prints its summary, and ends with the exit code."""
+"""Runs a sync for a command.
+
+It shows the progress, prints the summary, and ends with the exit code.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ class Manner:
 
 
 def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
-    """Sync with a progress bar, print the summary, and exit with the code that fits it."""
+    """Sync with a progress bar, print the summary, and exit with the matching code."""
     order = replace(order, ask=replace(order.ask, keeps_undeclared=standing.keeps_undeclared))
     guard = parts.make_guard(standing, is_attended=manner.is_attended)
     troubles = display.Troubles(parts.pipeline)
@@ -84,7 +87,7 @@ def run(parts: Parts, standing: Standing, order: Order, manner: Manner) -> None:
 
 
 def _has_receivers(pipeline: Pipeline) -> bool:
-    """Return whether anything but this command's own output gets the notices of rejections."""
+    """Return whether notices of rejections go anywhere but to this command's log."""
     return any(notify.wants("rejected") and notify.to != "log:" for notify in pipeline.notify)
 
 

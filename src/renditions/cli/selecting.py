@@ -1,4 +1,7 @@
-"""Turn the names and prefixes of a command line into a selection, and refuse those that match nothing."""
+"""Turn the names and prefixes of a command line into a selection.
+
+Names and prefixes that match nothing are refused.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ def select_files(parts: Parts, names: list[str] | None) -> Selection:
 
 
 def has_record(parts: Parts, name: str) -> bool:
-    """Return whether the catalog has a record of this name, even one that can't be read."""
+    """Return whether the catalog has a record of this name, even an unreadable one."""
     try:
         return parts.catalog.get(name) is not None
     except RecordUnreadable:
@@ -58,7 +61,10 @@ def has_record(parts: Parts, name: str) -> bool:
 
 
 def insist_on_prefixes(parts: Parts, selection: Selection) -> None:
-    """Raise UsageError if a prefix is no folder of the source, and no file and no record begins with it."""
+    """Raise UsageError if a prefix matches nothing.
+
+    A prefix matches if it is a folder of the source, or if a file or a record begins with it.
+    """
     for prefix in filter(None, selection.prefixes):
         unreadable: list[Unreadable] = []
         record = next(parts.catalog.list(prefix=prefix, on_unreadable=unreadable.append), None)
@@ -71,14 +77,20 @@ def insist_on_prefixes(parts: Parts, selection: Selection) -> None:
 
 
 def _refuse_link(parts: Parts, name: str) -> None:
-    """Raise UsageError if the name is a link or a special file in the source, or lies behind one."""
+    """Raise UsageError if the name is a link or a special file in the source.
+
+    A name that lies behind a link or a special file is refused, too.
+    """
     if obstacle := find_no_file(parts.source, name):
         why_not = why_no_file(obstacle, parts.pipeline.source.patterns)
         raise UsageError(f"{obstacle.key!r} isn't a picture: {why_not}")
 
 
 def _is_in(source: Store, prefix: str) -> bool:
-    """Return whether the source has an object or a folder of this prefix, or a part that can't be read."""
+    """Return whether the source has an object or a folder of this prefix.
+
+    A part of the source that can't be read counts, too.
+    """
     unreadable: list[Unreadable] = []
     if next(source.list(prefix=prefix, on_unreadable=unreadable.append), None) or unreadable:
         return True

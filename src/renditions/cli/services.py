@@ -77,7 +77,7 @@ def _report_workers() -> None:
 
 
 def _run(path: Path, run: Callable[[Session], None], *, unattended: bool) -> None:
-    """Call ``run`` with the pipeline file, and again with each new version of it, until Ctrl-C."""
+    """Call ``run`` with each version of the pipeline file, until Ctrl-C."""
     _report_workers()
     loaded = load(path, os.environ)
     for warning in loaded.warnings:
@@ -137,7 +137,10 @@ def worker(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Process a queue's messages, like the function on AWS Lambda, until Ctrl-C or SIGTERM."""
+    """Process a queue's messages, as the function on Lambda does, until Ctrl-C.
+
+    SIGTERM ends it as well.
+    """
 
     def tell(outcome: Outcome) -> None:
         if outcome.result == "unchanged" or (outcome.result == "waiting" and outcome.again_after is not None):

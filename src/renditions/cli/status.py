@@ -22,7 +22,10 @@ from renditions.runtime.status import MOST_READ, CatalogStatus, read_status
 
 @app.command()
 def status(context: typer.Context, file: FileOption = None, *, as_json: JsonOption = False) -> None:
-    """Show the pictures by status, the held removals and outputs, and the catalog's binding."""
+    """Show the pictures by status, what is held back, and the catalog's binding.
+
+    Removals and outputs can be held back.
+    """
     with opened(context, file, read_only=True) as parts:
         found = read_status(parts, polling=machine.describe_polling(parts))
         missing = _count_missing(parts)

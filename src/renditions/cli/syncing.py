@@ -1,4 +1,7 @@
-"""The commands that compare the pictures with the pipeline file, and process those that differ."""
+"""The commands that compare the pictures with the pipeline file.
+
+They process the pictures that differ.
+"""
 
 from __future__ import annotations
 
@@ -195,7 +198,10 @@ def retry(  # noqa: PLR0913 - one for each option
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Try failed pictures again. If you name pictures, also make missing and changed outputs again."""
+    """Try failed pictures again.
+
+    If you name pictures, also make missing and changed outputs again.
+    """
     if force and not names:
         raise UsageError("retry --force: no pictures named. Name the pictures whose outputs to make again.")
     with opened(context, file) as parts:
@@ -228,7 +234,7 @@ def focus(
     *,
     clear: Annotated[bool, typer.Option("--clear", help="Remove the point instead.")] = False,
 ) -> None:
-    """Set the point that renditions with gravity = "focus" keep when they crop a picture."""
+    """Set the point that renditions with gravity = "focus" keep when they crop."""
     point = Focus(x=x, y=y) if x is not None and y is not None else None
     if clear == (x is not None) or (x is None) != (y is None):
         raise UsageError("focus: expected a name with X and Y, or a name with --clear")
@@ -294,7 +300,7 @@ def _find_undone(parts: Parts, selection: Selection) -> Iterator[Record]:
 
 
 def _choose_verify(parts: Parts, verify: bool | None, *, is_content: bool, is_attended: bool) -> Verify:
-    """Return how to verify outputs: by the options, or by the default if there are none."""
+    """Return how to verify outputs: by the options, or else by the default."""
     if is_content and verify is False:
         raise UsageError("--verify-content and --no-verify contradict each other: use only one of them")
     if is_content:

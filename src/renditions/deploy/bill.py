@@ -1,6 +1,7 @@
-"""The software bill of materials of a bundle, for scanners that look up known flaws of libraries.
+"""The software bill of materials of a bundle.
 
-CycloneDX 1.6, JSON: https://cyclonedx.org/docs/1.6/json/
+Scanners use it to look up known flaws of libraries. The format is CycloneDX 1.6, JSON:
+https://cyclonedx.org/docs/1.6/json/
 """
 
 from __future__ import annotations
@@ -68,7 +69,10 @@ def _find_components(archive: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
 
 
 def _describe_library(metadata: Message) -> dict[str, Any]:
-    """Return a library's component, from its metadata (PEP 639, or the older fields for the licence)."""
+    """Return a library's component, from its metadata.
+
+    The licence comes from the fields of PEP 639, or from the older fields.
+    """
     name, release = metadata["Name"], metadata["Version"]
     # https://github.com/package-url/purl-spec/blob/main/types-doc/pypi-definition.md
     package_url = f"pkg:pypi/{name.lower().replace('_', '-')}@{release}"

@@ -1,6 +1,7 @@
-"""Reduce the fonts of watermarks to what their texts need, for a function's bundle.
+"""Reduce the fonts of watermarks to what their texts need.
 
-A font for Chinese, Japanese and Korean has up to 30 MB, and its part for a text some kilobytes.
+A function's bundle has the reduced fonts. A font for Chinese, Japanese and Korean has up to 30 MB, and its
+part for a text some kilobytes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ _COMPARED_PIXELS = 256
 
 
 def with_small_fonts(pipeline: Pipeline) -> Pipeline:
-    """Return the pipeline with only the needed part of each font. Its fingerprints stay the same.
+    """Return the pipeline with only the needed part of each font.
+
+    Its fingerprints stay the same.
 
     Raises:
         UsageError: fonttools isn't installed.
@@ -41,7 +44,10 @@ def with_small_fonts(pipeline: Pipeline) -> Pipeline:
 
 
 def _reduce(text: str, font: Attachment, number: int | None) -> Attachment:
-    """Return the part of the font that the text needs, or its whole face if the part draws other pixels."""
+    """Return the part of the font that the text needs.
+
+    If the part draws other pixels, return the whole face instead.
+    """
     letters = choose_fonts(text, font, number)
     assert letters.face is not None  # noqa: S101 - a font is declared
     whole = letters.face.as_file()
@@ -51,7 +57,10 @@ def _reduce(text: str, font: Attachment, number: int | None) -> Attachment:
 
 
 def _find_part(face: bytes, text: str) -> bytes:
-    """Return the font with only what the text needs; the font itself if fonttools can't read it."""
+    """Return the font with only what the text needs.
+
+    Returns the font itself if fonttools can't read it.
+    """
     try:
         from fontTools import subset, ttLib  # noqa: PLC0415 - only bundles need it
     except ImportError:

@@ -147,7 +147,7 @@ class Deployment:
         return bool(others) and self._plan("-destroy", *_as_targets(others))
 
     def unlock_pictures(self) -> None:
-        """Turn off the protection of the buckets and the table, and plan to destroy everything."""
+        """Unprotect the buckets and the table, and plan to destroy everything."""
         kept, _ = self._find_resources()
         if kept:
             self._run("apply", "-input=false", "-auto-approve", UNLOCKED, *_as_targets(kept))
@@ -162,7 +162,10 @@ class Deployment:
         return {name: output["value"] for name, output in json.loads(self._read("output", "-json")).items()}
 
     def _find_resources(self) -> tuple[list[str], list[str]]:
-        """Return Terraform's addresses of the deployed resources: those of the kept types, and all others."""
+        """Return Terraform's addresses of the deployed resources.
+
+        The first list has those of the kept types, the second one all others.
+        """
         deployed = [line for line in self._read("state", "list").splitlines() if ".data." not in line]
         kept = [address for address in deployed if any(f".{kind}." in address for kind in KEPT)]
         return kept, [address for address in deployed if address not in kept]
@@ -194,7 +197,7 @@ class Deployment:
 
 
 def describe_pipeline(pipeline: Pipeline, target: Target) -> dict[str, str]:
-    """Return the module's variable ``pipeline``: the values of a pipeline and its bundle."""
+    """Return the module's variable ``pipeline``: a pipeline's values and its bundle."""
     source = parse_store(pipeline.source.store, Path())
     output = parse_store(pipeline.output.store, Path())
     kind, _, table = pipeline.catalog.store.partition(":")

@@ -52,7 +52,10 @@ class Target:
 
     @property
     def platforms(self) -> list[str]:
-        """The tags of platforms whose wheels run on the target, best first (PEP 600, PEP 599)."""
+        """The tags of platforms whose wheels run on the target, best first.
+
+        Sources: PEP 600, PEP 599.
+        """
         machine = {"arm64": "aarch64", "x86_64": "x86_64"}[self.architecture]
         return [f"manylinux_2_{minor}_{machine}" for minor in GLIBC_MINORS] + [f"manylinux2014_{machine}"]
 
@@ -68,7 +71,9 @@ class File:
 
 
 def collect_libraries(names: Sequence[str], target: Target) -> Iterator[File]:
-    """Yield the files of these libraries and their dependencies, without unneeded files.
+    """Yield the files of these libraries and their dependencies.
+
+    Unneeded files are left out.
 
     Raises:
         UsageError: One of the libraries isn't installed here, so its version isn't known.
@@ -105,7 +110,7 @@ def _read_installed(library: Distribution) -> Iterator[File]:
 
 
 def _download(names: Sequence[str], target: Target, folder: Path) -> None:
-    """Let pip download the wheels of these libraries and their dependencies into the folder."""
+    """Let pip download the wheels of these libraries and their dependencies."""
     if importlib.util.find_spec("pip") is None:
         raise UsageError("can't download the libraries: this Python has no pip. Run: python -m ensurepip")
     constraints = folder / "installed.txt"

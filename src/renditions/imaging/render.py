@@ -47,7 +47,6 @@ def render(
     ``Rendering.rejected`` has the reason. If only some renditions can't be made from a valid picture,
     ``Rendering.errors`` has their reasons. ``Rendering.warnings`` says what was left out or assumed.
 
-
     Raises:
         Failed: Memory ran out, or an optional library that a recipe needs isn't installed.
 

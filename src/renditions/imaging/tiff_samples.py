@@ -1,11 +1,10 @@
 """Turn a TIFF's samples of any type into 8 or 16 bits.
 
 The source is TIFF 6.0, section 19, SampleFormat. TIFF doesn't say which value is white for floating point,
-signed and 32-bit samples. TIFF doesn't say which value is white for floating point, signed and 32-bit
-samples. One convention holds for grey and colour: black is 0, and white is 1 for floating point and the
-type's largest value for whole numbers. Files often hold values of another scale, for example 0 to 255 as
-floating point, so the values found decide: see :func:`_find_range`. The values are encoded as in sRGB, unless
-a profile says otherwise.
+signed and 32-bit samples. One convention holds for grey and colour: black is 0, and white is 1 for floating
+point and the type's largest value for whole numbers. Files often hold values of another scale, for example 0
+to 255 as floating point, so the values found decide: see :func:`_find_range`. The values are encoded as in
+sRGB, unless a profile says otherwise.
 """
 
 from __future__ import annotations

@@ -16,10 +16,11 @@ from renditions.pipeline_file.checks import can_land_in
 
 
 def insist_apart(pipeline: Pipeline, directory: Path, catalog_id: str = "") -> None:
-    """Raise UsageError if outputs could land in the source folder, where they would become pictures.
+    """Raise UsageError if outputs could land in the source folder.
 
-    The checks of the pipeline file compare only paths. This check also reads the mounts. If it knows the
-    catalog's id, it also looks for the files that the catalog wrote into both folders.
+    There they would become pictures. The checks of the pipeline file compare only paths. This check also
+    reads the mounts. If it knows the catalog's id, it also looks for the files that the catalog wrote into
+    both folders.
     """
     source = parse_store(pipeline.source.store, directory)
     output = parse_store(pipeline.output.store, directory)

@@ -56,7 +56,7 @@ RENAME_MARGIN = timedelta(seconds=2)
 
 @contextmanager
 def open_workers(parts: Parts, workers: int, standing: Standing) -> Iterator[Process]:
-    """Start worker processes and yield a function that processes the picture of one name.
+    """Start worker processes, and yield a function that processes a picture by name.
 
     If one picture fails, the function returns an outcome with the error. It raises only ``Superseded``,
     because that error concerns every picture.
@@ -187,7 +187,10 @@ def watch(
 
 
 def _open_watchers(parts: Parts, stop: threading.Event) -> list[Iterator[frozenset[str] | None]]:
-    """Return the iterators over changed names in the source: a watcher, and on some mounts also a poll."""
+    """Return the iterators over changed names in the source.
+
+    They are a watcher, and on some mounts also a poll.
+    """
     store = parts.pipeline.source.store
     place = parse_store(store, parts.directory)
     if not isinstance(place, FolderPlace):
@@ -264,5 +267,8 @@ def _own(owners: Path | None) -> Iterator[str]:
 
 
 def count_threads(workers: int) -> int:
-    """Return how many pictures to have in progress at once: two more than there are workers."""
+    """Return how many pictures to have in progress at once.
+
+    This is two more than there are workers.
+    """
     return workers + 2

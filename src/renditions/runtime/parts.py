@@ -83,7 +83,7 @@ class Parts:
 
     @cached_property
     def pipeline(self) -> Pipeline:
-        """The pipeline with the default patterns that apply to its catalog, which is read on first use."""
+        """The pipeline, with the default patterns of its catalog, read on first use."""
         if not self.keeps_former_patterns:
             return self.declared
         return replace(self.declared, source=self.declared.source.with_former_defaults())
@@ -106,7 +106,7 @@ class Parts:
 
     @cached_property
     def attached(self) -> Pipeline:
-        """The pipeline with its watermark pictures, which are read from the source on first use."""
+        """The pipeline with its watermark pictures, read from the source on first use."""
         return attach(self.pipeline, self.source)
 
     def plan(
@@ -260,7 +260,7 @@ class Parts:
         )
 
     def preview_guard(self) -> Guard:
-        """Return a guard for previews: it judges removals without a binding, and writes nothing."""
+        """Return a guard for previews, which needs no binding and writes nothing."""
         return Guard(
             self.pipeline.source.max_removals,
             has_folder=self.source.has_folder,
@@ -274,7 +274,7 @@ class Parts:
     def end_run(
         self, held: Sequence[Held] | None, *, is_attended: bool = False, seconds: float = math.inf
     ) -> None:
-        """Store the work that a run held back, and send due notices for at most ``seconds``.
+        """Store a run's held work, and send due notices for at most ``seconds``.
 
         ``held`` is None after a run that compared only some pictures, because such a run doesn't know all
         held work.
@@ -293,7 +293,7 @@ class Parts:
         return _open_output(former, self.directory, self.shared)
 
     def make_processor(self, render: Renderer, owner: str, standing: Standing) -> Processor:
-        """Return a processor of pictures that uses these parts and takes leases in the name of ``owner``."""
+        """Return a processor with these parts; ``owner`` is the name of its leases."""
         return Processor(
             pipeline=self.attached,
             source=self.source,

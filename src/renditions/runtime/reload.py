@@ -1,4 +1,4 @@
-"""Runs a command with a pipeline file, and again with each new version of the file."""
+"""Runs a command again with each new version of its pipeline file."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class PipelineFile:
     def wait_for_change(
         self, known: bytes | None, stop: threading.Event, ended: threading.Event
     ) -> LoadedPipeline | None:
-        """Wait for a new valid version of the file, set ``ended``, and return that version.
+        """Wait for the file's next valid version, set ``ended``, and return it.
 
         If ``stop`` is set first, set ``ended`` and return None. Log a version once if it is invalid or if the
         catalog refuses it.
@@ -92,10 +92,10 @@ class PipelineFile:
 def run_reloading(
     file: PipelineFile, loaded: LoadedPipeline, stop: threading.Event, run: Callable[[Session], None]
 ) -> None:
-    """Call ``run`` with the file's open parts, and again for each new version, until ``stop`` is set.
+    """Call ``run`` with the parts of each version of the file, until ``stop`` is set.
 
-    If the catalog uses another version of the file, this function reads the file again. If the file still has
-    another version, ``run`` gets a session without standing.
+    The first version is ``loaded``. If the catalog uses another version of the file, this function reads the
+    file again. If the file still has another version, ``run`` gets a session without standing.
     """
     start, is_superseded, former = file.start, False, frozenset[str]()
     while not stop.is_set():

@@ -1,4 +1,4 @@
-"""The status of a catalog, the same on the command line, in the API and on the page."""
+"""The status of a catalog, the same for the command line, the API and the page."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ _UNDONE: tuple[Decided, ...] = ("failed", "rejected")
 
 
 class Waiting:
-    """The pictures that wait at the moment, as this process has seen. Any thread may use it.
+    """The pictures that wait at the moment, as this process has seen.
 
-    Many have no record yet: files that are still being written, and pictures whose key another one has.
+    Any thread may use it. Many have no record yet: files that are still being written, and pictures whose key
+    another one has.
     """
 
     def __init__(self, monotonic_seconds: Callable[[], float] = time.monotonic) -> None:
@@ -66,7 +67,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A picture that waits: when it was first and last seen, in monotonic seconds, and its last outcome."""
+    """A picture that waits: when it was seen, and its last outcome.
+
+    The first and the last time are in monotonic seconds.
+    """
 
     first: float
     last: float

@@ -19,10 +19,10 @@ WHY = "[source] max_removals allows fewer"
 
 
 def hold_undeclared(parts: Parts, guard: Guard, standing: Standing, dropped: frozenset[str]) -> None:
-    """Keep the outputs of these renditions if more pictures have such outputs than the guard allows.
+    """Keep the outputs of these renditions if too many pictures have such outputs.
 
-    Call this function before any picture is processed, because the record of a processed picture no longer
-    counts these files as outputs.
+    The guard says how many are too many. Call this function before any picture is processed, because the
+    record of a processed picture no longer counts these files as outputs.
     """
     count = _count_pictures_with(parts.catalog, dropped)
     if guard.is_too_many(count, count_pictures(parts.catalog)):

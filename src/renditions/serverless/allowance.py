@@ -1,4 +1,7 @@
-"""The time of a call on Lambda: how much is left, and whether it is enough for one more picture."""
+"""The time of a call on Lambda.
+
+This module says how much is left, and whether it is enough for one more picture.
+"""
 
 from __future__ import annotations
 

@@ -65,11 +65,17 @@ class Bundled:
         return self._processor.process(name, ask)
 
     def open_guard(self) -> Guard:
-        """Return the guard that may hold back removals and restorations of a schedule's tick."""
+        """Return the guard for a schedule's tick.
+
+        It may hold back removals and restorations.
+        """
         return self.parts.make_guard(self._standing, is_attended=False)
 
     def end_run(self, held: Sequence[Held]) -> None:
-        """Store in the catalog the removals and outputs that a whole run held back, and send notices."""
+        """Store in the catalog what a whole run held back, and send notices.
+
+        A run can hold back removals and outputs.
+        """
         self.parts.end_run(held, seconds=NOTICE_SECONDS)
 
     @cached_property

@@ -44,7 +44,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
 def open_gateway(file: Path, environ: Mapping[str, str]) -> Callable[[Any, Any], Any]:
-    """Open the parts with ``open_bundled``, and return the function that answers API Gateway."""
+    """Return the function that answers API Gateway.
+
+    It uses the parts that ``open_bundled`` opens.
+    """
     log_to_stdout()
     opened = open_bundled(file, environ)
     pipeline, clients = opened.parts.declared, opened.parts.shared.get(Clients)

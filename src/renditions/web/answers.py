@@ -58,7 +58,10 @@ def _pieces(
     stop: int,
     headers: Mapping[str, str],
 ) -> Response:
-    """Return an answer that reads each piece of the file only when the client has taken the one before."""
+    """Return an answer that reads the file piece by piece.
+
+    It reads each piece only when the client has taken the one before.
+    """
     shown = {**headers, "Content-Length": str(stop - start)}
     if request.method == "HEAD":
         return Response(None, status, shown, file.content_type)

@@ -109,7 +109,9 @@ def make_app(
 
 
 def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Callable[..., Any]:
-    """Return the application for a gateway that authorizes requests itself: no logins, no live events.
+    """Return the application for a gateway that authorizes requests itself.
+
+    It has no logins and no live events.
 
     Args:
         service: The parts and functions that answer the requests.
@@ -121,7 +123,10 @@ def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Call
 
 
 def _routes(api: _Api) -> list[BaseRoute]:
-    """Return the routes that work without lasting connections and without uploads to this server."""
+    """Return the routes that a gateway can serve.
+
+    They work without lasting connections and without uploads to this server.
+    """
     return [
         Route("/", api.show_page),
         Route("/docs", _show("docs.html")),
@@ -357,7 +362,10 @@ def _end(_: Request, __: Exception) -> Response:
 
 
 def _refuse_method(request: Request, error: Exception) -> Response:
-    """Refuse a wrong method, and name the methods that the path allows (RFC 9110, 15.5.6)."""
+    """Refuse a wrong method, and name the methods that the path allows.
+
+    Source: RFC 9110, 15.5.6.
+    """
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     path = next((route.path for route in routes if route.path_regex.match(request.url.path)), None)
     methods = {method for route in routes if route.path == path for method in route.methods or ()}

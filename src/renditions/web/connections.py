@@ -34,7 +34,10 @@ class Limits:
 
 
 class Connections:
-    """The open connections of a server, and which of them wait for the client. Only one thread may use it."""
+    """The open connections of a server, and which of them wait for the client.
+
+    Only one thread may use it.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -43,7 +46,10 @@ class Connections:
         """For each address, the connections that wait for their client, the longest wait first."""
 
     def protocol(self, **options: Any) -> BoundedProtocol:
-        """Return the protocol of a new connection; uvicorn calls this with its own options."""
+        """Return the protocol of a new connection.
+
+        uvicorn calls this with its own options.
+        """
         return BoundedProtocol(self, **options)
 
     def admit(self, connection: BoundedProtocol) -> bool:
@@ -90,7 +96,7 @@ class Connections:
 
 
 class BoundedProtocol(H11Protocol):
-    """HTTP/1.1 on one connection, which ends if the client is slower than the limits allow.
+    """HTTP/1.1 on one connection, which ends if the client is slower than allowed.
 
     The client is in one of these phases. The server's own work has no limit here.
 

@@ -8,7 +8,10 @@ from renditions.model.formats import OUTPUT_FORMATS, SOURCE_FORMATS
 
 
 def describe_formats() -> dict[str, Any]:
-    """Return the formats of source files, and the formats that browsers show, smallest files first."""
+    """Return the formats of source files, and the formats that browsers show.
+
+    The formats for browsers begin with the one of the smallest files.
+    """
     ranked = [(each.browser_rank, each) for each in OUTPUT_FORMATS.values() if each.browser_rank is not None]
     shown = [each for _, each in sorted(ranked, key=lambda pair: pair[0])]
     return {

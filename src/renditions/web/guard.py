@@ -179,7 +179,10 @@ def _crosses_sites(headers: Headers, host: str, *, has_effects: bool) -> str | N
 
 
 def _is_visit(headers: Headers) -> bool:
-    """Return whether the browser shows the answer as a page of its own: a person followed a link."""
+    """Return whether the browser shows the answer as a page of its own.
+
+    Then a person followed a link.
+    """
     mode = headers.get("sec-fetch-mode")
     if mode is None:
         return "text/html" in headers.get("accept", "")

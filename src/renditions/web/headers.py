@@ -1,4 +1,7 @@
-"""The headers that every answer has: what a browser may do with it, and who may keep it."""
+"""The headers that every answer has.
+
+They say what a browser may do with the answer, and who may keep it.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ class Labelled:
 
 
 def restrict(origins: Iterable[str] = ()) -> dict[str, str]:
-    """Return the headers that limit the page to its own files and to pictures of these origins."""
+    """Return the headers that limit the page to its own files and some pictures.
+
+    The pictures are those of these origins.
+    """
     sources = " ".join(("'self'", *sorted(set(origins))))
     policy = (
         f"default-src 'none'; img-src {sources} data: blob:; style-src 'self'; script-src 'self'; "
@@ -53,7 +59,9 @@ def restrict(origins: Iterable[str] = ()) -> dict[str, str]:
 
 
 def keep_private(headers: MutableHeaders) -> None:
-    """Say that a token or a cookie decided about this answer, so that no shared cache keeps it.
+    """Say that a token or a cookie decided about this answer.
+
+    Then no shared cache keeps it.
 
     https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2.7
     """

@@ -27,7 +27,10 @@ _BYTES = {
 
 
 def describe_api(pipeline: Pipeline, paths: Container[str]) -> dict[str, Any]:
-    """Return the OpenAPI document of this pipeline's API, for the paths that it serves."""
+    """Return the OpenAPI document of this pipeline's API.
+
+    It describes the paths that this server serves.
+    """
     return {
         "openapi": "3.1.0",
         "info": {

@@ -54,7 +54,10 @@ class Download:
     content_type: str
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Yield the bytes from ``start`` up to ``stop`` in pieces; raise ApiError (503) if they change."""
+        """Yield the bytes from ``start`` up to ``stop`` in pieces.
+
+        Raises ApiError (503) if the file changes meanwhile.
+        """
         try:
             yield from self.store.stream(self.found.key, IfMatch(self.found.etag), start, stop)
         except Conflict:
@@ -145,7 +148,10 @@ def set_focus(service: Service, name: str, focus: Focus | None) -> Record:
 
 
 def demand(service: Service, rendition: str, name: str) -> Download:
-    """Return a declared rendition; make it first if it is missing or another file replaced it."""
+    """Return a declared rendition.
+
+    This function makes it first if it is missing or if another file replaced it.
+    """
     declared = service.parts.pipeline.renditions.get(rendition)
     if declared is None:
         names = ", ".join(service.parts.pipeline.renditions)
@@ -248,7 +254,7 @@ def read_rendition(service: Service, rendition: str, name: str) -> Download:
 
 
 def _read_output(service: Service, record: Record, rendition: str) -> Download | None:
-    """Return the file of a rendition; None if it is missing or if another file has replaced it."""
+    """Return the rendition's file; None if it is missing or another file replaced it."""
     output = record.serving_output(rendition)
     found = service.parts.output.head(output.key) if output else None
     if output is None or found is None:
@@ -267,7 +273,11 @@ def _hash(download: Download) -> str:
 
 
 def describe_status(service: Service) -> dict[str, Any]:
-    """Return the catalog's status, whether the source is read-only, and whether the file is superseded."""
+    """Return the catalog's status, and whether the source can be changed.
+
+    The source can't be changed if it is read-only or if another version of the pipeline file is in force. In
+    the latter case, the status says that the file is superseded.
+    """
     found = read_status(service.parts, waiting=service.waiting.outcomes(), polling=service.find_polling())
     return found.to_item() | {
         "read_only": service.parts.pipeline.source.read_only or service.is_superseded,
@@ -276,9 +286,10 @@ def describe_status(service: Service) -> dict[str, Any]:
 
 
 def allow_removals(service: Service, count: int) -> dict[str, Any]:
-    """Permit the removal of the missing pictures for a day, start it, and return their number.
+    """Permit the removal of the missing pictures for a day, and start it.
 
-    ``count`` is the number that the person saw. If more pictures are missing by now, permit nothing.
+    ``count`` is the number that the person saw. If more pictures are missing by now, permit nothing. Returns
+    the number of missing pictures.
     """
     service.insist_in_force()
     catalog, now = service.parts.catalog, datetime.now(UTC)
@@ -305,7 +316,7 @@ def allow_removals(service: Service, count: int) -> dict[str, Any]:
 
 
 def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
-    """Return the number of pictures for each action, and the first pictures that need one."""
+    """Return the number of pictures by action, and the first ones that need an action."""
     counts: Counter[str] = Counter()
     listed: list[Mapping[str, Any]] = []
     for difference in differences:
@@ -316,7 +327,7 @@ def describe_plan(differences: Iterator[Difference]) -> dict[str, Any]:
 
 
 def count_totals(service: Service) -> dict[str, Any]:
-    """Return the number of pictures by status, and the bytes of originals and renditions."""
+    """Return the pictures by status, and the bytes of originals and renditions."""
     counted = service.parts.catalog.count()
     totals = sum(counted.values(), Totals())
     return {

@@ -26,7 +26,10 @@ _NUMBER = re.compile("[0-9]{1,18}")
 
 
 def limit_body(request: Request, limit_bytes: int) -> Callable[[], Any]:
-    """Return a function that receives the request's body and raises ApiError once it is too long."""
+    """Return a function that receives the request's body with this limit.
+
+    It raises ApiError once the body is too long.
+    """
     declared = parse_number(request.headers.get("content-length", ""))
     if declared is not None and declared > limit_bytes:
         raise _too_long(limit_bytes)
@@ -95,9 +98,9 @@ def check_body(
 
 
 def _read_number(value: Any, kind: type | None) -> Any:
-    """Return a number as the declared kind, because JSON doesn't distinguish 1 from 1.0.
+    """Return a number as the declared kind.
 
-    Other values stay unchanged.
+    JSON doesn't distinguish 1 from 1.0. Other values stay unchanged.
     """
     match value, kind:
         case float(), type() if kind is int and value.is_integer():
@@ -111,7 +114,10 @@ _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 
 
 def read_query(request: Request, name: str) -> str | None:
-    """Return a query parameter; None if it is missing; raise ApiError if it appears twice."""
+    """Return a query parameter, or None if it is missing.
+
+    Raises ApiError if the parameter appears twice.
+    """
     values = request.query_params.getlist(name)
     if len(values) > 1:
         raise _wrong_query(name, "one value", ", ".join(map(repr, values)))

@@ -1,4 +1,4 @@
-"""The schemas of the API's requests and answers, in the JSON Schema of OpenAPI 3.1."""
+"""The schemas of the API's requests and answers, as JSON Schema of OpenAPI 3.1."""
 
 from __future__ import annotations
 

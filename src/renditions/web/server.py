@@ -1,4 +1,7 @@
-"""The server of ``renditions serve``: runs the web application and follows the source folder."""
+"""The server of ``renditions serve``.
+
+It runs the web application and follows the source folder.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,10 @@ class Service:
     """Whether the catalog uses another version of the pipeline file. If so, the API is read-only."""
 
     def insist_writable(self) -> None:
-        """Raise ApiError (403) if the source is read-only, so that nothing can be uploaded or deleted."""
+        """Raise ApiError (403) if the source is read-only.
+
+        Then nothing can be uploaded or deleted.
+        """
         self.insist_in_force()
         if self.parts.pipeline.source.read_only:
             detail = (

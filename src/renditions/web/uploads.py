@@ -106,7 +106,9 @@ class LocalUploads:
         return UploadForm(name, "/uploads/file", fields, expires_at)
 
     def check_form(self, fields: dict[str, str]) -> dict[str, Any]:
-        """Check the form's signature and the upload's fields, and return the form's conditions.
+        """Check the form's signature and the upload's fields; return the conditions.
+
+        The conditions are those of the form.
 
         Raises:
             ApiError: This server didn't sign the form, the form has expired, or a field breaks a condition.
@@ -202,7 +204,10 @@ def _free_name(service: Service, name: str) -> str:
 def find_upload_problems(
     service: Service, name: str, content_type: str, size_bytes: int
 ) -> list[tuple[str, str]]:
-    """Return the reasons to refuse a file that a client wants to upload: ``(part, detail)``."""
+    """Return the reasons to refuse a file that a client wants to upload.
+
+    Each reason is a pair ``(part, detail)``.
+    """
     pipeline, problems = service.parts.pipeline, []
     if why := _find_name_problem(service, name):
         problems.append(("name", f"{why}, found {name!r}"))
