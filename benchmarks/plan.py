@@ -1,7 +1,7 @@
 """``python -m benchmarks.plan``: measures the comparison of a source with its catalog.
 
 The sources have 1,000, 10,000 and 100,000 pictures. They are empty files, because a plan reads no pixels. For
-each source ``reconcile.plan`` runs in a fresh process: without records, with records, and with records while
+each source ``planning.plan`` runs in a fresh process: without records, with records, and with records while
 it verifies four outputs of each picture. Time may grow with the number of pictures, but memory must not. The
 results go into ``docs/performance.md``.
 """
@@ -25,8 +25,8 @@ from benchmarks.report import Table, describe_machine, replace_section, to_markd
 from benchmarks.worker import peak_bytes
 from renditions.core.ask import Ask, Verify
 from renditions.core.comparison import Comparison
+from renditions.core.planning import plan
 from renditions.core.ports import StoredObject
-from renditions.core.reconcile import plan
 from renditions.local.folder import FolderStore
 from renditions.local.sqlite import SqliteCatalog
 from renditions.model.original import Original

@@ -22,9 +22,10 @@ from renditions.core.comparison import Comparison
 from renditions.core.content import Reader
 from renditions.core.guard import Guard
 from renditions.core.outcome import Outcome
+from renditions.core.planning import plan
 from renditions.core.ports import IfAbsent, IfMatch, Store
 from renditions.core.process import Process, Processor
-from renditions.core.reconcile import Run, plan
+from renditions.core.reconcile import Run
 from renditions.errors import StoreFailed
 from renditions.model.pipeline import Notify, OutputPlace, Pipeline
 from renditions.model.recipe import Rendition

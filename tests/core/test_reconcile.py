@@ -13,15 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from renditions.core import reconcile
+from renditions.core import planning, reconcile
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.comparison import Comparison
 from renditions.core.difference import Difference
 from renditions.core.follow import Following, follow
 from renditions.core.leases import reopen
 from renditions.core.outcome import Outcome
+from renditions.core.planning import plan
 from renditions.core.ports import StoredObject, Unreadable
-from renditions.core.reconcile import plan, sync
+from renditions.core.reconcile import sync
 from renditions.core.selection import Selection
 from renditions.core.summary import Summary
 from renditions.errors import StoreFailed, WorkerDied
@@ -189,7 +190,7 @@ def test_plan_raises_if_the_source_cannot_be_listed(world: World) -> None:
     world.upload("photo.jpg", b"x")
     run_sync(world)
     comparison = Comparison(world.pipeline, world.catalog, world.output)
-    differences = reconcile.plan(comparison, Away(), clock=world.clock)  # type: ignore[arg-type]
+    differences = planning.plan(comparison, Away(), clock=world.clock)  # type: ignore[arg-type]
     with pytest.raises(StoreFailed):
         list(differences)
 
@@ -355,7 +356,7 @@ def test_a_sync_removes_no_picture_below_an_unreadable_folder(world: World) -> N
     source: Any = HalfReadable()
     summary = sync(
         world.run(
-            differences=lambda _: reconcile.plan(comparison, source, clock=world.clock),
+            differences=lambda _: planning.plan(comparison, source, clock=world.clock),
             on_outcome=reported.append,
         )
     )

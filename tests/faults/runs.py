@@ -15,7 +15,7 @@ from faults.places import US
 from faults.scheduler import Scheduler, Threads
 from faults.site import Site
 from faults.weather import ADOPTING, ATTENDED, LIMITS
-from renditions.core import reconcile
+from renditions.core import planning, reconcile
 from renditions.core.adopt import check_not_lost
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.comparison import Comparison
@@ -105,7 +105,7 @@ def sync(site: Site, ask: Ask, *, is_attended: bool = True) -> None:
             processor.pipeline, processor.catalog, processor.output, site.is_gone, ask,
             reader=Reader(processor.source),
         )  # fmt: skip
-        return reconcile.plan(comparison, processor.source, clock=processor.clock)
+        return planning.plan(comparison, processor.source, clock=processor.clock)
 
     def process(name: str, ask: Ask = PLAIN) -> Outcome:
         site.observer.syncing.add(site.scheduler.current)

@@ -25,9 +25,9 @@ from renditions.aws.sqs import Queue
 from renditions.core.ask import ALLOWED
 from renditions.core.comparison import Comparison
 from renditions.core.leases import CLOCKS_DIFFER_AT_MOST
+from renditions.core.planning import plan
 from renditions.core.ports import Catalog
 from renditions.core.process import Processor
-from renditions.core.reconcile import plan
 from renditions.errors import (
     CatalogFailed,
     CatalogRefused,

@@ -41,7 +41,8 @@ from renditions.core.difference import Difference
 from renditions.core.leases import reopen
 from renditions.core.outbox import Outbox, send_again
 from renditions.core.outcome import Outcome
-from renditions.core.reconcile import plan, sync
+from renditions.core.planning import plan
+from renditions.core.reconcile import sync
 from renditions.errors import CatalogFailed, Failed, QueueFailed, StoreFailed
 from renditions.messages.events import SyncRequest, encode_sync
 from renditions.messages.tick import Tick

@@ -159,3 +159,22 @@ def test_a_catalog_that_this_user_may_not_read_or_write_is_reported_by_its_path(
         assert f"the catalog {path}: {why}" in ended.err
         assert "must write the file and its folder" in ended.err
     assert run(tmp_path, "sync").code == 0
+
+
+def test_an_unreadable_folder_of_outputs_or_a_named_picture_in_one_stops_no_other_picture(
+    tmp_path: Path,
+) -> None:
+    write_pipeline(tmp_path, '[renditions.thumb]\nwidth = 40\nkey = "{key}"')
+    for name in ("closed/b.jpg", "open/d.jpg"):
+        draw(tmp_path / "inbox" / name)
+    assert run(tmp_path, "sync").code == 0
+    draw(tmp_path / "inbox" / "new.jpg")
+    with mode(tmp_path / "processed/closed", 0):
+        ended = run_bound_by_permissions(tmp_path, "sync", "--json")
+    assert (ended.code, ended.data["processed"], ended.data["unreadable"]) == (1, {"done": 1}, 1)
+    assert "unreadable closed/b.jpg: can't access" in ended.err
+    draw(tmp_path / "inbox" / "open/d.jpg", seed=2)
+    with mode(tmp_path / "inbox/closed", 0):
+        ended = run_bound_by_permissions(tmp_path, "sync", "closed/b.jpg", "open/d.jpg", "--json")
+    assert (ended.code, ended.data["processed"], ended.data["unreadable"]) == (1, {"done": 1}, 1)
+    assert run(tmp_path, "sync", "--strict").code == 0

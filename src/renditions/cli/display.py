@@ -230,7 +230,7 @@ def print_outcome(outcome: Outcome) -> None:
     """Print a line about a picture's outcome."""
     style = STATUS_STYLES.get(outcome.result, "dim")
     made = ", ".join(output.key for output in outcome.record.outputs) if outcome.record else ""
-    detail = outcome.reason if outcome.result in ("rejected", "failed") else made
+    detail = made if outcome.result == "done" else outcome.reason
     console = make_data_console()
     console.print(
         f"[{style}]{outcome.result}[/] {escape(outcome.name)}  [dim]{escape(detail or '')}[/]", soft_wrap=True

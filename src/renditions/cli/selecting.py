@@ -9,7 +9,7 @@ from renditions.core.left_out import find_no_file, why_no_file
 from renditions.core.ports import Store, Unreadable
 from renditions.core.selection import Selection
 from renditions.core.verify import find
-from renditions.errors import KeyRefused, RecordUnreadable, UsageError
+from renditions.errors import KeyRefused, RecordUnreadable, StoreFailed, UsageError
 from renditions.model.record import Status
 from renditions.runtime.parts import Parts
 
@@ -24,7 +24,7 @@ def select_pictures(parts: Parts, names: list[str] | None, status: Status | None
     selection = Selection.of(names or (), status)
     for name in selection.names:
         why_not = parts.pipeline.source.patterns.why_not(name)
-        is_there = find(parts.source, name)
+        is_there = _is_there(parts.source, name)
         if (why_not or not is_there) and not has_record(parts, name):
             if why_not and is_there:
                 raise UsageError(f"{name!r} isn't a picture: {why_not}")
@@ -35,6 +35,14 @@ def select_pictures(parts: Parts, names: list[str] | None, status: Status | None
             )
     insist_on_prefixes(parts, selection)
     return selection
+
+
+def _is_there(source: Store, name: str) -> bool:
+    """Return whether the source has the object. The plan reports an object that can't be looked up."""
+    try:
+        return find(source, name) is not None
+    except StoreFailed:
+        return True
 
 
 def select_files(parts: Parts, names: list[str] | None) -> Selection:

@@ -54,3 +54,8 @@ PLAIN = Ask()
 
 ALLOWED = Ask(removal="allowed")
 """The request for a picture whose removal is within the limits."""
+
+
+def allow_removal(ask: Ask) -> Ask:
+    """Return the request with permission to remove a missing picture."""
+    return replace(ask, removal="allowed") if ask.removal == "no" else ask

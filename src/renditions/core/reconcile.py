@@ -1,9 +1,6 @@
-"""Plan and sync a whole source: ``plan`` finds what each picture needs, and ``sync`` does it.
+"""Sync a whole source: pass each difference of its plan to a processor.
 
-``plan`` reads the source and the catalog side by side, both in the order of their keys, and yields one
-:class:`~renditions.core.difference.Difference` per picture: pure data, in memory that doesn't grow with the
-number of pictures. ``sync`` passes the same differences to a processor, and plans again until no picture
-needs it.
+``sync`` plans again until no picture needs it. Its memory doesn't grow with the number of pictures.
 """
 
 from __future__ import annotations
@@ -15,23 +12,20 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from renditions.core.ask import PLAIN, Ask, unverified
-from renditions.core.comparison import Comparison
+from renditions.core.ask import PLAIN, Ask, allow_removal, unverified
 from renditions.core.difference import Difference
 from renditions.core.guard import Census, Guard
-from renditions.core.left_out import LeftOut
 from renditions.core.outcome import Outcome
-from renditions.core.ports import Catalog, Store, StoredObject, Unreadable
+from renditions.core.ports import Catalog
 from renditions.core.process import Process
 from renditions.core.reasons import Reasons
 from renditions.core.resting import Resting, Wait
 from renditions.core.selection import EVERYTHING, Selection
 from renditions.core.summary import Summary
-from renditions.core.verify import find
-from renditions.errors import KeyTaken, RecordUnreadable
+from renditions.errors import KeyTaken
 from renditions.model.binding import Held
 from renditions.model.folding import EXACT, Folding
-from renditions.model.record import STATUSES, Record
+from renditions.model.record import STATUSES
 
 MAX_PASSES = 4
 """How many passes one sync makes at most.
@@ -47,93 +41,6 @@ LONGEST_PAUSE = timedelta(seconds=4)
 
 LONGEST_RETRY = LONGEST_PAUSE
 """A failed picture that must wait longer is left to the next run."""
-
-
-def plan(
-    comparison: Comparison,
-    source: Store,
-    *,
-    clock: Callable[[], datetime],
-    after: str = "",
-    selection: Selection = EVERYTHING,
-    left_out: LeftOut | None = None,
-) -> Iterator[Difference]:
-    """Yield what each picture and each record after ``after`` needs, in the order of their names.
-
-    A picture that needs no work has the action ``keep``. A missing picture has ``hold`` until its removal is
-    allowed. A part of the source that can't be read has ``unreadable``. The plan changes nothing.
-    ``left_out`` gets its numbers at the end.
-    """
-    counted = LeftOut()
-    prefixes = ("",) if selection.is_all else selection.prefixes
-    for prefix in prefixes:
-        yield from _plan_below(prefix, after, comparison, source, clock, selection, counted)
-    # A person who names a missing picture intends its removal.
-    named = replace(comparison, ask=_allow(comparison.ask))
-    for name in selection.names:
-        found = find(source, name) if comparison.pipeline.source.matches(name) else None
-        try:
-            record = comparison.catalog.get(name)
-        except RecordUnreadable as error:
-            yield Difference(name, "unreadable", str(error))
-            continue
-        if selection.has(record):
-            yield named.compare(name, found, record, clock())
-    if left_out is not None:
-        left_out.set(counted)
-
-
-def _plan_below(
-    prefix: str,
-    after: str,
-    comparison: Comparison,
-    source: Store,
-    clock: Callable[[], datetime],
-    selection: Selection,
-    counted: LeftOut,
-) -> Iterator[Difference]:
-    reported: list[Unreadable] = []  # a listing reports a part before it yields any key after that part
-    unreadable: list[Unreadable] = []
-    patterns = comparison.pipeline.source.patterns
-    listed = source.list(after, prefix, reported.append, lambda obstacle: counted.add(obstacle, patterns))
-    pictures = (found for found in listed if counted.passes(found.key, patterns))
-    for name, found, record in _join(pictures, comparison.catalog.list(after, prefix, reported.append)):
-        yield from _report(reported, unreadable)
-        unreadable = [part for part in unreadable if name <= part.prefix or _is_within(name, part)]
-        if selection.has(record) and not any(_is_within(name, part) for part in unreadable):
-            yield comparison.compare(name, found, record, clock())
-    yield from _report(reported, unreadable)
-
-
-def _report(reported: list[Unreadable], unreadable: list[Unreadable]) -> Iterator[Difference]:
-    """Yield the parts that were just reported as unreadable, and remember them."""
-    for part in reported:
-        yield Difference(part.prefix, "unreadable", part.reason)
-    unreadable += reported
-    reported.clear()
-
-
-def _is_within(name: str, part: Unreadable) -> bool:
-    return name == part.prefix or (part.prefix.endswith("/") and name.startswith(part.prefix))
-
-
-def _join(
-    pictures: Iterator[StoredObject], records: Iterator[Record]
-) -> Iterator[tuple[str, StoredObject | None, Record | None]]:
-    """Merge two sequences that are each in the order of their UTF-8 names."""
-    found, record = next(pictures, None), next(records, None)
-    while found or record:
-        # Python orders texts by code points, which gives the order of their UTF-8 bytes.
-        if record is None or (found and found.key < record.name):
-            assert found  # noqa: S101 - one of the two is there
-            yield found.key, found, None
-            found = next(pictures, None)
-        elif found is None or record.name < found.key:
-            yield record.name, None, record
-            record = next(records, None)
-        else:
-            yield record.name, found, record
-            found, record = next(pictures, None), next(records, None)
 
 
 def count_pictures(catalog: Catalog) -> int:
@@ -302,7 +209,7 @@ class _Pass:
             for difference in found
             if (difference.action == "hold" if is_removal else self._is_deferred(difference))
         )
-        ask = _allow(ask) if is_removal else ask
+        ask = allow_removal(ask) if is_removal else ask
         for ended in _process_all(self._run, share, ask):
             self._take(ended)
             if is_removal and isinstance(ended, Outcome) and ended.result == "removed":
@@ -366,11 +273,6 @@ class Places:
         return self.keys.isdisjoint(other.keys | other.folders) and self.folders.isdisjoint(other.keys)
 
 
-def _allow(ask: Ask) -> Ask:
-    """Return the request with permission to remove a missing picture."""
-    return replace(ask, removal="allowed") if ask.removal == "no" else ask
-
-
 def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Iterator[Outcome | Difference]:
     """Process the pictures that differ, several at a time.
 
@@ -389,7 +291,7 @@ def _process_all(run: Run, differences: Iterator[Difference], ask: Ask) -> Itera
             places = Places.of(map(folding, (difference.keys or {}).values()))
             while len(running) >= run.threads or not all(map(places.are_apart_from, running.values())):
                 yield from _take_ended(running)
-            asked = _allow(ask) if difference.action == "remove" else ask
+            asked = allow_removal(ask) if difference.action == "remove" else ask
             running[executor.submit(run.process, difference.name, asked)] = places
         while running:
             yield from _take_ended(running)

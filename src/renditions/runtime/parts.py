@@ -17,7 +17,7 @@ from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
-from renditions.core import reconcile
+from renditions.core import planning
 from renditions.core.ask import PLAIN, Ask, Verify
 from renditions.core.binding import Claimant, Standing, Start, bind, check_binding
 from renditions.core.comparison import Comparison
@@ -117,7 +117,7 @@ class Parts:
         selection: Selection = EVERYTHING,
         left_out: LeftOut | None = None,
     ) -> Iterator[Difference]:
-        """Yield what each picture needs; see :func:`renditions.core.reconcile.plan`.
+        """Yield what each picture needs; see :func:`renditions.core.planning.plan`.
 
         To verify all outputs in a bucket, this method lists them: one request for each thousand outputs.
         """
@@ -126,7 +126,7 @@ class Parts:
             if ask.verify != "no" and selection.is_all and self.output.is_cheaper_to_list:
                 look_up = stack.enter_context(resolve(LISTING)(self.output))
                 comparison = replace(comparison, look_up=look_up)
-            yield from reconcile.plan(
+            yield from planning.plan(
                 comparison, self.source, clock=now, after=after, selection=selection, left_out=left_out
             )
 
@@ -168,7 +168,7 @@ class Parts:
         comparison = self._compare(ask)
         if self.output.is_cheaper_to_list:
             comparison = replace(comparison, look_up=Pages(self.output).find)
-        yield from reconcile.plan(comparison, self.source, clock=now, after=after)
+        yield from planning.plan(comparison, self.source, clock=now, after=after)
 
     def _compare(self, ask: Ask) -> Comparison:
         reader = Reader(self.source)
