@@ -147,7 +147,10 @@ def write_corpus(inbox: Path) -> None:
 
 
 def larger() -> Iterator[tuple[str, bytes]]:
-    """Yield pictures that are large enough for every preset and for shrinking during decoding."""
+    """Yield pictures that are large enough for every preset.
+
+    They are large enough for shrinking during decoding, too.
+    """
     picture = photo(1600, 1200)
     alpha = photo(1000, 750)
     alpha.putalpha(photo(1000, 750).convert("L"))

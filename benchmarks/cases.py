@@ -1,4 +1,4 @@
-"""The cases of the benchmark: kinds of pictures, their renditions, and the number of rounds."""
+"""The benchmark's cases: kinds of pictures, their renditions, and rounds."""
 
 from __future__ import annotations
 

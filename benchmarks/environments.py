@@ -44,7 +44,10 @@ def scorer() -> tuple[str, ...]:
 
 
 def boto3_python() -> str:
-    """Return the interpreter of an environment with boto3 and the botocore that is installed here."""
+    """Return the interpreter of an environment with boto3.
+
+    The environment has the version of botocore that is installed here.
+    """
     return _python("boto3", (f"boto3=={version('botocore')}", f"botocore=={version('botocore')}"))
 
 
@@ -54,7 +57,9 @@ def peers_python() -> str:
 
 
 def sharp_command(script: Path) -> tuple[str, str, str]:
-    """Return the command that runs a script of sharp: Node.js, the script, and the folder that sharp is in.
+    """Return the command that runs a script of sharp.
+
+    It consists of Node.js, the script, and the folder that sharp is in.
 
     Raises:
         UnavailableError: Node.js or npm is missing, or sharp can't be installed.

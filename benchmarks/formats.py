@@ -1,4 +1,4 @@
-"""``python -m benchmarks.formats``: compares what programs make of unusual and damaged files.
+"""``python -m benchmarks.formats``: compares programs on unusual, damaged files.
 
 Renditions, sharp, Pillow and ImageMagick each read the files as their users do by default, upright and in
 sRGB. The table goes into ``docs/formats.md``. A program that can't be installed is left out.
@@ -83,7 +83,10 @@ def main() -> int:
 
 
 def _programs() -> Iterator[Program]:
-    """Yield the programs that can be installed or are installed; print why the others are left out."""
+    """Yield the programs that are installed or can be installed.
+
+    The function prints why the others are left out.
+    """
     libvips = ".".join(str(pyvips.version(part)) for part in range(3))
     yield Program("Renditions", f"{version('renditions')} with libvips {libvips}", _read_here)
     for label, prepare in {"sharp": _sharp, "Pillow": _pillow, "ImageMagick": _imagemagick}.items():

@@ -1,6 +1,7 @@
-"""The input pictures: four photos from Debian's packages, and pictures derived from them.
+"""The input pictures: photos from Debian's packages, and pictures made from them.
 
-The benchmark downloads the photos into its cache, because this repository contains no pictures.
+There are four photos. The benchmark downloads the photos into its cache, because this repository contains no
+pictures.
 """
 
 from __future__ import annotations
@@ -83,7 +84,10 @@ def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _mosaic(image: Image.Image, size: tuple[int, int], count: int) -> Image.Image:
-    """Return a larger picture of repetitions, every other one mirrored, so that all details are real."""
+    """Return a larger picture of repetitions, every other one mirrored.
+
+    In this way, all of its details are real.
+    """
     tile = _fit(image, size)
     mirrored = ImageOps.mirror(tile)
     whole = Image.new("RGB", (size[0] * count, size[1] * count))
@@ -110,7 +114,10 @@ def _save(output_format: str, **options: object) -> Callable[[Image.Image, Path]
 
 
 def _save_profiled(profile: str, orientation: int = 1) -> Callable[[Image.Image, Path], None]:
-    """Return a function that saves a JPEG in another colour space, with its profile and orientation."""
+    """Return a function that saves a JPEG in another colour space.
+
+    The JPEG has the colour space's profile, and this orientation.
+    """
 
     def make(image: Image.Image, path: Path) -> None:
         pixels = _fit(image, _SIZE_12)

@@ -1,7 +1,7 @@
-"""Measures the ways with long-lived workers, which it calls one at a time in shuffled order.
+"""Measures the ways with long-lived workers.
 
-A disturbance of the machine affects all ways in the same manner. So the results are ratios: each compares two
-ways on the same picture in the same round.
+It calls the workers one at a time, in shuffled order. A disturbance of the machine affects all ways in the
+same manner. So the results are ratios: each compares two ways on the same picture in the same round.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class CaseResult:
         return 1000.0 * statistics.median(float(getattr(sample, measure)) for sample in self.samples[way])
 
     def ratio(self, way: str, base: str, measure: str = "cpu_seconds") -> float | None:
-        """Return the median of the ratios to ``base`` on the same picture in the same round."""
+        """Return the median ratio to ``base`` on the same picture in the same round."""
         if base not in self.samples or way not in self.samples:
             return None
         pairs = zip(self.samples[way], self.samples[base], strict=True)
@@ -156,7 +156,10 @@ def outputs_of(case: Case, way: str, photograph: str) -> Path:
 def measure_quality(
     result: CaseResult, *, photographs: Sequence[str], boxes: Sequence[int], processes: int
 ) -> None:
-    """Compute ``result.scores``, several at a time, because nothing is timed meanwhile."""
+    """Compute ``result.scores``, several at a time.
+
+    Nothing is timed meanwhile.
+    """
     questions = []
     for way in result.samples:
         for box in boxes:

@@ -32,7 +32,10 @@ _STYLE = """
 
 
 def draw(result: CaseResult, ways: Sequence[Way], machine: str) -> str:
-    """Return the picture: for each way a bar of CPU time, and its ratio, bytes and quality."""
+    """Return the picture, with a bar of CPU time for each way.
+
+    Each way also has its ratio, bytes and quality.
+    """
     head, *rows = case_table(result, ways)
     heading = next(text for name, text in BASES if name in result.samples)
     columns = [head.index(name) for name in ("CPU ms", heading, "bytes", "ΔQ")]

@@ -44,7 +44,10 @@ def score(original: Path, size: Size, rendition: Path) -> float:
 
 
 def _open(path: Path) -> BytesIO:
-    """Return the picture on middle grey, without alpha: the metric would also compare hidden colours."""
+    """Return the picture on middle grey, without alpha.
+
+    Otherwise the metric would also compare hidden colours.
+    """
     opaque = BytesIO()
     with Image.open(path) as image:
         picture = image.convert("RGBA")

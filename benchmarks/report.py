@@ -48,7 +48,10 @@ def case_table(result: CaseResult, ways: Sequence[Way]) -> Table:
 
 
 def overview_table(results: Sequence[CaseResult], ways: Sequence[Way]) -> Table:
-    """Return one row for each case: CPU time as a share of sharp's, with a mark if quality is lost."""
+    """Return one row for each case: CPU time as a share of sharp's.
+
+    A mark shows that quality is lost.
+    """
     base = BASES[0][0] if any(way.name == BASES[0][0] for way in ways) else FULL
     table = [
         ["CPU time as a part of " + _label(ways, base), *(way.label for way in ways if way.name != base)]

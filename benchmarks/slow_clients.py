@@ -1,10 +1,10 @@
-"""``python -m benchmarks.slow_clients``: measures what slow and hostile clients cost honest ones.
+"""``python -m benchmarks.slow_clients``: measures what slow clients cost others.
 
-A server of ``renditions serve`` gets 32 honest clients, each with one request after the other. Meanwhile
-1,001 sockets of one kind are kept open: each that the server closes is opened again. The kinds are in
-``KINDS``. Each lasts longer than the server's own limits. The benchmark counts the honest requests that
-failed, and takes the 99th percentile of their time before, during and after. The results go into
-``docs/security.md``.
+The slow clients are hostile, and the others are honest. A server of ``renditions serve`` gets 32 honest
+clients, each with one request after the other. Meanwhile 1,001 sockets of one kind are kept open: each that
+the server closes is opened again. The kinds are in ``KINDS``. Each lasts longer than the server's own limits.
+The benchmark counts the honest requests that failed, and takes the 99th percentile of their time before,
+during and after. The results go into ``docs/security.md``.
 """
 
 from __future__ import annotations
@@ -76,7 +76,10 @@ class Honest:
             self.seconds.append(time.perf_counter() - began)
 
     def take(self) -> tuple[int, int, float]:
-        """Return the requests since the last call, how many failed, and the 99th percentile in seconds."""
+        """Return how many requests there were since the last call, and how many failed.
+
+        Returns also the 99th percentile of their time, in seconds.
+        """
         seconds, failures = self.seconds, self.failures
         self.seconds, self.failures = [], []
         return len(seconds), len(failures), statistics.quantiles(seconds, n=100)[98]
@@ -90,7 +93,10 @@ class Honest:
 
 @contextmanager
 def attacked(port: int, count: int, kind: str) -> Iterator[None]:
-    """Keep ``count`` sockets of a kind open; each that the server has closed is opened again soon."""
+    """Keep ``count`` sockets of a kind open.
+
+    Each that the server has closed is opened again soon.
+    """
     first, then = KINDS[kind]
     ends = threading.Event()
     sockets: list[socket] = []

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.startup``: compares the cold start of the function with that of boto3.
+"""``python -m benchmarks.startup``: compares our cold start with boto3's.
 
 The benchmark builds the bundle for this Python, with bytecode, and unpacks it. It uses fresh processes of one
 environment, which has boto3 like Lambda's runtime. One kind of process imports the bundle's handler, which
@@ -114,7 +114,10 @@ def _unpack(preset: str, folder: Path) -> Start:
 
 
 def _measure(python: str, ways: Mapping[str, Start], rounds: int) -> dict[str, list[float]]:
-    """Return each way's CPU seconds in each round, except the first one, which fills caches."""
+    """Return each way's CPU seconds in each round, except the first one.
+
+    The first round fills caches.
+    """
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for number in range(rounds + 1):
         for way in random.sample(list(ways), len(ways)):

@@ -1,4 +1,7 @@
-"""Unusual and damaged files, with the picture that each must give: the tests' own, and some damaged here."""
+"""Unusual and damaged files, with the picture that each must give.
+
+These are the files of the tests, and some files that are damaged here.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,7 @@ class Sample:
 
 
 def samples() -> Iterator[Sample]:
-    """Yield the files that can be compared by their pictures, in the order of the page."""
+    """Yield the files that can be compared by their pictures, in the page's order."""
     table = (CASES / "README.md").read_text("utf-8")
     for name, what in re.findall(r"^\| `(.+?)` \| (.+?) \|$", table, re.MULTILINE):
         if name not in _NO_PICTURES:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.upgrade OLD``: what this version makes again of an older version's outputs.
+"""``python -m benchmarks.upgrade OLD``: counts what an upgrade makes again.
 
 ``OLD`` is the older version's ``renditions`` command. It makes five renditions of each picture in the corpus
 of :mod:`benchmarks.bytes`. Then this version plans, and makes all of them in another folder. The table has,

@@ -1,6 +1,7 @@
-"""The worker's side of a measurement: it reads jobs as lines of JSON, and writes the cost of each.
+"""The worker's side of a measurement.
 
-It uses only the standard library, because it runs in the environment of every way.
+It reads jobs as lines of JSON, and writes the cost of each. It uses only the standard library, because it
+runs in the environment of every way.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def peak_bytes() -> int:
 
 
 def _cpu_seconds() -> float:
-    """Return the user and system time of this process and of its children that have ended."""
+    """Return the user and system time of this process and of its ended children."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 

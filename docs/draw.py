@@ -1,4 +1,7 @@
-"""Draws the pictures in the documents with the engine itself, and writes ``fields.md``: ``make pictures``."""
+"""``make pictures``: draws the documents' pictures, and writes ``fields.md``.
+
+The pictures come from the engine itself.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,7 @@ def fields_page() -> str:
 
 
 def parse_example(lines: str) -> Pipeline:
-    """Return a pipeline of one rendition or family, ``thumb``, that these lines declare."""
+    """Return a pipeline of one rendition or family, ``thumb``, from these lines."""
     head = '[source]\nstore = "in"\n[output]\nstore = "out"\n[renditions.thumb]\n'
     return parse(head + lines, "examples.py", DOCUMENTS, {}).pipeline
 

@@ -1,4 +1,7 @@
-"""What each field of a rendition is shown by in ``fields.md``: pieces of a pipeline file, and a picture."""
+"""The examples of a rendition's fields in ``fields.md``.
+
+Each has pieces of a pipeline file, and a picture.
+"""
 
 from __future__ import annotations
 

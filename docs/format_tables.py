@@ -1,4 +1,7 @@
-"""Writes the tables of the formats and the warnings into ``formats.md``, from the tables of the code."""
+"""Writes the tables of formats and warnings into ``formats.md``.
+
+They come from the tables of the code.
+"""
 
 from __future__ import annotations
 

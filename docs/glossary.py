@@ -1,6 +1,6 @@
-"""Find words that this project doesn't use, and print what to write instead: `make lint`.
+"""Find words that this project doesn't use: `make lint`.
 
-CONTRIBUTING.md has the rules behind this table.
+The output says what to write instead. CONTRIBUTING.md has the rules behind this table.
 """
 
 import re
@@ -49,7 +49,7 @@ PATTERNS = {
 
 
 def main() -> int:
-    """Print `file:line: word → use instead` for each word found, and return the exit code."""
+    """Print `file:line: word → use instead` for each word; return the exit code."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", *COVERED],
         cwd=ROOT,

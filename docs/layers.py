@@ -1,4 +1,7 @@
-"""``PYTHONPATH=tests python docs/layers.py``: writes what each layer stops into docs/security.md."""
+"""Writes what each layer stops into ``docs/security.md``.
+
+Run ``PYTHONPATH=tests python docs/layers.py``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Writes the tables of the Terraform module's inputs and outputs into its README, from its own files."""
+"""Writes the tables of the Terraform module's inputs and outputs into its README.
+
+They come from the module's own files.
+"""
 
 from __future__ import annotations
 

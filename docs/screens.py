@@ -1,4 +1,7 @@
-"""Takes the pictures in ``web.md``, in a real browser over the running server: ``make pictures``."""
+"""``make pictures``: takes the pictures in ``web.md``.
+
+It uses a real browser and the running server.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ def main() -> None:
 
 
 def draw_files(folder: Path) -> list[Path]:
-    """Draw what is dropped on the page: pictures, one with a long name, and two files that are none."""
+    """Draw the files that are dropped on the page.
+
+    There are pictures, one with a long name, and two files that aren't pictures.
+    """
     draw_pictures(folder)
     long = folder / "a picture whose name is much longer than the place that a page has for names.jpg"
     long.write_bytes((folder / "sea.jpg").read_bytes())

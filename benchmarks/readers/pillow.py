@@ -1,4 +1,4 @@
-"""``pillow.py INPUT OUTPUT WIDTH``: reads a picture with Pillow, upright and in sRGB.
+"""``pillow.py INPUT OUTPUT WIDTH``: reads a picture with Pillow, upright, in sRGB.
 
 A width of 0 keeps the size. Without arguments, the program prints its versions.
 """

@@ -1,4 +1,4 @@
-"""Pillow, or Pillow-SIMD if it is installed, in its common use and in its best use."""
+"""Pillow, or Pillow-SIMD if installed, in its common use and in its best use."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def make_full(content: bytes, job: Job) -> list[bytes]:
 
 
 def make_best(content: bytes, job: Job) -> list[bytes]:
-    """Let the decoder shrink the picture, and make each rendition from one that is twice as large."""
+    """Make each rendition from a picture that is twice as large.
+
+    The decoder shrinks the picture first.
+    """
     image = _open(content)
     width, height = (math.ceil(side * _HEADROOM) for side in job.sizes[0])
     is_sideways = image.getexif().get(_ORIENTATION, 1) >= 5
@@ -43,7 +46,10 @@ def make_best(content: bytes, job: Job) -> list[bytes]:
 
 
 def resize_full(content: bytes, sizes: tuple[Size, ...]) -> list[Image.Image]:
-    """Return each rendition's pixels by Lanczos from the whole picture, as a reference for all ways."""
+    """Return each rendition's pixels by Lanczos from the whole picture.
+
+    They are a reference for all ways.
+    """
     whole = _upright_srgb(_open(content))
     return [whole.resize(size, Image.Resampling.LANCZOS) for size in sizes]
 

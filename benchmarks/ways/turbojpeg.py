@@ -1,6 +1,7 @@
-"""The lowest possible cost: libjpeg-turbo called directly, with Pillow-SIMD's fast Lanczos.
+"""The lowest possible cost: libjpeg-turbo, called directly.
 
-It has no colour management, no orientation and no limits, so it shows the least that a picture costs.
+It resizes with Pillow-SIMD's fast Lanczos. It has no colour management, no orientation and no limits, so it
+shows the least that a picture costs.
 """
 
 from __future__ import annotations

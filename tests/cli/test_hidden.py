@@ -18,7 +18,10 @@ ALLOWED = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u2
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Return a project whose pictures have hidden characters in their names; one is broken."""
+    """Return a project whose pictures have hidden characters in their names.
+
+    One of the pictures is broken.
+    """
     write_pipeline(tmp_path, "[renditions.thumb]\nwidth = 20\n")
     for number, name in enumerate(NAMES):
         draw(tmp_path / "inbox" / name, seed=number)

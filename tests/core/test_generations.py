@@ -195,7 +195,10 @@ UNDECLARED = Held("renditions", 60, "they are too many", datetime(2026, 1, 1, tz
 
 
 def drop_rendition(world: World) -> None:
-    """Make a picture, and then apply a pipeline that no longer declares ``large``, as a reload does."""
+    """Make a picture, then apply a pipeline that no longer declares ``large``.
+
+    A reload does the same.
+    """
     world.bind()
     world.upload(NAME, b"one")
     world.settle()

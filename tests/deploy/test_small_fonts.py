@@ -1,4 +1,7 @@
-"""A function's bundle has only the needed part of a font, and draws the same pixels with it."""
+"""A function's bundle has only the needed part of a font.
+
+This part draws the same pixels.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ SPACE = {" ": (0, 0)}
 
 
 def unhinted() -> bytes:
-    """Return Open Sans without instructions. FreeType would hint its letters by others of the font."""
+    """Return Open Sans without instructions.
+
+    FreeType would hint its letters by others of the font.
+    """
     font = ttLib.TTFont(io.BytesIO(default_font()))
     subsetter = subset.Subsetter(subset.Options(hinting=False, layout_features=["*"]))
     subsetter.populate(unicodes=font.getBestCmap())
@@ -47,7 +53,10 @@ def make(**watermarks: Watermark) -> Pipeline:
 
 
 def bundled(pipeline: Pipeline) -> tuple[Pipeline, int]:
-    """Return the pipeline that the function reads from its bundle, and the size of its file."""
+    """Return the pipeline that the function reads from its bundle, and its size.
+
+    The size is that of the pipeline's file, in bytes.
+    """
     (plain,) = [file.content for file in _own_files(pipeline, PICTURES) if file.path == "pipeline.json"]
     return from_plain(json.loads(plain)), len(plain)
 

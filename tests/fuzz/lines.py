@@ -1,7 +1,8 @@
-"""``python -m fuzz.lines --since COMMIT``: which of the engine's lines the fuzzer's files run.
+"""``python -m fuzz.lines --since COMMIT``: which lines the fuzzer's files run.
 
-Lines count if they were added since the commit and are in a function. The program renders each seed as it is
-with all recipes, and then the damaged files of the first numbers, all in this process.
+The lines are those of the engine. Lines count if they were added since the commit and are in a function. The
+program renders each seed as it is with all recipes, and then the damaged files of the first numbers, all in
+this process.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def lines_in(path: Path) -> set[int]:
 
 
 def added_to(path: Path, since: str) -> set[int]:
-    """Return the numbers of the lines that a module has and didn't have at this commit."""
+    """Return the numbers of the lines that a module has gained since this commit."""
     command = ["git", "diff", "--unified=0", since, "--", str(path)]
     changes = subprocess.run(command, cwd=FOLDER, check=True, capture_output=True, text=True).stdout
     return {
@@ -73,7 +74,7 @@ def added_to(path: Path, since: str) -> set[int]:
 
 
 def trace(files: int) -> dict[str, set[int]]:
-    """Render the seeds and this many damaged files; return the lines that ran in each module."""
+    """Render the seeds and this many damaged files; return each module's run lines."""
     run: dict[str, set[int]] = defaultdict(set)
 
     def follow(frame: FrameType, event: str, _: Any) -> Any:

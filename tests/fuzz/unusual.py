@@ -1,4 +1,7 @@
-"""Valid pictures of unusual kinds, which the fuzzer damages too: other colours, samples and structures."""
+"""Valid pictures of unusual kinds, which the fuzzer damages too.
+
+They have other colours, samples and structures.
+"""
 
 from __future__ import annotations
 

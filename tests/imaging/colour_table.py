@@ -166,7 +166,10 @@ _BEST: dict[str, dict[str, Any]] = {
 
 
 def _samples() -> Iterator[Case]:
-    """Yield TIFFs whose samples aren't 8 or 16 bits. Chromium draws no TIFF, so a PNG has their colours."""
+    """Yield TIFFs whose samples aren't 8 or 16 bits.
+
+    Chromium draws no TIFF, so a PNG has their colours.
+    """
     values = squares(COLOURS / 255)
     twin = encoded(Image.fromarray(np.rint(255 * values).astype("u1")), "png")
     kinds: dict[str, Callable[[Any], Any]] = {

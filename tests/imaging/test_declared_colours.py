@@ -265,7 +265,10 @@ def test_the_gamma_of_a_png_is_applied_as_in_browsers(value: int) -> None:
 
 
 def test_a_png_gamma_counts_exactly_beside_the_primaries_of_srgb() -> None:
-    """The usual gamma isn't quite the curve of sRGB, and Chromium shows the difference in dark colours."""
+    """The usual gamma isn't quite the curve of sRGB.
+
+    Chromium shows the difference in dark colours.
+    """
     wanted = 255 * srgb((COLOURS / 255) ** 2.2)
     assert np.abs(found(shown(png(PLAIN, gamma(45_455), SRGB_CHROMATICITIES), PNG)) - wanted).max() <= 1
 

@@ -1,4 +1,4 @@
-"""Texts in any script: collections of fonts, emoji, and characters that a font lacks."""
+"""Texts in any script: collections of fonts, emoji, and missing characters."""
 
 from __future__ import annotations
 
@@ -90,7 +90,10 @@ def test_a_collection_without_the_face_is_refused_by_name() -> None:
 
 
 def test_a_font_of_more_than_65535_characters_is_searched() -> None:
-    """Format 12 of ``cmap`` has groups, and its search must find their first and last characters."""
+    """Format 12 of ``cmap`` has groups.
+
+    Its search must find their first and last characters.
+    """
     font = make_font({chr(code): (500, 500) for code in (*range(0x20000, 0x20010), *range(0x20020, 0x20022))})
     text = "\U0001ffff\U00020000\U0002000f\U00020010\U0002001f\U00020020\U00020021\U00020022"
     assert find_missing(font, text) == "\U0001ffff\U00020010\U0002001f\U00020022"
@@ -158,7 +161,10 @@ def test_a_watermark_s_opacity_holds_for_emoji() -> None:
 
 
 def test_letters_have_the_forms_of_one_language_on_every_machine() -> None:
-    """Pango would take the machine's language, and draw Chinese forms of Japanese letters in China."""
+    """Pango would take the machine's language.
+
+    In China, it would draw Chinese forms of Japanese letters.
+    """
     rule = (
         "languagesystem DFLT dflt; languagesystem DFLT {}; "
         "feature locl {{script DFLT; language {}; sub uni65E5 by other;}} locl;"

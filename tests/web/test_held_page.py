@@ -62,7 +62,10 @@ def test_a_person_allows_held_removals_on_the_page(browser: Browser, tmp_path: P
 
 
 def test_the_page_says_which_file_waits_and_why(browser: Browser, tmp_path: Path) -> None:
-    """A file that is still being written has no record, so the gallery doesn't show it."""
+    """A file that is still being written has no record.
+
+    So the gallery doesn't show it.
+    """
     write_pipeline(tmp_path, THUMB)
     file = tmp_path / "renditions.toml"
     file.write_text(file.read_text().replace('settle = "0.001 s"', 'settle = "1 h"'))

@@ -1,4 +1,7 @@
-"""What pages of other sites can request: by headers as browsers send them, and in a real browser."""
+"""What pages of other sites can request.
+
+The tests use headers as browsers send them, and a real browser.
+"""
 
 from __future__ import annotations
 
@@ -151,7 +154,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def embed(page: Page, url: str) -> str:
-    """Show another site's page with this picture; return what became of it: "shown" or "refused"."""
+    """Show another site's page with this picture, and return "shown" or "refused"."""
     with other_site() as site:
         page.goto(f"{site}/?{url}")
         page.wait_for_function("document.title !== '…'")

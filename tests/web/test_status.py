@@ -1,4 +1,7 @@
-"""The status of a catalog: in the API and, with the same content, on the command line."""
+"""The status of a catalog, in the API and on the command line.
+
+Both have the same content.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A renderer that runs an attack in place of a picture, as a decoder would that was taken over."""
+"""A renderer that runs an attack in place of a picture.
+
+A decoder that was taken over would do the same.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from renditions.model.rendering import Rendered, Rendering
 def attack(
     content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze, *, limits: Limits
 ) -> Rendering:
-    """Run the attack that the content names, and return what came of it as a rendition."""
+    """Run the attack that the content names, and return its result as a rendition."""
     asked = json.loads(content)
     outcome = attempt(asked["kind"], asked["name"], Scene(**asked["scene"], descriptor=_SOCKET))
     made = {name: Rendered(outcome.encode(), recipe.format) for name, recipe in recipes.items()}

@@ -1,4 +1,7 @@
-"""The same renderer as an ordinary user. The worker imports it before it confines itself."""
+"""The renderer of ``taken_over`` as an ordinary user.
+
+The worker imports it before it confines itself.
+"""
 
 import os
 

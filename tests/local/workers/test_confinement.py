@@ -1,4 +1,7 @@
-"""A worker that a picture took over gets nowhere: each attack is stopped, and most by several layers."""
+"""A worker that a picture took over can do no harm.
+
+Each attack is stopped, and most by several layers.
+"""
 
 from __future__ import annotations
 
@@ -241,7 +244,10 @@ def test_no_picture_is_rendered_if_a_required_layer_is_missing() -> None:
 
 
 def test_a_worker_has_one_thread_until_it_is_confined() -> None:
-    """Landlock binds the calling thread and later ones, so a thread before would stay free."""
+    """Landlock binds the calling thread and later ones.
+
+    An earlier thread would stay free.
+    """
     code = (
         "import os, renditions.imaging.whole, renditions.local.workers.worker; "
         "print(len(os.listdir('/proc/self/task')))"

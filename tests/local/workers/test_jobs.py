@@ -1,4 +1,7 @@
-"""A worker gets a job with each picture, and the files that its recipes name only once."""
+"""A worker gets a job with each picture.
+
+The files that its recipes name are sent only once.
+"""
 
 from __future__ import annotations
 
