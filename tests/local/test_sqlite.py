@@ -7,9 +7,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -20,11 +22,12 @@ import pytest
 
 from contract.catalogs import NOW, make_record, names
 from renditions.errors import CatalogFailed, CatalogRefused, CatalogTooNew, RecordUnreadable
-from renditions.local import database, queries
+from renditions.local import database, locks, queries
 from renditions.local import sqlite as module
 from renditions.local.migrations import APPLICATION_ID, MIGRATIONS
 from renditions.local.sqlite import SqliteCatalog
 from renditions.model.binding import Binding
+from renditions.model.folding import Folding
 from renditions.model.original import Original
 from renditions.model.recipe import Focus
 from renditions.model.record import Event, Status
@@ -61,6 +64,13 @@ USES: dict[str, Callable[[SqliteCatalog], object]] = {
     "query of a prefix": lambda catalog: list(catalog.query(prefix="1")),
     "count": lambda catalog: catalog.count(),
 }
+READS: dict[str, Callable[[SqliteCatalog], object]] = {
+    "get": lambda catalog: catalog.get("b"),
+    "list": lambda catalog: list(catalog.list()),
+    "query": lambda catalog: list(catalog.query("done", prefix="b")),
+    "count": lambda catalog: catalog.count(),
+}
+each_read = pytest.mark.parametrize("read", READS.values(), ids=READS)
 each_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
 
@@ -71,7 +81,8 @@ def test_the_catalogs_file_has_the_application_id_of_renditions(catalog: SqliteC
 
 
 def test_sqlite_waits_for_the_disk_at_each_write(catalog: SqliteCatalog) -> None:
-    assert catalog._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    with catalog._connections.writing() as db:
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 def test_a_catalog_of_a_newer_version_is_left_unchanged(path: Path) -> None:
@@ -283,13 +294,51 @@ def test_reading_does_not_wait_for_an_unfinished_write_of_another_connection(
 def test_a_write_is_an_error_if_another_writer_never_ends(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(locks, "WAIT_SECONDS", 0.05)
     with SqliteCatalog(path) as catalog, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(CatalogFailed, match=r"catalog\.db: database is locked"):
+        with pytest.raises(CatalogFailed, match=r"catalog\.db: its lock wasn't free within 0\.05 s"):
             catalog.write(make_record())
         other.execute("ROLLBACK")
         catalog.write(make_record())
+
+
+@each_read
+def test_reading_does_not_wait_for_an_unfinished_write_of_the_same_process(
+    path: Path, read: Callable[[SqliteCatalog], object]
+) -> None:
+    is_writing, continues = threading.Event(), threading.Event()
+
+    class Paused(Folding):
+        def __call__(self, key: str) -> str:  # within the transaction of a write
+            if key == "slow":
+                is_writing.set()
+                continues.wait(20)
+            return key
+
+    with SqliteCatalog(path, Paused) as catalog, ThreadPoolExecutor(1) as writer:
+        catalog.write(make_record("a"))
+        before = read(catalog)
+        writing = writer.submit(catalog.write, make_record("b", outputs=("slow",)))
+        assert is_writing.wait(20)
+        assert read(catalog) == before
+        assert not writing.done()
+        continues.set()
+        writing.result()
+        assert read(catalog) != before
+
+
+def test_threads_see_their_own_writes_while_others_write_and_read(catalog: SqliteCatalog) -> None:
+    def use(thread: int) -> bool:
+        seen = []
+        for number in range(10):
+            written = catalog.write(make_record(f"{thread} {number}"))
+            seen.append(catalog.get(written.name) == written)
+            seen.append(len(list(catalog.list(prefix=f"{thread} "))) == number + 1)
+        return all(seen)
+
+    with ThreadPoolExecutor(6) as threads:
+        assert all(threads.map(use, range(6)))
 
 
 def test_a_paused_listing_holds_no_lock(catalog: SqliteCatalog, path: Path) -> None:
@@ -307,7 +356,7 @@ def test_a_paused_listing_holds_no_lock(catalog: SqliteCatalog, path: Path) -> N
 )
 def test_each_query_uses_an_index_and_scans_no_table(catalog: SqliteCatalog, select: str) -> None:
     values = {"status": "done", "begin": "a", "end": "b", "time": "~", "name": "", "most": 1}
-    plan = [row[3] for row in catalog._db.execute(f"EXPLAIN QUERY PLAN {select}", values)]
+    plan = [row[3] for row in catalog._read(f"EXPLAIN QUERY PLAN {select}", values)]
     assert any(step.startswith("SEARCH records") for step in plan), plan
     assert not any(step.startswith("SCAN records") for step in plan), plan
 

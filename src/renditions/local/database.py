@@ -6,15 +6,13 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
 from renditions.errors import CatalogFailed, CatalogRefused, CatalogTooNew
+from renditions.local import locks
 from renditions.local.migrations import APPLICATION_ID, MIGRATIONS
-
-BUSY_SECONDS = 30.0
-"""How long to wait while another process writes."""
 
 _ANOTHER_FILE = "name another file as [catalog] store"
 _WHEN_DAMAGED = (
@@ -35,36 +33,36 @@ _ADVICE = {
     sqlite3.SQLITE_CANTOPEN: _WHEN_READ_ONLY,
     sqlite3.SQLITE_FULL: "Free space on the disk, and run the command again",
     sqlite3.SQLITE_IOERR: "Check the disk and its connection",
-    sqlite3.SQLITE_BUSY: "Another process uses it. Try again when that process has ended",
 }
 """What a person can do, by SQLite's primary result code (https://sqlite.org/rescode.html)."""
+
+_NOT_FREE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
+"""The result codes if a lock wasn't free in time; the second one is for readers that wait for a repair."""
 
 _LASTING = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 """The result codes of errors that stay until a person changes something."""
 
 
-def open_database(path: Path) -> sqlite3.Connection:
-    """Open a catalog's file, or create it, and migrate it to the newest version."""
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a catalog's file, or create it."""
     if why := _why_no_file(path):
         raise CatalogRefused(f"can't open the catalog {path}: {why}")
-    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(db, path)
-    except BaseException:
-        db.close()
-        raise
-    return db
+    return sqlite3.connect(path, timeout=locks.WAIT_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 @contextmanager
 def reported(path: Path) -> Iterator[None]:
-    """Raise SQLite's errors again as errors of this package."""
+    """Raise SQLite's errors, and ``NotFree``, again as errors of this package."""
     try:
         yield
+    except locks.NotFree as error:
+        raise CatalogFailed(f"can't use the catalog {path}: {error}") from error
     except UnicodeEncodeError as error:
         raise CatalogFailed(f"{path}: expected a name of Unicode text, found {error.object!r}") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in _NOT_FREE:
+            raise CatalogFailed(f"can't use the catalog {path}: {describe_holder(path)}") from error
         refused = CatalogRefused if code in _LASTING else CatalogFailed
         advice = f". {_ADVICE[code]}" if code in _ADVICE else ""
         raise refused(f"can't use the catalog {path}: {error}{advice}") from error
@@ -111,9 +109,21 @@ def _why_no_file(path: Path) -> str | None:
     return None
 
 
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
+def describe_holder(path: Path) -> str:
+    """Return who holds the catalog's lock: it is on the file of shared memory, or on the file itself.
+
+    See https://www.sqlite.org/walformat.html, section 2.3.
+    """
+    files = []
+    for file in (path.with_name(f"{path.name}-shm"), path):
+        with suppress(OSError):
+            files.append(file.stat())
+    return locks.describe_holder(*files)
+
+
+def prepare(db: sqlite3.Connection, path: Path) -> None:
     """Migrate the file to the newest version, even if other processes do so at the same time."""
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + locks.WAIT_SECONDS
     while True:
         try:
             _check_version(db, path)

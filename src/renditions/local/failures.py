@@ -1,4 +1,4 @@
-"""Errors of the operating system as errors of this package."""
+"""Errors of the operating system, and locks that aren't free, as errors of this package."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import sqlite3
 from pathlib import Path
 
 from renditions.errors import KeyRefused, StoreFailed
+from renditions.local.locks import NotFree
 
 
 class reported:  # noqa: N801 - it is used like contextlib.suppress
-    """A context that raises the operating system's errors again as ``KeyRefused`` or ``StoreFailed``.
+    """A context that raises the errors of a store's folder again as ``KeyRefused`` or ``StoreFailed``.
 
     Args:
         root: The store's folder.
@@ -28,9 +29,11 @@ class reported:  # noqa: N801 - it is used like contextlib.suppress
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if not isinstance(error, OSError | sqlite3.Error):
+        if not isinstance(error, OSError | sqlite3.Error | NotFree):
             return
         path = self._root / self._key
+        if isinstance(error, NotFree):
+            raise StoreFailed(f"can't write to the folder {self._root}: {error}") from error
         if isinstance(error, sqlite3.Error):
             raise StoreFailed(
                 f"{path} can't be listed: the temporary database of its names failed ({error}). Free space "

@@ -215,11 +215,12 @@ class FolderStore:
     def folding(self) -> Folding:
         """See :meth:`Store.folding <renditions.core.ports.Store.folding>`. The first call creates probes."""
         if self._folding is None:
-            try:
-                with closed(self._open_root(make=True)) as root, closed(self._open_work(root)) as work:
-                    self._folding = probe_folding(work)
-            except OSError:
-                return EXACT  # nothing can write a file there now, so no two keys can collide
+            with self._reported():
+                try:
+                    with closed(self._open_root(make=True)) as root, closed(self._open_work(root)) as work:
+                        self._folding = probe_folding(work)
+                except OSError:
+                    return EXACT  # nothing can write a file there now, so no two keys can collide
         return self._folding
 
     def writer_of(self, key: str) -> str | None:

@@ -50,7 +50,9 @@ class Owner:
     def __enter__(self) -> Self:
         with _reported(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
-            self._lock = _hold(self._path(self._own))
+            while (lock := _hold(self._path(self._own))) is None:
+                self._own = uuid.uuid4().hex
+            self._lock = lock
             self._sweep()
         return self
 
@@ -80,23 +82,24 @@ class Owner:
             _remove_unheld(path)
 
 
-def _hold(path: Path) -> int:
-    """Create the file and lock it; return its descriptor.
+def _hold(path: Path) -> int | None:
+    """Create the file and lock it; return its descriptor, or None if another process removes it.
 
-    Another process that removes old files may see the file before it is locked, and remove it. Then this
-    process creates it again:
+    Another process that removes old files may see the file before it is locked, and remove it:
 
-        A  create                      lock: has no name left → create, lock
+        A  create                      lock: has no name left
         B          not held: remove
 
-    B locks the file until it has removed it. So A waits for the lock, and then sees that the file is removed.
+    B locks the file until it has removed it. A doesn't wait for that, because B may be stopped in between. It
+    can't create the file again either, because B would remove the new one. So A takes another name.
     """
-    while True:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    with suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(lock).st_nlink:
             return lock
-        os.close(lock)
+    os.close(lock)
+    return None
 
 
 def _is_held(path: Path) -> bool:

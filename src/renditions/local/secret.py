@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 from pathlib import Path
 
 from renditions.errors import Failed
+from renditions.local.locks import NotFree, take_lock
 
 SECRET_BYTES = 32
 
@@ -19,13 +19,13 @@ def keep_secret(path: Path) -> bytes:
     incomplete after a crash, this function replaces it.
 
     Raises:
-        Failed: The file can't be read or written.
+        Failed: The file can't be read or written, or another process has locked it for too long.
 
     """
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            take_lock(file)
             secret = os.pread(file, SECRET_BYTES, 0)
             if len(secret) < SECRET_BYTES:
                 secret = secrets.token_bytes(SECRET_BYTES)
@@ -34,6 +34,8 @@ def keep_secret(path: Path) -> bytes:
             return secret
         finally:
             os.close(file)
+    except NotFree as error:
+        raise Failed(f"can't read the secret {path}: {error}") from error
     except OSError as error:
         raise Failed(
             f"can't read or write the secret {error.filename or path}: {error.strerror}. Check the file's "

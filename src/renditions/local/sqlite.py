@@ -1,16 +1,15 @@
 """A catalog in one SQLite file, which many threads and processes of one machine may share.
 
 Each write is durable when it returns (WAL, ``synchronous = FULL``). A record and its claims change in one
-transaction. A read never lasts longer than one page, so SQLite can always clear its log.
+transaction. A read waits for no write, sees every write that ended before it, and never lasts longer than one
+page, so SQLite can always clear its log.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -18,7 +17,7 @@ from typing import Any, Self
 from renditions.core.ports import MOST_TWINS, OnUnreadable, Place, SameContent, Unreadable
 from renditions.errors import CatalogFailed, Conflict, RecordUnreadable, UsageError
 from renditions.local.claims import move_claims, rebuild_claims
-from renditions.local.database import open_database, refuse_newer, reported, transact
+from renditions.local.connections import IN_MEMORY, Connections
 from renditions.local.kept import FIND_KEPT, LIST_NOTICES, delete_notice, parse_kept, write_kept, write_notice
 from renditions.local.queries import COUNT, LIST, OF_ANY_STATUS, OF_FEW_NAMES, OF_STATUS, SUMS
 from renditions.local.rows import add_totals, parse_record, repair_record, store_record
@@ -55,14 +54,11 @@ class SqliteCatalog:
         self._path = path
         self._find_folding = folding
         self._folding: Folding | None = None
-        self._lock = threading.Lock()
-        with reported(path):
-            self._db = open_database(path)
+        self._connections = Connections(path)
 
     def close(self) -> None:
         """Close the file. Any later call raises ``CatalogFailed``."""
-        with self._lock:
-            self._db.close()
+        self._connections.close()
 
     def __enter__(self) -> Self:
         return self
@@ -78,13 +74,13 @@ class SqliteCatalog:
     def repair(self, name: str) -> Record | None:
         """See :meth:`Catalog.repair <renditions.core.ports.Catalog.repair>`."""
         self._fold()
-        with self._transaction() as db:
+        with self._connections.writing() as db:
             return repair_record(db, name)
 
     def write(self, record: Record) -> Record:
         """See :meth:`Catalog.write <renditions.core.ports.Catalog.write>`."""
         folding = self._fold()
-        with self._transaction() as db:
+        with self._connections.writing() as db:
             self._take_out(db, record)
             move_claims(db, record.name, record.claimed_keys(), folding)
             return store_record(db, record)
@@ -92,7 +88,7 @@ class SqliteCatalog:
     def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
         """See :meth:`Catalog.delete <renditions.core.ports.Catalog.delete>`."""
         folding = self._fold()
-        with self._transaction() as db:
+        with self._connections.writing() as db:
             for notice in notices:
                 write_notice(db, notice)
             self._take_out(db, record)
@@ -103,7 +99,7 @@ class SqliteCatalog:
         """See :meth:`Catalog.rename <renditions.core.ports.Catalog.rename>`."""
         folding = self._fold()
         renamed = replace(record, name=name, revision=0)
-        with self._transaction() as db:
+        with self._connections.writing() as db:
             self._take_out(db, record)
             self._take_out(db, renamed)
             move_claims(db, record.name, frozenset(), folding)
@@ -120,7 +116,7 @@ class SqliteCatalog:
 
     def keep_wishes(self, kept: KeptWishes) -> None:
         """See :meth:`Catalog.keep_wishes <renditions.core.ports.Catalog.keep_wishes>`."""
-        with self._transaction() as db:
+        with self._connections.writing() as db:
             write_kept(db, kept)
 
     def find_wishes(self, name: str) -> KeptWishes | None:
@@ -130,17 +126,17 @@ class SqliteCatalog:
 
     def drop_wishes(self, name: str) -> None:
         """See :meth:`Catalog.drop_wishes <renditions.core.ports.Catalog.drop_wishes>`."""
-        with self._transaction() as db:
+        with self._connections.writing() as db:
             db.execute("DELETE FROM kept_wishes WHERE name = ?", (name,))
 
     def keep_notice(self, notice: UnsentNotice) -> None:
         """See :meth:`Catalog.keep_notice <renditions.core.ports.Catalog.keep_notice>`."""
-        with self._transaction() as db:
+        with self._connections.writing() as db:
             write_notice(db, notice)
 
     def drop_notice(self, notice: UnsentNotice) -> None:
         """See :meth:`Catalog.drop_notice <renditions.core.ports.Catalog.drop_notice>`."""
-        with self._transaction() as db:
+        with self._connections.writing() as db:
             delete_notice(db, notice)
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
@@ -173,7 +169,7 @@ class SqliteCatalog:
     def write_binding(self, binding: Binding) -> Binding:
         """See :meth:`Catalog.write_binding <renditions.core.ports.Catalog.write_binding>`."""
         written = replace(binding, revision=binding.revision + 1)
-        with self._transaction() as db:
+        with self._connections.writing() as db:
             row = db.execute("SELECT revision FROM binding").fetchone()
             if (row[0] if row else 0) != binding.revision:
                 raise Conflict("another process changed the catalog's binding")
@@ -218,7 +214,7 @@ class SqliteCatalog:
             folding = self._find_folding()
             rows = self._read("SELECT name FROM folding")
             if folding.name != (rows[0][0] if rows else EXACT.name):
-                with self._transaction() as db:
+                with self._connections.writing() as db:
                     for loser in rebuild_claims(db, folding):
                         self._take_out(db, loser)
                         store_record(db, loser)
@@ -236,15 +232,8 @@ class SqliteCatalog:
             add_totals(db, stored.status, -Totals.of(stored))
 
     def _read(self, select: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Sequence[Any]:
-        with reported(self._path), self._lock:
-            return self._db.execute(select, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Begin a write. Refuse it if a newer version of Renditions migrated the file meanwhile."""
-        with reported(self._path), self._lock, transact(self._db):
-            refuse_newer(self._db, self._path)
-            yield self._db
+        with self._connections.reading() as db:
+            return db.execute(select, values).fetchall()
 
     def _parse_listed(self, name: str, item: str, on_unreadable: OnUnreadable | None) -> Iterator[Record]:
         """Yield the record of a listed row, or report that it can't be read."""
@@ -285,4 +274,4 @@ def open_catalog(
         raise CatalogFailed(
             f"can't open {path}: {error.strerror}. Check the path and its permissions"
         ) from error
-    return SqliteCatalog(Path(":memory:") if is_missing else path, folding)
+    return SqliteCatalog(IN_MEMORY if is_missing else path, folding)

@@ -11,14 +11,20 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from renditions.local.locks import take_lock
 from renditions.local.tree import OPEN_FILE, closed
 
 
 @contextmanager
 def locked(work: int) -> Iterator[None]:
-    """Hold the store's lock, which excludes other threads and other processes."""
+    """Hold the store's lock, which excludes other threads and other processes.
+
+    Raises:
+        NotFree: Another thread or process held it for too long.
+
+    """
     with closed(os.open(b"lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666, dir_fd=work)) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        take_lock(lock)
         try:
             yield
         finally:
@@ -42,7 +48,7 @@ def written(work: int, content: bytes) -> Iterator[tuple[bytes, int]]:
     name = f"{uuid.uuid4().hex}.part".encode()
     with locked(work):
         file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=work)
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nothing else knows the file yet
     with os.fdopen(file, "wb") as writer:
         try:
             writer.write(content)

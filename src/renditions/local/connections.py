@@ -1,0 +1,102 @@
+"""The connections to a catalog's SQLite file: one that writes, and some that read.
+
+A read sees every write that ended before it, and waits for no write: that is how SQLite's log works (WAL). A
+connection has one transaction at a time, so a read needs another connection than a write.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from renditions.local import locks
+from renditions.local.database import connect, describe_holder, prepare, refuse_newer, reported, transact
+
+READERS = 4
+"""How many reads can run at once. A read ends after one page, so more threads than that wait for moments."""
+
+IN_MEMORY = Path(":memory:")
+"""The path of an empty catalog that ends with its connection."""
+
+_Pool = queue.LifoQueue[sqlite3.Connection]
+"""It lends the connection that came back last, because its memory has the newest pages."""
+
+
+class Connections:
+    """The connections to one file, for all threads of a process. Don't use them after a fork.
+
+    All are opened at once, so that they have the same file even if another file gets its name.
+
+    Args:
+        path: The file. A missing file is created, and an older one migrated.
+
+    Raises:
+        CatalogFailed: The file can't be used, or a lock wasn't free in time.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with reported(path), ExitStack() as opened:
+            writer = connect(path)
+            opened.callback(writer.close)
+            prepare(writer, path)
+            readers = []
+            # Another connection would have another catalog in memory.
+            for _ in range(0 if path == IN_MEMORY else READERS):
+                readers.append(connect(path))
+                opened.callback(readers[-1].close)
+                readers[-1].execute("PRAGMA query_only = ON")
+            opened.pop_all()
+        self._writers = _pool([writer])
+        self._readers = _pool(readers) if readers else self._writers
+
+    def close(self) -> None:
+        """Close the file when the calls in progress have ended. Any later call raises ``CatalogFailed``."""
+        for pool in (self._readers, self._writers):
+            closed: list[sqlite3.Connection] = []
+            with suppress(queue.Empty):
+                while len(closed) < pool.maxsize:
+                    closed.append(pool.get(timeout=locks.WAIT_SECONDS))
+                    closed[-1].close()
+            for db in closed:
+                pool.put(db)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection for one query. The caller takes all its rows within the block."""
+        with reported(self._path), self._lent(self._readers) as db:
+            yield db
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Begin a transaction. The end of the block commits it, and an error undoes it.
+
+        Raises:
+            CatalogTooNew: A newer version of Renditions migrated the file meanwhile.
+
+        """
+        with reported(self._path), self._lent(self._writers) as db, transact(db):
+            refuse_newer(db, self._path)
+            yield db
+
+    @contextmanager
+    def _lent(self, pool: _Pool) -> Iterator[sqlite3.Connection]:
+        try:
+            db = pool.get(timeout=locks.WAIT_SECONDS)
+        except queue.Empty:
+            raise locks.NotFree(describe_holder(self._path)) from None
+        try:
+            yield db
+        finally:
+            pool.put(db)
+
+
+def _pool(connections: Sequence[sqlite3.Connection]) -> _Pool:
+    pool = _Pool(len(connections))
+    for db in connections:
+        pool.put(db)
+    return pool
