@@ -39,7 +39,7 @@ store = "./processed"
 [accept]
 formats = ["jpeg", "png", "webp", "avif", "gif", "tiff", "heic", "svg", "pdf"{}]
 """
-AT_REST_SECONDS = 1.5
+SETTLED_SECONDS = 1.5
 """Renditions doesn't read a file that changed less than a second ago."""
 
 BOX = "width = 320\nheight = 200\n"
@@ -143,7 +143,7 @@ def write_corpus(inbox: Path) -> None:
     inbox.mkdir()
     for name, content in (seeds() | dict(larger())).items():
         (inbox / f"{name.replace(' ', '-')}.{name.split()[0]}").write_bytes(content)
-    time.sleep(AT_REST_SECONDS)
+    time.sleep(SETTLED_SECONDS)
 
 
 def larger() -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.startup``: compares our cold start with boto3's.
+"""``python -m benchmarks.startup``: compares the function's cold start to boto3's.
 
 The benchmark builds the bundle for this Python, with bytecode, and unpacks it. It uses fresh processes of one
 environment, which has boto3 like Lambda's runtime. One kind of process imports the bundle's handler, which
@@ -45,8 +45,8 @@ _HANDLER = "from lambda_function import lambda_handler"
 _ENVIRONMENT = {
     "AWS_REGION": "eu-west-1",
     "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_ACCESS_KEY_ID": "nobody",
-    "AWS_SECRET_ACCESS_KEY": "nothing",
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "SOURCE_BUCKET": "photos-in",

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COVERED = ("*.md", "Makefile", "docs", "examples", "infra", "src", "tests")
+COVERED = ("*.md", "Makefile", "benchmarks", "docs", "examples", "infra", "src", "tests")
 SUFFIXES = {"", ".css", ".hcl", ".html", ".js", ".md", ".py", ".tf", ".toml"}
 QUOTING = {"CONTRIBUTING.md", "docs/glossary.py"}  # They name the words.
 

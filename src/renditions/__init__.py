@@ -1,1 +1,1 @@
-"""Make the declared sizes, formats and watermarks of each picture as soon as it arrives."""
+"""Make the declared sizes, formats and watermarks of each picture on arrival."""

@@ -38,7 +38,10 @@ def select_pictures(parts: Parts, names: list[str] | None, status: Status | None
 
 
 def _is_there(source: Store, name: str) -> bool:
-    """Return whether the source has the object. The plan reports an object that can't be looked up."""
+    """Return whether the source has the object.
+
+    An object that can't be looked up counts, too: the plan reports it.
+    """
     try:
         return find(source, name) is not None
     except StoreFailed:
