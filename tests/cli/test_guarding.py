@@ -250,3 +250,4 @@ def test_plan_says_until_when_replaced_outputs_are_kept(tmp_path: Path) -> None:
     assert [old["key"] for old in difference["retire"]] == ["a.jpg"]
     assert run(tmp_path, "sync").code == 0
     assert (tmp_path / "processed/a.jpg").exists()
+    assert "kept: a.jpg until" in run(tmp_path, "show", "a.jpg").out

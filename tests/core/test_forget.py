@@ -68,7 +68,7 @@ def test_forget_removes_the_picture_its_outputs_and_its_record(world: World) -> 
 def test_forget_drops_the_unsent_notices_about_the_picture(world: World) -> None:
     for name in (NAME, "other.jpg"):
         world.catalog.keep_notice(UnsentNotice("done", "target", name, world.now, None, 10, "no such topic"))
-    assert "unsent notice" in [trace.what for trace in run(world).removed]
+    assert "unsent notice 'done'" in [trace.what for trace in run(world).removed]
     assert [unsent.name for unsent in world.catalog.unsent_notices()] == ["other.jpg"]
 
 
@@ -143,6 +143,6 @@ def test_forget_deletes_the_wishes_and_notices_of_a_picture_that_was_removed_bef
     world.catalog.keep_notice(UnsentNotice("removed", "target", NAME, world.now, None))
     world.remove(NAME)
     processor(world).process(NAME, ALLOWED)
-    assert [trace.what for trace in run(world).removed] == ["unsent notice", "kept wishes"]
+    assert [trace.what for trace in run(world).removed] == ["unsent notice 'removed'", "kept wishes"]
     assert [kept.name for kept in world.catalog.find_content("5e1f").kept] == ["other.jpg"]
     assert run(world) == Report(NAME)

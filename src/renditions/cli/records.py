@@ -81,6 +81,8 @@ def _tabulate_renditions(record: Record) -> Table:
     for output in record.outputs:
         cells = output.rendition, escape(output.key), output.format, format_sides(output)
         table.add_row(*cells, format_bytes(output.size_bytes))
+    for old in record.retired:
+        table.add_row("[dim]former[/]", f"[dim]kept: {escape(old.describe())}[/]", "", "", "")
     for rendition, other in record.stand_ins:
         why = f"[dim]has the file of {other}: the picture is too small for a wider one[/]"
         table.add_row(rendition, why, "", "", "")

@@ -154,11 +154,16 @@ def _forget_record(name: str, reach: Reach, report: Report) -> None:
 
 
 def _forget_kept(name: str, reach: Reach, report: Report) -> None:
-    """Delete what the catalog keeps about a picture beside its record, or after its removal."""
+    """Delete what the catalog keeps about a picture beside its record, or after its removal.
+
+    A notice has the picture's name, so it goes too, even the one about this removal if it couldn't be sent.
+    The report says which target didn't get it.
+    """
     where = reach.pipeline.catalog.store
     for unsent in reach.catalog.unsent_notices(name):
         reach.catalog.drop_notice(unsent)
-        report.removed.append(Trace("unsent notice", where))
+        target = reach.pipeline.spell_target(unsent.target)
+        report.removed.append(Trace(f"unsent notice {unsent.event!r}", target))
     if kept := reach.catalog.find_wishes(name):
         reach.catalog.drop_wishes(kept.name)
         report.removed.append(Trace("kept wishes", where))
