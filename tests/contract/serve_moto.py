@@ -120,9 +120,10 @@ def keep_policies_of_queues() -> None:
 def copy_table(table: Table, _: object) -> Table:
     """Copy only the parts of a table that a transaction changes.
 
-    moto copies the whole table for each item.
+    moto copies the whole table for each item, and never frees an instance that it made itself.
     """
-    copied = copy.copy(table)
+    copied: Table = object.__new__(type(table))
+    vars(copied).update(vars(table))
     copied.items = copy.copy(table.items)
     return copied
 
