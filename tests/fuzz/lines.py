@@ -84,6 +84,7 @@ def trace(files: int) -> dict[str, set[int]]:
             run[frame.f_code.co_filename].add(frame.f_lineno)
         return follow
 
+    _forget()
     sys.settrace(follow)
     try:
         for turn, content in enumerate(seeds().values()):
@@ -94,6 +95,15 @@ def trace(files: int) -> dict[str, set[int]]:
     finally:
         sys.settrace(None)
     return run
+
+
+def _forget() -> None:
+    """Clear the engine's caches. The seeds' own modules have filled some."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(renditions.imaging.__name__):
+            for value in vars(module).values():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
 
 
 def _render(content: bytes, order: Order) -> None:

@@ -75,7 +75,7 @@ RECIPES = (
     {
         "drawn": Rendition(
             width=40, height=30, fit="contain", padding=2, background="#8090a0", rotate=90, flip="both",
-            tint="#a0b0c0", watermark=Watermark(text="ours"),
+            tint="#a0b0c0", watermark=Watermark(text="ours 山"),
         ),
         "palette": Rendition(width=40, format="png", palette=16),
     },

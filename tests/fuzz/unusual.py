@@ -114,6 +114,7 @@ def _metadata() -> Iterator[tuple[str, bytes]]:
 def _colours() -> Iterator[tuple[str, bytes]]:
     small = coded("pq")[::4]
     yield "png pq", png(small, cicp(9, 16))
+    yield "png pq bright", png(np.linspace(0, 1, 96).reshape(1, -1, 1).repeat(4, 0).repeat(3, 2), cicp(9, 16))
     yield "png gamma", png(small, gamma(100_000), bits=8)
     info = PngInfo()
     info.add(b"cICP", bytes([12, 4, 0, 1]))
