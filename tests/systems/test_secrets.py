@@ -19,6 +19,7 @@ SECRETS = {
     "AWS_SECRET_ACCESS_KEY": f"{CANARY}-key",
     "AWS_SESSION_TOKEN": f"{CANARY}-session",
     "DATABASE_PASSWORD": f"{CANARY}-database",
+    "RENDITIONS_SIGNING_KEYS": f"2026:{CANARY}-{'x' * 32}",
 }
 PATHS = ("/pictures", "/login", "/status", "/openapi.json", "/pictures/bad.jpg", "/i/thumb/bad.jpg")
 ON_AWS = """

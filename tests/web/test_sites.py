@@ -5,6 +5,7 @@ The tests use headers as browsers send them, and a real browser.
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from starlette.testclient import TestClient
 
-from commands import draw, write_pipeline
+from commands import RENDITIONS, draw, write_pipeline
 from renditions.model.recipe import Rendition
 from renditions.web.app import make_app
 from web.browser import CHROMIUM, open_browser, served
@@ -187,3 +188,19 @@ def test_a_link_from_another_site_finds_the_browser_logged_in(page: Page, folder
         page.wait_for_selector("#token")
         page.goto(address)
         page.wait_for_selector("#token")
+
+
+@needs_chromium
+@pytest.mark.parametrize("way", ["signed", "public"])
+def test_a_browser_shows_signed_and_public_renditions_on_another_site(
+    page: Page, folder: Path, way: str
+) -> None:
+    options = ["--public"] if way == "public" else []
+    with served(folder, "--token", "right", *options) as address:
+        path = "/i/zoom/photo.jpg"
+        if way == "signed":
+            assert embed(page, f"{address}{path}") == "refused"
+            command = [str(RENDITIONS), "sign", "zoom", "photo.jpg"]
+            ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+            path = ended.stdout.strip()
+        assert embed(page, f"{address}{path}") == "shown"

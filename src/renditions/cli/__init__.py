@@ -5,7 +5,17 @@ pipeline file or the binding is wrong; 3 removals or outputs are held back; 4 ``
 differences; 130 Ctrl-C stopped the run.
 """
 
-from renditions.cli import deployment, doctor, notices, ownership, packaging, services, status, syncing
+from renditions.cli import (
+    deployment,
+    doctor,
+    notices,
+    ownership,
+    packaging,
+    services,
+    signing,
+    status,
+    syncing,
+)
 from renditions.cli.commands import main
 
 __all__ = [
@@ -16,6 +26,7 @@ __all__ = [
     "ownership",
     "packaging",
     "services",
+    "signing",
     "status",
     "syncing",
 ]

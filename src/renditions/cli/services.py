@@ -35,6 +35,7 @@ from renditions.runtime import machine
 from renditions.runtime.machine import count_threads, open_workers
 from renditions.runtime.parts import now, open_queue
 from renditions.runtime.reload import PipelineFile, Session, run_reloading
+from renditions.web.signing import SigningKeys
 
 
 @app.command()
@@ -102,26 +103,33 @@ def serve(  # noqa: PLR0913 - one for each option
         ),
     ] = None,
     *,
+    public: Annotated[
+        bool,
+        typer.Option(
+            "--public",
+            help="Let every client read renditions without the token, and every site embed them.",
+        ),
+    ] = False,
     unattended: UnattendedOption = False,
     demo: Annotated[
         bool, typer.Option("--demo", help="Serve the demo's folder; create it first if it doesn't exist.")
     ] = False,
 ) -> None:
     """Serve a page for uploads and a gallery, and the API, until Ctrl-C."""
-    from renditions.web.server import LOOPBACK, make_token, open_listener  # noqa: PLC0415 - only here, an extra
+    from renditions.web.server import LOOPBACK, Access, make_token, open_listener  # noqa: PLC0415 - only here, an extra
     from renditions.web.server import serve as serve_session  # noqa: PLC0415
 
     if demo:
         file = prepare(Path("demo"), None)
     made = make_token() if token is None and host not in LOOPBACK else None
-    token = token or made
+    access = Access(host, token or made, SigningKeys.read(os.environ), public)
     with open_listener(host, port) as listener:
         display.messages.print(f"http://{host}:{port}/ (Ctrl-C to stop)")
         if made:  # a given token stays out of the log
             display.messages.print(f"token: {escape(made)}")
         _run(
             chosen_file(context, file),
-            lambda session: serve_session(session, listener, host=host, token=token, workers=workers),
+            lambda session: serve_session(session, listener, access, workers),
             unattended=unattended,
         )
 

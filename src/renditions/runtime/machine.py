@@ -17,7 +17,6 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
-from secrets import token_bytes
 
 from renditions.core import reconcile
 from renditions.core.adopt import check_not_lost
@@ -36,9 +35,10 @@ from renditions.errors import RenditionsError, Superseded, UsageError
 from renditions.local.mounts import find_silent_mount
 from renditions.local.owners import Owner
 from renditions.local.poll import poll_keys
-from renditions.local.secret import SECRET_BYTES, keep_secret
+from renditions.local.secret import keep_secret
 from renditions.local.watch import watch_keys
 from renditions.local.workers.pool import RenderPool
+from renditions.model.pipeline import Pipeline
 from renditions.model.places import FolderPlace, parse_catalog, parse_store
 from renditions.runtime.apart import insist_apart
 from renditions.runtime.parts import Parts, now
@@ -247,13 +247,10 @@ def _take_hints(
             ended.result()
 
 
-def find_secret(parts: Parts) -> bytes:
-    """Return the key that signs upload forms.
-
-    If the catalog is a file, the key survives a restart.
-    """
-    file = parse_catalog(parts.pipeline.catalog.store, parts.directory)
-    return keep_secret(file.with_name(f"{file.name}-secret")) if file else token_bytes(SECRET_BYTES)
+def find_secret(pipeline: Pipeline, directory: Path) -> bytes | None:
+    """Return the secret that is kept beside the catalog; None if the catalog isn't a file."""
+    file = parse_catalog(pipeline.catalog.store, directory)
+    return keep_secret(file.with_name(f"{file.name}-secret")) if file else None
 
 
 @contextmanager

@@ -43,6 +43,7 @@ from renditions.web.requests import (
     read_query,
 )
 from renditions.web.service import Service
+from renditions.web.signing import SigningKeys
 from renditions.web.uploads import LocalUploads, Uploads
 
 FORM_OVERHEAD_BYTES = 20_000
@@ -87,7 +88,13 @@ register_url_convertor("name", _NameConvertor())
 
 
 def make_app(
-    service: Service, *, secret: bytes, hosts: frozenset[str], token: str | None = None
+    service: Service,
+    *,
+    secret: bytes,
+    hosts: frozenset[str],
+    token: str | None = None,
+    keys: SigningKeys | None = None,
+    is_public: bool = False,
 ) -> Callable[..., Any]:
     """Return the ASGI application.
 
@@ -96,6 +103,8 @@ def make_app(
         secret: The key that signs upload forms.
         hosts: The host names that requests may use for this server.
         token: The access token. None if every client that can reach the server may use it.
+        keys: The keys of signed URLs. By default there is one, which is derived from ``secret``.
+        is_public: Whether every client may read renditions without a token, and every site may embed them.
 
     """
     api = _LocalApi(service, LocalUploads(service, secret), token)
@@ -105,7 +114,8 @@ def make_app(
         Route("/uploads/file", api.receive_upload, methods=["POST"]),
         Route("/events", api.listen),
     ]
-    return Labelled(Guard(_make([*_routes(api), *routes]), hosts, token), restrict())
+    keys = keys or SigningKeys.derive(secret)
+    return Labelled(Guard(_make([*_routes(api), *routes]), hosts, token, keys, is_public), restrict())
 
 
 def make_api(service: Service, uploads: Uploads, origins: Iterable[str]) -> Callable[..., Any]:

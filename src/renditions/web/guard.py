@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -13,12 +14,14 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from renditions.web.headers import changing, keep_private
+from renditions.web.headers import changing, keep_private, let_embed, publish
 from renditions.web.limits import Gate, Rate
 from renditions.web.problems import ApiError, problem
+from renditions.web.signing import RENDITION_PATHS, SIGNED_PATHS, SigningKeys, is_signed
 
 COOKIE = "renditions_token"
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+READ_METHODS = ("GET", "HEAD")
+SAFE_METHODS = (*READ_METHODS, "OPTIONS")
 OPEN_PATHS = ("/login", "/logout", "/health", "/static/")
 """The paths that need no token: the login page with its files, the log-out, and the health check."""
 
@@ -45,12 +48,18 @@ class Guard:
             name of another domain lead to this machine.
         token: The token that clients send in ``Authorization: Bearer …`` or in the cookie. None if every
             client that can reach the server may use it.
+        keys: The keys of signed URLs. A signed URL needs no token, and any site may embed it.
+        is_public: Whether all renditions can be read like this.
 
     """
 
     app: ASGIApp
     hosts: frozenset[str]
     token: str | None
+    keys: SigningKeys
+    is_public: bool = False
+    clock_seconds: Callable[[], float] = time.time
+    """Unix time."""
     changes: Rate = field(default_factory=lambda: Rate(MOST_CHANGES, CHANGES_SECONDS))
     wrong_tokens: Rate = field(default_factory=lambda: Rate(MOST_WRONG_TOKENS, WRONG_TOKENS_SECONDS))
     strangers: Gate = field(default_factory=lambda: Gate(MOST_STRANGERS, "requests without the token"))
@@ -62,7 +71,11 @@ class Guard:
             return
 
         headers = Headers(scope=scope)
-        if self.token and not scope["path"].startswith(OPEN_PATHS):
+        if self._is_published(scope):
+            send = changing(send, publish)
+        elif _is_signed(scope):
+            send = changing(send, let_embed)
+        elif self.token and not scope["path"].startswith(OPEN_PATHS):
             send = changing(send, keep_private)
         with ExitStack() as stack:
             if self.token and not self._is_known(headers):
@@ -89,6 +102,12 @@ class Guard:
         await self.app(scope, receive, send)
 
     def _refuse(self, scope: Scope, headers: Headers) -> tuple[HTTPStatus, str] | None:
+        if self._is_published(scope):
+            return None
+        if _is_signed(scope):
+            query = scope["query_string"].decode("latin-1")
+            why = self.keys.find_problem(scope["path"], query, self.clock_seconds())
+            return (HTTPStatus.FORBIDDEN, why) if why else None
         host = headers.get("host", "")
         if _name(host) not in self.hosts:
             return HTTPStatus.MISDIRECTED_REQUEST, f"expected a host name of this server, found {host!r}"
@@ -107,6 +126,12 @@ class Guard:
         if self.token:
             return self._check_token(scope, headers, address)
         return None
+
+    def _is_published(self, scope: Scope) -> bool:
+        """Return whether the request reads a rendition of a public server."""
+        return (
+            self.is_public and scope["method"] in READ_METHODS and scope["path"].startswith(RENDITION_PATHS)
+        )
 
     def _is_known(self, headers: Headers) -> bool:
         return any(is_token(text, self.token) for text in _given_tokens(headers))
@@ -131,6 +156,12 @@ class Guard:
                 "The token is missing or wrong. Use the token that the server printed when it started.",
             )
         return None
+
+
+def _is_signed(scope: Scope) -> bool:
+    """Return whether the request reads a signed URL, with a valid signature or not."""
+    is_read = scope["method"] in READ_METHODS and scope["path"].startswith(SIGNED_PATHS)
+    return is_read and is_signed(scope["query_string"].decode("latin-1"))
 
 
 def _given_tokens(headers: Headers) -> list[str]:

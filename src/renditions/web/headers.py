@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+PUBLIC_SECONDS = 300
+"""How long caches may keep a public picture whose URL doesn't name its version. So they show a replaced
+picture for that long at most."""
+
 
 def changing(send: Send, change: Callable[[MutableHeaders], None]) -> Send:
     """Return a ``send`` that changes the answer's headers first."""
@@ -69,8 +73,33 @@ def keep_private(headers: MutableHeaders) -> None:
     headers.add_vary_header("Cookie, Authorization")
 
 
+def let_embed(headers: MutableHeaders) -> None:
+    """Allow pages of other sites to embed the picture.
+
+    Only the client's own cache may keep it.
+    """
+    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    headers["Cache-Control"] = _for_one_client(headers.get("Cache-Control", "no-cache"))
+
+
+def publish(headers: MutableHeaders) -> None:
+    """Allow pages of other sites to embed the picture, and every cache to keep it."""
+    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    lifetime = headers.get("Cache-Control", "no-cache")
+    if lifetime == "no-cache":
+        lifetime = f"max-age={PUBLIC_SECONDS}"
+    if not _names(lifetime) & {"public", "private", "no-store"}:
+        lifetime = f"public, {lifetime}"
+    headers["Cache-Control"] = lifetime
+
+
 def _for_one_client(cache_control: str) -> str:
     """Return the same lifetime, for the client's own cache only."""
     directives = [directive.strip() for directive in cache_control.split(",")]
-    kept = [each for each in directives if not each.lower().startswith(("public", "private", "s-maxage"))]
+    kept = [each for each in directives if not _names(each) & {"public", "private", "s-maxage"}]
     return ", ".join(("private", *kept))
+
+
+def _names(cache_control: str) -> set[str]:
+    """Return the names of the directives, in lower case."""
+    return {each.partition("=")[0].strip().lower() for each in cache_control.split(",")}

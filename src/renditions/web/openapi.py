@@ -24,6 +24,14 @@ _BYTES = {
     "206": {"description": "The requested part of the file", "content": {"*/*": {}}},
     "304": {"description": "Not changed since the given ETag"},
 }
+_SIGNATURE = [
+    {"name": name, "in": "query", "description": f"Only in a signed URL: {what}.", "schema": TEXT}
+    for name, what in (
+        ("expires", "when it expires, in Unix time"),
+        ("key", "the id of the key that signed it"),
+        ("signature", "the HMAC-SHA256 of expiry, key and path. The request needs no token"),
+    )
+]
 
 
 def describe_api(pipeline: Pipeline, paths: Container[str]) -> dict[str, Any]:
@@ -31,6 +39,8 @@ def describe_api(pipeline: Pipeline, paths: Container[str]) -> dict[str, Any]:
 
     It describes the paths that this server serves.
     """
+    # Without a log-out, a gateway decides which requests it lets through, and it knows no signatures.
+    signature = _SIGNATURE if "/logout" in paths else []
     return {
         "openapi": "3.1.0",
         "info": {
@@ -38,7 +48,7 @@ def describe_api(pipeline: Pipeline, paths: Container[str]) -> dict[str, Any]:
             "version": version("renditions"),
             "description": "Read and manage pictures and the renditions that the pipeline file declares.",
         },
-        "paths": {path: item for path, item in _paths(pipeline).items() if path in paths},
+        "paths": {path: item for path, item in _paths(pipeline, signature).items() if path in paths},
         "components": {
             "schemas": describe_shapes(pipeline),
             "securitySchemes": {
@@ -50,7 +60,7 @@ def describe_api(pipeline: Pipeline, paths: Container[str]) -> dict[str, Any]:
     }
 
 
-def _paths(pipeline: Pipeline) -> dict[str, Any]:
+def _paths(pipeline: Pipeline, signature: list[Any]) -> dict[str, Any]:
     rendition = {
         "name": "rendition",
         "in": "path",
@@ -163,7 +173,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                 "readOriginal",
                 "Download a picture's original",
                 _BYTES,
-                parameters=[_NAME],
+                parameters=[_NAME, *signature],
                 problems=(404, 416),
             )
         },
@@ -176,6 +186,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                     rendition,
                     _NAME,
                     _query("v", TEXT, "The rendition's ETag. Clients may then cache the answer for ever."),
+                    *signature,
                 ],
                 problems=(404, 416),
             )
@@ -185,7 +196,7 @@ def _paths(pipeline: Pipeline) -> dict[str, Any]:
                 "demandRendition",
                 "Download a rendition. If it doesn't exist, the server makes it first",
                 _BYTES,
-                parameters=[rendition, _NAME],
+                parameters=[rendition, _NAME, *signature],
                 problems=(404, 416, 422, 503),
             )
         },

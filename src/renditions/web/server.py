@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -30,8 +31,10 @@ from renditions.web.links import LocalLinks
 from renditions.web.live import Announcements
 from renditions.web.pictures import picture_item
 from renditions.web.service import SUPERSEDED, Service
+from renditions.web.signing import SigningKeys
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+SECRET_BYTES = 32
 SHUTDOWN_SECONDS = 5
 GONE_SECONDS = 60
 """How long a client may leave bytes unacknowledged before the system ends its connection."""
@@ -66,7 +69,19 @@ def open_listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(session: Session, listener: socket.socket, *, host: str, token: str | None, workers: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where the server listens, and what its clients need."""
+
+    host: str
+    token: str | None
+    keys: SigningKeys | None
+    """The keys of signed URLs. None to derive one from the secret beside the catalog."""
+    is_public: bool
+    """Whether every client may read renditions without a token, and every site may embed them."""
+
+
+def serve(session: Session, listener: socket.socket, access: Access, workers: int) -> None:
     """Serve the page and the API, and process new pictures, until the session ends.
 
     If the session has no standing, the page and the API are read-only.
@@ -77,8 +92,8 @@ def serve(session: Session, listener: socket.socket, *, host: str, token: str | 
         Failed: The folder or the catalog went away.
 
     """
-    if token is None and host not in LOOPBACK:
-        raise UsageError(f"other machines can reach {host!r}, so a token is needed: pass --token")
+    if access.token is None and access.host not in LOOPBACK:
+        raise UsageError(f"other machines can reach {access.host!r}, so a token is needed: pass --token")
     parts, stop = session.parts, session.ended
     announcements = Announcements()
     hints = Hints()
@@ -108,7 +123,14 @@ def serve(session: Session, listener: socket.socket, *, host: str, token: str | 
             find_polling=lambda: describe_polling(parts),
             is_superseded=session.standing is None,
         )
-        app = make_app(service, secret=find_secret(parts), hosts=hosts_of(host), token=token)
+        app = make_app(
+            service,
+            secret=find_secret(parts.pipeline, parts.directory) or secrets.token_bytes(SECRET_BYTES),
+            hosts=hosts_of(access.host),
+            token=access.token,
+            keys=access.keys,
+            is_public=access.is_public,
+        )
         server = _Server(_configure(app), announcements, stop)
         with ThreadPoolExecutor(1, thread_name_prefix="follower") as executor:
             following = None
