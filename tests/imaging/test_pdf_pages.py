@@ -64,6 +64,13 @@ def test_a_pixel_becomes_a_point_if_no_resolution_is_known(
         assert document[0].get_size() == (300, 200)
 
 
+def test_a_tiny_page_is_made_without_a_message_of_the_library(caplog: pytest.LogCaptureFixture) -> None:
+    """The message would reach the terminal, and doesn't name the picture."""
+    made = rendered(encoded(Image.new("RGB", (2, 2)), "png"), BOOK).content
+    assert sizes(made) == [(2, 2)]
+    assert caplog.records == []
+
+
 def test_a_declared_resolution_overrides_that_of_the_source() -> None:
     source = encoded(photo(300, 200), "png", dpi=(100, 100))
     assert sizes(rendered(source, Rendition(format="pdf", dpi=150)).content) == [(144, 96)]

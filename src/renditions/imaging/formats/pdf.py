@@ -5,6 +5,7 @@ The output holds JPEGs and Group 4 pages.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -124,6 +125,8 @@ def bind(files: Sequence[bytes], recipe: Rendition, resolutions: Sequence[float 
 
     """
     img2pdf = import_extra("img2pdf", _EXTRA)
+    # Its warning about a tiny page would reach the terminal without the picture's name.
+    logging.getLogger("img2pdf").setLevel(logging.ERROR)
     remaining = iter(resolutions)
 
     def lay(width: int, height: int, _: Any) -> tuple[float, float, float, float]:
