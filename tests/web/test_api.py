@@ -456,6 +456,21 @@ def test_every_answer_has_the_security_headers(client: TestClient) -> None:
         assert "default-src 'none'" in headers["content-security-policy"]
 
 
+def test_an_original_that_may_contain_script_is_only_downloaded(world: World, client: TestClient) -> None:
+    """A browser that shows a drawing from this site would run its script with the rights of the page."""
+    upload(client)
+    record = world.catalog.get("a/photo.jpg")
+    assert record
+    assert record.original
+    for format_name, is_shown in (("jpeg", True), ("svg", False), (None, False)):
+        record = world.catalog.write(replace(record, original=replace(record.original, format=format_name)))
+        headers = client.get("/originals/a/photo.jpg").headers
+        disposition = headers.get("content-disposition", "")
+        assert (disposition == "") == is_shown
+        assert disposition in ("", "attachment; filename*=UTF-8''photo.jpg")
+        assert (headers["content-type"] == "image/jpeg") == is_shown
+
+
 def test_a_request_for_another_host_is_refused(client: TestClient) -> None:
     """Otherwise the page of another site could reach this server.
 

@@ -1,0 +1,28 @@
+"""docs/security.md names tests that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+TEXT = (TESTS.parent / "docs" / "security.md").read_text("utf-8")
+NAMED = re.findall(r"`([\w/]+\.py)::(\w+)`", TEXT)
+ATTACKERS = TEXT.partition("| an attacker who |")[2].partition("\n\n")[0].splitlines()[2:]
+
+
+@pytest.mark.parametrize(("file", "name"), NAMED)
+def test_each_test_that_the_page_names_exists(file: str, name: str) -> None:
+    module = ast.parse((TESTS / file).read_text("utf-8"))
+    assert name in {node.name for node in module.body if isinstance(node, ast.FunctionDef)}
+    assert name.startswith("test_")
+
+
+def test_the_page_names_a_test_for_each_attacker() -> None:
+    assert len(ATTACKERS) > 10
+    for row in ATTACKERS:
+        shown = row.strip("| ").split(" | ")[2]
+        assert re.fullmatch(r"(`[\w/]+\.py::\w+` ?)+", shown), row
