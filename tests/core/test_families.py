@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashing import hash_render
 from renditions.core.ask import ALLOWED, Ask
 from renditions.core.leases import wish
-from renditions.model.families import expand, widths_of
-from renditions.model.pipeline import Accept, Analyze, Pipeline
+from renditions.model.families import expand
+from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Rendition
 from renditions.model.record import Record
-from renditions.model.rendering import Rendering
 from renditions.model.wishes import Wishes
 from world import Crash, Steps, World, make_pipeline
 
@@ -25,29 +22,8 @@ NAME = "a.jpg"
 FAMILY = Rendition(widths=(480, 960, 1600), formats=("avif", "jpeg"))
 
 
-def render_family(
-    content: bytes, accept: Accept, recipes: Mapping[str, Rendition], analyze: Analyze
-) -> Rendering:
-    """Render by hashing.
-
-    The content begins with the picture's width.
-    """
-    width = int(content.split()[0])
-    stand_ins: dict[str, str] = {}
-    for name, recipe in recipes.items():
-        narrowest: dict[int, str] = {}
-        for member, wider in widths_of(name, recipe).items():
-            made_width = wider.width or 0 if wider.enlarge else min(wider.width or 0, width)
-            stand_ins[member] = narrowest.setdefault(made_width, member)
-    own = {name: recipe for name, recipe in recipes.items() if stand_ins.get(name, name) == name}
-    return replace(hash_render(content, accept, own, analyze), stand_ins=stand_ins)
-
-
 class FamilyWorld(World):
-    """A world whose renderer knows the widths of pictures."""
-
-    def processor(self, owner: str = "first", steps: Steps | None = None, **changes: Any) -> Any:
-        return super().processor(owner, steps, **{"render": render_family, **changes})
+    """A world with one picture. Its content begins with its width."""
 
     @property
     def record(self) -> Record:
@@ -129,7 +105,7 @@ def test_a_larger_picture_gets_a_file_for_each_width_and_a_smaller_one_loses_the
     assert dict(world.record.stand_ins)["photo-960-jpeg"] == "photo-480-jpeg"
     assert world.catalog.owners.keys() == {f"{NAME}/{file}" for file in world.files}
     world.upload(NAME, b"bad")
-    world.processor(render=hash_render).process(NAME)
+    world.processor().process(NAME)
     assert (world.record.status, world.record.stand_ins, world.files) == ("rejected", (), [])
 
 

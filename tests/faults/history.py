@@ -29,7 +29,7 @@ from faults.runs import (
 )
 from faults.scheduler import Fault, Process, Task, drain
 from faults.site import Site
-from faults.weather import ADOPTING, ATTENDED, CONTENTS, EPOCH, LONG_SECONDS
+from faults.weather import ADOPTING, ATTENDED, CONTENTS, DEMANDED, EPOCH, LONG_SECONDS
 from hashing import expected_output
 from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.leases import permit_removal, reopen, wish
@@ -286,7 +286,7 @@ class History(Site):
             reopen(self.catalog, record)
         else:
             focus = self.random.choice((None, Focus(x=10, y=20), Focus(x=30, y=40)))
-            demanded = self.random.choice(((), ("extra",)))
+            demanded = self.random.choice(DEMANDED)
             wish(self.catalog, record, Wishes(focus, demanded))
         self._hint(record.name)
 

@@ -276,6 +276,18 @@ MUTATIONS = (
         "if self._is_free(twin):",
     ),
     Mutation(
+        "a stand-in stays although the picture or the recipe changed",
+        "stand_ins",
+        "valid = (difference.keys or {}).keys() - difference.left - set(difference.make)",
+        "valid = (difference.keys or {}).keys()",
+    ),
+    Mutation(
+        "a rendition that is no longer declared stays a stand-in",
+        "difference",
+        "if output is None or output.rendition not in keys:",
+        "if output is None:",
+    ),
+    Mutation(
         "outputs of older content are copied",
         "reuse",
         "if made.source_etag == (etag or known.etag) and",

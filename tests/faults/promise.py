@@ -18,9 +18,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from faults.places import OutputStore
-from hashing import expected_output
+from hashing import expected_output, find_stand_ins, is_too_wide
 from renditions.core.ports import Catalog, Store, StoredObject
 from renditions.core.strays import Stray
+from renditions.model.families import among
 from renditions.model.folding import EXACT
 from renditions.model.notices import Notice
 from renditions.model.pipeline import Pipeline
@@ -44,15 +45,18 @@ def expect(
 ) -> tuple[str, Keys]:
     """Return the status and the output keys that a picture should have.
 
-    This assumes that no other picture has these keys.
+    This assumes that no other picture has these keys. A rendition with a stand-in has no output.
     """
     keys = pipeline.output_keys(found.key, found.etag, wishes, sha256(content).hexdigest())
     too_large = len(content) > pipeline.accept.max_bytes
     if len(set(map(folding, keys.values()))) < len(keys) or too_large or content.startswith(b"bad"):
         return "rejected", {}
+    recipes = pipeline.recipes(wishes)
+    trimmed = {name: among(name, recipe, recipes) for name, recipe in recipes.items()}
+    stand_ins = find_stand_ins(content, trimmed)
+    keys = {name: key for name, key in keys.items() if stand_ins.get(name, name) == name}
     can = {name: key for name, key in keys.items() if folding(key) not in foreign}
-    if content.startswith(b"half"):
-        can.pop("large", None)
+    can = {name: key for name, key in can.items() if not is_too_wide(content, recipes[name])}
     return "done" if can == keys else "rejected", can
 
 
@@ -115,6 +119,9 @@ def check(final: Final, *, may_stray: bool = False) -> list[Record]:
             wanted[folding(key)] = expected_output(got[1], recipes[rendition])
         for made in record.outputs:
             _check_output(final, record, made.key, made.etag)
+        if record.status == "done":
+            lacking = [name for name in recipes if record.serving_output(name) is None]
+            must(not lacking, "renditions have neither an output nor a stand-in", lacking, record)
         tells = any(record.status in notify.on for notify in pipeline.notify)
         must(not tells or reported(record) in told, "no notice was sent", record)
     objects = _contents(output)

@@ -11,6 +11,7 @@ from functools import cache
 from random import Random
 
 from renditions.core.ask import Ask
+from renditions.model.families import expand
 from renditions.model.folding import EXACT, Folding
 from renditions.model.pipeline import Accept, Analyze, Notify, OutputPlace, Pipeline
 from renditions.model.recipe import Rendition
@@ -28,6 +29,13 @@ CONTENTS = (b"one", b"two", b"bad", b"half", b"one that is longer")
 FOREIGN = {"a/0.jpg": b"foreign", "z": b"another's"}
 """Objects in the output stores that aren't ours."""
 
+
+def _declare(**tables: Rendition) -> Pipeline:
+    """Return a pipeline with the renditions that these tables declare."""
+    members = {name: each for table in tables for name, each in expand(table, tables[table]).items()}
+    return make_pipeline((), **members)
+
+
 _KEPT = OutputPlace(store="out", keep_replaced=3600.0)
 _CACHED = OutputPlace(store="out", cache_control="max-age=60")
 _ON_DEMAND = Rendition(width=50, on_demand=True)
@@ -42,6 +50,10 @@ PIPELINES = (
     make_pipeline(thumb=Rendition(width=200, key="{etag}/{dir}{name}")),
     make_pipeline(thumb=Rendition(width=9, height=9, fit="cover", gravity="focus"), extra=_ON_DEMAND),
     make_pipeline(large=Rendition(width=1200, key="{stem}.jpg")),
+    _declare(photo=Rendition(widths=(200, 350, 900))),
+    _declare(photo=Rendition(widths=(350, 900, 1200)), thumb=Rendition(width=200)),
+    _declare(photo=Rendition(widths=(200, 900), key="{stem}-{width}", enlarge=True)),
+    _declare(extra=Rendition(widths=(50, 350, 900), on_demand=True), large=_WIDE),
     replace(make_pipeline(), accept=Accept(max_bytes=5)),
     replace(make_pipeline(), analyze=Analyze(transparency=True)),
     replace(make_pipeline(), source=Source(store="in", match=("a/*", "*.png"))),
@@ -55,6 +67,8 @@ PIPELINES = (
         renditions={"same": Rendition(width=9, key="{stem}"), "thumb": Rendition(width=200, key="{name}")},
     ),
 )
+DEMANDED = ((), ("extra",), ("extra-900",), ("extra-50", "extra-900"))
+"""The renditions on demand that a client requests."""
 RESPELLING = (0, 4)
 """Two pipelines between which a key changes only by case."""
 
