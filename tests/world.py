@@ -29,11 +29,15 @@ from renditions.core.reconcile import Run
 from renditions.errors import StoreFailed
 from renditions.model.pipeline import Notify, OutputPlace, Pipeline
 from renditions.model.recipe import Rendition
+from renditions.model.record import Record
 from renditions.model.registry import Shared
 from renditions.model.source import Source
 from renditions.runtime.parts import Parts
 
-__all__ = ["LOG", "Crash", "Steps", "World", "expected_output", "hash_render", "make_pipeline"]
+__all__ = ["LOG", "NAME", "Crash", "Steps", "World", "expected_output", "hash_render", "make_pipeline"]
+
+NAME = "photo.jpg"
+"""The picture of a test that needs only one."""
 
 LOG = Notify(on=("done", "rejected", "failed"), to="log:")
 
@@ -118,6 +122,12 @@ class World:
     def known(self) -> int:
         """How many pictures have a record."""
         return sum(totals.pictures for totals in self.catalog.count().values())
+
+    def record(self, name: str = NAME) -> Record:
+        """Return the record of a picture, which must have one."""
+        record = self.catalog.get(name)
+        assert record
+        return record
 
     def clock(self) -> datetime:
         """Return the time. It advances by a millisecond with each call."""

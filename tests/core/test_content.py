@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from renditions.core.content import Reader
 from renditions.core.difference import TOUCHED
 from renditions.errors import StoreFailed
@@ -14,24 +12,7 @@ from renditions.model.notices import Notice
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
 from renditions.model.record import Record
-from world import World, hash_render, make_pipeline
-
-NAME = "photo.jpg"
-
-
-@pytest.fixture
-def world() -> World:
-    world = World()
-    world.bind()
-    world.upload(NAME, b"one")
-    world.processor().process(NAME)
-    return world
-
-
-def get(world: World) -> Record:
-    record = world.catalog.get(NAME)
-    assert record
-    return record
+from world import NAME, World, hash_render, make_pipeline
 
 
 def never_render(*_: Any) -> Any:
@@ -54,12 +35,12 @@ class Counting:
 
 
 def test_a_touched_picture_is_recognised_and_only_its_record_is_written(world: World) -> None:
-    before = get(world)
+    before = world.record()
     world.source.touch(NAME)
     assert world.plan() == [(NAME, "settle")]
     outcome = world.processor(render=never_render).process(NAME)
     assert (outcome.result, outcome.reason) == ("unchanged", TOUCHED)
-    after = get(world)
+    after = world.record()
     found = world.source.head(NAME)
     assert found
     assert after.etag == found.etag != before.etag
@@ -99,11 +80,11 @@ def test_a_touched_picture_with_a_changed_recipe_is_rendered_once(world: World) 
 
 
 def test_a_record_of_version_0_1_has_no_hash_and_its_touched_picture_is_rendered(world: World) -> None:
-    world.catalog.write(replace(get(world), sha256=""))
+    world.catalog.write(replace(world.record(), sha256=""))
     world.source.touch(NAME)
     assert world.plan() == [(NAME, "update")]
     world.settle()
-    assert get(world).sha256
+    assert world.record().sha256
 
 
 def test_a_touched_picture_that_cannot_be_read_is_reported_and_tried_again(world: World) -> None:
@@ -129,7 +110,7 @@ def test_a_picture_of_another_size_is_not_read_to_compare_it(world: World) -> No
     source = Counting(world)
     found = world.source.head(NAME)
     assert found
-    assert not Reader(source).is_same(get(world), found)
+    assert not Reader(source).is_same(world.record(), found)
     assert source.reads == 0
 
 
@@ -150,7 +131,7 @@ def test_a_picture_touched_during_rendering_is_recorded_before_its_notice_is_sen
     class Checking:
         def send(self, notice: Notice) -> None:
             assert isinstance(notice.subject, Record)
-            recorded.append(get(world).etag == notice.subject.etag)
+            recorded.append(world.record().etag == notice.subject.etag)
 
     recorded: list[bool] = []
     notifiers = {notify.target: Checking() for notify in world.pipeline.notify}

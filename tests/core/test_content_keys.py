@@ -16,11 +16,9 @@ from renditions.model import revisions
 from renditions.model.keys import is_known
 from renditions.model.pipeline import Accept
 from renditions.model.recipe import Rendition
-from renditions.model.record import Record
 from renditions.model.revisions import Revision
-from world import World, make_pipeline
+from world import NAME, World, make_pipeline
 
-NAME = "photo.jpg"
 HASH = Rendition(width=200, key="{stem}-{hash}.jpg")
 VERSION = Rendition(width=200, key="{stem}-{version}.jpg")
 
@@ -32,19 +30,13 @@ def make_world(rendition: Rendition = VERSION) -> World:
     return world
 
 
-def get(world: World, name: str = NAME) -> Record:
-    record = world.catalog.get(name)
-    assert record
-    return record
-
-
 def declare(world: World, rendition: Rendition) -> None:
     world.pipeline = replace(world.pipeline, renditions={"thumb": rendition})
     world.bind()
 
 
 def key(world: World) -> str:
-    return get(world).outputs[0].key
+    return world.record().outputs[0].key
 
 
 def test_an_output_key_has_the_first_digits_of_the_content_s_hash() -> None:
@@ -123,7 +115,7 @@ def test_a_raised_revision_of_the_engine_changes_the_version_in_the_key(
 def test_a_picture_without_a_recorded_hash_is_read_once_its_key_needs_the_hash() -> None:
     world = make_world(Rendition(width=200))
     world.settle()
-    world.catalog.write(replace(get(world), sha256=""))
+    world.catalog.write(replace(world.record(), sha256=""))
     declare(world, VERSION)
     assert world.plan() == [(NAME, "update")]
     world.settle()
@@ -141,7 +133,7 @@ def test_a_picture_that_can_not_be_read_claims_no_key_and_is_tried_again() -> No
     world = make_world()
     outcome = world.processor(source=Unreadable()).process(NAME)
     assert (outcome.result, outcome.reason) == ("failed", "permission denied")
-    assert get(world).claimed_keys() == frozenset()
+    assert world.record().claimed_keys() == frozenset()
     world.settle()
     world.check_promise()
 
@@ -161,8 +153,8 @@ def test_of_two_pictures_with_the_same_content_and_key_the_later_is_rejected() -
     world = make_world(Rendition(width=200, key="{hash}.jpg"))
     world.upload("zebra.jpg", b"one")
     world.settle()
-    assert (get(world).status, get(world, "zebra.jpg").status) == ("done", "rejected")
-    assert get(world, "zebra.jpg").blocked_by == NAME
+    assert (world.record().status, world.record("zebra.jpg").status) == ("done", "rejected")
+    assert world.record("zebra.jpg").blocked_by == NAME
 
 
 def test_a_renamed_picture_with_a_versioned_key_is_copied() -> None:

@@ -14,22 +14,14 @@ from renditions.core.leases import wish
 from renditions.model.families import expand
 from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Rendition
-from renditions.model.record import Record
 from renditions.model.wishes import Wishes
-from world import Crash, Steps, World, make_pipeline
+from world import NAME, Crash, Steps, World, make_pipeline
 
-NAME = "a.jpg"
 FAMILY = Rendition(widths=(480, 960, 1600), formats=("avif", "jpeg"))
 
 
 class FamilyWorld(World):
     """A world with one picture. Its content begins with its width."""
-
-    @property
-    def record(self) -> Record:
-        record = self.catalog.get(NAME)
-        assert record
-        return record
 
     @property
     def files(self) -> list[str]:
@@ -51,46 +43,46 @@ def world() -> FamilyWorld:
 
 def test_the_record_of_a_small_picture_names_the_stand_ins(world: FamilyWorld) -> None:
     assert world.processor().process(NAME).result == "done"
-    assert world.record.stand_ins == (
+    assert world.record().stand_ins == (
         ("photo-1600-avif", "photo-960-avif"),
         ("photo-1600-jpeg", "photo-960-jpeg"),
     )
-    assert [made.rendition for made in world.record.outputs] == [
+    assert [made.rendition for made in world.record().outputs] == [
         "photo-480-avif", "photo-480-jpeg", "photo-960-avif", "photo-960-jpeg",
     ]  # fmt: skip
     assert len(world.files) == 4
     assert world.plan() == []
-    served = world.record.serving_output("photo-1600-avif")
-    assert served == world.record.find_output("photo-960-avif")
+    served = world.record().serving_output("photo-1600-avif")
+    assert served == world.record().find_output("photo-960-avif")
 
 
 def test_a_rendition_with_a_stand_in_costs_no_further_write_and_leaves_no_claim(world: FamilyWorld) -> None:
     steps = Steps()
     world.processor(steps=steps).process(NAME)
     assert steps.names.count("MemoryCatalog.write") == 2
-    assert world.catalog.owners.keys() == {made.key for made in world.record.outputs}
+    assert world.catalog.owners.keys() == {made.key for made in world.record().outputs}
 
 
 def test_only_the_file_of_a_stand_in_is_made_again_after_it_was_deleted(world: FamilyWorld) -> None:
     world.settle()
-    before = world.record
+    before = world.record()
     world.lose_outputs([f"{NAME}/photo-960-avif.avif"])
     asks = replace(ALLOWED, verify="quick")
     assert [each.make for each in world.differences(ask=asks)] == [("photo-960-avif",)]
     world.processor().process(NAME, asks)
-    assert world.record.stand_ins == before.stand_ins
+    assert world.record().stand_ins == before.stand_ins
     assert len(world.files) == 4
     assert [each.action for each in world.differences(ask=asks)] == ["keep"]
 
 
 def test_a_touched_picture_keeps_its_stand_ins(world: FamilyWorld) -> None:
     world.settle()
-    before = world.record
+    before = world.record()
     world.source.touch(NAME)
     assert world.plan() == [(NAME, "settle")]
     world.settle()
-    assert world.record.stand_ins == before.stand_ins
-    assert world.record.etag != before.etag
+    assert world.record().stand_ins == before.stand_ins
+    assert world.record().etag != before.etag
 
 
 def test_a_larger_picture_gets_a_file_for_each_width_and_a_smaller_one_loses_them(world: FamilyWorld) -> None:
@@ -98,15 +90,15 @@ def test_a_larger_picture_gets_a_file_for_each_width_and_a_smaller_one_loses_the
     world.upload(NAME, b"2000 pixels")
     world.settle()
     assert len(world.files) == 6
-    assert not world.record.stand_ins
+    assert not world.record().stand_ins
     world.upload(NAME, b"300 pixels")
     world.settle()
     assert world.files == ["photo-480-avif.avif", "photo-480-jpeg.jpg"]
-    assert dict(world.record.stand_ins)["photo-960-jpeg"] == "photo-480-jpeg"
+    assert dict(world.record().stand_ins)["photo-960-jpeg"] == "photo-480-jpeg"
     assert world.catalog.owners.keys() == {f"{NAME}/{file}" for file in world.files}
     world.upload(NAME, b"bad")
     world.processor().process(NAME)
-    assert (world.record.status, world.record.stand_ins, world.files) == ("rejected", (), [])
+    assert (world.record().status, world.record().stand_ins, world.files) == ("rejected", (), [])
 
 
 def test_a_changed_recipe_makes_the_files_of_a_family_again(world: FamilyWorld) -> None:
@@ -116,8 +108,8 @@ def test_a_changed_recipe_makes_the_files_of_a_family_again(world: FamilyWorld) 
     assert len(difference.make) == 6  # the other recipe may enlarge
     world.settle()
     assert len(world.files) == 4
-    assert {made.fingerprint for made in world.record.outputs} == {
-        world.pipeline.fingerprints()[made.rendition] for made in world.record.outputs
+    assert {made.fingerprint for made in world.record().outputs} == {
+        world.pipeline.fingerprints()[made.rendition] for made in world.record().outputs
     }
 
 
@@ -126,7 +118,7 @@ def test_a_recipe_that_enlarges_gives_each_rendition_a_file_of_its_own(world: Fa
     world.pipeline = pipeline_of(photo=replace(FAMILY, enlarge=True))
     world.settle()
     assert len(world.files) == 6
-    assert world.record.stand_ins == ()
+    assert world.record().stand_ins == ()
     assert world.catalog.owners.keys() == {f"{NAME}/{file}" for file in world.files}
     world.check_promise()
 
@@ -139,10 +131,10 @@ def test_another_width_becomes_the_stand_in_when_the_former_one_is_no_longer_dec
     (difference,) = world.differences()
     assert difference.make == ("photo-1600-avif", "photo-1600-jpeg")
     world.settle()
-    assert [made.rendition for made in world.record.outputs][2:] == ["photo-1600-avif", "photo-1600-jpeg"]
+    assert [made.rendition for made in world.record().outputs][2:] == ["photo-1600-avif", "photo-1600-jpeg"]
     world.pipeline = pipeline_of(photo=replace(FAMILY, widths=(480, 900, 1600)))
     world.settle()
-    assert dict(world.record.stand_ins)["photo-1600-avif"] == "photo-900-avif"
+    assert dict(world.record().stand_ins)["photo-1600-avif"] == "photo-900-avif"
     assert len(world.files) == 4
 
 
@@ -153,7 +145,7 @@ def test_the_key_of_a_rendition_with_a_stand_in_may_hold_a_foreign_file(world: F
     """
     world.overwrite(f"{NAME}/photo-1600-avif.avif", b"foreign")
     assert world.processor().process(NAME).result == "done"
-    assert world.record.refused_keys == ()
+    assert world.record().refused_keys == ()
     assert world.content(f"{NAME}/photo-1600-avif.avif") == b"foreign"
     assert world.plan() == []
     world.upload(NAME, b"2000 pixels")
@@ -166,7 +158,7 @@ def test_a_single_requested_rendition_is_made_without_its_stand_in(world: Family
     assert world.files == ["photo-1600-avif.avif"]
     world.settle()
     assert len(world.files) == 4
-    assert dict(world.record.stand_ins)["photo-1600-avif"] == "photo-960-avif"
+    assert dict(world.record().stand_ins)["photo-1600-avif"] == "photo-960-avif"
 
 
 def test_a_requested_rendition_has_a_stand_in_only_if_the_stand_in_is_requested_too(
@@ -175,13 +167,13 @@ def test_a_requested_rendition_has_a_stand_in_only_if_the_stand_in_is_requested_
     world.pipeline = pipeline_of(photo=replace(FAMILY, formats=("avif",), on_demand=True))
     world.settle()
     assert world.files == []
-    wish(world.catalog, world.record, Wishes(demanded=("photo-1600-avif",)))
+    wish(world.catalog, world.record(), Wishes(demanded=("photo-1600-avif",)))
     world.settle()
     assert world.files == ["photo-1600-avif.avif"]
-    wish(world.catalog, world.record, Wishes(demanded=("photo-1600-avif", "photo-960-avif")))
+    wish(world.catalog, world.record(), Wishes(demanded=("photo-1600-avif", "photo-960-avif")))
     world.settle()
     assert world.files == ["photo-960-avif.avif"]
-    assert world.record.stand_ins == (("photo-1600-avif", "photo-960-avif"),)
+    assert world.record().stand_ins == (("photo-1600-avif", "photo-960-avif"),)
 
 
 WIDTHS = st.lists(st.sampled_from([300, 480, 700, 960, 1600]), min_size=1, max_size=4, unique=True)
@@ -211,19 +203,19 @@ def test_the_files_of_a_family_depend_only_on_the_picture_and_the_pipeline(
         if asked is not None:
             names = frozenset({f"photo-{widths[asked % len(widths)]}"})
             world.processor().process(NAME, Ask(renditions=names))
-            assert all(world.record.serving_output(name) for name in names)
+            assert all(world.record().serving_output(name) for name in names)
         world.settle()
     fresh = FamilyWorld(world.pipeline)
     fresh.upload(NAME, content)
     fresh.settle()
     assert world.files == fresh.files
-    assert dict(world.record.stand_ins) == dict(fresh.record.stand_ins)
+    assert dict(world.record().stand_ins) == dict(fresh.record().stand_ins)
     assert {name: world.content(f"{NAME}/{name}") for name in world.files} == {
         name: fresh.content(f"{NAME}/{name}") for name in fresh.files
     }
     assert world.catalog.owners.keys() == {f"{NAME}/{file}" for file in world.files}
     for name in world.pipeline.renditions:
-        assert world.record.serving_output(name)
+        assert world.record().serving_output(name)
 
 
 def test_after_a_crash_at_any_step_a_sync_makes_the_same_files(world: FamilyWorld) -> None:
@@ -247,7 +239,7 @@ def test_after_a_crash_at_any_step_a_sync_makes_the_same_files(world: FamilyWorl
             world.gone.add("dies")
         world.settle()
         assert len(world.files) == 4
-        assert len(world.record.stand_ins) == 2
+        assert len(world.record().stand_ins) == 2
         assert world.catalog.owners.keys() == {f"{NAME}/{file}" for file in world.files}
         if steps.count <= at:
             break

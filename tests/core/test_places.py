@@ -13,29 +13,12 @@ from renditions.core.ask import ALLOWED, PLAIN, Ask
 from renditions.core.leases import wish
 from renditions.core.ports import IfAbsent, IfMatch
 from renditions.model.recipe import Focus, Rendition
-from renditions.model.record import Record
 from renditions.model.wishes import Wishes
-from world import Steps, World, expected_output, make_pipeline
+from world import NAME, Steps, World, expected_output, make_pipeline
 
-NAME = "a/photo.jpg"
 WEEK = timedelta(days=7)
 KEPT = Ask(keeps_undeclared=True)
 ASKED = Ask(removal="asked")
-
-
-@pytest.fixture
-def world() -> World:
-    world = World()
-    world.bind()
-    world.upload(NAME, b"one")
-    world.processor().process(NAME)
-    return world
-
-
-def get(world: World) -> Record:
-    record = world.catalog.get(NAME)
-    assert record
-    return record
 
 
 def list_keys(world: World) -> list[str]:
@@ -100,7 +83,7 @@ class TestKeepReplaced:
         use(world, thumb=MOVED, large=LARGE)
         world.settle()
         assert f"{NAME}/thumb.jpg" in list_keys(world)
-        assert [old.key for old in get(world).retired] == [f"{NAME}/thumb.jpg"]
+        assert [old.key for old in world.record().retired] == [f"{NAME}/thumb.jpg"]
         assert world.catalog.owner_of(f"{NAME}/thumb.jpg") == NAME, "no other picture may write there"
         world.now += WEEK
         assert world.plan() == [(NAME, "settle")]
@@ -143,7 +126,7 @@ class TestKeepReplaced:
         world.settle()
         use(world, thumb=THUMB, large=LARGE)
         world.settle()
-        assert [old.key for old in get(world).retired] == ["moved/photo.jpg"]
+        assert [old.key for old in world.record().retired] == ["moved/photo.jpg"]
         world.now += WEEK
         world.settle()
         world.check_promise()
@@ -181,7 +164,7 @@ class TestMovedStore:
         world.settle()
         world.check_promise()
         assert len(list(world.former["out"].list())) == 2
-        assert get(world).retired == ()
+        assert world.record().retired == ()
 
     def test_outputs_in_the_old_store_are_deleted_after_the_declared_time(self, world: World) -> None:
         world.use_output(keep_replaced=WEEK.total_seconds())
@@ -223,7 +206,7 @@ class TestOnDelete:
     def test_outputs_and_record_stay_when_the_source_is_gone(self, world: World) -> None:
         world.remove(NAME)
         assert world.processor().process(NAME, ALLOWED).result == "unchanged"
-        assert get(world).missing_since is not None
+        assert world.record().missing_since is not None
         assert len(list_keys(world)) == 2
         assert world.plan() == []
 
@@ -239,7 +222,7 @@ class TestOnDelete:
         world.settle()
         world.upload(NAME, b"one")
         world.settle()
-        assert get(world).missing_since is None
+        assert world.record().missing_since is None
         world.check_promise()
 
     def test_a_person_can_still_remove_a_kept_picture(self, world: World) -> None:
@@ -271,7 +254,7 @@ class TestPartialRuns:
         square = Rendition(width=9, height=9, fit="cover", gravity="focus")
         use(world, thumb=square, large=square)
         world.settle()
-        assert wish(world.catalog, get(world), Wishes(Focus(x=1, y=2)))
+        assert wish(world.catalog, world.record(), Wishes(Focus(x=1, y=2)))
         world.processor().process(NAME, self.ask)
         focused = square.focused_on(Focus(x=1, y=2))
         assert world.content(f"{NAME}/thumb.jpg") == expected_output(b"one", focused)

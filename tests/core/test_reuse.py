@@ -9,10 +9,8 @@ import pytest
 
 from renditions.core.ask import Ask
 from renditions.model.recipe import Focus, Rendition
-from renditions.model.record import Record
-from world import World, hash_render, make_pipeline
+from world import NAME, World, hash_render, make_pipeline
 
-NAME = "photo.jpg"
 THUMB = Rendition(width=200)
 
 
@@ -28,12 +26,6 @@ def world() -> World:
 def declare(world: World, **renditions: Any) -> None:
     world.pipeline = make_pipeline(**renditions)
     world.bind()
-
-
-def get(world: World) -> Record:
-    record = world.catalog.get(NAME)
-    assert record
-    return record
 
 
 def why(world: World) -> str:
@@ -52,11 +44,11 @@ def process_without_rendering(world: World) -> None:
 
 
 def test_a_renamed_rendition_with_the_same_key_keeps_its_output(world: World) -> None:
-    before = get(world).outputs[0]
+    before = world.record().outputs[0]
     declare(world, small=replace(THUMB, key="{name}-small.jpg"))
     assert why(world) == "small was renamed from thumb"
     process_without_rendering(world)
-    assert get(world).outputs == (replace(before, rendition="small"),)
+    assert world.record().outputs == (replace(before, rendition="small"),)
     assert [key for key, _ in world.plan()] == []
 
 
@@ -155,7 +147,7 @@ def test_an_output_is_rendered_and_not_copied_if_the_focus_changed_its_recipe(wo
     cover = Rendition(width=20, height=20, fit="cover", gravity="focus")
     declare(world, thumb=replace(cover, key="{name}-small.jpg"))
     world.settle()
-    record = get(world)
+    record = world.record()
     world.catalog.write(replace(record, wishes=replace(record.wishes, focus=Focus(x=1, y=2))))
     assert world.processor().process(NAME).result == "done"
     world.check_promise()

@@ -14,7 +14,6 @@ from renditions.core.ports import IfMatch
 from renditions.core.reconcile import sync
 from renditions.model.pipeline import CatalogPlace
 from renditions.model.recipe import Focus, Rendition
-from renditions.model.record import Record
 from renditions.model.wishes import NO_WISHES, Wishes
 from world import World, make_pipeline
 
@@ -28,15 +27,9 @@ def world() -> World:
     world.bind()
     world.upload("a.jpg", b"one")
     world.processor().process("a.jpg")
-    world.catalog.write(replace(get(world, "a.jpg"), wishes=FOCUS))
+    world.catalog.write(replace(world.record("a.jpg"), wishes=FOCUS))
     world.processor().process("a.jpg")
     return world
-
-
-def get(world: World, name: str) -> Record:
-    record = world.catalog.get(name)
-    assert record
-    return record
 
 
 FIRST = [("processing", "it is new"), ("done", "")]
@@ -45,7 +38,7 @@ FIRST = [("processing", "it is new"), ("done", "")]
 
 def tell(world: World, name: str) -> list[tuple[str, str]]:
     """Return what happened to a picture, as its history says it."""
-    return [(event.status, event.reason) for event in get(world, name).history]
+    return [(event.status, event.reason) for event in world.record(name).history]
 
 
 def rename(world: World, former: str, name: str, content: bytes = b"one") -> None:
@@ -63,7 +56,7 @@ def test_a_renamed_picture_keeps_its_focus_and_is_not_rendered(world: World) -> 
     outcome = world.processor(render=never_render).process("b.jpg")
     assert (outcome.result, outcome.renamed_from) == ("done", "a.jpg")
     assert world.catalog.get("a.jpg") is None
-    assert get(world, "b.jpg").wishes == FOCUS
+    assert world.record("b.jpg").wishes == FOCUS
     assert world.content("b.jpg/thumb.jpg") == before
     assert [found.key for found in world.output.list()] == ["b.jpg/thumb.jpg"]
     assert tell(world, "b.jpg")[-2:] == [("processing", "it was renamed from a.jpg"), ("done", "")]
@@ -75,10 +68,10 @@ def test_a_renamed_picture_whose_output_key_stays_keeps_its_output() -> None:
     world.bind()
     world.upload("old/a.jpg", b"one")
     world.processor().process("old/a.jpg")
-    made = get(world, "old/a.jpg").outputs[0]
+    made = world.record("old/a.jpg").outputs[0]
     rename(world, "old/a.jpg", "new/a.jpg")
     assert world.processor(render=never_render).process("new/a.jpg").result == "done"
-    assert get(world, "new/a.jpg").outputs[0].etag == made.etag
+    assert world.record("new/a.jpg").outputs[0].etag == made.etag
     assert ("processing", "it was renamed from old/a.jpg") in tell(world, "new/a.jpg")
     world.check_promise()
 
@@ -188,20 +181,20 @@ def test_the_guard_counts_missing_pictures_and_not_renamed_ones() -> None:
 
 
 def test_a_copied_picture_gets_copies_of_its_twin_s_outputs(world: World) -> None:
-    world.catalog.write(replace(get(world, "a.jpg"), wishes=NO_WISHES))
+    world.catalog.write(replace(world.record("a.jpg"), wishes=NO_WISHES))
     world.processor().process("a.jpg")
     world.upload("b.jpg", b"one")
     outcome = world.processor(render=never_render).process("b.jpg")
     assert (outcome.result, outcome.renamed_from) == ("done", None)
-    assert get(world, "b.jpg").original == get(world, "a.jpg").original
+    assert world.record("b.jpg").original == world.record("a.jpg").original
     world.check_promise()
 
 
 def test_a_copy_does_not_take_the_focus_of_a_picture_that_still_exists(world: World) -> None:
     world.upload("b.jpg", b"one")
     world.processor().process("b.jpg")
-    assert get(world, "b.jpg").wishes == NO_WISHES
-    assert get(world, "a.jpg").wishes == FOCUS
+    assert world.record("b.jpg").wishes == NO_WISHES
+    assert world.record("a.jpg").wishes == FOCUS
 
 
 def test_a_picture_that_was_copied_and_then_deleted_leaves_its_focus_to_the_copy(world: World) -> None:
@@ -210,7 +203,7 @@ def test_a_picture_that_was_copied_and_then_deleted_leaves_its_focus_to_the_copy
     world.processor().process("b.jpg")
     world.remove("a.jpg")
     assert world.processor().process("a.jpg", ALLOWED).result == "removed"
-    assert get(world, "b.jpg").wishes == FOCUS
+    assert world.record("b.jpg").wishes == FOCUS
     world.check_promise()
 
 
@@ -218,11 +211,11 @@ def test_a_copy_that_has_a_focus_keeps_it_when_the_original_is_deleted(world: Wo
     own = Wishes(Focus(x=1, y=1))
     world.upload("b.jpg", b"one")
     world.processor().process("b.jpg")
-    world.catalog.write(replace(get(world, "b.jpg"), wishes=own))
+    world.catalog.write(replace(world.record("b.jpg"), wishes=own))
     world.processor().process("b.jpg")
     world.remove("a.jpg")
     world.processor().process("a.jpg", ALLOWED)
-    assert get(world, "b.jpg").wishes == own
+    assert world.record("b.jpg").wishes == own
     world.check_promise()
 
 
@@ -233,7 +226,7 @@ def test_a_picture_with_the_name_or_content_of_a_removed_one_gets_its_focus(worl
     world.now += timedelta(days=29)
     world.upload(name, b"another" if name == "a.jpg" else b"one")
     world.processor().process(name)
-    assert get(world, name).wishes == FOCUS
+    assert world.record(name).wishes == FOCUS
     assert tell(world, name) == [("processing", "it got the wishes kept for a.jpg"), *FIRST]
     world.check_promise()
 
@@ -244,7 +237,7 @@ def test_the_focus_of_a_removed_picture_is_forgotten_after_the_declared_time(wor
     world.now += timedelta(days=31)
     world.upload("a.jpg", b"one")
     world.processor().process("a.jpg")
-    assert get(world, "a.jpg").wishes == NO_WISHES
+    assert world.record("a.jpg").wishes == NO_WISHES
 
 
 def test_the_focus_of_a_removed_picture_is_not_kept_if_keep_wishes_is_zero(world: World) -> None:
@@ -253,7 +246,7 @@ def test_the_focus_of_a_removed_picture_is_not_kept_if_keep_wishes_is_zero(world
     world.processor().process("a.jpg", ALLOWED)
     world.upload("a.jpg", b"one")
     world.processor().process("a.jpg")
-    assert get(world, "a.jpg").wishes == NO_WISHES
+    assert world.record("a.jpg").wishes == NO_WISHES
 
 
 def test_kept_wishes_do_not_return_if_the_pipeline_keeps_none(world: World) -> None:
@@ -262,7 +255,7 @@ def test_kept_wishes_do_not_return_if_the_pipeline_keeps_none(world: World) -> N
     world.pipeline = replace(world.pipeline, catalog=CatalogPlace(keep_wishes=0))
     world.upload("a.jpg", b"one")
     world.processor().process("a.jpg")
-    assert get(world, "a.jpg").wishes == NO_WISHES
+    assert world.record("a.jpg").wishes == NO_WISHES
 
 
 def test_a_picture_with_the_same_etag_and_other_content_does_not_count_as_renamed(world: World) -> None:
@@ -281,7 +274,7 @@ def test_a_picture_with_the_same_etag_and_other_content_does_not_count_as_rename
             assert found
             return world.source.stream(key, IfMatch(found.etag), *part)
 
-    world.catalog.write(replace(get(world, "a.jpg"), etag="same"))
+    world.catalog.write(replace(world.record("a.jpg"), etag="same"))
     rename(world, "a.jpg", "b.jpg", b"two")
     assert world.processor(source=Alike()).process("b.jpg").renamed_from is None
     assert world.catalog.get("a.jpg")

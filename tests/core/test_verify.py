@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from doubles import MemoryStore
 from renditions.core.ask import PLAIN, Ask
 from renditions.core.ports import StoredObject
 from renditions.core.verify import MISSING, REPLACED
 from renditions.errors import StoreRefused
-from renditions.model.record import Output, Record
-from world import World, expected_output
+from renditions.model.record import Output
+from world import NAME, World, expected_output
 
-NAME = "photo.jpg"
 AGAIN = f"thumb {MISSING} again. To make it again, run renditions retry photo.jpg"
 THUMB = f"{NAME}/thumb.jpg"
 LARGE = f"{NAME}/large.jpg"
@@ -44,30 +41,15 @@ class Touched:
         return got and (replace(got[0], etag=f"{got[0].etag}-copied"), got[1])
 
 
-@pytest.fixture
-def world() -> World:
-    world = World()
-    world.bind()
-    world.upload(NAME, b"one")
-    world.processor().process(NAME)
-    return world
-
-
-def get(world: World) -> Record:
-    record = world.catalog.get(NAME)
-    assert record
-    return record
-
-
 def change_outputs(world: World, **changes: Any) -> None:
     """Write the record again with other fields in its outputs."""
-    record = get(world)
+    record = world.record()
     outputs = tuple(replace(made, **changes) for made in record.outputs)
     world.catalog.write(replace(record, outputs=outputs))
 
 
 def find(world: World, rendition: str = "thumb") -> Output:
-    made = get(world).find_output(rendition)
+    made = world.record().find_output(rendition)
     assert made
     return made
 
@@ -102,7 +84,7 @@ def test_only_verification_by_content_finds_a_change_that_keeps_size_and_etag(wo
     world.overwrite(THUMB, rubbish)
     there = world.output.head(THUMB)
     assert there
-    record = get(world)
+    record = world.record()
     outputs = tuple(
         replace(made, etag=there.etag) if made.rendition == "thumb" else made for made in record.outputs
     )
@@ -200,5 +182,5 @@ def test_an_output_that_changes_while_it_is_verified_is_compared_again(world: Wo
             return world.output.head(key)
 
     world.processor("first", output=Late()).process(NAME, QUICK)
-    assert not any(made.is_restored for made in get(world).outputs)
+    assert not any(made.is_restored for made in world.record().outputs)
     world.check_promise()

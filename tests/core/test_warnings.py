@@ -13,9 +13,8 @@ from renditions.model.recipe import Rendition
 from renditions.model.record import Record
 from renditions.model.rendering import Rendering
 from renditions.model.warning import PictureWarning
-from world import World
+from world import NAME, World
 
-NAME = "photo.jpg"
 WARNINGS = {name: PictureWarning(f"{name}-code", f"something of {name}") for name in ("thumb", "large")}
 
 
@@ -32,16 +31,10 @@ def render(content: bytes, accept: Accept, recipes: Mapping[str, Rendition], ana
     return replace(rendering, warnings=tuple(WARNINGS[name] for name in recipes))
 
 
-def get(world: World) -> Record:
-    record = world.catalog.get(NAME)
-    assert record
-    return record
-
-
 def test_a_record_and_its_notice_have_the_warnings(world: World) -> None:
     world.processor(render=render).process(NAME)
-    assert get(world).status == "done"
-    assert get(world).warnings == tuple(WARNINGS.values())
+    assert world.record().status == "done"
+    assert world.record().warnings == tuple(WARNINGS.values())
     (notice,) = world.notifier.sent
     assert notice.to_item()["warnings"][0] == {"code": "thumb-code", "text": "something of thumb"}
 
@@ -51,15 +44,15 @@ def test_rendering_one_rendition_keeps_the_warnings_about_the_others(world: Worl
     changed = {**world.pipeline.renditions, "large": Rendition(width=1000)}
     world.pipeline = replace(world.pipeline, renditions=changed)
     world.processor(render=hash_render).process(NAME)
-    assert get(world).warnings == tuple(WARNINGS.values())
+    assert world.record().warnings == tuple(WARNINGS.values())
 
 
 def test_a_replaced_picture_loses_the_warnings_about_its_old_content(world: World) -> None:
     world.processor(render=render).process(NAME)
     world.upload(NAME, b"two")
     world.processor(render=hash_render).process(NAME)
-    assert get(world).warnings == ()
-    assert "warnings" not in get(world).to_item()
+    assert world.record().warnings == ()
+    assert "warnings" not in world.record().to_item()
 
 
 def test_a_touched_picture_keeps_its_warnings(world: World) -> None:
@@ -67,14 +60,14 @@ def test_a_touched_picture_keeps_its_warnings(world: World) -> None:
     world.processor(render=render).process(NAME)
     world.source.touch(NAME)
     world.processor(render=hash_render).process(NAME)
-    assert get(world).warnings == tuple(WARNINGS.values())
+    assert world.record().warnings == tuple(WARNINGS.values())
 
 
 def test_a_rejected_picture_has_the_warnings_of_the_rendering_that_rejected_it(world: World) -> None:
     world.upload(NAME, b"bad")
     world.processor(render=render).process(NAME)
-    assert get(world).status == "rejected"
-    assert get(world).warnings == tuple(WARNINGS.values())
+    assert world.record().status == "rejected"
+    assert world.record().warnings == tuple(WARNINGS.values())
 
 
 def test_a_record_keeps_warning_codes_of_a_newer_version() -> None:

@@ -18,7 +18,6 @@ from renditions.errors import NotifyFailed, StoreFailed, Superseded
 from renditions.model.binding import Binding
 from renditions.model.pipeline import Accept, Analyze
 from renditions.model.recipe import Rendition
-from renditions.model.record import Record
 from renditions.model.rendering import Rendering
 from world import Crash, Steps, World, hash_render, make_pipeline
 
@@ -196,12 +195,6 @@ def keep_deleted(world: World) -> None:
     world.pipeline = replace(world.pipeline, source=source)
 
 
-def get(world: World) -> Record:
-    record = world.catalog.get(NAME)
-    assert record
-    return record
-
-
 def list_keys(world: World) -> list[str]:
     return [found.key for found in world.output.list()]
 
@@ -269,7 +262,7 @@ def test_a_partial_run_sends_its_notice_and_leaves_no_lease_and_no_pending_key()
     world = World()
     world.upload(NAME, b"one")
     world.processor().process(NAME, ONLY_THUMB)
-    record = get(world)
+    record = world.record(NAME)
     assert (record.owed, record.pending_keys, record.lease) == ((), (), None)
     assert [notice.event for notice in world.notifier.sent] == ["done"]
 
@@ -324,7 +317,7 @@ def test_a_picture_that_waits_for_the_key_of_a_missing_picture_holds_no_lease() 
     world.upload(NAME, b"one")
     processor = world.processor(render=render_after(lambda: world.upload(NAME, b"two")))
     assert processor.process(NAME).result == "waiting"
-    assert get(world).lease is None
+    assert world.record(NAME).lease is None
     world.settle()
     world.check_promise()
 
