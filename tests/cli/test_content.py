@@ -7,9 +7,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pillow_heif
 import pytest
+from PIL import Image
 
 from commands import draw, run, write_pipeline
+from imaging.pictures import encoded
 
 TWO = "[renditions.thumb]\nwidth = 200\n[renditions.large]\nwidth = 300\n"
 
@@ -99,3 +102,32 @@ def test_renaming_a_rendition_renders_nothing(project: Path) -> None:
     assert run(project, "sync", "--json").data["processed"] == {"done": 3}
     assert (project / "processed/a.jpg/small.jpg").read_bytes() == before
     assert not (project / "processed/a.jpg/thumb.jpg").exists()
+
+
+def test_files_of_several_images_are_recognised_after_they_were_touched_or_renamed(tmp_path: Path) -> None:
+    """The hash is over the whole file, so the number of its images makes no difference."""
+    write_pipeline(tmp_path, TWO)
+    images = [Image.new("RGB", (320, 240), colour) for colour in ("red", "lime", "blue")]
+    formats = {"moving.gif": "gif", "moving.webp": "webp", "pages.tif": "tiff"}
+    for name, image_format in formats.items():
+        path = tmp_path / "inbox" / name
+        path.write_bytes(encoded(images[0], image_format, save_all=True, append_images=images[1:]))
+    burst = pillow_heif.from_pillow(images[0])
+    for image in images[1:]:
+        burst.add_from_pillow(image)
+    burst.save(tmp_path / "inbox" / "burst.heic")
+    shutil.copy(tmp_path / "inbox" / "burst.heic", tmp_path / "inbox" / "burst.heics")
+    with (tmp_path / "inbox" / "burst.heics").open("ab") as file:
+        file.write(b"\0\0\0\x08free")  # an empty box makes it another file with the same images
+    assert run(tmp_path, "sync", "--json").data["processed"] == {"done": 5}
+    before = {name: (tmp_path / "processed" / name).read_bytes() for name in times(tmp_path)}
+    assert len(before) == 10
+    for path in (tmp_path / "inbox").iterdir():
+        path.touch()
+    assert run(tmp_path, "sync", "--json").data["processed"] == {"unchanged": 5}
+    (tmp_path / "inbox").rename(tmp_path / "moved")
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "moved").rename(tmp_path / "inbox" / "moved")
+    assert run(tmp_path, "sync", "--json").data["renamed"] == 5
+    after = {name: (tmp_path / "processed" / name).read_bytes() for name in times(tmp_path)}
+    assert after == {f"moved/{name}": content for name, content in before.items()}

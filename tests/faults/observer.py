@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -59,6 +59,8 @@ class Observer:
     _step: int = 0
     _decided_at: dict[Record, int] = field(default_factory=dict)
     """When each decided state first appeared in the catalog."""
+    _stated_at: dict[Record, int] = field(default_factory=dict)
+    """The same, whatever ETag the source gave to a content."""
     _contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """The content of pictures, by ETag."""
     _hashes_of: dict[str, set[str]] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class Observer:
     _gone_until: dict[str, int] = field(default_factory=dict)
     """When each picture was last missing from the source, or hidden."""
     _ended_at: dict[tuple[str, str], int] = field(default_factory=dict)
-    """When each picture last lost an ETag."""
+    """When each picture last lost an ETag, and when a content, by its SHA-256."""
     _last_written: dict[Task, Record] = field(default_factory=dict)
     _written: dict[str, Record] = field(default_factory=dict)
     """The last record of each picture that a worker wrote."""
@@ -77,7 +79,11 @@ class Observer:
         """Remember the content that a picture has from now on."""
         self._step += 1
         if name in self._current:
-            self._ended_at[name, self._current.pop(name)] = self._step
+            ended = self._current.pop(name)
+            self._ended_at[name, ended] = self._step
+            before = self._contents[name, ended]
+            if etag is None or content != before:
+                self._ended_at[name, sha256(before).hexdigest()] = self._step
         if etag:
             if name not in self._current:
                 self._gone_until[name] = self._step
@@ -177,6 +183,7 @@ class Observer:
         self._see_release(self._written.get(written.name), written)
         self._last_written[task] = self._written[written.name] = written
         self._decided_at.setdefault(truth(written), self._step)
+        self._stated_at.setdefault(_of_content(written), self._step)
         for made in written.outputs:
             self._check_output(written, written.place, made.key)
         place = self._place_of(task, written)
@@ -283,9 +290,11 @@ class Observer:
             or outcome.result not in ("done", "rejected")
         ):
             return
-        is_current = self._current.get(record.name) == record.etag
-        ended_at = self._ended_at.get((record.name, record.etag), 0)
-        must(is_current or ended_at > self._decided_at[truth(record)], "true at no moment", outcome)
+        content = self._contents.get((record.name, self._current.get(record.name, "")))
+        is_current = content is not None and sha256(content).hexdigest() == record.sha256
+        is_current = is_current or self._current.get(record.name) == record.etag
+        ended_at = self._ended_at.get((record.name, record.sha256 or record.etag), 0)
+        must(is_current or ended_at > self._stated_at[_of_content(record)], "true at no moment", outcome)
 
     def _check_output(self, record: Record, at: str, key: str) -> None:
         """Check the output that a record has under this key.
@@ -304,3 +313,14 @@ class Observer:
                 content = self._contents.get((record.name, made.source_etag))
                 is_made_of_it = content is None or (got and got[1] == output_of(content, made.fingerprint))
                 must(bool(is_made_of_it), "it isn't made of what the record says", key, record)
+
+
+def _of_content(record: Record) -> Record:
+    """Return what a record says about its content, without the ETags that the source gave it.
+
+    A touched picture has another ETag, and what was decided for it stays true.
+    """
+    if not record.sha256:
+        return truth(record)
+    outputs = tuple(replace(made, source_etag="") for made in record.outputs)
+    return replace(truth(replace(record, outputs=outputs)), etag="", goal="")
