@@ -104,6 +104,7 @@ bench: setup
 	.venv/bin/python -m benchmarks.plan
 	.venv/bin/python -m benchmarks.startup
 	PYTHONPATH=tests .venv/bin/python -m benchmarks.throughput
+	PYTHONPATH=tests .venv/bin/python -m benchmarks.confinement
 	PYTHONPATH=tests .venv/bin/python -m benchmarks.requests
 	PYTHONPATH=tests .venv/bin/python -m benchmarks.content
 

@@ -38,6 +38,7 @@ from renditions.local.workers.messages import (
 )
 from renditions.local.workers.pool import RenderPool
 from renditions.local.workers.wire import MalformedError, pack, receive, send
+from renditions.model.hidden import reveal
 from renditions.model.pipeline import Accept, Analyze, Limits
 from renditions.model.reason import Reason
 from renditions.model.recipe import Rendition
@@ -245,7 +246,7 @@ def find_fault(rendering: Rendering) -> str:
         "size": rendering.original.size_bytes != len(PICTURE),
         "bytes": sum(len(each.content) for each in rendering.made.values()) > LIMITS.memory,
         "both": rendering.rejected is not None and bool(rendering.made),
-        "control characters": any(not why.text.isprintable() for why in _reasons_of(rendering)),
+        "control characters": any(why.text != reveal(why.text) for why in _reasons_of(rendering)),
         "texts": any(not _is_storable(text) for text in texts),
         "numbers": not all(math.isfinite(number) and abs(number) < 1e16 for number in numbers),
         "formats": any(

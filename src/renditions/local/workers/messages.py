@@ -18,6 +18,7 @@ from renditions.local.workers.strict import MOST_CHARACTERS, read
 from renditions.local.workers.wire import MalformedError
 from renditions.model.families import widths_of
 from renditions.model.formats import AUTO, SOURCE_FORMATS
+from renditions.model.hidden import reveal
 from renditions.model.original import Original
 from renditions.model.pipeline import Accept, Analyze, Limits
 from renditions.model.plain import from_plain, to_plain
@@ -203,16 +204,11 @@ def decode_answer(content: Any, parts: list[bytes], picture: bytes, job: Job) ->
 def _decode_broken(content: Any) -> Broken:
     _check(isinstance(content, dict) and content.keys() == {"broken"}, "a known kind of answer")
     broken: Broken = read(Broken, content["broken"])
-    return replace(broken, text=_printable(broken.text), trace=_printable(broken.trace, "\n"))
+    return replace(broken, text=reveal(broken.text), trace=reveal(broken.trace, keep_lines=True))
 
 
 def _clean(said: _Said) -> _Said:
-    return replace(said, text=_printable(said.text))
-
-
-def _printable(text: str, kept: str = "") -> str:
-    """Return a text for logs and terminals, with escapes for what isn't printable, except ``kept``."""
-    return "".join(sign if sign.isprintable() or sign in kept else ascii(sign)[1:-1] for sign in text)
+    return replace(said, text=reveal(said.text))
 
 
 def _check_original(answer: _Made, picture: bytes) -> None:
