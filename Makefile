@@ -10,6 +10,8 @@ TESTERS ?= 3
 SEEDS ?= 20
 BURST ?= 100000
 MINUTES ?= 60
+EXPORT = .venv/bin/uv export --quiet --frozen --all-extras --no-dev
+LOCKED = src/renditions/deploy/locked.txt
 
 .PHONY: setup demo serve test test-api test-load test-servers test-queue test-infra scan audit lint bench bench-quick fuzz
 .PHONY: pictures clean
@@ -39,6 +41,8 @@ lint: setup
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python docs/glossary.py
+	@$(EXPORT) --no-emit-project --no-header --no-annotate --format requirements-txt | diff -q - $(LOCKED) \
+		|| { echo "$(LOCKED) differs from uv.lock. Run: make locked"; exit 1; }
 
 test: lint
 	.venv/bin/python -m pytest -rs -n $(TESTERS) --dist loadfile --no-loadscope-reorder
@@ -81,13 +85,20 @@ scan: setup
 	.venv/bin/uv tool run --quiet --from 'checkov==3.3.30' checkov --directory infra/terraform \
 		--framework terraform --skip-download --compact --quiet
 
-# Looks up known flaws of the locked libraries on PyPI. Fails too if one couldn't be looked up.
+# Looks up known flaws of the locked libraries on PyPI. Fails too if one couldn't be looked up, and names it.
 audit: setup
+	.venv/bin/python docs/audit.py
+
+# Writes the hashes of the locked libraries for the package, which checks what goes into a bundle.
+.PHONY: locked
+locked: setup
+	$(EXPORT) --no-emit-project --no-header --no-annotate --format requirements-txt >$(LOCKED)
+
+# Lists the package's locked libraries with their hashes in build/renditions.cdx.json (CycloneDX), for scanners.
+.PHONY: sbom
+sbom: setup
 	mkdir -p build
-	.venv/bin/uv export --quiet --frozen --all-extras --no-dev --no-emit-project \
-		--format requirements-txt --output-file build/locked.txt
-	.venv/bin/uv tool run --quiet --from 'pip-audit==2.10.0' pip-audit --strict --disable-pip \
-		--requirement build/locked.txt
+	$(EXPORT) --format cyclonedx1.5 >build/renditions.cdx.json
 
 # Uploads 1,000 pictures from 32 clients at once, then again with the server killed in the middle.
 test-load: setup

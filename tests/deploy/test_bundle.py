@@ -24,6 +24,7 @@ from commands import run
 from renditions.cli.packaging import _print_bundle, warn_of_size
 from renditions.deploy.bill import write_bill
 from renditions.deploy.bundle import PICTURES, Bundle, Part, Role, _own_files, build, find_libraries
+from renditions.deploy.pins import Pins
 from renditions.deploy.wheels import Target, _read_wheel, collect_libraries
 from renditions.errors import Failed, UsageError
 from renditions.model.pipeline import Accept, Pipeline
@@ -207,7 +208,7 @@ def test_only_run_time_files_of_a_wheel_are_bundled(tmp_path: Path) -> None:
 
 def test_building_fails_and_names_a_library_that_is_not_installed() -> None:
     with pytest.raises(UsageError, match=r"The pipeline needs no-such-library, which isn't installed here"):
-        list(collect_libraries(["no-such-library"], HERE))
+        list(collect_libraries(["no-such-library"], HERE, Pins()))
 
 
 def test_a_platform_without_wheels_is_refused_and_nothing_is_written(tmp_path: Path) -> None:

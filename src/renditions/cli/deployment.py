@@ -9,9 +9,16 @@ import typer
 
 from renditions.cli import display
 from renditions.cli.commands import FileOption, JsonOption, app, chosen_file
-from renditions.cli.packaging import ArchitectureOption, PythonOption, load_for_lambda, warn_of_size
+from renditions.cli.packaging import (
+    ArchitectureOption,
+    LockOption,
+    PythonOption,
+    load_for_lambda,
+    warn_of_size,
+)
 from renditions.cli.questions import ask
 from renditions.deploy.bundle import build
+from renditions.deploy.pins import LOCKED
 from renditions.deploy.terraform import BUNDLE, Deployment, find_program
 from renditions.deploy.wheels import Target
 
@@ -25,12 +32,13 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Apply the plan without a
 
 
 @app.command()
-def deploy(
+def deploy(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     file: FileOption = None,
     folder: FolderOption = None,
     architecture: ArchitectureOption = "arm64",
     python: PythonOption = "3.13",
+    lock: LockOption = LOCKED,
     *,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -41,7 +49,7 @@ def deploy(
     pipeline = load_for_lambda(path)
     target = Target(architecture, python)
     deployment.write(pipeline, target)
-    warn_of_size(build(pipeline, deployment.folder / BUNDLE, target))
+    warn_of_size(build(pipeline, deployment.folder / BUNDLE, target, lock=lock))
     if deployment.plan():
         ask("Apply this plan?", yes=yes)
         deployment.apply()

@@ -21,6 +21,7 @@ from renditions.deploy.bundle import (
     Bundle,
     build,
 )
+from renditions.deploy.pins import LOCKED
 from renditions.deploy.wheels import Architecture, Target
 from renditions.errors import PipelineError
 from renditions.model.pipeline import Pipeline
@@ -34,6 +35,17 @@ PythonOption = Annotated[
 """Lambda's Python versions on Amazon Linux 2023. The C library of earlier systems is too old for the wheels.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
 
+LockOption = Annotated[
+    Path,
+    typer.Option(
+        "--lock",
+        metavar="FILE",
+        help="A requirements file with the hashes of the libraries (default: those that this version was "
+        "tested with).",
+        show_default=False,
+    ),
+]
+
 
 @app.command()
 def package(  # noqa: PLR0913 - one for each option
@@ -44,6 +56,7 @@ def package(  # noqa: PLR0913 - one for each option
     architecture: ArchitectureOption = "arm64",
     python: PythonOption = "3.13",
     file: FileOption = None,
+    lock: LockOption = LOCKED,
     *,
     is_api: Annotated[
         bool, typer.Option("--api", help="Build the function that serves the API behind API Gateway.")
@@ -60,7 +73,7 @@ def package(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Build the zip that AWS Lambda runs. It contains the pipeline file."""
     pipeline = load_for_lambda(chosen_file(context, file))
-    bundle = build(pipeline, output, Target(architecture, python), API if is_api else PICTURES)
+    bundle = build(pipeline, output, Target(architecture, python), API if is_api else PICTURES, lock)
     if bill:
         write_bill(bundle.file, bill)
     if as_json:

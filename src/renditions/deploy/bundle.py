@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 
 import renditions
 from renditions.deploy.fonts import with_small_fonts
+from renditions.deploy.pins import LOCKED, Pins
 from renditions.deploy.wheels import BULK, File, Target, collect_libraries
 from renditions.errors import UsageError
 from renditions.imaging.extras import is_installed
@@ -108,7 +109,9 @@ class Bundle:
     """Whether the bundle has bytecode. Compiling it needs the target's Python on this machine."""
 
 
-def build(pipeline: Pipeline, file: Path, target: Target, role: Role = PICTURES) -> Bundle:
+def build(
+    pipeline: Pipeline, file: Path, target: Target, role: Role = PICTURES, lock: Path = LOCKED
+) -> Bundle:
     """Write the bundle that runs this pipeline.
 
     Args:
@@ -116,14 +119,15 @@ def build(pipeline: Pipeline, file: Path, target: Target, role: Role = PICTURES)
         file: The zip to write. If an error occurs, an existing file stays unchanged.
         target: The processor and the Python that the bundle runs on.
         role: The job of the function.
+        lock: The file with the hashes of the libraries, see ``Pins``.
 
     Raises:
-        UsageError: The file can't be written, or a library isn't installed here.
+        UsageError: The file can't be written, a library isn't installed here, or a wheel isn't in the lock.
         Failed: A library isn't available for the target.
 
     """
     libraries = (*role.libraries, *find_libraries(pipeline))
-    files = [*_own_files(pipeline, role), *collect_libraries(libraries, target)]
+    files = [*_own_files(pipeline, role), *collect_libraries(libraries, target, Pins(lock))]
     bytecode = list(_compile(files, target))
     temporary = file.with_name(f".{file.name}.part")
     try:

@@ -3,7 +3,8 @@
 This works on any machine, without Docker and without a compiler.
 
 pip downloads the wheels from its configured index, in exactly the versions that are installed here. So AWS
-runs the versions that this machine tested, and the same installation gives the same files.
+runs the versions that this machine tested, and the same installation gives the same files. Each wheel must
+have a SHA-256 of the lock, so it doesn't matter which index or cache it comes from.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution,
 from pathlib import Path
 from typing import Literal
 
+from renditions.deploy.pins import Pins
 from renditions.errors import Failed, UsageError
 
 Architecture = Literal["arm64", "x86_64"]
@@ -70,19 +72,21 @@ class File:
     content: bytes
 
 
-def collect_libraries(names: Sequence[str], target: Target) -> Iterator[File]:
+def collect_libraries(names: Sequence[str], target: Target, pins: Pins) -> Iterator[File]:
     """Yield the files of these libraries and their dependencies.
 
     Unneeded files are left out.
 
     Raises:
-        UsageError: One of the libraries isn't installed here, so its version isn't known.
+        UsageError: One of the libraries isn't installed here, so its version isn't known; or a wheel isn't
+            in the lock.
         Failed: pip didn't find a wheel of that version for the target, or didn't reach the index.
 
     """
     found = {name: _find_installed(name) for name in names}
     wheels = [name for name in names if name != SOURCE_ONLY]
     if SOURCE_ONLY in found:
+        pins.insist_on(SOURCE_ONLY, found[SOURCE_ONLY].version)
         yield from _read_installed(found[SOURCE_ONLY])
         wheels += [re.split(r"[^A-Za-z0-9._-]", need)[0] for need in found[SOURCE_ONLY].requires or ()
                    if "extra ==" not in need]  # fmt: skip
@@ -90,6 +94,7 @@ def collect_libraries(names: Sequence[str], target: Target) -> Iterator[File]:
         with tempfile.TemporaryDirectory() as folder:
             _download(wheels, target, Path(folder))
             for wheel in sorted(Path(folder).glob("*.whl")):
+                pins.check(wheel)
                 yield from _read_wheel(wheel)
 
 
