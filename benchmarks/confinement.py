@@ -1,8 +1,9 @@
-"""``PYTHONPATH=tests python -m benchmarks.confinement``: measures what confining worker processes costs.
+"""``python -m benchmarks.confinement``: measures the cost of confined workers.
 
-Workers with and without confinement take turns in shuffled order, and each ratio compares two of one round.
-For a function on Lambda, which renders in its own process, it measures what a process of its own for
-rendering would cost until the first picture is made. The results go into ``docs/performance.md``.
+Set ``PYTHONPATH=tests``. Workers with and without confinement take turns in shuffled order, and each ratio
+compares two of one round. For a function on Lambda, which renders in its own process, it measures what a
+process of its own for rendering would cost until the first picture is made. The results go into
+``docs/performance.md``.
 """
 
 from __future__ import annotations
@@ -126,12 +127,18 @@ def _newest_child() -> int:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process: the first number of ``schedstat``, in nanoseconds (Linux)."""
+    """Return the CPU time of a process in seconds.
+
+    The first number of ``schedstat`` counts its nanoseconds (Linux).
+    """
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 def _first_pictures(content: bytes, rounds: int) -> dict[str, list[tuple[float, ...]]]:
-    """Return the seconds until a new process has made its first picture, and the megabytes held then."""
+    """Return the seconds until a new process has made its first picture.
+
+    Returns also the megabytes that the process holds then.
+    """
     found: dict[str, list[tuple[float, ...]]] = {"same": [], "own": []}
     prefix = ["taskset", "-c", "0", sys.executable, "-c", _FIRST_PICTURE]
     environment = {"PATH": os.environ["PATH"], "AWS_CONFIG_FILE": os.devnull, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -46,7 +46,10 @@ def is_too_wide(content: bytes, recipe: Rendition) -> bool:
 
 
 def find_stand_ins(content: bytes, recipes: Mapping[str, Rendition]) -> dict[str, str]:
-    """Return, for each width of the recipes' families, the narrowest one that has the same file."""
+    """Return the narrowest width with the same file, for each width of a family.
+
+    The families are those of the recipes.
+    """
     picture_width = width_of(content)
     stand_ins: dict[str, str] = {}
     for name, recipe in recipes.items():
@@ -59,7 +62,10 @@ def find_stand_ins(content: bytes, recipes: Mapping[str, Rendition]) -> dict[str
 
 
 def width_of(content: bytes) -> int:
-    """Return the width of a picture in pixels: the number at its start, or 100 for each byte."""
+    """Return the width of a picture in pixels.
+
+    It is the number at the picture's start, or 100 for each byte.
+    """
     first = content.split(maxsplit=1)[:1]
     return int(first[0]) if first and first[0].isdigit() else 100 * len(content)
 

@@ -316,7 +316,7 @@ class Observer:
 
 
 def _of_content(record: Record) -> Record:
-    """Return what a record says about its content, without the ETags that the source gave it.
+    """Return what a record says about its content, without the source's ETags.
 
     A touched picture has another ETag, and what was decided for it stays true.
     """

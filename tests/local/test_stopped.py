@@ -1,4 +1,7 @@
-"""Processes that are stopped while they hold a lock. Others wait for them with a limit, and say so."""
+"""Processes that are stopped while they hold a lock.
+
+Other processes wait for them with a limit, and say so.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,10 @@ with Owner(Path(sys.argv[1])) as owner:
 
 @contextmanager
 def stopped(script: str, path: Path) -> Iterator[tuple[int, str]]:
-    """Run the script until it prints a line, and stop its process. Yield the process's id and the line."""
+    """Run the script until it prints a line, and stop its process.
+
+    Yields the process's id and the line.
+    """
     process = subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, text=True)
     with process:
         try:
@@ -69,7 +75,10 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def names(process: int) -> str:
-    """Return the expected part of a message about this process. Only Linux knows who holds a lock."""
+    """Return the expected part of a message about this process.
+
+    Only Linux knows which process holds a lock.
+    """
     if sys.platform != "linux":
         return "another process holds it"
     return f"process {process} holds it and is stopped. Continue that process .kill -CONT {process}. or end"
@@ -157,7 +166,10 @@ def test_reading_the_secret_names_the_stopped_process_that_holds_its_lock(tmp_pa
 
 
 def test_an_owner_does_not_wait_for_a_stopped_process_that_removes_its_file(tmp_path: Path) -> None:
-    """The other process takes the file for a dead owner's, and removes it when it continues."""
+    """The other process takes the file for a dead owner's.
+
+    It removes the file when it continues.
+    """
     with Owner(tmp_path) as other:
         owner = Owner(tmp_path)
         first = owner.id
@@ -169,7 +181,10 @@ def test_an_owner_does_not_wait_for_a_stopped_process_that_removes_its_file(tmp_
 
 
 def test_a_stopped_owner_does_not_count_as_gone(tmp_path: Path) -> None:
-    """When it continues, it may write once more before it notices that its lease has expired."""
+    """When it continues, it may write once more.
+
+    Only then does it notice that its lease has expired.
+    """
     with stopped(OWN, tmp_path) as (_, owner_id):
         assert not Owner(tmp_path).is_gone(owner_id)
     assert Owner(tmp_path).is_gone(owner_id)

@@ -457,7 +457,10 @@ def test_every_answer_has_the_security_headers(client: TestClient) -> None:
 
 
 def test_an_original_that_may_contain_script_is_only_downloaded(world: World, client: TestClient) -> None:
-    """A browser that shows a drawing from this site would run its script with the rights of the page."""
+    """A browser that shows a drawing from this site would run its script.
+
+    The script would have the rights of the page.
+    """
     upload(client)
     record = world.catalog.get("a/photo.jpg")
     assert record

@@ -248,7 +248,7 @@ def _take_hints(
 
 
 def find_secret(pipeline: Pipeline, directory: Path) -> bytes | None:
-    """Return the secret that is kept beside the catalog; None if the catalog isn't a file."""
+    """Return the secret beside the catalog; None if the catalog isn't a file."""
     file = parse_catalog(pipeline.catalog.store, directory)
     return keep_secret(file.with_name(f"{file.name}-secret")) if file else None
 
