@@ -1,7 +1,7 @@
-"""Look up known flaws of the locked libraries on PyPI: ``python docs/audit.py [INDEX]``.
+"""``python docs/audit.py [INDEX]``: looks up known flaws of the locked libraries.
 
-It asks for every library, also after a flaw or a failure. It ends with 1 if there is a flaw, or if it got no
-answer for a library: that library isn't free of flaws.
+The index is PyPI by default. The program asks for every library, also after a flaw or a failure. It ends with
+1 if there is a flaw, or if it got no answer for a library: that library isn't free of flaws.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ ATTEMPTS = 2
 
 
 def audit(index: str = INDEX) -> int:
-    """Print the flaws, then the libraries that the index gave no answer for. Return the exit code."""
+    """Print the flaws, and return the exit code.
+
+    After the flaws, print the libraries that the index gave no answer for.
+    """
     libraries = Pins().libraries
 
     def look_up(library: tuple[str, str]) -> list[str] | Exception:
@@ -56,7 +59,10 @@ def audit(index: str = INDEX) -> int:
 
 
 def read_flaws(index: str, name: str, version: str) -> Iterator[str]:
-    """Yield the known flaws of one version: https://docs.pypi.org/api/json/#get-a-release."""
+    """Yield the known flaws of one version.
+
+    Source: https://docs.pypi.org/api/json/#get-a-release
+    """
     with urlopen(f"{index}/pypi/{name}/{version}/json", timeout=TIMEOUT_SECONDS) as answer:
         page: dict[str, Any] = json.load(answer)
     for flaw in page["vulnerabilities"]:

@@ -31,7 +31,7 @@ FONT = "fontpkg-open-sans"
 
 
 def make_wheel(folder: Path, name: str = FONT) -> str:
-    """Write a wheel with this name, in the version that is installed; return its SHA-256."""
+    """Write a wheel with this name in the installed version; return its SHA-256."""
     stem = f"{name.replace('-', '_')}-{version(name)}"
     wheel = folder / f"{stem}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -128,7 +128,10 @@ def test_the_bill_of_materials_of_the_package_has_every_locked_library_and_hash(
 
 @contextmanager
 def serve(pages: Mapping[str, object]) -> Iterator[str]:
-    """Serve an index whose libraries have no flaws, but for these pages; a number is an error's status."""
+    """Serve an index whose libraries have no flaws, except on these pages.
+
+    A number in place of a page is the status of an error.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
