@@ -372,10 +372,7 @@ def _end(_: Request, __: Exception) -> Response:
 
 
 def _refuse_method(request: Request, error: Exception) -> Response:
-    """Refuse a wrong method, and name the methods that the path allows.
-
-    Source: RFC 9110, 15.5.6.
-    """
+    """Refuse a wrong method, and name the allowed ones (RFC 9110, 15.5.6)."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     path = next((route.path for route in routes if route.path_regex.match(request.url.path)), None)
     methods = {method for route in routes if route.path == path for method in route.methods or ()}
