@@ -102,7 +102,7 @@ def test_the_gallery_example_gives_the_promised_results(home: Path, tmp_path: Pa
     assert (made / "document.pdf").stat().st_size < (folder / "inbox" / "photo.jpg").stat().st_size
     said = ended.err.replace("\n", " ")
     assert "photo.jpg is done: " in said
-    assert "rejected broken.jpg: " in said
+    assert "warning: broken.jpg is rejected: " in said
 
 
 def test_the_platform_example_gives_the_promised_results(home: Path, tmp_path: Path) -> None:
