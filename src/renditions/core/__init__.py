@@ -1,1 +1,1 @@
-"""The core: it compares each picture with the declared state, and does the work that is needed."""
+"""The core: compares pictures with the declared state and does the needed work."""

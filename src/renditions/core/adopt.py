@@ -1,4 +1,4 @@
-"""Adoption: after a catalog's records were lost, take over the outputs that it wrote.
+"""The adoption of outputs that a catalog wrote before its records were lost.
 
 Before Renditions claims the key of an object, it must prove that the object is ours, because it overwrites
 the object under a claimed key, and deletes the object with its picture. The proof is the mark of an earlier
@@ -28,9 +28,10 @@ SAMPLE = 1_000
 def check_not_lost(
     catalog: Catalog, output: Store, catalog_id: str, differences: Callable[[], Iterable[Difference]]
 ) -> None:
-    """Raise CatalogLost if the catalog is empty, but most wanted keys hold files that it didn't write.
+    """Raise CatalogLost if the catalog is empty but most wanted keys hold files.
 
-    For a catalog with records, this check costs one read. A record that can't be read is a record, too.
+    Files that this catalog wrote don't count. For a catalog with records, this check costs one read. A record
+    that can't be read is a record, too.
     """
     unreadable: list[Unreadable] = []
     has_records = next(iter(catalog.list(on_unreadable=unreadable.append)), None) or unreadable
@@ -53,7 +54,7 @@ def check_not_lost(
 
 @dataclass(frozen=True, slots=True)
 class Adopter:
-    """Finds the output files of a picture that this catalog wrote before it lost its records."""
+    """Finds a picture's outputs that this catalog wrote before it lost its records."""
 
     pipeline: Pipeline
     reader: Reader

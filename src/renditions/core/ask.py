@@ -46,7 +46,10 @@ class Ask:
 
 
 def unverified(ask: Ask) -> Ask:
-    """Return the request without verification. It is enough to find new and missing pictures."""
+    """Return the request without verification.
+
+    Such a request is enough to find new and missing pictures.
+    """
     return replace(ask, verify="no")
 
 

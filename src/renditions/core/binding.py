@@ -94,12 +94,18 @@ class Standing:
 
     @property
     def keeps_undeclared(self) -> bool:
-        """Whether outputs of undeclared renditions must stay, because a reload held their deletion."""
+        """Whether outputs of undeclared renditions must stay.
+
+        They stay while the binding holds their deletion because of a reload.
+        """
         return bool(self.held_renditions)
 
     @property
     def held_renditions(self) -> tuple[Held, ...]:
-        """The held deletions of undeclared outputs: one or none. None if this process may delete them."""
+        """The held deletions of undeclared outputs: one or none.
+
+        There is none if this process may delete the outputs.
+        """
         return () if self._deletes_undeclared else self._binding.held_renditions
 
     def check(self, record: Record | None) -> None:
@@ -225,7 +231,7 @@ def _agree_on_generation(known: Binding, claimant: Claimant) -> Binding:
 def hold(
     catalog: Catalog, held: Sequence[Held], targets: Collection[str] = (), *, is_attended: bool = False
 ) -> list[UnsentNotice]:
-    """Store which work a full run held back, and return notices about work that wasn't held before.
+    """Store the work that a full run held back; return notices about newly held work.
 
     The catalog keeps the notices before it stores the work. A crash between the two writes may repeat a
     notice, but never loses one.
@@ -260,7 +266,7 @@ def hold(
 
 
 def amend(catalog: Catalog, change: Callable[[Binding], Binding]) -> Binding | None:
-    """Change the catalog's binding, and return the changed one; None if the catalog has no binding."""
+    """Change the catalog's binding and return it, or None if the catalog has none."""
     while known := catalog.read_binding():
         changed = change(known)
         if changed == known:

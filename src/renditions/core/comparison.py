@@ -74,7 +74,7 @@ class Comparison:
         return replace(difference, sha256=sha256) if sha256 else difference
 
     def _is_blocked(self, record: Record, found: StoredObject, sha256: str) -> bool:
-        """Return whether the picture ``record.blocked_by`` still claims an output key that this one needs."""
+        """Return whether ``record.blocked_by`` still claims a key that this picture needs."""
         if record.blocked_by is None:
             return False
         try:
@@ -98,9 +98,10 @@ class Comparison:
         return self.reader.identify(found)
 
     def _recognise(self, found: StoredObject, record: Record, now: datetime) -> Record | None:
-        """Return the record with the object's ETag, if only the ETag changed and the content didn't.
+        """Return the record with the object's ETag if only the ETag changed.
 
-        A record with a lease stays unchanged: the worker that holds the lease reads the picture itself.
+        Otherwise return None. A record with a lease stays unchanged: the worker that holds the lease reads
+        the picture itself.
         """
         is_new = found.complete and found.etag != record.etag and not record.leased_at(now)
         if not (is_new and self.reader and self.reader.is_same(record, found)):
@@ -120,7 +121,7 @@ class Comparison:
         return self.pipeline.output_keys(record.name, record.etag, record.wishes, record.sha256)
 
     def _may_be_free(self, name: str, key: str) -> bool:
-        """Return whether a key that wasn't free can now be claimed, or belongs to another picture."""
+        """Return whether a key that wasn't free can be claimed, or has another owner."""
         if find_obstacle(self.output, key):
             return False
         if self.ask.adopts or self.pipeline.output.overwrite or find(self.output, key) is None:

@@ -18,7 +18,7 @@ def decide(
     status: Decided,
     reason: Reason | None = None,
 ) -> Record:
-    """Return the record with its status, and with the notices that it owes for this status.
+    """Return the record with its status and the notices that it owes for the status.
 
     If nothing changed for the picture since its record ``before``, the new record owes the same notices as
     ``before``. Otherwise the new record drops unsent notices of an earlier status, because they are no longer

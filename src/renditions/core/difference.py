@@ -292,7 +292,7 @@ def _warn_of_drift(name: str, lasting: Mapping[str, str]) -> str | None:
 
 
 def _is_asked_for(rendition: str, ask: Ask, record: Record | None = None) -> bool:
-    """Return whether the caller asked for a rendition, or for another rendition that has its file."""
+    """Return whether the caller asked for a rendition, or for one that it replaces."""
     if ask.renditions is None or rendition in ask.renditions:
         return True
     served = record.stand_ins if record else ()
@@ -302,7 +302,7 @@ def _is_asked_for(rendition: str, ask: Ask, record: Record | None = None) -> boo
 def _split_drift(
     record: Record, keys: Mapping[str, str], verification: Verification, ask: Ask
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Divide the changed outputs into those to repair, and those that changed again after a repair.
+    """Divide changed outputs into those to repair and those repaired before.
 
     Renditions only reports the second ones.
     """

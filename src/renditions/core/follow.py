@@ -1,4 +1,4 @@
-"""Follow hints about pictures: process each picture that a hint names, and sync now and then."""
+"""The processing of pictures that hints name, with a sync now and then."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ class Following:
 
 
 def follow(hints: Iterator[frozenset[str] | None], following: Following) -> None:
-    """Sync at the first hint, then process each picture that a hint names, until the hints end.
+    """Sync at the first hint, then process each picture that a hint names.
 
-    ``hints`` yields the names of pictures that may have changed: None if any may have changed, an empty set
-    if none has.
+    It ends when the hints end. ``hints`` yields the names of pictures that may have changed: None if any may
+    have changed, an empty set if none has.
     """
     # Only the first hint proves that the watcher has begun. An earlier sync would miss pictures that arrive
     # between the sync and that moment.
@@ -119,7 +119,7 @@ class _Work:
 
     @property
     def is_too_much(self) -> bool:
-        """Return whether so many pictures are due that ``follow`` checks every picture instead."""
+        """Whether so many pictures are due that ``follow`` checks every picture instead."""
         return len(self._due) > MOST_DUE
 
     def add(self, names: Iterable[str], now: float) -> None:
@@ -133,7 +133,7 @@ class _Work:
             self._add_pause(outcome.name, outcome.notice_after)
 
     def forget(self) -> None:
-        """Forget the due and the blocked pictures, because a full sync checks every picture."""
+        """Forget the due and the blocked pictures: a full sync checks every picture."""
         self._due.clear()
         self._blocked.clear()
 

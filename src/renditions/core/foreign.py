@@ -53,7 +53,10 @@ class Ownership:
         return refused
 
     def _is_path_of(self, claimed: frozenset[str], path: str) -> bool:
-        """Return whether the path is one of these keys or a folder of one, so that the update frees it."""
+        """Return whether the path is one of these keys, or a folder of one.
+
+        The update frees such a path.
+        """
         folding = self.output.folding()
         folded = folding(path)
         return any(f"{folding(key)}/".startswith(f"{folded}/") for key in claimed)
@@ -68,7 +71,7 @@ class Ownership:
         return KeyTaken(blocking, owner) if owner not in (None, name) else ForeignOutput(key, str(obstacle))
 
     def _is_foreign(self, name: str, key: str, claimed: frozenset[str]) -> bool:
-        """Return whether an object isn't ours: it lacks our mark, and no picture claims its key.
+        """Return whether an object lacks our mark, and no picture claims its key.
 
         The picture's own claim proves nothing: after a change of the output store, it still refers to the
         former store.
@@ -79,7 +82,10 @@ class Ownership:
 
 
 def find_obstacle(output: Store, key: str) -> Obstacle | None:
-    """Return what blocks the key; None if nothing does, or if the store can't hold such a key."""
+    """Return what blocks the key, or None if nothing does.
+
+    The result is also None if the store can't hold such a key.
+    """
     try:
         return output.obstacle(key)
     except KeyRefused:

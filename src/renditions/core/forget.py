@@ -1,4 +1,4 @@
-"""Forget one picture: delete it, its outputs, its record and older versions of its objects.
+"""The removal of one picture with its outputs, its record and older versions.
 
 This serves people's right to be forgotten, so it reports everything that it removed and everything that is
 left. If it is interrupted, run it again: it continues.
@@ -40,7 +40,7 @@ class Trace:
 
 @dataclass(slots=True)
 class Report:
-    """The objects and records of one picture: the removed ones, and the remaining ones."""
+    """The objects and records of one picture: the removed and the remaining ones."""
 
     name: str
     removed: list[Trace] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Every place that may hold a part of a picture, and the functions that clear them."""
+    """Every place that may hold a part of a picture, with functions to clear them."""
 
     pipeline: Pipeline
     source: Store
@@ -154,7 +154,7 @@ def _forget_record(name: str, reach: Reach, report: Report) -> None:
 
 
 def _forget_kept(name: str, reach: Reach, report: Report) -> None:
-    """Delete what the catalog keeps about a picture beside its record, or after its removal.
+    """Delete what the catalog keeps about a picture beside or after its record.
 
     A notice has the picture's name, so it goes too, even the one about this removal if it couldn't be sent.
     The report says which target didn't get it.

@@ -32,7 +32,7 @@ COUNTED = ("known", "found", "known_found", "missing", "left_out", "outputs", "o
 
 @dataclass(slots=True)
 class Folder:
-    """How many pictures below one folder of the source have a record, and how many exist."""
+    """How many pictures below a source folder have a record, and how many exist."""
 
     prefix: str
     known: int = 0
@@ -119,7 +119,7 @@ class Census:
 
 @dataclass(slots=True)
 class RemovalWindow:
-    """Counts the pictures that this process removed within the last hour, because they were missing."""
+    """Counts the missing pictures that this process removed within the last hour."""
 
     monotonic_seconds: Callable[[], float] = time.monotonic
     _removed_at: deque[float] = field(default_factory=deque)
@@ -138,7 +138,7 @@ class RemovalWindow:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Decides which removals and restorations of a run are done, and which wait for a person."""
+    """Decides which removals and restorations a run does, and which wait for a person."""
 
     max_removals: MaxRemovals
     has_folder: Callable[[str], bool] = lambda _: False
@@ -163,9 +163,10 @@ class Guard:
         return census
 
     def trust(self, census: Census) -> None:
-        """Write the source's marker if a full run found pictures, and at least half of the known ones.
+        """Write the source's marker if a full run found at least half the known pictures.
 
-        A clone or a restored backup of the source may lack the marker, and version 0.1 wrote none.
+        The run must have found at least one picture. A clone or a restored backup of the source may lack the
+        marker, and version 0.1 wrote none.
         """
         is_whole = self.catalog_size is None
         if is_whole and census.found and 2 * census.known_found >= census.known:
@@ -194,7 +195,9 @@ class Guard:
         return None
 
     def allows_one_more(self, known: int, in_progress: int) -> bool:
-        """Return whether one more picture may be removed because a file event implies its deletion.
+        """Return whether one more picture may be removed because of a file event.
+
+        The event implies that the picture was deleted.
 
         Args:
             known: How many records the catalog has now.
@@ -223,6 +226,6 @@ class Guard:
         return None
 
     def is_too_many(self, missing: int, known: int) -> bool:
-        """Return whether more pictures are missing than a run may remove without permission."""
+        """Return whether a run needs permission to remove so many missing pictures."""
         limit = self.max_removals
         return missing > limit.pictures and 100 * missing > limit.percent * known

@@ -70,7 +70,7 @@ class Leases:
         return self.ownership.is_own(key)
 
     def reclaim(self, record: Record, place: str) -> Record:
-        """Claim the objects that the record left in this store, if the pipeline uses the store again.
+        """Claim the objects that the record left in a store that is used again.
 
         Without a claim, another picture could write there while the object is deleted:
 
@@ -158,7 +158,7 @@ class Leases:
                 condition = IfMatch(there.etag) if there else IfAbsent()
 
     def delete(self, leased: Record, key: str) -> None:
-        """Delete an object that is no longer an output, unless another worker took the lease over.
+        """Delete a former output, unless another worker took the lease over.
 
         In a folder that ignores case, the key may name the same file as a current output. Then this method
         keeps the file.

@@ -33,7 +33,7 @@ class Marker:
         return bool(binding and binding.is_source_marked and not self.source.is_marked(binding.catalog_id))
 
     def renew(self) -> None:
-        """Write the marker if it is missing, and note in the catalog's binding that it is expected.
+        """Write the marker if it is missing, and note in the binding that it is expected.
 
         This method writes the marker first. A crash between the two writes leaves a marker that the catalog
         doesn't expect yet. That does no harm.

@@ -32,7 +32,7 @@ def rejection_pause(found: StoredObject | None) -> timedelta | None:
 
 
 def resting_notices(record: Record, found: StoredObject | None, ask: Ask) -> tuple[OwedNotice, ...]:
-    """Return the notices that the record owes, but that must wait for :func:`rejection_pause`."""
+    """Return the record's owed notices that must wait for :func:`rejection_pause`."""
     is_early = ask.rests and rejection_pause(found) is not None
     return tuple(notice for notice in record.owed if is_early and notice.event == "rejected")
 

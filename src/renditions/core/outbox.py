@@ -69,7 +69,7 @@ class Outbox:
         return is_sent
 
     def hold(self, held: Sequence[Held], *, is_attended: bool) -> None:
-        """Store the work that a full run held back, and send notices of work that wasn't held before.
+        """Store the work that a full run held back; send notices of newly held work.
 
         This method sends no notice if a person attends the run and reads its result.
         """

@@ -47,7 +47,7 @@ class Outcome:
         return cls(name, "failed", str(error), pause, record, error.code)
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form, the same on the command line, in the API and in its events."""
+        """Return the JSON form for the command line, the API and the API's events."""
         outputs = self.record.outputs if self.record else ()
         return {
             "name": self.name,

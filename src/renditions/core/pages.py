@@ -1,4 +1,4 @@
-"""Look up objects in pages of a store's listing, and read each page when it is needed.
+"""Look-ups in the pages of a store's listing, which are read when needed.
 
 One request either lists a thousand objects or looks up one object. A plan looks up outputs in the order of
 the pictures' names, and almost every template makes keys in this order. So one page answers for many

@@ -11,7 +11,10 @@ from renditions.model.retired import Retired
 
 
 def is_in_place(pipeline: Pipeline, record: Record) -> bool:
-    """Return whether the record's outputs are in the pipeline's output store (0.1 recorded no place)."""
+    """Return whether the record's outputs are in the pipeline's output store.
+
+    A record of version 0.1 has no place; its outputs are in that store.
+    """
     return record.place in ("", pipeline.output.store)
 
 

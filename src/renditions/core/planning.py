@@ -1,4 +1,4 @@
-"""Plan a whole source: compare each picture with its record, and say what it needs.
+"""The plan of a whole source: what each picture needs, compared with its record.
 
 The plan reads the source and the catalog side by side, both in the order of their keys, and yields one
 :class:`~renditions.core.difference.Difference` per picture: pure data, in memory that doesn't grow with the
@@ -31,7 +31,7 @@ def plan(
     selection: Selection = EVERYTHING,
     left_out: LeftOut | None = None,
 ) -> Iterator[Difference]:
-    """Yield what each picture and each record after ``after`` needs, in the order of their names.
+    """Yield what each picture and record after ``after`` needs, ordered by name.
 
     A picture that needs no work has the action ``keep``. A missing picture has ``hold`` until its removal is
     allowed. A part of the source that can't be read has ``unreadable``. The plan changes nothing.
@@ -83,10 +83,10 @@ def _plan_below(
 def _compare(
     comparison: Comparison, name: str, found: StoredObject | None, record: Record | None, now: datetime
 ) -> Difference:
-    """Return what the picture needs; report it as unreadable if its outputs in a folder can't be checked.
+    """Return what the picture needs; ``unreadable`` if its outputs can't be checked.
 
-    A folder may be closed while the others are open. A bucket that fails concerns every picture, so there
-    this function raises ``StoreFailed``.
+    That can happen to outputs in a folder. A folder may be closed while the others are open. A bucket that
+    fails concerns every picture, so there this function raises ``StoreFailed``.
     """
     try:
         return comparison.compare(name, found, record, now)

@@ -104,7 +104,7 @@ class Store(Protocol):
 
     @property
     def is_cheaper_to_list(self) -> bool:
-        """Whether one request lists many objects, so that looking up each object costs far more."""
+        """Whether a listing of many objects costs far less than looking up each of them."""
         ...
 
     def list(
@@ -130,21 +130,20 @@ class Store(Protocol):
         ...
 
     def get(self, key: str) -> tuple[StoredObject, bytes] | None:
-        """Return the object's metadata and content, both of one version, or None if there is none.
+        """Return the object's metadata and content, of one version; None if there is none.
 
-        Raises:
-            Rejected: The object exists but can't be read, and a retry won't help.
-
+        Raises ``Rejected`` if the object exists but can't be read, and a retry won't help.
         """
         ...
 
     def stream(
         self, key: str, condition: IfMatch, start: int = 0, stop: int | None = None
     ) -> Iterator[bytes]:
-        """Yield the object's bytes from ``start`` up to ``stop``, in pieces of at most ``PIECE_BYTES``.
+        """Yield the object's bytes from ``start`` to ``stop``, in pieces.
 
-        A ``stop`` behind the end, or None, means the end. The first piece comes after a check of the
-        condition, so memory and time are bounded by an object that the caller knows.
+        A piece has at most ``PIECE_BYTES``. A ``stop`` behind the end, or None, means the end. The first
+        piece comes after a check of the condition, so memory and time are bounded by an object that the
+        caller knows.
 
         Raises:
             Conflict: The object isn't the one of the condition, or was replaced during the read. What was
@@ -170,7 +169,7 @@ class Store(Protocol):
         ...
 
     def folding(self) -> Folding:
-        """Return how keys are compared: two keys with the same folded form name one object."""
+        """Return how keys are compared: keys with one folded form name one object."""
         ...
 
     def put(
@@ -188,7 +187,7 @@ class Store(Protocol):
         ...
 
     def rewrite_headers(self, key: str, condition: IfMatch) -> StoredObject | None:
-        """Replace the object's headers with the store's current ones, and keep its content.
+        """Replace the object's headers with the store's current ones; keep its content.
 
         Returns the object's new metadata, or None if the store has no headers. Raises ``Conflict`` if the
         condition doesn't hold.
@@ -256,27 +255,22 @@ class Catalog(Protocol):
     """
 
     def get(self, name: str) -> Record | None:
-        """Return the newest record with this name, or None; a read after a write sees that write.
+        """Return the newest record with this name, or None; a read sees earlier writes.
 
-        Raises:
-            RecordUnreadable: There is a record, but it can't be read.
-
+        Raises ``RecordUnreadable`` if there is a record, but it can't be read.
         """
         ...
 
     def repair(self, name: str) -> Record | None:
-        """Replace a record that can't be read by what ``salvage`` saves of it, and return the new record.
+        """Replace an unreadable record by what ``salvage`` saves of it, and return that.
 
-        Returns None if there is no record with this name, or if it can be read.
-
-        Raises:
-            Conflict: Another process changed the record meanwhile.
-
+        Returns None if there is no record with this name, or if it can be read. Raises ``Conflict`` if
+        another process changed the record meanwhile.
         """
         ...
 
     def write(self, record: Record) -> Record:
-        """Store the record and return it with its next revision, see :meth:`Record.raised`.
+        """Store the record, and return it with its next revision (:meth:`Record.raised`).
 
         Raises:
             Conflict: The stored record's revision isn't ``record.revision`` (0: none is stored).
@@ -286,7 +280,7 @@ class Catalog(Protocol):
         ...
 
     def delete(self, record: Record, notices: Sequence[UnsentNotice] = ()) -> None:
-        """Remove the record and its claims, and keep the notices about the removal, all in one step.
+        """Remove the record and its claims, and keep notices of the removal, in one step.
 
         Raises ``Conflict`` as ``write`` does.
         """
@@ -312,11 +306,11 @@ class Catalog(Protocol):
         prefix: str = "",
         on_unreadable: OnUnreadable | None = None,
     ) -> Iterator[Record]:
-        """Yield the records with this status (None: all), newest timestamp first, in bounded memory.
+        """Yield the records with this status, newest first, in bounded memory.
 
-        Records with the same timestamp come in descending order of their names' UTF-8 bytes. ``before``
-        selects only records that come after that place, and ``prefix`` selects only records whose names begin
-        with it. The catalog calls ``on_unreadable`` as in ``list``.
+        A ``status`` of None selects all records. Records with the same timestamp come in descending order of
+        their names' UTF-8 bytes. ``before`` selects only records that come after that place, and ``prefix``
+        selects only records whose names begin with it. The catalog calls ``on_unreadable`` as in ``list``.
         """
         ...
 
@@ -381,9 +375,7 @@ class Catalog(Protocol):
     def write_binding(self, binding: Binding) -> Binding:
         """Store the binding and return it with its next revision.
 
-        Raises:
-            Conflict: The stored binding's revision isn't ``binding.revision`` (0: none is stored).
-
+        Raises ``Conflict`` if the stored binding's revision isn't ``binding.revision`` (0: none is stored).
         """
         ...
 

@@ -68,7 +68,7 @@ class Preview:
                 yield replace(difference, why=why_held) if why_held else replace(difference, action="remove")
 
     def _show_new(self, difference: Difference, former: str | None) -> Difference:
-        """Return the difference of a new picture, which may have had the name ``former`` before."""
+        """Return a new picture's difference; ``former`` is its possible former name."""
         if former is None or difference.found is None:
             return difference
         renamed = self.rename(difference.found, former)
@@ -77,7 +77,7 @@ class Preview:
         return replace(renamed, action="rename", why=why_renamed(former), renamed_from=former)
 
     def _find_renames(self) -> Mapping[str, str]:
-        """Return the former name of each new picture that has the content of a missing one.
+        """Return the former name of each new picture with a missing picture's content.
 
         This method reads only new pictures that have the size of a missing one.
         """

@@ -1,4 +1,4 @@
-"""Process one picture, from its source object to its outputs, its record and its notices.
+"""Processing one picture: from its source object to outputs, record and notices.
 
 A caller names a picture because the picture may have changed. Only the store and the catalog show whether it
 did. Each step leaves a state from which the next call continues, in any process and after any crash:
@@ -297,7 +297,7 @@ class Processor:
     def _settle(
         self, difference: Difference, record: Record, held: Record | None, ask: Ask, *, worked: bool
     ) -> Outcome:
-        """Do the work that needs no rendering for a decided picture, and update its record.
+        """Do a decided picture's work that needs no rendering, and update its record.
 
         It deletes old outputs, rewrites changed headers and sends owed notices. A target gets each notice at
         least once: if a process dies after sending a notice and before writing the record, the next call

@@ -1,4 +1,7 @@
-"""A store that refuses writes and deletions: the source with ``[source] read_only = true``."""
+"""A store that refuses writes and deletions.
+
+The source is such a store with ``[source] read_only = true``.
+"""
 
 from __future__ import annotations
 

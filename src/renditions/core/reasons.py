@@ -1,4 +1,4 @@
-"""Why pictures wait, failed or were rejected: counted by reason, in bounded memory."""
+"""Counts of why pictures wait, failed or were rejected, in bounded memory."""
 
 from __future__ import annotations
 

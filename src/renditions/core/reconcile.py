@@ -63,7 +63,10 @@ class Order:
         return self.selection == EVERYTHING
 
     def limit(self, guard: Guard, catalog: Catalog) -> Guard:
-        """Return the guard for this order; it counts all records even if the run sees only some."""
+        """Return the guard for this order.
+
+        It counts all records even if the run sees only some.
+        """
         return guard if self.is_full else replace(guard, catalog_size=lambda: count_pictures(catalog))
 
 
@@ -165,7 +168,10 @@ class _Pass:
         summary.standing = +summary.standing
 
     def _count_again(self, before: Census) -> Census:
-        """Return the census after renames. The numbers of outputs stay, so nothing is verified again."""
+        """Return the census after renames.
+
+        It keeps the numbers of outputs, so nothing is verified again.
+        """
         census = self._run.guard.open_census()
         for difference in self._run.differences(unverified(self._run.ask)):
             census.see(difference)

@@ -1,4 +1,4 @@
-"""Why a picture is refused before its bytes are read, and what a person can do about it."""
+"""Why a picture is refused before its bytes are read, and what a person can do."""
 
 from __future__ import annotations
 

@@ -34,7 +34,10 @@ class Resting:
     _before: dict[str, Outcome | Difference] = field(default_factory=dict)
 
     def take(self, ended: Outcome | Difference) -> bool:
-        """Keep a picture whose notice waits, to count it later; return whether it was kept."""
+        """Keep a picture whose notice waits, to count it later.
+
+        Returns whether the picture was kept.
+        """
         if self.on_wait is None or ended.notice_after is None:
             return False
         if ended.name not in self._before and len(self._before) >= MOST_RESTING:
@@ -44,7 +47,10 @@ class Resting:
         return True
 
     def finish(self, process: Process, stop: threading.Event) -> Iterator[Outcome | Difference]:
-        """Wait, process the pictures once more, and yield what to count; end the wait if ``stop`` is set."""
+        """Wait, process the kept pictures once more, and yield what to count.
+
+        The wait ends early if ``stop`` is set. Then the pictures aren't processed again.
+        """
         if not self._before or self.on_wait is None:
             return
         pause = max(self._pauses.values())

@@ -1,4 +1,4 @@
-"""Decide what happens to former outputs: delete them now, delete them later, or keep them."""
+"""What happens to former outputs: deletion now, deletion later, or keeping them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def retire(
 def retire_outputs(
     pipeline: Pipeline, outputs: Iterable[Output], wanted: frozenset[str], now: datetime, ask: Ask
 ) -> tuple[Retired, ...]:
-    """Return the outputs without a wanted key that stay in the output store for a while."""
+    """Return the outputs without a wanted key that stay in the store for a while."""
     after = kept_until(pipeline, now)
     retired: list[Retired] = []
     for made in outputs:
@@ -54,7 +54,7 @@ def due_retired(record: Record, now: datetime, ask: Ask) -> tuple[Retired, ...]:
 
 
 def settled_keys(record: Record, now: datetime, ask: Ask) -> tuple[str, ...]:
-    """Return the keys to delete in the current output store if no rendition must be made."""
+    """Return the keys to delete in the current output store if nothing is rendered."""
     due = (old.key for old in due_retired(record, now, ask) if not old.place)
     return tuple(sorted({*record.undeleted_keys(), *due}))
 

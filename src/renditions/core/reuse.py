@@ -42,7 +42,7 @@ def find_renamed(pipeline: Pipeline, record: Record) -> dict[str, str]:
 
 
 def relabel(pipeline: Pipeline, record: Record, renamed: Mapping[str, str]) -> Record:
-    """Return the record with the new names of renamed renditions whose keys stay the same."""
+    """Return the record with new names for renamed renditions that keep their keys."""
     if not renamed:
         return record
     keys = pipeline.output_keys(record.name, record.etag, record.wishes, record.sha256)
@@ -91,7 +91,7 @@ def _outputs_of_content(pipeline: Pipeline, record: Record, difference: Differen
 
 
 def _read(made: Output, store: Store) -> bytes | None:
-    """Return the output's content, or None if it is gone or has changed since it was written."""
+    """Return the output's content; None if it is gone or changed since it was written."""
     try:
         got = store.get(made.key)
     except (KeyRefused, Rejected):

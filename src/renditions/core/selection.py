@@ -1,4 +1,4 @@
-"""The names and prefixes that choose some of the pictures, or some of the keys in a store."""
+"""Names and prefixes that choose some pictures, or some keys of a store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class Selection:
 
     @classmethod
     def of(cls, names: Iterable[str], status: Status | None = None) -> Selection:
-        """Return a selection of names and of prefixes, which end with a slash; ``/`` means all."""
+        """Return a selection of names and of prefixes.
+
+        A prefix ends with a slash; ``/`` means all.
+        """
         given = sorted(set(names))
         prefixes = tuple(each.removeprefix("/") for each in given if each.endswith("/"))
         plain = tuple(each for each in given if not each.endswith("/") and not each.startswith(prefixes))

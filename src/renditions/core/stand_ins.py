@@ -39,5 +39,5 @@ def merge(record: Record, rendering: Rendering, order: Sequence[str]) -> StandIn
 
 
 def keys_of_served(record: Record, difference: Difference) -> list[str]:
-    """Return the keys of the renditions that need no file of their own, because they have a stand-in."""
+    """Return the keys of renditions that need no own file: they have a stand-in."""
     return [key for rendition, key in (difference.keys or {}).items() if rendition in dict(record.stand_ins)]

@@ -39,7 +39,7 @@ class Summary:
 
     @property
     def has_trouble(self) -> bool:
-        """Return whether this run left a problem: a rejected, failed, waiting or unreadable picture."""
+        """Whether the run left a rejected, failed, waiting or unreadable picture."""
         bad = self.results["rejected"] + self.results["failed"] + self.waiting
         return bool(bad or self.unreadable or self.warnings)
 

@@ -46,7 +46,7 @@ class Twins:
         return reader.identify(found) if found.size_bytes <= self.pipeline.accept.max_bytes else ""
 
     def find(self, name: str, sha256: str) -> tuple[list[Record], tuple[KeptWishes, ...]]:
-        """Return the records of other pictures with this content, and the wishes that are kept for it.
+        """Return other pictures' records with this content, and the wishes kept for it.
 
         Records with wishes come first.
         """
@@ -79,7 +79,7 @@ class Twins:
         return None
 
     def recall(self, name: str, of_content: tuple[KeptWishes, ...]) -> bool:
-        """Write the first record of a new picture if the catalog keeps wishes for its name or content.
+        """Write a new picture's first record if wishes are kept for its name or content.
 
         Returns whether there were such wishes.
         """
@@ -148,5 +148,5 @@ def why_renamed(former: str) -> str:
 
 
 def with_twin(difference: Difference, twins: list[Record]) -> Difference:
-    """Return the difference of a new picture with the first twin whose outputs it can copy."""
+    """Return a new picture's difference with the first twin whose outputs it can copy."""
     return replace(difference, twin=next((twin for twin in twins if twin.outputs), None))

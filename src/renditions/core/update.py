@@ -1,4 +1,4 @@
-"""Update one picture: claim the keys, render, write the outputs, finish the record.
+"""The update of one picture: claim keys, render, write outputs, finish the record.
 
 ``process`` decides when to update a picture. Each step leaves a state from which the next call continues.
 """
@@ -242,12 +242,12 @@ class Updater:
         return names.index(made.rendition) if made.rendition in names else len(names)
 
     def _is_about_to_go(self, owner: str) -> bool:
-        """Return whether the picture that holds a key is gone, and its outputs will be removed."""
+        """Return whether a key's owner is gone, and its outputs will be removed."""
         is_there = self.pipeline.source.matches(owner) and find(self.source, owner)
         return not is_there and self.pipeline.source.on_delete == "remove"
 
     def _freshen(self, old: Record, difference: Difference, found: StoredObject, now: datetime) -> Record:
-        """Return the record in progress for the picture as it is now, with the outputs that stay."""
+        """Return the record in progress for the current picture, with outputs that stay."""
         keys = difference.keys or {}
         same_picture = old.etag == found.etag
         source_format = old.source_format if same_picture else None
@@ -288,7 +288,7 @@ class Updater:
         ).with_event(now, "processing", difference.why)
 
     def _headers_of(self, old: Record, kept: tuple[Output, ...]) -> str:
-        """Return the headers that all outputs have after this update, or ``MIXED`` if they differ."""
+        """Return the headers of all outputs after this update; ``MIXED`` if they differ."""
         present = self.pipeline.output.headers
         return MIXED if kept and old.place and old.headers != present else present
 
@@ -362,7 +362,7 @@ class Updater:
 
 
 def _new_record(difference: Difference, found: StoredObject, now: datetime) -> Record:
-    """Return the first record of a picture, with the facts that a twin's record has about its content."""
+    """Return a picture's first record, with the content's facts from a twin's record."""
     record = Record(difference.name, "processing", now)
     if twin := difference.twin:
         record = replace(

@@ -80,7 +80,7 @@ def verify(record: Record, output: Store, how: Verify, look: Look | None = None)
 
 
 def _identify(made: Output, there: StoredObject, output: Store, how: Verify) -> Output | None:
-    """Return the output with its current ETag and hash, or None if its content differs.
+    """Return the output with its current ETag and hash; None if its content differs.
 
     Version 0.1 recorded no hash. Without a recorded hash, this function accepts an output of the same size,
     and returns it with its hash.

@@ -16,7 +16,7 @@ from renditions.model.record import Record
 
 
 def is_restored(record: Record, found: StoredObject | None) -> bool:
-    """Return whether a picture was rejected because it was in an archive, and now it can be read."""
+    """Return whether a picture that was rejected as archived can be read now."""
     return record.code == Archived.code and found is not None and found.is_archived is False
 
 
@@ -28,7 +28,7 @@ def is_owing(record: Record) -> bool:
 def why_settle(
     pipeline: Pipeline, record: Record, found: StoredObject, now: datetime, ask: Ask
 ) -> str | None:
-    """Return which work without rendering a decided picture has left; None if it has none."""
+    """Return which work without rendering a decided picture has left, or None."""
     resting = resting_notices(record, found, ask)
     has_other_headers = record.place and record.headers != pipeline.output.headers
     reasons = (

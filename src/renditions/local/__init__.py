@@ -1,1 +1,1 @@
-"""The parts that work on one machine: folders, SQLite, lease owners, worker processes."""
+"""The parts for one machine: folders, SQLite, lease owners, worker processes."""

@@ -26,9 +26,10 @@ _Pool = queue.LifoQueue[sqlite3.Connection]
 
 
 class Connections:
-    """The connections to one file, for all threads of a process. Don't use them after a fork.
+    """The connections to one file, for all threads of a process.
 
-    All are opened at once, so that they have the same file even if another file gets its name.
+    Don't use them after a fork. All are opened at once, so that they have the same file even if another file
+    gets its name.
 
     Args:
         path: The file. A missing file is created, and an older one migrated.
@@ -55,7 +56,10 @@ class Connections:
         self._readers = _pool(readers) if readers else self._writers
 
     def close(self) -> None:
-        """Close the file when the calls in progress have ended. Any later call raises ``CatalogFailed``."""
+        """Close the file when the calls in progress have ended.
+
+        Any later call raises ``CatalogFailed``.
+        """
         for pool in (self._readers, self._writers):
             closed: list[sqlite3.Connection] = []
             with suppress(queue.Empty):

@@ -1,4 +1,4 @@
-"""The file of a SQLite catalog: open and migrate it, run transactions, and put SQLite's errors into words."""
+"""The file of a SQLite catalog: opening, migrations, transactions and errors."""
 
 from __future__ import annotations
 
@@ -70,7 +70,10 @@ def reported(path: Path) -> Iterator[None]:
 
 @contextmanager
 def transact(db: sqlite3.Connection, kind: Literal["DEFERRED", "IMMEDIATE"] = "IMMEDIATE") -> Iterator[None]:
-    """Run the block as one transaction; with IMMEDIATE no other process writes during it."""
+    """Run the block as one transaction.
+
+    With IMMEDIATE, no other process writes during it.
+    """
     db.execute(f"BEGIN {kind}")
     try:
         yield
@@ -92,7 +95,7 @@ def refuse_newer(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _why_no_file(path: Path) -> str | None:
-    """Return why no file can be opened or created at this path; None if nothing speaks against it.
+    """Return why no file can be opened or created at this path, or None.
 
     SQLite itself only says that it is unable to open the file.
     """
@@ -110,9 +113,10 @@ def _why_no_file(path: Path) -> str | None:
 
 
 def describe_holder(path: Path) -> str:
-    """Return who holds the catalog's lock: it is on the file of shared memory, or on the file itself.
+    """Return who holds the catalog's lock.
 
-    See https://www.sqlite.org/walformat.html, section 2.3.
+    The lock is on the file of shared memory, or on the file itself. See
+    https://www.sqlite.org/walformat.html, section 2.3.
     """
     files = []
     for file in (path.with_name(f"{path.name}-shm"), path):
@@ -122,7 +126,7 @@ def describe_holder(path: Path) -> str:
 
 
 def prepare(db: sqlite3.Connection, path: Path) -> None:
-    """Migrate the file to the newest version, even if other processes do so at the same time."""
+    """Migrate the file to the newest version, even while other processes do the same."""
     deadline = time.monotonic() + locks.WAIT_SECONDS
     while True:
         try:

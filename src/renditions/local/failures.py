@@ -1,4 +1,4 @@
-"""Errors of the operating system, and locks that aren't free, as errors of this package."""
+"""Operating-system errors and locks that aren't free, as errors of this package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from renditions.local.locks import NotFree
 
 
 class reported:  # noqa: N801 - it is used like contextlib.suppress
-    """A context that raises the errors of a store's folder again as ``KeyRefused`` or ``StoreFailed``.
+    """A context that turns a folder's errors into ``KeyRefused`` or ``StoreFailed``.
 
     Args:
         root: The store's folder.

@@ -1,4 +1,4 @@
-"""A store in a folder: each object is a file, and its key is the file's path below the folder.
+"""A store in a folder: each object is a file, and its path there is its key.
 
 The store never reaches outside the folder, and only plain files are objects: see ``tree``.
 
@@ -67,7 +67,9 @@ READ_ATTEMPTS = 5
 
 
 class FolderStore:
-    """A :class:`~renditions.core.ports.Store` in a folder. Many threads and processes may share it.
+    """A store in a folder, which many threads and processes may share.
+
+    See :class:`~renditions.core.ports.Store`.
 
     Args:
         root: The folder. If it is a link, the store follows the link once, now.
@@ -178,7 +180,10 @@ class FolderStore:
         content_type: str,  # noqa: ARG002 - a folder has no place for it
         writer: str = "",
     ) -> StoredObject:
-        """See :meth:`Store.put <renditions.core.ports.Store.put>`. The object survives a power failure."""
+        """See :meth:`Store.put <renditions.core.ports.Store.put>`.
+
+        The object survives a power failure.
+        """
         parts = parse_key(key)
         with (
             self._reported(key),
@@ -213,7 +218,10 @@ class FolderStore:
         return None
 
     def folding(self) -> Folding:
-        """See :meth:`Store.folding <renditions.core.ports.Store.folding>`. The first call creates probes."""
+        """See :meth:`Store.folding <renditions.core.ports.Store.folding>`.
+
+        The first call creates probes.
+        """
         if self._folding is None:
             with self._reported():
                 try:
@@ -238,7 +246,10 @@ class FolderStore:
         return None
 
     def delete(self, key: str, condition: IfMatch) -> None:
-        """See :meth:`Store.delete <renditions.core.ports.Store.delete>`. It also removes empty folders."""
+        """See :meth:`Store.delete <renditions.core.ports.Store.delete>`.
+
+        It also removes empty folders.
+        """
         parts = parse_key(key)
         with (
             self._reported(key),
@@ -324,7 +335,7 @@ class FolderStore:
         return os.open(self._root, OPEN_FOLDER)
 
     def _open_work(self, root: int) -> int:
-        """Open the working folder; the first call removes the files of killed processes from it."""
+        """Open the working folder; the first call removes files of killed processes."""
         with suppress(FileExistsError):
             os.mkdir(WORK_FOLDER, dir_fd=root)
         try:
@@ -366,7 +377,7 @@ def _find_obstacle(root: int, parts: Sequence[bytes]) -> Obstacle | None:
 
 
 def open_store(place: FolderPlace, declared: Source | OutputPlace, _: Shared) -> FolderStore:
-    """Return the store in a folder; create a missing folder for outputs, but never a source."""
+    """Return the store in a folder; create a missing folder for outputs only."""
     if isinstance(declared, OutputPlace):
         return FolderStore(place.path, create=True)
     return FolderStore(place.path, declared.settle)

@@ -1,7 +1,7 @@
-"""A listing of a store in a temporary SQLite file, to look up millions of keys in bounded memory.
+"""A listing of a store in a temporary SQLite file, for look-ups in bounded memory.
 
-One request to a bucket lists a thousand objects, but looks up only one. So a plan that must look up most
-objects lists all of them first.
+It can hold millions of keys. One request to a bucket lists a thousand objects, but looks up only one. So a
+plan that must look up most objects lists all of them first.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _KEPT_IN_MEMORY_KB = 20_000
 
 @contextmanager
 def listed(store: Store) -> Iterator[Look]:
-    """List the whole store, and yield a function that looks up keys in it, in one thread at a time.
+    """List the whole store, and yield a function that looks up keys in the listing.
 
-    The function doesn't see later writes.
+    Only one thread at a time may call the function. The function doesn't see later writes.
     """
     # An empty name is a temporary file, which SQLite deletes with its connection.
     with closing(sqlite3.connect("", check_same_thread=False)) as db:

@@ -47,7 +47,10 @@ def take_lock(file: int) -> None:
 
 
 def describe_holder(*files: os.stat_result) -> str:
-    """Return a text about a lock on one of these files that wasn't free in time: who holds it, what to do."""
+    """Return a text about a lock that wasn't free in time: who holds it, what to do.
+
+    The lock is on one of these files.
+    """
     waited = f"its lock wasn't free within {WAIT_SECONDS:g} s"
     for holder in _find_holders(files):
         if holder == os.getpid():
@@ -78,7 +81,7 @@ def _find_holders(files: tuple[os.stat_result, ...]) -> Iterator[int]:
 
 
 def _is_stopped(process: int) -> bool:
-    """Return whether a signal has stopped the process: state T in ``man 5 proc_pid_stat``."""
+    """Return whether a signal has stopped the process (man 5 proc_pid_stat, state T)."""
     with suppress(OSError):
         return Path(f"/proc/{process}/stat").read_bytes().rpartition(b") ")[2][:1] in (b"T", b"t")
     return False

@@ -1,4 +1,4 @@
-"""Find the file systems that don't report the changes of other machines: network mounts and FUSE.
+"""File systems that don't report other machines' changes: network mounts and FUSE.
 
 The kernel reports only the changes that this machine makes through the mount. It doesn't learn of changes by
 a server, by another machine, or through another path.
@@ -74,7 +74,10 @@ def parse_mountinfo(text: str) -> Iterator[Mount]:
 
 
 def parse_mount(text: str) -> Iterator[Mount]:
-    """Yield the mounts that ``mount`` prints on macOS: ``//me@nas/a on /Volumes/a (smbfs, nodev)``."""
+    """Yield the mounts that ``mount`` prints on macOS.
+
+    A line looks like ``//me@nas/a on /Volumes/a (smbfs, nodev)``.
+    """
     for found in re.finditer(r"^.* on (/.*) \((\w+)", text, re.MULTILINE):
         yield Mount(Path(found[1]), found[2])
 

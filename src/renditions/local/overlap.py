@@ -1,4 +1,4 @@
-"""Find out whether an output folder contains a part of the source although their paths differ.
+"""The parts that an output folder and a source share although their paths differ.
 
 A link, a bind mount, a FUSE file system or a network mount can show the same files under two paths. Three
 checks find them: the device and inode of the folders above, the system's table of mounts, and the files that
@@ -64,7 +64,7 @@ def find_overlaps(source: Path, output: Path, catalog_id: str = "") -> Iterator[
 
 
 def read_mounts() -> tuple[Mount, ...]:
-    """Return the mounts that this process sees, in the order in which they were mounted."""
+    """Return the mounts that this process sees, in the order of mounting."""
     try:
         lines = os.fsdecode(_MOUNTS.read_bytes()).splitlines()
     except FileNotFoundError:
@@ -100,7 +100,7 @@ def locate(folder: PurePath, mounts: Sequence[Mount]) -> Location:
 
 
 def _list_parts(folder: Path, mounts: Sequence[Mount]) -> dict[str, Location]:
-    """Return the real places of a folder and of each folder that is mounted below it, by part."""
+    """Return the real places of a folder and of each mount below it, by part."""
     parts = {"": locate(folder, mounts)}
     for mount in mounts:
         if mount.at != folder and mount.at.is_relative_to(folder):
@@ -118,7 +118,7 @@ def _spell(path: PurePath) -> str:
 
 
 def _find_by_identity(source: Path, output: Path) -> Iterator[str]:
-    """Yield the overlapping parts if one folder contains the other, by device and inode.
+    """Yield the shared parts if one folder contains the other, by device and inode.
 
     Paths prove nothing here: if case is ignored, several paths can name one folder.
     """
@@ -136,7 +136,7 @@ def _are_same(one: Path, other: Path) -> bool:
 
 
 def _find_by_marks(source: Path, output: Path, mounts: Sequence[Mount], catalog_id: str) -> Iterator[str]:
-    """Yield the parts where one folder shows a file that the catalog left in the other one.
+    """Yield the parts where a folder shows a file that the catalog left in the other.
 
     For network mounts, devices and inodes prove nothing. If a folder above the other one is mounted, the
     other folder appears under the end of its own path. So this function tries these paths, and the mount

@@ -1,4 +1,4 @@
-"""The owners of leases on one machine, and a check whether an owner's process still runs.
+"""The owners of leases on one machine, and whether an owner's process still runs.
 
 A lease expires by time, but the lease of a killed process is free at once: each process keeps a file locked
 while it runs, and the kernel unlocks the file however the process ends.
@@ -83,7 +83,7 @@ class Owner:
 
 
 def _hold(path: Path) -> int | None:
-    """Create the file and lock it; return its descriptor, or None if another process removes it.
+    """Create and lock the file; return its descriptor, or None if it was removed.
 
     Another process that removes old files may see the file before it is locked, and remove it:
 

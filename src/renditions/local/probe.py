@@ -1,4 +1,4 @@
-"""Find out how a folder compares names, with test folders inside the store's own folder."""
+"""How a folder compares names, found with test folders inside the store's folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of records in a SQLite catalog: read, store and repair them, and keep their totals."""
+"""The rows of records in a SQLite catalog: reading, storing, repairing, totals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from renditions.model.totals import Totals
 
 
 def parse_record(item: str) -> Record | None:
-    """Return the record of a row; None if it is damaged, or if a newer version wrote it."""
+    """Return a row's record; None if it is damaged, or a newer version wrote it."""
     try:
         return Record.from_item(json.loads(item))
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -50,7 +50,7 @@ def add_totals(db: sqlite3.Connection, status: Status, totals: Totals) -> None:
 
 
 def repair_record(db: sqlite3.Connection, name: str) -> Record | None:
-    """Replace a damaged record by what can be saved of it; return None if it isn't damaged.
+    """Replace a damaged record by what can be saved; return None if it isn't damaged.
 
     Its claims stay as they are. The totals are counted again, because the row no longer says what it added to
     them. That reads every record, some 30,000 in a second.

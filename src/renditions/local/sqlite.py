@@ -1,4 +1,4 @@
-"""A catalog in one SQLite file, which many threads and processes of one machine may share.
+"""A catalog in one SQLite file, shared by threads and processes of one machine.
 
 Each write is durable when it returns (WAL, ``synchronous = FULL``). A record and its claims change in one
 transaction. A read waits for no write, sees every write that ended before it, and never lasts longer than one
@@ -39,10 +39,11 @@ MOST_SORTED = 10_000
 
 
 class SqliteCatalog:
-    """A :class:`~renditions.core.ports.Catalog` in a file, which stays open. Don't use it after a fork.
+    """A catalog in a file, which stays open.
 
-    The catalog compares names and keys by their UTF-8 bytes. A name without a UTF-8 form (from a file name
-    that isn't UTF-8) raises ``CatalogFailed``.
+    Don't use it after a fork. See :class:`~renditions.core.ports.Catalog`. The catalog compares names and
+    keys by their UTF-8 bytes. A name without a UTF-8 form (from a file name that isn't UTF-8) raises
+    ``CatalogFailed``.
 
     Args:
         path: The file. The catalog creates a missing file.
@@ -140,7 +141,7 @@ class SqliteCatalog:
             delete_notice(db, notice)
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
-        """See :meth:`Catalog.unsent_notices <renditions.core.ports.Catalog.unsent_notices>`."""
+        """See :meth:`~renditions.core.ports.Catalog.unsent_notices`."""
         last = (name or "", "", "", "")
         while rows := self._read(LIST_NOTICES, [*last, name, PAGE_ROWS]):
             for item, *_ in rows:
@@ -204,12 +205,15 @@ class SqliteCatalog:
         return bool(count == MOST_SORTED)
 
     def count(self) -> Mapping[Status, Totals]:
-        """See :meth:`Catalog.count <renditions.core.ports.Catalog.count>`. Every write updates the sums."""
+        """See :meth:`Catalog.count <renditions.core.ports.Catalog.count>`.
+
+        Every write updates the sums.
+        """
         rows = self._read(f"SELECT status, {SUMS} FROM totals")  # noqa: S608 - names of our own
         return dict.fromkeys(STATUSES, Totals()) | {status: Totals(*sums) for status, *sums in rows}
 
     def _fold(self) -> Folding:
-        """Return how claims are compared. If they were stored with another folding, rebuild them first."""
+        """Return how claims are compared; rebuild claims with another folding first."""
         if self._folding is None:
             folding = self._find_folding()
             rows = self._read("SELECT name FROM folding")
@@ -222,7 +226,7 @@ class SqliteCatalog:
         return self._folding
 
     def _take_out(self, db: sqlite3.Connection, record: Record) -> None:
-        """Subtract the stored record from the totals; raise Conflict if it has another revision."""
+        """Subtract the stored record from the totals; raise Conflict at another revision."""
         row = db.execute("SELECT revision, item FROM records WHERE name = ?", (record.name,)).fetchone()
         revision = row[0] if row else 0
         if revision != record.revision:
@@ -264,7 +268,10 @@ def _end_of(prefix: str) -> str | bytes:
 def open_catalog(
     declared: CatalogPlace, directory: Path, _: Shared, *, read_only: bool, folding: Callable[[], Folding]
 ) -> SqliteCatalog:
-    """Return the catalog of ``sqlite:FILE``; with ``read_only``, an empty one if the file is missing."""
+    """Return the catalog of ``sqlite:FILE``.
+
+    With ``read_only``, a missing file is an empty catalog.
+    """
     path = parse_catalog(declared.store, directory)
     if path is None:
         raise UsageError(f"catalog.store: expected sqlite:FILE, found {declared.store!r}")

@@ -34,7 +34,7 @@ _FOLDER_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno
 
 
 class absence:  # noqa: N801 - it is used like contextlib.suppress
-    """A context that ignores the error if a path in its block doesn't exist, and ends the block."""
+    """A context that ends its block without an error if a path in it doesn't exist."""
 
     def __enter__(self) -> None:
         pass
@@ -44,7 +44,10 @@ class absence:  # noqa: N801 - it is used like contextlib.suppress
 
 
 class closed:  # noqa: N801 - it is used like contextlib.closing
-    """A context that closes a descriptor. Verification uses many of these, so it is a plain class."""
+    """A context that closes a descriptor.
+
+    Verification uses many of these, so it is a plain class.
+    """
 
     __slots__ = ("_descriptor",)
 
@@ -142,10 +145,10 @@ def walk(
     enters: Callable[[str], bool] = lambda _: True,
     on_unreadable: Callable[[str, OSError], None],
 ) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the key and the status of every file, link and special file, in the order of the keys' bytes.
+    """Yield the key and status of every file, link and special file, in key order.
 
-    The walk sorts a folder by its name with a slash, so that the folder's files come in the right order. Only
-    one folder is open at a time, at any depth.
+    Keys are ordered by their bytes. The walk sorts a folder by its name with a slash, so that the folder's
+    files come in the right order. Only one folder is open at a time, at any depth.
 
     Args:
         root: The folder's descriptor. If this folder can't be read, the walk raises ``OSError``.
@@ -192,7 +195,7 @@ def _read_status(folder: int, name: bytes) -> os.stat_result | None:
 
 
 def _scan(folder: int, parts: Sequence[bytes], shown: Path) -> Iterator[bytes]:
-    """Yield the names in a folder that can be keys; the names of folders have a slash at their end."""
+    """Yield the names in a folder that can be keys; a folder's name ends with a slash."""
     with os.scandir(folder) as entries:
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)

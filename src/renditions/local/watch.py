@@ -68,7 +68,10 @@ def watch_keys(root: Path, stop: threading.Event, tick_seconds: float) -> Iterat
 
 
 class _Folders:
-    """The known folders below a root: an event doesn't say whether a deleted path was a folder."""
+    """The known folders below a root.
+
+    They are needed because an event doesn't say whether a deleted path was a folder.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root

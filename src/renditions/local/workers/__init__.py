@@ -1,1 +1,1 @@
-"""Worker processes that render pictures, what they may do, and what they and the pool send each other."""
+"""Worker processes that render pictures: what they may do, and their messages."""

@@ -70,7 +70,7 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def confine(names: Collection[str], descriptor: int) -> tuple[LayerState, ...]:
-    """Confine this process by the layers with these names, as far as the system has them.
+    """Confine this process by the named layers, as far as the system has them.
 
     Call this while the process has one thread. Some layers bind only the calling thread and later ones.
 
@@ -96,12 +96,15 @@ def _apply(layer: Layer, descriptor: int) -> LayerState:
 
 
 def _report_environment(_: int) -> str:
-    """Return no detail: the parent has already started this process with few variables."""
+    """Return no detail: the parent started this process with few variables."""
     return ""
 
 
 def _close_handles(descriptor: int) -> str:
-    """Close all handles but the socket and the standard input, which ends when the pool does."""
+    """Close all handles but the socket and the standard input.
+
+    The standard input ends when the pool does.
+    """
     with open(os.devnull, "r+b") as nothing:  # noqa: PTH123 - opened for reading and writing
         os.dup2(nothing.fileno(), 1)
         os.dup2(nothing.fileno(), 2)
@@ -111,7 +114,10 @@ def _close_handles(descriptor: int) -> str:
 
 
 def _set_limits(_: int) -> str:
-    """Limit what a process can take of the machine; its memory and its time are limited from outside."""
+    """Limit the process's open files, file sizes and memory dumps.
+
+    Its memory and its time are limited from outside.
+    """
     for kind, most in (
         (resource.RLIMIT_CORE, 0),  # a memory dump would hold the picture
         (resource.RLIMIT_NOFILE, _MOST_DESCRIPTORS),
@@ -124,7 +130,10 @@ def _set_limits(_: int) -> str:
 
 
 def _leave_network(_: int) -> str:
-    """Move to a network namespace without any network, and to a user namespace, which allows that."""
+    """Move to a network namespace without any network.
+
+    The new user namespace allows this.
+    """
     try:
         call("unshare", _CLONE_NEWUSER | _CLONE_NEWNET)
     except OSError as error:
@@ -166,7 +175,7 @@ LAYERS = (
 
 
 def find_missing(states: Iterable[LayerState]) -> list[LayerState]:
-    """Return the layers that are missing although this kind of system has them and they are no extra."""
+    """Return the missing layers that this kind of system can have, except extra ones."""
     expected = {layer.name for layer in LAYERS if not layer.is_extra and is_known_here(layer)}
     return [state for state in states if state.state == "missing" and state.name in expected]
 

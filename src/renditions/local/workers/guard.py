@@ -1,4 +1,4 @@
-"""A guard that kills a worker process if one picture needs too much time or memory.
+"""A guard that kills a worker if one picture needs too much time or memory.
 
 The guard measures memory from outside. A limit inside the process (``RLIMIT_AS``, ``RLIMIT_DATA``) doesn't
 work well: the imaging libraries reserve far more memory than they use, and if a reservation fails, several of

@@ -1,4 +1,4 @@
-"""Call Linux directly, where neither Python nor the C library has a function for it."""
+"""Linux system calls for which neither Python nor the C library has a function."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class UnavailableError(Exception):
 
 
 def number_of(name: str) -> int | None:
-    """Return the number of a system call on this machine, or None if the machine lacks the call.
+    """Return the number of a system call, or None if this machine lacks the call.
 
     Raises:
         UnavailableError: This isn't Linux on x86-64 or arm64, with 64 bits.
@@ -84,22 +84,24 @@ def call(name: str, *arguments: Any) -> int:
 
 
 def forbid_new_privileges() -> None:
-    """Let no program that this process starts have more rights than the process, such as by setuid.
+    """Forbid programs that this process starts to have more rights than it has.
 
-    Landlock and seccomp demand this of processes without rights of their own.
+    For example, setuid then has no effect. Landlock and seccomp demand this of processes without rights of
+    their own.
     """
     call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def hide_memory() -> None:
-    """Close this process's memory and its files in ``/proc`` to other processes of the same user."""
+    """Hide this process's memory and ``/proc`` files from the same user's processes."""
     call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def drop_capabilities() -> None:
-    """Give up all capabilities, which a process of root and one in a new user namespace have.
+    """Give up all capabilities.
 
-    See capset(2); version 3 of the header has two 32-bit halves of each set.
+    Processes of root, and those in a new user namespace, have some. See capset(2); version 3 of the header
+    has two 32-bit halves of each set.
     """
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     call("capset", ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)()))

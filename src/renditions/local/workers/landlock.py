@@ -37,7 +37,7 @@ class _PathBeneath(ctypes.Structure):
 
 
 def restrict(readable: Iterable[Path]) -> int:
-    """Let this process read only these files and folders, write nothing, and connect to nothing by TCP.
+    """Limit this process to reading these paths: no writes and no TCP connections.
 
     From version 6 on, it can't reach abstract sockets and send signals to processes outside either. It can
     never read the memory of processes outside.
@@ -71,7 +71,10 @@ def restrict(readable: Iterable[Path]) -> int:
 
 
 def _allow(ruleset: int, path: Path) -> None:
-    """Allow reading a file, or a folder with all that is in it. A path that doesn't exist needs no rule."""
+    """Allow reading a file, or a folder with all that is in it.
+
+    A path that doesn't exist needs no rule.
+    """
     try:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:

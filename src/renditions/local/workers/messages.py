@@ -58,15 +58,19 @@ class Job:
 
     @classmethod
     def decode(cls, content: Any, attachments: list[bytes]) -> Job:
-        """Return the job from what :meth:`encode` returns, without checks: the pool is trusted."""
+        """Return the job from what :meth:`encode` returns.
+
+        Nothing is checked, because the pool is trusted.
+        """
         job: Job = from_plain(cls, content, attachments.__getitem__)
         return job
 
 
 class JobSender:
-    """Writes the jobs for one worker. A worker gets attachments only if its last job had others.
+    """Writes the jobs for one worker.
 
-    A font can have 30 MB, and every picture needs it.
+    A worker gets attachments only if its last job had others. A font can have 30 MB, and every picture needs
+    it.
     """
 
     def __init__(self) -> None:

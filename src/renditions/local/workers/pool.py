@@ -39,10 +39,11 @@ log = logging.getLogger(__name__)
 
 
 class RenderPool:
-    """A :class:`~renditions.core.ports.Renderer` whose calls, from any thread, run in worker processes.
+    """A renderer that runs calls from any thread in worker processes.
 
-    The pool starts a worker when it first needs one, and replaces a worker that was killed or died. Calls
-    wait for an idle worker. Leaving the context closes the pool; leaving it by an exception terminates it.
+    It is a :class:`~renditions.core.ports.Renderer`. The pool starts a worker when it first needs one, and
+    replaces a worker that was killed or died. Calls wait for an idle worker. Leaving the context closes the
+    pool; leaving it by an exception terminates it.
 
     Args:
         workers: How many worker processes there are at most.

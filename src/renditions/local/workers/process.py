@@ -30,7 +30,10 @@ _CODE = (
 
 
 class WorkerProcess:
-    """One process and our end of its socket. One thread at a time uses it, but any thread may kill it."""
+    """One process and our end of its socket.
+
+    One thread at a time uses it, but any thread may kill it.
+    """
 
     def __init__(self, render: str, layers: Collection[str]) -> None:
         self.calls = 0
@@ -56,7 +59,10 @@ class WorkerProcess:
             theirs.close()
 
     def is_idle(self) -> bool:
-        """Return whether the process runs and waits for a job: it has sent nothing that wasn't asked for."""
+        """Return whether the process runs and waits for a job.
+
+        It must have sent nothing that wasn't asked for.
+        """
         if self._process.poll() is not None:
             return False
         with suppress(BlockingIOError):
@@ -120,14 +126,14 @@ class WorkerProcess:
         self._process.kill()
 
     def end(self, wait_seconds: float) -> None:
-        """Close the worker's input, which ends it; kill it if it hasn't ended after ``wait_seconds``."""
+        """Close the worker's input, which ends it; kill it after ``wait_seconds``."""
         self._socket.close()
         assert self._process.stdin  # noqa: S101 - the process was started with one
         self._process.stdin.close()
         self._wait(wait_seconds)
 
     def _wait(self, seconds: float) -> int:
-        """Wait until the process has ended, kill it after this time, and return its exit code."""
+        """Wait until the process ends, kill it after this time, and return its exit code."""
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,6 @@
-"""Limit a process to the system calls of a decoder, by a seccomp filter (Linux 3.17 and newer).
+"""A seccomp filter that limits a process to the system calls of a decoder.
+
+It needs Linux 3.17 or newer.
 
 All other calls fail as if the kernel lacked them (ENOSYS), so that libraries fall back on older ones. The
 list names what is allowed, so a call of a future kernel is refused too.
@@ -26,7 +28,10 @@ _WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A call is allowed if these bits of an argument (counted from 0) have one of the values."""
+    """Allows a call if these bits of an argument have one of the values.
+
+    Arguments are counted from 0.
+    """
 
     argument: int
     bits: int

@@ -1,4 +1,4 @@
-"""Build values from JSON that an untrusted process wrote, by the annotations of their classes."""
+"""Values from JSON that an untrusted process wrote, by their classes' annotations."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _read_dataclass(kind: type, value: Any) -> Any:
 
 
 def _is_plain(kind: Any, value: Any) -> bool:
-    """Return whether a value is a text, a number or a truth value of this type and of an honest size."""
+    """Return whether a value is a text, number or bool of this type and honest size."""
     if kind is str:
         return type(value) is str and len(value) <= MOST_CHARACTERS and not _has_surrogates(value)
     if kind is bool:

@@ -27,7 +27,7 @@ _READ_BYTES = 1 << 20
 
 
 class MalformedError(Exception):
-    """A message isn't one that an honest process sends; the text says what is wrong with it."""
+    """A message that no honest process sends; the text says what is wrong with it."""
 
 
 def pack(content: Any, parts: Sequence[bytes] = ()) -> list[bytes]:
@@ -45,7 +45,7 @@ def pack(content: Any, parts: Sequence[bytes] = ()) -> list[bytes]:
 
 
 def send(descriptor: int, pieces: Sequence[bytes]) -> None:
-    """Write a message that :func:`pack` returned; raise OSError if the other process has ended."""
+    """Write a message that :func:`pack` returned; raise OSError if the peer has ended."""
     for piece in pieces:
         left = memoryview(piece)
         while left:

@@ -1,4 +1,4 @@
-"""A worker process: it renders the pictures that the pool sends, one after the other."""
+"""A worker process, which renders the pictures that the pool sends, one by one."""
 
 from __future__ import annotations
 
