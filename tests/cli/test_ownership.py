@@ -129,6 +129,16 @@ def test_sync_stops_before_it_writes_when_the_catalog_was_lost(folder: Path) -> 
     assert run(folder, "list", "--json").data == []
 
 
+def test_plan_and_runs_without_a_person_stop_too_when_the_catalog_was_lost(folder: Path) -> None:
+    lose_catalog(folder)
+    for command in ("plan", "sync --unattended", "watch"):
+        ended = run(folder, *command.split())
+        assert (ended.code, ended.out) == (3, ""), command
+        assert "sync --adopt" in ended.err
+    assert run(folder, "list", "--json").data == []
+    assert run(folder, "sync", "--adopt").code == 0
+
+
 def test_sync_adopt_takes_over_outputs_of_a_lost_catalog(folder: Path) -> None:
     outputs = folder / "processed"
     (outputs / "thumb_two.jpg").unlink()

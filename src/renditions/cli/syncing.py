@@ -40,7 +40,7 @@ from renditions.model.pipeline import Pipeline
 from renditions.model.recipe import Focus
 from renditions.model.record import Record, Status
 from renditions.model.salvage import REASON
-from renditions.runtime.machine import allow_removals
+from renditions.runtime.machine import allow_removals, insist_not_lost
 from renditions.runtime.parts import Parts
 
 TO_DO = 4
@@ -108,6 +108,7 @@ def plan(  # noqa: PLR0913 - one for each option
         parts.check_binding(start)
         how = _choose_verify(parts, verify, is_content=verify_content, is_attended=True)
         order = make_order(parts, names, Ask(verify=how), rendition, status)
+        insist_not_lost(parts, order)
         counts: Counter[str] = Counter()
         held: list[str] = []
         left_out = LeftOut()

@@ -98,13 +98,10 @@ def sync(
     """Process every picture that differs; see :func:`renditions.core.reconcile.sync`.
 
     Raises:
-        CatalogLost: A person started the sync, and most outputs exist but have no record in the catalog.
+        CatalogLost: Most outputs exist but have no record in the catalog.
 
     """
-    if guard.is_attended and not (order.ask.adopts or parts.pipeline.output.overwrite):
-        binding = parts.catalog.read_binding()
-        catalog_id = binding.catalog_id if binding else ""
-        check_not_lost(parts.catalog, parts.output, catalog_id, lambda: parts.plan(selection=order.selection))
+    insist_not_lost(parts, order)
     left_out = LeftOut()
     summary = reconcile.sync(
         Run(
@@ -122,6 +119,14 @@ def sync(
     )
     summary.left_out = left_out
     return summary
+
+
+def insist_not_lost(parts: Parts, order: Order) -> None:
+    """Raise CatalogLost if the catalog is empty although most outputs exist, unless they may be replaced."""
+    if order.ask.adopts or parts.pipeline.output.overwrite:
+        return
+    catalog_id = parts.ownership.writer
+    check_not_lost(parts.catalog, parts.output, catalog_id, lambda: parts.plan(selection=order.selection))
 
 
 def allow_removals(parts: Parts, selection: Selection) -> int:
