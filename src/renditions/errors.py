@@ -119,7 +119,7 @@ class Archived(Rejected):
 
 
 class Unrenderable(Rejected):
-    """The picture is valid, but a rendition can't be made from it, for example because it is too wide."""
+    """A rendition can't be made from a valid picture, for example if it is too wide."""
 
     code = "unrenderable"
 
@@ -143,7 +143,7 @@ class KeyTaken(Rejected):
 
 
 class ForeignOutput(Rejected):
-    """Something that Renditions didn't write holds the output's key, or blocks its path.
+    """Something that Renditions didn't write has the output's key or blocks its path.
 
     ``obstacle`` says what blocks the path, such as ``the folder a.jpg``. If it is empty, a file has the key.
     """
@@ -162,7 +162,7 @@ class ForeignOutput(Rejected):
 
 
 class Failed(RenditionsError):
-    """Something other than the picture failed: a store, the catalog, a queue or a worker."""
+    """A store, the catalog, a queue or a worker failed, and not the picture."""
 
     code = "failed"
     http_status = 503
@@ -198,7 +198,7 @@ class StoreFailed(Failed):
 
 
 class StoreRefused(StoreFailed):
-    """A store refuses the call until a person changes something: no permission, or no such bucket."""
+    """A store refuses the call until a person acts: no permission, or no such bucket."""
 
     code = "store-refused"
     retryable = False
@@ -220,7 +220,7 @@ class CatalogTooNew(CatalogFailed):
 
 
 class CatalogRefused(CatalogFailed):
-    """The catalog refuses the call until a person changes something: no permission, or no such table."""
+    """The catalog refuses the call until a person acts: no permission, or no table."""
 
     code = "catalog-refused"
     retryable = False
@@ -248,7 +248,7 @@ class QueueFailed(Failed):
 
 
 class QueueRefused(QueueFailed):
-    """A queue refuses the call until a person changes something: no permission, or no such queue."""
+    """A queue refuses the call until a person acts: no permission, or no such queue."""
 
     code = "queue-refused"
     retryable = False
@@ -262,7 +262,7 @@ class NotifyFailed(Failed):
 
 
 class NotifyRefused(NotifyFailed):
-    """A notice can't be delivered until a person changes something: no permission, or no such topic."""
+    """A notice can't be sent until a person acts: no permission, or no such topic."""
 
     code = "notice-refused"
     retryable = False

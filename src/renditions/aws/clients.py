@@ -143,7 +143,7 @@ class Clients:
 
 
 def _refuse_cut(http_response: Any, model: Any, **_: Any) -> None:
-    """Raise IncompleteReadError if the connection ended before the whole answer arrived.
+    """Raise IncompleteReadError if the connection ended before the answer was whole.
 
     botocore reads half a JSON answer as an empty answer: no such record, no messages, nothing refused. If a
     checksum reveals the fault, botocore sends the call again, but it accepts the last answer in any case.
@@ -186,7 +186,10 @@ def _refuse_foreign(operation_model: Any, response_dict: Any, **_: Any) -> None:
 
 
 def error_code(error: ClientError) -> str:
-    """Return AWS's error code, for example ``NoSuchKey``; the HTTP status if the answer has no body."""
+    """Return AWS's error code, for example ``NoSuchKey``.
+
+    Without a body in the answer, it is the HTTP status.
+    """
     return str(error.response.get("Error", {}).get("Code", ""))
 
 

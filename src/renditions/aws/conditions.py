@@ -1,4 +1,4 @@
-"""The conditions of writes to a DynamoDB table, and the errors when they don't hold."""
+"""Conditions of writes to a DynamoDB table, and the errors when they don't hold."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def only_at(revision: int) -> dict[str, Any]:
 
 
 def only_with(revision: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the condition that the stored record has this attribute ``revision``; None if it has none."""
+    """Return the condition that the stored record has this attribute ``revision``.
+
+    None means that it has no such attribute.
+    """
     condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(#revision)"}
     if revision is not None:
         condition = {
@@ -44,7 +47,7 @@ def only_with(revision: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def may_claim(name: str, former: str | None = None) -> dict[str, Any]:
-    """Return the condition that a key is free for a picture, or that the picture ``former`` claims it.
+    """Return the condition that a key is free, or that ``former`` claims it.
 
     A picture whose record was damaged may own a claim that its record doesn't know.
     """

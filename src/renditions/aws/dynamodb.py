@@ -198,7 +198,7 @@ class DynamoCatalog:
             self._client.delete_item(TableName=self._table, Key=self._reader.key(notice_key(*notice.id)))
 
     def unsent_notices(self, name: str | None = None) -> Iterator[UnsentNotice]:
-        """See :meth:`Catalog.unsent_notices <renditions.core.ports.Catalog.unsent_notices>`."""
+        """See :meth:`~renditions.core.ports.Catalog.unsent_notices`."""
         start = NOTICE if name is None else notice_key(name)
         rows = self._reader.query_index(BY_NAME, "kind", NOTICE_KIND, (">=", self._key_name, start))
         keys = takewhile(lambda key: key.startswith(start), (row[self._key_name]["S"] for row in rows))
@@ -341,7 +341,7 @@ class DynamoCatalog:
         )
 
     def _shed(self, stored: Record, freed: Sequence[str], room: int) -> tuple[int, Sequence[str]]:
-        """Free keys in transactions of their own until the remaining ones fit into one transaction.
+        """Free keys in separate transactions until the rest fits into one transaction.
 
         Return the stored record's new revision and the remaining keys. The revision must rise: otherwise a
         worker that read the record earlier would believe that the record still claims the freed keys. This
@@ -362,7 +362,7 @@ class DynamoCatalog:
         return stored.revision, freed
 
     def _put(self, record: Record, revision: int) -> dict[str, Any]:
-        """Return the arguments that write the record if the stored record has this revision."""
+        """Return arguments that write the record if the stored one has this revision."""
         item = record_to_item(record, self._key_name)
         return {"TableName": self._table, "Item": item} | only_at(revision)
 
@@ -372,7 +372,7 @@ class DynamoCatalog:
         return {"TableName": self._table, "Item": item}
 
     def _claim(self, key: str, name: str, former: str | None = None) -> dict[str, Any]:
-        """Return the operation that claims a key: a free key, or a key that the name ``former`` claims."""
+        """Return the operation that claims a key that is free or that ``former`` claims."""
         item = self._reader.key(claim_key(key)) | {"owner": {"S": name}, "output_key": {"S": key}}
         return {"Put": {"TableName": self._table, "Item": item} | may_claim(name, former)}
 

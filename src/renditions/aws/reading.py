@@ -1,4 +1,4 @@
-"""Read a DynamoDB table: single items, items by their names, and the rows of the indexes."""
+"""Reads of a DynamoDB table: single items, items by name, and rows of the indexes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class TableReader:
         *,
         whole_pages: bool = False,
     ) -> Iterator[Item]:
-        """Yield the rows of an index's partition: by ascending name, or by descending time.
+        """Yield the rows of an index's partition, by ascending name or descending time.
 
         Args:
             index: :data:`BY_NAME`, :data:`BY_STATUS` or :data:`BY_CONTENT`.

@@ -142,7 +142,7 @@ class S3Store:
             yield from answer["Body"].iter_chunks(PIECE_BYTES)
 
     def folding(self) -> Folding:
-        """Return the folding that treats any two different keys as different: S3 compares them exactly."""
+        """Return the folding under which different keys differ: S3 compares them exactly."""
         return EXACT
 
     def put(
@@ -175,7 +175,7 @@ class S3Store:
         return
 
     def writer_of(self, key: str) -> str | None:
-        """See :meth:`Store.writer_of <renditions.core.ports.Store.writer_of>`: it is in the metadata."""
+        """See :meth:`~renditions.core.ports.Store.writer_of`: it is in the metadata."""
         with self._reported(key):
             try:
                 answer = self._client.head_object(**self._target(key))
@@ -330,9 +330,10 @@ def _etag(answer: dict[str, Any]) -> str:
 
 
 def _in_archive(answer: dict[str, Any]) -> bool | None:
-    """Return whether an object must be restored first, by its metadata or by its entry in a listing.
+    """Return whether an object must be restored first.
 
-    Sources: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html and API_RestoreStatus.html
+    Its metadata or its entry in a listing says so. Sources:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html and API_RestoreStatus.html
     """
     is_entry = "Key" in answer
     match answer.get("StorageClass"):

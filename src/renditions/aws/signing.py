@@ -56,7 +56,7 @@ class Signer:
     def sign_upload(
         self, key: str, content_type: str, size_bytes: int, seconds: int
     ) -> tuple[str, dict[str, str]]:
-        """Return the URL and the form fields that allow uploading one object of this type and size.
+        """Return the URL and form fields that allow one upload of this type and size.
 
         The key must not contain ``${filename}``, which S3 replaces.
 

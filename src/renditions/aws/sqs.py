@@ -54,9 +54,10 @@ class Queue:
         self._url = url
 
     def send(self, bodies: Sequence[str], delay_seconds: int = 0) -> None:
-        """Put up to ten messages into the queue, of at most some hundred kilobytes in total.
+        """Put up to ten messages into the queue.
 
-        Receivers can get them after ``delay_seconds`` (at most 900).
+        Together they may have some hundred kilobytes. Receivers can get them after ``delay_seconds`` (at most
+        900).
         """
         entries = [
             {"Id": str(number), "MessageBody": body, "DelaySeconds": delay_seconds}
@@ -119,7 +120,7 @@ class Queue:
         self._check(answer)
 
     def _check(self, answer: dict[str, Any]) -> None:
-        """Raise an error if SQS refused single messages although the request as a whole succeeded."""
+        """Raise an error if SQS refused single messages of a successful request."""
         failed = answer.get("Failed", ())
         for entry in failed:
             can_pass = not entry["SenderFault"] or entry["Code"] in PASSING

@@ -1,4 +1,4 @@
-"""The DynamoDB table: its keys, its indexes, and the items that hold records and claims.
+"""The DynamoDB table: its keys, its indexes, and its items for records and claims.
 
 A *record* is one item. It has the attributes of :meth:`Record.to_item
 <renditions.model.record.Record.to_item>`, with numbers as numbers, and three kinds of further attributes:
@@ -80,7 +80,7 @@ Item = dict[str, dict[str, Any]]
 
 
 def table_schema(key_name: str) -> dict[str, Any]:
-    """Return the arguments of ``CreateTable`` that define the table's keys and indexes.
+    """Return the ``CreateTable`` arguments that define the table's keys and indexes.
 
     Args:
         key_name: The partition key's name, ``catalog.key`` of the pipeline file.
@@ -135,7 +135,7 @@ def wishes_key(name: str) -> str:
 
 
 def notice_key(name: str, *rest: str) -> str:
-    """Return the partition key of an unsent notice, or its start for all notices about one picture."""
+    """Return an unsent notice's partition key, or its start for a picture's notices."""
     parts = ([name], rest) if rest else ([name],)
     return NOTICE + " ".join(hashlib.sha256("\0".join(part).encode()).hexdigest() for part in parts)
 

@@ -100,7 +100,10 @@ def _write_once(file: Path, content: bytes) -> None:
 
 
 def _draw(inbox: Path) -> None:
-    """Draw the pictures in a separate process, because this process must not load an imaging library."""
+    """Draw the pictures in a separate process.
+
+    This process must not load an imaging library.
+    """
     making = inbox.with_name("inbox.part")
     command = [sys.executable, "-P", "-m", "renditions.demo.scenery", str(making)]
     drawn = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own

@@ -1,4 +1,4 @@
-"""Draws landscapes from noise: pictures like photos for the demo, the same in every run.
+"""Landscapes from noise: pictures like photos for the demo, the same in every run.
 
 ``python -m renditions.demo.scenery FOLDER`` draws them into a folder.
 """
@@ -78,7 +78,7 @@ def _sea(width: int, height: int) -> Any:
 
 
 def _dunes(width: int, height: int) -> Any:
-    """Draw sand under a clear sky: each dune has a bright and a shaded side, and ripples."""
+    """Draw sand under a clear sky: dunes with ripples, a bright side and a shaded one."""
     picture = _sky(width, height, (60, 124, 190), (206, 224, 236))
     colours = ((226, 178, 122), (213, 156, 101), (199, 134, 79), (186, 112, 58))
     for number, colour in enumerate(colours):
@@ -175,12 +175,15 @@ def _sin(radians: Any) -> Any:
 
 
 def _gradient(one: _Colour, other: _Colour, part: Any) -> Any:
-    """Return an image that has the colour ``one`` where ``part`` is 0, and ``other`` where it is 1."""
+    """Return an image: colour ``one`` where ``part`` is 0, ``other`` where it is 1."""
     return part * [b - a for a, b in zip(one, other, strict=True)] + list(one)
 
 
 def _blend(one: Any, other: Any, part: Any) -> Any:
-    """Return ``other`` (image or colour) where ``part`` is 1, and ``one`` where it is 0."""
+    """Return ``one`` where ``part`` is 0, and ``other`` where it is 1.
+
+    ``other`` is an image or a colour.
+    """
     # Compute the result now, because the next step uses it twice.
     return (one + (other - one) * part).cast("float").copy_memory()
 
@@ -190,7 +193,10 @@ def _limit(image: Any, top: float = 1.0) -> Any:
 
 
 def _step(image: Any, softness: float) -> Any:
-    """Return an image that is 1 where the given one is positive and 0 elsewhere, with a soft edge."""
+    """Return an image that is 1 where the given one is positive, else 0.
+
+    The edge between them is soft.
+    """
     return _limit(image * (0.5 / softness) + 0.5)
 
 

@@ -27,11 +27,11 @@ class Picture:
 
     @property
     def ask(self) -> Ask:
-        """The request to the worker: what it must check, and whether it may remove the picture."""
+        """The request to the worker: what to check, and whether a removal is allowed."""
         return Ask("allowed" if self.is_removal else "no", "quick" if self.has_drifted else "no")
 
     def joined(self, other: Picture) -> Picture:
-        """Return this picture with the requests of this message and of another message about it."""
+        """Return this picture, with the requests of another message about it too."""
         return replace(
             self,
             is_removal=self.is_removal or other.is_removal,

@@ -65,7 +65,7 @@ class Tick:
     clock: Callable[[], datetime]
 
     def run(self, request: SyncRequest, has_time: Callable[[], bool]) -> Ticked:
-        """Do as much of the request as the time allows, and send a message that continues it.
+        """Do as much of the request as the time allows, and send a message for the rest.
 
         Each call checks at least one name, so it gets further than the call before. If a call fails, it can
         run again: a picture whose message is delivered twice is already done the second time.
@@ -94,7 +94,7 @@ class Tick:
         return self._judge(census, batch) if is_whole else batch.end()
 
     def _judge(self, census: Census, batch: _Batch) -> Ticked:
-        """Let the guard decide about the postponed pictures, and send a message with the allowed numbers."""
+        """Let the guard judge the postponed pictures, and send the allowed numbers."""
         held: list[Held] = []
         allowed: dict[str, int] = {}
         for what, count, why_held in (

@@ -1,4 +1,4 @@
-"""A worker: takes messages from a queue and processes them like the function on Lambda.
+"""A worker that processes a queue's messages like the function on Lambda.
 
 While the worker processes a message, it hides the message from other workers. It hides it for a short time,
 and renews that until the pictures are done. So the queue soon redelivers the messages of a killed worker. The
@@ -59,7 +59,10 @@ class Times:
         return int(min(self.first_pause * 2 ** min(deliveries - 1, MOST_DOUBLINGS), self.longest_pause))
 
     def silence_after(self, attempt: int) -> int:
-        """Return how long to wait after this failed attempt to reach the queue, counted from 0."""
+        """Return how long to wait after a failed attempt to reach the queue.
+
+        Attempts are counted from 0.
+        """
         return int(min(2 ** min(attempt, MOST_DOUBLINGS), self.longest_silence))
 
 
@@ -127,7 +130,7 @@ class Worker:
     _telling: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def run(self, stop: threading.Event) -> None:
-        """Process messages until ``stop`` is set, and then finish the messages in progress.
+        """Process messages until ``stop`` is set, then finish the messages in progress.
 
         If the queue is unreachable, the worker tries again after growing pauses.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One kind of URL: its pattern, its opener, and the facts that are known without opening it."""
+    """One kind of URL: its pattern, its opener, and facts known without opening it."""
 
     prefix: str
     """The prefix of this kind's URLs; empty for paths."""
@@ -150,7 +150,10 @@ OVERLAP = "renditions.local.overlap:find_overlaps"
 
 
 def spell_forms(table: Sequence[Backend]) -> str:
-    """Return a list for people of the URLs in a table, such as ``"log:", "sns:ARN" or "events:BUS"``."""
+    """Return a list for people of the URLs in a table.
+
+    For example: ``"log:", "sns:ARN" or "events:BUS"``.
+    """
     *others, last = (backend.form for backend in table)
     return f"{', '.join(others)} or {last}" if others else last
 

@@ -1,4 +1,4 @@
-"""A catalog's binding: its pipeline file, its source and output, and the current generation.
+"""A catalog's binding: its pipeline file, source, output and current generation.
 
 A catalog keeps one binding beside its records. A process stops writing if the binding names another pipeline
 file, another source or a newer generation.
@@ -107,12 +107,18 @@ class Binding:
         return {name: value for name, value in item.items() if value is not None}
 
     def keeps_former_patterns(self, fingerprint: str) -> bool:
-        """Return whether the default patterns of version 0.1 apply to a file with these patterns."""
+        """Return whether the old default patterns apply to a file with these patterns.
+
+        The old ones are those of version 0.1.
+        """
         return self.former_patterns in (None, fingerprint)
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Binding:
-        """Return the binding that :meth:`to_item` turned into ``item``, without unknown fields."""
+        """Return the binding that :meth:`to_item` turned into ``item``.
+
+        Unknown fields are ignored.
+        """
         names = {field.name for field in dataclasses.fields(cls)}
         known = {name: value for name, value in item.items() if name in names}
         held = tuple(

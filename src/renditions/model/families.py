@@ -15,7 +15,7 @@ from renditions.model.recipe import Rendition
 
 
 def expand(name: str, table: Rendition) -> Mapping[str, Rendition]:
-    """Return the renditions that a table declares: all members of a family, or a single rendition."""
+    """Return the renditions that a table declares: a whole family, or a single one."""
     members = [
         replace(table, width=width, format=output_format)
         for width in table.widths or (table.width,)
@@ -25,19 +25,19 @@ def expand(name: str, table: Rendition) -> Mapping[str, Rendition]:
 
 
 def family_of(name: str, recipe: Rendition) -> str:
-    """Return the name of the family that a rendition belongs to, or its own name if it has no family."""
+    """Return the name of a rendition's family, or its own name if it has none."""
     return name.removesuffix(_suffix(recipe))
 
 
 def widths_of(name: str, recipe: Rendition) -> Mapping[str, Rendition]:
-    """Return the members of a rendition's family that have its format, the narrowest first."""
+    """Return the family's members in a rendition's format, the narrowest first."""
     family = family_of(name, recipe)
     members = [replace(recipe, width=width) for width in sorted(recipe.widths)]
     return {family + _suffix(member): member for member in members}
 
 
 def among(name: str, recipe: Rendition, names: Container[str]) -> Rendition:
-    """Return the recipe with only those widths of its family whose renditions are among the names."""
+    """Return the recipe with only the widths whose renditions have these names."""
     if not recipe.widths:
         return recipe
     members = widths_of(name, recipe).items()

@@ -45,7 +45,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """An annotation: a regular expression that a text must match, and its description for people."""
+    """An annotation: a regular expression for a text, and its description for people."""
 
     regex: str
     """It ends in ``(?!\\n)$``, because Python's ``$`` alone also matches before a final line break."""
@@ -60,7 +60,10 @@ class Template:
 
     @property
     def regex(self) -> str:
-        """A regular expression for the whole template, in the dialect that JSON Schema shares with Python."""
+        """A regular expression for the whole template.
+
+        Its dialect is the one that JSON Schema shares with Python.
+        """
         return (
             r"^(?!/)(?!.*(//|/$|\{dir\}(/|$)))(?!(.*(/|\{dir\}))?\.\.?(/|$))"
             rf"([^{{}}\x00-\x1f\x7f]|\{{\{{|\}}\}}|\{{({'|'.join(self.fields)})\}})+(?!\n)$"
@@ -74,7 +77,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """An annotation: a whole number that a file may also write with a unit, such as ``"50 MB"``."""
+    """An annotation: a whole number that may have a unit in a file: ``"50 MB"``."""
 
     unit: str
     """``B`` or ``P``; ``k``, ``M`` and ``G`` before it are powers of 1,000.
@@ -85,7 +88,7 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """An annotation: a number of seconds that a file writes with a unit, such as ``"7 d"``."""
+    """An annotation: a number of seconds that a file writes with a unit: ``"7 d"``."""
 
     may_be_zero: bool = False
     units: ClassVar[Mapping[str, int]] = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
@@ -93,7 +96,7 @@ class Duration:
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """An annotation: a number that a file may also write as a proportion, such as ``"16:9"``."""
+    """An annotation: a number that a file may also write as ``"16:9"``."""
 
     low: float
     high: float
@@ -129,7 +132,10 @@ class Glob:
 
     @property
     def regex(self) -> str:
-        """A regular expression for the whole pattern, in the dialect that JSON Schema shares with Python."""
+        """A regular expression for the whole pattern.
+
+        Its dialect is the one that JSON Schema shares with Python.
+        """
         return rf"^{''.join(f'(?!{form})' for form, _ in self.never)}[^\x00-\x1f\x7f]+(?!\n)$"
 
     @property
@@ -165,7 +171,7 @@ class Attachment:
 
     @property
     def source_key(self) -> str | None:
-        """The object's key if the attachment is in the source store; None if the attachment is a file."""
+        """The object's key if the attachment is in the source store; None for a file."""
         return self.name.removeprefix(_IN_SOURCE) if self.name.startswith(_IN_SOURCE) else None
 
     @cached_property
@@ -271,7 +277,7 @@ AspectRatio = Annotated[float, Proportion(0.001, 1000)]
 
 
 def unwrap(hint: Any) -> tuple[Any, list[Any]]:
-    """Return the type inside ``Annotated`` and ``| None``, and a list of its annotations."""
+    """Return the type inside ``Annotated`` and ``| None``, and its annotations."""
     marks: list[Any] = []
     while True:
         if get_origin(hint) is Annotated:
@@ -302,7 +308,7 @@ def parse_template(template: str) -> Iterator[tuple[str, str | None]]:
 
 
 def declared_in(thing: Any) -> dict[str, Any]:
-    """Return the values of the dataclass's fields that differ from their defaults, by name."""
+    """Return the dataclass's values that differ from their defaults, by field name."""
     return {
         spec.name: getattr(thing, spec.name)
         for spec in fields(thing)

@@ -1,4 +1,4 @@
-"""How an output store compares keys: some folders ignore case, or the difference of Unicode forms."""
+"""How an output store compares keys: it may ignore case or Unicode forms."""
 
 from __future__ import annotations
 

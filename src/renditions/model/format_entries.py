@@ -168,7 +168,10 @@ class OutputFormat:
     libraries: tuple[Library, ...] = ()
 
     def effort_of(self, declared: int | None) -> int:
-        """Return the encoder's effort: the declared one, up to the highest; without one, the default."""
+        """Return the encoder's effort: the declared one, or the default.
+
+        A declared effort above the highest counts as the highest.
+        """
         if self.effort is None:
             raise ValueError(f"{self.name} has no effort")
         return self.effort.default if declared is None else min(declared, self.effort.high)

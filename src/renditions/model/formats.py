@@ -1,4 +1,4 @@
-"""The input and output formats: the facts about each, and the names of its functions.
+"""The input and output formats, with their facts and their functions' names.
 
 A format has one entry here and one module in ``renditions.imaging.formats``; ``format_entries`` describes the
 fields of an entry. Code that must distinguish formats reads these tables. An entry names the format's

@@ -1,4 +1,4 @@
-"""Characters of names that hide something or change how the text around them is shown.
+"""Characters of names that hide something or change how text around them appears.
 
 Names of files may hold any of them. A terminal takes some for commands.
 """

@@ -29,7 +29,7 @@ def parse_time(text: str) -> datetime:
 
 
 def split_known(item: Mapping[str, Any], cls: Any) -> tuple[dict[str, Any], Unknown]:
-    """Return the item's fields that the dataclass has, and the other fields encoded as JSON texts."""
+    """Return the item's fields that the dataclass has, and the others as JSON texts."""
     names = frozenset(field.name for field in dataclasses.fields(cls)) - {"unknown"}
     return {name: item[name] for name in item if name in names}, encode_unknown(item, names)
 

@@ -17,7 +17,7 @@ UNKNOWN = "\ud800"
 
 
 def template_values(name: str, etag: str, sha256: str = "") -> dict[str, str]:
-    """Return the values of the fields that depend on the picture, except ``{version}``."""
+    """Return the values of the picture's fields, except ``{version}``."""
     base = name.rpartition("/")[2]
     stem, _, _ = base.rpartition(".")
     return {
@@ -54,7 +54,7 @@ def find_sharing_names(template: str) -> tuple[str, str] | None:
 
 
 def advise_on_shared_key(template: str) -> str:
-    """Return how to give two pictures different keys that have one key by this template."""
+    """Return how to give two pictures different keys instead of one by this template."""
     used = fields_of(template)
     if find_sharing_names(template) is None:
         return "Rename one of the two pictures"

@@ -67,7 +67,7 @@ class Notice:
 
     @property
     def timestamp(self) -> datetime:
-        """When the status was decided, the record was removed, or a run first held the work back."""
+        """When the status was decided, the record removed, or the work first held back."""
         return self.subject.since if isinstance(self.subject, Held) else self.subject.timestamp
 
     def describe(self) -> str:
@@ -81,7 +81,7 @@ class Notice:
                 return f"{name} is {self.event}."
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form: the event, and its subject without the catalog's internal attributes."""
+        """Return the JSON form: the event and its subject, without internal attributes."""
         item = self.subject.to_item()
         return {"event": self.event} | {name: item[name] for name in item if name not in _INTERNAL}
 
@@ -142,7 +142,10 @@ class UnsentNotice:
         )
 
     def to_shown(self, pipeline: Pipeline) -> dict[str, Any]:
-        """Return the JSON form for people and programs: the target as the pipeline file spells it."""
+        """Return the JSON form with the target as the pipeline file spells it.
+
+        It is for people and programs.
+        """
         return self.to_item() | {
             "target": pipeline.spell_target(self.target),
             "given_up": self.again_at is None,

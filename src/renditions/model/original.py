@@ -1,4 +1,4 @@
-"""The facts about a source object: its format and dimensions, and the analysis of its picture."""
+"""A source object's facts: its format, its dimensions, and its picture's analysis."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Analysis:
     unknown: Unknown = ()
 
     def to_item(self) -> dict[str, Any]:
-        """Return the JSON form without empty fields, but with the fields that a newer version wrote."""
+        """Return the JSON form without empty fields, but with a newer version's fields."""
         item = dataclasses.asdict(self) | {"colours": [dataclasses.asdict(colour) for colour in self.colours]}
         return without_empty(
             {name: without_empty(part) if isinstance(part, dict) else part for name, part in item.items()},
@@ -107,7 +107,10 @@ class Original:
     """The analysis; None if the file declares none, if it found nothing, or for a rejected picture."""
 
     def completed_from(self, earlier: Original | None) -> Original:
-        """Return these facts, with missing dimensions from an earlier reading of the same bytes."""
+        """Return these facts, with missing dimensions from an earlier reading.
+
+        That reading had the same bytes.
+        """
         if self.width is not None or earlier is None:
             return self
         return dataclasses.replace(self, width=earlier.width, height=earlier.height, frames=earlier.frames)

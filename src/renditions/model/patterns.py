@@ -83,7 +83,10 @@ def find_exclusion(exclude: tuple[str, ...], path: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _find_folder_exclusion(exclude: tuple[str, ...], folder: str) -> str | None:
-    """Cache :func:`find_exclusion` for folders: a listing yields all files of a folder in a row."""
+    """Cache :func:`find_exclusion` for folders.
+
+    A listing yields all files of a folder in a row.
+    """
     return find_exclusion(exclude, folder)
 
 

@@ -1,4 +1,4 @@
-"""The pipeline file as frozen dataclasses, and the values that they compute from it.
+"""The pipeline file as frozen dataclasses, and the values computed from it.
 
 These classes, ``Source`` and ``Rendition`` are the only description of the file. The annotation of each field
 gives its range and a sentence for people.
@@ -187,7 +187,7 @@ class OutputPlace:
 
     @property
     def headers(self) -> str:
-        """A text that identifies the declared headers of outputs; empty if the file declares none."""
+        """A text that identifies the outputs' declared headers; empty if there are none."""
         return self.cache_control or ""
 
 
@@ -247,12 +247,12 @@ class Pipeline:
 
     @cached_property
     def _fingerprints(self) -> dict[tuple[str | None, int | None], Mapping[str, str]]:
-        """The results of :meth:`fingerprints` so far, without wishes, by source format and engine."""
+        """The results of :meth:`fingerprints` without wishes, by source format and engine."""
         return {}
 
     @cached_property
     def generation(self) -> str:
-        """A fingerprint over the whole file, except its stores, catalog and notice targets.
+        """A fingerprint of the whole file, without its stores, catalog and notice targets.
 
         Two files with the same generation make the same outputs from every picture. The fingerprint depends
         on the contents of ``source:KEY`` attachments, so read those contents first.
@@ -336,16 +336,16 @@ class Pipeline:
 
     @cached_property
     def needs_content(self) -> bool:
-        """Whether an output key depends on the picture's content, and is known only after reading it."""
+        """Whether an output key is known only after reading the picture's content."""
         fields = [f"{{{field}}}" for field in OF_CONTENT]
         return any(field in template for template in self._key_templates.values() for field in fields)
 
     def output_keys(
         self, name: str, etag: str, wishes: Wishes = NO_WISHES, sha256: str = ""
     ) -> dict[str, str]:
-        """Return the output key of each of :meth:`recipes`, for the picture of this name and ETag.
+        """Return each recipe's output key for the picture of this name and ETag.
 
-        Without the content's SHA-256, some keys may not be known: see ``is_known``.
+        See :meth:`recipes`. Without the content's SHA-256, some keys may not be known: see ``is_known``.
         """
         values = template_values(name, etag, sha256)
         if not self.needs_content:
@@ -366,7 +366,7 @@ class Pipeline:
         source_format: str | None = None,
         sha256: str = "",
     ) -> str:
-        """Return a fingerprint over everything that must be made from this version of the picture.
+        """Return a fingerprint of all that must be made from this version of the picture.
 
         A record that was decided for this goal needs no work. Any other record does.
         """

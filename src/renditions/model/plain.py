@@ -1,4 +1,4 @@
-"""Convert values of the model to plain data for JSON, and back without a validator.
+"""Plain data for JSON from the model's values, and back without a validator.
 
 Fields at their default are left out. Callers choose the form of bytes: JSON has none.
 """
@@ -14,7 +14,10 @@ from renditions.model.fields import declared_in, unwrap
 
 
 def to_plain(value: Any, write_bytes: Callable[[bytes], Any]) -> Any:
-    """Return dataclasses, tuples and mappings as dicts and lists, and bytes as ``write_bytes`` does."""
+    """Return dataclasses, tuples and mappings as dicts and lists.
+
+    ``write_bytes`` converts bytes.
+    """
     if is_dataclass(value):
         return {name: to_plain(field, write_bytes) for name, field in declared_in(value).items()}
     if isinstance(value, tuple):
@@ -25,7 +28,10 @@ def to_plain(value: Any, write_bytes: Callable[[bytes], Any]) -> Any:
 
 
 def from_plain(hint: Any, value: Any, read_bytes: Callable[[Any], bytes]) -> Any:
-    """Return the value of this type from the form that :func:`to_plain` returns, without checks."""
+    """Return the value of this type that :func:`to_plain` turned into this form.
+
+    There are no checks.
+    """
     base, _ = unwrap(hint)
     if is_dataclass(base) and isinstance(base, type):
         hints = hints_of(base)
@@ -40,5 +46,8 @@ def from_plain(hint: Any, value: Any, read_bytes: Callable[[Any], bytes]) -> Any
 
 @cache
 def hints_of(kind: type) -> Mapping[str, Any]:
-    """Return the annotations of a dataclass's fields. Evaluating them takes far longer than using them."""
+    """Return the annotations of a dataclass's fields.
+
+    They are cached, because evaluating them takes far longer than using them.
+    """
     return get_type_hints(kind, include_extras=True)

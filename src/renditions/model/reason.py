@@ -1,4 +1,4 @@
-"""The reason why a picture was rejected or failed: a text for people, and a code for programs."""
+"""Why a picture was rejected or failed: a text for people, a code for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One declared rendition: its fields, the operations that they cause, and its fingerprint."""
+"""One declared rendition: its fields, their operations, and its fingerprint."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Focus:
         )
 
     def turned(self, rotate: Rotation, flip: Flip) -> Focus:
-        """Return the point's place after the picture was rotated clockwise and then mirrored."""
+        """Return the point's place after a clockwise rotation and then a mirroring."""
         x, y = self.x, self.y
         for _ in range(rotate // 90):
             x, y = 100 - y, x
@@ -309,7 +309,7 @@ class Rendition:
         return self.format == AUTO or not OUTPUT_FORMATS[self.format].holds_file
 
     def focused_on(self, point: Focus | None) -> Rendition:
-        """Return the recipe for a picture with this focus, a point of the whole upright picture."""
+        """Return the recipe for a picture with this focus, a point of the upright picture."""
         if self.gravity != "focus":
             return self
         if point and self.crop:
@@ -321,7 +321,7 @@ class Rendition:
         return int(pixels * Fraction(str(self.pixel_ratio)) + Fraction(1, 2))
 
     def fingerprint(self, raised: Sequence[int] = ()) -> str:
-        """Return a hash over everything that affects the output's bytes: the recipe and the engine.
+        """Return a hash over all that affects the output's bytes: recipe and engine.
 
         Fields at their default don't count. So a new field with a default changes no existing fingerprint.
 
@@ -335,7 +335,7 @@ class Rendition:
         return hash_of([1, fields, list(raised)] if raised else [1, fields])
 
     def key_template(self, name: str) -> str:
-        """Fill in the fields of ``key`` that don't depend on the picture, and return the template."""
+        """Return ``key`` with the fields that don't depend on the picture filled in."""
         constants: dict[str, str] = {"rendition": name, "key": "{dir}{name}"}
         if self.format != AUTO:
             constants |= {"format": self.format, "ext": OUTPUT_FORMATS[self.format].extension}

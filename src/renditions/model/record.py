@@ -213,7 +213,7 @@ class Record:
         return dataclasses.replace(self, etag=etag, outputs=outputs)
 
     def with_event(self, timestamp: datetime, status: Status, reason: str) -> Record:
-        """Return the record with one more event in its history, unless it repeats the last one."""
+        """Return the record with one more event, unless it repeats the last one."""
         event = Event(timestamp, status, reason[:MOST_REASON_LENGTH])
         if (
             self.history
@@ -246,7 +246,7 @@ class Record:
         return next((output for output in self.outputs if output.rendition == rendition), None)
 
     def serving_output(self, rendition: str) -> Output | None:
-        """Return the output with the rendition's file: its own output, or that of its stand-in."""
+        """Return the output with the rendition's file: its own, or that of its stand-in."""
         return self.find_output(dict(self.stand_ins).get(rendition, rendition))
 
     def raised(self) -> Record:

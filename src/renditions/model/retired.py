@@ -22,7 +22,7 @@ class Retired:
     """The output store that holds it, as the pipeline file spelled it; empty for the current store."""
 
     def describe(self) -> str:
-        """Return a text for people: the object's key and store, and when Renditions deletes it."""
+        """Return a text for people: the object's key, its store and its deletion time."""
         place = f" in {self.place}" if self.place else ""
         return f"{self.key}{place}" + (
             f" until {format_time(self.delete_after)}" if self.delete_after else ""

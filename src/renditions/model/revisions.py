@@ -58,7 +58,7 @@ def newest_engine() -> int:
 
 
 def revisions_of(recipe: Rendition, source_format: str | None) -> tuple[Revision, ...]:
-    """Return the revisions that affect outputs of this recipe from pictures of this format.
+    """Return the revisions that affect this recipe's outputs from this source format.
 
     ``source_format`` is None until Renditions has read the picture. Until then, no output can be stale.
     """
@@ -82,6 +82,6 @@ def numbers_of(revisions: Iterable[Revision], engine: int | None = None) -> list
 
 
 def revisions_of_any(recipe: Rendition) -> tuple[Revision, ...]:
-    """Return the revisions that outputs of this recipe can depend on, for pictures of any format."""
+    """Return the revisions that this recipe's outputs can depend on, for any source."""
     of_formats = (revisions_of(recipe, source_format) for source_format in SOURCE_FORMATS)
     return tuple(sorted({each for some in of_formats for each in some}, key=lambda each: each.number))

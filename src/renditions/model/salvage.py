@@ -45,7 +45,10 @@ def salvage(name: str, item: Mapping[str, Any], keys: Iterable[str], now: dateti
 
 
 def read_claims(item: Mapping[str, Any]) -> frozenset[str]:
-    """Return the output keys that a damaged record claims, as far as they can be read from its JSON form."""
+    """Return a damaged record's claimed output keys, as far as they can be read.
+
+    They are in its JSON form.
+    """
     renditions = item.get("renditions")
     outputs = renditions.values() if isinstance(renditions, dict) else ()
     made = [output["key"] for output in outputs if isinstance(output, dict) and "key" in output]

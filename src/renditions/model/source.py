@@ -85,7 +85,7 @@ class Source:
 
     @property
     def patterns(self) -> Patterns:
-        """The patterns that decide which keys are pictures: the patterns of the file, or the defaults."""
+        """The patterns that decide which keys are pictures: the file's, or the defaults."""
         return Patterns(
             DEFAULT_MATCH if self.match is None else self.match,
             DEFAULT_EXCLUDE if self.exclude is None else self.exclude,

@@ -1,4 +1,4 @@
-"""The warnings about a picture: what its renditions lack, and what the renderer assumed.
+"""The warnings about a picture: what renditions lack, what the renderer assumed.
 
 :data:`WARNINGS` is the one table of their codes. A picture with warnings is still ``done``.
 """

@@ -18,10 +18,10 @@ SOURCE = "renditions"
 
 
 class EventBridgeNotifier:
-    """A :class:`~renditions.core.notify.Notifier` that puts events on a bus: the target ``events:BUS``.
+    """A notifier that puts events on a bus: the target ``events:BUS``.
 
-    An event's ``source`` is ``renditions``, and its ``detail-type`` is :attr:`Notice.title
-    <renditions.model.notices.Notice.title>`.
+    It is a :class:`~renditions.core.notify.Notifier`. An event's ``source`` is ``renditions``, and its
+    ``detail-type`` is :attr:`Notice.title <renditions.model.notices.Notice.title>`.
 
     Args:
         client: An EventBridge client.

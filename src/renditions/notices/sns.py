@@ -21,9 +21,10 @@ MAX_SMS_BYTES = 1600
 
 
 class SnsNotifier:
-    """A :class:`~renditions.core.notify.Notifier` that publishes to a topic: the target ``sns:ARN``.
+    """A notifier that publishes to a topic: the target ``sns:ARN``.
 
-    Each message has the attribute ``event``, for filter policies.
+    It is a :class:`~renditions.core.notify.Notifier`. Each message has the attribute ``event``, for filter
+    policies.
     """
 
     def __init__(self, client: Any, topic: str) -> None:

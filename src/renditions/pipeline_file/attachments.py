@@ -1,4 +1,7 @@
-"""Read the pictures that a pipeline's recipes take from the source, once, before processing begins."""
+"""The pictures that a pipeline's recipes take from the source, read once.
+
+They are read before processing begins.
+"""
 
 from __future__ import annotations
 

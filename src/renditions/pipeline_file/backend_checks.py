@@ -54,7 +54,7 @@ def _find(place: str, url: str, table: Sequence[Backend], variable: str | None =
 
 
 def find_missing_libraries(pipeline: Pipeline) -> Iterator[Problem]:
-    """Yield a problem for each library that the pipeline needs and this machine doesn't have."""
+    """Yield a problem for each library that the pipeline needs and this machine lacks."""
     for declared in find_declared(pipeline):
         for module in declared.backend.modules:
             if not is_installed(module):
@@ -72,7 +72,9 @@ def describe_missing(declared: Declared, module: str) -> Problem:
 
 
 def find_lambda_problems(pipeline: Pipeline, *, is_built: bool) -> Iterator[Problem]:
-    """Yield a problem for each store, catalog and notice target that a function on Lambda can't open.
+    """Yield a problem for each place in the pipeline that a function can't open.
+
+    A place is a store, a catalog or a notice target. The function runs on Lambda.
 
     Args:
         pipeline: A checked pipeline.

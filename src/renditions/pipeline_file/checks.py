@@ -1,4 +1,4 @@
-"""Find the mistakes that a pipeline file can have although each of its values is valid."""
+"""Mistakes that a pipeline file can have although each of its values is valid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from renditions.pipeline_file.watermark_checks import find_watermark_problems, f
 
 
 def _formats_with(field: str) -> tuple[str, ...]:
-    """Return the formats that a field applies to, and ``auto`` if it can become one of them."""
+    """Return the formats that a field applies to, and ``auto`` if it can become one."""
     names = [each.name for each in OUTPUT_FORMATS.values() if field in each.choices]
     is_automatic = any(each.auto in names for each in SOURCE_FORMATS.values())
     return (*names, AUTO) if is_automatic else tuple(names)
@@ -84,7 +84,10 @@ def _table_of(name: str, rendition: Rendition) -> str:
 
 
 def find_accept_problems(accept: Accept) -> Iterator[Problem]:
-    """Yield duplicate rules, rules that no picture can pass, and formats without their library."""
+    """Yield duplicate or impossible rules, and formats without their library.
+
+    A picture can't pass an impossible rule.
+    """
     if twice := [name for name in SOURCE_FORMATS if accept.formats.count(name) > 1]:
         yield Problem("accept.formats", "each format once", f"{twice[0]!r} twice")
     missing = [name for name in accept.formats if not is_installed(name)]
@@ -135,7 +138,10 @@ def _valid_templates(pipeline: Pipeline) -> dict[str, str]:
 
 
 def can_land_in(part: str, pipeline: Pipeline) -> bool:
-    """Return whether outputs can land in the part of the output store whose keys begin with ``part``."""
+    """Return whether outputs can land in one part of the output store.
+
+    The keys of this part begin with ``part``.
+    """
     templates = _valid_templates(pipeline)
     return any(check_loop(pipeline, templates, dict(zip(templates, templates, strict=True)), part, ""))
 
@@ -280,7 +286,10 @@ def _check_pages(rendition: Rendition, place: str) -> Iterator[Problem]:
 
 
 def _check_sides(rendition: Rendition, place: str) -> Iterator[Problem]:
-    """Yield sides that are too long for the format, as declared or after multiplication and padding."""
+    """Yield sides that are too long for the format.
+
+    They may be declared, or the result of multiplication and padding.
+    """
     limit = OUTPUT_FORMATS[rendition.format].max_side
     expected = f"at most {limit:,} pixels with {rendition.format}"
     padding = 2 * rendition.multiplied(rendition.padding)

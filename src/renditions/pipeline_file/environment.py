@@ -1,6 +1,7 @@
-"""Override a pipeline's fields by environment variables, to use one function with other buckets.
+"""Environment variables that override a pipeline's fields.
 
-This module needs only the standard library, so a deployed function doesn't need msgspec.
+This lets one function use other buckets. This module needs only the standard library, so a deployed function
+doesn't need msgspec.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from renditions.model.pipeline import Notify, Pipeline
 
 @dataclass(frozen=True, slots=True)
 class _Override:
-    """One variable: its name, its field's type, and the functions that spell and set the field."""
+    """A variable, its field's type, and functions that spell and set the field."""
 
     variable: str
     hint: Any

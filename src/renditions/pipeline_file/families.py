@@ -1,4 +1,4 @@
-"""Families of renditions in a pipeline file: tables with several widths or formats."""
+"""Families of renditions in a file: tables with several widths or formats."""
 
 from __future__ import annotations
 

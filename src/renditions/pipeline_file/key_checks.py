@@ -1,4 +1,4 @@
-"""Find the mistakes in the keys of renditions: keys that collide, and outputs in the source."""
+"""Mistakes in renditions' keys: keys that collide, and outputs in the source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from renditions.pipeline_file.pattern_checks import make_examples
 def check_keys_apart(
     templates: dict[str, str], tables: dict[str, str], source: Source, *, is_folder: bool
 ) -> Iterator[Problem]:
-    """Yield the renditions whose keys collide: two keys are the same, or one is a folder of the other.
+    """Yield renditions with equal keys, or with a key that is a folder of another key.
 
     Different templates can give the same key (``{name}`` and ``{stem}.jpg``), so this compares the keys of
     example pictures.
@@ -45,7 +45,7 @@ def check_keys_apart(
 
 
 def _example_names(source: Source) -> list[str]:
-    """Return names of pictures that the source could hold: one for each of its patterns."""
+    """Return picture names that the source could hold: one for each of its patterns."""
     names = [name for pattern in source.patterns.match for name in make_examples(pattern)[:1]]
     return [name for name in ("photo.jpg", *names) if source.matches(name)] or ["photo.jpg"]
 

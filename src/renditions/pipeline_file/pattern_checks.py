@@ -28,7 +28,7 @@ _FILLERS = ("photo", "7", "é", "~ (1)", "2024/summer holidays of a very long na
 
 
 def find_source_problems(source: Source) -> Iterator[Problem]:
-    """Yield the patterns that can match nothing, or exclude every picture, although their form is valid."""
+    """Yield the patterns of valid form that match nothing or exclude every picture."""
     is_folder = not source.store.startswith("s3://")
     for field in ("match", "exclude"):
         for number, pattern in enumerate(getattr(source, field) or ()):
@@ -74,7 +74,7 @@ def _find_excluded(source: Source) -> Iterator[Problem]:
 
 
 def make_examples(pattern: str) -> list[str]:
-    """Return different names of pictures that a pattern of ``match`` takes; none if it takes none."""
+    """Return different picture names that a pattern of ``match`` takes, or none."""
     names = []
     for filler in _FILLERS:
 
@@ -89,7 +89,7 @@ def make_examples(pattern: str) -> list[str]:
 
 
 def find_source_warnings(source: Source) -> Iterator[str]:
-    """Yield warnings about a file that replaces the default exclusions, and about ``**``."""
+    """Yield warnings about replaced default exclusions, and about ``**``."""
     if source.exclude and set(source.exclude).isdisjoint(DEFAULT_EXCLUDE):
         yield (
             "source.exclude replaces the default patterns. So hidden folders, and those of operating systems "

@@ -15,7 +15,10 @@ from renditions.model.pipeline import Pipeline
 
 
 def to_plain(pipeline: Pipeline) -> dict[str, Any]:
-    """Return the pipeline as dicts, lists, texts (files in Base64) and numbers, without defaults."""
+    """Return the pipeline as dicts, lists, texts and numbers, without defaults.
+
+    Files are texts in Base64.
+    """
     converted: dict[str, Any] = plain.to_plain(pipeline, lambda content: base64.b64encode(content).decode())
     return converted
 

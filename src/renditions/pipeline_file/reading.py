@@ -1,7 +1,7 @@
-"""Read pipeline files: turn TOML into a checked :class:`Pipeline`, or report every problem in it.
+"""The reader of pipeline files: TOML becomes a checked :class:`Pipeline`.
 
-Types, ranges and patterns come from the annotations in ``model``; the rules between several fields are in
-``checks``.
+If a file has problems, the reader reports all of them. Types, ranges and patterns come from the annotations
+in ``model``; the rules between several fields are in ``checks``.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class _Reader:
         """The dotted paths in the file, numbered in the order of the file."""
 
     def read_table(self, cls: Any, data: Any, place: str) -> Any:
-        """Return the dataclass with the values of a table, or None if a value in it is invalid."""
+        """Return the dataclass with a table's values, or None if a value is invalid."""
         before = len(self.problems)
         values = self.read_fields(cls, data, place)
         return cls(**values) if len(self.problems) == before else None
@@ -153,7 +153,7 @@ class _Reader:
         return {name: value for name, value in values.items() if value is not None}
 
     def read(self, hint: Any, value: Any, place: str) -> Any:
-        """Return the value of the declared type, or None if it is invalid (TOML has no null)."""
+        """Return the value of the declared type; None if it is invalid (TOML has no null)."""
         base, marks = unwrap(hint)
         if is_dataclass(base) and base is not Attachment:
             return self.read_table(base, value, place)
@@ -238,7 +238,7 @@ class _Reader:
         return tuple(sorted(dict.fromkeys(self.problems), key=rank))  # members of a family share problems
 
     def _enter(self, place: str, name: str | int) -> str:
-        """Return the dotted path of a field or an element, and number it in the order of the file."""
+        """Return the dotted path of a field or element, and number it in the file's order."""
         if isinstance(name, int):
             at = f"{place}[{name}]"
         else:

@@ -1,4 +1,4 @@
-"""Make the pipeline file's JSON Schema, from the same annotations that the reader uses."""
+"""The pipeline file's JSON Schema, from the annotations that the reader uses."""
 
 from __future__ import annotations
 

@@ -14,7 +14,10 @@ from renditions.model.recipe import Watermark
 
 
 def find_watermark_problems(watermark: Watermark, place: str) -> Iterator[Problem]:
-    """Yield the mistakes in one watermark. Check its picture only if the picture's content is known."""
+    """Yield the mistakes in one watermark.
+
+    Its picture is checked only if the picture's content is known.
+    """
     if (watermark.image is None) == (watermark.text is None):
         found = "neither" if watermark.text is None else "both"
         yield Problem(place, "either an image or a text", found)
