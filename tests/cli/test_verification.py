@@ -148,6 +148,10 @@ def test_an_output_that_goes_missing_again_is_reported_until_retry(folder: Path)
     ended = run(folder, "sync")
     assert ended.code == 1
     assert "thumb is missing from the output store again" in ended.err
+    assert "; 1 for a person to check." in ended.out
+    assert run(folder, "sync", "--json").data["warnings"] == 1
+    planned_again = run(folder, "plan", "--exit-code")
+    assert (planned_again.code, "Plan: 1 for a person to check;" in planned_again.out) == (1, True)
     assert not thumb.exists()
     assert run(folder, "retry", "a.jpg").code == 0
     assert thumb.exists()
@@ -177,5 +181,8 @@ def test_an_unattended_sync_holds_lost_outputs_and_a_person_s_sync_makes_them_ag
     assert not outputs(folder)
     ended = run(folder, "sync")
     assert ended.code == 0
-    assert "None of 24 known outputs is in the output store: they were made again." in ended.err
+    assert (
+        "None of 24 known outputs is in the output store as it was written: they were made again."
+        in ended.err
+    )
     assert len(outputs(folder)) == 24

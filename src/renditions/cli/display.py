@@ -114,6 +114,7 @@ def summary_item(summary: Summary) -> dict[str, Any]:
         "as_declared": dict(summary.standing),
         "waiting": summary.waiting,
         "unreadable": summary.unreadable,
+        "warnings": summary.warnings,
         "unmatched": summary.left_out.unmatched,
         "excluded": summary.left_out.excluded,
         "links": summary.left_out.links,
@@ -194,7 +195,7 @@ def describe_summary(summary: Summary) -> str:
     if not (summary.results or summary.waiting or summary.interrupted or held):
         kept = _count(standing, "picture")
         text = f"Nothing to do: {kept} checked, " + (_list_counts(summary.standing) or "none there")
-        return f"{text}."
+        return "; ".join([text, *_list_troubles(summary)]) + "."
     processed = f"{_count(summary.results.total(), 'picture')} processed"
     parts = [": ".join(filter(None, (processed, _list_counts(summary.results))))]
     if summary.renamed:
@@ -205,16 +206,23 @@ def describe_summary(summary: Summary) -> str:
         parts.append(f"{summary.waiting} still waiting; the next sync processes them")
     if held:
         parts.append(f"{held:,} held back")
+    parts += _list_troubles(summary)
     if summary.interrupted:
         parts.append("stopped early; the next sync continues")
     return "; ".join(parts) + "."
+
+
+def _list_troubles(summary: Summary) -> list[str]:
+    """Return the numbers of what this run couldn't do, and only a person can."""
+    unreadable = [f"{summary.unreadable:,} can't be read"] if summary.unreadable else []
+    return unreadable + ([f"{summary.warnings:,} for a person to check"] if summary.warnings else [])
 
 
 def describe_plan(counts: Counter[str]) -> str:
     """Return a sentence that sums up a plan."""
     words = {"create": "to create", "update": "to update", "remove": "to remove", "rename": "renamed",
              "settle": "to tidy up", "wait": "to wait for", "hold": "held back",
-             "unreadable": "that can't be read"}  # fmt: skip
+             "unreadable": "that can't be read", "attention": "for a person to check"}  # fmt: skip
     todo = [f"{counts[action]:,} {text}" for action, text in words.items() if counts[action]]
     kept = f"{counts['keep']:,} unchanged"
     return f"Plan: {', '.join(todo)}; {kept}." if todo else f"Nothing to do: {kept}."

@@ -116,7 +116,8 @@ def plan(  # noqa: PLR0913 - one for each option
 
         def count() -> Iterator[Difference]:
             for difference in differences:
-                counts[difference.action] += 1
+                is_left = difference.action == "keep" and difference.warning
+                counts["attention" if is_left else difference.action] += 1
                 if difference.action == "hold" and not held:
                     held.append(difference.why)
                 if difference.action != "keep" or difference.warning:
@@ -314,6 +315,7 @@ def _choose_verify(parts: Parts, verify: bool | None, *, is_content: bool, is_at
 def _plan_exit_code(counts: Counter[str]) -> int:
     if counts["hold"]:
         return HELD
-    if counts.total() - counts["keep"] - counts["unreadable"]:
+    troubles = counts["unreadable"] + counts["attention"]
+    if counts.total() - counts["keep"] - troubles:
         return TO_DO
-    return TROUBLE if counts["unreadable"] else 0
+    return TROUBLE if troubles else 0

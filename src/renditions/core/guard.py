@@ -222,7 +222,7 @@ class Guard:
         Return None if it didn't.
         """
         if census.outputs_lost == census.outputs and census.outputs >= MANY:
-            return f"none of {census.outputs:,} known outputs is in the output store"
+            return f"none of {census.outputs:,} known outputs is in the output store as it was written"
         return None
 
     def is_too_many(self, missing: int, known: int) -> bool:
