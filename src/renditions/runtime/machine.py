@@ -122,7 +122,10 @@ def sync(
 
 
 def insist_not_lost(parts: Parts, order: Order) -> None:
-    """Raise CatalogLost if the catalog is empty although most outputs exist, unless they may be replaced."""
+    """Raise CatalogLost if the catalog is empty although most outputs exist.
+
+    This function does nothing if the run adopts outputs, or with ``[output] overwrite``.
+    """
     if order.ask.adopts or parts.pipeline.output.overwrite:
         return
     catalog_id = parts.ownership.writer
