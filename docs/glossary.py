@@ -1,17 +1,21 @@
-"""Find words that this project doesn't use: `make lint`.
+"""Find words that this project doesn't use, and long docstring lines: `make lint`.
 
-The output says what to write instead. CONTRIBUTING.md has the rules behind this table.
+The output says what to write instead. CONTRIBUTING.md has the rules behind these checks.
 """
 
+import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COVERED = ("*.md", "Makefile", "benchmarks", "docs", "examples", "infra", "src", "tests")
 SUFFIXES = {"", ".css", ".hcl", ".html", ".js", ".md", ".py", ".tf", ".toml"}
 QUOTING = {"CONTRIBUTING.md", "docs/glossary.py"}  # They name the words.
+FIRST_LINE = 80
+"""The most characters of a docstring's first line."""
 
 # A regular expression for words in any case, and what to write instead. A space also stands for a line's
 # end and for the underscore in a test's name.
@@ -60,15 +64,32 @@ def main() -> int:
     found = 0
     for name in listed.stdout.splitlines():
         path = ROOT / name
-        if name in QUOTING or path.suffix not in SUFFIXES or not path.is_file() or path.is_symlink():
+        if path.suffix not in SUFFIXES or not path.is_file() or path.is_symlink():
             continue
         text = path.read_text(encoding="utf-8")
-        for pattern, use in PATTERNS.items():
-            for match in pattern.finditer(text):
-                line = text.count("\n", 0, match.start()) + 1
-                print(f"{name}:{line}: {match.group()} → {use}")
-                found += 1
+        words = find_words(text) if name not in QUOTING else ()
+        lines = find_long_lines(text) if path.suffix == ".py" else ()
+        for line, problem in (*words, *lines):
+            print(f"{name}:{line}: {problem}")
+            found += 1
     return 1 if found else 0
+
+
+def find_words(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the line of each word that this project doesn't use, and what to write."""
+    for pattern, use in PATTERNS.items():
+        for match in pattern.finditer(text):
+            yield text.count("\n", 0, match.start()) + 1, f"{match.group()} → {use}"
+
+
+def find_long_lines(code: str) -> Iterator[tuple[int, str]]:
+    """Yield the line of each docstring whose first line is too long, and what to do."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = (ast.get_docstring(node) or "").partition("\n")[0]
+            if len(first) > FIRST_LINE:
+                length = f"a docstring's first line of {len(first)} characters"
+                yield node.body[0].lineno, f"{length} → at most {FIRST_LINE}, and a second paragraph"
 
 
 if __name__ == "__main__":
