@@ -29,6 +29,10 @@ class FamilyWorld(World):
         return sorted(found.key.removeprefix(f"{NAME}/") for found in self.output.list())
 
 
+def never_render(*_: Any) -> Any:
+    raise AssertionError("rendered a picture whose renditions were only renamed")
+
+
 def pipeline_of(**tables: Rendition) -> Pipeline:
     members = {name: each for table in tables for name, each in expand(table, tables[table]).items()}
     return make_pipeline((), **members)
@@ -83,6 +87,35 @@ def test_a_touched_picture_keeps_its_stand_ins(world: FamilyWorld) -> None:
     world.settle()
     assert world.record().stand_ins == before.stand_ins
     assert world.record().etag != before.etag
+
+
+def test_a_renamed_family_keeps_its_files_and_its_stand_ins(world: FamilyWorld) -> None:
+    keyed = replace(FAMILY, key="{name}/{width}.{ext}")
+    world.pipeline = pipeline_of(photo=keyed)
+    world.settle()
+    before = {found.key: found.etag for found in world.output.list()}
+    assert len(world.record().stand_ins) == 2
+    world.pipeline = pipeline_of(pic=keyed)
+    (difference,) = world.differences()
+    assert (difference.make, difference.why) == ((), "pic was renamed from photo")
+    world.processor(render=never_render).process(NAME)
+    assert {found.key: found.etag for found in world.output.list()} == before
+    assert dict(world.record().stand_ins)["pic-1600-avif"] == "pic-960-avif"
+    assert world.plan() == []
+    world.check_promise()
+
+
+def test_a_member_that_left_its_family_is_renamed_alone(world: FamilyWorld) -> None:
+    single = Rendition(width=480, format="jpeg", key="{name}/{width}.{ext}")
+    world.pipeline = pipeline_of(photo=replace(FAMILY, key="{name}/{width}.{ext}"))
+    world.settle()
+    world.pipeline = pipeline_of(small=single)
+    (difference,) = world.differences()
+    assert (difference.make, difference.why) == ((), "small was renamed from photo-480-jpeg")
+    world.processor(render=never_render).process(NAME)
+    assert world.record().stand_ins == ()
+    assert [made.rendition for made in world.record().outputs] == ["small"]
+    world.check_promise()
 
 
 def test_a_larger_picture_gets_a_file_for_each_width_and_a_smaller_one_loses_them(world: FamilyWorld) -> None:

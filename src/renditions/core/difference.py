@@ -19,7 +19,7 @@ from renditions.core.places import is_in_place, leave_place
 from renditions.core.ports import StoredObject
 from renditions.core.retire import dropped_keys, kept_until, retire_outputs, settled_keys
 from renditions.core.verify import UNVERIFIED, Verification
-from renditions.core.why import is_owing, is_restored, why_settle, why_update
+from renditions.core.why import is_owing, is_restored, why_relabelled, why_settle, why_update
 from renditions.model.items import without_empty
 from renditions.model.keys import spell_key
 from renditions.model.pipeline import Pipeline
@@ -237,7 +237,7 @@ def _compare_known(
     retired = () if is_partial else retire_outputs(pipeline, there.outputs, wanted, now, ask)
     left_behind = there.retired[len(record.retired) :]
     why_each = {rendition: stale[rendition] for rendition in make}
-    why_each |= {name: f"was renamed from {former}" for name, former in seen.renamed.items()}
+    why_each |= why_relabelled(pipeline, seen.renamed)
     why = why_update(pipeline, record, found, why_each)
     return Difference(
         seen.name,

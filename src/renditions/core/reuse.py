@@ -17,6 +17,7 @@ from renditions.core.difference import Difference
 from renditions.core.places import is_in_place
 from renditions.core.ports import Store
 from renditions.errors import KeyRefused, Rejected
+from renditions.model.families import find_renamed_member
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Output, Record
 from renditions.model.rendering import Rendered
@@ -42,16 +43,22 @@ def find_renamed(pipeline: Pipeline, record: Record) -> dict[str, str]:
 
 
 def relabel(pipeline: Pipeline, record: Record, renamed: Mapping[str, str]) -> Record:
-    """Return the record with new names for renamed renditions that keep their keys."""
+    """Return the record with new names for renamed renditions that keep their keys.
+
+    The renditions of a renamed family that have the file of such a rendition also get their new names.
+    """
     if not renamed:
         return record
     keys = pipeline.output_keys(record.name, record.etag, record.wishes, record.sha256)
-    names = {(former, keys[name]): name for name, former in renamed.items()}
-    outputs = (
-        replace(made, rendition=names.get((made.rendition, made.key), made.rendition))
-        for made in record.outputs
-    )
-    return replace(record, outputs=tuple(outputs))
+    kept = {(made.rendition, made.key) for made in record.outputs}
+    names = {former: name for name, former in renamed.items() if (former, keys[name]) in kept}
+    outputs = (replace(made, rendition=names.get(made.rendition, made.rendition)) for made in record.outputs)
+    stand_ins = []
+    for rendition, other in record.stand_ins:
+        name = names.get(other)
+        member = name and find_renamed_member(rendition, other, name, pipeline.renditions[name])
+        stand_ins.append((member, name) if name and member else (rendition, other))
+    return replace(record, outputs=tuple(outputs), stand_ins=tuple(stand_ins))
 
 
 def find_copies(

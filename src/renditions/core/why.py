@@ -11,6 +11,7 @@ from renditions.core.outcome import MAX_ATTEMPTS
 from renditions.core.ports import StoredObject
 from renditions.core.retire import due_retired
 from renditions.errors import Archived
+from renditions.model.families import family_of
 from renditions.model.pipeline import Pipeline
 from renditions.model.record import Record
 
@@ -39,6 +40,22 @@ def why_settle(
         (record.missing_since, "it is back in the source"),
     )
     return next((text for holds, text in reasons if holds), None)
+
+
+def why_relabelled(pipeline: Pipeline, renamed: Mapping[str, str]) -> dict[str, str]:
+    """Return the reason for each renamed rendition, or one for a whole family.
+
+    ``renamed`` has the former names of the renditions.
+    """
+    reasons: dict[str, str] = {}
+    for rendition, former in renamed.items():
+        family = family_of(rendition, pipeline.renditions[rendition])
+        suffix = rendition.removeprefix(family)
+        if former.endswith(suffix):
+            reasons[family] = f"was renamed from {former.removesuffix(suffix)}"
+        else:
+            reasons[rendition] = f"was renamed from {former}"
+    return reasons
 
 
 def why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: Mapping[str, str]) -> str:

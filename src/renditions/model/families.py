@@ -45,6 +45,18 @@ def among(name: str, recipe: Rendition, names: Container[str]) -> Rendition:
     return replace(recipe, widths=tuple(width for width in widths if width))
 
 
+def find_renamed_member(former: str, former_other: str, other: str, recipe: Rendition) -> str | None:
+    """Return the new name of a member, if another member of its family was renamed.
+
+    ``former_other`` is now named ``other``, and has this recipe. Return None if the new family has no such
+    member.
+    """
+    family = family_of(other, recipe)
+    former_family = former_other.removesuffix(other.removeprefix(family))
+    name = family + former.removeprefix(former_family)
+    return name if former.startswith(former_family) and name in widths_of(other, recipe) else None
+
+
 def _suffix(member: Rendition) -> str:
     width = f"-{member.width}" if member.widths else ""
     return width + (f"-{member.format}" if member.formats else "")
