@@ -5,6 +5,7 @@ Both have the same content.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,8 @@ from starlette.testclient import TestClient
 
 from hashing import hash_render
 from renditions.core.ask import PLAIN, Ask
-from renditions.core.outcome import Outcome
+from renditions.core.leases import reopen
+from renditions.core.outcome import MAX_ATTEMPTS, Outcome
 from renditions.model.notices import UnsentNotice
 from renditions.runtime import status
 from renditions.runtime.status import FORGOTTEN_AFTER_SECONDS, SHOWN_AFTER_SECONDS, Waiting, read_status
@@ -64,19 +66,31 @@ def test_the_api_returns_what_the_command_line_prints(world: World) -> None:
     world.upload("full.jpg", b"two")
     world.processor(output=world.break_writes(9)).process("full.jpg")
     world.catalog.keep_notice(
-        UnsentNotice("done", LOG.target, "good.jpg", world.now, world.now, 1, "it is down")
+        UnsentNotice("done", LOG.target, "good.jpg", world.now, world.now, 1, "log:: it is down")
     )
     told = ask(world, Waiting(), "it is polled")
     shown = read_status(world.parts(), polling="it is polled").to_item()
     assert told == shown | {"read_only": False, "superseded": None}
     assert told["by_status"] == {"processing": 0, "done": 1, "rejected": 1, "failed": 1}
     assert [(each["state"], each["example"], each["reason"]) for each in told["reasons"]] == [
-        ("failed", "full.jpg", "no space left on the device"), ("rejected", "bad.jpg", "it is bad"),
+        ("waiting", "full.jpg", "no space left on the device"), ("rejected", "bad.jpg", "it is bad"),
     ]  # fmt: skip
     assert told["unsent_notices"] == [
         {"target": "log:", "reason": "it is down", "given_up": False, "count": 1}
     ]
     assert told["polling"] == "it is polled"
+
+
+def test_a_picture_counts_as_failed_once_it_is_given_up_and_waits_before(world: World) -> None:
+    world.upload("a.jpg", b"one")
+    for attempts, state in ((1, "waiting"), (MAX_ATTEMPTS, "failed")):
+        world.processor(output=world.break_writes(1)).process("a.jpg")
+        world.catalog.write(replace(world.record("a.jpg"), attempts=attempts))
+        (reason,) = ask(world, Waiting())["reasons"]
+        assert (reason["state"], reason["example"]) == (state, "a.jpg")
+    assert reopen(world.catalog, world.record("a.jpg"))
+    (reason,) = ask(world, Waiting())["reasons"]
+    assert reason["state"] == "waiting", "the next sync tries it again"
 
 
 def test_the_status_has_the_reasons_of_pictures_without_a_record(world: World, clock: list[float]) -> None:

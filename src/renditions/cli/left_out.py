@@ -22,7 +22,8 @@ def print_counts(left_out: LeftOut) -> None:
     """Print how many files aren't pictures, if there are any."""
     parts = [f"{left_out.unmatched:,} without a matching pattern"] if left_out.unmatched else []
     parts += [f"{left_out.excluded:,} excluded"] if left_out.excluded else []
-    parts += [f"{left_out.links:,} links or special files"] if left_out.links else []
+    links = "1 link or special file" if left_out.links == 1 else f"{left_out.links:,} links or special files"
+    parts += [links] if left_out.links else []
     if parts:
         display.messages.print(f"Files left out: {', '.join(parts)} (renditions list --unmatched)")
 

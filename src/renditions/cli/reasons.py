@@ -6,7 +6,7 @@ import shlex
 
 from renditions.cli import display
 from renditions.cli.markup import escape
-from renditions.core.outcome import MAX_ATTEMPTS
+from renditions.core.outcome import is_given_up
 from renditions.core.reasons import Reasons
 from renditions.model.record import Record
 
@@ -36,7 +36,7 @@ def print_next_attempt(record: Record) -> None:
     """Print when a failed picture is tried again, or how a person can try it again."""
     if record.status == "failed":
         then = "The next sync tries it again."
-        if record.attempts >= MAX_ATTEMPTS and record.goal:
+        if is_given_up(record):
             again = f"renditions retry {shlex.quote(record.name)}"
             then = f"It failed too often, so syncs skip it. To try again: {again}"
         display.make_data_console().print(f"  {escape(then)}", soft_wrap=True)

@@ -25,7 +25,7 @@ def describe(pipeline: Pipeline, unsent: UnsentNotice) -> str:
     then = f"tried again after {format_time(unsent.again_at)}" if unsent.again_at else "given up"
     times = f"{unsent.attempts} attempt{'' if unsent.attempts == 1 else 's'}"
     target = pipeline.spell_target(unsent.target)
-    return f"{what} to {target}: {unsent.reason or 'not tried yet'} ({times}, {then})"
+    return f"{what} to {target}: {unsent.reason_at(target) or 'not tried yet'} ({times}, {then})"
 
 
 def print_of_picture(parts: Parts, name: str) -> None:

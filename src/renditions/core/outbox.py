@@ -89,6 +89,9 @@ class Outbox:
         for unsent in self.catalog.unsent_notices():
             if time.monotonic() > deadline:
                 break
+            if unsent.target not in self.notifiers:
+                self.catalog.drop_notice(unsent)  # the pipeline file has no such target any more
+                continue
             now = self.clock()
             if unsent.again_at is None or unsent.again_at > now:
                 continue

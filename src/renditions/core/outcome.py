@@ -58,6 +58,11 @@ class Outcome:
         } | ({"renamed_from": self.renamed_from} if self.renamed_from else {})
 
 
+def is_given_up(record: Record) -> bool:
+    """Return whether a picture failed too often, so that only a person's retry processes it again."""
+    return record.status == "failed" and record.attempts >= MAX_ATTEMPTS and bool(record.goal)
+
+
 def retry_pause(attempts: int) -> timedelta:
     """Return how long to wait after a failed attempt.
 

@@ -42,6 +42,12 @@ def why_settle(
     return next((text for holds, text in reasons if holds), None)
 
 
+def _why_again(record: Record) -> str:
+    """Return why a failed picture is processed again; a setback doesn't count as an attempt."""
+    attempt = f", attempt {record.attempts + 1} of {MAX_ATTEMPTS}" if record.attempts else ""
+    return f"it failed{attempt}: {record.reason}"
+
+
 def why_relabelled(pipeline: Pipeline, renamed: Mapping[str, str]) -> dict[str, str]:
     """Return the reason for each renamed rendition, or one for a whole family.
 
@@ -71,7 +77,7 @@ def why_update(pipeline: Pipeline, record: Record, found: StoredObject, stale: M
         (record.status == "processing", "it was interrupted"),
         (
             record.status == "failed" and record.goal,
-            f"it failed, attempt {record.attempts + 1} of {MAX_ATTEMPTS}: {record.reason}",
+            _why_again(record),
         ),
         (record.status in ("failed", "rejected") and not record.goal, "a retry was requested"),
         (record.blocked_by or only_refused, "its key may be free now"),

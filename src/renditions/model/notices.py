@@ -114,6 +114,10 @@ class UnsentNotice:
         """The notice's id, which is unique in the catalog."""
         return self.name, self.event, self.target, format_time(self.timestamp)
 
+    def reason_at(self, target: str) -> str:
+        """Return why the last attempt failed, for use beside the target's name, which may begin it."""
+        return self.reason.removeprefix(f"{target}: ")
+
     @property
     def next_pause(self) -> timedelta:
         """How long Renditions waits after the next attempt, if it fails."""
@@ -146,10 +150,9 @@ class UnsentNotice:
 
         It is for people and programs.
         """
-        return self.to_item() | {
-            "target": pipeline.spell_target(self.target),
-            "given_up": self.again_at is None,
-        }
+        target = pipeline.spell_target(self.target)
+        item = self.to_item() | {"target": target, "given_up": self.again_at is None}
+        return item | without_empty({"reason": self.reason_at(target)})
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> UnsentNotice:

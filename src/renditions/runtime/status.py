@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from renditions.core.outcome import Outcome
+from renditions.core.outcome import Outcome, is_given_up
 from renditions.core.ports import Unreadable
 from renditions.core.reasons import Reasons
 from renditions.model.binding import Binding, Held
@@ -152,7 +152,8 @@ def _find_reasons(parts: Parts, waiting: Iterable[Outcome]) -> Reasons:
     for status in _UNDONE:
         found = parts.catalog.query(status, on_unreadable=unreadable.append)
         for record in itertools.islice(found, MOST_READ):
-            reasons.add(status, record.name, record.reason, record.code)
+            state = "waiting" if status == "failed" and not is_given_up(record) else status
+            reasons.add(state, record.name, record.reason, record.code)
     for part in unreadable:
         reasons.add("unreadable", part.prefix, part.reason)
     return reasons
@@ -162,5 +163,6 @@ def count_unsent(parts: Parts, most: int) -> tuple[UnsentGroup, ...]:
     """Count the unsent notices by target and reason; read at most ``most`` of them."""
     groups: Counter[tuple[str, str, bool]] = Counter()
     for each in itertools.islice(parts.catalog.unsent_notices(), most):
-        groups[parts.pipeline.spell_target(each.target), each.reason, each.again_at is None] += 1
+        target = parts.pipeline.spell_target(each.target)
+        groups[target, each.reason_at(target), each.again_at is None] += 1
     return tuple(UnsentGroup(*group, count) for group, count in groups.items())
