@@ -151,3 +151,14 @@ def test_an_output_is_rendered_and_not_copied_if_the_focus_changed_its_recipe(wo
     world.catalog.write(replace(record, wishes=replace(record.wishes, focus=Focus(x=1, y=2))))
     assert world.processor().process(NAME).result == "done"
     world.check_promise()
+
+
+def test_an_output_of_older_content_that_a_partial_run_left_is_not_copied(world: World) -> None:
+    large = Rendition(width=900)
+    declare(world, thumb=THUMB, large=large)
+    world.processor().process(NAME)
+    world.upload(NAME, b"two")
+    world.processor().process(NAME, Ask(renditions=frozenset({"thumb"})))
+    declare(world, thumb=THUMB, renamed=large)
+    assert world.processor().process(NAME).result == "done"
+    world.check_promise()

@@ -288,10 +288,10 @@ MUTATIONS = (
         "if output is None:",
     ),
     Mutation(
-        "outputs of older content are copied",
+        "an output is copied although another program replaced it",
         "reuse",
-        "if made.source_etag == (etag or known.etag) and",
-        "if",
+        "return got[1] if got and hashlib.sha256(got[1]).hexdigest() == made.sha256 else None",
+        "return got[1] if got else None",
     ),
 )
 
