@@ -59,7 +59,7 @@ class Outcome:
 
 
 def is_given_up(record: Record) -> bool:
-    """Return whether a picture failed too often, so that only a person's retry processes it again."""
+    """Return whether a picture failed too often, so that only a retry helps."""
     return record.status == "failed" and record.attempts >= MAX_ATTEMPTS and bool(record.goal)
 
 

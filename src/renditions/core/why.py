@@ -43,7 +43,10 @@ def why_settle(
 
 
 def _why_again(record: Record) -> str:
-    """Return why a failed picture is processed again; a setback doesn't count as an attempt."""
+    """Return why a failed picture is processed again.
+
+    A setback doesn't count as an attempt.
+    """
     attempt = f", attempt {record.attempts + 1} of {MAX_ATTEMPTS}" if record.attempts else ""
     return f"it failed{attempt}: {record.reason}"
 

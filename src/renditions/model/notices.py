@@ -115,7 +115,10 @@ class UnsentNotice:
         return self.name, self.event, self.target, format_time(self.timestamp)
 
     def reason_at(self, target: str) -> str:
-        """Return why the last attempt failed, for use beside the target's name, which may begin it."""
+        """Return why the last attempt failed, for use beside the target's name.
+
+        The reason may begin with this name.
+        """
         return self.reason.removeprefix(f"{target}: ")
 
     @property
