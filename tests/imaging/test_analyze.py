@@ -196,7 +196,7 @@ def test_perceptual_hashes_of_copies_are_similar_and_those_of_other_pictures_are
     assert min(bits_apart(own, other) for other in others) >= 16
 
 
-def test_the_perceptual_hash_of_a_picture_of_one_colour_has_a_single_bit() -> None:
+def test_the_perceptual_hash_of_a_picture_of_one_colour_has_only_one_bit_set() -> None:
     """Frequencies that cancel out must be exactly zero.
 
     Then only the mean is above the median.

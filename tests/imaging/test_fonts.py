@@ -83,7 +83,7 @@ def test_a_damaged_collection_is_refused(cut: int) -> None:
 
 
 def test_a_collection_without_the_face_is_refused_by_name() -> None:
-    with pytest.raises(Undecodable, match="the collection has 2 fonts, numbered from 0"):
+    with pytest.raises(Undecodable, match="its 2 faces are numbered from 0"):
         choose_face(make_collection(WIDE, NARROW), "日", 2)
     with pytest.raises(Undecodable, match="the collection has no fonts"):
         read_faces(b"ttcf\0\1\0\0\0\0\0\0")

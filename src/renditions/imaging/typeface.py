@@ -169,7 +169,9 @@ def choose_face(font: bytes, text: str, number: int | None = None) -> Face:
     faces = read_faces(font)
     if number is not None and font.startswith(_COLLECTION):
         if number >= len(faces):
-            raise Undecodable(f"the collection has {len(faces)} fonts, numbered from 0")
+            raise Undecodable(
+                f"the collection has no face {number}: its {len(faces)} faces are numbered from 0"
+            )
         return faces[number]
     best, fewest = faces[0], len(text) + 1
     for face in faces:

@@ -155,7 +155,7 @@ def demand(service: Service, rendition: str, name: str) -> Download:
     declared = service.parts.pipeline.renditions.get(rendition)
     if declared is None:
         names = ", ".join(service.parts.pipeline.renditions)
-        raise ApiError(HTTPStatus.NOT_FOUND, f"expected one of {names}, found {rendition!r}")
+        raise ApiError(HTTPStatus.NOT_FOUND, f"there is no rendition {rendition!r}: expected one of {names}")
     record = service.parts.catalog.get(name) or service.process(name).record
     if record is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture {name!r}")

@@ -71,7 +71,9 @@ async def read_json(request: Request, *, is_optional: bool = False) -> Mapping[s
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise ApiError(HTTPStatus.BAD_REQUEST, f"expected JSON, found: {error}") from error
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST, f"the body of the request isn't valid JSON ({error})"
+        ) from error
     if not isinstance(data, dict):
         detail = f"expected a JSON object, found {type(data).__name__}"
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)

@@ -135,7 +135,8 @@ def _unpack_runs(dicom: Dicom, frame: int) -> Any:
     content = _encoded(dicom, frame)
     count, *offsets = struct.unpack_from("<16L", content)
     if count != dicom.samples * dicom.bits // 8:
-        raise Undecodable(f"expected {dicom.samples * dicom.bits // 8} segments, found {count}")
+        expected = dicom.samples * dicom.bits // 8
+        raise Undecodable(f"frame {frame + 1} is damaged: expected {expected} RLE segments, found {count}")
     size = dicom.columns * dicom.rows
     bounds = pairwise([*offsets[:count], len(content)])
     segments = [numpy.frombuffer(_unpack(content[start:end], size), "u1") for start, end in bounds]

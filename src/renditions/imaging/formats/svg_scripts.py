@@ -42,7 +42,7 @@ _IGNORED = re.compile(r"[\x00-\x20]+")
 def check_element(local: str) -> None:
     """Raise ``NotAccepted`` if an element of SVG or HTML is a script."""
     if local.lower() == "script":
-        raise NotAccepted("expected a drawing without scripts, found one")
+        raise NotAccepted("the drawing contains a script. Remove the <script> element")
 
 
 def check_attribute(name: str, value: str) -> None:
@@ -53,4 +53,4 @@ def check_attribute(name: str, value: str) -> None:
         _IGNORED.sub("", url).lower().startswith("javascript:") for url in value.split(";")
     )
     if is_handler or is_code:
-        raise NotAccepted(f"expected a drawing without scripts, found one in {name[:100]}")
+        raise NotAccepted(f"the drawing contains a script in {name[:100]}. Remove this attribute")
