@@ -11,7 +11,7 @@ import pytest
 
 from renditions.core.ask import ALLOWED, Ask
 from renditions.core.ports import IfMatch
-from renditions.core.reconcile import sync
+from renditions.core.reconcile import Order, sync
 from renditions.model.pipeline import CatalogPlace
 from renditions.model.recipe import Focus, Rendition
 from renditions.model.wishes import NO_WISHES, Wishes
@@ -163,6 +163,26 @@ def test_a_plan_shows_a_missing_and_a_new_picture_with_different_content_separat
     rename(world, "a.jpg", "b.jpg", b"two")
     assert [(each.name, each.action) for each in world.parts().preview()] == [
         ("a.jpg", "remove"), ("b.jpg", "create"),
+    ]  # fmt: skip
+
+
+def test_a_plan_shows_a_renamed_picture_once_if_missing_pictures_are_kept() -> None:
+    world = World(make_pipeline(thumb=COVER))
+    keeps = replace(world.pipeline.source, on_delete="keep")
+    world.pipeline = replace(world.pipeline, source=keeps)
+    world.bind()
+    for name in ("a.jpg", "gone.jpg", "there.jpg"):
+        world.upload(name, name.encode())
+        world.processor().process(name)
+    world.remove("gone.jpg")
+    rename(world, "a.jpg", "b.jpg", b"a.jpg")
+    planned = [(each.name, each.action) for each in world.parts().preview()]
+    assert planned == [("there.jpg", "keep"), ("b.jpg", "rename"), ("gone.jpg", "settle")]
+    some = Order(Ask(renditions=frozenset({"thumb"})))
+    assert {each.action for each in world.parts().preview(some)} == {"create", "keep"}
+    assert sync(world.run()).renamed == 1
+    assert [(each.name, each.action) for each in world.parts().preview()] == [
+        ("b.jpg", "keep"), ("there.jpg", "keep"), ("gone.jpg", "keep"),
     ]  # fmt: skip
 
 

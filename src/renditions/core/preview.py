@@ -43,16 +43,19 @@ class Preview:
         method yields new and missing pictures from a second plan.
         """
         census = self.guard.open_census()
-        has_new = False
+        has_new = has_missing = False
         for difference in self.differences(self.ask):
             census.see(difference)
-            has_new = has_new or difference.action == "create"
-            if difference.action not in ("create", "hold"):
+            is_new, is_missing = difference.action == "create", _is_missing(difference)
+            has_new, has_missing = has_new or is_new, has_missing or is_missing
+            if not (is_new or is_missing):
                 yield difference
         census.end()
-        if not (has_new or census.missing):
+        if not (has_new or has_missing):
             return
-        former = self._find_renames() if has_new and census.missing else {}
+        # A run over some renditions recognises no renames.
+        is_whole = has_new and has_missing and self.ask.renditions is None
+        former = self._find_renames() if is_whole else {}
         renamed = frozenset(former.values())
         if renamed:
             census = self.guard.open_census()
@@ -64,8 +67,8 @@ class Preview:
         for difference in self.differences(unverified(self.ask)):
             if difference.action == "create":
                 yield self._show_new(difference, former.get(difference.name))
-            elif difference.action == "hold" and difference.name not in renamed:
-                yield replace(difference, why=why_held) if why_held else replace(difference, action="remove")
+            elif _is_missing(difference) and difference.name not in renamed:
+                yield _judge(difference, why_held)
 
     def _show_new(self, difference: Difference, former: str | None) -> Difference:
         """Return a new picture's difference; ``former`` is its possible former name."""
@@ -85,7 +88,7 @@ class Preview:
         sizes: set[int] = set()
         for difference in self.differences(unverified(self.ask)):
             record = difference.record
-            if difference.action == "hold" and record and record.sha256 and record.original:
+            if record and _is_missing(difference) and record.sha256 and record.original:
                 missing.setdefault(record.sha256, []).append(difference.name)
                 sizes.add(record.original.size_bytes)
         former: dict[str, str] = {}
@@ -120,3 +123,16 @@ def warn_of_foreign(difference: Difference, pipeline: Pipeline, ownership: Owner
         make=tuple(rendition for rendition in difference.make if rendition not in refused),
         warning="; ".join(filter(None, (difference.warning, *reasons))),
     )
+
+
+def _is_missing(difference: Difference) -> bool:
+    """Return whether the picture of a record is gone, and a rename may explain that."""
+    is_gone = difference.found is None and difference.record is not None
+    return is_gone and difference.action in ("hold", "settle", "keep")
+
+
+def _judge(difference: Difference, why_held: str | None) -> Difference:
+    """Return the difference of a missing picture after the guard judged all removals."""
+    if difference.action != "hold":
+        return difference
+    return replace(difference, why=why_held) if why_held else replace(difference, action="remove")
