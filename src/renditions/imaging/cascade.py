@@ -47,7 +47,7 @@ def make(
 ) -> tuple[dict[str, Rendered], Plans, Analysis | None]:
     """Return the renditions, the plans and the analysis.
 
-    The plans have the reasons for missing renditions.
+    The plans have the reason for each rendition that can't be made.
 
     Raises:
         Undecodable: The picture is damaged.
@@ -183,9 +183,10 @@ def _encode(pages: Sequence[Frames], task: Task) -> Rendered:
 
 
 def _build_as_declared(pages: Sequence[Frames], task: Task) -> tuple[bytes, int | None]:
-    """Return the file and its quality; None stands for a format without a quality.
+    """Return the file with the declared quality, and this quality.
 
-    If several pages have different qualities, this returns the highest of them.
+    The quality is None for a format without one. With ``quality = "auto"``, the pages of a document can have
+    different qualities; this function then returns the highest.
     """
     facts, declared = OUTPUT_FORMATS[task.format], task.recipe.quality
     if facts.quality is None:
@@ -221,8 +222,8 @@ def _dpi_of(task: Task) -> float | None:
 def _fit(pages: Sequence[Frames], task: Task, declared: int | None, found: int) -> bytes:
     """Return the file of the best quality that has at most ``max_bytes``.
 
-    Its quality is below ``declared``. Bisection finds it, since a lower quality hardly ever makes a larger
-    file. The result never exceeds ``max_bytes``.
+    The best quality is below ``declared``. This function finds it by bisection, since a lower quality hardly
+    ever makes a larger file. The returned file never exceeds ``max_bytes``.
     """
     limit = task.recipe.max_bytes or found
     best = None

@@ -34,8 +34,8 @@ def manage(image: Any, kept: Kept) -> Any:
     compensation. Without a profile, RGB and grey have the meaning that the file declares in another way, or
     count as sRGB; CMYK counts as the colours of libvips' own CMYK profile.
 
-    With ``"profile"``, RGB and grey stay in the colours of a profile. With ``"code"``, they also stay in the
-    colours that CICP declares, with 16 bits if the decoder returns more than 8.
+    If ``kept`` is ``"profile"``, RGB and grey stay in the colours of a profile. If it is ``"code"``, they
+    also stay in the colours that CICP declares, with 16 bits if the decoder returns more than 8.
     """
     is_grey = image.interpretation in _GREYS
     is_kept = kept != "nothing" and image.interpretation in (*_GREYS, *_RGBS)

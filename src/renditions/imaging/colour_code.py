@@ -2,8 +2,8 @@
 
 The declarations are CICP (ITU-T H.273), and PNG's gamma and chromaticities.
 
-The curves of television (BT.709, BT.601, BT.2020 and the like) are used as Chromium uses them: as sRGB's own
-in AVIF and HEIC, and as a screen's (BT.1886) in PNG.
+This module treats the curves of television (BT.709, BT.601, BT.2020 and the like) as Chromium does: in AVIF
+and HEIC as the curve of sRGB, and in PNG as the curve of a screen (BT.1886).
 """
 
 from __future__ import annotations
@@ -75,8 +75,9 @@ def of_cicp(primaries: int, transfer: int, *, television_power: float | None = N
 
     Unknown and unspecified numbers mean sRGB.
 
-    ``television_power`` is the exponent of television's curves; without one, they count as sRGB's own. No
-    numbers mean a curve with such an exponent in every format, so its code has none.
+    ``television_power`` is the exponent of television's curves. Without this exponent, these curves count as
+    the curve of sRGB. With the exponent, the code of such a curve has no ``cicp``, because other formats
+    would read the same numbers as another curve.
     """
     primaries = primaries if primaries in _PRIMARIES else _BT_709
     found = _PRIMARIES.get(primaries, BT_709)
@@ -96,7 +97,7 @@ def is_same(one: Chromaticities, other: Chromaticities) -> bool:
 def is_possible(primaries: Chromaticities) -> bool:
     """Return whether the primaries span a triangle.
 
-    Only then can light in them be converted.
+    Light can only be converted from primaries that span a triangle.
     """
     try:
         to_srgb(primaries)

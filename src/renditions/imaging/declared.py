@@ -1,9 +1,9 @@
-"""Convert colours whose meaning a :class:`ColourCode` declares to sRGB.
+"""Convert the colours of images with a :class:`ColourCode` to sRGB.
 
-Pictures in HDR (ITU-R BT.2100: PQ and HLG) are shown at the reference white of ITU-R BT.2408, 203 cd/m²:
-this white becomes white, and darker values keep their tone. If the picture has brighter parts, the EETF of
-ITU-R BT.2390 (section 5.4) compresses highlights, from the brightest value of the picture to white. The
-largest of red, green and blue sets the factor for all three, so hues stay.
+Pictures in HDR (ITU-R BT.2100: PQ and HLG) are shown at the reference white of ITU-R BT.2408, 203 cd/m²: this
+white becomes white, and darker values keep their tone. If the picture has brighter parts, the EETF of ITU-R
+BT.2390 (section 5.4) compresses highlights, from the brightest value of the picture to white. The largest of
+red, green and blue sets the factor for all three, so hues stay.
 """
 
 from __future__ import annotations
@@ -117,7 +117,10 @@ def _compressed(light: Any, brightest: float) -> Any:
 
 @lru_cache(maxsize=16)
 def _ratios(brightest: float) -> Any:
-    """Return the factors that compress light, one for each step of its largest value."""
+    """Return the factors that compress light, as a table.
+
+    The table has one factor for each step of the largest of red, green and blue.
+    """
     last = _RATIO_STEPS - 1
     lights = ((step / last) ** 4 * _PQ_PEAK / _WHITE for step in range(_RATIO_STEPS))
     return _to_table(eetf(light, brightest) / light if light else 1.0 for light in lights)
@@ -142,7 +145,7 @@ def eetf(light: float, brightest: float) -> float:
 
 
 def _brightest(code: ColourCode, peak: float) -> float:
-    """Return the light of the brightest value."""
+    """Return the light of the picture's brightest value, ``peak``; 1 is white."""
     if code.curve == "pq":
         return light_of_pq(peak) / _WHITE
     return float(_light_of_hlg(peak) ** _HLG_GAMMA) * _HLG_PEAK / _WHITE

@@ -1,9 +1,10 @@
 """Decode files to upright pictures in sRGB, grey or kept colours.
 
-A picture gets the largest size that is needed. If the decoder can shrink it (JPEG by 2, 4 or 8; WebP to any
-size), it does. libvips streams the decoder's output into the first resize, and holds only the result in
-memory. Orientation and colour come after that, when there are fewer pixels. Decoding is strict: it rejects
-damaged files, unless damage is tolerated.
+This module decodes a picture only as large as its renditions need. Some decoders can shrink a picture
+themselves: JPEG's by 2, 4 or 8, WebP's to any size. libvips streams the decoder's output into the first
+resize, and holds only the result in memory. After that, when there are fewer pixels, this module turns the
+picture upright and converts its colours. Decoding is strict: it rejects damaged files, unless damage is
+tolerated.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def decode_still(content: bytes, header: Header, region: Rectangle, size: Size, 
 def _check_data(content: bytes, header: Header, frames: int) -> None:
     """Raise ``Undecodable`` if the format's own check finds damage.
 
-    It finds damage that the decoder would miss.
+    The format's check finds damage that the decoder would miss.
     """
     if check := SOURCE_FORMATS[header.format].check_data:
         find_code(check)(content, header, frames)
@@ -214,7 +215,8 @@ def _load_shrunk(
 ) -> tuple[Any, tuple[float, float] | None]:
     """Return a part of the first frame, shrunk by the decoder, and its exact extent.
 
-    The part stays large enough. The extent is None if it is the image's own size; see :func:`resize`.
+    The decoder shrinks only as far as ``wanted`` allows. The extent is None if it equals the size of the
+    returned image; see :func:`resize`.
     """
     if header.drawing:
         return _draw(content, header, part, wanted), None
@@ -263,9 +265,9 @@ def _cut(image: Any, part: Rectangle, shrink: int = 1) -> Any:
 
 
 def _shrunk_edges(begin: int, end: int, length: int, shrink: int) -> tuple[int, int]:
-    """Return the nearest edges between shrunk pixels.
+    """Return the edges of shrunk pixels that are nearest to both ends of the part.
 
-    The whole side has ``length`` shrunk pixels.
+    The whole side of the picture has ``length`` shrunk pixels.
     """
     near, far = ((2 * edge + shrink) // (2 * shrink) for edge in (begin, end))
     return near, min(far, length)
@@ -274,9 +276,9 @@ def _shrunk_edges(begin: int, end: int, length: int, shrink: int) -> tuple[int, 
 def _can_shrink(whole: Size, part: Rectangle, wanted: Size, shrink: int) -> bool:
     """Return whether the decoder may shrink by this much without a visible error.
 
-    A part's edges can lie inside a shrunk pixel, and the decoder drops columns and rows that don't fill a
-    last shrunk pixel. This moves the picture by half of the missed part. A move by more than an eighth of a
-    pixel of the result would be visible.
+    The edges of the region can lie inside a shrunk pixel. The decoder also drops the last columns and rows if
+    they don't fill a shrunk pixel. So the shrunk edges miss the true edges, and the picture moves by half of
+    that distance. A move by more than an eighth of a pixel of the result would be visible.
     """
     missed_across = _missed(part.left, part.right, whole.width, shrink)
     missed_down = _missed(part.top, part.bottom, whole.height, shrink)
@@ -290,9 +292,9 @@ def _can_shrink(whole: Size, part: Rectangle, wanted: Size, shrink: int) -> bool
 
 
 def _missed(begin: int, end: int, length: int, shrink: int) -> int:
-    """Return how far both shrunk edges together are from the true edges.
+    """Return the sum of the distances from both shrunk edges to the true edges.
 
-    The result is in pixels of the whole picture.
+    The distances are in pixels of the whole picture.
     """
     near, far = _shrunk_edges(begin, end, length // shrink, shrink)
     return abs(near * shrink - begin) + abs(far * shrink - end)

@@ -81,7 +81,7 @@ def lay(image: Any, colour: Rgba) -> Any:
 def flatten(image: Any, colour: Rgba) -> Any:
     """Return the image without alpha, on a background of this colour.
 
-    A translucent colour lies on white.
+    Under a translucent colour, the background is white.
     """
     if not image.hasalpha():
         return image
@@ -130,9 +130,9 @@ def find_crop(image: Any, size: Size, interest: str) -> Offset:
 def find_content(images: Sequence[Any], region: Rectangle, tolerance: int) -> Rectangle:
     """Return the region inside the borders.
 
-    Pixels like the first image's upper left one are a border. Two pixels are alike if no colour, weighted by
-    alpha, differs by more than the tolerance. A picture that is only border stays whole. All images lose the
-    same borders.
+    The borders are the rows and columns at the edges whose pixels are all like the upper left pixel of the
+    first image. Two pixels are alike if no colour, weighted by alpha, differs by more than the tolerance. A
+    picture that is only border stays whole. All images lose the same borders.
     """
     parts = [
         # libvips would first flatten an image with alpha.
@@ -225,8 +225,8 @@ def sharpen(image: Any, sigma: float) -> Any:
 def pixelate(image: Any, side: int) -> Any:
     """Return the image as squares of their mean colours.
 
-    The first square is at the upper left. If a square exceeds the right or lower edge, the edge's pixels
-    repeat in its mean.
+    The first square is at the upper left. If a square exceeds the right or lower edge, the pixels at that
+    edge count several times in the square's mean.
     """
     width, height = image.width, image.height
     return (
@@ -286,7 +286,10 @@ def adjust(image: Any, recipe: Rendition) -> Any:
 
 
 def _mix(colours: Any, matrix: list[list[float]], interpretation: str) -> Any:
-    """Return bands that the matrix mixes from all bands, limited to 255."""
+    """Return new bands, each a sum of all bands weighted by a row of the matrix.
+
+    The values are rounded and limited to 255.
+    """
     mixed = colours.recomb(Image.new_from_array(matrix))
     return _rounded(mixed).copy(interpretation=interpretation)
 

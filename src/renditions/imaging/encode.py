@@ -33,9 +33,9 @@ def encode(frames: Frames, output_format: str, recipe: Rendition, quality: int |
 
 
 def encode_near(frames: Frames, output_format: str, recipe: Rendition) -> tuple[bytes, int]:
-    """Return the smallest file that reaches the recipe's target, and its quality.
+    """Find the lowest quality that reaches the recipe's target.
 
-    For an animation, the middle frame decides.
+    Return the file and its quality. For an animation, the search encodes only the middle frame.
 
     Raises:
         Unrenderable: The encoder can't make the file.

@@ -26,7 +26,7 @@ _FILLER = "x"
 def read_names(block: bytes) -> dict[str, bytes]:
     """Return the photographer and the copyright of an EXIF block.
 
-    The names are libvips' own. Empty texts are left out.
+    The keys of the result are libvips' names for the two tags. Empty texts are left out.
     """
     block = block.removeprefix(b"Exif\0\0")
     places = _find(block, 0)
@@ -35,7 +35,7 @@ def read_names(block: bytes) -> dict[str, bytes]:
 
 
 def block_of(names: Mapping[str, bytes]) -> bytes:
-    """Return an EXIF block of only these names, each the text of its tag.
+    """Return an EXIF block that has only these names.
 
     Source of the structure: TIFF 6.0, section 2.
     """
@@ -50,7 +50,7 @@ def block_of(names: Mapping[str, bytes]) -> bytes:
 
 
 def fillers(names: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the texts of the same length that the encoder writes."""
+    """Return the texts that the encoder writes, each as long as its name."""
     return {name: _FILLER * len(text) for name, text in names.items()}
 
 

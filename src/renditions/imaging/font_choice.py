@@ -87,7 +87,10 @@ class _Coverage:
 
 
 def _split(text: str, face: Face | None, order: list[tuple[bool, _Coverage]]) -> Letters:
-    """Split the text by the first font in the order that has all of a cluster."""
+    """Split the text by font.
+
+    Each cluster gets the first font in ``order`` that has all of its characters.
+    """
     bundled = dict(order)[True]
     missing: set[str] = set()
     chosen: list[Piece] = []

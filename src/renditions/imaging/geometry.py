@@ -218,7 +218,7 @@ def _place_cut(inner: Size, outer: Size, recipe: Rendition) -> Offset:
 def centre(inner: Size, outer: Size, focus: Focus) -> Offset:
     """Return the inner rectangle's position in the outer one.
 
-    Its middle is as near to the focus as possible.
+    The middle of the inner rectangle is as near to the focus as possible.
     """
     left, top = (
         min(max(int(Fraction(str(percent)) * whole / 100 - Fraction(part, 2)), 0), whole - part)

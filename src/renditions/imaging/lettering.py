@@ -45,7 +45,8 @@ def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
 
     Args:
         letters: The text.
-        ink: The colour of what has no colours of its own, as ``#rrggbb``. An image of alpha has none.
+        ink: The colour of glyphs without colours of their own, as ``#rrggbb``. It has no effect if the
+            image is alpha alone.
         font_pixels: The font size.
 
     Raises:
@@ -74,7 +75,7 @@ def draw_letters(letters: Letters, ink: str, font_pixels: int) -> Any:
 def _file_of(letters: Letters) -> tuple[str, str]:
     """Return the path and the family of the main font.
 
-    With ``fonts.conf``, a path is a family.
+    A declared font's path also serves as its family name, by a rule in ``fonts.conf``.
     """
     if letters.face is None:
         return str(default_font_file()), _OWN_FAMILY
@@ -93,7 +94,7 @@ def _write_file(content: bytes) -> str:
     """Return the path of a new file with this content.
 
     The file exists as long as this process. On Linux the file is in memory only, because a confined worker
-    can write no other. It stays open, so that no other font ever has its path.
+    can write no other. The file stays open, so that no other font ever gets the same path.
     """
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("font")

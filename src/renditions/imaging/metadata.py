@@ -41,7 +41,7 @@ def kept(recipe: Rendition) -> Any:
 
 
 def encode_with(image: Any, metadata: str, encode: Callable[[Any], bytes]) -> bytes:
-    """Return the encoded image with the metadata that the policy keeps."""
+    """Return the encoded image with the metadata that the recipe keeps."""
     if metadata == "none":
         return encode(image)
     image = image.copy()

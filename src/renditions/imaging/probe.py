@@ -1,7 +1,7 @@
 """Identify a picture's format and check the rules for accepting it.
 
-No pixel has been decoded at that time. This module is pure Python: ``decode.read_header`` provides the
-numbers of a :class:`Header`. The signatures come from the formats' own specifications.
+This module runs before any pixel is decoded. It is pure Python: ``decode.read_header`` provides the numbers
+of a :class:`Header`. The signatures come from the formats' own specifications.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def sniff(content: bytes) -> str | None:
 def _find_late(content: bytes) -> str | None:
     """Return the format whose signature follows other bytes.
 
-    The format's readers must skip that many bytes.
+    The format's table entry says how many bytes may come before the signature, because readers skip them.
     """
     for each in SOURCE_FORMATS.values():
         start = content[: each.preamble_bytes + _START_BYTES]
@@ -202,7 +202,7 @@ def check_animation(content: bytes, header: Header, accept: Accept) -> None:
 def _is_animated(content: bytes, header: Header) -> bool:
     """Return whether the file holds an animation.
 
-    This is so even if only its first frame is ever decoded.
+    The result is the same if only the first frame will be decoded.
     """
     facts = SOURCE_FORMATS[header.format]
     if facts.find_animation:

@@ -54,15 +54,15 @@ def _each(step: Callable[[Any, Task], Any]) -> Callable[[Images, Task], Images]:
 
 
 def _each_in_8_bits(step: Callable[[Any, Task], Any]) -> Callable[[Images, Task], Images]:
-    """Return an operation whose values are those of 8 bits."""
+    """Return an operation that first converts each image to 8 bits."""
     return _each(lambda image, task: step(in_8_bits(image), task))
 
 
 def _cut(images: Images, task: Task, smaller: Any | None) -> Images:
     """Crop every frame to the box.
 
-    A smart gravity chooses the part by the first frame. A smart gravity measures each pixel. If enlarging
-    made very many pixels, it measures the smaller image instead.
+    A smart gravity chooses the part in the first frame. For that, libvips measures each pixel. If the frame
+    was enlarged to very many pixels, libvips measures ``smaller``, the frame before enlarging.
     """
     at, fitted = task.plan.crop_at, task.plan.fitted
     if at is None:

@@ -262,8 +262,8 @@ def _check_drawn(bases: Bases, max_pixels: int) -> None:
 def _plan_bases(tasks: list[Task], look: Task | None) -> Bases:
     """Return the decoded size for each region of each page.
 
-    The region of ``look`` comes first. ``look`` is the task of the analysis. The analysis can use any size
-    from its own size upwards.
+    The region of ``look`` comes first. ``look`` is the task of the analysis. The analysis can use its planned
+    size or any larger one.
     """
     bases = {
         part: _base_size(part, [task for task in tasks if task.part == part])
@@ -278,7 +278,7 @@ def _plan_bases(tasks: list[Task], look: Task | None) -> Bases:
 
 
 def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
-    """Return the size to decode to: the region's proportions, enough for all tasks.
+    """Return the size to decode to, which is large enough for all tasks.
 
     This is the size of the largest rendition, so that the largest rendition needs no resize. But if another
     rendition is nearly as large, its resize from that size would be visible. Then this function chooses a
@@ -306,7 +306,7 @@ def _base_size(part: tuple[Header, Rectangle], tasks: list[Task]) -> Size:
 def _drawn_size(proportions: Size, tasks: list[Task]) -> Size:
     """Return the size at which to draw a drawing.
 
-    It is the largest rendition's, or the larger one that ``_base_size`` needs.
+    This is the size of the largest rendition, or a larger one for the reason that ``_base_size`` gives.
     """
     needs = [task.plan.resized for task in tasks]
     largest = Size(max(need.width for need in needs), max(need.height for need in needs))

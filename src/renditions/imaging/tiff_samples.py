@@ -85,7 +85,8 @@ class Samples:
 def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
     """Return the file as libvips can read it, and what to do with its samples.
 
-    libvips reads no doubles, so the page's directory then declares pairs of 32-bit numbers.
+    libvips can't read doubles. If the page has doubles, its directory in the returned file declares pairs of
+    32-bit numbers instead.
 
     Raises:
         Undecodable: The page has doubles in an arrangement that can't be read as such pairs.
@@ -126,9 +127,9 @@ def describe(content: bytes, page: int) -> tuple[bytes, Samples]:
 def _choose_bands(colours: int | None, extra: Sequence[int]) -> tuple[int, ...]:
     """Return the samples that are colours or alpha.
 
-    The result is empty if all of them are, or if this isn't known. Extra samples of the type 0 have no
-    declared meaning (TIFF 6.0, section 18): they are no alpha. For several grey samples, this returns no
-    samples, because in many files they are colours.
+    The result is empty if all samples are colours or alpha, or if this isn't known. Extra samples of the type
+    0 have no declared meaning (TIFF 6.0, section 18): they are no alpha. For several grey samples, this
+    returns no samples, because in many files they are colours.
     """
     count = {2: 3, 5: 4}.get(colours or 0, 1 if len(extra) == 1 else 0)
     alpha = next((index for index, kind in enumerate(extra) if kind in _ALPHAS), None)

@@ -72,7 +72,7 @@ class Directories:
             at = self.number(self.offset, entries + self.number(self._count, at) * self._entry)
 
     def read(self, at: int, tags: Container[int]) -> dict[int, Field]:
-        """Return the fields with these tags of the directory, if they lie in the file."""
+        """Return the directory's fields with these tags, except fields outside the file."""
         size = struct.calcsize("=" + self._count)
         end = min(at + size + self.number(self._count, at) * self._entry, len(self.content) - self._entry + 1)
         entries = (entry for entry in range(at + size, end, self._entry) if self.number("H", entry) in tags)

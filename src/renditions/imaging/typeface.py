@@ -30,7 +30,7 @@ _SUBTABLES = (12, 4)
 def _folder() -> Path:
     """Return the folder of the bundled fonts.
 
-    A function has them only if its pipeline draws text.
+    A function's bundle contains these fonts only if its pipeline draws text.
     """
     return Path(str(resources.files("fontpkg_open_sans"))) / "files"
 
@@ -157,10 +157,11 @@ def _read_face(font: bytes, start: int) -> Face:
 
 
 def choose_face(font: bytes, text: str, number: int | None = None) -> Face:
-    """Return the face with this number, or the first one with the most characters.
+    """Return the face with this number, or the best face for the text.
 
-    Only the text's characters count. A file that isn't a collection has only one face. In a function's
-    bundle, it stands for the chosen one.
+    Without a number, this is the first face that has the most characters of the text. If the file isn't a
+    collection, this function returns its only face and ignores the number, because a function's bundle
+    contains only the chosen face of a collection.
 
     Raises:
         Undecodable: The file isn't a font, is damaged, or has no face with this number.

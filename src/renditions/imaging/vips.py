@@ -1,8 +1,8 @@
 """Set up libvips, and translate its errors. Only this module imports pyvips.
 
 libvips may use only the loaders that the format tables name; it blocks all others. libvips uses one thread
-for each picture, because whole pictures run in parallel. It has no operation cache, because no picture comes
-twice.
+for each picture, because whole pictures run in parallel. libvips' operation cache is off, because no later
+picture could use a cached result.
 """
 
 from __future__ import annotations

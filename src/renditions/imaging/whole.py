@@ -1,8 +1,8 @@
 """The renderer for a process that confines itself.
 
-It needs no other module later, and writes no file. A worker imports this module before it confines itself.
-Afterwards it can write no bytecode of modules to disk, so an environment without bytecode would compile them
-in each worker again. Only extras are still imported when a picture needs them.
+This module writes no file. A worker imports it before it confines itself, and with it every module that
+rendering needs. A confined worker can't write the bytecode of modules to disk, so without stored bytecode
+each worker would compile the modules again. Only extras are still imported when a picture needs them.
 """
 
 import os

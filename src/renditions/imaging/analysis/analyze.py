@@ -1,7 +1,7 @@
-"""The analysis of a picture.
+"""Analyze a picture.
 
-It uses the smallest level that is large enough, so it costs almost nothing. It covers only the first frame,
-upright and in sRGB. Grey means luma (Rec. 601) on white.
+The analysis uses the smallest level of :mod:`renditions.imaging.cascade` that is large enough, so it costs
+almost nothing. It covers only the first frame, upright and in sRGB. Grey means luma (Rec. 601) on white.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ _EXIF = "exif-data"
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The declared analysis, and the only rule of ``[accept]`` that needs pixels."""
+    """The analysis that the pipeline file declares, and its rule ``min_sharpness``.
+
+    ``min_sharpness`` is the only rule of ``[accept]`` that needs pixels.
+    """
 
     analyze: Analyze
     min_sharpness: float | None
@@ -94,7 +97,8 @@ class Study:
     def _read_tags(self, content: bytes, header: Header, image: Any) -> Tags:
         """Return the EXIF tags of the file.
 
-        They come from its EXIF block, or from the file itself if it has EXIF's structure.
+        If the format itself has EXIF's structure, this method reads the tags from the file. Otherwise it
+        reads them from the file's EXIF block.
         """
         if not (self.analyze.exif or self.analyze.position):
             return read_tags(b"")
@@ -103,7 +107,7 @@ class Study:
         return read_tags(bytes(image.get(_EXIF)) if image.get_typeof(_EXIF) else b"")
 
     def _check_sharpness(self, small: Any) -> float | None:
-        """Check the rule on sharpness; return the sharpness if it must be recorded."""
+        """Check ``min_sharpness``; return the sharpness if the analysis includes it."""
         if not self.analyze.sharpness and self.min_sharpness is None:
             return None
         sharpness = _measure_sharpness(small)
@@ -185,9 +189,9 @@ def _find_colours(image: Any, most: int) -> tuple[DominantColour, ...]:
 
 
 def _is_transparent(content: bytes, header: Header, base: Frames) -> bool:
-    """Return whether any pixel is transparent.
+    """Return whether any pixel of the picture is transparent.
 
-    If the resized picture shows none, check each pixel.
+    If the resized picture has no transparent pixel, this function also checks the picture at its full size.
     """
     image = base.images[0]
     if not image.hasalpha():

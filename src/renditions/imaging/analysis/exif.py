@@ -133,7 +133,7 @@ def find_exif(tags: Tags) -> Exif | None:
 
 
 def find_position(tags: Tags) -> Position | None:
-    """Return where the camera took the picture, or None if the tags don't say it."""
+    """Return where the camera took the picture, or None if the tags don't say where."""
     latitude = _degrees(tags.gps, 0x0001, "NS", 90)
     longitude = _degrees(tags.gps, 0x0003, "EW", 180)
     if latitude is None or longitude is None:
@@ -169,9 +169,10 @@ def _time(moment: str | None, offset: str | None) -> str | None:
 
 
 def _degrees(gps: _Directory, reference: int, signs: str, most: int) -> float | None:
-    """Return degrees, minutes and seconds as one number.
+    """Return degrees, minutes and seconds as one number of degrees.
 
-    It is negative if the sign is ``signs[1]``.
+    The tag ``reference`` has a letter of ``signs``, such as N or S. The number is negative for the second
+    letter.
     """
     sign = _text(gps, reference)
     parts = gps[reference + 1].numbers() if reference + 1 in gps else []

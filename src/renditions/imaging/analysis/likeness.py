@@ -59,7 +59,7 @@ class Likeness:
 def _planes(image: Any) -> Any:
     """Return luma and both chromas at half the resolution.
 
-    Transparent parts lie on grey.
+    This function puts transparent pixels on a grey background.
     """
     if image.interpretation != "srgb":
         image = image.colourspace("srgb")
@@ -83,9 +83,9 @@ def _mask(planes: Any) -> Any:
 
 
 def _pooled(errors: Any) -> float:
-    """Return the root of the mean square over the windows of each band.
+    """Return the weighted sum of the bands' errors.
 
-    The result is a weighted sum of the bands.
+    The error of a band is the root of the mean square over its windows.
     """
     statistics, windows = errors.stats(), errors.width * errors.height
     roots = [math.sqrt(statistics(_SUM_OF_SQUARES, band)[0] / windows) for band in range(1, errors.bands + 1)]

@@ -1,11 +1,10 @@
 """DICOM input: the header.
 
-Only its description of the pixels is read (PS3.3, PS3.5 and PS3.10). This module reads only the elements
-listed here. It skips the elements of the patient, the institution and the manufacturer, so that none of these
-can reach a rendition, a record, a notice or a log. This is stricter than the Basic Application Level
-Confidentiality Profile (PS3.15, annex E), with one exception: this module doesn't search the pixels for text,
-but relies on the file's header to declare it. This module also drops pydicom's own messages, since they quote
-the file.
+This module reads only the elements that describe the pixels (PS3.3, PS3.5 and PS3.10); it lists them below.
+It skips the elements of the patient, the institution and the manufacturer, so that none of these can reach a
+rendition, a record, a notice or a log. This is stricter than the Basic Application Level Confidentiality
+Profile (PS3.15, annex E), with one exception: this module doesn't search the pixels for text, but relies on
+the file's header to declare it. This module also drops pydicom's own messages, since they quote the file.
 """
 
 from __future__ import annotations
@@ -225,8 +224,8 @@ def _check(dicom: Dicom, available: int) -> None:
 def _square(dicom: Dicom) -> Size:
     """Return the picture's size with square pixels.
 
-    Stored pixels can have another shape. The size only grows, so that no pixel is lost. This function tries
-    the elements in the order of PS3.3, C.7.6.3.1.7.
+    Stored pixels can have another shape. For these, this function enlarges one side, so that no pixel is
+    lost. This function tries the elements in the order of PS3.3, C.7.6.3.1.7.
     """
     for macro, element in (
         ("", "PixelAspectRatio"),
@@ -277,7 +276,7 @@ def library() -> Any:
 def guarded(failure: str) -> Iterator[None]:
     """Raise ``Undecodable`` for any error of a damaged data set.
 
-    It doesn't have the error's message and traceback, because they may quote the file.
+    ``Undecodable`` doesn't have the original error's message and traceback, because they may quote the file.
 
     ``failure`` says what failed; the error's type follows it.
     """

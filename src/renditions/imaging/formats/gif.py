@@ -26,7 +26,8 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
     """Return a lazy image of the first frame, or of all frames with ``n=-1``.
 
     All frames are one below the other. The canvas outside of the frames is transparent, as in browsers.
-    libvips makes it black or of the background colour if the file declares no transparent colour.
+    libvips itself would paint it black or in the background colour if the file declares no transparent
+    colour.
     """
     image = load_pixels(content, header, **options)
     count = header.frames if options.get("n") == -1 else 1
@@ -46,7 +47,7 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _masks(frames: Iterable[Frame], width: int, height: int) -> list[Any]:
-    """Return the covered part of the canvas while each frame is shown.
+    """Return a mask for each frame: the canvas that is covered while it is shown.
 
     None stands for the whole canvas.
     """

@@ -63,9 +63,9 @@ def frames_in(content: bytes) -> Iterator[Frame]:
 def completed(content: bytes) -> bytes:
     """Return the file with its missing end.
 
-    This is the end of the last frame's data, and the trailer. libvips rejects a file whose last frame isn't
-    closed, even if the data of all of its pixels is there. The function returns the file unchanged if it has
-    an end, or if the blocks before the end can't be followed.
+    The added end consists of the end of the last frame's data, and the trailer. libvips rejects a file whose
+    last frame isn't closed, even if the data of all of its pixels is there. The function returns the file
+    unchanged if it has an end, or if the blocks before the end can't be followed.
     """
     if len(content) < _SCREEN_BYTES:
         return content
@@ -79,9 +79,10 @@ def completed(content: bytes) -> bytes:
 
 
 def _closed(rest: bytes) -> bytes:
-    """Return the last, incomplete block with an end, and then the trailer.
+    """Close the incomplete block ``rest``, and add the trailer after it.
 
-    It is unchanged if it isn't a block.
+    Return ``rest`` unchanged if no block begins there, or if the block's header is incomplete. Drop an
+    extension that isn't a frame's control block.
     """
     is_skipped = rest[:1] == bytes([_EXTENSION]) and rest[1:2] != bytes([_CONTROL])
     if not rest or is_skipped:

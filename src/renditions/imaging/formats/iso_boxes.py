@@ -74,7 +74,10 @@ class Items:
         return int.from_bytes(self._content[at : at + size], "big")
 
     def kind(self, item: int) -> bytes:
-        """Return the item's type, such as ``av01`` (14496-12, 8.11.6), or nothing."""
+        """Return the item's type, such as ``av01`` (14496-12, 8.11.6).
+
+        The result is empty if no such item is declared.
+        """
         start, end = self._boxes.get(b"iinf", (0, 0))
         first = start + (8 if self._content[start] else 6)
         for name, (at, _) in boxes(self._content, first, end):
@@ -92,8 +95,8 @@ class Items:
     def associations(self) -> Iterator[tuple[int, int, list[int]]]:
         """Yield each entry of ``ipma``.
 
-        It is the item, the entry's offset after the item, and the properties. Properties are numbered from
-        1 (23008-12, 9.3.3).
+        An entry is yielded as the item's number, the offset after this number, and the numbers of the item's
+        properties. The first property has the number 1 (23008-12, 9.3.3).
         """
         start, end = self.links
         if start == end:

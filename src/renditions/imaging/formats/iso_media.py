@@ -31,7 +31,7 @@ def is_avif(content: bytes) -> bool:
 def is_heic(content: bytes) -> bool:
     """Return whether the file contains a picture in HEVC.
 
-    If its brands name no codec, it counts as HEIC.
+    A file whose brands name no codec counts as HEIC, too.
     """
     major, _ = _read_brands(content)
     return major in _HEIC or (major in _STRUCTURAL and not is_avif(content))
@@ -41,9 +41,9 @@ def read_code(content: bytes) -> ColourCode | None:
     """Return the colour code of the primary picture.
 
     Return None if the file declares none. The code is in a ``colr`` box of the type ``nclx`` among the
-    picture's properties (ISO/IEC 23008-12, 9.3). Without such a box, the AV1 bitstream declares it, as
-    Chromium draws such files; MIAF (23000-22, 7.3.6.4) would have them be sRGB. If the boxes can't be
-    parsed, the decoder will find the damage.
+    picture's properties (ISO/IEC 23008-12, 9.3). Without such a box, this function takes the code of the AV1
+    bitstream, as Chromium does. By MIAF (23000-22, 7.3.6.4), such a file would be in sRGB. If the boxes can't
+    be parsed, the decoder will find the damage.
     """
     try:
         return _find_code(content)
@@ -75,7 +75,7 @@ def _read_bitstream(items: Items, item: int) -> Cicp | None:
 
 
 def with_code(content: bytes, cicp: tuple[int, int]) -> bytes:
-    """Return an AVIF of libheif's encoder that declares these primaries and curve.
+    """Add a declaration of primaries and curve to an AVIF of libheif's encoder.
 
     Raises:
         ValueError: The boxes aren't as the encoder writes them.
@@ -95,7 +95,10 @@ def with_code(content: bytes, cicp: tuple[int, int]) -> bytes:
 
 
 def _with_property(content: bytes, items: Items, item: int, name: bytes, data: bytes) -> bytes:
-    """Return the file with another property of an item, as the last one of both."""
+    """Return the file with one more property, which belongs to this item.
+
+    The new property becomes the last one in the file and the last one of the item.
+    """
     end = items.container[1]
     number = 1 + sum(1 for _ in boxes(content, *items.container))
     entry, count = next((at, len(found)) for each, at, found in items.associations() if each == item)
@@ -130,7 +133,7 @@ def _with_property(content: bytes, items: Items, item: int, name: bytes, data: b
 def count_frames(content: bytes) -> int:
     """Return how many frames the track of pictures has.
 
-    Return 1 if there is none (14496-12, 8.7.3).
+    Return 1 if there is no such track (14496-12, 8.7.3).
     """
     try:
         for track in within(content, [(0, len(content))], b"moov", b"trak"):

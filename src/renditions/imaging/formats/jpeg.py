@@ -102,9 +102,9 @@ def tidied(content: bytes) -> bytes:
 def _without_strays(parts: list[bytes], ends: Sequence[int]) -> list[bytes]:
     """Return the parts of a file without stray bytes after its scans.
 
-    The parts before ``ends`` are data. libjpeg reads a single scan only as far as it has pixels, so it never
-    sees stray bytes there. Of several scans it reads each up to the next marker, and warns of bytes that are
-    left over.
+    Each number in ``ends`` is the index after the part with a scan's data. In a file with a single scan,
+    libjpeg stops after the last pixel, so it never sees stray bytes. In a file with several scans, libjpeg
+    reads each scan up to the next marker, and warns of bytes that are left over.
     """
     if not 1 < len(ends) <= _USUAL_SCANS or not _count_strays(b"".join([*parts, _END])):
         return parts
@@ -117,9 +117,9 @@ def _without_strays(parts: list[bytes], ends: Sequence[int]) -> list[bytes]:
 
 
 def _count_strays(content: bytes) -> int:
-    """Return how many stray bytes libjpeg finds first.
+    """Return the number of stray bytes that libjpeg's first warning gives.
 
-    Return 0 if it finds none, too many, or damage before.
+    Return 0 if libjpeg doesn't warn, warns of damage first, or gives too large a number.
     """
     try:
         with translated(Undecodable, ""):
@@ -156,7 +156,7 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 class _Scans:
     """The data in a file's scans.
 
-    For each component, it has the lowest bit so far of each coefficient.
+    For each coefficient of each component, this object has the lowest bit that the scans so far have brought.
     """
 
     def __init__(self) -> None:
@@ -217,8 +217,8 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
     """Return the JPEG up to its end mark, without metadata unless a flag keeps it.
 
-    The copy ends at the end mark: it lacks the previews, gain maps and videos after it, and the statements
-    about them. Returns None if the JPEG is CMYK, has an unwanted profile, or is damaged.
+    The copy lacks the previews, gain maps and videos after the end mark, and the statements about them.
+    Returns None if the JPEG is CMYK or damaged, or if it has a profile and ``keeps_profile`` is false.
     """
     parts, at = [content[:2]], 2
     while len(segment := content[at : at + 10]) >= 2 and segment[0] == 0xFF:

@@ -42,7 +42,7 @@ def load_header(name: str, content: bytes, page: int = 0) -> Header:
 def _find_dpi(image: Any) -> float | None:
     """Return the resolution in pixels per inch.
 
-    libvips has it per millimetre, and 1 if the file has none.
+    libvips gives pixels per millimetre; it gives 1 if the file doesn't declare a resolution.
     """
     finer = max(image.xres, image.yres)
     dpi = round(finer * _MILLIMETRES_PER_INCH, 2)
@@ -62,7 +62,7 @@ def load_pixels(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _arranged(name: str, content: bytes) -> bytes:
-    """Return the file with its parts as the decoder needs them."""
+    """Return the file with its parts in the order that the decoder needs."""
     arrange = SOURCE_FORMATS[name].arrange
     return find_code(arrange)(content) if arrange else content
 
@@ -70,6 +70,6 @@ def _arranged(name: str, content: bytes) -> bytes:
 def page_option(page: int) -> dict[str, int]:
     """Return the loader's option for a page.
 
-    The first page needs none, and some loaders have none.
+    For the first page there is no option, because some loaders don't have this option.
     """
     return {"page": page} if page else {}

@@ -117,7 +117,7 @@ def bind(files: Sequence[bytes], recipe: Rendition, resolutions: Sequence[float 
 
     Args:
         files: JPEGs, or TIFFs in Group 4 coding.
-        recipe: Its ``dpi`` and ``page_size`` count.
+        recipe: The recipe. This function uses only its ``dpi`` and ``page_size``.
         resolutions: For each file, the pixels per inch that its source gives; None: one pixel is a point.
 
     Raises:

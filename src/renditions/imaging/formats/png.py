@@ -80,8 +80,9 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 def _read_code(chunks: dict[bytes, bytes]) -> ColourCode | None:
     """Return the colour code, by the precedence of the specification.
 
-    The source is PNG's third edition, 4.3. As in Chromium, ``gAMA`` without ``cHRM`` is for the primaries of
-    sRGB, and the usual one means sRGB; ``cHRM`` alone is ignored.
+    The source is PNG's third edition, 4.3. This function follows Chromium: ``gAMA`` without ``cHRM`` applies
+    to the primaries of sRGB, and if its value is the usual one, the colours are sRGB. ``cHRM`` without
+    ``gAMA`` is ignored.
     """
     if code := _read_cicp(chunks):
         return code
@@ -171,8 +172,9 @@ def _with_cicp(content: bytes, cicp: tuple[int, int]) -> bytes:
 def copy_without_metadata(content: bytes, *, keeps_metadata: bool, keeps_profile: bool) -> bytes | None:
     """Return the PNG without an animation's frames and without metadata.
 
-    The flags keep the profile, or all other metadata. Returns None if the PNG has an unwanted profile,
-    colours of another meaning than sRGB, or no last chunk.
+    ``keeps_profile`` keeps the profile, and ``keeps_metadata`` all other metadata. Returns None if the PNG
+    has a profile and ``keeps_profile`` is false, if its chunks declare other colours than sRGB, or if the
+    last chunk is missing.
     """
     code = _read_code(_leading_chunks(content))
     if code and not code.is_srgb:

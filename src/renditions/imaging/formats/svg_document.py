@@ -125,9 +125,9 @@ class _Reader:
         return Drawing("".join(self._written).encode(), bool(self._letters), tuple(self._warnings))
 
     def _replace_missing(self) -> None:
-        """Replace the characters that the font lacks.
+        """Replace the characters that the bundled font lacks.
 
-        Otherwise fonts of watermarks may draw them.
+        Otherwise librsvg could draw these characters with the fonts of watermarks.
         """
         text = unicodedata.normalize("NFC", "\n".join(self._written[at] for at in self._letters))
         missing = find_missing(default_font(), "".join(sorted(set(text)))).translate(_BLANKS)

@@ -1,9 +1,9 @@
 """Reject scripts in a drawing (SVG 2, chapter 15).
 
-Scripts are the element, event handlers, and URLs that run code.
+Scripts are the element ``script``, event handlers, and URLs that run code.
 
-librsvg runs no script. This module rejects scripts because a rendition may hold the file itself, and
-browsers run its scripts.
+librsvg runs no script. This module rejects scripts because a rendition may contain the SVG file itself, and a
+browser that shows the file would run its scripts.
 """
 
 from __future__ import annotations

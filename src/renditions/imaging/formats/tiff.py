@@ -56,9 +56,9 @@ def read_header(content: bytes, page: int) -> Header:
 def _square(stored: Size, content: bytes, page: int) -> Size:
     """Return the page's size with square pixels. Stored pixels can have another shape.
 
-    The size only grows, so that no pixel is lost. Resolutions that differ by less than 1 % count as equal,
-    because files contain rounded ones. Resolutions that differ more than in any scanner or fax count as
-    mistakes.
+    For these, this function enlarges one side, so that no pixel is lost. Resolutions that differ by less than
+    1 % count as equal, because files contain rounded ones. Resolutions that differ more than in any scanner
+    or fax count as mistakes.
     """
     fields = tiff_tags.read_page(content, page, (tiff_tags.X_RESOLUTION, tiff_tags.Y_RESOLUTION))
     across, down = (
@@ -95,9 +95,9 @@ def decode(content: bytes, header: Header, **options: Any) -> Any:
 
 
 def _with_names(image: Any, names: Mapping[str, bytes]) -> Any:
-    """Return the image with the names in an EXIF block.
+    """Return the image with the photographer and the copyright in an EXIF block.
 
-    libvips doesn't read these tags of a TIFF.
+    libvips doesn't read these two tags of a TIFF.
     """
     if not names:
         return image

@@ -30,7 +30,7 @@ def encode(image: Any, recipe: Rendition, quality: int | None) -> bytes:
 
 
 def copy_without_metadata(content: bytes, **_: bool) -> bytes | None:
-    """Return a WebP of the simple form; None for others.
+    """Return the WebP unchanged if it has the simple form; otherwise None.
 
     The simple form has no metadata (RFC 9649, 2.5 and 2.6).
     """
